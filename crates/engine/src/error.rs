@@ -1,0 +1,125 @@
+//! Everything that can go wrong in the engine, grouped by what the caller does next.
+
+/// Error of the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    // --- fix the input
+    /// The prompt has no token.
+    #[error("the prompt is empty")]
+    EmptyPrompt,
+    /// Prompt and requested output do not fit the context.
+    #[error(
+        "the prompt has {prompt_tokens} tokens and up to {max_new_tokens} were asked for, but the \
+         context holds {context_tokens}"
+    )]
+    ContextExceeded {
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+        /// Tokens the request may generate.
+        max_new_tokens: usize,
+        /// Tokens one sequence may have: the model's positions or the whole KV cache.
+        context_tokens: usize,
+    },
+    /// A prompt token is not in the vocabulary.
+    #[error("token {token} at position {position} is outside the vocabulary of {vocab_size}")]
+    TokenOutOfRange {
+        /// The token id.
+        token: u32,
+        /// Its place in the prompt.
+        position: usize,
+        /// Tokens of the vocabulary.
+        vocab_size: usize,
+    },
+    /// A sampling parameter is outside its range.
+    #[error("`{name}` is {value}, allowed is {allowed}")]
+    ParameterOutOfRange {
+        /// The parameter's name in [`crate::SamplingParams`].
+        name: &'static str,
+        /// The given value.
+        value: f64,
+        /// The allowed range in words.
+        allowed: &'static str,
+    },
+    /// Scoring was asked to start outside the prompt.
+    #[error("scoring starts at token {start}, the prompt has {prompt_tokens} tokens")]
+    ScoreOutOfRange {
+        /// First token to score.
+        start: usize,
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+    },
+    /// The constraint's source is larger than its limit.
+    #[error("the {kind} has {actual} {unit}, the limit is {limit}")]
+    ConstraintTooLarge {
+        /// `JSON schema` or `regex`.
+        kind: &'static str,
+        /// What is counted: `bytes` or `levels`.
+        unit: &'static str,
+        /// The size found.
+        actual: usize,
+        /// The largest size taken.
+        limit: usize,
+    },
+    /// The constraint does not compile, or uses what is not supported.
+    #[error("the {kind} cannot be compiled: {reason}")]
+    ConstraintInvalid {
+        /// `JSON schema` or `regex`.
+        kind: &'static str,
+        /// What the grammar compiler says.
+        reason: String,
+    },
+    /// One request of a batch job was refused.
+    #[error("request {index} of the batch is refused")]
+    BatchRequest {
+        /// Its position in the list.
+        index: usize,
+        /// Why.
+        #[source]
+        source: Box<EngineError>,
+    },
+    // --- fix the machine
+    /// The KV cache cannot be sized as asked.
+    #[error("a KV cache of {budget_bytes} bytes holds no block of {block_bytes} bytes")]
+    KvCacheTooSmall {
+        /// Bytes allowed.
+        budget_bytes: u64,
+        /// Bytes one block takes.
+        block_bytes: u64,
+    },
+    /// The engine's thread could not be started.
+    #[error("the engine's thread cannot be started")]
+    Thread(#[source] std::io::Error),
+    // --- retry
+    /// Too many requests wait already.
+    #[error("{waiting} requests are waiting, the queue's limit is {limit}")]
+    QueueFull {
+        /// Requests waiting.
+        waiting: usize,
+        /// The queue's limit.
+        limit: usize,
+    },
+    /// The engine is shutting down or has ended.
+    #[error("the engine has stopped")]
+    Stopped,
+    /// The job was cancelled.
+    #[error("interrupted after {completed} of {total} requests")]
+    Interrupted {
+        /// Requests completed.
+        completed: usize,
+        /// Requests of the job.
+        total: usize,
+    },
+    // --- report a bug
+    /// The model refused a batch.
+    #[error("the model cannot run the batch")]
+    Runner(#[source] RunnerError),
+    /// The grammar's state and the sampled token disagree.
+    #[error("constrained decoding lost its grammar: {reason}")]
+    ConstraintLost {
+        /// What the grammar engine says.
+        reason: String,
+    },
+}
+
+/// Cause of a failed forward pass; the runner's own error type.
+pub type RunnerError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,113 @@
+//! What goes into the engine and what comes out of it.
+
+use crate::params::SamplingParams;
+use catena_protocol::{FinishReason, Usage};
+
+/// Identity of a request inside one engine, in order of arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// A form the output must have. The output is then always a prefix of a valid text, and a whole
+/// valid text when the finish reason is `Stop`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Constraint {
+    /// JSON that satisfies this schema.
+    JsonSchema(serde_json::Value),
+    /// Any JSON object.
+    JsonObject,
+    /// Text that this regular expression matches as a whole (syntax of the `regex` crate).
+    Regex(String),
+}
+
+/// One generation or scoring request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The prompt, special tokens included.
+    pub prompt_tokens: Vec<u32>,
+    /// How to sample.
+    pub params: SamplingParams,
+    /// The form of the output, if it has one.
+    pub constraint: Option<Constraint>,
+    /// Report the log-probability of every prompt token from this index on (at least 1, since the
+    /// first token has no context). Evaluation scores given continuations this way.
+    pub score_from: Option<usize>,
+}
+
+impl Request {
+    /// Generates from `prompt_tokens`.
+    pub fn new(prompt_tokens: Vec<u32>, params: SamplingParams) -> Self {
+        Self { prompt_tokens, params, constraint: None, score_from: None }
+    }
+
+    /// Scores `continuation` after `context`, generating nothing. The answer is in
+    /// [`Completion::prompt_logprobs`], one natural-log probability per continuation token.
+    pub fn score(context: &[u32], continuation: &[u32]) -> Self {
+        Self {
+            prompt_tokens: [context, continuation].concat(),
+            params: SamplingParams::greedy(0),
+            constraint: None,
+            score_from: Some(context.len()),
+        }
+    }
+
+    /// The same request with its output held to `constraint`.
+    #[must_use]
+    pub fn with_constraint(mut self, constraint: Constraint) -> Self {
+        self.constraint = Some(constraint);
+        self
+    }
+}
+
+/// A token's natural-log probability under the model's own distribution, before penalties,
+/// mask and temperature.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TokenLogprob {
+    /// The token.
+    pub token: u32,
+    /// Its log-probability.
+    pub logprob: f32,
+}
+
+/// One generated token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenEvent {
+    /// The token.
+    pub token: u32,
+    /// Text that became certain with it: empty while bytes of a character or of a possible stop
+    /// string are held back.
+    pub text: String,
+    /// The token's log-probability, when asked for.
+    pub logprob: Option<f32>,
+    /// The most likely tokens, best first, when asked for.
+    pub top_logprobs: Vec<TokenLogprob>,
+}
+
+/// A finished request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// The request.
+    pub id: RequestId,
+    /// Generated tokens; a token that ended the output (end of sequence, stop token) is left out.
+    pub tokens: Vec<u32>,
+    /// Their text, cut before a stop string.
+    pub text: String,
+    /// Log-probability of each generated token, when asked for.
+    pub logprobs: Vec<f32>,
+    /// Log-probabilities of the prompt from [`Request::score_from`] on, when asked for.
+    pub prompt_logprobs: Vec<f32>,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+    /// Token counts; the ending token counts as generated.
+    pub usage: Usage,
+}
+
+/// What happens to a request, in order: any number of `Token`, then one `Finished` or `Failed`.
+#[derive(Debug)]
+pub enum Event {
+    /// A token was generated.
+    Token(TokenEvent),
+    /// The request ended.
+    Finished(Completion),
+    /// The engine failed; the text says how.
+    Failed(String),
+}
