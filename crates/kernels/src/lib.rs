@@ -1,1 +1,62 @@
-//! `kernels`.
+//! The numeric operations of Catena on slices: what a language model computes, forward and backward.
+//!
+//! # Rules that every op keeps
+//!
+//! - Plain functions over row-major slices; the caller owns inputs and outputs.
+//! - A scalar version reads like the formula and is the test oracle; SIMD versions are picked once
+//!   per process by [`level`].
+//! - **Batch invariance**: a row's result is the same sequence of operations whatever rows share
+//!   its batch and however many threads work, so it is the same bits. Greedy decoding alone, in a
+//!   batch, after preemption and with a cached prefix then agree exactly.
+//! - Wrong sizes between arguments are a caller's bug and panic with both numbers. Sizes and bytes
+//!   that come from files are checked where objects are built, and give a [`KernelError`].
+//!
+//! # Axes
+//!
+//! Tensors carry their axes as a lower-case suffix, outermost first (`q_thd`):
+//!
+//! | letter | axis | | letter | axis |
+//! |---|---|---|---|---|
+//! | `b` | batch | | `c` | hidden |
+//! | `t` | query tokens | | `f` | MLP width |
+//! | `s` | cached tokens | | `v` | vocabulary |
+//! | `h` | query heads | | `e` | experts |
+//! | `g` | key/value heads | | `r` | adapter rank |
+//! | `d` | head dim | | `n`, `k` | outputs and inputs of a product `x_tk W_nk^T` |
+//!
+//! # Map
+//!
+//! [`Level`] and [`Pool`] say how to compute, [`AlignedBuf`] holds it; [`QuantMatrix`] multiplies
+//! 4- and 8-bit weights by 8-bit activations; [`KvCache`] stores keys and values in pages and
+//! attends over them; `ops` has the small elementwise steps between; `dense` has bf16 and f32
+//! products, and `train_ops` the backward passes.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "kernels convert between integer codes and floats whose ranges the formats fix"
+)]
+
+mod buffer;
+mod dense;
+mod error;
+mod kv;
+mod level;
+mod ops;
+mod pool;
+mod quant;
+mod scratch;
+mod share;
+mod train_ops;
+
+pub use buffer::AlignedBuf;
+pub use dense::*;
+pub use error::KernelError;
+pub use kv::*;
+pub use level::{Level, LevelChoice, level, select_level};
+pub use ops::*;
+pub use pool::{Pool, span};
+pub use quant::*;
+pub use scratch::MatmulScratch;
+pub use train_ops::*;

@@ -1,0 +1,1 @@
+//! Products with bf16 and f32 weights.

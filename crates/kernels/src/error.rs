@@ -1,0 +1,79 @@
+//! What foreign input can do wrong to the kernels; everything else is a caller's bug and asserts.
+
+use crate::QuantFormat;
+
+/// Errors of building kernel objects from sizes and bytes that come from a file or a user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KernelError {
+    // Fix the input.
+    /// The forced SIMD level has a name that nobody knows.
+    #[error("unknown SIMD level `{name}`; known levels are: {known}")]
+    UnknownLevel {
+        /// What was asked for.
+        name: String,
+        /// The accepted names, comma separated.
+        known: String,
+    },
+    /// The forced SIMD level exists, but this processor lacks it.
+    #[error("this processor has no {missing}, which SIMD level `{name}` needs")]
+    LevelNotSupported {
+        /// What was asked for.
+        name: &'static str,
+        /// The first missing processor feature.
+        missing: &'static str,
+    },
+    /// A level was already in use when another one was forced.
+    #[error("SIMD level is already `{current}`, too late to force `{name}`")]
+    LevelAlreadySelected {
+        /// The level in use.
+        current: &'static str,
+        /// What was asked for.
+        name: &'static str,
+    },
+    /// A row of a block-quantized matrix has the wrong number of bytes.
+    #[error("row {row} of a {format} matrix has {found} bytes, {k} columns imply {expected}")]
+    RowBytes {
+        /// Row number.
+        row: usize,
+        /// Format of the blocks.
+        format: QuantFormat,
+        /// Number of columns.
+        k: usize,
+        /// Bytes found.
+        found: usize,
+        /// Bytes that the columns imply.
+        expected: usize,
+    },
+    /// The number of columns is not a positive multiple of the block length.
+    #[error("{format} needs a positive multiple of {block} columns, found {k}")]
+    Columns {
+        /// Format of the blocks.
+        format: QuantFormat,
+        /// Columns found.
+        k: usize,
+        /// Values per block.
+        block: usize,
+    },
+    /// A matrix or cache without rows, layers or heads.
+    #[error("{what} must be between {min} and {max}, found {found}")]
+    OutOfRange {
+        /// The quantity.
+        what: &'static str,
+        /// Smallest accepted value.
+        min: usize,
+        /// Largest accepted value.
+        max: usize,
+        /// What was found.
+        found: usize,
+    },
+    // Fix the machine.
+    /// The product of the sizes does not fit the address space, or the allocator refused it.
+    #[error("cannot reserve {bytes} bytes for {what}")]
+    OutOfMemory {
+        /// What the memory is for.
+        what: &'static str,
+        /// Bytes asked for (saturated if the product overflows).
+        bytes: usize,
+    },
+}

@@ -1,0 +1,149 @@
+//! Which SIMD instructions the kernels use; chosen once per process.
+
+use std::sync::OnceLock;
+
+use crate::KernelError;
+
+/// A set of instructions that the kernels have versions for, plainest first.
+///
+/// Every op has a [`Level::Scalar`] version that reads like its formula and is the test oracle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Plain Rust on any processor.
+    Scalar,
+    /// AVX-512 F, BW, VL, DQ, VNNI and BF16, all present (Zen 4, Sapphire Rapids and later).
+    Avx512,
+}
+
+/// The level in use and why it was chosen, to be printed once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LevelChoice {
+    /// The level in use.
+    pub level: Level,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl Level {
+    /// All levels, plainest first.
+    pub const ALL: [Level; 2] = [Level::Scalar, Level::Avx512];
+
+    /// The name by which a user forces the level.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Scalar => "scalar",
+            Level::Avx512 => "avx512",
+        }
+    }
+
+    /// The first processor feature that the level needs and this machine lacks.
+    pub fn missing_feature(self) -> Option<&'static str> {
+        match self {
+            Level::Scalar => None,
+            Level::Avx512 => missing_avx512(),
+        }
+    }
+
+    /// The levels that this machine can run, plainest first. Tests run them all.
+    pub fn supported() -> Vec<Level> {
+        Level::ALL.into_iter().filter(|level| level.missing_feature().is_none()).collect()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn missing_avx512() -> Option<&'static str> {
+    macro_rules! first_missing {
+        ($($feature:tt),*) => {
+            $(if !std::is_x86_feature_detected!($feature) { return Some($feature); })*
+        };
+    }
+    first_missing!(
+        "avx2",
+        "fma",
+        "f16c",
+        "avx512f",
+        "avx512bw",
+        "avx512vl",
+        "avx512dq",
+        "avx512vnni",
+        "avx512bf16"
+    );
+    None
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn missing_avx512() -> Option<&'static str> {
+    Some("avx512f")
+}
+
+static CHOICE: OnceLock<LevelChoice> = OnceLock::new();
+
+/// Fixes the level for the process: the forced one, or the best that the processor has.
+///
+/// Only the binary calls this, once, before any other work; without the call the best level is
+/// taken at first use. Forcing a level that is already in use is accepted.
+///
+/// # Errors
+/// Unknown name; level not supported here; another level already in use.
+pub fn select_level(force: Option<&str>) -> Result<LevelChoice, KernelError> {
+    let Some(name) = force else { return Ok(choice().clone()) };
+    let level = parse(name)?;
+    if let Some(missing) = level.missing_feature() {
+        return Err(KernelError::LevelNotSupported { name: level.name(), missing });
+    }
+    let current = CHOICE.get_or_init(|| LevelChoice { level, reason: "forced".to_owned() });
+    if current.level != level {
+        let current = current.level.name();
+        return Err(KernelError::LevelAlreadySelected { current, name: level.name() });
+    }
+    Ok(current.clone())
+}
+
+/// The level in use; detected now if nothing was selected before.
+pub fn level() -> Level {
+    choice().level
+}
+
+fn choice() -> &'static LevelChoice {
+    CHOICE.get_or_init(detect)
+}
+
+fn parse(name: &str) -> Result<Level, KernelError> {
+    Level::ALL.into_iter().find(|level| level.name() == name).ok_or_else(|| {
+        let known: Vec<_> = Level::ALL.iter().map(|level| level.name()).collect();
+        KernelError::UnknownLevel { name: name.to_owned(), known: known.join(", ") }
+    })
+}
+
+fn detect() -> LevelChoice {
+    match Level::Avx512.missing_feature() {
+        None => LevelChoice {
+            level: Level::Avx512,
+            reason: "the processor has AVX-512 with VNNI and BF16".to_owned(),
+        },
+        Some(missing) => {
+            LevelChoice { level: Level::Scalar, reason: format!("the processor has no {missing}") }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_back_and_unknown_ones_list_the_known() {
+        for level in Level::ALL {
+            assert_eq!(parse(level.name()), Ok(level));
+        }
+        let message = parse("sse9").unwrap_err().to_string();
+        assert!(message.contains("`sse9`") && message.contains("scalar, avx512"), "{message}");
+    }
+
+    #[test]
+    fn the_detected_level_is_the_best_supported_one() {
+        let choice = detect();
+        assert_eq!(Some(&choice.level), Level::supported().last());
+        assert!(!choice.reason.is_empty());
+    }
+}

@@ -1,0 +1,1 @@
+//! The small steps between the products: norms, rotary positions, gates, and reading logits.

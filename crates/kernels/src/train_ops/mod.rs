@@ -1,0 +1,1 @@
+//! Forward and backward operations of training and of encoders.
