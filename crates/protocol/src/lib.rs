@@ -1,15 +1,17 @@
 //! Plain data types that cross a boundary of Catena: between crates, over HTTP, or in a file.
 //!
-//! Nothing here computes. A type belongs here when two layers, or Catena and somebody else's
+//! Nothing here computes, beyond reading its own notation. A type belongs here when two layers, or Catena and somebody else's
 //! program, must agree on its shape. **Invariant:** this crate depends on none of ours.
 
 mod chat;
 mod document;
+mod mark;
 mod progress;
 mod report;
 
 pub use chat::{FinishReason, Message, Role, Usage};
 pub use document::{Chunk, Citation, Document, Passage, Span};
+pub use mark::{Mark, marks, without_marks};
 pub use progress::{Cancel, NoProgress, Progress};
 pub use report::{
     AnswerReport, LossPoint, QualityMetrics, RetrievalMetrics, RetrievalReport, RunReport,

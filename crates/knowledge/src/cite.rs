@@ -1,0 +1,80 @@
+//! From an answer's marks to ranges of documents.
+
+use crate::sentence::sentences;
+use crate::words::words;
+use catena_protocol::{Citation, Passage, Span, marks};
+use std::collections::HashMap;
+
+/// Most sentences in a row that one citation quotes.
+const MAX_QUOTED_SENTENCES: usize = 3;
+
+/// Resolves the marks of `answer` against `passages`, numbered from 1 in their order.
+///
+/// One citation per passage that is marked, in order of first mark; marks without a passage are
+/// ignored. The span is the run of at most three sentences of the passage that shares most words
+/// with the statement before the mark (F1 over words, so a verbatim quote is found exactly), or
+/// the whole passage when it shares none.
+pub fn cite(answer: &str, passages: &[Passage]) -> Vec<Citation> {
+    let mut citations: Vec<Citation> = Vec::new();
+    let (mut from, mut statement) = (0, "");
+    for mark in marks(answer) {
+        let before = &answer[from..mark.start];
+        from = mark.end;
+        if before.chars().any(char::is_alphanumeric) {
+            statement = before;
+        }
+        let known = citations.iter().any(|citation| citation.number == mark.number);
+        let Some(passage) = passages.get(mark.number - 1).filter(|_| !known) else { continue };
+        citations.push(quote(mark.number, statement, passage));
+    }
+    citations
+}
+
+/// The citation of `passage` for `statement`.
+fn quote(number: usize, statement: &str, passage: &Passage) -> Citation {
+    let chunk = &passage.chunk;
+    let part = best_run(statement, &chunk.text).unwrap_or(Span { start: 0, end: chunk.text.len() });
+    Citation {
+        number,
+        document_id: chunk.document_id.clone(),
+        title: chunk.title.clone(),
+        span: Span { start: chunk.span.start + part.start, end: chunk.span.start + part.end },
+        quote: chunk.text[part.start..part.end].to_owned(),
+    }
+}
+
+/// The run of sentences of `text` nearest to `statement`, the shortest and earliest among equals.
+fn best_run(statement: &str, text: &str) -> Option<Span> {
+    let statement = counts(words(statement));
+    let spans = sentences(text);
+    let sentence_words: Vec<Vec<String>> =
+        spans.iter().map(|span| words(&text[span.start..span.end])).collect();
+    let mut best: Option<(f32, Span)> = None;
+    for len in 1..=MAX_QUOTED_SENTENCES.min(spans.len()) {
+        for first in 0..=spans.len() - len {
+            let run = counts(sentence_words[first..first + len].concat());
+            let score = overlap_f1(&statement, &run);
+            if score > best.map_or(0.0, |(score, _)| score) {
+                let span = Span { start: spans[first].start, end: spans[first + len - 1].end };
+                best = Some((score, span));
+            }
+        }
+    }
+    best.map(|(_, span)| span)
+}
+
+fn counts(words: Vec<String>) -> HashMap<String, usize> {
+    let mut counts = HashMap::new();
+    for word in words {
+        *counts.entry(word).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// F1 of two bags of words: `2 |A ∩ B| / (|A| + |B|)`.
+fn overlap_f1(a: &HashMap<String, usize>, b: &HashMap<String, usize>) -> f32 {
+    let shared: usize =
+        a.iter().map(|(word, &count)| count.min(b.get(word).copied().unwrap_or(0))).sum();
+    let total = a.values().sum::<usize>() + b.values().sum::<usize>();
+    if total == 0 { 0.0 } else { 2.0 * shared as f32 / total as f32 }
+}
