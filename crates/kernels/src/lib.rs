@@ -48,6 +48,8 @@ mod pool;
 mod quant;
 mod scratch;
 mod share;
+#[cfg(test)]
+mod test_rng;
 mod train_ops;
 
 pub use buffer::AlignedBuf;

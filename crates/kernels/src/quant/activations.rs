@@ -1,33 +1,118 @@
 //! Activations as 8-bit codes with one scale per row and block of 32.
 
 use super::format::BLOCK;
-use crate::{AlignedBuf, Level, Pool};
+use crate::share::SharedMut;
+use crate::{AlignedBuf, Level, Pool, span};
+
+/// Blocks whose largest magnitude is below this count as zero: `127 / max` would overflow.
+pub(super) const TINY: f32 = 1e-30;
+
+/// Values below which one thread quantizes faster than a pool wakes.
+const PARALLEL_FROM: usize = 1 << 14;
 
 /// `x ~ scale * q`, `scale = max|x| / 127` per block of 32, with the sums that zero points and
 /// minima of the weights multiply.
 ///
 /// # Shapes
-/// `codes_tk`; `scales_tb`, `sums_tb`, `scaled_sums_tb`, `corrections_tb` with `b = k / 32` blocks.
+/// `codes_tk`; the others `[t, k / 32]`.
 #[derive(Debug, Default)]
 pub(crate) struct Activations {
     pub(super) rows: usize,
     pub(super) k: usize,
     pub(super) codes_tk: AlignedBuf<i8>,
     pub(super) scales_tb: AlignedBuf<f32>,
-    /// `sum(q)`.
-    pub(super) sums_tb: AlignedBuf<i32>,
+    /// `-zero_point * sum(q)`.
+    pub(super) corrections_tb: AlignedBuf<i32>,
     /// `scale * sum(q)`.
     pub(super) scaled_sums_tb: AlignedBuf<f32>,
-    /// `-zero_point * sum(q)` for the format last asked for.
-    pub(super) corrections_tb: AlignedBuf<i32>,
+}
+
+/// The parts of [`Activations`] that one thread writes: whole rows.
+pub(super) struct Rows<'a> {
+    pub(super) codes: &'a mut [i8],
+    pub(super) scales: &'a mut [f32],
+    pub(super) corrections: &'a mut [i32],
+    pub(super) scaled_sums: &'a mut [f32],
 }
 
 impl Activations {
     pub(crate) fn bytes(&self) -> usize {
         self.codes_tk.bytes()
             + self.scales_tb.bytes()
-            + self.sums_tb.bytes()
-            + self.scaled_sums_tb.bytes()
             + self.corrections_tb.bytes()
+            + self.scaled_sums_tb.bytes()
+    }
+
+    /// Replaces the contents by the rows of `x_tk`, for weights with the given zero point.
+    pub(super) fn quantize(
+        &mut self,
+        level: Level,
+        pool: &Pool,
+        x_tk: &[f32],
+        k: usize,
+        zero_point: i32,
+    ) {
+        let blocks = k / BLOCK;
+        self.k = k;
+        self.rows = x_tk.len() / k;
+        self.codes_tk.grow(x_tk.len());
+        self.scales_tb.grow(self.rows * blocks);
+        self.corrections_tb.grow(self.rows * blocks);
+        self.scaled_sums_tb.grow(self.rows * blocks);
+        let codes = SharedMut::new(&mut self.codes_tk);
+        let scales = SharedMut::new(&mut self.scales_tb);
+        let corrections = SharedMut::new(&mut self.corrections_tb);
+        let scaled_sums = SharedMut::new(&mut self.scaled_sums_tb);
+        let rows = self.rows;
+        let part = |thread: usize, threads: usize| {
+            let mine = span(rows, thread, threads);
+            let in_blocks = mine.start * blocks..mine.end * blocks;
+            // SAFETY: spans of different threads are disjoint, so are their rows.
+            let out = unsafe {
+                Rows {
+                    codes: codes.range(mine.start * k..mine.end * k),
+                    scales: scales.range(in_blocks.clone()),
+                    corrections: corrections.range(in_blocks.clone()),
+                    scaled_sums: scaled_sums.range(in_blocks),
+                }
+            };
+            quantize_rows(level, &x_tk[mine.start * k..mine.end * k], zero_point, out);
+        };
+        if x_tk.len() < PARALLEL_FROM {
+            part(0, 1);
+        } else {
+            pool.run(&|thread| part(thread, pool.threads()));
+        }
+    }
+}
+
+fn quantize_rows(level: Level, x: &[f32], zero_point: i32, out: Rows<'_>) {
+    match level {
+        Level::Scalar => scalar(x, zero_point, out),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level is only in use where the processor has its features.
+        Level::Avx512 => unsafe { super::avx512::quantize_rows(x, zero_point, out) },
+        #[cfg(not(target_arch = "x86_64"))]
+        Level::Avx512 => scalar(x, zero_point, out),
+    }
+}
+
+/// `scale = max|x| / 127`, `q = round_ties_even(x * (127 / max|x|))` per block.
+pub(super) fn scalar(x: &[f32], zero_point: i32, out: Rows<'_>) {
+    for (b, (x, codes)) in
+        x.as_chunks::<BLOCK>().0.iter().zip(out.codes.as_chunks_mut::<BLOCK>().0).enumerate()
+    {
+        let largest = x.iter().fold(0.0f32, |largest, v| largest.max(v.abs()));
+        let (scale, inverse) =
+            if largest > TINY { (largest / 127.0, 127.0 / largest) } else { (0.0, 0.0) };
+        let mut sum = 0;
+        for (code, v) in codes.iter_mut().zip(x) {
+            let q = (v * inverse).round_ties_even() as i32;
+            *code = q as i8;
+            sum += q;
+        }
+        out.scales[b] = scale;
+        out.corrections[b] = -zero_point * sum;
+        out.scaled_sums[b] = scale * sum as f32;
     }
 }

@@ -46,8 +46,7 @@ pub fn dequantize_blocks(format: QuantFormat, bytes: &[u8], out: &mut [f32]) {
         bytes.len(),
         out.len()
     );
-    for (block, out) in
-        bytes.chunks_exact(format.block_bytes()).zip(out.as_chunks_mut::<BLOCK>().0)
+    for (block, out) in bytes.chunks_exact(format.block_bytes()).zip(out.as_chunks_mut::<BLOCK>().0)
     {
         let (header, codes) = block.split_at(format.header_bytes());
         let d = f16_at(header, 0);

@@ -10,16 +10,17 @@
 mod activations;
 mod blocks;
 mod format;
-// mod matrix;
-// mod scalar;
+mod matrix;
+mod scalar;
+mod tile;
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
-// mod avx512;
-
-
-
+#[cfg(test)]
+mod tests;
 
 pub(crate) use activations::Activations;
 pub use blocks::{dequantize_blocks, quantize_blocks};
 pub use format::QuantFormat;
-
+pub use matrix::QuantMatrix;

@@ -1,0 +1,120 @@
+//! Quantizing activations: four blocks at a time, so that one transposed reduction serves them all.
+
+use std::arch::x86_64::*;
+
+use crate::quant::activations::{Rows, TINY, scalar};
+use crate::quant::format::BLOCK;
+
+/// Blocks whose maxima and sums are reduced together.
+const STEP: usize = 4;
+
+/// As `activations::scalar`, bit for bit.
+///
+/// # Safety
+/// The processor must have the features of [`crate::Level::Avx512`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], zero_point: i32, out: Rows<'_>) {
+    let steps = x.len() / (STEP * BLOCK);
+    let (x_steps, x_rest) = x.split_at(steps * STEP * BLOCK);
+    let (codes, codes_rest) = out.codes.split_at_mut(x_steps.len());
+    let (scales, scales_rest) = out.scales.split_at_mut(steps * STEP);
+    let (corrections, corrections_rest) = out.corrections.split_at_mut(steps * STEP);
+    let (scaled_sums, scaled_sums_rest) = out.scaled_sums.split_at_mut(steps * STEP);
+    let outs = scales
+        .as_chunks_mut::<STEP>()
+        .0
+        .iter_mut()
+        .zip(corrections.as_chunks_mut::<STEP>().0)
+        .zip(scaled_sums.as_chunks_mut::<STEP>().0);
+    let blocks = x_steps
+        .as_chunks::<{ STEP * BLOCK }>()
+        .0
+        .iter()
+        .zip(codes.as_chunks_mut::<{ STEP * BLOCK }>().0);
+    for ((x, codes), ((scales, corrections), scaled_sums)) in blocks.zip(outs) {
+        four_blocks(x, zero_point, codes, scales, corrections, scaled_sums);
+    }
+    let rest = Rows {
+        codes: codes_rest,
+        scales: scales_rest,
+        corrections: corrections_rest,
+        scaled_sums: scaled_sums_rest,
+    };
+    scalar(x_rest, zero_point, rest);
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn four_blocks(
+    x: &[f32; STEP * BLOCK],
+    zero_point: i32,
+    codes: &mut [i8; STEP * BLOCK],
+    scales: &mut [f32; STEP],
+    corrections: &mut [i32; STEP],
+    scaled_sums: &mut [f32; STEP],
+) {
+    let mut v = [_mm512_setzero_ps(); 2 * STEP];
+    for (v, x) in v.iter_mut().zip(x.as_chunks::<16>().0) {
+        // SAFETY: a chunk is 16 values.
+        *v = unsafe { _mm512_loadu_ps(x.as_ptr()) };
+    }
+    let mut largest = [_mm512_setzero_ps(); STEP];
+    for i in 0..STEP {
+        largest[i] = _mm512_max_ps(_mm512_abs_ps(v[2 * i]), _mm512_abs_ps(v[2 * i + 1]));
+    }
+    let largest = max_of_each(largest);
+    let known = _mm512_cmp_ps_mask(largest, _mm512_set1_ps(TINY), _CMP_GT_OQ);
+    let full = _mm512_set1_ps(127.0);
+    let scale = _mm512_maskz_div_ps(known, largest, full);
+    let inverse = _mm512_maskz_div_ps(known, full, largest);
+    let mut sums = [_mm512_setzero_si512(); STEP];
+    for (i, codes) in codes.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+        let inverse = _mm512_permutexvar_ps(_mm512_set1_epi32(i as i32), inverse);
+        let q0 = _mm512_cvtps_epi32(_mm512_mul_ps(v[2 * i], inverse));
+        let q1 = _mm512_cvtps_epi32(_mm512_mul_ps(v[2 * i + 1], inverse));
+        sums[i] = _mm512_add_epi32(q0, q1);
+        let at = codes.as_mut_ptr().cast::<__m128i>();
+        // SAFETY: `codes` has 32 bytes.
+        unsafe {
+            _mm_storeu_si128(at, _mm512_cvtepi32_epi8(q0));
+            _mm_storeu_si128(at.add(1), _mm512_cvtepi32_epi8(q1));
+        }
+    }
+    let sums = sum_of_each(sums);
+    let corrected = _mm_mullo_epi32(_mm512_castsi512_si128(sums), _mm_set1_epi32(-zero_point));
+    let scaled = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(sums));
+    // SAFETY: each array has four 4-byte values.
+    unsafe {
+        _mm_storeu_ps(scales.as_mut_ptr(), _mm512_castps512_ps128(scale));
+        _mm_storeu_si128(corrections.as_mut_ptr().cast(), corrected);
+        _mm_storeu_ps(scaled_sums.as_mut_ptr(), _mm512_castps512_ps128(scaled));
+    }
+}
+
+/// Lane `i` of every quarter holds the maximum over all lanes of `v[i]`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq")]
+fn max_of_each(v: [__m512; STEP]) -> __m512 {
+    let low = _mm512_max_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
+    let high = _mm512_max_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
+    let (low, high) = (_mm512_castps_pd(low), _mm512_castps_pd(high));
+    let each = _mm512_max_ps(
+        _mm512_castpd_ps(_mm512_unpacklo_pd(low, high)),
+        _mm512_castpd_ps(_mm512_unpackhi_pd(low, high)),
+    );
+    let each = _mm512_max_ps(each, _mm512_shuffle_f32x4::<0b01_00_11_10>(each, each));
+    _mm512_max_ps(each, _mm512_shuffle_f32x4::<0b10_11_00_01>(each, each))
+}
+
+/// Lane `i` of every quarter holds the sum over all lanes of `v[i]`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq")]
+fn sum_of_each(v: [__m512i; STEP]) -> __m512i {
+    let low =
+        _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+    let high =
+        _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+    let each = _mm512_add_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
+    let each = _mm512_add_epi32(each, _mm512_shuffle_i32x4::<0b01_00_11_10>(each, each));
+    _mm512_add_epi32(each, _mm512_shuffle_i32x4::<0b10_11_00_01>(each, each))
+}

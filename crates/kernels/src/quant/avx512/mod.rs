@@ -1,0 +1,7 @@
+//! AVX-512 VNNI versions.
+
+mod activations;
+mod product;
+
+pub(super) use activations::quantize_rows;
+pub(super) use product::product;

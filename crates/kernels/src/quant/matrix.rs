@@ -1,0 +1,245 @@
+//! [`QuantMatrix`]: packing, reading back, and splitting a product over threads.
+
+use std::ops::Range;
+
+use super::activations::Activations;
+use super::blocks::f16_at;
+use super::format::{BLOCK, QuantFormat};
+use super::tile::{Packed, TILE, code, pack_row, with_packed};
+use crate::share::SharedMut;
+use crate::{AlignedBuf, KernelError, Level, MatmulScratch, Pool, level, span};
+
+/// Rows and columns beyond this are refused: no model has them, and sizes stay far from overflow.
+const MAX_SIDE: usize = 1 << 28;
+/// Tiles that a kernel multiplies together; threads split a product at multiples of it.
+pub(super) const GROUP: usize = 2;
+/// Multiply-adds from which a product is dealt in small tasks to whichever thread is free; a
+/// shorter one is cut into equal parts, which costs less.
+const DEAL_FROM: usize = 1 << 25;
+/// Activation rows per task of a product that is dealt; a multiple of the kernel's row count.
+const ROWS_PER_TASK: usize = 192;
+
+/// Weights `W[n, k]` in blocks of 32 along `k`, packed for the integer dot product.
+///
+/// Holds the same bits per weight as the file. `n` is padded to 16 rows inside.
+pub struct QuantMatrix {
+    format: QuantFormat,
+    n: usize,
+    k: usize,
+    tiles: AlignedBuf<u8>,
+}
+
+/// Where a product goes: rows of `ldo` values, of which the first `n` are written.
+///
+/// Threads write disjoint sets of (row, tile); whoever makes the tasks promises that.
+pub(super) struct Target<'a> {
+    pub(super) out: SharedMut<'a, f32>,
+    pub(super) ldo: usize,
+    pub(super) n: usize,
+}
+
+impl<'a> Target<'a> {
+    /// Columns `first..first + count` of a row.
+    ///
+    /// # Safety
+    /// No other live part may overlap, see [`SharedMut::range`].
+    #[expect(clippy::mut_from_ref, reason = "the caller promises disjoint parts, see Safety")]
+    pub(super) unsafe fn lanes(&self, row: usize, first: usize, count: usize) -> &'a mut [f32] {
+        let start = row * self.ldo + first;
+        // SAFETY: passed on to the caller.
+        unsafe { self.out.range(start..start + count) }
+    }
+}
+
+impl QuantMatrix {
+    /// Packs the rows of a matrix; each is the `k / 32` blocks of one output, as in a GGUF file.
+    ///
+    /// Rows of several tensors with one format may be given after each other: the product then
+    /// computes all of them at once (query, key and value; gate and up).
+    ///
+    /// # Errors
+    /// No rows or too many; `k` not a positive multiple of 32; a row of the wrong length; no memory.
+    pub fn from_blocks(format: QuantFormat, rows: &[&[u8]], k: usize) -> Result<Self, KernelError> {
+        let n = rows.len();
+        if n == 0 || n > MAX_SIDE {
+            return Err(KernelError::OutOfRange {
+                what: "number of matrix rows",
+                min: 1,
+                max: MAX_SIDE,
+                found: n,
+            });
+        }
+        if k == 0 || !k.is_multiple_of(BLOCK) || k > MAX_SIDE {
+            return Err(KernelError::Columns { format, k, block: BLOCK });
+        }
+        let expected = format.row_bytes(k);
+        if let Some(row) = rows.iter().position(|row| row.len() != expected) {
+            let found = rows[row].len();
+            return Err(KernelError::RowBytes { row, format, k, found, expected });
+        }
+        let tiles = with_packed!(format, P => pack::<P>(format, rows, k))?;
+        Ok(Self { format, n, k, tiles })
+    }
+
+    /// Number of outputs.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Number of inputs.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Format of the blocks.
+    pub fn format(&self) -> QuantFormat {
+        self.format
+    }
+
+    /// Bytes that a product with few rows reads: what decoding speed depends on.
+    pub fn bytes(&self) -> usize {
+        self.tiles.bytes()
+    }
+
+    /// `out = x W^T`, with `x` quantized to 8 bits per row and block of 32.
+    ///
+    /// The result of a row depends on nothing but that row and the weights: not on the other rows,
+    /// the threads, or the SIMD level.
+    ///
+    /// # Shapes
+    /// `x_tk` `[t, k]`; `out_tn` `t` rows of `ldo >= n` values of which the first `n` are written.
+    ///
+    /// # Panics
+    /// If `x_tk` is not whole rows, or `out_tn` is too short for them.
+    ///
+    /// # Source
+    /// The scheme of ggml's `Q8_0`/`Q8_1` activations, with f32 scales instead of f16.
+    pub fn matmul(
+        &self,
+        pool: &Pool,
+        x_tk: &[f32],
+        out_tn: &mut [f32],
+        ldo: usize,
+        scratch: &mut MatmulScratch,
+    ) {
+        self.matmul_at(level(), pool, x_tk, out_tn, ldo, scratch);
+    }
+
+    /// [`QuantMatrix::matmul`] at a given level, for tests.
+    pub(super) fn matmul_at(
+        &self,
+        level: Level,
+        pool: &Pool,
+        x_tk: &[f32],
+        out_tn: &mut [f32],
+        ldo: usize,
+        scratch: &mut MatmulScratch,
+    ) {
+        let (n, k) = (self.n, self.k);
+        assert!(x_tk.len().is_multiple_of(k), "{} inputs in rows of {k}", x_tk.len());
+        let rows = x_tk.len() / k;
+        if rows == 0 {
+            return;
+        }
+        assert!(
+            ldo >= n && out_tn.len() >= (rows - 1) * ldo + n,
+            "{} outputs for {rows} rows of {n} at distance {ldo}",
+            out_tn.len()
+        );
+        let x = &mut scratch.quantized;
+        x.quantize(level, pool, x_tk, k, self.format.zero_point());
+        let target = Target { out: SharedMut::new(out_tn), ldo, n };
+        self.deal(pool, rows, &|rows, tiles| self.part(level, x, rows, tiles, &target));
+    }
+
+    /// Cuts the product into disjoint (rows, tiles) parts for the threads.
+    fn deal(&self, pool: &Pool, rows: usize, part: &(dyn Fn(Range<usize>, Range<usize>) + Sync)) {
+        let tiles = self.n.div_ceil(TILE);
+        let groups = tiles.div_ceil(GROUP);
+        let tiles_of = |groups: Range<usize>| groups.start * GROUP..(groups.end * GROUP).min(tiles);
+        let threads = pool.threads();
+        if rows * self.n * self.k < DEAL_FROM {
+            return pool.run(&|thread| part(0..rows, tiles_of(span(groups, thread, threads))));
+        }
+        let columns = groups.min(threads * 4);
+        let row_parts = if groups < threads * 4 { rows.div_ceil(ROWS_PER_TASK) } else { 1 };
+        pool.for_each(columns * row_parts, &|_, task| {
+            let (column, row_part) = (task / row_parts, task % row_parts);
+            let rows = if row_parts == 1 {
+                0..rows
+            } else {
+                row_part * ROWS_PER_TASK..((row_part + 1) * ROWS_PER_TASK).min(rows)
+            };
+            part(rows, tiles_of(span(groups, column, columns)));
+        });
+    }
+
+    fn part(
+        &self,
+        level: Level,
+        x: &Activations,
+        rows: Range<usize>,
+        tiles: Range<usize>,
+        target: &Target<'_>,
+    ) {
+        with_packed!(self.format, P => match level {
+            Level::Scalar => super::scalar::product::<P>(&self.tiles, x, rows, tiles, target),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the level is only in use where the processor has its features; `deal` makes
+            // disjoint parts.
+            Level::Avx512 => unsafe {
+                super::avx512::product::<P>(&self.tiles, x, rows, tiles, target);
+            },
+            #[cfg(not(target_arch = "x86_64"))]
+            Level::Avx512 => super::scalar::product::<P>(&self.tiles, x, rows, tiles, target),
+        });
+    }
+
+    /// Writes the weights of one output row, as f32: also how token embeddings are read.
+    ///
+    /// The values are those of [`dequantize_blocks`](crate::dequantize_blocks), bit for bit.
+    ///
+    /// # Panics
+    /// If there is no such row or `out_k` is not `k` long.
+    pub fn dequantize_row(&self, row: usize, out_k: &mut [f32]) {
+        assert!(row < self.n, "row {row} of {}", self.n);
+        assert!(out_k.len() == self.k, "{} values for a row of {}", out_k.len(), self.k);
+        with_packed!(self.format, P => {
+            let tile_bytes = P::tile_bytes(self.k / BLOCK);
+            unpack_row::<P>(&self.tiles[row / TILE * tile_bytes..][..tile_bytes], row % TILE, out_k);
+        });
+    }
+}
+
+impl std::fmt::Debug for QuantMatrix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "QuantMatrix({} {} x {})", self.format, self.n, self.k)
+    }
+}
+
+fn pack<P: Packed>(
+    format: QuantFormat,
+    rows: &[&[u8]],
+    k: usize,
+) -> Result<AlignedBuf<u8>, KernelError> {
+    let tile_bytes = P::tile_bytes(k / BLOCK);
+    let bytes = rows.len().div_ceil(TILE).saturating_mul(tile_bytes);
+    let mut tiles = AlignedBuf::try_zeroed(bytes, "packed weights")?;
+    for (tile, rows) in tiles.chunks_exact_mut(tile_bytes).zip(rows.chunks(TILE)) {
+        for (row_in_tile, row) in rows.iter().enumerate() {
+            pack_row::<P>(format, row, row_in_tile, tile);
+        }
+    }
+    Ok(tiles)
+}
+
+fn unpack_row<P: Packed>(tile: &[u8], lane: usize, out_k: &mut [f32]) {
+    for (block, out) in out_k.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+        let d = f16_at(&tile[P::scales_at(block)..], lane);
+        let m = if P::HAS_MIN { Some(f16_at(&tile[P::mins_at(block)..], lane)) } else { None };
+        for (i, y) in out.iter_mut().enumerate() {
+            let scaled = (code::<P>(tile, block, lane, i) as i32 - P::ZERO) as f32 * d;
+            *y = m.map_or(scaled, |m| scaled + m);
+        }
+    }
+}
