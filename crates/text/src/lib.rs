@@ -1,1 +1,19 @@
-//! `text`.
+//! Text to tokens and back, and conversations to text.
+//!
+//! - [`Tokenizer`] reads a `tokenizer.json` or the vocabulary of a GGUF file ([`GgufVocab`]) and
+//!   gives the ids that the reference implementation gives. [`TokenStream`] turns generated ids
+//!   into text piece by piece and never splits a character.
+//! - [`ChatTemplate`] renders a conversation with the model's own Jinja template.
+//!
+//! Vocabularies and templates come from strangers. **Invariant:** nothing here panics on them, runs
+//! code of theirs outside the template language, or works without a bound on time and memory;
+//! every limit is a public constant in [`limits`].
+
+mod error;
+pub mod limits;
+mod template;
+mod tokenizer;
+
+pub use error::{TextError, ToolError};
+pub use template::ChatTemplate;
+pub use tokenizer::{GgufVocab, SpecialTokens, TokenStream, TokenType, Tokenizer};

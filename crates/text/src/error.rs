@@ -1,0 +1,151 @@
+//! What can go wrong with tokenizers and templates.
+
+use thiserror::Error;
+
+/// An error of the tokenizer library, whose type it erases itself.
+pub type ToolError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Everything that this crate refuses. All variants say: fix the input.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// A tokenizer file is larger than any real one.
+    #[error("tokenizer file has {bytes} bytes, limit is {limit}")]
+    TokenizerTooLarge {
+        /// Size found.
+        bytes: usize,
+        /// Largest size read.
+        limit: usize,
+    },
+    /// `tokenizer.json` is not what the format says.
+    #[error("tokenizer.json cannot be read")]
+    TokenizerJson(#[source] ToolError),
+    /// `tokenizer_config.json` is not JSON.
+    #[error("tokenizer_config.json cannot be read")]
+    ConfigJson(#[source] serde_json::Error),
+    /// The vocabulary's pieces do not make a tokenizer.
+    #[error("vocabulary cannot be built")]
+    Vocab(#[source] ToolError),
+    /// A vocabulary kind that we cannot run.
+    #[error("tokenizer model `{found}` is not supported; supported: {}", known.join(", "))]
+    UnsupportedModel {
+        /// Kind named by the file.
+        found: String,
+        /// Kinds we run.
+        known: &'static [&'static str],
+    },
+    /// A pre-tokenizer that we do not know.
+    #[error("pre-tokenizer `{found}` is not supported; supported: {}", known.join(", "))]
+    UnsupportedPreTokenizer {
+        /// Name in the file.
+        found: String,
+        /// Names we know.
+        known: Vec<&'static str>,
+    },
+    /// A vocabulary without a token.
+    #[error("vocabulary has no tokens")]
+    EmptyVocab,
+    /// More ids than any real vocabulary.
+    #[error("vocabulary has {found} ids, limit is {limit}")]
+    VocabTooLarge {
+        /// Highest id plus one.
+        found: usize,
+        /// Most ids accepted.
+        limit: usize,
+    },
+    /// One token is absurdly long.
+    #[error("token {id} has {bytes} bytes, limit is {limit}")]
+    TokenTooLong {
+        /// The token.
+        id: usize,
+        /// Its length.
+        bytes: usize,
+        /// Longest accepted.
+        limit: usize,
+    },
+    /// Two ids with one text.
+    #[error("token `{token}` has two ids, {first} and {second}")]
+    DuplicateToken {
+        /// The text.
+        token: String,
+        /// Its first id.
+        first: u32,
+        /// Its second id.
+        second: u32,
+    },
+    /// The list of token types has another length than the list of tokens.
+    #[error("vocabulary has {tokens} tokens but {types} token types")]
+    TokenTypeCount {
+        /// Tokens found.
+        tokens: usize,
+        /// Types found.
+        types: usize,
+    },
+    /// A merge rule is not two pieces with a space between.
+    #[error("merge rule {merge_idx} is `{rule}`, expected two pieces and a space between")]
+    BadMerge {
+        /// Position in the list.
+        merge_idx: usize,
+        /// Its text.
+        rule: String,
+    },
+    /// A special token's id does not exist.
+    #[error("{which} token has id {id}, vocabulary has {vocab_size} ids")]
+    SpecialTokenId {
+        /// bos, eos, unk or pad.
+        which: &'static str,
+        /// The id named.
+        id: u32,
+        /// Ids that exist.
+        vocab_size: usize,
+    },
+    /// A text to encode is too long.
+    #[error("text has {bytes} bytes, limit is {limit}")]
+    TextTooLong {
+        /// Size found.
+        bytes: usize,
+        /// Largest accepted.
+        limit: usize,
+    },
+    /// The tokenizer could not encode a text.
+    #[error("text cannot be encoded")]
+    Encode(#[source] ToolError),
+    /// The tokenizer library broke on this tokenizer file; contained, and the file's fault.
+    #[error("tokenizer is inconsistent: the library stopped while {doing}")]
+    Inconsistent {
+        /// What was going on.
+        doing: &'static str,
+    },
+    /// A chat template's source is too large.
+    #[error("chat template has {bytes} bytes, limit is {limit}")]
+    TemplateTooLarge {
+        /// Size found.
+        bytes: usize,
+        /// Largest accepted.
+        limit: usize,
+    },
+    /// A chat template does not parse.
+    #[error("chat template does not parse")]
+    TemplateSyntax(#[source] Box<minijinja::Error>),
+    /// A chat template failed while rendering.
+    #[error("chat template cannot be rendered")]
+    TemplateRender(#[source] Box<minijinja::Error>),
+    /// A chat template refused the conversation by `raise_exception`.
+    #[error("chat template refuses this conversation: {message}")]
+    TemplateRefused {
+        /// The template's own words.
+        message: String,
+    },
+    /// A chat template worked longer than any real one.
+    #[error("chat template did not end within {limit} units of work")]
+    TemplateFuel {
+        /// Units allowed.
+        limit: u64,
+    },
+    /// A chat template wrote more than allowed.
+    #[error("chat template wrote more than {limit} bytes")]
+    TemplateOutput {
+        /// Bytes allowed.
+        limit: usize,
+    },
+}

@@ -1,0 +1,24 @@
+//! Sizes beyond which foreign text input is refused.
+
+/// Bytes of a `tokenizer.json` or `tokenizer_config.json`. The largest known, of multilingual
+/// models with 256 000 tokens, are near 35 MB.
+pub const MAX_TOKENIZER_JSON_BYTES: usize = 128 << 20;
+
+/// Ids in a vocabulary, counted from zero to the highest one.
+pub const MAX_VOCAB_SIZE: usize = 1 << 21;
+
+/// Bytes of one token's text.
+pub const MAX_TOKEN_BYTES: usize = 1 << 16;
+
+/// Bytes of one text given to [`crate::Tokenizer::encode`].
+pub const MAX_TEXT_BYTES: usize = 256 << 20;
+
+/// Bytes of a chat template's source. The largest known are near 20 kB.
+pub const MAX_TEMPLATE_BYTES: usize = 1 << 20;
+
+/// Work one rendering may do: one instruction or 64 bytes of text cost one. It bounds time (tens
+/// of milliseconds) and the memory a template can allocate (about 128 MiB).
+pub const TEMPLATE_FUEL: u64 = 2_000_000;
+
+/// Bytes of one rendered conversation.
+pub const MAX_RENDERED_BYTES: usize = 16 << 20;

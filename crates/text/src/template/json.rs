@@ -1,0 +1,58 @@
+//! `tojson` as Python's `json.dumps` writes it: `", "` and `": "`, no escaping beyond JSON's.
+
+use minijinja::value::Kwargs;
+use minijinja::{Error, ErrorKind, State, Value};
+use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use std::io::{self, Write};
+
+/// Deepest indentation honoured; the output limit does the rest.
+const MAX_INDENT: usize = 16;
+
+/// The filter: `value | tojson(indent=none, sort_keys=false)`.
+pub(super) fn tojson(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
+    let indent: Option<usize> = options.get("indent")?;
+    let sort_keys: Option<bool> = options.get("sort_keys")?;
+    let _ensure_ascii: Option<bool> = options.get("ensure_ascii")?;
+    options.assert_all_used()?;
+    let mut json = serde_json::to_value(value).map_err(cannot_write)?;
+    if sort_keys == Some(true) {
+        json.sort_all_objects();
+    }
+    let text = match indent {
+        None => write(&json, Spaced)?,
+        Some(width) => {
+            let indent = " ".repeat(width.min(MAX_INDENT));
+            write(&json, PrettyFormatter::with_indent(indent.as_bytes()))?
+        }
+    };
+    state.consume_fuel(text.len() as u64 / 64)?;
+    Ok(Value::from_safe_string(text))
+}
+
+fn write<F: Formatter>(json: &serde_json::Value, formatter: F) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    json.serialize(&mut Serializer::with_formatter(&mut bytes, formatter)).map_err(cannot_write)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn cannot_write(error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::InvalidOperation, "value cannot be written as JSON").with_source(error)
+}
+
+/// One line with a space after each comma and colon.
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+}

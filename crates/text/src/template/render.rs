@@ -1,0 +1,139 @@
+//! The template and its sandbox.
+
+use std::io::{self, Write};
+use std::time::SystemTime;
+
+use catena_protocol::Message;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Error, ErrorKind, Value, context};
+
+use super::{clock, json};
+use crate::error::TextError;
+use crate::limits::{MAX_RENDERED_BYTES, MAX_TEMPLATE_BYTES, TEMPLATE_FUEL};
+
+const NAME: &str = "chat_template";
+/// Marks an error that the template raised itself.
+const RAISED: &str = "raised by the template: ";
+
+/// A model's chat template, ready to render.
+#[derive(Clone, Debug)]
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    source: String,
+    bos_token: String,
+    eos_token: String,
+}
+
+impl ChatTemplate {
+    /// Parses `source`; `bos` and `eos` are the texts that the template sees as `bos_token` and
+    /// `eos_token`.
+    ///
+    /// # Errors
+    /// If the source is too large or does not parse.
+    pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self, TextError> {
+        if source.len() > MAX_TEMPLATE_BYTES {
+            let bytes = source.len();
+            return Err(TextError::TemplateTooLarge { bytes, limit: MAX_TEMPLATE_BYTES });
+        }
+        let mut environment = environment();
+        environment
+            .add_template_owned(NAME, without_generation_marks(source))
+            .map_err(|error| TextError::TemplateSyntax(Box::new(error)))?;
+        let (bos_token, eos_token) = (bos.to_owned(), eos.to_owned());
+        Ok(Self { environment, source: source.to_owned(), bos_token, eos_token })
+    }
+
+    /// The template as the model's files have it.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The prompt of a conversation. `add_generation_prompt` ends it where the assistant's next
+    /// turn begins.
+    ///
+    /// # Errors
+    /// If the template refuses the conversation, fails, or exceeds its limits.
+    pub fn render(
+        &self,
+        messages: &[Message],
+        add_generation_prompt: bool,
+    ) -> Result<String, TextError> {
+        let template = self.environment.get_template(NAME).map_err(render_error)?;
+        let context = context! {
+            messages => Value::from_serialize(messages),
+            add_generation_prompt => add_generation_prompt,
+            bos_token => self.bos_token,
+            eos_token => self.eos_token,
+            tools => (),
+            documents => (),
+        };
+        let mut output = Limited { bytes: Vec::new(), exceeded: false };
+        let rendered = template.render_captured_to(context, &mut output).map(|_| ());
+        if output.exceeded {
+            return Err(TextError::TemplateOutput { limit: MAX_RENDERED_BYTES });
+        }
+        rendered.map_err(render_error)?;
+        Ok(String::from_utf8_lossy(&output.bytes).into_owned())
+    }
+}
+
+/// The language as Hugging Face's renderer sets it up.
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("the default delimiters are distinct"));
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_fuel(Some(TEMPLATE_FUEL));
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_filter("tojson", json::tojson);
+    environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
+        Err(Error::new(ErrorKind::InvalidOperation, format!("{RAISED}{message}")))
+    });
+    environment
+        .add_function("strftime_now", |format: String| clock::format(&format, SystemTime::now()));
+    environment
+}
+
+/// `{% generation %}` marks what the assistant wrote, for training masks; it adds no text.
+fn without_generation_marks(source: &str) -> String {
+    let mut text = source.to_owned();
+    for name in ["generation", "endgeneration"] {
+        for (open, close) in [("{%- ", " -%}"), ("{%- ", " %}"), ("{% ", " -%}"), ("{% ", " %}")] {
+            // An empty comment keeps the whitespace control of the tag that it replaces.
+            let mark = format!("{open}{name}{close}");
+            text = text.replace(&mark, &mark.replace('%', "#").replace(name, ""));
+        }
+    }
+    text
+}
+
+fn render_error(error: Error) -> TextError {
+    if error.kind() == ErrorKind::OutOfFuel {
+        return TextError::TemplateFuel { limit: TEMPLATE_FUEL };
+    }
+    match error.detail().and_then(|detail| detail.strip_prefix(RAISED)) {
+        Some(message) => TextError::TemplateRefused { message: message.to_owned() },
+        None => TextError::TemplateRender(Box::new(error)),
+    }
+}
+
+/// Collects output up to the limit.
+struct Limited {
+    bytes: Vec<u8>,
+    exceeded: bool,
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > MAX_RENDERED_BYTES {
+            self.exceeded = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

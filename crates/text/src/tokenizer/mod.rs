@@ -1,0 +1,20 @@
+//! Text to token ids and back.
+//!
+//! The algorithms (BPE, WordPiece, Unigram, normalizers, pre-tokenizers) are those of the
+//! `tokenizers` crate, the reference implementation itself. Around it stand: vocabularies from
+//! GGUF files, the switch between control tokens and text that merely looks like them, each
+//! token's bytes for constrained decoding, and streaming.
+
+mod byte_level;
+mod encode;
+mod gguf_vocab;
+mod load;
+mod pre_tokenizer;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod token_table;
+
+pub use encode::{SpecialTokens, Tokenizer};
+pub use gguf_vocab::{GgufVocab, TokenType};
+pub use stream::TokenStream;
