@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use catena_protocol::Message;
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 
 use super::{clock, json};
@@ -60,10 +61,10 @@ impl ChatTemplate {
     ) -> Result<String, TextError> {
         let template = self.environment.get_template(NAME).map_err(render_error)?;
         let context = context! {
-            messages => Value::from_serialize(messages),
+            messages => Value::from(Serde(messages)),
             add_generation_prompt => add_generation_prompt,
-            bos_token => self.bos_token,
-            eos_token => self.eos_token,
+            bos_token => self.bos_token.as_str(),
+            eos_token => self.eos_token.as_str(),
             tools => (),
             documents => (),
         };
