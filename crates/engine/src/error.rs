@@ -91,11 +91,11 @@ pub enum EngineError {
     Thread(#[source] std::io::Error),
     // --- retry
     /// Too many requests wait already.
-    #[error("{waiting} requests are waiting, the queue's limit is {limit}")]
+    #[error("{in_flight} requests are running or waiting, the limit is {limit}")]
     QueueFull {
-        /// Requests waiting.
-        waiting: usize,
-        /// The queue's limit.
+        /// Requests submitted and not ended.
+        in_flight: usize,
+        /// Most at once.
         limit: usize,
     },
     /// The engine is shutting down or has ended.
@@ -113,6 +113,12 @@ pub enum EngineError {
     /// The model refused a batch.
     #[error("the model cannot run the batch")]
     Runner(#[source] RunnerError),
+    /// The engine failed a request.
+    #[error("the request failed: {reason}")]
+    Failed {
+        /// What the engine reported.
+        reason: String,
+    },
     /// The grammar's state and the sampled token disagree.
     #[error("constrained decoding lost its grammar: {reason}")]
     ConstraintLost {

@@ -1,17 +1,37 @@
 //! Turns token prompts into tokens: scheduling, paged KV blocks, sampling, constrained decoding.
 //!
-//! `Engine::step` is one scheduling round. Batch jobs call `Engine::run_all`; a server moves
-//! the engine onto its own thread and talks to it through an `EngineHandle`.
+//! [`Engine::step`] is one scheduling round. Batch jobs call [`Engine::run_all`]; a server moves
+//! the engine onto its own thread and talks to it through an [`EngineHandle`].
 //!
 //! **Invariant:** no file, network, environment or clock is read here. A sequence's output depends
 //! on its own request only, never on what runs beside it, nor on preemption.
 
+mod blocks;
+mod capacity;
+mod constraint;
+mod engine;
 mod error;
+mod handle;
 mod params;
+mod penalties;
 mod request;
 mod runner;
+mod sampler;
+mod scheduler;
+mod sequence;
+mod stats;
+mod text;
+mod vocabulary;
 
+pub use blocks::BlockManager;
+pub use capacity::{DEFAULT_KV_CACHE_BYTES, KvBudget, KvChoice, choose_kv_blocks};
+pub use constraint::{MAX_CONSTRAINT_BYTES, MAX_SCHEMA_LEVELS};
+pub use engine::{Engine, Intake, Prepared};
 pub use error::{EngineError, RunnerError};
+pub use handle::{DEFAULT_MAX_WAITING, EngineHandle, RequestEvents, RequestGuard};
 pub use params::{MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, SamplingParams};
 pub use request::{Completion, Constraint, Event, Request, RequestId, TokenEvent, TokenLogprob};
 pub use runner::{BLOCK_TOKENS, LogitsFor, Runner, SeqInput};
+pub use scheduler::{Scheduler, SchedulerLimits};
+pub use stats::{EngineSnapshot, EngineStats};
+pub use vocabulary::Vocabulary;

@@ -87,10 +87,14 @@ pub struct TokenEvent {
 pub struct Completion {
     /// The request.
     pub id: RequestId,
-    /// Generated tokens; a token that ended the output (end of sequence, stop token) is left out.
+    /// Generated tokens; a token that ended the output (end of sequence, stop token) is left
+    /// out, the tokens of a stop string are not.
     pub tokens: Vec<u32>,
     /// Their text, cut before a stop string.
     pub text: String,
+    /// The end of `text` that no token event carried: it was held back as the possible beginning
+    /// of a stop string or of a character.
+    pub tail: String,
     /// Log-probability of each generated token, when asked for.
     pub logprobs: Vec<f32>,
     /// Log-probabilities of the prompt from [`Request::score_from`] on, when asked for.

@@ -1,0 +1,258 @@
+//! The engine: one model, one cache, many sequences.
+
+use crate::blocks::BlockManager;
+use crate::constraint::ConstraintState;
+use crate::error::EngineError;
+use crate::request::{Completion, Event, Request, RequestId};
+use crate::runner::{BLOCK_TOKENS, Runner};
+use crate::sampler::Sampler;
+use crate::scheduler::{Scheduler, SchedulerLimits};
+use crate::sequence::Sequence;
+use crate::stats::EngineStats;
+use crate::vocabulary::Vocabulary;
+use catena_protocol::{Cancel, FinishReason, Progress};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Checks requests and compiles their constraints; shared with the threads that submit.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    vocabulary: Arc<Vocabulary>,
+    model_vocab_size: usize,
+    context_tokens: usize,
+}
+
+/// A request that passed every check.
+pub struct Prepared {
+    request: Request,
+    constraint: Option<ConstraintState>,
+}
+
+impl Intake {
+    /// Most tokens of one sequence, prompt and output together.
+    pub fn context_tokens(&self) -> usize {
+        self.context_tokens
+    }
+
+    /// Checks `request` and compiles its constraint. May take some 20 ms for a large schema.
+    ///
+    /// # Errors
+    /// The *fix the input* group of [`EngineError`].
+    pub fn prepare(&self, request: Request) -> Result<Prepared, EngineError> {
+        request.params.validate()?;
+        self.check_prompt(&request)?;
+        let constraint = match &request.constraint {
+            Some(constraint) => Some(self.vocabulary.grammars()?.compile(constraint)?),
+            None => None,
+        };
+        Ok(Prepared { request, constraint })
+    }
+
+    fn check_prompt(&self, request: &Request) -> Result<(), EngineError> {
+        let prompt_tokens = request.prompt_tokens.len();
+        let max_new_tokens = request.params.max_new_tokens;
+        if prompt_tokens == 0 {
+            return Err(EngineError::EmptyPrompt);
+        }
+        let context_tokens = self.context_tokens;
+        if prompt_tokens.saturating_add(max_new_tokens) > context_tokens {
+            return Err(EngineError::ContextExceeded {
+                prompt_tokens,
+                max_new_tokens,
+                context_tokens,
+            });
+        }
+        let vocab_size = self.model_vocab_size;
+        let bad = request.prompt_tokens.iter().position(|&token| token as usize >= vocab_size);
+        if let Some(position) = bad {
+            let token = request.prompt_tokens[position];
+            return Err(EngineError::TokenOutOfRange { token, position, vocab_size });
+        }
+        match request.score_from {
+            Some(start) if start == 0 || start > prompt_tokens => {
+                Err(EngineError::ScoreOutOfRange { start, prompt_tokens })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Runs requests on a model.
+pub struct Engine<R: Runner> {
+    runner: R,
+    intake: Intake,
+    scheduler: Scheduler,
+    blocks: BlockManager,
+    sampler: Sampler,
+    stats: Arc<EngineStats>,
+    next_id: u64,
+}
+
+impl<R: Runner> Engine<R> {
+    /// An engine over `runner`, whose tokens `vocabulary` describes.
+    pub fn new(runner: R, vocabulary: Arc<Vocabulary>, limits: SchedulerLimits) -> Self {
+        let num_blocks = runner.num_blocks();
+        let context_tokens = runner.max_positions().min(num_blocks * BLOCK_TOKENS);
+        let model_vocab_size = runner.vocab_size();
+        Self {
+            intake: Intake { vocabulary, model_vocab_size, context_tokens },
+            scheduler: Scheduler::new(limits),
+            blocks: BlockManager::new(num_blocks),
+            sampler: Sampler::default(),
+            stats: Arc::new(EngineStats::new(num_blocks)),
+            runner,
+            next_id: 0,
+        }
+    }
+
+    /// The checks that requests must pass.
+    pub fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Live counts, readable from any thread.
+    pub fn stats(&self) -> &Arc<EngineStats> {
+        &self.stats
+    }
+
+    /// Most sequences that run at once.
+    pub(crate) fn max_running(&self) -> usize {
+        self.scheduler.limits().max_running
+    }
+
+    /// Whether any sequence is unfinished.
+    pub fn has_work(&self) -> bool {
+        self.scheduler.num_running() + self.scheduler.num_waiting() > 0
+    }
+
+    /// Checks and adds a request.
+    ///
+    /// # Errors
+    /// As [`Intake::prepare`].
+    pub fn add(&mut self, request: Request) -> Result<RequestId, EngineError> {
+        let prepared = self.intake.prepare(request)?;
+        let id = RequestId(self.next_id);
+        self.next_id += 1;
+        self.add_prepared(id, prepared);
+        Ok(id)
+    }
+
+    /// Adds a checked request under an identity of the caller's choice, never used before.
+    pub(crate) fn add_prepared(&mut self, id: RequestId, prepared: Prepared) {
+        self.scheduler.add(Sequence::new(id, prepared.request, prepared.constraint));
+        self.update_stats();
+    }
+
+    /// Ends a request and frees its blocks at once; nothing if it ended already.
+    pub fn cancel(&mut self, id: RequestId) -> Option<Completion> {
+        let sequence = self.scheduler.remove(id, &mut self.blocks)?;
+        self.update_stats();
+        Some(sequence.complete(FinishReason::Cancelled))
+    }
+
+    /// Ends every request and frees all blocks.
+    pub fn cancel_all(&mut self) -> Vec<Completion> {
+        let sequences = self.scheduler.remove_all(&mut self.blocks);
+        self.update_stats();
+        sequences.into_iter().map(|sequence| sequence.complete(FinishReason::Cancelled)).collect()
+    }
+
+    /// One scheduling round: choose sequences, run them, store tokens, hand back what happened.
+    ///
+    /// # Errors
+    /// [`EngineError::Runner`] if the model cannot run the batch. The sequences stay; the caller
+    /// cancels them.
+    pub fn step(&mut self) -> Result<Vec<(RequestId, Event)>, EngineError> {
+        let Some(batch) = self.scheduler.next_batch(&mut self.blocks) else { return Ok(vec![]) };
+        let vocab_size = self.intake.model_vocab_size;
+        let inputs = self.scheduler.inputs(&batch);
+        let logits = self.runner.forward(&inputs).map_err(EngineError::Runner)?;
+        let running = &mut self.scheduler.running;
+        let outcomes = self.sampler.sample(logits, vocab_size, &batch, running);
+        let vocabulary = &self.intake.vocabulary;
+        let events = self.scheduler.commit(&batch, outcomes, vocabulary, &mut self.blocks);
+        self.stats.record_step(&batch, &events);
+        self.update_stats();
+        Ok(events)
+    }
+
+    /// Runs a batch job to its end: completions in order of `requests`.
+    ///
+    /// # Errors
+    /// [`EngineError::BatchRequest`] before anything runs if a request is refused,
+    /// [`EngineError::Interrupted`] if `cancel` was set, [`EngineError::Runner`].
+    pub fn run_all(
+        &mut self,
+        requests: Vec<Request>,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Vec<Completion>, EngineError> {
+        let mut completions: Vec<Option<Completion>> = Vec::new();
+        completions.resize_with(requests.len(), || None);
+        self.run_each(requests, progress, cancel, |index, completion| {
+            completions[index] = Some(completion);
+        })?;
+        Ok(completions.into_iter().map(|done| done.expect("every request ended")).collect())
+    }
+
+    /// As [`Engine::run_all`], handing each completion with its request's index to `on_done` as
+    /// soon as it is there, so that a long job can keep what is done.
+    ///
+    /// # Errors
+    /// As [`Engine::run_all`].
+    pub fn run_each(
+        &mut self,
+        requests: Vec<Request>,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+        mut on_done: impl FnMut(usize, Completion),
+    ) -> Result<(), EngineError> {
+        let total = requests.len();
+        let mut indices = HashMap::with_capacity(total);
+        for (index, request) in requests.into_iter().enumerate() {
+            match self.add(request) {
+                Ok(id) => indices.insert(id, index),
+                Err(source) => {
+                    self.cancel_all();
+                    return Err(EngineError::BatchRequest { index, source: Box::new(source) });
+                }
+            };
+        }
+        progress.begin("generate", Some(total as u64), "requests");
+        let mut completed = 0;
+        let outcome = loop {
+            if !self.has_work() {
+                break Ok(());
+            }
+            if cancel.is_cancelled() {
+                break Err(EngineError::Interrupted { completed, total });
+            }
+            let events = match self.step() {
+                Ok(events) => events,
+                Err(error) => break Err(error),
+            };
+            let mut failed = None;
+            for (id, event) in events {
+                match event {
+                    Event::Token(_) => {}
+                    Event::Finished(completion) => {
+                        completed += 1;
+                        on_done(indices[&id], completion);
+                    }
+                    Event::Failed(reason) => failed = Some(EngineError::Failed { reason }),
+                }
+            }
+            if let Some(error) = failed {
+                break Err(error);
+            }
+            progress.update(completed as u64);
+        };
+        progress.end();
+        self.cancel_all();
+        outcome
+    }
+
+    fn update_stats(&self) {
+        self.stats.set_gauges(&self.scheduler, &self.blocks);
+    }
+}

@@ -1,0 +1,322 @@
+//! The engine on its own thread.
+
+use crate::engine::{Engine, Intake, Prepared};
+use crate::error::EngineError;
+use crate::request::{Completion, Event, Request, RequestId};
+use crate::runner::Runner;
+use crate::stats::{EngineSnapshot, EngineStats};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// Requests that may wait beside the running ones, unless told otherwise.
+pub const DEFAULT_MAX_WAITING: usize = 256;
+
+/// Takes a request's events on the engine's thread and says whether to go on. It must not block.
+type Sink = Box<dyn FnMut(Event) -> bool + Send>;
+
+enum Command {
+    Submit(RequestId, Box<Prepared>, Sink),
+    Cancel(RequestId),
+    Shutdown { drain: bool },
+}
+
+/// How threads talk to a running engine. Clones share it; the last one to go stops the engine.
+#[derive(Clone)]
+pub struct EngineHandle(Arc<Shared>);
+
+struct Shared {
+    intake: Intake,
+    stats: Arc<EngineStats>,
+    commands: Sender<Command>,
+    /// Requests submitted and not yet ended.
+    in_flight: Arc<AtomicUsize>,
+    max_in_flight: usize,
+    next_id: AtomicU64,
+    closing: AtomicBool,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Cancels its request when dropped, unless that ended before.
+#[derive(Debug)]
+pub struct RequestGuard {
+    id: RequestId,
+    commands: Sender<Command>,
+}
+
+impl RequestGuard {
+    /// The request.
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+}
+
+impl Drop for RequestGuard {
+    fn drop(&mut self) {
+        // A stopped engine holds nothing to cancel.
+        let _ = self.commands.send(Command::Cancel(self.id));
+    }
+}
+
+/// A request's events in order; ends after `Finished` or `Failed`, or early if the engine died.
+/// Dropping it cancels the request.
+pub struct RequestEvents {
+    events: Receiver<Event>,
+    _guard: RequestGuard,
+}
+
+impl Iterator for RequestEvents {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        self.events.recv().ok()
+    }
+}
+
+impl EngineHandle {
+    /// Moves `engine` onto a thread of its own, where at most `max_waiting` requests wait beside
+    /// the `max_running` of its limits.
+    ///
+    /// # Errors
+    /// [`EngineError::Thread`].
+    pub fn spawn<R: Runner + 'static>(
+        engine: Engine<R>,
+        max_waiting: usize,
+    ) -> Result<Self, EngineError> {
+        let (commands, inbox) = mpsc::channel();
+        let intake = engine.intake().clone();
+        let stats = engine.stats().clone();
+        let max_in_flight = max_waiting + engine.max_running();
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let worker = Worker { engine, sinks: HashMap::new(), in_flight: in_flight.clone() };
+        let thread = std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || worker.run(&inbox))
+            .map_err(EngineError::Thread)?;
+        Ok(Self(Arc::new(Shared {
+            intake,
+            stats,
+            commands,
+            in_flight,
+            max_in_flight,
+            next_id: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+            thread: Mutex::new(Some(thread)),
+        })))
+    }
+
+    /// The checks that requests must pass.
+    pub fn intake(&self) -> &Intake {
+        &self.0.intake
+    }
+
+    /// Live counts.
+    pub fn stats(&self) -> EngineSnapshot {
+        self.0.stats.snapshot()
+    }
+
+    /// Submits a request whose events go to `sink` on the engine's thread; when `sink` returns
+    /// `false` the request is cancelled in the same step. The guard cancels it when dropped.
+    ///
+    /// # Errors
+    /// The *fix the input* group, [`EngineError::QueueFull`], [`EngineError::Stopped`].
+    pub fn submit_with(
+        &self,
+        request: Request,
+        sink: impl FnMut(Event) -> bool + Send + 'static,
+    ) -> Result<RequestGuard, EngineError> {
+        let shared = &*self.0;
+        let prepared = Box::new(shared.intake.prepare(request)?);
+        self.claim_place()?;
+        let id = RequestId(shared.next_id.fetch_add(1, Ordering::Relaxed));
+        if shared.commands.send(Command::Submit(id, prepared, Box::new(sink))).is_err() {
+            shared.in_flight.fetch_sub(1, Ordering::AcqRel);
+            return Err(EngineError::Stopped);
+        }
+        Ok(RequestGuard { id, commands: shared.commands.clone() })
+    }
+
+    /// Submits a request and hands back its events.
+    ///
+    /// # Errors
+    /// As [`EngineHandle::submit_with`].
+    pub fn submit(&self, request: Request) -> Result<RequestEvents, EngineError> {
+        // Bounded by the request's own token limit.
+        let (sender, events) = mpsc::channel();
+        let guard = self.submit_with(request, move |event| sender.send(event).is_ok())?;
+        Ok(RequestEvents { events, _guard: guard })
+    }
+
+    /// Submits a request and waits for its end.
+    ///
+    /// # Errors
+    /// As [`EngineHandle::submit_with`]; [`EngineError::Failed`] if the engine failed it.
+    pub fn generate(&self, request: Request) -> Result<Completion, EngineError> {
+        for event in self.submit(request)? {
+            match event {
+                Event::Token(_) => {}
+                Event::Finished(completion) => return Ok(completion),
+                Event::Failed(reason) => return Err(EngineError::Failed { reason }),
+            }
+        }
+        Err(EngineError::Stopped)
+    }
+
+    /// Refuses new requests, ends the others (after their last token with `drain`, at once
+    /// without), and waits for the thread.
+    pub fn shutdown(&self, drain: bool) {
+        self.0.shutdown(drain);
+    }
+
+    fn claim_place(&self) -> Result<(), EngineError> {
+        let shared = &*self.0;
+        if shared.closing.load(Ordering::Acquire) {
+            return Err(EngineError::Stopped);
+        }
+        let limit = shared.max_in_flight;
+        let claim = shared.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
+            (count < limit).then_some(count + 1)
+        });
+        match claim {
+            Ok(_) => Ok(()),
+            Err(in_flight) => Err(EngineError::QueueFull { in_flight, limit }),
+        }
+    }
+}
+
+impl Shared {
+    fn shutdown(&self, drain: bool) {
+        self.closing.store(true, Ordering::Release);
+        // A thread that ended already needs no message.
+        let _ = self.commands.send(Command::Shutdown { drain });
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread.filter(|t| t.thread().id() != std::thread::current().id()) {
+            // A panic of the engine was reported to its requests and by `alive`.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.shutdown(false);
+    }
+}
+
+/// The thread's side.
+struct Worker<R: Runner> {
+    engine: Engine<R>,
+    sinks: HashMap<RequestId, Sink>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+impl<R: Runner> Drop for Worker<R> {
+    fn drop(&mut self) {
+        // Also runs when a step panicked: the requests see their event stream end.
+        self.engine.stats().set_dead();
+        self.in_flight.fetch_sub(self.sinks.len(), Ordering::AcqRel);
+    }
+}
+
+impl<R: Runner> Worker<R> {
+    fn run(mut self, inbox: &Receiver<Command>) {
+        let mut draining = false;
+        loop {
+            match self.take_commands(inbox, draining) {
+                Next::Step => {}
+                Next::Drain => draining = true,
+                Next::End => break,
+            }
+            self.step();
+        }
+        for completion in self.engine.cancel_all() {
+            self.deliver(completion.id, Event::Finished(completion));
+        }
+    }
+
+    /// Handles what is in the inbox; waits for something if there is nothing to run.
+    fn take_commands(&mut self, inbox: &Receiver<Command>, draining: bool) -> Next {
+        let mut next = Next::Step;
+        loop {
+            let command = if self.engine.has_work() {
+                match inbox.try_recv() {
+                    Ok(command) => command,
+                    Err(TryRecvError::Empty) => return next,
+                    Err(TryRecvError::Disconnected) => return Next::End,
+                }
+            } else if draining || matches!(next, Next::Drain) {
+                return Next::End;
+            } else {
+                match inbox.recv() {
+                    Ok(command) => command,
+                    Err(mpsc::RecvError) => return Next::End,
+                }
+            };
+            match command {
+                Command::Submit(id, prepared, sink) => {
+                    self.sinks.insert(id, sink);
+                    self.engine.add_prepared(id, *prepared);
+                }
+                Command::Cancel(id) => self.cancel(id),
+                Command::Shutdown { drain: false } => return Next::End,
+                Command::Shutdown { drain: true } => next = Next::Drain,
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        match self.engine.step() {
+            Ok(events) => {
+                for (id, event) in events {
+                    self.deliver(id, event);
+                }
+            }
+            Err(error) => {
+                let reason = describe(&error);
+                for completion in self.engine.cancel_all() {
+                    self.deliver(completion.id, Event::Failed(reason.clone()));
+                }
+            }
+        }
+    }
+
+    fn cancel(&mut self, id: RequestId) {
+        if let Some(completion) = self.engine.cancel(id) {
+            self.deliver(id, Event::Finished(completion));
+        }
+    }
+
+    /// Hands over an event; a request that ended or is no longer wanted leaves with it.
+    fn deliver(&mut self, id: RequestId, event: Event) {
+        let ends = !matches!(event, Event::Token(_));
+        let Some(sink) = self.sinks.get_mut(&id) else { return };
+        let wanted = sink(event);
+        if ends || !wanted {
+            self.sinks.remove(&id);
+            self.in_flight.fetch_sub(1, Ordering::AcqRel);
+            // Ended already, or nobody is left to tell.
+            let _ = self.engine.cancel(id);
+        }
+    }
+}
+
+/// What the thread does after reading its inbox.
+enum Next {
+    Step,
+    Drain,
+    End,
+}
+
+/// The error and its causes in one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}
