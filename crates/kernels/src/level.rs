@@ -11,7 +11,12 @@ use crate::KernelError;
 pub enum Level {
     /// Plain Rust on any processor.
     Scalar,
+    /// AVX2 with FMA and F16C (Haswell, Zen 1 and later).
+    Avx2,
     /// AVX-512 F, BW, VL, DQ, VNNI and BF16, all present (Zen 4, Sapphire Rapids and later).
+    ///
+    /// Only used when forced: its kernels still await a machine that has run their tests. Ops
+    /// without a version of their own use the one of [`Level::Avx2`].
     Avx512,
 }
 
@@ -26,12 +31,13 @@ pub struct LevelChoice {
 
 impl Level {
     /// All levels, plainest first.
-    pub const ALL: [Level; 2] = [Level::Scalar, Level::Avx512];
+    pub const ALL: [Level; 3] = [Level::Scalar, Level::Avx2, Level::Avx512];
 
     /// The name by which a user forces the level.
     pub fn name(self) -> &'static str {
         match self {
             Level::Scalar => "scalar",
+            Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
         }
     }
@@ -40,6 +46,7 @@ impl Level {
     pub fn missing_feature(self) -> Option<&'static str> {
         match self {
             Level::Scalar => None,
+            Level::Avx2 => missing_avx2(),
             Level::Avx512 => missing_avx512(),
         }
     }
@@ -50,25 +57,30 @@ impl Level {
     }
 }
 
+/// The first of the features that this processor lacks.
+#[cfg(target_arch = "x86_64")]
+macro_rules! first_missing {
+    ($($feature:tt),*) => {{
+        $(if !std::is_x86_feature_detected!($feature) { return Some($feature); })*
+        None
+    }};
+}
+
+#[cfg(target_arch = "x86_64")]
+fn missing_avx2() -> Option<&'static str> {
+    first_missing!("avx2", "fma", "f16c")
+}
+
 #[cfg(target_arch = "x86_64")]
 fn missing_avx512() -> Option<&'static str> {
-    macro_rules! first_missing {
-        ($($feature:tt),*) => {
-            $(if !std::is_x86_feature_detected!($feature) { return Some($feature); })*
-        };
-    }
-    first_missing!(
-        "avx2",
-        "fma",
-        "f16c",
-        "avx512f",
-        "avx512bw",
-        "avx512vl",
-        "avx512dq",
-        "avx512vnni",
-        "avx512bf16"
-    );
-    None
+    missing_avx2().or_else(|| {
+        first_missing!("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni", "avx512bf16")
+    })
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn missing_avx2() -> Option<&'static str> {
+    Some("avx2")
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -116,10 +128,10 @@ fn parse(name: &str) -> Result<Level, KernelError> {
 }
 
 fn detect() -> LevelChoice {
-    match Level::Avx512.missing_feature() {
+    match Level::Avx2.missing_feature() {
         None => LevelChoice {
-            level: Level::Avx512,
-            reason: "the processor has AVX-512 with VNNI and BF16".to_owned(),
+            level: Level::Avx2,
+            reason: "the processor has AVX2, FMA and F16C".to_owned(),
         },
         Some(missing) => {
             LevelChoice { level: Level::Scalar, reason: format!("the processor has no {missing}") }
@@ -137,13 +149,17 @@ mod tests {
             assert_eq!(parse(level.name()), Ok(level));
         }
         let message = parse("sse9").unwrap_err().to_string();
-        assert!(message.contains("`sse9`") && message.contains("scalar, avx512"), "{message}");
+        assert!(
+            message.contains("`sse9`") && message.contains("scalar, avx2, avx512"),
+            "{message}"
+        );
     }
 
     #[test]
-    fn the_detected_level_is_the_best_supported_one() {
+    fn the_detected_level_is_supported_and_says_why() {
         let choice = detect();
-        assert_eq!(Some(&choice.level), Level::supported().last());
+        assert!(Level::supported().contains(&choice.level));
+        assert!(choice.level != Level::Avx512, "AVX-512 is only used when forced");
         assert!(!choice.reason.is_empty());
     }
 }

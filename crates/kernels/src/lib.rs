@@ -43,6 +43,7 @@ mod dense;
 mod error;
 mod kv;
 mod level;
+mod leveled;
 mod ops;
 mod pool;
 mod quant;

@@ -10,8 +10,8 @@ use crate::quant::Activations;
 pub struct MatmulScratch {
     /// Activations as 8-bit codes, for block-quantized weights.
     pub(crate) quantized: Activations,
-    /// Activations in the storage type of dense weights, as raw 16-bit values.
-    pub(crate) halves: AlignedBuf<u16>,
+    /// Activations as the words that the dense kernels read.
+    pub(crate) row_words: AlignedBuf<u32>,
 }
 
 impl MatmulScratch {
@@ -22,6 +22,6 @@ impl MatmulScratch {
 
     /// Bytes held now.
     pub fn bytes(&self) -> usize {
-        self.quantized.bytes() + self.halves.bytes()
+        self.quantized.bytes() + self.row_words.bytes()
     }
 }

@@ -1,1 +1,20 @@
 //! The small steps between the products: norms, rotary positions, gates, and reading logits.
+//!
+//! Bodies are written once, in 16 lanes with separate multiplications and additions, and compiled
+//! for every level; all levels give the same bits. Rows are independent.
+
+mod elementwise;
+mod logits;
+mod norm;
+mod rope;
+
+#[cfg(test)]
+mod tests;
+
+pub use elementwise::{add, silu_mul};
+pub use logits::{argmax, log_softmax_at};
+pub use norm::rms_norm;
+pub use rope::{RopeTable, rope};
+
+/// Values below which one thread is faster than waking the pool.
+const PARALLEL_FROM: usize = 1 << 14;

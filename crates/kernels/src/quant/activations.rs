@@ -88,7 +88,7 @@ impl Activations {
 
 fn quantize_rows(level: Level, x: &[f32], zero_point: i32, out: Rows<'_>) {
     match level {
-        Level::Scalar => scalar(x, zero_point, out),
+        Level::Scalar | Level::Avx2 => scalar(x, zero_point, out),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level is only in use where the processor has its features.
         Level::Avx512 => unsafe { super::avx512::quantize_rows(x, zero_point, out) },

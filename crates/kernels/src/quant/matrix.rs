@@ -183,7 +183,7 @@ impl QuantMatrix {
         target: &Target<'_>,
     ) {
         with_packed!(self.format, P => match level {
-            Level::Scalar => super::scalar::product::<P>(&self.tiles, x, rows, tiles, target),
+            Level::Scalar | Level::Avx2 => super::scalar::product::<P>(&self.tiles, x, rows, tiles, target),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the level is only in use where the processor has its features; `deal` makes
             // disjoint parts.

@@ -1,0 +1,60 @@
+//! Reading a row of logits.
+
+use super::elementwise::exp;
+use crate::leveled::leveled;
+use crate::{Level, level};
+
+/// The position of the largest value; of equal ones the first. NaNs are never the largest.
+///
+/// # Panics
+/// If the row is empty.
+pub fn argmax(row_v: &[f32]) -> u32 {
+    assert!(!row_v.is_empty(), "argmax of nothing");
+    let largest = max(level(), row_v);
+    row_v.iter().position(|&v| v == largest).unwrap_or(0) as u32
+}
+
+/// `log softmax(row)[token] = row[token] - max - log(sum(exp(row - max)))`
+///
+/// The sum runs in 16 lanes of f32 per 4096 values and in f64 over these.
+///
+/// # Panics
+/// If there is no such token.
+pub fn log_softmax_at(row_v: &[f32], token: u32) -> f32 {
+    log_softmax_at_level(level(), row_v, token)
+}
+
+pub(super) fn log_softmax_at_level(level: Level, row_v: &[f32], token: u32) -> f32 {
+    let largest = max(level, row_v);
+    let sum: f64 = row_v.chunks(4096).map(|part| sum_exp(level, part, largest) as f64).sum();
+    (row_v[token as usize] as f64 - largest as f64 - sum.ln()) as f32
+}
+
+leveled! {
+    fn max(row_v: &[f32]) -> f32 {
+        let mut lanes = [f32::NEG_INFINITY; 16];
+        let (chunks, rest) = row_v.as_chunks::<16>();
+        for chunk in chunks {
+            for (lane, &v) in lanes.iter_mut().zip(chunk) {
+                *lane = if v > *lane { v } else { *lane };
+            }
+        }
+        lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+    }
+}
+
+leveled! {
+    fn sum_exp(part: &[f32], largest: f32) -> f32 {
+        let mut lanes = [0.0f32; 16];
+        let (chunks, rest) = part.as_chunks::<16>();
+        for chunk in chunks {
+            for (lane, &v) in lanes.iter_mut().zip(chunk) {
+                *lane += exp(v - largest);
+            }
+        }
+        for (lane, &v) in lanes.iter_mut().zip(rest) {
+            *lane += exp(v - largest);
+        }
+        lanes.iter().sum()
+    }
+}

@@ -1,0 +1,138 @@
+//! Formulas in f64 against the ops, at every level and over tails.
+
+use super::elementwise::{add_at, exp, silu_mul_at};
+use super::logits::log_softmax_at_level;
+use super::norm::rms_norm_at;
+use super::rope::rope_at;
+use super::*;
+use crate::test_rng::Rng;
+use crate::{Level, Pool};
+
+/// A few roundings of f32, relative to values of magnitude 1 to 10.
+const TOLERANCE: f64 = 2e-6;
+
+fn assert_close(found: &[f32], expected: impl IntoIterator<Item = f64>) {
+    for (i, (&found, expected)) in found.iter().zip(expected).enumerate() {
+        let error = (found as f64 - expected).abs();
+        assert!(error <= TOLERANCE * (1.0 + expected.abs()), "[{i}]: {found}, not {expected}");
+    }
+}
+
+/// Calls `check(level, pool, rows, width)` over levels, threads and awkward widths.
+fn for_shapes(check: impl Fn(Level, &Pool, usize, usize)) {
+    for level in Level::supported() {
+        for threads in [1, 2, 3] {
+            let pool = Pool::new(threads);
+            for (rows, width) in [(1, 1), (3, 2), (5, 31), (2, 576), (7, 100), (40, 578)] {
+                check(level, &pool, rows, width);
+            }
+        }
+    }
+}
+
+#[test]
+fn rms_norm_is_its_formula() {
+    for_shapes(|level, pool, rows, width| {
+        let mut rng = Rng::new(width as u64);
+        let (x, gain) = (rng.normals(rows * width), rng.normals(width));
+        let mut out = vec![f32::NAN; x.len()];
+        rms_norm_at(level, pool, &x, &gain, 1e-5, &mut out);
+        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact(width)) {
+            let mean = x.iter().map(|&v| (v as f64).powi(2)).sum::<f64>() / width as f64;
+            let scale = 1.0 / (mean + 1e-5).sqrt();
+            assert_close(out, x.iter().zip(&gain).map(|(&x, &g)| x as f64 * scale * g as f64));
+        }
+    });
+}
+
+#[test]
+fn add_adds_everything_once() {
+    for_shapes(|level, pool, rows, width| {
+        let mut rng = Rng::new(width as u64);
+        let (x, y) = (rng.normals(rows * width), rng.normals(rows * width));
+        let mut sum = x.clone();
+        add_at(level, pool, &mut sum, &y);
+        assert!(sum.iter().zip(x.iter().zip(&y)).all(|(sum, (x, y))| *sum == x + y));
+    });
+}
+
+#[test]
+fn silu_mul_is_its_formula() {
+    for_shapes(|level, pool, rows, width| {
+        let mut rng = Rng::new(width as u64);
+        let gate_up: Vec<f32> = rng.normals(2 * rows * width).iter().map(|v| v * 4.0).collect();
+        let mut out = vec![f32::NAN; rows * width];
+        silu_mul_at(level, pool, &gate_up, width, &mut out);
+        for (row, out) in gate_up.chunks_exact(2 * width).zip(out.chunks_exact(width)) {
+            let (gate, up) = row.split_at(width);
+            let formula = |(&g, &u): (&f32, &f32)| g as f64 / (1.0 + (-g as f64).exp()) * u as f64;
+            assert_close(out, gate.iter().zip(up).map(formula));
+        }
+    });
+}
+
+#[test]
+fn exp_is_close_everywhere_and_ends_in_zero() {
+    for i in -8700..8800 {
+        let x = i as f32 / 100.0;
+        let error = (exp(x) as f64 / (x as f64).exp() - 1.0).abs();
+        assert!(error < 2.5e-7, "exp({x}) is off by {error}");
+    }
+    assert_eq!(exp(-1e30), 0.0);
+    assert_eq!(exp(0.0), 1.0);
+    assert!(exp(1e30).is_finite() && exp(f32::NAN).is_nan());
+}
+
+#[test]
+fn rope_rotates_pairs_by_position_and_leaves_other_columns() {
+    for level in Level::supported() {
+        for (head_dim, heads, gap, rows) in [(64, 3, 5, 40), (32, 2, 0, 7), (6, 1, 1, 3)] {
+            let table = RopeTable::new(head_dim, 10_000.0, 8192);
+            let ldx = heads * head_dim + gap;
+            let before = Rng::new(3).normals((rows - 1) * ldx + heads * head_dim);
+            let positions: Vec<u32> = (0..rows as u32).map(|t| t * t * 97 % 8192).collect();
+            let mut x = before.clone();
+            rope_at(level, &Pool::new(2), &mut x, ldx, heads, &positions, &table);
+            for (i, (&found, &untouched)) in x.iter().zip(&before).enumerate() {
+                let (row, column) = (i / ldx, i % ldx);
+                if column >= heads * head_dim {
+                    assert_eq!(found, untouched);
+                    continue;
+                }
+                let (half, d) = (head_dim / 2, column % head_dim);
+                let exponent = -2.0 * (d % half) as f64 / head_dim as f64;
+                let angle = positions[row] as f64 * 10_000f64.powf(exponent);
+                let partner = if d < half { -before[i + half] } else { before[i - half] };
+                let expected = untouched as f64 * angle.cos() + partner as f64 * angle.sin();
+                assert_close(&[found], [expected]);
+            }
+        }
+    }
+}
+
+#[test]
+fn argmax_takes_the_first_of_equals_and_passes_over_nan() {
+    let mut row = vec![0.5; 100];
+    row[70] = 2.0;
+    row[33] = 2.0;
+    assert_eq!(argmax(&row), 33);
+    row[5] = f32::NAN;
+    assert_eq!(argmax(&row), 33);
+    assert_eq!(argmax(&[-3.0]), 0);
+    assert_eq!(argmax(&[f32::NEG_INFINITY, f32::NEG_INFINITY]), 0);
+}
+
+#[test]
+fn log_softmax_is_its_formula_and_masks_count_nothing() {
+    for level in Level::supported() {
+        let mut row: Vec<f32> = Rng::new(9).normals(49_155).iter().map(|v| v * 5.0).collect();
+        row[17] = f32::NEG_INFINITY;
+        let largest = row.iter().copied().fold(f32::MIN, f32::max) as f64;
+        let sum: f64 = row.iter().map(|&v| (v as f64 - largest).exp()).sum();
+        for token in [0, 3, 49_154] {
+            let expected = row[token as usize] as f64 - largest - sum.ln();
+            assert_close(&[log_softmax_at_level(level, &row, token)], [expected]);
+        }
+        assert_eq!(log_softmax_at_level(level, &row, 17), f32::NEG_INFINITY);
+    }
+}
