@@ -88,12 +88,15 @@ impl Activations {
 
 fn quantize_rows(level: Level, x: &[f32], zero_point: i32, out: Rows<'_>) {
     match level {
-        Level::Scalar | Level::Avx2 => scalar(x, zero_point, out),
+        Level::Scalar => scalar(x, zero_point, out),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level is only in use where the processor has its features.
+        Level::Avx2 => unsafe { super::avx2::quantize_rows(x, zero_point, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
         Level::Avx512 => unsafe { super::avx512::quantize_rows(x, zero_point, out) },
         #[cfg(not(target_arch = "x86_64"))]
-        Level::Avx512 => scalar(x, zero_point, out),
+        Level::Avx2 | Level::Avx512 => scalar(x, zero_point, out),
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Target<'a> {
     pub(super) out: SharedMut<'a, f32>,
     pub(super) ldo: usize,
     pub(super) n: usize,
+    /// Add to what is there instead of replacing it.
+    pub(super) accumulate: bool,
 }
 
 impl<'a> Target<'a> {
@@ -122,10 +124,25 @@ impl QuantMatrix {
         ldo: usize,
         scratch: &mut MatmulScratch,
     ) {
-        self.matmul_at(level(), pool, x_tk, out_tn, ldo, scratch);
+        self.matmul_at(level(), pool, x_tk, out_tn, ldo, false, scratch);
     }
 
-    /// [`QuantMatrix::matmul`] at a given level, for tests.
+    /// `out += x W^T`, as [`QuantMatrix::matmul`] followed by an addition: the residual connection.
+    ///
+    /// # Panics
+    /// As [`QuantMatrix::matmul`].
+    pub fn matmul_add(
+        &self,
+        pool: &Pool,
+        x_tk: &[f32],
+        out_tn: &mut [f32],
+        ldo: usize,
+        scratch: &mut MatmulScratch,
+    ) {
+        self.matmul_at(level(), pool, x_tk, out_tn, ldo, true, scratch);
+    }
+
+    /// Both products at a given level, for tests.
     pub(super) fn matmul_at(
         &self,
         level: Level,
@@ -133,6 +150,7 @@ impl QuantMatrix {
         x_tk: &[f32],
         out_tn: &mut [f32],
         ldo: usize,
+        accumulate: bool,
         scratch: &mut MatmulScratch,
     ) {
         let (n, k) = (self.n, self.k);
@@ -148,7 +166,7 @@ impl QuantMatrix {
         );
         let x = &mut scratch.quantized;
         x.quantize(level, pool, x_tk, k, self.format.zero_point());
-        let target = Target { out: SharedMut::new(out_tn), ldo, n };
+        let target = Target { out: SharedMut::new(out_tn), ldo, n, accumulate };
         self.deal(pool, rows, &|rows, tiles| self.part(level, x, rows, tiles, &target));
     }
 
@@ -182,16 +200,20 @@ impl QuantMatrix {
         tiles: Range<usize>,
         target: &Target<'_>,
     ) {
+        let w = &self.tiles[..];
         with_packed!(self.format, P => match level {
-            Level::Scalar | Level::Avx2 => super::scalar::product::<P>(&self.tiles, x, rows, tiles, target),
+            Level::Scalar => super::scalar::product::<P>(w, x, rows, tiles, target),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the level is only in use where the processor has its features; `deal` makes
             // disjoint parts.
-            Level::Avx512 => unsafe {
-                super::avx512::product::<P>(&self.tiles, x, rows, tiles, target);
-            },
+            Level::Avx2 => unsafe { super::avx2::product::<P>(w, x, rows, tiles, target) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Level::Avx512 => unsafe { super::avx512::product::<P>(w, x, rows, tiles, target) },
             #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx512 => super::scalar::product::<P>(&self.tiles, x, rows, tiles, target),
+            Level::Avx2 | Level::Avx512 => {
+                super::scalar::product::<P>(w, x, rows, tiles, target);
+            }
         });
     }
 

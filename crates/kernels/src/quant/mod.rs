@@ -10,10 +10,13 @@
 mod activations;
 mod blocks;
 mod format;
+mod job;
 mod matrix;
 mod scalar;
 mod tile;
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 

@@ -28,7 +28,9 @@ pub(super) fn product<P: Packed>(
             // SAFETY: this call alone writes these rows of these tiles (see `Target`).
             let out = unsafe { target.lanes(row, tile_idx * TILE, lanes) };
             for (lane, out) in out.iter_mut().enumerate() {
-                *out = (0..blocks).fold(0.0, |sum, b| add_block::<P>(sum, tile, x, row, b, lane));
+                let sum =
+                    (0..blocks).fold(0.0, |sum, b| add_block::<P>(sum, tile, x, row, b, lane));
+                *out = if target.accumulate { *out + sum } else { sum };
             }
         }
     }

@@ -31,7 +31,7 @@ fn matrix(format: QuantFormat, bytes: &[u8], k: usize) -> QuantMatrix {
 
 fn product(level: Level, threads: usize, w: &QuantMatrix, x: &[f32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; x.len() / w.k() * w.n()];
-    w.matmul_at(level, &Pool::new(threads), x, &mut out, w.n(), &mut MatmulScratch::new());
+    w.matmul_at(level, &Pool::new(threads), x, &mut out, w.n(), false, &mut MatmulScratch::new());
     out
 }
 
@@ -136,6 +136,48 @@ fn rows_wider_than_the_product_keep_the_rest() {
     for (row, (wide, tight)) in wide.chunks(ldo).zip(tight.chunks_exact(n)).enumerate() {
         assert_eq!(&wide[..n], tight, "row {row}");
         assert!(wide[n..].iter().all(|&v| v == 7.0), "row {row}");
+    }
+}
+
+#[test]
+fn extreme_codes_and_activations_do_not_saturate() {
+    for format in QuantFormat::ALL {
+        for code in [0x00, 0x7f, 0x80, 0xff] {
+            let mut bytes = vec![code; 16 * format.row_bytes(64)];
+            for block in bytes.chunks_exact_mut(format.block_bytes()) {
+                block[..2].copy_from_slice(&half::f16::ONE.to_le_bytes());
+                block[2..format.header_bytes()].fill(0);
+            }
+            let w = matrix(format, &bytes, 64);
+            let mut weights = [0.0; 64];
+            w.dequantize_row(0, &mut weights);
+            for x in [[1.0; 64], [-1.0; 64], std::array::from_fn(|i| weights[i].signum())] {
+                let expected: f32 = x.iter().zip(weights).map(|(x, w)| x * w).sum();
+                for level in Level::supported() {
+                    let out = product(level, 1, &w, &[x, x, x, x, x].concat());
+                    let worst = out.iter().map(|y| (y - expected).abs()).fold(0.0, f32::max);
+                    assert!(worst < 1e-2, "{w:?} codes {code:#x} {level:?}: {out:?} {expected}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn adding_products_is_adding_after_the_product() {
+    let mut rng = Rng::new(7);
+    for format in QuantFormat::ALL {
+        let (n, k) = (37, 96);
+        let w = matrix(format, &random_blocks(format, n, k, &mut rng), k);
+        let (x, before) = (rng.normals(5 * k), rng.normals(5 * n));
+        for level in Level::supported() {
+            let mut out = before.clone();
+            let mut scratch = MatmulScratch::new();
+            w.matmul_at(level, &Pool::new(2), &x, &mut out, n, true, &mut scratch);
+            let product = product(level, 1, &w, &x);
+            let expected: Vec<f32> = before.iter().zip(&product).map(|(a, b)| a + b).collect();
+            assert_eq!(out, expected, "{w:?} {level:?}");
+        }
     }
 }
 

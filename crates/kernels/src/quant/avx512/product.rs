@@ -10,19 +10,9 @@ use std::ops::Range;
 
 use crate::quant::Activations;
 use crate::quant::format::BLOCK;
+use crate::quant::job::{AHEAD_BYTES, Job, walk_rows};
 use crate::quant::matrix::{GROUP, Target};
-use crate::quant::tile::{Packed, TILE};
-
-/// How far ahead a single activation row prefetches in the stream of weights.
-const AHEAD_BYTES: usize = 2048;
-
-/// One call's constants.
-struct Job<'a, 't> {
-    x: &'a Activations,
-    blocks: usize,
-    tile_bytes: usize,
-    target: &'a Target<'t>,
-}
+use crate::quant::tile::Packed;
 
 /// As `scalar::product`, bit for bit.
 ///
@@ -37,13 +27,11 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
     tiles: Range<usize>,
     target: &Target<'_>,
 ) {
-    let blocks = x.k / BLOCK;
-    let job = Job { x, blocks, tile_bytes: P::tile_bytes(blocks), target };
-    job.check(weights, &rows, &tiles);
+    let job = Job::new::<P>(weights, x, &rows, &tiles, target);
     let mut tile = tiles.start;
     while tile < tiles.end {
         let w = weights[tile * job.tile_bytes..].as_ptr();
-        // SAFETY: `check` has verified all sizes for these rows and tiles.
+        // SAFETY: `Job::new` has verified all sizes for these rows and tiles.
         unsafe {
             if rows.len() == 1 {
                 micro::<P, 1, 1>(&job, w, rows.start, tile, AHEAD_BYTES);
@@ -59,64 +47,13 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
     }
 }
 
-impl Job<'_, '_> {
-    /// What the kernels rely on when they follow pointers.
-    fn check(&self, weights: &[u8], rows: &Range<usize>, tiles: &Range<usize>) {
-        let (x, blocks) = (self.x, self.blocks);
-        assert!(rows.end <= x.rows && x.codes_tk.len() >= x.rows * x.k);
-        let shortest = x.scales_tb.len().min(x.corrections_tb.len()).min(x.scaled_sums_tb.len());
-        assert!(shortest >= x.rows * blocks);
-        assert!(weights.len() >= tiles.end * self.tile_bytes);
-        let target = self.target;
-        if !rows.is_empty() && !tiles.is_empty() {
-            assert!((tiles.end - 1) * TILE < target.n && target.n <= target.ldo);
-            assert!((rows.end - 1) * target.ldo + target.n <= target.out.len());
-        }
-    }
-}
-
-/// Defines a function that walks the rows in steps of `$step` and ends with the matching rest.
-macro_rules! walk_rows {
-    ($name:ident, $tiles:literal, $step:literal, $($rest:literal),*) => {
-        /// # Safety
-        /// As [`micro`] for all `rows`.
-        #[inline]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-        unsafe fn $name<P: Packed>(
-            job: &Job<'_, '_>,
-            w: *const u8,
-            rows: Range<usize>,
-            tile: usize,
-        ) {
-            // The first pass over this group's weights fetches the next group's; without it the
-            // hardware prefetcher starts over at every group.
-            let mut ahead = $tiles * job.tile_bytes;
-            let mut row = rows.start;
-            while row + $step <= rows.end {
-                // SAFETY: passed on to the caller.
-                unsafe { micro::<P, $tiles, $step>(job, w, row, tile, ahead) };
-                row += $step;
-                ahead = 0;
-            }
-            // SAFETY: passed on to the caller.
-            unsafe {
-                match rows.end - row {
-                    0 => {}
-                    $($rest => micro::<P, $tiles, $rest>(job, w, row, tile, ahead),)*
-                    rest => unreachable!("{rest} rows left of steps of {}", $step),
-                }
-            }
-        }
-    };
-}
-
-walk_rows!(two_tiles, 2, 6, 1, 2, 3, 4, 5);
-walk_rows!(one_tile, 1, 8, 1, 2, 3, 4, 5, 6, 7);
+walk_rows!("avx512f,avx512bw,avx512vl,avx512vnni", two_tiles, micro, 2, 6, 1, 2, 3, 4, 5);
+walk_rows!("avx512f,avx512bw,avx512vl,avx512vnni", one_tile, micro, 1, 8, 1, 2, 3, 4, 5, 6, 7);
 
 /// `MR` tiles from `tile` on times `NR` activation rows from `row` on.
 ///
 /// # Safety
-/// [`Job::check`] must have passed for these rows and tiles; `w` is the start of the first tile.
+/// `job` must cover these rows and tiles; `w` is the start of the first tile.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
@@ -133,7 +70,7 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     let scaled_sums = job.x.scaled_sums_tb[row * blocks..].as_ptr();
     let mut acc = [[_mm512_setzero_ps(); NR]; MR];
     for block in 0..blocks {
-        // SAFETY: all reads are inside the tiles and rows that `check` has measured; a prefetch
+        // SAFETY: all reads are inside the tiles and rows that the job has measured; a prefetch
         // may point anywhere.
         unsafe {
             let mut sums = [[_mm512_setzero_si512(); NR]; MR];
@@ -177,7 +114,7 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
         }
     }
     // SAFETY: passed on to the caller.
-    unsafe { store(job.target, &acc, row, tile) };
+    unsafe { store(job, &acc, row, tile) };
 }
 
 /// One vector of codes of each of `MR` tiles.
@@ -241,25 +178,27 @@ unsafe fn load_halves(at: *const u8) -> __m512 {
 /// Writes the accumulators; lanes beyond the last output are masked off.
 ///
 /// # Safety
-/// [`Job::check`] must have passed for these rows and tiles.
+/// `job` must cover these rows and tiles.
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn store<const MR: usize, const NR: usize>(
-    target: &Target<'_>,
+    job: &Job<'_, '_>,
     acc: &[[__m512; NR]; MR],
     row: usize,
     tile: usize,
 ) {
     for i in 0..MR {
-        let first = (tile + i) * TILE;
-        let lanes = (target.n - first).min(TILE);
-        let mask = (u32::MAX >> (32 - lanes)) as __mmask16;
+        let mask = (u32::MAX >> (32 - job.lanes(tile + i))) as __mmask16;
         for t in 0..NR {
-            // SAFETY: row and columns are in bounds of the target (`check`), and the mask ends
-            // at its last column.
+            // SAFETY: row and tile are covered, and the mask ends at the last column.
             unsafe {
-                let at = target.out.as_mut_ptr().add((row + t) * target.ldo + first);
-                _mm512_mask_storeu_ps(at, mask, acc[i][t]);
+                let at = job.out(row + t, tile + i);
+                let sum = if job.target.accumulate {
+                    _mm512_add_ps(_mm512_maskz_loadu_ps(mask, at), acc[i][t])
+                } else {
+                    acc[i][t]
+                };
+                _mm512_mask_storeu_ps(at, mask, sum);
             }
         }
     }

@@ -1,0 +1,66 @@
+//! Quantizing activations, one block of four registers at a time.
+
+use std::arch::x86_64::*;
+
+use crate::quant::activations::{Rows, TINY};
+use crate::quant::format::BLOCK;
+
+/// As `activations::scalar`, bit for bit.
+///
+/// # Safety
+/// The processor must have the features of [`crate::Level::Avx2`].
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], zero_point: i32, out: Rows<'_>) {
+    let outs = out.scales.iter_mut().zip(out.corrections).zip(out.scaled_sums);
+    let blocks = x.as_chunks::<BLOCK>().0.iter().zip(out.codes.as_chunks_mut::<BLOCK>().0);
+    for ((x, codes), ((scale, correction), scaled_sum)) in blocks.zip(outs) {
+        let (s, sum) = block(x, codes);
+        *scale = s;
+        *correction = -zero_point * sum;
+        *scaled_sum = s * sum as f32;
+    }
+}
+
+/// Writes the codes of a block; its scale and the sum of its codes.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn block(x: &[f32; BLOCK], codes: &mut [i8; BLOCK]) -> (f32, i32) {
+    let magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(i32::MAX));
+    let mut v = [_mm256_setzero_ps(); 4];
+    let mut largest = _mm256_setzero_ps();
+    for (v, x) in v.iter_mut().zip(x.as_chunks::<8>().0) {
+        // SAFETY: a chunk is 8 values.
+        *v = unsafe { _mm256_loadu_ps(x.as_ptr()) };
+        largest = _mm256_max_ps(largest, _mm256_and_ps(*v, magnitude));
+    }
+    let largest = horizontal_max(largest);
+    let (scale, inverse) =
+        if largest > TINY { (largest / 127.0, 127.0 / largest) } else { (0.0, 0.0) };
+    let inverse = _mm256_set1_ps(inverse);
+    let q = v.map(|v| _mm256_cvtps_epi32(_mm256_mul_ps(v, inverse)));
+    // The packing instructions work within halves of registers; the permutation undoes that.
+    let words01 = _mm256_packs_epi32(q[0], q[1]);
+    let words23 = _mm256_packs_epi32(q[2], q[3]);
+    let bytes = _mm256_packs_epi16(words01, words23);
+    let bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    // SAFETY: `codes` has 32 bytes.
+    unsafe { _mm256_storeu_si256(codes.as_mut_ptr().cast(), bytes) };
+    let sums = _mm256_add_epi32(_mm256_add_epi32(q[0], q[1]), _mm256_add_epi32(q[2], q[3]));
+    (scale, horizontal_sum(sums))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn horizontal_max(v: __m256) -> f32 {
+    let four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+    let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn horizontal_sum(v: __m256i) -> i32 {
+    let four = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+    let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+    _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
+}

@@ -1,0 +1,7 @@
+//! AVX2 versions.
+
+mod activations;
+mod product;
+
+pub(super) use activations::quantize_rows;
+pub(super) use product::product;

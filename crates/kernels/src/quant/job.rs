@@ -1,0 +1,94 @@
+//! What the SIMD products rely on when they follow pointers, checked once per call.
+
+use std::ops::Range;
+
+use super::activations::Activations;
+use super::format::BLOCK;
+use super::matrix::Target;
+use super::tile::{Packed, TILE};
+
+/// How far ahead a product with one activation row prefetches in the stream of weights.
+pub(super) const AHEAD_BYTES: usize = 2048;
+
+/// The constants of one call, all sizes verified.
+pub(super) struct Job<'a, 't> {
+    pub(super) x: &'a Activations,
+    pub(super) blocks: usize,
+    pub(super) tile_bytes: usize,
+    pub(super) target: &'a Target<'t>,
+}
+
+impl<'a, 't> Job<'a, 't> {
+    /// # Panics
+    /// If weights, activations or target do not cover `rows` and `tiles`.
+    pub(super) fn new<P: Packed>(
+        weights: &[u8],
+        x: &'a Activations,
+        rows: &Range<usize>,
+        tiles: &Range<usize>,
+        target: &'a Target<'t>,
+    ) -> Self {
+        let blocks = x.k / BLOCK;
+        let tile_bytes = P::tile_bytes(blocks);
+        assert!(rows.end <= x.rows && x.codes_tk.len() >= x.rows * x.k);
+        let shortest = x.scales_tb.len().min(x.corrections_tb.len()).min(x.scaled_sums_tb.len());
+        assert!(shortest >= x.rows * blocks);
+        assert!(weights.len() >= tiles.end * tile_bytes);
+        if !rows.is_empty() && !tiles.is_empty() {
+            assert!((tiles.end - 1) * TILE < target.n && target.n <= target.ldo);
+            assert!((rows.end - 1) * target.ldo + target.n <= target.out.len());
+        }
+        Self { x, blocks, tile_bytes, target }
+    }
+
+    /// Outputs of a tile that exist; the last tile may be padded.
+    pub(super) fn lanes(&self, tile: usize) -> usize {
+        (self.target.n - tile * TILE).min(TILE)
+    }
+
+    /// Where the first output of a tile goes in a row.
+    ///
+    /// # Safety
+    /// Row and tile must be among those that `new` has checked.
+    pub(super) unsafe fn out(&self, row: usize, tile: usize) -> *mut f32 {
+        // SAFETY: in bounds of the target, as `new` has checked.
+        unsafe { self.target.out.as_mut_ptr().add(row * self.target.ldo + tile * TILE) }
+    }
+}
+
+/// Defines a function that walks the rows in steps of `$step` and ends with the matching rest.
+///
+/// The first pass over a group of tiles fetches the next group's weights; without that the hardware
+/// prefetcher starts over at every group, which halves the speed of small batches.
+macro_rules! walk_rows {
+    ($features:literal, $name:ident, $micro:ident, $tiles:literal, $step:literal, $($rest:literal),*) => {
+        /// # Safety
+        /// As the micro-kernel's, for all `rows`.
+        #[inline]
+        #[target_feature(enable = $features)]
+        unsafe fn $name<P: Packed>(
+            job: &Job<'_, '_>,
+            w: *const u8,
+            rows: Range<usize>,
+            tile: usize,
+        ) {
+            let mut ahead = $tiles * job.tile_bytes;
+            let mut row = rows.start;
+            while row + $step <= rows.end {
+                // SAFETY: passed on to the caller.
+                unsafe { $micro::<P, $tiles, $step>(job, w, row, tile, ahead) };
+                row += $step;
+                ahead = 0;
+            }
+            // SAFETY: passed on to the caller.
+            unsafe {
+                match rows.end - row {
+                    0 => {}
+                    $($rest => $micro::<P, $tiles, $rest>(job, w, row, tile, ahead),)*
+                    rest => unreachable!("{rest} rows left of steps of {}", $step),
+                }
+            }
+        }
+    };
+}
+pub(super) use walk_rows;
