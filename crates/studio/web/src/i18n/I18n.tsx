@@ -1,0 +1,56 @@
+import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
+import { recall, remember } from '../app/preferences'
+import type { Key } from './en'
+import { locales, preferredLanguage, term, translate, type Language, type Values } from './language'
+
+type I18n = {
+  language: Language
+  locale: string
+  setLanguage: (language: Language) => void
+  /** Forgets nothing: takes the project's default only if the user never chose. */
+  suggestLanguage: (language: Language) => void
+  t: (key: Key, values?: Values) => string
+  term: (name: string) => string
+}
+
+const Context = createContext<I18n | null>(null)
+
+function remembered(): Language | undefined {
+  const stored = recall('language')
+  return stored === 'en' || stored === 'zh' ? stored : undefined
+}
+
+export function I18nProvider({ children }: { children: ReactNode }) {
+  const [language, show] = useState(() => remembered() ?? preferredLanguage(navigator.languages))
+
+  useEffect(() => {
+    document.documentElement.lang = locales[language]
+  }, [language])
+
+  const setLanguage = useCallback((next: Language) => {
+    remember('language', next)
+    show(next)
+  }, [])
+  const suggestLanguage = useCallback((next: Language) => {
+    if (remembered() === undefined) show(next)
+  }, [])
+
+  const value = useMemo<I18n>(
+    () => ({
+      language,
+      locale: locales[language],
+      setLanguage,
+      suggestLanguage,
+      t: (key, values) => translate(language, key, values),
+      term: (name) => term(language, name),
+    }),
+    [language, setLanguage, suggestLanguage],
+  )
+  return <Context value={value}>{children}</Context>
+}
+
+export function useI18n(): I18n {
+  const value = use(Context)
+  if (value === null) throw new Error('useI18n needs an I18nProvider above it')
+  return value
+}

@@ -1,0 +1,46 @@
+import { en, type Key, type Text } from './en'
+import { zh } from './zh'
+
+export type Language = 'en' | 'zh'
+export type Values = Record<string, string | number>
+
+export const dictionaries: Record<Language, Record<Key, Text>> = { en, zh }
+
+/** The language tag that formats numbers and picks fonts. */
+export const locales: Record<Language, string> = { en: 'en', zh: 'zh-CN' }
+
+/** The first language we speak among the browser's wishes. */
+export function preferredLanguage(wishes: readonly string[]): Language {
+  for (const wish of wishes) {
+    const tag = wish.toLowerCase()
+    if (tag.startsWith('zh')) return 'zh'
+    if (tag.startsWith('en')) return 'en'
+  }
+  return 'en'
+}
+
+/** The text of `key` with its `{names}` filled in; `count` also chooses the plural form. */
+export function translate(language: Language, key: Key, values: Values = {}): string {
+  const text = dictionaries[language][key]
+  const count = values['count']
+  const form =
+    typeof text === 'string'
+      ? text
+      : ((typeof count === 'number' &&
+          new Intl.PluralRules(locales[language]).select(count) === 'one' &&
+          text.one) ||
+        text.other)
+  return form.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = values[name]
+    if (value === undefined) return whole
+    return typeof value === 'number' ? value.toLocaleString(locales[language]) : value
+  })
+}
+
+/** The name of a rule, a figure or a stage: translated if known, else made readable. */
+export function term(language: Language, name: string): string {
+  const key = `term.${name}`
+  if (Object.hasOwn(dictionaries[language], key)) return translate(language, key as Key)
+  const words = name.replace(/[_-]+/g, ' ').trim()
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}

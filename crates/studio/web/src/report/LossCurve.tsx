@@ -1,0 +1,102 @@
+import { Segmented } from 'antd'
+import { useMemo, useState } from 'react'
+import type { LossPoint } from '../api/types'
+import { Chart } from '../charts/Chart'
+import type { ChartOption } from '../charts/echarts'
+import { useChartStyle, type ChartStyle } from '../charts/style'
+import { useI18n } from '../i18n/I18n'
+import { smoothed, smoothingFor } from './figures'
+import { Panel } from './Panel'
+
+type Shown = 'loss' | 'rate' | 'norm'
+
+const fields = { loss: 'loss', rate: 'learning_rate', norm: 'grad_norm' } as const
+
+/** The training curve: loss with its smoothed line, learning rate, or gradient norm. */
+export function LossCurve({ points }: { points: LossPoint[] }) {
+  const { t, locale } = useI18n()
+  const style = useChartStyle()
+  const [shown, setShown] = useState<Shown>('loss')
+  const option = useMemo(() => {
+    const values = points.map((point): [number, number] => [point.step, point[fields[shown]]])
+    const decay = smoothingFor(points.length)
+    const smooth = smoothed(points, decay).map((loss, index): [number, number] => [
+      points[index]?.step ?? index,
+      loss,
+    ])
+    const names = { step: t('loss.step'), smooth: t('loss.smoothed'), each: t('loss.each') }
+    const one = { name: t(`loss.${shown}`), values, color: style.palette.primary, width: 2 }
+    const faint = { name: names.each, values, color: style.palette.slate, width: 1 }
+    const bold = { ...one, name: names.smooth, values: smooth, width: 2.5 }
+    return curveOption(style, names.step, shown === 'loss' ? [faint, bold] : [one], locale)
+  }, [points, shown, style, t, locale])
+
+  return (
+    <Panel
+      title={t('loss.title')}
+      note={t('loss.note', { count: points.length })}
+      tools={
+        points.length > 0 && (
+          <Segmented<Shown>
+            value={shown}
+            onChange={setShown}
+            aria-label={t('loss.show')}
+            options={[
+              { value: 'loss', label: t('loss.loss') },
+              { value: 'rate', label: t('loss.rate') },
+              { value: 'norm', label: t('loss.norm') },
+            ]}
+          />
+        )
+      }
+    >
+      {points.length > 0 ? (
+        <Chart option={option} height={300} label={`${t('loss.title')}: ${t(`loss.${shown}`)}`} />
+      ) : (
+        <p className="nothing">{t('chart.none')}</p>
+      )}
+    </Panel>
+  )
+}
+
+type Line = { name: string; values: [number, number][]; color: string; width: number }
+
+function curveOption(style: ChartStyle, step: string, lines: Line[], locale: string): ChartOption {
+  const format = (value: unknown) =>
+    Number(value).toLocaleString(locale, { maximumSignificantDigits: 4 })
+  return {
+    textStyle: style.text,
+    animationDuration: 400,
+    grid: { left: 4, right: 16, top: lines.length > 1 ? 36 : 16, bottom: 4, containLabel: true },
+    legend: { ...style.legend, show: lines.length > 1 },
+    tooltip: { ...style.tooltip, trigger: 'axis', valueFormatter: format },
+    xAxis: {
+      ...style.labelAxis,
+      type: 'value',
+      min: 'dataMin',
+      max: 'dataMax',
+      minInterval: 1,
+      axisLabel: { color: style.palette.muted, formatter: `{value}`, hideOverlap: true },
+      name: step,
+      nameLocation: 'middle',
+      nameGap: 26,
+    },
+    yAxis: {
+      ...style.valueAxis,
+      type: 'value',
+      scale: lines.length > 1,
+      axisLabel: { color: style.palette.muted, formatter: format },
+    },
+    series: lines.map((line) => ({
+      type: 'line',
+      name: line.name,
+      data: line.values,
+      showSymbol: line.values.length < 2,
+      symbol: 'circle',
+      sampling: 'lttb',
+      color: line.color,
+      lineStyle: { width: line.width, color: line.color },
+      emphasis: { disabled: true },
+    })),
+  }
+}

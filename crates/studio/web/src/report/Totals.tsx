@@ -1,0 +1,50 @@
+import type { RunReport } from '../api/types'
+import { useI18n } from '../i18n/I18n'
+import { Change } from './Change'
+import { bytes, duration, metric, relativeChange } from './figures'
+import type { ReactNode } from 'react'
+
+/** The run in four figures. */
+export function Totals({ report }: { report: RunReport }) {
+  const { t, locale } = useI18n()
+  const { stages, before, after, retrieval } = report
+  const seconds = stages.reduce((sum, stage) => sum + stage.seconds, 0)
+  const peak = stages.reduce((most, stage) => Math.max(most, stage.peak_bytes), 0)
+  const ran = stages.filter((stage) => stage.status === 'ran').length
+  const loss = relativeChange(before.answer_loss, after.answer_loss)
+  return (
+    <dl className="totals">
+      <Total
+        name={t('report.totalTime')}
+        value={duration(seconds)}
+        detail={t('report.stagesRan.detail', { ran, cached: stages.length - ran })}
+      />
+      <Total name={t('report.peakMemory')} value={bytes(peak)} />
+      <Total
+        name={t('quality.answer_loss')}
+        value={metric(after.answer_loss, locale)}
+        detail={
+          <>
+            {loss !== undefined && <Change share={loss} lowerIsBetter />}{' '}
+            {t('report.answerLoss.detail', { before: metric(before.answer_loss, locale) })}
+          </>
+        }
+      />
+      <Total
+        name={t('report.bestRecall')}
+        value={metric(retrieval.hybrid.recall_at_10, locale)}
+        detail={t('report.mrr.detail', { mrr: metric(retrieval.hybrid.mrr, locale) })}
+      />
+    </dl>
+  )
+}
+
+function Total({ name, value, detail }: { name: string; value: string; detail?: ReactNode }) {
+  return (
+    <div className="total">
+      <dt>{name}</dt>
+      <dd className="total-value">{value}</dd>
+      {detail !== undefined && <dd className="total-detail">{detail}</dd>}
+    </div>
+  )
+}
