@@ -111,9 +111,7 @@ fn with_charset(media_type: &str) -> String {
 }
 
 fn not_built() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     (headers, NOT_BUILT_PAGE).into_response()
 }

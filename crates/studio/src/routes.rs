@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use catena_protocol::{Document, RunReport};
+use std::future::ready;
 use std::io;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ pub(crate) fn router_over(state: StudioState, files: Arc<dyn StaticFiles>) -> Ro
         .route("/api/studio/report", get(report))
         .route("/api/studio/documents/{id}", get(document))
         .with_state(state)
-        .fallback(move |request: Request| app(files, request))
+        .fallback(move |request: Request| ready(app(&*files, &request)))
         .layer(middleware::map_response(headers::secure))
 }
 
@@ -66,7 +67,7 @@ fn fresh(body: impl IntoResponse) -> Response {
     response
 }
 
-async fn app(files: Arc<dyn StaticFiles>, request: Request) -> Response {
+fn app(files: &dyn StaticFiles, request: &Request) -> Response {
     let path = request.uri().path();
     if API_PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
         return StudioError::NoRoute { path: path.to_owned() }.into_response();
@@ -74,5 +75,5 @@ async fn app(files: Arc<dyn StaticFiles>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return StudioError::ReadOnly { path: path.to_owned() }.into_response();
     }
-    files::respond(&*files, path.trim_start_matches('/'), request.headers())
+    files::respond(files, path.trim_start_matches('/'), request.headers())
 }

@@ -63,10 +63,6 @@ impl StudioState {
         report: Option<RunReport>,
         documents: impl DocumentSource,
     ) -> Self {
-        Self {
-            info: Arc::new(info),
-            report: report.map(Arc::new),
-            documents: Arc::new(documents),
-        }
+        Self { info: Arc::new(info), report: report.map(Arc::new), documents: Arc::new(documents) }
     }
 }

@@ -57,14 +57,15 @@ export async function* streamAnswer(
     signal,
   })
   if (response.body === null) throw new Failure('interrupted')
+  let done = false
   try {
     for await (const data of readEvents(response.body)) {
-      if (data === '[DONE]') return
-      yield pieceOf(data)
+      // What is left is the end of the body; leaving before it would look like an abort.
+      if (data === '[DONE]') done = true
+      else if (!done) yield pieceOf(data)
     }
   } catch (error) {
     if (signal.aborted || error instanceof Failure) throw error
-    throw new Failure('interrupted')
   }
-  throw new Failure('interrupted')
+  if (!done) throw new Failure('interrupted')
 }

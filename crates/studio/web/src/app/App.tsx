@@ -17,6 +17,9 @@ import { applyPalette, themeOf } from './theme'
 // The charts are most of the studio's weight; the chat does without them.
 const ReportPage = lazy(() => import('../report/ReportPage'))
 
+// Ant Design would write a button of two Chinese characters with a gap between them.
+const unspaced = { autoInsertSpace: false }
+
 export function App() {
   return (
     <QueryClientProvider client={queryClient}>
@@ -37,7 +40,7 @@ function Themed() {
     [language],
   )
   return (
-    <XProvider theme={theme} locale={locale}>
+    <XProvider theme={theme} locale={locale} button={unspaced}>
       <Notices className="app">
         <Pages />
       </Notices>

@@ -96,6 +96,7 @@ export function themeOf(scheme: Scheme): ThemeConfig {
       colorBorderSecondary: colours.line,
       colorText: colours.ink,
       colorTextSecondary: colours.muted,
+      colorTextPlaceholder: colours.muted,
     },
   }
 }

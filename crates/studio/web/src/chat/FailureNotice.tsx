@@ -8,6 +8,7 @@ type Props = { failure: Failure; onRetry?: () => void; onNew?: () => void }
 export function FailureNotice({ failure, onRetry, onNew }: Props) {
   const { t } = useI18n()
   const { kind, detail } = failure
+  const renew = kind === 'too_long' ? onNew : undefined
   return (
     <Alert
       type={kind === 'overloaded' ? 'warning' : 'error'}
@@ -18,18 +19,20 @@ export function FailureNotice({ failure, onRetry, onNew }: Props) {
         <>
           <p>{t(`failure.${kind}.hint`)}</p>
           {detail !== undefined && <p className="failure-detail">{detail}</p>}
-          <Space>
-            {onRetry !== undefined && (
-              <Button size="small" onClick={onRetry}>
-                {t('chat.retry')}
-              </Button>
-            )}
-            {kind === 'too_long' && onNew !== undefined && (
-              <Button size="small" onClick={onNew}>
-                {t('chat.new')}
-              </Button>
-            )}
-          </Space>
+          {(onRetry !== undefined || renew !== undefined) && (
+            <Space>
+              {onRetry !== undefined && (
+                <Button size="small" onClick={onRetry}>
+                  {t('chat.retry')}
+                </Button>
+              )}
+              {renew !== undefined && (
+                <Button size="small" onClick={renew}>
+                  {t('chat.new')}
+                </Button>
+              )}
+            </Space>
+          )}
         </>
       }
     />

@@ -99,7 +99,7 @@ function Lengths({ histogram }: { histogram: Histogram }) {
   return (
     <div className="lengths">
       <h3>{t('profile.lengths')}</h3>
-      <Chart option={option} height={230} label={t('profile.lengths')} />
+      <Chart option={option} height={300} label={t('profile.lengths')} />
     </div>
   )
 }

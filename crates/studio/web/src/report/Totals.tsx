@@ -6,10 +6,10 @@ import type { ReactNode } from 'react'
 
 /** The run in four figures. */
 export function Totals({ report }: { report: RunReport }) {
-  const { t, locale } = useI18n()
+  const { t, term, locale } = useI18n()
   const { stages, before, after, retrieval } = report
   const seconds = stages.reduce((sum, stage) => sum + stage.seconds, 0)
-  const peak = stages.reduce((most, stage) => Math.max(most, stage.peak_bytes), 0)
+  const peak = stages.toSorted((a, b) => b.peak_bytes - a.peak_bytes)[0]
   const ran = stages.filter((stage) => stage.status === 'ran').length
   const loss = relativeChange(before.answer_loss, after.answer_loss)
   return (
@@ -19,7 +19,11 @@ export function Totals({ report }: { report: RunReport }) {
         value={duration(seconds)}
         detail={t('report.stagesRan.detail', { ran, cached: stages.length - ran })}
       />
-      <Total name={t('report.peakMemory')} value={bytes(peak)} />
+      <Total
+        name={t('report.peakMemory')}
+        value={bytes(peak?.peak_bytes ?? 0)}
+        detail={peak === undefined ? undefined : term(peak.name)}
+      />
       <Total
         name={t('quality.answer_loss')}
         value={metric(after.answer_loss, locale)}
@@ -39,7 +43,7 @@ export function Totals({ report }: { report: RunReport }) {
   )
 }
 
-function Total({ name, value, detail }: { name: string; value: string; detail?: ReactNode }) {
+function Total({ name, value, detail }: { name: string; value: string; detail: ReactNode }) {
   return (
     <div className="total">
       <dt>{name}</dt>

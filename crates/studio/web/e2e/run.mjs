@@ -1,0 +1,185 @@
+// The studio in a real browser: ask, read, open a citation, read the report, change the language.
+//   npm run e2e                                   against the stand-in server (after a build)
+//   STUDIO_URL=http://127.0.0.1:8080 npm run e2e  against a running `catena up`
+// STUDIO_QUESTION replaces the question, CHROMIUM the browser, STUDIO_SHOTS names a folder for
+// screenshots. Exit code 1 and a screenshot (`failed.png`) tell of a failure.
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { env, exit } from 'node:process'
+import { openBrowser, openServer } from './setup.mjs'
+
+// A small model on two busy cores may take a while to read its passages.
+const answerTimeout = 180_000
+
+const server = await openServer()
+const browser = await openBrowser()
+const context = await browser.newContext({
+  locale: 'en-US',
+  colorScheme: 'light',
+  viewport: { width: 1280, height: 860 },
+})
+const page = await context.newPage()
+const complaints = []
+page.on('console', (message) => {
+  if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+})
+page.on('pageerror', (error) => complaints.push(String(error)))
+page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`))
+
+const steps = [
+  ['opens the chat', openChat],
+  ['asks a question and sees the answer being written', ask],
+  ['opens a citation at its passage', openCitation],
+  ['opens the report', openReport],
+  ['changes the language to Chinese and keeps it', changeLanguage],
+  ['keeps the conversation, and starts a new one', newChat],
+  ['opens the report by its address, and turns dark', reload],
+  ['works at the width of a phone', narrow],
+  ['heard no complaint from the browser', async () => assert.deepEqual(complaints, [])],
+]
+
+let failed = false
+for (const [name, step] of steps) {
+  try {
+    await step()
+    console.log(`ok    ${name}`)
+    if (env.STUDIO_SHOTS) await shoot(name.replace(/\W+/g, '-'))
+  } catch (error) {
+    failed = true
+    console.error(`FAIL  ${name}\n${error instanceof Error ? error.stack : error}`)
+    for (const complaint of complaints) console.error(`      browser: ${complaint}`)
+    await shoot('failed')
+    break
+  }
+}
+await browser.close()
+server.close()
+exit(failed ? 1 : 0)
+
+async function shoot(name) {
+  await page.screenshot({ path: join(env.STUDIO_SHOTS ?? '.', `${name}.png`) })
+}
+
+async function getJson(path) {
+  const response = await page.request.get(`${server.url}${path}`)
+  assert.equal(response.status(), 200, path)
+  return await response.json()
+}
+
+async function openChat() {
+  const response = await page.goto(`${server.url}/`)
+  assert.match(response.headers()['content-security-policy'], /script-src 'self'/)
+  const { project } = await getJson('/api/studio/info')
+  await page.getByRole('heading', { level: 1, name: `Ask ${project}` }).waitFor()
+  assert.equal(await page.locator('html').getAttribute('lang'), 'en')
+}
+
+async function ask() {
+  const question = env.STUDIO_QUESTION || (await knownQuestion())
+  await page.getByRole('textbox').fill(question)
+  await page.keyboard.press('Enter')
+  const turn = page.locator('.turn').first()
+  await turn.getByText(question).waitFor()
+  // It must be seen growing: some text before the end, more text at the end.
+  await page.locator('.turn[data-status=writing] .markdown').waitFor({ timeout: answerTimeout })
+  const early = (await turn.locator('.markdown').innerText()).length
+  await page.locator('.turn[data-status=done]').waitFor({ timeout: answerTimeout })
+  const late = (await turn.locator('.markdown').innerText()).length
+  assert.ok(late > early, `the answer did not grow: ${early} then ${late} characters`)
+  assert.equal(await page.getByRole('textbox').inputValue(), '')
+}
+
+/** A question whose answer is known to carry a citation, from the run's own report. */
+async function knownQuestion() {
+  const { answer } = await getJson('/api/studio/report')
+  if (answer?.citations.length > 0) return answer.question
+  const { example_questions: examples } = await getJson('/api/studio/info')
+  assert.ok(examples.length > 0, 'no example question to ask; set STUDIO_QUESTION')
+  return examples[0]
+}
+
+async function openCitation() {
+  const mark = page.locator('.turn .mark').first()
+  await mark.waitFor({ timeout: 5000 })
+  const sources = page.locator('.turn .source')
+  assert.ok((await sources.count()) > 0, 'no source is listed under the answer')
+  await mark.click()
+  const drawer = page.getByRole('dialog')
+  const passage = drawer.locator('.document-text mark').first()
+  await passage.waitFor()
+  assert.ok((await passage.innerText()).trim().length > 0)
+  // What is highlighted is what was quoted, as far as the card shows it.
+  const quoted = letters(await sources.first().locator('.source-text').textContent())
+  const marked = letters((await drawer.locator('.document-text mark').allInnerTexts()).join(''))
+  assert.equal(marked, quoted)
+  await page.waitForTimeout(800)
+  assert.ok(await inView(passage), 'the cited passage is not scrolled into view')
+  await page.keyboard.press('Escape')
+  await drawer.waitFor({ state: 'hidden' })
+}
+
+/** Letters and digits only: cards leave out Markdown's signs, the document draws them. */
+function letters(text) {
+  return text.replace(/[^\p{L}\p{N}]/gu, '')
+}
+
+async function inView(locator) {
+  const box = await locator.boundingBox()
+  const { height } = page.viewportSize()
+  return box !== null && box.y >= 0 && box.y < height
+}
+
+async function openReport() {
+  await page.getByRole('link', { name: 'Report' }).click()
+  const report = await getJson('/api/studio/report')
+  await page.getByRole('heading', { level: 1, name: report.project }).waitFor()
+  const names = ['Stages', 'Training', 'Answers before and after', 'Retrieval', 'Data profile']
+  for (const name of names) await page.getByRole('heading', { level: 2, name, exact: true }).waitFor()
+  assert.equal(await page.locator('.stage').count(), report.stages.length)
+  assert.equal(new URL(page.url()).pathname, '/report')
+  const drawings = page.locator('.chart svg')
+  await drawings.first().waitFor()
+  assert.ok((await drawings.count()) >= 4, 'a chart is missing')
+  const shown = report.after.answer_loss.toFixed(3)
+  assert.ok((await page.locator('.total-value').allInnerTexts()).includes(shown), shown)
+}
+
+async function changeLanguage() {
+  await page.getByRole('button', { name: '切换到中文' }).click()
+  for (const name of ['各阶段', '训练', '检索', '数据概况']) {
+    await page.getByRole('heading', { level: 2, name, exact: true }).waitFor()
+  }
+  assert.equal(await page.locator('html').getAttribute('lang'), 'zh-CN')
+  const headings = await page.locator('h2').allInnerTexts()
+  assert.deepEqual(
+    headings.filter((text) => !/\p{Script=Han}/u.test(text)),
+    [],
+    'a heading was not translated',
+  )
+}
+
+async function newChat() {
+  await page.getByRole('link', { name: '对话' }).click()
+  assert.equal(await page.locator('.turn').count(), 1)
+  await page.getByRole('heading', { name: '来源' }).waitFor()
+  await page.getByRole('button', { name: '新对话' }).click()
+  await page.getByRole('heading', { level: 1, name: /提问/ }).waitFor()
+  assert.equal(await page.locator('.turn').count(), 0)
+}
+
+async function reload() {
+  await page.goto(`${server.url}/report`)
+  await page.getByRole('heading', { level: 2, name: '各阶段' }).waitFor()
+  await page.getByRole('button', { name: '切换到深色主题' }).click()
+  assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark')
+}
+
+async function narrow() {
+  await page.setViewportSize({ width: 390, height: 844 })
+  for (const path of ['/report', '/chat']) {
+    await page.goto(`${server.url}${path}`)
+    await page.locator('h1').waitFor()
+    const width = await page.evaluate(() => document.documentElement.scrollWidth)
+    assert.ok(width <= 390, `${path} is ${width} pixels wide`)
+  }
+}
