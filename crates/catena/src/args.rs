@@ -1,0 +1,94 @@
+//! The command line. One struct per command; help and examples stand beside the flags.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand};
+
+/// From raw text to an assistant that answers with its sources, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "catena", version, about, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Threads for the numeric work (default: one per CPU this process may use)
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  catena up examples/bank-support     bring every stage up to date, then serve
+  catena plan examples/bank-support   say what `up` would do, and why
+  catena pull bank-support            fetch a model or data set by name
+  catena doctor                       say what this machine has and what was chosen
+
+Exit codes: 0 done, 1 ran and the answer is no, 2 usage or configuration,
+3 environment (file, memory, network), 70 a defect of Catena, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring every stage of a project up to date, then serve it
+    Up(UpArgs),
+    /// Say which stages `up` would run, and why
+    Plan(PlanArgs),
+    /// Fetch a model or data set by name, checksummed and resumable
+    Pull(PullArgs),
+    /// Say what this machine has and what each automatic choice was
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena up                                 the project in this folder
+  catena up examples/bank-support --once    run, ask one question over HTTP, exit
+  catena up --once --json | tail -1         the whole run as one JSON object")]
+pub(crate) struct UpArgs {
+    /// Folder with catena.toml
+    #[arg(default_value = ".", value_name = "FOLDER")]
+    pub(crate) project: Utf8PathBuf,
+    /// Ask one question through the HTTP API, print the answer with its citations, and exit
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print, last, one JSON object about the run
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Port of the API and the studio; overrides `serve.port`, 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  catena plan examples/bank-support")]
+pub(crate) struct PlanArgs {
+    /// Folder with catena.toml
+    #[arg(default_value = ".", value_name = "FOLDER")]
+    pub(crate) project: Utf8PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena pull smollm2-135m-instruct
+  catena pull all-minilm-l6-v2 --from ./my-copy
+  catena pull --list
+
+Environment:
+  HF_ENDPOINT      another address of the Hugging Face Hub
+  HF_HUB_OFFLINE   1 skips the hub
+  XDG_CACHE_HOME   where the per-user cache lies (default ~/.cache)")]
+pub(crate) struct PullArgs {
+    /// Names to fetch; all known ones are shown by --list
+    #[arg(value_name = "NAME", required_unless_present = "list")]
+    pub(crate) names: Vec<String>,
+    /// Show the known names and where they come from
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Take the files from this folder or URL before any other source
+    #[arg(long, value_name = "FOLDER|URL")]
+    pub(crate) from: Option<String>,
+    /// Read every cached file again and compare its checksum
+    #[arg(long)]
+    pub(crate) verify: bool,
+}

@@ -1,0 +1,90 @@
+//! How the command line fails: what was wanted, why it did not work, one thing to try, and the
+//! exit code.
+
+use miette::Diagnostic;
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+
+/// Documented exit codes; `0` is success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It ran and the answer is no.
+    No = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// A file, memory, a device or the network is in the way.
+    Environment = 3,
+    /// A defect of Catena.
+    Bug = 70,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+/// A failed command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    goal: String,
+    source: Box<dyn Error + Send + Sync>,
+    hint: Option<String>,
+    exit: Exit,
+}
+
+impl Failure {
+    /// The user wanted `goal` ("cannot ..."), `source` says why not.
+    pub(crate) fn new(
+        exit: Exit,
+        goal: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self { goal: goal.into(), source: source.into(), hint: None, exit }
+    }
+
+    /// Adds one thing to try.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The process's exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.goal)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.source.as_ref())
+    }
+}
+
+impl Diagnostic for Failure {
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        self.hint.as_ref().map(|hint| Box::new(hint) as Box<dyn Display>)
+    }
+}
+
+/// Renders a diagnostic as Catena prints it: readable without colour.
+pub(crate) fn render(diagnostic: &dyn Diagnostic) -> String {
+    let mut text = format!("error: {diagnostic}\n");
+    let mut cause: Option<&dyn Error> = diagnostic.source();
+    let mut said = diagnostic.to_string();
+    while let Some(error) = cause {
+        let line = error.to_string();
+        // A transparent wrapper repeats its source's text.
+        if line != said {
+            text.push_str(&format!("  cause: {}\n", line.replace('\n', "\n         ")));
+            said = line;
+        }
+        cause = error.source();
+    }
+    if let Some(help) = diagnostic.help() {
+        text.push_str(&format!("\nhint: {help}\n"));
+    }
+    text
+}

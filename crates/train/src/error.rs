@@ -1,0 +1,97 @@
+//! What can go wrong in a training run.
+
+use camino::Utf8PathBuf;
+use thiserror::Error;
+
+/// An error of a training run.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    // Fix the input.
+    /// A hyper-parameter is out of range.
+    #[error("`{key}` is {value}, it must be {range}")]
+    InvalidConfig {
+        /// The key.
+        key: &'static str,
+        /// What was given.
+        value: String,
+        /// What is allowed.
+        range: &'static str,
+    },
+    /// The training set is empty.
+    #[error("the training set has no samples")]
+    NoSamples,
+    /// A sample's labels do not match its tokens.
+    #[error("sample {index} has {tokens} tokens and {labels} labels")]
+    LabelCount {
+        /// Which sample.
+        index: usize,
+        /// Its tokens.
+        tokens: usize,
+        /// Its labels.
+        labels: usize,
+    },
+    /// A sample does not fit into one pass.
+    #[error("sample {index} has {tokens} tokens, a pass takes at most {max_tokens}")]
+    SampleTooLong {
+        /// Which sample.
+        index: usize,
+        /// Its tokens.
+        tokens: usize,
+        /// The limit.
+        max_tokens: usize,
+    },
+    /// No position of a sample carries a loss.
+    #[error("sample {index} has no supervised token: its answer was cut off or masked entirely")]
+    NothingSupervised {
+        /// Which sample.
+        index: usize,
+    },
+    /// A checkpoint belongs to another run.
+    #[error("the checkpoint's {what} is {found}, this run has {expected}")]
+    CheckpointMismatch {
+        /// What differs.
+        what: &'static str,
+        /// The checkpoint's.
+        found: String,
+        /// This run's.
+        expected: String,
+    },
+    /// A checkpoint cannot be read.
+    #[error("checkpoint `{path}` is not readable: {reason}")]
+    CorruptCheckpoint {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The loss or the gradient is not a number.
+    #[error("{what} at step {step} is {value}")]
+    Diverged {
+        /// `loss` or `gradient norm`.
+        what: &'static str,
+        /// The step, from 1.
+        step: u64,
+        /// The value.
+        value: f64,
+    },
+    // Fix the machine.
+    /// A file operation failed.
+    #[error("cannot write or read `{path}`")]
+    Io {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The model refused a batch.
+    #[error(transparent)]
+    Model(#[from] catena_model::ModelError),
+    // Retry.
+    /// The run was asked to stop; its checkpoint is on disk.
+    #[error("interrupted at step {step}; the run resumes from there")]
+    Interrupted {
+        /// Steps done and saved.
+        step: u64,
+    },
+}
