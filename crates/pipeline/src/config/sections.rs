@@ -1,0 +1,372 @@
+//! The sections of `catena.toml`.
+
+use crate::error::PipelineError;
+use serde::Deserialize;
+
+/// A whole `catena.toml`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectConfig {
+    /// What the project is.
+    pub project: ProjectSection,
+    /// The models it starts from.
+    #[serde(default)]
+    pub model: ModelConfig,
+    /// The documents and how they are cleaned.
+    pub data: DataConfig,
+    /// How documents are split and indexed.
+    #[serde(default)]
+    pub index: IndexConfig,
+    /// How training questions are made.
+    #[serde(default)]
+    pub synth: SynthConfig,
+    /// How the model is fine-tuned.
+    #[serde(default)]
+    pub train: TrainConfig,
+    /// How it is measured.
+    #[serde(default)]
+    pub eval: EvalConfig,
+    /// What it is quantized to.
+    #[serde(default)]
+    pub quantize: QuantizeConfig,
+    /// How it is served.
+    #[serde(default)]
+    pub serve: ServeConfig,
+}
+
+/// `[project]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectSection {
+    /// Name of the project and of the served assistant: letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// Language the studio opens in when the browser asks for neither: `en` or `zh`.
+    #[serde(default = "english")]
+    pub language: String,
+}
+
+fn english() -> String {
+    "en".to_owned()
+}
+
+/// `[model]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// The language model to start from: a name that `catena pull` knows, a GGUF file or a folder
+    /// with safetensors.
+    pub base: String,
+    /// The embedding model: a name that `catena pull` knows or a folder.
+    pub embedder: String,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self { base: "smollm2-135m-instruct".into(), embedder: "all-minilm-l6-v2".into() }
+    }
+}
+
+/// `[data]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The documents: a file or folder relative to the project, or `pull:NAME/FILE`.
+    pub source: String,
+    /// Documents at least this similar (Jaccard of word shingles, 0 to 1) to an earlier one are
+    /// dropped.
+    #[serde(default = "near_duplicate")]
+    pub near_duplicate_jaccard: f64,
+    /// Whether personal data is masked.
+    #[serde(default = "yes")]
+    pub mask_pii: bool,
+}
+
+fn near_duplicate() -> f64 {
+    0.9
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `[index]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IndexConfig {
+    /// Most tokens of a chunk, counted by the embedder.
+    pub chunk_tokens: usize,
+}
+
+impl Default for IndexConfig {
+    fn default() -> Self {
+        Self { chunk_tokens: 120 }
+    }
+}
+
+/// `[synth]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SynthConfig {
+    /// Documents that questions are written about, drawn with `seed`; 0 takes all.
+    pub documents: usize,
+    /// Questions asked for per document.
+    pub questions_per_document: usize,
+    /// Share of the documents held out for evaluation.
+    pub heldout_share: f64,
+    /// Passages a question is answered from.
+    pub passages: usize,
+    /// Sampling temperature of the questions.
+    pub temperature: f64,
+    /// Seed of the draw, the sampling and the order of passages.
+    pub seed: u64,
+}
+
+impl Default for SynthConfig {
+    fn default() -> Self {
+        Self {
+            documents: 360,
+            questions_per_document: 1,
+            heldout_share: 0.2,
+            passages: 3,
+            temperature: 0.7,
+            seed: 1,
+        }
+    }
+}
+
+/// `[train]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Rank of the adapter.
+    pub lora_rank: usize,
+    /// The adapter's output is scaled by `lora_alpha / lora_rank`.
+    pub lora_alpha: f64,
+    /// Linear layers that get an adapter.
+    pub target_modules: Vec<String>,
+    /// Passes over the training records.
+    pub epochs: u32,
+    /// Records per optimizer step.
+    pub batch_size: usize,
+    /// Most tokens of a record; longer ones lose the end of their passages' prompt, never answer.
+    pub max_tokens: usize,
+    /// Most tokens in one forward and backward pass.
+    pub micro_step_tokens: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Share of the steps spent warming up.
+    pub warmup_ratio: f64,
+    /// `constant`, `linear` or `cosine`.
+    pub schedule: String,
+    /// Gradient norm that is clipped to; 0 turns clipping off.
+    pub max_grad_norm: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Steps between checkpoints.
+    pub checkpoint_steps: u64,
+    /// Seed of the adapter and of the order of records.
+    pub seed: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            lora_rank: 16,
+            lora_alpha: 32.0,
+            target_modules: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+                .map(str::to_owned)
+                .to_vec(),
+            epochs: 1,
+            batch_size: 8,
+            max_tokens: 768,
+            micro_step_tokens: 1024,
+            learning_rate: 1e-3,
+            warmup_ratio: 0.1,
+            schedule: "cosine".to_owned(),
+            max_grad_norm: 1.0,
+            weight_decay: 0.0,
+            checkpoint_steps: 5,
+            seed: 42,
+        }
+    }
+}
+
+/// `[eval]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvalConfig {
+    /// Customer scenarios with the documents they require: a file relative to the project or
+    /// `pull:NAME/FILE`; empty leaves retrieval unmeasured.
+    pub scenarios: String,
+    /// Most tokens of a generated answer.
+    pub max_new_tokens: usize,
+    /// Most held-out records that are evaluated; 0 takes all.
+    pub records: usize,
+}
+
+impl Default for EvalConfig {
+    fn default() -> Self {
+        Self { scenarios: String::new(), max_new_tokens: 96, records: 64 }
+    }
+}
+
+/// `[quantize]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuantizeConfig {
+    /// GGUF files to write: `q8_0`, `q4_0`, `q4_1`.
+    pub formats: Vec<String>,
+    /// Which of them is evaluated and served.
+    pub serve: String,
+}
+
+impl Default for QuantizeConfig {
+    fn default() -> Self {
+        Self { formats: vec!["q8_0".to_owned(), "q4_0".to_owned()], serve: "q8_0".to_owned() }
+    }
+}
+
+/// `[serve]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServeConfig {
+    /// Port on the loopback address.
+    pub port: u16,
+    /// Conversations that generate at the same time; more wait.
+    pub max_sequences: usize,
+    /// Passages retrieved for a question.
+    pub passages: usize,
+    /// Most tokens of an answer.
+    pub max_new_tokens: usize,
+    /// The question that `--once` asks; empty takes a held-out one.
+    pub question: String,
+}
+
+impl Default for ServeConfig {
+    fn default() -> Self {
+        Self {
+            port: 8017,
+            max_sequences: 16,
+            passages: 3,
+            max_new_tokens: 160,
+            question: String::new(),
+        }
+    }
+}
+
+impl ProjectConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`PipelineError::InvalidValue`] with the first key out of range.
+    pub fn validate(&self) -> Result<(), PipelineError> {
+        let name = &self.project.name;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        check(
+            "project.name",
+            !name.is_empty() && name.len() <= 64 && name.chars().all(plain),
+            name,
+            "1 to 64 letters, digits, `-`, `_` or `.`",
+        )?;
+        let language = &self.project.language;
+        check("project.language", ["en", "zh"].contains(&language.as_str()), language, "en or zh")?;
+        check("data.source", !self.data.source.is_empty(), &self.data.source, "a path or pull:NAME/FILE")?;
+        share("data.near_duplicate_jaccard", self.data.near_duplicate_jaccard)?;
+        count("index.chunk_tokens", self.index.chunk_tokens, 16, 254, "16 to 254")?;
+        self.validate_synth()?;
+        self.validate_train()?;
+        count("eval.max_new_tokens", self.eval.max_new_tokens, 1, 4096, "1 to 4096")?;
+        let known = |format: &String| ["q8_0", "q4_0", "q4_1"].contains(&format.as_str());
+        let quantize = &self.quantize;
+        let formats = quantize.formats.join(", ");
+        check(
+            "quantize.formats",
+            !quantize.formats.is_empty() && quantize.formats.iter().all(known),
+            &formats,
+            "one or more of q8_0, q4_0, q4_1",
+        )?;
+        let served = quantize.formats.contains(&quantize.serve);
+        check("quantize.serve", served, &quantize.serve, "one of quantize.formats")?;
+        count("serve.max_sequences", self.serve.max_sequences, 1, 256, "1 to 256")?;
+        count("serve.passages", self.serve.passages, 1, 16, "1 to 16")?;
+        count("serve.max_new_tokens", self.serve.max_new_tokens, 1, 4096, "1 to 4096")
+    }
+
+    fn validate_synth(&self) -> Result<(), PipelineError> {
+        let synth = &self.synth;
+        count("synth.questions_per_document", synth.questions_per_document, 1, 16, "1 to 16")?;
+        count("synth.passages", synth.passages, 1, 16, "1 to 16")?;
+        let heldout = synth.heldout_share;
+        check(
+            "synth.heldout_share",
+            heldout > 0.0 && heldout < 1.0,
+            heldout,
+            "more than 0 and less than 1",
+        )?;
+        check(
+            "synth.temperature",
+            (0.0..=2.0).contains(&synth.temperature),
+            synth.temperature,
+            "0 to 2",
+        )
+    }
+
+    fn validate_train(&self) -> Result<(), PipelineError> {
+        let train = &self.train;
+        count("train.lora_rank", train.lora_rank, 1, 256, "1 to 256")?;
+        check("train.lora_alpha", train.lora_alpha > 0.0, train.lora_alpha, "greater than 0")?;
+        let modules = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+        let known = train.target_modules.iter().all(|module| modules.contains(&module.as_str()));
+        check(
+            "train.target_modules",
+            known && !train.target_modules.is_empty(),
+            train.target_modules.join(", "),
+            "one or more of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+        )?;
+        count("train.epochs", train.epochs as usize, 1, 1000, "1 to 1000")?;
+        count("train.batch_size", train.batch_size, 1, 4096, "1 to 4096")?;
+        count("train.max_tokens", train.max_tokens, 64, 8192, "64 to 8192")?;
+        let micro = train.micro_step_tokens;
+        check(
+            "train.micro_step_tokens",
+            (train.max_tokens..=65_536).contains(&micro),
+            micro,
+            "train.max_tokens to 65536",
+        )?;
+        check("train.learning_rate", train.learning_rate > 0.0, train.learning_rate, "greater than 0")?;
+        share("train.warmup_ratio", train.warmup_ratio)?;
+        let schedule = train.schedule.as_str();
+        check(
+            "train.schedule",
+            ["constant", "linear", "cosine"].contains(&schedule),
+            schedule,
+            "constant, linear or cosine",
+        )?;
+        check("train.max_grad_norm", train.max_grad_norm >= 0.0, train.max_grad_norm, "0 or more")?;
+        check("train.weight_decay", train.weight_decay >= 0.0, train.weight_decay, "0 or more")?;
+        check("train.checkpoint_steps", train.checkpoint_steps > 0, train.checkpoint_steps, "1 or more")
+    }
+}
+
+fn check(
+    key: &'static str,
+    ok: bool,
+    value: impl ToString,
+    range: &'static str,
+) -> Result<(), PipelineError> {
+    if ok { Ok(()) } else { Err(PipelineError::InvalidValue { key, value: value.to_string(), range }) }
+}
+
+fn share(key: &'static str, value: f64) -> Result<(), PipelineError> {
+    check(key, (0.0..=1.0).contains(&value), value, "0 to 1")
+}
+
+fn count(
+    key: &'static str,
+    value: usize,
+    least: usize,
+    most: usize,
+    range: &'static str,
+) -> Result<(), PipelineError> {
+    check(key, (least..=most).contains(&value), value, range)
+}
