@@ -42,8 +42,13 @@ impl Records {
     }
 
     /// The result of `name` with this fingerprint.
-    pub(crate) fn find(&self, name: &str, fingerprint: &str) -> Result<Option<Record>, PipelineError> {
-        let sql = format!("SELECT {COLUMNS} FROM stage_results WHERE name = ?1 AND fingerprint = ?2");
+    pub(crate) fn find(
+        &self,
+        name: &str,
+        fingerprint: &str,
+    ) -> Result<Option<Record>, PipelineError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM stage_results WHERE name = ?1 AND fingerprint = ?2");
         self.first(&sql, &[name.into(), fingerprint.into()])
     }
 

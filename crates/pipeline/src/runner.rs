@@ -118,12 +118,11 @@ impl Pipeline {
             let name = stage.name();
             let print = fingerprint(stage.as_ref(), &fingerprints);
             on_stage(name, None);
-            let (record, status) = match self.cached(name, &print)? {
-                Some(record) => (record, StageStatus::Cached),
-                None => {
-                    let ran = self.run_stage(stage.as_ref(), &print, &outputs, progress, cancel)?;
-                    (ran, StageStatus::Ran)
-                }
+            let (record, status) = if let Some(record) = self.cached(name, &print)? {
+                (record, StageStatus::Cached)
+            } else {
+                let ran = self.run_stage(stage.as_ref(), &print, &outputs, progress, cancel)?;
+                (ran, StageStatus::Ran)
             };
             let report = StageReport {
                 name: name.to_owned(),

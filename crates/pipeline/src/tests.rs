@@ -150,8 +150,10 @@ fn the_plan_says_why() {
     world.run(&dir).unwrap();
     world.values.insert("b", 3);
     let plan = world.open(&dir).plan().unwrap();
-    let said: Vec<String> =
-        plan.iter().map(|p| format!("{} {:?} {}", p.name, p.action, p.reasons.join("; "))).collect();
+    let said: Vec<String> = plan
+        .iter()
+        .map(|p| format!("{} {:?} {}", p.name, p.action, p.reasons.join("; ")))
+        .collect();
     insta::assert_snapshot!(said.join("\n"));
 }
 
@@ -163,10 +165,7 @@ fn an_interrupted_stage_resumes_in_its_folder() {
     assert!(matches!(error, PipelineError::Interrupted { stage: "c" }), "{error}");
     let plan = world.open(&dir).plan().unwrap();
     let actions: Vec<Action> = plan.iter().map(|p| p.action.clone()).collect();
-    assert_eq!(
-        actions,
-        [Action::Cached, Action::Cached, Action::Resume, Action::Run, Action::Run]
-    );
+    assert_eq!(actions, [Action::Cached, Action::Cached, Action::Resume, Action::Run, Action::Run]);
     world.cancel_in = None;
     let finished = world.run(&dir).unwrap();
     assert_eq!(ran(&finished), ["c", "d", "e"].map(str::to_owned).into());
@@ -279,11 +278,13 @@ fn bad_configurations_are_explained() {
     ];
     let said: Vec<String> = cases
         .iter()
-        .map(|text| match parse(text).unwrap_err() {
-            PipelineError::UnknownKey { line, key, nearest, .. } => {
+        .map(|text| {
+            let error = parse(text).unwrap_err();
+            if let PipelineError::UnknownKey { line, key, nearest, .. } = &error {
                 format!("line {line}: unknown key `{key}`, nearest {nearest:?}")
+            } else {
+                error.to_string()
             }
-            error => error.to_string(),
         })
         .collect();
     insta::assert_snapshot!(said.join("\n"));

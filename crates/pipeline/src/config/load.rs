@@ -18,11 +18,12 @@ const NEAR: f64 = 0.7;
 /// [`PipelineError::InvalidToml`] with the line, [`PipelineError::InvalidValue`].
 pub fn load(folder: &Utf8Path) -> Result<ProjectConfig, PipelineError> {
     let path = folder.join(FILE_NAME);
-    let io = |source: std::io::Error| match source.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+    let io = |source: std::io::Error| {
+        if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&source.kind()) {
             PipelineError::NoProject { path: path.clone() }
+        } else {
+            PipelineError::Io { path: path.clone(), source }
         }
-        _ => PipelineError::Io { path: path.clone(), source },
     };
     let size = fs::metadata(&path).map_err(io)?.len();
     if size > MAX_BYTES {
@@ -42,7 +43,7 @@ pub(crate) fn parse(path: &Utf8Path, text: &str) -> Result<ProjectConfig, Pipeli
 
 fn explain(path: &Utf8Path, text: &str, error: &toml::de::Error) -> PipelineError {
     let start = error.span().map_or(0, |span| span.start).min(text.len());
-    let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let line = text.get(..start).map_or(1, |before| before.split('\n').count());
     let message = error.message();
     // serde words it "unknown field `x`, expected one of `a`, `b`" or "expected `a`".
     let Some(rest) = message.strip_prefix("unknown field `") else {

@@ -2,6 +2,7 @@
 
 use crate::error::PipelineError;
 use serde::Deserialize;
+use std::fmt::Display;
 
 /// A whole `catena.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -173,9 +174,17 @@ impl Default for TrainConfig {
         Self {
             lora_rank: 16,
             lora_alpha: 32.0,
-            target_modules: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-                .map(str::to_owned)
-                .to_vec(),
+            target_modules: [
+                "q_proj",
+                "k_proj",
+                "v_proj",
+                "o_proj",
+                "gate_proj",
+                "up_proj",
+                "down_proj",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             epochs: 1,
             batch_size: 8,
             max_tokens: 768,
@@ -270,7 +279,12 @@ impl ProjectConfig {
         )?;
         let language = &self.project.language;
         check("project.language", ["en", "zh"].contains(&language.as_str()), language, "en or zh")?;
-        check("data.source", !self.data.source.is_empty(), &self.data.source, "a path or pull:NAME/FILE")?;
+        check(
+            "data.source",
+            !self.data.source.is_empty(),
+            &self.data.source,
+            "a path or pull:NAME/FILE",
+        )?;
         share("data.near_duplicate_jaccard", self.data.near_duplicate_jaccard)?;
         count("index.chunk_tokens", self.index.chunk_tokens, 16, 254, "16 to 254")?;
         self.validate_synth()?;
@@ -333,7 +347,12 @@ impl ProjectConfig {
             micro,
             "train.max_tokens to 65536",
         )?;
-        check("train.learning_rate", train.learning_rate > 0.0, train.learning_rate, "greater than 0")?;
+        check(
+            "train.learning_rate",
+            train.learning_rate > 0.0,
+            train.learning_rate,
+            "greater than 0",
+        )?;
         share("train.warmup_ratio", train.warmup_ratio)?;
         let schedule = train.schedule.as_str();
         check(
@@ -344,17 +363,27 @@ impl ProjectConfig {
         )?;
         check("train.max_grad_norm", train.max_grad_norm >= 0.0, train.max_grad_norm, "0 or more")?;
         check("train.weight_decay", train.weight_decay >= 0.0, train.weight_decay, "0 or more")?;
-        check("train.checkpoint_steps", train.checkpoint_steps > 0, train.checkpoint_steps, "1 or more")
+        check(
+            "train.checkpoint_steps",
+            train.checkpoint_steps > 0,
+            train.checkpoint_steps,
+            "1 or more",
+        )
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and borrowed texts alike")]
 fn check(
     key: &'static str,
     ok: bool,
-    value: impl ToString,
+    value: impl Display,
     range: &'static str,
 ) -> Result<(), PipelineError> {
-    if ok { Ok(()) } else { Err(PipelineError::InvalidValue { key, value: value.to_string(), range }) }
+    if ok {
+        Ok(())
+    } else {
+        Err(PipelineError::InvalidValue { key, value: value.to_string(), range })
+    }
 }
 
 fn share(key: &'static str, value: f64) -> Result<(), PipelineError> {
