@@ -113,7 +113,25 @@ pub fn select_level(force: Option<&str>) -> Result<LevelChoice, KernelError> {
 
 /// The level in use; detected now if nothing was selected before.
 pub fn level() -> Level {
+    #[cfg(test)]
+    if let Some(level) = FORCED.get() {
+        return level;
+    }
     choice().level
+}
+
+#[cfg(test)]
+thread_local! {
+    static FORCED: std::cell::Cell<Option<Level>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs `job` with the ops that this thread calls at `level`: tests reach every level in a process.
+#[cfg(test)]
+pub(crate) fn with_level<T>(level: Level, job: impl FnOnce() -> T) -> T {
+    let before = FORCED.replace(Some(level));
+    let result = job();
+    FORCED.set(before);
+    result
 }
 
 fn choice() -> &'static LevelChoice {

@@ -49,7 +49,7 @@ impl RopeTable {
     }
 
     #[inline(always)]
-    fn at(&self, position: u32) -> (&[f32], &[f32]) {
+    pub(crate) fn at(&self, position: u32) -> (&[f32], &[f32]) {
         let start = position as usize * self.head_dim;
         self.values[start..start + self.head_dim].split_at(self.head_dim / 2)
     }

@@ -1,1 +1,34 @@
-//! Forward and backward operations of training and of encoders.
+//! Backward passes and the other steps of training, and the forward steps that only encoders need.
+//!
+//! Every function works on slices that the caller owns. Backward functions say whether they write
+//! or add to their result. Attention works for several sequences packed one after another in one
+//! batch, and no sequence sees another.
+//!
+//! Bodies are written once, in lanes of 16 with separate multiplications and additions, and
+//! compiled for every level, so all levels give the same bits; only the products inside attention
+//! differ. Sums have a fixed order that does not depend on the number of threads.
+
+mod adamw;
+mod attention;
+mod bias;
+mod cross_entropy;
+mod gelu;
+mod layer_norm;
+mod math;
+mod rms_norm;
+mod rope;
+mod swiglu;
+#[cfg(test)]
+mod tests;
+
+pub use adamw::{AdamW, adamw_step, sum_of_squares};
+pub use attention::{
+    AttentionMask, AttentionScratch, AttentionShape, attention_backward, attention_forward,
+};
+pub use bias::add_bias;
+pub use cross_entropy::{cross_entropy, cross_entropy_loss};
+pub use gelu::gelu_erf;
+pub use layer_norm::layer_norm;
+pub use rms_norm::rms_norm_backward;
+pub use rope::rope_backward;
+pub use swiglu::silu_mul_backward;

@@ -1,0 +1,197 @@
+//! From rows of f32 to the words that the kernels read.
+
+use crate::leveled::leveled;
+
+/// Element type of a product's operands; sums are f32 in both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DenseType {
+    /// Four bytes, 24 bits of precision: for references, goldens and small models.
+    F32,
+    /// Two bytes, 8 bits of precision, rounded to nearest even: half the memory, and twice the
+    /// speed or more where the machine multiplies it natively.
+    Bf16,
+}
+
+impl DenseType {
+    /// Words (and steps) that a reduction of `len` elements takes.
+    pub(crate) fn steps(self, len: usize) -> usize {
+        match self {
+            DenseType::F32 => len,
+            DenseType::Bf16 => len.div_ceil(2),
+        }
+    }
+}
+
+/// Rounds to bf16 (nearest even) and returns the bits in the low half. A NaN stays a NaN.
+#[inline(always)]
+pub(crate) fn bf16_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+    if value.is_nan() { 0x7fc0 } else { rounded }
+}
+
+#[inline(always)]
+fn pair(low: f32, high: f32) -> u32 {
+    bf16_bits(low) | (bf16_bits(high) << 16)
+}
+
+/// Values of a word's elements, in order of the reduction.
+pub(crate) fn word_values(dtype: DenseType, word: u32) -> [f32; 2] {
+    match dtype {
+        DenseType::F32 => [f32::from_bits(word), 0.0],
+        DenseType::Bf16 => [f32::from_bits(word << 16), f32::from_bits(word & 0xffff_0000)],
+    }
+}
+
+/// A block of rows inside a larger row-major array: row `i` is `data[i * stride..][..len]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) stride: usize,
+    pub(crate) rows: usize,
+    pub(crate) len: usize,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn row(&self, row: usize) -> &'a [f32] {
+        &self.data[row * self.stride..][..self.len]
+    }
+}
+
+/// Row operand whose rows are the source's rows: `out[row * steps + step]`, values times `scale`.
+pub(crate) fn words_of_rows(
+    level: crate::Level,
+    dtype: DenseType,
+    src: Source<'_>,
+    scale: f32,
+    out: &mut [u32],
+) {
+    let steps = dtype.steps(src.len);
+    for (row, words) in out.chunks_exact_mut(steps).take(src.rows).enumerate() {
+        match dtype {
+            DenseType::F32 => scaled_f32(level, src.row(row), scale, words),
+            DenseType::Bf16 => scaled_bf16(level, src.row(row), scale, words),
+        }
+    }
+}
+
+leveled! {
+    fn scaled_f32(values: &[f32], scale: f32, words: &mut [u32]) {
+        for (word, value) in words.iter_mut().zip(values) {
+            *word = (value * scale).to_bits();
+        }
+    }
+}
+
+leveled! {
+    fn scaled_bf16(values: &[f32], scale: f32, words: &mut [u32]) {
+        let (pairs, rest) = values.as_chunks::<2>();
+        for (word, &[low, high]) in words.iter_mut().zip(pairs) {
+            *word = pair(low * scale, high * scale);
+        }
+        if let [low] = rest {
+            words[pairs.len()] = pair(low * scale, 0.0);
+        }
+    }
+}
+
+/// Row operand whose rows are the source's *columns*, reduction over the source's rows:
+/// `out[step * len + column]`.
+pub(crate) fn pair_rows(level: crate::Level, dtype: DenseType, src: Source<'_>, out: &mut [u32]) {
+    for (step, words) in out.chunks_exact_mut(src.len).take(dtype.steps(src.rows)).enumerate() {
+        step_of_rows(level, dtype, src, step, 0, words);
+    }
+}
+
+/// Words of one step over the source's rows, for `words.len()` columns from `first`; columns beyond
+/// the source are zero.
+fn step_of_rows(
+    level: crate::Level,
+    dtype: DenseType,
+    src: Source<'_>,
+    step: usize,
+    first: usize,
+    words: &mut [u32],
+) {
+    let cols = (src.len - first).min(words.len());
+    let (words, padding) = words.split_at_mut(cols);
+    padding.fill(0);
+    match dtype {
+        DenseType::F32 => scaled_f32(level, &src.row(step)[first..][..cols], 1.0, words),
+        DenseType::Bf16 if 2 * step + 1 < src.rows => {
+            let (low, high) = (src.row(2 * step), src.row(2 * step + 1));
+            zip_bf16(level, &low[first..][..cols], &high[first..][..cols], words);
+        }
+        DenseType::Bf16 => {
+            for (word, &low) in words.iter_mut().zip(&src.row(2 * step)[first..]) {
+                *word = pair(low, 0.0);
+            }
+        }
+    }
+}
+
+leveled! {
+    fn zip_bf16(low: &[f32], high: &[f32], words: &mut [u32]) {
+        for ((word, &low), &high) in words.iter_mut().zip(low).zip(high) {
+            *word = pair(low, high);
+        }
+    }
+}
+
+/// One panel whose 16 columns are the source's rows from `first`, reduction along the rows:
+/// `out[step][16]`; columns beyond the source are zero.
+pub(crate) fn pack_columns(
+    level: crate::Level,
+    dtype: DenseType,
+    src: Source<'_>,
+    first: usize,
+    out: &mut [u32],
+) {
+    let cols = (src.rows - first).min(16);
+    if cols < 16 {
+        out.fill(0);
+    }
+    for lane in 0..cols {
+        match dtype {
+            DenseType::F32 => lane_f32(level, src.row(first + lane), lane, out),
+            DenseType::Bf16 => lane_bf16(level, src.row(first + lane), lane, out),
+        }
+    }
+}
+
+leveled! {
+    fn lane_f32(values: &[f32], lane: usize, out: &mut [u32]) {
+        for (words, value) in out.as_chunks_mut::<16>().0.iter_mut().zip(values) {
+            words[lane] = value.to_bits();
+        }
+    }
+}
+
+leveled! {
+    fn lane_bf16(values: &[f32], lane: usize, out: &mut [u32]) {
+        let (pairs, rest) = values.as_chunks::<2>();
+        let words = out.as_chunks_mut::<16>().0;
+        for (word, &[low, high]) in words.iter_mut().zip(pairs) {
+            word[lane] = pair(low, high);
+        }
+        if let [low] = rest {
+            words[pairs.len()][lane] = pair(*low, 0.0);
+        }
+    }
+}
+
+/// One panel whose 16 columns are the source's columns from `first`, reduction over the source's
+/// rows.
+pub(crate) fn pack_rows(
+    level: crate::Level,
+    dtype: DenseType,
+    src: Source<'_>,
+    first: usize,
+    out: &mut [u32],
+) {
+    for (step, words) in
+        out.as_chunks_mut::<16>().0.iter_mut().take(dtype.steps(src.rows)).enumerate()
+    {
+        step_of_rows(level, dtype, src, step, first, words);
+    }
+}

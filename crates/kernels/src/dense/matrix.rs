@@ -1,0 +1,188 @@
+//! The column operand: a matrix packed in panels of 16 columns.
+
+use super::convert::{DenseType, Source, pack_columns, pack_rows, word_values};
+use super::operand::RowOperand;
+use super::product::{ColView, Product, product_parallel};
+use crate::{AlignedBuf, MatmulScratch, Pool, level};
+
+/// A matrix `W [n, k]`, packed for `y = x W^T`.
+///
+/// The packed form holds the same number of bits as the plain one (rows padded to 16, an odd `k` to
+/// even in bf16) and is the only copy.
+pub struct DenseMatrix {
+    dtype: DenseType,
+    n: usize,
+    k: usize,
+    words: AlignedBuf<u32>,
+}
+
+impl DenseMatrix {
+    /// Packs `W [n, k]`, row-major, for `y = x W^T`.
+    ///
+    /// # Panics
+    /// If `w_nk.len() != n * k`.
+    pub fn pack(pool: &Pool, w_nk: &[f32], n: usize, k: usize, dtype: DenseType) -> Self {
+        let mut matrix = Self::with_capacity(dtype, n, k);
+        matrix.repack(pool, w_nk, n, k);
+        matrix
+    }
+
+    /// Packs `W [n, k]` for the product with `W` itself, `dx = dy W`: the result stands for `W^T
+    /// [k, n]`.
+    ///
+    /// # Panics
+    /// If `w_nk.len() != n * k`.
+    pub fn pack_transposed(
+        pool: &Pool,
+        w_nk: &[f32],
+        n: usize,
+        k: usize,
+        dtype: DenseType,
+    ) -> Self {
+        let mut matrix = Self::with_capacity(dtype, k, n);
+        matrix.repack_transposed(pool, w_nk, n, k, k);
+        matrix
+    }
+
+    /// An empty matrix with room for `[n, k]`, to be filled by the `repack` functions.
+    pub fn with_capacity(dtype: DenseType, n: usize, k: usize) -> Self {
+        let words = AlignedBuf::zeroed(n.div_ceil(16) * 16 * dtype.steps(k));
+        DenseMatrix { dtype, n: 0, k: 0, words }
+    }
+
+    /// Replaces the content by `W [n, k]`, as [`Self::pack`]; memory is reused when it suffices.
+    ///
+    /// # Panics
+    /// If `w_nk.len() != n * k`.
+    pub fn repack(&mut self, pool: &Pool, w_nk: &[f32], n: usize, k: usize) {
+        assert_eq!(w_nk.len(), n * k, "matrix [{n}, {k}]");
+        let src = Source { data: w_nk, stride: k, rows: n, len: k };
+        self.fill(pool, n, k, src, pack_columns);
+    }
+
+    /// Replaces the content by `W^T [k, n]` for `W [n, k]` with rows `stride` apart, as
+    /// [`Self::pack_transposed`].
+    ///
+    /// # Panics
+    /// If `w_nk` is too short.
+    pub fn repack_transposed(
+        &mut self,
+        pool: &Pool,
+        w_nk: &[f32],
+        n: usize,
+        k: usize,
+        stride: usize,
+    ) {
+        let src = Source { data: w_nk, stride, rows: n, len: k };
+        self.fill(pool, k, n, src, pack_rows);
+    }
+
+    fn fill(
+        &mut self,
+        pool: &Pool,
+        n: usize,
+        k: usize,
+        src: Source<'_>,
+        pack_panel: fn(crate::Level, DenseType, Source<'_>, usize, &mut [u32]),
+    ) {
+        let (dtype, level) = (self.dtype, level());
+        (self.n, self.k) = (n, k);
+        let panel_words = dtype.steps(k) * 16;
+        let num_words = n.div_ceil(16) * panel_words;
+        if self.words.len() < num_words {
+            self.words = AlignedBuf::zeroed(num_words);
+        }
+        if num_words == 0 {
+            return;
+        }
+        pool.split_rows(&mut self.words[..num_words], panel_words, &|part, words| {
+            for (i, panel) in words.chunks_exact_mut(panel_words).enumerate() {
+                pack_panel(level, dtype, src, (part.start + i) * 16, panel);
+            }
+        });
+    }
+
+    /// Rows of the matrix, columns of the product.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Length of the reduction.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Element type.
+    pub fn dtype(&self) -> DenseType {
+        self.dtype
+    }
+
+    /// Memory of the packed form.
+    pub fn bytes(&self) -> usize {
+        self.words.len() * size_of::<u32>()
+    }
+
+    /// `y = x W^T`, or `y += x W^T` if `accumulate`.
+    ///
+    /// # Shapes
+    /// `x_tk` `[t, k]`; `out_tn` `[t, n]` with rows `ldo` apart.
+    ///
+    /// # Panics
+    /// If `x_tk.len()` is not a multiple of `k`, or `out_tn` is too short.
+    pub fn matmul(
+        &self,
+        pool: &Pool,
+        x_tk: &[f32],
+        out_tn: &mut [f32],
+        ldo: usize,
+        accumulate: bool,
+        scratch: &mut MatmulScratch,
+    ) {
+        assert!(x_tk.len().is_multiple_of(self.k), "{} values, k {}", x_tk.len(), self.k);
+        let mut operand = RowOperand::on(self.dtype, std::mem::take(&mut scratch.row_words));
+        operand.set(pool, x_tk, x_tk.len() / self.k, self.k, self.k);
+        self.matmul_operand(pool, &operand, out_tn, ldo, accumulate);
+        scratch.row_words = operand.into_words();
+    }
+
+    /// [`Self::matmul`] with an operand already converted; its element type must be the matrix's.
+    ///
+    /// # Panics
+    /// If the element types or the reductions differ, or `out_tn` is too short.
+    pub fn matmul_operand(
+        &self,
+        pool: &Pool,
+        x: &RowOperand,
+        out_tn: &mut [f32],
+        ldo: usize,
+        accumulate: bool,
+    ) {
+        assert_eq!(self.dtype, x.dtype(), "element types of a product");
+        assert_eq!(self.k, x.reduction(), "reduction of a product");
+        let steps = self.dtype.steps(self.k);
+        let product = Product {
+            level: level(),
+            dtype: self.dtype,
+            rows: x.view(),
+            cols: ColView { words: &self.words, cols: self.n, panel_stride: steps * 16 },
+            steps,
+            accumulate,
+        };
+        product_parallel(pool, &product, out_tn, ldo);
+    }
+
+    /// Reads one row back, as the products see it.
+    ///
+    /// # Panics
+    /// If `row >= n` or `out_k.len() != k`.
+    pub fn row(&self, row: usize, out_k: &mut [f32]) {
+        assert!(row < self.n, "row {row} of {}", self.n);
+        assert_eq!(out_k.len(), self.k, "row length");
+        let per_word = if self.dtype == DenseType::F32 { 1 } else { 2 };
+        let panel = &self.words[(row / 16) * self.dtype.steps(self.k) * 16..];
+        for (step, out) in out_k.chunks_mut(per_word).enumerate() {
+            let values = word_values(self.dtype, panel[step * 16 + row % 16]);
+            out.copy_from_slice(&values[..out.len()]);
+        }
+    }
+}

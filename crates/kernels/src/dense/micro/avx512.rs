@@ -1,0 +1,125 @@
+//! AVX-512: three panels by eight rows, twenty-four accumulators of the thirty-two registers.
+//!
+//! bf16 uses `vdpbf16ps` (two products and two sums per lane); it flushes subnormal numbers to
+//! zero.
+
+use std::arch::x86_64::{
+    __m512, __m512bh, __m512i, _mm512_castps_si512, _mm512_dpbf16_ps, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+};
+
+use super::{Kernel, Tile, run_rows};
+
+pub(crate) static F32: Kernel = Kernel { panels: 3, rows: 8, run: run_f32 };
+pub(crate) static BF16: Kernel = Kernel { panels: 3, rows: 8, run: run_bf16 };
+
+unsafe fn run_f32(tile: &Tile, num_panels: usize, num_rows: usize) {
+    // SAFETY: the caller promises the level and the operands.
+    unsafe {
+        match num_panels {
+            1 => rows1_f32(tile, num_rows),
+            2 => rows2_f32(tile, num_rows),
+            _ => rows3_f32(tile, num_rows),
+        }
+    }
+}
+
+unsafe fn run_bf16(tile: &Tile, num_panels: usize, num_rows: usize) {
+    // SAFETY: the caller promises the level and the operands.
+    unsafe {
+        match num_panels {
+            1 => rows1_bf16(tile, num_rows),
+            2 => rows2_bf16(tile, num_rows),
+            _ => rows3_bf16(tile, num_rows),
+        }
+    }
+}
+
+run_rows!(#[target_feature(enable = "avx512f")] rows1_f32, tile_f32, 1, 8: 1 2 3 4 5 6 7);
+run_rows!(#[target_feature(enable = "avx512f")] rows2_f32, tile_f32, 2, 8: 1 2 3 4 5 6 7);
+run_rows!(#[target_feature(enable = "avx512f")] rows3_f32, tile_f32, 3, 8: 1 2 3 4 5 6 7);
+run_rows!(#[target_feature(enable = "avx512f,avx512bf16")] rows1_bf16, tile_bf16, 1, 8: 1 2 3 4 5 6 7);
+run_rows!(#[target_feature(enable = "avx512f,avx512bf16")] rows2_bf16, tile_bf16, 2, 8: 1 2 3 4 5 6 7);
+run_rows!(#[target_feature(enable = "avx512f,avx512bf16")] rows3_bf16, tile_bf16, 3, 8: 1 2 3 4 5 6 7);
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn start<const P: usize, const R: usize>(tile: &Tile, row: usize) -> [[__m512; P]; R] {
+    let mut sums = [[_mm512_setzero_ps(); P]; R];
+    if tile.accumulate {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            for (p, sum) in sum.iter_mut().enumerate() {
+                // SAFETY: the output covers these rows and panels.
+                *sum = unsafe { _mm512_loadu_ps(tile.out.add((row + i) * tile.ldo + p * 16)) };
+            }
+        }
+    }
+    sums
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn finish<const P: usize, const R: usize>(tile: &Tile, row: usize, sums: &[[__m512; P]; R]) {
+    for (i, sum) in sums.iter().enumerate() {
+        for (p, sum) in sum.iter().enumerate() {
+            // SAFETY: the output covers these rows and panels.
+            unsafe { _mm512_storeu_ps(tile.out.add((row + i) * tile.ldo + p * 16), *sum) };
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize) {
+    // SAFETY: the operands cover these rows, panels and steps.
+    unsafe {
+        let mut sums = start::<P, R>(tile, row);
+        let mut cols = tile.cols.cast::<f32>();
+        let mut x = tile.rows.add(row * tile.row_stride).cast::<f32>();
+        for _ in 0..tile.steps {
+            let mut panel = [_mm512_setzero_ps(); P];
+            for (p, panel) in panel.iter_mut().enumerate() {
+                *panel = _mm512_loadu_ps(cols.add(p * tile.panel_stride));
+            }
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let value = _mm512_set1_ps(*x.add(i * tile.row_stride));
+                for (sum, panel) in sum.iter_mut().zip(panel) {
+                    *sum = _mm512_fmadd_ps(value, panel, *sum);
+                }
+            }
+            cols = cols.wrapping_add(16);
+            x = x.wrapping_add(tile.step_stride);
+        }
+        finish(tile, row, &sums);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize) {
+    // SAFETY: the operands cover these rows, panels and steps; both vector types are 64 plain
+    // bytes.
+    unsafe {
+        let mut sums = start::<P, R>(tile, row);
+        let mut cols = tile.cols;
+        let mut x = tile.rows.add(row * tile.row_stride).cast::<i32>();
+        for _ in 0..tile.steps {
+            let mut panel = [_mm512_set1_epi32(0); P];
+            for (p, panel) in panel.iter_mut().enumerate() {
+                let words = cols.add(p * tile.panel_stride).cast::<f32>();
+                *panel = _mm512_castps_si512(_mm512_loadu_ps(words));
+            }
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let value = _mm512_set1_epi32(*x.add(i * tile.row_stride));
+                let value = std::mem::transmute::<__m512i, __m512bh>(value);
+                for (sum, panel) in sum.iter_mut().zip(panel) {
+                    let panel = std::mem::transmute::<__m512i, __m512bh>(panel);
+                    *sum = _mm512_dpbf16_ps(*sum, panel, value);
+                }
+            }
+            cols = cols.wrapping_add(16);
+            x = x.wrapping_add(tile.step_stride);
+        }
+        finish(tile, row, &sums);
+    }
+}

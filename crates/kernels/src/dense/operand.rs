@@ -1,0 +1,108 @@
+//! The row operand: activations in the form the kernels broadcast from.
+
+use super::convert::{DenseType, Source, pair_rows, words_of_rows};
+use super::product::RowView;
+use crate::{AlignedBuf, Pool, level};
+
+/// Activations converted for one or more products; the buffer is reused and grows to the largest
+/// seen.
+///
+/// Convert once, multiply often: the query, key and value projections read the same operand.
+pub struct RowOperand {
+    dtype: DenseType,
+    words: AlignedBuf<u32>,
+    rows: usize,
+    reduction: usize,
+    row_stride: usize,
+    step_stride: usize,
+}
+
+impl RowOperand {
+    /// An empty operand.
+    pub fn new(dtype: DenseType) -> Self {
+        Self::with_capacity(dtype, 0, 0)
+    }
+
+    /// An operand on memory lent by a scratch; [`Self::into_words`] gives it back.
+    pub(crate) fn on(dtype: DenseType, words: AlignedBuf<u32>) -> Self {
+        RowOperand { dtype, words, rows: 0, reduction: 0, row_stride: 0, step_stride: 0 }
+    }
+
+    pub(crate) fn into_words(self) -> AlignedBuf<u32> {
+        self.words
+    }
+
+    /// An empty operand with room for `rows` rows of `reduction` elements (either orientation).
+    pub fn with_capacity(dtype: DenseType, rows: usize, reduction: usize) -> Self {
+        let words = dtype.steps(reduction) * rows;
+        let transposed = dtype.steps(rows) * reduction;
+        Self::on(dtype, AlignedBuf::zeroed(words.max(transposed)))
+    }
+
+    /// Element type.
+    pub fn dtype(&self) -> DenseType {
+        self.dtype
+    }
+
+    /// Rows held.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Length of the reduction.
+    pub fn reduction(&self) -> usize {
+        self.reduction
+    }
+
+    /// Takes the rows of `x`: row `i` is `x[i * stride..][..k]`, `rows` of them.
+    ///
+    /// # Panics
+    /// If `x` is too short.
+    pub fn set(&mut self, pool: &Pool, x: &[f32], rows: usize, k: usize, stride: usize) {
+        let (dtype, level) = (self.dtype, level());
+        let steps = dtype.steps(k);
+        self.shape(rows, k, rows * steps, (steps, 1));
+        if rows * steps == 0 {
+            return;
+        }
+        pool.split_rows(&mut self.words[..rows * steps], steps, &|part, words| {
+            let src = Source { data: &x[part.start * stride..], stride, rows: part.len(), len: k };
+            words_of_rows(level, dtype, src, 1.0, words);
+        });
+    }
+
+    /// Takes the *columns* of `x [t, cols]` as rows, so that the reduction runs over `t`.
+    ///
+    /// # Panics
+    /// If `x` is too short.
+    pub fn set_transposed(&mut self, pool: &Pool, x: &[f32], t: usize, cols: usize, stride: usize) {
+        let (dtype, level) = (self.dtype, level());
+        let steps = dtype.steps(t);
+        self.shape(cols, t, steps * cols, (1, cols));
+        if steps * cols == 0 {
+            return;
+        }
+        let rows_per_step = if dtype == DenseType::F32 { 1 } else { 2 };
+        pool.split_rows(&mut self.words[..steps * cols], cols, &|part, words| {
+            let first = part.start * rows_per_step;
+            let rows = (part.len() * rows_per_step).min(t - first);
+            let src = Source { data: &x[first * stride..], stride, rows, len: cols };
+            pair_rows(level, dtype, src, words);
+        });
+    }
+
+    fn shape(&mut self, rows: usize, reduction: usize, num_words: usize, strides: (usize, usize)) {
+        self.words.grow(num_words);
+        (self.rows, self.reduction) = (rows, reduction);
+        (self.row_stride, self.step_stride) = strides;
+    }
+
+    pub(crate) fn view(&self) -> RowView<'_> {
+        RowView {
+            words: &self.words,
+            rows: self.rows,
+            row_stride: self.row_stride,
+            step_stride: self.step_stride,
+        }
+    }
+}

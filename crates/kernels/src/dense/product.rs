@@ -1,0 +1,189 @@
+//! Walking a product's output in register tiles, on one thread or on all.
+
+use std::ops::Range;
+
+use super::convert::DenseType;
+use super::micro::{Kernel, Tile, kernel};
+use crate::share::SharedMut;
+use crate::{Level, Pool, span};
+
+/// Row operand: the word of (row, step) is `words[row * row_stride + step * step_stride]`.
+#[derive(Clone, Copy)]
+pub(crate) struct RowView<'a> {
+    pub(crate) words: &'a [u32],
+    pub(crate) rows: usize,
+    pub(crate) row_stride: usize,
+    pub(crate) step_stride: usize,
+}
+
+/// Column operand: panels of 16 columns, `panel_stride` words apart, 16 words per step.
+#[derive(Clone, Copy)]
+pub(crate) struct ColView<'a> {
+    pub(crate) words: &'a [u32],
+    pub(crate) cols: usize,
+    pub(crate) panel_stride: usize,
+}
+
+/// `out = A B`, or `out += A B` if `accumulate`, over `steps` words of reduction.
+#[derive(Clone, Copy)]
+pub(crate) struct Product<'a> {
+    pub(crate) level: Level,
+    pub(crate) dtype: DenseType,
+    pub(crate) rows: RowView<'a>,
+    pub(crate) cols: ColView<'a>,
+    pub(crate) steps: usize,
+    pub(crate) accumulate: bool,
+}
+
+/// Computes the whole product on the calling thread.
+///
+/// # Panics
+/// If an operand or `out` (row stride `ldo`) is too short for the shape.
+pub(crate) fn product(p: &Product<'_>, out: &mut [f32], ldo: usize) {
+    p.check(out.len(), ldo);
+    if p.is_empty() {
+        return;
+    }
+    // SAFETY: `check` proved all three operands long enough for the shape.
+    unsafe { p.region(out.as_mut_ptr(), ldo, 0..p.rows.rows, 0..p.num_panels()) }
+}
+
+/// Computes the product on all threads of the pool: split by columns when there are enough panels,
+/// else by rows. The split never changes a result.
+///
+/// # Panics
+/// As [`product`].
+pub(crate) fn product_parallel(pool: &Pool, p: &Product<'_>, out: &mut [f32], ldo: usize) {
+    p.check(out.len(), ldo);
+    if p.is_empty() {
+        return;
+    }
+    let kernel = kernel(p.level, p.dtype);
+    let (num_rows, num_panels, threads) = (p.rows.rows, p.num_panels(), pool.threads());
+    let groups = num_panels.div_ceil(kernel.panels);
+    let by_panels = groups >= 2 * threads || num_rows < 4 * kernel.rows;
+    let out = SharedMut::new(out);
+    pool.run(&|thread_idx| {
+        let (rows, panels) = if by_panels {
+            let part = span(groups, thread_idx, threads);
+            (0..num_rows, part.start * kernel.panels..(part.end * kernel.panels).min(num_panels))
+        } else {
+            let part = span(num_rows.div_ceil(kernel.rows), thread_idx, threads);
+            (part.start * kernel.rows..(part.end * kernel.rows).min(num_rows), 0..num_panels)
+        };
+        if !rows.is_empty() && !panels.is_empty() {
+            // SAFETY: `check` proved the lengths; the regions of different threads do not overlap.
+            unsafe { p.region(out.as_mut_ptr(), ldo, rows, panels) }
+        }
+    });
+}
+
+impl Product<'_> {
+    fn num_panels(&self) -> usize {
+        self.cols.cols.div_ceil(16)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows.rows == 0 || self.cols.cols == 0
+    }
+
+    fn check(&self, out_len: usize, ldo: usize) {
+        if self.is_empty() {
+            return;
+        }
+        assert!(self.steps > 0, "a product needs at least one step");
+        let (r, c) = (&self.rows, &self.cols);
+        let row_end = (r.rows - 1) * r.row_stride + (self.steps - 1) * r.step_stride + 1;
+        assert!(row_end <= r.words.len(), "row operand: {row_end} of {}", r.words.len());
+        let col_end = (self.num_panels() - 1) * c.panel_stride + self.steps * 16;
+        assert!(col_end <= c.words.len(), "column operand: {col_end} of {}", c.words.len());
+        assert!(ldo >= c.cols, "row stride {ldo} of {} columns", c.cols);
+        let out_end = (r.rows - 1) * ldo + c.cols;
+        assert!(out_end <= out_len, "output: {out_end} of {out_len}");
+    }
+
+    /// Computes the rows and panels given.
+    ///
+    /// # Safety
+    /// `check` holds for `out`, and no other thread touches the region.
+    unsafe fn region(&self, out: *mut f32, ldo: usize, rows: Range<usize>, panels: Range<usize>) {
+        let kernel = kernel(self.level, self.dtype);
+        let full_panels = self.cols.cols / 16;
+        let mut panel = panels.start;
+        while panel < panels.end {
+            if panel >= full_panels {
+                // SAFETY: as promised to this function.
+                unsafe { self.ragged_panel(kernel, out, ldo, &rows, panel) };
+                return;
+            }
+            let count = (panels.end.min(full_panels) - panel).min(kernel.panels);
+            // SAFETY: offsets stay inside what `check` proved; the kernel's level is available.
+            unsafe {
+                let tile =
+                    self.tile(out.add(rows.start * ldo + panel * 16), ldo, rows.start, panel);
+                (kernel.run)(&tile, count, rows.len());
+            }
+            panel += count;
+        }
+    }
+
+    /// The last panel when it has fewer than 16 columns: through a full tile on the stack.
+    ///
+    /// # Safety
+    /// As [`Self::region`].
+    unsafe fn ragged_panel(
+        &self,
+        kernel: &Kernel,
+        out: *mut f32,
+        ldo: usize,
+        rows: &Range<usize>,
+        panel: usize,
+    ) {
+        const MAX_ROWS: usize = 8;
+        let cols = self.cols.cols - panel * 16;
+        let mut buffer = [0.0f32; MAX_ROWS * 16];
+        for first in rows.clone().step_by(MAX_ROWS) {
+            let count = (rows.end - first).min(MAX_ROWS);
+            // SAFETY: each output row has `cols` elements from this offset; the buffer holds 16 per
+            // row.
+            unsafe {
+                let target = out.add(first * ldo + panel * 16);
+                if self.accumulate {
+                    for row in 0..count {
+                        let from = target.add(row * ldo);
+                        std::ptr::copy_nonoverlapping(from, buffer[row * 16..].as_mut_ptr(), cols);
+                    }
+                }
+                let tile = self.tile(buffer.as_mut_ptr(), 16, first, panel);
+                (kernel.run)(&tile, 1, count);
+                for row in 0..count {
+                    let to = target.add(row * ldo);
+                    std::ptr::copy_nonoverlapping(buffer[row * 16..].as_ptr(), to, cols);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// `row` and `panel` are inside the operands.
+    unsafe fn tile(&self, out: *mut f32, ldo: usize, row: usize, panel: usize) -> Tile {
+        // SAFETY: inside the operands by the caller's promise.
+        let (cols, rows) = unsafe {
+            (
+                self.cols.words.as_ptr().add(panel * self.cols.panel_stride),
+                self.rows.words.as_ptr().add(row * self.rows.row_stride),
+            )
+        };
+        Tile {
+            cols,
+            panel_stride: self.cols.panel_stride,
+            steps: self.steps,
+            rows,
+            row_stride: self.rows.row_stride,
+            step_stride: self.rows.step_stride,
+            out,
+            ldo,
+            accumulate: self.accumulate,
+        }
+    }
+}

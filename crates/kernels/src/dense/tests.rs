@@ -1,0 +1,159 @@
+//! Every product at every level against a plain f64 sum over the operands as the kernel sees them.
+
+use proptest::prelude::*;
+
+use super::{DenseMatrix, DenseType, RowOperand};
+use crate::level::with_level;
+use crate::{Level, MatmulScratch, Pool};
+
+/// Relative to the sum of absolute products: k roundings of f32.
+const TOLERANCE: f64 = 2e-6;
+
+fn values(len: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_769).wrapping_add(12345);
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / 8_388_608.0 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn rounded(dtype: DenseType, x: f32) -> f64 {
+    match dtype {
+        DenseType::F32 => f64::from(x),
+        DenseType::Bf16 => half::bf16::from_f32(x).to_f64(),
+    }
+}
+
+/// `out[i][j] = start + sum_s a(i, s) b(j, s)` with its tolerance.
+fn check(
+    dtype: DenseType,
+    (m, n, k): (usize, usize, usize),
+    a: impl Fn(usize, usize) -> f32,
+    b: impl Fn(usize, usize) -> f32,
+    start: &[f32],
+    out: &[f32],
+    ldo: usize,
+) {
+    for i in 0..m {
+        for j in 0..n {
+            let (mut sum, mut size) = (f64::from(start[i * ldo + j]), 1.0);
+            for s in 0..k {
+                let product = rounded(dtype, a(i, s)) * rounded(dtype, b(j, s));
+                sum += product;
+                size += product.abs();
+            }
+            let found = f64::from(out[i * ldo + j]);
+            assert!(
+                (found - sum).abs() <= TOLERANCE * size,
+                "[{i}, {j}] of {m}x{n}x{k} {dtype:?}: {found} instead of {sum}"
+            );
+        }
+    }
+}
+
+fn check_forms(level: Level, threads: usize, dtype: DenseType, (m, n, k): (usize, usize, usize)) {
+    let pool = Pool::new(threads);
+    let ldo = n + 3;
+    let (x, w, w_kn) = (values(m * k, 1), values(n * k, 2), values(k * n, 3));
+    let start = values(m * ldo, 4);
+    let zeros = vec![0.0; m * ldo];
+    with_level(level, || {
+        let matrix = DenseMatrix::pack(&pool, &w, n, k, dtype);
+        let mut scratch = MatmulScratch::default();
+        let mut out = start.clone();
+        matrix.matmul(&pool, &x, &mut out, ldo, true, &mut scratch);
+        check(dtype, (m, n, k), |i, s| x[i * k + s], |j, s| w[j * k + s], &start, &out, ldo);
+        matrix.matmul(&pool, &x, &mut out, ldo, false, &mut scratch);
+        check(dtype, (m, n, k), |i, s| x[i * k + s], |j, s| w[j * k + s], &zeros, &out, ldo);
+
+        let matrix = DenseMatrix::pack_transposed(&pool, &w_kn, k, n, dtype);
+        assert_eq!((matrix.n(), matrix.k()), (n, k));
+        matrix.matmul(&pool, &x, &mut out, ldo, false, &mut scratch);
+        check(dtype, (m, n, k), |i, s| x[i * k + s], |j, s| w_kn[s * n + j], &zeros, &out, ldo);
+
+        let x_km = values(k * m, 5);
+        let mut operand = RowOperand::new(dtype);
+        operand.set_transposed(&pool, &x_km, k, m, m);
+        let mut out = start.clone();
+        matrix.matmul_operand(&pool, &operand, &mut out, ldo, true);
+        check(dtype, (m, n, k), |i, s| x_km[s * m + i], |j, s| w_kn[s * n + j], &start, &out, ldo);
+        for i in 0..m {
+            assert_eq!(out[i * ldo + n..(i + 1) * ldo], start[i * ldo + n..(i + 1) * ldo]);
+        }
+    });
+}
+
+#[test]
+fn all_forms_match_the_formula_at_every_level() {
+    let shapes = [(1, 1, 1), (1, 16, 2), (7, 33, 5), (13, 100, 64), (50, 48, 31), (100, 17, 96)];
+    for level in Level::supported() {
+        for dtype in [DenseType::F32, DenseType::Bf16] {
+            for shape in shapes {
+                check_forms(level, 2, dtype, shape);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn any_shape_matches_the_formula(m in 1usize..40, n in 1usize..70, k in 1usize..50, bf16: bool) {
+        let dtype = if bf16 { DenseType::Bf16 } else { DenseType::F32 };
+        for level in Level::supported() {
+            check_forms(level, 1, dtype, (m, n, k));
+        }
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_its_batch_or_on_the_threads() {
+    let (m, n, k) = (61, 200, 96);
+    let (x, w) = (values(m * k, 6), values(n * k, 7));
+    let mut scratch = MatmulScratch::default();
+    for level in Level::supported() {
+        for dtype in [DenseType::F32, DenseType::Bf16] {
+            with_level(level, || {
+                let (one, three) = (Pool::new(1), Pool::new(3));
+                let matrix = DenseMatrix::pack(&three, &w, n, k, dtype);
+                let mut together = vec![0.0; m * n];
+                matrix.matmul(&three, &x, &mut together, n, false, &mut scratch);
+                for i in 0..m {
+                    let mut alone = vec![0.0; n];
+                    matrix.matmul(&one, &x[i * k..][..k], &mut alone, n, false, &mut scratch);
+                    assert_eq!(alone, together[i * n..][..n], "row {i}, {level:?}, {dtype:?}");
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn rows_read_back_as_the_products_see_them() {
+    let pool = Pool::new(2);
+    let (n, k) = (21, 7);
+    let w = values(n * k, 8);
+    for dtype in [DenseType::F32, DenseType::Bf16] {
+        let matrix = DenseMatrix::pack(&pool, &w, n, k, dtype);
+        let mut row = vec![0.0; k];
+        for i in 0..n {
+            matrix.row(i, &mut row);
+            let expected: Vec<f32> =
+                w[i * k..][..k].iter().map(|&x| rounded(dtype, x) as f32).collect();
+            assert_eq!(row, expected, "row {i}");
+        }
+    }
+}
+
+#[test]
+fn bf16_rounding_keeps_nan_and_infinity() {
+    for x in [f32::NAN, -f32::NAN, f32::from_bits(0x7fff_ffff)] {
+        let bits = super::convert::bf16_bits(x) as u16;
+        assert!(half::bf16::from_bits(bits).is_nan());
+    }
+    for x in [f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1.003_906_3, 0.0, -1e-40] {
+        let bits = super::convert::bf16_bits(x) as u16;
+        assert_eq!(bits, half::bf16::from_f32(x).to_bits(), "{x}");
+    }
+}

@@ -1,0 +1,145 @@
+//! Attention backward.
+
+use std::ops::Range;
+
+use super::rows::{dsoftmax, scaled};
+use super::{Arithmetic, AttentionScratch, AttentionShape, BLOCK_ROWS, ThreadScratch};
+use super::{head_rows, longest_first};
+use crate::share::SharedMut;
+use crate::{Pool, level};
+
+/// Gradients of [`super::attention_forward`] with respect to queries, keys and values (written, not
+/// added).
+///
+/// With `p = exp(scale q k^T - lse)`: `dv = p^T dout; dp = dout v^T; ds = p (dp - rowsum(p dp));`
+/// `dq = scale ds k; dk = scale ds^T q`, summed over the query heads that share a key head.
+///
+/// # Shapes
+/// `q_thd`, `dout_thd`, `dq_thd` `[t, h, d]`; `k_tgd`, `v_tgd`, `dk_tgd`, `dv_tgd` `[t, g, d]`;
+/// `lse_th` `[t, h]`.
+///
+/// # Panics
+/// If lengths, bounds and head counts disagree: a caller's bug.
+///
+/// # Source
+/// Dao et al. 2022, arXiv:2205.14135, algorithm 4; the row sum is taken over `p dp` and not `out
+/// dout`, so that the rounding of bf16 operands cancels and each row of `ds` sums to zero.
+pub fn attention_backward(
+    pool: &Pool,
+    shape: &AttentionShape,
+    seq_bounds: &[usize],
+    (q_thd, k_tgd, v_tgd): (&[f32], &[f32], &[f32]),
+    lse_th: &[f32],
+    dout_thd: &[f32],
+    (dq_thd, dk_tgd, dv_tgd): (&mut [f32], &mut [f32], &mut [f32]),
+    scratch: &mut AttentionScratch,
+) {
+    let tokens = shape.check(seq_bounds, q_thd, k_tgd, v_tgd);
+    assert_eq!(lse_th.len(), tokens * shape.num_attention_heads, "log-sum-exps");
+    for (name, len) in [("dout", dout_thd.len()), ("dq", dq_thd.len())] {
+        assert_eq!(len, q_thd.len(), "{name} against the queries");
+    }
+    assert_eq!(dk_tgd.len(), k_tgd.len(), "keys and their gradient");
+    assert_eq!(dv_tgd.len(), v_tgd.len(), "values and their gradient");
+    let sequences = longest_first(seq_bounds);
+    let task = Task {
+        shape,
+        arithmetic: Arithmetic { level: level(), dtype: shape.dtype },
+        q: q_thd,
+        k: k_tgd,
+        v: v_tgd,
+        lse: lse_th,
+        dout: dout_thd,
+        dq: SharedMut::new(dq_thd),
+        dk: SharedMut::new(dk_tgd),
+        dv: SharedMut::new(dv_tgd),
+    };
+    let heads = shape.num_key_value_heads;
+    let scratch = SharedMut::new(scratch.for_pool(pool));
+    pool.for_each(sequences.len() * heads, &|thread_idx, i| {
+        // SAFETY: each thread has its own index, and runs one task at a time.
+        let scratch = unsafe { &mut scratch.range(thread_idx..thread_idx + 1)[0] };
+        task.run(&sequences[i / heads], i % heads, scratch);
+    });
+}
+
+struct Task<'a> {
+    shape: &'a AttentionShape,
+    arithmetic: Arithmetic,
+    q: &'a [f32],
+    k: &'a [f32],
+    v: &'a [f32],
+    lse: &'a [f32],
+    dout: &'a [f32],
+    dq: SharedMut<'a, f32>,
+    dk: SharedMut<'a, f32>,
+    dv: SharedMut<'a, f32>,
+}
+
+impl Task<'_> {
+    /// One key head of one sequence, with all query heads that share it.
+    fn run(&self, seq: &Range<usize>, kv_head: usize, s: &mut ThreadScratch) {
+        let (shape, Arithmetic { level, dtype }) = (self.shape, self.arithmetic);
+        let (d, len, width) = (shape.head_dim, seq.len(), shape.key_width());
+        let keys = head_rows(self.k, width, seq.start, len, kv_head * d, d);
+        let values = head_rows(self.v, width, seq.start, len, kv_head * d, d);
+        s.key_columns.set_columns(level, dtype, keys);
+        s.value_columns.set_columns(level, dtype, values);
+        s.key_rows.set_rows(level, dtype, keys);
+        for sums in [&mut s.dkeys, &mut s.dvalues] {
+            sums.grow(len * d);
+            sums[..len * d].fill(0.0);
+        }
+        for head in kv_head * shape.group()..(kv_head + 1) * shape.group() {
+            for first in (0..len).step_by(BLOCK_ROWS) {
+                self.block(seq, head, first..len.min(first + BLOCK_ROWS), s);
+            }
+        }
+        for row in 0..len {
+            let at = (seq.start + row) * width + kv_head * d;
+            // SAFETY: this task alone writes this key head of this sequence.
+            let (dk, dv) = unsafe { (self.dk.range(at..at + d), self.dv.range(at..at + d)) };
+            scaled(level, &s.dkeys[row * d..][..d], shape.scale, dk);
+            dv.copy_from_slice(&s.dvalues[row * d..][..d]);
+        }
+    }
+
+    fn block(&self, seq: &Range<usize>, head: usize, rows: Range<usize>, s: &mut ThreadScratch) {
+        let (shape, arithmetic) = (self.shape, self.arithmetic);
+        let Arithmetic { level, dtype } = arithmetic;
+        let (d, width) = (shape.head_dim, shape.query_width());
+        let keys = shape.visible(rows.end - 1, seq.len());
+        let strip = keys.next_multiple_of(16);
+        s.scores.grow(rows.len() * strip);
+        s.dscores.grow(rows.len() * strip);
+        s.tile.grow(BLOCK_ROWS * d);
+        let first_row = seq.start + rows.start;
+        let q = head_rows(self.q, width, first_row, rows.len(), head * d, d);
+        let dout = head_rows(self.dout, width, first_row, rows.len(), head * d, d);
+        let columns = (&s.key_columns, strip);
+        arithmetic.rows_times(q, shape.scale, &mut s.row_words, columns, (&mut s.scores, strip));
+        let columns = (&s.value_columns, strip);
+        arithmetic.rows_times(dout, 1.0, &mut s.row_words, columns, (&mut s.dscores, strip));
+
+        for (i, row) in rows.clone().enumerate() {
+            let lse = self.lse[(seq.start + row) * shape.num_attention_heads + head];
+            let scores = &mut s.scores[i * strip..][..keys];
+            let dscores = &mut s.dscores[i * strip..][..keys];
+            dsoftmax(level, scores, dscores, shape.visible(row, seq.len()), lse);
+        }
+
+        let p = head_rows(&s.scores, strip, 0, rows.len(), 0, keys);
+        let ds = head_rows(&s.dscores, strip, 0, rows.len(), 0, keys);
+        arithmetic.rows_times(ds, 1.0, &mut s.row_words, (&s.key_rows, d), (&mut s.tile, d));
+        for i in 0..rows.len() {
+            let at = (first_row + i) * width + head * d;
+            // SAFETY: this task alone writes the query heads of its key head in this sequence.
+            let dq = unsafe { self.dq.range(at..at + d) };
+            scaled(level, &s.tile[i * d..][..d], shape.scale, dq);
+        }
+        s.dout_columns.set_rows(level, dtype, dout);
+        s.query_columns.set_rows(level, dtype, q);
+        arithmetic.add_transposed_times(p, &mut s.row_words, &s.dout_columns, (&mut s.dvalues, d));
+        arithmetic.add_transposed_times(ds, &mut s.row_words, &s.query_columns, (&mut s.dkeys, d));
+    }
+}

@@ -1,0 +1,119 @@
+//! Attention forward.
+
+use std::ops::Range;
+
+use super::rows::{scaled, softmax_numerators};
+use super::{Arithmetic, AttentionScratch, AttentionShape, BLOCK_ROWS, ThreadScratch};
+use super::{head_rows, longest_first};
+use crate::share::SharedMut;
+use crate::{Pool, level};
+
+/// `out = softmax(scale * q k^T) v` per head and sequence, and the log-sum-exp of each row of
+/// scores if asked.
+///
+/// Sequence `i` is the tokens `seq_bounds[i]..seq_bounds[i + 1]`; the last bound is the number of
+/// tokens.
+///
+/// # Shapes
+/// `q_thd`, `out_thd` `[t, h, d]`; `k_tgd`, `v_tgd` `[t, g, d]`; `lse_th` `[t, h]`, kept for
+/// [`super::attention_backward`].
+///
+/// # Panics
+/// If lengths, bounds and head counts disagree: a caller's bug.
+///
+/// # Source
+/// Dao et al. 2022, arXiv:2205.14135; one strip of all visible keys instead of key blocks.
+pub fn attention_forward(
+    pool: &Pool,
+    shape: &AttentionShape,
+    seq_bounds: &[usize],
+    q_thd: &[f32],
+    k_tgd: &[f32],
+    v_tgd: &[f32],
+    out_thd: &mut [f32],
+    lse_th: Option<&mut [f32]>,
+    scratch: &mut AttentionScratch,
+) {
+    let tokens = shape.check(seq_bounds, q_thd, k_tgd, v_tgd);
+    assert_eq!(out_thd.len(), q_thd.len(), "queries and output");
+    if let Some(lse) = &lse_th {
+        assert_eq!(lse.len(), tokens * shape.num_attention_heads, "log-sum-exps");
+    }
+    let sequences = longest_first(seq_bounds);
+    let task = Task {
+        shape,
+        arithmetic: Arithmetic { level: level(), dtype: shape.dtype },
+        q: q_thd,
+        k: k_tgd,
+        v: v_tgd,
+        out: SharedMut::new(out_thd),
+        lse: lse_th.map(SharedMut::new),
+    };
+    let heads = shape.num_attention_heads;
+    let scratch = SharedMut::new(scratch.for_pool(pool));
+    pool.for_each(sequences.len() * heads, &|thread_idx, i| {
+        // SAFETY: each thread has its own index, and runs one task at a time.
+        let scratch = unsafe { &mut scratch.range(thread_idx..thread_idx + 1)[0] };
+        task.run(&sequences[i / heads], i % heads, scratch);
+    });
+}
+
+struct Task<'a> {
+    shape: &'a AttentionShape,
+    arithmetic: Arithmetic,
+    q: &'a [f32],
+    k: &'a [f32],
+    v: &'a [f32],
+    out: SharedMut<'a, f32>,
+    lse: Option<SharedMut<'a, f32>>,
+}
+
+impl Task<'_> {
+    /// One query head of one sequence.
+    fn run(&self, seq: &Range<usize>, head: usize, s: &mut ThreadScratch) {
+        let (shape, Arithmetic { level, dtype }) = (self.shape, self.arithmetic);
+        let (d, len) = (shape.head_dim, seq.len());
+        let kv_offset = head / shape.group() * d;
+        let keys = head_rows(self.k, shape.key_width(), seq.start, len, kv_offset, d);
+        let values = head_rows(self.v, shape.key_width(), seq.start, len, kv_offset, d);
+        s.key_columns.set_columns(level, dtype, keys);
+        s.value_columns.set_rows(level, dtype, values);
+        for first in (0..len).step_by(BLOCK_ROWS) {
+            self.block(seq, head, first..len.min(first + BLOCK_ROWS), s);
+        }
+    }
+
+    fn block(&self, seq: &Range<usize>, head: usize, rows: Range<usize>, s: &mut ThreadScratch) {
+        let (shape, arithmetic) = (self.shape, self.arithmetic);
+        let (d, width) = (shape.head_dim, shape.query_width());
+        let keys = shape.visible(rows.end - 1, seq.len());
+        let strip = keys.next_multiple_of(16);
+        s.scores.grow(rows.len() * strip);
+        s.tile.grow(BLOCK_ROWS * d);
+        let q = head_rows(self.q, width, seq.start + rows.start, rows.len(), head * d, d);
+        let columns = (&s.key_columns, strip);
+        arithmetic.rows_times(q, shape.scale, &mut s.row_words, columns, (&mut s.scores, strip));
+
+        let mut inverse_sums = [0.0f32; BLOCK_ROWS];
+        for (i, row) in rows.clone().enumerate() {
+            let scores = &mut s.scores[i * strip..][..keys];
+            let visible = shape.visible(row, seq.len());
+            let (max, sum) = softmax_numerators(arithmetic.level, scores, visible);
+            inverse_sums[i] = 1.0 / sum;
+            if let Some(lse) = &self.lse {
+                let at = (seq.start + row) * shape.num_attention_heads + head;
+                // SAFETY: this task alone writes this head of this sequence.
+                unsafe { lse.range(at..at + 1)[0] = max + sum.ln() };
+            }
+        }
+        let p = head_rows(&s.scores, strip, 0, rows.len(), 0, keys);
+        let columns = (&s.value_columns, d);
+        arithmetic.rows_times(p, 1.0, &mut s.row_words, columns, (&mut s.tile, d));
+        for (i, row) in rows.enumerate() {
+            let at = (seq.start + row) * width + head * d;
+            // SAFETY: this task alone writes this head of this sequence.
+            let out = unsafe { self.out.range(at..at + d) };
+            scaled(arithmetic.level, &s.tile[i * d..][..d], inverse_sums[i], out);
+        }
+    }
+}

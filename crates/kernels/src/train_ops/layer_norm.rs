@@ -1,0 +1,49 @@
+//! The layer norm of encoders.
+
+use super::math::lane_sum;
+use crate::leveled::leveled;
+use crate::{Pool, level};
+
+/// Scales each row to zero mean and unit variance, then by a learned gain and bias.
+///
+/// `y = (x - mean(x)) / sqrt(var(x) + eps) * gain + bias`, the variance without Bessel's
+/// correction.
+///
+/// # Shapes
+/// `x_tc`, `out_tc` `[t, c]`; `gain_c`, `bias_c` `[c]`.
+///
+/// # Panics
+/// If the lengths disagree: a caller's bug.
+pub fn layer_norm(
+    pool: &Pool,
+    x_tc: &[f32],
+    gain_c: &[f32],
+    bias_c: &[f32],
+    eps: f32,
+    out_tc: &mut [f32],
+) {
+    let (level, c) = (level(), gain_c.len());
+    assert_eq!(x_tc.len(), out_tc.len(), "x and out");
+    assert_eq!(bias_c.len(), c, "bias and gain");
+    if x_tc.is_empty() {
+        return;
+    }
+    pool.split_rows(out_tc, c, &|rows, out| {
+        for (out, x) in out.chunks_exact_mut(c).zip(x_tc[rows.start * c..].chunks_exact(c)) {
+            row(level, x, gain_c, bias_c, eps, out);
+        }
+    });
+}
+
+leveled! {
+    fn row(x: &[f32], gain: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+        let len = out.len();
+        let (x, gain, bias) = (&x[..len], &gain[..len], &bias[..len]);
+        let mean = lane_sum(len, |i| x[i]) / len as f32;
+        let variance = lane_sum(len, |i| (x[i] - mean) * (x[i] - mean)) / len as f32;
+        let scale = 1.0 / (variance + eps).sqrt();
+        for i in 0..len {
+            out[i] = (x[i] - mean) * scale * gain[i] + bias[i];
+        }
+    }
+}
