@@ -31,15 +31,30 @@ function lossCurve(steps) {
   })
 }
 
+/** A spread as the data stage reports it, `scale` units to a token. */
+function lengths(scale) {
+  const at = (tokens) => Math.round(tokens * scale)
+  const counts = [74, 152, 171, 108, 66, 41, 27, 18, 12, 7, 5, 3, 2, 1, 1, 1, 0, 1, 0, 1]
+  const edge = (bar) => (31 + bar * 90.15) * scale
+  return {
+    total: at(185464),
+    min: at(31),
+    mean: 268.4 * scale,
+    quantiles: { p05: at(74), p25: at(146), p50: at(221), p75: at(322), p95: at(612), p99: at(1104) },
+    max: at(1834),
+    histogram: counts.map((count, bar) => ({ from: edge(bar), to: edge(bar + 1), count })),
+  }
+}
+
 export const report = {
   project: 'bank-support',
   stages: [
-    stage('data', 'cached', 1.84, 96, { documents_in: 698, documents_out: 691, masked: 37 }),
-    stage('synth', 'cached', 148.2, 612, { questions: 1382, kept: 1107, train: 934, held_out: 173 }),
-    stage('train', 'ran', 264.7, 2204, { steps: 160, tokens: 412880, adapter_bytes: 9_830_400 }),
-    stage('eval', 'ran', 61.3, 788, { held_out: 173, scenarios: 97 }),
+    stage('data', 'cached', 1.84, 96, { num_input: 698, num_kept: 691, num_masked_documents: 23 }),
+    stage('synth', 'cached', 148.2, 612, { num_questions: 1382, num_kept: 1107, num_held_out: 173 }),
+    stage('train', 'ran', 264.7, 2204, { num_steps: 160, num_tokens: 412880, adapter_bytes: 9_830_400 }),
+    stage('eval', 'ran', 61.3, 788, { num_held_out: 173, num_scenarios: 97 }),
     stage('quantize', 'ran', 12.9, 905, { format: 'q8_0', max_logit_error: 0.0831, file_bytes: 144_811_072 }),
-    stage('index', 'ran', 18.4, 344, { chunks: 1874, dimensions: 384 }),
+    stage('index', 'ran', 18.4, 344, { num_chunks: 1874, dimensions: 384 }),
   ],
   before: { answer_loss: 2.318, token_f1: 0.214, citation_accuracy: 0.087 },
   after: { answer_loss: 1.274, token_f1: 0.523, citation_accuracy: 0.861 },
@@ -51,17 +66,14 @@ export const report = {
   },
   loss_curve: lossCurve(160),
   data_profile: {
-    documents_in: 698,
-    documents_out: 691,
-    dropped: { exact_duplicate: 2, near_duplicate: 5, empty: 0 },
-    masked: { email: 9, phone: 21, card: 4, iban: 1, cn_id: 0, ip: 2 },
-    normalized: { unicode: 209, whitespace: 44 },
-    tokens: { min: 31, mean: 268.4, p50: 221, p95: 612, max: 1834, total: 185464 },
-    length_histogram: {
-      unit: 'tokens',
-      edges: [0, 100, 200, 300, 400, 500, 600, 800, 1000, 2000],
-      counts: [74, 212, 186, 97, 54, 31, 22, 9, 6],
-    },
+    num_input: 698,
+    num_kept: 691,
+    num_normalized: 209,
+    dropped: { empty: 0, exact_duplicate: 2, near_duplicate: 5 },
+    masked: { email: 9, iban: 1, resident_id: 0, bank_card: 4, ip_address: 2, phone: 21 },
+    num_masked_documents: 23,
+    chars: lengths(4.4),
+    tokens: lengths(1),
   },
   answer: sample,
   report: '.catena/runs/latest/report.json',

@@ -44,6 +44,7 @@ describe('translate', () => {
 
 describe('term', () => {
   it('knows names', () => expect(term('zh', 'near_duplicate')).toBe('近似重复'))
+  it('knows counts', () => expect(term('en', 'num_documents')).toBe('Documents'))
   it('makes unknown names readable', () => expect(term('en', 'max_logit_gap')).toBe('Max logit gap'))
   it('is not fooled by inherited names', () => expect(term('en', 'constructor')).toBe('Constructor'))
 })

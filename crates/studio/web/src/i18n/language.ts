@@ -39,8 +39,10 @@ export function translate(language: Language, key: Key, values: Values = {}): st
 
 /** The name of a rule, a figure or a stage: translated if known, else made readable. */
 export function term(language: Language, name: string): string {
-  const key = `term.${name}`
-  if (Object.hasOwn(dictionaries[language], key)) return translate(language, key as Key)
-  const words = name.replace(/[_-]+/g, ' ').trim()
+  const plain = name.replace(/^num_/, '')
+  for (const key of [`term.${name}`, `term.${plain}`]) {
+    if (Object.hasOwn(dictionaries[language], key)) return translate(language, key as Key)
+  }
+  const words = plain.replace(/[_-]+/g, ' ').trim()
   return words.charAt(0).toUpperCase() + words.slice(1)
 }

@@ -1,4 +1,5 @@
-import { useMemo } from 'react'
+import { Segmented } from 'antd'
+import { useMemo, useState } from 'react'
 import type { Json } from '../api/types'
 import { Chart } from '../charts/Chart'
 import type { ChartOption } from '../charts/echarts'
@@ -7,7 +8,7 @@ import { useI18n } from '../i18n/I18n'
 import { Figures } from './Figures'
 import { percent } from './figures'
 import { Panel } from './Panel'
-import { readProfile, type Histogram, type RuleCount } from './profile'
+import { readProfile, type Distribution, type Histogram, type RuleCount } from './profile'
 
 /** What the data stage read, kept, dropped and masked, and how long the texts are. */
 export function DataProfile({ profile: json }: { profile: Json }) {
@@ -20,7 +21,7 @@ export function DataProfile({ profile: json }: { profile: Json }) {
       </Panel>
     )
   }
-  const { read, kept, dropped, masked, changed, histogram, rest } = profile
+  const { read, kept, dropped, masked, lengths, rest } = profile
   return (
     <Panel title={t('profile.title')} note={t('profile.note')}>
       {read !== undefined && kept !== undefined && <Kept read={read} kept={kept} />}
@@ -28,9 +29,8 @@ export function DataProfile({ profile: json }: { profile: Json }) {
         <div className="profile-rules">
           <Rules title={t('profile.dropped')} rules={dropped} tone="bad" />
           <Rules title={t('profile.masked')} rules={masked} tone="primary" />
-          {changed.length > 0 && <Rules title={t('profile.changed')} rules={changed} tone="slate" />}
         </div>
-        {histogram !== undefined && <Lengths histogram={histogram} />}
+        {lengths.length > 0 && <Lengths lengths={lengths} />}
       </div>
       {rest.map(({ group, figures }) => (
         <div key={group} className="profile-rest">
@@ -62,7 +62,7 @@ function Kept({ read, kept }: { read: number; kept: number }) {
   )
 }
 
-type RulesProps = { title: string; rules: RuleCount[]; tone: 'bad' | 'primary' | 'slate' }
+type RulesProps = { title: string; rules: RuleCount[]; tone: 'bad' | 'primary' }
 
 function Rules({ title, rules, tone }: RulesProps) {
   const { t, term, locale } = useI18n()
@@ -88,18 +88,37 @@ function Rules({ title, rules, tone }: RulesProps) {
   )
 }
 
-function Lengths({ histogram }: { histogram: Histogram }) {
+/** One length at a time: its histogram, and its figures under it. */
+function Lengths({ lengths }: { lengths: Distribution[] }) {
   const { t, term, locale } = useI18n()
   const style = useChartStyle()
-  const unit = histogram.unit === '' ? '' : term(histogram.unit)
+  const [unit, setUnit] = useState(lengths[0]?.unit)
+  const shown = lengths.find((each) => each.unit === unit) ?? lengths[0]
   const option = useMemo(
-    () => histogramOption(style, histogram, unit, locale),
-    [style, histogram, unit, locale],
+    () => (shown === undefined ? {} : histogramOption(style, shown.histogram, locale)),
+    [style, shown, locale],
   )
+  if (shown === undefined) return null
   return (
     <div className="lengths">
-      <h3>{t('profile.lengths')}</h3>
-      <Chart option={option} height={300} label={t('profile.lengths')} />
+      <div className="panel-head">
+        <h3>{t('profile.lengths')}</h3>
+        {lengths.length > 1 && (
+          <Segmented
+            size="small"
+            value={shown.unit}
+            onChange={setUnit}
+            aria-label={t('profile.lengths')}
+            options={lengths.map((each) => ({ value: each.unit, label: term(each.unit) }))}
+          />
+        )}
+      </div>
+      <Chart
+        option={option}
+        height={240}
+        label={`${t('profile.lengths')}: ${term(shown.unit)}`}
+      />
+      <Figures figures={shown.figures} />
     </div>
   )
 }
@@ -107,28 +126,29 @@ function Lengths({ histogram }: { histogram: Histogram }) {
 function histogramOption(
   style: ChartStyle,
   { edges, counts }: Histogram,
-  unit: string,
   locale: string,
 ): ChartOption {
   const number = (value: number) => value.toLocaleString(locale, { maximumFractionDigits: 0 })
   const names = counts.map((_, index) => {
-    const from = edges[index] ?? 0
-    const to = edges[index + 1] ?? Number.POSITIVE_INFINITY
-    return Number.isFinite(to) ? `${number(from)}–${number(to)}` : `≥ ${number(from)}`
+    const [from = 0, to = 0] = edges.slice(index, index + 2)
+    return `${number(from)}–${number(to)}`
   })
   return {
     textStyle: style.text,
     animationDuration: 400,
-    grid: { left: 4, right: 8, top: 12, bottom: unit === '' ? 4 : 24, containLabel: true },
+    grid: { left: 4, right: 8, top: 12, bottom: 4, containLabel: true },
     tooltip: { ...style.tooltip, trigger: 'axis', axisPointer: { type: 'none' } },
     xAxis: {
       ...style.labelAxis,
       type: 'category',
       data: names,
-      name: unit,
-      nameLocation: 'middle',
-      nameGap: 28,
-      axisLabel: { color: style.palette.muted, fontSize: 11, hideOverlap: true },
+      axisLabel: {
+        color: style.palette.muted,
+        fontSize: 11,
+        hideOverlap: true,
+        align: 'left',
+        formatter: (name: string) => name.split('–')[0],
+      },
     },
     yAxis: { ...style.valueAxis, type: 'value', minInterval: 1, splitNumber: 4 },
     series: [

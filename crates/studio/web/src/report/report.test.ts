@@ -60,28 +60,48 @@ describe('figures', () => {
 })
 
 describe('readProfile', () => {
-  it('takes rules as an object or a list', () => {
-    const expected = [
-      { rule: 'b', count: 5 },
-      { rule: 'a', count: 2 },
-    ]
-    expect(readProfile({ dropped: { a: 2, b: 5 } })?.dropped).toEqual(expected)
-    expect(readProfile({ masked: expected })?.masked).toEqual(expected)
+  const bins = [
+    { from: 0, to: 10, count: 3 },
+    { from: 10, to: 20, count: 4 },
+  ]
+
+  it('takes the counts and the rules, most frequent first', () => {
+    const profile = readProfile({ num_input: 9, num_kept: 7, dropped: { a: 2, b: 5 }, masked: {} })
+    expect(profile).toEqual({
+      read: 9,
+      kept: 7,
+      dropped: [
+        { rule: 'b', count: 5 },
+        { rule: 'a', count: 2 },
+      ],
+      masked: [],
+      lengths: [],
+      rest: [],
+    })
   })
 
-  it('takes a histogram as edges or as bins', () => {
-    const expected = { unit: 'tokens', edges: [0, 10, 20], counts: [3, 4] }
-    expect(readProfile({ length_histogram: expected })?.histogram).toEqual(expected)
-    const bins = [
-      { from: 0, to: 10, count: 3 },
-      { from: 10, to: 20, count: 4 },
-    ]
-    expect(readProfile({ lengths: { unit: 'tokens', bins } })?.histogram).toEqual(expected)
+  it('takes lengths, their figures from small to large', () => {
+    const tokens = { max: 20, min: 1, mean: 8.5, quantiles: { p95: 18, p50: 9 }, histogram: bins }
+    expect(readProfile({ tokens })?.lengths).toEqual([
+      {
+        unit: 'tokens',
+        histogram: { edges: [0, 10, 20], counts: [3, 4] },
+        figures: [
+          ['mean', 8.5],
+          ['min', 1],
+          ['p50', 9],
+          ['p95', 18],
+          ['max', 20],
+        ],
+      },
+    ])
   })
 
   it('leaves what it cannot draw as figures', () => {
-    const profile = readProfile({ dropped: 'none', seed: 7, tokens: { mean: 3 } })
+    const broken = { histogram: [{ from: 0 }] }
+    const profile = readProfile({ dropped: 'none', seed: 7, tokens: broken, chars: { mean: 3 } })
     expect(profile?.dropped).toEqual([])
+    expect(profile?.lengths).toEqual([])
     expect(profile?.rest).toEqual([
       {
         group: '',
@@ -90,7 +110,8 @@ describe('readProfile', () => {
           ['seed', 7],
         ],
       },
-      { group: 'tokens', figures: [['mean', 3]] },
+      { group: 'tokens', figures: [['histogram', [{ from: 0 }]]] },
+      { group: 'chars', figures: [['mean', 3]] },
     ])
   })
 
