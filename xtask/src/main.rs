@@ -1,1 +1,54 @@
-fn main() {}
+//! The project's own tool: `cargo xtask <task>`. `make` and CI only call it.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+
+mod error;
+mod layers;
+mod process;
+mod tasks;
+mod tidy;
+
+use error::TaskError;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask TASK
+
+  deps     say which programs are missing and why; install them when root, else print one line
+  studio   build the studio's web app
+  build    deps, studio, then the release binary at bin/catena
+  up       build, pull, then `bin/catena up examples/bank-support` (ONCE=1 asks one question)
+  test     build, pull, all tests, then the studio's browser test
+  check    formatting, clippy, tidy, the studio's types, lints and unit tests
+  tidy     the rules that no compiler checks
+  ci       test, check, then one whole run with one question
+  bench    `bin/catena bench` for the area in AREA
+
+Environment: CARGO_TARGET_DIR (default: the user's cache folder), XDG_CACHE_HOME, ONCE, AREA.";
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1).unwrap_or_default();
+    let result = match task.as_str() {
+        "deps" => tasks::deps(),
+        "studio" => tasks::studio(),
+        "build" => tasks::build(),
+        "up" => tasks::up(),
+        "test" => tasks::test(),
+        "check" => tasks::check(),
+        "tidy" => tidy::run(),
+        "ci" => tasks::ci(),
+        "bench" => tasks::bench(),
+        "" | "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        _ => Err(TaskError::UnknownTask { task }),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The binary: building it and running it.
+
+use super::deps::{For, ensure};
+use super::studio;
+use crate::error::TaskError;
+use crate::process::{become_command, command, root, run, target_dir, variable};
+use camino::Utf8PathBuf;
+use std::fs;
+use std::process::Command;
+
+/// What the example project needs, by name.
+pub(crate) const PULLED: [&str; 3] = ["smollm2-135m-instruct", "all-minilm-l6-v2", "bank-support"];
+
+/// Builds everything and leaves the binary at `bin/catena`.
+pub(crate) fn build() -> Result<(), TaskError> {
+    ensure(For::Product)?;
+    studio::build()?;
+    // The whole workspace, so that tests and product share one set of features and one build.
+    run("cargo", &["build", "--release", "--locked", "--workspace"])?;
+    install_binary()
+}
+
+/// Puts the binary in place by renaming, since the old one may be running.
+fn install_binary() -> Result<(), TaskError> {
+    let built = target_dir().join("release/catena");
+    let bin = root().join("bin");
+    fs::create_dir_all(&bin).map_err(TaskError::file(&bin))?;
+    let fresh = bin.join(".catena.part");
+    fs::copy(&built, &fresh).map_err(TaskError::file(&built))?;
+    fs::rename(&fresh, bin.join("catena")).map_err(TaskError::file(&fresh))
+}
+
+/// Fetches the models and documents of the example.
+pub(crate) fn pull() -> Result<(), TaskError> {
+    run(binary().as_str(), &[&["pull"], PULLED.as_slice()].concat())
+}
+
+/// Builds, pulls, and runs the example project; with `ONCE=1` it asks one question and ends.
+pub(crate) fn up() -> Result<(), TaskError> {
+    build()?;
+    pull()?;
+    let mut args = vec!["up", "examples/bank-support"];
+    if variable("ONCE").is_some_and(|once| once != "0") {
+        args.push("--once");
+    }
+    Err(become_command(product(&args)))
+}
+
+/// Builds and runs the benchmarks of one area.
+pub(crate) fn bench() -> Result<(), TaskError> {
+    let area = variable("AREA")
+        .ok_or(TaskError::Unset { variable: "AREA", example: "make bench AREA=infer" })?;
+    build()?;
+    Err(become_command(product(&["bench", &area])))
+}
+
+fn product(args: &[&str]) -> Command {
+    command(binary().as_str(), args)
+}
+
+fn binary() -> Utf8PathBuf {
+    root().join("bin/catena")
+}

@@ -1,0 +1,63 @@
+//! Tests and checks.
+
+use super::deps::{For, ensure};
+use super::product::{build, pull};
+use super::studio;
+use crate::error::TaskError;
+use crate::process::{cache_dir, command, run, run_command};
+use crate::tidy;
+use camino::Utf8PathBuf;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+/// Folder that tests find through `CATENA_TEST_MODELS`: name in it, path below the pulled items.
+const TEST_MODELS: [(&str, &str); 3] = [
+    ("smollm2-135m-instruct.q4_1.gguf", "smollm2-135m-instruct/smollm2-135m-instruct.q4_1.gguf"),
+    ("all-minilm-l6-v2", "all-minilm-l6-v2"),
+    ("bank-support", "bank-support"),
+];
+
+/// Everything CI does, in its order.
+pub(crate) fn ci() -> Result<(), TaskError> {
+    test()?;
+    check()?;
+    let mut once = command("cargo", &["xtask", "up"]);
+    once.env("ONCE", "1");
+    run_command(once)
+}
+
+/// All tests of the workspace, then the browser test.
+pub(crate) fn test() -> Result<(), TaskError> {
+    ensure(For::Tests)?;
+    build()?;
+    pull()?;
+    let models = link_test_models()?;
+    let mut tests = command("cargo", &["test", "--release", "--locked", "--workspace"]);
+    tests.env("CATENA_TEST_MODELS", &models);
+    run_command(tests)?;
+    studio::browser_test()
+}
+
+/// Formatting, lints, tidy and the studio's checks.
+pub(crate) fn check() -> Result<(), TaskError> {
+    run("cargo", &["fmt", "--all", "--check"])?;
+    let clippy = ["clippy", "--release", "--locked", "--workspace", "--all-targets"];
+    run("cargo", &[clippy.as_slice(), &["--", "-D", "warnings"]].concat())?;
+    tidy::run()?;
+    studio::check()
+}
+
+/// Lays out the pulled files as tests expect them, by links into the user's cache.
+fn link_test_models() -> Result<Utf8PathBuf, TaskError> {
+    let cache = cache_dir();
+    let folder = cache.join("test-models");
+    fs::create_dir_all(&folder).map_err(TaskError::file(&folder))?;
+    for (name, pulled) in TEST_MODELS {
+        let (link, target) = (folder.join(name), cache.join("models").join(pulled));
+        if fs::symlink_metadata(&link).is_ok() {
+            fs::remove_file(&link).map_err(TaskError::file(&link))?;
+        }
+        symlink(&target, &link).map_err(TaskError::file(&link))?;
+    }
+    Ok(folder)
+}
