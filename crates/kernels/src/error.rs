@@ -67,6 +67,12 @@ pub enum KernelError {
         /// What was found.
         found: usize,
     },
+    /// Rotary positions and bf16 pairs need an even head dimension.
+    #[error("head_dim must be even, found {found}")]
+    OddHeadDim {
+        /// What was found.
+        found: usize,
+    },
     // Fix the machine.
     /// The product of the sizes does not fit the address space, or the allocator refused it.
     #[error("cannot reserve {bytes} bytes for {what}")]

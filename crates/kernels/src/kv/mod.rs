@@ -1,1 +1,24 @@
 //! Paged key/value cache and the attention over it.
+//!
+//! A page holds [`BLOCK_TOKENS`] tokens of one key/value head of one layer in bf16, laid out so that
+//! it already is a packed operand of both products: keys `[d / 2][16 tokens][2]`, values
+//! `[8 token pairs][d][2]`. A sequence owns pages through its block table, in any order.
+//!
+//! The query heads that share a key/value head are folded into rows (`token * group + head`), and
+//! rows are taken in blocks through an online softmax over 256 keys at a time. Keys are cut into
+//! segments of 512 at fixed positions; a segment starts a fresh softmax and is merged into the
+//! total in order. Segments may therefore run on different threads without changing a bit, and a
+//! row's result depends only on its own query and the keys it sees.
+
+mod attend;
+mod cache;
+mod scalar;
+mod task;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
+#[cfg(test)]
+mod tests;
+
+pub use cache::{BLOCK_TOKENS, KvCache, KvShape, SeqSpan};

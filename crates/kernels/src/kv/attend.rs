@@ -1,0 +1,281 @@
+//! [`KvCache::attend`]: cutting attention into tasks and dealing them to the threads.
+
+use std::f32::consts::LOG2_E;
+use std::sync::PoisonError;
+
+use super::cache::{KvCache, KvShape, SeqSpan};
+use super::scalar;
+use super::task::{State, Task, View, Workspace, push_tasks};
+use crate::share::SharedMut;
+use crate::{AlignedBuf, Level, Pool, level};
+
+/// With fewer tasks per thread than this, long key ranges are dealt segment by segment.
+const FEW_TASKS: usize = 4;
+
+/// Memory of [`KvCache::attend`], kept between calls.
+#[derive(Default)]
+pub(super) struct AttendScratch {
+    tasks: Vec<Task>,
+    /// One workspace per thread.
+    workspaces: AlignedBuf<f32>,
+    /// When segments are dealt: the first of each task's, and their states.
+    first_segment: Vec<usize>,
+    segments: AlignedBuf<f32>,
+}
+
+/// The arguments of one call.
+struct Call<'a> {
+    cache: &'a KvCache,
+    level: Level,
+    layer: usize,
+    seqs: &'a [SeqSpan<'a>],
+    q: &'a [f32],
+    ldq: usize,
+    num_heads: usize,
+    scale: f32,
+    out_thd: SharedMut<'a, f32>,
+}
+
+impl KvCache {
+    /// Causal attention of the rows over all cached positions up to their own.
+    ///
+    /// `out = softmax(scale q K^T) V`, where query head `h` uses key/value head
+    /// `h / (num_heads / g)`. The rows' own keys and values must have been written before.
+    ///
+    /// # Shapes
+    /// Row `i` of the batch is `q[i * ldq..][..num_heads * d]`, already rotated; `out_thd` is
+    /// `[t, h, d]`. Rows that belong to no sequence keep what they have. Products and sums are f32.
+    ///
+    /// # Panics
+    /// If there is no such layer, `num_heads` is not a multiple of the key/value heads, a slice is
+    /// too short, a table is too short or names a block that does not exist, or the sequences'
+    /// rows do not follow each other.
+    ///
+    /// # Source
+    /// Milakov and Gimelshein 2018, arXiv:1805.02867 (online softmax); pages as in Kwon et al. 2023,
+    /// arXiv:2309.06180.
+    pub fn attend(
+        &self,
+        pool: &Pool,
+        layer: usize,
+        seqs: &[SeqSpan<'_>],
+        q: &[f32],
+        ldq: usize,
+        num_heads: usize,
+        scale: f32,
+        out_thd: &mut [f32],
+    ) {
+        self.attend_at(level(), pool, layer, seqs, q, ldq, num_heads, scale, out_thd);
+    }
+
+    pub(super) fn attend_at(
+        &self,
+        level: Level,
+        pool: &Pool,
+        layer: usize,
+        seqs: &[SeqSpan<'_>],
+        q: &[f32],
+        ldq: usize,
+        num_heads: usize,
+        scale: f32,
+        out_thd: &mut [f32],
+    ) {
+        let KvShape { num_layers, num_key_value_heads: kv_heads, head_dim } = self.shape();
+        assert!(layer < num_layers, "layer {layer} of {num_layers}");
+        assert!(
+            num_heads > 0 && num_heads.is_multiple_of(kv_heads),
+            "{num_heads} query heads share {kv_heads} key/value heads"
+        );
+        self.check_rows(seqs, q.len(), ldq, num_heads * head_dim, out_thd.len());
+        // Widths without whole registers are for tiny test models only.
+        let level = if head_dim.is_multiple_of(16) { level } else { Level::Scalar };
+        let out_thd = SharedMut::new(out_thd);
+        let call = Call { cache: self, level, layer, seqs, q, ldq, num_heads, scale, out_thd };
+        let scratch = &mut *self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        scratch.tasks.clear();
+        for (seq_idx, seq) in seqs.iter().enumerate() {
+            push_tasks(&mut scratch.tasks, seq_idx, seq, kv_heads, num_heads / kv_heads);
+        }
+        scratch.workspaces.grow(pool.threads() * Workspace::len(head_dim));
+        if scratch.tasks.len() >= FEW_TASKS * pool.threads() || level == Level::Scalar {
+            call.deal_tasks(pool, &scratch.tasks, &mut scratch.workspaces);
+        } else {
+            call.deal_segments(pool, scratch);
+        }
+    }
+
+    fn check_rows(
+        &self,
+        seqs: &[SeqSpan<'_>],
+        q_len: usize,
+        ldq: usize,
+        width: usize,
+        out_len: usize,
+    ) {
+        assert!(ldq >= width, "rows of {ldq} hold {width} query values");
+        let mut next_row = 0;
+        for seq in seqs.iter().filter(|seq| seq.num_rows > 0) {
+            seq.check_blocks(self.num_blocks());
+            let first = seq.first_row;
+            assert!(
+                first >= next_row,
+                "row {first} belongs to two sequences, or they are unordered"
+            );
+            next_row = first + seq.num_rows;
+            let needed = (next_row - 1) * ldq + width;
+            assert!(q_len >= needed, "{q_len} query values, the rows need {needed}");
+            let needed = next_row * width;
+            assert!(out_len >= needed, "{out_len} output values, the rows need {needed}");
+        }
+    }
+}
+
+impl Call<'_> {
+    fn view(&self, task: &Task) -> View<'_> {
+        let shape = self.cache.shape();
+        let (seq, plane) = (&self.seqs[task.seq], self.cache.plane(self.layer, task.g));
+        View {
+            keys: &self.cache.keys()[plane.clone()],
+            values: &self.cache.values()[plane],
+            block_table: seq.block_table,
+            head_dim: shape.head_dim,
+            group: self.num_heads / shape.num_key_value_heads,
+            start_pos: seq.start_pos,
+            first: task.first,
+            count: task.count,
+        }
+    }
+
+    /// Every task on the thread that is free, its segments one after another.
+    fn deal_tasks(&self, pool: &Pool, tasks: &[Task], workspaces: &mut [f32]) {
+        let head_dim = self.cache.shape().head_dim;
+        let workspaces = SharedMut::new(workspaces);
+        pool.for_each(tasks.len(), &|thread, task| {
+            // SAFETY: each thread has its own workspace and runs one task at a time.
+            let mut workspace = unsafe { workspace(&workspaces, thread, head_dim) };
+            let (task, view) = (&tasks[task], self.view(&tasks[task]));
+            self.load_queries(task, &view, workspace.q_rd);
+            if self.level == Level::Scalar {
+                scalar::attend(&view, workspace.q_rd, workspace.total.out_rd);
+            } else {
+                let Workspace { q_rd, scores, total, part } = &mut workspace;
+                self.segment(&view, 0, q_rd, scores, total);
+                for segment in 1..view.num_segments() {
+                    self.segment(&view, segment, q_rd, scores, part);
+                    total.merge(part, view.count, head_dim);
+                }
+                normalize(total, view.count, head_dim);
+            }
+            self.store(task, &view, workspace.total.out_rd);
+        });
+    }
+
+    /// Every segment of every task on the thread that is free; then they are merged in order.
+    fn deal_segments(&self, pool: &Pool, scratch: &mut AttendScratch) {
+        let head_dim = self.cache.shape().head_dim;
+        let AttendScratch { tasks, workspaces, first_segment, segments } = scratch;
+        first_segment.clear();
+        let mut num_segments = 0;
+        for task in &*tasks {
+            first_segment.push(num_segments);
+            num_segments += self.view(task).num_segments();
+        }
+        let state_len = State::len(head_dim);
+        segments.grow(num_segments * state_len);
+        let (workspaces, states) = (SharedMut::new(workspaces), SharedMut::new(segments));
+        let (tasks, first_segment) = (&*tasks, &*first_segment);
+        // SAFETY: in the first pass each segment's state belongs to the one job that computes it,
+        // in the second each task's states to the one that merges them.
+        let state = |i: usize| unsafe {
+            State::of(states.range(i * state_len..(i + 1) * state_len), head_dim)
+        };
+        pool.for_each(num_segments, &|thread, i| {
+            let task = first_segment.partition_point(|&first| first <= i) - 1;
+            let view = self.view(&tasks[task]);
+            // SAFETY: each thread has its own workspace and runs one segment at a time.
+            let workspace = unsafe { workspace(&workspaces, thread, head_dim) };
+            self.load_queries(&tasks[task], &view, workspace.q_rd);
+            let segment = i - first_segment[task];
+            self.segment(&view, segment, workspace.q_rd, workspace.scores, &mut state(i));
+        });
+        for (task, &first) in tasks.iter().zip(first_segment) {
+            let (view, mut total) = (self.view(task), state(first));
+            for segment in 1..view.num_segments() {
+                total.merge(&state(first + segment), view.count, head_dim);
+            }
+            normalize(&mut total, view.count, head_dim);
+            self.store(task, &view, total.out_rd);
+        }
+    }
+
+    /// Computes one segment of a task from nothing.
+    fn segment(
+        &self,
+        view: &View<'_>,
+        segment: usize,
+        q_rd: &[f32],
+        scores: &mut [f32],
+        state: &mut State<'_>,
+    ) {
+        state.clear();
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level is AVX2 or better, only in use where the processor has its features;
+        // `check_rows` has verified the blocks of the table, and `attend_at` the head dimension.
+        unsafe {
+            super::avx2::segment(view, view.segment(segment), q_rd, scores, state);
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        unreachable!("segment {segment}: only the scalar level runs here");
+    }
+
+    /// Gathers the query rows, scaled so that the softmax can use powers of two.
+    fn load_queries(&self, task: &Task, view: &View<'_>, q_rd: &mut [f32]) {
+        let factor = self.scale * LOG2_E;
+        for (row, q) in q_rd.chunks_exact_mut(view.head_dim).take(view.count).enumerate() {
+            let (token, head) = self.place(task, view, row);
+            let at = token * self.ldq + head * view.head_dim;
+            for (q, x) in q.iter_mut().zip(&self.q[at..at + view.head_dim]) {
+                *q = x * factor;
+            }
+        }
+    }
+
+    fn store(&self, task: &Task, view: &View<'_>, out_rd: &[f32]) {
+        let d = view.head_dim;
+        for (row, out) in out_rd.chunks_exact(d).take(view.count).enumerate() {
+            let (token, head) = self.place(task, view, row);
+            let at = (token * self.num_heads + head) * d;
+            // SAFETY: rows of sequences are disjoint (`check_rows`), and each folded row belongs to
+            // one task.
+            unsafe { self.out_thd.range(at..at + d) }.copy_from_slice(out);
+        }
+    }
+
+    /// Row of the batch and query head of a folded row.
+    fn place(&self, task: &Task, view: &View<'_>, row: usize) -> (usize, usize) {
+        let folded = view.first + row;
+        let token = self.seqs[task.seq].first_row + folded / view.group;
+        (token, task.g * view.group + folded % view.group)
+    }
+}
+
+/// The workspace of a thread.
+///
+/// # Safety
+/// A thread must hold only one at a time.
+unsafe fn workspace<'a>(
+    workspaces: &SharedMut<'a, f32>,
+    thread: usize,
+    head_dim: usize,
+) -> Workspace<'a> {
+    let len = Workspace::len(head_dim);
+    // SAFETY: promised by the caller.
+    Workspace::of(unsafe { workspaces.range(thread * len..(thread + 1) * len) }, head_dim)
+}
+
+fn normalize(state: &mut State<'_>, rows: usize, head_dim: usize) {
+    for (out, sum) in state.out_rd.chunks_exact_mut(head_dim).zip(&*state.sum_r).take(rows) {
+        let inverse = 1.0 / sum;
+        out.iter_mut().for_each(|o| *o *= inverse);
+    }
+}

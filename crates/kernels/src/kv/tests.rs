@@ -1,0 +1,251 @@
+//! Attention over pages against plain attention over arrays, and against itself cut differently.
+
+use super::cache::BLOCK_TOKENS;
+use super::*;
+use crate::test_rng::Rng;
+use crate::{KernelError, Level, Pool, level};
+
+/// f32 sums over up to 1100 keys and 128 dims in another order, on values of magnitude 1.
+const TOLERANCE: f32 = 2e-5;
+
+/// One sequence's queries, keys and values `[t, heads, d]`, and the attention over them in f64.
+struct Case {
+    tokens: usize,
+    heads: usize,
+    kv_heads: usize,
+    d: usize,
+    q: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+}
+
+impl Case {
+    fn new(tokens: usize, heads: usize, kv_heads: usize, d: usize, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let mut rows = |heads: usize, scale: f32| -> Vec<f32> {
+            rng.normals(tokens * heads * d).iter().map(|x| x * scale).collect()
+        };
+        // Larger queries make peaked weights beside flat ones.
+        let (q, k, v) = (rows(heads, 2.0), rows(kv_heads, 1.0), rows(kv_heads, 1.0));
+        Self { tokens, heads, kv_heads, d, q, k, v }
+    }
+
+    fn scale(&self) -> f32 {
+        1.0 / (self.d as f32).sqrt()
+    }
+
+    fn expected(&self, token: usize, head: usize) -> Vec<f64> {
+        let (d, g) = (self.d, head / (self.heads / self.kv_heads));
+        let bf16 = |x: f32| half::bf16::from_f32(x).to_f64();
+        let row = |x: &[f32], pos: usize| -> Vec<f64> {
+            let at = (pos * self.kv_heads + g) * d;
+            x[at..at + d].iter().map(|&x| bf16(x)).collect()
+        };
+        let q = &self.q[(token * self.heads + head) * d..][..d];
+        let score = |pos: usize| -> f64 {
+            let dot: f64 = row(&self.k, pos).iter().zip(q).map(|(k, &q)| k * q as f64).sum();
+            dot * self.scale() as f64
+        };
+        let scores: Vec<f64> = (0..=token).map(score).collect();
+        let max = scores.iter().copied().fold(f64::MIN, f64::max);
+        let sum: f64 = scores.iter().map(|s| (s - max).exp()).sum();
+        let mut out = vec![0.0; d];
+        for (pos, s) in scores.iter().enumerate() {
+            for (out, v) in out.iter_mut().zip(row(&self.v, pos)) {
+                *out += (s - max).exp() / sum * v;
+            }
+        }
+        out
+    }
+
+    /// A cache that is full of values that must never be seen, and a scattered table.
+    fn cache(&self, seed: u64) -> (KvCache, Vec<u32>) {
+        let shape = KvShape { num_layers: 2, num_key_value_heads: self.kv_heads, head_dim: self.d };
+        let blocks = self.tokens.div_ceil(BLOCK_TOKENS);
+        let mut cache = KvCache::new(shape, blocks + 3).unwrap();
+        let all: Vec<u32> = (0..blocks as u32 + 3).collect();
+        let poison = vec![f32::INFINITY; all.len() * BLOCK_TOKENS * self.kv_heads * self.d];
+        let num_rows = all.len() * BLOCK_TOKENS;
+        let spans = [SeqSpan { block_table: &all, first_row: 0, num_rows, start_pos: 0 }];
+        cache.write(&Pool::new(1), 1, &spans, &poison, &poison, self.kv_heads * self.d);
+        let mut table = all;
+        let mut rng = Rng::new(seed);
+        for i in (1..table.len()).rev() {
+            table.swap(i, (rng.next_u64() % (i as u64 + 1)) as usize);
+        }
+        table.truncate(blocks);
+        (cache, table)
+    }
+
+    /// Feeds the tokens in chunks of the given lengths, writing and attending in layer 1.
+    fn run(&self, level: Level, pool: &Pool, chunks: &[usize], seed: u64) -> Vec<f32> {
+        let (mut cache, block_table) = self.cache(seed);
+        let (q_len, kv_len) = (self.heads * self.d, self.kv_heads * self.d);
+        let mut out = vec![f32::NAN; self.tokens * q_len];
+        let mut start_pos = 0;
+        for &num_rows in chunks {
+            let end = start_pos + num_rows;
+            let spans = [SeqSpan { block_table: &block_table, first_row: 0, num_rows, start_pos }];
+            let (k, v) = (&self.k[start_pos * kv_len..end * kv_len], &self.v[start_pos * kv_len..]);
+            cache.write_at(level, pool, 1, &spans, k, v, kv_len);
+            let q = &self.q[start_pos * q_len..end * q_len];
+            let out = &mut out[start_pos * q_len..end * q_len];
+            cache.attend_at(level, pool, 1, &spans, q, q_len, self.heads, self.scale(), out);
+            start_pos = end;
+        }
+        assert_eq!(start_pos, self.tokens);
+        out
+    }
+}
+
+#[test]
+fn attention_is_its_formula() {
+    for (tokens, heads, kv_heads, d) in [
+        (40, 9, 3, 64),
+        (33, 4, 4, 32),
+        (20, 8, 2, 128),
+        (17, 32, 1, 16),
+        (9, 2, 1, 6),
+        (1, 3, 1, 48),
+    ] {
+        let case = Case::new(tokens, heads, kv_heads, d, 1);
+        for level in Level::supported() {
+            let out = case.run(level, &Pool::new(2), &[tokens], 5);
+            for (i, found) in out.chunks_exact(d).enumerate() {
+                let expected = case.expected(i / heads, i % heads);
+                for (found, expected) in found.iter().zip(expected) {
+                    let error = (found - expected as f32).abs();
+                    assert!(error < TOLERANCE, "{level:?} d {d} row {i}: {found}, not {expected}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn long_contexts_agree_with_the_formula_too() {
+    let case = Case::new(1100, 3, 1, 64, 2);
+    for level in Level::supported() {
+        let out = case.run(level, &Pool::new(2), &[1100], 6);
+        for (token, head) in [(0, 0), (255, 1), (256, 2), (511, 0), (512, 1), (1023, 2), (1099, 0)]
+        {
+            let found = &out[(token * 3 + head) * 64..][..64];
+            for (found, expected) in found.iter().zip(case.expected(token, head)) {
+                assert!((found - expected as f32).abs() < TOLERANCE, "{level:?} token {token}");
+            }
+        }
+    }
+}
+
+#[test]
+fn chunks_threads_and_page_order_do_not_change_a_bit() {
+    let case = Case::new(1100, 6, 2, 32, 3);
+    let whole = case.run(level(), &Pool::new(1), &[1100], 7);
+    let one_by_one = [vec![1000], vec![1; 100]].concat();
+    for (i, chunks) in
+        [vec![1100], vec![16, 500, 1, 7, 576], vec![513, 587], one_by_one].iter().enumerate()
+    {
+        for threads in [1, 2, 3] {
+            let again = case.run(level(), &Pool::new(threads), chunks, 8 + i as u64);
+            assert!(again == whole, "chunks {i} on {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn a_sequence_does_not_see_its_batch() {
+    let pool = Pool::new(2);
+    let (heads, kv_heads, d) = (9, 3, 64);
+    let (q_len, kv_len) = (heads * d, kv_heads * d);
+    let lengths = [1, 30, 600, 17];
+    let cases: Vec<Case> =
+        (0..4).map(|i| Case::new(lengths[i], heads, kv_heads, d, 20 + i as u64)).collect();
+    let shape = KvShape { num_layers: 1, num_key_value_heads: kv_heads, head_dim: d };
+    let mut cache = KvCache::new(shape, 60).unwrap();
+    // The last row of each sequence in one decode batch, everything before as prefill; rows of
+    // query, key and value stand side by side, as a fused product writes them.
+    let mut next_block = 0..60u32;
+    let tables: Vec<Vec<u32>> =
+        lengths.iter().map(|n| next_block.by_ref().take(n.div_ceil(16)).collect()).collect();
+    let ld = q_len + 2 * kv_len;
+    for last in [false, true] {
+        let mut rows: Vec<f32> = Vec::new();
+        let mut spans = Vec::new();
+        for (case, table) in cases.iter().zip(&tables) {
+            let range = if last { case.tokens - 1..case.tokens } else { 0..case.tokens - 1 };
+            spans.push(SeqSpan {
+                block_table: table,
+                first_row: rows.len() / ld,
+                num_rows: range.len(),
+                start_pos: range.start,
+            });
+            for t in range {
+                rows.extend(&case.q[t * q_len..(t + 1) * q_len]);
+                rows.extend(&case.k[t * kv_len..(t + 1) * kv_len]);
+                rows.extend(&case.v[t * kv_len..(t + 1) * kv_len]);
+            }
+        }
+        let (k, v) = (&rows[q_len..], &rows[q_len + kv_len..]);
+        cache.write(&pool, 0, &spans, k, v, ld);
+        let mut out = vec![f32::NAN; rows.len() / ld * q_len];
+        let scale = cases[0].scale();
+        cache.attend(&pool, 0, &spans, &rows, ld, heads, scale, &mut out);
+        for (case, span) in cases.iter().zip(&spans) {
+            let alone = case.run(level(), &Pool::new(1), &[case.tokens], 9);
+            let (from, len) = (span.start_pos * q_len, span.num_rows * q_len);
+            assert!(out[span.first_row * q_len..][..len] == alone[from..from + len]);
+        }
+    }
+}
+
+#[test]
+fn layers_and_heads_have_their_own_pages() {
+    let shape = KvShape { num_layers: 3, num_key_value_heads: 2, head_dim: 16 };
+    let mut cache = KvCache::new(shape, 2).unwrap();
+    let pool = Pool::new(1);
+    let spans = [SeqSpan { block_table: &[1], first_row: 0, num_rows: 1, start_pos: 0 }];
+    for layer in 0..3 {
+        let v: Vec<f32> = (0..32).map(|i| (100 * layer + i) as f32).collect();
+        cache.write(&pool, layer, &spans, &[1.0; 32], &v, 32);
+    }
+    for layer in 0..3 {
+        let mut out = vec![0.0; 32];
+        cache.attend(&pool, layer, &spans, &[1.0; 32], 32, 2, 1.0, &mut out);
+        // One key: its weight is 1, so the result is its value, rounded to bf16.
+        let expected = (0..32).map(|i| half::bf16::from_f32((100 * layer + i) as f32).to_f32());
+        assert_eq!(out, expected.collect::<Vec<_>>());
+    }
+    assert_eq!(cache.bytes(), 3 * 2 * 2 * 16 * 16 * 2 * 2);
+}
+
+#[test]
+#[should_panic(expected = "two sequences write block 1")]
+fn sequences_that_share_a_block_cannot_write_it() {
+    let shape = KvShape { num_layers: 1, num_key_value_heads: 1, head_dim: 16 };
+    let mut cache = KvCache::new(shape, 2).unwrap();
+    let span = |first_row| SeqSpan { block_table: &[1], first_row, num_rows: 1, start_pos: 0 };
+    cache.write(&Pool::new(1), 0, &[span(0), span(1)], &[0.0; 32], &[0.0; 32], 16);
+}
+
+#[test]
+#[should_panic(expected = "block 9 of 2")]
+fn tables_cannot_name_blocks_that_do_not_exist() {
+    let shape = KvShape { num_layers: 1, num_key_value_heads: 1, head_dim: 16 };
+    let cache = KvCache::new(shape, 2).unwrap();
+    let spans = [SeqSpan { block_table: &[9], first_row: 0, num_rows: 1, start_pos: 0 }];
+    cache.attend(&Pool::new(1), 0, &spans, &[0.0; 16], 16, 1, 1.0, &mut [0.0; 16]);
+}
+
+#[test]
+fn impossible_shapes_are_errors() {
+    let shape = KvShape { num_layers: 1, num_key_value_heads: 1, head_dim: 64 };
+    let error = |shape, blocks| KvCache::new(shape, blocks).unwrap_err();
+    assert!(matches!(error(shape, 0), KernelError::OutOfRange { found: 0, .. }));
+    assert!(matches!(
+        error(KvShape { num_layers: 0, ..shape }, 1),
+        KernelError::OutOfRange { what: "num_hidden_layers", .. }
+    ));
+    assert_eq!(error(KvShape { head_dim: 63, ..shape }, 1), KernelError::OddHeadDim { found: 63 });
+    let huge = KvShape { num_layers: 4096, num_key_value_heads: 4096, head_dim: 1024 };
+    assert!(matches!(error(huge, u32::MAX as usize), KernelError::OutOfMemory { .. }));
+}
