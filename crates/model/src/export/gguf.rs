@@ -1,0 +1,183 @@
+//! To a GGUF file.
+
+use camino::Utf8Path;
+use catena_kernels::quantize_blocks;
+use catena_text::GgufVocab;
+
+use super::huggingface::{FloatType, float_bytes};
+use super::source::ExportSource;
+use crate::checkpoint::{Checkpoint, WeightData, gguf_row, to_gguf};
+use crate::config::ModelConfig;
+use crate::error::ModelError;
+use crate::gguf::{GgmlType, GgufWriter, MetaValue, vocab_metadata};
+
+/// Which type each tensor is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GgufRule {
+    /// The linear layers.
+    pub linear: GgmlType,
+    /// The embedding and the output head.
+    pub embedding: GgmlType,
+}
+
+impl GgufRule {
+    /// The mix for a file called after `linear`: 4-bit files keep embedding and head in 8 bits,
+    /// where they cost little and decide most; norms are f32 always.
+    pub fn standard(linear: GgmlType) -> Self {
+        let four_bit = matches!(linear, GgmlType::Q4_0 | GgmlType::Q4_1);
+        Self { linear, embedding: if four_bit { GgmlType::Q8_0 } else { linear } }
+    }
+
+    fn type_of(self, name: &str, shape: &[usize]) -> GgmlType {
+        if shape.len() < 2 {
+            GgmlType::F32
+        } else if name == "model.embed_tokens.weight" || name == "lm_head.weight" {
+            self.embedding
+        } else {
+            self.linear
+        }
+    }
+
+    /// llama.cpp's number for the file, `general.file_type`.
+    fn file_type(self) -> Option<u32> {
+        // Source: `llama_ftype` in llama.h.
+        let numbers = [
+            (GgmlType::F32, 0),
+            (GgmlType::F16, 1),
+            (GgmlType::Q4_0, 2),
+            (GgmlType::Q4_1, 3),
+            (GgmlType::Q8_0, 7),
+            (GgmlType::BF16, 32),
+        ];
+        numbers.iter().find(|(kind, _)| *kind == self.linear).map(|(_, number)| *number)
+    }
+}
+
+/// Writes `source` as a GGUF file that llama.cpp and transformers read. Keys of a GGUF source are
+/// carried over; for a Hugging Face folder they are made from its configuration and tokenizer.
+///
+/// # Errors
+/// If a type cannot hold a tensor, the tokenizer has no GGUF form, or the file system refuses.
+pub fn write_gguf(
+    path: &Utf8Path,
+    source: &ExportSource<'_>,
+    rule: GgufRule,
+) -> Result<(), ModelError> {
+    let checkpoint = source.checkpoint();
+    let mut writer = GgufWriter::new();
+    for (key, value) in metadata(checkpoint)? {
+        writer.set(&key, value);
+    }
+    if let Some(number) = rule.file_type() {
+        writer.set("general.file_type", MetaValue::U32(number));
+    }
+    writer.set("general.quantization_version", MetaValue::U32(2));
+    let mut names = Vec::new();
+    for name in checkpoint.tensor_names() {
+        let shape = checkpoint.shape(name)?;
+        let ggml_type = rule.type_of(name, shape);
+        check_type(name, shape, ggml_type)?;
+        let gguf_name = to_gguf(name).expect("a checkpoint holds only the architecture's tensors");
+        writer.add_tensor(&gguf_name, shape, ggml_type);
+        names.push((name, ggml_type));
+    }
+    let mut names = names.into_iter();
+    writer.write(path, |_| {
+        let (name, ggml_type) = names.next().expect("as many names as tensors");
+        tensor_bytes(source, name, ggml_type)
+    })
+}
+
+fn check_type(name: &str, shape: &[usize], ggml_type: GgmlType) -> Result<(), ModelError> {
+    let float = matches!(ggml_type, GgmlType::F32 | GgmlType::F16 | GgmlType::BF16);
+    if !float && ggml_type.quant_format().is_none() {
+        let (name, found) = (name.to_owned(), ggml_type.to_string());
+        return Err(ModelError::UnsupportedType { name, found, supported: GgmlType::SUPPORTED });
+    }
+    let columns = shape.last().copied().unwrap_or(1);
+    let block = ggml_type.block_len();
+    if columns.is_multiple_of(block) {
+        return Ok(());
+    }
+    Err(ModelError::NotInBlocks { name: name.to_owned(), columns, format: ggml_type, block })
+}
+
+/// The tensor's bytes in GGUF's row order.
+fn tensor_bytes(
+    source: &ExportSource<'_>,
+    name: &str,
+    ggml_type: GgmlType,
+) -> Result<Vec<u8>, ModelError> {
+    let checkpoint = source.checkpoint();
+    let shape = checkpoint.shape(name)?;
+    let rows = shape.split_last().map_or(1, |(_, outer)| outer.iter().product());
+    let bytes = match source.unchanged(name)?.map(|weight| weight.data) {
+        Some(WeightData::Blocks { format, rows }) if GgmlType::from(format) == ggml_type => {
+            rows.concat()
+        }
+        _ => encode(&source.values(name)?, ggml_type),
+    };
+    let Some(place) = gguf_row(name, checkpoint.config()) else { return Ok(bytes) };
+    let row_bytes = bytes.len() / rows;
+    let mut ordered = vec![0; bytes.len()];
+    for (row, bytes) in bytes.chunks_exact(row_bytes).enumerate() {
+        let start = place(row) * row_bytes;
+        ordered[start..start + row_bytes].copy_from_slice(bytes);
+    }
+    Ok(ordered)
+}
+
+fn encode(values: &[f32], ggml_type: GgmlType) -> Vec<u8> {
+    if let Some(format) = ggml_type.quant_format() {
+        let mut blocks = Vec::new();
+        quantize_blocks(format, values, &mut blocks);
+        return blocks;
+    }
+    float_bytes(
+        values,
+        match ggml_type {
+            GgmlType::F16 => FloatType::F16,
+            GgmlType::BF16 => FloatType::Bf16,
+            _ => FloatType::F32,
+        },
+    )
+}
+
+fn metadata(checkpoint: &Checkpoint) -> Result<Vec<(String, MetaValue)>, ModelError> {
+    if let Some(file) = checkpoint.gguf() {
+        return Ok(file.keys().map(|(key, value)| (key.to_owned(), value.clone())).collect());
+    }
+    let mut keys = architecture_keys(checkpoint.config(), checkpoint.path());
+    let vocab = GgufVocab::from_tokenizer(&checkpoint.tokenizer()?)?;
+    keys.extend(vocab_metadata(&vocab));
+    if let Some(template) = checkpoint.chat_template_source()? {
+        keys.push(("tokenizer.chat_template".to_owned(), MetaValue::String(template)));
+    }
+    Ok(keys)
+}
+
+/// The keys of a Llama file, as `convert_hf_to_gguf.py` of llama.cpp writes them.
+fn architecture_keys(config: &ModelConfig, path: &Utf8Path) -> Vec<(String, MetaValue)> {
+    let size = |size: usize| MetaValue::U32(u32::try_from(size).expect("sizes are bounded"));
+    let name = path.file_name().unwrap_or("model");
+    [
+        ("general.architecture", MetaValue::from("llama")),
+        ("general.type", MetaValue::from("model")),
+        ("general.name", MetaValue::from(name)),
+        ("llama.block_count", size(config.num_hidden_layers)),
+        ("llama.context_length", size(config.max_position_embeddings)),
+        ("llama.embedding_length", size(config.hidden_size)),
+        ("llama.feed_forward_length", size(config.intermediate_size)),
+        ("llama.attention.head_count", size(config.num_attention_heads)),
+        ("llama.attention.head_count_kv", size(config.num_key_value_heads)),
+        ("llama.attention.key_length", size(config.head_dim)),
+        ("llama.attention.value_length", size(config.head_dim)),
+        ("llama.rope.freq_base", MetaValue::F32(config.rope_theta)),
+        ("llama.rope.dimension_count", size(config.head_dim)),
+        ("llama.attention.layer_norm_rms_epsilon", MetaValue::F32(config.rms_norm_eps)),
+        ("llama.vocab_size", size(config.vocab_size)),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
+}

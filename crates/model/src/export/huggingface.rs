@@ -1,0 +1,156 @@
+//! To a Hugging Face folder.
+
+use std::fs;
+
+use camino::Utf8Path;
+use catena_text::Tokenizer;
+use half::{bf16, f16};
+use safetensors::Dtype;
+use serde_json::{Map, Value, json};
+
+use super::source::ExportSource;
+use crate::checkpoint::Checkpoint;
+use crate::error::ModelError;
+use crate::files::{io_error, read_json, write_bytes, write_json};
+use crate::safetensors::{TensorSpec, write_safetensors};
+
+/// How floats are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloatType {
+    /// 32 bits: exact.
+    F32,
+    /// 16 bits, 11 of them significant.
+    F16,
+    /// 16 bits, 8 of them significant.
+    Bf16,
+}
+
+impl FloatType {
+    fn dtype(self) -> Dtype {
+        match self {
+            Self::F32 => Dtype::F32,
+            Self::F16 => Dtype::F16,
+            Self::Bf16 => Dtype::BF16,
+        }
+    }
+
+    fn torch_name(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::Bf16 => "bfloat16",
+        }
+    }
+}
+
+/// Little-endian bytes of `values` rounded to `float_type` (to nearest, ties to even).
+pub(super) fn float_bytes(values: &[f32], float_type: FloatType) -> Vec<u8> {
+    match float_type {
+        FloatType::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        FloatType::F16 => {
+            values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect()
+        }
+        FloatType::Bf16 => {
+            values.iter().flat_map(|&value| bf16::from_f32(value).to_le_bytes()).collect()
+        }
+    }
+}
+
+/// Writes `source` as a folder that transformers loads: weights, configuration, tokenizer and chat
+/// template. `config.json` is written last, so an interrupted folder is not taken for a model.
+///
+/// # Errors
+/// If the tokenizer cannot be read or the file system refuses.
+pub fn save_huggingface(
+    folder: &Utf8Path,
+    source: &ExportSource<'_>,
+    float_type: FloatType,
+) -> Result<(), ModelError> {
+    let checkpoint = source.checkpoint();
+    fs::create_dir_all(folder).map_err(io_error(folder))?;
+    write_weights(folder, source, float_type)?;
+    write_tokenizer(folder, checkpoint)?;
+    let config = checkpoint.config();
+    let generation = json!({
+        "bos_token_id": config.bos_token_id,
+        "eos_token_id": config.eos_token_ids,
+        "pad_token_id": config.pad_token_id,
+    });
+    write_json(&folder.join("generation_config.json"), &generation)?;
+    write_json(&folder.join("config.json"), &config_json(checkpoint, float_type)?)
+}
+
+fn write_weights(
+    folder: &Utf8Path,
+    source: &ExportSource<'_>,
+    float_type: FloatType,
+) -> Result<(), ModelError> {
+    let checkpoint = source.checkpoint();
+    let mut tensors = Vec::new();
+    for name in checkpoint.tensor_names() {
+        let shape = checkpoint.shape(name)?.to_vec();
+        tensors.push(TensorSpec { name: name.to_owned(), dtype: float_type.dtype(), shape });
+    }
+    let path = folder.join("model.safetensors");
+    write_safetensors(&path, &tensors, &[("format", "pt")], |tensor| {
+        Ok(float_bytes(&source.values(&tensor.name)?, float_type))
+    })
+}
+
+/// The source's own `config.json` with the new type, or one made from a GGUF file's keys.
+fn config_json(checkpoint: &Checkpoint, float_type: FloatType) -> Result<Value, ModelError> {
+    if checkpoint.gguf().is_some() {
+        return Ok(checkpoint.config().to_json(float_type.torch_name()));
+    }
+    let mut config: Map<String, Value> = read_json(&checkpoint.path().join("config.json"))?;
+    for key in ["dtype", "torch_dtype"] {
+        config.insert(key.to_owned(), json!(float_type.torch_name()));
+    }
+    Ok(Value::Object(config))
+}
+
+/// A folder's tokenizer files are copied; a GGUF file's are made.
+fn write_tokenizer(folder: &Utf8Path, checkpoint: &Checkpoint) -> Result<(), ModelError> {
+    const COPIED: &[&str] = &[
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "chat_template.jinja",
+        "vocab.json",
+        "merges.txt",
+    ];
+    if checkpoint.gguf().is_none() {
+        for name in COPIED {
+            let from = checkpoint.path().join(name);
+            if from.exists() {
+                let bytes = fs::read(&from).map_err(io_error(&from))?;
+                write_bytes(&folder.join(name), &bytes)?;
+            }
+        }
+        return Ok(());
+    }
+    let tokenizer = checkpoint.tokenizer()?;
+    write_bytes(&folder.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
+    let mut config = special_tokens(&tokenizer);
+    write_json(&folder.join("special_tokens_map.json"), &Value::Object(config.clone()))?;
+    config.insert("add_prefix_space".to_owned(), json!(false));
+    config.insert("clean_up_tokenization_spaces".to_owned(), json!(false));
+    let positions = checkpoint.config().max_position_embeddings;
+    config.insert("model_max_length".to_owned(), json!(positions));
+    config.insert("tokenizer_class".to_owned(), json!("PreTrainedTokenizerFast"));
+    if let Some(template) = checkpoint.chat_template_source()? {
+        config.insert("chat_template".to_owned(), json!(template));
+    }
+    write_json(&folder.join("tokenizer_config.json"), &Value::Object(config))
+}
+
+fn special_tokens(tokenizer: &Tokenizer) -> Map<String, Value> {
+    let ids = [
+        ("bos_token", tokenizer.bos_token_id()),
+        ("eos_token", tokenizer.eos_token_id()),
+        ("unk_token", tokenizer.unk_token_id()),
+        ("pad_token", tokenizer.pad_token_id()),
+    ];
+    let texts = ids.into_iter().filter_map(|(key, id)| Some((key, tokenizer.token_text(id?)?)));
+    texts.map(|(key, text)| (key.to_owned(), json!(text))).collect()
+}

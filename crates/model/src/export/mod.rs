@@ -1,0 +1,14 @@
+//! Writing a model again: merged, in other types, in the other family of files.
+//!
+//! Tensors go through one at a time, so a model is never in memory twice. A tensor that nothing
+//! changes and whose type stays the same is copied as it is, without rounding twice.
+
+mod gguf;
+mod huggingface;
+mod source;
+#[cfg(test)]
+mod tests;
+
+pub use gguf::{GgufRule, write_gguf};
+pub use huggingface::{FloatType, save_huggingface};
+pub use source::ExportSource;

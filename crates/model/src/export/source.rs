@@ -1,0 +1,83 @@
+//! What is written: a checkpoint with an adapter merged in or tensors replaced.
+
+use std::collections::BTreeMap;
+
+use crate::adapter::LoraAdapter;
+use crate::checkpoint::{Checkpoint, Weight};
+use crate::error::ModelError;
+
+/// A checkpoint and what is changed in it on the way out.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportSource<'a> {
+    checkpoint: &'a Checkpoint,
+    adapter: Option<&'a LoraAdapter>,
+    replaced: Option<&'a BTreeMap<String, Vec<f32>>>,
+}
+
+impl<'a> ExportSource<'a> {
+    /// The checkpoint as it is.
+    pub fn new(checkpoint: &'a Checkpoint) -> Self {
+        Self { checkpoint, adapter: None, replaced: None }
+    }
+
+    /// Merges `adapter` into the weights.
+    ///
+    /// # Errors
+    /// If the adapter was made for another model.
+    pub fn with_adapter(mut self, adapter: &'a LoraAdapter) -> Result<Self, ModelError> {
+        adapter.check_against(self.checkpoint)?;
+        self.adapter = Some(adapter);
+        Ok(self)
+    }
+
+    /// Takes the values of some tensors, by Hugging Face's names, from `tensors` (before an
+    /// adapter is merged).
+    ///
+    /// # Errors
+    /// If a name or a size is not the checkpoint's.
+    pub fn with_tensors(
+        mut self,
+        tensors: &'a BTreeMap<String, Vec<f32>>,
+    ) -> Result<Self, ModelError> {
+        for (name, values) in tensors {
+            let shape = self.checkpoint.shape(name)?;
+            if shape.iter().product::<usize>() != values.len() {
+                let (name, expected) = (name.clone(), shape.to_vec());
+                let found = vec![values.len()];
+                return Err(ModelError::ShapeMismatch { name, found, expected });
+            }
+        }
+        self.replaced = Some(tensors);
+        Ok(self)
+    }
+
+    /// The checkpoint below.
+    pub fn checkpoint(&self) -> &'a Checkpoint {
+        self.checkpoint
+    }
+
+    /// A tensor's values after all changes.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::weight`].
+    pub fn values(&self, name: &str) -> Result<Vec<f32>, ModelError> {
+        let replaced = self.replaced.and_then(|tensors| tensors.get(name));
+        let mut values = match replaced {
+            Some(values) => values.clone(),
+            None => self.checkpoint.dequantize(name)?,
+        };
+        if let Some(adapter) = self.adapter {
+            adapter.merge_into(name, &mut values);
+        }
+        Ok(values)
+    }
+
+    /// A tensor in its stored form, if nothing changes it.
+    pub(super) fn unchanged(&self, name: &str) -> Result<Option<Weight<'a>>, ModelError> {
+        let replaced = self.replaced.is_some_and(|tensors| tensors.contains_key(name));
+        let adapted = self
+            .adapter
+            .is_some_and(|adapter| adapter.targets().iter().any(|target| target == name));
+        if replaced || adapted { Ok(None) } else { self.checkpoint.weight(name).map(Some) }
+    }
+}

@@ -1,0 +1,113 @@
+//! The tokenizer keys.
+
+use catena_text::{GgufVocab, TokenType};
+
+use super::error::GgufError;
+use super::read::GgufFile;
+use super::value::{MetaArray, MetaValue};
+use crate::error::ModelError;
+
+impl GgufFile {
+    /// The vocabulary, with lists copied out of the metadata.
+    ///
+    /// # Errors
+    /// If a key is missing or has another type than its meaning needs.
+    pub fn vocab(&self) -> Result<GgufVocab, ModelError> {
+        let text = |key: &str| self.typed(key, "a string", MetaValue::as_str);
+        let flag = |key: &str| self.typed(key, "a truth value", MetaValue::as_bool);
+        let id = |key: &str| {
+            let key = format!("tokenizer.ggml.{key}_token_id");
+            self.typed(&key, "a token id", |value| u32::try_from(value.as_u64()?).ok())
+        };
+        let missing = |key: &str| ModelError::MissingKey {
+            file: self.path().to_owned(),
+            key: key.to_owned(),
+        };
+        let model = text("tokenizer.ggml.model")?.ok_or_else(|| missing("tokenizer.ggml.model"))?;
+        let tokens = self.strings("tokenizer.ggml.tokens")?;
+        Ok(GgufVocab {
+            model: model.to_owned(),
+            pre: text("tokenizer.ggml.pre")?.map(ToOwned::to_owned),
+            tokens: tokens.ok_or_else(|| missing("tokenizer.ggml.tokens"))?.to_vec(),
+            token_types: self.token_types()?,
+            scores: self.scores()?,
+            merges: self.strings("tokenizer.ggml.merges")?.unwrap_or_default().to_vec(),
+            bos_token_id: id("bos")?,
+            eos_token_id: id("eos")?,
+            unk_token_id: id("unknown")?,
+            pad_token_id: id("padding")?,
+            add_bos: flag("tokenizer.ggml.add_bos_token")?.unwrap_or(false),
+            add_space_prefix: flag("tokenizer.ggml.add_space_prefix")?.unwrap_or(false),
+        })
+    }
+
+    /// The value of an optional key, refused if it is not what `read` wants.
+    pub(crate) fn typed<'a, T>(
+        &'a self,
+        key: &str,
+        expected: &'static str,
+        read: impl FnOnce(&'a MetaValue) -> Option<T>,
+    ) -> Result<Option<T>, ModelError> {
+        let Some(value) = self.metadata(key) else { return Ok(None) };
+        match read(value) {
+            Some(read) => Ok(Some(read)),
+            None => {
+                let (key, found) = (key.to_owned(), value.type_name().to_owned());
+                let source = GgufError::KeyType { key, found, expected };
+                Err(ModelError::Gguf { path: self.path().to_owned(), source })
+            }
+        }
+    }
+
+    fn strings(&self, key: &str) -> Result<Option<&[String]>, ModelError> {
+        self.typed(key, "an array of strings", |value| match value.as_array()? {
+            MetaArray::String(strings) => Some(strings.as_slice()),
+            _ => None,
+        })
+    }
+
+    fn token_types(&self) -> Result<Vec<TokenType>, ModelError> {
+        let key = "tokenizer.ggml.token_type";
+        let types = self.typed(key, "an array of i32", |value| match value.as_array()? {
+            MetaArray::I32(types) => Some(types),
+            _ => None,
+        })?;
+        Ok(types.into_iter().flatten().map(|&id| TokenType::from_id(id)).collect())
+    }
+
+    fn scores(&self) -> Result<Vec<f32>, ModelError> {
+        let key = "tokenizer.ggml.scores";
+        let scores = self.typed(key, "an array of f32", |value| match value.as_array()? {
+            MetaArray::F32(scores) => Some(scores.clone()),
+            _ => None,
+        })?;
+        Ok(scores.unwrap_or_default())
+    }
+}
+
+/// The metadata keys that say `vocab`.
+pub fn vocab_metadata(vocab: &GgufVocab) -> Vec<(String, MetaValue)> {
+    let types = vocab.token_types.iter().map(|&kind| kind as i32).collect();
+    let mut keys = vec![
+        ("model", MetaValue::String(vocab.model.clone())),
+        ("add_bos_token", MetaValue::Bool(vocab.add_bos)),
+        ("add_space_prefix", MetaValue::Bool(vocab.add_space_prefix)),
+        ("tokens", MetaValue::Array(MetaArray::String(vocab.tokens.clone()))),
+        ("token_type", MetaValue::Array(MetaArray::I32(types))),
+        ("merges", MetaValue::Array(MetaArray::String(vocab.merges.clone()))),
+    ];
+    if let Some(pre) = &vocab.pre {
+        keys.push(("pre", MetaValue::String(pre.clone())));
+    }
+    if !vocab.scores.is_empty() {
+        keys.push(("scores", MetaValue::Array(MetaArray::F32(vocab.scores.clone()))));
+    }
+    let ids = [
+        ("bos_token_id", vocab.bos_token_id),
+        ("eos_token_id", vocab.eos_token_id),
+        ("unknown_token_id", vocab.unk_token_id),
+        ("padding_token_id", vocab.pad_token_id),
+    ];
+    keys.extend(ids.into_iter().filter_map(|(key, id)| Some((key, MetaValue::U32(id?)))));
+    keys.into_iter().map(|(key, value)| (format!("tokenizer.ggml.{key}"), value)).collect()
+}

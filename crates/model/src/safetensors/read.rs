@@ -1,0 +1,179 @@
+//! Reading one file or a sharded set.
+
+use std::collections::{BTreeMap, HashMap};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use half::{bf16, f16};
+use safetensors::tensor::Metadata;
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+
+use crate::error::ModelError;
+use crate::files::{Mapped, read_json};
+use crate::tensors::nearest_name;
+
+/// Bytes before the header: its length.
+const LENGTH_BYTES: usize = 8;
+
+/// The tensors of a file, or of all shards of an index, mapped.
+#[derive(Debug)]
+pub struct SafetensorsFile {
+    path: Utf8PathBuf,
+    shards: Vec<Shard>,
+    /// Shard of each tensor.
+    by_name: BTreeMap<String, usize>,
+}
+
+#[derive(Debug)]
+struct Shard {
+    mapped: Mapped,
+    metadata: Metadata,
+    data_start: usize,
+}
+
+/// One tensor in a file.
+#[derive(Clone, Debug)]
+pub struct TensorView<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Type of its values.
+    pub dtype: Dtype,
+    /// Its shape.
+    pub shape: &'a [usize],
+    /// Its values, row-major, little-endian.
+    pub bytes: &'a [u8],
+}
+
+#[derive(Deserialize)]
+struct ShardIndex {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl SafetensorsFile {
+    /// Opens a `.safetensors` file, or all shards that a `.safetensors.index.json` names.
+    ///
+    /// # Errors
+    /// If a file is missing or breaks the format, or an index names a file outside its folder.
+    pub fn open(path: &Utf8Path) -> Result<Self, ModelError> {
+        if path.extension() == Some("json") {
+            Self::open_sharded(path)
+        } else {
+            Self::open_one(path)
+        }
+    }
+
+    fn open_one(path: &Utf8Path) -> Result<Self, ModelError> {
+        let shard = Shard::open(path)?;
+        let by_name = shard.metadata.offset_keys().into_iter().map(|name| (name, 0)).collect();
+        Ok(Self { path: path.to_owned(), shards: vec![shard], by_name })
+    }
+
+    fn open_sharded(path: &Utf8Path) -> Result<Self, ModelError> {
+        let index: ShardIndex = read_json(path)?;
+        let folder = path.parent().unwrap_or_else(|| Utf8Path::new(""));
+        let mut shards = Vec::new();
+        let mut opened: HashMap<String, usize> = HashMap::new();
+        let mut by_name = BTreeMap::new();
+        for (name, shard) in index.weight_map {
+            let plain = Utf8Path::new(&shard).file_name() == Some(shard.as_str());
+            if !plain || shard.contains('\\') {
+                return Err(ModelError::ShardName { path: path.to_owned(), shard });
+            }
+            let shard_idx = match opened.get(&shard) {
+                Some(&shard_idx) => shard_idx,
+                None => {
+                    shards.push(Shard::open(&folder.join(&shard))?);
+                    opened.insert(shard.clone(), shards.len() - 1);
+                    shards.len() - 1
+                }
+            };
+            if shards[shard_idx].metadata.info(&name).is_none() {
+                return Err(ModelError::ShardTensor { path: path.to_owned(), name, shard });
+            }
+            by_name.insert(name, shard_idx);
+        }
+        Ok(Self { path: path.to_owned(), shards, by_name })
+    }
+
+    /// The file or index.
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// All tensors' names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// Whether there is a tensor of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    /// The free-form strings of the header (of the first shard).
+    pub fn metadata(&self) -> Option<&HashMap<String, String>> {
+        self.shards.first()?.metadata.metadata().as_ref()
+    }
+
+    /// One tensor.
+    ///
+    /// # Errors
+    /// [`ModelError::MissingTensor`] with the most similar name.
+    pub fn tensor(&self, name: &str) -> Result<TensorView<'_>, ModelError> {
+        let Some((name, &shard_idx)) = self.by_name.get_key_value(name) else {
+            return Err(ModelError::MissingTensor {
+                name: name.to_owned(),
+                file: self.path.clone(),
+                nearest: nearest_name(name, self.names()),
+            });
+        };
+        let shard = &self.shards[shard_idx];
+        let info = shard.metadata.info(name).expect("the index was checked against the shard");
+        let (start, end) = info.data_offsets;
+        let data = &shard.mapped.bytes()[shard.data_start..];
+        Ok(TensorView { name, dtype: info.dtype, shape: &info.shape, bytes: &data[start..end] })
+    }
+}
+
+impl Shard {
+    fn open(path: &Utf8Path) -> Result<Self, ModelError> {
+        let mapped = Mapped::open(path)?;
+        let (header_bytes, metadata) = SafeTensors::read_metadata(mapped.bytes())
+            .map_err(|source| ModelError::Safetensors { path: path.to_owned(), source })?;
+        Ok(Self { mapped, metadata, data_start: LENGTH_BYTES + header_bytes })
+    }
+}
+
+impl TensorView<'_> {
+    /// The values as f32.
+    ///
+    /// # Errors
+    /// If they are not f32, f16 or bf16.
+    pub fn to_f32(&self) -> Result<Vec<f32>, ModelError> {
+        match self.dtype {
+            Dtype::F32 => Ok(f32_values(self.bytes)),
+            Dtype::F16 => Ok(f16_values(self.bytes)),
+            Dtype::BF16 => Ok(bf16_values(self.bytes)),
+            other => Err(ModelError::UnsupportedType {
+                name: self.name.to_owned(),
+                found: format!("{other:?}"),
+                supported: "F32, F16, BF16",
+            }),
+        }
+    }
+}
+
+/// Little-endian f32 values.
+pub(crate) fn f32_values(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value)).collect()
+}
+
+/// Little-endian f16 values, widened.
+pub(crate) fn f16_values(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<2>().0.iter().map(|&value| f16::from_le_bytes(value).to_f32()).collect()
+}
+
+/// Little-endian bf16 values, widened.
+pub(crate) fn bf16_values(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<2>().0.iter().map(|&value| bf16::from_le_bytes(value).to_f32()).collect()
+}
