@@ -12,6 +12,11 @@ impl BlockTable {
         &self.0
     }
 
+    /// A table that no manager filled.
+    #[cfg(test)]
+    pub(crate) fn forged(ids: Vec<u32>) -> Self {
+        Self(ids)
+    }
 }
 
 /// Hands out the KV cache's blocks and takes them back.

@@ -252,6 +252,11 @@ impl<R: Runner> Engine<R> {
         outcome
     }
 
+    /// The model, once the engine is no longer needed.
+    pub fn into_runner(self) -> R {
+        self.runner
+    }
+
     fn update_stats(&self) {
         self.stats.set_gauges(&self.scheduler, &self.blocks);
     }

@@ -20,6 +20,8 @@ mod sampler;
 mod scheduler;
 mod sequence;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod text;
 mod vocabulary;
 

@@ -1,9 +1,10 @@
 //! From logits to tokens.
 
+use crate::constraint::ConstraintState;
 use crate::error::EngineError;
 use crate::params::SamplingParams;
 use crate::request::TokenLogprob;
-use crate::scheduler::Batch;
+use crate::scheduler::{Batch, Slot};
 use crate::sequence::Sequence;
 use rand::RngCore;
 use rand::SeedableRng;
@@ -50,7 +51,7 @@ impl Sampler {
         batch: &Batch,
         sequences: &mut [Sequence],
     ) -> Vec<Outcome> {
-        let num_rows: usize = batch.slots.iter().map(|slot| slot.num_logits_rows()).sum();
+        let num_rows: usize = batch.slots.iter().map(Slot::num_logits_rows).sum();
         assert_eq!(logits.len(), num_rows * vocab_size, "logits of {num_rows} rows were asked for");
         let mut rows = logits.chunks_exact(vocab_size);
         batch
@@ -74,7 +75,7 @@ impl Sampler {
 
     /// The next token of `sequence` from its logits.
     fn choose(&mut self, row_v: &[f32], sequence: &mut Sequence) -> Result<Choice, EngineError> {
-        let allowed = sequence.constraint.as_mut().map(|c| c.allowed()).transpose()?;
+        let allowed = sequence.constraint.as_mut().map(ConstraintState::allowed).transpose()?;
         let params = &sequence.params;
         let changes_logits = sequence.penalties.is_some() || allowed.is_some();
         let token = if changes_logits {
@@ -153,6 +154,7 @@ impl Sampler {
 }
 
 /// Heaviest first; the lower token id first on a tie, so that no choice depends on memory order.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that sorting calls")]
 fn by_weight(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
     b.weight.total_cmp(&a.weight).then(a.token.cmp(&b.token))
 }

@@ -1,0 +1,12 @@
+//! Tests of the engine's policies on a model of a few lines.
+
+mod batching;
+mod blocks;
+mod constraints;
+mod errors;
+mod fake;
+mod handle;
+mod limits;
+mod sampling;
+mod scoring;
+mod text;

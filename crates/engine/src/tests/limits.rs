@@ -1,0 +1,134 @@
+//! What is refused, cancelled and counted.
+
+use super::fake::{FakeRunner, MAX_POSITIONS, alphabet, tokens, vocabulary};
+use crate::{
+    Engine, EngineError, KvBudget, Request, SamplingParams, SchedulerLimits, choose_kv_blocks,
+};
+use catena_protocol::{Cancel, FinishReason, NoProgress, Progress};
+
+fn engine(num_blocks: usize) -> Engine<FakeRunner> {
+    Engine::new(FakeRunner::new(num_blocks, alphabet), vocabulary(), SchedulerLimits::default())
+}
+
+fn refused(num_blocks: usize, request: Request) -> EngineError {
+    engine(num_blocks).add(request).expect_err("it is refused")
+}
+
+#[test]
+fn requests_that_cannot_run_are_refused() {
+    let empty = refused(4, Request::new(vec![], SamplingParams::greedy(1)));
+    assert!(matches!(empty, EngineError::EmptyPrompt));
+    let foreign = refused(4, Request::new(vec![1, 258], SamplingParams::greedy(1)));
+    assert!(matches!(foreign, EngineError::TokenOutOfRange { position: 1, .. }));
+    let start = Request { score_from: Some(0), ..Request::score(&[1], &[2]) };
+    assert!(matches!(refused(4, start), EngineError::ScoreOutOfRange { start: 0, .. }));
+}
+
+#[test]
+fn the_context_is_the_smaller_of_model_and_cache() {
+    for (num_blocks, context) in [(4, 64), (100, MAX_POSITIONS)] {
+        let request =
+            |prompt: usize, new| Request::new(vec![1; prompt], SamplingParams::greedy(new));
+        assert!(engine(num_blocks).add(request(context - 10, 10)).is_ok());
+        let found = refused(num_blocks, request(context - 10, 11)).to_string();
+        let prompt = context - 10;
+        let expected = format!(
+            "the prompt has {prompt} tokens and up to 11 were asked for, but the context holds \
+             {context}"
+        );
+        assert_eq!(found, expected);
+    }
+    let request = Request::new(vec![1], SamplingParams::greedy(usize::MAX));
+    assert!(matches!(refused(4, request), EngineError::ContextExceeded { .. }));
+}
+
+#[test]
+fn every_parameter_has_its_range() {
+    let base = SamplingParams::default;
+    let bad = [
+        SamplingParams { temperature: f32::NAN, ..base() },
+        SamplingParams { temperature: -0.1, ..base() },
+        SamplingParams { top_k: Some(0), ..base() },
+        SamplingParams { top_p: 0.0, ..base() },
+        SamplingParams { min_p: 1.5, ..base() },
+        SamplingParams { repetition_penalty: 0.0, ..base() },
+        SamplingParams { frequency_penalty: 3.0, ..base() },
+        SamplingParams { presence_penalty: f32::INFINITY, ..base() },
+        SamplingParams { stop: vec![String::new()], ..base() },
+        SamplingParams { stop: vec!["x".repeat(1025)], ..base() },
+        SamplingParams { stop: vec!["x".to_owned(); 17], ..base() },
+        SamplingParams { logprobs: Some(21), ..base() },
+    ];
+    for params in bad {
+        let found = params.validate();
+        assert!(matches!(found, Err(EngineError::ParameterOutOfRange { .. })), "{params:?}");
+    }
+    assert!(base().validate().is_ok());
+}
+
+#[test]
+fn a_refused_request_names_its_place_and_nothing_runs() {
+    let mut engine = engine(4);
+    let good = Request::new(tokens("ok"), SamplingParams::greedy(2));
+    let bad = Request::new(vec![], SamplingParams::greedy(2));
+    let found = engine.run_all(vec![good, bad], &NoProgress, &Cancel::new());
+    assert!(matches!(found, Err(EngineError::BatchRequest { index: 1, .. })));
+    assert!(!engine.has_work());
+}
+
+#[test]
+fn cancelling_frees_the_blocks_at_once() {
+    let mut engine = engine(8);
+    let id = engine.add(Request::new(vec![5; 40], SamplingParams::greedy(30))).expect("added");
+    engine.step().expect("it runs");
+    assert_eq!(engine.stats().snapshot().used_blocks, 3);
+    let completion = engine.cancel(id).expect("it was running");
+    assert_eq!((completion.finish_reason, completion.tokens.len()), (FinishReason::Cancelled, 1));
+    assert_eq!(engine.stats().snapshot().used_blocks, 0);
+    assert!(engine.cancel(id).is_none());
+}
+
+/// Sets the flag when the first request is done.
+struct StopAfterFirst(Cancel);
+
+impl Progress for StopAfterFirst {
+    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &str) {}
+    fn update(&self, done: u64) {
+        if done > 0 {
+            self.0.cancel();
+        }
+    }
+    fn note(&self, _text: &str) {}
+    fn end(&self) {}
+}
+
+#[test]
+fn a_cancelled_job_keeps_what_is_done() {
+    let mut engine = engine(64);
+    let cancel = Cancel::new();
+    let requests = (1..4).map(|n| Request::new(tokens("x"), SamplingParams::greedy(n))).collect();
+    let mut done = Vec::new();
+    let ended = engine.run_each(requests, &StopAfterFirst(cancel.clone()), &cancel, |index, _| {
+        done.push(index);
+    });
+    assert!(matches!(ended, Err(EngineError::Interrupted { completed: 1, total: 3 })));
+    assert_eq!(done, [0]);
+    assert_eq!(engine.stats().snapshot().used_blocks, 0);
+}
+
+#[test]
+fn the_cache_is_sized_with_a_reason() {
+    let check = |budget, expected: &str| {
+        let choice = choose_kv_blocks(budget, 1 << 20, 9, 1024).expect("it fits");
+        assert_eq!(choice.reason, expected);
+    };
+    check(KvBudget::Auto, "kv cache: 8192 tokens in 512 blocks, 512 MiB (the default memory)");
+    check(KvBudget::Bytes(10 << 20), "kv cache: 160 tokens in 10 blocks, 10 MiB (as configured)");
+    let two = KvBudget::Sequences { count: 2, tokens: 100 };
+    check(two, "kv cache: 224 tokens in 14 blocks, 14 MiB (2 sequences of 100 tokens)");
+    let small = choose_kv_blocks(KvBudget::Auto, 1 << 10, 8, 1024).expect("it fits");
+    let expected = "kv cache: 8192 tokens in 512 blocks, 0 MiB (8 sequences of 1024 tokens)";
+    assert_eq!(small.reason, expected);
+    let none = choose_kv_blocks(KvBudget::Bytes(5), 1 << 20, 8, 1024);
+    assert!(matches!(none, Err(EngineError::KvCacheTooSmall { budget_bytes: 5, .. })));
+}
