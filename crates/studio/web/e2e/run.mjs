@@ -38,6 +38,15 @@ const steps = [
   ['heard no complaint from the browser', async () => assert.deepEqual(complaints, [])],
 ]
 
+// Only the stand-in can be told to be slow, full or broken.
+const troubles = [
+  ['stops an answer with Escape', stopAnswer],
+  ['says that the server is busy, and tries again', seeOverload],
+  ['says that an answer was interrupted', seeInterruption],
+  ['says that the server is gone', seeServerGone],
+]
+if (!env.STUDIO_URL) steps.push(...troubles)
+
 let failed = false
 for (const [name, step] of steps) {
   try {
@@ -101,15 +110,16 @@ async function knownQuestion() {
 async function openCitation() {
   const mark = page.locator('.turn .mark').first()
   await mark.waitFor({ timeout: 5000 })
-  const sources = page.locator('.turn .source')
-  assert.ok((await sources.count()) > 0, 'no source is listed under the answer')
+  const number = await mark.innerText()
+  const source = page.getByRole('button', { name: new RegExp(`^Open source ${number}:`) }).first()
+  await source.waitFor({ timeout: 5000 })
   await mark.click()
   const drawer = page.getByRole('dialog')
   const passage = drawer.locator('.document-text mark').first()
   await passage.waitFor()
   assert.ok((await passage.innerText()).trim().length > 0)
   // What is highlighted is what was quoted, as far as the card shows it.
-  const quoted = letters(await sources.first().locator('.source-text').textContent())
+  const quoted = letters(await source.locator('.source-text').textContent())
   const marked = letters((await drawer.locator('.document-text mark').allInnerTexts()).join(''))
   assert.equal(marked, quoted)
   await page.waitForTimeout(800)
@@ -182,4 +192,40 @@ async function narrow() {
     const width = await page.evaluate(() => document.documentElement.scrollWidth)
     assert.ok(width <= 390, `${path} is ${width} pixels wide`)
   }
+}
+
+async function askNow(question) {
+  await page.getByRole('textbox').fill(question)
+  await page.keyboard.press('Enter')
+}
+
+async function stopAnswer() {
+  await askNow('slow please')
+  await page.locator('.turn[data-status=writing]').waitFor()
+  await page.keyboard.press('Escape')
+  await page.locator('.turn[data-status=stopped]').getByText('已停止。').waitFor()
+}
+
+async function seeOverload() {
+  await askNow('are you overloaded?')
+  const turn = page.locator('.turn[data-status=failed]')
+  await turn.getByText('服务器繁忙').waitFor()
+  await turn.getByText('16 requests are waiting, the limit is 16').waitFor()
+  const again = page.waitForResponse(/chat\/completions/)
+  await turn.getByRole('button', { name: '重试' }).click()
+  assert.equal((await again).status(), 429)
+  assert.equal(await page.locator('.turn').count(), 2)
+}
+
+async function seeInterruption() {
+  await askNow('break off')
+  const turn = page.locator('.turn').nth(2)
+  await turn.getByText('回答中断了').waitFor()
+  assert.ok((await turn.locator('.markdown').innerText()).length > 10, 'what was written is kept')
+}
+
+async function seeServerGone() {
+  await page.route('**/v1/**', (route) => route.abort('connectionrefused'))
+  await askNow('anyone there?')
+  await page.locator('.turn').nth(3).getByText('无法连接服务器').waitFor()
 }

@@ -45,9 +45,12 @@ export function assistantOf(ids: string[], project: string | undefined): string 
   return ids.find((id) => !/-(model|embedder)$/.test(id)) ?? ids[0]
 }
 
-export function useAssistant(project: string | undefined) {
+/** The assistant's model id; asked for once it is known whether the project has a name. */
+export function useAssistant(info: ReturnType<typeof useInfo>) {
+  const project = info.data?.project
   return useQuery({
     queryKey: ['models', project],
+    enabled: !info.isPending,
     queryFn: async () => {
       const list = await getJson<{ data: { id: string }[] }>('/v1/models')
       const id = assistantOf(

@@ -18,7 +18,7 @@ export function Header({ page, project }: Props) {
   const { t } = useI18n()
   return (
     <header className="header">
-      <a className="brand" href="/chat" onClick={(event) => follow(event, 'chat')}>
+      <a className="brand" href="/chat" aria-label="Catena" onClick={(event) => follow(event, 'chat')}>
         <Logo />
         <span className="brand-name">Catena</span>
         {project !== undefined && <span className="brand-project">{project}</span>}

@@ -20,7 +20,7 @@ export function ChatPage() {
   const { t } = useI18n()
   const info = useInfo()
   const project = info.data?.project
-  const assistant = useAssistant(project)
+  const assistant = useAssistant(info)
   const model = assistant.data
   const turns = useSyncExternalStore(conversation.subscribe, conversation.turns)
   const [draft, setDraft] = useState('')
@@ -35,12 +35,15 @@ export function ChatPage() {
     setSource(next)
     setDrawerOpen(true)
   }, [])
-  const ask = (question: string) => {
+  const ask = async (question: string) => {
     const text = question.trim()
-    if (text === '' || model === undefined || conversation.busy) return
+    if (text === '' || conversation.busy) return
+    // Without a model the page shows why; asking is also a way to try again.
+    const id = model ?? (await assistant.refetch()).data
+    if (id === undefined) return
     setDraft('')
-    void conversation.ask(model, text)
     toEnd()
+    await conversation.ask(id, text)
   }
   const startNew = useCallback(() => {
     conversation.clear()
@@ -61,7 +64,7 @@ export function ChatPage() {
       <div className="chat-scroll" ref={box}>
         <div className="chat-column" role="log" aria-label={t('chat.conversation')}>
           {turns.length === 0 && (
-            <EmptyState project={project} examples={info.data?.example_questions} onPick={ask} />
+            <EmptyState project={project} examples={info.data?.example_questions} onPick={(question) => void ask(question)} />
           )}
           {turns.map((turn, index) => (
             <TurnView
@@ -93,7 +96,7 @@ export function ChatPage() {
           <Sender
             value={draft}
             onChange={setDraft}
-            onSubmit={ask}
+            onSubmit={(question) => void ask(question)}
             onCancel={() => conversation.stop()}
             loading={busy}
             placeholder={t('chat.placeholder')}

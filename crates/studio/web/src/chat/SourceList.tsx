@@ -71,8 +71,8 @@ function Cards({ sources, onOpen }: { sources: Source[]; onOpen: (source: Source
 /** A passage on one line: Markdown's signs only disturb there. */
 function plain(text: string): string {
   return text
-    .replace(/^\s*(?:#{1,6}|>|[-*+]|\d+\.)\s+/gm, '')
-    .replace(/[*_`|]+/g, '')
+    .replace(/^\s*(?:#{1,6}|>|[-*+]|\d+[.)])\s+/gm, '')
+    .replace(/[*`|]+/g, '')
     .replace(/\s+/g, ' ')
     .trim()
 }
