@@ -19,8 +19,8 @@ const fn layer(level: u8, name: &'static str, may_use: &'static [&'static str]) 
     Layer { level, name, may_use, tokio: false }
 }
 
-const fn with_tokio(layer: Layer) -> Layer {
-    Layer { tokio: true, ..layer }
+const fn with_tokio(level: u8, name: &'static str, may_use: &'static [&'static str]) -> Layer {
+    Layer { level, name, may_use, tokio: true }
 }
 
 /// The table, lowest first.
@@ -36,9 +36,9 @@ pub(crate) const LAYERS: [Layer; 14] = [
     layer(2, "knowledge", &["protocol", "text", "store"]),
     layer(3, "eval", &["engine", "data", "protocol", "store"]),
     layer(3, "pipeline", &["protocol", "store"]),
-    with_tokio(layer(3, "serve", &["engine", "knowledge", "protocol", "store"])),
-    with_tokio(layer(4, "studio", &["serve", "pipeline", "store", "protocol"])),
-    with_tokio(layer(5, "catena", &ALL_BELOW)),
+    with_tokio(3, "serve", &["engine", "knowledge", "protocol", "store"]),
+    with_tokio(4, "studio", &["serve", "pipeline", "store", "protocol"]),
+    with_tokio(5, "catena", &ALL_BELOW),
 ];
 
 /// What the composer may use: everything.

@@ -88,7 +88,11 @@ impl Row {
     /// A text column.
     pub fn text(&self, column: usize) -> Result<&str, StoreError> {
         let value = self.value(column);
-        if let Value::Text(text) = value { Ok(text) } else { Err(wrong_type(column, "text", value)) }
+        if let Value::Text(text) = value {
+            Ok(text)
+        } else {
+            Err(wrong_type(column, "text", value))
+        }
     }
 
     /// An integer column.

@@ -298,9 +298,9 @@ impl StoreError {
             Self::DiskFull { .. } => {
                 Some("free some space and start again; what is done is kept".to_owned())
             }
-            Self::CorruptDatabase { path, .. } => Some(format!(
-                "move `{path}` away; what it recorded is made again"
-            )),
+            Self::CorruptDatabase { path, .. } => {
+                Some(format!("move `{path}` away; what it recorded is made again"))
+            }
             Self::NewerDatabase { .. } => Some("use the newer program that wrote it".to_owned()),
             Self::Busy { .. } | Self::Locked { .. } => {
                 Some("wait for the other process, or end it".to_owned())

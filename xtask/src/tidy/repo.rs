@@ -21,10 +21,10 @@ pub(super) struct SourceFile {
 impl Repo {
     /// Reads every file that is tracked, or new and not ignored. Files that are not UTF-8 carry
     /// no rules and have empty text.
-    pub(super) fn read(root: Utf8PathBuf) -> Result<Self, TaskError> {
+    pub(super) fn read(root: &Utf8Path) -> Result<Self, TaskError> {
         let metadata =
             MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec()?;
-        let files = list(&root)?
+        let files = list(root)?
             .into_iter()
             .filter(|path| root.join(path).is_file())
             .map(|path| {

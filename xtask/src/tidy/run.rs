@@ -28,7 +28,7 @@ pub(super) const RULES: [Rule; 12] = [
 /// # Errors
 /// [`TaskError::Untidy`] if there is one.
 pub(crate) fn run() -> Result<(), TaskError> {
-    let repo = Repo::read(crate::process::root())?;
+    let repo = Repo::read(&crate::process::root())?;
     let violations = violations(&repo);
     for violation in &violations {
         println!("{violation}");

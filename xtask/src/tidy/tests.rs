@@ -7,7 +7,7 @@ fn file(path: &str, text: &str) -> SourceFile {
 
 #[test]
 fn the_house_is_tidy() {
-    let repo = Repo::read(crate::process::root()).unwrap();
+    let repo = Repo::read(&crate::process::root()).unwrap();
     let violations = run::violations(&repo);
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }

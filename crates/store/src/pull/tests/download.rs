@@ -96,7 +96,7 @@ fn wrong_bytes_are_refused_and_leave_nothing() {
 fn a_file_that_is_too_long_is_refused() {
     let server = Server::start(|request, _| {
         let mut bytes = remote(&request.path);
-        bytes.extend([0; 50_000]);
+        bytes.resize(350_000, 0);
         Reply::File(bytes)
     });
     let reasons = misses(Place::from(&server.url).pull().unwrap_err());

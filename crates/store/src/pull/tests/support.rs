@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 /// The item's files: one large enough to be cut, one small in a folder.
 pub(super) fn contents() -> BTreeMap<&'static str, Vec<u8>> {
-    let large = (0..300_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let large = (0..300_000_u32).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     BTreeMap::from([("model.bin", large), ("sub/config.json", b"{\"a\": 1}".to_vec())])
 }
 
@@ -94,10 +94,10 @@ pub(super) fn assert_complete(pulled: &Pulled) {
 
 /// The reasons of a pull that found no source, in order.
 pub(super) fn misses(error: StoreError) -> Vec<StoreError> {
-    match error {
-        StoreError::NoSource { misses, .. } => misses.into_iter().map(|m| m.reason).collect(),
-        other => panic!("expected NoSource, found {other:?}"),
-    }
+    let StoreError::NoSource { misses, .. } = error else {
+        panic!("expected NoSource, found {error:?}")
+    };
+    misses.into_iter().map(|miss| miss.reason).collect()
 }
 
 /// A request the stand-in server saw.
