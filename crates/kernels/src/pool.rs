@@ -114,9 +114,13 @@ impl Pool {
         row_len: usize,
         job: &(dyn Fn(Range<usize>, &mut [T]) + Sync),
     ) {
-        assert!(row_len > 0 && out.len() % row_len == 0, "{} in rows of {row_len}", out.len());
+        assert!(
+            row_len > 0 && out.len().is_multiple_of(row_len),
+            "{} in rows of {row_len}",
+            out.len()
+        );
         let rows = out.len() / row_len;
-        if rows == 1 || self.threads() == 1 {
+        if rows <= 1 || self.threads() == 1 {
             return job(0..rows, out);
         }
         let shared = SharedMut::new(out);
@@ -134,6 +138,9 @@ impl Pool {
     ///
     /// For tasks of uneven cost: causal attention, or cores shared with other processes.
     pub fn for_each(&self, tasks: usize, job: &(dyn Fn(usize, usize) + Sync)) {
+        if tasks <= 1 || self.threads() == 1 {
+            return (0..tasks).for_each(|task| job(0, task));
+        }
         let next = AtomicUsize::new(0);
         self.run(&|thread| {
             loop {

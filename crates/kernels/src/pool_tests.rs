@@ -77,7 +77,9 @@ fn rows_and_tasks_are_each_done_once() {
         let mut rows = vec![0usize; 7 * 3];
         pool.split_rows(&mut rows, 3, &|range, part| {
             for (row, values) in range.zip(part.chunks_exact_mut(3)) {
-                values.iter_mut().for_each(|v| *v += row + 1);
+                for value in values {
+                    *value += row + 1;
+                }
             }
         });
         assert_eq!(rows, (0..21).map(|i| i / 3 + 1).collect::<Vec<_>>());

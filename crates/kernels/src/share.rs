@@ -43,7 +43,6 @@ impl<'a, T> SharedMut<'a, T> {
     ///
     /// # Safety
     /// No two live parts may overlap, on any thread.
-    #[expect(clippy::mut_from_ref, reason = "the caller promises disjoint parts, see Safety")]
     pub(crate) unsafe fn range(&self, range: Range<usize>) -> &'a mut [T] {
         assert!(
             range.start <= range.end && range.end <= self.len,

@@ -159,9 +159,9 @@ impl Call<'_> {
                 scalar::attend(&view, workspace.q_rd, workspace.total.out_rd);
             } else {
                 let Workspace { q_rd, scores, total, part } = &mut workspace;
-                self.segment(&view, 0, q_rd, scores, total);
+                compute_segment(&view, 0, q_rd, scores, total);
                 for segment in 1..view.num_segments() {
-                    self.segment(&view, segment, q_rd, scores, part);
+                    compute_segment(&view, segment, q_rd, scores, part);
                     total.merge(part, view.count, head_dim);
                 }
                 normalize(total, view.count, head_dim);
@@ -196,7 +196,7 @@ impl Call<'_> {
             let workspace = unsafe { workspace(&workspaces, thread, head_dim) };
             self.load_queries(&tasks[task], &view, workspace.q_rd);
             let segment = i - first_segment[task];
-            self.segment(&view, segment, workspace.q_rd, workspace.scores, &mut state(i));
+            compute_segment(&view, segment, workspace.q_rd, workspace.scores, &mut state(i));
         });
         for (task, &first) in tasks.iter().zip(first_segment) {
             let (view, mut total) = (self.view(task), state(first));
@@ -206,26 +206,6 @@ impl Call<'_> {
             normalize(&mut total, view.count, head_dim);
             self.store(task, &view, total.out_rd);
         }
-    }
-
-    /// Computes one segment of a task from nothing.
-    fn segment(
-        &self,
-        view: &View<'_>,
-        segment: usize,
-        q_rd: &[f32],
-        scores: &mut [f32],
-        state: &mut State<'_>,
-    ) {
-        state.clear();
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level is AVX2 or better, only in use where the processor has its features;
-        // `check_rows` has verified the blocks of the table, and `attend_at` the head dimension.
-        unsafe {
-            super::avx2::segment(view, view.segment(segment), q_rd, scores, state);
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("segment {segment}: only the scalar level runs here");
     }
 
     /// Gathers the query rows, scaled so that the softmax can use powers of two.
@@ -259,6 +239,25 @@ impl Call<'_> {
     }
 }
 
+/// Computes one segment of a task from nothing.
+fn compute_segment(
+    view: &View<'_>,
+    segment: usize,
+    q_rd: &[f32],
+    scores: &mut [f32],
+    state: &mut State<'_>,
+) {
+    state.clear();
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the level is AVX2 or better, only in use where the processor has its features;
+    // `check_rows` has verified the blocks of the table, and `attend_at` the head dimension.
+    unsafe {
+        super::avx2::segment(view, view.segment(segment), q_rd, scores, state);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    unreachable!("segment {segment}: only the scalar level runs here");
+}
+
 /// The workspace of a thread.
 ///
 /// # Safety
@@ -276,6 +275,8 @@ unsafe fn workspace<'a>(
 fn normalize(state: &mut State<'_>, rows: usize, head_dim: usize) {
     for (out, sum) in state.out_rd.chunks_exact_mut(head_dim).zip(&*state.sum_r).take(rows) {
         let inverse = 1.0 / sum;
-        out.iter_mut().for_each(|o| *o *= inverse);
+        for o in out {
+            *o *= inverse;
+        }
     }
 }

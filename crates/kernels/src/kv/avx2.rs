@@ -132,7 +132,7 @@ unsafe fn score_rows<const NR: usize>(
         // SAFETY: the page exists and has `d / 2` lines of 16 words; rows were checked by `segment`.
         unsafe {
             let page = view.keys.as_ptr().add(block as usize * BLOCK_TOKENS * d);
-            accumulate(&mut acc, page.cast(), BLOCK_TOKENS, q_rd.as_ptr(), d, d / 2);
+            accumulate(&mut acc, page, BLOCK_TOKENS, q_rd.as_ptr(), d, d / 2);
             store(&acc, scores.as_mut_ptr().add(i * BLOCK_TOKENS), KEYS);
         }
     }
@@ -166,7 +166,7 @@ unsafe fn add_values<const NR: usize>(
             for (i, &block) in blocks.iter().enumerate() {
                 let page = view.values.as_ptr().add(block as usize * BLOCK_TOKENS * d);
                 let weights = scores.as_ptr().add(i * BLOCK_TOKENS);
-                let lines = page.cast::<u32>().add(column);
+                let lines = page.add(2 * column);
                 accumulate(&mut acc, lines, d, weights, KEYS, BLOCK_TOKENS / 2);
             }
             store(&acc, out, d);
@@ -185,7 +185,7 @@ unsafe fn add_values<const NR: usize>(
 #[target_feature(enable = "avx2,fma")]
 unsafe fn accumulate<const NR: usize>(
     acc: &mut [[__m256; 2]; NR],
-    lines: *const u32,
+    lines: *const u16,
     line_stride: usize,
     rows: *const f32,
     row_stride: usize,
@@ -196,16 +196,22 @@ unsafe fn accumulate<const NR: usize>(
     for s in 0..steps {
         // SAFETY: promised by the caller.
         unsafe {
-            let line = lines.add(s * line_stride);
-            let raw = [_mm256_loadu_si256(line.cast()), _mm256_loadu_si256(line.add(8).cast())];
-            let low = raw.map(|v| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(v)));
+            let line = lines.add(s * 2 * line_stride);
+            let raw = [_mm256_loadu_si256(line.cast()), _mm256_loadu_si256(line.add(16).cast())];
+            let low = [
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(raw[0])),
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(raw[1])),
+            ];
             for t in 0..NR {
                 let x = _mm256_set1_ps(*rows.add(t * row_stride + 2 * s));
                 for h in 0..2 {
                     sums[t][h] = _mm256_fmadd_ps(low[h], x, sums[t][h]);
                 }
             }
-            let high = raw.map(|v| _mm256_castsi256_ps(_mm256_and_si256(v, high_half)));
+            let high = [
+                _mm256_castsi256_ps(_mm256_and_si256(raw[0], high_half)),
+                _mm256_castsi256_ps(_mm256_and_si256(raw[1], high_half)),
+            ];
             for t in 0..NR {
                 let x = _mm256_set1_ps(*rows.add(t * row_stride + 2 * s + 1));
                 for h in 0..2 {
@@ -289,7 +295,7 @@ fn exp2(x: __m256) -> __m256 {
     let rest = _mm256_sub_ps(x, whole);
     let mut poly = _mm256_set1_ps(1.540_353e-4);
     for coefficient in
-        [1.333_355_8e-3, 9.618_129e-3, 5.550_410_8e-2, 0.240_226_5, std::f32::consts::LN_2, 1.0]
+        [1.333_355_8e-3, 9.618_129e-3, 5.550_410_8e-2, 0.240_226_51, std::f32::consts::LN_2, 1.0]
     {
         poly = _mm256_fmadd_ps(poly, rest, _mm256_set1_ps(coefficient));
     }

@@ -102,8 +102,9 @@ fn quantize_rows(level: Level, x: &[f32], zero_point: i32, out: Rows<'_>) {
 
 /// `scale = max|x| / 127`, `q = round_ties_even(x * (127 / max|x|))` per block.
 pub(super) fn scalar(x: &[f32], zero_point: i32, out: Rows<'_>) {
+    let Rows { codes, scales, corrections, scaled_sums } = out;
     for (b, (x, codes)) in
-        x.as_chunks::<BLOCK>().0.iter().zip(out.codes.as_chunks_mut::<BLOCK>().0).enumerate()
+        x.as_chunks::<BLOCK>().0.iter().zip(codes.as_chunks_mut::<BLOCK>().0).enumerate()
     {
         let largest = x.iter().fold(0.0f32, |largest, v| largest.max(v.abs()));
         let (scale, inverse) =
@@ -114,8 +115,8 @@ pub(super) fn scalar(x: &[f32], zero_point: i32, out: Rows<'_>) {
             *code = q as i8;
             sum += q;
         }
-        out.scales[b] = scale;
-        out.corrections[b] = -zero_point * sum;
-        out.scaled_sums[b] = scale * sum as f32;
+        scales[b] = scale;
+        corrections[b] = -zero_point * sum;
+        scaled_sums[b] = scale * sum as f32;
     }
 }

@@ -45,7 +45,6 @@ impl<'a> Target<'a> {
     ///
     /// # Safety
     /// No other live part may overlap, see [`SharedMut::range`].
-    #[expect(clippy::mut_from_ref, reason = "the caller promises disjoint parts, see Safety")]
     pub(super) unsafe fn lanes(&self, row: usize, first: usize, count: usize) -> &'a mut [f32] {
         let start = row * self.ldo + first;
         // SAFETY: passed on to the caller.

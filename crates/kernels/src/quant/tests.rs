@@ -13,7 +13,7 @@ const SUM_TOLERANCE: f32 = 2e-4;
 fn random_blocks(format: QuantFormat, n: usize, k: usize, rng: &mut Rng) -> Vec<u8> {
     let mut bytes = vec![0u8; n * format.row_bytes(k)];
     for block in bytes.chunks_exact_mut(format.block_bytes()) {
-        block.iter_mut().for_each(|b| *b = rng.next_u64() as u8);
+        block.fill_with(|| rng.next_u64() as u8);
         let d = half::f16::from_f32(0.01 + 0.005 * rng.uniform());
         block[..2].copy_from_slice(&d.to_le_bytes());
         if format.has_min() {

@@ -37,7 +37,10 @@ fn block(x: &[f32; BLOCK], codes: &mut [i8; BLOCK]) -> (f32, i32) {
     let (scale, inverse) =
         if largest > TINY { (largest / 127.0, 127.0 / largest) } else { (0.0, 0.0) };
     let inverse = _mm256_set1_ps(inverse);
-    let q = v.map(|v| _mm256_cvtps_epi32(_mm256_mul_ps(v, inverse)));
+    let mut q = [_mm256_setzero_si256(); 4];
+    for i in 0..4 {
+        q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
+    }
     // The packing instructions work within halves of registers; the permutation undoes that.
     let words01 = _mm256_packs_epi32(q[0], q[1]);
     let words23 = _mm256_packs_epi32(q[2], q[3]);

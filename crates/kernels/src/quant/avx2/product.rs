@@ -4,6 +4,9 @@
 //! codes a whole block stays below that limit (8 groups of 2 * 15 * 127 = 30480), so one widening
 //! per block is enough. 8-bit codes use magnitudes and move the sign to the activation: a pair is at
 //! most 2 * 128 * 127 = 32512, and is widened at once. Either way the integer sums are exact.
+//!
+//! Registers are never passed through closures (`array::map`): the library function has no SIMD
+//! features, so each call would go through memory.
 
 use std::arch::x86_64::*;
 use std::ops::Range;
@@ -125,7 +128,7 @@ unsafe fn dot_4_bit<const NR: usize>(
         // SAFETY: promised by the caller.
         unsafe {
             let raw = load_codes(at.add(j * 64), ahead);
-            let low = raw.map(|v| _mm256_and_si256(v, mask));
+            let low = [_mm256_and_si256(raw[0], mask), _mm256_and_si256(raw[1], mask)];
             for t in 0..NR {
                 let four = broadcast(q.add(t * k + 4 * j));
                 for h in 0..HALVES {
@@ -133,7 +136,10 @@ unsafe fn dot_4_bit<const NR: usize>(
                     pairs[t][h] = _mm256_add_epi16(pairs[t][h], products);
                 }
             }
-            let high = raw.map(|v| _mm256_and_si256(_mm256_srli_epi16::<4>(v), mask));
+            let high = [
+                _mm256_and_si256(_mm256_srli_epi16::<4>(raw[0]), mask),
+                _mm256_and_si256(_mm256_srli_epi16::<4>(raw[1]), mask),
+            ];
             for t in 0..NR {
                 let four = broadcast(q.add(t * k + 16 + 4 * j));
                 for h in 0..HALVES {
@@ -143,7 +149,14 @@ unsafe fn dot_4_bit<const NR: usize>(
             }
         }
     }
-    pairs.map(|pair| pair.map(|v| _mm256_madd_epi16(v, _mm256_set1_epi16(1))))
+    let ones = _mm256_set1_epi16(1);
+    let mut sums = [[_mm256_setzero_si256(); HALVES]; NR];
+    for t in 0..NR {
+        for h in 0..HALVES {
+            sums[t][h] = _mm256_madd_epi16(pairs[t][h], ones);
+        }
+    }
+    sums
 }
 
 /// Sums over one block of 8-bit codes, their zero point of 128 taken off.
@@ -163,8 +176,10 @@ unsafe fn dot_8_bit<const NR: usize>(
     for j in 0..8 {
         // SAFETY: promised by the caller.
         unsafe {
-            let signed = load_codes(at.add(j * 64), ahead).map(|v| _mm256_xor_si256(v, zero_point));
-            let magnitude = signed.map(|v| _mm256_abs_epi8(v));
+            let raw = load_codes(at.add(j * 64), ahead);
+            let signed =
+                [_mm256_xor_si256(raw[0], zero_point), _mm256_xor_si256(raw[1], zero_point)];
+            let magnitude = [_mm256_abs_epi8(signed[0]), _mm256_abs_epi8(signed[1])];
             for t in 0..NR {
                 let four = broadcast(q.add(t * k + 4 * j));
                 for h in 0..HALVES {

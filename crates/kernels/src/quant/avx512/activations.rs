@@ -14,12 +14,13 @@ const STEP: usize = 4;
 /// The processor must have the features of [`crate::Level::Avx512`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], zero_point: i32, out: Rows<'_>) {
+    let Rows { codes, scales, corrections, scaled_sums } = out;
     let steps = x.len() / (STEP * BLOCK);
     let (x_steps, x_rest) = x.split_at(steps * STEP * BLOCK);
-    let (codes, codes_rest) = out.codes.split_at_mut(x_steps.len());
-    let (scales, scales_rest) = out.scales.split_at_mut(steps * STEP);
-    let (corrections, corrections_rest) = out.corrections.split_at_mut(steps * STEP);
-    let (scaled_sums, scaled_sums_rest) = out.scaled_sums.split_at_mut(steps * STEP);
+    let (codes, codes_rest) = codes.split_at_mut(x_steps.len());
+    let (scales, scales_rest) = scales.split_at_mut(steps * STEP);
+    let (corrections, corrections_rest) = corrections.split_at_mut(steps * STEP);
+    let (scaled_sums, scaled_sums_rest) = scaled_sums.split_at_mut(steps * STEP);
     let outs = scales
         .as_chunks_mut::<STEP>()
         .0
@@ -73,11 +74,11 @@ fn four_blocks(
         let q0 = _mm512_cvtps_epi32(_mm512_mul_ps(v[2 * i], inverse));
         let q1 = _mm512_cvtps_epi32(_mm512_mul_ps(v[2 * i + 1], inverse));
         sums[i] = _mm512_add_epi32(q0, q1);
-        let at = codes.as_mut_ptr().cast::<__m128i>();
+        let at = codes.as_mut_ptr();
         // SAFETY: `codes` has 32 bytes.
         unsafe {
-            _mm_storeu_si128(at, _mm512_cvtepi32_epi8(q0));
-            _mm_storeu_si128(at.add(1), _mm512_cvtepi32_epi8(q1));
+            _mm_storeu_si128(at.cast(), _mm512_cvtepi32_epi8(q0));
+            _mm_storeu_si128(at.add(16).cast(), _mm512_cvtepi32_epi8(q1));
         }
     }
     let sums = sum_of_each(sums);

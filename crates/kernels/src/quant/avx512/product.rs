@@ -90,9 +90,12 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
                     dot::<MR, NR>(&mut sums, raw, q.add(4 * j), k);
                 } else {
                     let mask = _mm512_set1_epi8(15);
-                    let low = raw.map(|v| _mm512_and_si512(v, mask));
+                    let (mut low, mut high) = (raw, raw);
+                    for i in 0..MR {
+                        low[i] = _mm512_and_si512(raw[i], mask);
+                        high[i] = _mm512_and_si512(_mm512_srli_epi16::<4>(raw[i]), mask);
+                    }
                     dot::<MR, NR>(&mut sums, low, q.add(4 * j), k);
-                    let high = raw.map(|v| _mm512_and_si512(_mm512_srli_epi16::<4>(v), mask));
                     dot::<MR, NR>(&mut sums, high, q.add(16 + 4 * j), k);
                 }
             }
