@@ -34,6 +34,11 @@ impl Intake {
         self.context_tokens
     }
 
+    /// The tokens.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
     /// Checks `request` and compiles its constraint. May take some 20 ms for a large schema.
     ///
     /// # Errors

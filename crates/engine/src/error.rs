@@ -1,5 +1,7 @@
 //! Everything that can go wrong in the engine, grouped by what the caller does next.
 
+use catena_text::TextError;
+
 /// Error of the engine.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -68,6 +70,12 @@ pub enum EngineError {
         /// What the grammar compiler says.
         reason: String,
     },
+    /// The conversation or text cannot be turned into tokens.
+    #[error("the prompt cannot be encoded")]
+    Text(#[source] TextError),
+    /// The model has no chat template, so it completes text only.
+    #[error("the model has no chat template; it can complete text only")]
+    NoChatTemplate,
     /// One request of a batch job was refused.
     #[error("request {index} of the batch is refused")]
     BatchRequest {

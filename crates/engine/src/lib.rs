@@ -8,6 +8,7 @@
 
 mod blocks;
 mod capacity;
+mod codec;
 mod constraint;
 mod engine;
 mod error;
@@ -27,6 +28,7 @@ mod vocabulary;
 
 pub use blocks::BlockManager;
 pub use capacity::{DEFAULT_KV_CACHE_BYTES, KvBudget, KvChoice, choose_kv_blocks};
+pub use codec::{PromptCodec, TextCodec};
 pub use constraint::{MAX_CONSTRAINT_BYTES, MAX_SCHEMA_LEVELS};
 pub use engine::{Engine, Intake, Prepared};
 pub use error::{EngineError, RunnerError};

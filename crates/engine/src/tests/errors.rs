@@ -25,6 +25,8 @@ fn every_error_reads_well() {
             kind: "JSON schema",
             reason: "unknown type `colour`".to_owned(),
         },
+        EngineError::Text(catena_text::TextError::EmptyVocab),
+        EngineError::NoChatTemplate,
         EngineError::BatchRequest { index: 7, source: Box::new(EngineError::EmptyPrompt) },
         EngineError::KvCacheTooSmall { budget_bytes: 1000, block_bytes: 368_640 },
         EngineError::Thread(io),

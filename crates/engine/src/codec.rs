@@ -1,0 +1,87 @@
+//! Between a conversation and its tokens.
+
+use crate::error::EngineError;
+use crate::vocabulary::Vocabulary;
+use catena_model::{Checkpoint, ModelError};
+use catena_protocol::Message;
+use catena_text::{ChatTemplate, Tokenizer};
+use std::sync::Arc;
+
+/// Turns what a client sends into a prompt. Implemented by [`TextCodec`]; servers take the trait,
+/// so that they can be tested without a model.
+pub trait PromptCodec: Send + Sync {
+    /// The prompt of a conversation, ending where the assistant's next turn begins.
+    ///
+    /// # Errors
+    /// [`EngineError::NoChatTemplate`], [`EngineError::Text`].
+    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, EngineError>;
+
+    /// The prompt of plain text; control tokens written in it are text.
+    ///
+    /// # Errors
+    /// [`EngineError::Text`].
+    fn encode_text(&self, text: &str) -> Result<Vec<u32>, EngineError>;
+}
+
+/// Tokenizer, chat template and vocabulary of one model.
+pub struct TextCodec {
+    tokenizer: Arc<Tokenizer>,
+    template: Option<ChatTemplate>,
+    vocabulary: Arc<Vocabulary>,
+}
+
+impl TextCodec {
+    /// The codec of `checkpoint`. Generation ends at every end-of-sequence token that its
+    /// configuration or its tokenizer names.
+    ///
+    /// # Errors
+    /// If the checkpoint's tokenizer or template is broken.
+    pub fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self, ModelError> {
+        let eos_tokens = checkpoint.config().eos_token_ids.clone();
+        Ok(Self::new(checkpoint.tokenizer()?, checkpoint.chat_template()?, eos_tokens))
+    }
+
+    /// A codec of its parts.
+    pub fn new(
+        tokenizer: Tokenizer,
+        template: Option<ChatTemplate>,
+        mut eos_tokens: Vec<u32>,
+    ) -> Self {
+        eos_tokens.extend(tokenizer.eos_token_id());
+        eos_tokens.sort_unstable();
+        eos_tokens.dedup();
+        let vocab_size = u32::try_from(tokenizer.vocab_size()).expect("token ids are u32");
+        let tokens =
+            (0..vocab_size).map(|id| (tokenizer.token_bytes(id), tokenizer.is_special(id)));
+        let vocabulary = Arc::new(Vocabulary::new(tokens, eos_tokens));
+        Self { tokenizer: Arc::new(tokenizer), template, vocabulary }
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Arc<Tokenizer> {
+        &self.tokenizer
+    }
+
+    /// The chat template, if the model has one.
+    pub fn template(&self) -> Option<&ChatTemplate> {
+        self.template.as_ref()
+    }
+
+    /// The vocabulary, for [`crate::Engine::new`].
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        &self.vocabulary
+    }
+}
+
+impl PromptCodec for TextCodec {
+    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, EngineError> {
+        let template = self.template.as_ref().ok_or(EngineError::NoChatTemplate)?;
+        let prompt = template.render(messages, true).map_err(EngineError::Text)?;
+        // The template writes begin of text itself, and its control tokens must become tokens.
+        self.tokenizer.encode(&prompt, false, true).map_err(EngineError::Text)
+    }
+
+    fn encode_text(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        self.tokenizer.encode(text, true, false).map_err(EngineError::Text)
+    }
+}
