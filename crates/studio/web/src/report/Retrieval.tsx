@@ -79,6 +79,7 @@ function groupOption(style: ChartStyle, groups: Group[], locale: string): ChartO
       ...style.labelAxis,
       type: 'category',
       data: measures.map((measure) => measure.label),
+      axisLabel: { color: style.palette.muted, fontSize: 11.5, interval: 0 },
     },
     yAxis: { ...style.valueAxis, type: 'value', min: 0, splitNumber: 4 },
     series: groups.map((group) => ({
