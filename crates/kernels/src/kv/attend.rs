@@ -11,6 +11,9 @@ use crate::{AlignedBuf, Level, Pool, level};
 
 /// With fewer tasks per thread than this, long key ranges are dealt segment by segment.
 const FEW_TASKS: usize = 4;
+/// Unless there are more segments than this, whose states would need too much memory (26 MB at a
+/// head dimension of 64).
+const MAX_SEGMENTS: usize = 1 << 12;
 
 /// Memory of [`KvCache::attend`], kept between calls.
 #[derive(Default)]
@@ -97,10 +100,10 @@ impl KvCache {
             push_tasks(&mut scratch.tasks, seq_idx, seq, kv_heads, num_heads / kv_heads);
         }
         scratch.workspaces.grow(pool.threads() * Workspace::len(head_dim));
-        if scratch.tasks.len() >= FEW_TASKS * pool.threads() || level == Level::Scalar {
-            call.deal_tasks(pool, &scratch.tasks, &mut scratch.workspaces);
-        } else {
+        if call.should_deal_segments(pool, &scratch.tasks) {
             call.deal_segments(pool, scratch);
+        } else {
+            call.deal_tasks(pool, &scratch.tasks, &mut scratch.workspaces);
         }
     }
 
@@ -144,6 +147,18 @@ impl Call<'_> {
             first: task.first,
             count: task.count,
         }
+    }
+
+    /// Whether there are too few tasks for the threads, and long enough ones to cut.
+    fn should_deal_segments(&self, pool: &Pool, tasks: &[Task]) -> bool {
+        if self.level == Level::Scalar
+            || pool.threads() == 1
+            || tasks.len() >= FEW_TASKS * pool.threads()
+        {
+            return false;
+        }
+        let segments: usize = tasks.iter().map(|task| self.view(task).num_segments()).sum();
+        (tasks.len() + 1..=MAX_SEGMENTS).contains(&segments)
     }
 
     /// Every task on the thread that is free, its segments one after another.
@@ -198,14 +213,15 @@ impl Call<'_> {
             let segment = i - first_segment[task];
             compute_segment(&view, segment, workspace.q_rd, workspace.scores, &mut state(i));
         });
-        for (task, &first) in tasks.iter().zip(first_segment) {
+        pool.for_each(tasks.len(), &|_, i| {
+            let (task, first) = (&tasks[i], first_segment[i]);
             let (view, mut total) = (self.view(task), state(first));
             for segment in 1..view.num_segments() {
                 total.merge(&state(first + segment), view.count, head_dim);
             }
             normalize(&mut total, view.count, head_dim);
             self.store(task, &view, total.out_rd);
-        }
+        });
     }
 
     /// Gathers the query rows, scaled so that the softmax can use powers of two.

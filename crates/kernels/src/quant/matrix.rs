@@ -13,6 +13,8 @@ use crate::{AlignedBuf, KernelError, Level, MatmulScratch, Pool, level, span};
 const MAX_SIDE: usize = 1 << 28;
 /// Tiles that a kernel multiplies together; threads split a product at multiples of it.
 pub(super) const GROUP: usize = 2;
+/// Multiply-adds up to which one thread is faster than waking the pool.
+const ALONE_UP_TO: usize = 1 << 15;
 /// Multiply-adds from which a product is dealt in small tasks to whichever thread is free; a
 /// shorter one is cut into equal parts, which costs less.
 const DEAL_FROM: usize = 1 << 25;
@@ -174,8 +176,11 @@ impl QuantMatrix {
         let tiles = self.n.div_ceil(TILE);
         let groups = tiles.div_ceil(GROUP);
         let tiles_of = |groups: Range<usize>| groups.start * GROUP..(groups.end * GROUP).min(tiles);
-        let threads = pool.threads();
-        if rows * self.n * self.k < DEAL_FROM {
+        let (threads, work) = (pool.threads(), rows * self.n * self.k);
+        if work <= ALONE_UP_TO {
+            return part(0..rows, 0..tiles);
+        }
+        if work < DEAL_FROM {
             return pool.run(&|thread| part(0..rows, tiles_of(span(groups, thread, threads))));
         }
         let columns = groups.min(threads * 4);

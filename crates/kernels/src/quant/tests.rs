@@ -208,9 +208,31 @@ fn wrong_sizes_from_files_are_errors() {
     );
 }
 
+/// See `tests/golden/PROVENANCE`.
+const GGML_BLOCKS: &[u8] = include_bytes!("../../tests/golden/ggml_blocks.bin");
+
 #[test]
-fn blocks_match_the_reference_quantizers() {
-    // Computed by hand from the formulas of ggml-quants.c for x = [-8, 0.5, 1, …] / 8 patterns.
+fn blocks_are_those_of_ggml() {
+    let len = 12 * 32;
+    let floats = |bytes: &[u8]| -> Vec<f32> {
+        bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+    };
+    let (x, mut rest) = GGML_BLOCKS.split_at(4 * len);
+    for format in QuantFormat::ALL {
+        let (expected, after) = rest.split_at(format.row_bytes(len));
+        let (values, after) = after.split_at(4 * len);
+        rest = after;
+        let (mut bytes, mut back) = (Vec::new(), vec![0.0; len]);
+        quantize_blocks(format, &floats(x), &mut bytes);
+        assert!(bytes == expected, "{format}: other bytes");
+        dequantize_blocks(format, &bytes, &mut back);
+        assert_eq!(back, floats(values), "{format}");
+    }
+    assert!(rest.is_empty());
+}
+
+#[test]
+fn blocks_follow_the_formulas_of_the_reference_quantizers() {
     let mut x = [0.0f32; 32];
     x[0] = -8.0;
     x[1] = 7.0;
