@@ -40,10 +40,12 @@ pub enum PipelineError {
         reason: String,
     },
     /// A value is out of its range.
-    #[error("`{key}` is {value}, it must be {range}")]
+    #[error("{}`{key}` is {value}, it must be {range}", line_prefix(*line))]
     InvalidValue {
         /// The key with its section.
         key: &'static str,
+        /// Line of the value, from 1; `None` for a default.
+        line: Option<usize>,
         /// What was given.
         value: String,
         /// What is allowed.
@@ -87,4 +89,8 @@ pub enum PipelineError {
         /// The stage that was running or about to.
         stage: &'static str,
     },
+}
+
+fn line_prefix(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!("line {line}: "))
 }

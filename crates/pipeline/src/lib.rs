@@ -14,6 +14,7 @@ pub mod config;
 mod error;
 mod fingerprint;
 pub mod memory;
+mod output;
 mod plan;
 mod record;
 mod runner;

@@ -1,13 +1,15 @@
 //! Finished stages in the project's database.
 
 use crate::error::PipelineError;
+use crate::output::OutputFile;
 use crate::stage::{Settings, Summary};
 use catena_store::{Database, Migration, Row, Value};
 
 const COMPONENT: &str = "pipeline";
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sql: "CREATE TABLE stage_results (
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sql: "CREATE TABLE stage_results (
             name TEXT NOT NULL,
             fingerprint TEXT NOT NULL,
             version INTEGER NOT NULL,
@@ -18,8 +20,13 @@ const MIGRATIONS: &[Migration] = &[Migration {
             finished INTEGER NOT NULL,
             PRIMARY KEY (name, fingerprint)
           ) STRICT;",
-}];
-const COLUMNS: &str = "fingerprint, version, settings, seconds, peak_bytes, summary";
+    },
+    Migration {
+        version: 2,
+        sql: "ALTER TABLE stage_results ADD COLUMN files TEXT NOT NULL DEFAULT '[]'",
+    },
+];
+const COLUMNS: &str = "fingerprint, version, settings, seconds, peak_bytes, summary, files";
 
 /// A finished stage.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +37,8 @@ pub(crate) struct Record {
     pub(crate) seconds: f64,
     pub(crate) peak_bytes: u64,
     pub(crate) summary: Summary,
+    /// Every file of the result with its size.
+    pub(crate) files: Vec<OutputFile>,
 }
 
 /// The table of finished stages.
@@ -52,7 +61,7 @@ impl Records {
         self.first(&sql, &[name.into(), fingerprint.into()])
     }
 
-    /// The result of `name` that finished last.
+    /// The result of `name` that a run made or used last.
     pub(crate) fn latest(&self, name: &str) -> Result<Option<Record>, PipelineError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM stage_results WHERE name = ?1 ORDER BY finished DESC LIMIT 1"
@@ -60,13 +69,14 @@ impl Records {
         self.first(&sql, &[name.into()])
     }
 
-    /// Adds a result as the latest of `name`.
+    /// Adds a result, or uses it again, as the latest of `name`.
     pub(crate) fn insert(&self, name: &str, record: &Record) -> Result<(), PipelineError> {
         self.0.write(|tx| {
             let row = tx.query("SELECT COALESCE(MAX(finished), 0) FROM stage_results", &[])?;
             let finished = row[0].integer(0)? + 1;
             tx.execute(
-                "INSERT OR REPLACE INTO stage_results VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT OR REPLACE INTO stage_results
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 &[
                     name.into(),
                     record.fingerprint.as_str().into(),
@@ -76,13 +86,14 @@ impl Records {
                     i64::try_from(record.peak_bytes).unwrap_or(i64::MAX).into(),
                     json(&record.summary).into(),
                     finished.into(),
+                    json(&record.files).into(),
                 ],
             )
         })?;
         Ok(())
     }
 
-    /// Fingerprints of `name`, newest first.
+    /// Fingerprints of `name`, the one used last first.
     pub(crate) fn fingerprints(&self, name: &str) -> Result<Vec<String>, PipelineError> {
         let sql = "SELECT fingerprint FROM stage_results WHERE name = ?1 ORDER BY finished DESC";
         let rows = self.0.query(sql, &[name.into()])?;
@@ -120,5 +131,6 @@ fn from_row(row: &Row) -> Result<Record, PipelineError> {
         seconds: row.real(3)?,
         peak_bytes: u64::try_from(row.integer(4)?).unwrap_or(0),
         summary: serde_json::from_str(row.text(5)?).map_err(parse("summary"))?,
+        files: serde_json::from_str(row.text(6)?).map_err(parse("files"))?,
     })
 }

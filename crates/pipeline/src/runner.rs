@@ -3,6 +3,7 @@
 use crate::error::PipelineError;
 use crate::fingerprint::fingerprint;
 use crate::memory;
+use crate::output::{is_whole, remove_folder, sync_files};
 use crate::plan::{Action, PlannedStage, reasons};
 use crate::record::{Record, Records};
 use crate::stage::{Stage, StageContext, Summary};
@@ -25,6 +26,8 @@ pub struct Pipeline {
     stages: Vec<Box<dyn Stage>>,
     records: Records,
     _lock: FileLock,
+    #[cfg(test)]
+    pub(crate) crash: crate::tests::Crash,
 }
 
 /// The results of a finished run.
@@ -57,7 +60,14 @@ impl Pipeline {
         fs::create_dir_all(state_dir).map_err(io)?;
         let lock = FileLock::try_acquire(&state_dir.join("lock"))?;
         let records = Records::open(Database::open(&state_dir.join("state.sqlite"))?)?;
-        Ok(Self { root: state_dir.join("stages"), stages, records, _lock: lock })
+        Ok(Self {
+            root: state_dir.join("stages"),
+            stages,
+            records,
+            _lock: lock,
+            #[cfg(test)]
+            crash: crate::tests::Crash::default(),
+        })
     }
 
     /// What [`run`](Self::run) would do.
@@ -119,6 +129,7 @@ impl Pipeline {
             let print = fingerprint(stage.as_ref(), &fingerprints);
             on_stage(name, None);
             let (record, status) = if let Some(record) = self.cached(name, &print)? {
+                self.records.insert(name, &record)?;
                 (record, StageStatus::Cached)
             } else {
                 let ran = self.run_stage(stage.as_ref(), &print, &outputs, progress, cancel)?;
@@ -154,11 +165,13 @@ impl Pipeline {
         let folder = self.folder(name, print);
         let work = partial(&folder);
         let io = |source| PipelineError::Io { path: work.clone(), source };
-        if folder.is_dir() && !work.is_dir() {
+        if self.records.find(name, print)?.is_none() && folder.is_dir() && !work.is_dir() {
             // Killed after the rename and before the record: the stage looks at it once more.
             fs::rename(&folder, &work).map_err(io)?;
+            self.effect();
         }
         fs::create_dir_all(&work).map_err(io)?;
+        self.effect();
         let inputs = stage.inputs().iter().map(|input| (*input, outputs[input].clone())).collect();
         let context = StageContext { dir: work.clone(), inputs, progress, cancel };
         memory::reset_peak();
@@ -172,6 +185,7 @@ impl Pipeline {
                 PipelineError::Stage { stage: name, source }
             }
         })?;
+        self.effect();
         let record = Record {
             fingerprint: print.to_owned(),
             version: stage.version(),
@@ -179,6 +193,7 @@ impl Pipeline {
             seconds: start.elapsed().as_secs_f64(),
             peak_bytes: memory::peak_bytes(),
             summary,
+            files: sync_files(&work)?,
         };
         self.keep(name, &work, &folder, &record)?;
         Ok(record)
@@ -194,14 +209,17 @@ impl Pipeline {
     ) -> Result<(), PipelineError> {
         let io = |source| PipelineError::Io { path: folder.to_owned(), source };
         if folder.is_dir() {
-            fs::remove_dir_all(folder).map_err(io)?;
+            remove_folder(folder)?;
+            self.effect();
         }
-        sync_dir(work)?;
         fs::rename(work, folder).map_err(io)?;
+        self.effect();
         sync_dir(&self.root.join(name))?;
         self.records.insert(name, record)?;
+        self.effect();
         for old in self.records.fingerprints(name)?.iter().skip(KEPT_RESULTS) {
             self.records.remove(name, old)?;
+            self.effect();
         }
         self.sweep(name)
     }
@@ -215,7 +233,8 @@ impl Pipeline {
         for entry in parent.read_dir_utf8().map_err(io)? {
             let path = entry.map_err(io)?.into_path();
             if !kept.contains(&path) {
-                fs::remove_dir_all(&path).map_err(io)?;
+                remove_folder(&path)?;
+                self.effect();
             }
         }
         Ok(())
@@ -223,12 +242,22 @@ impl Pipeline {
 
     fn cached(&self, name: &str, print: &str) -> Result<Option<Record>, PipelineError> {
         let record = self.records.find(name, print)?;
-        Ok(record.filter(|_| self.folder(name, print).is_dir()))
+        Ok(record.filter(|record| is_whole(&self.folder(name, print), &record.files)))
     }
 
     fn folder(&self, name: &str, print: &str) -> Utf8PathBuf {
         self.root.join(name).join(&print[..FOLDER_DIGITS])
     }
+
+    /// A point between two effects, where a test may pretend a kill.
+    #[cfg(test)]
+    fn effect(&self) {
+        self.crash.pass();
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "only the test build has something to look at")]
+    fn effect(&self) {}
 }
 
 fn partial(folder: &Utf8Path) -> Utf8PathBuf {

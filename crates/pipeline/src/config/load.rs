@@ -1,10 +1,13 @@
 //! Reads `catena.toml` and explains what is wrong with it.
 
-use crate::config::{FILE_NAME, ProjectConfig};
+use crate::config::ProjectConfig;
 use crate::error::PipelineError;
 use camino::Utf8Path;
 use std::fs;
 use std::io::ErrorKind;
+
+/// Name of the file in a project's folder.
+pub const FILE_NAME: &str = "catena.toml";
 
 /// Largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -31,19 +34,45 @@ pub fn load(folder: &Utf8Path) -> Result<ProjectConfig, PipelineError> {
         return Err(PipelineError::InvalidToml { path, line: 1, reason });
     }
     let text = fs::read_to_string(&path).map_err(io)?;
-    let config = parse(&path, &text)?;
-    config.validate()?;
+    parse(&path, &text)
+}
+
+/// Parses and checks `text`, which stands in `path`.
+pub(crate) fn parse(path: &Utf8Path, text: &str) -> Result<ProjectConfig, PipelineError> {
+    let config: ProjectConfig =
+        toml::from_str(text).map_err(|error| explain(path, text, &error))?;
+    config.validate().map_err(|error| with_line(error, text))?;
     Ok(config)
 }
 
-/// Parses `text`, which stands in `path`.
-pub(crate) fn parse(path: &Utf8Path, text: &str) -> Result<ProjectConfig, PipelineError> {
-    toml::from_str(text).map_err(|error| explain(path, text, &error))
+/// Adds the line of the key to an error about its value. A default has no line.
+fn with_line(error: PipelineError, text: &str) -> PipelineError {
+    let PipelineError::InvalidValue { key, value, range, .. } = error else { return error };
+    PipelineError::InvalidValue { key, line: line_of_key(key, text), value, range }
+}
+
+/// Line on which the value of a dotted key stands, from 1.
+fn line_of_key(key: &str, text: &str) -> Option<usize> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let mut table = document.get_ref();
+    let mut parts = key.split('.').peekable();
+    while let Some(part) = parts.next() {
+        let value = table.iter().find(|(name, _)| name.get_ref() == part)?.1;
+        if parts.peek().is_none() {
+            return Some(line_of(text, value.span().start));
+        }
+        table = value.get_ref().as_table()?;
+    }
+    None
+}
+
+/// Line of a byte position, from 1.
+fn line_of(text: &str, position: usize) -> usize {
+    text.get(..position).map_or(1, |before| before.split('\n').count())
 }
 
 fn explain(path: &Utf8Path, text: &str, error: &toml::de::Error) -> PipelineError {
-    let start = error.span().map_or(0, |span| span.start).min(text.len());
-    let line = text.get(..start).map_or(1, |before| before.split('\n').count());
+    let line = line_of(text, error.span().map_or(0, |span| span.start));
     let message = error.message();
     // serde words it "unknown field `x`, expected one of `a`, `b`" or "expected `a`".
     let Some(rest) = message.strip_prefix("unknown field `") else {

@@ -4,16 +4,15 @@
 //! project. A key nobody knows is an error that names the nearest known one.
 
 mod load;
+mod reference;
 mod sections;
 
-pub use load::load;
+pub use load::{FILE_NAME, load};
+pub use reference::{KeyReference, SectionReference, reference, reference_markdown};
 pub use sections::{
     DataConfig, EvalConfig, IndexConfig, ModelConfig, ProjectConfig, ProjectSection,
     QuantizeConfig, ServeConfig, SynthConfig, TrainConfig,
 };
-
-/// Name of the file in a project's folder.
-pub const FILE_NAME: &str = "catena.toml";
 
 #[cfg(test)]
 pub(crate) use load::parse as parse_for_tests;

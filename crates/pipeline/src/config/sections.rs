@@ -1,11 +1,11 @@
 //! The sections of `catena.toml`.
 
 use crate::error::PipelineError;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
 /// A whole `catena.toml`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectConfig {
     /// What the project is.
@@ -36,7 +36,7 @@ pub struct ProjectConfig {
 }
 
 /// `[project]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectSection {
     /// Name of the project and of the served assistant: letters, digits, `-`, `_` and `.`.
@@ -51,7 +51,7 @@ fn english() -> String {
 }
 
 /// `[model]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelConfig {
     /// The language model to start from: a name that `catena pull` knows, a GGUF file or a folder
@@ -68,7 +68,7 @@ impl Default for ModelConfig {
 }
 
 /// `[data]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The documents: a file or folder relative to the project, or `pull:NAME/FILE`.
@@ -91,7 +91,7 @@ fn yes() -> bool {
 }
 
 /// `[index]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IndexConfig {
     /// Most tokens of a chunk, counted by the embedder.
@@ -105,7 +105,7 @@ impl Default for IndexConfig {
 }
 
 /// `[synth]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SynthConfig {
     /// Documents that questions are written about, drawn with `seed`; 0 takes all.
@@ -136,7 +136,7 @@ impl Default for SynthConfig {
 }
 
 /// `[train]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
     /// Rank of the adapter.
@@ -201,7 +201,7 @@ impl Default for TrainConfig {
 }
 
 /// `[eval]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvalConfig {
     /// Customer scenarios with the documents they require: a file relative to the project or
@@ -220,7 +220,7 @@ impl Default for EvalConfig {
 }
 
 /// `[quantize]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QuantizeConfig {
     /// GGUF files to write: `q8_0`, `q4_0`, `q4_1`.
@@ -236,7 +236,7 @@ impl Default for QuantizeConfig {
 }
 
 /// `[serve]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServeConfig {
     /// Port on the loopback address.
@@ -372,7 +372,6 @@ impl ProjectConfig {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and borrowed texts alike")]
 fn check(
     key: &'static str,
     ok: bool,
@@ -382,7 +381,7 @@ fn check(
     if ok {
         Ok(())
     } else {
-        Err(PipelineError::InvalidValue { key, value: value.to_string(), range })
+        Err(PipelineError::InvalidValue { key, line: None, value: value.to_string(), range })
     }
 }
 

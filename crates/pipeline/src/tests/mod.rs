@@ -1,6 +1,11 @@
-//! Tests of fingerprints, plans, interruption and the configuration, with toy stages.
+//! Tests of fingerprints, plans and interruption, with toy stages.
 
-use crate::config::{self, ProjectConfig};
+mod config;
+mod crash;
+mod kill;
+
+pub(crate) use crash::Crash;
+
 use crate::stage::{Settings, Stage, StageContext, Summary};
 use crate::{Action, Finished, Pipeline, PipelineError};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -196,6 +201,34 @@ fn a_removed_result_is_made_again() {
 }
 
 #[test]
+fn a_result_with_a_missing_or_short_file_is_made_again() {
+    let (_guard, dir) = state();
+    let world = World::default();
+    let finished = world.run(&dir).unwrap();
+    std::fs::write(finished.outputs["a"].join("text"), "").unwrap();
+    std::fs::remove_file(finished.outputs["e"].join("half")).unwrap();
+    let second = world.run(&dir).unwrap();
+    assert_eq!(ran(&second), ["a", "e"].map(str::to_owned).into());
+    assert_eq!(second.stages[0].summary["resumed"], false, "nothing of a damaged result is used");
+    assert_eq!(text(&second, "a"), "a0");
+}
+
+#[test]
+fn a_result_that_was_used_again_is_not_the_one_to_go() {
+    let (_guard, dir) = state();
+    let mut world = World::default();
+    for value in [0, 1, 0, 2, 0] {
+        world.values.insert("e", value);
+        world.run(&dir).unwrap();
+    }
+    let last = world.run(&dir).unwrap();
+    assert!(ran(&last).is_empty());
+    world.values.insert("e", 1);
+    let plan = world.open(&dir).plan().unwrap();
+    assert_eq!(plan[4].reasons, ["e.value 0 -> 1"], "compared with the result used last");
+}
+
+#[test]
 fn a_failing_stage_is_named_and_what_is_done_stays() {
     let (_guard, dir) = state();
     let mut world = World { fail_in: Some("d"), ..World::default() };
@@ -242,73 +275,4 @@ proptest! {
             prop_assert_eq!(runs, if expected.contains(name) { 2 } else { 1 });
         }
     }
-}
-
-const SMALL: &str = "[project]\nname = \"demo\"\n[data]\nsource = \"docs\"\n";
-
-fn parse(text: &str) -> Result<ProjectConfig, PipelineError> {
-    let config = config::parse_for_tests(Utf8Path::new("catena.toml"), text)?;
-    config.validate()?;
-    Ok(config)
-}
-
-#[test]
-fn a_small_file_is_a_whole_project() {
-    let config = parse(SMALL).unwrap();
-    assert_eq!(config.train.lora_rank, 16);
-    assert_eq!(config.model.embedder, "all-minilm-l6-v2");
-}
-
-#[test]
-fn bad_configurations_are_explained() {
-    let with = |text: &str| format!("{SMALL}{text}");
-    let cases = [
-        with("[train]\nlearning_rat = 0.1\n"),
-        with("[trian]\nepochs = 1\n"),
-        with("[train]\nzzz = 1\n"),
-        with("[train]\nepochs = \"two\"\n"),
-        with("[train]\nepochs = 0\n"),
-        with("[train]\nschedule = \"step\"\n"),
-        with("[synth]\nheldout_share = 1.0\n"),
-        with("[quantize]\nserve = \"q4_1\"\n"),
-        with("[serve]\nport = 70000\n"),
-        "[project]\nname = \"no data\"\n".to_owned(),
-        "[project]\nname = \"a/b\"\n[data]\nsource = \"x\"\n".to_owned(),
-        "not toml at all".to_owned(),
-    ];
-    let said: Vec<String> = cases
-        .iter()
-        .map(|text| {
-            let error = parse(text).unwrap_err();
-            if let PipelineError::UnknownKey { line, key, nearest, .. } = &error {
-                format!("line {line}: unknown key `{key}`, nearest {nearest:?}")
-            } else {
-                error.to_string()
-            }
-        })
-        .collect();
-    insta::assert_snapshot!(said.join("\n"));
-}
-
-#[test]
-fn a_missing_project_is_named() {
-    let (_guard, dir) = state();
-    let error = config::load(&dir).unwrap_err();
-    assert!(matches!(error, PipelineError::NoProject { .. }), "{error}");
-}
-
-#[test]
-fn every_other_error_reads_well() {
-    let path = Utf8PathBuf::from("project/.catena");
-    let errors = [
-        PipelineError::Stage { stage: "train", source: "x".into() },
-        PipelineError::Io { path, source: std::io::Error::other("no space left on device") },
-        PipelineError::CorruptRecord {
-            column: "summary",
-            source: serde_json::from_str::<u8>("{").unwrap_err(),
-        },
-        PipelineError::Interrupted { stage: "train" },
-    ];
-    let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(text.join("\n"));
 }
