@@ -22,11 +22,16 @@ pub mod linear;
 pub mod safetensors;
 mod tensors;
 #[cfg(test)]
+mod test_support;
+#[cfg(test)]
 mod tests;
 pub mod training;
 
 pub use adapter::{LoraAdapter, LoraAdapterConfig, TargetModules};
 pub use checkpoint::{Checkpoint, Weight, WeightData};
 pub use config::ModelConfig;
+pub use decoder::{Decoder, ForwardError, Logits, LogitsFor, Scratch, SeqInput};
+pub use encoder::{EncodeError, Encoder};
 pub use error::ModelError;
 pub use export::{ExportSource, FloatType, GgufRule, save_huggingface, write_gguf};
+pub use linear::{Linear, LoadOptions};

@@ -1,1 +1,205 @@
-//! Empty until its first code lands.
+//! One matrix type for all weight forms.
+
+use crate::{Checkpoint, ModelError, WeightData};
+use catena_kernels::{DenseMatrix, DenseType, MatmulScratch, Pool, QuantFormat, QuantMatrix};
+
+/// How weights are held in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Type of float weights. bf16 products with f32 sums by default; f32 for exact comparisons.
+    pub dense_type: DenseType,
+    /// Hold block-quantized weights as floats too: slower, but activations are not rounded to int8.
+    pub dequantize: bool,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { dense_type: DenseType::Bf16, dequantize: false }
+    }
+}
+
+/// `y = x W^T` for a weight of any form: f32, bf16 or block-quantized.
+///
+/// Several tensors with the same input can be one `Linear`: their outputs lie side by side, and
+/// those of the same form are one product. Each output element is the same sequence of operations
+/// whatever the number of rows, so a row's result does not depend on its batch.
+pub struct Linear {
+    parts: Vec<Part>,
+    n: usize,
+    k: usize,
+}
+
+/// Rows of `W` that share a form.
+enum Part {
+    Quant(QuantMatrix),
+    Dense(DenseMatrix),
+}
+
+/// A tensor of a `Linear` while loading.
+enum Source<'a> {
+    Blocks(QuantFormat, Vec<&'a [u8]>),
+    Floats(Vec<f32>),
+}
+
+impl Linear {
+    /// Packs float weights `w_nk`.
+    pub fn from_floats(pool: &Pool, w_nk: &[f32], n: usize, k: usize, form: DenseType) -> Self {
+        Self { parts: vec![Part::Dense(DenseMatrix::pack(pool, w_nk, n, k, form))], n, k }
+    }
+
+    /// Loads tensors `(name, rows)` of `k` columns, stacked in the given order.
+    ///
+    /// # Errors
+    /// A tensor is missing, unreadable or not `[rows, k]`.
+    pub fn load(
+        checkpoint: &Checkpoint,
+        pool: &Pool,
+        tensors: &[(String, usize)],
+        k: usize,
+        options: LoadOptions,
+    ) -> Result<Self, ModelError> {
+        let mut sources: Vec<Source<'_>> = Vec::new();
+        for (name, rows) in tensors {
+            check_shape(checkpoint, name, &[*rows, k])?;
+            let source = read(checkpoint, name, options)?;
+            append(&mut sources, source);
+        }
+        let mut parts = Vec::with_capacity(sources.len());
+        for source in sources {
+            parts.push(match source {
+                Source::Blocks(format, rows) => {
+                    Part::Quant(QuantMatrix::from_blocks(format, &rows, k)?)
+                }
+                Source::Floats(w_nk) => Part::Dense(DenseMatrix::pack(
+                    pool,
+                    &w_nk,
+                    w_nk.len() / k,
+                    k,
+                    options.dense_type,
+                )),
+            });
+        }
+        let n = parts.iter().map(Part::n).sum();
+        Ok(Self { parts, n, k })
+    }
+
+    /// Output columns.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Input columns.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Bytes of the packed weights.
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(Part::bytes).sum()
+    }
+
+    /// Writes (`accumulate` false) or adds (true) `x W^T` to `out_tn`.
+    ///
+    /// # Shapes
+    /// `x_tk` `[t, k]`; row `i` of the result is `out_tn[i * ldo..][..n]`.
+    ///
+    /// # Panics
+    /// If `x_tk` is not a whole number of rows or `out_tn` is too short: a caller's bug.
+    pub fn apply(
+        &self,
+        pool: &Pool,
+        x_tk: &[f32],
+        out_tn: &mut [f32],
+        ldo: usize,
+        accumulate: bool,
+        scratch: &mut MatmulScratch,
+    ) {
+        let mut column = 0;
+        for part in &self.parts {
+            let out = &mut out_tn[column..];
+            match part {
+                Part::Quant(w) if accumulate => w.matmul_add(pool, x_tk, out, ldo, scratch),
+                Part::Quant(w) => w.matmul(pool, x_tk, out, ldo, scratch),
+                Part::Dense(w) => w.matmul(pool, x_tk, out, ldo, accumulate, scratch),
+            }
+            column += part.n();
+        }
+    }
+
+    /// Writes row `row` of the weight, as floats, to `out_k`: an embedding look-up.
+    ///
+    /// # Panics
+    /// If there is no such row or `out_k` is not `k` long: a caller's bug.
+    pub fn row(&self, row: usize, out_k: &mut [f32]) {
+        let mut first = 0;
+        for part in &self.parts {
+            if row < first + part.n() {
+                return match part {
+                    Part::Quant(w) => w.dequantize_row(row - first, out_k),
+                    Part::Dense(w) => w.row(row - first, out_k),
+                };
+            }
+            first += part.n();
+        }
+        panic!("row {row} of a weight of {} rows", self.n);
+    }
+}
+
+impl Part {
+    fn n(&self) -> usize {
+        match self {
+            Self::Quant(w) => w.n(),
+            Self::Dense(w) => w.n(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Quant(w) => w.bytes(),
+            Self::Dense(w) => w.bytes(),
+        }
+    }
+}
+
+fn read<'a>(
+    checkpoint: &'a Checkpoint,
+    name: &str,
+    options: LoadOptions,
+) -> Result<Source<'a>, ModelError> {
+    if !options.dequantize
+        && let WeightData::Blocks { format, rows } = checkpoint.weight(name)?.data
+    {
+        return Ok(Source::Blocks(format, rows));
+    }
+    Ok(Source::Floats(checkpoint.dequantize(name)?))
+}
+
+/// Adds `source` to the last one if both have the same form, else after it.
+fn append<'a>(sources: &mut Vec<Source<'a>>, source: Source<'a>) {
+    match (sources.last_mut(), source) {
+        (Some(Source::Blocks(format, rows)), Source::Blocks(new_format, new_rows))
+            if *format == new_format =>
+        {
+            rows.extend(new_rows);
+        }
+        (Some(Source::Floats(floats)), Source::Floats(new_floats)) => floats.extend(new_floats),
+        (_, source) => sources.push(source),
+    }
+}
+
+/// Checks that tensor `name` has the shape that the configuration implies.
+pub(crate) fn check_shape(
+    checkpoint: &Checkpoint,
+    name: &str,
+    expected: &[usize],
+) -> Result<(), ModelError> {
+    let found = checkpoint.shape(name)?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(ModelError::ShapeMismatch {
+        name: name.to_owned(),
+        found: found.to_vec(),
+        expected: expected.to_vec(),
+    })
+}

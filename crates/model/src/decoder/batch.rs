@@ -1,0 +1,177 @@
+//! What goes into a step and what comes out.
+
+use catena_kernels::{BLOCK_TOKENS, SeqSpan};
+use thiserror::Error;
+
+/// Which rows of a sequence the caller wants logits for; the head is the dearest product of a
+/// step, so ask for no more than are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogitsFor {
+    /// No row: an inner chunk of a prompt.
+    None,
+    /// The last row only: the next token is wanted.
+    Last,
+    /// This row of `tokens` and all after it: prompt log-probabilities, verification of drafts.
+    From(usize),
+}
+
+/// One sequence's part of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct SeqInput<'a> {
+    /// Tokens to run now: a chunk of the prompt, or the one token sampled last.
+    pub tokens: &'a [u32],
+    /// Position of `tokens[0]`; all earlier positions are already in the cache.
+    pub start_pos: usize,
+    /// Cache blocks of the sequence, in order of position; must cover `tokens`.
+    pub block_table: &'a [u32],
+    /// Rows whose logits are wanted.
+    pub logits: LogitsFor,
+}
+
+impl SeqInput<'_> {
+    /// First row of `tokens` whose logits are wanted; their count if none is.
+    pub(super) fn first_logits_row(&self) -> usize {
+        match self.logits {
+            LogitsFor::None => self.tokens.len(),
+            LogitsFor::Last => self.tokens.len() - 1,
+            LogitsFor::From(row) => row,
+        }
+    }
+}
+
+/// Logits of the wanted rows, in order of the sequences and of their rows.
+///
+/// They live in the [`Scratch`](super::Scratch) and may be changed in place by a sampler.
+#[derive(Debug)]
+pub struct Logits<'s> {
+    pub(super) logits_tv: &'s mut [f32],
+    pub(super) vocab_size: usize,
+}
+
+impl Logits<'_> {
+    /// Number of rows.
+    pub fn num_rows(&self) -> usize {
+        self.logits_tv.len() / self.vocab_size
+    }
+
+    /// Length of a row.
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// One row `[v]`.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.logits_tv[row * self.vocab_size..(row + 1) * self.vocab_size]
+    }
+
+    /// One row `[v]`, to be changed.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.logits_tv[row * self.vocab_size..(row + 1) * self.vocab_size]
+    }
+
+    /// All rows `[t, v]`.
+    pub fn rows(&self) -> &[f32] {
+        self.logits_tv
+    }
+}
+
+/// A sequence that cannot be run. Nothing was computed and the cache is unchanged.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ForwardError {
+    /// Fix the input: a sequence without tokens has no row to compute.
+    #[error("sequence {seq} of the step has no tokens")]
+    Empty {
+        /// Index of the sequence in the step.
+        seq: usize,
+    },
+    /// Fix the input: the token is not in the model's vocabulary.
+    #[error("sequence {seq} of the step has token {token}, the vocabulary has {vocab_size}")]
+    UnknownToken {
+        /// Index of the sequence in the step.
+        seq: usize,
+        /// The token.
+        token: u32,
+        /// The model's `vocab_size`.
+        vocab_size: usize,
+    },
+    /// Fix the input: the sequence is longer than the model can tell positions apart.
+    #[error(
+        "sequence {seq} of the step would have {end} tokens, the model takes at most \
+         {max_position_embeddings}"
+    )]
+    TooLong {
+        /// Index of the sequence in the step.
+        seq: usize,
+        /// Tokens of the sequence after the step.
+        end: usize,
+        /// The model's limit.
+        max_position_embeddings: usize,
+    },
+    /// Report a bug: the scheduler gave the sequence too few or wrong cache blocks.
+    #[error(
+        "sequence {seq} of the step ends at token {end}, its {num_blocks} cache blocks of \
+         {BLOCK_TOKENS} do not cover it or lie outside the cache"
+    )]
+    Blocks {
+        /// Index of the sequence in the step.
+        seq: usize,
+        /// Tokens of the sequence after the step.
+        end: usize,
+        /// Blocks in its table.
+        num_blocks: usize,
+    },
+}
+
+/// The part of a step that runs through the layers at once.
+pub(super) struct RowBlock<'a> {
+    /// Rows and cache positions of each sequence's part.
+    pub(super) spans: Vec<SeqSpan<'a>>,
+    /// For each span its tokens and the first of its rows whose logits are wanted.
+    pub(super) tokens: Vec<(&'a [u32], usize)>,
+    /// Rows in the block.
+    pub(super) num_rows: usize,
+}
+
+/// Cuts a step into blocks of at most `max_rows` rows, sequence after sequence.
+pub(super) struct RowBlocks<'a> {
+    pub(super) seqs: &'a [SeqInput<'a>],
+    pub(super) max_rows: usize,
+    next_seq: usize,
+    next_row: usize,
+}
+
+impl<'a> RowBlocks<'a> {
+    pub(super) fn new(seqs: &'a [SeqInput<'a>], max_rows: usize) -> Self {
+        Self { seqs, max_rows, next_seq: 0, next_row: 0 }
+    }
+}
+
+impl<'a> Iterator for RowBlocks<'a> {
+    type Item = RowBlock<'a>;
+
+    fn next(&mut self) -> Option<RowBlock<'a>> {
+        let mut block = RowBlock { spans: Vec::new(), tokens: Vec::new(), num_rows: 0 };
+        while block.num_rows < self.max_rows && self.next_seq < self.seqs.len() {
+            let seq = &self.seqs[self.next_seq];
+            let start = self.next_row;
+            let num_rows = (seq.tokens.len() - start).min(self.max_rows - block.num_rows);
+            let end = start + num_rows;
+            block.spans.push(SeqSpan {
+                block_table: seq.block_table,
+                first_row: block.num_rows,
+                num_rows,
+                start_pos: seq.start_pos + start,
+            });
+            let first_logits_row = seq.first_logits_row().clamp(start, end) - start;
+            block.tokens.push((&seq.tokens[start..end], first_logits_row));
+            block.num_rows += num_rows;
+            if end == seq.tokens.len() {
+                self.next_seq += 1;
+                self.next_row = 0;
+            } else {
+                self.next_row = end;
+            }
+        }
+        (block.num_rows > 0).then_some(block)
+    }
+}

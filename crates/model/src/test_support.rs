@@ -1,0 +1,17 @@
+//! Paths that tests read from.
+
+use camino::Utf8PathBuf;
+
+/// A golden file committed beside the tests.
+pub(crate) fn golden(name: &str) -> Utf8PathBuf {
+    Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// A real model; tests that need one fail without it.
+pub(crate) fn test_model(name: &str) -> Utf8PathBuf {
+    let folder = std::env::var("CATENA_TEST_MODELS")
+        .expect("CATENA_TEST_MODELS names the folder of test models; `make test` sets it");
+    let path = Utf8PathBuf::from(folder).join(name);
+    assert!(path.exists(), "{path} is missing; `make test` pulls the test models");
+    path
+}
