@@ -56,8 +56,8 @@ fn products(pool: &Pool, format: QuantFormat, n: usize, k: usize) {
     let mut scratch = MatmulScratch::new();
     for m in [1, 2, 4, 8, 16, 32, 128, 512] {
         let (x, mut out) = (numbers(m * k), vec![0.0; m * n]);
+        let used = copies.min(20_000_000_000 / (m * n * k)).max(1);
         let operations = 2.0 * (m * n * k) as f64;
-        let used = copies.min((4e10 / operations) as usize).max(1);
         let seconds = best(5, || {
             for w in &matrices[..used] {
                 w.matmul(pool, &x, &mut out, n, &mut scratch);
@@ -77,7 +77,7 @@ fn attention(pool: &Pool, num_seqs: usize, tokens: usize, context: usize) {
     let shape = KvShape { num_layers: 1, num_key_value_heads: kv_heads, head_dim: d };
     let blocks = context.div_ceil(BLOCK_TOKENS);
     let mut cache = KvCache::new(shape, num_seqs * blocks).expect("the shape is sound");
-    let table: Vec<u32> = (0..(num_seqs * blocks) as u32).collect();
+    let table: Vec<u32> = (0..).take(num_seqs * blocks).collect();
     let spans = |num_rows: usize| -> Vec<SeqSpan<'_>> {
         let span = |(i, block_table)| SeqSpan {
             block_table,

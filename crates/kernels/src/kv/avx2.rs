@@ -1,6 +1,12 @@
 //! One segment of attention at AVX2: bf16 pages widened in registers, up to 4 rows at a time.
 
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256, _CMP_GE_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm256_add_epi32,
+    _mm256_add_ps, _mm256_and_ps, _mm256_and_si256, _mm256_castsi256_ps, _mm256_cmp_ps,
+    _mm256_cvtps_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps,
+    _mm256_mul_ps, _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps,
+};
 use std::ops::Range;
 
 use super::cache::BLOCK_TOKENS;
@@ -295,7 +301,7 @@ fn exp2(x: __m256) -> __m256 {
     let rest = _mm256_sub_ps(x, whole);
     let mut poly = _mm256_set1_ps(1.540_353e-4);
     for coefficient in
-        [1.333_355_8e-3, 9.618_129e-3, 5.550_410_8e-2, 0.240_226_51, std::f32::consts::LN_2, 1.0]
+        [1.333_355_8e-3, 9.618_129e-3, 5.550_411e-2, 0.240_226_5, std::f32::consts::LN_2, 1.0]
     {
         poly = _mm256_fmadd_ps(poly, rest, _mm256_set1_ps(coefficient));
     }

@@ -1,6 +1,15 @@
 //! Quantizing activations: four blocks at a time, so that one transposed reduction serves them all.
 
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m512, __m512i, _CMP_GT_OQ, _mm_mullo_epi32, _mm_set1_epi32, _mm_storeu_ps, _mm_storeu_si128,
+    _mm512_abs_ps, _mm512_add_epi32, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps128,
+    _mm512_castsi512_si128, _mm512_cmp_ps_mask, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps,
+    _mm512_cvtps_epi32, _mm512_loadu_ps, _mm512_maskz_div_ps, _mm512_max_ps, _mm512_mul_ps,
+    _mm512_permutexvar_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_setzero_si512, _mm512_shuffle_f32x4, _mm512_shuffle_i32x4, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_epi32,
+    _mm512_unpacklo_epi64, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+};
 
 use crate::quant::activations::{Rows, TINY, scalar};
 use crate::quant::format::BLOCK;

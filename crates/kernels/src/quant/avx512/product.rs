@@ -5,7 +5,13 @@
 //! are measured: 2 x 6 is best for few rows and within 3 % of the best for many. Bounds on Zen 5
 //! are the two multiply ports: 80 % of the integer peak for `Q4_0` and `Q8_0`, 73 % for `Q4_1`.
 
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m512, __m512i, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps,
+    _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
+    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+    _mm512_srli_epi16,
+};
 use std::ops::Range;
 
 use crate::quant::Activations;
