@@ -2,6 +2,6 @@
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)
 export CARGO_TARGET_DIR ?= $(CACHE)/catena/target
 
-.PHONY: up build test check bench deps studio tidy
-up build test check bench deps studio tidy:
+.PHONY: up build test check e2e bench deps studio tidy
+up build test check e2e bench deps studio tidy:
 	@cargo xtask $@

@@ -18,10 +18,11 @@ cargo xtask TASK
   studio   build the studio's web app
   build    deps, studio, then the release binary at bin/catena
   up       build, pull, then `bin/catena up examples/bank-support` (ONCE=1 asks one question)
-  test     build, pull, all tests, then the studio's browser test
+  test     build, pull, all tests, then the studio's browser test against a stand-in
+  e2e      build, pull, serve the example, and drive its studio in a browser
   check    formatting, clippy, tidy, the studio's types, lints and unit tests
   tidy     the rules that no compiler checks
-  ci       test, check, then one whole run with one question
+  ci       test, check, one whole run with one question, e2e
   bench    `bin/catena bench` for the area in AREA
 
 Environment: CARGO_TARGET_DIR (default: the user's cache folder), XDG_CACHE_HOME, ONCE, AREA.";
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         "test" => tasks::test(),
         "check" => tasks::check(),
         "tidy" => tidy::run(),
+        "e2e" => tasks::e2e(),
         "ci" => tasks::ci(),
         "bench" => tasks::bench(),
         "" | "help" | "--help" | "-h" => {

@@ -1,11 +1,13 @@
 //! What `cargo xtask` does besides tidy. One task, one function; the parts are beside it.
 
 mod deps;
+mod e2e;
 mod product;
 mod studio;
 mod verify;
 
 pub(crate) use deps::deps;
+pub(crate) use e2e::e2e;
 pub(crate) use product::{bench, build, up};
 pub(crate) use studio::studio;
 pub(crate) use verify::{check, ci, test};

@@ -11,6 +11,9 @@ use std::process::Command;
 /// What the example project needs, by name.
 pub(crate) const PULLED: [&str; 3] = ["smollm2-135m-instruct", "all-minilm-l6-v2", "bank-support"];
 
+/// The project that `up` runs.
+pub(crate) const EXAMPLE: &str = "examples/bank-support";
+
 /// Builds everything and leaves the binary at `bin/catena`.
 pub(crate) fn build() -> Result<(), TaskError> {
     ensure(For::Product)?;
@@ -39,7 +42,7 @@ pub(crate) fn pull() -> Result<(), TaskError> {
 pub(crate) fn up() -> Result<(), TaskError> {
     build()?;
     pull()?;
-    let mut args = vec!["up", "examples/bank-support"];
+    let mut args = vec!["up", EXAMPLE];
     if variable("ONCE").is_some_and(|once| once != "0") {
         args.push("--once");
     }
@@ -54,7 +57,8 @@ pub(crate) fn bench() -> Result<(), TaskError> {
     Err(become_command(product(&["bench", &area])))
 }
 
-fn product(args: &[&str]) -> Command {
+/// The binary with these arguments.
+pub(crate) fn product(args: &[&str]) -> Command {
     command(binary().as_str(), args)
 }
 

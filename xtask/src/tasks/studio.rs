@@ -37,10 +37,12 @@ pub(crate) fn check() -> Result<(), TaskError> {
     npm(&["run", "test"])
 }
 
-/// The browser test against `bin/catena`.
-pub(crate) fn browser_test() -> Result<(), TaskError> {
-    install_packages()?;
-    npm(&["run", "e2e"])
+/// The browser test, against the served project at `address` or against a stand-in.
+pub(crate) fn browser_test(address: Option<&str>) -> Result<(), TaskError> {
+    build()?;
+    let mut test = command("npm", &["run", "e2e"]);
+    test.current_dir(web_dir()).envs(address.map(|address| ("STUDIO_URL", address)));
+    run_command(test)
 }
 
 /// `npm ci`, unless what is installed is what the lock file says.

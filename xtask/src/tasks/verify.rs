@@ -1,6 +1,7 @@
 //! Tests and checks.
 
 use super::deps::{For, ensure};
+use super::e2e::e2e;
 use super::product::{build, pull};
 use super::studio;
 use crate::error::TaskError;
@@ -23,7 +24,8 @@ pub(crate) fn ci() -> Result<(), TaskError> {
     check()?;
     let mut once = command("cargo", &["xtask", "up"]);
     once.env("ONCE", "1");
-    run_command(once)
+    run_command(once)?;
+    e2e()
 }
 
 /// All tests of the workspace, then the browser test.
@@ -35,7 +37,7 @@ pub(crate) fn test() -> Result<(), TaskError> {
     let mut tests = command("cargo", &["test", "--release", "--locked", "--workspace"]);
     tests.env("CATENA_TEST_MODELS", &models);
     run_command(tests)?;
-    studio::browser_test()
+    studio::browser_test(None)
 }
 
 /// Formatting, lints, tidy and the studio's checks.
