@@ -12,6 +12,8 @@
 mod error;
 pub mod limits;
 mod template;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
 
 pub use error::{TextError, ToolError};

@@ -1,1 +1,115 @@
+use super::WeightData;
+use super::names::{expected, from_gguf, gguf_row, to_gguf};
+use crate::tests::{TEMPLATE, Tiny};
+use crate::{Checkpoint, ModelError};
 
+fn refused(tiny: &Tiny) -> ModelError {
+    Checkpoint::open(&tiny.folder).map(|_| ()).expect_err("the folder is broken")
+}
+
+#[test]
+fn a_folder_is_read_as_it_is() {
+    let tiny = Tiny::new();
+    let checkpoint = tiny.open();
+    for (name, (shape, data)) in &tiny.tensors {
+        let weight = checkpoint.weight(name).unwrap();
+        assert_eq!(&weight.shape, shape);
+        assert!(matches!(weight.data, WeightData::F32(_)));
+        assert_eq!(&checkpoint.dequantize(name).unwrap(), data);
+    }
+    let names: Vec<_> = checkpoint.tensor_names().map(ToOwned::to_owned).collect();
+    assert_eq!(names, tiny.tensors.keys().cloned().collect::<Vec<_>>());
+    assert_eq!(checkpoint.chat_template().unwrap().unwrap().source(), TEMPLATE);
+    let ids = checkpoint.tokenizer().unwrap().encode("<|a|>hi<|b|>", false, true).unwrap();
+    assert_eq!((ids.len(), ids[0], ids[3]), (4, 256, 257));
+}
+
+#[test]
+fn templates_stand_in_several_places() {
+    let tiny = Tiny::new();
+    let config = |text: &str| std::fs::write(tiny.path("tokenizer_config.json"), text).unwrap();
+    config(
+        r#"{"chat_template": [{"name": "rag", "template": "r"}, {"name": "default", "template": "d"}]}"#,
+    );
+    assert_eq!(tiny.open().chat_template_source().unwrap().as_deref(), Some("d"));
+    config("{}");
+    assert_eq!(tiny.open().chat_template_source().unwrap(), None);
+    std::fs::write(tiny.path("chat_template.jinja"), "j").unwrap();
+    assert_eq!(tiny.open().chat_template_source().unwrap().as_deref(), Some("j"));
+}
+
+#[test]
+fn folders_that_disagree_with_their_config_are_refused() {
+    let tensors =
+        |change: fn(&mut std::collections::BTreeMap<_, _>)| refused(&Tiny::with(|_| {}, change));
+    let missing = tensors(|tensors| {
+        tensors.remove("model.layers.1.mlp.up_proj.weight");
+    });
+    match missing {
+        ModelError::MissingTensor { name, nearest, .. } => {
+            assert_eq!(name, "model.layers.1.mlp.up_proj.weight");
+            assert_eq!(nearest.as_deref(), Some("model.layers.0.mlp.up_proj.weight"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let shape = tensors(|tensors| {
+        tensors.insert("model.norm.weight".to_owned(), (vec![32], vec![0.0; 32]));
+    });
+    assert!(matches!(shape, ModelError::ShapeMismatch { .. }), "{shape:?}");
+    let more = tensors(|tensors| {
+        tensors.insert("model.layers.0.self_attn.q_proj.bias".to_owned(), (vec![1], vec![0.0]));
+    });
+    assert!(matches!(more, ModelError::UnexpectedTensor { .. }), "{more:?}");
+    let layers = refused(&Tiny::with(|config| config["num_hidden_layers"] = 3.into(), |_| {}));
+    assert!(matches!(layers, ModelError::MissingTensor { .. }), "{layers:?}");
+    let heads = refused(&Tiny::with(|config| config["num_key_value_heads"] = 4.into(), |_| {}));
+    assert!(matches!(heads, ModelError::ShapeMismatch { .. }), "{heads:?}");
+}
+
+#[test]
+fn a_tied_head_in_the_file_is_passed_over() {
+    let tiny = Tiny::with(|config| config["tie_word_embeddings"] = true.into(), |_| {});
+    let checkpoint = tiny.open();
+    assert!(!checkpoint.tensor_names().any(|name| name == "lm_head.weight"));
+}
+
+#[test]
+fn paths_that_are_no_models_are_refused() {
+    let tiny = Tiny::new();
+    let open = |name: &str| Checkpoint::open(&tiny.path(name)).map(|_| ()).unwrap_err();
+    assert!(matches!(open("config.json"), ModelError::NotAModel { .. }));
+    assert!(matches!(open("nothing.gguf"), ModelError::Io { .. }));
+    std::fs::create_dir(tiny.path("empty")).unwrap();
+    assert!(matches!(open("empty"), ModelError::NotAModel { .. }));
+    std::fs::write(tiny.path("bad.gguf"), "not a model").unwrap();
+    assert!(matches!(open("bad.gguf"), ModelError::Gguf { .. }));
+    std::fs::remove_file(tiny.path("tokenizer.json")).unwrap();
+    assert!(matches!(tiny.open().tokenizer(), Err(ModelError::Io { .. })));
+}
+
+#[test]
+fn names_go_both_ways() {
+    let tiny = Tiny::new();
+    for (name, _) in expected(tiny.open().config()) {
+        assert_eq!(from_gguf(&to_gguf(&name).unwrap()), Some(name));
+    }
+    for name in
+        ["blk.01.attn_q.weight", "blk.+1.attn_q.weight", "blk.x.attn_q.weight", "blk.1.x", ""]
+    {
+        assert_eq!(from_gguf(name), None, "{name}");
+    }
+}
+
+/// Half 0 of a head takes the even rows, half 1 the odd ones.
+#[test]
+fn rotary_rows_are_interleaved_within_each_head() {
+    let tiny = Tiny::new();
+    let checkpoint = tiny.open();
+    let place = gguf_row("model.layers.0.self_attn.q_proj.weight", checkpoint.config()).unwrap();
+    let heads = [0, 1, 15, 16, 17, 31, 32, 48].map(&place);
+    assert_eq!(heads, [0, 2, 30, 1, 3, 31, 32, 33]);
+    let mut all: Vec<usize> = (0..128).map(place).collect();
+    all.sort_unstable();
+    assert!(all.into_iter().eq(0..128));
+    assert!(gguf_row("model.layers.0.self_attn.v_proj.weight", checkpoint.config()).is_none());
+}

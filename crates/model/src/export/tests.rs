@@ -1,1 +1,166 @@
+use std::collections::BTreeMap;
 
+use camino::Utf8Path;
+
+use super::{ExportSource, FloatType, GgufRule, save_huggingface, write_gguf};
+use crate::gguf::{GgmlType, GgufFile};
+use crate::tests::{Tiny, values};
+use crate::{Checkpoint, ModelError, WeightData};
+
+const Q_PROJ: &str = "model.layers.1.self_attn.q_proj.weight";
+
+fn to_gguf(checkpoint: &Checkpoint, path: &Utf8Path, kind: GgmlType) -> Checkpoint {
+    write_gguf(path, &ExportSource::new(checkpoint), GgufRule::standard(kind)).unwrap();
+    Checkpoint::open(path).unwrap()
+}
+
+fn same_model(a: &Checkpoint, b: &Checkpoint) {
+    assert_eq!(a.config(), b.config());
+    assert_eq!(a.chat_template_source().unwrap(), b.chat_template_source().unwrap());
+    let text = "<|a|>Hello 123\r\n 你好<|b|>";
+    let ids =
+        |checkpoint: &Checkpoint| checkpoint.tokenizer().unwrap().encode(text, true, true).unwrap();
+    assert_eq!(ids(a), ids(b));
+    assert!(a.tensor_names().eq(b.tensor_names()));
+}
+
+#[test]
+fn f32_goes_through_both_families_unchanged() {
+    let tiny = Tiny::new();
+    let first = tiny.open();
+    let gguf = to_gguf(&first, &tiny.path("x.gguf"), GgmlType::F32);
+    same_model(&first, &gguf);
+    save_huggingface(&tiny.path("again"), &ExportSource::new(&gguf), FloatType::F32).unwrap();
+    let folder = Checkpoint::open(&tiny.path("again")).unwrap();
+    same_model(&first, &folder);
+    for (name, (_, data)) in &tiny.tensors {
+        assert_eq!(&gguf.dequantize(name).unwrap(), data, "{name}");
+        assert_eq!(&folder.dequantize(name).unwrap(), data, "{name}");
+    }
+}
+
+/// Row `16 + j` of a head of 32 stands at the odd row `2 j + 1` in the file.
+#[test]
+fn rotary_rows_are_interleaved_in_the_file() {
+    let tiny = Tiny::new();
+    to_gguf(&tiny.open(), &tiny.path("x.gguf"), GgmlType::F32);
+    let file = GgufFile::open(&tiny.path("x.gguf")).unwrap();
+    let bytes = file.tensor_bytes("blk.1.attn_q.weight").unwrap();
+    let stored: Vec<f32> =
+        bytes.as_chunks::<4>().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
+    let data = &tiny.tensors[Q_PROJ].1;
+    let row = |values: &[f32], row: usize| values[row * 64..(row + 1) * 64].to_vec();
+    for (huggingface, gguf) in [(0, 0), (1, 2), (16, 1), (31, 31), (32 + 17, 32 + 3)] {
+        assert_eq!(row(data, huggingface), row(&stored, gguf));
+    }
+}
+
+/// Largest error of a block format, in steps of the block: half a step, and what rounding the
+/// scale to f16 adds.
+fn check_blocks(kind: GgmlType, steps: f32, tolerance: f32) {
+    let tiny = Tiny::new();
+    let first = tiny.open();
+    let gguf = to_gguf(&first, &tiny.path("x.gguf"), kind);
+    same_model(&first, &gguf);
+    for (name, (shape, data)) in &tiny.tensors {
+        let found = gguf.dequantize(name).unwrap();
+        if shape.len() == 1 {
+            assert_eq!(&found, data, "norms stay f32");
+            continue;
+        }
+        for (found, data) in found.chunks(32).zip(data.chunks(32)) {
+            let range = data.iter().fold(0.0f32, |range, value| range.max(value.abs()));
+            let step = 2.0 * range / steps;
+            for (found, value) in found.iter().zip(data) {
+                assert!((found - value).abs() <= step * tolerance, "{name}: {found} {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn block_formats_are_near() {
+    check_blocks(GgmlType::Q8_0, 254.0, 0.6);
+    // The largest positive value may be a whole step away: codes reach only 7 upwards.
+    check_blocks(GgmlType::Q4_0, 16.0, 1.1);
+    check_blocks(GgmlType::Q4_1, 15.0, 0.6);
+    check_blocks(GgmlType::F16, 2048.0, 0.6);
+    check_blocks(GgmlType::BF16, 256.0, 0.6);
+}
+
+#[test]
+fn four_bit_files_keep_the_embedding_in_eight() {
+    let tiny = Tiny::new();
+    let gguf = to_gguf(&tiny.open(), &tiny.path("x.gguf"), GgmlType::Q4_0);
+    let file = gguf.gguf().unwrap();
+    assert_eq!(file.tensor("token_embd.weight").unwrap().ggml_type, GgmlType::Q8_0);
+    assert_eq!(file.tensor("blk.0.ffn_up.weight").unwrap().ggml_type, GgmlType::Q4_0);
+    assert_eq!(file.metadata("general.file_type").unwrap().as_u64(), Some(2));
+}
+
+#[test]
+fn unchanged_blocks_are_copied() {
+    let tiny = Tiny::new();
+    let first = to_gguf(&tiny.open(), &tiny.path("x.gguf"), GgmlType::Q4_1);
+    let replaced =
+        BTreeMap::from([("model.layers.0.mlp.up_proj.weight".to_owned(), values(96 * 64, 99))]);
+    let source = ExportSource::new(&first).with_tensors(&replaced).unwrap();
+    write_gguf(&tiny.path("y.gguf"), &source, GgufRule::standard(GgmlType::Q4_1)).unwrap();
+    let (x, y) = (first.gguf().unwrap(), GgufFile::open(&tiny.path("y.gguf")).unwrap());
+    for tensor in x.tensors() {
+        let same = x.tensor_bytes(&tensor.name) == y.tensor_bytes(&tensor.name);
+        assert_eq!(same, tensor.name != "blk.0.ffn_up.weight", "{}", tensor.name);
+    }
+}
+
+#[test]
+fn replaced_tensors_must_fit() {
+    let tiny = Tiny::new();
+    let checkpoint = tiny.open();
+    let refuse = |name: &str, count: usize| {
+        let tensors = BTreeMap::from([(name.to_owned(), values(count, 1))]);
+        ExportSource::new(&checkpoint).with_tensors(&tensors).map(|_| ()).unwrap_err()
+    };
+    assert!(matches!(refuse("model.norm.weight", 63), ModelError::ShapeMismatch { .. }));
+    assert!(matches!(refuse("model.morn.weight", 64), ModelError::MissingTensor { .. }));
+}
+
+#[test]
+fn types_that_cannot_hold_a_tensor_are_refused() {
+    let tiny = Tiny::new();
+    let checkpoint = tiny.open();
+    let write = |kind| {
+        let rule = GgufRule { linear: kind, embedding: GgmlType::F32 };
+        write_gguf(&tiny.path("x.gguf"), &ExportSource::new(&checkpoint), rule).unwrap_err()
+    };
+    assert!(matches!(write(GgmlType::Q6_K), ModelError::UnsupportedType { .. }));
+    assert!(matches!(write(GgmlType::I8), ModelError::UnsupportedType { .. }));
+    assert!(!tiny.path("x.gguf").exists());
+}
+
+#[test]
+fn folders_keep_what_the_source_says_beyond_our_keys() {
+    let tiny = Tiny::new();
+    save_huggingface(&tiny.path("y"), &ExportSource::new(&tiny.open()), FloatType::F16).unwrap();
+    let text = std::fs::read_to_string(tiny.path("y/config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(config["a_key_of_tomorrow"], serde_json::json!([1, 2]));
+    assert_eq!(config["dtype"], "float16");
+    let again = Checkpoint::open(&tiny.path("y")).unwrap();
+    assert!(matches!(again.weight(Q_PROJ).unwrap().data, WeightData::F16(_)));
+}
+
+#[test]
+fn a_gguf_file_whose_tensors_we_cannot_compute_with_says_so() {
+    let tiny = Tiny::new();
+    to_gguf(&tiny.open(), &tiny.path("x.gguf"), GgmlType::F32);
+    let mut bytes = std::fs::read(tiny.path("x.gguf")).unwrap();
+    // The type of `output_norm.weight`, after its name and one dimension: I32 has the same size.
+    let name = b"output_norm.weight";
+    let at = bytes.windows(name.len()).position(|window| window == name).unwrap();
+    bytes[at + name.len() + 12] = 26;
+    std::fs::write(tiny.path("y.gguf"), bytes).unwrap();
+    let checkpoint = Checkpoint::open(&tiny.path("y.gguf")).unwrap();
+    let refused = checkpoint.dequantize("model.norm.weight");
+    assert!(matches!(refused, Err(ModelError::UnsupportedType { .. })), "{refused:?}");
+}

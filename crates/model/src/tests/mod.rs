@@ -1,1 +1,7 @@
+//! Tests of the crate as a whole, and a small model that all tests build from.
 
+mod errors;
+mod smollm2;
+mod tiny;
+
+pub(crate) use tiny::{TEMPLATE, Tiny, values};

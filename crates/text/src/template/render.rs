@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use catena_protocol::Message;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{Environment, Error, ErrorKind, Value, context};
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Output, State, Value, context, escape_formatter};
 
 use super::{clock, json};
 use crate::error::TextError;
@@ -86,6 +86,7 @@ fn environment() -> Environment<'static> {
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_fuel(Some(TEMPLATE_FUEL));
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_formatter(write_as_python);
     environment.add_filter("tojson", json::tojson);
     environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, format!("{RAISED}{message}")))
@@ -93,6 +94,21 @@ fn environment() -> Environment<'static> {
     environment
         .add_function("strftime_now", |format: String| clock::format(&format, SystemTime::now()));
     environment
+}
+
+/// Writes truth values and none as Python does; everything else as it is.
+fn write_as_python(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    let kind = value.kind();
+    let text = if kind == ValueKind::None {
+        "None"
+    } else if kind != ValueKind::Bool {
+        return escape_formatter(out, state, value);
+    } else if value.is_true() {
+        "True"
+    } else {
+        "False"
+    };
+    out.write_str(text).map_err(Error::from)
 }
 
 /// `{% generation %}` marks what the assistant wrote, for training masks; it adds no text.

@@ -1,0 +1,128 @@
+//! A snapshot of every error's text.
+
+use std::error::Error;
+use std::io;
+
+use camino::Utf8PathBuf;
+use catena_text::TextError;
+use safetensors::SafeTensorError;
+
+use crate::ModelError;
+use crate::gguf::{GgmlType, GgufError};
+
+fn path() -> Utf8PathBuf {
+    Utf8PathBuf::from("./tiny-chat")
+}
+
+fn model_errors() -> Vec<ModelError> {
+    use ModelError as E;
+    let file = path;
+    let json = serde_json::from_str::<bool>("[").expect_err("broken JSON");
+    vec![
+        E::Io { path: path(), source: io::ErrorKind::NotFound.into() },
+        E::NotAModel { path: path() },
+        E::TooLarge { path: path(), size: 99_000_000, limit: 67_108_864 },
+        E::Gguf { path: path(), source: GgufError::Version { found: 1 } },
+        E::Safetensors { path: path(), source: SafeTensorError::HeaderTooSmall },
+        E::ShardName { path: path(), shard: "../x".into() },
+        E::ShardTensor {
+            path: path(),
+            name: "lm_head.weight".into(),
+            shard: "1.safetensors".into(),
+        },
+        E::Json { path: path(), source: json },
+        E::MissingKey { file: file(), key: "llama.block_count".into() },
+        E::InvalidConfig {
+            key: "num_key_value_heads",
+            value: "2".into(),
+            reason: "must divide num_attention_heads",
+            file: file(),
+        },
+        E::UnsupportedArchitecture { found: "mamba".into(), known: &["llama"], file: file() },
+        E::MissingTensor {
+            name: "model.layers.3.mlp.up_proj.weight".into(),
+            file: file(),
+            nearest: Some("model.layers.2.mlp.up_proj.weight".into()),
+        },
+        E::UnexpectedTensor {
+            name: "rope_freqs.weight".into(),
+            architecture: "llama",
+            file: file(),
+        },
+        E::ShapeMismatch {
+            name: "model.layers.3.self_attn.k_proj.weight".into(),
+            found: vec![1024, 2048],
+            expected: vec![512, 2048],
+        },
+        E::UnsupportedType {
+            name: "lm_head.weight".into(),
+            found: "Q6_K".into(),
+            supported: GgmlType::SUPPORTED,
+        },
+        E::NotInBlocks {
+            name: "lm_head.weight".into(),
+            columns: 100,
+            format: GgmlType::Q8_0,
+            block: 32,
+        },
+        E::UnsupportedAdapter {
+            path: path(),
+            key: "use_dora",
+            value: "true".into(),
+            reason: "supported is false",
+        },
+        E::UnknownAdapterTensor { name: "x".into() },
+        E::AdapterPair { name: "x.lora_A.weight".into(), partner: "x.lora_B.weight".into() },
+        E::AdapterTarget { name: "model.layers.40.mlp.up_proj.weight".into(), nearest: None },
+        E::Text(TextError::EmptyVocab),
+        E::Kernel(catena_kernels::KernelError::OutOfMemory { what: "a matrix", bytes: 1 << 40 }),
+    ]
+}
+
+fn gguf_errors() -> Vec<GgufError> {
+    use GgufError as E;
+    let name = || "blk.0.attn_q.weight".to_owned();
+    let key = || "general.alignment".to_owned();
+    vec![
+        E::Magic { found: b"GGML".to_vec() },
+        E::Version { found: 1 },
+        E::Truncated { what: "a key", offset: 100, needed: 8, available: 3 },
+        E::Limit { what: "the number of keys", offset: 16, found: u64::MAX, limit: 65_536 },
+        E::Utf8 { what: "a key", offset: 32 },
+        E::ValueType { key: key(), found: 13 },
+        E::Bool { offset: 99, found: 2 },
+        E::ArrayDepth { key: key(), limit: 4 },
+        E::DuplicateKey { key: key() },
+        E::KeyType { key: key(), found: "a string".into(), expected: "u32" },
+        E::Alignment { found: 3, min: 8, max: 65_536 },
+        E::DuplicateTensor { name: name() },
+        E::TensorType { name: name(), found: 99 },
+        E::Dimensions { name: name(), format: "Q8_0", dimensions: vec![0, 31] },
+        E::Misaligned { name: name(), offset: 4, alignment: 32 },
+        E::OutOfFile { name: name(), offset: 64, bytes: 1 << 40, available: 256 },
+        E::Overlap { first: name(), second: "blk.0.attn_k.weight".into() },
+    ]
+}
+
+fn text(errors: &[&dyn Error]) -> String {
+    let mut text = String::new();
+    for &error in errors {
+        text.push_str(&format!("{error}\n"));
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text.push_str(&format!("  cause: {error}\n"));
+            cause = error.source();
+        }
+    }
+    text
+}
+
+#[test]
+fn every_error_reads_well() {
+    let errors = model_errors();
+    let errors: Vec<&dyn Error> = errors.iter().map(|error| error as &dyn Error).collect();
+    insta::assert_snapshot!("model_errors", text(&errors));
+    let errors = gguf_errors();
+    let errors: Vec<&dyn Error> = errors.iter().map(|error| error as &dyn Error).collect();
+    insta::assert_snapshot!("gguf_errors", text(&errors));
+}
