@@ -67,11 +67,11 @@ fn list(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, TaskError> {
 impl SourceFile {
     /// Whether the whole file is test, bench or example code.
     pub(super) fn is_test(&self) -> bool {
-        self.path.file_stem() == Some("tests")
-            || self
-                .path
-                .components()
-                .any(|part| ["tests", "benches", "examples", "fuzz"].contains(&part.as_str()))
+        let folders = ["tests", "benches", "examples", "fuzz"];
+        let stem = self.path.file_stem().unwrap_or_default();
+        stem == "tests"
+            || stem.starts_with("test_")
+            || self.path.components().any(|part| folders.contains(&part.as_str()))
     }
 
     /// Lines of product code with their number: no tests, no comments.

@@ -9,6 +9,7 @@ use crate::error::{StoreError, io_error};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -91,6 +92,8 @@ fn download_wheel(
         .args(["--disable-pip-version-check", "--only-binary", ":all:"])
         .args(["--dest", dest.as_str(), &requirement])
         .env("TMPDIR", &temp)
+        // Ctrl-C in a terminal reaches every process of the group; pip is ended by us instead.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

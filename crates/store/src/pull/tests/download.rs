@@ -119,3 +119,17 @@ fn a_missing_file_is_told_by_its_status() {
     let reasons = misses(Place::from(&server.url).pull().unwrap_err());
     assert!(matches!(reasons[1], StoreError::HttpStatus { status: 404, .. }), "{:?}", reasons[1]);
 }
+
+#[test]
+fn a_proxy_or_certificates_that_make_no_sense_are_named_without_the_password() {
+    let mut place = Place::from("http://127.0.0.1:9");
+    place.options.proxy = Some("nonsense://user:secret@proxy".to_owned());
+    let reasons = misses(place.pull().unwrap_err());
+    assert_eq!(reasons[1].to_string(), "`proxy` is not a proxy address");
+    place.options.proxy = None;
+    let certificates = place.dir.join("ca.pem");
+    fs::write(&certificates, "not a certificate").unwrap();
+    place.options.ca_file = Some(certificates);
+    let reasons = misses(place.pull().unwrap_err());
+    assert!(matches!(reasons[1], StoreError::BadCertificates { .. }), "{:?}", reasons[1]);
+}
