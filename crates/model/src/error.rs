@@ -9,6 +9,7 @@ use safetensors::SafeTensorError;
 use thiserror::Error;
 
 use crate::gguf::{GgmlType, GgufError};
+use crate::training::TrainingError;
 
 /// Everything that this crate refuses.
 #[derive(Debug, Error)]
@@ -201,6 +202,9 @@ pub enum ModelError {
         /// The most similar tensor there is.
         nearest: Option<String>,
     },
+    /// An adapter configuration or a batch that cannot be trained on.
+    #[error(transparent)]
+    Training(#[from] TrainingError),
     // From below.
     /// The tokenizer or the chat template is at fault.
     #[error(transparent)]

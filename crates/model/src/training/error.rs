@@ -1,0 +1,59 @@
+//! What training refuses.
+
+use thiserror::Error;
+
+/// A LoRA configuration or a batch that the model cannot train on. All are to be fixed in the
+/// input.
+#[derive(Debug, Error)]
+pub enum TrainingError {
+    /// An adapter would be empty.
+    #[error("`{key}` is {value}, it must be above 0")]
+    NotPositive {
+        /// The key of the adapter's configuration.
+        key: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// No projection is adapted.
+    #[error("`target_modules` is empty; known: {}", known.join(", "))]
+    NoTargets {
+        /// All projections.
+        known: &'static [&'static str],
+    },
+    /// A projection that the decoder does not have.
+    #[error("`target_modules` names `{name}`; known: {}", known.join(", "))]
+    UnknownTarget {
+        /// The name.
+        name: String,
+        /// All projections.
+        known: &'static [&'static str],
+    },
+    /// Tokens, labels and sequence starts do not fit together.
+    #[error("batch has {tokens} tokens, {labels} labels and sequence starts {seq_starts:?}")]
+    BatchShape {
+        /// Number of tokens.
+        tokens: usize,
+        /// Number of labels.
+        labels: usize,
+        /// Starts of the sequences; they must ascend from 0.
+        seq_starts: Vec<usize>,
+    },
+    /// More tokens than activations were planned for.
+    #[error("batch has {tokens} tokens, planned for {max_tokens}")]
+    BatchTooLong {
+        /// Number of tokens.
+        tokens: usize,
+        /// Number planned.
+        max_tokens: usize,
+    },
+    /// A token or label outside the vocabulary.
+    #[error("token {token} at position {position} is not below the vocabulary size {vocab_size}")]
+    TokenRange {
+        /// The token.
+        token: u32,
+        /// Its position in the batch.
+        position: usize,
+        /// Rows of the embedding.
+        vocab_size: usize,
+    },
+}

@@ -1,0 +1,65 @@
+//! Adapters and batches that make no sense are refused with the value that is wrong.
+
+use super::*;
+
+fn refused(lora: &LoraConfig) -> TrainingError {
+    lora.layout(&tiny_config()).err().unwrap()
+}
+
+#[test]
+fn bad_adapters_are_refused() {
+    assert!(matches!(refused(&lora(0, &["q_proj"])), TrainingError::NotPositive { key: "r", .. }));
+    let flat = LoraConfig { lora_alpha: 0.0, ..lora(4, &["q_proj"]) };
+    assert!(matches!(refused(&flat), TrainingError::NotPositive { key: "lora_alpha", .. }));
+    assert!(matches!(refused(&lora(4, &[])), TrainingError::NoTargets { .. }));
+    let message = refused(&lora(4, &["q_proj", "qproj"])).to_string();
+    assert!(message.contains("`qproj`") && message.contains("down_proj"), "{message}");
+}
+
+#[test]
+fn bad_batches_are_refused() {
+    let sound = batch(&[5, 6], 1);
+    let check = |batch: &TrainBatch| batch.layout(20, 75).err().map(|error| error.to_string());
+    assert_eq!(check(&sound), None);
+    assert_eq!(check(&TrainBatch::default()), None);
+    for seq_starts in [vec![], vec![1], vec![0, 7, 6], vec![0, 12]] {
+        let bad = TrainBatch { seq_starts, ..sound.clone() };
+        assert!(check(&bad).unwrap().contains("sequence starts"), "{bad:?}");
+    }
+    let mut bad = sound.clone();
+    bad.labels.pop();
+    assert!(check(&bad).unwrap().contains("11 tokens, 10 labels"));
+    let mut bad = sound.clone();
+    bad.tokens[3] = 75;
+    assert!(check(&bad).unwrap().contains("token 75 at position 3"));
+    let mut bad = sound.clone();
+    bad.labels[4] = Some(99);
+    assert!(check(&bad).unwrap().contains("token 99 at position 4"));
+    let long = batch(&[21], 1);
+    assert!(check(&long).unwrap().contains("21 tokens, planned for 20"));
+}
+
+#[test]
+fn first_values_are_pefts_kind_and_follow_the_seed() {
+    let config = lora(8, &["gate_proj", "down_proj"]);
+    let layout = config.layout(&tiny_config()).unwrap();
+    assert_eq!(layout.params.len(), 3 * 2 * 2);
+    let values = config.first_values(&layout.params);
+    for param in &layout.params {
+        let part = &values[param.range.clone()];
+        assert_eq!(part.len(), param.shape[0] * param.shape[1]);
+        if param.name.ends_with("lora_B.weight") {
+            assert!(part.iter().all(|&x| x == 0.0), "{}", param.name);
+        } else {
+            let bound = 1.0 / (param.shape[1] as f32).sqrt();
+            let deviation = (part.iter().map(|x| x * x).sum::<f32>() / part.len() as f32).sqrt();
+            assert!(part.iter().all(|x| x.abs() <= bound), "{}", param.name);
+            assert!((deviation / bound * 3f32.sqrt() - 1.0).abs() < 0.15, "{}", param.name);
+        }
+    }
+    assert_eq!(values, config.first_values(&layout.params));
+    assert_ne!(values, LoraConfig { seed: 8, ..config.clone() }.first_values(&layout.params));
+    let names: Vec<_> = layout.params.iter().map(|param| param.name.as_str()).collect();
+    assert_eq!(names[0], "base_model.model.model.layers.0.mlp.gate_proj.lora_A.weight");
+    assert_eq!(names[11], "base_model.model.model.layers.2.mlp.down_proj.lora_B.weight");
+}
