@@ -1,6 +1,6 @@
 //! Who owns which block of the KV cache.
 
-use crate::runner::BLOCK_TOKENS;
+use catena_kernels::BLOCK_TOKENS;
 
 /// The blocks of one sequence, in order of position: token `p` lives in block `p / 16`.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! How large the KV cache is, and why.
 
 use crate::error::EngineError;
-use crate::runner::BLOCK_TOKENS;
+use catena_kernels::BLOCK_TOKENS;
 
 /// Memory the KV cache takes unless told otherwise.
 pub const DEFAULT_KV_CACHE_BYTES: u64 = 512 << 20;

@@ -1,5 +1,6 @@
 //! Everything that can go wrong in the engine, grouped by what the caller does next.
 
+use catena_kernels::KernelError;
 use catena_text::TextError;
 
 /// Error of the engine.
@@ -94,6 +95,9 @@ pub enum EngineError {
         /// Bytes one block takes.
         block_bytes: u64,
     },
+    /// The KV cache cannot be allocated.
+    #[error("the kv cache cannot be allocated")]
+    KvCache(#[source] KernelError),
     /// The engine's thread could not be started.
     #[error("the engine's thread cannot be started")]
     Thread(#[source] std::io::Error),

@@ -107,6 +107,11 @@ impl EngineHandle {
         })))
     }
 
+    /// Whether both talk to the same engine.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The checks that requests must pass.
     pub fn intake(&self) -> &Intake {
         &self.0.intake

@@ -1,33 +1,11 @@
 //! The model side of the engine.
 
-use crate::error::RunnerError;
-
-/// Tokens of one KV block.
-pub const BLOCK_TOKENS: usize = 16;
-
-/// The rows of one sequence in a batch.
-#[derive(Clone, Copy, Debug)]
-pub struct SeqInput<'a> {
-    /// Tokens to run.
-    pub tokens: &'a [u32],
-    /// Position of the first of them in its sequence.
-    pub start_pos: usize,
-    /// Blocks that hold positions `0..start_pos + tokens.len()`, in order.
-    pub block_table: &'a [u32],
-    /// Which rows need logits.
-    pub logits: LogitsFor,
-}
-
-/// Which of a sequence's rows need logits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogitsFor {
-    /// None: the middle of a prompt.
-    None,
-    /// The last one: a token is sampled from it.
-    Last,
-    /// From this row of `tokens` to the last: a prompt is scored.
-    From(usize),
-}
+use crate::capacity::{KvBudget, KvChoice, choose_kv_blocks};
+use crate::error::{EngineError, RunnerError};
+use crate::scheduler::SchedulerLimits;
+use catena_kernels::{BLOCK_TOKENS, KvCache, KvShape};
+use catena_model::{Decoder, Scratch, SeqInput};
+use std::sync::Arc;
 
 /// A model with its KV cache: the only thing the engine knows about either.
 ///
@@ -45,4 +23,57 @@ pub trait Runner: Send {
     /// # Errors
     /// Whatever the model reports; the engine fails the requests of the batch with it.
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError>;
+}
+
+/// A decoder with its KV cache and buffers.
+pub struct ModelRunner {
+    decoder: Arc<Decoder>,
+    kv_cache: KvCache,
+    scratch: Scratch,
+}
+
+impl ModelRunner {
+    /// Gives `decoder` a KV cache within `budget` and buffers for steps of `limits`; the choice
+    /// says how large the cache is and why.
+    ///
+    /// # Errors
+    /// [`EngineError::KvCacheTooSmall`], [`EngineError::KvCache`].
+    pub fn new(
+        decoder: Arc<Decoder>,
+        budget: KvBudget,
+        limits: SchedulerLimits,
+    ) -> Result<(Self, KvChoice), EngineError> {
+        let shape = decoder.kv_shape();
+        let max_positions = decoder.config().max_position_embeddings;
+        let choice =
+            choose_kv_blocks(budget, block_bytes(&shape), limits.max_running, max_positions)?;
+        let kv_cache = KvCache::new(shape, choice.num_blocks).map_err(EngineError::KvCache)?;
+        let scratch = decoder.new_scratch(limits.max_batch_tokens);
+        Ok((Self { decoder, kv_cache, scratch }, choice))
+    }
+}
+
+/// Bytes of one block: keys and values in bf16 for every layer.
+fn block_bytes(shape: &KvShape) -> u64 {
+    let values = 2 * shape.num_layers * shape.num_key_value_heads * shape.head_dim * BLOCK_TOKENS;
+    2 * values as u64
+}
+
+impl Runner for ModelRunner {
+    fn num_blocks(&self) -> usize {
+        self.kv_cache.num_blocks()
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.decoder.config().vocab_size
+    }
+
+    fn max_positions(&self) -> usize {
+        self.decoder.config().max_position_embeddings
+    }
+
+    fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError> {
+        let logits = self.decoder.forward(seqs, &mut self.kv_cache, &mut self.scratch)?;
+        Ok(logits.into_rows())
+    }
 }

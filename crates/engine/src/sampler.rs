@@ -6,6 +6,7 @@ use crate::params::SamplingParams;
 use crate::request::TokenLogprob;
 use crate::scheduler::{Batch, Slot};
 use crate::sequence::Sequence;
+use catena_kernels::{argmax, log_softmax_at};
 use rand::RngCore;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -182,19 +183,6 @@ fn uniform(seed: u64, draw_idx: usize) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Index of the largest value, the first on a tie; NaN never wins.
-fn argmax(row_v: &[f32]) -> u32 {
-    let mut best = 0;
-    let mut best_value = f32::NEG_INFINITY;
-    for (idx, &value) in row_v.iter().enumerate() {
-        if value > best_value {
-            best = idx;
-            best_value = value;
-        }
-    }
-    u32::try_from(best).expect("token ids are u32")
-}
-
 /// Sets every token that is not allowed to minus infinity.
 fn mask(row_v: &mut [f32], allowed: &SimpleVob) -> Result<(), EngineError> {
     let mut any = false;
@@ -211,13 +199,10 @@ fn mask(row_v: &mut [f32], allowed: &SimpleVob) -> Result<(), EngineError> {
     Err(EngineError::ConstraintLost { reason: "no token may follow".to_owned() })
 }
 
-/// `ln(sum(exp(x)))`, summed in f64.
-pub(crate) fn log_sum_exp(row_v: &[f32]) -> f32 {
-    let max = row_v.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = row_v.iter().map(|&logit| f64::from((logit - max).exp())).sum();
-    #[expect(clippy::cast_possible_truncation, reason = "a logarithm of at most 2^32 terms")]
-    let log_sum = sum.ln() as f32;
-    max + log_sum
+/// `ln(sum(exp(x)))`.
+fn log_sum_exp(row_v: &[f32]) -> f32 {
+    let best = argmax(row_v);
+    row_v[best as usize] - log_softmax_at(row_v, best)
 }
 
 fn most_likely(row_v: &[f32], count: usize, log_total: f32) -> Vec<TokenLogprob> {

@@ -3,10 +3,11 @@
 use crate::blocks::BlockManager;
 use crate::error::EngineError;
 use crate::request::{Event, RequestId};
-use crate::runner::{LogitsFor, SeqInput};
 use crate::sampler::Outcome;
 use crate::sequence::Sequence;
 use crate::vocabulary::Vocabulary;
+use catena_kernels::BLOCK_TOKENS;
+use catena_model::{LogitsFor, SeqInput};
 use catena_protocol::FinishReason;
 use std::collections::VecDeque;
 
@@ -254,7 +255,7 @@ impl Scheduler {
             // A few spare blocks let the running ones decode on before anything is preempted.
             let spare = if self.running.is_empty() { 0 } else { blocks.num_blocks().div_ceil(100) };
             let num_tokens = sequence.tokens.len();
-            let needed = num_tokens.div_ceil(crate::runner::BLOCK_TOKENS);
+            let needed = num_tokens.div_ceil(BLOCK_TOKENS);
             if blocks.num_free() < needed + spare {
                 return;
             }

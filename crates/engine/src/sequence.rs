@@ -6,9 +6,10 @@ use crate::error::EngineError;
 use crate::params::SamplingParams;
 use crate::penalties::Penalties;
 use crate::request::{Completion, Request, RequestId, TokenEvent};
-use crate::sampler::{Choice, log_sum_exp};
+use crate::sampler::Choice;
 use crate::text::TextAssembler;
 use crate::vocabulary::Vocabulary;
+use catena_kernels::log_softmax_at;
 use catena_protocol::{FinishReason, Usage};
 
 /// A request's tokens and where it stands.
@@ -85,8 +86,7 @@ impl Sequence {
     /// Records the log-probability of the prompt token after `pos`, if that one is due.
     pub(crate) fn score(&mut self, pos: usize, row_v: &[f32]) {
         if self.next_score_pos() == Some(pos) {
-            let logit = row_v[self.tokens[pos + 1] as usize];
-            self.prompt_logprobs.push(logit - log_sum_exp(row_v));
+            self.prompt_logprobs.push(log_softmax_at(row_v, self.tokens[pos + 1]));
         }
     }
 

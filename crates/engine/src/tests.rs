@@ -7,6 +7,7 @@ mod errors;
 mod fake;
 mod handle;
 mod limits;
+mod real;
 mod sampling;
 mod scoring;
 mod text;

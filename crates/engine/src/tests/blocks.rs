@@ -1,7 +1,7 @@
 //! The block account against a naive one.
 
-use crate::BLOCK_TOKENS;
 use crate::blocks::{BlockManager, BlockTable};
+use catena_kernels::BLOCK_TOKENS;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

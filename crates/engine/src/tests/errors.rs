@@ -29,6 +29,7 @@ fn every_error_reads_well() {
         EngineError::NoChatTemplate,
         EngineError::BatchRequest { index: 7, source: Box::new(EngineError::EmptyPrompt) },
         EngineError::KvCacheTooSmall { budget_bytes: 1000, block_bytes: 368_640 },
+        EngineError::KvCache(catena_kernels::KernelError::OddHeadDim { found: 3 }),
         EngineError::Thread(io),
         EngineError::QueueFull { in_flight: 320, limit: 320 },
         EngineError::Stopped,

@@ -1,7 +1,9 @@
 //! A model whose next token depends on everything before it, read back from its paged cache: a
 //! block that is lost, shared or written twice changes the output.
 
-use crate::{BLOCK_TOKENS, LogitsFor, Runner, RunnerError, SeqInput, Vocabulary};
+use crate::{Runner, RunnerError, Vocabulary};
+use catena_kernels::BLOCK_TOKENS;
+use catena_model::{LogitsFor, SeqInput};
 use std::sync::{Arc, mpsc};
 
 /// One token per byte, then end of sequence and one more special token.

@@ -48,7 +48,12 @@ pub struct Logits<'s> {
     pub(super) vocab_size: usize,
 }
 
-impl Logits<'_> {
+impl<'s> Logits<'s> {
+    /// All rows `[t, v]`, for as long as the scratch is borrowed.
+    pub fn into_rows(self) -> &'s [f32] {
+        self.logits_tv
+    }
+
     /// Number of rows.
     pub fn num_rows(&self) -> usize {
         self.logits_tv.len() / self.vocab_size
