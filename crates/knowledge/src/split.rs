@@ -53,7 +53,7 @@ pub fn split(
     Ok(splitter.chunk_indices(&document.content).enumerate().map(chunk).collect())
 }
 
-/// The text that stands for `chunk` in the dense index: its title, a line break, its text.
+/// The text that stands for `chunk` in both sides of the index: its title, a line break, its text.
 pub fn embedding_text(chunk: &Chunk) -> String {
     if chunk.title.is_empty() {
         chunk.text.clone()

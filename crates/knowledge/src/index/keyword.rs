@@ -1,8 +1,12 @@
 //! BM25 over titles and texts, through tantivy.
+//!
+//! Title and text are one field: on the bank scenarios that ranks better than two fields whose
+//! scores are added, at any weight of the title.
 
 use super::fuse::sort_best_first;
 use super::manifest::check;
 use crate::error::KnowledgeError;
+use crate::split::embedding_text;
 use crate::words::{analyzer, words};
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_protocol::{Cancel, Chunk};
@@ -17,8 +21,7 @@ const ANALYZER: &str = "catena";
 const ORDINAL: &str = "ordinal";
 /// Memory of the index writer before it flushes a segment.
 const WRITER_BYTES: usize = 64 << 20;
-/// Weight of a word in the title beside one in the text.
-const TITLE_WEIGHT: f32 = 1.0;
+const TEXT: &str = "text";
 /// Chunks between two looks at the cancel flag.
 const CANCEL_EVERY: usize = 256;
 
@@ -26,7 +29,6 @@ const CANCEL_EVERY: usize = 256;
 pub(super) struct KeywordIndex {
     dir: Utf8PathBuf,
     reader: IndexReader,
-    title: Field,
     text: Field,
 }
 
@@ -42,8 +44,7 @@ pub(super) fn write_keyword(
         .set_tokenizer(ANALYZER)
         .set_index_option(IndexRecordOption::WithFreqs);
     let options = TextOptions::default().set_indexing_options(indexing);
-    let title = builder.add_text_field("title", options.clone());
-    let text = builder.add_text_field("text", options);
+    let text = builder.add_text_field(TEXT, options);
     let ordinal = builder.add_u64_field(ORDINAL, FAST);
     let index = tantivy::Index::create_in_dir(dir, builder.build()).map_err(fail(dir, "create"))?;
     index.tokenizers().register(ANALYZER, analyzer());
@@ -56,8 +57,7 @@ pub(super) fn write_keyword(
             return Err(KnowledgeError::Interrupted);
         }
         let mut document = TantivyDocument::default();
-        document.add_text(title, &chunk.title);
-        document.add_text(text, &chunk.text);
+        document.add_text(text, embedding_text(chunk));
         document.add_u64(ordinal, number as u64);
         writer.add_document(document).map_err(fail(dir, "add a chunk"))?;
     }
@@ -70,9 +70,7 @@ impl KeywordIndex {
     pub(super) fn open(dir: &Utf8Path, count: usize) -> Result<Self, KnowledgeError> {
         let index = tantivy::Index::open_in_dir(dir).map_err(fail(dir, "open"))?;
         index.tokenizers().register(ANALYZER, analyzer());
-        let schema = index.schema();
-        let title = schema.get_field("title").map_err(fail(dir, "find its title field"))?;
-        let text = schema.get_field("text").map_err(fail(dir, "find its text field"))?;
+        let text = index.schema().get_field(TEXT).map_err(fail(dir, "find its text field"))?;
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
@@ -80,7 +78,7 @@ impl KeywordIndex {
             .map_err(fail(dir, "open a reader"))?;
         let found = reader.searcher().num_docs();
         check(dir, "chunk count", found, count as u64)?;
-        Ok(Self { dir: dir.to_owned(), reader, title, text })
+        Ok(Self { dir: dir.to_owned(), reader, text })
     }
 
     /// The `depth` best chunks for the words of `query`: ordinal and BM25 score, best first.
@@ -97,11 +95,9 @@ impl KeywordIndex {
         }
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         for (word, count) in counts {
-            for (field, weight) in [(self.title, TITLE_WEIGHT), (self.text, 1.0)] {
-                let term = Term::from_field_text(field, &word);
-                let query = Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
-                clauses.push((Occur::Should, Box::new(BoostQuery::new(query, count * weight))));
-            }
+            let term = Term::from_field_text(self.text, &word);
+            let query = Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
+            clauses.push((Occur::Should, Box::new(BoostQuery::new(query, count))));
         }
         let searcher = self.reader.searcher();
         let top = TopDocs::with_limit(depth.max(1)).order_by_score();

@@ -21,6 +21,7 @@ mod fuse;
 mod keyword;
 mod manifest;
 mod search;
+mod similarity;
 
 pub use build::BuildReport;
 pub use search::{DocumentHit, Index, Method};

@@ -3,12 +3,12 @@
 use super::build::embed_checked;
 use super::dense::DenseIndex;
 use super::files::read;
-use super::fuse::{reciprocal_rank, sort_best_first};
+use super::fuse::reciprocal_rank;
 use super::keyword::KeywordIndex;
 use super::manifest::{check, open_current};
+use super::similarity::{Similarity, windows};
 use crate::embedder::Embedder;
 use crate::error::KnowledgeError;
-use crate::sentence::sentences;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_protocol::{Chunk, Passage};
 use serde::{Deserialize, Serialize};
@@ -122,12 +122,24 @@ impl Index {
         k: usize,
         embedder: &dyn Embedder,
     ) -> Result<Vec<Passage>, KnowledgeError> {
-        let mut ranked = self.rank_chunks(query, method, k, embedder)?;
+        let mut ranked = match method {
+            Method::Keyword => self.keyword_chunks(query, k)?,
+            Method::Dense => self.similarity(query, embedder)?.chunks(),
+            Method::Hybrid => {
+                let mut dense = self.similarity(query, embedder)?.chunks();
+                dense.truncate(FUSION_DEPTH);
+                reciprocal_rank(&[self.keyword_chunks(query, FUSION_DEPTH)?, dense])
+            }
+        };
         ranked.truncate(k);
         Ok(ranked.into_iter().map(|(ordinal, score)| self.passage(ordinal, score)).collect())
     }
 
-    /// The `k` best documents for `query`, each ranked by its best chunk.
+    /// The `k` best documents for `query`, best first.
+    ///
+    /// By keyword a document scores as its best chunk; densely as the mean, over the query's
+    /// windows, of the best chunk for each; hybrid fuses these two rankings of documents. The
+    /// passage of a hit is the document's best chunk by the same method.
     ///
     /// # Errors
     /// As [`search`](Self::search).
@@ -138,49 +150,53 @@ impl Index {
         k: usize,
         embedder: &dyn Embedder,
     ) -> Result<Vec<DocumentHit>, KnowledgeError> {
-        let ranked = self.rank_chunks(query, method, self.chunks.len(), embedder)?;
-        let mut seen = vec![false; self.chunks.len()];
-        let mut hits = Vec::new();
-        for (ordinal, score) in ranked {
-            if hits.len() < k && !std::mem::replace(&mut seen[self.document_of[ordinal]], true) {
-                let passage = self.passage(ordinal, score);
-                let document_id = passage.chunk.document_id.clone();
-                hits.push(DocumentHit { document_id, score, passage });
+        let all = self.chunks.len();
+        let (documents, chunks) = match method {
+            Method::Keyword => {
+                let chunks = self.keyword_chunks(query, all)?;
+                (self.first_of_each_document(&chunks), chunks)
             }
-        }
-        Ok(hits)
-    }
-
-    /// At least the `depth` best ordinals where the method can tell that many.
-    fn rank_chunks(
-        &self,
-        query: &str,
-        method: Method,
-        depth: usize,
-        embedder: &dyn Embedder,
-    ) -> Result<Vec<(usize, f32)>, KnowledgeError> {
-        if query.len() > MAX_QUERY_BYTES {
-            let found = query.len();
-            return Err(KnowledgeError::QueryTooLong { found, limit: MAX_QUERY_BYTES });
-        }
-        match method {
-            Method::Keyword => self.keyword.search(query, depth),
-            Method::Dense => self.rank_dense(query, depth, embedder),
+            Method::Dense => {
+                let similarity = self.similarity(query, embedder)?;
+                (similarity.documents(&self.document_of), similarity.chunks())
+            }
             Method::Hybrid => {
-                let keyword = self.keyword.search(query, FUSION_DEPTH)?;
-                let dense = self.rank_dense(query, FUSION_DEPTH, embedder)?;
-                Ok(reciprocal_rank(&[keyword, dense]))
+                let keyword = self.keyword_chunks(query, all)?;
+                let similarity = self.similarity(query, embedder)?;
+                let mut lists =
+                    [self.first_of_each_document(&keyword), similarity.documents(&self.document_of)];
+                lists.iter_mut().for_each(|list| list.truncate(FUSION_DEPTH));
+                (reciprocal_rank(&lists), reciprocal_rank(&[keyword, similarity.chunks()]))
             }
+        };
+        let mut best_chunk = vec![None; all];
+        for &(ordinal, _) in &chunks {
+            best_chunk[self.document_of[ordinal]].get_or_insert(ordinal);
         }
+        let hit = |&(document, score): &(usize, f32)| {
+            let passage = self.passage(best_chunk[document]?, score);
+            Some(DocumentHit { document_id: passage.chunk.document_id.clone(), score, passage })
+        };
+        Ok(documents.iter().filter_map(hit).take(k).collect())
     }
 
-    /// The `depth` chunks most similar to `query`.
-    fn rank_dense(
+    /// The `depth` best chunks by keyword.
+    fn keyword_chunks(
         &self,
         query: &str,
         depth: usize,
-        embedder: &dyn Embedder,
     ) -> Result<Vec<(usize, f32)>, KnowledgeError> {
+        check_query(query)?;
+        self.keyword.search(query, depth)
+    }
+
+    /// The similarity of every window of `query` with every chunk.
+    fn similarity(
+        &self,
+        query: &str,
+        embedder: &dyn Embedder,
+    ) -> Result<Similarity, KnowledgeError> {
+        check_query(query)?;
         if embedder.identity() != self.embedder {
             return Err(KnowledgeError::OtherEmbedder {
                 dir: self.dir.clone(),
@@ -188,17 +204,17 @@ impl Index {
                 found: embedder.identity().to_owned(),
             });
         }
-        let windows = windows(query, embedder);
-        let mut sums = vec![0.0; self.chunks.len()];
-        for embedding in embed_checked(embedder, &windows)? {
-            for (sum, score) in sums.iter_mut().zip(self.dense.scores(&embedding)) {
-                *sum += score / windows.len() as f32;
-            }
-        }
-        let mut ranked: Vec<(usize, f32)> = sums.into_iter().enumerate().collect();
-        sort_best_first(&mut ranked);
-        ranked.truncate(depth);
-        Ok(ranked)
+        let embeddings = embed_checked(embedder, &windows(query, embedder))?;
+        Ok(Similarity::new(embeddings.iter().map(|one| self.dense.scores(one)).collect()))
+    }
+
+    /// From ranked chunks to ranked documents: each stands where its best chunk stands.
+    fn first_of_each_document(&self, ranked: &[(usize, f32)]) -> Vec<(usize, f32)> {
+        let mut seen = vec![false; self.chunks.len()];
+        let document = |&(ordinal, score): &(usize, f32)| (self.document_of[ordinal], score);
+        let is_first =
+            |&(document, _): &(usize, f32)| !std::mem::replace(&mut seen[document], true);
+        ranked.iter().map(document).filter(is_first).collect()
     }
 
     fn passage(&self, ordinal: usize, score: f32) -> Passage {
@@ -206,27 +222,12 @@ impl Index {
     }
 }
 
-/// `query` in consecutive pieces of whole sentences that fit the embedder: itself if it fits.
-fn windows<'a>(query: &'a str, embedder: &dyn Embedder) -> Vec<&'a str> {
-    let limit = embedder.max_tokens();
-    if embedder.count_tokens(query) <= limit {
-        return vec![query];
+/// Refuses a query beyond the limit.
+fn check_query(query: &str) -> Result<(), KnowledgeError> {
+    if query.len() > MAX_QUERY_BYTES {
+        return Err(KnowledgeError::QueryTooLong { found: query.len(), limit: MAX_QUERY_BYTES });
     }
-    let mut windows: Vec<&str> = Vec::new();
-    let mut open: Option<(usize, usize)> = None;
-    for span in sentences(query) {
-        open = match open {
-            Some((start, _)) if embedder.count_tokens(&query[start..span.end]) <= limit => {
-                Some((start, span.end))
-            }
-            closed => {
-                windows.extend(closed.map(|(start, end)| &query[start..end]));
-                Some((span.start, span.end))
-            }
-        };
-    }
-    windows.extend(open.map(|(start, end)| &query[start..end]));
-    if windows.is_empty() { vec![query] } else { windows }
+    Ok(())
 }
 
 /// Reads one chunk a line.

@@ -1,0 +1,234 @@
+//! The one error of this crate.
+
+use camino::Utf8PathBuf;
+use std::fmt;
+
+/// What two splits must not share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeakKind {
+    /// A held-out document is the source, or among the passages, of a training record.
+    Document,
+    /// The same question.
+    Question,
+    /// The same sentence in the answers.
+    AnswerSentence,
+}
+
+impl fmt::Display for LeakKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Document => "document",
+            Self::Question => "question",
+            Self::AnswerSentence => "answer sentence",
+        })
+    }
+}
+
+/// What can go wrong with data.
+///
+/// Grouped by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    // Fix the input.
+    /// The path does not exist.
+    #[error("there is no file or folder {path}")]
+    NotFound {
+        /// The path.
+        path: Utf8PathBuf,
+    },
+    /// The file's ending names no format that is read.
+    #[error("{path} is of no known document format (known: {known})")]
+    UnknownFormat {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The endings that are read.
+        known: &'static str,
+    },
+    /// The file holds bytes that no text has.
+    #[error("{path} is a binary file (byte {value:#04x} at offset {offset})")]
+    Binary {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Offset of the first byte that no text has.
+        offset: usize,
+        /// That byte.
+        value: u8,
+    },
+    /// The file is not UTF-8.
+    #[error("{path} is not UTF-8 text (first bad byte at offset {offset})")]
+    NotUtf8 {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Offset of the first byte that breaks the encoding.
+        offset: usize,
+    },
+    /// A path in the folder is not UTF-8.
+    #[error("folder {folder} holds a name that is not UTF-8")]
+    PathNotUtf8 {
+        /// The folder.
+        folder: Utf8PathBuf,
+    },
+    /// A JSON file or line does not have the expected shape.
+    #[error("{path}, line {line}: not the expected JSON")]
+    Json {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The parser's word.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A compressed file is damaged.
+    #[error("cannot decompress {path}")]
+    Gzip {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The decoder's word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is nothing in the set.
+    #[error("{path} holds no documents")]
+    NoDocuments {
+        /// The file or folder.
+        path: Utf8PathBuf,
+    },
+    /// Cleaning dropped everything.
+    #[error("all {count} documents were dropped by cleaning (most by rule `{rule}`)")]
+    AllDropped {
+        /// How many there were.
+        count: usize,
+        /// The rule that dropped most.
+        rule: &'static str,
+    },
+    /// Two documents share an id.
+    #[error("document id `{id}` occurs twice")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
+    /// A limit is exceeded.
+    #[error("{path}: {what} exceeds the limit of {limit}")]
+    TooLarge {
+        /// The file or folder.
+        path: Utf8PathBuf,
+        /// What is too large, with its unit.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// A setting is out of range.
+    #[error("`{key}` is {found}, expected {expected}")]
+    Config {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        found: f64,
+        /// The range allowed, in words.
+        expected: &'static str,
+    },
+    /// The splits share something.
+    #[error(
+        "records `{train}` (train) and `{heldout}` (held out) share a {kind}: {value:?}"
+    )]
+    Leak {
+        /// What is shared.
+        kind: LeakKind,
+        /// Its text or id.
+        value: String,
+        /// Id of the training record.
+        train: String,
+        /// Id of the held-out record.
+        heldout: String,
+    },
+    /// Nothing of a record's answer fits.
+    #[error(
+        "the answer of record `{record}` was cut off entirely: its prompt has {prompt_tokens} \
+         tokens, the limit is {max_tokens}"
+    )]
+    AnswerCutOff {
+        /// Id of the record.
+        record: String,
+        /// Tokens before the answer.
+        prompt_tokens: usize,
+        /// Limit of the record.
+        max_tokens: usize,
+    },
+    /// The chat template rewrites the prompt when an answer follows.
+    #[error(
+        "the chat template renders the prompt of record `{record}` differently once the answer \
+         follows (first difference at byte {offset})"
+    )]
+    TemplatePrefix {
+        /// Id of the record.
+        record: String,
+        /// Where the two renderings part.
+        offset: usize,
+    },
+    /// Tokenizer or template refused a record.
+    #[error("cannot encode record `{record}`")]
+    Encode {
+        /// Id of the record.
+        record: String,
+        /// The tokenizer's or template's word.
+        #[source]
+        source: catena_text::TextError,
+    },
+
+    // Fix the machine.
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// `read`, `write`, `create` or `rename`.
+        action: &'static str,
+        /// The file or folder.
+        path: Utf8PathBuf,
+        /// The system's word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A Parquet file could not be written.
+    #[error("cannot write Parquet file {path}")]
+    Parquet {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The writer's word.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+
+    // Stopped.
+    /// The caller asked the work to stop.
+    #[error("data preparation was interrupted")]
+    Interrupted,
+}
+
+impl DataError {
+    /// One thing to try next, if there is one.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotFound { .. } => Some("check the path in catena.toml"),
+            Self::UnknownFormat { .. } | Self::Binary { .. } => {
+                Some("move the file out of the documents folder, or convert it to text")
+            }
+            Self::NotUtf8 { .. } => Some("convert the file, for example: iconv -f GB18030 -t UTF-8"),
+            Self::PathNotUtf8 { .. } => Some("rename the file"),
+            Self::Json { .. } => {
+                Some("documents are objects with the strings `id`, `title` and `content`")
+            }
+            Self::Gzip { .. } => Some("fetch or compress the file again"),
+            Self::NoDocuments { .. } => Some("add .md, .txt, .json, .json.gz or .jsonl files"),
+            Self::AllDropped { .. } => Some("look at the profile, or loosen that rule"),
+            Self::DuplicateId { .. } => Some("give each document its own id"),
+            Self::TooLarge { .. } => Some("split the input into smaller files or sets"),
+            Self::Leak { .. } => Some("drop one of the two records, or split by document again"),
+            Self::AnswerCutOff { .. } => Some("raise `max_tokens`, or use fewer passages"),
+            Self::TemplatePrefix { .. } => Some("use a template that only appends to the prompt"),
+            Self::Io { .. } | Self::Parquet { .. } => {
+                Some("check that the folder exists, is writable and has space left")
+            }
+            Self::Config { .. } | Self::Encode { .. } | Self::Interrupted => None,
+        }
+    }
+}
