@@ -17,9 +17,9 @@ pub enum LeakKind {
 impl fmt::Display for LeakKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Document => "document",
-            Self::Question => "question",
-            Self::AnswerSentence => "answer sentence",
+            Self::Document => "a document",
+            Self::Question => "a question",
+            Self::AnswerSentence => "an answer sentence",
         })
     }
 }
@@ -129,9 +129,7 @@ pub enum DataError {
         expected: &'static str,
     },
     /// The splits share something.
-    #[error(
-        "records `{train}` (train) and `{heldout}` (held out) share a {kind}: {value:?}"
-    )]
+    #[error("records `{train}` (train) and `{heldout}` (held out) share {kind}: {value:?}")]
     Leak {
         /// What is shared.
         kind: LeakKind,
@@ -212,7 +210,9 @@ impl DataError {
             Self::UnknownFormat { .. } | Self::Binary { .. } => {
                 Some("move the file out of the documents folder, or convert it to text")
             }
-            Self::NotUtf8 { .. } => Some("convert the file, for example: iconv -f GB18030 -t UTF-8"),
+            Self::NotUtf8 { .. } => {
+                Some("convert the file, for example: iconv -f GB18030 -t UTF-8")
+            }
             Self::PathNotUtf8 { .. } => Some("rename the file"),
             Self::Json { .. } => {
                 Some("documents are objects with the strings `id`, `title` and `content`")
@@ -232,3 +232,6 @@ impl DataError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

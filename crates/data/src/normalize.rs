@@ -89,7 +89,10 @@ mod tests {
 
     #[test]
     fn markdown_structure_stays() {
-        check("# Fees\r\n\r\n\r\n- one  \n  - two\n\n\n\n| a  |  b |\n", "# Fees\n\n- one\n  - two\n\n| a  |  b |");
+        check(
+            "# Fees\r\n\r\n\r\n- one  \n  - two\n\n\n\n| a  |  b |\n",
+            "# Fees\n\n- one\n  - two\n\n| a  |  b |",
+        );
         check("\n\n  code\n\tmore\n", "  code\n\tmore");
         check(" \n\t\n", "");
     }

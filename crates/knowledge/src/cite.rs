@@ -78,3 +78,66 @@ fn overlap_f1(a: &HashMap<String, usize>, b: &HashMap<String, usize>) -> f32 {
     let total = a.values().sum::<usize>() + b.values().sum::<usize>();
     if total == 0 { 0.0 } else { 2.0 * shared as f32 / total as f32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catena_protocol::Chunk;
+
+    /// Passages of documents in which the chunk starts at byte 100.
+    fn passages() -> Vec<Passage> {
+        let texts = [
+            "## Fees\n- The annual fee is $95.\n- Late fees are $40 per month.",
+            "年费为零。逾期费为四十元。",
+        ];
+        let passage = |(index, text): (usize, &&str)| Passage {
+            chunk: Chunk {
+                id: format!("d{index}#1"),
+                document_id: format!("d{index}"),
+                title: "T".into(),
+                text: (*text).into(),
+                span: Span { start: 100, end: 100 + text.len() },
+            },
+            score: 1.0,
+        };
+        texts.iter().enumerate().map(passage).collect()
+    }
+
+    #[track_caller]
+    fn check(answer: &str, expected: &[(usize, &str)]) {
+        let passages = passages();
+        let found = cite(answer, &passages);
+        let quotes: Vec<(usize, &str)> =
+            found.iter().map(|one| (one.number, one.quote.as_str())).collect();
+        assert_eq!(quotes, expected, "citations of {answer:?}");
+        for citation in &found {
+            let chunk = &passages[citation.number - 1].chunk;
+            assert_eq!(citation.document_id, chunk.document_id);
+            let (start, end) = (citation.span.start - 100, citation.span.end - 100);
+            assert_eq!(chunk.text[start..end], citation.quote);
+        }
+    }
+
+    #[test]
+    fn a_verbatim_quote_is_found_exactly() {
+        check("The annual fee is $95. [1]", &[(1, "The annual fee is $95.")]);
+        check("逾期费为四十元。[2]", &[(2, "逾期费为四十元。")]);
+    }
+
+    #[test]
+    fn a_paraphrase_finds_the_nearest_sentences() {
+        check("You pay $40 each month when late [1].", &[(1, "Late fees are $40 per month.")]);
+        let both = "The annual fee is $95. Late fees are $40 per month. [1]";
+        check(both, &[(1, "The annual fee is $95.\n- Late fees are $40 per month.")]);
+    }
+
+    #[test]
+    fn each_passage_is_cited_once_and_unknown_marks_are_ignored() {
+        check(
+            "The annual fee is $95 [1][2] and more [1] [7].",
+            &[(1, "The annual fee is $95."), (2, "年费为零。逾期费为四十元。")],
+        );
+        check("No marks.", &[]);
+        check("[1]", &[(1, passages()[0].chunk.text.as_str())]);
+    }
+}

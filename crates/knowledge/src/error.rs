@@ -160,3 +160,6 @@ impl KnowledgeError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,3 +140,58 @@ fn score(one: &Candidate, asked: &HashSet<String>, question_embedding: &[f32]) -
     let shared = asked.intersection(&one.content_words).count();
     cosine + OVERLAP_WEIGHT * shared as f32 / asked.len().max(1) as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_embedder::WordEmbedder;
+
+    fn chunks() -> Vec<Chunk> {
+        let content = "## Annual fee\n- The annual fee of the card is $95.\n- Late payments cost \
+             $40 per month.\n\n## Limits\nCredit limits start at $500. They may rise after six \
+             months.";
+        let cut = content.find("\n\n## Limits").unwrap() + 2;
+        let chunk = |ordinal: usize, range: std::ops::Range<usize>| Chunk {
+            id: format!("d#{ordinal}"),
+            document_id: "d".into(),
+            title: "Card".into(),
+            text: content[range.clone()].trim_end().into(),
+            span: Span { start: range.start, end: range.end },
+        };
+        vec![chunk(0, 0..cut), chunk(1, cut..content.len())]
+    }
+
+    fn answer(question: &str) -> Option<Grounded> {
+        let embedder = WordEmbedder::new();
+        let grounding = Grounding::new(&chunks(), &embedder).unwrap();
+        grounding.answer(question, &embedder.embed(&[question]).unwrap()[0])
+    }
+
+    #[test]
+    fn the_sentence_that_answers_is_quoted_exactly() {
+        let found = answer("What is the annual fee of this card?").unwrap();
+        assert_eq!(found.text, "The annual fee of the card is $95.");
+        assert_eq!(found.chunk, 0);
+        let found = answer("How high are credit limits at the start?").unwrap();
+        assert_eq!((found.chunk, found.text.as_str()), (1, "Credit limits start at $500."));
+        let chunk = &chunks()[1];
+        let (start, end) = (found.span.start - chunk.span.start, found.span.end - chunk.span.start);
+        assert_eq!(chunk.text[start..end], found.text);
+    }
+
+    #[test]
+    fn headings_and_fragments_answer_nothing() {
+        let embedder = WordEmbedder::new();
+        let text = "# Annual fee of the card\nThe fees are as follows, in dollars:\nNone.";
+        let chunk = Chunk {
+            id: "d#0".into(),
+            document_id: "d".into(),
+            title: String::new(),
+            text: text.into(),
+            span: Span { start: 0, end: text.len() },
+        };
+        let grounding = Grounding::new(&[chunk], &embedder).unwrap();
+        assert!(grounding.is_empty());
+        assert_eq!(grounding.answer("fee?", &[0.0; WordEmbedder::DIM]), None);
+    }
+}

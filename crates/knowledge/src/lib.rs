@@ -28,6 +28,8 @@ mod index;
 mod prompt;
 mod sentence;
 mod split;
+#[cfg(test)]
+mod test_embedder;
 mod words;
 
 pub use cite::cite;

@@ -22,3 +22,28 @@ pub fn build_prompt(question: &str, passages: &[Passage]) -> Vec<Message> {
     user.push_str(question.trim());
     vec![Message::new(Role::System, SYSTEM), Message::new(Role::User, user)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catena_protocol::{Chunk, Span};
+
+    #[test]
+    fn the_prompt_is_frozen_because_models_are_trained_on_it() {
+        let passage = |title: &str, text: &str| Passage {
+            chunk: Chunk {
+                id: "d#0".into(),
+                document_id: "d".into(),
+                title: title.into(),
+                text: text.into(),
+                span: Span { start: 0, end: text.len() },
+            },
+            score: 1.0,
+        };
+        let passages = [passage("Fees", "The fee is $5.\n"), passage("Rates", "2% a year.")];
+        let messages = build_prompt(" What is the fee? ", &passages);
+        let text: Vec<String> =
+            messages.iter().map(|one| format!("{:?}: {}", one.role, one.content)).collect();
+        insta::assert_snapshot!(text.join("\n---\n"));
+    }
+}

@@ -101,3 +101,55 @@ fn push_trimmed(text: &str, start: usize, end: usize, spans: &mut Vec<Span>) {
         spans.push(Span { start, end });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let found: Vec<&str> =
+            sentences(text).iter().map(|span| &text[span.start..span.end]).collect();
+        assert_eq!(found, expected, "sentences of {text:?}");
+    }
+
+    #[test]
+    fn english() {
+        check("Fees apply. Call us! Why? Ok", &["Fees apply.", "Call us!", "Why?", "Ok"]);
+        check("Mr. Smith paid $1.50 at 5 p.m. today.", &["Mr. Smith paid $1.50 at 5 p.m. today."]);
+        check("See J. Doe (e.g. on Monday). Next.", &["See J. Doe (e.g. on Monday).", "Next."]);
+        check("He said \"no.\" Then left.", &["He said \"no.\"", "Then left."]);
+        check("Use v1.2.3 now. Done", &["Use v1.2.3 now.", "Done"]);
+    }
+
+    #[test]
+    fn chinese() {
+        check("年费为零。您可以申请吗？可以！", &["年费为零。", "您可以申请吗？", "可以！"]);
+        check("他说：“好。”然后走了……好的", &["他说：“好。”", "然后走了……", "好的"]);
+    }
+
+    #[test]
+    fn markdown_marks_are_left_out() {
+        check(
+            "## Fees\n- Annual fee: $5\n1. First step\n> Quoted.\n---\n",
+            &["Fees", "Annual fee: $5", "First step", "Quoted."],
+        );
+        check("  * **Bold.** Text\n\n2025 was good.", &["**Bold.**", "Text", "2025 was good."]);
+        check("#hashtag stays\n\n \n", &["#hashtag stays"]);
+    }
+
+    proptest! {
+        #[test]
+        fn spans_are_in_order_and_readable(text in "[a-zA-Z0-9 .!?\n\"'()#>*。！？…“”年费-]{0,80}") {
+            let mut last = 0;
+            for span in sentences(&text) {
+                prop_assert!(last <= span.start && span.start < span.end);
+                let piece = &text[span.start..span.end];
+                prop_assert_eq!(piece.trim(), piece);
+                prop_assert!(piece.chars().any(char::is_alphanumeric));
+                last = span.end;
+            }
+        }
+    }
+}

@@ -70,3 +70,62 @@ impl ChunkSizer for Sizer<'_> {
         self.0.count_tokens(chunk)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_embedder::WordEmbedder;
+    use proptest::prelude::*;
+
+    fn document(content: &str) -> Document {
+        Document { id: "d".into(), title: "A title of words".into(), content: content.into() }
+    }
+
+    fn texts(content: &str, chunk_tokens: usize) -> Vec<String> {
+        let chunks = split(&document(content), &SplitConfig { chunk_tokens }, &WordEmbedder::new());
+        chunks.unwrap().into_iter().map(|chunk| chunk.text).collect()
+    }
+
+    #[test]
+    fn sections_stay_together() {
+        let section = |name: &str| format!("## {name}\n- one two three\n- four five six\n");
+        let content = format!("{}\n{}\n{}", section("A"), section("B"), section("C"));
+        let chunks = texts(&content, 16);
+        assert_eq!(chunks.len(), 2, "{chunks:?}");
+        assert!(chunks[0].starts_with("## A") && chunks[0].contains("## B"), "{chunks:?}");
+        assert!(chunks[1].starts_with("## C"), "{chunks:?}");
+    }
+
+    #[test]
+    fn chinese_is_cut_between_sentences() {
+        let chunks = texts("一二三四五六七八。甲乙丙丁戊己庚辛壬癸。子丑寅卯辰巳午未。", 20);
+        assert_eq!(chunks, ["一二三四五六七八。甲乙丙丁戊己庚辛壬癸。", "子丑寅卯辰巳午未。"]);
+    }
+
+    #[test]
+    fn an_empty_document_has_no_chunks_and_a_tiny_size_is_refused() {
+        assert!(texts(" \n", 20).is_empty());
+        let refused = split(&document("x"), &SplitConfig { chunk_tokens: 3 }, &WordEmbedder::new());
+        assert!(matches!(refused, Err(KnowledgeError::ChunkSize { max_tokens: 3, .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_are_exact_ordered_small_and_lose_nothing(
+            content in "([a-z]{1,8}[ .\n]|# [a-z]{2,5}\n|- |年费。|\n\n){0,120}"
+        ) {
+            let document = document(&content);
+            let embedder = WordEmbedder::new();
+            let chunks = split(&document, &SplitConfig { chunk_tokens: 16 }, &embedder).unwrap();
+            let mut last = 0;
+            for (ordinal, chunk) in chunks.iter().enumerate() {
+                prop_assert_eq!(&chunk.text, &content[chunk.span.start..chunk.span.end]);
+                prop_assert_eq!(&chunk.id, &format!("d#{ordinal}"));
+                prop_assert!(content[last..chunk.span.start].trim().is_empty());
+                prop_assert!(embedder.count_tokens(&chunk.text) <= 16);
+                last = chunk.span.end;
+            }
+            prop_assert!(content[last..].trim().is_empty());
+        }
+    }
+}

@@ -46,8 +46,8 @@ const FUNCTION_WORDS: &[&str] = &[
     "did", "doe", "have", "has", "had", "can", "could", "will", "would", "may", "might", "must",
     "shall", "should", "i", "you", "he", "she", "it", "we", "they", "me", "my", "your", "our",
     "their", "this", "that", "these", "those", "there", "here", "what", "which", "who", "when",
-    "where", "how", "whi", "ani", "some", "so", "than", "then", "的", "了", "是", "在", "我",
-    "你", "您", "吗", "呢", "和", "与", "有", "什么", "怎么", "如何", "请问", "可以",
+    "where", "how", "whi", "ani", "some", "so", "than", "then", "的", "了", "是", "在", "我", "你",
+    "您", "吗", "呢", "和", "与", "有", "什么", "怎么", "如何", "请问", "可以",
 ];
 
 /// Cuts text into Unicode words, and runs of Han characters into jieba's words.

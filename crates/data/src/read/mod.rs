@@ -3,8 +3,8 @@
 mod file;
 mod folder;
 
-pub use file::{ReadLimits, read_documents};
 pub(crate) use file::read_text;
+pub use file::{ReadLimits, read_documents};
 
 #[cfg(test)]
 mod tests;

@@ -58,8 +58,7 @@ impl DenseIndex {
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
     let (a_eights, b_eights) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f32 =
-        a_eights.remainder().iter().zip(b_eights.remainder()).map(|(x, y)| x * y).sum();
+    let tail: f32 = a_eights.remainder().iter().zip(b_eights.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in a_eights.zip(b_eights) {
         for lane in 0..8 {
             sums[lane] += x[lane] * y[lane];

@@ -25,3 +25,6 @@ mod similarity;
 
 pub use build::BuildReport;
 pub use search::{DocumentHit, Index, Method};
+
+#[cfg(test)]
+mod tests;

@@ -163,8 +163,10 @@ impl Index {
             Method::Hybrid => {
                 let keyword = self.keyword_chunks(query, all)?;
                 let similarity = self.similarity(query, embedder)?;
-                let mut lists =
-                    [self.first_of_each_document(&keyword), similarity.documents(&self.document_of)];
+                let mut lists = [
+                    self.first_of_each_document(&keyword),
+                    similarity.documents(&self.document_of),
+                ];
                 lists.iter_mut().for_each(|list| list.truncate(FUSION_DEPTH));
                 (reciprocal_rank(&lists), reciprocal_rank(&[keyword, similarity.chunks()]))
             }

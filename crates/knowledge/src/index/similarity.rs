@@ -74,4 +74,3 @@ pub(super) fn windows<'a>(query: &'a str, embedder: &dyn Embedder) -> Vec<&'a st
     windows.extend(open.map(|(start, end)| &query[start..end]));
     if windows.is_empty() { vec![query] } else { windows }
 }
-
