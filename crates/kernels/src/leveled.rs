@@ -3,11 +3,14 @@
 /// Defines a function whose plain body is compiled for every level and picked at run time.
 ///
 /// The body is ordinary Rust over slices, written in lanes of 16 so that the compiler vectorizes
-/// it. It uses
-/// separate multiplications and additions, never fused ones: all levels then give the same bits.
+/// it. It uses separate multiplications and additions, never fused ones: all levels then give the
+/// same bits.
 /// The first parameter of the defined function is the [`crate::Level`] to run at.
 macro_rules! leveled {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+    (
+        $(#[$meta:meta])*
+        $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block
+    ) => {
         $(#[$meta])*
         $vis fn $name(level: $crate::Level, $($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]

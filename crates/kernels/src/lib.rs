@@ -1,4 +1,4 @@
-//! The numeric operations of Catena on slices: what a language model computes, forward and backward.
+//! The numeric operations of Catena on slices: what a language model computes, forward and back.
 //!
 //! # Rules that every op keeps
 //!

@@ -49,7 +49,7 @@ impl<'a, T> SharedMut<'a, T> {
             "range {range:?} of a slice of {}",
             self.len
         );
-        // SAFETY: in bounds (checked), inside one live `&mut [T]`, disjoint by the caller's promise.
+        // SAFETY: in bounds of one live `&mut [T]` (checked), disjoint by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.ptr.add(range.start), range.len()) }
     }
 }

@@ -7,7 +7,8 @@ use super::format::BLOCK;
 
 /// Appends the blocks of `x` to `out`, bit for bit what ggml's reference quantizers write.
 ///
-/// - `Q4_0`: `d = extreme / -8` with the sign of the value of largest magnitude, `q = min(15, trunc(x / d + 8.5))`
+/// - `Q4_0`: `d = extreme / -8`, `extreme` being the value of largest magnitude with its sign,
+///   `q = min(15, trunc(x / d + 8.5))`
 /// - `Q4_1`: `d = (max - min) / 15`, `m = min`, `q = min(15, trunc((x - min) / d + 0.5))`
 /// - `Q8_0`: `d = max|x| / 127`, `q = round(x / d)`, halves away from zero
 ///
@@ -17,7 +18,8 @@ use super::format::BLOCK;
 /// If `x.len()` is not a multiple of the block length.
 ///
 /// # Source
-/// ggml, `quantize_row_q4_0_ref`, `quantize_row_q4_1_ref`, `quantize_row_q8_0_ref` in `ggml-quants.c`.
+/// ggml, `quantize_row_q4_0_ref`, `quantize_row_q4_1_ref`, `quantize_row_q8_0_ref` in
+/// `ggml-quants.c`.
 pub fn quantize_blocks(format: QuantFormat, x: &[f32], out: &mut Vec<u8>) {
     assert!(x.len().is_multiple_of(BLOCK), "{} values in blocks of {BLOCK}", x.len());
     out.reserve(format.row_bytes(x.len()));

@@ -8,8 +8,8 @@ pub(crate) const BLOCK: usize = 32;
 /// How a block of 32 weights is stored, by ggml's names.
 ///
 /// # Source
-/// ggml, `ggml-common.h` and `ggml-quants.c`. A block is `d: f16`, for `Q4_1` also `m: f16`, then the
-/// codes; in 4-bit formats byte `i` holds code `i` low and code `i + 16` high.
+/// ggml, `ggml-common.h` and `ggml-quants.c`. A block is `d: f16`, for `Q4_1` also `m: f16`, then
+/// the codes; in 4-bit formats byte `i` holds code `i` low and code `i + 16` high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QuantFormat {
     /// 4 bits, `w = d * (q - 8)`; 18 bytes per block.

@@ -61,7 +61,10 @@ impl<'a, 't> Job<'a, 't> {
 /// The first pass over a group of tiles fetches the next group's weights; without that the hardware
 /// prefetcher starts over at every group, which halves the speed of small batches.
 macro_rules! walk_rows {
-    ($features:literal, $name:ident, $micro:ident, $tiles:literal, $step:literal, $($rest:literal),*) => {
+    (
+        $features:literal, $name:ident, $micro:ident,
+        $tiles:literal, $step:literal, $($rest:literal),*
+    ) => {
         /// # Safety
         /// As the micro-kernel's, for all `rows`.
         #[inline]

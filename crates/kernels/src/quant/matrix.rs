@@ -61,7 +61,8 @@ impl QuantMatrix {
     /// computes all of them at once (query, key and value; gate and up).
     ///
     /// # Errors
-    /// No rows or too many; `k` not a positive multiple of 32; a row of the wrong length; no memory.
+    /// No rows or too many; `k` not a positive multiple of 32; a row of the wrong length; no
+    /// memory.
     pub fn from_blocks(format: QuantFormat, rows: &[&[u8]], k: usize) -> Result<Self, KernelError> {
         let n = rows.len();
         if n == 0 || n > MAX_SIDE {
@@ -232,7 +233,8 @@ impl QuantMatrix {
         assert!(out_k.len() == self.k, "{} values for a row of {}", out_k.len(), self.k);
         with_packed!(self.format, P => {
             let tile_bytes = P::tile_bytes(self.k / BLOCK);
-            unpack_row::<P>(&self.tiles[row / TILE * tile_bytes..][..tile_bytes], row % TILE, out_k);
+            let tile = &self.tiles[row / TILE * tile_bytes..][..tile_bytes];
+            unpack_row::<P>(tile, row % TILE, out_k);
         });
     }
 }

@@ -277,7 +277,7 @@ proptest! {
         dequantize_blocks(format, &bytes, &mut back);
         for (x, back) in x.chunks_exact(32).zip(back.chunks_exact(32)) {
             let largest = x.iter().fold(0.0f32, |m, v| m.max(v.abs()));
-            // Q4_0 clips the far end by up to one step of max / 8; f16 scales add 2^-11 of the range.
+            // Q4_0 clips the far end by up to one step; f16 scales add 2^-11 of the range.
             let step = match format {
                 QuantFormat::Q4_0 => largest / 8.0,
                 QuantFormat::Q4_1 => largest / 15.0,
