@@ -1,6 +1,7 @@
 # Only delegates; the logic is in xtask/.
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)
-export CARGO_TARGET_DIR ?= $(CACHE)/catena/target
+# One folder per checkout: cargo cannot tell the crates of two checkouts apart in a shared one.
+export CARGO_TARGET_DIR ?= $(CACHE)/catena/target/$(subst /,_,$(patsubst /%,%,$(CURDIR)))
 
 .PHONY: up build test check e2e bench deps studio tidy
 up build test check e2e bench deps studio tidy:

@@ -1,12 +1,15 @@
 //! Running other programs.
 
 use crate::error::TaskError;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use std::process::Command;
 
-/// The checkout: the folder above this crate's manifest.
+/// The checkout: the folder above this crate's manifest, as cargo tells it when it runs us. What
+/// was known when we were compiled may be another checkout that shares the build folder.
 pub(crate) fn root() -> Utf8PathBuf {
-    let manifest_dir = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
+    let compiled_in = || env!("CARGO_MANIFEST_DIR").to_owned();
+    let manifest_dir =
+        Utf8PathBuf::from(variable("CARGO_MANIFEST_DIR").unwrap_or_else(compiled_in));
     manifest_dir.parent().expect("xtask stands in the checkout").to_owned()
 }
 
@@ -17,9 +20,13 @@ pub(crate) fn cache_dir() -> Utf8PathBuf {
     cache_home.unwrap_or_else(|| home().join(".cache")).join("catena")
 }
 
-/// Where cargo builds: outside the checkout unless the user chose a place.
+/// Where cargo builds: outside the checkout unless the user chose a place, and in a folder of this
+/// checkout's own. Cargo names a workspace's crates by their place inside it and decides by file
+/// times, so in a folder shared by two checkouts it may take the crates of one for the other's.
 pub(crate) fn target_dir() -> Utf8PathBuf {
-    variable("CARGO_TARGET_DIR").map_or_else(|| cache_dir().join("target"), Utf8PathBuf::from)
+    let own = root().as_str().trim_start_matches('/').replace('/', "_");
+    variable("CARGO_TARGET_DIR")
+        .map_or_else(|| cache_dir().join("target").join(own), Utf8PathBuf::from)
 }
 
 /// A variable that is set and not empty.
