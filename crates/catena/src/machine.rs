@@ -1,0 +1,88 @@
+//! What this machine has, what the environment asks for, and the choices that follow.
+//!
+//! The only place that reads environment variables.
+
+use crate::failure::{Exit, Failure};
+use camino::Utf8PathBuf;
+use catena_kernels::Pool;
+use catena_store::PullOptions;
+use std::env;
+use std::sync::Arc;
+
+/// A choice with its reason, printed once.
+pub(crate) struct Choice<T> {
+    /// What was chosen.
+    pub(crate) value: T,
+    /// Why, and what overrides it.
+    pub(crate) reason: String,
+}
+
+/// The variable that forces a level of the numeric kernels.
+const SIMD_VARIABLE: &str = "CATENA_SIMD";
+
+/// Chooses the kernels' level: the best this machine has, or the one `CATENA_SIMD` names.
+pub(crate) fn select_level() -> Result<Choice<catena_kernels::Level>, Failure> {
+    let forced = env::var(SIMD_VARIABLE).ok().filter(|value| !value.is_empty());
+    let choice = catena_kernels::select_level(forced.as_deref()).map_err(|error| {
+        Failure::new(Exit::Usage, "cannot choose the numeric kernels", error)
+            .hint(format!("unset {SIMD_VARIABLE} to take the best level of this machine"))
+    })?;
+    Ok(Choice { value: choice.level, reason: choice.reason })
+}
+
+/// Threads for numeric work: `--threads`, or the CPUs this process may use.
+pub(crate) fn threads(flag: Option<usize>) -> Choice<usize> {
+    match flag {
+        Some(threads) => Choice { value: threads.max(1), reason: "--threads".to_owned() },
+        None => {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            Choice { value: threads, reason: "CPUs of this process; --threads overrides".to_owned() }
+        }
+    }
+}
+
+/// A pool of the chosen number of threads.
+pub(crate) fn pool(flag: Option<usize>) -> Arc<Pool> {
+    Arc::new(Pool::new(threads(flag).value))
+}
+
+/// The per-user cache folder.
+pub(crate) fn cache_dir() -> Result<Utf8PathBuf, Failure> {
+    let base = path_variable("XDG_CACHE_HOME")
+        .or_else(|| path_variable("HOME").map(|home| home.join(".cache")));
+    base.map(|base| base.join("catena")).ok_or_else(|| {
+        let cause = "neither XDG_CACHE_HOME nor HOME is set";
+        Failure::new(Exit::Environment, "cannot find a folder for downloaded models", cause)
+            .hint("set XDG_CACHE_HOME to a folder you can write to")
+    })
+}
+
+/// How models are pulled here.
+pub(crate) fn pull_options() -> Result<PullOptions, Failure> {
+    let mut options = PullOptions::new(cache_dir()?);
+    if let Ok(endpoint) = env::var("HF_ENDPOINT")
+        && !endpoint.is_empty()
+    {
+        options.hub_endpoint = endpoint;
+    }
+    options.hub_offline = flag("HF_HUB_OFFLINE");
+    options.hub_cache_dir = path_variable("HF_HUB_CACHE")
+        .or_else(|| path_variable("HF_HOME").map(|home| home.join("hub")));
+    options.hub_token = text_variable("HF_TOKEN");
+    options.proxy = text_variable("HTTPS_PROXY").or_else(|| text_variable("https_proxy"));
+    options.ca_file = path_variable("SSL_CERT_FILE");
+    Ok(options)
+}
+
+fn flag(name: &str) -> bool {
+    text_variable(name)
+        .is_some_and(|value| ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str()))
+}
+
+fn text_variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn path_variable(name: &str) -> Option<Utf8PathBuf> {
+    text_variable(name).map(Utf8PathBuf::from)
+}

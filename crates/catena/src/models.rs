@@ -1,0 +1,131 @@
+//! The models of a project, opened and ready to run.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_engine::{
+    DecoderRunner, Engine, KvBudget, SchedulerLimits, Vocabulary,
+};
+use catena_kernels::Pool;
+use catena_knowledge::{Embedder, KnowledgeError};
+use catena_model::Checkpoint;
+use catena_model::decoder::Decoder;
+use catena_model::encoder::Encoder;
+use catena_protocol::Message;
+use catena_text::{ChatTemplate, Tokenizer};
+use std::error::Error;
+use std::sync::Arc;
+
+/// What a stage or the server may fail with; only the command line looks inside.
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The sentence encoder with its tokenizer.
+pub(crate) struct LocalEmbedder {
+    encoder: Encoder,
+    tokenizer: Tokenizer,
+    identity: String,
+}
+
+impl LocalEmbedder {
+    /// Opens a sentence-transformers folder; `identity` names model and bytes.
+    pub(crate) fn open(dir: &Utf8Path, identity: String, pool: Arc<Pool>) -> Result<Self, BoxError> {
+        let encoder = Encoder::load(dir, pool)?;
+        let tokenizer = Tokenizer::from_json_bytes(&std::fs::read(dir.join("tokenizer.json"))?)?;
+        Ok(Self { encoder, tokenizer, identity })
+    }
+
+    /// Special tokens around every text.
+    const NUM_SPECIAL: usize = 2;
+}
+
+impl Embedder for LocalEmbedder {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn dim(&self) -> usize {
+        self.encoder.dim()
+    }
+
+    fn max_tokens(&self) -> usize {
+        self.encoder.max_tokens() - Self::NUM_SPECIAL
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        // A text no tokenizer takes is refused when it is embedded.
+        self.tokenizer.encode(text, false, false).map_or(usize::MAX, |ids| ids.len())
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        let mut batch = Vec::with_capacity(texts.len());
+        for text in texts {
+            let mut ids =
+                self.tokenizer.encode(text, true, false).map_err(KnowledgeError::embed)?;
+            self.encoder.truncate(&mut ids);
+            batch.push(ids);
+        }
+        self.encoder.embed(&batch).map_err(KnowledgeError::embed)
+    }
+}
+
+/// A language model's files with its tokenizer and chat template.
+pub(crate) struct LanguageModel {
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) template: ChatTemplate,
+}
+
+/// A model without a chat template cannot hold a conversation.
+#[derive(Debug, thiserror::Error)]
+#[error("`{path}` has no chat template")]
+pub(crate) struct NoChatTemplate {
+    path: Utf8PathBuf,
+}
+
+/// Sequences that batch work runs at once.
+const BATCH_SEQUENCES: usize = 16;
+/// Tokens of the longest of them.
+const BATCH_TOKENS: usize = 1536;
+
+impl LanguageModel {
+    /// Opens a GGUF file or a Hugging Face folder.
+    pub(crate) fn open(path: &Utf8Path) -> Result<Self, BoxError> {
+        let checkpoint = Checkpoint::open(path)?;
+        let tokenizer = checkpoint.tokenizer()?;
+        let template = checkpoint
+            .chat_template()?
+            .ok_or_else(|| NoChatTemplate { path: path.to_owned() })?;
+        Ok(Self { checkpoint, tokenizer, template })
+    }
+
+    /// The prompt of `messages`, rendered and tokenized as in training.
+    pub(crate) fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, BoxError> {
+        let text = self.template.render(messages, true)?;
+        Ok(self.tokenizer.encode(&text, false, true)?)
+    }
+
+    /// What the engine must know of the tokenizer.
+    pub(crate) fn vocabulary(&self) -> Arc<Vocabulary> {
+        let size = u32::try_from(self.tokenizer.vocab_size()).unwrap_or(u32::MAX);
+        let tokens = (0..size)
+            .map(|id| (self.tokenizer.token_bytes(id), self.tokenizer.is_special(id)));
+        Arc::new(Vocabulary::new(tokens, self.checkpoint.config().eos_token_ids.clone()))
+    }
+
+    /// An engine for batch work.
+    pub(crate) fn batch_engine(&self, pool: Arc<Pool>) -> Result<Engine<DecoderRunner>, BoxError> {
+        let budget = KvBudget::Sequences { count: BATCH_SEQUENCES, tokens: BATCH_TOKENS };
+        Ok(self.engine(pool, BATCH_SEQUENCES, budget)?.0)
+    }
+
+    /// An engine for `max_running` sequences, and why its cache is as large as it is.
+    pub(crate) fn engine(
+        &self,
+        pool: Arc<Pool>,
+        max_running: usize,
+        budget: KvBudget,
+    ) -> Result<(Engine<DecoderRunner>, String), BoxError> {
+        let decoder = Decoder::load(&self.checkpoint, pool)?;
+        let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
+        let (runner, choice) = DecoderRunner::new(decoder, &limits, budget)?;
+        Ok((Engine::new(runner, self.vocabulary(), limits), choice.reason))
+    }
+}
