@@ -35,12 +35,12 @@ pub(crate) struct Inputs {
 impl Inputs {
     /// Inputs with nothing opened yet.
     pub(crate) fn new(
-        config: ProjectConfig,
         base: ModelInput,
         embedder: ModelInput,
         documents: ModelInput,
         scenarios: Option<ModelInput>,
         pool: Arc<Pool>,
+        config: ProjectConfig,
     ) -> Self {
         Self { config, base, embedder, documents, scenarios, pool, opened: Mutex::new(None) }
     }

@@ -17,10 +17,10 @@ mod retrieval;
 mod synth;
 mod train;
 
-pub(crate) use evaluate::RECORDS_FILE;
 pub(crate) use inputs::{Inputs, ModelInput};
 pub(crate) use quantize::gguf_file;
 pub(crate) use synth::HELDOUT_FILE;
+pub(crate) use train::METRICS_FILE;
 
 use catena_pipeline::{Stage, Summary};
 use evaluate::{Evaluate, Subject};

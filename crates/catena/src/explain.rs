@@ -1,0 +1,113 @@
+//! From the crates' errors to what a person reads: the exit code and one thing to try.
+
+use crate::failure::{Exit, Failure};
+use catena_pipeline::PipelineError;
+use catena_pipeline::config::FILE_NAME;
+use catena_store::StoreError;
+use std::error::Error;
+use std::io::ErrorKind;
+
+/// A pipeline's error as a failed command that wanted `goal`.
+pub(crate) fn pipeline_failure(goal: &str, error: PipelineError) -> Failure {
+    let (exit, hint) = pipeline_advice(&error);
+    let failure = Failure::new(exit, goal, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// A store's error as a failed command that wanted `goal`.
+pub(crate) fn store_failure(goal: &str, error: StoreError) -> Failure {
+    let (exit, hint) = store_advice(&error);
+    let failure = Failure::new(exit, goal, error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn pipeline_advice(error: &PipelineError) -> (Exit, Option<String>) {
+    match error {
+        PipelineError::NoProject { .. } => {
+            let hint = format!("give a folder with {FILE_NAME}, such as examples/bank-support");
+            (Exit::Usage, Some(hint))
+        }
+        PipelineError::UnknownKey { nearest: Some(nearest), .. } => {
+            (Exit::Usage, Some(format!("did you mean `{nearest}`?")))
+        }
+        PipelineError::UnknownKey { known, .. } => {
+            let hint = format!("known here: {}", known.join(", "));
+            (Exit::Usage, (!known.is_empty()).then_some(hint))
+        }
+        PipelineError::InvalidToml { .. } | PipelineError::InvalidValue { .. } => {
+            (Exit::Usage, Some(format!("correct {FILE_NAME} and run again")))
+        }
+        PipelineError::Stage { source, .. } => advice_of(source.as_ref()),
+        PipelineError::Store(error) => store_advice(error),
+        PipelineError::Io { source, .. } => io_advice(source),
+        PipelineError::CorruptRecord { .. } => {
+            let hint = "remove .catena/state.sqlite; stages then run again".to_owned();
+            (Exit::Environment, Some(hint))
+        }
+        PipelineError::Interrupted { .. } => {
+            (Exit::Interrupted, Some("run the same command again to go on".to_owned()))
+        }
+    }
+}
+
+fn store_advice(error: &StoreError) -> (Exit, Option<String>) {
+    let exit = if matches!(error, StoreError::UnknownName { .. }) {
+        Exit::Usage
+    } else if matches!(error, StoreError::Interrupted) {
+        Exit::Interrupted
+    } else {
+        Exit::Environment
+    };
+    (exit, error.hint())
+}
+
+/// What a stage's error asks for, found by what it is made of.
+fn advice_of(error: &(dyn Error + 'static)) -> (Exit, Option<String>) {
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            return io_advice(io);
+        }
+        if let Some(store) = inner.downcast_ref::<StoreError>() {
+            return store_advice(store);
+        }
+        if let Some(knowledge) = inner.downcast_ref::<catena_knowledge::KnowledgeError>()
+            && let Some(hint) = knowledge.hint()
+        {
+            return (Exit::Environment, Some(hint.to_owned()));
+        }
+        if let Some(data) = inner.downcast_ref::<catena_data::DataError>()
+            && let Some(hint) = data.hint()
+        {
+            return (Exit::Environment, Some(hint.to_owned()));
+        }
+        if inner.is::<catena_model::ModelError>() {
+            let hint = "the file may be damaged: `catena pull NAME --verify` reads it again";
+            return (Exit::Environment, Some(hint.to_owned()));
+        }
+        cause = inner.source();
+    }
+    (Exit::Environment, None)
+}
+
+fn io_advice(error: &std::io::Error) -> (Exit, Option<String>) {
+    let hint = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("free some space and run again; finished work is kept".to_owned())
+        }
+        ErrorKind::PermissionDenied => {
+            Some("run as a user who may write there, or choose another folder".to_owned())
+        }
+        ErrorKind::AddrInUse => {
+            Some("another program uses the port: give `--port 0` or another number".to_owned())
+        }
+        _ => None,
+    };
+    (Exit::Environment, hint)
+}

@@ -1,0 +1,46 @@
+//! A project opened for `up` and `plan`.
+
+use crate::explain::pipeline_failure;
+use crate::failure::Failure;
+use crate::machine;
+use crate::pull::Finder;
+use crate::stages::{self, Inputs};
+use camino::Utf8Path;
+use catena_pipeline::{Pipeline, config};
+use catena_protocol::{Cancel, Progress};
+use std::sync::Arc;
+
+/// A project's inputs and its pipeline.
+pub(crate) struct Project {
+    pub(crate) inputs: Arc<Inputs>,
+    pub(crate) pipeline: Pipeline,
+}
+
+impl Project {
+    /// Reads `catena.toml`, finds or pulls what it names, and opens the state.
+    pub(crate) fn open(
+        folder: &Utf8Path,
+        threads: Option<usize>,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Self, Failure> {
+        let goal = format!("cannot open the project `{folder}`");
+        let config = config::load(folder).map_err(|error| pipeline_failure(&goal, error))?;
+        let finder = Finder { project: folder, progress, cancel };
+        let scenarios = match config.eval.scenarios.as_str() {
+            "" => None,
+            source => Some(finder.file(source)?),
+        };
+        let inputs = Arc::new(Inputs::new(
+            finder.model(&config.model.base)?,
+            finder.model(&config.model.embedder)?,
+            finder.file(&config.data.source)?,
+            scenarios,
+            machine::pool(threads),
+            config,
+        ));
+        let pipeline = Pipeline::open(&folder.join(".catena"), stages::all(&inputs))
+            .map_err(|error| pipeline_failure(&goal, error))?;
+        Ok(Self { inputs, pipeline })
+    }
+}

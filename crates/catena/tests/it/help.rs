@@ -1,0 +1,32 @@
+//! Help pages are part of the interface: a changed flag shows here.
+
+use crate::support::run;
+
+#[test]
+fn help_pages() {
+    let pages: Vec<String> = [
+        &["--help"][..],
+        &["up", "--help"],
+        &["plan", "--help"],
+        &["pull", "--help"],
+        &["doctor", "--help"],
+        &["pull", "--list"],
+    ]
+    .iter()
+    .map(|args| {
+        let done = run(args);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        format!("$ catena {}\n{}", args.join(" "), done.stdout)
+    })
+    .collect();
+    insta::assert_snapshot!(pages.join("\n"));
+}
+
+#[test]
+fn doctor_names_its_choices() {
+    let done = run(&["doctor", "--threads", "2"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    for line in ["kernels:", "threads:  2 (--threads)", "cache:"] {
+        assert!(done.stdout.contains(line), "{}", done.stdout);
+    }
+}
