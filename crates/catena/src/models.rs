@@ -2,14 +2,13 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::{
-    DecoderRunner, Engine, KvBudget, SchedulerLimits, Vocabulary,
+    Engine, KvBudget, ModelRunner, SchedulerLimits, TextCodec,
 };
 use catena_kernels::Pool;
 use catena_knowledge::{Embedder, KnowledgeError};
 use catena_model::Checkpoint;
 use catena_model::decoder::Decoder;
 use catena_model::encoder::Encoder;
-use catena_protocol::Message;
 use catena_text::{ChatTemplate, Tokenizer};
 use std::error::Error;
 use std::sync::Arc;
@@ -69,8 +68,7 @@ impl Embedder for LocalEmbedder {
 /// A language model's files with its tokenizer and chat template.
 pub(crate) struct LanguageModel {
     pub(crate) checkpoint: Checkpoint,
-    pub(crate) tokenizer: Tokenizer,
-    pub(crate) template: ChatTemplate,
+    pub(crate) codec: Arc<TextCodec>,
 }
 
 /// A model without a chat template cannot hold a conversation.
@@ -86,32 +84,28 @@ const BATCH_SEQUENCES: usize = 16;
 const BATCH_TOKENS: usize = 1536;
 
 impl LanguageModel {
-    /// Opens a GGUF file or a Hugging Face folder.
+    /// Opens a GGUF file or a Hugging Face folder that can hold a conversation.
     pub(crate) fn open(path: &Utf8Path) -> Result<Self, BoxError> {
         let checkpoint = Checkpoint::open(path)?;
-        let tokenizer = checkpoint.tokenizer()?;
-        let template = checkpoint
-            .chat_template()?
-            .ok_or_else(|| NoChatTemplate { path: path.to_owned() })?;
-        Ok(Self { checkpoint, tokenizer, template })
+        let codec = Arc::new(TextCodec::from_checkpoint(&checkpoint)?);
+        if codec.template().is_none() {
+            return Err(Box::new(NoChatTemplate { path: path.to_owned() }));
+        }
+        Ok(Self { checkpoint, codec })
     }
 
-    /// The prompt of `messages`, rendered and tokenized as in training.
-    pub(crate) fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, BoxError> {
-        let text = self.template.render(messages, true)?;
-        Ok(self.tokenizer.encode(&text, false, true)?)
+    /// The tokenizer.
+    pub(crate) fn tokenizer(&self) -> &Tokenizer {
+        self.codec.tokenizer()
     }
 
-    /// What the engine must know of the tokenizer.
-    pub(crate) fn vocabulary(&self) -> Arc<Vocabulary> {
-        let size = u32::try_from(self.tokenizer.vocab_size()).unwrap_or(u32::MAX);
-        let tokens = (0..size)
-            .map(|id| (self.tokenizer.token_bytes(id), self.tokenizer.is_special(id)));
-        Arc::new(Vocabulary::new(tokens, self.checkpoint.config().eos_token_ids.clone()))
+    /// The chat template.
+    pub(crate) fn template(&self) -> &ChatTemplate {
+        self.codec.template().expect("a model without a template is refused when it is opened")
     }
 
     /// An engine for batch work.
-    pub(crate) fn batch_engine(&self, pool: Arc<Pool>) -> Result<Engine<DecoderRunner>, BoxError> {
+    pub(crate) fn batch_engine(&self, pool: Arc<Pool>) -> Result<Engine<ModelRunner>, BoxError> {
         let budget = KvBudget::Sequences { count: BATCH_SEQUENCES, tokens: BATCH_TOKENS };
         Ok(self.engine(pool, BATCH_SEQUENCES, budget)?.0)
     }
@@ -122,10 +116,10 @@ impl LanguageModel {
         pool: Arc<Pool>,
         max_running: usize,
         budget: KvBudget,
-    ) -> Result<(Engine<DecoderRunner>, String), BoxError> {
+    ) -> Result<(Engine<ModelRunner>, String), BoxError> {
         let decoder = Decoder::load(&self.checkpoint, pool)?;
         let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
-        let (runner, choice) = DecoderRunner::new(decoder, &limits, budget)?;
-        Ok((Engine::new(runner, self.vocabulary(), limits), choice.reason))
+        let (runner, choice) = ModelRunner::new(decoder, budget, &limits)?;
+        Ok((Engine::new(runner, self.codec.vocabulary().clone(), limits), choice.reason))
     }
 }

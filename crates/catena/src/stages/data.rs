@@ -48,7 +48,7 @@ impl Stage for Data {
         let documents = read_documents(&self.0.documents.path, &ReadLimits::default())?;
         let model = LanguageModel::open(&self.0.base.path)?;
         let count =
-            |text: &str| model.tokenizer.encode(text, false, false).map_or(0, |ids| ids.len());
+            |text: &str| model.tokenizer().encode(text, false, false).map_or(0, |ids| ids.len());
         let output = clean(documents, &config, &count, context.progress(), context.cancel())?;
         write_clean(context.dir(), &output)?;
         let profile = &output.profile;

@@ -155,8 +155,8 @@ impl Evaluate {
         let mut generating = Vec::with_capacity(records.len());
         for record in records {
             let encoded = encode_record(
-                &model.tokenizer,
-                &model.template,
+                model.tokenizer(),
+                model.template(),
                 record,
                 config.train.max_tokens,
             )?;

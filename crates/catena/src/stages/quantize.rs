@@ -87,7 +87,7 @@ impl Quantize {
         let mut requests = Vec::new();
         for record in records.iter().take(CHECKED_RECORDS) {
             let limit = self.0.config.train.max_tokens;
-            let encoded = encode_record(&model.tokenizer, &model.template, record, limit)?;
+            let encoded = encode_record(model.tokenizer(), model.template(), record, limit)?;
             let (first, rest) = encoded.tokens.split_at(1);
             requests.push(Request::score(first, rest));
         }

@@ -64,7 +64,7 @@ impl Stage for Train {
         let mut samples = Vec::with_capacity(records.len());
         for record in &records {
             let encoded =
-                encode_record(&model.tokenizer, &model.template, record, train.max_tokens)?;
+                encode_record(model.tokenizer(), model.template(), record, train.max_tokens)?;
             samples.push(Sample { tokens: encoded.tokens, labels: encoded.labels });
         }
         let lora = LoraConfig {
