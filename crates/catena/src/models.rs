@@ -57,11 +57,11 @@ impl Embedder for LocalEmbedder {
         let mut batch = Vec::with_capacity(texts.len());
         for text in texts {
             let mut ids =
-                self.tokenizer.encode(text, true, false).map_err(KnowledgeError::embed)?;
+                self.tokenizer.encode(text, true, false).map_err(|e| KnowledgeError::embed(1, e))?;
             self.encoder.truncate(&mut ids);
             batch.push(ids);
         }
-        self.encoder.embed(&batch).map_err(KnowledgeError::embed)
+        self.encoder.embed(&batch).map_err(|e| KnowledgeError::embed(texts.len(), e))
     }
 }
 
@@ -119,7 +119,7 @@ impl LanguageModel {
     ) -> Result<(Engine<ModelRunner>, String), BoxError> {
         let decoder = Decoder::load(&self.checkpoint, pool)?;
         let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
-        let (runner, choice) = ModelRunner::new(decoder, budget, &limits)?;
+        let (runner, choice) = ModelRunner::new(Arc::new(decoder), budget, limits)?;
         Ok((Engine::new(runner, self.codec.vocabulary().clone(), limits), choice.reason))
     }
 }

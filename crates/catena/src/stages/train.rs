@@ -6,7 +6,8 @@ use crate::models::{BoxError, LanguageModel};
 use camino::Utf8Path;
 use catena_data::{encode_record, read_records};
 use catena_model::training::{LoraConfig, TrainModel};
-use catena_model::{AdapterTensor, LoraAdapter, LoraAdapterConfig};
+use catena_model::adapter::AdapterTensor;
+use catena_model::{LoraAdapter, LoraAdapterConfig};
 use catena_pipeline::config::TrainConfig;
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use catena_train::{AdamWConfig, Sample, Schedule, SftConfig, Trainer};
@@ -67,9 +68,10 @@ impl Stage for Train {
                 encode_record(model.tokenizer(), model.template(), record, train.max_tokens)?;
             samples.push(Sample { tokens: encoded.tokens, labels: encoded.labels });
         }
+        #[expect(clippy::cast_possible_truncation, reason = "alpha is a small number")]
         let lora = LoraConfig {
             r: train.lora_rank,
-            lora_alpha: train.lora_alpha,
+            lora_alpha: train.lora_alpha as f32,
             target_modules: train.target_modules.clone(),
             seed: train.seed,
         };
@@ -77,7 +79,7 @@ impl Stage for Train {
         let trainer = Trainer::new(sft_config(train), &samples, &run, &self.0.base.digest)?;
         let mut trained = TrainModel::new(
             &model.checkpoint,
-            lora,
+            &lora,
             train.micro_step_tokens,
             self.0.pool.clone(),
         )?;
@@ -124,7 +126,7 @@ fn save_adapter(model: &TrainModel, train: &TrainConfig, dir: &Utf8Path) -> Resu
         .iter()
         .map(|param| {
             let data = values[param.range.clone()].to_vec();
-            (param.name.clone(), AdapterTensor { shape: param.shape.clone(), data })
+            (param.name.clone(), AdapterTensor { shape: param.shape.to_vec(), data })
         })
         .collect();
     let config =
