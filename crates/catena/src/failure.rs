@@ -8,8 +8,6 @@ use std::fmt::{self, Display, Formatter};
 /// Documented exit codes; `0` is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// It ran and the answer is no.
-    No = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
     /// A file, memory, a device or the network is in the way.

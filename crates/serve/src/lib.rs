@@ -1,1 +1,34 @@
-//! `serve`.
+//! The HTTP side: OpenAI's wire protocol over engines, retrieval and embedders.
+//!
+//! [`App`] names what is served, [`router`] makes its routes, [`serve`] runs them and ends well.
+//! Errors become answers in one table (`error`). A request that asks for something we do not do is
+//! refused when that would change its meaning; fields without effect are named in the answer's
+//! header `x-catena-ignored-fields`.
+//!
+//! **Invariant:** no prompt is ever cut: what does not fit is refused with both numbers. Nothing
+//! computes on an async thread. A client that goes away frees its blocks within a step.
+
+mod app;
+mod assistant;
+mod base64;
+mod blocking;
+mod body;
+mod chat;
+mod completions;
+mod embeddings;
+mod error;
+mod generation;
+mod logprobs;
+mod metrics;
+mod router;
+mod sampling;
+mod server;
+mod sse;
+#[cfg(test)]
+mod tests;
+
+pub use app::{App, LanguageModel, ServeLimits, ServedModel};
+pub use assistant::{Assistant, IndexRetriever, Retriever};
+pub use error::ApiError;
+pub use router::router;
+pub use server::{Ended, serve};

@@ -1,0 +1,178 @@
+//! What a server serves.
+
+use crate::assistant::Assistant;
+use crate::blocking::Workers;
+use crate::error::ApiError;
+use crate::metrics::Metrics;
+use catena_engine::{EngineHandle, PromptCodec};
+use catena_knowledge::Embedder;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A model that continues prompts.
+#[derive(Clone)]
+pub struct LanguageModel {
+    /// The engine that runs it.
+    pub engine: EngineHandle,
+    /// Its tokenizer and chat template.
+    pub codec: Arc<dyn PromptCodec>,
+    /// Temperature of requests that give none.
+    pub default_temperature: f32,
+    /// Most tokens of requests that give no limit; less where the context ends earlier.
+    pub default_max_tokens: usize,
+}
+
+/// One name under `/v1/models`.
+#[derive(Clone)]
+pub enum ServedModel {
+    /// A bare model.
+    Language(LanguageModel),
+    /// A model that answers from documents.
+    Assistant(Assistant),
+    /// A model that turns texts into vectors.
+    Embedder(Arc<dyn Embedder>),
+}
+
+/// Limits of one server.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeLimits {
+    /// Largest request body.
+    pub max_body_bytes: usize,
+    /// Most messages of a conversation.
+    pub max_messages: usize,
+    /// Most prompts of one completion request.
+    pub max_prompts: usize,
+    /// Most texts of one embedding request.
+    pub max_inputs: usize,
+    /// Requests that tokenize, retrieve or embed at once; the others wait their turn.
+    pub workers: usize,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 4 << 20,
+            max_messages: 256,
+            max_prompts: 16,
+            max_inputs: 256,
+            workers: 2,
+        }
+    }
+}
+
+/// Everything the routes need. Clones share it.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    models: Vec<(String, ServedModel)>,
+    limits: ServeLimits,
+    workers: Workers,
+    metrics: Metrics,
+    created: u64,
+    next_id: AtomicU64,
+    id_salt: u64,
+    draining: AtomicBool,
+}
+
+impl App {
+    /// A server of `models` by name, in the order they are listed.
+    ///
+    /// # Panics
+    /// If two models have the same name: a caller's bug.
+    pub fn new(models: Vec<(String, ServedModel)>, limits: ServeLimits) -> Self {
+        let names: BTreeSet<&str> = models.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names.len(), models.len(), "model names must differ");
+        let metrics = Metrics::new(models.iter().map(|(name, _)| name.clone()));
+        Self(Arc::new(Inner {
+            models,
+            limits,
+            workers: Workers::new(limits.workers),
+            metrics,
+            created: unix_seconds(),
+            next_id: AtomicU64::new(0),
+            id_salt: RandomState::new().build_hasher().finish(),
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// The models by name.
+    pub fn models(&self) -> &[(String, ServedModel)] {
+        &self.0.models
+    }
+
+    pub(crate) fn limits(&self) -> ServeLimits {
+        self.0.limits
+    }
+
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.0.workers
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Unix seconds of the server's start.
+    pub(crate) fn created(&self) -> u64 {
+        self.0.created
+    }
+
+    /// Unix seconds now.
+    pub(crate) fn now(&self) -> u64 {
+        unix_seconds().max(self.0.created)
+    }
+
+    /// An identity for an answer: `prefix` and 24 hexadecimal digits, unique in this process.
+    pub(crate) fn answer_id(&self, prefix: &str) -> String {
+        let number = self.0.next_id.fetch_add(1, Ordering::Relaxed);
+        format!("{prefix}-{:016x}{number:08x}", self.0.id_salt)
+    }
+
+    /// The model called `name`.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`]; [`ApiError::Draining`] once the server shuts down.
+    pub(crate) fn model(&self, name: &str) -> Result<&ServedModel, ApiError> {
+        if self.is_draining() {
+            return Err(ApiError::Draining);
+        }
+        let found = self.0.models.iter().find(|(known, _)| known == name);
+        found.map(|(_, model)| model).ok_or_else(|| ApiError::UnknownModel {
+            model: name.chars().take(200).collect(),
+            known: self.0.models.iter().map(|(known, _)| known.clone()).collect(),
+        })
+    }
+
+    /// From now on, new requests are refused and `/health` says so.
+    pub fn begin_drain(&self) {
+        self.0.draining.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+
+    /// The engines with the name they are reported under: that of the first model on each.
+    pub(crate) fn engines(&self) -> Vec<(&str, &EngineHandle)> {
+        let mut engines: Vec<(&str, &EngineHandle)> = Vec::new();
+        for (name, model) in &self.0.models {
+            let engine = match model {
+                ServedModel::Language(model) => &model.engine,
+                ServedModel::Assistant(assistant) => &assistant.model.engine,
+                ServedModel::Embedder(_) => continue,
+            };
+            if !engines.iter().any(|(_, known)| known.is_same(engine)) {
+                engines.push((name, engine));
+            }
+        }
+        engines
+    }
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,110 @@
+//! Reading request bodies: what is refused, what is ignored, and how the client learns of both.
+
+use crate::error::ApiError;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// Names the fields of a request that had no effect.
+pub(crate) const IGNORED_FIELDS_HEADER: &str = "x-catena-ignored-fields";
+/// Ignored fields that are named; a request with more has them counted.
+const MAX_NAMED_FIELDS: usize = 16;
+
+/// A request body and the fields of it that we do not know.
+pub(crate) struct Parsed<T> {
+    pub(crate) value: T,
+    pub(crate) ignored: Ignored,
+}
+
+/// Fields without effect.
+#[derive(Debug, Default)]
+pub(crate) struct Ignored(Vec<String>);
+
+/// A request type that says which of its foreign fields change the meaning of the answer.
+pub(crate) trait ApiRequest: DeserializeOwned {
+    /// Fields read by this type.
+    const KNOWN: &'static [&'static str];
+    /// Fields that are refused unless their value has no effect.
+    const REFUSED: &'static [Refused];
+}
+
+/// A field we refuse.
+pub(crate) struct Refused {
+    /// Its name.
+    pub(crate) field: &'static str,
+    /// Whether a value asks for nothing, so that it may pass.
+    pub(crate) is_neutral: fn(&Value) -> bool,
+    /// What to do instead, starting with a separator; may be empty.
+    pub(crate) hint: &'static str,
+}
+
+/// Values that ask for nothing: nothing, `false`, 0, and whatever is empty.
+pub(crate) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(value) => !value,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
+/// Nothing or the number 1.
+pub(crate) fn is_one(value: &Value) -> bool {
+    value.is_null() || value.as_u64() == Some(1)
+}
+
+/// Parses a body.
+///
+/// # Errors
+/// [`ApiError::BodyTooLarge`], [`ApiError::Json`], [`ApiError::Unsupported`].
+pub(crate) fn parse<T: ApiRequest>(
+    body: Result<Bytes, BytesRejection>,
+    limit: usize,
+) -> Result<Parsed<T>, ApiError> {
+    let bytes = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge { limit },
+        _ => ApiError::Json { reason: rejection.body_text() },
+    })?;
+    let invalid = |error: serde_json::Error| ApiError::Json { reason: error.to_string() };
+    let mut fields: Map<String, Value> = serde_json::from_slice(&bytes).map_err(invalid)?;
+    // Clients write null for "not given".
+    fields.retain(|_, value| !value.is_null());
+    for refused in T::REFUSED {
+        if fields.remove(refused.field).is_some_and(|value| !(refused.is_neutral)(&value)) {
+            return Err(ApiError::Unsupported { field: refused.field, hint: refused.hint });
+        }
+    }
+    let ignored =
+        fields.keys().filter(|field| !T::KNOWN.contains(&field.as_str())).cloned().collect();
+    fields.retain(|field, _| T::KNOWN.contains(&field.as_str()));
+    let value = serde_json::from_value(Value::Object(fields)).map_err(invalid)?;
+    Ok(Parsed { value, ignored: Ignored(ignored) })
+}
+
+impl Ignored {
+    /// Names the fields in the answer's header.
+    pub(crate) fn tell(&self, mut response: Response) -> Response {
+        if self.0.is_empty() {
+            return response;
+        }
+        let named: Vec<String> = self.0.iter().take(MAX_NAMED_FIELDS).map(|f| plain(f)).collect();
+        let mut text = named.join(", ");
+        if self.0.len() > MAX_NAMED_FIELDS {
+            text.push_str(", ...");
+        }
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            response.headers_mut().insert(IGNORED_FIELDS_HEADER, value);
+        }
+        response
+    }
+}
+
+/// A foreign name, fit for a header.
+fn plain(field: &str) -> String {
+    field.chars().take(64).map(|c| if c.is_ascii_graphic() && c != ',' { c } else { '?' }).collect()
+}

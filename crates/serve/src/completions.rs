@@ -1,0 +1,306 @@
+//! `POST /v1/completions`.
+
+use crate::app::{App, LanguageModel, ServedModel};
+use crate::body::{ApiRequest, Parsed, Refused, is_empty, is_one, parse};
+use crate::error::ApiError;
+use crate::generation::{Generation, finish_reason};
+use crate::logprobs::{finite, token_text};
+use crate::sampling::{SamplingFields, max_new_tokens};
+use crate::sse::{self, Chunks};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use catena_engine::{Completion, EngineHandle, Event, Request, TokenEvent, Vocabulary};
+use catena_protocol::Usage;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::time::Instant;
+
+/// Tokens generated when a request gives no limit, as OpenAI's legacy API has it.
+const DEFAULT_MAX_TOKENS: usize = 16;
+
+/// What a client sends.
+#[derive(Debug, Deserialize)]
+struct CompletionRequest {
+    model: String,
+    prompt: Prompt,
+    max_tokens: Option<usize>,
+    #[serde(default)]
+    stream: bool,
+    #[serde(default)]
+    stream_options: StreamOptions,
+    logprobs: Option<usize>,
+    #[serde(flatten)]
+    sampling: SamplingFields,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: bool,
+}
+
+/// One prompt or several, as text or as tokens.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Prompt {
+    Text(String),
+    Texts(Vec<String>),
+    Tokens(Vec<u32>),
+    TokenLists(Vec<Vec<u32>>),
+}
+
+impl ApiRequest for CompletionRequest {
+    const KNOWN: &'static [&'static str] = &[
+        "model",
+        "prompt",
+        "max_tokens",
+        "stream",
+        "stream_options",
+        "logprobs",
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "repetition_penalty",
+        "frequency_penalty",
+        "presence_penalty",
+        "seed",
+        "stop",
+        "ignore_eos",
+        "response_format",
+        "structured_outputs",
+    ];
+    const REFUSED: &'static [Refused] = &[
+        Refused { field: "n", is_neutral: is_one, hint: "; send the prompt several times" },
+        Refused { field: "best_of", is_neutral: is_one, hint: "" },
+        Refused { field: "echo", is_neutral: is_empty, hint: "" },
+        Refused { field: "suffix", is_neutral: is_empty, hint: "" },
+        Refused { field: "logit_bias", is_neutral: is_empty, hint: "" },
+        Refused { field: "use_beam_search", is_neutral: is_empty, hint: "" },
+        Refused { field: "prompt_embeds", is_neutral: is_empty, hint: "" },
+    ];
+}
+
+/// Continues prompts.
+pub(crate) async fn completions(
+    State(app): State<App>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let started = Instant::now();
+    let Parsed { value: request, ignored } =
+        parse::<CompletionRequest>(body, app.limits().max_body_bytes)?;
+    let ServedModel::Language(model) = app.model(&request.model)?.clone() else {
+        let needs = "a bare language model";
+        return Err(ApiError::WrongModel { model: request.model, needs });
+    };
+    let (name, stream) = (request.model.clone(), request.stream);
+    let engine = model.engine.clone();
+    let mut reply = Reply::new(&app, &request, engine.clone());
+    let limit = app.limits().max_prompts;
+    let requests = app.workers().run(move || prepare(&model, &request, limit)).await?;
+    reply.start(requests.len());
+    let mut generation = Generation::start(&app, &name, &engine, requests, started).await?;
+    if stream {
+        return Ok(ignored.tell(sse::respond(generation, reply)));
+    }
+    while let Some(event) = generation.next().await {
+        match event? {
+            (idx, Event::Token(token)) => {
+                reply.choices[idx].add(engine.intake().vocabulary(), &token)
+            }
+            (idx, Event::Finished(completion)) => reply.finish(idx, completion),
+            (_, Event::Failed(reason)) => return Err(ApiError::Internal { reason }),
+        }
+    }
+    Ok(ignored.tell(Json(reply.whole()).into_response()))
+}
+
+/// Encodes the prompts. Computes.
+fn prepare(
+    model: &LanguageModel,
+    request: &CompletionRequest,
+    limit: usize,
+) -> Result<Vec<Request>, ApiError> {
+    let prompts = match &request.prompt {
+        Prompt::Text(text) => vec![model.codec.encode_text(text)?],
+        Prompt::Tokens(tokens) => vec![tokens.clone()],
+        Prompt::Texts(texts) => {
+            check_count(texts.len(), limit)?;
+            texts.iter().map(|text| model.codec.encode_text(text)).collect::<Result<_, _>>()?
+        }
+        Prompt::TokenLists(lists) => {
+            check_count(lists.len(), limit)?;
+            lists.clone()
+        }
+    };
+    let constraint = request.sampling.constraint()?;
+    let mut params = request.sampling.params(model.default_temperature)?;
+    params.logprobs = request.logprobs;
+    let asked = request.max_tokens.map(|tokens| ("max_tokens", tokens));
+    let context_tokens = model.engine.intake().context_tokens();
+    prompts
+        .into_iter()
+        .map(|prompt| {
+            let mut params = params.clone();
+            params.max_new_tokens =
+                max_new_tokens(asked, DEFAULT_MAX_TOKENS, prompt.len(), context_tokens)?;
+            Ok(Request { constraint: constraint.clone(), ..Request::new(prompt, params) })
+        })
+        .collect()
+}
+
+fn check_count(count: usize, limit: usize) -> Result<(), ApiError> {
+    if count == 0 || count > limit {
+        let reason = format!("{count} prompts were sent, 1 to {limit} are taken");
+        return Err(ApiError::InvalidField { field: "prompt", reason });
+    }
+    Ok(())
+}
+
+/// One prompt's continuation in the making, with the legacy form of log-probabilities.
+#[derive(Default)]
+struct Choice {
+    tokens: Vec<String>,
+    token_logprobs: Vec<f32>,
+    top_logprobs: Vec<Map<String, Value>>,
+    text_offset: Vec<usize>,
+    num_chars: usize,
+    completion: Option<Completion>,
+}
+
+impl Choice {
+    fn add(&mut self, vocabulary: &Vocabulary, token: &TokenEvent) {
+        if let Some(logprob) = token.logprob {
+            self.tokens.push(token_text(vocabulary, token.token));
+            self.token_logprobs.push(finite(logprob));
+            let top = token.top_logprobs.iter();
+            let pair = |t: &catena_engine::TokenLogprob| {
+                (token_text(vocabulary, t.token), json!(finite(t.logprob)))
+            };
+            self.top_logprobs.push(top.map(pair).collect());
+            self.text_offset.push(self.num_chars);
+        }
+        self.num_chars += token.text.chars().count();
+    }
+
+    fn take_logprobs(&mut self) -> Value {
+        json!({
+            "tokens": std::mem::take(&mut self.tokens),
+            "token_logprobs": std::mem::take(&mut self.token_logprobs),
+            "top_logprobs": std::mem::take(&mut self.top_logprobs),
+            "text_offset": std::mem::take(&mut self.text_offset),
+        })
+    }
+}
+
+/// An answer in the making.
+struct Reply {
+    id: String,
+    created: u64,
+    model: String,
+    engine: EngineHandle,
+    with_logprobs: bool,
+    with_usage: bool,
+    usage: Usage,
+    choices: Vec<Choice>,
+}
+
+impl Reply {
+    fn new(app: &App, request: &CompletionRequest, engine: EngineHandle) -> Self {
+        Self {
+            id: app.answer_id("cmpl"),
+            created: app.now(),
+            model: request.model.clone(),
+            engine,
+            with_logprobs: request.logprobs.is_some(),
+            with_usage: request.stream_options.include_usage,
+            usage: Usage::default(),
+            choices: Vec::new(),
+        }
+    }
+
+    fn start(&mut self, num_prompts: usize) {
+        self.choices.resize_with(num_prompts, Choice::default);
+    }
+
+    fn finish(&mut self, idx: usize, completion: Completion) {
+        self.usage = Usage::new(
+            self.usage.prompt_tokens + completion.usage.prompt_tokens,
+            self.usage.completion_tokens + completion.usage.completion_tokens,
+        );
+        self.choices[idx].completion = Some(completion);
+    }
+
+    fn body(&self, choices: &Value) -> Value {
+        json!({
+            "id": self.id,
+            "object": "text_completion",
+            "created": self.created,
+            "model": self.model,
+            "choices": choices,
+        })
+    }
+
+    fn whole(mut self) -> Value {
+        let with_logprobs = self.with_logprobs;
+        let choice = |(idx, choice): (usize, &mut Choice)| {
+            let logprobs = if with_logprobs { choice.take_logprobs() } else { Value::Null };
+            let completion = choice.completion.take();
+            let reason = completion.as_ref().map(|done| finish_reason(done.finish_reason));
+            let text = completion.map(|done| done.text).unwrap_or_default();
+            json!({"index": idx, "text": text, "logprobs": logprobs, "finish_reason": reason})
+        };
+        let choices: Vec<Value> = self.choices.iter_mut().enumerate().map(choice).collect();
+        let mut body = self.body(&Value::Array(choices));
+        body["usage"] = json!(self.usage);
+        body
+    }
+
+    fn chunk(&self, idx: usize, text: &str, logprobs: &Value, reason: Option<&str>) -> Value {
+        let choice =
+            json!({"index": idx, "text": text, "logprobs": logprobs, "finish_reason": reason});
+        self.body(&json!([choice]))
+    }
+}
+
+impl Chunks for Reply {
+    fn opening(&mut self) -> Vec<Value> {
+        Vec::new()
+    }
+
+    fn chunks(&mut self, idx: usize, event: Event) -> Vec<Value> {
+        match event {
+            Event::Token(token) => {
+                let choice = &mut self.choices[idx];
+                choice.add(self.engine.intake().vocabulary(), &token);
+                if self.with_logprobs {
+                    let logprobs = choice.take_logprobs();
+                    vec![self.chunk(idx, &token.text, &logprobs, None)]
+                } else if token.text.is_empty() {
+                    Vec::new()
+                } else {
+                    vec![self.chunk(idx, &token.text, &Value::Null, None)]
+                }
+            }
+            Event::Finished(completion) => {
+                let reason = finish_reason(completion.finish_reason);
+                let chunk = self.chunk(idx, &completion.tail, &Value::Null, Some(reason));
+                self.finish(idx, completion);
+                vec![chunk]
+            }
+            Event::Failed(_) => Vec::new(),
+        }
+    }
+
+    fn closing(&mut self) -> Vec<Value> {
+        if !self.with_usage {
+            return Vec::new();
+        }
+        let mut chunk = self.body(&json!([]));
+        chunk["usage"] = json!(self.usage);
+        vec![chunk]
+    }
+}

@@ -1,0 +1,123 @@
+//! `POST /v1/embeddings`.
+
+use crate::app::{App, ServedModel};
+use crate::base64;
+use crate::body::{ApiRequest, Parsed, Refused, parse};
+use crate::error::ApiError;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use catena_knowledge::Embedder;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Instant;
+
+/// What a client sends.
+#[derive(Debug, Deserialize)]
+struct EmbeddingRequest {
+    model: String,
+    input: Input,
+    #[serde(default)]
+    encoding_format: Encoding,
+    dimensions: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Input {
+    Text(String),
+    Texts(Vec<String>),
+    Tokens(Vec<Value>),
+}
+
+/// How vectors are written.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Encoding {
+    #[default]
+    Float,
+    /// Little-endian f32 in base64, what OpenAI's own client asks for.
+    Base64,
+}
+
+impl ApiRequest for EmbeddingRequest {
+    const KNOWN: &'static [&'static str] = &["model", "input", "encoding_format", "dimensions"];
+    const REFUSED: &'static [Refused] = &[];
+}
+
+/// Turns texts into vectors.
+pub(crate) async fn embeddings(
+    State(app): State<App>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let started = Instant::now();
+    let Parsed { value: request, ignored } =
+        parse::<EmbeddingRequest>(body, app.limits().max_body_bytes)?;
+    let ServedModel::Embedder(embedder) = app.model(&request.model)?.clone() else {
+        return Err(ApiError::WrongModel { model: request.model, needs: "an embedding model" });
+    };
+    let texts = texts(request.input, app.limits().max_inputs)?;
+    if let Some(dimensions) = request.dimensions.filter(|&asked| asked != embedder.dim()) {
+        let reason = format!("it is {dimensions}, the model gives {}", embedder.dim());
+        return Err(ApiError::InvalidField { field: "dimensions", reason });
+    }
+    let encoding = request.encoding_format;
+    let compute = move || embed(&*embedder, &texts);
+    let (vectors, tokens) = app.workers().run(compute).await?;
+    app.metrics().embedded(&request.model, tokens, started.elapsed());
+    let data: Vec<Value> = vectors
+        .into_iter()
+        .enumerate()
+        .map(|(idx, vector)| {
+            let embedding = match encoding {
+                Encoding::Float => json!(vector),
+                Encoding::Base64 => Value::String(base64::encode_f32(&vector)),
+            };
+            json!({"object": "embedding", "index": idx, "embedding": embedding})
+        })
+        .collect();
+    let body = json!({
+        "object": "list",
+        "data": data,
+        "model": request.model,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    });
+    Ok(ignored.tell(Json(body).into_response()))
+}
+
+fn texts(input: Input, limit: usize) -> Result<Vec<String>, ApiError> {
+    let invalid = |reason: String| ApiError::InvalidField { field: "input", reason };
+    let texts = match input {
+        Input::Text(text) => vec![text],
+        Input::Texts(texts) => texts,
+        Input::Tokens(values) => {
+            let count = values.len();
+            return Err(invalid(format!("{count} values were sent that are no texts")));
+        }
+    };
+    if texts.is_empty() || texts.len() > limit {
+        let count = texts.len();
+        return Err(invalid(format!("{count} texts were sent, 1 to {limit} are taken")));
+    }
+    if let Some(idx) = texts.iter().position(String::is_empty) {
+        return Err(invalid(format!("text {idx} is empty")));
+    }
+    Ok(texts)
+}
+
+/// The vectors of `texts` and the tokens read. Computes.
+fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<(Vec<Vec<f32>>, usize), ApiError> {
+    let limit = embedder.max_tokens();
+    let mut total = 0;
+    for (index, text) in texts.iter().enumerate() {
+        let tokens = embedder.count_tokens(text);
+        if tokens > limit {
+            return Err(ApiError::InputTooLong { index, tokens, limit });
+        }
+        total += tokens;
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    Ok((embedder.embed(&texts)?, total))
+}

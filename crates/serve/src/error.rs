@@ -1,0 +1,201 @@
+//! What a client is told when a request cannot be answered.
+
+use crate::body::IGNORED_FIELDS_HEADER;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use catena_engine::EngineError;
+use catena_knowledge::KnowledgeError;
+use serde_json::{Value, json};
+
+/// Error of an API request.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    // --- fix the input
+    /// The body is not the JSON object it should be.
+    #[error("the request body cannot be read: {reason}")]
+    Json {
+        /// What the parser says.
+        reason: String,
+    },
+    /// A field has a value that cannot be taken.
+    #[error("`{field}`: {reason}")]
+    InvalidField {
+        /// The field.
+        field: &'static str,
+        /// Why its value cannot be taken.
+        reason: String,
+    },
+    /// A field that would change the meaning of the answer is not supported.
+    #[error("`{field}` is not supported{hint}")]
+    Unsupported {
+        /// The field.
+        field: &'static str,
+        /// What to do instead, starting with a separator; may be empty.
+        hint: &'static str,
+    },
+    /// No such model.
+    #[error("the model `{model}` does not exist; known: {}", known.join(", "))]
+    UnknownModel {
+        /// The name given.
+        model: String,
+        /// The names served.
+        known: Vec<String>,
+    },
+    /// The model cannot do what the route asks.
+    #[error("the model `{model}` cannot be used here; this route needs {needs}")]
+    WrongModel {
+        /// The name given.
+        model: String,
+        /// What the route needs.
+        needs: &'static str,
+    },
+    /// The body is larger than the limit.
+    #[error("the request body is larger than {limit} bytes")]
+    BodyTooLarge {
+        /// Largest body taken.
+        limit: usize,
+    },
+    /// One text to embed is longer than the model reads.
+    #[error("input {index} has {tokens} tokens, the model reads {limit}")]
+    InputTooLong {
+        /// Its position in the list.
+        index: usize,
+        /// Its tokens.
+        tokens: usize,
+        /// Tokens the model reads.
+        limit: usize,
+    },
+    /// The engine's answer.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Retrieval or embedding failed.
+    #[error("retrieval failed")]
+    Knowledge(#[from] KnowledgeError),
+    // --- retry
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    Draining,
+    // --- report a bug
+    /// A worker of ours died.
+    #[error("the server lost the request: {reason}")]
+    Internal {
+        /// What is known.
+        reason: String,
+    },
+}
+
+/// How an error is told: status, OpenAI `type`, stable `code`, and the field at fault.
+pub(crate) struct Told {
+    pub(crate) status: StatusCode,
+    pub(crate) kind: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) param: Option<&'static str>,
+}
+
+const INVALID: &str = "invalid_request_error";
+const SERVER: &str = "server_error";
+
+fn told(status: StatusCode, kind: &'static str, code: &'static str) -> Told {
+    Told { status, kind, code, param: None }
+}
+
+fn bad(code: &'static str, param: Option<&'static str>) -> Told {
+    Told { param, ..told(StatusCode::BAD_REQUEST, INVALID, code) }
+}
+
+impl ApiError {
+    /// The one table from errors to answers.
+    pub(crate) fn told(&self) -> Told {
+        match self {
+            Self::Json { .. } => bad("invalid_json", None),
+            Self::InvalidField { field, .. } => bad("invalid_value", Some(field)),
+            Self::Unsupported { field, .. } => bad("unsupported_parameter", Some(field)),
+            Self::UnknownModel { .. } => Told {
+                param: Some("model"),
+                ..told(StatusCode::NOT_FOUND, INVALID, "model_not_found")
+            },
+            Self::WrongModel { .. } => bad("model_not_suitable", Some("model")),
+            Self::BodyTooLarge { .. } => {
+                told(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "body_too_large")
+            }
+            Self::InputTooLong { .. } => bad("context_length_exceeded", Some("input")),
+            Self::Engine(error) => engine_told(error),
+            Self::Knowledge(KnowledgeError::QueryTooLong { .. }) => {
+                bad("context_length_exceeded", Some("messages"))
+            }
+            Self::Knowledge(_) => {
+                told(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "retrieval_failed")
+            }
+            Self::Draining => told(StatusCode::SERVICE_UNAVAILABLE, SERVER, "shutting_down"),
+            Self::Internal { .. } => {
+                told(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal_error")
+            }
+        }
+    }
+
+    /// The error as OpenAI's clients read it.
+    pub(crate) fn body(&self) -> Value {
+        let Told { kind, code, param, .. } = self.told();
+        json!({"error": {"message": message(self), "type": kind, "param": param, "code": code}})
+    }
+}
+
+fn engine_told(error: &EngineError) -> Told {
+    let internal = |code| told(StatusCode::INTERNAL_SERVER_ERROR, SERVER, code);
+    match error {
+        EngineError::EmptyPrompt => bad("empty_prompt", None),
+        EngineError::ContextExceeded { .. } => bad("context_length_exceeded", Some("messages")),
+        EngineError::TokenOutOfRange { .. } => bad("invalid_token", Some("prompt")),
+        EngineError::ParameterOutOfRange { name, .. } => bad("invalid_value", Some(name)),
+        EngineError::ScoreOutOfRange { .. } => bad("invalid_value", None),
+        EngineError::ConstraintTooLarge { .. } | EngineError::ConstraintInvalid { .. } => {
+            bad("invalid_response_format", Some("response_format"))
+        }
+        EngineError::Text(_) => bad("invalid_prompt", Some("messages")),
+        EngineError::NoChatTemplate => bad("no_chat_template", Some("model")),
+        EngineError::QueueFull { .. } => {
+            told(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "queue_full")
+        }
+        EngineError::Stopped | EngineError::Interrupted { .. } => {
+            told(StatusCode::SERVICE_UNAVAILABLE, SERVER, "engine_stopped")
+        }
+        EngineError::BatchRequest { .. }
+        | EngineError::KvCacheTooSmall { .. }
+        | EngineError::KvCache(_)
+        | EngineError::Thread(_)
+        | EngineError::Runner(_)
+        | EngineError::Failed { .. }
+        | EngineError::ConstraintLost { .. } => internal("engine_failed"),
+    }
+}
+
+/// The error and its causes in one line.
+fn message(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let source_text = source.to_string();
+        if !text.ends_with(&source_text) {
+            text.push_str(": ");
+            text.push_str(&source_text);
+        }
+        cause = source.source();
+    }
+    text
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let told = self.told();
+        if told.status.is_server_error() {
+            tracing::error!(code = told.code, "{}", message(&self));
+        }
+        let mut response = (told.status, Json(self.body())).into_response();
+        if told.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response.headers_mut().remove(IGNORED_FIELDS_HEADER);
+        response
+    }
+}

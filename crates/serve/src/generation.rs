@@ -1,0 +1,124 @@
+//! Requests on their way through the engine, as seen from async code.
+
+use crate::app::App;
+use crate::error::ApiError;
+use catena_engine::{EngineError, EngineHandle, Event, Request, RequestGuard};
+use catena_protocol::{FinishReason, Usage};
+use std::time::Instant;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// One or more engine requests that answer one HTTP request. Dropping it cancels what still runs:
+/// that is how a client that goes away frees its place.
+pub(crate) struct Generation {
+    app: App,
+    model: String,
+    /// Bounded by the requests' own token limits.
+    events: UnboundedReceiver<(usize, Event)>,
+    started: Instant,
+    /// When each request gave its last token.
+    last_token: Vec<Option<Instant>>,
+    open: usize,
+    _guards: Vec<RequestGuard>,
+}
+
+impl Generation {
+    /// Submits `requests` to `engine`; `started` is when the HTTP request arrived.
+    ///
+    /// # Errors
+    /// The engine's refusals. None of the requests runs then.
+    pub(crate) async fn start(
+        app: &App,
+        model: &str,
+        engine: &EngineHandle,
+        requests: Vec<Request>,
+        started: Instant,
+    ) -> Result<Self, ApiError> {
+        let open = requests.len();
+        let (sender, events) = unbounded_channel();
+        let engine = engine.clone();
+        // Submitting compiles constraints, so it computes.
+        let submit = move || {
+            let mut guards = Vec::with_capacity(requests.len());
+            for (idx, request) in requests.into_iter().enumerate() {
+                let sender = sender.clone();
+                let sink = move |event| sender.send((idx, event)).is_ok();
+                guards.push(engine.submit_with(request, sink)?);
+            }
+            Ok(guards)
+        };
+        let guards = app.workers().run(submit).await?;
+        Ok(Self {
+            app: app.clone(),
+            model: model.to_owned(),
+            events,
+            started,
+            last_token: vec![None; open],
+            open,
+            _guards: guards,
+        })
+    }
+
+    /// The next event with its request's index; nothing once all have finished.
+    ///
+    /// # Errors
+    /// If the engine failed a request or stopped; nothing follows.
+    pub(crate) async fn next(&mut self) -> Option<Result<(usize, Event), ApiError>> {
+        if self.open == 0 {
+            return None;
+        }
+        let Some((idx, event)) = self.events.recv().await else {
+            return Some(Err(self.fail(EngineError::Stopped.into())));
+        };
+        match &event {
+            Event::Token(_) => self.count_token(idx),
+            Event::Failed(reason) => {
+                let reason = reason.clone();
+                return Some(Err(self.fail(EngineError::Failed { reason }.into())));
+            }
+            Event::Finished(completion) => {
+                self.open -= 1;
+                let (reason, usage) = (completion.finish_reason, completion.usage);
+                self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
+                // Nobody but a stopping engine cancels a request that we still listen to.
+                if reason == FinishReason::Cancelled {
+                    self.open = 0;
+                    return Some(Err(ApiError::Draining));
+                }
+            }
+        }
+        Some(Ok((idx, event)))
+    }
+
+    fn count_token(&mut self, idx: usize) {
+        let now = Instant::now();
+        let metrics = self.app.metrics();
+        match self.last_token[idx].replace(now) {
+            None => metrics.first_token(&self.model, now - self.started),
+            Some(last) => metrics.next_token(&self.model, now - last),
+        }
+    }
+
+    fn fail(&mut self, error: ApiError) -> ApiError {
+        self.open = 0;
+        self.app.metrics().failed(&self.model);
+        error
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        for _ in 0..self.open {
+            let (reason, usage) = (FinishReason::Cancelled, Usage::default());
+            self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
+        }
+    }
+}
+
+/// `finish_reason` on the wire.
+pub(crate) fn finish_reason(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop => "stop",
+        FinishReason::Length => "length",
+        FinishReason::Cancelled => "abort",
+    }
+}

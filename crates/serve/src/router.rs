@@ -1,0 +1,83 @@
+//! The routes.
+
+use crate::app::{App, ServedModel};
+use crate::chat::chat_completions;
+use crate::completions::completions;
+use crate::embeddings::embeddings;
+use crate::error::ApiError;
+use crate::metrics;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+/// The API's routes. Has no fallback: whoever merges it brings one.
+pub fn router(app: App) -> Router {
+    let limit = DefaultBodyLimit::max(app.limits().max_body_bytes);
+    Router::new()
+        .route("/v1/chat/completions", post(chat_completions))
+        .route("/v1/completions", post(completions))
+        .route("/v1/embeddings", post(embeddings))
+        .route("/v1/models", get(list_models))
+        .route("/v1/models/{*name}", get(one_model))
+        .route("/health", get(health))
+        .route("/metrics", get(scrape))
+        .layer(limit)
+        .with_state(app)
+}
+
+async fn list_models(State(app): State<App>) -> Json<Value> {
+    let data: Vec<Value> =
+        app.models().iter().map(|(name, model)| describe(&app, name, model)).collect();
+    Json(json!({"object": "list", "data": data}))
+}
+
+async fn one_model(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let model = app.model(&name)?;
+    Ok(Json(describe(&app, &name, model)))
+}
+
+fn describe(app: &App, name: &str, model: &ServedModel) -> Value {
+    let max_model_len = match model {
+        ServedModel::Language(model) => model.engine.intake().context_tokens(),
+        ServedModel::Assistant(assistant) => assistant.model.engine.intake().context_tokens(),
+        ServedModel::Embedder(embedder) => embedder.max_tokens(),
+    };
+    json!({
+        "id": name,
+        "object": "model",
+        "created": app.created(),
+        "owned_by": "catena",
+        "max_model_len": max_model_len,
+    })
+}
+
+/// 200 while every engine runs and no shutdown has begun, otherwise 503: what a load balancer
+/// should know.
+async fn health(State(app): State<App>) -> Response {
+    let stopped: Vec<&str> = app
+        .engines()
+        .into_iter()
+        .filter(|(_, engine)| !engine.stats().alive)
+        .map(|(name, _)| name)
+        .collect();
+    let status = if app.is_draining() {
+        "draining"
+    } else if stopped.is_empty() {
+        "ok"
+    } else {
+        "engine_stopped"
+    };
+    let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(json!({"status": status, "stopped": stopped}))).into_response()
+}
+
+async fn scrape(State(app): State<App>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (kind, metrics::render(&app)).into_response()
+}

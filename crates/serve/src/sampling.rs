@@ -1,0 +1,140 @@
+//! The sampling fields that chat and text completions share.
+
+use crate::error::ApiError;
+use catena_engine::{Constraint, SamplingParams};
+use serde::Deserialize;
+use serde_json::Value;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// Sampling fields of a request.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SamplingFields {
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    /// As in vLLM and transformers; 0 and -1 mean all.
+    top_k: Option<i64>,
+    min_p: Option<f32>,
+    repetition_penalty: Option<f32>,
+    frequency_penalty: Option<f32>,
+    presence_penalty: Option<f32>,
+    seed: Option<i64>,
+    stop: Option<OneOrMany>,
+    #[serde(default)]
+    ignore_eos: bool,
+    response_format: Option<ResponseFormat>,
+    structured_outputs: Option<StructuredOutputs>,
+}
+
+/// A string or a list of strings.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// OpenAI's way to ask for a form.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ResponseFormat {
+    Text,
+    JsonObject,
+    JsonSchema { json_schema: JsonSchemaFormat },
+}
+
+#[derive(Debug, Deserialize)]
+struct JsonSchemaFormat {
+    schema: Value,
+}
+
+/// vLLM's way to ask for a form.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum StructuredOutputs {
+    Json(Value),
+    Regex(String),
+}
+
+impl SamplingFields {
+    /// The engine's parameters, with `max_new_tokens` still to be set.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidField`]; ranges are checked by the engine.
+    pub(crate) fn params(&self, default_temperature: f32) -> Result<SamplingParams, ApiError> {
+        let base = SamplingParams::default();
+        let top_k = match self.top_k {
+            None | Some(0 | -1) => None,
+            Some(k) => Some(usize::try_from(k).map_err(|_| ApiError::InvalidField {
+                field: "top_k",
+                reason: format!("{k} is negative"),
+            })?),
+        };
+        let stop = match &self.stop {
+            None => Vec::new(),
+            Some(OneOrMany::One(text)) => vec![text.clone()],
+            Some(OneOrMany::Many(texts)) => texts.clone(),
+        };
+        Ok(SamplingParams {
+            temperature: self.temperature.unwrap_or(default_temperature),
+            top_p: self.top_p.unwrap_or(base.top_p),
+            top_k,
+            min_p: self.min_p.unwrap_or(base.min_p),
+            repetition_penalty: self.repetition_penalty.unwrap_or(base.repetition_penalty),
+            frequency_penalty: self.frequency_penalty.unwrap_or(base.frequency_penalty),
+            presence_penalty: self.presence_penalty.unwrap_or(base.presence_penalty),
+            seed: self.seed.map_or_else(random_seed, i64::cast_unsigned),
+            stop,
+            ignore_eos: self.ignore_eos,
+            ..base
+        })
+    }
+
+    /// The form that the output must have.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidField`] if two are asked for.
+    pub(crate) fn constraint(&self) -> Result<Option<Constraint>, ApiError> {
+        let by_format = self.response_format.as_ref().and_then(|format| match format {
+            ResponseFormat::Text => None,
+            ResponseFormat::JsonObject => Some(Constraint::JsonObject),
+            ResponseFormat::JsonSchema { json_schema } => {
+                Some(Constraint::JsonSchema(json_schema.schema.clone()))
+            }
+        });
+        let by_structure = self.structured_outputs.as_ref().map(|outputs| match outputs {
+            StructuredOutputs::Json(schema) => Constraint::JsonSchema(schema.clone()),
+            StructuredOutputs::Regex(pattern) => Constraint::Regex(pattern.clone()),
+        });
+        if by_format.is_some() && by_structure.is_some() {
+            let reason = "`response_format` asks for a form already".to_owned();
+            return Err(ApiError::InvalidField { field: "structured_outputs", reason });
+        }
+        Ok(by_format.or(by_structure))
+    }
+}
+
+/// A seed for a request that gives none.
+fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// The output limit of a prompt of `prompt_tokens`: what was asked for, or the default where the
+/// context allows it.
+///
+/// # Errors
+/// [`ApiError::InvalidField`] if the limit asked for is 0.
+pub(crate) fn max_new_tokens(
+    asked: Option<(&'static str, usize)>,
+    default: usize,
+    prompt_tokens: usize,
+    context_tokens: usize,
+) -> Result<usize, ApiError> {
+    match asked {
+        Some((field, 0)) => {
+            Err(ApiError::InvalidField { field, reason: "it must be at least 1".to_owned() })
+        }
+        Some((_, tokens)) => Ok(tokens),
+        // At least one: the engine then says how long prompt and context are.
+        None => Ok(default.min(context_tokens.saturating_sub(prompt_tokens)).max(1)),
+    }
+}

@@ -1,0 +1,48 @@
+//! Every error's answer.
+
+use crate::ApiError;
+use axum::body::to_bytes;
+use axum::response::IntoResponse;
+use catena_engine::EngineError;
+use catena_knowledge::KnowledgeError;
+
+fn all() -> Vec<ApiError> {
+    vec![
+        ApiError::Json { reason: "expected value at line 1 column 1".to_owned() },
+        ApiError::InvalidField { field: "messages", reason: "0 messages were sent".to_owned() },
+        ApiError::Unsupported { field: "n", hint: "; send one request per answer" },
+        ApiError::UnknownModel { model: "gpt-4".to_owned(), known: vec!["bank".to_owned()] },
+        ApiError::WrongModel { model: "bank".to_owned(), needs: "an embedding model" },
+        ApiError::BodyTooLarge { limit: 4_194_304 },
+        ApiError::InputTooLong { index: 3, tokens: 300, limit: 256 },
+        EngineError::EmptyPrompt.into(),
+        EngineError::ContextExceeded {
+            prompt_tokens: 9000,
+            max_new_tokens: 256,
+            context_tokens: 8192,
+        }
+        .into(),
+        EngineError::ConstraintInvalid { kind: "regex", reason: "unclosed group".to_owned() }
+            .into(),
+        EngineError::NoChatTemplate.into(),
+        EngineError::QueueFull { in_flight: 320, limit: 320 }.into(),
+        EngineError::Stopped.into(),
+        EngineError::Failed { reason: "the model cannot run the batch".to_owned() }.into(),
+        KnowledgeError::QueryTooLong { found: 70_000, limit: 65_536 }.into(),
+        ApiError::Draining,
+        ApiError::Internal { reason: "a worker panicked".to_owned() },
+    ]
+}
+
+#[test]
+fn every_error_has_its_answer() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut told = String::new();
+    for error in all() {
+        let response = error.into_response();
+        let status = response.status().as_u16();
+        let body = runtime.block_on(to_bytes(response.into_body(), 1 << 16)).expect("a body");
+        told.push_str(&format!("{status} {}\n", String::from_utf8_lossy(&body)));
+    }
+    insta::assert_snapshot!(told);
+}

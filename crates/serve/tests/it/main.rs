@@ -1,0 +1,9 @@
+//! Whole HTTP exchanges through real sockets, with a model of a few lines behind the real engine.
+
+mod chat;
+mod completions;
+mod embeddings;
+mod lifecycle;
+mod refusals;
+mod support;
+mod system;

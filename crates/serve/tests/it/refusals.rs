@@ -1,0 +1,106 @@
+//! What a client gets for a request that cannot be answered.
+
+use crate::support::{CONTEXT, start};
+use serde_json::{Value, json};
+
+/// The chat request with `change` applied.
+fn with(change: Value) -> Value {
+    let mut body =
+        json!({"model": "bank-model", "messages": [{"role": "user", "content": "Hello?"}]});
+    let (Value::Object(fields), Value::Object(change)) = (&mut body, change) else {
+        panic!("two objects")
+    };
+    fields.extend(change);
+    body
+}
+
+#[test]
+fn refusals_name_the_field_and_the_reason() {
+    let server = start();
+    let mut told = String::new();
+    let long = "x".repeat(600);
+    let cases = [
+        json!({"model": "gpt-4"}),
+        json!({"model": "bank-embedder"}),
+        json!({"model": 7}),
+        json!({"messages": []}),
+        json!({"messages": [{"role": "user"}]}),
+        json!({"messages": [{"role": "wizard", "content": "x"}]}),
+        json!({"messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}]}),
+        json!({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]}),
+        json!({"messages": [{"role": "user", "content": long}]}),
+        json!({"max_tokens": 600}),
+        json!({"max_tokens": 0}),
+        json!({"max_tokens": 5, "max_completion_tokens": 6}),
+        json!({"tools": [{"type": "function"}]}),
+        json!({"n": 2}),
+        json!({"logit_bias": {"50": -100}}),
+        json!({"guided_regex": "a+"}),
+        json!({"temperature": 11}),
+        json!({"temperature": "hot"}),
+        json!({"top_k": -5}),
+        json!({"top_logprobs": 3}),
+        json!({"top_logprobs": 30, "logprobs": true}),
+        json!({"stop": [""]}),
+        json!({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": 5}}}}),
+        json!({"response_format": {"type": "xml"}}),
+        json!({"structured_outputs": {"regex": "("}}),
+        json!({"response_format": {"type": "json_object"}, "structured_outputs": {"regex": "a"}}),
+        json!({"model": "bank", "messages": [{"role": "assistant", "content": "Hi."}]}),
+    ];
+    for change in cases {
+        let shown: String = change.to_string().chars().take(90).collect();
+        let answer = server.post("/v1/chat/completions", &with(change));
+        let error = answer.json()["error"].clone();
+        told.push_str(&format!("{shown}\n  {} {error}\n", answer.status));
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn bodies_that_are_no_json_object_are_refused() {
+    let server = start();
+    for body in ["", "[]", "{", "\"text\"", "{\"model\": \"bank\"}", "\u{0}"] {
+        let answer = server.post_text("/v1/chat/completions", body);
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (400, &json!("invalid_json")));
+    }
+    let deep = "[".repeat(5000);
+    assert_eq!(server.post_text("/v1/chat/completions", &deep).status, 400);
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused() {
+    let server = start();
+    let body = with(json!({"user": "x".repeat(70_000)}));
+    let answer = server.post("/v1/chat/completions", &body);
+    assert_eq!(answer.status, 413);
+    assert_eq!(answer.json()["error"]["code"], "body_too_large");
+}
+
+#[test]
+fn a_prompt_that_fits_exactly_is_answered() {
+    let server = start();
+    // Message, line end and turn marker leave room for one token.
+    let content = "x".repeat(CONTEXT - 3);
+    let body = with(json!({"messages": [{"role": "user", "content": content}]}));
+    let answer = server.post("/v1/chat/completions", &body).json();
+    assert_eq!(answer["choices"][0]["message"]["content"], "A");
+    assert_eq!(answer["usage"]["total_tokens"], CONTEXT);
+}
+
+#[test]
+fn text_completions_are_for_bare_models_and_have_their_own_refusals() {
+    let server = start();
+    for (body, code) in [
+        (json!({"model": "bank", "prompt": "x"}), "model_not_suitable"),
+        (json!({"model": "bank-model", "prompt": "x", "echo": true}), "unsupported_parameter"),
+        (json!({"model": "bank-model", "prompt": "x", "suffix": "y"}), "unsupported_parameter"),
+        (json!({"model": "bank-model", "prompt": []}), "invalid_value"),
+        (json!({"model": "bank-model", "prompt": vec!["x"; 17]}), "invalid_value"),
+        (json!({"model": "bank-model", "prompt": [5000]}), "invalid_token"),
+        (json!({"model": "bank-model", "prompt": [[]]}), "empty_prompt"),
+    ] {
+        let answer = server.post("/v1/completions", &body);
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (400, &json!(code)), "{body}");
+    }
+}

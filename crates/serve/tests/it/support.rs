@@ -1,0 +1,308 @@
+//! A server with a scripted model, and a client for it.
+
+use catena_engine::{
+    BLOCK_TOKENS, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec, Runner, RunnerError,
+    SchedulerLimits, SeqInput, Vocabulary,
+};
+use catena_knowledge::{Embedder, KnowledgeError};
+use catena_protocol::{Chunk, Message, Passage, Span};
+use catena_serve::{App, Assistant, Ended, LanguageModel, Retriever, ServeLimits, ServedModel};
+use serde_json::Value;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What the model always says before it ends its turn.
+pub const ANSWER: &str = "A wire costs $25 [1]. Ask us [7].";
+/// Stands where the model's turn begins.
+const TURN: u32 = 257;
+const EOS: u32 = 256;
+const VOCAB_SIZE: usize = 258;
+/// Tokens of prompt and output together.
+pub const CONTEXT: usize = 512;
+
+struct Script {
+    num_blocks: usize,
+    history: Vec<Option<u32>>,
+    logits: Vec<f32>,
+    gate: Option<mpsc::Receiver<()>>,
+}
+
+impl Runner for Script {
+    fn num_blocks(&self) -> usize {
+        self.num_blocks
+    }
+
+    fn vocab_size(&self) -> usize {
+        VOCAB_SIZE
+    }
+
+    fn max_positions(&self) -> usize {
+        CONTEXT
+    }
+
+    fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError> {
+        if let Some(gate) = &self.gate {
+            gate.recv()?;
+        }
+        self.logits.clear();
+        for seq in seqs {
+            let slot = |pos: usize| {
+                seq.block_table[pos / BLOCK_TOKENS] as usize * BLOCK_TOKENS + pos % BLOCK_TOKENS
+            };
+            for (row, &token) in seq.tokens.iter().enumerate() {
+                self.history[slot(seq.start_pos + row)] = Some(token);
+            }
+            if seq.logits == LogitsFor::None {
+                continue;
+            }
+            let end = seq.start_pos + seq.tokens.len();
+            let said = (0..end).rev().take_while(|&pos| self.history[slot(pos)] != Some(TURN));
+            let said = said.count();
+            let next = ANSWER.as_bytes().get(said).map_or(EOS, |&byte| u32::from(byte));
+            let mut row_v = vec![0.0; VOCAB_SIZE];
+            row_v[next as usize] = 20.0;
+            self.logits.extend(row_v);
+        }
+        Ok(&self.logits)
+    }
+}
+
+/// One token per byte; a turn marker ends every prompt.
+struct Bytes;
+
+impl PromptCodec for Bytes {
+    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, EngineError> {
+        let text: String =
+            messages.iter().map(|message| format!("{}\n", message.content)).collect();
+        self.encode_text(&text)
+    }
+
+    fn encode_text(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        Ok(text.bytes().map(u32::from).chain([TURN]).collect())
+    }
+}
+
+/// Finds the same two passages for every question.
+struct TwoPassages;
+
+impl Retriever for TwoPassages {
+    fn retrieve(&self, question: &str, count: usize) -> Result<Vec<Passage>, KnowledgeError> {
+        assert!(!question.is_empty());
+        let passage = |id: &str, text: &str| Passage {
+            chunk: Chunk {
+                id: format!("{id}#0"),
+                document_id: id.to_owned(),
+                title: format!("About {id}"),
+                text: text.to_owned(),
+                span: Span { start: 100, end: 100 + text.len() },
+            },
+            score: 1.0,
+        };
+        let all = vec![
+            passage("fees", "Fees are fair. A wire costs $25."),
+            passage("limits", "Limits are high."),
+        ];
+        Ok(all.into_iter().take(count).collect())
+    }
+}
+
+/// Counts letters; reads eight words.
+struct Letters;
+
+impl Embedder for Letters {
+    fn identity(&self) -> &str {
+        "letters"
+    }
+
+    fn dim(&self) -> usize {
+        4
+    }
+
+    fn max_tokens(&self) -> usize {
+        8
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        let vector = |text: &&str| {
+            let counts =
+                ['a', 'e', 'i', 'o'].map(|letter| text.matches(letter).count() as f32 + 0.5);
+            let norm = counts.iter().map(|x| x * x).sum::<f32>().sqrt();
+            counts.iter().map(|x| x / norm).collect()
+        };
+        Ok(texts.iter().map(vector).collect())
+    }
+}
+
+/// A running server. Dropping it shuts it down.
+pub struct Server {
+    pub address: SocketAddr,
+    pub engine: EngineHandle,
+    /// Lets the model make one step each; the server of [`start`] needs none.
+    pub gate: Option<mpsc::SyncSender<()>>,
+    shutdown: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<Ended>>,
+}
+
+/// A server whose model answers at once.
+pub fn start() -> Server {
+    launch(None, SchedulerLimits::default(), 64, Duration::from_secs(30))
+}
+
+/// A server whose model makes a step for each message of the gate, one sequence at a time, with
+/// `max_waiting` more in the queue.
+pub fn start_gated(max_waiting: usize, drain: Duration) -> Server {
+    let (sender, gate) = mpsc::sync_channel(0);
+    let limits = SchedulerLimits { max_running: 1, ..SchedulerLimits::default() };
+    Server { gate: Some(sender), ..launch(Some(gate), limits, max_waiting, drain) }
+}
+
+fn launch(
+    gate: Option<mpsc::Receiver<()>>,
+    limits: SchedulerLimits,
+    max_waiting: usize,
+    drain: Duration,
+) -> Server {
+    let num_blocks = 256;
+    let history = vec![None; num_blocks * BLOCK_TOKENS];
+    let script = Script { num_blocks, history, logits: Vec::new(), gate };
+    let bytes = (0..=255_u8).map(|byte| (vec![byte], false));
+    let special = [(b"<eos>".to_vec(), true), (b"<turn>".to_vec(), true)];
+    let vocabulary = Arc::new(Vocabulary::new(bytes.chain(special), vec![EOS]));
+    let engine = Engine::new(script, vocabulary, limits);
+    let engine = EngineHandle::spawn(engine, max_waiting).expect("the engine starts");
+    let model = LanguageModel {
+        engine: engine.clone(),
+        codec: Arc::new(Bytes),
+        default_temperature: 0.0,
+        default_max_tokens: 200,
+    };
+    let assistant =
+        Assistant { model: model.clone(), retriever: Arc::new(TwoPassages), num_passages: 2 };
+    let models = vec![
+        ("bank".to_owned(), ServedModel::Assistant(assistant)),
+        ("bank-model".to_owned(), ServedModel::Language(model)),
+        ("bank-embedder".to_owned(), ServedModel::Embedder(Arc::new(Letters))),
+    ];
+    let limits = ServeLimits { max_body_bytes: 64 << 10, ..ServeLimits::default() };
+    let app = App::new(models, limits);
+    let (shutdown, stop) = oneshot::channel::<()>();
+    let (tell, address) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            tell.send(listener.local_addr().expect("an address")).expect("it waits");
+            let router = catena_serve::router(app.clone());
+            let signal = async move {
+                let _ = stop.await;
+            };
+            catena_serve::serve(listener, app, router, signal, drain).await.expect("it serves")
+        })
+    });
+    let address = address.recv().expect("the server starts");
+    Server { address, engine, gate: None, shutdown: Some(shutdown), thread: Some(thread) }
+}
+
+/// An HTTP answer.
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The chunks of a stream; its end must be `[DONE]`.
+    pub fn chunks(&self) -> Vec<Value> {
+        let mut lines: Vec<&str> =
+            self.text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+        assert_eq!(lines.pop(), Some("[DONE]"), "{}", self.text);
+        lines.iter().map(|line| serde_json::from_str(line).expect("a JSON chunk")).collect()
+    }
+}
+
+impl Server {
+    pub fn get(&self, path: &str) -> Answer {
+        let request = agent().get(format!("http://{}{path}", self.address));
+        read(request.call().expect("an answer"))
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_text(path, &body.to_string())
+    }
+
+    pub fn post_text(&self, path: &str, body: &str) -> Answer {
+        let request = agent().post(format!("http://{}{path}", self.address));
+        read(request.content_type("application/json").send(body).expect("an answer"))
+    }
+
+    pub fn step(&self) {
+        self.gate.as_ref().expect("a gated server").send(()).expect("the model waits");
+    }
+
+    /// Asks the server to end, without waiting.
+    pub fn ask_to_end(&mut self) {
+        let _ = self.shutdown.take().expect("asked once").send(());
+    }
+
+    /// Waits until the server has ended.
+    pub fn join(&mut self) -> Ended {
+        self.thread.take().expect("joined once").join().expect("it ends well")
+    }
+
+    /// The value of a metric's line that begins with `prefix`.
+    pub fn metric(&self, prefix: &str) -> f64 {
+        let page = self.get("/metrics").text;
+        let line = page.lines().find(|line| line.starts_with(prefix));
+        let line = line.unwrap_or_else(|| panic!("no {prefix} in {page}"));
+        line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.gate = None;
+        if let Some(shutdown) = self.shutdown.take() {
+            let _ = shutdown.send(());
+        }
+        self.engine.shutdown(false);
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build()
+        .into()
+}
+
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
+        .collect();
+    let mut text = String::new();
+    response.body_mut().as_reader().read_to_string(&mut text).expect("a text");
+    Answer { status: response.status().as_u16(), headers, text }
+}
