@@ -1,5 +1,6 @@
 //! From rows of f32 to the words that the kernels read.
 
+use super::product::RowView;
 use crate::leveled::leveled;
 
 /// Element type of a product's operands; sums are f32 in both.
@@ -180,18 +181,59 @@ leveled! {
     }
 }
 
-/// One panel whose 16 columns are the source's columns from `first`, reduction over the source's
-/// rows.
+/// Steps from `first_step` of the panel whose 16 columns are the source's columns from `first`,
+/// reduction over the source's rows.
 pub(crate) fn pack_rows(
     level: crate::Level,
     dtype: DenseType,
     src: Source<'_>,
     first: usize,
+    first_step: usize,
     out: &mut [u32],
 ) {
-    for (step, words) in
-        out.as_chunks_mut::<16>().0.iter_mut().take(dtype.steps(src.rows)).enumerate()
-    {
-        step_of_rows(level, dtype, src, step, first, words);
+    for (i, words) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+        step_of_rows(level, dtype, src, first_step + i, first, words);
+    }
+}
+
+/// The bf16 rows from `first` of a row operand as f32 words, `[row][element]`, each `len` long.
+pub(super) fn widen_rows(
+    level: crate::Level,
+    rows: RowView<'_>,
+    first: usize,
+    len: usize,
+    out: &mut [u32],
+) {
+    for (i, out) in out.chunks_exact_mut(len).enumerate() {
+        let words = &rows.words[(first + i) * rows.row_stride..];
+        if rows.step_stride == 1 {
+            widen_pairs(level, &words[..len / 2], out);
+        } else {
+            let words = words.iter().step_by(rows.step_stride);
+            for ([low, high], word) in out.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+                (*low, *high) = (word << 16, word & 0xffff_0000);
+            }
+        }
+    }
+}
+
+leveled! {
+    fn widen_pairs(words: &[u32], out: &mut [u32]) {
+        for ([low, high], word) in out.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+            (*low, *high) = (word << 16, word & 0xffff_0000);
+        }
+    }
+}
+
+leveled! {
+    /// A bf16 panel `[step][16]` of pairs as an f32 panel of twice the steps.
+    pub(super) fn widen_panel(words: &[u32], out: &mut [u32]) {
+        let steps = out.as_chunks_mut::<32>().0;
+        for (out, words) in steps.iter_mut().zip(words.as_chunks::<16>().0) {
+            let (low, high) = out.split_at_mut(16);
+            for ((low, high), word) in low.iter_mut().zip(high).zip(words) {
+                (*low, *high) = (word << 16, word & 0xffff_0000);
+            }
+        }
     }
 }

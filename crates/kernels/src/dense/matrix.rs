@@ -3,7 +3,12 @@
 use super::convert::{DenseType, Source, pack_columns, pack_rows, word_values};
 use super::operand::RowOperand;
 use super::product::{ColView, Product, product_parallel};
-use crate::{AlignedBuf, MatmulScratch, Pool, level};
+use crate::share::SharedMut;
+use crate::{AlignedBuf, MatmulScratch, Pool, level, span};
+
+/// Steps that a transposed packing writes to one panel before the next: few enough source rows
+/// that their lines stay in the first-level cache.
+const STEPS_PER_BLOCK: usize = 8;
 
 /// A matrix `W [n, k]`, packed for `y = x W^T`.
 ///
@@ -57,7 +62,17 @@ impl DenseMatrix {
     pub fn repack(&mut self, pool: &Pool, w_nk: &[f32], n: usize, k: usize) {
         assert_eq!(w_nk.len(), n * k, "matrix [{n}, {k}]");
         let src = Source { data: w_nk, stride: k, rows: n, len: k };
-        self.fill(pool, n, k, src, pack_columns);
+        let (dtype, level) = (self.dtype, level());
+        let panel_words = self.shape(n, k);
+        if panel_words == 0 || n == 0 {
+            return;
+        }
+        let words = &mut self.words[..n.div_ceil(16) * panel_words];
+        pool.split_rows(words, panel_words, &|part, words| {
+            for (i, panel) in words.chunks_exact_mut(panel_words).enumerate() {
+                pack_columns(level, dtype, src, (part.start + i) * 16, panel);
+            }
+        });
     }
 
     /// Replaces the content by `W^T [k, n]` for `W [n, k]` with rows `stride` apart, as
@@ -73,33 +88,38 @@ impl DenseMatrix {
         k: usize,
         stride: usize,
     ) {
+        let (dtype, level) = (self.dtype, level());
         let src = Source { data: w_nk, stride, rows: n, len: k };
-        self.fill(pool, k, n, src, pack_rows);
+        let panel_words = self.shape(k, n);
+        if panel_words == 0 || k == 0 {
+            return;
+        }
+        // Blocks of steps over all panels: the source is read along its rows.
+        let blocks = dtype.steps(n).div_ceil(STEPS_PER_BLOCK);
+        let panels = SharedMut::new(&mut self.words[..k.div_ceil(16) * panel_words]);
+        pool.run(&|thread_idx| {
+            for block in span(blocks, thread_idx, pool.threads()) {
+                let step = block * STEPS_PER_BLOCK;
+                let end = dtype.steps(n).min(step + STEPS_PER_BLOCK);
+                for panel in 0..k.div_ceil(16) {
+                    let at = panel * panel_words;
+                    // SAFETY: threads have different steps.
+                    let words = unsafe { panels.range(at + step * 16..at + end * 16) };
+                    pack_rows(level, dtype, src, panel * 16, step, words);
+                }
+            }
+        });
     }
 
-    fn fill(
-        &mut self,
-        pool: &Pool,
-        n: usize,
-        k: usize,
-        src: Source<'_>,
-        pack_panel: fn(crate::Level, DenseType, Source<'_>, usize, &mut [u32]),
-    ) {
-        let (dtype, level) = (self.dtype, level());
+    /// Takes a new shape, grows if needed, and returns the words per panel.
+    fn shape(&mut self, n: usize, k: usize) -> usize {
         (self.n, self.k) = (n, k);
-        let panel_words = dtype.steps(k) * 16;
+        let panel_words = self.dtype.steps(k) * 16;
         let num_words = n.div_ceil(16) * panel_words;
         if self.words.len() < num_words {
             self.words = AlignedBuf::zeroed(num_words);
         }
-        if num_words == 0 {
-            return;
-        }
-        pool.split_rows(&mut self.words[..num_words], panel_words, &|part, words| {
-            for (i, panel) in words.chunks_exact_mut(panel_words).enumerate() {
-                pack_panel(level, dtype, src, (part.start + i) * 16, panel);
-            }
-        });
+        panel_words
     }
 
     /// Rows of the matrix, columns of the product.

@@ -1,11 +1,22 @@
 //! Walking a product's output in register tiles, on one thread or on all.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
-use super::convert::DenseType;
+use super::convert::{DenseType, widen_panel, widen_rows};
 use super::micro::{Kernel, Tile, kernel};
 use crate::share::SharedMut;
-use crate::{Level, Pool, span};
+use crate::{AlignedBuf, Level, Pool, span};
+
+/// Words of row operand per block: half of a small second-level cache.
+const BLOCK_WORDS: usize = 1 << 16;
+/// Rows from which widening bf16 beforehand is cheaper than in registers.
+const WIDEN_FROM_ROWS: usize = 12;
+
+thread_local! {
+    /// Widened operands of one block; a megabyte or less per thread for common widths.
+    static WIDENED: RefCell<AlignedBuf<u32>> = RefCell::default();
+}
 
 /// Row operand: the word of (row, step) is `words[row * row_stride + step * step_stride]`.
 #[derive(Clone, Copy)]
@@ -102,26 +113,91 @@ impl Product<'_> {
         assert!(out_end <= out_len, "output: {out_end} of {out_len}");
     }
 
-    /// Computes the rows and panels given.
+    /// Computes the rows and panels given, in blocks of rows that stay in the second-level cache.
     ///
     /// # Safety
     /// `check` holds for `out`, and no other thread touches the region.
     unsafe fn region(&self, out: *mut f32, ldo: usize, rows: Range<usize>, panels: Range<usize>) {
+        let widen = self.level == Level::Avx2 && self.dtype == DenseType::Bf16;
+        let tile = kernel(self.level, self.dtype).rows;
+        let row_words = if widen { 2 * self.steps } else { self.steps };
+        let block = (BLOCK_WORDS / row_words / tile).max(1) * tile;
+        for first in rows.clone().step_by(block) {
+            let rows = first..rows.end.min(first + block);
+            // SAFETY: as promised to this function; blocks are parts of the region.
+            unsafe {
+                if widen && rows.len() >= WIDEN_FROM_ROWS {
+                    self.widened_block(out, ldo, rows, panels.clone());
+                } else {
+                    self.block(out, ldo, &rows, panels.clone());
+                }
+            }
+        }
+    }
+
+    /// Computes a block of rows with bf16 operands widened to f32 once per block, instead of in
+    /// registers once per tile. The sums are the same, bit for bit.
+    ///
+    /// # Safety
+    /// As [`Self::region`].
+    unsafe fn widened_block(
+        &self,
+        out: *mut f32,
+        ldo: usize,
+        rows: Range<usize>,
+        panels: Range<usize>,
+    ) {
+        let steps = 2 * self.steps;
+        WIDENED.with_borrow_mut(|buffer| {
+            buffer.grow((rows.len() + 16) * steps);
+            let (row_words, panel_words) = buffer.split_at_mut(rows.len() * steps);
+            let panel_words = &mut panel_words[..16 * steps];
+            widen_rows(self.level, self.rows, rows.start, steps, row_words);
+            for panel in panels {
+                let words = &self.cols.words[panel * self.cols.panel_stride..][..self.steps * 16];
+                widen_panel(self.level, words, panel_words);
+                let cols = (self.cols.cols - panel * 16).min(16);
+                let widened = Product {
+                    dtype: DenseType::F32,
+                    rows: RowView {
+                        words: row_words,
+                        rows: rows.len(),
+                        row_stride: steps,
+                        step_stride: 1,
+                    },
+                    cols: ColView { words: panel_words, cols, panel_stride: 16 * steps },
+                    steps,
+                    ..*self
+                };
+                // SAFETY: the operands were sized for this shape, and the output part is inside
+                // the region.
+                unsafe {
+                    let out = out.add(rows.start * ldo + panel * 16);
+                    widened.block(out, ldo, &(0..rows.len()), 0..1);
+                }
+            }
+        });
+    }
+
+    /// Computes a block of rows as the operands stand.
+    ///
+    /// # Safety
+    /// As [`Self::region`].
+    unsafe fn block(&self, out: *mut f32, ldo: usize, rows: &Range<usize>, panels: Range<usize>) {
         let kernel = kernel(self.level, self.dtype);
         let full_panels = self.cols.cols / 16;
         let mut panel = panels.start;
         while panel < panels.end {
             if panel >= full_panels {
                 // SAFETY: as promised to this function.
-                unsafe { self.ragged_panel(kernel, out, ldo, &rows, panel) };
+                unsafe { self.ragged_panel(kernel, out, ldo, rows, panel) };
                 return;
             }
             let count = (panels.end.min(full_panels) - panel).min(kernel.panels);
             // SAFETY: offsets stay inside what `check` proved; the kernel's level is available.
             unsafe {
-                let tile =
-                    self.tile(out.add(rows.start * ldo + panel * 16), ldo, rows.start, panel);
-                (kernel.run)(&tile, count, rows.len());
+                let target = out.add(rows.start * ldo + panel * 16);
+                (kernel.run)(&self.tile(target, ldo, rows.start, panel), count, rows.len());
             }
             panel += count;
         }

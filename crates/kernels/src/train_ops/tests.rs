@@ -128,7 +128,9 @@ fn cross_entropy_is_its_formula_and_its_gradient_the_derivative() {
         let (t, v) = (3, 37);
         let mut rng = Rng::new(4);
         let mut logits = rng.normals(t * v);
-        logits.iter_mut().for_each(|x| *x *= 5.0);
+        for x in &mut logits {
+            *x *= 5.0;
+        }
         let (targets, scale) = ([0u32, 36, 11], 0.25f32);
         let losses = |x: &[f64]| -> Vec<f64> {
             let row = |(x, &target): (&[f64], &u32)| {
@@ -276,7 +278,9 @@ fn packed(mask: AttentionMask, dtype: DenseType, d: usize, lens: &[usize]) -> Pa
         dtype,
     };
     let mut bounds = vec![0];
-    lens.iter().for_each(|len| bounds.push(bounds[bounds.len() - 1] + len));
+    for len in lens {
+        bounds.push(bounds[bounds.len() - 1] + len);
+    }
     let t = bounds[lens.len()];
     let mut rng = Rng::new(8);
     let mut normals = |n| rng.normals(t * n * d);

@@ -162,7 +162,7 @@ impl Columns {
     fn set_rows(&mut self, level: Level, dtype: DenseType, src: Source<'_>) {
         self.shape(src.len, dtype.steps(src.rows));
         for (panel, words) in self.panels().enumerate() {
-            pack_rows(level, dtype, src, panel * 16, words);
+            pack_rows(level, dtype, src, panel * 16, 0, words);
         }
     }
 
