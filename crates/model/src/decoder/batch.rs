@@ -102,7 +102,7 @@ pub enum ForwardError {
     /// Fix the input: the sequence is longer than the model can tell positions apart.
     #[error(
         "sequence {seq} of the step would have {end} tokens, the model takes at most \
-         {max_position_embeddings}"
+         {max_tokens}"
     )]
     TooLong {
         /// Index of the sequence in the step.
@@ -110,7 +110,7 @@ pub enum ForwardError {
         /// Tokens of the sequence after the step.
         end: usize,
         /// The model's limit.
-        max_position_embeddings: usize,
+        max_tokens: usize,
     },
     /// Report a bug: the scheduler gave the sequence too few or wrong cache blocks.
     #[error(

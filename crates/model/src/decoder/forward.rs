@@ -29,31 +29,39 @@ impl Decoder {
         self.check(seqs, kv)?;
         let num_logits: usize =
             seqs.iter().map(|seq| seq.tokens.len().saturating_sub(seq.first_logits_row())).sum();
-        scratch.logits_tv.resize(num_logits * self.config.vocab_size, 0.0);
+        let num_values = num_logits * self.config.vocab_size;
+        if scratch.logits_tv.len() < num_values {
+            scratch.logits_tv.resize(num_values, 0.0);
+        }
         let mut logits_row = 0;
         for block in RowBlocks::new(seqs, scratch.max_rows) {
             self.embed(&block, scratch);
+            let mut rows = block.num_rows;
             for (layer_idx, layer) in self.layers.iter().enumerate() {
-                self.attention(layer_idx, layer, &block, kv, scratch);
-                self.mlp(layer, block.num_rows, scratch);
+                self.attend(layer_idx, layer, &block, kv, scratch);
+                if layer_idx + 1 == self.layers.len() {
+                    rows = self.keep_wanted_rows(&block, scratch);
+                }
+                self.feed_forward(layer, rows, scratch);
             }
-            logits_row += self.logits(&block, logits_row, scratch);
+            self.logits(rows, logits_row, scratch);
+            logits_row += rows;
         }
-        let logits_tv = &mut scratch.logits_tv[..num_logits * self.config.vocab_size];
+        let logits_tv = &mut scratch.logits_tv[..num_values];
         Ok(Logits { logits_tv, vocab_size: self.config.vocab_size })
     }
 
     fn check(&self, seqs: &[SeqInput<'_>], kv: &KvCache) -> Result<(), ForwardError> {
         let vocab_size = self.config.vocab_size;
-        let max_position_embeddings = self.config.max_position_embeddings;
+        let max_tokens = self.max_tokens();
         for (seq, input) in seqs.iter().enumerate() {
-            let end = input.start_pos + input.tokens.len();
+            let end = input.start_pos.saturating_add(input.tokens.len());
             let num_blocks = input.block_table.len();
             if input.tokens.is_empty() {
                 return Err(ForwardError::Empty { seq });
             }
-            if end > max_position_embeddings {
-                return Err(ForwardError::TooLong { seq, end, max_position_embeddings });
+            if end > max_tokens {
+                return Err(ForwardError::TooLong { seq, end, max_tokens });
             }
             if let Some(&token) = input.tokens.iter().find(|&&t| t as usize >= vocab_size) {
                 return Err(ForwardError::UnknownToken { seq, token, vocab_size });
@@ -75,13 +83,13 @@ impl Decoder {
             self.embed_tokens.row(token as usize, x_c);
         }
         for span in &block.spans {
-            let positions = span.start_pos..span.start_pos + span.num_rows;
-            scratch.positions_t.extend(positions.map(|pos| pos as u32));
+            let start_pos = u32::try_from(span.start_pos).expect("positions were checked");
+            scratch.positions_t.extend((start_pos..).take(span.num_rows));
         }
     }
 
-    /// `x += o(attend(rope(q), rope(k), v))` with `q, k, v = qkv(norm(x))`.
-    fn attention(
+    /// `attended = attend(rope(q), rope(k), v)` with `q, k, v = qkv(norm(x))`.
+    fn attend(
         &self,
         layer_idx: usize,
         layer: &Layer,
@@ -106,15 +114,34 @@ impl Decoder {
         let attended = &mut s.attended[..rows * heads * head_dim];
         let scale = (head_dim as f32).sqrt().recip();
         kv.attend(pool, layer_idx, &block.spans, qkv, width, heads, scale, attended);
-        layer.o_proj.apply(pool, attended, x_tc, config.hidden_size, true, &mut s.matmul);
     }
 
-    /// `x += down(silu(gate(norm(x))) * up(norm(x)))`.
-    fn mlp(&self, layer: &Layer, rows: usize, scratch: &mut Scratch) {
+    /// Moves the rows of a block whose logits are wanted to the front and returns their number:
+    /// behind the last attention no other row matters.
+    fn keep_wanted_rows(&self, block: &RowBlock<'_>, scratch: &mut Scratch) -> usize {
+        let mut wanted = 0;
+        for (span, (tokens, first_logits_row)) in block.spans.iter().zip(&block.tokens) {
+            let from = span.first_row + first_logits_row;
+            let count = tokens.len() - first_logits_row;
+            let attended_width = self.config.num_attention_heads * self.config.head_dim;
+            move_rows(&mut scratch.x_tc, self.config.hidden_size, from, count, wanted);
+            move_rows(&mut scratch.attended, attended_width, from, count, wanted);
+            wanted += count;
+        }
+        wanted
+    }
+
+    /// `x += o(attended)`, then `x += down(silu(gate(norm(x))) * up(norm(x)))`, for `rows` rows.
+    fn feed_forward(&self, layer: &Layer, rows: usize, scratch: &mut Scratch) {
+        if rows == 0 {
+            return;
+        }
         let config = &self.config;
         let (pool, s) = (&*self.pool, scratch);
         let (hidden_size, mlp_width) = (config.hidden_size, config.intermediate_size);
+        let attended = &s.attended[..rows * config.num_attention_heads * config.head_dim];
         let x_tc = &mut s.x_tc[..rows * hidden_size];
+        layer.o_proj.apply(pool, attended, x_tc, hidden_size, true, &mut s.matmul);
         let normed_tc = &mut s.normed_tc[..rows * hidden_size];
         rms_norm(pool, x_tc, &layer.post_attention_layernorm_c, config.rms_norm_eps, normed_tc);
         let gate_up = &mut s.gate_up[..rows * 2 * mlp_width];
@@ -124,27 +151,22 @@ impl Decoder {
         layer.down_proj.apply(pool, mlp_tf, x_tc, hidden_size, true, &mut s.matmul);
     }
 
-    /// Computes the wanted logits of a block from row `first` of the result on; how many there are.
-    fn logits(&self, block: &RowBlock<'_>, first: usize, scratch: &mut Scratch) -> usize {
+    /// Computes the logits of the first `rows` rows, from row `first` of the result on.
+    fn logits(&self, rows: usize, first: usize, scratch: &mut Scratch) {
+        if rows == 0 {
+            return;
+        }
         let (hidden_size, vocab_size) = (self.config.hidden_size, self.config.vocab_size);
         let s = scratch;
-        let mut wanted = 0;
-        for (span, (tokens, first_logits_row)) in block.spans.iter().zip(&block.tokens) {
-            let from = span.first_row + first_logits_row;
-            let count = tokens.len() - first_logits_row;
-            s.x_tc.copy_within(
-                from * hidden_size..(from + count) * hidden_size,
-                wanted * hidden_size,
-            );
-            wanted += count;
-        }
-        if wanted > 0 {
-            let x_tc = &s.x_tc[..wanted * hidden_size];
-            let normed_tc = &mut s.normed_tc[..wanted * hidden_size];
-            rms_norm(&self.pool, x_tc, &self.norm_c, self.config.rms_norm_eps, normed_tc);
-            let out = &mut s.logits_tv[first * vocab_size..(first + wanted) * vocab_size];
-            self.head().apply(&self.pool, normed_tc, out, vocab_size, false, &mut s.matmul);
-        }
-        wanted
+        let x_tc = &s.x_tc[..rows * hidden_size];
+        let normed_tc = &mut s.normed_tc[..rows * hidden_size];
+        rms_norm(&self.pool, x_tc, &self.norm_c, self.config.rms_norm_eps, normed_tc);
+        let out = &mut s.logits_tv[first * vocab_size..(first + rows) * vocab_size];
+        self.head().apply(&self.pool, normed_tc, out, vocab_size, false, &mut s.matmul);
     }
+}
+
+/// Copies `count` rows of `width` from row `from` to row `to`, which is not behind it.
+fn move_rows(x: &mut [f32], width: usize, from: usize, count: usize, to: usize) {
+    x.copy_within(from * width..(from + count) * width, to * width);
 }

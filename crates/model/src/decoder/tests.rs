@@ -23,11 +23,11 @@ impl Bench {
     fn new(checkpoint: &Checkpoint, threads: usize, options: LoadOptions) -> Self {
         let pool = Arc::new(Pool::new(threads));
         let decoder = Decoder::load_with(checkpoint, pool, options).unwrap();
-        let (num_seqs, blocks_each) = (17, 8);
+        let (num_seqs, blocks_each) = (20u32, 8);
         let num_blocks = num_seqs * blocks_each;
-        let kv = KvCache::new(decoder.kv_shape(), num_blocks).unwrap();
+        let kv = KvCache::new(decoder.kv_shape(), num_blocks as usize).unwrap();
         // Neighbouring positions lie far apart in the cache.
-        let id = |seq: usize, block: usize| ((block * num_seqs + seq) * 7 % num_blocks) as u32;
+        let id = |seq: u32, block: u32| (block * num_seqs + seq) * 7 % num_blocks;
         let table = |seq| (0..blocks_each).map(|block| id(seq, block)).collect();
         Self { decoder, kv, tables: (0..num_seqs).map(table).collect() }
     }
@@ -118,7 +118,7 @@ fn check_invariance(checkpoint: &Checkpoint, options: LoadOptions, vocab_size: u
     let others: Vec<Vec<u32>> = (1..16).map(|seq| make(seq, 20 + seq)).collect();
     for (i, token) in prompt.chunks_exact(1).enumerate().take(24) {
         let mut parts = vec![(3, token, i, LogitsFor::Last)];
-        for (seq, other) in others.iter().enumerate().take(if i % 3 == 0 { 13 } else { 0 }) {
+        for (seq, other) in others.iter().enumerate().take(if i % 3 == 0 { 15 } else { 0 }) {
             let start = i / 3 * 2;
             let end = (start + 2).min(other.len());
             parts.push((seq + 4, &other[start..end], start, LogitsFor::None));
@@ -151,13 +151,15 @@ fn logits_only_where_asked() {
         10,
         &[
             (1, &tokens, 0, LogitsFor::Last),
-            (2, &tokens, 0, LogitsFor::None),
+            (2, &tokens[..36], 0, LogitsFor::None),
             (3, &tokens, 0, LogitsFor::From(30)),
             (4, &tokens[..1], 0, LogitsFor::Last),
         ],
     );
     let expected = [&whole[36 * v..], &whole[30 * v..], &whole[..v]].concat();
     assert_bits(&mixed, &expected, "mixed");
+    let next = bench.step(10, &[(2, &tokens[36..], 36, LogitsFor::Last)]);
+    assert_bits(&next, &whole[36 * v..], "after a chunk without logits");
 }
 
 /// Mean KL divergence from the golden distribution and share of equal most likely tokens.
@@ -225,11 +227,27 @@ fn wrong_steps_are_refused() {
         check(&[1, 96], 0, &table),
         ForwardError::UnknownToken { seq: 0, token: 96, vocab_size: 96 }
     );
-    let too_long = ForwardError::TooLong { seq: 0, end: 513, max_position_embeddings: 512 };
+    let too_long = ForwardError::TooLong { seq: 0, end: 513, max_tokens: 512 };
     assert_eq!(check(&long, 0, &table), too_long);
     assert_eq!(check(&[1], 512, &table), too_long);
     let uncovered = ForwardError::Blocks { seq: 0, end: BLOCK_TOKENS + 1, num_blocks: 1 };
     assert_eq!(check(&[1], BLOCK_TOKENS, &table[..1]), uncovered);
     let outside = ForwardError::Blocks { seq: 0, end: 1, num_blocks: 1 };
     assert_eq!(check(&[1], 0, &[100_000]), outside);
+}
+
+#[test]
+fn every_error_reads_well() {
+    let errors = [
+        ForwardError::Empty { seq: 2 },
+        ForwardError::UnknownToken { seq: 0, token: 50000, vocab_size: 49152 },
+        ForwardError::TooLong { seq: 1, end: 8193, max_tokens: 8192 },
+        ForwardError::Blocks { seq: 0, end: 17, num_blocks: 1 },
+    ];
+    insta::assert_snapshot!(errors.map(|error| error.to_string()).join("\n"), @r"
+    sequence 2 of the step has no tokens
+    sequence 0 of the step has token 50000, the vocabulary has 49152
+    sequence 1 of the step would have 8193 tokens, the model takes at most 8192
+    sequence 0 of the step ends at token 17, its 1 cache blocks of 16 do not cover it or lie outside the cache
+    ");
 }

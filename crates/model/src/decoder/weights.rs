@@ -6,6 +6,9 @@ use crate::{Checkpoint, ModelConfig, ModelError};
 use catena_kernels::{KvShape, Pool, RopeTable};
 use std::sync::Arc;
 
+/// Longest sequence we run, whatever the file claims: bounds the table of rotations.
+const MAX_POSITIONS: usize = 1 << 18;
+
 /// A Llama-family language model, ready to run.
 pub struct Decoder {
     pub(super) config: ModelConfig,
@@ -61,14 +64,19 @@ impl Decoder {
             let part = ("lm_head.weight".to_owned(), config.vocab_size);
             Some(loader.linear(&[part], hidden_size)?)
         };
-        let rope =
-            RopeTable::new(config.head_dim, config.rope_theta, config.max_position_embeddings);
+        let max_positions = config.max_position_embeddings.min(MAX_POSITIONS);
+        let rope = RopeTable::new(config.head_dim, config.rope_theta, max_positions);
         Ok(Self { config, embed_tokens, layers, norm_c, lm_head, rope, pool })
     }
 
     /// The model's configuration.
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// Tokens of the longest sequence: the model's `max_position_embeddings`, 262144 at most.
+    pub fn max_tokens(&self) -> usize {
+        self.rope.max_positions()
     }
 
     /// Shape of the KV cache that the model needs.

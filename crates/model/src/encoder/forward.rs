@@ -211,14 +211,20 @@ impl Encoder {
                 }
             }
             let scale = ((rows_tc.len() / c) as f32).recip();
-            vector_c.iter_mut().for_each(|value| *value *= scale);
+            scale_by(&mut vector_c, scale);
         }
         if self.sentence.normalize {
             let norm = vector_c.iter().map(|value| value * value).sum::<f32>().sqrt();
             let scale = norm.max(MIN_NORM).recip();
-            vector_c.iter_mut().for_each(|value| *value *= scale);
+            scale_by(&mut vector_c, scale);
         }
         vector_c
+    }
+}
+
+fn scale_by(vector_c: &mut [f32], factor: f32) {
+    for value in vector_c {
+        *value *= factor;
     }
 }
 

@@ -87,3 +87,17 @@ fn wrong_texts_are_refused() {
     let unknown = EncodeError::UnknownToken { text: 1, token: 30522, vocab_size: 30522 };
     assert_eq!(check(vec![30522]), unknown);
 }
+
+#[test]
+fn every_error_reads_well() {
+    let errors = [
+        EncodeError::Empty { text: 1 },
+        EncodeError::TooLong { text: 0, tokens: 300, max_tokens: 256 },
+        EncodeError::UnknownToken { text: 3, token: 30522, vocab_size: 30522 },
+    ];
+    insta::assert_snapshot!(errors.map(|error| error.to_string()).join("\n"), @r"
+    text 1 of the batch has no tokens
+    text 0 of the batch has 300 tokens, the encoder takes at most 256
+    text 3 of the batch has token 30522, the vocabulary has 30522
+    ");
+}
