@@ -57,7 +57,7 @@ impl TrainBatch {
         let mut layout = Layout { bounds: starts.clone(), ..Layout::default() };
         layout.bounds.push(tokens);
         for pair in layout.bounds.windows(2) {
-            layout.positions.extend(0..(pair[1] - pair[0]) as u32);
+            layout.positions.extend((pair[0]..pair[1]).zip(0..).map(|(_, position)| position));
         }
         for (position, (&token, &label)) in self.tokens.iter().zip(&self.labels).enumerate() {
             let both = std::iter::once(token).chain(label);

@@ -6,6 +6,7 @@ use catena_kernels::{
 };
 
 use super::batch::Layout;
+use super::layer::WeightSource;
 use crate::{ModelConfig, ModelError};
 
 /// Supervised rows whose logits exist at once: enough for full tiles, and the logits of a large
@@ -37,7 +38,7 @@ impl Head {
         config: &ModelConfig,
         dtype: DenseType,
         max_tokens: usize,
-        weight: &mut dyn FnMut(&str, &[usize]) -> Result<Vec<f32>, ModelError>,
+        weight: &mut WeightSource<'_>,
     ) -> Result<Self, ModelError> {
         let (c, v) = (config.hidden_size, config.vocab_size);
         let norm_c = weight("model.norm.weight", &[c])?;

@@ -18,6 +18,9 @@ pub(super) struct Layer {
     is_first: bool,
 }
 
+/// Gives a tensor by Hugging Face name and expected shape.
+pub(super) type WeightSource<'a> = dyn FnMut(&str, &[usize]) -> Result<Vec<f32>, ModelError> + 'a;
+
 /// How to build the layers.
 pub(super) struct Plan<'a> {
     pub(super) config: &'a ModelConfig,
@@ -34,7 +37,7 @@ impl Layer {
         plan: &Plan<'_>,
         idx: usize,
         projections: &[Projection; 7],
-        weight: &mut dyn FnMut(&str, &[usize]) -> Result<Vec<f32>, ModelError>,
+        weight: &mut WeightSource<'_>,
     ) -> Result<Self, ModelError> {
         let c = plan.config.hidden_size;
         let prefix = format!("model.layers.{idx}");

@@ -8,7 +8,7 @@ use super::attention::Shared;
 use super::batch::{Layout, LossSum, TrainBatch};
 use super::buffers::Work;
 use super::head::Head;
-use super::layer::{Layer, Plan};
+use super::layer::{Layer, Plan, WeightSource};
 use super::lora::{LoraConfig, Param};
 use crate::{Checkpoint, ModelConfig, ModelError};
 
@@ -74,7 +74,7 @@ impl TrainModel {
         max_tokens: usize,
         pool: Arc<Pool>,
         dtype: DenseType,
-        weight: &mut dyn FnMut(&str, &[usize]) -> Result<Vec<f32>, ModelError>,
+        weight: &mut WeightSource<'_>,
     ) -> Result<Self, ModelError> {
         let layout = lora.layout(config)?;
         let max_tokens = max_tokens.max(1);

@@ -127,9 +127,9 @@ fn check(dtype: DenseType, gradient: f64, trajectory: f64, loss: f64) {
     };
     let pool = Pool::new(2);
     let mut moments = [(); 2].map(|()| vec![0.0; golden.model.values().len()]);
-    for step in 0..=20u64 {
+    for step in 0..=20 {
         let found = golden.gradient();
-        let expected = golden.meta.losses[step as usize];
+        let expected = golden.meta.losses[step];
         assert!((found / expected - 1.0).abs() < loss, "step {step}: {found}, not {expected}");
         if step == 0 {
             let error = golden.error("grad0", golden.model.grads());
@@ -142,7 +142,7 @@ fn check(dtype: DenseType, gradient: f64, trajectory: f64, loss: f64) {
         let grads = golden.model.grads().to_vec();
         let [m, v] = &mut moments;
         let values = golden.model.values_mut();
-        adamw_step(&pool, &config, step + 1, 1.0, values, &grads, (m, v));
+        adamw_step(&pool, &config, step as u64 + 1, 1.0, values, &grads, (m, v));
         golden.model.refresh();
     }
     // With both halves of the pairs away from zero, every tensor has a gradient.

@@ -1,6 +1,8 @@
 //! The training step against PEFT's numbers, against differences of its own loss, and against
 //! itself.
 
+#![expect(clippy::cast_possible_truncation, reason = "tests mix f64 references with f32 values")]
+
 mod derivative;
 mod golden;
 mod refusals;
