@@ -1,5 +1,6 @@
 //! A snapshot of every error's text.
 
+use std::fmt::Write;
 use std::io;
 
 use crate::TextError;
@@ -74,10 +75,10 @@ fn every_error_reads_well() {
     let mut text = String::new();
     for (at, error) in errors.iter().enumerate() {
         assert_eq!(position(error), at);
-        text.push_str(&format!("{error}\n"));
+        writeln!(text, "{error}").unwrap();
         let mut cause = std::error::Error::source(error);
         while let Some(error) = cause {
-            text.push_str(&format!("  cause: {error}\n"));
+            writeln!(text, "  cause: {error}").unwrap();
             cause = error.source();
         }
     }

@@ -13,7 +13,7 @@ use crate::config::{GgufKeys, ModelConfig};
 use crate::error::ModelError;
 use crate::files::{read, read_json};
 use crate::gguf::{GgmlType, GgufFile, TensorInfo};
-use crate::safetensors::{Dtype, SafetensorsFile};
+use crate::safetensors::{Dtype, SafetensorsFile, TensorView, f32_values};
 use crate::tensors::nearest_name;
 
 /// A language model on disk: its configuration, tokenizer, template and tensors.
@@ -160,15 +160,7 @@ impl Checkpoint {
                 let tensor = file.tensor(&names[name]).expect("names were taken from the file");
                 self.gguf_data(file, tensor, name)?
             }
-            Files::Folder(file) => {
-                let view = file.tensor(name)?;
-                match view.dtype {
-                    Dtype::F32 => WeightData::F32(f32_cow(Cow::Borrowed(view.bytes))),
-                    Dtype::F16 => WeightData::F16(Cow::Borrowed(view.bytes)),
-                    Dtype::BF16 => WeightData::Bf16(Cow::Borrowed(view.bytes)),
-                    other => return Err(unsupported(name, format!("{other:?}"), "F32, F16, BF16")),
-                }
-            }
+            Files::Folder(file) => folder_data(&file.tensor(name)?)?,
         };
         Ok(Weight { shape, data })
     }
@@ -190,7 +182,10 @@ impl Checkpoint {
             source => Cow::Owned(ordered_rows(bytes, rows, source).concat()),
         };
         if tensor.ggml_type == GgmlType::F32 {
-            Ok(WeightData::F32(f32_cow(bytes)))
+            Ok(WeightData::F32(match bytes {
+                Cow::Borrowed(bytes) => f32_cow(bytes),
+                Cow::Owned(bytes) => Cow::Owned(f32_values(&bytes)),
+            }))
         } else if tensor.ggml_type == GgmlType::F16 {
             Ok(WeightData::F16(bytes))
         } else if tensor.ggml_type == GgmlType::BF16 {
@@ -272,6 +267,18 @@ fn folder_template(folder: &Utf8Path) -> Result<Option<String>, ModelError> {
         .find_map(|named| named.get("template"));
     let one = template.and_then(Value::as_str).or_else(|| default?.as_str());
     Ok(one.map(ToOwned::to_owned))
+}
+
+fn folder_data<'a>(view: &TensorView<'a>) -> Result<WeightData<'a>, ModelError> {
+    if view.dtype == Dtype::F32 {
+        Ok(WeightData::F32(f32_cow(view.bytes)))
+    } else if view.dtype == Dtype::F16 {
+        Ok(WeightData::F16(Cow::Borrowed(view.bytes)))
+    } else if view.dtype == Dtype::BF16 {
+        Ok(WeightData::Bf16(Cow::Borrowed(view.bytes)))
+    } else {
+        Err(unsupported(view.name, format!("{:?}", view.dtype), "F32, F16, BF16"))
+    }
 }
 
 fn unsupported(name: &str, found: String, supported: &'static str) -> ModelError {

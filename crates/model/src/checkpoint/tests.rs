@@ -45,13 +45,9 @@ fn folders_that_disagree_with_their_config_are_refused() {
     let missing = tensors(|tensors| {
         tensors.remove("model.layers.1.mlp.up_proj.weight");
     });
-    match missing {
-        ModelError::MissingTensor { name, nearest, .. } => {
-            assert_eq!(name, "model.layers.1.mlp.up_proj.weight");
-            assert_eq!(nearest.as_deref(), Some("model.layers.0.mlp.up_proj.weight"));
-        }
-        other => panic!("{other:?}"),
-    }
+    let ModelError::MissingTensor { name, nearest, .. } = missing else { panic!("{missing:?}") };
+    assert_eq!(name, "model.layers.1.mlp.up_proj.weight");
+    assert_eq!(nearest.as_deref(), Some("model.layers.0.mlp.up_proj.weight"));
     let shape = tensors(|tensors| {
         tensors.insert("model.norm.weight".to_owned(), (vec![32], vec![0.0; 32]));
     });

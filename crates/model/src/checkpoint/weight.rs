@@ -77,12 +77,11 @@ pub(super) fn ordered_rows(
 }
 
 /// f32 values in place if the bytes are aligned, else copied.
-pub(super) fn f32_cow(bytes: Cow<'_, [u8]>) -> Cow<'_, [f32]> {
+pub(super) fn f32_cow(bytes: &[u8]) -> Cow<'_, [f32]> {
     if cfg!(target_endian = "little")
-        && let Cow::Borrowed(bytes) = bytes
         && let Ok(values) = bytemuck::try_cast_slice(bytes)
     {
         return Cow::Borrowed(values);
     }
-    Cow::Owned(f32_values(&bytes))
+    Cow::Owned(f32_values(bytes))
 }

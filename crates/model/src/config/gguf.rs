@@ -66,10 +66,10 @@ impl<'a> GgufKeys<'a> {
             return Ok(vocab_size);
         }
         let tokens = self.file.metadata("tokenizer.ggml.tokens").and_then(MetaValue::as_array);
-        match tokens {
-            Some(MetaArray::String(tokens)) => Ok(tokens.len()),
-            _ => Err(self.missing("vocab_size")),
+        if let Some(MetaArray::String(tokens)) = tokens {
+            return Ok(tokens.len());
         }
+        Err(self.missing("vocab_size"))
     }
 
     /// The whole configuration.

@@ -111,11 +111,13 @@ fn tensor_bytes(
     let checkpoint = source.checkpoint();
     let shape = checkpoint.shape(name)?;
     let rows = shape.split_last().map_or(1, |(_, outer)| outer.iter().product());
-    let bytes = match source.unchanged(name)?.map(|weight| weight.data) {
-        Some(WeightData::Blocks { format, rows }) if GgmlType::from(format) == ggml_type => {
-            rows.concat()
-        }
-        _ => encode(&source.values(name)?, ggml_type),
+    let stored = source.unchanged(name)?.map(|weight| weight.data);
+    let bytes = if let Some(WeightData::Blocks { format, rows }) = stored
+        && GgmlType::from(format) == ggml_type
+    {
+        rows.concat()
+    } else {
+        encode(&source.values(name)?, ggml_type)
     };
     let Some(place) = gguf_row(name, checkpoint.config()) else { return Ok(bytes) };
     let row_bytes = bytes.len() / rows;
@@ -133,14 +135,14 @@ fn encode(values: &[f32], ggml_type: GgmlType) -> Vec<u8> {
         quantize_blocks(format, values, &mut blocks);
         return blocks;
     }
-    float_bytes(
-        values,
-        match ggml_type {
-            GgmlType::F16 => FloatType::F16,
-            GgmlType::BF16 => FloatType::Bf16,
-            _ => FloatType::F32,
-        },
-    )
+    let float_type = if ggml_type == GgmlType::F16 {
+        FloatType::F16
+    } else if ggml_type == GgmlType::BF16 {
+        FloatType::Bf16
+    } else {
+        FloatType::F32
+    };
+    float_bytes(values, float_type)
 }
 
 fn metadata(checkpoint: &Checkpoint) -> Result<Vec<(String, MetaValue)>, ModelError> {

@@ -117,14 +117,12 @@ fn every_truncation_is_refused() {
     let padding = 34usize.next_multiple_of(32) - 34;
     for len in 0..bytes.len() - padding {
         let fault = fault(&bytes[..len]);
-        let expected = match fault {
-            GgufError::Magic { .. } => len < 4,
-            GgufError::Truncated { offset, needed, available, .. } => {
-                needed > available && offset + available <= len as u64
-            }
-            GgufError::OutOfFile { .. } => true,
-            _ => false,
+        let at_end = if let GgufError::Truncated { offset, needed, available, .. } = fault {
+            needed > available && offset + available <= len as u64
+        } else {
+            matches!(fault, GgufError::OutOfFile { .. })
         };
+        let expected = at_end || (len < 4 && matches!(fault, GgufError::Magic { .. }));
         assert!(expected, "{len} bytes: {fault:?}");
     }
     for len in bytes.len() - padding..=bytes.len() {
@@ -182,7 +180,7 @@ impl Raw {
         self.num_tensors += 1;
         self.tensors.extend((name.len() as u64).to_le_bytes());
         self.tensors.extend(name.as_bytes());
-        self.tensors.extend((dimensions.len() as u32).to_le_bytes());
+        self.tensors.extend(u32::try_from(dimensions.len()).unwrap().to_le_bytes());
         for dimension in dimensions {
             self.tensors.extend(dimension.to_le_bytes());
         }

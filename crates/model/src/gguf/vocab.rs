@@ -49,37 +49,35 @@ impl GgufFile {
         read: impl FnOnce(&'a MetaValue) -> Option<T>,
     ) -> Result<Option<T>, ModelError> {
         let Some(value) = self.metadata(key) else { return Ok(None) };
-        match read(value) {
-            Some(read) => Ok(Some(read)),
-            None => {
-                let (key, found) = (key.to_owned(), value.type_name().to_owned());
-                let source = GgufError::KeyType { key, found, expected };
-                Err(ModelError::Gguf { path: self.path().to_owned(), source })
-            }
+        if let Some(read) = read(value) {
+            return Ok(Some(read));
         }
+        let (key, found) = (key.to_owned(), value.type_name().to_owned());
+        let source = GgufError::KeyType { key, found, expected };
+        Err(ModelError::Gguf { path: self.path().to_owned(), source })
     }
 
     fn strings(&self, key: &str) -> Result<Option<&[String]>, ModelError> {
-        self.typed(key, "an array of strings", |value| match value.as_array()? {
-            MetaArray::String(strings) => Some(strings.as_slice()),
-            _ => None,
+        self.typed(key, "an array of strings", |value| {
+            let MetaArray::String(strings) = value.as_array()? else { return None };
+            Some(strings.as_slice())
         })
     }
 
     fn token_types(&self) -> Result<Vec<TokenType>, ModelError> {
         let key = "tokenizer.ggml.token_type";
-        let types = self.typed(key, "an array of i32", |value| match value.as_array()? {
-            MetaArray::I32(types) => Some(types),
-            _ => None,
+        let types = self.typed(key, "an array of i32", |value| {
+            let MetaArray::I32(types) = value.as_array()? else { return None };
+            Some(types)
         })?;
         Ok(types.into_iter().flatten().map(|&id| TokenType::from_id(id)).collect())
     }
 
     fn scores(&self) -> Result<Vec<f32>, ModelError> {
         let key = "tokenizer.ggml.scores";
-        let scores = self.typed(key, "an array of f32", |value| match value.as_array()? {
-            MetaArray::F32(scores) => Some(scores.clone()),
-            _ => None,
+        let scores = self.typed(key, "an array of f32", |value| {
+            let MetaArray::F32(scores) = value.as_array()? else { return None };
+            Some(scores.clone())
         })?;
         Ok(scores.unwrap_or_default())
     }

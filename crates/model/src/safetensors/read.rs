@@ -79,13 +79,12 @@ impl SafetensorsFile {
             if !plain || shard.contains('\\') {
                 return Err(ModelError::ShardName { path: path.to_owned(), shard });
             }
-            let shard_idx = match opened.get(&shard) {
-                Some(&shard_idx) => shard_idx,
-                None => {
-                    shards.push(Shard::open(&folder.join(&shard))?);
-                    opened.insert(shard.clone(), shards.len() - 1);
-                    shards.len() - 1
-                }
+            let shard_idx = if let Some(&shard_idx) = opened.get(&shard) {
+                shard_idx
+            } else {
+                shards.push(Shard::open(&folder.join(&shard))?);
+                opened.insert(shard.clone(), shards.len() - 1);
+                shards.len() - 1
             };
             if shards[shard_idx].metadata.info(&name).is_none() {
                 return Err(ModelError::ShardTensor { path: path.to_owned(), name, shard });
@@ -150,15 +149,18 @@ impl TensorView<'_> {
     /// # Errors
     /// If they are not f32, f16 or bf16.
     pub fn to_f32(&self) -> Result<Vec<f32>, ModelError> {
-        match self.dtype {
-            Dtype::F32 => Ok(f32_values(self.bytes)),
-            Dtype::F16 => Ok(f16_values(self.bytes)),
-            Dtype::BF16 => Ok(bf16_values(self.bytes)),
-            other => Err(ModelError::UnsupportedType {
+        if self.dtype == Dtype::F32 {
+            Ok(f32_values(self.bytes))
+        } else if self.dtype == Dtype::F16 {
+            Ok(f16_values(self.bytes))
+        } else if self.dtype == Dtype::BF16 {
+            Ok(bf16_values(self.bytes))
+        } else {
+            Err(ModelError::UnsupportedType {
                 name: self.name.to_owned(),
-                found: format!("{other:?}"),
+                found: format!("{:?}", self.dtype),
                 supported: "F32, F16, BF16",
-            }),
+            })
         }
     }
 }

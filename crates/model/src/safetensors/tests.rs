@@ -42,15 +42,16 @@ fn what_is_written_is_read() {
         spec("scalar", Dtype::F32, &[]),
     ];
     write_safetensors(&path, &specs, &[("format", "pt")], |spec| {
-        Ok(match spec.dtype {
-            Dtype::BF16 => vec![0x80, 0x3f, 0x00, 0xc0],
-            Dtype::F16 => vec![0x00, 0x3c, 0x00, 0xc0],
-            Dtype::I32 => vec![1, 0, 0, 0],
-            _ => [1.5f32, -2.0][..spec.shape.iter().product()]
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect(),
-        })
+        if spec.dtype == Dtype::BF16 {
+            Ok(vec![0x80, 0x3f, 0x00, 0xc0])
+        } else if spec.dtype == Dtype::F16 {
+            Ok(vec![0x00, 0x3c, 0x00, 0xc0])
+        } else if spec.dtype == Dtype::I32 {
+            Ok(vec![1, 0, 0, 0])
+        } else {
+            let values = &[1.5f32, -2.0][..spec.shape.iter().product()];
+            Ok(values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        }
     })
     .unwrap();
     let file = SafetensorsFile::open(&path).unwrap();

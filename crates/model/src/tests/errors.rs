@@ -1,6 +1,7 @@
 //! A snapshot of every error's text.
 
 use std::error::Error;
+use std::fmt::Write;
 use std::io;
 
 use camino::Utf8PathBuf;
@@ -107,10 +108,10 @@ fn gguf_errors() -> Vec<GgufError> {
 fn text(errors: &[&dyn Error]) -> String {
     let mut text = String::new();
     for &error in errors {
-        text.push_str(&format!("{error}\n"));
+        writeln!(text, "{error}").unwrap();
         let mut cause = error.source();
         while let Some(error) = cause {
-            text.push_str(&format!("  cause: {error}\n"));
+            writeln!(text, "  cause: {error}").unwrap();
             cause = error.source();
         }
     }

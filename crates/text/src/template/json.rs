@@ -9,6 +9,7 @@ use std::io::{self, Write};
 /// Deepest indentation honoured; the output limit does the rest.
 const MAX_INDENT: usize = 16;
 
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands options over whole")]
 /// The filter: `value | tojson(indent=none, sort_keys=false)`.
 pub(super) fn tojson(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
     let indent: Option<usize> = options.get("indent")?;

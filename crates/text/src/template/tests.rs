@@ -73,10 +73,9 @@ fn a_template_may_refuse_a_conversation() {
         "{% if messages|length > 1 %}{{ raise_exception('one turn only') }}{% endif %}ok";
     assert_eq!(render(template, &user("a")).unwrap(), "ok");
     let two = [user("a"), user("b")].concat();
-    match render(template, &two) {
-        Err(TextError::TemplateRefused { message }) => assert_eq!(message, "one turn only"),
-        other => panic!("{other:?}"),
-    }
+    let refused = render(template, &two).unwrap_err();
+    let TextError::TemplateRefused { message } = refused else { panic!("{refused:?}") };
+    assert_eq!(message, "one turn only");
 }
 
 #[test]

@@ -231,11 +231,9 @@ fn bpe_parts(library: &Library) -> Result<(Vec<String>, Vec<String>), TextError>
     }
     let model = serde_json::to_value(library.get_model()).map_err(TextError::ConfigJson)?;
     let merges = model.get("merges").and_then(Value::as_array).ok_or_else(|| unsupported("BPE"))?;
-    let merges = merges.iter().filter_map(|rule| match rule {
-        Value::Array(pair) => {
-            Some(format!("{} {}", pair.first()?.as_str()?, pair.get(1)?.as_str()?))
-        }
-        other => other.as_str().map(ToOwned::to_owned),
+    let merges = merges.iter().filter_map(|rule| {
+        let Some(pair) = rule.as_array() else { return rule.as_str().map(ToOwned::to_owned) };
+        Some(format!("{} {}", pair.first()?.as_str()?, pair.get(1)?.as_str()?))
     });
     let vocab = library.get_vocab(true);
     let vocab_size = vocab.values().map(|&id| id as usize + 1).max().unwrap_or(0);
