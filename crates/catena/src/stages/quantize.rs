@@ -16,9 +16,10 @@ use std::sync::Arc;
 
 /// Held-out records whose log-probabilities are compared.
 const CHECKED_RECORDS: usize = 4;
-/// Largest mean difference of a token's log-probability, in nats, that counts as the same model.
-/// Rounding to 4 bits moved it by less than 0.1 in every run seen; a wrong tensor by several.
-const MAX_MEAN_DIFFERENCE: f64 = 0.5;
+/// Largest mean absolute difference of a token's log-probability, in nats, that counts as the same
+/// model: for 8 bits and for 4. With the 135M model of the bank's example 4 bits moved it by 0.6;
+/// a wrong tensor moves it by several.
+const MAX_MEAN_DIFFERENCE: [f64; 2] = [0.3, 1.2];
 
 /// Path of a format's file in the stage's result.
 pub(crate) fn gguf_file(result: &Utf8Path, format: &str) -> Utf8PathBuf {
@@ -32,11 +33,12 @@ pub(crate) struct Quantize(pub(crate) Arc<Inputs>);
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{format}` changes the log-probability of a held-out token by {difference:.3} nats in the \
-     mean, at most {MAX_MEAN_DIFFERENCE} is allowed"
+     mean, at most {limit} is allowed"
 )]
 struct QuantizedDiffers {
     format: String,
     difference: f64,
+    limit: f64,
 }
 
 impl Stage for Quantize {
@@ -66,8 +68,10 @@ impl Stage for Quantize {
             write_gguf(&path, &ExportSource::new(&checkpoint), GgufRule::standard(ggml_type(format)))?;
             let found = self.logprobs(context, &path)?;
             let difference = mean_difference(&expected, &found);
-            if difference.is_nan() || difference > MAX_MEAN_DIFFERENCE {
-                return Err(Box::new(QuantizedDiffers { format: format.clone(), difference }));
+            let limit = MAX_MEAN_DIFFERENCE[usize::from(format != "q8_0")];
+            if difference.is_nan() || difference > limit {
+                let format = format.clone();
+                return Err(Box::new(QuantizedDiffers { format, difference, limit }));
             }
             let bytes = std::fs::metadata(&path)?.len();
             summary.insert(

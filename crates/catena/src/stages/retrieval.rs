@@ -1,7 +1,7 @@
 //! Stage `retrieval`: recall and reciprocal rank of every search method on the scenarios.
 
 use super::{Inputs, digest_setting};
-use crate::models::BoxError;
+use crate::models::{BoxError, Remembering};
 use catena_eval::{read_scenarios, retrieval_metrics};
 use catena_knowledge::{Index, Method};
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
@@ -42,6 +42,7 @@ impl Stage for Retrieval {
         let scenarios = read_scenarios(&input.path)?;
         let index = Index::open(context.input("index"))?;
         let embedder = self.0.embedder()?;
+        let embedder = Remembering::new(&embedder);
         let progress = context.progress();
         let total = (scenarios.len() * Method::ALL.len()) as u64;
         progress.begin("searching", Some(total), "queries");
@@ -54,7 +55,7 @@ impl Stage for Retrieval {
                     return Err("interrupted".into());
                 }
                 let hits =
-                    index.search_documents(&scenario.query, method, DEPTH, embedder.as_ref())?;
+                    index.search_documents(&scenario.query, method, DEPTH, &embedder)?;
                 rankings.push(hits.into_iter().map(|hit| hit.document_id).collect::<Vec<_>>());
                 done += 1;
                 progress.update(done);

@@ -26,8 +26,8 @@ use std::sync::Arc;
 const GROUP: usize = 32;
 /// Most tokens of a generated JSON object.
 const MAX_QUESTION_TOKENS: usize = 64;
-/// Shortest and longest question in characters.
-const QUESTION_CHARS: std::ops::RangeInclusive<usize> = 15..=160;
+/// A question is one sentence of 17 to 142 characters that ends with a question mark.
+const QUESTION_PATTERN: &str = "^[A-Z][^?\"\\\\\\n]{15,140}\\?$";
 /// Passages of one retrieval beyond those shown, so that a document may be found with two chunks.
 const EXTRA_PASSAGES: usize = 3;
 
@@ -199,8 +199,7 @@ impl Synth {
             "type": "object",
             "properties": {"question": {
                 "type": "string",
-                "minLength": QUESTION_CHARS.start(),
-                "maxLength": QUESTION_CHARS.end(),
+                "pattern": QUESTION_PATTERN,
             }},
             "required": ["question"],
             "additionalProperties": false,
@@ -354,15 +353,40 @@ fn choose<'d>(
     usable
 }
 
+/// The instruction, two worked examples as earlier turns, and the text to ask about. Small models
+/// follow examples far better than instructions: with the instruction alone half of the questions
+/// were about "this text".
 fn question_prompt(chunk: &Chunk) -> Vec<Message> {
-    let system = "You write the questions that customers of a company ask its support.";
-    let user = format!(
-        "Title: {}\n\n{}\n\nWrite one short question of a customer that this text answers. \
-         Name what it is about. Reply as JSON: {{\"question\": \"...\"}}",
-        chunk.title.trim(),
-        chunk.text.trim(),
-    );
-    vec![Message::new(Role::System, system), Message::new(Role::User, user)]
+    let examples = [
+        (
+            "Harbor Travel Card",
+            "The Harbor Travel Card has an annual fee of $95. Purchases abroad carry no foreign \
+             transaction fee.",
+            "Does the Harbor Travel Card charge a fee for purchases abroad?",
+        ),
+        (
+            "Internal: Disputing a charge",
+            "A dispute must be filed within 60 days of the statement date. Verify the customer \
+             before filing.",
+            "How many days do I have to dispute a charge on my statement?",
+        ),
+    ];
+    let mut messages = vec![Message::new(
+        Role::System,
+        "You write one question that a customer asks and the text answers. Name the product or \
+         topic in it.",
+    )];
+    for (title, text, question) in examples {
+        messages.push(Message::new(Role::User, question_text(title, text)));
+        let answer = json!({"question": question}).to_string();
+        messages.push(Message::new(Role::Assistant, answer));
+    }
+    messages.push(Message::new(Role::User, question_text(&chunk.title, &chunk.text)));
+    messages
+}
+
+fn question_text(title: &str, text: &str) -> String {
+    format!("{}\n\n{}", title.trim(), text.trim())
 }
 
 /// The question in a constrained output, if the output is whole and reads like one.
@@ -373,8 +397,7 @@ fn question_of(completion: &Completion) -> Option<String> {
     }
     let output: Output = serde_json::from_str(&completion.text).ok()?;
     let question = output.question.split_whitespace().collect::<Vec<_>>().join(" ");
-    let whole = question.ends_with(['?', '？']);
-    (whole && QUESTION_CHARS.contains(&question.chars().count())).then_some(question)
+    (!question.is_empty()).then_some(question)
 }
 
 /// The questions on disk, one a line; a torn last line is dropped on opening.

@@ -125,11 +125,11 @@ pub struct SynthConfig {
 impl Default for SynthConfig {
     fn default() -> Self {
         Self {
-            documents: 360,
+            documents: 280,
             questions_per_document: 1,
             heldout_share: 0.2,
             passages: 3,
-            temperature: 0.7,
+            temperature: 0.6,
             seed: 1,
         }
     }
@@ -215,7 +215,7 @@ pub struct EvalConfig {
 
 impl Default for EvalConfig {
     fn default() -> Self {
-        Self { scenarios: String::new(), max_new_tokens: 96, records: 64 }
+        Self { scenarios: String::new(), max_new_tokens: 96, records: 32 }
     }
 }
 
@@ -231,7 +231,7 @@ pub struct QuantizeConfig {
 
 impl Default for QuantizeConfig {
     fn default() -> Self {
-        Self { formats: vec!["q8_0".to_owned(), "q4_0".to_owned()], serve: "q8_0".to_owned() }
+        Self { formats: vec!["q8_0".to_owned(), "q4_1".to_owned()], serve: "q8_0".to_owned() }
     }
 }
 
