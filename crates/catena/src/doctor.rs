@@ -11,7 +11,10 @@ pub(crate) fn run(threads_flag: Option<usize>) -> Result<(), Failure> {
     print_line(&format!("catena:   {}", env!("CARGO_PKG_VERSION")));
     print_line(&format!("kernels:  {:?} ({})", level.value, level.reason));
     print_line(&format!("threads:  {} ({})", threads.value, threads.reason));
-    print_line(&format!("memory:   {} now resident", mib(catena_pipeline::memory::resident_bytes())));
+    print_line(&format!(
+        "memory:   {} now resident",
+        mib(catena_pipeline::memory::resident_bytes())
+    ));
     print_line(&format!("cache:    {} (XDG_CACHE_HOME overrides)", cache_dir()?));
     Ok(())
 }

@@ -97,17 +97,12 @@ fn advice_of(error: &(dyn Error + 'static)) -> (Exit, Option<String>) {
 }
 
 fn io_advice(error: &std::io::Error) -> (Exit, Option<String>) {
-    let hint = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Some("free some space and run again; finished work is kept".to_owned())
-        }
-        ErrorKind::PermissionDenied => {
-            Some("run as a user who may write there, or choose another folder".to_owned())
-        }
-        ErrorKind::AddrInUse => {
-            Some("another program uses the port: give `--port 0` or another number".to_owned())
-        }
-        _ => None,
-    };
-    (Exit::Environment, hint)
+    const ADVICE: [(ErrorKind, &str); 4] = [
+        (ErrorKind::StorageFull, "free some space and run again; finished work is kept"),
+        (ErrorKind::QuotaExceeded, "free some space and run again; finished work is kept"),
+        (ErrorKind::PermissionDenied, "run as a user who may write there"),
+        (ErrorKind::NotFound, "check the path"),
+    ];
+    let known = ADVICE.iter().find(|(kind, _)| *kind == error.kind());
+    (Exit::Environment, known.map(|(_, hint)| (*hint).to_owned()))
 }

@@ -32,13 +32,11 @@ pub(crate) fn select_level() -> Result<Choice<catena_kernels::Level>, Failure> {
 
 /// Threads for numeric work: `--threads`, or the CPUs this process may use.
 pub(crate) fn threads(flag: Option<usize>) -> Choice<usize> {
-    match flag {
-        Some(threads) => Choice { value: threads.max(1), reason: "--threads".to_owned() },
-        None => {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            Choice { value: threads, reason: "CPUs of this process; --threads overrides".to_owned() }
-        }
+    if let Some(threads) = flag {
+        return Choice { value: threads.max(1), reason: "--threads".to_owned() };
     }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    Choice { value: threads, reason: "CPUs of this process; --threads overrides".to_owned() }
 }
 
 /// A pool of the chosen number of threads.

@@ -1,9 +1,7 @@
 //! The models of a project, opened and ready to run.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_engine::{
-    Engine, KvBudget, ModelRunner, SchedulerLimits, TextCodec,
-};
+use catena_engine::{Engine, KvBudget, ModelRunner, SchedulerLimits, TextCodec};
 use catena_kernels::Pool;
 use catena_knowledge::{Embedder, KnowledgeError};
 use catena_model::Checkpoint;
@@ -26,7 +24,11 @@ pub(crate) struct LocalEmbedder {
 
 impl LocalEmbedder {
     /// Opens a sentence-transformers folder; `identity` names model and bytes.
-    pub(crate) fn open(dir: &Utf8Path, identity: String, pool: Arc<Pool>) -> Result<Self, BoxError> {
+    pub(crate) fn open(
+        dir: &Utf8Path,
+        identity: String,
+        pool: Arc<Pool>,
+    ) -> Result<Self, BoxError> {
         let encoder = Encoder::load(dir, pool)?;
         let tokenizer = Tokenizer::from_json_bytes(&std::fs::read(dir.join("tokenizer.json"))?)?;
         Ok(Self { encoder, tokenizer, identity })
@@ -57,8 +59,10 @@ impl Embedder for LocalEmbedder {
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
         let mut batch = Vec::with_capacity(texts.len());
         for text in texts {
-            let mut ids =
-                self.tokenizer.encode(text, true, false).map_err(|e| KnowledgeError::embed(1, e))?;
+            let mut ids = self
+                .tokenizer
+                .encode(text, true, false)
+                .map_err(|e| KnowledgeError::embed(1, e))?;
             self.encoder.truncate(&mut ids);
             batch.push(ids);
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// Longest wait for an answer.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 #[derive(Deserialize)]
 struct Completion {

@@ -16,7 +16,10 @@ pub(crate) fn run(args: &PullArgs, cancel: &Cancel) -> Result<(), Failure> {
     if args.list {
         for item in known_items() {
             let mib = item.bytes() as f64 / f64::from(1 << 20);
-            print_line(&format!("{:<24} {mib:>7.1} MiB  {} ({})", item.name, item.about, item.license));
+            print_line(&format!(
+                "{:<24} {mib:>7.1} MiB  {} ({})",
+                item.name, item.about, item.license
+            ));
         }
         return Ok(());
     }
@@ -47,20 +50,20 @@ impl Finder<'_> {
     /// A model: a path relative to the project if it exists, else a name to pull.
     pub(crate) fn model(&self, name: &str) -> Result<ModelInput, Failure> {
         let path = self.project.join(name);
-        if path.exists() { self.digested(path) } else { self.digested(self.pull(name)?.path()) }
+        if path.exists() { Self::digested(path) } else { Self::digested(self.pull(name)?.path()) }
     }
 
     /// A file: a path relative to the project, or `pull:NAME/FILE`.
     pub(crate) fn file(&self, source: &str) -> Result<ModelInput, Failure> {
         let Some(rest) = source.strip_prefix("pull:") else {
-            return self.digested(self.project.join(source));
+            return Self::digested(self.project.join(source));
         };
         let (name, file) = rest.split_once('/').ok_or_else(|| {
             let cause = format!("`{source}` names no file");
             Failure::new(Exit::Usage, "cannot find the project's input", cause)
                 .hint("write it as pull:NAME/FILE")
         })?;
-        self.digested(self.pull(name)?.dir.join(file))
+        Self::digested(self.pull(name)?.dir.join(file))
     }
 
     fn pull(&self, name: &str) -> Result<catena_store::Pulled, Failure> {
@@ -73,7 +76,7 @@ impl Finder<'_> {
     }
 
     /// The SHA-256 of a file, or of a folder's names and bytes.
-    fn digested(&self, path: Utf8PathBuf) -> Result<ModelInput, Failure> {
+    fn digested(path: Utf8PathBuf) -> Result<ModelInput, Failure> {
         let goal = format!("cannot read `{path}`");
         let digest = if path.is_dir() {
             let mut hasher = Hasher::new();

@@ -132,14 +132,11 @@ fn highlights(stage: &StageReport) -> String {
 fn quality_table(report: &RunReport) -> String {
     let mut text =
         format!("  {:<20} {:>9} {:>9} {:>9}\n", "held-out answers", "before", "after", "quantized");
-    let rows: [(&str, fn(&QualityMetrics) -> f64); 3] = [
-        ("answer loss", |metrics| metrics.answer_loss),
-        ("token F1", |metrics| metrics.token_f1),
-        ("citation accuracy", |metrics| metrics.citation_accuracy),
-    ];
-    for (name, of) in rows {
-        let (before, after) = (of(&report.before), of(&report.after));
-        let quantized = of(&report.quantized);
+    let figures = |m: &QualityMetrics| [m.answer_loss, m.token_f1, m.citation_accuracy];
+    let names = ["answer loss", "token F1", "citation accuracy"];
+    let columns = [&report.before, &report.after, &report.quantized].map(figures);
+    for (row, name) in names.into_iter().enumerate() {
+        let [before, after, quantized] = columns.map(|column| column[row]);
         text.push_str(&format!("  {name:<20} {before:>9.3} {after:>9.3} {quantized:>9.3}\n"));
     }
     text

@@ -62,9 +62,9 @@ impl Server {
                 .thread_name("http")
                 .enable_all()
                 .build()?;
-            let thread = std::thread::Builder::new().name("server".to_owned()).spawn(move || {
-                runtime.block_on(listen(listener, app, router, stopped))
-            })?;
+            let thread = std::thread::Builder::new()
+                .name("server".to_owned())
+                .spawn(move || runtime.block_on(listen(listener, app, router, stopped)))?;
             Ok(Self { address, example_questions: examples, stop, thread })
         };
         start().map_err(|error| Failure::new(Exit::Environment, goal, error))

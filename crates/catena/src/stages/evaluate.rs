@@ -79,7 +79,9 @@ impl Stage for Evaluate {
                 settings.extend([digest_setting("base model", &self.inputs.base.digest)]);
             }
             Subject::Tuned => {}
-            Subject::Quantized => settings.extend([setting("quantize.serve", &config.quantize.serve)]),
+            Subject::Quantized => {
+                settings.extend([setting("quantize.serve", &config.quantize.serve)]);
+            }
         }
         settings
     }

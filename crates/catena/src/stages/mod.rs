@@ -55,8 +55,8 @@ fn digest_setting(role: &str, digest: &str) -> (String, String) {
 
 /// A summary from a JSON object.
 fn summary(object: serde_json::Value) -> Summary {
-    match object {
-        serde_json::Value::Object(map) => map,
-        other => Summary::from_iter([("value".to_owned(), other)]),
-    }
+    let serde_json::Value::Object(map) = object else {
+        panic!("a summary is a JSON object, this is {object}")
+    };
+    map
 }

@@ -65,7 +65,11 @@ impl Stage for Quantize {
         let mut summary = Map::new();
         for format in &self.0.config.quantize.formats {
             let path = gguf_file(context.dir(), format);
-            write_gguf(&path, &ExportSource::new(&checkpoint), GgufRule::standard(ggml_type(format)))?;
+            write_gguf(
+                &path,
+                &ExportSource::new(&checkpoint),
+                GgufRule::standard(ggml_type(format)),
+            )?;
             let found = self.logprobs(context, &path)?;
             let difference = mean_difference(&expected, &found);
             let limit = MAX_MEAN_DIFFERENCE[usize::from(format != "q8_0")];

@@ -54,8 +54,7 @@ impl Stage for Retrieval {
                 if context.cancel().is_cancelled() {
                     return Err("interrupted".into());
                 }
-                let hits =
-                    index.search_documents(&scenario.query, method, DEPTH, &embedder)?;
+                let hits = index.search_documents(&scenario.query, method, DEPTH, &embedder)?;
                 rankings.push(hits.into_iter().map(|hit| hit.document_id).collect::<Vec<_>>());
                 done += 1;
                 progress.update(done);

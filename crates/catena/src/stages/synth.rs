@@ -164,7 +164,8 @@ impl Synth {
                     .enumerate()
                     .map(|(i, (chunk, _))| self.request(&model, chunk, (first + i) as u64))
                     .collect::<Result<Vec<Request>, BoxError>>()?;
-                let done = engine.run_all(requests, &catena_protocol::NoProgress, context.cancel())?;
+                let done =
+                    engine.run_all(requests, &catena_protocol::NoProgress, context.cancel())?;
                 for ((chunk, ordinal), completion) in group.iter().zip(done) {
                     log.push(Asked {
                         chunk_id: chunk.id.clone(),
@@ -410,10 +411,7 @@ impl AskedLog {
     fn open(path: &Utf8Path) -> Result<Self, BoxError> {
         let text = if path.exists() { std::fs::read_to_string(path)? } else { String::new() };
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        let done = whole
-            .lines()
-            .map(serde_json::from_str)
-            .collect::<Result<Vec<Asked>, _>>()?;
+        let done = whole.lines().map(serde_json::from_str).collect::<Result<Vec<Asked>, _>>()?;
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
         file.set_len(whole.len() as u64)?;
         let mut this = Self { file, done };

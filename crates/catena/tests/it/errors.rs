@@ -73,8 +73,11 @@ fn damaged_models() {
     let dir = tempfile::tempdir().unwrap();
     let real = std::fs::read(test_models().join("smollm2-135m-instruct.q4_1.gguf")).unwrap();
     let embedder = test_models().join("all-minilm-l6-v2");
-    let cases: [(&str, &[u8]); 3] =
-        [("truncated", &real[..real.len() / 2]), ("header only", &real[..64]), ("not gguf", b"zip")];
+    let cases: [(&str, &[u8]); 3] = [
+        ("truncated", &real[..real.len() / 2]),
+        ("header only", &real[..64]),
+        ("not gguf", b"zip"),
+    ];
     let mut text = String::new();
     for (name, bytes) in cases {
         let path = dir.path().join(name.replace(' ', "-"));
