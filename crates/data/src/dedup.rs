@@ -248,7 +248,8 @@ mod tests {
             document("unrelated", &text(300..500)),
         ];
         assert_eq!(near(&documents, &NearDuplicateConfig::default()), [None, Some(0), None, None]);
-        let loose = NearDuplicateConfig { threshold: 0.55, bands: 56, rows: 2, ..Default::default() };
+        let loose =
+            NearDuplicateConfig { threshold: 0.55, bands: 56, rows: 2, ..Default::default() };
         assert_eq!(near(&documents, &loose), [None, Some(0), Some(0), None]);
     }
 

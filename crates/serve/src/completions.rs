@@ -109,7 +109,7 @@ pub(crate) async fn completions(
     while let Some(event) = generation.next().await {
         match event? {
             (idx, Event::Token(token)) => {
-                reply.choices[idx].add(engine.intake().vocabulary(), &token)
+                reply.choices[idx].add(engine.intake().vocabulary(), &token);
             }
             (idx, Event::Finished(completion)) => reply.finish(idx, completion),
             (_, Event::Failed(reason)) => return Err(ApiError::Internal { reason }),

@@ -80,8 +80,8 @@ impl<'a> Trainer<'a> {
             progress.note(&format!("loss {:.4}", figures.loss));
             metrics.push(figures);
             let stop = cancel.is_cancelled() && optimizer.step < total;
-            if stop || optimizer.step % self.config.checkpoint_steps == 0 || optimizer.step == total
-            {
+            let due = optimizer.step.is_multiple_of(self.config.checkpoint_steps);
+            if stop || due || optimizer.step == total {
                 self.save(model, &optimizer)?;
             }
             if stop {

@@ -167,7 +167,9 @@ impl Index {
                     self.first_of_each_document(&keyword),
                     similarity.documents(&self.document_of),
                 ];
-                lists.iter_mut().for_each(|list| list.truncate(FUSION_DEPTH));
+                for list in &mut lists {
+                    list.truncate(FUSION_DEPTH);
+                }
                 (reciprocal_rank(&lists), reciprocal_rank(&[keyword, similarity.chunks()]))
             }
         };

@@ -180,13 +180,11 @@ fn read(idx: usize, message: &WireMessage) -> Result<Message, ApiError> {
         Some(Content::Parts(parts)) => {
             let mut text = String::new();
             for part in parts {
-                match (part.kind.as_str(), &part.text) {
-                    ("text", Some(part)) => text.push_str(part),
-                    _ => {
-                        let hint = " with content other than text";
-                        return Err(ApiError::Unsupported { field: "messages", hint });
-                    }
-                }
+                let Some(part) = part.text.as_ref().filter(|_| part.kind == "text") else {
+                    let hint = " with content other than text";
+                    return Err(ApiError::Unsupported { field: "messages", hint });
+                };
+                text.push_str(part);
             }
             text
         }
