@@ -161,7 +161,9 @@ pub fn start() -> Server {
 pub fn start_gated(max_waiting: usize, drain: Duration) -> Server {
     let (sender, gate) = mpsc::sync_channel(0);
     let limits = SchedulerLimits { max_running: 1, ..SchedulerLimits::default() };
-    Server { gate: Some(sender), ..launch(Some(gate), limits, max_waiting, drain) }
+    let mut server = launch(Some(gate), limits, max_waiting, drain);
+    server.gate = Some(sender);
+    server
 }
 
 fn launch(
