@@ -83,3 +83,24 @@ pub enum KernelError {
         bytes: usize,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_reads_well() {
+        let format = QuantFormat::Q4_0;
+        let errors = [
+            KernelError::UnknownLevel { name: "avx1024".into(), known: "scalar, avx2".into() },
+            KernelError::LevelNotSupported { name: "avx512", missing: "AVX512BF16" },
+            KernelError::LevelAlreadySelected { current: "avx2", name: "scalar" },
+            KernelError::RowBytes { row: 3, format, k: 64, found: 30, expected: 36 },
+            KernelError::Columns { format, k: 33, block: 32 },
+            KernelError::OutOfRange { what: "num_blocks", min: 1, max: 9, found: 0 },
+            KernelError::OddHeadDim { found: 7 },
+        ];
+        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(text.join("\n"));
+    }
+}

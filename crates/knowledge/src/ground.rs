@@ -48,8 +48,8 @@ pub struct Grounding {
 }
 
 impl Grounding {
-    /// Finds and embeds the sentences of `chunks` that can be answers: no headings, no lead-ins
-    /// ending in a colon, at least four words.
+    /// Finds and embeds the sentences of `chunks` that can be answers: no headings, table rows or
+    /// lead-ins ending in a colon, at least four words.
     ///
     /// # Errors
     /// What the embedder meets.
@@ -118,10 +118,10 @@ impl Grounding {
 fn candidate(index: usize, chunk: &Chunk, span: Span) -> Option<Candidate> {
     let text = &chunk.text[span.start..span.end];
     let line_start = chunk.text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-    let is_heading = chunk.text[line_start..].trim_start().starts_with('#');
+    let is_structure = chunk.text[line_start..].trim_start().starts_with(['#', '|']);
     let is_lead_in = text.ends_with([':', '：', '?', '？']);
     let num_words = crate::words::words(text).len();
-    if is_heading || is_lead_in || num_words < LEAST_WORDS {
+    if is_structure || is_lead_in || num_words < LEAST_WORDS {
         return None;
     }
     Some(Candidate {
@@ -182,7 +182,8 @@ mod tests {
     #[test]
     fn headings_and_fragments_answer_nothing() {
         let embedder = WordEmbedder::new();
-        let text = "# Annual fee of the card\nThe fees are as follows, in dollars:\nNone.";
+        let text = "# Annual fee of the card\nThe fees are as follows, in dollars:\nNone.\n\
+             | Annual fee of the card | $95 |";
         let chunk = Chunk {
             id: "d#0".into(),
             document_id: "d".into(),

@@ -39,6 +39,12 @@ pub(crate) fn content_words(text: &str) -> Vec<String> {
     words
 }
 
+/// The words to search for when `text` is the query: [`content_words`], or all if it has no other.
+pub(crate) fn query_words(text: &str) -> Vec<String> {
+    let content = content_words(text);
+    if content.is_empty() { words(text) } else { content }
+}
+
 /// Words so common that sharing them says nothing, stemmed.
 const FUNCTION_WORDS: &[&str] = &[
     "a", "an", "the", "and", "or", "but", "if", "of", "to", "in", "on", "at", "by", "for", "from",
@@ -158,5 +164,6 @@ mod tests {
     fn function_words_carry_no_meaning() {
         assert_eq!(content_words("What is the fee?"), ["fee"]);
         assert_eq!(content_words("年费是什么"), ["年费"]);
+        assert_eq!(query_words("Who are you?"), ["who", "are", "you"]);
     }
 }

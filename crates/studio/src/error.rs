@@ -95,3 +95,23 @@ impl IntoResponse for StudioError {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_reads_well() {
+        let id = || "doc_7".to_owned();
+        let path = || "/api/nothing".to_owned();
+        let errors = [
+            StudioError::NoReport,
+            StudioError::NoDocument { id: id() },
+            StudioError::NoRoute { path: path() },
+            StudioError::ReadOnly { path: path() },
+            StudioError::DocumentUnreadable { id: id(), cause: io::Error::other("disk gone") },
+        ];
+        let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(text.join("\n"));
+    }
+}

@@ -39,24 +39,27 @@ impl MetricsFile {
             Err(error) => return Err(io(error)),
         };
         // A line that does not parse is the torn last write of a killed process.
-        let kept: Vec<StepMetrics> = text
+        let kept: Vec<(&str, StepMetrics)> = text
             .lines()
-            .map_while(|line| serde_json::from_str::<StepMetrics>(line).ok())
-            .filter(|metrics| metrics.step <= step)
+            .map_while(|line| Some((line, serde_json::from_str::<StepMetrics>(line).ok()?)))
+            .filter(|(_, metrics)| metrics.step <= step)
             .collect();
         let mut this = Self { file: File::create(path).map_err(io)?, path: path.to_owned() };
-        for metrics in &kept {
-            this.append(metrics)?;
+        // The lines go back as they were: reading and writing a float again may move its last bit.
+        for (line, _) in &kept {
+            this.write(line)?;
         }
-        Ok((this, kept))
+        Ok((this, kept.into_iter().map(|(_, metrics)| metrics).collect()))
     }
 
     /// Appends one step.
     pub(crate) fn append(&mut self, metrics: &StepMetrics) -> Result<(), TrainError> {
-        let mut line = serde_json::to_string(metrics).expect("plain numbers serialize");
-        line.push('\n');
+        self.write(&serde_json::to_string(metrics).expect("plain numbers serialize"))
+    }
+
+    fn write(&mut self, line: &str) -> Result<(), TrainError> {
         self.file
-            .write_all(line.as_bytes())
+            .write_all(format!("{line}\n").as_bytes())
             .map_err(|source| TrainError::Io { path: self.path.clone(), source })
     }
 }

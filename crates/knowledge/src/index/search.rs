@@ -150,30 +150,56 @@ impl Index {
         k: usize,
         embedder: &dyn Embedder,
     ) -> Result<Vec<DocumentHit>, KnowledgeError> {
-        let all = self.chunks.len();
+        let keyword = match method {
+            Method::Keyword | Method::Hybrid => self.keyword_chunks(query, self.chunks.len())?,
+            Method::Dense => Vec::new(),
+        };
+        let similarity = match method {
+            Method::Dense | Method::Hybrid => self.similarity(query, embedder)?,
+            Method::Keyword => Similarity::new(Vec::new()),
+        };
+        Ok(self.document_hits(method, &keyword, &similarity, k))
+    }
+
+    /// [`search_documents`](Self::search_documents) by every method, in the order of
+    /// [`Method::ALL`], with the query embedded only once: for comparing them.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search).
+    pub fn search_documents_by_all(
+        &self,
+        query: &str,
+        k: usize,
+        embedder: &dyn Embedder,
+    ) -> Result<[(Method, Vec<DocumentHit>); 3], KnowledgeError> {
+        let keyword = self.keyword_chunks(query, self.chunks.len())?;
+        let similarity = self.similarity(query, embedder)?;
+        Ok(Method::ALL.map(|method| (method, self.document_hits(method, &keyword, &similarity, k))))
+    }
+
+    /// The `k` best documents by `method`, from what its sides found; a side it does not use may
+    /// be empty.
+    fn document_hits(
+        &self,
+        method: Method,
+        keyword: &[(usize, f32)],
+        similarity: &Similarity,
+        k: usize,
+    ) -> Vec<DocumentHit> {
         let (documents, chunks) = match method {
-            Method::Keyword => {
-                let chunks = self.keyword_chunks(query, all)?;
-                (self.first_of_each_document(&chunks), chunks)
-            }
-            Method::Dense => {
-                let similarity = self.similarity(query, embedder)?;
-                (similarity.documents(&self.document_of), similarity.chunks())
-            }
+            Method::Keyword => (self.first_of_each_document(keyword), keyword.to_vec()),
+            Method::Dense => (similarity.documents(&self.document_of), similarity.chunks()),
             Method::Hybrid => {
-                let keyword = self.keyword_chunks(query, all)?;
-                let similarity = self.similarity(query, embedder)?;
-                let mut lists = [
-                    self.first_of_each_document(&keyword),
-                    similarity.documents(&self.document_of),
-                ];
+                let mut lists =
+                    [self.first_of_each_document(keyword), similarity.documents(&self.document_of)];
                 for list in &mut lists {
                     list.truncate(FUSION_DEPTH);
                 }
-                (reciprocal_rank(&lists), reciprocal_rank(&[keyword, similarity.chunks()]))
+                let chunks = reciprocal_rank(&[keyword.to_vec(), similarity.chunks()]);
+                (reciprocal_rank(&lists), chunks)
             }
         };
-        let mut best_chunk = vec![None; all];
+        let mut best_chunk = vec![None; self.chunks.len()];
         for &(ordinal, _) in &chunks {
             best_chunk[self.document_of[ordinal]].get_or_insert(ordinal);
         }
@@ -181,7 +207,7 @@ impl Index {
             let passage = self.passage(best_chunk[document]?, score);
             Some(DocumentHit { document_id: passage.chunk.document_id.clone(), score, passage })
         };
-        Ok(documents.iter().filter_map(hit).take(k).collect())
+        documents.iter().filter_map(hit).take(k).collect()
     }
 
     /// The `depth` best chunks by keyword.

@@ -29,7 +29,7 @@ fn bad_configurations_are_explained() {
         with("[train]\nepochs = 0\n"),
         with("[train]\nschedule = \"step\"\n"),
         with("[synth]\nheldout_share = 1.0\n"),
-        with("[quantize]\nserve = \"q4_1\"\n"),
+        with("[quantize]\nserve = \"q4_0\"\n"),
         with("[serve]\nport = 70000\n"),
         "[project]\nname = \"no data\"\n".to_owned(),
         "[project]\nname = \"a/b\"\n[data]\nsource = \"x\"\n".to_owned(),
