@@ -8,9 +8,8 @@ use catena_model::Checkpoint;
 use catena_model::decoder::Decoder;
 use catena_model::encoder::Encoder;
 use catena_text::{ChatTemplate, Tokenizer};
-use std::collections::HashMap;
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What a stage or the server may fail with; only the command line looks inside.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -67,47 +66,6 @@ impl Embedder for LocalEmbedder {
             batch.push(ids);
         }
         self.encoder.embed(&batch).map_err(|e| KnowledgeError::embed(texts.len(), e))
-    }
-}
-
-/// An embedder that computes every text once: queries that several methods search with.
-pub(crate) struct Remembering<'a> {
-    embedder: &'a LocalEmbedder,
-    known: Mutex<HashMap<String, Vec<f32>>>,
-}
-
-impl<'a> Remembering<'a> {
-    /// Remembers nothing yet.
-    pub(crate) fn new(embedder: &'a LocalEmbedder) -> Self {
-        Self { embedder, known: Mutex::default() }
-    }
-}
-
-impl Embedder for Remembering<'_> {
-    fn identity(&self) -> &str {
-        self.embedder.identity()
-    }
-
-    fn dim(&self) -> usize {
-        self.embedder.dim()
-    }
-
-    fn max_tokens(&self) -> usize {
-        self.embedder.max_tokens()
-    }
-
-    fn count_tokens(&self, text: &str) -> usize {
-        self.embedder.count_tokens(text)
-    }
-
-    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let new: Vec<&str> =
-            texts.iter().copied().filter(|text| !known.contains_key(*text)).collect();
-        for (text, vector) in new.iter().zip(self.embedder.embed(&new)?) {
-            known.insert((*text).to_owned(), vector);
-        }
-        Ok(texts.iter().map(|text| known[*text].clone()).collect())
     }
 }
 

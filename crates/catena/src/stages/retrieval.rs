@@ -1,9 +1,9 @@
 //! Stage `retrieval`: recall and reciprocal rank of every search method on the scenarios.
 
 use super::{Inputs, digest_setting};
-use crate::models::{BoxError, Remembering};
+use crate::models::BoxError;
 use catena_eval::{read_scenarios, retrieval_metrics};
-use catena_knowledge::{Index, Method};
+use catena_knowledge::Index;
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use catena_protocol::RetrievalReport;
 use std::sync::Arc;
@@ -42,30 +42,23 @@ impl Stage for Retrieval {
         let scenarios = read_scenarios(&input.path)?;
         let index = Index::open(context.input("index"))?;
         let embedder = self.0.embedder()?;
-        let embedder = Remembering::new(&embedder);
         let progress = context.progress();
-        let total = (scenarios.len() * Method::ALL.len()) as u64;
-        progress.begin("searching", Some(total), "queries");
-        let mut report = RetrievalReport::default();
-        let mut done = 0;
-        for method in Method::ALL {
-            let mut rankings = Vec::with_capacity(scenarios.len());
-            for scenario in &scenarios {
-                if context.cancel().is_cancelled() {
-                    return Err("interrupted".into());
-                }
-                let hits = index.search_documents(&scenario.query, method, DEPTH, &embedder)?;
-                rankings.push(hits.into_iter().map(|hit| hit.document_id).collect::<Vec<_>>());
-                done += 1;
-                progress.update(done);
+        progress.begin("searching", Some(scenarios.len() as u64), "queries");
+        let mut rankings: [Vec<Vec<String>>; 3] = Default::default();
+        for (done, scenario) in scenarios.iter().enumerate() {
+            if context.cancel().is_cancelled() {
+                return Err("interrupted".into());
             }
-            let metrics = retrieval_metrics(&scenarios, &rankings);
-            match method {
-                Method::Keyword => report.keyword = metrics,
-                Method::Dense => report.dense = metrics,
-                Method::Hybrid => report.hybrid = metrics,
+            let found = index.search_documents_by_all(&scenario.query, DEPTH, embedder.as_ref())?;
+            for (ranking, (_, hits)) in rankings.iter_mut().zip(found) {
+                ranking.push(hits.into_iter().map(|hit| hit.document_id).collect());
             }
+            progress.update(done as u64 + 1);
         }
+        progress.end();
+        let [keyword, dense, hybrid] =
+            rankings.map(|ranking| retrieval_metrics(&scenarios, &ranking));
+        let report = RetrievalReport { keyword, dense, hybrid };
         let mut summary = super::summary(serde_json::to_value(report)?);
         summary.insert("scenarios".to_owned(), scenarios.len().into());
         Ok(summary)

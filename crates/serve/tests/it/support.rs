@@ -16,13 +16,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// What the model always says before it ends its turn.
-pub const ANSWER: &str = "A wire costs $25 [1]. Ask us [7].";
+pub(crate) const ANSWER: &str = "A wire costs $25 [1]. Ask us [7].";
 /// Stands where the model's turn begins.
 const TURN: u32 = 257;
 const EOS: u32 = 256;
 const VOCAB_SIZE: usize = 258;
 /// Tokens of prompt and output together.
-pub const CONTEXT: usize = 512;
+pub(crate) const CONTEXT: usize = 512;
 
 struct Script {
     num_blocks: usize,
@@ -77,7 +77,7 @@ struct Bytes;
 impl PromptCodec for Bytes {
     fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, EngineError> {
         let text: String =
-            messages.iter().map(|message| format!("{}\n", message.content)).collect();
+            messages.iter().flat_map(|message| [message.content.as_str(), "\n"]).collect();
         self.encode_text(&text)
     }
 
@@ -114,7 +114,7 @@ impl Retriever for TwoPassages {
 struct Letters;
 
 impl Embedder for Letters {
-    fn identity(&self) -> &str {
+    fn identity(&self) -> &'static str {
         "letters"
     }
 
@@ -142,23 +142,23 @@ impl Embedder for Letters {
 }
 
 /// A running server. Dropping it shuts it down.
-pub struct Server {
-    pub address: SocketAddr,
-    pub engine: EngineHandle,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) engine: EngineHandle,
     /// Lets the model make one step each; the server of [`start`] needs none.
-    pub gate: Option<mpsc::SyncSender<()>>,
+    pub(crate) gate: Option<mpsc::SyncSender<()>>,
     shutdown: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Ended>>,
 }
 
 /// A server whose model answers at once.
-pub fn start() -> Server {
+pub(crate) fn start() -> Server {
     launch(None, SchedulerLimits::default(), 64, Duration::from_secs(30))
 }
 
 /// A server whose model makes a step for each message of the gate, one sequence at a time, with
 /// `max_waiting` more in the queue.
-pub fn start_gated(max_waiting: usize, drain: Duration) -> Server {
+pub(crate) fn start_gated(max_waiting: usize, drain: Duration) -> Server {
     let (sender, gate) = mpsc::sync_channel(0);
     let limits = SchedulerLimits { max_running: 1, ..SchedulerLimits::default() };
     let mut server = launch(Some(gate), limits, max_waiting, drain);
@@ -218,23 +218,23 @@ fn launch(
 }
 
 /// An HTTP answer.
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The chunks of a stream; its end must be `[DONE]`.
-    pub fn chunks(&self) -> Vec<Value> {
+    pub(crate) fn chunks(&self) -> Vec<Value> {
         let mut lines: Vec<&str> =
             self.text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
         assert_eq!(lines.pop(), Some("[DONE]"), "{}", self.text);
@@ -243,36 +243,36 @@ impl Answer {
 }
 
 impl Server {
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         let request = agent().get(format!("http://{}{path}", self.address));
         read(request.call().expect("an answer"))
     }
 
-    pub fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_text(path, &body.to_string())
     }
 
-    pub fn post_text(&self, path: &str, body: &str) -> Answer {
+    pub(crate) fn post_text(&self, path: &str, body: &str) -> Answer {
         let request = agent().post(format!("http://{}{path}", self.address));
         read(request.content_type("application/json").send(body).expect("an answer"))
     }
 
-    pub fn step(&self) {
+    pub(crate) fn step(&self) {
         self.gate.as_ref().expect("a gated server").send(()).expect("the model waits");
     }
 
     /// Asks the server to end, without waiting.
-    pub fn ask_to_end(&mut self) {
+    pub(crate) fn ask_to_end(&mut self) {
         let _ = self.shutdown.take().expect("asked once").send(());
     }
 
     /// Waits until the server has ended.
-    pub fn join(&mut self) -> Ended {
+    pub(crate) fn join(&mut self) -> Ended {
         self.thread.take().expect("joined once").join().expect("it ends well")
     }
 
     /// The value of a metric's line that begins with `prefix`.
-    pub fn metric(&self, prefix: &str) -> f64 {
+    pub(crate) fn metric(&self, prefix: &str) -> f64 {
         let page = self.get("/metrics").text;
         let line = page.lines().find(|line| line.starts_with(prefix));
         let line = line.unwrap_or_else(|| panic!("no {prefix} in {page}"));
