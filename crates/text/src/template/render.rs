@@ -7,6 +7,7 @@ use catena_protocol::Message;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, Value, context, escape_formatter};
+use minijinja_contrib::pycompat::unknown_method_callback;
 
 use super::{clock, json};
 use crate::error::TextError;
@@ -85,7 +86,7 @@ fn environment() -> Environment<'static> {
     environment.set_syntax(syntax.expect("the default delimiters are distinct"));
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_fuel(Some(TEMPLATE_FUEL));
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_unknown_method_callback(python_method);
     environment.set_formatter(write_as_python);
     environment.add_filter("tojson", json::tojson);
     environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
@@ -94,6 +95,26 @@ fn environment() -> Environment<'static> {
     environment
         .add_function("strftime_now", |format: String| clock::format(&format, SystemTime::now()));
     environment
+}
+
+/// Python's methods. The library pays for what they return, but `str.format` may be asked for any
+/// width: its numbers are paid for before it runs.
+fn python_method(
+    state: &mut State,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
+    if method == "format"
+        && let Some(text) = value.as_str()
+    {
+        let widths = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+        let width =
+            widths.fold(0u64, |sum, digits| sum.saturating_add(digits.parse().unwrap_or(u64::MAX)));
+        // A fill character has up to four bytes, and one unit of fuel pays for 64.
+        state.consume_fuel(width / 16)?;
+    }
+    unknown_method_callback(state, value, method, arguments)
 }
 
 /// Writes truth values and none as Python does; everything else as it is.

@@ -92,6 +92,8 @@ fn templates_that_never_end_are_stopped() {
         "{{ '%999999999d' % 1 }}",
         "{{ '%999999999d' | format(1) }}",
         "{{ '{:>999999999}'.format(1) }}",
+        "{{ '{:>99999999999999999999}'.format(1) }}",
+        "{{ ('{:é>9999999}' * 99).format(1) }}",
     ];
     for template in endless {
         let started = std::time::Instant::now();
@@ -99,6 +101,9 @@ fn templates_that_never_end_are_stopped() {
         assert!(ended.is_err() || ended.is_ok_and(|text| text.len() < 1 << 24), "{template}");
         assert!(started.elapsed() < Duration::from_secs(20), "{template}");
     }
+    let wide = render("{{ '{:>999999999}'.format(1) }}", &[]);
+    assert!(matches!(wide, Err(TextError::TemplateFuel { .. })), "{wide:?}");
+    check("{{ '{0:>4}{1}'.format(7, 'a') }}", "   7a");
     assert!(matches!(render(endless[0], &[]), Err(TextError::TemplateFuel { .. })));
     assert!(matches!(render(endless[2], &[]), Err(TextError::TemplateFuel { .. })));
 }
