@@ -187,7 +187,7 @@ impl Default for TrainConfig {
             .to_vec(),
             epochs: 1,
             batch_size: 8,
-            max_tokens: 768,
+            max_tokens: 1024,
             micro_step_tokens: 1024,
             learning_rate: 1e-3,
             warmup_ratio: 0.1,
