@@ -31,7 +31,7 @@ pub(crate) const LAYERS: [Layer; 14] = [
     layer(1, "text", &["protocol"]),
     layer(1, "model", &["kernels", "text"]),
     layer(1, "data", &["protocol", "text", "store"]),
-    layer(2, "train", &["model", "data", "protocol"]),
+    layer(2, "train", &["kernels", "model", "data", "protocol"]),
     layer(2, "engine", &["kernels", "model", "text", "protocol"]),
     layer(2, "knowledge", &["protocol", "text", "store"]),
     layer(3, "eval", &["engine", "data", "protocol", "store"]),

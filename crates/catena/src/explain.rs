@@ -69,8 +69,10 @@ fn store_advice(error: &StoreError) -> (Exit, Option<String>) {
 
 /// What a stage's error asks for, found by what it is made of.
 fn advice_of(error: &(dyn Error + 'static)) -> (Exit, Option<String>) {
-    let mut cause = Some(error);
-    while let Some(inner) = cause {
+    if let Some(full) = causes(error).find_map(full_disk) {
+        return io_advice(full);
+    }
+    for inner in causes(error) {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
             return io_advice(io);
         }
@@ -91,9 +93,19 @@ fn advice_of(error: &(dyn Error + 'static)) -> (Exit, Option<String>) {
             let hint = "the file may be damaged: `catena pull NAME --verify` reads it again";
             return (Exit::Environment, Some(hint.to_owned()));
         }
-        cause = inner.source();
     }
     (Exit::Environment, None)
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// A disk without space: at any depth, whatever was being written, the advice is the same.
+fn full_disk<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a std::io::Error> {
+    let io = error.downcast_ref::<std::io::Error>()?;
+    let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
+    kinds.contains(&io.kind()).then_some(io)
 }
 
 fn io_advice(error: &std::io::Error) -> (Exit, Option<String>) {

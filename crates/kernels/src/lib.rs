@@ -44,6 +44,7 @@ mod error;
 mod kv;
 mod level;
 mod leveled;
+mod math;
 mod ops;
 mod pool;
 mod quant;

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use crate::share::SharedMut;
 
+/// Values below which one thread is faster than waking the pool.
+pub(crate) const PARALLEL_FROM: usize = 1 << 14;
+
 /// Spins before looking at the clock: about 10 us, the gap between two ops of one step.
 const SPINS_BEFORE_YIELD: u32 = 500;
 /// A worker without work gives its core away after this long; a decode step's gaps are shorter.

@@ -1,6 +1,7 @@
 //! AdamW on the flat value vector.
 
 use crate::error::TrainError;
+use catena_kernels::{Pool, adamw_step};
 use serde::{Deserialize, Serialize};
 
 /// Hyper-parameters of [`AdamW`].
@@ -23,13 +24,8 @@ impl Default for AdamWConfig {
     }
 }
 
-/// Adam with decoupled weight decay; moments in f32.
-///
-/// `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`,
-/// `w = w (1 - lr wd) - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)`
-///
-/// # Source
-/// Loshchilov and Hutter 2019, arXiv:1711.05101; the order of operations is PyTorch's.
+/// The state of Adam with decoupled weight decay; moments in f32, the step is
+/// [`catena_kernels::adamw_step`].
 #[derive(Clone, Debug)]
 pub struct AdamW {
     config: AdamWConfig,
@@ -83,26 +79,20 @@ impl AdamW {
     #[expect(clippy::cast_possible_truncation, reason = "f64 coefficients become f32 on purpose")]
     pub fn update(
         &mut self,
-        values: &mut [f32],
-        grads: &[f32],
+        pool: &Pool,
+        (values, grads): (&mut [f32], &[f32]),
         grad_scale: f32,
         learning_rate: f64,
     ) {
-        assert_eq!(values.len(), grads.len(), "values and gradients differ in length");
-        assert_eq!(values.len(), self.first_moment.len(), "values and moments differ in length");
         self.step += 1;
-        let AdamWConfig { beta1, beta2, eps, weight_decay } = self.config;
-        let t = self.step as f64;
-        let step_size = (learning_rate / (1.0 - beta1.powf(t))) as f32;
-        let root_correction = (1.0 - beta2.powf(t)).sqrt() as f32;
-        let keep = (1.0 - learning_rate * weight_decay) as f32;
-        let (b1, b2, eps) = (beta1 as f32, beta2 as f32, eps as f32);
-        let moments = self.first_moment.iter_mut().zip(self.second_moment.iter_mut());
-        for ((w, &g), (m, v)) in values.iter_mut().zip(grads).zip(moments) {
-            let g = g * grad_scale;
-            *m += (1.0 - b1) * (g - *m);
-            *v = b2 * *v + (1.0 - b2) * g * g;
-            *w = *w * keep - step_size * *m / (v.sqrt() / root_correction + eps);
-        }
+        let config = catena_kernels::AdamW {
+            learning_rate: learning_rate as f32,
+            beta1: self.config.beta1 as f32,
+            beta2: self.config.beta2 as f32,
+            eps: self.config.eps as f32,
+            weight_decay: self.config.weight_decay as f32,
+        };
+        let moments = (self.first_moment.as_mut_slice(), self.second_moment.as_mut_slice());
+        adamw_step(pool, &config, self.step, grad_scale, values, grads, moments);
     }
 }

@@ -4,6 +4,7 @@ use crate::checkpoint::Checkpoint;
 use crate::tensorboard::{frame, scalar_event};
 use crate::{AdamW, AdamWConfig, Sample, Schedule, SftConfig, TrainError, Trainable, Trainer};
 use camino::{Utf8Path, Utf8PathBuf};
+use catena_kernels::Pool;
 use catena_model::training::{LossSum, TrainBatch};
 use catena_protocol::{Cancel, NoProgress, Progress};
 use serde_json::Value;
@@ -40,6 +41,9 @@ impl Trainable for Unigram {
     }
     fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
+    }
+    fn values_and_grads(&mut self) -> (&mut [f32], &[f32]) {
+        (&mut self.values, &self.grads)
     }
     fn grads(&self) -> &[f32] {
         &self.grads
@@ -109,7 +113,7 @@ fn dir() -> (tempfile::TempDir, Utf8PathBuf) {
 fn straight(samples: &[Sample], path: &Utf8Path) -> (Unigram, Vec<crate::StepMetrics>) {
     let mut model = Unigram::new(5);
     let trainer = Trainer::new(config(), samples, path, "base").unwrap();
-    let outcome = trainer.run(&mut model, &NoProgress, &Cancel::new()).unwrap();
+    let outcome = trainer.run(&mut model, &Pool::new(1), &NoProgress, &Cancel::new()).unwrap();
     (model, outcome.metrics)
 }
 
@@ -136,10 +140,10 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
         let stop = StopAfter { after, cancel: cancel.clone() };
         let trainer = Trainer::new(config(), &samples, &path, "base").unwrap();
         let mut first = Unigram::new(5);
-        let error = trainer.run(&mut first, &stop, &cancel).unwrap_err();
+        let error = trainer.run(&mut first, &Pool::new(1), &stop, &cancel).unwrap_err();
         assert!(matches!(error, TrainError::Interrupted { step } if step == after), "{error}");
         let mut second = Unigram::new(5);
-        let outcome = trainer.run(&mut second, &NoProgress, &Cancel::new()).unwrap();
+        let outcome = trainer.run(&mut second, &Pool::new(1), &NoProgress, &Cancel::new()).unwrap();
         assert_eq!(outcome.resumed_from, after);
         assert_eq!(second.values, expected.values, "stopped after {after}");
         assert_eq!(outcome.metrics.len(), metrics.len());
@@ -156,7 +160,7 @@ fn a_kill_between_checkpoints_loses_only_the_steps_since() {
     let trainer = Trainer::new(config(), &samples, &path, "base").unwrap();
     let cancel = Cancel::new();
     let stop = StopAfter { after: 5, cancel: cancel.clone() };
-    let error = trainer.run(&mut Unigram::new(5), &stop, &cancel).unwrap_err();
+    let error = trainer.run(&mut Unigram::new(5), &Pool::new(1), &stop, &cancel).unwrap_err();
     assert!(matches!(error, TrainError::Interrupted { .. }));
     // What a kill leaves: metrics past the checkpoint, a torn line, a half-written new file.
     let file = path.join("metrics.jsonl");
@@ -165,7 +169,7 @@ fn a_kill_between_checkpoints_loses_only_the_steps_since() {
     std::fs::write(&file, text).unwrap();
     std::fs::write(path.join("checkpoint.safetensors.partial"), b"torn").unwrap();
     let mut model = Unigram::new(5);
-    let outcome = trainer.run(&mut model, &NoProgress, &Cancel::new()).unwrap();
+    let outcome = trainer.run(&mut model, &Pool::new(1), &NoProgress, &Cancel::new()).unwrap();
     assert_eq!(model.values, expected.values);
     assert_eq!(outcome.metrics.len(), metrics.len());
     assert_eq!(metrics_file(&path), metrics_file(&straight_path));
@@ -179,7 +183,7 @@ fn micro_steps_do_not_change_the_result() {
         let config = SftConfig { micro_step_tokens, ..config() };
         let mut model = Unigram::new(5);
         let trainer = Trainer::new(config, &samples, &path, "base").unwrap();
-        trainer.run(&mut model, &NoProgress, &Cancel::new()).unwrap();
+        trainer.run(&mut model, &Pool::new(1), &NoProgress, &Cancel::new()).unwrap();
         model.values
     };
     for (a, b) in run(3).iter().zip(run(1000)) {
@@ -193,7 +197,8 @@ fn a_checkpoint_of_another_run_is_refused() {
     straight(&samples(18), &path);
     let other = samples(19);
     let trainer = Trainer::new(config(), &other, &path, "base").unwrap();
-    let error = trainer.run(&mut Unigram::new(5), &NoProgress, &Cancel::new()).unwrap_err();
+    let error =
+        trainer.run(&mut Unigram::new(5), &Pool::new(1), &NoProgress, &Cancel::new()).unwrap_err();
     assert!(matches!(error, TrainError::CheckpointMismatch { what: "fingerprint", .. }), "{error}");
 }
 
@@ -217,7 +222,7 @@ fn a_loss_that_is_not_a_number_stops_the_run() {
     let mut model = Unigram::new(5);
     model.values[0] = f32::NAN;
     let trainer = Trainer::new(config(), &samples, &path, "base").unwrap();
-    let error = trainer.run(&mut model, &NoProgress, &Cancel::new()).unwrap_err();
+    let error = trainer.run(&mut model, &Pool::new(1), &NoProgress, &Cancel::new()).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { what: "loss", step: 1, .. }), "{error}");
 }
 
@@ -230,7 +235,7 @@ fn adamw_follows_pytorch() {
     let steps =
         golden["grads"].as_array().unwrap().iter().zip(golden["values"].as_array().unwrap());
     for (grads, expected) in steps {
-        optimizer.update(&mut values, &floats(grads), 1.0, 1e-2);
+        optimizer.update(&Pool::new(1), (&mut values, &floats(grads)), 1.0, 1e-2);
         for (a, b) in values.iter().zip(floats(expected)) {
             assert!(f64::from((a - b).abs()) < F32_TRAJECTORY, "{a} {b}");
         }

@@ -9,6 +9,8 @@ pub trait Trainable {
     fn values(&self) -> &[f32];
     /// Trained values, to be changed; [`Trainable::refresh`] must follow.
     fn values_mut(&mut self) -> &mut [f32];
+    /// Trained values, to be changed, beside their gradient.
+    fn values_and_grads(&mut self) -> (&mut [f32], &[f32]);
     /// Gradient of what was accumulated since [`Trainable::zero_grads`].
     fn grads(&self) -> &[f32];
     /// Sets the gradient to zero.
@@ -33,6 +35,10 @@ impl Trainable for TrainModel {
 
     fn values_mut(&mut self) -> &mut [f32] {
         TrainModel::values_mut(self)
+    }
+
+    fn values_and_grads(&mut self) -> (&mut [f32], &[f32]) {
+        TrainModel::values_and_grads(self)
     }
 
     fn grads(&self) -> &[f32] {

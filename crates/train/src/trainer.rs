@@ -9,6 +9,7 @@ use crate::order::{Sample, check_samples, epoch_order, pack, steps_per_epoch};
 use crate::tensorboard::EventWriter;
 use crate::trainable::Trainable;
 use camino::{Utf8Path, Utf8PathBuf};
+use catena_kernels::{Pool, sum_of_squares};
 use catena_protocol::{Cancel, Progress};
 
 /// What a finished run says about itself.
@@ -59,6 +60,7 @@ impl<'a> Trainer<'a> {
     pub fn run(
         &self,
         model: &mut dyn Trainable,
+        pool: &Pool,
         progress: &dyn Progress,
         cancel: &Cancel,
     ) -> Result<TrainOutcome, TrainError> {
@@ -73,7 +75,7 @@ impl<'a> Trainer<'a> {
         progress.begin("train", Some(total), "steps");
         progress.update(resumed_from);
         while optimizer.step < total {
-            let figures = self.step(model, &mut optimizer)?;
+            let figures = self.step(model, pool, &mut optimizer)?;
             file.append(&figures)?;
             log_events(&mut events, &figures)?;
             progress.update(figures.step);
@@ -97,6 +99,7 @@ impl<'a> Trainer<'a> {
     fn step(
         &self,
         model: &mut dyn Trainable,
+        pool: &Pool,
         optimizer: &mut AdamW,
     ) -> Result<StepMetrics, TrainError> {
         let step = optimizer.step;
@@ -110,12 +113,10 @@ impl<'a> Trainer<'a> {
             loss_sum += model.forward_backward(&batch, 1.0 / supervised as f32)?.loss_sum;
         }
         let loss = finite("loss", step, loss_sum / supervised as f64)?;
-        let grad_norm = finite("gradient norm", step, norm(model.grads()))?;
+        let grad_norm = finite("gradient norm", step, sum_of_squares(pool, model.grads()).sqrt())?;
         let learning_rate = self.learning_rate(step);
         let scale = clip_scale(grad_norm, self.config.max_grad_norm);
-        // The gradient is copied because values and gradient are borrowed from one model.
-        let grads = model.grads().to_vec();
-        optimizer.update(model.values_mut(), &grads, scale, learning_rate);
+        optimizer.update(pool, model.values_and_grads(), scale, learning_rate);
         model.refresh();
         Ok(StepMetrics {
             step: step + 1,
@@ -203,10 +204,6 @@ fn finite(what: &'static str, step: u64, value: f64) -> Result<f64, TrainError> 
     } else {
         Err(TrainError::Diverged { what, step: step + 1, value })
     }
-}
-
-fn norm(grads: &[f32]) -> f64 {
-    grads.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>().sqrt()
 }
 
 /// `min(1, max_norm / (norm + 1e-6))` as PyTorch's `clip_grad_norm_`; 1 when clipping is off.

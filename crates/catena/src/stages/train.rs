@@ -83,7 +83,8 @@ impl Stage for Train {
             train.micro_step_tokens,
             self.0.pool.clone(),
         )?;
-        let outcome = trainer.run(&mut trained, context.progress(), context.cancel())?;
+        let outcome =
+            trainer.run(&mut trained, &self.0.pool, context.progress(), context.cancel())?;
         save_adapter(&trained, train, &context.dir().join(ADAPTER_DIR))?;
         let tokens: usize = outcome.metrics.iter().map(|step| step.tokens).sum();
         let supervised: usize = outcome.metrics.iter().map(|step| step.supervised_tokens).sum();

@@ -80,6 +80,7 @@ fn the_whole_flow() {
 
     port_in_use(&folder);
     killed_and_resumed(&path, &folder, &first);
+    interrupted_in_every_stage(&dir.path().join("interrupted"), &path, &first);
 }
 
 /// Every figure the issue of the flow names is there and of the right kind.
@@ -158,27 +159,78 @@ fn wait_for_checkpoint(project: &Path, child: &mut std::process::Child) {
     }
 }
 
-#[test]
-fn ctrl_c_ends_a_run_with_130_and_keeps_what_is_done() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("small");
-    let folder = project(&path, &config());
-    write_documents(&path.join("documents.json"));
-    let mut command = catena(&["up", &folder, "--once", "--port", "0"]);
+/// Ctrl-C in each stage ends the run with 130, says how to go on and keeps what is done: going on
+/// from there ends with the figures of a run that nobody touched.
+fn interrupted_in_every_stage(path: &Path, documents: &Path, expected: &Value) {
+    let folder = project(path, &config());
+    std::fs::copy(documents.join("documents.json"), path.join("documents.json")).unwrap();
+    let names: Vec<String> = statuses(expected).into_iter().map(|(name, _)| name).collect();
+    for name in &names {
+        interrupt(path, &folder, name);
+    }
+    let ended = once(&folder);
+    for figures in ["before", "after", "quantized", "retrieval", "loss_curve"] {
+        assert_eq!(ended[figures], expected[figures], "{figures}");
+    }
+}
+
+/// Runs until `stage` has begun and presses Ctrl-C.
+fn interrupt(path: &Path, folder: &str, stage: &str) {
+    let mut command = catena(&["up", folder, "--once", "--port", "0"]);
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let stages = path.join(".catena/stages");
-    let deadline = Instant::now() + Duration::from_mins(2);
-    while !stages.join("synth").exists() {
-        assert!(Instant::now() < deadline, "no synth stage within two minutes");
-        std::thread::park_timeout(Duration::from_millis(20));
+    let begun = path.join(".catena/stages").join(stage);
+    let deadline = Instant::now() + Duration::from_mins(4);
+    while !begun.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before {stage} began");
+        assert!(Instant::now() < deadline, "{stage} did not begin within four minutes");
+        std::thread::park_timeout(Duration::from_millis(5));
     }
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     let ended = done(child.wait_with_output().unwrap());
-    assert_eq!(ended.code, Some(130), "{text}");
-    assert!(text.contains("run the same command again"), "{text}");
-    let plan = run(&["plan", &folder]);
-    assert!(plan.stdout.contains("up to date"), "{}", plan.stdout);
+    assert_eq!(ended.code, Some(130), "{stage}: {text}");
+    assert!(text.contains("run the same command again"), "{stage}: {text}");
+    let plan = run(&["plan", folder]);
+    let before = plan.stdout.lines().take_while(|line| !line.starts_with(stage));
+    let kept = before.filter(|line| !line.contains("up to date")).count();
+    assert_eq!(kept, 0, "{stage}: {}", plan.stdout);
+}
+
+/// A disk that fills up while the stages write: the answer says so, and what was done before is
+/// still there when space is free again. The small disk is a file system in memory, in a
+/// namespace of its own.
+#[test]
+fn a_full_disk_is_said_and_loses_nothing() {
+    let namespace = ["--user", "--map-root-user", "--mount"];
+    let allowed = Command::new("unshare").args(namespace).arg("true").status();
+    if !allowed.is_ok_and(|status| status.success()) {
+        eprintln!("not tested: this machine does not let a user mount a small disk");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (config_path, documents) = (dir.path().join("catena.toml"), dir.path().join("d.json"));
+    std::fs::write(&config_path, config()).unwrap();
+    write_documents(&documents);
+    let script = r#"
+        mount -t tmpfs -o size=700k tmpfs "$1" && cd "$1" || exit 99
+        cp "$2" catena.toml && cp "$3" documents.json || exit 98
+        "$4" up . --once --port 0; echo "code $?"
+        mount -o remount,size=64m "$1" || exit 97
+        "$4" plan .; echo "code $?"
+    "#;
+    let disk = dir.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let mut command = Command::new("unshare");
+    command.args(namespace).args(["sh", "-c", script, "sh"]);
+    command.args([&disk, &config_path, &documents]).arg(env!("CARGO_BIN_EXE_catena"));
+    let ended = done(command.env("HF_HUB_OFFLINE", "1").output().unwrap());
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("code 3\n"), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stderr.contains("No space left on device"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("hint: free some space and run again"), "{}", ended.stderr);
+    let data = ended.stdout.lines().find(|line| line.starts_with("data ")).unwrap();
+    assert!(data.contains("up to date"), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with("code 0\n"), "{}", ended.stdout);
 }

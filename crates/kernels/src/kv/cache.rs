@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::attend::AttendScratch;
 use crate::leveled::leveled;
+use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
 use crate::{AlignedBuf, KernelError, Level, Pool, level, span};
 
@@ -13,9 +14,6 @@ pub const BLOCK_TOKENS: usize = 16;
 /// Limits on sizes that come from a model's configuration.
 const MAX_LAYERS_OR_HEADS: usize = 1 << 12;
 const MAX_HEAD_DIM: usize = 1 << 10;
-
-/// Values below which one thread writes faster than a pool wakes.
-const PARALLEL_FROM: usize = 1 << 14;
 
 /// What a cache has a page of, for each block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Steps that treat each value alone.
 
-use super::PARALLEL_FROM;
 use crate::leveled::leveled;
+use crate::math::exp;
+use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
 use crate::{Level, Pool, level, span};
 
@@ -76,29 +77,4 @@ leveled! {
             }
         }
     }
-}
-
-/// `exp(x)` within 2 ulp: 0 below -87; arguments above 88 count as 88, so never infinity.
-///
-/// Without branches, so that loops over it vectorize. Range reduction by powers of two and the
-/// polynomial of Cephes' `expf`.
-#[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
-    // Adding this constant rounds to an integer and leaves it in the low bits of the sum.
-    const ROUND: f32 = 12_582_912.0;
-    const LN2_HIGH: f32 = 0.693_359_4;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
-    let clamped = if x > 88.0 { 88.0 } else { x };
-    let clamped = if clamped < -87.0 { -87.0 } else { clamped };
-    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
-    let power = shifted - ROUND;
-    let r = (clamped - power * LN2_HIGH) - power * LN2_LOW;
-    let mut poly = 1.987_569_1e-4;
-    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
-        poly = poly * r + coefficient;
-    }
-    let mantissa = poly * (r * r) + r + 1.0;
-    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
-    let result = mantissa * f32::from_bits(exponent);
-    if x < -87.0 { 0.0 } else { result }
 }

@@ -1,7 +1,7 @@
 //! Reading a row of logits.
 
-use super::elementwise::exp;
 use crate::leveled::leveled;
+use crate::math::exp;
 use crate::{Level, level};
 
 /// The position of the largest value; of equal ones the first. NaNs are never the largest.

@@ -15,6 +15,3 @@ pub use elementwise::{add, silu_mul};
 pub use logits::{argmax, log_softmax_at};
 pub use norm::rms_norm;
 pub use rope::{RopeTable, rope};
-
-/// Values below which one thread is faster than waking the pool.
-const PARALLEL_FROM: usize = 1 << 14;

@@ -1,7 +1,7 @@
 //! Root mean square norm.
 
-use super::PARALLEL_FROM;
 use crate::leveled::leveled;
+use crate::pool::PARALLEL_FROM;
 use crate::{Level, Pool, level};
 
 /// Scales each row to unit root mean square, then by a learned gain.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::PARALLEL_FROM;
 use crate::leveled::leveled;
+use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
 use crate::{Level, Pool, level, span};
 

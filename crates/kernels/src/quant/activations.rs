@@ -1,14 +1,12 @@
 //! Activations as 8-bit codes with one scale per row and block of 32.
 
 use super::format::BLOCK;
+use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
 use crate::{AlignedBuf, Level, Pool, span};
 
 /// Blocks whose largest magnitude is below this count as zero: `127 / max` would overflow.
 pub(super) const TINY: f32 = 1e-30;
-
-/// Values below which one thread quantizes faster than a pool wakes.
-const PARALLEL_FROM: usize = 1 << 14;
 
 /// `x ~ scale * q`, `scale = max|x| / 127` per block of 32, with the sums that zero points and
 /// minima of the weights multiply.

@@ -1,7 +1,7 @@
 //! Softmax cross-entropy against one target per row.
 
-use super::math::{exp, fold, lane_max};
 use crate::leveled::leveled;
+use crate::math::{exp, fold, lane_max};
 use crate::share::SharedMut;
 use crate::{Pool, level};
 

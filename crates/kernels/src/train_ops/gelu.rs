@@ -1,7 +1,7 @@
 //! The Gaussian error linear unit.
 
-use super::math::erf;
 use crate::leveled::leveled;
+use crate::math::erf;
 use crate::{Pool, level};
 
 /// `x = x / 2 * (1 + erf(x / sqrt(2)))`, elementwise and in place: BERT's exact form, not the tanh

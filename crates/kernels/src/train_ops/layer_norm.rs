@@ -1,7 +1,7 @@
 //! The layer norm of encoders.
 
-use super::math::lane_sum;
 use crate::leveled::leveled;
+use crate::math::lane_sum;
 use crate::{Pool, level};
 
 /// Scales each row to zero mean and unit variance, then by a learned gain and bias.

@@ -14,7 +14,6 @@ mod bias;
 mod cross_entropy;
 mod gelu;
 mod layer_norm;
-mod math;
 mod rms_norm;
 mod rope;
 mod swiglu;

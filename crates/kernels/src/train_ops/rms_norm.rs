@@ -1,7 +1,7 @@
 //! Backward of the root-mean-square norm.
 
-use super::math::lane_sum;
 use crate::leveled::leveled;
+use crate::math::lane_sum;
 use crate::{Pool, level};
 
 /// Adds the gradient of `y = x / sqrt(mean(x^2) + eps) * gain` with respect to `x`; the gain is

@@ -1,7 +1,7 @@
 //! Backward of the gated activation.
 
-use super::math::sigmoid;
 use crate::leveled::leveled;
+use crate::math::sigmoid;
 use crate::{Pool, level};
 
 /// Replaces gate and up by their gradients, for `out = silu(gate) * up`.

@@ -116,6 +116,11 @@ impl TrainModel {
         &mut self.values
     }
 
+    /// Trained values, to be changed, beside their gradient.
+    pub fn values_and_grads(&mut self) -> (&mut [f32], &[f32]) {
+        (&mut self.values, &self.grads)
+    }
+
     /// Sum of the gradients since [`Self::zero_grads`].
     pub fn grads(&self) -> &[f32] {
         &self.grads

@@ -35,6 +35,7 @@ const steps = [
   ['keeps the conversation, and starts a new one', newChat],
   ['opens the report by its address, and turns dark', reload],
   ['works at the width of a phone', narrow],
+  ['speaks Chinese to a Chinese browser', openInChinese],
   ['heard no complaint from the browser', async () => assert.deepEqual(complaints, [])],
 ]
 
@@ -152,6 +153,17 @@ async function openReport() {
   assert.ok((await drawings.count()) >= 4, 'a chart is missing')
   const shown = report.after.answer_loss.toFixed(3)
   assert.ok((await page.locator('.total-value').allInnerTexts()).includes(shown), shown)
+}
+
+async function openInChinese() {
+  const chinese = await browser.newContext({ locale: 'zh-CN' })
+  const other = await chinese.newPage()
+  await other.goto(`${server.url}/`)
+  // The project's own language must not win over what the browser asks for.
+  await other.waitForLoadState('networkidle')
+  assert.equal(await other.locator('html').getAttribute('lang'), 'zh-CN')
+  assert.match(await other.getByRole('heading', { level: 1 }).innerText(), /\p{Script=Han}/u)
+  await chinese.close()
 }
 
 async function changeLanguage() {

@@ -12,7 +12,8 @@ use std::arch::x86_64::{
     _mm256_storeu_ps,
 };
 
-use super::{Kernel, Tile, run_rows};
+use super::table::Kernel;
+use super::tile::{Tile, run_rows};
 
 pub(crate) static F32: Kernel = Kernel { panels: 1, rows: 6, run: run_f32 };
 pub(crate) static BF16: Kernel = Kernel { panels: 1, rows: 6, run: run_bf16 };

@@ -8,7 +8,8 @@ use std::arch::x86_64::{
     _mm512_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-use super::{Kernel, Tile, run_rows};
+use super::table::Kernel;
+use super::tile::{Tile, run_rows};
 
 pub(crate) static F32: Kernel = Kernel { panels: 3, rows: 8, run: run_f32 };
 pub(crate) static BF16: Kernel = Kernel { panels: 3, rows: 8, run: run_bf16 };

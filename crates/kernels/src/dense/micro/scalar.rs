@@ -1,6 +1,7 @@
 //! The reference: the formula in plain Rust. The twin of the SIMD kernels in the tests.
 
-use super::{Kernel, Tile, run_rows};
+use super::table::Kernel;
+use super::tile::{Tile, run_rows};
 
 pub(crate) static F32: Kernel = Kernel { panels: 1, rows: 4, run: run_f32 };
 pub(crate) static BF16: Kernel = Kernel { panels: 1, rows: 4, run: run_bf16 };

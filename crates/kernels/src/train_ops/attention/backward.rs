@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::products::Arithmetic;
 use super::rows::{dsoftmax, scaled};
-use super::{Arithmetic, AttentionScratch, AttentionShape, BLOCK_ROWS, ThreadScratch};
-use super::{head_rows, longest_first};
+use super::scratch::{AttentionScratch, ThreadScratch};
+use super::shape::{AttentionShape, BLOCK_ROWS, head_rows, longest_first};
 use crate::share::SharedMut;
 use crate::{Pool, level};
 

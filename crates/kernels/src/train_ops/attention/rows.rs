@@ -1,7 +1,7 @@
 //! The row-wise steps between the products of attention.
 
 use crate::leveled::leveled;
-use crate::train_ops::math::{exp, fold, lane_max, lane_sum};
+use crate::math::{exp, fold, lane_max, lane_sum};
 
 leveled! {
     /// Replaces the first `visible` scores by `exp(score - max)` and the rest by zero; returns

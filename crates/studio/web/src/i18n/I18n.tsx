@@ -7,7 +7,7 @@ type I18n = {
   language: Language
   locale: string
   setLanguage: (language: Language) => void
-  /** Forgets nothing: takes the project's default only if the user never chose. */
+  /** Takes the project's language if neither the user nor the browser named one. */
   suggestLanguage: (language: Language) => void
   t: (key: Key, values?: Values) => string
   term: (name: string) => string
@@ -15,13 +15,15 @@ type I18n = {
 
 const Context = createContext<I18n | null>(null)
 
-function remembered(): Language | undefined {
+/** What the user chose, else what the browser asks for. */
+function wished(): Language | undefined {
   const stored = recall('language')
-  return stored === 'en' || stored === 'zh' ? stored : undefined
+  if (stored === 'en' || stored === 'zh') return stored
+  return preferredLanguage(navigator.languages)
 }
 
 export function I18nProvider({ children }: { children: ReactNode }) {
-  const [language, show] = useState(() => remembered() ?? preferredLanguage(navigator.languages))
+  const [language, show] = useState<Language>(() => wished() ?? 'en')
 
   useEffect(() => {
     document.documentElement.lang = locales[language]
@@ -32,7 +34,7 @@ export function I18nProvider({ children }: { children: ReactNode }) {
     show(next)
   }, [])
   const suggestLanguage = useCallback((next: Language) => {
-    if (remembered() === undefined) show(next)
+    if (wished() === undefined) show(next)
   }, [])
 
   const value = useMemo<I18n>(

@@ -54,7 +54,7 @@ describe('preferredLanguage', () => {
     [['zh-TW', 'en'], 'zh'],
     [['en-GB', 'zh'], 'en'],
     [['fr', 'zh-CN'], 'zh'],
-    [['fr'], 'en'],
-    [[], 'en'],
+    [['fr'], undefined],
+    [[], undefined],
   ] as const)('%j is %s', (wishes, language) => expect(preferredLanguage(wishes)).toBe(language))
 })

@@ -9,14 +9,14 @@ export const dictionaries: Record<Language, Record<Key, Text>> = { en, zh }
 /** The language tag that formats numbers and picks fonts. */
 export const locales: Record<Language, string> = { en: 'en', zh: 'zh-CN' }
 
-/** The first language we speak among the browser's wishes. */
-export function preferredLanguage(wishes: readonly string[]): Language {
+/** The first language we speak among the browser's wishes, if there is one. */
+export function preferredLanguage(wishes: readonly string[]): Language | undefined {
   for (const wish of wishes) {
     const tag = wish.toLowerCase()
     if (tag.startsWith('zh')) return 'zh'
     if (tag.startsWith('en')) return 'en'
   }
-  return 'en'
+  return undefined
 }
 
 /** The text of `key` with its `{names}` filled in; `count` also chooses the plural form. */

@@ -1,0 +1,36 @@
+//! Which micro-kernel works at which level and on which element type.
+
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
+use super::{scalar, tile::Tile};
+use crate::Level;
+use crate::dense::convert::DenseType;
+
+/// One entry of the table.
+pub(in crate::dense) struct Kernel {
+    /// Panels that one call takes at most.
+    pub(in crate::dense) panels: usize,
+    /// Rows per register tile: the unit by which threads split rows.
+    pub(in crate::dense) rows: usize,
+    /// Computes `num_panels <= panels` panels for any number of rows.
+    ///
+    /// Safety: the operands cover the shape, the machine has the level, and the output is
+    /// exclusive.
+    pub(in crate::dense) run: unsafe fn(tile: &Tile, num_panels: usize, num_rows: usize),
+}
+
+/// The kernel of a level and element type.
+pub(in crate::dense) fn kernel(level: Level, dtype: DenseType) -> &'static Kernel {
+    match (level, dtype) {
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx512, DenseType::F32) => &avx512::F32,
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx512, DenseType::Bf16) => &avx512::BF16,
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx2, DenseType::F32) => &avx2::F32,
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx2, DenseType::Bf16) => &avx2::BF16,
+        (_, DenseType::F32) => &scalar::F32,
+        (_, DenseType::Bf16) => &scalar::BF16,
+    }
+}

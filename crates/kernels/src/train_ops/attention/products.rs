@@ -1,0 +1,99 @@
+//! The products inside attention, on operands in thread-local memory.
+
+use crate::dense::{ColView, DenseType, Product, RowView, Source};
+use crate::dense::{pack_columns, pack_rows, pair_rows, product, words_of_rows};
+use crate::{AlignedBuf, Level};
+
+/// A column operand in thread-local memory.
+#[derive(Default)]
+pub(super) struct Columns {
+    words: AlignedBuf<u32>,
+    cols: usize,
+    panel_stride: usize,
+}
+
+impl Columns {
+    /// Takes the source's rows as columns (reduction along them).
+    pub(super) fn set_columns(&mut self, level: Level, dtype: DenseType, src: Source<'_>) {
+        self.shape(src.rows, dtype.steps(src.len));
+        for (panel, words) in self.panels().enumerate() {
+            pack_columns(level, dtype, src, panel * 16, words);
+        }
+    }
+
+    /// Takes the source's columns as columns (reduction over its rows).
+    pub(super) fn set_rows(&mut self, level: Level, dtype: DenseType, src: Source<'_>) {
+        self.shape(src.len, dtype.steps(src.rows));
+        for (panel, words) in self.panels().enumerate() {
+            pack_rows(level, dtype, src, panel * 16, 0, words);
+        }
+    }
+
+    fn shape(&mut self, cols: usize, steps: usize) {
+        (self.cols, self.panel_stride) = (cols, steps * 16);
+        self.words.grow(cols.div_ceil(16) * self.panel_stride);
+    }
+
+    fn panels(&mut self) -> impl Iterator<Item = &mut [u32]> {
+        let used = self.cols.div_ceil(16) * self.panel_stride;
+        self.words[..used].chunks_exact_mut(self.panel_stride)
+    }
+
+    /// The first `cols` columns; up to a whole last panel, whose padding is zero.
+    pub(super) fn view(&self, cols: usize) -> ColView<'_> {
+        ColView { words: &self.words, cols, panel_stride: self.panel_stride }
+    }
+}
+
+/// The arithmetic shared by the products of one task.
+#[derive(Clone, Copy)]
+pub(super) struct Arithmetic {
+    pub(super) level: Level,
+    pub(super) dtype: DenseType,
+}
+
+impl Arithmetic {
+    /// `out = scale * src B` over the source's row length, for the first `cols` columns of `B`.
+    pub(super) fn rows_times(
+        self,
+        src: Source<'_>,
+        scale: f32,
+        words: &mut AlignedBuf<u32>,
+        (columns, cols): (&Columns, usize),
+        (out, ldo): (&mut [f32], usize),
+    ) {
+        let steps = self.dtype.steps(src.len);
+        words.grow(src.rows * steps);
+        words_of_rows(self.level, self.dtype, src, scale, words);
+        let rows = RowView { words, rows: src.rows, row_stride: steps, step_stride: 1 };
+        self.product(rows, columns.view(cols), steps, false, out, ldo);
+    }
+
+    /// `out += src^T B`, reduction over the source's rows.
+    pub(super) fn add_transposed_times(
+        self,
+        src: Source<'_>,
+        words: &mut AlignedBuf<u32>,
+        columns: &Columns,
+        (out, ldo): (&mut [f32], usize),
+    ) {
+        let steps = self.dtype.steps(src.rows);
+        words.grow(src.len * steps);
+        pair_rows(self.level, self.dtype, src, words);
+        let rows = RowView { words, rows: src.len, row_stride: 1, step_stride: src.len };
+        self.product(rows, columns.view(columns.cols), steps, true, out, ldo);
+    }
+
+    pub(super) fn product(
+        self,
+        rows: RowView<'_>,
+        cols: ColView<'_>,
+        steps: usize,
+        accumulate: bool,
+        out: &mut [f32],
+        ldo: usize,
+    ) {
+        let (level, dtype) = (self.level, self.dtype);
+        product(&Product { level, dtype, rows, cols, steps, accumulate }, out, ldo);
+    }
+}
