@@ -23,7 +23,7 @@ cargo xtask TASK
   check    formatting, clippy, tidy, the studio's types, lints and unit tests
   tidy     the rules that no compiler checks
   ci       test, check, one whole run with one question, e2e
-  bench    `bin/catena bench` for the area in AREA
+  bench    `bin/catena bench` for the area in AREA beside its peers, then bench/RESULTS.md
 
 Environment: CARGO_TARGET_DIR (default: the user's cache folder), XDG_CACHE_HOME, ONCE, AREA.";
 

@@ -20,6 +20,7 @@ Examples:
   catena plan examples/bank-support   say what `up` would do, and why
   catena pull bank-support            fetch a model or data set by name
   catena doctor                       say what this machine has and what was chosen
+  catena bench infer                  measure how fast a model runs here
 
 Exit codes: 0 done, 1 ran and the answer is no, 2 usage or configuration,
 3 environment (file, memory, network), 70 a defect of Catena, 130 interrupted.";
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Pull(PullArgs),
     /// Say what this machine has and what each automatic choice was
     Doctor,
+    /// Measure how fast this machine runs a model, beside other engines if asked
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -91,4 +94,42 @@ pub(crate) struct PullArgs {
     /// Read every cached file again and compare its checksum
     #[arg(long)]
     pub(crate) verify: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena bench peak
+  catena bench infer --model model.gguf --json infer.json
+  catena bench infer --peers      in a checkout: beside llama.cpp, built from source once")]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) area: BenchArea,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchArea {
+    /// What the processor can do at most: f32, 8-bit and bf16 arithmetic
+    Peak,
+    /// Prompts, single sequences, batches, start and memory
+    Infer(InferArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InferArgs {
+    /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows
+    #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
+    pub(crate) model: String,
+    /// Measure other engines in the same run, in turn with ours
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Rounds; every figure is the median over them
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// Write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<Utf8PathBuf>,
+    /// One token, then the resident bytes: what `infer/start` starts
+    #[arg(long, hide = true)]
+    pub(crate) first_token: bool,
 }

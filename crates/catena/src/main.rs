@@ -3,6 +3,7 @@
 //! **Invariant:** only this crate reads the environment, prints, and ends the process.
 
 mod args;
+mod bench;
 mod doctor;
 mod explain;
 mod failure;
@@ -54,6 +55,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Up(args) => up::run(args, cli.threads, &cancel),
         Command::Plan(args) => plan::run(args, cli.threads, &cancel),
         Command::Pull(args) => pull::run(args, &cancel),
+        Command::Bench(args) => bench::run(args, cli.threads, &cancel),
         Command::Doctor => Ok(()),
     }
 }

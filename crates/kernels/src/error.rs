@@ -93,7 +93,7 @@ mod tests {
         let format = QuantFormat::Q4_0;
         let errors = [
             KernelError::UnknownLevel { name: "avx1024".into(), known: "scalar, avx2".into() },
-            KernelError::LevelNotSupported { name: "avx512", missing: "AVX512BF16" },
+            KernelError::LevelNotSupported { name: "avx512", missing: "avx512vnni" },
             KernelError::LevelAlreadySelected { current: "avx2", name: "scalar" },
             KernelError::RowBytes { row: 3, format, k: 64, found: 30, expected: 36 },
             KernelError::Columns { format, k: 33, block: 32 },

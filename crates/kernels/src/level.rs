@@ -13,10 +13,10 @@ pub enum Level {
     Scalar,
     /// AVX2 with FMA and F16C (Haswell, Zen 1 and later).
     Avx2,
-    /// AVX-512 F, BW, VL, DQ, VNNI and BF16, all present (Zen 4, Sapphire Rapids and later).
+    /// AVX-512 F, BW, VL, DQ and VNNI (Cascade Lake, Ice Lake, Zen 4 and later); the BF16
+    /// instructions are used where they exist.
     ///
-    /// Only used when forced: its kernels still await a machine that has run their tests. Ops
-    /// without a version of their own use the one of [`Level::Avx2`].
+    /// Ops without a version of their own use the one of [`Level::Avx2`].
     Avx512,
 }
 
@@ -73,9 +73,8 @@ fn missing_avx2() -> Option<&'static str> {
 
 #[cfg(target_arch = "x86_64")]
 fn missing_avx512() -> Option<&'static str> {
-    missing_avx2().or_else(|| {
-        first_missing!("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni", "avx512bf16")
-    })
+    missing_avx2()
+        .or_else(|| first_missing!("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni"))
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -146,15 +145,17 @@ fn parse(name: &str) -> Result<Level, KernelError> {
 }
 
 fn detect() -> LevelChoice {
-    match Level::Avx2.missing_feature() {
-        None => LevelChoice {
-            level: Level::Avx2,
-            reason: "the processor has AVX2, FMA and F16C".to_owned(),
-        },
-        Some(missing) => {
-            LevelChoice { level: Level::Scalar, reason: format!("the processor has no {missing}") }
+    let best = Level::supported().into_iter().next_back();
+    let level = best.expect("the scalar level needs nothing");
+    let next = Level::ALL.into_iter().find(|next| *next > level);
+    let lacks = next.and_then(|next| Some((next.name(), next.missing_feature()?)));
+    let reason = match lacks {
+        None => "the processor has all it needs".to_owned(),
+        Some((next, missing)) => {
+            format!("the best this processor has: {next} needs {missing}")
         }
-    }
+    };
+    LevelChoice { level, reason }
 }
 
 #[cfg(test)]
@@ -177,7 +178,7 @@ mod tests {
     fn the_detected_level_is_supported_and_says_why() {
         let choice = detect();
         assert!(Level::supported().contains(&choice.level));
-        assert!(choice.level != Level::Avx512, "AVX-512 is only used when forced");
+        assert_eq!(Some(&choice.level), Level::supported().last());
         assert!(!choice.reason.is_empty());
     }
 }

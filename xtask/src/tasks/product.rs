@@ -3,7 +3,7 @@
 use super::deps::{For, ensure};
 use super::studio;
 use crate::error::TaskError;
-use crate::process::{become_command, command, root, run, target_dir, variable};
+use crate::process::{become_command, command, root, run, run_command, target_dir, variable};
 use camino::Utf8PathBuf;
 use std::fs;
 use std::process::Command;
@@ -49,12 +49,14 @@ pub(crate) fn up() -> Result<(), TaskError> {
     Err(become_command(product(&args)))
 }
 
-/// Builds and runs the benchmarks of one area.
+/// Builds, measures one area beside its peers, and writes the tables.
 pub(crate) fn bench() -> Result<(), TaskError> {
     let area = variable("AREA")
         .ok_or(TaskError::Unset { variable: "AREA", example: "make bench AREA=infer" })?;
     build()?;
-    Err(become_command(product(&["bench", &area])))
+    let file = format!("bench/results/{area}.json");
+    run_command(product(&["bench", &area, "--peers", "--json", &file]))?;
+    run("python3", &["bench/report.py"])
 }
 
 /// The binary with these arguments.

@@ -4,7 +4,7 @@ use super::repo::Repo;
 use std::collections::BTreeSet;
 
 /// What the root of the checkout may hold.
-const ENTRIES: [&str; 21] = [
+const ENTRIES: [&str; 22] = [
     ".cargo",
     ".ci",
     ".gitignore",
@@ -17,6 +17,7 @@ const ENTRIES: [&str; 21] = [
     "Makefile",
     "README.md",
     "README.zh-CN.md",
+    "bench",
     "clippy.toml",
     "crates",
     "deny.toml",

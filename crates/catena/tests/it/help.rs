@@ -10,6 +10,8 @@ fn help_pages() {
         &["plan", "--help"],
         &["pull", "--help"],
         &["doctor", "--help"],
+        &["bench", "--help"],
+        &["bench", "infer", "--help"],
         &["pull", "--list"],
     ]
     .iter()

@@ -1,11 +1,12 @@
 //! AVX-512: three panels by eight rows, twenty-four accumulators of the thirty-two registers.
 //!
 //! bf16 uses `vdpbf16ps` (two products and two sums per lane); it flushes subnormal numbers to
-//! zero.
+//! zero. Processors without it widen the elements in registers, as the AVX2 version does.
 
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _mm512_castps_si512, _mm512_dpbf16_ps, _mm512_fmadd_ps,
-    _mm512_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m512, __m512bh, __m512i, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps,
+    _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_slli_epi32, _mm512_storeu_ps,
 };
 
 use super::table::Kernel;
@@ -13,6 +14,7 @@ use super::tile::{Tile, run_rows};
 
 pub(crate) static F32: Kernel = Kernel { panels: 3, rows: 8, run: run_f32 };
 pub(crate) static BF16: Kernel = Kernel { panels: 3, rows: 8, run: run_bf16 };
+pub(crate) static BF16_WIDENED: Kernel = Kernel { panels: 3, rows: 8, run: run_widened };
 
 unsafe fn run_f32(tile: &Tile, num_panels: usize, num_rows: usize) {
     // SAFETY: the caller promises the level and the operands.
@@ -36,12 +38,26 @@ unsafe fn run_bf16(tile: &Tile, num_panels: usize, num_rows: usize) {
     }
 }
 
+unsafe fn run_widened(tile: &Tile, num_panels: usize, num_rows: usize) {
+    // SAFETY: the caller promises the level and the operands.
+    unsafe {
+        match num_panels {
+            1 => rows1_widened(tile, num_rows),
+            2 => rows2_widened(tile, num_rows),
+            _ => rows3_widened(tile, num_rows),
+        }
+    }
+}
+
 run_rows!(#[target_feature(enable = "avx512f")] rows1_f32, tile_f32, 1, 8: 1 2 3 4 5 6 7);
 run_rows!(#[target_feature(enable = "avx512f")] rows2_f32, tile_f32, 2, 8: 1 2 3 4 5 6 7);
 run_rows!(#[target_feature(enable = "avx512f")] rows3_f32, tile_f32, 3, 8: 1 2 3 4 5 6 7);
 run_rows!(#[target_feature(enable = "avx512f,avx512bf16")] rows1_bf16, tile_bf16, 1, 8: 1 2 3 4 5 6 7);
 run_rows!(#[target_feature(enable = "avx512f,avx512bf16")] rows2_bf16, tile_bf16, 2, 8: 1 2 3 4 5 6 7);
 run_rows!(#[target_feature(enable = "avx512f,avx512bf16")] rows3_bf16, tile_bf16, 3, 8: 1 2 3 4 5 6 7);
+run_rows!(#[target_feature(enable = "avx512f")] rows1_widened, tile_widened, 1, 8: 1 2 3 4 5 6 7);
+run_rows!(#[target_feature(enable = "avx512f")] rows2_widened, tile_widened, 2, 8: 1 2 3 4 5 6 7);
+run_rows!(#[target_feature(enable = "avx512f")] rows3_widened, tile_widened, 3, 8: 1 2 3 4 5 6 7);
 
 #[inline]
 #[target_feature(enable = "avx512f")]
@@ -116,6 +132,49 @@ unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize) {
                 for (sum, panel) in sum.iter_mut().zip(panel) {
                     let panel = std::mem::transmute::<__m512i, __m512bh>(panel);
                     *sum = _mm512_dpbf16_ps(*sum, panel, value);
+                }
+            }
+            cols = cols.wrapping_add(16);
+            x = x.wrapping_add(tile.step_stride);
+        }
+        finish(tile, row, &sums);
+    }
+}
+
+/// The two elements of a pair in two passes: the low one shifted up, then the high one with its
+/// low half cleared. Only the widened panels of one pass live at a time.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn tile_widened<const P: usize, const R: usize>(tile: &Tile, row: usize) {
+    let high_half = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
+    // SAFETY: the operands cover these rows, panels and steps.
+    unsafe {
+        let mut sums = start::<P, R>(tile, row);
+        let mut cols = tile.cols;
+        let mut x = tile.rows.add(row * tile.row_stride).cast::<i32>();
+        for _ in 0..tile.steps {
+            let mut raw = [_mm512_set1_epi32(0); P];
+            let mut panel = [_mm512_setzero_ps(); P];
+            for p in 0..P {
+                let words = cols.add(p * tile.panel_stride).cast::<f32>();
+                raw[p] = _mm512_castps_si512(_mm512_loadu_ps(words));
+                panel[p] = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(raw[p]));
+            }
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let word = _mm512_set1_epi32(*x.add(i * tile.row_stride));
+                let value = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(word));
+                for (sum, panel) in sum.iter_mut().zip(panel) {
+                    *sum = _mm512_fmadd_ps(value, panel, *sum);
+                }
+            }
+            for p in 0..P {
+                panel[p] = _mm512_castsi512_ps(_mm512_and_si512(raw[p], high_half));
+            }
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let word = _mm512_set1_epi32(*x.add(i * tile.row_stride));
+                let value = _mm512_castsi512_ps(_mm512_and_si512(word, high_half));
+                for (sum, panel) in sum.iter_mut().zip(panel) {
+                    *sum = _mm512_fmadd_ps(value, panel, *sum);
                 }
             }
             cols = cols.wrapping_add(16);

@@ -1,7 +1,7 @@
 //! Micro-kernels: a tile of rows times panels in registers, one per element type and level.
 //!
 //! All walk the steps in order with one accumulator per output element. Within a bf16 step the low
-//! element comes first, except in the AVX-512 instruction, whose own order of the pair is fixed by
+//! element comes first, except in the bf16 instruction, whose own order of the pair is fixed by
 //! the hardware.
 
 #[cfg(target_arch = "x86_64")]

@@ -25,7 +25,11 @@ pub(in crate::dense) fn kernel(level: Level, dtype: DenseType) -> &'static Kerne
         #[cfg(target_arch = "x86_64")]
         (Level::Avx512, DenseType::F32) => &avx512::F32,
         #[cfg(target_arch = "x86_64")]
-        (Level::Avx512, DenseType::Bf16) => &avx512::BF16,
+        (Level::Avx512, DenseType::Bf16) if std::is_x86_feature_detected!("avx512bf16") => {
+            &avx512::BF16
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx512, DenseType::Bf16) => &avx512::BF16_WIDENED,
         #[cfg(target_arch = "x86_64")]
         (Level::Avx2, DenseType::F32) => &avx2::F32,
         #[cfg(target_arch = "x86_64")]

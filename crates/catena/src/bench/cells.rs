@@ -1,0 +1,133 @@
+//! What every benchmark writes: cells with our figure, the peers' and the hardware's limit.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One measured figure.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Cell {
+    /// Area, kind, size and format, such as `infer/prefill/512/q4_1`.
+    pub(crate) name: String,
+    /// Unit of every figure of the cell.
+    pub(crate) unit: &'static str,
+    /// Whether less is better (seconds, bytes).
+    pub(crate) less_is_better: bool,
+    /// Our figure: the median of the rounds.
+    pub(crate) ours: f64,
+    /// The peers' figures, medians too.
+    pub(crate) peers: BTreeMap<String, f64>,
+    /// How many times better we are than the best peer; above 1 is better.
+    pub(crate) ratio: Option<f64>,
+    /// What the hardware allows at most, measured in the same run.
+    pub(crate) limit: Option<f64>,
+    /// Our share of the limit.
+    pub(crate) share: Option<f64>,
+}
+
+/// A whole run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    /// Processor, level of the kernels, threads, and the measured peaks.
+    pub(crate) machine: BTreeMap<&'static str, String>,
+    /// Versions of us and of the peers.
+    pub(crate) versions: BTreeMap<String, String>,
+    /// Seed of the token ids.
+    pub(crate) seed: u64,
+    /// The figures.
+    pub(crate) cells: Vec<Cell>,
+}
+
+/// Figures of the rounds by cell, collected before medians are taken.
+#[derive(Debug, Default)]
+pub(crate) struct Samples(BTreeMap<String, Vec<f64>>);
+
+impl Samples {
+    /// Adds one round's figure.
+    pub(crate) fn push(&mut self, name: &str, value: f64) {
+        self.0.entry(name.to_owned()).or_default().push(value);
+    }
+
+    /// The median of a cell's rounds.
+    pub(crate) fn median(&self, name: &str) -> Option<f64> {
+        self.0.get(name).and_then(|values| median(values))
+    }
+}
+
+/// The middle value; of an even number the mean of the two in the middle.
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        len if len % 2 == 1 => Some(sorted[middle]),
+        _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
+    }
+}
+
+impl Cell {
+    /// A cell from its medians; ratio and share follow.
+    pub(crate) fn new(
+        name: String,
+        unit: &'static str,
+        less_is_better: bool,
+        ours: f64,
+        peers: BTreeMap<String, f64>,
+        limit: Option<f64>,
+    ) -> Self {
+        let better = |a: f64, b: f64| if less_is_better { a.min(b) } else { a.max(b) };
+        let best = peers.values().copied().reduce(better);
+        let times =
+            |ours: f64, other: f64| if less_is_better { other / ours } else { ours / other };
+        let ratio = best.map(|best| times(ours, best));
+        let share = limit.map(|limit| times(ours, limit));
+        Self { name, unit, less_is_better, ours, peers, ratio, limit, share }
+    }
+
+    /// The cell as a line of a table.
+    pub(crate) fn line(&self) -> String {
+        let mut line = format!("{:<28} {:>10} {:<6}", self.name, figure(self.ours), self.unit);
+        if let Some(share) = self.share {
+            line.push_str(&format!("  {:>3.0} % of the limit", share * 100.0));
+        }
+        for (peer, value) in &self.peers {
+            line.push_str(&format!("  {peer} {}", figure(*value)));
+        }
+        if let Some(ratio) = self.ratio {
+            line.push_str(&format!("  {ratio:.2}x"));
+        }
+        line
+    }
+}
+
+/// Three digits that count.
+pub(crate) fn figure(value: f64) -> String {
+    if value >= 100.0 {
+        format!("{value:.0}")
+    } else if value >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.3}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_of_odd_even_and_none() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn ratios_are_to_the_best_peer_and_above_one_when_we_are_better() {
+        let peers = |a, b| BTreeMap::from([("a".to_owned(), a), ("b".to_owned(), b)]);
+        let fast = Cell::new("x".into(), "tok/s", false, 100.0, peers(20.0, 50.0), Some(200.0));
+        assert_eq!((fast.ratio, fast.share), (Some(2.0), Some(0.5)));
+        let quick = Cell::new("y".into(), "s", true, 0.1, peers(0.4, 0.2), None);
+        assert_eq!((quick.ratio, quick.share), (Some(2.0), None));
+    }
+}

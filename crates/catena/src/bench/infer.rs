@@ -1,0 +1,160 @@
+//! Speed of inference: prompts, single sequences, batches.
+
+use super::cells::Samples;
+use crate::models::{BoxError, LanguageModel};
+use catena_engine::{Engine, Event, KvBudget, ModelRunner, Request, SamplingParams};
+use catena_kernels::Pool;
+use catena_protocol::Cancel;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Tokens of the prompts whose reading is timed.
+pub(crate) const PREFILLS: [usize; 3] = [64, 512, 2048];
+/// Tokens before the ones that are timed.
+pub(crate) const DEPTHS: [usize; 2] = [0, 2000];
+/// Sequences that generate at once.
+pub(crate) const BATCHES: [usize; 6] = [1, 4, 8, 16, 32, 64];
+/// Tokens of a batch's prompts.
+pub(crate) const BATCH_PROMPT: usize = 128;
+/// Tokens whose generation is timed.
+pub(crate) const GENERATED: usize = 64;
+/// Prompts of a measurement of reading, the fastest counting.
+const REPEATS: usize = 3;
+/// Longest sequence of all of these.
+const LONGEST: usize = 2112;
+
+/// One kind and size of measurement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Task {
+    /// Reading a prompt of so many tokens.
+    Prefill(usize),
+    /// Generating after so many tokens.
+    Decode(usize),
+    /// Generating for so many sequences at once.
+    Batch(usize),
+}
+
+impl Task {
+    /// All of them, in the order of the table.
+    pub(crate) fn all() -> Vec<Task> {
+        let prefills = PREFILLS.into_iter().map(Task::Prefill);
+        let decodes = DEPTHS.into_iter().map(Task::Decode);
+        prefills.chain(decodes).chain(BATCHES.into_iter().map(Task::Batch)).collect()
+    }
+
+    /// The cell's name for weights of `format`.
+    pub(crate) fn name(self, format: &str) -> String {
+        match self {
+            Task::Prefill(tokens) => format!("infer/prefill/{tokens}/{format}"),
+            Task::Decode(depth) => format!("infer/decode/{depth}/{format}"),
+            Task::Batch(size) => format!("infer/batch/{size}/{format}"),
+        }
+    }
+}
+
+/// A model opened for measuring.
+pub(crate) struct Bench<'a> {
+    model: &'a LanguageModel,
+    pool: Arc<Pool>,
+    seed: u64,
+}
+
+impl<'a> Bench<'a> {
+    /// Token ids are drawn from `seed`: speed does not depend on them, repeating a run should not.
+    pub(crate) fn new(model: &'a LanguageModel, pool: Arc<Pool>, seed: u64) -> Self {
+        Self { model, pool, seed }
+    }
+
+    /// One round of every task, in tokens per second.
+    pub(crate) fn round(
+        &self,
+        format: &str,
+        samples: &mut Samples,
+        cancel: &Cancel,
+    ) -> Result<(), BoxError> {
+        let largest = BATCHES[BATCHES.len() - 1];
+        let tokens = (largest * (BATCH_PROMPT + 2 * GENERATED)).max(LONGEST);
+        let budget = KvBudget::Sequences { count: largest, tokens: tokens.div_ceil(largest) };
+        let mut engine = self.model.engine(self.pool.clone(), largest, budget)?.0;
+        // The first use of every buffer is not what is measured.
+        self.prefill(&mut engine, 64)?;
+        for task in Task::all() {
+            if cancel.is_cancelled() {
+                return Ok(());
+            }
+            let speed = match task {
+                Task::Prefill(tokens) => self.prefill(&mut engine, tokens)?,
+                Task::Decode(depth) => self.decode(&mut engine, depth)?,
+                Task::Batch(size) => self.batch(&mut engine, size)?,
+            };
+            samples.push(&task.name(format), speed);
+        }
+        Ok(())
+    }
+
+    fn prompt(&self, tokens: usize, stream: u64) -> Vec<u32> {
+        let vocab = u32::try_from(self.model.checkpoint.config().vocab_size).unwrap_or(u32::MAX);
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(stream);
+        (0..tokens).map(|_| rng.random_range(0..vocab)).collect()
+    }
+
+    fn prefill(&self, engine: &mut Engine<ModelRunner>, tokens: usize) -> Result<f64, BoxError> {
+        let mut best = f64::INFINITY;
+        for repeat in 0..REPEATS {
+            engine.add(Request::new(self.prompt(tokens, repeat as u64), params(1)))?;
+            let start = Instant::now();
+            while engine.has_work() {
+                engine.step()?;
+            }
+            best = best.min(start.elapsed().as_secs_f64());
+        }
+        Ok(tokens as f64 / best)
+    }
+
+    fn decode(&self, engine: &mut Engine<ModelRunner>, depth: usize) -> Result<f64, BoxError> {
+        self.generate(engine, 1, depth.max(1))
+    }
+
+    fn batch(&self, engine: &mut Engine<ModelRunner>, size: usize) -> Result<f64, BoxError> {
+        self.generate(engine, size, BATCH_PROMPT)
+    }
+
+    /// Tokens per second of `size` sequences together, once all of them have begun.
+    fn generate(
+        &self,
+        engine: &mut Engine<ModelRunner>,
+        size: usize,
+        prompt: usize,
+    ) -> Result<f64, BoxError> {
+        for stream in 0..size {
+            // Early sequences generate while later ones are still being read.
+            let request = Request::new(self.prompt(prompt, stream as u64), params(2 * GENERATED));
+            engine.add(request)?;
+        }
+        let mut begun = std::collections::BTreeSet::new();
+        while begun.len() < size {
+            for (id, event) in engine.step()? {
+                if matches!(event, Event::Token(_)) {
+                    begun.insert(id.0);
+                }
+            }
+        }
+        let start = Instant::now();
+        let mut generated = 0;
+        for _ in 0..GENERATED {
+            let events = engine.step()?;
+            generated += events.iter().filter(|(_, e)| matches!(e, Event::Token(_))).count();
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        engine.cancel_all();
+        Ok(generated as f64 / seconds)
+    }
+}
+
+/// Greedy sampling that never stops early.
+fn params(max_new_tokens: usize) -> SamplingParams {
+    SamplingParams { ignore_eos: true, ..SamplingParams::greedy(max_new_tokens) }
+}

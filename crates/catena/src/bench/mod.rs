@@ -1,0 +1,9 @@
+//! `catena bench`: how fast this machine runs a model, beside other engines in the same run.
+
+mod cells;
+mod command;
+mod infer;
+mod peers;
+mod start;
+
+pub(crate) use command::run;
