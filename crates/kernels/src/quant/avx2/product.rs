@@ -1,31 +1,28 @@
 //! The product: one tile (16 outputs, two registers) times up to 4 activation rows.
 //!
 //! `vpmaddubsw` multiplies unsigned by signed bytes and adds pairs in 16 bits, saturating. For 4-bit
-//! codes a whole block stays below that limit (8 groups of 2 * 15 * 127 = 30480), so one widening
-//! per block is enough. 8-bit codes use magnitudes and move the sign to the activation: a pair is at
-//! most 2 * 128 * 127 = 32512, and is widened at once. Either way the integer sums are exact.
+//! codes a whole block stays below that limit (8 steps of 2 * 15 * 127 make 30480), so one widening
+//! per block is enough; 5-bit codes are widened after 4 steps, 6-bit codes after 2. 8-bit codes use
+//! magnitudes and move the sign to the activation: a pair is at most 2 * 128 * 127 = 32512, and is
+//! widened at once. Either way the integer sums are exact.
 //!
 //! Registers are never passed through closures (`array::map`): the library function has no SIMD
 //! features, so each call would go through memory.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_abs_epi8, _mm256_add_epi16,
-    _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_cvtepi32_ps, _mm256_cvtph_ps,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
+    __m256, __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_madd_epi16, _mm256_maddubs_epi16,
     _mm256_mul_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_srli_epi16, _mm256_storeu_ps,
-    _mm256_xor_si256,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_storeu_ps, _mm256_xor_si256,
 };
 use std::ops::Range;
 
+use super::weights::{self, HALVES};
 use crate::quant::Activations;
 use crate::quant::format::BLOCK;
+use crate::quant::geometry::{Geometry, Packed, STEPS, TILE};
 use crate::quant::job::{AHEAD_BYTES, Job, walk_rows};
 use crate::quant::matrix::Target;
-use crate::quant::tile::{Packed, TILE};
-
-/// The two registers of a tile, 8 outputs each.
-const HALVES: usize = 2;
 
 /// As `scalar::product`, bit for bit.
 ///
@@ -70,42 +67,40 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     ahead: usize,
 ) {
     const { assert!(MR == 1, "two registers of a tile are all that fit") };
-    let (k, blocks) = (job.x.k, job.blocks);
+    let (g, k, blocks) = (P::G, job.x.k, job.blocks);
     let codes = job.x.codes_tk[row * k..].as_ptr();
     let scales = job.x.scales_tb[row * blocks..].as_ptr();
-    let corrections = job.x.corrections_tb[row * blocks..].as_ptr();
-    let scaled_sums = job.x.scaled_sums_tb[row * blocks..].as_ptr();
+    let corrections = job.x.corrections_tbs[row * blocks * g.subs..].as_ptr();
+    let scaled_sums = job.x.scaled_sums_tbs[row * blocks * g.subs..].as_ptr();
     let mut acc = [[_mm256_setzero_ps(); HALVES]; NR];
     for block in 0..blocks {
-        // SAFETY: all reads are inside the tile and rows that the job has measured.
-        unsafe {
-            let at = w.add(P::codes_at(block));
-            let q = codes.add(block * BLOCK);
-            let sums = if P::CODE_VECS == 8 {
-                dot_8_bit::<NR>(at, ahead, q, k)
-            } else {
-                dot_4_bit::<NR>(at, ahead, q, k)
-            };
-            let d = load_halves(w.add(P::scales_at(block)));
-            for t in 0..NR {
-                let at = t * blocks + block;
-                let scale = _mm256_set1_ps(*scales.add(at));
-                for h in 0..HALVES {
-                    let mut sum = sums[t][h];
-                    // 8-bit codes are multiplied with their sign: nothing to correct.
-                    if P::ZERO != 0 && P::CODE_VECS == 4 {
-                        sum = _mm256_add_epi32(sum, _mm256_set1_epi32(*corrections.add(at)));
-                    }
-                    let scale = _mm256_mul_ps(d[h], scale);
-                    acc[t][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, acc[t][h]);
-                }
-            }
-            if P::HAS_MIN {
-                let m = load_halves(w.add(P::mins_at(block)));
+        for sub in 0..g.subs {
+            // SAFETY: all reads are inside the tile and rows that the job has measured.
+            unsafe {
+                let at = w.add(g.codes_at(block));
+                let sums = dot::<P, NR>(at, sub, ahead, codes.add(block * BLOCK), k);
+                let d = weights::scales::<P>(w, block, sub);
                 for t in 0..NR {
-                    let sum = _mm256_set1_ps(*scaled_sums.add(t * blocks + block));
+                    let at = t * blocks + block;
+                    let scale = _mm256_set1_ps(*scales.add(at));
                     for h in 0..HALVES {
-                        acc[t][h] = _mm256_fmadd_ps(m[h], sum, acc[t][h]);
+                        let mut sum = sums[t][h];
+                        if g.zero != 0 && !is_signed(&g) {
+                            let correction = *corrections.add(at * g.subs + sub);
+                            sum = _mm256_add_epi32(sum, _mm256_set1_epi32(correction));
+                        }
+                        let scale = _mm256_mul_ps(d[h], scale);
+                        acc[t][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, acc[t][h]);
+                    }
+                }
+                if g.has_min {
+                    let m = weights::mins::<P>(w, block, sub);
+                    for t in 0..NR {
+                        let at = (t * blocks + block) * g.subs + sub;
+                        let sum = _mm256_set1_ps(*scaled_sums.add(at));
+                        for h in 0..HALVES {
+                            acc[t][h] = _mm256_fmadd_ps(m[h], sum, acc[t][h]);
+                        }
                     }
                 }
             }
@@ -117,102 +112,83 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     }
 }
 
-/// Sums over one block of 4-bit codes.
+/// Whether codes are multiplied with their sign, so that nothing is to be corrected.
+const fn is_signed(g: &Geometry) -> bool {
+    g.zero == 128
+}
+
+/// Steps whose products may be added in 16 bits: each adds at most `2 * max_code * 127`.
+const fn steps_in_16_bits(g: &Geometry) -> usize {
+    let mut steps = STEPS / g.subs;
+    while !is_signed(g) && steps as i32 * 2 * g.max_code * 127 > i16::MAX as i32 {
+        steps /= 2;
+    }
+    if is_signed(g) { 1 } else { steps }
+}
+
+/// Sums over one sub-block: `code * activation`, of signed codes `(code - 128) * activation`.
 ///
 /// # Safety
-/// 256 bytes must be readable at `at`, and 32 at `q` and at each further row's distance `k`.
+/// `at` must be the start of the codes of a block of format `P`; 32 bytes must be readable at `q`
+/// and at each further row's distance `k`.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn dot_4_bit<const NR: usize>(
+unsafe fn dot<P: Packed, const NR: usize>(
     at: *const u8,
+    sub: usize,
     ahead: usize,
     q: *const i8,
     k: usize,
 ) -> [[__m256i; HALVES]; NR] {
-    let mask = _mm256_set1_epi8(15);
-    let mut pairs = [[_mm256_setzero_si256(); HALVES]; NR];
-    for j in 0..4 {
-        // SAFETY: promised by the caller.
-        unsafe {
-            let raw = load_codes(at.add(j * 64), ahead);
-            let low = [_mm256_and_si256(raw[0], mask), _mm256_and_si256(raw[1], mask)];
-            for t in 0..NR {
-                let four = broadcast(q.add(t * k + 4 * j));
-                for h in 0..HALVES {
-                    let products = _mm256_maddubs_epi16(low[h], four);
-                    pairs[t][h] = _mm256_add_epi16(pairs[t][h], products);
-                }
-            }
-            let high = [
-                _mm256_and_si256(_mm256_srli_epi16::<4>(raw[0]), mask),
-                _mm256_and_si256(_mm256_srli_epi16::<4>(raw[1]), mask),
-            ];
-            for t in 0..NR {
-                let four = broadcast(q.add(t * k + 16 + 4 * j));
-                for h in 0..HALVES {
-                    let products = _mm256_maddubs_epi16(high[h], four);
-                    pairs[t][h] = _mm256_add_epi16(pairs[t][h], products);
-                }
-            }
-        }
-    }
+    let (steps, together) = (STEPS / P::G.subs, const { steps_in_16_bits(&P::G) });
     let ones = _mm256_set1_epi16(1);
     let mut sums = [[_mm256_setzero_si256(); HALVES]; NR];
-    for t in 0..NR {
-        for h in 0..HALVES {
-            sums[t][h] = _mm256_madd_epi16(pairs[t][h], ones);
+    for first in (0..steps).step_by(together) {
+        let mut pairs = [[_mm256_setzero_si256(); HALVES]; NR];
+        for step in sub * steps + first..sub * steps + first + together {
+            // SAFETY: promised by the caller.
+            unsafe {
+                let codes = weights::codes::<P>(at, step, ahead);
+                add_step::<P, NR>(&mut pairs, codes, q.add(4 * step), k);
+            }
         }
-    }
-    sums
-}
-
-/// Sums over one block of 8-bit codes, their zero point of 128 taken off.
-///
-/// # Safety
-/// 512 bytes must be readable at `at`, and 32 at `q` and at each further row's distance `k`.
-#[inline]
-#[target_feature(enable = "avx2")]
-unsafe fn dot_8_bit<const NR: usize>(
-    at: *const u8,
-    ahead: usize,
-    q: *const i8,
-    k: usize,
-) -> [[__m256i; HALVES]; NR] {
-    let (ones, zero_point) = (_mm256_set1_epi16(1), _mm256_set1_epi8(-128));
-    let mut sums = [[_mm256_setzero_si256(); HALVES]; NR];
-    for j in 0..8 {
-        // SAFETY: promised by the caller.
-        unsafe {
-            let raw = load_codes(at.add(j * 64), ahead);
-            let signed =
-                [_mm256_xor_si256(raw[0], zero_point), _mm256_xor_si256(raw[1], zero_point)];
-            let magnitude = [_mm256_abs_epi8(signed[0]), _mm256_abs_epi8(signed[1])];
-            for t in 0..NR {
-                let four = broadcast(q.add(t * k + 4 * j));
-                for h in 0..HALVES {
-                    let four = _mm256_sign_epi8(four, signed[h]);
-                    let pairs = _mm256_maddubs_epi16(magnitude[h], four);
-                    sums[t][h] = _mm256_add_epi32(sums[t][h], _mm256_madd_epi16(pairs, ones));
-                }
+        for t in 0..NR {
+            for h in 0..HALVES {
+                sums[t][h] = _mm256_add_epi32(sums[t][h], _mm256_madd_epi16(pairs[t][h], ones));
             }
         }
     }
     sums
 }
 
-/// 64 bytes of codes, and a prefetch of those `ahead` bytes further unless that is 0.
+/// `pairs[t] += codes . q[t]`, two products per lane of 16 bits; `q` has rows at distance `k`.
 ///
 /// # Safety
-/// 64 bytes must be readable at `at`; a prefetch may point anywhere.
+/// Four bytes must be readable at `q` and at each further row's distance.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn load_codes(at: *const u8, ahead: usize) -> [__m256i; HALVES] {
-    // SAFETY: promised by the caller.
-    unsafe {
-        if ahead > 0 {
-            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(ahead).cast());
+unsafe fn add_step<P: Packed, const NR: usize>(
+    pairs: &mut [[__m256i; HALVES]; NR],
+    mut codes: [__m256i; HALVES],
+    q: *const i8,
+    k: usize,
+) {
+    let signed = is_signed(&P::G);
+    let mut signs = codes;
+    if signed {
+        for h in 0..HALVES {
+            signs[h] = _mm256_xor_si256(codes[h], _mm256_set1_epi8(-128));
+            codes[h] = _mm256_abs_epi8(signs[h]);
         }
-        [_mm256_loadu_si256(at.cast()), _mm256_loadu_si256(at.add(32).cast())]
+    }
+    for t in 0..NR {
+        // SAFETY: promised by the caller.
+        let four = unsafe { broadcast(q.add(t * k)) };
+        for h in 0..HALVES {
+            let four = if signed { _mm256_sign_epi8(four, signs[h]) } else { four };
+            let products = _mm256_maddubs_epi16(codes[h], four);
+            pairs[t][h] = _mm256_add_epi16(pairs[t][h], products);
+        }
     }
 }
 
@@ -225,18 +201,6 @@ unsafe fn load_codes(at: *const u8, ahead: usize) -> [__m256i; HALVES] {
 unsafe fn broadcast(q: *const i8) -> __m256i {
     // SAFETY: promised by the caller.
     _mm256_set1_epi32(unsafe { q.cast::<i32>().read_unaligned() })
-}
-
-/// 16 f16 values as f32.
-///
-/// # Safety
-/// 32 bytes must be readable.
-#[inline]
-#[target_feature(enable = "avx2,f16c")]
-unsafe fn load_halves(at: *const u8) -> [__m256; HALVES] {
-    // SAFETY: promised by the caller.
-    let (low, high) = unsafe { (_mm_loadu_si128(at.cast()), _mm_loadu_si128(at.add(16).cast())) };
-    [_mm256_cvtph_ps(low), _mm256_cvtph_ps(high)]
 }
 
 /// Writes one row of a tile; only the outputs that exist.
