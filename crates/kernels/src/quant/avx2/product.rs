@@ -1,4 +1,9 @@
-//! The product: one tile (16 outputs, two registers) times up to 4 activation rows.
+//! The product: half a tile (8 outputs, one register) times up to 6 activation rows, or the whole
+//! tile times one.
+//!
+//! Rows and sums in 16 and 32 bits have to fit 16 registers; the two halves of a tile take turns, and
+//! the second finds the weights in the cache.
+
 //!
 //! `vpmaddubsw` multiplies unsigned by signed bytes and adds pairs in 16 bits, saturating. For 4-bit
 //! codes a whole block stays below that limit (8 steps of 2 * 15 * 127 make 30480), so one widening
@@ -9,6 +14,7 @@
 //! Registers are never passed through closures (`array::map`): the library function has no SIMD
 //! features, so each call would go through memory.
 
+use std::arch::asm;
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_abs_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
     _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_madd_epi16, _mm256_maddubs_epi16,
@@ -17,12 +23,17 @@ use std::arch::x86_64::{
 };
 use std::ops::Range;
 
-use super::weights::{self, HALVES};
+use super::weights;
 use crate::quant::Activations;
 use crate::quant::format::BLOCK;
 use crate::quant::geometry::{Geometry, Packed, STEPS, TILE};
 use crate::quant::job::{AHEAD_BYTES, Job, walk_rows};
 use crate::quant::matrix::Target;
+
+/// Outputs in a register.
+const LANES: usize = 8;
+/// Registers of a tile.
+const HALVES: usize = TILE / LANES;
 
 /// As `scalar::product`, bit for bit.
 ///
@@ -53,6 +64,16 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
 
 walk_rows!("avx2,fma,f16c", one_tile, micro, 1, 4, 1, 2, 3);
 
+/// Where the activations of some rows are, the first of them.
+struct Pointers {
+    codes: *const i8,
+    scales: *const f32,
+    corrections: *const i32,
+    scaled_sums: *const f32,
+    k: usize,
+    blocks: usize,
+}
+
 /// One tile times `NR` activation rows from `row` on.
 ///
 /// # Safety
@@ -67,48 +88,73 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     ahead: usize,
 ) {
     const { assert!(MR == 1, "two registers of a tile are all that fit") };
-    let (g, k, blocks) = (P::G, job.x.k, job.blocks);
-    let codes = job.x.codes_tk[row * k..].as_ptr();
-    let scales = job.x.scales_tb[row * blocks..].as_ptr();
-    let corrections = job.x.corrections_tbs[row * blocks * g.subs..].as_ptr();
-    let scaled_sums = job.x.scaled_sums_tbs[row * blocks * g.subs..].as_ptr();
+    let (k, blocks) = (job.x.k, job.blocks);
+    let subs = blocks * P::G.subs;
+    let x = Pointers {
+        codes: job.x.codes_tk[row * k..].as_ptr(),
+        scales: job.x.scales_tb[row * blocks..].as_ptr(),
+        corrections: job.x.corrections_tbs[row * subs..].as_ptr(),
+        scaled_sums: job.x.scaled_sums_tbs[row * subs..].as_ptr(),
+        k,
+        blocks,
+    };
     let mut acc = [[_mm256_setzero_ps(); HALVES]; NR];
     for block in 0..blocks {
-        for sub in 0..g.subs {
-            // SAFETY: all reads are inside the tile and rows that the job has measured.
-            unsafe {
-                let at = w.add(g.codes_at(block));
-                let sums = dot::<P, NR>(at, sub, ahead, codes.add(block * BLOCK), k);
-                let d = weights::scales::<P>(w, block, sub);
-                for t in 0..NR {
-                    let at = t * blocks + block;
-                    let scale = _mm256_set1_ps(*scales.add(at));
-                    for h in 0..HALVES {
-                        let mut sum = sums[t][h];
-                        if g.zero != 0 && !is_signed(&g) {
-                            let correction = *corrections.add(at * g.subs + sub);
-                            sum = _mm256_add_epi32(sum, _mm256_set1_epi32(correction));
-                        }
-                        let scale = _mm256_mul_ps(d[h], scale);
-                        acc[t][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, acc[t][h]);
-                    }
-                }
-                if g.has_min {
-                    let m = weights::mins::<P>(w, block, sub);
-                    for t in 0..NR {
-                        let at = (t * blocks + block) * g.subs + sub;
-                        let sum = _mm256_set1_ps(*scaled_sums.add(at));
-                        for h in 0..HALVES {
-                            acc[t][h] = _mm256_fmadd_ps(m[h], sum, acc[t][h]);
-                        }
-                    }
-                }
+        // SAFETY: all reads are inside the tile and rows that the job has measured.
+        unsafe {
+            add_sub_block::<P, 0, NR>(&mut acc, &x, w, block, ahead);
+            if P::G.subs == 2 {
+                add_sub_block::<P, 1, NR>(&mut acc, &x, w, block, ahead);
             }
         }
     }
     for (t, acc) in acc.iter().enumerate() {
-        // SAFETY: the job covers these rows and the tile.
-        unsafe { store(job, *acc, row + t, tile) };
+        for (h, acc) in acc.iter().enumerate() {
+            // SAFETY: the job covers these rows and the tile.
+            unsafe { store(job, *acc, row + t, tile * TILE + h * LANES) };
+        }
+    }
+}
+
+/// One sub-block of the sums that `micro` computes.
+///
+/// # Safety
+/// `w` must be the start of a tile of format `P`; tile and activations must have the block.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn add_sub_block<P: Packed, const SUB: usize, const NR: usize>(
+    acc: &mut [[__m256; HALVES]; NR],
+    x: &Pointers,
+    w: *const u8,
+    block: usize,
+    ahead: usize,
+) {
+    let g = P::G;
+    // SAFETY: promised by the caller.
+    unsafe {
+        let at = w.add(g.codes_at(block));
+        let sums = dot::<P, SUB, NR>(at, ahead, x.codes.add(block * BLOCK), x.k);
+        for h in 0..HALVES {
+            let d = weights::scales::<P>(w, block, SUB, h);
+            for t in 0..NR {
+                let at = t * x.blocks + block;
+                let mut sum = sums[t][h];
+                if g.zero != 0 && !is_signed(&g) {
+                    let correction = *x.corrections.add(at * g.subs + SUB);
+                    sum = _mm256_add_epi32(sum, _mm256_set1_epi32(correction));
+                }
+                let scale = _mm256_mul_ps(d, _mm256_set1_ps(*x.scales.add(at)));
+                acc[t][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, acc[t][h]);
+            }
+            if g.has_min {
+                let m = weights::mins::<P>(w, block, SUB, h);
+                for t in 0..NR {
+                    let at = (t * x.blocks + block) * g.subs + SUB;
+                    let sum = _mm256_set1_ps(*x.scaled_sums.add(at));
+                    acc[t][h] = _mm256_fmadd_ps(m, sum, acc[t][h]);
+                }
+            }
+        }
     }
 }
 
@@ -133,9 +179,8 @@ const fn steps_in_16_bits(g: &Geometry) -> usize {
 /// and at each further row's distance `k`.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn dot<P: Packed, const NR: usize>(
+unsafe fn dot<P: Packed, const SUB: usize, const NR: usize>(
     at: *const u8,
-    sub: usize,
     ahead: usize,
     q: *const i8,
     k: usize,
@@ -143,87 +188,105 @@ unsafe fn dot<P: Packed, const NR: usize>(
     let (steps, together) = (STEPS / P::G.subs, const { steps_in_16_bits(&P::G) });
     let ones = _mm256_set1_epi16(1);
     let mut sums = [[_mm256_setzero_si256(); HALVES]; NR];
-    for first in (0..steps).step_by(together) {
-        let mut pairs = [[_mm256_setzero_si256(); HALVES]; NR];
-        for step in sub * steps + first..sub * steps + first + together {
-            // SAFETY: promised by the caller.
-            unsafe {
-                let codes = weights::codes::<P>(at, step, ahead);
-                add_step::<P, NR>(&mut pairs, codes, q.add(4 * step), k);
-            }
-        }
-        for t in 0..NR {
-            for h in 0..HALVES {
-                sums[t][h] = _mm256_add_epi32(sums[t][h], _mm256_madd_epi16(pairs[t][h], ones));
-            }
-        }
+    let mut pairs = [[_mm256_setzero_si256(); HALVES]; NR];
+    // Written out, not looped, so that shifts are by constants whatever the optimizer decides.
+    macro_rules! steps {
+        ($($i:literal)*) => {
+            $(if $i < steps {
+                let step = SUB * steps + $i;
+                // SAFETY: promised by the caller.
+                unsafe { add_step::<P, NR>(&mut pairs, at, step, ahead, q.add(4 * step), k) };
+                if ($i + 1) % together == 0 {
+                    for t in 0..NR {
+                        for h in 0..HALVES {
+                            let widened = _mm256_madd_epi16(pairs[t][h], ones);
+                            sums[t][h] = keep::<NR>(_mm256_add_epi32(sums[t][h], widened));
+                            pairs[t][h] = _mm256_setzero_si256();
+                        }
+                    }
+                }
+            })*
+        };
     }
+    steps!(0 1 2 3 4 5 6 7);
     sums
 }
 
 /// `pairs[t] += codes . q[t]`, two products per lane of 16 bits; `q` has rows at distance `k`.
 ///
 /// # Safety
-/// Four bytes must be readable at `q` and at each further row's distance.
+/// As for [`dot`], `q` being where the step's activations start.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn add_step<P: Packed, const NR: usize>(
     pairs: &mut [[__m256i; HALVES]; NR],
-    mut codes: [__m256i; HALVES],
+    at: *const u8,
+    step: usize,
+    ahead: usize,
     q: *const i8,
     k: usize,
 ) {
     let signed = is_signed(&P::G);
+    let mut codes = [_mm256_setzero_si256(); HALVES];
     let mut signs = codes;
-    if signed {
-        for h in 0..HALVES {
+    for h in 0..HALVES {
+        // SAFETY: promised by the caller.
+        codes[h] =
+            unsafe { weights::codes::<P>(at.add(32 * h), step, if h == 0 { ahead } else { 0 }) };
+        if signed {
             signs[h] = _mm256_xor_si256(codes[h], _mm256_set1_epi8(-128));
             codes[h] = _mm256_abs_epi8(signs[h]);
         }
     }
     for t in 0..NR {
-        // SAFETY: promised by the caller.
-        let four = unsafe { broadcast(q.add(t * k)) };
+        // SAFETY: promised by the caller; the read need not be aligned.
+        let four = unsafe { q.add(t * k).cast::<i32>().read_unaligned() };
+        let four = _mm256_set1_epi32(four);
         for h in 0..HALVES {
             let four = if signed { _mm256_sign_epi8(four, signs[h]) } else { four };
             let products = _mm256_maddubs_epi16(codes[h], four);
             pairs[t][h] = _mm256_add_epi16(pairs[t][h], products);
+            if !signed {
+                pairs[t][h] = keep::<NR>(pairs[t][h]);
+            }
         }
     }
 }
 
-/// Four activation codes in every lane.
-///
-/// # Safety
-/// Four bytes must be readable; they need not be aligned.
+/// The same value. With several rows, the optimizer may not look through it: it would add products
+/// as a tree, and keep more of them than there are registers.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn broadcast(q: *const i8) -> __m256i {
-    // SAFETY: promised by the caller.
-    _mm256_set1_epi32(unsafe { q.cast::<i32>().read_unaligned() })
+fn keep<const NR: usize>(mut v: __m256i) -> __m256i {
+    if NR > 1 {
+        // SAFETY: there is no instruction.
+        unsafe {
+            asm!("/* {0} */", inout(ymm_reg) v, options(pure, nomem, nostack, preserves_flags));
+        }
+    }
+    v
 }
 
-/// Writes one row of a tile; only the outputs that exist.
+/// Writes 8 outputs of a row from column `first` on; only those that exist.
 ///
 /// # Safety
 /// `job` must cover the row and the tile.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn store(job: &Job<'_, '_>, mut acc: [__m256; HALVES], row: usize, tile: usize) {
-    let lanes = job.lanes(tile);
-    // SAFETY: the row has `lanes` outputs from here on, as the job has checked.
-    let out = unsafe { std::slice::from_raw_parts_mut(job.out(row, tile), lanes) };
-    let mut values = [0.0f32; TILE];
+unsafe fn store(job: &Job<'_, '_>, mut acc: __m256, row: usize, first: usize) {
+    let lanes = job.target.n.saturating_sub(first).min(LANES);
+    if lanes == 0 {
+        return;
+    }
+    // SAFETY: this call alone writes these rows of this tile (see `Target`).
+    let out = unsafe { job.target.lanes(row, first, lanes) };
+    let mut values = [0.0f32; LANES];
     if job.target.accumulate {
         values[..lanes].copy_from_slice(out);
-        for h in 0..HALVES {
-            // SAFETY: `values` has two registers' worth.
-            acc[h] = _mm256_add_ps(unsafe { _mm256_loadu_ps(values.as_ptr().add(8 * h)) }, acc[h]);
-        }
+        // SAFETY: `values` is a register's worth.
+        acc = _mm256_add_ps(unsafe { _mm256_loadu_ps(values.as_ptr()) }, acc);
     }
-    for h in 0..HALVES {
-        // SAFETY: `values` has two registers' worth.
-        unsafe { _mm256_storeu_ps(values.as_mut_ptr().add(8 * h), acc[h]) };
-    }
+    // SAFETY: as above.
+    unsafe { _mm256_storeu_ps(values.as_mut_ptr(), acc) };
     out.copy_from_slice(&values[..lanes]);
 }
