@@ -78,9 +78,10 @@ impl Decoded {
 
     /// 16 bytes: codes 0 to 15 low, 16 to 31 high.
     fn nibbles(&mut self, bytes: &[u8]) {
-        for (i, &byte) in bytes.iter().enumerate() {
-            self.codes[i] = byte & 15;
-            self.codes[i + 16] = byte >> 4;
+        let (low, high) = self.codes.split_at_mut(16);
+        for ((byte, low), high) in bytes.iter().zip(low).zip(high) {
+            *low = byte & 15;
+            *high = byte >> 4;
         }
     }
 
@@ -88,17 +89,20 @@ impl Decoded {
     fn five_bits(&mut self, bytes: &[u8]) {
         let (high, low) = bytes.split_at(4);
         self.nibbles(low);
-        for (i, code) in self.codes[..32].iter_mut().enumerate() {
-            *code |= (high[i / 8] >> (i % 8) & 1) << 4;
+        for (byte, codes) in high.iter().zip(self.codes.chunks_exact_mut(8)) {
+            for (i, code) in codes.iter_mut().enumerate() {
+                *code |= (byte >> i & 1) << 4;
+            }
         }
     }
 
     /// Runs of 32 bytes, each 32 codes low and the next 32 high.
     fn nibbles_of_64s(&mut self, bytes: &[u8]) {
         for (bytes, codes) in bytes.chunks_exact(32).zip(self.codes.chunks_exact_mut(64)) {
-            for (l, &byte) in bytes.iter().enumerate() {
-                codes[l] = byte & 15;
-                codes[l + 32] = byte >> 4;
+            let (low, high) = codes.split_at_mut(32);
+            for ((byte, low), high) in bytes.iter().zip(low).zip(high) {
+                *low = byte & 15;
+                *high = byte >> 4;
             }
         }
     }
@@ -106,8 +110,10 @@ impl Decoded {
     /// Runs of 32 bytes, each four times 32 codes of two bits, lowest bits first.
     fn two_bits_of_128s(&mut self, bytes: &[u8]) {
         for (bytes, codes) in bytes.chunks_exact(32).zip(self.codes.chunks_exact_mut(128)) {
-            for (i, code) in codes.iter_mut().enumerate() {
-                *code = bytes[i % 32] >> (2 * (i / 32)) & 3;
+            for (i, codes) in codes.chunks_exact_mut(32).enumerate() {
+                for (byte, code) in bytes.iter().zip(codes) {
+                    *code = byte >> (2 * i) & 3;
+                }
             }
         }
     }
@@ -159,8 +165,10 @@ impl Decoded {
         let (high, rest) = rest.split_at(64);
         self.two_bits_of_128s(high);
         for (low, codes) in low.chunks_exact(64).zip(self.codes.chunks_exact_mut(128)) {
-            for (i, code) in codes.iter_mut().enumerate() {
-                *code = *code << 4 | low[i % 64] >> (4 * (i / 64)) & 15;
+            for (i, codes) in codes.chunks_exact_mut(64).enumerate() {
+                for (byte, code) in low.iter().zip(codes) {
+                    *code = *code << 4 | byte >> (4 * i) & 15;
+                }
             }
         }
         for (scale, &byte) in self.sub_scales.iter_mut().zip(rest) {

@@ -250,9 +250,9 @@ fn pack(format: QuantFormat, rows: &[&[u8]], k: usize) -> Result<AlignedBuf<u8>,
     let bytes = rows.len().div_ceil(TILE).saturating_mul(tile_bytes);
     let mut tiles = AlignedBuf::try_zeroed(bytes, "packed weights")?;
     for (tile, rows) in tiles.chunks_exact_mut(tile_bytes).zip(rows.chunks(TILE)) {
-        for (lane, row) in rows.iter().enumerate() {
-            pack_row(format, row, lane, tile);
-        }
+        with_packed!(format, P => for (lane, row) in rows.iter().enumerate() {
+            pack_row::<P>(format, row, lane, tile);
+        });
     }
     Ok(tiles)
 }

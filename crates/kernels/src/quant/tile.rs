@@ -15,11 +15,11 @@
 use super::QuantFormat;
 use super::decode::Decoded;
 use super::format::{BLOCK, SUPER_BLOCK};
-use super::geometry::{Geometry, Scales, VECTOR};
+use super::geometry::{Geometry, Packed, Scales, VECTOR};
 
 /// Puts one row, blocks as in a file, into its place in a tile.
-pub(super) fn pack_row(format: QuantFormat, row: &[u8], lane: usize, tile: &mut [u8]) {
-    let g = Geometry::of(format);
+pub(super) fn pack_row<P: Packed>(format: QuantFormat, row: &[u8], lane: usize, tile: &mut [u8]) {
+    let g = P::G;
     let mut decoded = Decoded::new();
     let own_blocks = format.block_len() / BLOCK;
     for (i, bytes) in row.chunks_exact(format.block_bytes()).enumerate() {
@@ -27,13 +27,14 @@ pub(super) fn pack_row(format: QuantFormat, row: &[u8], lane: usize, tile: &mut 
         let first = i * own_blocks;
         for j in 0..own_blocks {
             let codes = decoded.codes[j * BLOCK..].first_chunk().expect("a block has its codes");
-            pack_codes(&g, codes, lane, &mut tile[g.codes_at(first + j)..]);
+            pack_codes::<P>(codes, lane, &mut tile[g.codes_at(first + j)..]);
         }
         pack_scales(&g, &decoded, first, lane, tile);
     }
 }
 
-fn pack_codes(g: &Geometry, codes: &[u8; BLOCK], lane: usize, out: &mut [u8]) {
+fn pack_codes<P: Packed>(codes: &[u8; BLOCK], lane: usize, out: &mut [u8]) {
+    let g = P::G;
     let low_mask = u32::from_le_bytes([(u8::MAX as u32 >> (8 - g.low_bits)) as u8; 4]);
     let mut vectors = [0u32; 8];
     for (step, four) in codes.as_chunks::<4>().0.iter().enumerate() {

@@ -134,24 +134,27 @@ unsafe fn add_sub_block<P: Packed, const SUB: usize, const NR: usize>(
     unsafe {
         let at = w.add(g.codes_at(block));
         let sums = dot::<P, SUB, NR>(at, ahead, x.codes.add(block * BLOCK), x.k);
-        for h in 0..HALVES {
-            let d = weights::scales::<P>(w, block, SUB, h);
-            for t in 0..NR {
-                let at = t * x.blocks + block;
+        let d = [weights::scales::<P>(w, block, SUB, 0), weights::scales::<P>(w, block, SUB, 1)];
+        for t in 0..NR {
+            let at = t * x.blocks + block;
+            let scale = _mm256_set1_ps(*x.scales.add(at));
+            for h in 0..HALVES {
                 let mut sum = sums[t][h];
                 if g.zero != 0 && !is_signed(&g) {
                     let correction = *x.corrections.add(at * g.subs + SUB);
                     sum = _mm256_add_epi32(sum, _mm256_set1_epi32(correction));
                 }
-                let scale = _mm256_mul_ps(d, _mm256_set1_ps(*x.scales.add(at)));
+                let scale = _mm256_mul_ps(d[h], scale);
                 acc[t][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, acc[t][h]);
             }
-            if g.has_min {
-                let m = weights::mins::<P>(w, block, SUB, h);
-                for t in 0..NR {
-                    let at = (t * x.blocks + block) * g.subs + SUB;
-                    let sum = _mm256_set1_ps(*x.scaled_sums.add(at));
-                    acc[t][h] = _mm256_fmadd_ps(m, sum, acc[t][h]);
+        }
+        if g.has_min {
+            let m = [weights::mins::<P>(w, block, SUB, 0), weights::mins::<P>(w, block, SUB, 1)];
+            for t in 0..NR {
+                let at = (t * x.blocks + block) * g.subs + SUB;
+                let sum = _mm256_set1_ps(*x.scaled_sums.add(at));
+                for h in 0..HALVES {
+                    acc[t][h] = _mm256_fmadd_ps(m[h], sum, acc[t][h]);
                 }
             }
         }
@@ -166,10 +169,10 @@ const fn is_signed(g: &Geometry) -> bool {
 /// Steps whose products may be added in 16 bits: each adds at most `2 * max_code * 127`.
 const fn steps_in_16_bits(g: &Geometry) -> usize {
     let mut steps = STEPS / g.subs;
-    while !is_signed(g) && steps as i32 * 2 * g.max_code * 127 > i16::MAX as i32 {
+    while steps as i32 * 2 * g.max_code * 127 > i16::MAX as i32 {
         steps /= 2;
     }
-    if is_signed(g) { 1 } else { steps }
+    steps
 }
 
 /// Sums over one sub-block: `code * activation`, of signed codes `(code - 128) * activation`.
@@ -185,28 +188,33 @@ unsafe fn dot<P: Packed, const SUB: usize, const NR: usize>(
     q: *const i8,
     k: usize,
 ) -> [[__m256i; HALVES]; NR] {
-    let (steps, together) = (STEPS / P::G.subs, const { steps_in_16_bits(&P::G) });
-    let ones = _mm256_set1_epi16(1);
+    let steps = STEPS / P::G.subs;
     let mut sums = [[_mm256_setzero_si256(); HALVES]; NR];
+    if P::G.low_bits == 8 {
+        // No step differs from another: a loop leaves the optimizer more sense for registers.
+        for step in 0..STEPS {
+            // SAFETY: promised by the caller.
+            unsafe { add_signed::<P, NR>(&mut sums, at, step, ahead, q.add(4 * step), k) };
+        }
+        return sums;
+    }
     let mut pairs = [[_mm256_setzero_si256(); HALVES]; NR];
-    // Written out, not looped, so that shifts are by constants whatever the optimizer decides.
+    // Written out, so that shifts are by constants whatever the optimizer decides.
     macro_rules! steps {
-        ($($i:literal)*) => {
-            $(if $i < steps {
-                let step = SUB * steps + $i;
-                // SAFETY: promised by the caller.
-                unsafe { add_step::<P, NR>(&mut pairs, at, step, ahead, q.add(4 * step), k) };
-                if ($i + 1) % together == 0 {
-                    for t in 0..NR {
-                        for h in 0..HALVES {
-                            let widened = _mm256_madd_epi16(pairs[t][h], ones);
-                            sums[t][h] = keep::<NR>(_mm256_add_epi32(sums[t][h], widened));
-                            pairs[t][h] = _mm256_setzero_si256();
-                        }
+        ($($i:literal)*) => { $(if $i < steps {
+            let step = SUB * steps + $i;
+            // SAFETY: promised by the caller.
+            unsafe {
+                if is_signed(&P::G) {
+                    add_signed::<P, NR>(&mut sums, at, step, ahead, q.add(4 * step), k);
+                } else {
+                    add_unsigned::<P, NR>(&mut pairs, at, step, ahead, q.add(4 * step), k);
+                    if ($i + 1) % const { steps_in_16_bits(&P::G) } == 0 {
+                        widen::<NR>(&mut sums, &mut pairs);
                     }
                 }
-            })*
-        };
+            }
+        })* };
     }
     steps!(0 1 2 3 4 5 6 7);
     sums
@@ -218,7 +226,7 @@ unsafe fn dot<P: Packed, const SUB: usize, const NR: usize>(
 /// As for [`dot`], `q` being where the step's activations start.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn add_step<P: Packed, const NR: usize>(
+unsafe fn add_unsigned<P: Packed, const NR: usize>(
     pairs: &mut [[__m256i; HALVES]; NR],
     at: *const u8,
     step: usize,
@@ -226,31 +234,73 @@ unsafe fn add_step<P: Packed, const NR: usize>(
     q: *const i8,
     k: usize,
 ) {
-    let signed = is_signed(&P::G);
-    let mut codes = [_mm256_setzero_si256(); HALVES];
-    let mut signs = codes;
-    for h in 0..HALVES {
-        // SAFETY: promised by the caller.
-        codes[h] =
-            unsafe { weights::codes::<P>(at.add(32 * h), step, if h == 0 { ahead } else { 0 }) };
-        if signed {
-            signs[h] = _mm256_xor_si256(codes[h], _mm256_set1_epi8(-128));
-            codes[h] = _mm256_abs_epi8(signs[h]);
-        }
-    }
+    // SAFETY: promised by the caller.
+    let codes =
+        unsafe { [weights::codes::<P>(at, step, ahead), weights::codes::<P>(at.add(32), step, 0)] };
     for t in 0..NR {
-        // SAFETY: promised by the caller; the read need not be aligned.
-        let four = unsafe { q.add(t * k).cast::<i32>().read_unaligned() };
-        let four = _mm256_set1_epi32(four);
+        // SAFETY: promised by the caller.
+        let four = unsafe { broadcast(q.add(t * k)) };
         for h in 0..HALVES {
-            let four = if signed { _mm256_sign_epi8(four, signs[h]) } else { four };
             let products = _mm256_maddubs_epi16(codes[h], four);
-            pairs[t][h] = _mm256_add_epi16(pairs[t][h], products);
-            if !signed {
-                pairs[t][h] = keep::<NR>(pairs[t][h]);
-            }
+            pairs[t][h] = keep::<NR>(_mm256_add_epi16(pairs[t][h], products));
         }
     }
+}
+
+/// `sums[t] += (codes - 128) . q[t]`, four products per lane: magnitudes times activations with the
+/// codes' signs.
+///
+/// # Safety
+/// As for [`add_unsigned`].
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn add_signed<P: Packed, const NR: usize>(
+    sums: &mut [[__m256i; HALVES]; NR],
+    at: *const u8,
+    step: usize,
+    ahead: usize,
+    q: *const i8,
+    k: usize,
+) {
+    let (ones, zero_point) = (_mm256_set1_epi16(1), _mm256_set1_epi8(-128));
+    // SAFETY: promised by the caller.
+    let codes =
+        unsafe { [weights::codes::<P>(at, step, ahead), weights::codes::<P>(at.add(32), step, 0)] };
+    let signed = [_mm256_xor_si256(codes[0], zero_point), _mm256_xor_si256(codes[1], zero_point)];
+    let magnitudes = [_mm256_abs_epi8(signed[0]), _mm256_abs_epi8(signed[1])];
+    for t in 0..NR {
+        // SAFETY: promised by the caller.
+        let four = unsafe { broadcast(q.add(t * k)) };
+        for h in 0..HALVES {
+            let four = _mm256_sign_epi8(four, signed[h]);
+            let pairs = _mm256_maddubs_epi16(magnitudes[h], four);
+            sums[t][h] = _mm256_add_epi32(sums[t][h], _mm256_madd_epi16(pairs, ones));
+        }
+    }
+}
+
+/// Moves what is in 16 bits to the sums in 32 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn widen<const NR: usize>(sums: &mut [[__m256i; HALVES]; NR], pairs: &mut [[__m256i; HALVES]; NR]) {
+    for t in 0..NR {
+        for h in 0..HALVES {
+            let widened = _mm256_madd_epi16(pairs[t][h], _mm256_set1_epi16(1));
+            sums[t][h] = _mm256_add_epi32(sums[t][h], widened);
+            pairs[t][h] = _mm256_setzero_si256();
+        }
+    }
+}
+
+/// Four activation codes in every lane.
+///
+/// # Safety
+/// Four bytes must be readable; they need not be aligned.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn broadcast(q: *const i8) -> __m256i {
+    // SAFETY: promised by the caller.
+    _mm256_set1_epi32(unsafe { q.cast::<i32>().read_unaligned() })
 }
 
 /// The same value. With several rows, the optimizer may not look through it: it would add products

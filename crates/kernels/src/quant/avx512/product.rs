@@ -55,6 +55,17 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
 walk_rows!("avx512f,avx512bw,avx512vl,avx512vnni", two_tiles, micro, 2, 6, 1, 2, 3, 4, 5);
 walk_rows!("avx512f,avx512bw,avx512vl,avx512vnni", one_tile, micro, 1, 8, 1, 2, 3, 4, 5, 6, 7);
 
+/// Where the activations of some rows are, the first of them, and how far tiles are apart.
+struct Pointers {
+    codes: *const i8,
+    scales: *const f32,
+    corrections: *const i32,
+    scaled_sums: *const f32,
+    k: usize,
+    blocks: usize,
+    tile_bytes: usize,
+}
+
 /// `MR` tiles from `tile` on times `NR` activation rows from `row` on.
 ///
 /// # Safety
@@ -68,54 +79,87 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     tile: usize,
     ahead: usize,
 ) {
-    let (g, k, blocks, tile_bytes) = (P::G, job.x.k, job.blocks, job.tile_bytes);
-    let codes = job.x.codes_tk[row * k..].as_ptr();
-    let scales = job.x.scales_tb[row * blocks..].as_ptr();
-    let corrections = job.x.corrections_tbs[row * blocks * g.subs..].as_ptr();
-    let scaled_sums = job.x.scaled_sums_tbs[row * blocks * g.subs..].as_ptr();
+    let (k, blocks) = (job.x.k, job.blocks);
+    let subs = blocks * P::G.subs;
+    let x = Pointers {
+        codes: job.x.codes_tk[row * k..].as_ptr(),
+        scales: job.x.scales_tb[row * blocks..].as_ptr(),
+        corrections: job.x.corrections_tbs[row * subs..].as_ptr(),
+        scaled_sums: job.x.scaled_sums_tbs[row * subs..].as_ptr(),
+        k,
+        blocks,
+        tile_bytes: job.tile_bytes,
+    };
     let mut acc = [[_mm512_setzero_ps(); NR]; MR];
     for block in 0..blocks {
-        for sub in 0..g.subs {
-            // SAFETY: all reads are inside the tiles and rows that the job has measured.
-            unsafe {
-                let mut sums = [[_mm512_setzero_si512(); NR]; MR];
-                if g.zero != 0 {
-                    for t in 0..NR {
-                        let at = (t * blocks + block) * g.subs + sub;
-                        let start = _mm512_set1_epi32(*corrections.add(at));
-                        for i in 0..MR {
-                            sums[i][t] = start;
-                        }
-                    }
-                }
-                let at = w.add(g.codes_at(block));
-                let q = codes.add(block * BLOCK);
-                for step in sub * (STEPS / g.subs)..(sub + 1) * (STEPS / g.subs) {
-                    let codes = weights::codes::<P, MR>(at, tile_bytes, step, ahead);
-                    dot::<MR, NR>(&mut sums, codes, q.add(4 * step), k);
-                }
-                for i in 0..MR {
-                    let w = w.add(i * tile_bytes);
-                    let d = weights::scales::<P>(w, block, sub);
-                    for t in 0..NR {
-                        let scale = _mm512_set1_ps(*scales.add(t * blocks + block));
-                        let sum = _mm512_cvtepi32_ps(sums[i][t]);
-                        acc[i][t] = _mm512_fmadd_ps(sum, _mm512_mul_ps(d, scale), acc[i][t]);
-                    }
-                    if g.has_min {
-                        let m = weights::mins::<P>(w, block, sub);
-                        for t in 0..NR {
-                            let at = (t * blocks + block) * g.subs + sub;
-                            let sum = _mm512_set1_ps(*scaled_sums.add(at));
-                            acc[i][t] = _mm512_fmadd_ps(m, sum, acc[i][t]);
-                        }
-                    }
-                }
+        // SAFETY: all reads are inside the tiles and rows that the job has measured.
+        unsafe {
+            add_sub_block::<P, 0, MR, NR>(&mut acc, &x, w, block, ahead);
+            if P::G.subs == 2 {
+                add_sub_block::<P, 1, MR, NR>(&mut acc, &x, w, block, ahead);
             }
         }
     }
     // SAFETY: passed on to the caller.
     unsafe { store(job, &acc, row, tile) };
+}
+
+/// One sub-block of the sums that `micro` computes.
+///
+/// # Safety
+/// `w` must be the start of a tile of format `P`, further ones following; tiles and activations must
+/// have the block.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn add_sub_block<P: Packed, const SUB: usize, const MR: usize, const NR: usize>(
+    acc: &mut [[__m512; NR]; MR],
+    x: &Pointers,
+    w: *const u8,
+    block: usize,
+    ahead: usize,
+) {
+    let (g, steps) = (P::G, STEPS / P::G.subs);
+    let mut sums = [[_mm512_setzero_si512(); NR]; MR];
+    // SAFETY: promised by the caller.
+    unsafe {
+        if g.zero != 0 {
+            for t in 0..NR {
+                let at = (t * x.blocks + block) * g.subs + SUB;
+                let start = _mm512_set1_epi32(*x.corrections.add(at));
+                for i in 0..MR {
+                    sums[i][t] = start;
+                }
+            }
+        }
+        let at = w.add(g.codes_at(block));
+        let q = x.codes.add(block * BLOCK);
+        // Written out, so that shifts are by constants whatever the optimizer decides.
+        macro_rules! steps {
+            ($($i:literal)*) => { $(if $i < steps {
+                let step = SUB * steps + $i;
+                let codes = weights::codes::<P, MR>(at, x.tile_bytes, step, ahead);
+                dot::<MR, NR>(&mut sums, codes, q.add(4 * step), x.k);
+            })* };
+        }
+        steps!(0 1 2 3 4 5 6 7);
+        for i in 0..MR {
+            let w = w.add(i * x.tile_bytes);
+            let d = weights::scales::<P>(w, block, SUB);
+            for t in 0..NR {
+                let scale = _mm512_set1_ps(*x.scales.add(t * x.blocks + block));
+                let sum = _mm512_cvtepi32_ps(sums[i][t]);
+                acc[i][t] = _mm512_fmadd_ps(sum, _mm512_mul_ps(d, scale), acc[i][t]);
+            }
+            if g.has_min {
+                let m = weights::mins::<P>(w, block, SUB);
+                for t in 0..NR {
+                    let at = (t * x.blocks + block) * g.subs + SUB;
+                    let sum = _mm512_set1_ps(*x.scaled_sums.add(at));
+                    acc[i][t] = _mm512_fmadd_ps(m, sum, acc[i][t]);
+                }
+            }
+        }
+    }
 }
 
 /// `sums[i][t] += codes[i] . q[t]`, four products per lane; `q` has rows at distance `k`.
