@@ -226,7 +226,9 @@ fn levels_agree_on_extreme_scales() {
         let w = matrix(format, &bytes, k);
         let mut x = rng.normals(6 * k);
         for (row, factor) in x.chunks_exact_mut(k).zip([1.0, 1e25, 1e-25, 1e-36, 0.0, 1e4]) {
-            row.iter_mut().for_each(|v| *v *= factor);
+            for v in row {
+                *v *= factor;
+            }
         }
         let scalar = product(Level::Scalar, 1, &w, &x);
         assert!(scalar.iter().all(|y| y.is_finite()), "{w:?}");

@@ -19,13 +19,13 @@ use crate::quant::format::BLOCK;
 /// The processor must have the features of [`crate::Level::Avx2`].
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], sums: Sums, out: Rows<'_>) {
+    let Rows { codes, scales, corrections, scaled_sums } = out;
     let Sums { zero_point, subs } = sums;
-    let outs = out
-        .scales
+    let outs = scales
         .iter_mut()
-        .zip(out.corrections.chunks_exact_mut(subs))
-        .zip(out.scaled_sums.chunks_exact_mut(subs));
-    let blocks = x.as_chunks::<BLOCK>().0.iter().zip(out.codes.as_chunks_mut::<BLOCK>().0);
+        .zip(corrections.chunks_exact_mut(subs))
+        .zip(scaled_sums.chunks_exact_mut(subs));
+    let blocks = x.as_chunks::<BLOCK>().0.iter().zip(codes.as_chunks_mut::<BLOCK>().0);
     for ((x, codes), ((scale, corrections), scaled_sums)) in blocks.zip(outs) {
         let (s, [first, second]) = block(x, codes);
         *scale = s;

@@ -47,9 +47,9 @@ pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], sums: Sums, out: Rows<'_
     for ((x, codes), ((scales, corrections), scaled_sums)) in blocks.zip(outs) {
         let (scale, halves) = four_blocks(x, codes, scales);
         if sums.subs == 1 {
-            store_sums(sums.zero_point, scale, halves, corrections, scaled_sums);
+            store_sums(sums.zero_point, scale, &halves, corrections, scaled_sums);
         } else {
-            store_half_sums(sums.zero_point, scale, halves, corrections, scaled_sums);
+            store_half_sums(sums.zero_point, scale, &halves, corrections, scaled_sums);
         }
     }
     let rest = Rows {
@@ -108,7 +108,7 @@ fn four_blocks(
 fn store_sums(
     zero_point: i32,
     scale: __m512,
-    halves: [[__m512i; STEP]; 2],
+    halves: &[[__m512i; STEP]; 2],
     corrections: &mut [i32],
     scaled_sums: &mut [f32],
 ) {
@@ -133,7 +133,7 @@ fn store_sums(
 fn store_half_sums(
     zero_point: i32,
     scale: __m512,
-    halves: [[__m512i; STEP]; 2],
+    halves: &[[__m512i; STEP]; 2],
     corrections: &mut [i32],
     scaled_sums: &mut [f32],
 ) {
