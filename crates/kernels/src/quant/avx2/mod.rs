@@ -1,6 +1,7 @@
 //! AVX2 versions.
 
 mod activations;
+mod dot;
 mod product;
 mod weights;
 
