@@ -27,7 +27,7 @@
 //! # Map
 //!
 //! [`Level`] and [`Pool`] say how to compute, [`AlignedBuf`] holds it; [`QuantMatrix`] multiplies
-//! 4- and 8-bit weights by 8-bit activations; [`KvCache`] stores keys and values in pages and
+//! 2- to 8-bit weights by 8-bit activations; [`KvCache`] stores keys and values in pages and
 //! attends over them; `ops` has the small elementwise steps between; `dense` has bf16 and f32
 //! products, and `train_ops` the backward passes.
 

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::activations::Activations;
 use super::format::BLOCK;
+use super::geometry::{Packed, TILE};
 use super::matrix::Target;
-use super::tile::{Packed, TILE};
 
 /// How far ahead a product with one activation row prefetches in the stream of weights.
 pub(super) const AHEAD_BYTES: usize = 2048;
@@ -29,10 +29,11 @@ impl<'a, 't> Job<'a, 't> {
         target: &'a Target<'t>,
     ) -> Self {
         let blocks = x.k / BLOCK;
-        let tile_bytes = P::tile_bytes(blocks);
+        let tile_bytes = P::G.tile_bytes(blocks);
         assert!(rows.end <= x.rows && x.codes_tk.len() >= x.rows * x.k);
-        let shortest = x.scales_tb.len().min(x.corrections_tb.len()).min(x.scaled_sums_tb.len());
-        assert!(shortest >= x.rows * blocks);
+        assert!(x.subs == P::G.subs && x.scales_tb.len() >= x.rows * blocks);
+        let shortest = x.corrections_tbs.len().min(x.scaled_sums_tbs.len());
+        assert!(shortest >= x.rows * blocks * x.subs);
         assert!(weights.len() >= tiles.end * tile_bytes);
         if !rows.is_empty() && !tiles.is_empty() {
             assert!((tiles.end - 1) * TILE < target.n && target.n <= target.ldo);

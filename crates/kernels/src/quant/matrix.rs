@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::activations::Activations;
-use super::blocks::f16_at;
+use super::activations::{Activations, Sums};
 use super::format::{BLOCK, QuantFormat};
-use super::tile::{Packed, TILE, code, pack_row, with_packed};
+use super::geometry::{Geometry, TILE, with_packed};
+use super::tile::{code, min, pack_row, scale};
 use crate::share::SharedMut;
 use crate::{AlignedBuf, KernelError, Level, MatmulScratch, Pool, level, span};
 
@@ -21,9 +21,9 @@ const DEAL_FROM: usize = 1 << 25;
 /// Activation rows per task of a product that is dealt; a multiple of the kernel's row count.
 const ROWS_PER_TASK: usize = 192;
 
-/// Weights `W[n, k]` in blocks of 32 along `k`, packed for the integer dot product.
+/// Weights `W[n, k]` in blocks along `k`, packed for the integer dot product.
 ///
-/// Holds the same bits per weight as the file. `n` is padded to 16 rows inside.
+/// Holds the bits per weight of the file, up to 6 % more. `n` is padded to 16 rows inside.
 pub struct QuantMatrix {
     format: QuantFormat,
     n: usize,
@@ -55,13 +55,13 @@ impl<'a> Target<'a> {
 }
 
 impl QuantMatrix {
-    /// Packs the rows of a matrix; each is the `k / 32` blocks of one output, as in a GGUF file.
+    /// Packs the rows of a matrix; each is the blocks of one output, as in a GGUF file.
     ///
     /// Rows of several tensors with one format may be given after each other: the product then
     /// computes all of them at once (query, key and value; gate and up).
     ///
     /// # Errors
-    /// No rows or too many; `k` not a positive multiple of 32; a row of the wrong length; no
+    /// No rows or too many; `k` not a positive multiple of the block length; a row of the wrong length; no
     /// memory.
     pub fn from_blocks(format: QuantFormat, rows: &[&[u8]], k: usize) -> Result<Self, KernelError> {
         let n = rows.len();
@@ -73,15 +73,16 @@ impl QuantMatrix {
                 found: n,
             });
         }
-        if k == 0 || !k.is_multiple_of(BLOCK) || k > MAX_SIDE {
-            return Err(KernelError::Columns { format, k, block: BLOCK });
+        let block = format.block_len();
+        if k == 0 || !k.is_multiple_of(block) || k > MAX_SIDE {
+            return Err(KernelError::Columns { format, k, block });
         }
         let expected = format.row_bytes(k);
         if let Some(row) = rows.iter().position(|row| row.len() != expected) {
             let found = rows[row].len();
             return Err(KernelError::RowBytes { row, format, k, found, expected });
         }
-        let tiles = with_packed!(format, P => pack::<P>(format, rows, k))?;
+        let tiles = pack(format, rows, k)?;
         Ok(Self { format, n, k, tiles })
     }
 
@@ -167,7 +168,7 @@ impl QuantMatrix {
             out_tn.len()
         );
         let x = &mut scratch.quantized;
-        x.quantize(level, pool, x_tk, k, self.format.zero_point());
+        x.quantize(level, pool, x_tk, k, Sums::of(&Geometry::of(self.format)));
         let target = Target { out: SharedMut::new(out_tn), ldo, n, accumulate };
         self.deal(pool, rows, &|rows, tiles| self.part(level, x, rows, tiles, &target));
     }
@@ -231,11 +232,10 @@ impl QuantMatrix {
     pub fn dequantize_row(&self, row: usize, out_k: &mut [f32]) {
         assert!(row < self.n, "row {row} of {}", self.n);
         assert!(out_k.len() == self.k, "{} values for a row of {}", out_k.len(), self.k);
-        with_packed!(self.format, P => {
-            let tile_bytes = P::tile_bytes(self.k / BLOCK);
-            let tile = &self.tiles[row / TILE * tile_bytes..][..tile_bytes];
-            unpack_row::<P>(tile, row % TILE, out_k);
-        });
+        let g = Geometry::of(self.format);
+        let tile_bytes = g.tile_bytes(self.k / BLOCK);
+        let tile = &self.tiles[row / TILE * tile_bytes..][..tile_bytes];
+        unpack_row(&g, tile, row % TILE, out_k);
     }
 }
 
@@ -245,29 +245,27 @@ impl std::fmt::Debug for QuantMatrix {
     }
 }
 
-fn pack<P: Packed>(
-    format: QuantFormat,
-    rows: &[&[u8]],
-    k: usize,
-) -> Result<AlignedBuf<u8>, KernelError> {
-    let tile_bytes = P::tile_bytes(k / BLOCK);
+fn pack(format: QuantFormat, rows: &[&[u8]], k: usize) -> Result<AlignedBuf<u8>, KernelError> {
+    let tile_bytes = Geometry::of(format).tile_bytes(k / BLOCK);
     let bytes = rows.len().div_ceil(TILE).saturating_mul(tile_bytes);
     let mut tiles = AlignedBuf::try_zeroed(bytes, "packed weights")?;
     for (tile, rows) in tiles.chunks_exact_mut(tile_bytes).zip(rows.chunks(TILE)) {
-        for (row_in_tile, row) in rows.iter().enumerate() {
-            pack_row::<P>(format, row, row_in_tile, tile);
-        }
+        with_packed!(format, P => for (lane, row) in rows.iter().enumerate() {
+            pack_row::<P>(format, row, lane, tile);
+        });
     }
     Ok(tiles)
 }
 
-fn unpack_row<P: Packed>(tile: &[u8], lane: usize, out_k: &mut [f32]) {
-    for (block, out) in out_k.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
-        let d = f16_at(&tile[P::scales_at(block)..], lane);
-        let m = if P::HAS_MIN { Some(f16_at(&tile[P::mins_at(block)..], lane)) } else { None };
+fn unpack_row(g: &Geometry, tile: &[u8], lane: usize, out_k: &mut [f32]) {
+    let sub_len = BLOCK / g.subs;
+    for (i, out) in out_k.chunks_exact_mut(sub_len).enumerate() {
+        let (block, sub) = (i / g.subs, i % g.subs);
+        let scale = scale(g, tile, block, sub, lane);
+        let min = g.has_min.then(|| min(g, tile, block, sub, lane));
         for (i, y) in out.iter_mut().enumerate() {
-            let scaled = (code::<P>(tile, block, lane, i) as i32 - P::ZERO) as f32 * d;
-            *y = m.map_or(scaled, |m| scaled + m);
+            let scaled = g.value(code(g, tile, block, lane, sub * sub_len + i)) as f32 * scale;
+            *y = min.map_or(scaled, |min| scaled + min);
         }
     }
 }

@@ -3,15 +3,16 @@
 use std::ops::Range;
 
 use super::Activations;
-use super::blocks::f16_at;
 use super::format::BLOCK;
+use super::geometry::{Packed, TILE};
 use super::matrix::Target;
-use super::tile::{Packed, TILE, code};
+use super::tile::{code, min, scale};
 
-/// `out[t, n] = sum over blocks of (sum q_w q_x - zero sum q_x) (d s) + m (s sum q_x)`
+/// `out[t, n] = sum over sub-blocks of (sum q_w q_x - zero sum q_x) (d s) + m (s sum q_x)`
 ///
 /// for the activation rows `rows` and the weight tiles `tiles`; the outer sum runs along `k` by
-/// fused multiply-adds in f32, the inner sums are integers.
+/// fused multiply-adds in f32, the inner sums are integers. `d` and `m` are f32: for K-quants the
+/// product of an f16 with an integer of at most 8 bits, which f32 holds exactly.
 pub(super) fn product<P: Packed>(
     weights: &[u8],
     x: &Activations,
@@ -20,7 +21,7 @@ pub(super) fn product<P: Packed>(
     target: &Target<'_>,
 ) {
     let blocks = x.k / BLOCK;
-    let tile_bytes = P::tile_bytes(blocks);
+    let tile_bytes = P::G.tile_bytes(blocks);
     for tile_idx in tiles {
         let tile = &weights[tile_idx * tile_bytes..(tile_idx + 1) * tile_bytes];
         let lanes = TILE.min(target.n - tile_idx * TILE);
@@ -44,16 +45,21 @@ fn add_block<P: Packed>(
     block: usize,
     lane: usize,
 ) -> f32 {
+    let (g, sub_len) = (P::G, BLOCK / P::G.subs);
     let at = row * (x.k / BLOCK) + block;
     let codes = &x.codes_tk[row * x.k + block * BLOCK..][..BLOCK];
-    let products =
-        codes.iter().enumerate().map(|(i, &q)| code::<P>(tile, block, lane, i) as i32 * q as i32);
-    let dot = x.corrections_tb[at] + products.sum::<i32>();
-    let d = f16_at(&tile[P::scales_at(block)..], lane);
-    let sum = (dot as f32).mul_add(d * x.scales_tb[at], sum);
-    if P::HAS_MIN {
-        f16_at(&tile[P::mins_at(block)..], lane).mul_add(x.scaled_sums_tb[at], sum)
-    } else {
-        sum
-    }
+    codes.chunks_exact(sub_len).enumerate().fold(sum, |sum, (sub, codes)| {
+        let first = sub * sub_len;
+        let products = codes.iter().enumerate().map(|(i, &q)| {
+            (g.value(code(&g, tile, block, lane, first + i)) + g.zero) * i32::from(q)
+        });
+        let dot = x.corrections_tbs[at * g.subs + sub] + products.sum::<i32>();
+        let scale = scale(&g, tile, block, sub, lane) * x.scales_tb[at];
+        let sum = (dot as f32).mul_add(scale, sum);
+        if g.has_min {
+            min(&g, tile, block, sub, lane).mul_add(x.scaled_sums_tbs[at * g.subs + sub], sum)
+        } else {
+            sum
+        }
+    })
 }

@@ -1,129 +1,116 @@
-//! The packed form: tiles of 16 output rows, blocks of 32 along `k` in pairs.
+//! The packed form: tiles of 16 output rows, blocks of 32 along `k`.
 //!
-//! For each pair of blocks: the codes of the first, the codes of the second, `d` of both as
-//! `f16[16]`, and for formats with a minimum `m` of both. Every part starts on a 64-byte line. A
-//! 64-byte vector `j` of codes holds for each of the 16 rows the four code bytes `4j..4j+4` of its
-//! block, in the file's nibble order. Bytes per weight are those of the file; an odd last block is
-//! followed by an unused one, and rows that fill up the last tile are zero.
+//! A block's codes come in eight steps of four; a *step* is what one instruction multiplies: for
+//! each of the 16 rows, codes `4s..4s+4`. The low parts of `b` bits take `b` vectors of 64 bytes:
+//! four bytes per row, each with the parts of `8 / b` steps, first step lowest; high parts follow in
+//! the same way. So a step is a shift and a mask of a vector, once more for high parts.
+//!
+//! Formats with one scale per block come as pairs of blocks: the codes of both, `d` of both as
+//! `f16[16]`, `m` of both if there is one. K-quants come as super-blocks of eight: the codes, the
+//! integers `[block][sub-block][16]` that multiply `d`, those of the minimum, `d` and `-dmin` as
+//! `f16[16]`. Every vector starts on a 64-byte line. Bytes per weight are those of the file or up to
+//! 6 % more; an odd last block is followed by an unused one, and rows that fill up the last tile
+//! are zero.
 
-use super::format::QuantFormat;
+use super::QuantFormat;
+use super::decode::Decoded;
+use super::format::{BLOCK, SUPER_BLOCK};
+use super::geometry::{Geometry, Packed, Scales, VECTOR};
 
-/// Output rows per tile: the f32 lanes of an AVX-512 register.
-pub(super) const TILE: usize = 16;
-
-/// Geometry of one format's tiles, known at compile time to the kernels.
-pub(super) trait Packed: 'static {
-    /// What an unsigned code is too large by.
-    const ZERO: i32;
-    /// Whether blocks have a minimum.
-    const HAS_MIN: bool;
-    /// 64-byte vectors of codes per block of 16 rows: 4 for 4-bit codes, 8 for 8-bit ones.
-    const CODE_VECS: usize;
-    /// Bytes of two blocks of 16 rows.
-    const PAIR_BYTES: usize = 2 * (Self::CODE_VECS * 64 + 32 + if Self::HAS_MIN { 32 } else { 0 });
-
-    /// Start of the codes of a block within a tile.
-    fn codes_at(block: usize) -> usize {
-        (block / 2) * Self::PAIR_BYTES + (block % 2) * Self::CODE_VECS * 64
-    }
-
-    /// Start of the 16 scales of a block within a tile.
-    fn scales_at(block: usize) -> usize {
-        (block / 2) * Self::PAIR_BYTES + 2 * Self::CODE_VECS * 64 + (block % 2) * 32
-    }
-
-    /// Start of the 16 minima of a block within a tile.
-    fn mins_at(block: usize) -> usize {
-        Self::scales_at(block) + 64
-    }
-
-    /// Bytes of a tile of `blocks` blocks along `k`.
-    fn tile_bytes(blocks: usize) -> usize {
-        blocks.div_ceil(2) * Self::PAIR_BYTES
-    }
-}
-
-pub(super) struct Q4Zero;
-pub(super) struct Q4Min;
-pub(super) struct Q8Zero;
-
-impl Packed for Q4Zero {
-    const ZERO: i32 = 8;
-    const HAS_MIN: bool = false;
-    const CODE_VECS: usize = 4;
-}
-
-impl Packed for Q4Min {
-    const ZERO: i32 = 0;
-    const HAS_MIN: bool = true;
-    const CODE_VECS: usize = 4;
-}
-
-impl Packed for Q8Zero {
-    const ZERO: i32 = 128;
-    const HAS_MIN: bool = false;
-    const CODE_VECS: usize = 8;
-}
-
-/// Evaluates `$body` with the type `$packed` standing for the geometry of the format `$format`.
-macro_rules! with_packed {
-    ($format:expr, $packed:ident => $body:expr) => {
-        match $format {
-            $crate::QuantFormat::Q4_0 => {
-                type $packed = $crate::quant::tile::Q4Zero;
-                $body
-            }
-            $crate::QuantFormat::Q4_1 => {
-                type $packed = $crate::quant::tile::Q4Min;
-                $body
-            }
-            $crate::QuantFormat::Q8_0 => {
-                type $packed = $crate::quant::tile::Q8Zero;
-                $body
-            }
+/// Puts one row, blocks as in a file, into its place in a tile.
+pub(super) fn pack_row<P: Packed>(format: QuantFormat, row: &[u8], lane: usize, tile: &mut [u8]) {
+    let g = P::G;
+    let mut decoded = Decoded::new();
+    let own_blocks = format.block_len() / BLOCK;
+    for (i, bytes) in row.chunks_exact(format.block_bytes()).enumerate() {
+        decoded.read(format, bytes);
+        let first = i * own_blocks;
+        for j in 0..own_blocks {
+            let codes = decoded.codes[j * BLOCK..].first_chunk().expect("a block has its codes");
+            pack_codes::<P>(codes, lane, &mut tile[g.codes_at(first + j)..]);
         }
+        pack_scales(&g, &decoded, first, lane, tile);
+    }
+}
+
+fn pack_codes<P: Packed>(codes: &[u8; BLOCK], lane: usize, out: &mut [u8]) {
+    let g = P::G;
+    let low_mask = u32::from_le_bytes([(u8::MAX as u32 >> (8 - g.low_bits)) as u8; 4]);
+    let mut vectors = [0u32; 8];
+    for (step, four) in codes.as_chunks::<4>().0.iter().enumerate() {
+        let four = u32::from_le_bytes(*four);
+        let (vector, shift) = g.low(step);
+        vectors[vector] |= (four & low_mask) << shift;
+        if g.high_bits > 0 {
+            let (vector, shift) = g.high(step);
+            vectors[vector] |= ((four & !low_mask) >> g.low_bits) << shift;
+        }
+    }
+    for (vector, word) in vectors[..g.low_bits + g.high_bits].iter().enumerate() {
+        out[vector * VECTOR + 4 * lane..][..4].copy_from_slice(&word.to_le_bytes());
+    }
+}
+
+/// The scales of a block of a file, which is block `first` of the tile and perhaps seven more.
+fn pack_scales(g: &Geometry, from: &Decoded, first: usize, lane: usize, tile: &mut [u8]) {
+    let mut put = |at: usize, bits: u16| {
+        tile[at + 2 * lane..][..2].copy_from_slice(&bits.to_le_bytes());
     };
-}
-pub(super) use with_packed;
-
-/// The four code bytes `4j..4j+4` of a block lie side by side; this is where they start.
-pub(super) fn code_group(row_in_tile: usize, j: usize) -> usize {
-    j * 64 + row_in_tile * 4
-}
-
-/// Copies one row, blocks as in a file, into its place in a tile.
-pub(super) fn pack_row<P: Packed>(
-    format: QuantFormat,
-    row: &[u8],
-    row_in_tile: usize,
-    tile: &mut [u8],
-) {
-    for (block, bytes) in row.chunks_exact(format.block_bytes()).enumerate() {
-        let (header, codes) = bytes.split_at(format.header_bytes());
-        let scale = P::scales_at(block) + 2 * row_in_tile;
-        tile[scale..scale + 2].copy_from_slice(&header[..2]);
-        if P::HAS_MIN {
-            let min = P::mins_at(block) + 2 * row_in_tile;
-            tile[min..min + 2].copy_from_slice(&header[2..]);
-        }
-        let start = P::codes_at(block);
-        for (j, group) in codes.as_chunks::<4>().0.iter().enumerate() {
-            let at = start + code_group(row_in_tile, j);
-            // Signed 8-bit codes become unsigned, as the instruction wants its first operand.
-            let group = if P::CODE_VECS == 8 { group.map(|c| c.wrapping_add(128)) } else { *group };
-            tile[at..at + 4].copy_from_slice(&group);
+    put(g.d_at(first), from.d);
+    if g.has_min {
+        put(g.m_at(first), from.m);
+    }
+    if !g.is_super() {
+        return;
+    }
+    for j in 0..SUPER_BLOCK / BLOCK * g.subs {
+        let (block, sub) = (first + j / g.subs, j % g.subs);
+        let (scale, min) = (from.sub_scales[j] as u8, from.sub_mins[j] as u8);
+        let at = g.sub_scales_at(block, sub) + lane;
+        if g.scales == Scales::Nibbles {
+            tile[at] = scale | min << 4;
+        } else {
+            tile[at] = scale;
+            if g.has_min {
+                tile[g.sub_mins_at(block, sub) + lane] = min;
+            }
         }
     }
 }
 
-/// The unsigned code of element `i` of a block, for one row of the tile.
-pub(super) fn code<P: Packed>(tile: &[u8], block: usize, row_in_tile: usize, i: usize) -> u8 {
-    let byte_of = |i: usize| tile[P::codes_at(block) + code_group(row_in_tile, i / 4) + i % 4];
-    if P::CODE_VECS == 8 {
-        byte_of(i)
-    } else if i < 16 {
-        byte_of(i) & 15
-    } else {
-        byte_of(i - 16) >> 4
+/// The code of element `i` of a block, not looked up, for one row of the tile.
+pub(super) fn code(g: &Geometry, tile: &[u8], block: usize, lane: usize, i: usize) -> u8 {
+    let start = g.codes_at(block) + 4 * lane + i % 4;
+    let (vector, shift) = g.low(i / 4);
+    let low = tile[start + vector * VECTOR] >> shift & (u8::MAX >> (8 - g.low_bits));
+    if g.high_bits == 0 {
+        return low;
     }
+    let (vector, shift) = g.high(i / 4);
+    let high = tile[start + vector * VECTOR] >> shift & (u8::MAX >> (8 - g.high_bits));
+    low | high << g.low_bits
+}
+
+/// The scale of a sub-block, for one row of the tile.
+pub(super) fn scale(g: &Geometry, tile: &[u8], block: usize, sub: usize, lane: usize) -> f32 {
+    let factor = match g.scales {
+        Scales::F16 | Scales::Bf16 => 1,
+        Scales::Bytes => tile[g.sub_scales_at(block, sub) + lane] as i8,
+        Scales::Nibbles => (tile[g.sub_scales_at(block, sub) + lane] & 15) as i8,
+    };
+    g.scale(half_at(tile, g.d_at(block), lane), factor)
+}
+
+/// What is added to each weight of a sub-block, for one row of the tile; only if there is such.
+pub(super) fn min(g: &Geometry, tile: &[u8], block: usize, sub: usize, lane: usize) -> f32 {
+    let factor = match g.scales {
+        Scales::F16 | Scales::Bf16 => 1,
+        Scales::Bytes => tile[g.sub_mins_at(block, sub) + lane] as i8,
+        Scales::Nibbles => (tile[g.sub_scales_at(block, sub) + lane] >> 4) as i8,
+    };
+    g.min(half_at(tile, g.m_at(block), lane), factor)
+}
+
+fn half_at(tile: &[u8], at: usize, lane: usize) -> u16 {
+    u16::from_le_bytes([tile[at + 2 * lane], tile[at + 2 * lane + 1]])
 }

@@ -1,7 +1,7 @@
 //! To a GGUF file.
 
 use camino::Utf8Path;
-use catena_kernels::quantize_blocks;
+use catena_kernels::{QuantFormat, quantize_blocks};
 use catena_text::GgufVocab;
 
 use super::huggingface::{FloatType, float_bytes};
@@ -21,11 +21,12 @@ pub struct GgufRule {
 }
 
 impl GgufRule {
-    /// The mix for a file called after `linear`: 4-bit files keep embedding and head in 8 bits,
-    /// where they cost little and decide most; norms are f32 always.
+    /// The mix for a file called after `linear`: 4- and 5-bit files keep embedding and head in 8
+    /// bits, where they cost little and decide most; norms are f32 always.
     pub fn standard(linear: GgmlType) -> Self {
-        let four_bit = matches!(linear, GgmlType::Q4_0 | GgmlType::Q4_1);
-        Self { linear, embedding: if four_bit { GgmlType::Q8_0 } else { linear } }
+        let few_bits =
+            matches!(linear, GgmlType::Q4_0 | GgmlType::Q4_1 | GgmlType::Q5_0 | GgmlType::Q5_1);
+        Self { linear, embedding: if few_bits { GgmlType::Q8_0 } else { linear } }
     }
 
     fn type_of(self, name: &str, shape: &[usize]) -> GgmlType {
@@ -47,6 +48,8 @@ impl GgufRule {
             (GgmlType::Q4_0, 2),
             (GgmlType::Q4_1, 3),
             (GgmlType::Q8_0, 7),
+            (GgmlType::Q5_0, 8),
+            (GgmlType::Q5_1, 9),
             (GgmlType::BF16, 32),
         ];
         numbers.iter().find(|(kind, _)| *kind == self.linear).map(|(_, number)| *number)
@@ -90,9 +93,9 @@ pub fn write_gguf(
 
 fn check_type(name: &str, shape: &[usize], ggml_type: GgmlType) -> Result<(), ModelError> {
     let float = matches!(ggml_type, GgmlType::F32 | GgmlType::F16 | GgmlType::BF16);
-    if !float && ggml_type.quant_format().is_none() {
+    if !float && !ggml_type.quant_format().is_some_and(QuantFormat::can_quantize) {
         let (name, found) = (name.to_owned(), ggml_type.to_string());
-        return Err(ModelError::UnsupportedType { name, found, supported: GgmlType::SUPPORTED });
+        return Err(ModelError::UnsupportedType { name, found, supported: GgmlType::WRITABLE });
     }
     let columns = shape.last().copied().unwrap_or(1);
     let block = ggml_type.block_len();

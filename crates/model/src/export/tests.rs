@@ -84,6 +84,8 @@ fn block_formats_are_near() {
     // The largest positive value may be a whole step away: codes reach only 7 upwards.
     check_blocks(GgmlType::Q4_0, 16.0, 1.1);
     check_blocks(GgmlType::Q4_1, 15.0, 0.6);
+    check_blocks(GgmlType::Q5_0, 32.0, 1.1);
+    check_blocks(GgmlType::Q5_1, 31.0, 0.6);
     check_blocks(GgmlType::F16, 2048.0, 0.6);
     check_blocks(GgmlType::BF16, 256.0, 0.6);
 }

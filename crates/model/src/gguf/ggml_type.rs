@@ -84,7 +84,10 @@ const TABLE: &[Row] = &[
 
 impl GgmlType {
     /// The types we compute with, as errors name them.
-    pub const SUPPORTED: &'static str = "F32, F16, BF16, Q4_0, Q4_1, Q8_0";
+    pub const SUPPORTED: &'static str = "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, \
+                                         Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, MXFP4";
+    /// The types we write, as errors name them.
+    pub const WRITABLE: &'static str = "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0";
 
     /// The type with a file's number.
     pub fn from_id(id: u32) -> Option<Self> {
@@ -131,11 +134,8 @@ impl GgmlType {
 
 impl From<QuantFormat> for GgmlType {
     fn from(format: QuantFormat) -> Self {
-        match format {
-            QuantFormat::Q4_0 => Self::Q4_0,
-            QuantFormat::Q4_1 => Self::Q4_1,
-            QuantFormat::Q8_0 => Self::Q8_0,
-        }
+        let row = TABLE.iter().find(|row| row.2 == format.name());
+        row.expect("every format of the kernels is a type").0
     }
 }
 

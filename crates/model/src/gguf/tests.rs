@@ -282,10 +282,22 @@ fn broken_tensors_are_refused() {
 
 #[test]
 fn known_types_that_we_do_not_compute_with_are_no_faults() {
-    let file = with_data(256).tensor("t", &[256], GgmlType::Q6_K.id(), 0);
+    let file = with_data(256).tensor("t", &[256], GgmlType::IQ4_XS.id(), 0);
     assert!(Head::read(&file.bytes()).is_ok());
-    assert_eq!(GgmlType::Q6_K.quant_format(), None);
+    assert_eq!(GgmlType::IQ4_XS.quant_format(), None);
     assert_eq!(GgmlType::from_id(8).unwrap().quant_format().unwrap().name(), "Q8_0");
+}
+
+#[test]
+fn the_kernels_formats_have_the_sizes_of_ggmls_types() {
+    for format in catena_kernels::QuantFormat::ALL {
+        let ggml_type = GgmlType::from(format);
+        assert_eq!(ggml_type.quant_format(), Some(format));
+        assert_eq!(ggml_type.block_len(), format.block_len(), "{format}");
+        assert_eq!(ggml_type.block_bytes(), format.block_bytes(), "{format}");
+        assert!(GgmlType::SUPPORTED.contains(format.name()), "{format}");
+        assert_eq!(GgmlType::WRITABLE.contains(format.name()), format.can_quantize(), "{format}");
+    }
 }
 
 #[test]

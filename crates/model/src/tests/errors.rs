@@ -57,7 +57,7 @@ fn model_errors() -> Vec<ModelError> {
         },
         E::UnsupportedType {
             name: "lm_head.weight".into(),
-            found: "Q6_K".into(),
+            found: "IQ4_XS".into(),
             supported: GgmlType::SUPPORTED,
         },
         E::NotInBlocks {

@@ -10,7 +10,7 @@ use std::arch::x86_64::{
     _mm256_storeu_si256,
 };
 
-use crate::quant::activations::{Rows, TINY};
+use crate::quant::activations::{Rows, Sums, TINY};
 use crate::quant::format::BLOCK;
 
 /// As `activations::scalar`, bit for bit.
@@ -18,21 +18,35 @@ use crate::quant::format::BLOCK;
 /// # Safety
 /// The processor must have the features of [`crate::Level::Avx2`].
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], zero_point: i32, out: Rows<'_>) {
-    let outs = out.scales.iter_mut().zip(out.corrections).zip(out.scaled_sums);
-    let blocks = x.as_chunks::<BLOCK>().0.iter().zip(out.codes.as_chunks_mut::<BLOCK>().0);
-    for ((x, codes), ((scale, correction), scaled_sum)) in blocks.zip(outs) {
-        let (s, sum) = block(x, codes);
+pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], sums: Sums, out: Rows<'_>) {
+    let Rows { codes, scales, corrections, scaled_sums } = out;
+    let Sums { zero_point, subs } = sums;
+    let outs = scales
+        .iter_mut()
+        .zip(corrections.chunks_exact_mut(subs))
+        .zip(scaled_sums.chunks_exact_mut(subs));
+    let blocks = x.as_chunks::<BLOCK>().0.iter().zip(codes.as_chunks_mut::<BLOCK>().0);
+    for ((x, codes), ((scale, corrections), scaled_sums)) in blocks.zip(outs) {
+        let (s, [first, second]) = block(x, codes);
         *scale = s;
-        *correction = -zero_point * sum;
-        *scaled_sum = s * sum as f32;
+        if subs == 1 {
+            let sum = horizontal_sum(_mm256_add_epi32(first, second));
+            corrections[0] = -zero_point * sum;
+            scaled_sums[0] = s * sum as f32;
+        } else {
+            for (i, sum) in [horizontal_sum(first), horizontal_sum(second)].into_iter().enumerate()
+            {
+                corrections[i] = -zero_point * sum;
+                scaled_sums[i] = s * sum as f32;
+            }
+        }
     }
 }
 
-/// Writes the codes of a block; its scale and the sum of its codes.
+/// Writes the codes of a block; its scale and, to be added over lanes, the sums of its halves.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn block(x: &[f32; BLOCK], codes: &mut [i8; BLOCK]) -> (f32, i32) {
+fn block(x: &[f32; BLOCK], codes: &mut [i8; BLOCK]) -> (f32, [__m256i; 2]) {
     let magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(i32::MAX));
     let mut v = [_mm256_setzero_ps(); 4];
     let mut largest = _mm256_setzero_ps();
@@ -56,8 +70,7 @@ fn block(x: &[f32; BLOCK], codes: &mut [i8; BLOCK]) -> (f32, i32) {
     let bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     // SAFETY: `codes` has 32 bytes.
     unsafe { _mm256_storeu_si256(codes.as_mut_ptr().cast(), bytes) };
-    let sums = _mm256_add_epi32(_mm256_add_epi32(q[0], q[1]), _mm256_add_epi32(q[2], q[3]));
-    (scale, horizontal_sum(sums))
+    (scale, [_mm256_add_epi32(q[0], q[1]), _mm256_add_epi32(q[2], q[3])])
 }
 
 #[inline]

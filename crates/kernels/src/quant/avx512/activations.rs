@@ -1,17 +1,20 @@
 //! Quantizing activations: four blocks at a time, so that one transposed reduction serves them all.
 
 use std::arch::x86_64::{
-    __m512, __m512i, _CMP_GT_OQ, _mm_mullo_epi32, _mm_set1_epi32, _mm_storeu_ps, _mm_storeu_si128,
-    _mm512_abs_ps, _mm512_add_epi32, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps128,
-    _mm512_castsi512_si128, _mm512_cmp_ps_mask, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps,
-    _mm512_cvtps_epi32, _mm512_loadu_ps, _mm512_maskz_div_ps, _mm512_max_ps, _mm512_mul_ps,
-    _mm512_permutexvar_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512, _mm512_shuffle_f32x4, _mm512_shuffle_i32x4, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+    __m512, __m512i, _CMP_GT_OQ, _mm_cvtepi32_ps, _mm_mul_ps, _mm_mullo_epi32, _mm_set1_epi32,
+    _mm_storeu_ps, _mm_storeu_si128, _mm_unpackhi_epi32, _mm_unpackhi_ps, _mm_unpacklo_epi32,
+    _mm_unpacklo_ps, _mm256_cvtepi32_ps, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_set_m128,
+    _mm256_set_m128i, _mm256_set1_epi32, _mm256_storeu_ps, _mm256_storeu_si256, _mm512_abs_ps,
+    _mm512_add_epi32, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps128,
+    _mm512_castsi512_si128, _mm512_cmp_ps_mask, _mm512_cvtepi32_epi8, _mm512_cvtps_epi32,
+    _mm512_loadu_ps, _mm512_maskz_div_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_permutexvar_ps,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+    _mm512_shuffle_f32x4, _mm512_shuffle_i32x4, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+    _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
-use crate::quant::activations::{Rows, TINY, scalar};
+use crate::quant::activations::{Rows, Sums, TINY, scalar};
 use crate::quant::format::BLOCK;
 
 /// Blocks whose maxima and sums are reduced together.
@@ -22,27 +25,32 @@ const STEP: usize = 4;
 /// # Safety
 /// The processor must have the features of [`crate::Level::Avx512`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], zero_point: i32, out: Rows<'_>) {
+pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], sums: Sums, out: Rows<'_>) {
     let Rows { codes, scales, corrections, scaled_sums } = out;
     let steps = x.len() / (STEP * BLOCK);
     let (x_steps, x_rest) = x.split_at(steps * STEP * BLOCK);
     let (codes, codes_rest) = codes.split_at_mut(x_steps.len());
     let (scales, scales_rest) = scales.split_at_mut(steps * STEP);
-    let (corrections, corrections_rest) = corrections.split_at_mut(steps * STEP);
-    let (scaled_sums, scaled_sums_rest) = scaled_sums.split_at_mut(steps * STEP);
+    let (corrections, corrections_rest) = corrections.split_at_mut(steps * STEP * sums.subs);
+    let (scaled_sums, scaled_sums_rest) = scaled_sums.split_at_mut(steps * STEP * sums.subs);
     let outs = scales
         .as_chunks_mut::<STEP>()
         .0
         .iter_mut()
-        .zip(corrections.as_chunks_mut::<STEP>().0)
-        .zip(scaled_sums.as_chunks_mut::<STEP>().0);
+        .zip(corrections.chunks_exact_mut(STEP * sums.subs))
+        .zip(scaled_sums.chunks_exact_mut(STEP * sums.subs));
     let blocks = x_steps
         .as_chunks::<{ STEP * BLOCK }>()
         .0
         .iter()
         .zip(codes.as_chunks_mut::<{ STEP * BLOCK }>().0);
     for ((x, codes), ((scales, corrections), scaled_sums)) in blocks.zip(outs) {
-        four_blocks(x, zero_point, codes, scales, corrections, scaled_sums);
+        let (scale, halves) = four_blocks(x, codes, scales);
+        if sums.subs == 1 {
+            store_sums(sums.zero_point, scale, &halves, corrections, scaled_sums);
+        } else {
+            store_half_sums(sums.zero_point, scale, &halves, corrections, scaled_sums);
+        }
     }
     let rest = Rows {
         codes: codes_rest,
@@ -50,19 +58,18 @@ pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], zero_point: i32, out: Ro
         corrections: corrections_rest,
         scaled_sums: scaled_sums_rest,
     };
-    scalar(x_rest, zero_point, rest);
+    scalar(x_rest, sums, rest);
 }
 
+/// Writes the codes and scales of four blocks; the scales, and of each half of each block the codes
+/// that are to be added over lanes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 fn four_blocks(
     x: &[f32; STEP * BLOCK],
-    zero_point: i32,
     codes: &mut [i8; STEP * BLOCK],
     scales: &mut [f32; STEP],
-    corrections: &mut [i32; STEP],
-    scaled_sums: &mut [f32; STEP],
-) {
+) -> (__m512, [[__m512i; STEP]; 2]) {
     let mut v = [_mm512_setzero_ps(); 2 * STEP];
     for (v, x) in v.iter_mut().zip(x.as_chunks::<16>().0) {
         // SAFETY: a chunk is 16 values.
@@ -77,12 +84,12 @@ fn four_blocks(
     let full = _mm512_set1_ps(127.0);
     let scale = _mm512_maskz_div_ps(known, largest, full);
     let inverse = _mm512_maskz_div_ps(known, full, largest);
-    let mut sums = [_mm512_setzero_si512(); STEP];
+    let mut halves = [[_mm512_setzero_si512(); STEP]; 2];
     for (i, codes) in codes.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
         let inverse = _mm512_permutexvar_ps(_mm512_set1_epi32(i as i32), inverse);
         let q0 = _mm512_cvtps_epi32(_mm512_mul_ps(v[2 * i], inverse));
         let q1 = _mm512_cvtps_epi32(_mm512_mul_ps(v[2 * i + 1], inverse));
-        sums[i] = _mm512_add_epi32(q0, q1);
+        (halves[0][i], halves[1][i]) = (q0, q1);
         let at = codes.as_mut_ptr();
         // SAFETY: `codes` has 32 bytes.
         unsafe {
@@ -90,14 +97,59 @@ fn four_blocks(
             _mm_storeu_si128(at.add(16).cast(), _mm512_cvtepi32_epi8(q1));
         }
     }
-    let sums = sum_of_each(sums);
-    let corrected = _mm_mullo_epi32(_mm512_castsi512_si128(sums), _mm_set1_epi32(-zero_point));
-    let scaled = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(sums));
-    // SAFETY: each array has four 4-byte values.
+    // SAFETY: `scales` has four values.
+    unsafe { _mm_storeu_ps(scales.as_mut_ptr(), _mm512_castps512_ps128(scale)) };
+    (scale, halves)
+}
+
+/// Writes one correction and one scaled sum per block.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq")]
+fn store_sums(
+    zero_point: i32,
+    scale: __m512,
+    halves: &[[__m512i; STEP]; 2],
+    corrections: &mut [i32],
+    scaled_sums: &mut [f32],
+) {
+    let mut sums = halves[0];
+    for i in 0..STEP {
+        sums[i] = _mm512_add_epi32(sums[i], halves[1][i]);
+    }
+    let sums = _mm512_castsi512_si128(sum_of_each(sums));
+    let corrected = _mm_mullo_epi32(sums, _mm_set1_epi32(-zero_point));
+    let scaled = _mm_mul_ps(_mm512_castps512_ps128(scale), _mm_cvtepi32_ps(sums));
+    assert!(corrections.len() == STEP && scaled_sums.len() == STEP);
+    // SAFETY: each slice has four 4-byte values.
     unsafe {
-        _mm_storeu_ps(scales.as_mut_ptr(), _mm512_castps512_ps128(scale));
         _mm_storeu_si128(corrections.as_mut_ptr().cast(), corrected);
-        _mm_storeu_ps(scaled_sums.as_mut_ptr(), _mm512_castps512_ps128(scaled));
+        _mm_storeu_ps(scaled_sums.as_mut_ptr(), scaled);
+    }
+}
+
+/// Writes two corrections and two scaled sums per block, one for each half.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq")]
+fn store_half_sums(
+    zero_point: i32,
+    scale: __m512,
+    halves: &[[__m512i; STEP]; 2],
+    corrections: &mut [i32],
+    scaled_sums: &mut [f32],
+) {
+    let first = _mm512_castsi512_si128(sum_of_each(halves[0]));
+    let second = _mm512_castsi512_si128(sum_of_each(halves[1]));
+    let sums =
+        _mm256_set_m128i(_mm_unpackhi_epi32(first, second), _mm_unpacklo_epi32(first, second));
+    let scale = _mm512_castps512_ps128(scale);
+    let scale = _mm256_set_m128(_mm_unpackhi_ps(scale, scale), _mm_unpacklo_ps(scale, scale));
+    let corrected = _mm256_mullo_epi32(sums, _mm256_set1_epi32(-zero_point));
+    let scaled = _mm256_mul_ps(scale, _mm256_cvtepi32_ps(sums));
+    assert!(corrections.len() == 2 * STEP && scaled_sums.len() == 2 * STEP);
+    // SAFETY: each slice has eight 4-byte values.
+    unsafe {
+        _mm256_storeu_si256(corrections.as_mut_ptr().cast(), corrected);
+        _mm256_storeu_ps(scaled_sums.as_mut_ptr(), scaled);
     }
 }
 

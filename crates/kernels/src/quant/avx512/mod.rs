@@ -2,6 +2,7 @@
 
 mod activations;
 mod product;
+mod weights;
 
 pub(super) use activations::quantize_rows;
 pub(super) use product::product;

@@ -6,19 +6,18 @@
 //! are the two multiply ports: 80 % of the integer peak for `Q4_0` and `Q8_0`, 73 % for `Q4_1`.
 
 use std::arch::x86_64::{
-    __m512, __m512i, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps,
-    _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
-    _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps,
-    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-    _mm512_srli_epi16,
+    __m512, __m512i, __mmask16, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+    _mm512_fmadd_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
 };
 use std::ops::Range;
 
+use super::weights;
 use crate::quant::Activations;
 use crate::quant::format::BLOCK;
+use crate::quant::geometry::{Packed, STEPS};
 use crate::quant::job::{AHEAD_BYTES, Job, walk_rows};
 use crate::quant::matrix::{GROUP, Target};
-use crate::quant::tile::Packed;
 
 /// As `scalar::product`, bit for bit.
 ///
@@ -56,6 +55,17 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
 walk_rows!("avx512f,avx512bw,avx512vl,avx512vnni", two_tiles, micro, 2, 6, 1, 2, 3, 4, 5);
 walk_rows!("avx512f,avx512bw,avx512vl,avx512vnni", one_tile, micro, 1, 8, 1, 2, 3, 4, 5, 6, 7);
 
+/// Where the activations of some rows are, the first of them, and how far tiles are apart.
+struct Pointers {
+    codes: *const i8,
+    scales: *const f32,
+    corrections: *const i32,
+    scaled_sums: *const f32,
+    k: usize,
+    blocks: usize,
+    tile_bytes: usize,
+}
+
 /// `MR` tiles from `tile` on times `NR` activation rows from `row` on.
 ///
 /// # Safety
@@ -69,56 +79,24 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     tile: usize,
     ahead: usize,
 ) {
-    let (k, blocks, tile_bytes) = (job.x.k, job.blocks, job.tile_bytes);
-    let codes = job.x.codes_tk[row * k..].as_ptr();
-    let scales = job.x.scales_tb[row * blocks..].as_ptr();
-    let corrections = job.x.corrections_tb[row * blocks..].as_ptr();
-    let scaled_sums = job.x.scaled_sums_tb[row * blocks..].as_ptr();
+    let (k, blocks) = (job.x.k, job.blocks);
+    let subs = blocks * P::G.subs;
+    let x = Pointers {
+        codes: job.x.codes_tk[row * k..].as_ptr(),
+        scales: job.x.scales_tb[row * blocks..].as_ptr(),
+        corrections: job.x.corrections_tbs[row * subs..].as_ptr(),
+        scaled_sums: job.x.scaled_sums_tbs[row * subs..].as_ptr(),
+        k,
+        blocks,
+        tile_bytes: job.tile_bytes,
+    };
     let mut acc = [[_mm512_setzero_ps(); NR]; MR];
     for block in 0..blocks {
-        // SAFETY: all reads are inside the tiles and rows that the job has measured; a prefetch
-        // may point anywhere.
+        // SAFETY: all reads are inside the tiles and rows that the job has measured.
         unsafe {
-            let mut sums = [[_mm512_setzero_si512(); NR]; MR];
-            if P::ZERO != 0 {
-                for t in 0..NR {
-                    let start = _mm512_set1_epi32(*corrections.add(t * blocks + block));
-                    for i in 0..MR {
-                        sums[i][t] = start;
-                    }
-                }
-            }
-            let q = codes.add(block * BLOCK);
-            for j in 0..P::CODE_VECS {
-                let at = w.add(P::codes_at(block) + j * 64);
-                let raw = load_codes::<MR>(at, tile_bytes, ahead);
-                if P::CODE_VECS == 8 {
-                    dot::<MR, NR>(&mut sums, raw, q.add(4 * j), k);
-                } else {
-                    let mask = _mm512_set1_epi8(15);
-                    let (mut low, mut high) = (raw, raw);
-                    for i in 0..MR {
-                        low[i] = _mm512_and_si512(raw[i], mask);
-                        high[i] = _mm512_and_si512(_mm512_srli_epi16::<4>(raw[i]), mask);
-                    }
-                    dot::<MR, NR>(&mut sums, low, q.add(4 * j), k);
-                    dot::<MR, NR>(&mut sums, high, q.add(16 + 4 * j), k);
-                }
-            }
-            for i in 0..MR {
-                let w = w.add(i * tile_bytes);
-                let d = load_halves(w.add(P::scales_at(block)));
-                for t in 0..NR {
-                    let scale = _mm512_mul_ps(d, _mm512_set1_ps(*scales.add(t * blocks + block)));
-                    acc[i][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[i][t]), scale, acc[i][t]);
-                }
-                if P::HAS_MIN {
-                    let m = load_halves(w.add(P::mins_at(block)));
-                    for t in 0..NR {
-                        let sum = _mm512_set1_ps(*scaled_sums.add(t * blocks + block));
-                        acc[i][t] = _mm512_fmadd_ps(m, sum, acc[i][t]);
-                    }
-                }
+            add_sub_block::<P, 0, MR, NR>(&mut acc, &x, w, block, ahead);
+            if P::G.subs == 2 {
+                add_sub_block::<P, 1, MR, NR>(&mut acc, &x, w, block, ahead);
             }
         }
     }
@@ -126,29 +104,62 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     unsafe { store(job, &acc, row, tile) };
 }
 
-/// One vector of codes of each of `MR` tiles.
+/// One sub-block of the sums that `micro` computes.
 ///
 /// # Safety
-/// 64 bytes must be readable at `at` and at each further tile's distance.
+/// `w` must be the start of a tile of format `P`, further ones following; tiles and activations must
+/// have the block.
 #[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn load_codes<const MR: usize>(
-    at: *const u8,
-    tile_bytes: usize,
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn add_sub_block<P: Packed, const SUB: usize, const MR: usize, const NR: usize>(
+    acc: &mut [[__m512; NR]; MR],
+    x: &Pointers,
+    w: *const u8,
+    block: usize,
     ahead: usize,
-) -> [__m512i; MR] {
-    let mut raw = [_mm512_setzero_si512(); MR];
-    for i in 0..MR {
-        // SAFETY: the caller promises the reads; a prefetch may point anywhere.
-        unsafe {
-            let at = at.add(i * tile_bytes);
-            if ahead > 0 {
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(ahead).cast());
+) {
+    let (g, steps) = (P::G, STEPS / P::G.subs);
+    let mut sums = [[_mm512_setzero_si512(); NR]; MR];
+    // SAFETY: promised by the caller.
+    unsafe {
+        if g.zero != 0 {
+            for t in 0..NR {
+                let at = (t * x.blocks + block) * g.subs + SUB;
+                let start = _mm512_set1_epi32(*x.corrections.add(at));
+                for i in 0..MR {
+                    sums[i][t] = start;
+                }
             }
-            raw[i] = _mm512_loadu_si512(at.cast());
+        }
+        let at = w.add(g.codes_at(block));
+        let q = x.codes.add(block * BLOCK);
+        // Written out, so that shifts are by constants whatever the optimizer decides.
+        macro_rules! steps {
+            ($($i:literal)*) => { $(if $i < steps {
+                let step = SUB * steps + $i;
+                let codes = weights::codes::<P, MR>(at, x.tile_bytes, step, ahead);
+                dot::<MR, NR>(&mut sums, codes, q.add(4 * step), x.k);
+            })* };
+        }
+        steps!(0 1 2 3 4 5 6 7);
+        for i in 0..MR {
+            let w = w.add(i * x.tile_bytes);
+            let d = weights::scales::<P>(w, block, SUB);
+            for t in 0..NR {
+                let scale = _mm512_set1_ps(*x.scales.add(t * x.blocks + block));
+                let sum = _mm512_cvtepi32_ps(sums[i][t]);
+                acc[i][t] = _mm512_fmadd_ps(sum, _mm512_mul_ps(d, scale), acc[i][t]);
+            }
+            if g.has_min {
+                let m = weights::mins::<P>(w, block, SUB);
+                for t in 0..NR {
+                    let at = (t * x.blocks + block) * g.subs + SUB;
+                    let sum = _mm512_set1_ps(*x.scaled_sums.add(at));
+                    acc[i][t] = _mm512_fmadd_ps(m, sum, acc[i][t]);
+                }
+            }
         }
     }
-    raw
 }
 
 /// `sums[i][t] += codes[i] . q[t]`, four products per lane; `q` has rows at distance `k`.
@@ -171,17 +182,6 @@ unsafe fn dot<const MR: usize, const NR: usize>(
             sums[i][t] = _mm512_dpbusd_epi32(sums[i][t], codes[i], four);
         }
     }
-}
-
-/// 16 f16 values as f32.
-///
-/// # Safety
-/// 32 bytes must be readable.
-#[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn load_halves(at: *const u8) -> __m512 {
-    // SAFETY: promised by the caller.
-    _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(at.cast()) })
 }
 
 /// Writes the accumulators; lanes beyond the last output are masked off.
