@@ -55,6 +55,9 @@ mod share;
 mod test_rng;
 mod train_ops;
 
+use dense::dense_agrees;
+use quant::quant_agrees;
+
 pub use buffer::AlignedBuf;
 pub use dense::*;
 pub use error::KernelError;

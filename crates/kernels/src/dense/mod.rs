@@ -24,6 +24,7 @@ mod matrix;
 mod micro;
 mod operand;
 mod product;
+mod self_check;
 #[cfg(test)]
 mod tests;
 
@@ -33,3 +34,4 @@ pub use operand::RowOperand;
 
 pub(crate) use convert::{Source, pack_columns, pack_rows, pair_rows, words_of_rows};
 pub(crate) use product::{ColView, Product, RowView, product};
+pub(crate) use self_check::agrees as dense_agrees;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::convert::{DenseType, widen_panel, widen_rows};
-use super::micro::{Kernel, Tile, kernel};
+use super::micro::{Kernel, Tile, kernel, multiplies_bf16};
 use crate::share::SharedMut;
 use crate::{AlignedBuf, Level, Pool, span};
 
@@ -118,7 +118,9 @@ impl Product<'_> {
     /// # Safety
     /// `check` holds for `out`, and no other thread touches the region.
     unsafe fn region(&self, out: *mut f32, ldo: usize, rows: Range<usize>, panels: Range<usize>) {
-        let widen = self.level == Level::Avx2 && self.dtype == DenseType::Bf16;
+        let widen = self.dtype == DenseType::Bf16
+            && self.level != Level::Scalar
+            && !multiplies_bf16(self.level);
         let tile = kernel(self.level, self.dtype).rows;
         let row_words = if widen { 2 * self.steps } else { self.steps };
         let block = (BLOCK_WORDS / row_words / tile).max(1) * tile;

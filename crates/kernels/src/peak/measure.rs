@@ -10,7 +10,7 @@ use crate::{AlignedBuf, KernelError, Level, Pool, level, span};
 /// Rounds of one timed piece: about a millisecond.
 const ROUNDS: usize = 1 << 15;
 /// Timed pieces; the fastest counts, since a neighbour can only slow a machine down.
-const PIECES: usize = 40;
+const PIECES: usize = 200;
 
 /// Arithmetic per second of all threads of a pool together, at the level in use.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,7 +50,7 @@ pub fn measure_read(pool: &Pool, bytes: usize) -> Result<f64, KernelError> {
             black_box(sum(level, &buffer[mine]));
         });
     };
-    Ok(fastest(PIECES / 2, read, size_of_val(buffer) as f64))
+    Ok(fastest(PIECES / 10, read, size_of_val(buffer) as f64))
 }
 
 leveled! {

@@ -20,6 +20,7 @@ mod job;
 mod matrix;
 mod quantize;
 mod scalar;
+mod self_check;
 mod tile;
 
 #[cfg(target_arch = "x86_64")]
@@ -37,3 +38,4 @@ pub use blocks::dequantize_blocks;
 pub use format::QuantFormat;
 pub use matrix::QuantMatrix;
 pub use quantize::quantize_blocks;
+pub(crate) use self_check::agrees as quant_agrees;

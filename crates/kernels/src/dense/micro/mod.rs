@@ -12,5 +12,5 @@ mod scalar;
 mod table;
 mod tile;
 
-pub(super) use table::{Kernel, kernel};
+pub(super) use table::{Kernel, kernel, multiplies_bf16};
 pub(super) use tile::Tile;

@@ -25,9 +25,7 @@ pub(in crate::dense) fn kernel(level: Level, dtype: DenseType) -> &'static Kerne
         #[cfg(target_arch = "x86_64")]
         (Level::Avx512, DenseType::F32) => &avx512::F32,
         #[cfg(target_arch = "x86_64")]
-        (Level::Avx512, DenseType::Bf16) if std::is_x86_feature_detected!("avx512bf16") => {
-            &avx512::BF16
-        }
+        (Level::Avx512, DenseType::Bf16) if multiplies_bf16(level) => &avx512::BF16,
         #[cfg(target_arch = "x86_64")]
         (Level::Avx512, DenseType::Bf16) => &avx512::BF16_WIDENED,
         #[cfg(target_arch = "x86_64")]
@@ -37,4 +35,12 @@ pub(in crate::dense) fn kernel(level: Level, dtype: DenseType) -> &'static Kerne
         (_, DenseType::F32) => &scalar::F32,
         (_, DenseType::Bf16) => &scalar::BF16,
     }
+}
+
+/// Whether the level's products use an instruction that multiplies bf16.
+pub(in crate::dense) fn multiplies_bf16(level: Level) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return level == Level::Avx512 && std::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }

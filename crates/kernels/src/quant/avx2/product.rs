@@ -156,6 +156,17 @@ unsafe fn store(job: &Job<'_, '_>, mut acc: __m256, row: usize, first: usize) {
     }
     // SAFETY: this call alone writes these rows of this tile (see `Target`).
     let out = unsafe { job.target.lanes(row, first, lanes) };
+    if lanes == LANES {
+        // A copy of known length: one of any length would be a call.
+        // SAFETY: `out` is a register's worth.
+        unsafe {
+            if job.target.accumulate {
+                acc = _mm256_add_ps(_mm256_loadu_ps(out.as_ptr()), acc);
+            }
+            _mm256_storeu_ps(out.as_mut_ptr(), acc);
+        }
+        return;
+    }
     let mut values = [0.0f32; LANES];
     if job.target.accumulate {
         values[..lanes].copy_from_slice(out);
