@@ -6,9 +6,9 @@ use crate::{Level, MatmulScratch, Pool};
 /// Outputs: a whole group of tiles and a part of one more.
 const N: usize = 41;
 /// Activation rows: whole steps of every level's kernel and a rest.
-const ROWS: usize = 15;
-/// Inputs: two super-blocks.
-const K: usize = 512;
+const ROWS: usize = 7;
+/// Inputs: one super-block.
+const K: usize = 256;
 
 /// Whether products of every format have the bits of [`Level::Scalar`].
 pub(crate) fn agrees(level: Level) -> bool {
