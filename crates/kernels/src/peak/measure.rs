@@ -75,18 +75,21 @@ struct Chains {
 fn chains(level: Level) -> Chains {
     match level {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: a level is only in use where the processor has its features.
         Level::Avx2 => Chains {
+            // SAFETY: a level is only in use where the processor has its features.
             f32: |rounds| unsafe { super::avx2::f32_ops(rounds) },
+            // SAFETY: as above.
             int8: |rounds| unsafe { super::avx2::int8_ops(rounds) },
             bf16: None,
         },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above; bf16 is asked for by itself.
         Level::Avx512 => Chains {
+            // SAFETY: as above.
             f32: |rounds| unsafe { super::avx512::f32_ops(rounds) },
+            // SAFETY: as above.
             int8: |rounds| unsafe { super::avx512::int8_ops(rounds) },
             bf16: std::is_x86_feature_detected!("avx512bf16")
+                // SAFETY: as above, and the line before asked for bf16.
                 .then_some(|rounds| unsafe { super::avx512::bf16_ops(rounds) }),
         },
         _ => Chains { f32: scalar_f32, int8: scalar_int8, bf16: None },
