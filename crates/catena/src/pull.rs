@@ -49,8 +49,13 @@ pub(crate) struct Finder<'a> {
 impl Finder<'_> {
     /// A model: a path relative to the project if it exists, else a name to pull.
     pub(crate) fn model(&self, name: &str) -> Result<ModelInput, Failure> {
+        Self::digested(self.model_path(name)?)
+    }
+
+    /// Where a model is; its bytes are not read.
+    pub(crate) fn model_path(&self, name: &str) -> Result<Utf8PathBuf, Failure> {
         let path = self.project.join(name);
-        if path.exists() { Self::digested(path) } else { Self::digested(self.pull(name)?.path()) }
+        if path.exists() { Ok(path) } else { Ok(self.pull(name)?.path()) }
     }
 
     /// A file: a path relative to the project, or `pull:NAME/FILE`.

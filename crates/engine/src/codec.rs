@@ -38,7 +38,9 @@ impl TextCodec {
     /// If the checkpoint's tokenizer or template is broken.
     pub fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self, ModelError> {
         let eos_tokens = checkpoint.config().eos_token_ids.clone();
-        Ok(Self::new(checkpoint.tokenizer()?, checkpoint.chat_template()?, eos_tokens))
+        let tokenizer = checkpoint.tokenizer()?;
+        let template = checkpoint.chat_template(&tokenizer)?;
+        Ok(Self::new(tokenizer, template, eos_tokens))
     }
 
     /// A codec of its parts.

@@ -33,7 +33,9 @@ fn numbers(len: usize) -> Vec<f32> {
 }
 
 fn read_speed(pool: &Pool) -> f64 {
-    let words = AlignedBuf::<u64>::zeroed(COLD_BYTES / 8);
+    let mut words = AlignedBuf::<u64>::zeroed(COLD_BYTES / 8);
+    // What was never written is not read from memory.
+    words.fill(1);
     let seconds = best(5, || {
         pool.run(&|thread| {
             let part = &words[catena_kernels::span(words.len(), thread, pool.threads())];
@@ -47,11 +49,11 @@ fn products(pool: &Pool, format: QuantFormat, n: usize, k: usize) {
     let mut row = Vec::new();
     quantize_blocks(format, &numbers(k), &mut row);
     let rows = vec![&row[..]; n];
-    let one = QuantMatrix::from_blocks(format, &rows, k).expect("the sizes fit the format");
+    let one = QuantMatrix::from_blocks(pool, format, &rows, k).expect("the sizes fit the format");
     let copies = COLD_BYTES.div_ceil(one.bytes()).min(200);
     let mut matrices = vec![one];
     for _ in 1..copies {
-        matrices.push(QuantMatrix::from_blocks(format, &rows, k).expect("as the first"));
+        matrices.push(QuantMatrix::from_blocks(pool, format, &rows, k).expect("as the first"));
     }
     let mut scratch = MatmulScratch::new();
     for m in [1, 2, 4, 8, 16, 32, 128, 512] {

@@ -1,6 +1,6 @@
 //! Buffers for tiles and pages: cache-line aligned, zeroed, on huge pages when large.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::Layout;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -18,7 +18,8 @@ const HUGE_FROM: usize = 8 << 20;
 /// A fixed-length buffer of plain values, 64-byte aligned, zeroed at start.
 ///
 /// Buffers of 8 MiB and more are aligned to 2 MiB and advised for transparent huge pages: streaming
-/// weights then misses the TLB 512 times less often.
+/// weights then misses the TLB 512 times less often. On Linux they come straight from the system,
+/// which gives their memory when it is first written.
 pub struct AlignedBuf<T: Copy + Zeroable> {
     ptr: NonNull<T>,
     len: usize,
@@ -50,9 +51,8 @@ impl<T: Copy + Zeroable> AlignedBuf<T> {
             || KernelError::OutOfMemory { what, bytes: len.saturating_mul(size_of::<T>()) };
         let layout = Self::layout(len).ok_or_else(refused)?;
         // SAFETY: the layout has a size above zero, checked above.
-        let raw = unsafe { alloc_zeroed(layout) };
+        let raw = unsafe { allocate(layout) };
         let ptr = NonNull::new(raw.cast::<T>()).ok_or_else(refused)?;
-        advise_huge(raw, layout);
         Ok(Self { ptr, len })
     }
 
@@ -84,19 +84,56 @@ impl<T: Copy + Zeroable> AlignedBuf<T> {
     }
 }
 
+/// Zeroed memory, or null if there is none.
+///
+/// # Safety
+/// The layout must have a size above zero.
 #[cfg(target_os = "linux")]
-fn advise_huge(start: *mut u8, layout: Layout) {
-    if layout.align() == HUGE {
-        // SAFETY: the range is one live allocation of ours, page aligned; the advice does not
-        // change its contents. A refusal only costs speed, so the result is not looked at.
-        unsafe {
-            libc::madvise(start.cast(), layout.size(), libc::MADV_HUGEPAGE);
+unsafe fn allocate(layout: Layout) -> *mut u8 {
+    if layout.align() != HUGE {
+        // SAFETY: promised by the caller.
+        return unsafe { std::alloc::alloc_zeroed(layout) };
+    }
+    let (size, spare) = (layout.size(), layout.size() + HUGE);
+    let (access, kind) =
+        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping wherever the system likes; of it, only the parts before the first and
+    // after the last huge page of the buffer are given back, which nobody has seen. Advice does not
+    // change contents, and a refusal only costs speed, so its result is not looked at.
+    unsafe {
+        let start = libc::mmap(std::ptr::null_mut(), spare, access, kind, -1, 0);
+        if start == libc::MAP_FAILED {
+            return std::ptr::null_mut();
+        }
+        let before = start.cast::<u8>().align_offset(HUGE);
+        let aligned = start.byte_add(before);
+        if before > 0 {
+            libc::munmap(start, before);
+        }
+        libc::munmap(aligned.byte_add(size), HUGE - before);
+        libc::madvise(aligned, size, libc::MADV_HUGEPAGE);
+        aligned.cast()
+    }
+}
+
+/// Gives memory of [`allocate`] back.
+///
+/// # Safety
+/// It must be from there, with this layout, and no longer be used.
+#[cfg(target_os = "linux")]
+unsafe fn release(start: *mut u8, layout: Layout) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        if layout.align() == HUGE {
+            libc::munmap(start.cast(), layout.size());
+        } else {
+            std::alloc::dealloc(start, layout);
         }
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn advise_huge(_start: *mut u8, _layout: Layout) {}
+use std::alloc::{alloc_zeroed as allocate, dealloc as release};
 
 impl<T: Copy + Zeroable> Default for AlignedBuf<T> {
     fn default() -> Self {
@@ -109,7 +146,7 @@ impl<T: Copy + Zeroable> Drop for AlignedBuf<T> {
         if self.len != 0 && size_of::<T>() != 0 {
             let layout = Self::layout(self.len).expect("the layout was valid when allocated");
             // SAFETY: allocated by `try_zeroed` with exactly this layout.
-            unsafe { dealloc(self.ptr.as_ptr().cast(), layout) }
+            unsafe { release(self.ptr.as_ptr().cast(), layout) }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 use serde::de::DeserializeOwned;
 
 use crate::error::ModelError;
@@ -40,6 +40,21 @@ impl Mapped {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default()
+    }
+
+    /// Takes a part of the file out of the process's memory; it is read anew when it is used again.
+    pub(crate) fn release(&self, part: &[u8]) {
+        let Some(map) = &self.0 else { return };
+        let Some(offset) = (part.as_ptr() as usize).checked_sub(map.as_ptr() as usize) else {
+            return;
+        };
+        if offset + part.len() <= map.len() {
+            // SAFETY: the map is of a file and never written, so dropped pages come back with the
+            // same bytes. A refusal only costs memory, so the result is not looked at.
+            let _ = unsafe {
+                map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, part.len())
+            };
+        }
     }
 }
 

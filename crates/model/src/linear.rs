@@ -68,7 +68,7 @@ impl Linear {
         for source in sources {
             parts.push(match source {
                 Source::Blocks(format, rows) => {
-                    Part::Quant(QuantMatrix::from_blocks(format, &rows, k)?)
+                    Part::Quant(QuantMatrix::from_blocks(pool, format, &rows, k)?)
                 }
                 Source::Floats(w_nk) => Part::Dense(DenseMatrix::pack(
                     pool,
@@ -78,6 +78,9 @@ impl Linear {
                     options.dense_type,
                 )),
             });
+        }
+        for (name, _) in tensors {
+            checkpoint.release(name);
         }
         let n = parts.iter().map(Part::n).sum();
         Ok(Self { parts, n, k })

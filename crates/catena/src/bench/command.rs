@@ -41,7 +41,7 @@ pub(crate) fn run(
 fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
     let progress = for_stderr();
     let finder = Finder { project: Utf8Path::new("."), progress: progress.as_ref(), cancel };
-    let path = model_file(finder.model(&args.model)?.path)?;
+    let path = model_file(finder.model_path(&args.model)?)?;
     let failed = |error: BoxError| {
         Failure::new(Exit::Environment, format!("cannot measure `{path}`"), error)
     };

@@ -18,6 +18,8 @@ const ALONE_UP_TO: usize = 1 << 15;
 /// Multiply-adds from which a product is dealt in small tasks to whichever thread is free; a
 /// shorter one is cut into equal parts, which costs less.
 const DEAL_FROM: usize = 1 << 25;
+/// Tiles that a thread packs before it looks for more.
+const TILES_PER_TASK: usize = 4;
 /// Activation rows per task of a product that is dealt; a multiple of the kernel's row count.
 const ROWS_PER_TASK: usize = 192;
 
@@ -63,7 +65,12 @@ impl QuantMatrix {
     /// # Errors
     /// No rows or too many; `k` not a positive multiple of the block length; a row of the wrong length; no
     /// memory.
-    pub fn from_blocks(format: QuantFormat, rows: &[&[u8]], k: usize) -> Result<Self, KernelError> {
+    pub fn from_blocks(
+        pool: &Pool,
+        format: QuantFormat,
+        rows: &[&[u8]],
+        k: usize,
+    ) -> Result<Self, KernelError> {
         let n = rows.len();
         if n == 0 || n > MAX_SIDE {
             return Err(KernelError::OutOfRange {
@@ -82,7 +89,7 @@ impl QuantMatrix {
             let found = rows[row].len();
             return Err(KernelError::RowBytes { row, format, k, found, expected });
         }
-        let tiles = pack(format, rows, k)?;
+        let tiles = pack(pool, format, rows, k)?;
         Ok(Self { format, n, k, tiles })
     }
 
@@ -245,15 +252,28 @@ impl std::fmt::Debug for QuantMatrix {
     }
 }
 
-fn pack(format: QuantFormat, rows: &[&[u8]], k: usize) -> Result<AlignedBuf<u8>, KernelError> {
+fn pack(
+    pool: &Pool,
+    format: QuantFormat,
+    rows: &[&[u8]],
+    k: usize,
+) -> Result<AlignedBuf<u8>, KernelError> {
     let tile_bytes = Geometry::of(format).tile_bytes(k / BLOCK);
     let bytes = rows.len().div_ceil(TILE).saturating_mul(tile_bytes);
     let mut tiles = AlignedBuf::try_zeroed(bytes, "packed weights")?;
-    for (tile, rows) in tiles.chunks_exact_mut(tile_bytes).zip(rows.chunks(TILE)) {
-        with_packed!(format, P => for (lane, row) in rows.iter().enumerate() {
-            pack_row::<P>(format, row, lane, tile);
-        });
-    }
+    let num_tiles = rows.len().div_ceil(TILE);
+    let shared = SharedMut::new(&mut tiles);
+    pool.for_each(num_tiles.div_ceil(TILES_PER_TASK), &|_, task| {
+        let end = ((task + 1) * TILES_PER_TASK).min(num_tiles);
+        for i in task * TILES_PER_TASK..end {
+            // SAFETY: each tile belongs to one task, which runs once.
+            let tile = unsafe { shared.range(i * tile_bytes..(i + 1) * tile_bytes) };
+            let rows = &rows[i * TILE..((i + 1) * TILE).min(rows.len())];
+            with_packed!(format, P => for (lane, row) in rows.iter().enumerate() {
+                pack_row::<P>(format, row, lane, tile);
+            });
+        }
+    });
     Ok(tiles)
 }
 

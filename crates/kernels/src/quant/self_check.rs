@@ -20,7 +20,7 @@ pub(crate) fn agrees(level: Level) -> bool {
         // Without bit 6 no two bytes are an infinite or huge f16, whatever field they land in.
         let bytes: Vec<u8> = (0..N * row_bytes).map(|i| mixed(i + 7) & 0xbf).collect();
         let rows: Vec<&[u8]> = bytes.chunks_exact(row_bytes).collect();
-        let Ok(matrix) = QuantMatrix::from_blocks(format, &rows, K) else { return false };
+        let Ok(matrix) = QuantMatrix::from_blocks(&pool, format, &rows, K) else { return false };
         let mut product = |level, rows: usize| {
             let mut out = vec![0.0f32; rows * N];
             let x = &x[..rows * K];

@@ -68,7 +68,7 @@ fn random_blocks(format: QuantFormat, n: usize, k: usize, rng: &mut Rng) -> Vec<
 
 fn matrix(format: QuantFormat, bytes: &[u8], k: usize) -> QuantMatrix {
     let rows: Vec<&[u8]> = bytes.chunks_exact(format.row_bytes(k)).collect();
-    QuantMatrix::from_blocks(format, &rows, k).unwrap()
+    QuantMatrix::from_blocks(&Pool::new(2), format, &rows, k).unwrap()
 }
 
 fn product(level: Level, threads: usize, w: &QuantMatrix, x: &[f32]) -> Vec<f32> {
@@ -286,7 +286,8 @@ fn wrong_sizes_from_files_are_errors() {
     use crate::KernelError;
     let format = QuantFormat::Q4_0;
     let row = vec![0u8; 36];
-    let error = |rows: &[&[u8]], k| QuantMatrix::from_blocks(format, rows, k).unwrap_err();
+    let error =
+        |rows: &[&[u8]], k| QuantMatrix::from_blocks(&Pool::new(2), format, rows, k).unwrap_err();
     assert!(matches!(error(&[], 64), KernelError::OutOfRange { found: 0, .. }));
     assert!(matches!(error(&[&row], 48), KernelError::Columns { k: 48, .. }));
     assert!(matches!(error(&[&row], 0), KernelError::Columns { k: 0, .. }));
@@ -295,7 +296,9 @@ fn wrong_sizes_from_files_are_errors() {
         "row 1 of a Q4_0 matrix has 35 bytes, 64 columns imply 36"
     );
     assert_eq!(
-        QuantMatrix::from_blocks(QuantFormat::Q4_K, &[&row], 96).unwrap_err().to_string(),
+        QuantMatrix::from_blocks(&Pool::new(2), QuantFormat::Q4_K, &[&row], 96)
+            .unwrap_err()
+            .to_string(),
         "Q4_K needs a positive multiple of 256 columns, found 96"
     );
 }

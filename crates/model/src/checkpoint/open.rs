@@ -195,6 +195,19 @@ impl Checkpoint {
         }
     }
 
+    /// Takes a tensor's bytes out of the process's memory once they are packed elsewhere, so that
+    /// weights do not count twice; reading it again is slower but the same.
+    pub fn release(&self, name: &str) {
+        match &self.files {
+            Files::Gguf { file, names } => {
+                if let Some(name) = names.get(name) {
+                    file.release(name);
+                }
+            }
+            Files::Folder(file) => file.release(name),
+        }
+    }
+
     /// A tensor's values as f32, row-major.
     ///
     /// # Errors
@@ -234,13 +247,12 @@ impl Checkpoint {
         }
     }
 
-    /// The model's chat template with its tokenizer's special tokens, if it has one.
+    /// The model's chat template with the special tokens of `tokenizer`, if it has one.
     ///
     /// # Errors
     /// If a file is broken or the template does not parse.
-    pub fn chat_template(&self) -> Result<Option<ChatTemplate>, ModelError> {
+    pub fn chat_template(&self, tokenizer: &Tokenizer) -> Result<Option<ChatTemplate>, ModelError> {
         let Some(source) = self.chat_template_source()? else { return Ok(None) };
-        let tokenizer = self.tokenizer()?;
         let text = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id)).unwrap_or_default();
         let (bos, eos) = (text(tokenizer.bos_token_id()), text(tokenizer.eos_token_id()));
         Ok(Some(ChatTemplate::new(&source, &bos, &eos)?))

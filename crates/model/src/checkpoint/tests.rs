@@ -19,7 +19,10 @@ fn a_folder_is_read_as_it_is() {
     }
     let names: Vec<_> = checkpoint.tensor_names().map(ToOwned::to_owned).collect();
     assert_eq!(names, tiny.tensors.keys().cloned().collect::<Vec<_>>());
-    assert_eq!(checkpoint.chat_template().unwrap().unwrap().source(), TEMPLATE);
+    assert_eq!(
+        checkpoint.chat_template(&checkpoint.tokenizer().unwrap()).unwrap().unwrap().source(),
+        TEMPLATE
+    );
     let ids = checkpoint.tokenizer().unwrap().encode("<|a|>hi<|b|>", false, true).unwrap();
     assert_eq!((ids.len(), ids[0], ids[3]), (4, 256, 257));
 }

@@ -101,6 +101,13 @@ impl GgufFile {
         Some(&self.mapped.bytes()[start..start + tensor.bytes])
     }
 
+    /// Takes a tensor's bytes out of the process's memory until they are used again.
+    pub(crate) fn release(&self, name: &str) {
+        if let Some(bytes) = self.tensor_bytes(name) {
+            self.mapped.release(bytes);
+        }
+    }
+
     /// The chat template, if the file has one.
     pub fn chat_template(&self) -> Option<&str> {
         self.metadata("tokenizer.chat_template")?.as_str()

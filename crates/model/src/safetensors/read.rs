@@ -132,6 +132,14 @@ impl SafetensorsFile {
         let data = &shard.mapped.bytes()[shard.data_start..];
         Ok(TensorView { name, dtype: info.dtype, shape: &info.shape, bytes: &data[start..end] })
     }
+
+    /// Takes a tensor's bytes out of the process's memory until they are used again.
+    pub(crate) fn release(&self, name: &str) {
+        let Ok(view) = self.tensor(name) else { return };
+        for shard in &self.shards {
+            shard.mapped.release(view.bytes);
+        }
+    }
 }
 
 impl Shard {

@@ -56,7 +56,10 @@ fn the_file_says_what_the_model_is() {
     assert!(config.tie_word_embeddings);
     assert_eq!(checkpoint.tensor_names().count(), 272);
     let template = include_str!("../../../text/tests/golden/smollm2_template.jinja");
-    assert_eq!(checkpoint.chat_template().unwrap().unwrap().source(), template);
+    assert_eq!(
+        checkpoint.chat_template(&checkpoint.tokenizer().unwrap()).unwrap().unwrap().source(),
+        template
+    );
     let q_proj = checkpoint.weight("model.layers.0.self_attn.q_proj.weight").unwrap();
     assert!(matches!(q_proj.data, WeightData::Blocks { ref rows, .. } if rows.len() == 576));
 }
