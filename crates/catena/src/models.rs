@@ -2,11 +2,11 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::{Engine, KvBudget, ModelRunner, SchedulerLimits, TextCodec};
-use catena_kernels::Pool;
+use catena_kernels::{KvType, Pool};
 use catena_knowledge::{Embedder, KnowledgeError};
-use catena_model::Checkpoint;
 use catena_model::decoder::Decoder;
 use catena_model::encoder::Encoder;
+use catena_model::{Checkpoint, LoadOptions, QuantizedProducts};
 use catena_text::{ChatTemplate, Tokenizer};
 use std::error::Error;
 use std::sync::Arc;
@@ -69,6 +69,15 @@ impl Embedder for LocalEmbedder {
     }
 }
 
+/// Where a model may trade accuracy for speed and memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Numerics {
+    /// Do not round activations to 8 bits in products with block-quantized weights.
+    pub(crate) precise: bool,
+    /// What keys and values are held in.
+    pub(crate) kv_type: KvType,
+}
+
 /// A language model's files with its tokenizer and chat template.
 pub(crate) struct LanguageModel {
     pub(crate) checkpoint: Checkpoint,
@@ -111,19 +120,24 @@ impl LanguageModel {
     /// An engine for batch work.
     pub(crate) fn batch_engine(&self, pool: Arc<Pool>) -> Result<Engine<ModelRunner>, BoxError> {
         let budget = KvBudget::Sequences { count: BATCH_SEQUENCES, tokens: BATCH_TOKENS };
-        Ok(self.engine(pool, BATCH_SEQUENCES, budget)?.0)
+        Ok(self.engine(pool, Numerics::default(), BATCH_SEQUENCES, budget)?.0)
     }
 
     /// An engine for `max_running` sequences, and why its cache is as large as it is.
     pub(crate) fn engine(
         &self,
         pool: Arc<Pool>,
+        numerics: Numerics,
         max_running: usize,
         budget: KvBudget,
     ) -> Result<(Engine<ModelRunner>, String), BoxError> {
-        let decoder = Decoder::load(&self.checkpoint, pool)?;
+        let quantized =
+            if numerics.precise { QuantizedProducts::Precise } else { QuantizedProducts::Integer };
+        let options = LoadOptions { quantized, ..LoadOptions::default() };
+        let decoder = Decoder::load_with(&self.checkpoint, pool, options)?;
         let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
-        let (runner, choice) = ModelRunner::new(Arc::new(decoder), budget, limits)?;
+        let (runner, choice) =
+            ModelRunner::new(Arc::new(decoder), numerics.kv_type, budget, limits)?;
         Ok((Engine::new(runner, self.codec.vocabulary().clone(), limits), choice.reason))
     }
 }

@@ -3,7 +3,7 @@
 use crate::capacity::{KvBudget, KvChoice, choose_kv_blocks};
 use crate::error::{EngineError, RunnerError};
 use crate::scheduler::SchedulerLimits;
-use catena_kernels::{BLOCK_TOKENS, KvCache, KvShape};
+use catena_kernels::{KvCache, KvType};
 use catena_model::{Decoder, Scratch, SeqInput};
 use std::sync::Arc;
 
@@ -33,30 +33,26 @@ pub struct ModelRunner {
 }
 
 impl ModelRunner {
-    /// Gives `decoder` a KV cache within `budget` and buffers for steps of `limits`; the choice
-    /// says how large the cache is and why.
+    /// Gives `decoder` a KV cache of `kv_type` within `budget` and buffers for steps of `limits`; the
+    /// choice says how large the cache is and why.
     ///
     /// # Errors
     /// [`EngineError::KvCacheTooSmall`], [`EngineError::KvCache`].
     pub fn new(
         decoder: Arc<Decoder>,
+        kv_type: KvType,
         budget: KvBudget,
         limits: SchedulerLimits,
     ) -> Result<(Self, KvChoice), EngineError> {
         let shape = decoder.kv_shape();
         let max_positions = decoder.config().max_position_embeddings;
-        let choice =
-            choose_kv_blocks(budget, block_bytes(&shape), limits.max_running, max_positions)?;
-        let kv_cache = KvCache::new(shape, choice.num_blocks).map_err(EngineError::KvCache)?;
+        let block_bytes = shape.block_bytes(kv_type);
+        let choice = choose_kv_blocks(budget, block_bytes, limits.max_running, max_positions)?;
+        let kv_cache =
+            KvCache::new(shape, kv_type, choice.num_blocks).map_err(EngineError::KvCache)?;
         let scratch = decoder.new_scratch(limits.max_batch_tokens);
         Ok((Self { decoder, kv_cache, scratch }, choice))
     }
-}
-
-/// Bytes of one block: keys and values in bf16 for every layer.
-fn block_bytes(shape: &KvShape) -> u64 {
-    let values = 2 * shape.num_layers * shape.num_key_value_heads * shape.head_dim * BLOCK_TOKENS;
-    2 * values as u64
 }
 
 impl Runner for ModelRunner {

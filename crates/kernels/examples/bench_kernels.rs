@@ -11,8 +11,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use catena_kernels::{
-    AlignedBuf, BLOCK_TOKENS, KvCache, KvShape, MatmulScratch, Pool, QuantFormat, QuantMatrix,
-    SeqSpan, level, quantize_blocks,
+    AlignedBuf, AttendParams, BLOCK_TOKENS, KvCache, KvShape, KvType, MatmulScratch, Pool,
+    QuantFormat, QuantMatrix, SeqSpan, level, quantize_blocks,
 };
 
 /// Larger than the last cache of the machines we know.
@@ -78,7 +78,8 @@ fn attention(pool: &Pool, num_seqs: usize, tokens: usize, context: usize) {
     let (heads, kv_heads, d) = (9, 3, 64);
     let shape = KvShape { num_layers: 1, num_key_value_heads: kv_heads, head_dim: d };
     let blocks = context.div_ceil(BLOCK_TOKENS);
-    let mut cache = KvCache::new(shape, num_seqs * blocks).expect("the shape is sound");
+    let mut cache =
+        KvCache::new(shape, KvType::Bf16, num_seqs * blocks).expect("the shape is sound");
     let table: Vec<u32> = (0..).take(num_seqs * blocks).collect();
     let spans = |num_rows: usize| -> Vec<SeqSpan<'_>> {
         let span = |(i, block_table)| SeqSpan {
@@ -95,7 +96,7 @@ fn attention(pool: &Pool, num_seqs: usize, tokens: usize, context: usize) {
     let mut out = vec![0.0; q.len()];
     let spans = spans(tokens);
     let seconds = best(7, || {
-        cache.attend(pool, 0, &spans, &q, heads * d, heads, 0.125, &mut out);
+        cache.attend(pool, 0, &spans, &q, heads * d, heads, &AttendParams::causal(0.125), &mut out);
     });
     let pairs = num_seqs * tokens * (2 * context - tokens + 1) / 2;
     println!(

@@ -34,4 +34,4 @@ pub use decoder::{Decoder, ForwardError, Logits, LogitsFor, Scratch, SeqInput};
 pub use encoder::{EncodeError, Encoder};
 pub use error::ModelError;
 pub use export::{ExportSource, FloatType, GgufRule, save_huggingface, write_gguf};
-pub use linear::{Linear, LoadOptions};
+pub use linear::{Linear, LoadOptions, QuantizedProducts};

@@ -3,18 +3,31 @@
 use crate::{Checkpoint, ModelError, WeightData};
 use catena_kernels::{DenseMatrix, DenseType, MatmulScratch, Pool, QuantFormat, QuantMatrix};
 
-/// How weights are held in memory.
+/// How weights are held in memory and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
     /// Type of float weights. bf16 products with f32 sums by default; f32 for exact comparisons.
     pub dense_type: DenseType,
-    /// Hold block-quantized weights as floats too: slower, but activations are not rounded to int8.
-    pub dequantize: bool,
+    /// What block-quantized weights are multiplied by.
+    pub quantized: QuantizedProducts,
+}
+
+/// How block-quantized weights are multiplied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QuantizedProducts {
+    /// As integers, with activations rounded to 8 bits: the fastest.
+    #[default]
+    Integer,
+    /// In bf16 or better, unpacked as they are multiplied: no second copy of the weights, the
+    /// accuracy of a bf16 file; slower, most of all for single sequences.
+    Precise,
+    /// As [`LoadOptions::dense_type`], unpacked once and held so.
+    Dequantized,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { dense_type: DenseType::Bf16, dequantize: false }
+        Self { dense_type: DenseType::Bf16, quantized: QuantizedProducts::Integer }
     }
 }
 
@@ -27,6 +40,8 @@ pub struct Linear {
     parts: Vec<Part>,
     n: usize,
     k: usize,
+    /// Whether block-quantized parts are multiplied by unrounded activations.
+    precise: bool,
 }
 
 /// Rows of `W` that share a form.
@@ -44,7 +59,12 @@ enum Source<'a> {
 impl Linear {
     /// Packs float weights `w_nk`.
     pub fn from_floats(pool: &Pool, w_nk: &[f32], n: usize, k: usize, form: DenseType) -> Self {
-        Self { parts: vec![Part::Dense(DenseMatrix::pack(pool, w_nk, n, k, form))], n, k }
+        Self {
+            parts: vec![Part::Dense(DenseMatrix::pack(pool, w_nk, n, k, form))],
+            n,
+            k,
+            precise: false,
+        }
     }
 
     /// Loads tensors `(name, rows)` of `k` columns, stacked in the given order.
@@ -83,7 +103,7 @@ impl Linear {
             checkpoint.release(name);
         }
         let n = parts.iter().map(Part::n).sum();
-        Ok(Self { parts, n, k })
+        Ok(Self { parts, n, k, precise: options.quantized == QuantizedProducts::Precise })
     }
 
     /// Output columns.
@@ -121,6 +141,9 @@ impl Linear {
         for part in &self.parts {
             let out = &mut out_tn[column..];
             match part {
+                Part::Quant(w) if self.precise => {
+                    w.matmul_precise(pool, x_tk, out, ldo, accumulate, scratch);
+                }
                 Part::Quant(w) if accumulate => w.matmul_add(pool, x_tk, out, ldo, scratch),
                 Part::Quant(w) => w.matmul(pool, x_tk, out, ldo, scratch),
                 Part::Dense(w) => w.matmul(pool, x_tk, out, ldo, accumulate, scratch),
@@ -169,7 +192,7 @@ fn read<'a>(
     name: &str,
     options: LoadOptions,
 ) -> Result<Source<'a>, ModelError> {
-    if !options.dequantize
+    if options.quantized != QuantizedProducts::Dequantized
         && let WeightData::Blocks { format, rows } = checkpoint.weight(name)?.data
     {
         return Ok(Source::Blocks(format, rows));

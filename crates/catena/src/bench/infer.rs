@@ -1,7 +1,7 @@
 //! Speed of inference: prompts, single sequences, batches.
 
 use super::cells::Samples;
-use crate::models::{BoxError, LanguageModel};
+use crate::models::{BoxError, LanguageModel, Numerics};
 use catena_engine::{Engine, Event, KvBudget, ModelRunner, Request, SamplingParams};
 use catena_kernels::Pool;
 use catena_protocol::Cancel;
@@ -77,7 +77,8 @@ impl<'a> Bench<'a> {
         let largest = BATCHES[BATCHES.len() - 1];
         let tokens = (largest * (BATCH_PROMPT + 2 * GENERATED)).max(LONGEST);
         let budget = KvBudget::Sequences { count: largest, tokens: tokens.div_ceil(largest) };
-        let mut engine = self.model.engine(self.pool.clone(), largest, budget)?.0;
+        let mut engine =
+            self.model.engine(self.pool.clone(), Numerics::default(), largest, budget)?.0;
         // The first use of every buffer is not what is measured.
         self.prefill(&mut engine, 64)?;
         for task in Task::all() {

@@ -1,7 +1,7 @@
 //! From the start of a process to its first token, and the memory it then holds.
 
 use crate::failure::{Exit, Failure};
-use crate::models::{BoxError, LanguageModel};
+use crate::models::{BoxError, LanguageModel, Numerics};
 use crate::output::print_line;
 use camino::Utf8Path;
 use catena_engine::{KvBudget, Request, SamplingParams};
@@ -44,7 +44,7 @@ pub(crate) fn measure(model: &Utf8Path, threads: usize) -> Result<(f64, f64), Fa
 pub(crate) fn first_token(model: &Utf8Path, pool: Arc<Pool>) -> Result<(), BoxError> {
     let model = LanguageModel::open(model)?;
     let budget = KvBudget::Sequences { count: 1, tokens: CONTEXT_TOKENS };
-    let mut engine = model.engine(pool, 1, budget)?.0;
+    let mut engine = model.engine(pool, Numerics::default(), 1, budget)?.0;
     let params = SamplingParams { ignore_eos: true, ..SamplingParams::greedy(1) };
     engine.add(Request::new((100..100 + PROMPT_TOKENS).collect(), params))?;
     while engine.has_work() {

@@ -5,7 +5,7 @@ use crate::{
     SchedulerLimits, TextCodec,
 };
 use camino::Utf8PathBuf;
-use catena_kernels::Pool;
+use catena_kernels::{KvType, Pool};
 use catena_model::{Checkpoint, Decoder};
 use catena_protocol::{Cancel, FinishReason, Message, NoProgress, Role};
 use serde_json::{Value, json};
@@ -54,8 +54,8 @@ fn prompt(question: &str) -> Vec<u32> {
 
 fn run(requests: Vec<Request>, limits: SchedulerLimits, budget: KvBudget) -> Vec<Completion> {
     let model = model();
-    let (runner, choice) =
-        ModelRunner::new(model.decoder.clone(), budget, limits).expect("the cache fits");
+    let (runner, choice) = ModelRunner::new(model.decoder.clone(), KvType::Bf16, budget, limits)
+        .expect("the cache fits");
     assert!(choice.reason.starts_with("kv cache: "));
     let mut engine = Engine::new(runner, model.codec.vocabulary().clone(), limits);
     engine.run_all(requests, &NoProgress, &Cancel::new()).expect("it runs")

@@ -33,5 +33,6 @@ pub use matrix::DenseMatrix;
 pub use operand::RowOperand;
 
 pub(crate) use convert::{Source, pack_columns, pack_rows, pair_rows, words_of_rows};
-pub(crate) use product::{ColView, Product, RowView, product};
+pub(crate) use micro::precise_type;
+pub(crate) use product::{ColView, Product, RowView, product, product_len, product_of};
 pub(crate) use self_check::agrees as dense_agrees;

@@ -52,11 +52,30 @@ pub(crate) struct Product<'a> {
 /// If an operand or `out` (row stride `ldo`) is too short for the shape.
 pub(crate) fn product(p: &Product<'_>, out: &mut [f32], ldo: usize) {
     p.check(out.len(), ldo);
+    // SAFETY: `check` proved `out` long enough for the shape, and it is borrowed alone.
+    unsafe { product_of(p, out.as_mut_ptr(), ldo) }
+}
+
+/// As [`product`], into columns of an output that other threads write other columns of.
+///
+/// # Safety
+/// [`product_len`] values must be writable at `out`, and nobody else may touch the product's columns.
+pub(crate) unsafe fn product_of(p: &Product<'_>, out: *mut f32, ldo: usize) {
+    p.check(usize::MAX, ldo);
     if p.is_empty() {
         return;
     }
-    // SAFETY: `check` proved all three operands long enough for the shape.
-    unsafe { p.region(out.as_mut_ptr(), ldo, 0..p.rows.rows, 0..p.num_panels()) }
+    // SAFETY: `check` proved both operands long enough, the caller promises the output.
+    unsafe { p.region(out, ldo, 0..p.rows.rows, 0..p.num_panels()) }
+}
+
+/// Values from the first to the last of `rows` rows of `n` at distance `ldo`.
+///
+/// # Panics
+/// If rows overlap.
+pub(crate) fn product_len(rows: usize, n: usize, ldo: usize) -> usize {
+    assert!(ldo >= n, "row stride {ldo} of {n} columns");
+    if rows == 0 { 0 } else { (rows - 1) * ldo + n }
 }
 
 /// Computes the product on all threads of the pool: split by columns when there are enough panels,
@@ -108,8 +127,7 @@ impl Product<'_> {
         assert!(row_end <= r.words.len(), "row operand: {row_end} of {}", r.words.len());
         let col_end = (self.num_panels() - 1) * c.panel_stride + self.steps * 16;
         assert!(col_end <= c.words.len(), "column operand: {col_end} of {}", c.words.len());
-        assert!(ldo >= c.cols, "row stride {ldo} of {} columns", c.cols);
-        let out_end = (r.rows - 1) * ldo + c.cols;
+        let out_end = product_len(r.rows, c.cols, ldo);
         assert!(out_end <= out_len, "output: {out_end} of {out_len}");
     }
 

@@ -3,8 +3,11 @@
 use std::f32::consts::LOG2_E;
 use std::sync::PoisonError;
 
-use super::cache::{KvCache, KvShape, SeqSpan};
+use super::cache::{BLOCK_TOKENS, KvCache, KvShape, SeqSpan};
+use super::params::AttendParams;
+use super::planes::{AnyPlanes, Element, Planes};
 use super::scalar;
+use super::segment::SegmentOps;
 use super::task::{State, Task, View, Workspace, push_tasks};
 use crate::share::SharedMut;
 use crate::{AlignedBuf, Level, Pool, level};
@@ -27,15 +30,17 @@ pub(super) struct AttendScratch {
 }
 
 /// The arguments of one call.
-struct Call<'a> {
+struct Call<'a, E: Element> {
     cache: &'a KvCache,
-    level: Level,
+    planes: &'a Planes<E>,
+    /// None: the scalar formula.
+    ops: Option<SegmentOps<E>>,
     layer: usize,
     seqs: &'a [SeqSpan<'a>],
     q: &'a [f32],
     ldq: usize,
     num_heads: usize,
-    scale: f32,
+    params: &'a AttendParams,
     out_thd: SharedMut<'a, f32>,
 }
 
@@ -43,11 +48,13 @@ impl KvCache {
     /// Causal attention of the rows over all cached positions up to their own.
     ///
     /// `out = softmax(scale q K^T) V`, where query head `h` uses key/value head
-    /// `h / (num_heads / g)`. The rows' own keys and values must have been written before.
+    /// `h / (num_heads / g)`; with a window over the last positions only, with a cap on the scores
+    /// as [`AttendParams`] says. The rows' own keys and values must have been written before.
     ///
     /// # Shapes
     /// Row `i` of the batch is `q[i * ldq..][..num_heads * d]`, already rotated; `out_thd` is
     /// `[t, h, d]`. Rows that belong to no sequence keep what they have. Products and sums are f32.
+    /// Blocks of positions that no row sees any more are not read.
     ///
     /// # Panics
     /// If there is no such layer, `num_heads` is not a multiple of the key/value heads, a slice is
@@ -65,10 +72,10 @@ impl KvCache {
         q: &[f32],
         ldq: usize,
         num_heads: usize,
-        scale: f32,
+        params: &AttendParams,
         out_thd: &mut [f32],
     ) {
-        self.attend_at(level(), pool, layer, seqs, q, ldq, num_heads, scale, out_thd);
+        self.attend_at(level(), pool, layer, seqs, q, ldq, num_heads, params, out_thd);
     }
 
     pub(super) fn attend_at(
@@ -80,7 +87,7 @@ impl KvCache {
         q: &[f32],
         ldq: usize,
         num_heads: usize,
-        scale: f32,
+        params: &AttendParams,
         out_thd: &mut [f32],
     ) {
         let KvShape { num_layers, num_key_value_heads: kv_heads, head_dim } = self.shape();
@@ -90,20 +97,21 @@ impl KvCache {
             "{num_heads} query heads share {kv_heads} key/value heads"
         );
         self.check_rows(seqs, q.len(), ldq, num_heads * head_dim, out_thd.len());
+        assert!(params.sliding_window != Some(0), "a window of no positions");
         // Widths without whole registers are for tiny test models only.
-        let level = if head_dim.is_multiple_of(16) { level } else { Level::Scalar };
+        let level = if head_dim.is_multiple_of(BLOCK_TOKENS) { level } else { Level::Scalar };
         let out_thd = SharedMut::new(out_thd);
-        let call = Call { cache: self, level, layer, seqs, q, ldq, num_heads, scale, out_thd };
-        let scratch = &mut *self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        scratch.tasks.clear();
-        for (seq_idx, seq) in seqs.iter().enumerate() {
-            push_tasks(&mut scratch.tasks, seq_idx, seq, kv_heads, num_heads / kv_heads);
+        macro_rules! run {
+            ($planes:ident) => {{
+                let (cache, planes, ops) = (self, $planes, SegmentOps::of(level));
+                let call =
+                    Call { cache, planes, ops, layer, seqs, q, ldq, num_heads, params, out_thd };
+                call.run(pool);
+            }};
         }
-        scratch.workspaces.grow(pool.threads() * Workspace::len(head_dim));
-        if call.should_deal_segments(pool, &scratch.tasks) {
-            call.deal_segments(pool, scratch);
-        } else {
-            call.deal_tasks(pool, &scratch.tasks, &mut scratch.workspaces);
+        match &self.planes {
+            AnyPlanes::Bf16(planes) => run!(planes),
+            AnyPlanes::Int8(planes) => run!(planes),
         }
     }
 
@@ -133,28 +141,49 @@ impl KvCache {
     }
 }
 
-impl Call<'_> {
-    fn view(&self, task: &Task) -> View<'_> {
+impl<E: Element> Call<'_, E> {
+    fn run(&self, pool: &Pool) {
+        let KvShape { num_key_value_heads: kv_heads, head_dim, .. } = self.cache.shape();
+        let scratch = &mut *self.cache.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        scratch.tasks.clear();
+        for (seq_idx, seq) in self.seqs.iter().enumerate() {
+            push_tasks(&mut scratch.tasks, seq_idx, seq, kv_heads, self.num_heads / kv_heads);
+        }
+        scratch.workspaces.grow(pool.threads() * Workspace::len(head_dim));
+        if self.should_deal_segments(pool, &scratch.tasks) {
+            self.deal_segments(pool, scratch);
+        } else {
+            self.deal_tasks(pool, &scratch.tasks, &mut scratch.workspaces);
+        }
+    }
+
+    fn view(&self, task: &Task) -> View<'_, E> {
         let shape = self.cache.shape();
-        let (seq, plane) = (&self.seqs[task.seq], self.cache.plane(self.layer, task.g));
+        let seq = &self.seqs[task.seq];
+        let pages = self.cache.pages(self.layer, task.g);
+        let page_len = BLOCK_TOKENS * shape.head_dim;
+        let plane = pages.start * page_len..pages.end * page_len;
+        let scales_len = if E::SCALED { BLOCK_TOKENS } else { 0 };
+        let scales = pages.start * scales_len..pages.end * scales_len;
         View {
-            keys: &self.cache.keys()[plane.clone()],
-            values: &self.cache.values()[plane],
+            keys: &self.planes.keys[plane.clone()],
+            values: &self.planes.values[plane],
+            key_scales: &self.planes.key_scales[scales.clone()],
+            value_scales: &self.planes.value_scales[scales],
             block_table: seq.block_table,
             head_dim: shape.head_dim,
             group: self.num_heads / shape.num_key_value_heads,
             start_pos: seq.start_pos,
             first: task.first,
             count: task.count,
+            window: self.params.sliding_window.unwrap_or(usize::MAX),
+            cap: self.params.logit_softcap.map(|cap| cap * LOG2_E),
         }
     }
 
     /// Whether there are too few tasks for the threads, and long enough ones to cut.
     fn should_deal_segments(&self, pool: &Pool, tasks: &[Task]) -> bool {
-        if self.level == Level::Scalar
-            || pool.threads() == 1
-            || tasks.len() >= FEW_TASKS * pool.threads()
-        {
+        if self.ops.is_none() || pool.threads() == 1 || tasks.len() >= FEW_TASKS * pool.threads() {
             return false;
         }
         let segments: usize = tasks.iter().map(|task| self.view(task).num_segments()).sum();
@@ -170,16 +199,16 @@ impl Call<'_> {
             let mut workspace = unsafe { workspace(&workspaces, thread, head_dim) };
             let (task, view) = (&tasks[task], self.view(&tasks[task]));
             self.load_queries(task, &view, workspace.q_rd);
-            if self.level == Level::Scalar {
-                scalar::attend(&view, workspace.q_rd, workspace.total.out_rd);
-            } else {
+            if let Some(ops) = &self.ops {
                 let Workspace { q_rd, scores, total, part } = &mut workspace;
-                compute_segment(&view, 0, q_rd, scores, total);
+                compute_segment(ops, &view, 0, q_rd, scores, total);
                 for segment in 1..view.num_segments() {
-                    compute_segment(&view, segment, q_rd, scores, part);
+                    compute_segment(ops, &view, segment, q_rd, scores, part);
                     total.merge(part, view.count, head_dim);
                 }
                 normalize(total, view.count, head_dim);
+            } else {
+                scalar::attend(&view, workspace.q_rd, workspace.total.out_rd);
             }
             self.store(task, &view, workspace.total.out_rd);
         });
@@ -199,6 +228,7 @@ impl Call<'_> {
         segments.grow(num_segments * state_len);
         let (workspaces, states) = (SharedMut::new(workspaces), SharedMut::new(segments));
         let (tasks, first_segment) = (&*tasks, &*first_segment);
+        let ops = self.ops.as_ref().expect("only levels with segments deal them");
         // SAFETY: in the first pass each segment's state belongs to the one job that computes it,
         // in the second each task's states to the one that merges them.
         let state = |i: usize| unsafe {
@@ -211,7 +241,7 @@ impl Call<'_> {
             let workspace = unsafe { workspace(&workspaces, thread, head_dim) };
             self.load_queries(&tasks[task], &view, workspace.q_rd);
             let segment = i - first_segment[task];
-            compute_segment(&view, segment, workspace.q_rd, workspace.scores, &mut state(i));
+            compute_segment(ops, &view, segment, workspace.q_rd, workspace.scores, &mut state(i));
         });
         pool.for_each(tasks.len(), &|_, i| {
             let (task, first) = (&tasks[i], first_segment[i]);
@@ -225,8 +255,10 @@ impl Call<'_> {
     }
 
     /// Gathers the query rows, scaled so that the softmax can use powers of two.
-    fn load_queries(&self, task: &Task, view: &View<'_>, q_rd: &mut [f32]) {
-        let factor = self.scale * LOG2_E;
+    fn load_queries(&self, task: &Task, view: &View<'_, E>, q_rd: &mut [f32]) {
+        // What is capped counts in units of the cap, everything else in powers of two.
+        let unit = self.params.logit_softcap.map_or(LOG2_E, f32::recip);
+        let factor = self.params.scale * unit;
         for (row, q) in q_rd.chunks_exact_mut(view.head_dim).take(view.count).enumerate() {
             let (token, head) = self.place(task, view, row);
             let at = token * self.ldq + head * view.head_dim;
@@ -236,7 +268,7 @@ impl Call<'_> {
         }
     }
 
-    fn store(&self, task: &Task, view: &View<'_>, out_rd: &[f32]) {
+    fn store(&self, task: &Task, view: &View<'_, E>, out_rd: &[f32]) {
         let d = view.head_dim;
         for (row, out) in out_rd.chunks_exact(d).take(view.count).enumerate() {
             let (token, head) = self.place(task, view, row);
@@ -248,7 +280,7 @@ impl Call<'_> {
     }
 
     /// Row of the batch and query head of a folded row.
-    fn place(&self, task: &Task, view: &View<'_>, row: usize) -> (usize, usize) {
+    fn place(&self, task: &Task, view: &View<'_, E>, row: usize) -> (usize, usize) {
         let folded = view.first + row;
         let token = self.seqs[task.seq].first_row + folded / view.group;
         (token, task.g * view.group + folded % view.group)
@@ -256,22 +288,17 @@ impl Call<'_> {
 }
 
 /// Computes one segment of a task from nothing.
-fn compute_segment(
-    view: &View<'_>,
+fn compute_segment<E: Element>(
+    ops: &SegmentOps<E>,
+    view: &View<'_, E>,
     segment: usize,
     q_rd: &[f32],
     scores: &mut [f32],
     state: &mut State<'_>,
 ) {
-    state.clear();
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the level is AVX2 or better, only in use where the processor has its features;
-    // `check_rows` has verified the blocks of the table, and `attend_at` the head dimension.
-    unsafe {
-        super::avx2::segment(view, view.segment(segment), q_rd, scores, state);
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    unreachable!("segment {segment}: only the scalar level runs here");
+    // SAFETY: a level is only in use where the processor has its features; `check_rows` has
+    // verified the blocks of the table, and `attend_at` the head dimension.
+    unsafe { ops.segment(view, view.segment(segment), q_rd, scores, state) }
 }
 
 /// The workspace of a thread.

@@ -1,133 +1,160 @@
-//! One segment of attention at AVX2: bf16 pages widened in registers, up to 4 rows at a time.
+//! Attention at AVX2: pages widened in registers, up to 4 rows at a time.
 
 use std::arch::x86_64::{
-    __m256, _CMP_GE_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm256_add_epi32,
-    _mm256_add_ps, _mm256_and_ps, _mm256_and_si256, _mm256_castsi256_ps, _mm256_cmp_ps,
-    _mm256_cvtps_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps,
-    _mm256_mul_ps, _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps,
+    __m256, __m256i, _CMP_GE_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_loadu_si128,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_and_si256, _mm256_andnot_ps,
+    _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps,
+    _mm256_cvtps_epi32, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_max_ps, _mm256_mul_ps, _mm256_or_ps, _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_slli_epi32, _mm256_srai_epi32, _mm256_storeu_ps, _mm256_sub_ps,
 };
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 use super::cache::BLOCK_TOKENS;
-use super::task::{KEYS, MASKED, MAX_ROWS, State, View};
+use super::planes::Element;
+use super::task::{KEYS, MASKED, MAX_ROWS, View};
 
-/// Pages whose keys are scored together.
-const BLOCK_PAGES: usize = KEYS / BLOCK_TOKENS;
+/// 16 words of two values each, and the two values of every word as floats.
+pub(in crate::kv) trait Words: Sized {
+    /// The words as they are multiplied from.
+    ///
+    /// # Safety
+    /// 32 values must be readable at `line`, and the processor must have AVX2.
+    unsafe fn load(line: *const Self) -> [__m256i; 2];
 
-/// Adds the keys of `pages` to the softmax in `state`.
+    /// The first value of each word.
+    ///
+    /// # Safety
+    /// The processor must have AVX2.
+    unsafe fn low(words: __m256i) -> __m256;
+
+    /// The second value of each word.
+    ///
+    /// # Safety
+    /// The processor must have AVX2.
+    unsafe fn high(words: __m256i) -> __m256;
+}
+
+impl Words for u16 {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn load(line: *const Self) -> [__m256i; 2] {
+        // SAFETY: promised by the caller.
+        unsafe { [_mm256_loadu_si256(line.cast()), _mm256_loadu_si256(line.add(16).cast())] }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn low(words: __m256i) -> __m256 {
+        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(words))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn high(words: __m256i) -> __m256 {
+        let high_half = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+        _mm256_castsi256_ps(_mm256_and_si256(words, high_half))
+    }
+}
+
+impl Words for i8 {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn load(line: *const Self) -> [__m256i; 2] {
+        // SAFETY: promised by the caller.
+        unsafe {
+            [_mm_loadu_si128(line.cast()), _mm_loadu_si128(line.add(16).cast())]
+                .map(|bytes| _mm256_cvtepi8_epi16(bytes))
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn low(words: __m256i) -> __m256 {
+        _mm256_cvtepi32_ps(_mm256_srai_epi32::<16>(_mm256_slli_epi32::<16>(words)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn high(words: __m256i) -> __m256 {
+        _mm256_cvtepi32_ps(_mm256_srai_epi32::<16>(words))
+    }
+}
+
+/// Runs `$product::<_, N>` over `$rows` rows from the first on, in groups of 4 and then the rest; each
+/// row is computed alike in any group.
+macro_rules! for_row_groups {
+    ($rows:expr, |$row:ident| $product:ident($($arg:expr),* $(,)?)) => {
+        let rows = $rows;
+        let mut $row = 0;
+        while $row < rows {
+            match rows - $row {
+                1 => $product::<E, 1>($($arg),*),
+                2 => $product::<E, 2>($($arg),*),
+                3 => $product::<E, 3>($($arg),*),
+                _ => $product::<E, 4>($($arg),*),
+            }
+            $row += 4;
+        }
+    };
+}
+
+/// `scores = q K^T` for all rows and the keys of `blocks`.
 ///
 /// # Safety
-/// The processor must have the features of [`crate::Level::Avx2`]; all blocks of the table up to
-/// `pages.end` must exist in the planes; `head_dim` must be a multiple of 16.
+/// The processor must have the features of [`crate::Level::Avx2`]; the blocks must exist in the
+/// planes, `head_dim` must be a multiple of 16, and the slices must hold the view's rows.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn segment(
-    view: &View<'_>,
-    pages: Range<usize>,
+pub(super) unsafe fn scores<E: Element>(
+    view: &View<'_, E>,
+    blocks: &[u32],
     q_rd: &[f32],
     scores: &mut [f32],
-    state: &mut State<'_>,
 ) {
-    let d = view.head_dim;
-    assert!(view.count <= MAX_ROWS && d.is_multiple_of(BLOCK_TOKENS));
-    assert!(q_rd.len() >= view.count * d && state.out_rd.len() >= view.count * d);
-    assert!(scores.len() >= view.count * KEYS);
-    let table = &view.block_table[..pages.end];
-    for first in pages.clone().step_by(BLOCK_PAGES) {
-        let blocks = &table[first..(first + BLOCK_PAGES).min(pages.end)];
-        let mut old_weight = [1.0f32; MAX_ROWS];
-        // SAFETY: the sizes were checked above, the blocks by the caller.
-        unsafe {
-            for_row_groups(view.count, &mut RowGroups::Scores { view, blocks, q_rd, scores });
-            for row in 0..view.count {
-                let visible = view.visible(row).saturating_sub(first * BLOCK_TOKENS);
-                let keys = blocks.len() * BLOCK_TOKENS;
-                old_weight[row] = softmax_row(
-                    &mut scores[row * KEYS..][..keys],
-                    visible.min(keys),
-                    &mut state.max_r[row],
-                    &mut state.sum_r[row],
-                );
-            }
-            let out_rd = &mut *state.out_rd;
-            for_row_groups(
-                view.count,
-                &mut RowGroups::Values { view, blocks, scores, old_weight: &old_weight, out_rd },
-            );
-        }
-    }
-}
-
-/// The two products of attention, each over groups of rows.
-enum RowGroups<'a, 'v> {
-    Scores {
-        view: &'a View<'v>,
-        blocks: &'a [u32],
-        q_rd: &'a [f32],
-        scores: &'a mut [f32],
-    },
-    Values {
-        view: &'a View<'v>,
-        blocks: &'a [u32],
-        scores: &'a [f32],
-        old_weight: &'a [f32; MAX_ROWS],
-        out_rd: &'a mut [f32],
-    },
-}
-
-/// Runs the product over rows in groups of 4, then the rest; each row is computed alike in any.
-///
-/// # Safety
-/// As [`segment`].
-#[target_feature(enable = "avx2,fma")]
-unsafe fn for_row_groups(rows: usize, product: &mut RowGroups<'_, '_>) {
-    let mut row = 0;
-    while row < rows {
-        // SAFETY: passed on to the caller.
-        row += unsafe {
-            match rows - row {
-                1 => row_group::<1>(row, product),
-                2 => row_group::<2>(row, product),
-                3 => row_group::<3>(row, product),
-                _ => row_group::<4>(row, product),
-            }
-        };
-    }
-}
-
-/// # Safety
-/// As [`segment`], for `NR` rows from `row` on.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn row_group<const NR: usize>(row: usize, product: &mut RowGroups<'_, '_>) -> usize {
     // SAFETY: passed on to the caller.
     unsafe {
-        match product {
-            RowGroups::Scores { view, blocks, q_rd, scores } => {
-                score_rows::<NR>(
-                    view,
-                    blocks,
-                    &q_rd[row * view.head_dim..],
-                    &mut scores[row * KEYS..],
-                );
-            }
-            RowGroups::Values { view, blocks, scores, old_weight, out_rd } => {
-                let (scores, out) = (&scores[row * KEYS..], &mut out_rd[row * view.head_dim..]);
-                add_values::<NR>(view, blocks, scores, &old_weight[row..], out);
-            }
-        }
+        for_row_groups!(view.count, |row| score_rows(
+            view,
+            blocks,
+            &q_rd[row * view.head_dim..],
+            &mut scores[row * KEYS..],
+        ));
     }
-    NR
+}
+
+/// `out = out * old_weight + P V` for all rows and the keys of `blocks`.
+///
+/// # Safety
+/// As [`scores`].
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn add_values<E: Element>(
+    view: &View<'_, E>,
+    blocks: &[u32],
+    weights: &[f32],
+    old_weight: &[f32; MAX_ROWS],
+    out_rd: &mut [f32],
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        for_row_groups!(view.count, |row| add_value_rows(
+            view,
+            blocks,
+            &weights[row * KEYS..],
+            &old_weight[row..],
+            &mut out_rd[row * view.head_dim..],
+        ));
+    }
 }
 
 /// `scores = q K^T` for `NR` rows and the keys of `blocks`.
 ///
 /// # Safety
-/// As [`segment`].
+/// As [`scores`].
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn score_rows<const NR: usize>(
-    view: &View<'_>,
+unsafe fn score_rows<E: Element, const NR: usize>(
+    view: &View<'_, E>,
     blocks: &[u32],
     q_rd: &[f32],
     scores: &mut [f32],
@@ -135,10 +162,17 @@ unsafe fn score_rows<const NR: usize>(
     let d = view.head_dim;
     for (i, &block) in blocks.iter().enumerate() {
         let mut acc = [[_mm256_setzero_ps(); 2]; NR];
-        // SAFETY: the page exists and has `d / 2` lines of 16 words; rows were checked by `segment`.
+        // SAFETY: the page exists and has `d / 2` lines of 16 words; rows were checked by the caller.
         unsafe {
             let page = view.keys.as_ptr().add(block as usize * BLOCK_TOKENS * d);
             accumulate(&mut acc, page, BLOCK_TOKENS, q_rd.as_ptr(), d, d / 2);
+            if E::SCALED {
+                let scales = view.key_scales[block as usize * BLOCK_TOKENS..].as_ptr();
+                for sums in &mut acc {
+                    sums[0] = _mm256_mul_ps(sums[0], _mm256_loadu_ps(scales));
+                    sums[1] = _mm256_mul_ps(sums[1], _mm256_loadu_ps(scales.add(8)));
+                }
+            }
             store(&acc, scores.as_mut_ptr().add(i * BLOCK_TOKENS), KEYS);
         }
     }
@@ -147,19 +181,19 @@ unsafe fn score_rows<const NR: usize>(
 /// `out = out * old_weight + P V` for `NR` rows and the keys of `blocks`.
 ///
 /// # Safety
-/// As [`segment`].
+/// As [`scores`].
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn add_values<const NR: usize>(
-    view: &View<'_>,
+unsafe fn add_value_rows<E: Element, const NR: usize>(
+    view: &View<'_, E>,
     blocks: &[u32],
-    scores: &[f32],
+    weights: &[f32],
     old_weight: &[f32],
     out_rd: &mut [f32],
 ) {
     let d = view.head_dim;
     for column in (0..d).step_by(BLOCK_TOKENS) {
-        // SAFETY: the pages exist and have 8 lines of `d` words; rows were checked by `segment`.
+        // SAFETY: the pages exist and have 8 lines of `d` words; rows were checked by the caller.
         unsafe {
             let out = out_rd.as_mut_ptr().add(column);
             let mut acc = [[_mm256_setzero_ps(); 2]; NR];
@@ -171,7 +205,7 @@ unsafe fn add_values<const NR: usize>(
             }
             for (i, &block) in blocks.iter().enumerate() {
                 let page = view.values.as_ptr().add(block as usize * BLOCK_TOKENS * d);
-                let weights = scores.as_ptr().add(i * BLOCK_TOKENS);
+                let weights = weights.as_ptr().add(i * BLOCK_TOKENS);
                 let lines = page.add(2 * column);
                 accumulate(&mut acc, lines, d, weights, KEYS, BLOCK_TOKENS / 2);
             }
@@ -182,42 +216,34 @@ unsafe fn add_values<const NR: usize>(
 
 /// `acc[t] += sum over steps of rows[t][2 s] * low(line s) + rows[t][2 s + 1] * high(line s)`.
 ///
-/// A line is 16 words of two bf16, one word per lane; lines are `line_stride` words apart, rows
+/// A line is 16 words of two values, one word per lane; lines are `line_stride` words apart, rows
 /// `row_stride` floats.
 ///
 /// # Safety
 /// All of that must be readable.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn accumulate<const NR: usize>(
+unsafe fn accumulate<E: Element, const NR: usize>(
     acc: &mut [[__m256; 2]; NR],
-    lines: *const u16,
+    lines: *const E,
     line_stride: usize,
     rows: *const f32,
     row_stride: usize,
     steps: usize,
 ) {
-    let high_half = _mm256_set1_epi32(0xffff_0000_u32 as i32);
     let mut sums = *acc;
     for s in 0..steps {
         // SAFETY: promised by the caller.
         unsafe {
-            let line = lines.add(s * 2 * line_stride);
-            let raw = [_mm256_loadu_si256(line.cast()), _mm256_loadu_si256(line.add(16).cast())];
-            let low = [
-                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(raw[0])),
-                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(raw[1])),
-            ];
+            let words = E::load(lines.add(s * 2 * line_stride));
+            let low = [E::low(words[0]), E::low(words[1])];
             for t in 0..NR {
                 let x = _mm256_set1_ps(*rows.add(t * row_stride + 2 * s));
                 for h in 0..2 {
                     sums[t][h] = _mm256_fmadd_ps(low[h], x, sums[t][h]);
                 }
             }
-            let high = [
-                _mm256_castsi256_ps(_mm256_and_si256(raw[0], high_half)),
-                _mm256_castsi256_ps(_mm256_and_si256(raw[1], high_half)),
-            ];
+            let high = [E::high(words[0]), E::high(words[1])];
             for t in 0..NR {
                 let x = _mm256_set1_ps(*rows.add(t * row_stride + 2 * s + 1));
                 for h in 0..2 {
@@ -246,16 +272,35 @@ unsafe fn store<const NR: usize>(acc: &[[__m256; 2]; NR], out: *mut f32, stride:
 /// Turns the scores of a row into weights relative to its new largest score, and adds their sum.
 /// Returns the factor that brings what was summed before to the same measure.
 ///
-/// Keys from `visible` on get a weight of exactly zero, so how many of them there are changes
+/// Keys outside `visible` get a weight of exactly zero, so how many of them there are changes
 /// nothing.
-#[inline]
+///
+/// # Safety
+/// The processor must have the features of [`crate::Level::Avx2`].
 #[target_feature(enable = "avx2,fma")]
-fn softmax_row(scores: &mut [f32], visible: usize, max: &mut f32, sum: &mut f32) -> f32 {
-    if visible == 0 {
+pub(super) unsafe fn softmax_row(
+    scores: &mut [f32],
+    visible: Range<usize>,
+    cap: Option<f32>,
+    max: &mut f32,
+    sum: &mut f32,
+) -> f32 {
+    if visible.is_empty() {
         scores.fill(0.0);
         return 1.0;
     }
-    scores[visible..].fill(MASKED);
+    if let Some(cap) = cap {
+        for chunk in scores.as_chunks_mut::<8>().0 {
+            // SAFETY: a chunk is 8 floats.
+            unsafe {
+                let capped =
+                    _mm256_mul_ps(tanh(_mm256_loadu_ps(chunk.as_ptr())), _mm256_set1_ps(cap));
+                _mm256_storeu_ps(chunk.as_mut_ptr(), capped);
+            }
+        }
+    }
+    scores[..visible.start].fill(MASKED);
+    scores[visible.end..].fill(MASKED);
     let chunks = scores.as_chunks_mut::<8>().0;
     let mut largest = _mm256_set1_ps(*max);
     for chunk in &*chunks {
@@ -308,4 +353,16 @@ fn exp2(x: __m256) -> __m256 {
     let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(whole), _mm256_set1_epi32(127));
     let power = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent));
     _mm256_and_ps(_mm256_mul_ps(poly, power), in_range)
+}
+
+/// `tanh(x) = (1 - e) / (1 + e)` with `e = exp(-2 |x|)`, and the sign of `x`; within 3e-7.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn tanh(x: __m256) -> __m256 {
+    let sign_bit = _mm256_set1_ps(-0.0);
+    let magnitude = _mm256_andnot_ps(sign_bit, x);
+    let e = exp2(_mm256_mul_ps(magnitude, _mm256_set1_ps(-2.0 * LOG2_E)));
+    let one = _mm256_set1_ps(1.0);
+    let tanh = _mm256_div_ps(_mm256_sub_ps(one, e), _mm256_add_ps(one, e));
+    _mm256_or_ps(tanh, _mm256_and_ps(sign_bit, x))
 }

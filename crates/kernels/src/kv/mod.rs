@@ -1,8 +1,9 @@
 //! Paged key/value cache and the attention over it.
 //!
-//! A page holds [`BLOCK_TOKENS`] tokens of one key/value head of one layer in bf16, laid out so that
-//! it already is a packed operand of both products: keys `[d / 2][16 tokens][2]`, values
-//! `[8 token pairs][d][2]`. A sequence owns pages through its block table, in any order.
+//! A page holds [`BLOCK_TOKENS`] tokens of one key/value head of one layer, in bf16 or in 8 bits with
+//! a scale per token, laid out so that it already is a packed operand of both products: keys
+//! `[d / 2][16 tokens][2]`, values `[8 token pairs][d][2]`. A sequence owns pages through its block
+//! table, in any order.
 //!
 //! The query heads that share a key/value head are folded into rows (`token * group + head`), and
 //! rows are taken in blocks through an online softmax over 256 keys at a time. Keys are cut into
@@ -12,8 +13,12 @@
 
 mod attend;
 mod cache;
+mod params;
+mod planes;
 mod scalar;
+mod segment;
 mod task;
+mod write;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -22,3 +27,5 @@ mod avx2;
 mod tests;
 
 pub use cache::{BLOCK_TOKENS, KvCache, KvShape, SeqSpan};
+pub use params::AttendParams;
+pub use planes::KvType;

@@ -3,13 +3,16 @@
 use std::ops::Range;
 
 use super::cache::{BLOCK_TOKENS, SeqSpan};
+use super::planes::Element;
 
 /// Folded query rows per task.
 pub(super) const MAX_ROWS: usize = 24;
 /// Keys whose scores stand side by side.
 pub(super) const KEYS: usize = 256;
+/// Their pages.
+pub(super) const KEY_PAGES: usize = KEYS / BLOCK_TOKENS;
 /// Pages of a segment: 512 keys, a fixed cut of the key range.
-pub(super) const SEGMENT_PAGES: usize = 32;
+const SEGMENT_PAGES: usize = 2 * KEY_PAGES;
 /// Score of a key that a row does not see.
 pub(super) const MASKED: f32 = -1e30;
 
@@ -24,10 +27,13 @@ pub(super) struct Task {
 }
 
 /// A task with everything it reads.
-pub(super) struct View<'a> {
+pub(super) struct View<'a, E: Element> {
     /// All pages of this layer and head.
-    pub(super) keys: &'a [u16],
-    pub(super) values: &'a [u16],
+    pub(super) keys: &'a [E],
+    pub(super) values: &'a [E],
+    /// Scales of their tokens, for types that have them.
+    pub(super) key_scales: &'a [f32],
+    pub(super) value_scales: &'a [f32],
     pub(super) block_table: &'a [u32],
     pub(super) head_dim: usize,
     /// Query heads per key/value head.
@@ -35,25 +41,40 @@ pub(super) struct View<'a> {
     pub(super) start_pos: usize,
     pub(super) first: usize,
     pub(super) count: usize,
+    /// Keys that a row sees at most.
+    pub(super) window: usize,
+    /// Scores become `cap tanh(score)`, in the units of the softmax, if there is a cap.
+    pub(super) cap: Option<f32>,
 }
 
-impl View<'_> {
-    /// Number of keys that a row of the task sees: its own position and all before.
-    pub(super) fn visible(&self, row: usize) -> usize {
-        self.start_pos + (self.first + row) / self.group + 1
+impl<E: Element> View<'_, E> {
+    /// The positions that a row of the task sees: its own and those before it in the window.
+    pub(super) fn visible(&self, row: usize) -> Range<usize> {
+        let end = self.start_pos + (self.first + row) / self.group + 1;
+        end.saturating_sub(self.window)..end
     }
 
-    /// Number of pages that any row of the task sees.
-    pub(super) fn num_pages(&self) -> usize {
-        self.visible(self.count - 1).div_ceil(BLOCK_TOKENS)
+    /// The pages that any row of the task sees.
+    pub(super) fn pages(&self) -> Range<usize> {
+        let (first, last) = (self.visible(0), self.visible(self.count - 1));
+        first.start / BLOCK_TOKENS..last.end.div_ceil(BLOCK_TOKENS)
+    }
+
+    /// The segments that these pages fall into.
+    fn segments(&self) -> Range<usize> {
+        let pages = self.pages();
+        pages.start / SEGMENT_PAGES..pages.end.div_ceil(SEGMENT_PAGES)
     }
 
     pub(super) fn num_segments(&self) -> usize {
-        self.num_pages().div_ceil(SEGMENT_PAGES)
+        self.segments().len()
     }
 
+    /// Pages of one of the segments.
     pub(super) fn segment(&self, segment: usize) -> Range<usize> {
-        segment * SEGMENT_PAGES..((segment + 1) * SEGMENT_PAGES).min(self.num_pages())
+        let (pages, segment) = (self.pages(), self.segments().start + segment);
+        let (start, end) = (segment * SEGMENT_PAGES, (segment + 1) * SEGMENT_PAGES);
+        start.max(pages.start)..end.min(pages.end)
     }
 }
 

@@ -8,8 +8,20 @@ use crate::{KernelError, Level, Pool, level};
 /// f32 sums over up to 1100 keys and 128 dims in another order, on values of magnitude 1.
 const TOLERANCE: f32 = 2e-5;
 
+/// Every type of pages, with and without window and cap.
+fn kinds() -> Vec<(KvType, AttendParams)> {
+    let causal = AttendParams::causal(0.2);
+    let windowed = AttendParams { sliding_window: Some(24), ..causal };
+    let capped = AttendParams { logit_softcap: Some(1.5), ..causal };
+    let both = AttendParams { logit_softcap: Some(50.0), ..windowed };
+    let all = [causal, windowed, capped, both];
+    KvType::ALL.into_iter().flat_map(|kv_type| all.map(|params| (kv_type, params))).collect()
+}
+
 /// One sequence's queries, keys and values `[t, heads, d]`, and the attention over them in f64.
 struct Case {
+    kv_type: KvType,
+    params: AttendParams,
     tokens: usize,
     heads: usize,
     kv_heads: usize,
@@ -27,30 +39,43 @@ impl Case {
         };
         // Larger queries make peaked weights beside flat ones.
         let (q, k, v) = (rows(heads, 2.0), rows(kv_heads, 1.0), rows(kv_heads, 1.0));
-        Self { tokens, heads, kv_heads, d, q, k, v }
+        let params = AttendParams::causal(1.0 / (d as f32).sqrt());
+        Self { kv_type: KvType::Bf16, params, tokens, heads, kv_heads, d, q, k, v }
     }
 
-    fn scale(&self) -> f32 {
-        1.0 / (self.d as f32).sqrt()
+    /// A key or value as the cache holds it.
+    fn stored(&self, row: &[f32]) -> Vec<f64> {
+        match self.kv_type {
+            KvType::Bf16 => row.iter().map(|&x| half::bf16::from_f32(x).to_f64()).collect(),
+            KvType::Int8 => {
+                let unit = row.iter().fold(0.0, |m: f32, x| m.max(x.abs())) / 127.0;
+                let code = |x: f32| (x * (1.0 / unit)).round_ties_even();
+                row.iter().map(|&x| code(x) as f64 * unit as f64).collect()
+            }
+        }
     }
 
     fn expected(&self, token: usize, head: usize) -> Vec<f64> {
         let (d, g) = (self.d, head / (self.heads / self.kv_heads));
-        let bf16 = |x: f32| half::bf16::from_f32(x).to_f64();
         let row = |x: &[f32], pos: usize| -> Vec<f64> {
             let at = (pos * self.kv_heads + g) * d;
-            x[at..at + d].iter().map(|&x| bf16(x)).collect()
+            self.stored(&x[at..at + d])
         };
         let q = &self.q[(token * self.heads + head) * d..][..d];
         let score = |pos: usize| -> f64 {
             let dot: f64 = row(&self.k, pos).iter().zip(q).map(|(k, &q)| k * q as f64).sum();
-            dot * self.scale() as f64
+            let scaled = dot * self.params.scale as f64;
+            self.params
+                .logit_softcap
+                .map_or(scaled, |cap| cap as f64 * (scaled / cap as f64).tanh())
         };
-        let scores: Vec<f64> = (0..=token).map(score).collect();
+        let window = self.params.sliding_window.unwrap_or(usize::MAX);
+        let first = (token + 1).saturating_sub(window);
+        let scores: Vec<f64> = (first..=token).map(score).collect();
         let max = scores.iter().copied().fold(f64::MIN, f64::max);
         let sum: f64 = scores.iter().map(|s| (s - max).exp()).sum();
         let mut out = vec![0.0; d];
-        for (pos, s) in scores.iter().enumerate() {
+        for (pos, s) in (first..).zip(&scores) {
             for (out, v) in out.iter_mut().zip(row(&self.v, pos)) {
                 *out += (s - max).exp() / sum * v;
             }
@@ -62,7 +87,7 @@ impl Case {
     fn cache(&self, seed: u64) -> (KvCache, Vec<u32>) {
         let shape = KvShape { num_layers: 2, num_key_value_heads: self.kv_heads, head_dim: self.d };
         let blocks = self.tokens.div_ceil(BLOCK_TOKENS);
-        let mut cache = KvCache::new(shape, blocks + 3).unwrap();
+        let mut cache = KvCache::new(shape, self.kv_type, blocks + 3).unwrap();
         let all: Vec<u32> = (0..blocks as u32 + 3).collect();
         let poison = vec![f32::INFINITY; all.len() * BLOCK_TOKENS * self.kv_heads * self.d];
         let num_rows = all.len() * BLOCK_TOKENS;
@@ -90,7 +115,7 @@ impl Case {
             cache.write_at(level, pool, 1, &spans, k, v, kv_len);
             let q = &self.q[start_pos * q_len..end * q_len];
             let out = &mut out[start_pos * q_len..end * q_len];
-            cache.attend_at(level, pool, 1, &spans, q, q_len, self.heads, self.scale(), out);
+            cache.attend_at(level, pool, 1, &spans, q, q_len, self.heads, &self.params, out);
             start_pos = end;
         }
         assert_eq!(start_pos, self.tokens);
@@ -107,15 +132,21 @@ fn attention_is_its_formula() {
         (17, 32, 1, 16),
         (9, 2, 1, 6),
         (1, 3, 1, 48),
+        (30, 4, 1, 256),
     ] {
-        let case = Case::new(tokens, heads, kv_heads, d, 1);
-        for level in Level::supported() {
-            let out = case.run(level, &Pool::new(2), &[tokens], 5);
-            for (i, found) in out.chunks_exact(d).enumerate() {
-                let expected = case.expected(i / heads, i % heads);
-                for (found, expected) in found.iter().zip(expected) {
-                    let error = (found - expected as f32).abs();
-                    assert!(error < TOLERANCE, "{level:?} d {d} row {i}: {found}, not {expected}");
+        for (kv_type, params) in kinds() {
+            let case = Case { kv_type, params, ..Case::new(tokens, heads, kv_heads, d, 1) };
+            for level in Level::supported() {
+                let out = case.run(level, &Pool::new(2), &[tokens], 5);
+                for (i, found) in out.chunks_exact(d).enumerate() {
+                    let expected = case.expected(i / heads, i % heads);
+                    for (found, expected) in found.iter().zip(expected) {
+                        let error = (found - expected as f32).abs();
+                        assert!(
+                            error < TOLERANCE,
+                            "{level:?} {kv_type:?} {params:?} d {d} row {i}: {found}, not {expected}"
+                        );
+                    }
                 }
             }
         }
@@ -124,14 +155,22 @@ fn attention_is_its_formula() {
 
 #[test]
 fn long_contexts_agree_with_the_formula_too() {
-    let case = Case::new(1100, 3, 1, 64, 2);
-    for level in Level::supported() {
-        let out = case.run(level, &Pool::new(2), &[1100], 6);
-        for (token, head) in [(0, 0), (255, 1), (256, 2), (511, 0), (512, 1), (1023, 2), (1099, 0)]
-        {
-            let found = &out[(token * 3 + head) * 64..][..64];
-            for (found, expected) in found.iter().zip(case.expected(token, head)) {
-                assert!((found - expected as f32).abs() < TOLERANCE, "{level:?} token {token}");
+    let windowed = AttendParams { sliding_window: Some(300), ..AttendParams::causal(0.125) };
+    for (kv_type, params) in [
+        (KvType::Bf16, AttendParams::causal(0.125)),
+        (KvType::Bf16, windowed),
+        (KvType::Int8, windowed),
+    ] {
+        let case = Case { kv_type, params, ..Case::new(1100, 3, 1, 64, 2) };
+        for level in Level::supported() {
+            let out = case.run(level, &Pool::new(2), &[1100], 6);
+            for (token, head) in
+                [(0, 0), (255, 1), (256, 2), (511, 0), (512, 1), (811, 0), (1023, 2), (1099, 0)]
+            {
+                let found = &out[(token * 3 + head) * 64..][..64];
+                for (found, expected) in found.iter().zip(case.expected(token, head)) {
+                    assert!((found - expected as f32).abs() < TOLERANCE, "{level:?} token {token}");
+                }
             }
         }
     }
@@ -139,16 +178,69 @@ fn long_contexts_agree_with_the_formula_too() {
 
 #[test]
 fn chunks_threads_and_page_order_do_not_change_a_bit() {
-    let case = Case::new(1100, 6, 2, 32, 3);
-    let whole = case.run(level(), &Pool::new(1), &[1100], 7);
     let one_by_one = [vec![1000], vec![1; 100]].concat();
-    for (i, chunks) in
-        [vec![1100], vec![16, 500, 1, 7, 576], vec![513, 587], one_by_one].iter().enumerate()
-    {
-        for threads in [1, 2, 3] {
-            let again = case.run(level(), &Pool::new(threads), chunks, 8 + i as u64);
-            assert!(again == whole, "chunks {i} on {threads} threads");
+    let cuts = [vec![1100], vec![16, 500, 1, 7, 576], vec![513, 587], one_by_one];
+    let windowed = AttendParams { sliding_window: Some(600), ..AttendParams::causal(0.2) };
+    for (kv_type, params) in [
+        (KvType::Bf16, AttendParams::causal(0.2)),
+        (KvType::Bf16, windowed),
+        (KvType::Int8, AttendParams { logit_softcap: Some(5.0), ..windowed }),
+    ] {
+        let case = Case { kv_type, params, ..Case::new(1100, 6, 2, 32, 3) };
+        let whole = case.run(level(), &Pool::new(1), &[1100], 7);
+        for (i, chunks) in cuts.iter().enumerate() {
+            for threads in [1, 2, 3] {
+                let again = case.run(level(), &Pool::new(threads), chunks, 8 + i as u64);
+                assert!(again == whole, "{kv_type:?} {params:?} chunks {i} on {threads} threads");
+            }
         }
+    }
+}
+
+#[test]
+fn blocks_behind_the_window_are_not_read() {
+    let params = AttendParams { sliding_window: Some(20), ..AttendParams::causal(0.25) };
+    for kv_type in KvType::ALL {
+        let case = Case { kv_type, params, ..Case::new(900, 2, 1, 16, 4) };
+        let expected = case.run(level(), &Pool::new(1), &[900], 1);
+        let (mut cache, table) = case.cache(1);
+        let pool = Pool::new(2);
+        let write = |cache: &mut KvCache, start_pos: usize, end: usize| {
+            let spans = [SeqSpan {
+                block_table: &table,
+                first_row: 0,
+                num_rows: end - start_pos,
+                start_pos,
+            }];
+            cache.write(&pool, 1, &spans, &case.k[start_pos * 16..], &case.v[start_pos * 16..], 16);
+        };
+        write(&mut cache, 0, 899);
+        // Everything before the window of the last row now belongs to somebody else.
+        let stale = 880 / BLOCK_TOKENS;
+        let poison = vec![f32::NAN; stale * BLOCK_TOKENS * 16];
+        let spans = [SeqSpan {
+            block_table: &table[..stale],
+            first_row: 0,
+            num_rows: stale * BLOCK_TOKENS,
+            start_pos: 0,
+        }];
+        cache.write(&pool, 1, &spans, &poison, &poison, 16);
+        write(&mut cache, 899, 900);
+        let spans = [SeqSpan { block_table: &table, first_row: 0, num_rows: 1, start_pos: 899 }];
+        let mut out = [0.0; 32];
+        cache.attend(&pool, 1, &spans, &case.q[899 * 32..], 32, 2, &params, &mut out);
+        assert_eq!(out, expected[899 * 32..]);
+    }
+}
+
+#[test]
+fn eight_bits_take_half_the_memory_of_sixteen() {
+    let shape = KvShape { num_layers: 3, num_key_value_heads: 2, head_dim: 64 };
+    for (kv_type, bytes) in [(KvType::Bf16, 2 * 6 * 16 * 128), (KvType::Int8, 2 * 6 * 16 * 68)] {
+        assert_eq!(shape.block_bytes(kv_type), bytes);
+        let cache = KvCache::new(shape, kv_type, 5).unwrap();
+        assert_eq!(cache.bytes() as u64, 5 * bytes);
+        assert_eq!(cache.kv_type(), kv_type);
     }
 }
 
@@ -161,7 +253,7 @@ fn a_sequence_does_not_see_its_batch() {
     let cases: Vec<Case> =
         (0..4).map(|i| Case::new(lengths[i], heads, kv_heads, d, 20 + i as u64)).collect();
     let shape = KvShape { num_layers: 1, num_key_value_heads: kv_heads, head_dim: d };
-    let mut cache = KvCache::new(shape, 60).unwrap();
+    let mut cache = KvCache::new(shape, KvType::Bf16, 60).unwrap();
     // The last row of each sequence in one decode batch, everything before as prefill; rows of
     // query, key and value stand side by side, as a fused product writes them.
     let mut next_block = 0..60u32;
@@ -188,8 +280,7 @@ fn a_sequence_does_not_see_its_batch() {
         let (k, v) = (&rows[q_len..], &rows[q_len + kv_len..]);
         cache.write(&pool, 0, &spans, k, v, ld);
         let mut out = vec![f32::NAN; rows.len() / ld * q_len];
-        let scale = cases[0].scale();
-        cache.attend(&pool, 0, &spans, &rows, ld, heads, scale, &mut out);
+        cache.attend(&pool, 0, &spans, &rows, ld, heads, &cases[0].params, &mut out);
         for (case, span) in cases.iter().zip(&spans) {
             let alone = case.run(level(), &Pool::new(1), &[case.tokens], 9);
             let (from, len) = (span.start_pos * q_len, span.num_rows * q_len);
@@ -201,7 +292,7 @@ fn a_sequence_does_not_see_its_batch() {
 #[test]
 fn layers_and_heads_have_their_own_pages() {
     let shape = KvShape { num_layers: 3, num_key_value_heads: 2, head_dim: 16 };
-    let mut cache = KvCache::new(shape, 2).unwrap();
+    let mut cache = KvCache::new(shape, KvType::Bf16, 2).unwrap();
     let pool = Pool::new(1);
     let spans = [SeqSpan { block_table: &[1], first_row: 0, num_rows: 1, start_pos: 0 }];
     for layer in 0..3 {
@@ -210,7 +301,8 @@ fn layers_and_heads_have_their_own_pages() {
     }
     for layer in 0..3 {
         let mut out = vec![0.0; 32];
-        cache.attend(&pool, layer, &spans, &[1.0; 32], 32, 2, 1.0, &mut out);
+        let params = AttendParams::causal(1.0);
+        cache.attend(&pool, layer, &spans, &[1.0; 32], 32, 2, &params, &mut out);
         // One key: its weight is 1, so the result is its value, rounded to bf16.
         let expected = (0..32).map(|i| half::bf16::from_f32((100 * layer + i) as f32).to_f32());
         assert_eq!(out, expected.collect::<Vec<_>>());
@@ -222,7 +314,7 @@ fn layers_and_heads_have_their_own_pages() {
 #[should_panic(expected = "two sequences write block 1")]
 fn sequences_that_share_a_block_cannot_write_it() {
     let shape = KvShape { num_layers: 1, num_key_value_heads: 1, head_dim: 16 };
-    let mut cache = KvCache::new(shape, 2).unwrap();
+    let mut cache = KvCache::new(shape, KvType::Bf16, 2).unwrap();
     let span = |first_row| SeqSpan { block_table: &[1], first_row, num_rows: 1, start_pos: 0 };
     cache.write(&Pool::new(1), 0, &[span(0), span(1)], &[0.0; 32], &[0.0; 32], 16);
 }
@@ -231,15 +323,16 @@ fn sequences_that_share_a_block_cannot_write_it() {
 #[should_panic(expected = "block 9 of 2")]
 fn tables_cannot_name_blocks_that_do_not_exist() {
     let shape = KvShape { num_layers: 1, num_key_value_heads: 1, head_dim: 16 };
-    let cache = KvCache::new(shape, 2).unwrap();
+    let cache = KvCache::new(shape, KvType::Bf16, 2).unwrap();
     let spans = [SeqSpan { block_table: &[9], first_row: 0, num_rows: 1, start_pos: 0 }];
-    cache.attend(&Pool::new(1), 0, &spans, &[0.0; 16], 16, 1, 1.0, &mut [0.0; 16]);
+    let params = AttendParams::causal(1.0);
+    cache.attend(&Pool::new(1), 0, &spans, &[0.0; 16], 16, 1, &params, &mut [0.0; 16]);
 }
 
 #[test]
 fn impossible_shapes_are_errors() {
     let shape = KvShape { num_layers: 1, num_key_value_heads: 1, head_dim: 64 };
-    let error = |shape, blocks| KvCache::new(shape, blocks).unwrap_err();
+    let error = |shape, blocks| KvCache::new(shape, KvType::Bf16, blocks).unwrap_err();
     assert!(matches!(error(shape, 0), KernelError::OutOfRange { found: 0, .. }));
     assert!(matches!(
         error(KvShape { num_layers: 0, ..shape }, 1),

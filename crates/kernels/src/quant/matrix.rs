@@ -93,6 +93,16 @@ impl QuantMatrix {
         Ok(Self { format, n, k, tiles })
     }
 
+    pub(super) fn geometry(&self) -> Geometry {
+        Geometry::of(self.format)
+    }
+
+    /// The bytes of a tile.
+    pub(super) fn tile(&self, tile: usize) -> &[u8] {
+        let tile_bytes = self.geometry().tile_bytes(self.k / BLOCK);
+        &self.tiles[tile * tile_bytes..][..tile_bytes]
+    }
+
     /// Number of outputs.
     pub fn n(&self) -> usize {
         self.n
@@ -239,10 +249,7 @@ impl QuantMatrix {
     pub fn dequantize_row(&self, row: usize, out_k: &mut [f32]) {
         assert!(row < self.n, "row {row} of {}", self.n);
         assert!(out_k.len() == self.k, "{} values for a row of {}", out_k.len(), self.k);
-        let g = Geometry::of(self.format);
-        let tile_bytes = g.tile_bytes(self.k / BLOCK);
-        let tile = &self.tiles[row / TILE * tile_bytes..][..tile_bytes];
-        unpack_row(&g, tile, row % TILE, out_k);
+        unpack_row(&self.geometry(), self.tile(row / TILE), row % TILE, out_k);
     }
 }
 

@@ -18,6 +18,7 @@ mod format;
 mod geometry;
 mod job;
 mod matrix;
+mod precise;
 mod quantize;
 mod scalar;
 mod self_check;

@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::dense::precise_type;
+use crate::level::with_level;
 use crate::test_rng::Rng;
-use crate::{Level, MatmulScratch, Pool, level};
+use crate::{DenseMatrix, Level, MatmulScratch, Pool, level};
 
 /// f32 sums of up to 1536 products of magnitude ~1 in another order; measured 2e-5 at most.
 const SUM_TOLERANCE: f32 = 2e-4;
@@ -126,6 +128,33 @@ fn round_to_8_bits(x: &[f32]) -> Vec<f32> {
             block.iter().map(move |v| (v * (127.0 / largest)).round_ties_even() * largest / 127.0)
         })
         .collect()
+}
+
+#[test]
+fn the_precise_product_is_that_of_the_unpacked_weights() {
+    let mut rng = Rng::new(8);
+    let mut scratch = MatmulScratch::new();
+    for (n, k) in [(64, 64), (20, 96), (101, 384)] {
+        for (format, k) in formats(k) {
+            let w = matrix(format, &random_blocks(format, n, k, &mut rng), k);
+            let mut weights = vec![0.0; n * k];
+            for (row, weights) in weights.chunks_exact_mut(k).enumerate() {
+                w.dequantize_row(row, weights);
+            }
+            for (rows, threads) in [(1, 1), (2, 2), (25, 3)] {
+                let (x, pool) = (rng.normals(rows * k), Pool::new(threads));
+                for level in Level::supported() {
+                    let (mut found, mut expected) = (vec![1.0; rows * n], vec![1.0; rows * n]);
+                    w.matmul_precise_at(level, &pool, &x, &mut found, n, true, &mut scratch);
+                    with_level(level, || {
+                        let dense = DenseMatrix::pack(&pool, &weights, n, k, precise_type(level));
+                        dense.matmul(&pool, &x, &mut expected, n, true, &mut scratch);
+                    });
+                    assert!(found == expected, "{w:?} {level:?} {rows} rows");
+                }
+            }
+        }
+    }
 }
 
 #[test]

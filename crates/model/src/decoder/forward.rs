@@ -3,7 +3,7 @@
 use super::batch::{RowBlock, RowBlocks};
 use super::weights::Layer;
 use super::{Decoder, ForwardError, Logits, Scratch, SeqInput};
-use catena_kernels::{BLOCK_TOKENS, KvCache, rms_norm, rope, silu_mul};
+use catena_kernels::{AttendParams, BLOCK_TOKENS, KvCache, rms_norm, rope, silu_mul};
 
 impl Decoder {
     /// Runs the tokens of all sequences, stores their keys and values, and returns the logits
@@ -112,8 +112,8 @@ impl Decoder {
         let (k, v) = (&qkv[heads * head_dim..], &qkv[(heads + kv_heads) * head_dim..]);
         kv.write(pool, layer_idx, &block.spans, k, v, width);
         let attended = &mut s.attended[..rows * heads * head_dim];
-        let scale = (head_dim as f32).sqrt().recip();
-        kv.attend(pool, layer_idx, &block.spans, qkv, width, heads, scale, attended);
+        let params = AttendParams::causal((head_dim as f32).sqrt().recip());
+        kv.attend(pool, layer_idx, &block.spans, qkv, width, heads, &params, attended);
     }
 
     /// Moves the rows of a block whose logits are wanted to the front and returns their number:

@@ -2,10 +2,10 @@
 
 use super::{Decoder, ForwardError, LogitsFor, SeqInput};
 use crate::Checkpoint;
-use crate::linear::LoadOptions;
+use crate::linear::{LoadOptions, QuantizedProducts};
 use crate::safetensors::SafetensorsFile;
 use crate::test_support::{golden, test_model};
-use catena_kernels::{BLOCK_TOKENS, DenseType, KvCache, Pool};
+use catena_kernels::{BLOCK_TOKENS, DenseType, KvCache, KvType, Pool};
 use std::sync::Arc;
 
 /// Largest error of a logit relative to the largest logit when all arithmetic is f32 and the golden
@@ -21,11 +21,20 @@ struct Bench {
 
 impl Bench {
     fn new(checkpoint: &Checkpoint, threads: usize, options: LoadOptions) -> Self {
+        Self::with_cache(checkpoint, threads, options, KvType::Bf16)
+    }
+
+    fn with_cache(
+        checkpoint: &Checkpoint,
+        threads: usize,
+        options: LoadOptions,
+        kv_type: KvType,
+    ) -> Self {
         let pool = Arc::new(Pool::new(threads));
         let decoder = Decoder::load_with(checkpoint, pool, options).unwrap();
         let (num_seqs, blocks_each) = (20u32, 8);
         let num_blocks = num_seqs * blocks_each;
-        let kv = KvCache::new(decoder.kv_shape(), num_blocks as usize).unwrap();
+        let kv = KvCache::new(decoder.kv_shape(), kv_type, num_blocks as usize).unwrap();
         // Neighbouring positions lie far apart in the cache.
         let id = |seq: u32, block: u32| (block * num_seqs + seq) * 7 % num_blocks;
         let table = |seq| (0..blocks_each).map(|block| id(seq, block)).collect();
@@ -58,7 +67,7 @@ fn tiny() -> Checkpoint {
 }
 
 fn exact() -> LoadOptions {
-    LoadOptions { dense_type: DenseType::F32, dequantize: false }
+    LoadOptions { dense_type: DenseType::F32, ..LoadOptions::default() }
 }
 
 fn smollm2() -> Checkpoint {
@@ -165,11 +174,11 @@ fn logits_only_where_asked() {
 /// Mean KL divergence from the golden distribution and share of equal most likely tokens.
 ///
 /// The golden keeps the 128 most likely tokens of each position; all others count as one outcome.
-fn compare_with_golden(options: LoadOptions) -> (f64, f64) {
+fn compare_with_golden(options: LoadOptions, kv_type: KvType) -> (f64, f64) {
     let file = SafetensorsFile::open(&golden("smollm2_forward.safetensors")).unwrap();
     let (all, ids) = (tokens(&file, "tokens"), tokens(&file, "ids"));
     let log_probs = file.tensor("log_probs").unwrap().to_f32().unwrap();
-    let mut bench = Bench::new(&smollm2(), 2, options);
+    let mut bench = Bench::with_cache(&smollm2(), 2, options, kv_type);
     let v = bench.decoder.config().vocab_size;
     let (mut divergence, mut equal, mut positions) = (0f64, 0usize, 0usize);
     for (text, tokens) in all.chunks_exact(all.len() / 4).enumerate() {
@@ -201,15 +210,26 @@ fn kl(logits_v: &[f32], ids: &[u32], log_probs: &[f32]) -> f64 {
 
 #[test]
 fn quantized_smollm2_agrees_with_transformers() {
-    let (kl, top1) = compare_with_golden(LoadOptions::default());
+    let (kl, top1) = compare_with_golden(LoadOptions::default(), KvType::Bf16);
     assert!(kl <= 0.006 && top1 >= 0.94, "mean KL {kl:.5}, top-1 {top1:.4}");
 }
 
 #[test]
 fn bf16_smollm2_agrees_with_transformers() {
-    let options = LoadOptions { dense_type: DenseType::Bf16, dequantize: true };
-    let (kl, top1) = compare_with_golden(options);
-    assert!(kl <= 0.0006 && top1 >= 0.985, "mean KL {kl:.6}, top-1 {top1:.4}");
+    for quantized in [QuantizedProducts::Dequantized, QuantizedProducts::Precise] {
+        let options = LoadOptions { dense_type: DenseType::Bf16, quantized };
+        let (kl, top1) = compare_with_golden(options, KvType::Bf16);
+        assert!(kl <= 0.0006 && top1 >= 0.985, "{quantized:?}: mean KL {kl:.6}, top-1 {top1:.4}");
+    }
+}
+
+#[test]
+fn eight_bit_keys_and_values_cost_little_accuracy() {
+    let options = LoadOptions { quantized: QuantizedProducts::Precise, ..LoadOptions::default() };
+    let (kl, top1) = compare_with_golden(options, KvType::Int8);
+    assert!(kl <= 0.003 && top1 >= 0.95, "alone: mean KL {kl:.6}, top-1 {top1:.4}");
+    let (kl, top1) = compare_with_golden(LoadOptions::default(), KvType::Int8);
+    assert!(kl <= 0.006 && top1 >= 0.94, "with integer products: KL {kl:.6}, top-1 {top1:.4}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 const NUM_TEXTS: usize = 12;
 
 fn minilm(threads: usize, dense_type: DenseType) -> Encoder {
-    let options = LoadOptions { dense_type, dequantize: false };
+    let options = LoadOptions { dense_type, ..LoadOptions::default() };
     let pool = Arc::new(Pool::new(threads));
     Encoder::load_with(&test_model("all-minilm-l6-v2"), pool, options).unwrap()
 }

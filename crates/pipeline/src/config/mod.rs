@@ -10,7 +10,7 @@ mod sections;
 pub use load::{FILE_NAME, load};
 pub use reference::{KeyReference, SectionReference, reference, reference_markdown};
 pub use sections::{
-    DataConfig, EvalConfig, IndexConfig, ModelConfig, ProjectConfig, ProjectSection,
+    DataConfig, EvalConfig, IndexConfig, KvCacheType, ModelConfig, ProjectConfig, ProjectSection,
     QuantizeConfig, ServeConfig, SynthConfig, TrainConfig,
 };
 

@@ -235,6 +235,17 @@ impl Default for QuantizeConfig {
     }
 }
 
+/// What the KV cache holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KvCacheType {
+    /// bf16.
+    #[default]
+    Bf16,
+    /// 8-bit integers with a scale per token and head: twice the conversations in the same memory.
+    Int8,
+}
+
 /// `[serve]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -247,6 +258,12 @@ pub struct ServeConfig {
     pub passages: usize,
     /// Most tokens of an answer.
     pub max_new_tokens: usize,
+    /// What keys and values of conversations are held in: `bf16`, or `int8` for twice the
+    /// conversations in the same memory.
+    pub kv_cache: KvCacheType,
+    /// Multiply quantized weights without rounding activations to 8 bits: slower, closer to the
+    /// unquantized model.
+    pub precise: bool,
     /// The question that `--once` asks; empty takes a held-out one.
     pub question: String,
 }
@@ -258,6 +275,8 @@ impl Default for ServeConfig {
             max_sequences: 16,
             passages: 3,
             max_new_tokens: 160,
+            kv_cache: KvCacheType::Bf16,
+            precise: false,
             question: String::new(),
         }
     }

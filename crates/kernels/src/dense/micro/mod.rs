@@ -12,5 +12,6 @@ mod scalar;
 mod table;
 mod tile;
 
+pub(crate) use table::precise_type;
 pub(super) use table::{Kernel, kernel, multiplies_bf16};
 pub(super) use tile::Tile;

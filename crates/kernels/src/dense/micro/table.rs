@@ -37,6 +37,12 @@ pub(in crate::dense) fn kernel(level: Level, dtype: DenseType) -> &'static Kerne
     }
 }
 
+/// The type in which weights that are unpacked for a product are multiplied: the fastest that keeps 8
+/// bits of precision or more.
+pub(crate) fn precise_type(level: Level) -> DenseType {
+    if multiplies_bf16(level) { DenseType::Bf16 } else { DenseType::F32 }
+}
+
 /// Whether the level's products use an instruction that multiplies bf16.
 pub(in crate::dense) fn multiplies_bf16(level: Level) -> bool {
     #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,22 @@
+//! How a layer attends.
+
+/// What differs between the attention of models, and of layers within one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AttendParams {
+    /// Factor of the scores, usually `1 / sqrt(head_dim)`.
+    pub scale: f32,
+    /// Number of keys that a row sees at most, its own being the last; all before it if `None`.
+    pub sliding_window: Option<usize>,
+    /// `cap` in `cap tanh(score / cap)`, which takes the place of the scaled score.
+    ///
+    /// # Source
+    /// Bello et al. 2017, arXiv:1611.09940, section 3; Gemma 2, arXiv:2408.00118.
+    pub logit_softcap: Option<f32>,
+}
+
+impl AttendParams {
+    /// Causal attention over all positions.
+    pub fn causal(scale: f32) -> Self {
+        Self { scale, sliding_window: None, logit_softcap: None }
+    }
+}

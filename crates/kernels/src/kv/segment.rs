@@ -1,0 +1,108 @@
+//! One segment of attention: blocks of 256 keys through an online softmax.
+
+use std::ops::Range;
+
+use super::cache::BLOCK_TOKENS;
+use super::planes::Element;
+use super::task::{KEY_PAGES, KEYS, MAX_ROWS, State, View};
+use crate::Level;
+
+/// What the levels need to know of the type of pages.
+#[cfg(target_arch = "x86_64")]
+pub(super) use super::avx2::Words as Lines;
+
+/// What the levels need to know of the type of pages: nothing.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) trait Lines {}
+#[cfg(not(target_arch = "x86_64"))]
+impl<T> Lines for T {}
+
+type Scores<E> = unsafe fn(&View<'_, E>, &[u32], &[f32], &mut [f32]);
+type Softmax = unsafe fn(&mut [f32], Range<usize>, Option<f32>, &mut f32, &mut f32) -> f32;
+type AddValues<E> = unsafe fn(&View<'_, E>, &[u32], &[f32], &[f32; MAX_ROWS], &mut [f32]);
+
+/// The steps of a segment at one level.
+///
+/// # Safety
+/// All of them ask for the processor features of their level, for blocks that exist, for a head
+/// dimension that is a multiple of 16, and for slices that hold the view's rows.
+pub(super) struct SegmentOps<E: Element> {
+    scores: Scores<E>,
+    softmax_row: Softmax,
+    add_values: AddValues<E>,
+}
+
+impl<E: Element> SegmentOps<E> {
+    /// The steps of `level`, or nothing for the scalar one, which has no segments.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn of(level: Level) -> Option<Self> {
+        use super::avx2;
+        (level > Level::Scalar).then_some(Self {
+            scores: avx2::scores::<E>,
+            softmax_row: avx2::softmax_row,
+            add_values: avx2::add_values::<E>,
+        })
+    }
+
+    /// No level but the scalar one runs here.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(super) fn of(_level: Level) -> Option<Self> {
+        None
+    }
+
+    /// Computes the softmax over the keys of `pages` from nothing into `state`.
+    ///
+    /// Blocks of keys begin at fixed positions, so a row's sums do not depend on the other rows of
+    /// its task.
+    ///
+    /// # Safety
+    /// The level must be in use, and all blocks of the table up to `pages.end` must exist.
+    pub(super) unsafe fn segment(
+        &self,
+        view: &View<'_, E>,
+        pages: Range<usize>,
+        q_rd: &[f32],
+        scores: &mut [f32],
+        state: &mut State<'_>,
+    ) {
+        let d = view.head_dim;
+        assert!(view.count <= MAX_ROWS && d.is_multiple_of(BLOCK_TOKENS));
+        assert!(q_rd.len() >= view.count * d && state.out_rd.len() >= view.count * d);
+        assert!(scores.len() >= view.count * KEYS);
+        state.clear();
+        let mut page = pages.start;
+        while page < pages.end {
+            let end = (page / KEY_PAGES + 1) * KEY_PAGES;
+            let blocks = &view.block_table[page..end.min(pages.end)];
+            let (first, keys) = (page * BLOCK_TOKENS, blocks.len() * BLOCK_TOKENS);
+            let mut old_weight = [1.0f32; MAX_ROWS];
+            // SAFETY: the sizes were checked above, level and blocks by the caller.
+            unsafe {
+                (self.scores)(view, blocks, q_rd, scores);
+                for row in 0..view.count {
+                    let visible = view.visible(row);
+                    let visible = visible.start.saturating_sub(first).min(keys)
+                        ..visible.end.saturating_sub(first).min(keys);
+                    let weights = &mut scores[row * KEYS..][..keys];
+                    let (max, sum) = (&mut state.max_r[row], &mut state.sum_r[row]);
+                    old_weight[row] = (self.softmax_row)(weights, visible, view.cap, max, sum);
+                    if E::SCALED {
+                        scale_weights(weights, blocks, view.value_scales);
+                    }
+                }
+                (self.add_values)(view, blocks, scores, &old_weight, state.out_rd);
+            }
+            page = end;
+        }
+    }
+}
+
+/// Multiplies the weights by the scales of the values that they are for.
+fn scale_weights(weights: &mut [f32], blocks: &[u32], scales: &[f32]) {
+    for (weights, &block) in weights.chunks_exact_mut(BLOCK_TOKENS).zip(blocks) {
+        let scales = &scales[block as usize * BLOCK_TOKENS..][..BLOCK_TOKENS];
+        for (weight, scale) in weights.iter_mut().zip(scales) {
+            *weight *= scale;
+        }
+    }
+}
