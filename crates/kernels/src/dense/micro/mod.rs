@@ -12,5 +12,7 @@ mod scalar;
 mod table;
 mod tile;
 
+#[cfg(test)]
+pub(super) use table::with_widened_bf16;
 pub(super) use table::{Kernel, kernel, multiplies_bf16};
 pub(super) use tile::Tile;
