@@ -2,8 +2,10 @@
 //!
 //! Each function follows the operation that Intel's manual (Software Developer's Manual, volume 2)
 //! gives for its instruction, with the rounding to nearest even and the subnormal numbers that a
-//! Rust program runs with. Only which NaN a NaN result is remains open. What a kernel imports and
-//! this list lacks fails to compile, since the vectors here are not those of `std::arch`.
+//! Rust program runs with. Only which NaN a NaN result is remains open.
+//!
+//! What a kernel imports and this list lacks is the processor's. On vectors of 512 bits that fails
+//! to compile, since the types differ; an instruction of AVX-512 on shorter ones must be listed.
 
 mod bf16;
 mod bits;

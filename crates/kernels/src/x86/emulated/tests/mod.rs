@@ -5,4 +5,5 @@ mod agree;
 mod by_hand;
 mod cases;
 mod inputs;
+mod memory;
 mod twins;
