@@ -71,7 +71,12 @@ fn missing_avx2() -> Option<&'static str> {
     first_missing!("avx2", "fma", "f16c")
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", feature = "emulate-avx512"))]
+fn missing_avx512() -> Option<&'static str> {
+    missing_avx2()
+}
+
+#[cfg(all(target_arch = "x86_64", not(feature = "emulate-avx512")))]
 fn missing_avx512() -> Option<&'static str> {
     missing_avx2()
         .or_else(|| first_missing!("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni"))
@@ -85,6 +90,12 @@ fn missing_avx2() -> Option<&'static str> {
 #[cfg(not(target_arch = "x86_64"))]
 fn missing_avx512() -> Option<&'static str> {
     Some("avx512f")
+}
+
+/// Whether [`Level::Avx512`] has the instructions for bf16, which not all its processors have.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn avx512_has_bf16() -> bool {
+    cfg!(feature = "emulate-avx512") || std::is_x86_feature_detected!("avx512bf16")
 }
 
 static CHOICE: OnceLock<LevelChoice> = OnceLock::new();

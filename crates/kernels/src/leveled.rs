@@ -23,7 +23,11 @@ macro_rules! leveled {
             }
 
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+            #[cfg_attr(
+                not(feature = "emulate-avx512"),
+                target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
+            )]
+            #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
             fn avx512($($arg: $ty),*) $(-> $ret)? {
                 body($($arg),*)
             }

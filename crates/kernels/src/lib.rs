@@ -37,6 +37,10 @@
     clippy::cast_possible_wrap,
     reason = "kernels convert between integer codes and floats whose ranges the formats fix"
 )]
+#![cfg_attr(
+    feature = "emulate-avx512",
+    expect(clippy::used_underscore_items, reason = "emulated instructions keep their names")
+)]
 
 mod buffer;
 mod dense;
@@ -54,6 +58,8 @@ mod share;
 #[cfg(test)]
 mod test_rng;
 mod train_ops;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use dense::dense_agrees;
 use quant::quant_agrees;

@@ -18,6 +18,9 @@ const TEST_MODELS: [(&str, &str); 3] = [
     ("bank-support", "bank-support"),
 ];
 
+/// The kernels with the feature under which those for AVX-512 run on any x86-64 machine.
+const EMULATED: [&str; 4] = ["-p", "catena-kernels", "--features", "emulate-avx512"];
+
 /// Everything CI does, in its order.
 pub(crate) fn ci() -> Result<(), TaskError> {
     test()?;
@@ -28,7 +31,7 @@ pub(crate) fn ci() -> Result<(), TaskError> {
     e2e()
 }
 
-/// All tests of the workspace, then the browser test.
+/// All tests of the workspace, the kernels' once more with AVX-512 emulated, then the browser test.
 pub(crate) fn test() -> Result<(), TaskError> {
     ensure(For::Tests)?;
     build()?;
@@ -37,14 +40,21 @@ pub(crate) fn test() -> Result<(), TaskError> {
     let mut tests = command("cargo", &["test", "--release", "--locked", "--workspace"]);
     tests.env("CATENA_TEST_MODELS", &models);
     run_command(tests)?;
+    if cfg!(target_arch = "x86_64") {
+        run("cargo", &[&["test", "--release", "--locked"], EMULATED.as_slice()].concat())?;
+    }
     studio::browser_test(None)
 }
 
-/// Formatting, lints, tidy and the studio's checks.
+/// Formatting, lints (of the emulation too), tidy and the studio's checks.
 pub(crate) fn check() -> Result<(), TaskError> {
     run("cargo", &["fmt", "--all", "--check"])?;
-    let clippy = ["clippy", "--release", "--locked", "--workspace", "--all-targets"];
-    run("cargo", &[clippy.as_slice(), &["--", "-D", "warnings"]].concat())?;
+    let (clippy, deny) =
+        (["clippy", "--release", "--locked", "--all-targets"], ["--", "-D", "warnings"]);
+    run("cargo", &[clippy.as_slice(), &["--workspace"], &deny].concat())?;
+    if cfg!(target_arch = "x86_64") {
+        run("cargo", &[clippy.as_slice(), &EMULATED, &deny].concat())?;
+    }
     tidy::run()?;
     studio::check()
 }

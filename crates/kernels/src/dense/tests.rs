@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::micro::with_widened_bf16;
 use super::{DenseMatrix, DenseType, RowOperand};
 use crate::level::with_level;
 use crate::{Level, MatmulScratch, Pool};
@@ -84,14 +85,26 @@ fn check_forms(level: Level, threads: usize, dtype: DenseType, (m, n, k): (usize
     });
 }
 
+const SHAPES: [(usize, usize, usize); 6] =
+    [(1, 1, 1), (1, 16, 2), (7, 33, 5), (13, 100, 64), (50, 48, 31), (100, 17, 96)];
+
 #[test]
 fn all_forms_match_the_formula_at_every_level() {
-    let shapes = [(1, 1, 1), (1, 16, 2), (7, 33, 5), (13, 100, 64), (50, 48, 31), (100, 17, 96)];
     for level in Level::supported() {
         for dtype in [DenseType::F32, DenseType::Bf16] {
-            for shape in shapes {
+            for shape in SHAPES {
                 check_forms(level, 2, dtype, shape);
             }
+        }
+    }
+}
+
+#[test]
+fn bf16_matches_the_formula_also_without_an_instruction_for_it() {
+    for level in Level::supported() {
+        for shape in SHAPES {
+            // One thread: it is this one that is told to widen.
+            with_widened_bf16(|| check_forms(level, 1, DenseType::Bf16, shape));
         }
     }
 }
@@ -103,6 +116,7 @@ proptest! {
         let dtype = if bf16 { DenseType::Bf16 } else { DenseType::F32 };
         for level in Level::supported() {
             check_forms(level, 1, dtype, (m, n, k));
+            with_widened_bf16(|| check_forms(level, 1, dtype, (m, n, k)));
         }
     }
 }

@@ -88,7 +88,7 @@ fn chains(level: Level) -> Chains {
             f32: |rounds| unsafe { super::avx512::f32_ops(rounds) },
             // SAFETY: as above.
             int8: |rounds| unsafe { super::avx512::int8_ops(rounds) },
-            bf16: std::is_x86_feature_detected!("avx512bf16")
+            bf16: crate::level::avx512_has_bf16()
                 // SAFETY: as above, and the line before asked for bf16.
                 .then_some(|rounds| unsafe { super::avx512::bf16_ops(rounds) }),
         },

@@ -63,13 +63,13 @@ impl<'a, 't> Job<'a, 't> {
 /// prefetcher starts over at every group, which halves the speed of small batches.
 macro_rules! walk_rows {
     (
-        $features:literal, $name:ident, $micro:ident,
+        $(#[$meta:meta])* $name:ident, $micro:ident,
         $tiles:literal, $step:literal, $($rest:literal),*
     ) => {
         /// # Safety
         /// As the micro-kernel's, for all `rows`.
         #[inline]
-        #[target_feature(enable = $features)]
+        $(#[$meta])*
         unsafe fn $name<P: Packed>(
             job: &Job<'_, '_>,
             w: *const u8,

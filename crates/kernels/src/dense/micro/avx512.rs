@@ -3,7 +3,7 @@
 //! bf16 uses `vdpbf16ps` (two products and two sums per lane); it flushes subnormal numbers to
 //! zero. Processors without it widen the elements in registers, as the AVX2 version does.
 
-use std::arch::x86_64::{
+use crate::x86::{
     __m512, __m512bh, __m512i, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps,
     _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps,
     _mm512_setzero_ps, _mm512_slli_epi32, _mm512_storeu_ps,
@@ -49,18 +49,25 @@ unsafe fn run_widened(tile: &Tile, num_panels: usize, num_rows: usize) {
     }
 }
 
-run_rows!(#[target_feature(enable = "avx512f")] rows1_f32, tile_f32, 1, 8: 1 2 3 4 5 6 7);
-run_rows!(#[target_feature(enable = "avx512f")] rows2_f32, tile_f32, 2, 8: 1 2 3 4 5 6 7);
-run_rows!(#[target_feature(enable = "avx512f")] rows3_f32, tile_f32, 3, 8: 1 2 3 4 5 6 7);
-run_rows!(#[target_feature(enable = "avx512f,avx512bf16")] rows1_bf16, tile_bf16, 1, 8: 1 2 3 4 5 6 7);
-run_rows!(#[target_feature(enable = "avx512f,avx512bf16")] rows2_bf16, tile_bf16, 2, 8: 1 2 3 4 5 6 7);
-run_rows!(#[target_feature(enable = "avx512f,avx512bf16")] rows3_bf16, tile_bf16, 3, 8: 1 2 3 4 5 6 7);
-run_rows!(#[target_feature(enable = "avx512f")] rows1_widened, tile_widened, 1, 8: 1 2 3 4 5 6 7);
-run_rows!(#[target_feature(enable = "avx512f")] rows2_widened, tile_widened, 2, 8: 1 2 3 4 5 6 7);
-run_rows!(#[target_feature(enable = "avx512f")] rows3_widened, tile_widened, 3, 8: 1 2 3 4 5 6 7);
+/// Defines the loops over the rows of a tile function, one for each number of panels.
+macro_rules! loops {
+    ($($features:literal $tile:ident: $($name:ident = $panels:literal),*;)*) => { $($(
+        run_rows!(
+            #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = $features))]
+            #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+            $name, $tile, $panels, 8: 1 2 3 4 5 6 7
+        );
+    )*)* };
+}
+loops! {
+    "avx512f" tile_f32: rows1_f32 = 1, rows2_f32 = 2, rows3_f32 = 3;
+    "avx512f,avx512bf16" tile_bf16: rows1_bf16 = 1, rows2_bf16 = 2, rows3_bf16 = 3;
+    "avx512f" tile_widened: rows1_widened = 1, rows2_widened = 2, rows3_widened = 3;
+}
 
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn start<const P: usize, const R: usize>(tile: &Tile, row: usize) -> [[__m512; P]; R] {
     let mut sums = [[_mm512_setzero_ps(); P]; R];
     if tile.accumulate {
@@ -75,7 +82,8 @@ unsafe fn start<const P: usize, const R: usize>(tile: &Tile, row: usize) -> [[__
 }
 
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn finish<const P: usize, const R: usize>(tile: &Tile, row: usize, sums: &[[__m512; P]; R]) {
     for (i, sum) in sums.iter().enumerate() {
         for (p, sum) in sum.iter().enumerate() {
@@ -86,7 +94,8 @@ unsafe fn finish<const P: usize, const R: usize>(tile: &Tile, row: usize, sums: 
 }
 
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize) {
     // SAFETY: the operands cover these rows, panels and steps.
     unsafe {
@@ -112,7 +121,8 @@ unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize) {
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bf16")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize) {
     // SAFETY: the operands cover these rows, panels and steps; both vector types are 64 plain
     // bytes.
@@ -144,7 +154,8 @@ unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize) {
 /// The two elements of a pair in two passes: the low one shifted up, then the high one with its
 /// low half cleared. Only the widened panels of one pass live at a time.
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn tile_widened<const P: usize, const R: usize>(tile: &Tile, row: usize) {
     let high_half = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
     // SAFETY: the operands cover these rows, panels and steps.

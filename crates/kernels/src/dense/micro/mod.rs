@@ -13,5 +13,7 @@ mod table;
 mod tile;
 
 pub(crate) use table::precise_type;
+#[cfg(test)]
+pub(super) use table::with_widened_bf16;
 pub(super) use table::{Kernel, kernel, multiplies_bf16};
 pub(super) use tile::Tile;

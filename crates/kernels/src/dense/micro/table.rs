@@ -45,8 +45,27 @@ pub(crate) fn precise_type(level: Level) -> DenseType {
 
 /// Whether the level's products use an instruction that multiplies bf16.
 pub(in crate::dense) fn multiplies_bf16(level: Level) -> bool {
+    #[cfg(test)]
+    if WIDENS.get() {
+        return false;
+    }
     #[cfg(target_arch = "x86_64")]
-    return level == Level::Avx512 && std::is_x86_feature_detected!("avx512bf16");
+    return level == Level::Avx512 && crate::level::avx512_has_bf16();
     #[cfg(not(target_arch = "x86_64"))]
     return false;
+}
+
+#[cfg(test)]
+thread_local! {
+    static WIDENS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs `job` with this thread's products widening bf16 even where an instruction multiplies it:
+/// tests reach both kernels on one machine.
+#[cfg(test)]
+pub(in crate::dense) fn with_widened_bf16<T>(job: impl FnOnce() -> T) -> T {
+    let before = WIDENS.replace(true);
+    let result = job();
+    WIDENS.set(before);
+    result
 }

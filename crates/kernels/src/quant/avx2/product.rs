@@ -44,7 +44,16 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
     }
 }
 
-walk_rows!("avx2,fma,f16c", one_tile, micro, 1, 4, 1, 2, 3);
+walk_rows!(
+    #[target_feature(enable = "avx2,fma,f16c")]
+    one_tile,
+    micro,
+    1,
+    4,
+    1,
+    2,
+    3
+);
 
 /// Where the activations of some rows are, the first of them.
 struct Pointers {

@@ -1,6 +1,6 @@
 //! Quantizing activations: four blocks at a time, so that one transposed reduction serves them all.
 
-use std::arch::x86_64::{
+use crate::x86::{
     __m512, __m512i, _CMP_GT_OQ, _mm_cvtepi32_ps, _mm_mul_ps, _mm_mullo_epi32, _mm_set1_epi32,
     _mm_storeu_ps, _mm_storeu_si128, _mm_unpackhi_epi32, _mm_unpackhi_ps, _mm_unpacklo_epi32,
     _mm_unpacklo_ps, _mm256_cvtepi32_ps, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_set_m128,
@@ -24,7 +24,8 @@ const STEP: usize = 4;
 ///
 /// # Safety
 /// The processor must have the features of [`crate::Level::Avx512`].
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512bw,avx512vl,avx512dq"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], sums: Sums, out: Rows<'_>) {
     let Rows { codes, scales, corrections, scaled_sums } = out;
     let steps = x.len() / (STEP * BLOCK);
@@ -64,7 +65,8 @@ pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], sums: Sums, out: Rows<'_
 /// Writes the codes and scales of four blocks; the scales, and of each half of each block the codes
 /// that are to be added over lanes.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512bw,avx512vl,avx512dq"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn four_blocks(
     x: &[f32; STEP * BLOCK],
     codes: &mut [i8; STEP * BLOCK],
@@ -80,7 +82,7 @@ fn four_blocks(
         largest[i] = _mm512_max_ps(_mm512_abs_ps(v[2 * i]), _mm512_abs_ps(v[2 * i + 1]));
     }
     let largest = max_of_each(largest);
-    let known = _mm512_cmp_ps_mask(largest, _mm512_set1_ps(TINY), _CMP_GT_OQ);
+    let known = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(largest, _mm512_set1_ps(TINY));
     let full = _mm512_set1_ps(127.0);
     let scale = _mm512_maskz_div_ps(known, largest, full);
     let inverse = _mm512_maskz_div_ps(known, full, largest);
@@ -104,7 +106,8 @@ fn four_blocks(
 
 /// Writes one correction and one scaled sum per block.
 #[inline]
-#[target_feature(enable = "avx512f,avx512dq")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512dq"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn store_sums(
     zero_point: i32,
     scale: __m512,
@@ -129,7 +132,8 @@ fn store_sums(
 
 /// Writes two corrections and two scaled sums per block, one for each half.
 #[inline]
-#[target_feature(enable = "avx512f,avx512dq")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512dq"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn store_half_sums(
     zero_point: i32,
     scale: __m512,
@@ -155,7 +159,8 @@ fn store_half_sums(
 
 /// Lane `i` of every quarter holds the maximum over all lanes of `v[i]`.
 #[inline]
-#[target_feature(enable = "avx512f,avx512dq")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512dq"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn max_of_each(v: [__m512; STEP]) -> __m512 {
     let low = _mm512_max_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
     let high = _mm512_max_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
@@ -170,7 +175,8 @@ fn max_of_each(v: [__m512; STEP]) -> __m512 {
 
 /// Lane `i` of every quarter holds the sum over all lanes of `v[i]`.
 #[inline]
-#[target_feature(enable = "avx512f,avx512dq")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512dq"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn sum_of_each(v: [__m512i; STEP]) -> __m512i {
     let low =
         _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));

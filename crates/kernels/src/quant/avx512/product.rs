@@ -5,7 +5,7 @@
 //! are measured: 2 x 6 is best for few rows and within 3 % of the best for many. Bounds on Zen 5
 //! are the two multiply ports: 80 % of the integer peak for `Q4_0` and `Q8_0`, 73 % for `Q4_1`.
 
-use std::arch::x86_64::{
+use crate::x86::{
     __m512, __m512i, __mmask16, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
     _mm512_fmadd_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
@@ -24,7 +24,11 @@ use crate::quant::matrix::{GROUP, Target};
 /// # Safety
 /// The processor must have the features of [`crate::Level::Avx512`], and no other thread may
 /// write the same rows of the same tiles.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[cfg_attr(
+    not(feature = "emulate-avx512"),
+    target_feature(enable = "avx512bw,avx512vl,avx512vnni")
+)]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 pub(in crate::quant) unsafe fn product<P: Packed>(
     weights: &[u8],
     x: &Activations,
@@ -52,8 +56,22 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
     }
 }
 
-walk_rows!("avx512f,avx512bw,avx512vl,avx512vnni", two_tiles, micro, 2, 6, 1, 2, 3, 4, 5);
-walk_rows!("avx512f,avx512bw,avx512vl,avx512vnni", one_tile, micro, 1, 8, 1, 2, 3, 4, 5, 6, 7);
+walk_rows! {
+    #[cfg_attr(
+        not(feature = "emulate-avx512"),
+        target_feature(enable = "avx512bw,avx512vl,avx512vnni")
+    )]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    two_tiles, micro, 2, 6, 1, 2, 3, 4, 5
+}
+walk_rows! {
+    #[cfg_attr(
+        not(feature = "emulate-avx512"),
+        target_feature(enable = "avx512bw,avx512vl,avx512vnni")
+    )]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    one_tile, micro, 1, 8, 1, 2, 3, 4, 5, 6, 7
+}
 
 /// Where the activations of some rows are, the first of them, and how far tiles are apart.
 struct Pointers {
@@ -71,7 +89,11 @@ struct Pointers {
 /// # Safety
 /// `job` must cover these rows and tiles; `w` is the start of the first tile.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[cfg_attr(
+    not(feature = "emulate-avx512"),
+    target_feature(enable = "avx512bw,avx512vl,avx512vnni")
+)]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     job: &Job<'_, '_>,
     w: *const u8,
@@ -110,7 +132,11 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
 /// `w` must be the start of a tile of format `P`, further ones following; tiles and activations must
 /// have the block.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[cfg_attr(
+    not(feature = "emulate-avx512"),
+    target_feature(enable = "avx512bw,avx512vl,avx512vnni")
+)]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn add_sub_block<P: Packed, const SUB: usize, const MR: usize, const NR: usize>(
     acc: &mut [[__m512; NR]; MR],
     x: &Pointers,
@@ -167,7 +193,8 @@ unsafe fn add_sub_block<P: Packed, const SUB: usize, const MR: usize, const NR: 
 /// # Safety
 /// Four bytes must be readable at `q` and at each further row's distance.
 #[inline]
-#[target_feature(enable = "avx512f,avx512vnni")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512vnni"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn dot<const MR: usize, const NR: usize>(
     sums: &mut [[__m512i; NR]; MR],
     codes: [__m512i; MR],
@@ -189,7 +216,8 @@ unsafe fn dot<const MR: usize, const NR: usize>(
 /// # Safety
 /// `job` must cover these rows and tiles.
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn store<const MR: usize, const NR: usize>(
     job: &Job<'_, '_>,
     acc: &[[__m512; NR]; MR],

@@ -1,6 +1,6 @@
 //! Reading tiles: codes of a step and scales of a sub-block, unpacked in registers.
 
-use std::arch::x86_64::{
+use crate::x86::{
     __m128i, __m512, __m512i, _MM_HINT_T0, _mm_and_si128, _mm_cvtsi32_si128, _mm_loadu_si128,
     _mm_prefetch, _mm_set1_epi8, _mm_srli_epi16, _mm256_loadu_si256, _mm512_and_si512,
     _mm512_broadcast_i32x4, _mm512_castsi512_ps, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps,
@@ -18,7 +18,8 @@ use crate::quant::geometry::{Packed, Scales, VECTOR};
 /// `at` must be the start of the codes of a block of format `P`, and so must be the places at each
 /// further tile's distance.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 pub(super) unsafe fn codes<P: Packed, const MR: usize>(
     at: *const u8,
     tile_bytes: usize,
@@ -53,7 +54,8 @@ pub(super) unsafe fn codes<P: Packed, const MR: usize>(
 /// # Safety
 /// 64 bytes must be readable at that vector from `at` on; a prefetch may point anywhere.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn part(
     at: *const u8,
     (vector, shift): (usize, usize),
@@ -78,7 +80,8 @@ unsafe fn part(
 
 /// Words shifted to the left, or to the right if `by` is negative. `by` is known when compiling.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn shifted(v: __m512i, by: i32) -> __m512i {
     match by {
         0 => v,
@@ -92,7 +95,8 @@ fn shifted(v: __m512i, by: i32) -> __m512i {
 /// # Safety
 /// `w` must be the start of a tile of format `P` that has the block.
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 pub(super) unsafe fn scales<P: Packed>(w: *const u8, block: usize, sub: usize) -> __m512 {
     let g = P::G;
     // SAFETY: the geometry's places are within the tile, which the caller promises.
@@ -118,7 +122,8 @@ pub(super) unsafe fn scales<P: Packed>(w: *const u8, block: usize, sub: usize) -
 /// # Safety
 /// As [`scales`].
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 pub(super) unsafe fn mins<P: Packed>(w: *const u8, block: usize, sub: usize) -> __m512 {
     let g = P::G;
     // SAFETY: the geometry's places are within the tile, which the caller promises.
@@ -137,7 +142,8 @@ pub(super) unsafe fn mins<P: Packed>(w: *const u8, block: usize, sub: usize) -> 
 
 /// Each value times a signed byte.
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn times(v: __m512, bytes: __m128i) -> __m512 {
     _mm512_mul_ps(v, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)))
 }
@@ -147,7 +153,8 @@ fn times(v: __m512, bytes: __m128i) -> __m512 {
 /// # Safety
 /// 32 bytes must be readable.
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn load_f16(at: *const u8) -> __m512 {
     // SAFETY: promised by the caller.
     _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(at.cast()) })
@@ -158,7 +165,8 @@ unsafe fn load_f16(at: *const u8) -> __m512 {
 /// # Safety
 /// 32 bytes must be readable.
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn load_bf16(at: *const u8) -> __m512 {
     // SAFETY: promised by the caller.
     let words = _mm512_cvtepu16_epi32(unsafe { _mm256_loadu_si256(at.cast()) });
