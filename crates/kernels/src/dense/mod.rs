@@ -33,6 +33,8 @@ pub use matrix::DenseMatrix;
 pub use operand::RowOperand;
 
 pub(crate) use convert::{Source, pack_columns, pack_rows, pair_rows, words_of_rows};
-pub(crate) use micro::precise_type;
+#[cfg(test)]
+pub(crate) use micro::with_widened_bf16;
+pub(crate) use micro::{multiplies_bf16, precise_type};
 pub(crate) use product::{ColView, Product, RowView, product, product_len, product_of};
 pub(crate) use self_check::agrees as dense_agrees;

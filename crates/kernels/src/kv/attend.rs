@@ -200,10 +200,10 @@ impl<E: Element> Call<'_, E> {
             let (task, view) = (&tasks[task], self.view(&tasks[task]));
             self.load_queries(task, &view, workspace.q_rd);
             if let Some(ops) = &self.ops {
-                let Workspace { q_rd, scores, total, part } = &mut workspace;
-                compute_segment(ops, &view, 0, q_rd, scores, total);
+                let Workspace { q_rd, words, scores, total, part } = &mut workspace;
+                compute_segment(ops, &view, 0, q_rd, words, scores, total);
                 for segment in 1..view.num_segments() {
-                    compute_segment(ops, &view, segment, q_rd, scores, part);
+                    compute_segment(ops, &view, segment, q_rd, words, scores, part);
                     total.merge(part, view.count, head_dim);
                 }
                 normalize(total, view.count, head_dim);
@@ -241,7 +241,8 @@ impl<E: Element> Call<'_, E> {
             let workspace = unsafe { workspace(&workspaces, thread, head_dim) };
             self.load_queries(&tasks[task], &view, workspace.q_rd);
             let segment = i - first_segment[task];
-            compute_segment(ops, &view, segment, workspace.q_rd, workspace.scores, &mut state(i));
+            let Workspace { q_rd, words, scores, .. } = workspace;
+            compute_segment(ops, &view, segment, q_rd, words, scores, &mut state(i));
         });
         pool.for_each(tasks.len(), &|_, i| {
             let (task, first) = (&tasks[i], first_segment[i]);
@@ -293,12 +294,13 @@ fn compute_segment<E: Element>(
     view: &View<'_, E>,
     segment: usize,
     q_rd: &[f32],
+    words: &mut [u32],
     scores: &mut [f32],
     state: &mut State<'_>,
 ) {
     // SAFETY: a level is only in use where the processor has its features; `check_rows` has
     // verified the blocks of the table, and `attend_at` the head dimension.
-    unsafe { ops.segment(view, view.segment(segment), q_rd, scores, state) }
+    unsafe { ops.segment(view, view.segment(segment), q_rd, words, scores, state) }
 }
 
 /// The workspace of a thread.

@@ -110,6 +110,7 @@ pub(super) unsafe fn scores<E: Element>(
     view: &View<'_, E>,
     blocks: &[u32],
     q_rd: &[f32],
+    _words: &mut [u32],
     scores: &mut [f32],
 ) {
     // SAFETY: passed on to the caller.
@@ -132,6 +133,7 @@ pub(super) unsafe fn add_values<E: Element>(
     view: &View<'_, E>,
     blocks: &[u32],
     weights: &[f32],
+    _words: &mut [u32],
     old_weight: &[f32; MAX_ROWS],
     out_rd: &mut [f32],
 ) {
@@ -235,15 +237,15 @@ unsafe fn accumulate<E: Element, const NR: usize>(
     for s in 0..steps {
         // SAFETY: promised by the caller.
         unsafe {
-            let words = E::load(lines.add(s * 2 * line_stride));
-            let low = [E::low(words[0]), E::low(words[1])];
+            let words = <E as Words>::load(lines.add(s * 2 * line_stride));
+            let low = [<E as Words>::low(words[0]), <E as Words>::low(words[1])];
             for t in 0..NR {
                 let x = _mm256_set1_ps(*rows.add(t * row_stride + 2 * s));
                 for h in 0..2 {
                     sums[t][h] = _mm256_fmadd_ps(low[h], x, sums[t][h]);
                 }
             }
-            let high = [E::high(words[0]), E::high(words[1])];
+            let high = [<E as Words>::high(words[0]), <E as Words>::high(words[1])];
             for t in 0..NR {
                 let x = _mm256_set1_ps(*rows.add(t * row_stride + 2 * s + 1));
                 for h in 0..2 {

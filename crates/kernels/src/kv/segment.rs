@@ -6,10 +6,32 @@ use super::cache::BLOCK_TOKENS;
 use super::planes::Element;
 use super::task::{KEY_PAGES, KEYS, MAX_ROWS, State, View};
 use crate::Level;
+#[cfg(target_arch = "x86_64")]
+use crate::dense::multiplies_bf16;
 
 /// What the levels need to know of the type of pages.
 #[cfg(target_arch = "x86_64")]
-pub(super) use super::avx2::Words as Lines;
+pub(super) trait Lines: super::avx2::Words + super::avx512::Words {
+    /// The steps where pages are multiplied as they stand, if there are such.
+    fn steps_as_they_stand() -> Option<SegmentOps<Self>>
+    where
+        Self: Element;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Lines for u16 {
+    fn steps_as_they_stand() -> Option<SegmentOps<Self>> {
+        use super::avx512::{add_values_dot, scores_dot, softmax_row};
+        Some(SegmentOps { scores: scores_dot, softmax_row, add_values: add_values_dot })
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Lines for i8 {
+    fn steps_as_they_stand() -> Option<SegmentOps<Self>> {
+        None
+    }
+}
 
 /// What the levels need to know of the type of pages: nothing.
 #[cfg(not(target_arch = "x86_64"))]
@@ -17,9 +39,13 @@ pub(super) trait Lines {}
 #[cfg(not(target_arch = "x86_64"))]
 impl<T> Lines for T {}
 
-type Scores<E> = unsafe fn(&View<'_, E>, &[u32], &[f32], &mut [f32]);
+/// `(view, blocks, q_rd, words, scores)`.
+type Scores<E> = unsafe fn(&View<'_, E>, &[u32], &[f32], &mut [u32], &mut [f32]);
+/// `(scores, visible, cap, max, sum)`.
 type Softmax = unsafe fn(&mut [f32], Range<usize>, Option<f32>, &mut f32, &mut f32) -> f32;
-type AddValues<E> = unsafe fn(&View<'_, E>, &[u32], &[f32], &[f32; MAX_ROWS], &mut [f32]);
+/// `(view, blocks, weights, words, old_weight, out_rd)`.
+type AddValues<E> =
+    unsafe fn(&View<'_, E>, &[u32], &[f32], &mut [u32], &[f32; MAX_ROWS], &mut [f32]);
 
 /// The steps of a segment at one level.
 ///
@@ -36,12 +62,23 @@ impl<E: Element> SegmentOps<E> {
     /// The steps of `level`, or nothing for the scalar one, which has no segments.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn of(level: Level) -> Option<Self> {
-        use super::avx2;
-        (level > Level::Scalar).then_some(Self {
-            scores: avx2::scores::<E>,
-            softmax_row: avx2::softmax_row,
-            add_values: avx2::add_values::<E>,
-        })
+        use super::{avx2, avx512};
+        match level {
+            Level::Scalar => None,
+            Level::Avx2 => Some(Self {
+                scores: avx2::scores::<E>,
+                softmax_row: avx2::softmax_row,
+                add_values: avx2::add_values::<E>,
+            }),
+            Level::Avx512 => {
+                let as_they_stand = multiplies_bf16(level).then(E::steps_as_they_stand).flatten();
+                Some(as_they_stand.unwrap_or(Self {
+                    scores: avx512::scores::<E>,
+                    softmax_row: avx512::softmax_row,
+                    add_values: avx512::add_values::<E>,
+                }))
+            }
+        }
     }
 
     /// No level but the scalar one runs here.
@@ -62,13 +99,14 @@ impl<E: Element> SegmentOps<E> {
         view: &View<'_, E>,
         pages: Range<usize>,
         q_rd: &[f32],
+        words: &mut [u32],
         scores: &mut [f32],
         state: &mut State<'_>,
     ) {
         let d = view.head_dim;
         assert!(view.count <= MAX_ROWS && d.is_multiple_of(BLOCK_TOKENS));
         assert!(q_rd.len() >= view.count * d && state.out_rd.len() >= view.count * d);
-        assert!(scores.len() >= view.count * KEYS);
+        assert!(scores.len() >= view.count * KEYS && words.len() >= view.count * d.max(KEYS) / 2);
         state.clear();
         let mut page = pages.start;
         while page < pages.end {
@@ -78,7 +116,7 @@ impl<E: Element> SegmentOps<E> {
             let mut old_weight = [1.0f32; MAX_ROWS];
             // SAFETY: the sizes were checked above, level and blocks by the caller.
             unsafe {
-                (self.scores)(view, blocks, q_rd, scores);
+                (self.scores)(view, blocks, q_rd, words, scores);
                 for row in 0..view.count {
                     let visible = view.visible(row);
                     let visible = visible.start.saturating_sub(first).min(keys)
@@ -90,7 +128,7 @@ impl<E: Element> SegmentOps<E> {
                         scale_weights(weights, blocks, view.value_scales);
                     }
                 }
-                (self.add_values)(view, blocks, scores, &old_weight, state.out_rd);
+                (self.add_values)(view, blocks, scores, words, &old_weight, state.out_rd);
             }
             page = end;
         }

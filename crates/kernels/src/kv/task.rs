@@ -139,6 +139,8 @@ impl<'a> State<'a> {
 pub(super) struct Workspace<'a> {
     /// Queries in units in which scores are powers of two.
     pub(super) q_rd: &'a mut [f32],
+    /// Rows of queries or of weights as pairs of bf16, for levels that multiply those.
+    pub(super) words: &'a mut [u32],
     /// `[row, KEYS]`.
     pub(super) scores: &'a mut [f32],
     pub(super) total: State<'a>,
@@ -147,16 +149,24 @@ pub(super) struct Workspace<'a> {
 
 impl<'a> Workspace<'a> {
     pub(super) fn len(head_dim: usize) -> usize {
-        let len = MAX_ROWS * (head_dim + KEYS) + 2 * State::len(head_dim);
+        let len = MAX_ROWS * (head_dim + KEYS) + Self::words_len(head_dim);
+        let len = len + 2 * State::len(head_dim);
         // Whole cache lines, so that threads do not share one.
         len.next_multiple_of(32)
     }
 
+    fn words_len(head_dim: usize) -> usize {
+        MAX_ROWS * head_dim.max(KEYS) / 2
+    }
+
     pub(super) fn of(memory: &'a mut [f32], head_dim: usize) -> Self {
         let (q_rd, rest) = memory.split_at_mut(MAX_ROWS * head_dim);
+        let (words, rest) = rest.split_at_mut(Self::words_len(head_dim));
+        let words = bytemuck::cast_slice_mut(words);
         let (scores, rest) = rest.split_at_mut(MAX_ROWS * KEYS);
         let (total, rest) = rest.split_at_mut(State::len(head_dim));
         let part = &mut rest[..State::len(head_dim)];
-        Self { q_rd, scores, total: State::of(total, head_dim), part: State::of(part, head_dim) }
+        let (total, part) = (State::of(total, head_dim), State::of(part, head_dim));
+        Self { q_rd, words, scores, total, part }
     }
 }

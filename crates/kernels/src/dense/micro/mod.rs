@@ -12,8 +12,8 @@ mod scalar;
 mod table;
 mod tile;
 
-pub(crate) use table::precise_type;
 #[cfg(test)]
-pub(super) use table::with_widened_bf16;
-pub(super) use table::{Kernel, kernel, multiplies_bf16};
+pub(crate) use table::with_widened_bf16;
+pub(super) use table::{Kernel, kernel};
+pub(crate) use table::{multiplies_bf16, precise_type};
 pub(super) use tile::Tile;

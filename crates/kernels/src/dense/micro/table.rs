@@ -44,7 +44,7 @@ pub(crate) fn precise_type(level: Level) -> DenseType {
 }
 
 /// Whether the level's products use an instruction that multiplies bf16.
-pub(in crate::dense) fn multiplies_bf16(level: Level) -> bool {
+pub(crate) fn multiplies_bf16(level: Level) -> bool {
     #[cfg(test)]
     if WIDENS.get() {
         return false;
@@ -63,7 +63,7 @@ thread_local! {
 /// Runs `job` with this thread's products widening bf16 even where an instruction multiplies it:
 /// tests reach both kernels on one machine.
 #[cfg(test)]
-pub(in crate::dense) fn with_widened_bf16<T>(job: impl FnOnce() -> T) -> T {
+pub(crate) fn with_widened_bf16<T>(job: impl FnOnce() -> T) -> T {
     let before = WIDENS.replace(true);
     let result = job();
     WIDENS.set(before);

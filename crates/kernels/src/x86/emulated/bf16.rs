@@ -2,7 +2,7 @@
 
 use std::array::from_fn;
 
-use super::types::{__m256bh, __m512, __m512bh};
+use super::types::{__m512, __m512bh};
 
 /// `src` plus the two products of a lane: first that of the upper elements, then that of the lower.
 ///
@@ -12,16 +12,6 @@ use super::types::{__m256bh, __m512, __m512bh};
 pub(crate) fn _mm512_dpbf16_ps(src: __m512, a: __m512bh, b: __m512bh) -> __m512 {
     let add = |sum, at: usize| add_product(sum, wide(a.0[at]), wide(b.0[at]));
     __m512(from_fn(|i| add(add(src.0[i], 2 * i + 1), 2 * i)))
-}
-
-/// The nearest bf16, ties to even; subnormal numbers become zero, a NaN a quiet one.
-#[inline(always)]
-pub(crate) fn _mm512_cvtneps_pbh(a: __m512) -> __m256bh {
-    __m256bh(a.0.map(|x| {
-        let bits = zero_if_subnormal(x).to_bits();
-        let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
-        ((if x.is_nan() { bits | 0x40_0000 } else { nearest }) >> 16) as u16
-    }))
 }
 
 #[inline(always)]

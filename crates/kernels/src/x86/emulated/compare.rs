@@ -1,7 +1,6 @@
 //! Masks: comparing lanes and choosing among them.
 
 use std::arch::x86_64::__mmask16;
-use std::array::from_fn;
 use std::cmp::Ordering;
 
 use super::types::__m512;
@@ -45,18 +44,6 @@ pub(crate) fn _mm512_cmp_ps_mask<const IMM5: i32>(a: __m512, b: __m512) -> __mma
         };
         mask | u16::from(holds[case]) << i
     })
-}
-
-/// `b` where the bit of `k` is set, else `a`.
-#[inline(always)]
-pub(crate) fn _mm512_mask_blend_ps(k: __mmask16, a: __m512, b: __m512) -> __m512 {
-    __m512(from_fn(|i| if set(k, i) { b.0[i] } else { a.0[i] }))
-}
-
-/// `a` where the bit of `k` is set, else 0.
-#[inline(always)]
-pub(crate) fn _mm512_maskz_mov_ps(k: __mmask16, a: __m512) -> __m512 {
-    __m512(from_fn(|i| if set(k, i) { a.0[i] } else { 0.0 }))
 }
 
 /// Whether lane `i` is chosen.

@@ -13,6 +13,13 @@ pub(crate) fn _mm512_cvtepi8_epi32(a: __m128i) -> __m512i {
     __m512i(a.map(i32::from))
 }
 
+/// Signed bytes as 16-bit lanes.
+#[inline(always)]
+pub(crate) fn _mm512_cvtepi8_epi16(a: __m256i) -> __m512i {
+    let a: [i8; 32] = cast(a);
+    cast(a.map(i16::from))
+}
+
 /// Unsigned 16-bit numbers as 32-bit lanes.
 #[inline(always)]
 pub(crate) fn _mm512_cvtepu16_epi32(a: __m256i) -> __m512i {

@@ -3,7 +3,7 @@
 use std::arch::x86_64::__mmask16;
 use std::array::from_fn;
 
-use super::compare::_mm512_maskz_mov_ps;
+use super::compare::set;
 use super::types::__m512;
 
 /// `a + b`
@@ -24,10 +24,17 @@ pub(crate) fn _mm512_mul_ps(a: __m512, b: __m512) -> __m512 {
     __m512(from_fn(|i| a.0[i] * b.0[i]))
 }
 
+/// `a / b`
+#[inline(always)]
+pub(crate) fn _mm512_div_ps(a: __m512, b: __m512) -> __m512 {
+    __m512(from_fn(|i| a.0[i] / b.0[i]))
+}
+
 /// `a / b` where the bit of `k` is set, else 0.
 #[inline(always)]
 pub(crate) fn _mm512_maskz_div_ps(k: __mmask16, a: __m512, b: __m512) -> __m512 {
-    _mm512_maskz_mov_ps(k, __m512(from_fn(|i| a.0[i] / b.0[i])))
+    let quotients = _mm512_div_ps(a, b);
+    __m512(from_fn(|i| if set(k, i) { quotients.0[i] } else { 0.0 }))
 }
 
 /// `a * b + c`, rounded once.
@@ -46,30 +53,6 @@ pub(crate) fn _mm512_abs_ps(a: __m512) -> __m512 {
 #[inline(always)]
 pub(crate) fn _mm512_max_ps(a: __m512, b: __m512) -> __m512 {
     __m512(from_fn(|i| max(a.0[i], b.0[i])))
-}
-
-/// The sum of all lanes, one half added to the other until a single lane is left.
-#[inline(always)]
-pub(crate) fn _mm512_reduce_add_ps(a: __m512) -> f32 {
-    let mut lanes = a.0;
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            lanes[i] += lanes[i + half];
-        }
-    }
-    lanes[0]
-}
-
-/// The maximum of all lanes, one half compared with the other until a single lane is left.
-#[inline(always)]
-pub(crate) fn _mm512_reduce_max_ps(a: __m512) -> f32 {
-    let mut lanes = a.0;
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            lanes[i] = max(lanes[i], lanes[i + half]);
-        }
-    }
-    lanes[0]
 }
 
 #[inline(always)]

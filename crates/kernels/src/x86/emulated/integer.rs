@@ -29,6 +29,12 @@ pub(crate) fn _mm512_slli_epi32<const IMM8: u32>(a: __m512i) -> __m512i {
     __m512i(a.0.map(|x| if IMM8 < 32 { x << IMM8 } else { 0 }))
 }
 
+/// 32-bit lanes shifted to the right, their sign moving in; all signs from 32 bits on.
+#[inline(always)]
+pub(crate) fn _mm512_srai_epi32<const IMM8: u32>(a: __m512i) -> __m512i {
+    __m512i(a.0.map(|x| x >> IMM8.min(31)))
+}
+
 /// 16-bit lanes shifted to the left by the low 64 bits of `count`; 0 from 16 bits on.
 #[inline(always)]
 pub(crate) fn _mm512_sll_epi16(a: __m512i, count: __m128i) -> __m512i {

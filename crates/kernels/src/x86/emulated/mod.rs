@@ -32,20 +32,22 @@ pub(crate) use bits::{
 };
 pub(crate) use compare::_mm512_cmp_ps_mask;
 pub(crate) use convert::{
-    _mm512_cvtepi8_epi32, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_cvtepu16_epi32,
-    _mm512_cvtph_ps, _mm512_cvtps_epi32,
+    _mm512_cvtepi8_epi16, _mm512_cvtepi8_epi32, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps,
+    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_cvtps_epi32,
 };
 pub(crate) use float::{
-    _mm512_abs_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_maskz_div_ps, _mm512_max_ps,
-    _mm512_mul_ps,
+    _mm512_abs_ps, _mm512_add_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_maskz_div_ps,
+    _mm512_max_ps, _mm512_mul_ps, _mm512_sub_ps,
 };
 pub(crate) use integer::{
-    _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_sll_epi16, _mm512_slli_epi32, _mm512_srl_epi16,
+    _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_sll_epi16, _mm512_slli_epi32, _mm512_srai_epi32,
+    _mm512_srl_epi16,
 };
 pub(crate) use memory::{
     _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
     _mm512_storeu_ps,
 };
+pub(crate) use round::{_mm512_roundscale_ps, _mm512_scalef_ps};
 pub(crate) use shuffle::{
     _mm512_broadcast_i32x4, _mm512_permutexvar_ps, _mm512_shuffle_epi8, _mm512_shuffle_f32x4,
     _mm512_shuffle_i32x4, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpackhi_pd,
@@ -53,13 +55,3 @@ pub(crate) use shuffle::{
     _mm512_unpacklo_ps,
 };
 pub(crate) use types::{__m512, __m512bh, __m512i};
-
-// For the attention kernel to come.
-#[cfg_attr(not(test), expect(unused_imports, reason = "tested before the kernel is there"))]
-pub(crate) use {
-    bf16::_mm512_cvtneps_pbh,
-    compare::{_mm512_mask_blend_ps, _mm512_maskz_mov_ps},
-    float::{_mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_sub_ps},
-    round::{_mm512_roundscale_ps, _mm512_scalef_ps},
-    shuffle::_mm512_permutexvar_epi32,
-};

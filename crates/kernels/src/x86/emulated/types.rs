@@ -21,8 +21,3 @@ pub(crate) struct __m512i(pub(super) [i32; 16]);
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C, align(64))]
 pub(crate) struct __m512bh(pub(super) [u16; 32]);
-
-/// 16 lanes of bf16.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C, align(32))]
-pub(crate) struct __m256bh(pub(super) [u16; 16]);

@@ -12,13 +12,10 @@ agree! { floats_agree needs ["avx512f", "avx512dq"]
     float(a, b) _mm512_sub_ps = _mm256_sub_ps;
     float(a, b) _mm512_mul_ps = _mm256_mul_ps;
     float(a, b) _mm512_max_ps = _mm256_max_ps;
+    float(a, b) _mm512_div_ps = _mm256_div_ps;
     float(a, b, c) _mm512_fmadd_ps = _mm256_fmadd_ps;
     float(c, a, b) _mm512_maskz_div_ps = twin::maskz_div;
     bits(a) _mm512_abs_ps = twin::abs;
-    bits(c, a, b) _mm512_mask_blend_ps = twin::mask_blend;
-    bits(c, a) _mm512_maskz_mov_ps = twin::maskz_mov;
-    float(a) _mm512_reduce_add_ps;
-    float(a) _mm512_reduce_max_ps;
     float(a, b) _mm512_scalef_ps;
 }
 
@@ -64,6 +61,9 @@ agree! { integers_agree needs ["avx512f", "avx512bw", "avx512vnni"]
     bits(a) _mm512_slli_epi32::<16> = _mm256_slli_epi32::<16>;
     bits(a) _mm512_slli_epi32::<31> = _mm256_slli_epi32::<31>;
     bits(a) _mm512_slli_epi32::<32> = _mm256_slli_epi32::<32>;
+    bits(a) _mm512_srai_epi32::<0> = _mm256_srai_epi32::<0>;
+    bits(a) _mm512_srai_epi32::<16> = _mm256_srai_epi32::<16>;
+    bits(a) _mm512_srai_epi32::<32> = _mm256_srai_epi32::<32>;
     bits(a, q) _mm512_sll_epi16 = _mm256_sll_epi16;
     bits(a, q) _mm512_srl_epi16 = _mm256_srl_epi16;
 }
@@ -80,7 +80,6 @@ agree! { shuffles_agree needs ["avx512f", "avx512bw"]
     bits(a, b) _mm512_unpacklo_pd = _mm256_unpacklo_pd;
     bits(a, b) _mm512_unpackhi_pd = _mm256_unpackhi_pd;
     bits(a, b) _mm512_permutexvar_ps;
-    bits(a, b) _mm512_permutexvar_epi32;
     bits(a, b) _mm512_shuffle_f32x4::<0b01_00_11_10>;
     bits(a, b) _mm512_shuffle_f32x4::<0b10_11_00_01>;
     bits(a, b) _mm512_shuffle_i32x4::<0b01_00_11_10>;
@@ -97,7 +96,8 @@ agree! { shuffles_agree needs ["avx512f", "avx512bw"]
     bits(a) _mm512_set1_epi32;
 }
 
-agree! { conversions_agree needs ["avx512f"]
+agree! { conversions_agree needs ["avx512f", "avx512bw"]
+    bits(a) _mm512_cvtepi8_epi16 = _mm256_cvtepi8_epi16;
     bits(a) _mm512_cvtepi8_epi32 = twin::cvtepi8_epi32;
     bits(a) _mm512_cvtepu16_epi32 = _mm256_cvtepu16_epi32;
     bits(a) _mm512_cvtepi32_epi8 = twin::cvtepi32_epi8;
@@ -108,5 +108,4 @@ agree! { conversions_agree needs ["avx512f"]
 
 agree! { bf16_agrees needs ["avx512f", "avx512bf16"]
     float(a, b, c) _mm512_dpbf16_ps;
-    bits(a) _mm512_cvtneps_pbh;
 }

@@ -11,18 +11,13 @@ fn lanes(k: u8) -> __m256 {
 }
 
 #[target_feature(enable = "avx2")]
-pub(super) fn maskz_mov(k: u8, a: __m256) -> __m256 {
+fn maskz_mov(k: u8, a: __m256) -> __m256 {
     _mm256_and_ps(lanes(k), a)
 }
 
 #[target_feature(enable = "avx2")]
 pub(super) fn maskz_div(k: u8, a: __m256, b: __m256) -> __m256 {
     maskz_mov(k, _mm256_div_ps(a, b))
-}
-
-#[target_feature(enable = "avx2")]
-pub(super) fn mask_blend(k: u8, a: __m256, b: __m256) -> __m256 {
-    _mm256_blendv_ps(a, b, lanes(k))
 }
 
 #[target_feature(enable = "avx2")]
