@@ -7,7 +7,10 @@ mod elementwise;
 mod logits;
 mod norm;
 mod rope;
+mod rope_spec;
 
+#[cfg(test)]
+mod rope_tests;
 #[cfg(test)]
 mod tests;
 
@@ -15,3 +18,4 @@ pub use elementwise::{add, silu_mul};
 pub use logits::{argmax, log_softmax_at};
 pub use norm::rms_norm;
 pub use rope::{RopeTable, rope};
+pub use rope_spec::{RopeLayout, RopeScaling, RopeSpec};

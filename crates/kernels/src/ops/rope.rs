@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::rope_spec::{RopeLayout, RopeSpec};
 use crate::leveled::leveled;
 use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
@@ -9,12 +10,15 @@ use crate::{Level, Pool, level, span};
 
 /// `cos` and `sin` of every position and frequency, computed in f64 and rounded once.
 ///
-/// Angle of pair `i` at position `p`: `p * theta^(-2 i / head_dim)`.
+/// Angle of pair `i` at position `p`: `p * frequency(i)`, see [`RopeSpec`]; both values are
+/// multiplied by the specification's attention factor.
 #[derive(Debug, Clone)]
 pub struct RopeTable {
     head_dim: usize,
+    rotary_dim: usize,
+    layout: RopeLayout,
     max_positions: usize,
-    /// `[position, 2, head_dim / 2]`: cosines, then sines.
+    /// `[position, 2, rotary_dim / 2]`: cosines, then sines.
     values: Vec<f32>,
 }
 
@@ -22,20 +26,17 @@ impl RopeTable {
     /// The table for positions `0..max_positions`.
     ///
     /// # Panics
-    /// If `head_dim` is odd or zero, or `theta` is not positive: the loader checks them.
-    pub fn new(head_dim: usize, theta: f32, max_positions: usize) -> Self {
-        assert!(head_dim > 0 && head_dim.is_multiple_of(2), "rope over {head_dim} dimensions");
-        assert!(theta > 0.0, "rope with base {theta}");
-        let half = head_dim / 2;
-        let frequency = |i: usize| (theta as f64).powf(-2.0 * i as f64 / head_dim as f64);
-        let frequencies: Vec<f64> = (0..half).map(frequency).collect();
-        let mut values = Vec::with_capacity(max_positions * head_dim);
+    /// If `head_dim` or `rotary_dim` is odd or zero, or `theta` is not positive: the loader checks them.
+    pub fn new(spec: &RopeSpec, max_positions: usize) -> Self {
+        let (frequencies, factor) = spec.frequencies(max_positions);
+        let mut values = Vec::with_capacity(max_positions * spec.rotary_dim);
         for position in 0..max_positions {
             let angle = |f: &f64| position as f64 * f;
-            values.extend(frequencies.iter().map(|f| angle(f).cos() as f32));
-            values.extend(frequencies.iter().map(|f| angle(f).sin() as f32));
+            values.extend(frequencies.iter().map(|f| (angle(f).cos() * factor) as f32));
+            values.extend(frequencies.iter().map(|f| (angle(f).sin() * factor) as f32));
         }
-        Self { head_dim, max_positions, values }
+        let RopeSpec { head_dim, rotary_dim, layout, .. } = *spec;
+        Self { head_dim, rotary_dim, layout, max_positions, values }
     }
 
     /// Dimensions of the heads it rotates.
@@ -49,16 +50,29 @@ impl RopeTable {
     }
 
     #[inline(always)]
-    pub(crate) fn at(&self, position: u32) -> (&[f32], &[f32]) {
-        let start = position as usize * self.head_dim;
-        self.values[start..start + self.head_dim].split_at(self.head_dim / 2)
+    fn at(&self, position: u32) -> (&[f32], &[f32]) {
+        let start = position as usize * self.rotary_dim;
+        self.values[start..start + self.rotary_dim].split_at(self.rotary_dim / 2)
+    }
+
+    /// Turns the pairs of every head of a row by the angles of a position, or back.
+    pub(crate) fn rotate_row(&self, level: Level, x_hd: &mut [f32], position: u32, back: bool) {
+        let (cos, sin) = self.at(position);
+        let sign = if back { -1.0 } else { 1.0 };
+        for head in x_hd.chunks_exact_mut(self.head_dim) {
+            let rotary = &mut head[..self.rotary_dim];
+            match self.layout {
+                RopeLayout::Halves => rotate_halves(level, rotary, cos, sin, sign),
+                RopeLayout::Interleaved => rotate_pairs(level, rotary, cos, sin, sign),
+            }
+        }
     }
 }
 
 /// Rotates each head of each row by its position, in place.
 ///
-/// With `x1`, `x2` the lower and upper half of a head: `x1' = x1 cos - x2 sin`,
-/// `x2' = x2 cos + x1 sin` ("rotate half" order, as in Hugging Face weights).
+/// `x1' = x1 cos - x2 sin`, `x2' = x2 cos + x1 sin` for each pair `x1`, `x2` that the table's layout
+/// names; dimensions beyond `rotary_dim` stay as they are.
 ///
 /// # Shapes
 /// `x` has one row of `ldx` values per entry of `positions_t`; its first `heads * head_dim` values
@@ -68,7 +82,7 @@ impl RopeTable {
 /// If `x` is too short, or a position is beyond the table.
 ///
 /// # Source
-/// Su et al. 2021, arXiv:2104.09864, eq. 34, with the pairing of GPT-NeoX.
+/// Su et al. 2021, arXiv:2104.09864, eq. 34.
 pub fn rope(
     pool: &Pool,
     x: &mut [f32],
@@ -106,7 +120,7 @@ pub(super) fn rope_at(
         for row in mine {
             // SAFETY: rows are disjoint because `ldx >= width`, and each is visited by one thread.
             let heads = unsafe { x.range(row * ldx..row * ldx + width) };
-            rotate_row(level, heads, positions_t[row], table);
+            table.rotate_row(level, heads, positions_t[row], false);
         }
     };
     if rows * width < PARALLEL_FROM {
@@ -117,13 +131,20 @@ pub(super) fn rope_at(
 }
 
 leveled! {
-    fn rotate_row(x_hd: &mut [f32], position: u32, table: &RopeTable) {
-        let (cos, sin) = table.at(position);
-        for head in x_hd.chunks_exact_mut(table.head_dim) {
-            let (lower, upper) = head.split_at_mut(table.head_dim / 2);
-            for (((x1, x2), cos), sin) in lower.iter_mut().zip(upper).zip(cos).zip(sin) {
-                (*x1, *x2) = (*x1 * cos - *x2 * sin, *x2 * cos + *x1 * sin);
-            }
+    fn rotate_halves(x: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
+        let (lower, upper) = x.split_at_mut(cos.len());
+        for (((x1, x2), cos), sin) in lower.iter_mut().zip(upper).zip(cos).zip(sin) {
+            let sin = sin * sign;
+            (*x1, *x2) = (*x1 * cos - *x2 * sin, *x2 * cos + *x1 * sin);
+        }
+    }
+}
+
+leveled! {
+    fn rotate_pairs(x: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
+        for (([x1, x2], cos), sin) in x.as_chunks_mut::<2>().0.iter_mut().zip(cos).zip(sin) {
+            let sin = sin * sign;
+            (*x1, *x2) = (*x1 * cos - *x2 * sin, *x2 * cos + *x1 * sin);
         }
     }
 }

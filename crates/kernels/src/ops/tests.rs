@@ -75,7 +75,7 @@ fn silu_mul_is_its_formula() {
 fn rope_rotates_pairs_by_position_and_leaves_other_columns() {
     for level in Level::supported() {
         for (head_dim, heads, gap, rows) in [(64, 3, 5, 40), (32, 2, 0, 7), (6, 1, 1, 3)] {
-            let table = RopeTable::new(head_dim, 10_000.0, 8192);
+            let table = RopeTable::new(&RopeSpec::plain(head_dim, 10_000.0), 8192);
             let ldx = heads * head_dim + gap;
             let before = Rng::new(3).normals((rows - 1) * ldx + heads * head_dim);
             let positions: Vec<u32> = (0..rows as u32).map(|t| t * t * 97 % 8192).collect();

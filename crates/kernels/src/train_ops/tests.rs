@@ -4,7 +4,7 @@
 use super::*;
 use crate::level::with_level;
 use crate::test_rng::Rng;
-use crate::{DenseType, Level, Pool, RopeTable};
+use crate::{DenseType, Level, Pool, RopeSpec, RopeTable};
 
 /// A few roundings of f32, relative to the magnitudes involved.
 const F32_TOLERANCE: f64 = 5e-6;
@@ -106,7 +106,7 @@ fn silu_mul_backward_is_the_derivative() {
 fn rope_backward_is_the_transpose_of_rope() {
     at_every_level(|pool| {
         let (heads, d, positions) = (3, 20, [0u32, 7, 3, 31]);
-        let table = RopeTable::new(d, 10_000.0, 32);
+        let table = RopeTable::new(&RopeSpec::plain(d, 10_000.0), 32);
         let mut rng = Rng::new(3);
         let width = heads * d;
         let (x, dy) = (rng.normals(4 * width), rng.normals(4 * width));

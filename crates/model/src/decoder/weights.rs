@@ -3,7 +3,7 @@
 use super::Scratch;
 use crate::linear::{Linear, LoadOptions};
 use crate::{Checkpoint, ModelConfig, ModelError};
-use catena_kernels::{KvShape, Pool, RopeTable};
+use catena_kernels::{KvShape, Pool, RopeSpec, RopeTable};
 use std::sync::Arc;
 
 /// Longest sequence we run, whatever the file claims: bounds the table of rotations.
@@ -65,7 +65,8 @@ impl Decoder {
             Some(loader.linear(&[part], hidden_size)?)
         };
         let max_positions = config.max_position_embeddings.min(MAX_POSITIONS);
-        let rope = RopeTable::new(config.head_dim, config.rope_theta, max_positions);
+        let rope =
+            RopeTable::new(&RopeSpec::plain(config.head_dim, config.rope_theta), max_positions);
         Ok(Self { config, embed_tokens, layers, norm_c, lm_head, rope, pool })
     }
 

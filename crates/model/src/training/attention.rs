@@ -1,7 +1,7 @@
 //! The attention block: norm, projections, rotary positions, attention, output projection.
 
 use catena_kernels::{
-    AttentionMask, AttentionShape, DenseType, Pool, RopeTable, attention_backward,
+    AttentionMask, AttentionShape, DenseType, Pool, RopeSpec, RopeTable, attention_backward,
     attention_forward, rms_norm, rms_norm_backward, rope, rope_backward,
 };
 
@@ -29,7 +29,7 @@ impl Shared {
             mask: AttentionMask::Causal,
             dtype,
         };
-        let rope = RopeTable::new(d, config.rope_theta, max_tokens);
+        let rope = RopeTable::new(&RopeSpec::plain(d, config.rope_theta), max_tokens);
         Shared { config: config.clone(), shape, rope }
     }
 
