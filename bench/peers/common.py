@@ -60,7 +60,7 @@ def output(command, **options):
         raise Absent(f"did not run: {error}") from error
     if done.returncode != 0:
         words = last_line(done.stderr or done.stdout)
-        raise Absent(f"ended with status {done.returncode}: {words}")
+        raise Absent(f"fails with status {done.returncode}: {words}")
     return done.stdout
 
 
@@ -99,7 +99,7 @@ def measured_in_venv(measure):
         sys.exit(str(error))
     except Exception as error:
         words = [line.strip() for line in str(error).splitlines() if line.strip()]
-        sys.exit(f"{type(error).__name__}: {' '.join(words[-2:])[:300]}")
+        sys.exit(f"{type(error).__name__}: {words[-1] if words else ''}")
 
 
 def start_in_venv(script, task):

@@ -1,7 +1,7 @@
 """Peers of `catena bench infer`; each has a file of its own beside this one.
 
     python3 bench/peers/infer.py install      installs them once below ~/.cache/catena/peers
-    python3 bench/peers/infer.py models FILE  writes FILE's weights in the other formats that are measured
+    python3 bench/peers/infer.py models PATH  a GGUF file, or the folder of one, in the other formats to measure
     python3 bench/peers/infer.py round        one round of the task that comes as JSON on standard input
 
 Results go to standard output as JSON, everything else to standard error. A peer that cannot be
@@ -62,7 +62,9 @@ def main(args):
         print(json.dumps(round_of(json.load(sys.stdin))))
     elif len(args) == 2 and args[0] == "models":
         llama_cpp.install()
-        for file in llama_cpp.requantize(Path(args[1])):
+        path = Path(args[1])
+        file = next(path.glob("*.gguf"), path) if path.is_dir() else path
+        for file in llama_cpp.requantize(file):
             print(file)
     else:
         sys.exit(__doc__)

@@ -135,4 +135,10 @@ mod tests {
         let quick = Cell::new("y".into(), "s", true, 0.1, peers(0.4, 0.2), None);
         assert_eq!((quick.ratio, quick.share), (Some(2.0), None));
     }
+
+    #[test]
+    fn a_cosine_is_shown_with_the_digits_that_differ() {
+        let cell = Cell::new("x".into(), "cosine", false, 0.999_976_4, BTreeMap::new(), None);
+        assert!(cell.line().contains("0.999976 cosine"), "{}", cell.line());
+    }
 }

@@ -113,7 +113,7 @@ fn format_name(model: &LanguageModel) -> String {
         .checkpoint
         .gguf()
         .and_then(|file| file.metadata("general.file_type"))
-        .and_then(|value| value.as_u64());
+        .and_then(catena_model::gguf::MetaValue::as_u64);
     if let Some(name) = number.and_then(mixture) {
         return name.to_owned();
     }
@@ -140,4 +140,16 @@ fn mixture(file_type: u64) -> Option<&'static str> {
         17 => "q5_k_m",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_wanted_by_any_part_of_its_name() {
+        assert!(wanted("infer/prefill/512/q4_1", None));
+        assert!(wanted("infer/prefill/512/q4_1", Some("prefill/512")));
+        assert!(!wanted("infer/prefill/512/q4_1", Some("decode")));
+    }
 }

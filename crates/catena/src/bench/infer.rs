@@ -185,3 +185,25 @@ impl<'a> Bench<'a> {
 fn params(max_new_tokens: usize) -> SamplingParams {
     SamplingParams { ignore_eos: true, ..SamplingParams::greedy(max_new_tokens) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_kind_size_and_format() {
+        let names: Vec<_> = Task::all().iter().map(|task| task.name("q8_0")).collect();
+        for name in ["infer/prefill/4096/q8_0", "infer/decode/2000/q8_0", "infer/batch/64/q8_0"] {
+            assert!(names.iter().any(|one| one == name), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_small_context_leaves_the_long_tasks_out() {
+        let fits =
+            |context: usize| Task::all().iter().filter(|task| task.tokens() <= context).count();
+        assert_eq!(fits(8192), Task::all().len());
+        // Prompts of 2,048 and 4,096 tokens, and generating after 2,000.
+        assert_eq!(fits(2048), Task::all().len() - 3);
+    }
+}
