@@ -1,102 +1,79 @@
-"""Peers of `catena bench infer`: llama.cpp, built for this machine from llama-cpp-python's source.
+"""Peers of `catena bench infer`; each has a file of its own beside this one.
 
-    python3 bench/peers/infer.py install      builds it once below ~/.cache/catena/peers
-    python3 bench/peers/infer.py round TASK   one round; TASK is the JSON that the bench writes
+    python3 bench/peers/infer.py install      installs them once below ~/.cache/catena/peers
+    python3 bench/peers/infer.py models PATH  a GGUF file, or the folder of one, in the other formats to measure
+    python3 bench/peers/infer.py round        one round of the task that comes as JSON on standard input
 
-Figures go to standard output as JSON, everything else to standard error.
+Results go to standard output as JSON, everything else to standard error. A peer that cannot be
+installed, or cannot measure a task, is a note in the results and stops no other one.
 """
 
 import json
-import os
-import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
-VERSION = "0.3.36"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "catena" / "peers"
-HOME = CACHE / f"llama-cpp-python-{VERSION}"
-TOOLS = ["llama-bench", "llama-batched-bench"]
-PREFIX = "infer"
+import llama_cpp
+import openvino_peer
+import pytorch
+import sentences
+from common import Absent, say
 
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def run(command, **options):
-    say("$ " + " ".join(str(part) for part in command))
-    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr, **options)
-
-
-def tool(name):
-    return HOME / "build" / "bin" / name
+# Each with `NAME`, `AREA`, `install()` and `round_of(task)`.
+PEERS = [llama_cpp, openvino_peer, pytorch, sentences]
 
 
 def install():
-    """Builds llama.cpp's own bench tools for this processor."""
-    if all(tool(name).exists() for name in TOOLS):
-        return
-    say(f"building llama.cpp in {HOME} (once; about a quarter of an hour on two cores)")
-    build_tools = HOME / "tools"
-    env = dict(os.environ, PYTHONPATH=str(build_tools))
-    env["PATH"] = f"{build_tools / 'bin'}{os.pathsep}{env['PATH']}"
-    pip = [sys.executable, "-m", "pip"]
-    run([*pip, "install", "-q", "--target", build_tools, "scikit-build-core", "cmake", "ninja"])
-    # Only this package as source: its build tools come as wheels.
-    package = "llama-cpp-python"
-    choice = ["--no-deps", "--no-build-isolation", "--no-binary", package]
-    run([*pip, "download", "-q", *choice, "-d", HOME, f"{package}=={VERSION}"], env=env)
-    with tarfile.open(HOME / f"llama_cpp_python-{VERSION}.tar.gz") as archive:
-        archive.extractall(HOME, filter="data")
-    source = HOME / f"llama_cpp_python-{VERSION}" / "vendor" / "llama.cpp"
-    off = ["LLAMA_CURL", "LLAMA_BUILD_TESTS", "LLAMA_BUILD_EXAMPLES", "LLAMA_BUILD_SERVER"]
-    options = ["CMAKE_BUILD_TYPE=Release", "GGML_NATIVE=ON", "BUILD_SHARED_LIBS=OFF"]
-    options += [f"{name}=OFF" for name in off]
-    defines = [f"-D{option}" for option in options]
-    run(["cmake", "-S", source, "-B", HOME / "build", "-G", "Ninja", *defines], env=env)
-    run(["cmake", "--build", HOME / "build", "--target", *TOOLS], env=env)
-
-
-def output(command):
-    done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True)
-    return done.stdout
-
-
-def numbers(values):
-    return ",".join(str(value) for value in values)
+    """Installs every peer; the notes name those that cannot be had."""
+    notes = {}
+    for peer in PEERS:
+        try:
+            peer.install()
+        except Absent as error:
+            say(f"{peer.NAME} {error}")
+            notes[peer.NAME] = str(error)
+    return {"notes": notes}
 
 
 def round_of(task):
-    model, threads, kind = task["model"], task["threads"], task["format"]
-    bench = [tool("llama-bench"), "-m", model, "-t", threads, "-r", "1", "-o", "json"]
-    cells = {}
-    rows = json.loads(output([*bench, "-p", numbers(task["prefills"]), "-n", "0", "-r", "3"]))
-    for row in rows:
-        # The fastest of three, as ours.
-        best = max(row["samples_ts"])
-        cells[f"{PREFIX}/prefill/{row['n_prompt']}/{kind}"] = best
-    decode = ["-p", "0", "-n", task["generated"], "-d", numbers(task["depths"])]
-    for row in json.loads(output([*bench, *decode])):
-        cells[f"{PREFIX}/decode/{row['n_depth']}/{kind}"] = row["avg_ts"]
-    largest = max(task["batches"])
-    context = largest * (task["batch_prompt"] + task["generated"])
-    batched = [tool("llama-batched-bench"), "-m", model, "-t", threads, "-c", context,
-               "-npp", task["batch_prompt"], "-ntg", task["generated"],
-               "-npl", numbers(task["batches"]), "--output-format", "jsonl"]
-    for line in output(batched).splitlines():
-        if line.startswith("{"):
-            row = json.loads(line)
-            cells[f"{PREFIX}/batch/{row['pl']}/{kind}"] = row["speed_tg"]
-    versions = {"llama.cpp": f"llama-cpp-python {VERSION}, commit {rows[0]['build_commit']}"}
-    return {"versions": versions, "peers": {"llama.cpp": cells}}
+    """One round of the peers of the task's area, one after another."""
+    results = {"versions": {}, "peers": {}, "checks": {}, "notes": {}}
+    for peer in PEERS:
+        if peer.AREA != task["area"] or peer.NAME in task["without"]:
+            continue
+        say(f"  {task['label']}: {peer.NAME}")
+        try:
+            measured = peer.round_of(task)
+        except Absent as error:
+            say(f"  {peer.NAME}: {error}")
+            results["notes"][f"{peer.NAME}, {task['format']}"] = str(error)
+            continue
+        results["versions"][peer.NAME] = measured["version"]
+        results["peers"][peer.NAME] = measured["cells"]
+        results["checks"] |= measured.get("checks", {})
+        if notes := measured.get("notes"):
+            results["notes"][f"{peer.NAME}, {task['format']}"] = "; ".join(notes)
+    return results
+
+
+def main(args):
+    if args == ["install"]:
+        print(json.dumps(install()))
+    elif args == ["round"]:
+        print(json.dumps(round_of(json.load(sys.stdin))))
+    elif len(args) == 2 and args[0] == "models":
+        llama_cpp.install()
+        path = Path(args[1])
+        file = next(path.glob("*.gguf"), path) if path.is_dir() else path
+        for file in llama_cpp.requantize(file):
+            print(file)
+    else:
+        sys.exit(__doc__)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["install"]:
-        install()
-    elif len(sys.argv) == 3 and sys.argv[1] == "round":
-        print(json.dumps(round_of(json.loads(sys.argv[2]))))
-    else:
-        sys.exit(__doc__)
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Absent as error:
+        sys.exit(str(error))

@@ -2,7 +2,7 @@
 
 use crate::error::TaskError;
 use camino::Utf8PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 
 /// The checkout: the folder above this crate's manifest, as cargo tells it when it runs us. What
 /// was known when we were compiled may be another checkout that shares the build folder.
@@ -52,11 +52,28 @@ pub(crate) fn run_command(mut command: Command) -> Result<(), TaskError> {
     println!("$ {shown}");
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command.status().map_err(|source| TaskError::Start { program, source })?;
+    ended_well(shown, status)
+}
+
+/// [`run_command`] for a command whose answer is its lines on standard output.
+pub(crate) fn lines_of(mut command: Command) -> Result<Vec<String>, TaskError> {
+    let shown = show(&command);
+    println!("$ {shown}");
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|source| TaskError::Start { program, source })?;
+    ended_well(shown, output.status)?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+}
+
+fn ended_well(command: String, status: ExitStatus) -> Result<(), TaskError> {
     if status.success() {
         return Ok(());
     }
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(130);
-    Err(TaskError::Command { command: shown, status: status.to_string(), code })
+    Err(TaskError::Command { command, status: status.to_string(), code })
 }
 
 /// Replaces this process by the command, so that Ctrl-C reaches only the command.

@@ -101,7 +101,8 @@ pub(crate) struct PullArgs {
 Examples:
   catena bench peak
   catena bench infer --model model.gguf --json infer.json
-  catena bench infer --peers      in a checkout: beside llama.cpp, built from source once")]
+  catena bench infer --model a.q4_0.gguf --model a.q8_0.gguf --only decode
+  catena bench infer --peers      in a checkout: beside other engines, installed once")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) area: BenchArea,
@@ -111,15 +112,25 @@ pub(crate) struct BenchArgs {
 pub(crate) enum BenchArea {
     /// What the processor can do at most: f32, 8-bit and bf16 arithmetic
     Peak,
-    /// Prompts, single sequences, batches, start and memory
+    /// Prompts, single sequences, batches, start, memory, and embedding
     Infer(InferArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct InferArgs {
-    /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows
+    /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows; may be
+    /// given again for the same model in other formats
     #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
-    pub(crate) model: String,
+    pub(crate) model: Vec<String>,
+    /// Only the cells with this text in their name, such as `prefill/512`
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Option<String>,
+    /// Measure every file again with activations that are not rounded to 8 bits: cells of `-precise`
+    #[arg(long)]
+    pub(crate) precise: bool,
+    /// Measure every file again with keys and values of 8 bits: cells of `-kv8`
+    #[arg(long)]
+    pub(crate) kv_int8: bool,
     /// Measure other engines in the same run, in turn with ours
     #[arg(long)]
     pub(crate) peers: bool,

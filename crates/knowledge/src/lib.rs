@@ -36,7 +36,7 @@ pub use cite::cite;
 pub use embedder::Embedder;
 pub use error::KnowledgeError;
 pub use ground::{Grounded, Grounding};
-pub use index::{BuildReport, DocumentHit, Index, Method};
+pub use index::{BuildReport, DocumentHit, Index, Method, embed_texts};
 pub use prompt::build_prompt;
 pub use sentence::sentences;
 pub use split::{SplitConfig, embedding_text, split};

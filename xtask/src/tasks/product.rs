@@ -3,7 +3,9 @@
 use super::deps::{For, ensure};
 use super::studio;
 use crate::error::TaskError;
-use crate::process::{become_command, command, root, run, run_command, target_dir, variable};
+use crate::process::{
+    become_command, command, lines_of, root, run, run_command, target_dir, variable,
+};
 use camino::Utf8PathBuf;
 use std::fs;
 use std::process::Command;
@@ -54,9 +56,30 @@ pub(crate) fn bench() -> Result<(), TaskError> {
     let area = variable("AREA")
         .ok_or(TaskError::Unset { variable: "AREA", example: "make bench AREA=infer" })?;
     build()?;
+    let results = root().join("bench/results");
+    fs::create_dir_all(&results).map_err(TaskError::file(&results))?;
     let file = format!("bench/results/{area}.json");
-    run_command(product(&["bench", &area, "--peers", "--json", &file]))?;
+    let mut measure = product(&["bench", &area, "--peers", "--json", &file]);
+    if area == "infer" {
+        for model in models_to_measure()? {
+            measure.args(["--model", &model]);
+        }
+    }
+    if let Some(rounds) = variable("ROUNDS") {
+        measure.args(["--rounds", &rounds]);
+    }
+    run_command(measure)?;
     run("python3", &["bench/report.py"])
+}
+
+/// The model of the example, and its weights in the other formats, which are made once.
+fn models_to_measure() -> Result<Vec<String>, TaskError> {
+    let mut models = lines_of(product(&["pull", PULLED[0]]))?;
+    let mut others = vec!["bench/peers/infer.py", "models"];
+    others.extend(models.iter().map(String::as_str));
+    let others = lines_of(command("python3", &others))?;
+    models.extend(others);
+    Ok(models)
 }
 
 /// The binary with these arguments.

@@ -35,6 +35,8 @@ pub(crate) struct Results {
     pub(crate) seed: u64,
     /// The figures.
     pub(crate) cells: Vec<Cell>,
+    /// By peer and format: what could not be measured, and how the rest was.
+    pub(crate) notes: BTreeMap<String, String>,
 }
 
 /// Figures of the rounds by cell, collected before medians are taken.
@@ -86,7 +88,10 @@ impl Cell {
 
     /// The cell as a line of a table.
     pub(crate) fn line(&self) -> String {
-        let mut line = format!("{:<28} {:>10} {:<6}", self.name, figure(self.ours), self.unit);
+        // Cosines differ in digits that speeds do not have.
+        let cosine = self.unit == "cosine";
+        let ours = if cosine { format!("{:.6}", self.ours) } else { figure(self.ours) };
+        let mut line = format!("{:<32} {ours:>10} {:<6}", self.name, self.unit);
         if let Some(share) = self.share {
             line.push_str(&format!("  {:>3.0} % of the limit", share * 100.0));
         }
@@ -129,5 +134,11 @@ mod tests {
         assert_eq!((fast.ratio, fast.share), (Some(2.0), Some(0.5)));
         let quick = Cell::new("y".into(), "s", true, 0.1, peers(0.4, 0.2), None);
         assert_eq!((quick.ratio, quick.share), (Some(2.0), None));
+    }
+
+    #[test]
+    fn a_cosine_is_shown_with_the_digits_that_differ() {
+        let cell = Cell::new("x".into(), "cosine", false, 0.999_976_4, BTreeMap::new(), None);
+        assert!(cell.line().contains("0.999976 cosine"), "{}", cell.line());
     }
 }

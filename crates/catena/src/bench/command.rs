@@ -1,24 +1,24 @@
 //! The command: rounds of ours and of the peers in turn, then medians, table and file.
 
 use super::cells::{Cell, Results, Samples, figure};
-use super::infer::{Bench, Task};
-use super::peers::Peers;
+use super::embed::{CELL, COSINES, EmbedBench};
+use super::files::{MeasuredFile, find, open_all};
+use super::infer::{Bench, SEED};
+use super::limits::Limits;
+use super::peers::{Collected, Peers, interrupted};
 use super::start;
 use crate::args::{BenchArea, BenchArgs, InferArgs};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
-use crate::models::{BoxError, LanguageModel};
+use crate::models::BoxError;
 use crate::output::print_line;
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
-use camino::{Utf8Path, Utf8PathBuf};
-use catena_kernels::{Peaks, Pool, level, measure_peaks, measure_read};
-use catena_model::WeightData;
-use catena_protocol::Cancel;
+use camino::Utf8Path;
+use catena_kernels::{Peaks, Pool, level, measure_peaks};
+use catena_protocol::{Cancel, Progress};
 use std::collections::BTreeMap;
-
-/// Seed of the token ids.
-const SEED: u64 = 7;
+use std::sync::Arc;
 
 /// Runs `catena bench`.
 pub(crate) fn run(
@@ -38,152 +38,153 @@ pub(crate) fn run(
     }
 }
 
+/// All that a run measures and with what.
+struct Run<'a> {
+    files: Vec<MeasuredFile>,
+    embed: Option<EmbedBench>,
+    peers: Option<Peers<'a>>,
+    pool: Arc<Pool>,
+    threads: usize,
+    progress: &'a dyn Progress,
+    cancel: &'a Cancel,
+}
+
 fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
     let progress = for_stderr();
-    let finder = Finder { project: Utf8Path::new("."), progress: progress.as_ref(), cancel };
-    let path = model_file(finder.model_path(&args.model)?)?;
-    let failed = |error: BoxError| {
-        Failure::new(Exit::Environment, format!("cannot measure `{path}`"), error)
-    };
+    let progress = progress.as_ref();
+    let finder = Finder { project: Utf8Path::new("."), progress, cancel };
     let pool = pool(flag);
     if args.first_token {
-        return start::first_token(&path, pool).map_err(failed);
+        let path = find(&args.model[0], &finder)?;
+        return start::first_token(&path, pool).map_err(|error| unmeasured(&path, error));
     }
-    let peers = args.peers.then(Peers::find).transpose()?;
-    let model = LanguageModel::open(&path).map_err(failed)?;
-    let format = format_name(&model);
-    let threads = threads(flag).value;
-    let bench = Bench::new(&model, pool.clone(), SEED);
+    let only = args.only.as_deref();
+    let run = Run {
+        files: open_all(args, &finder)?,
+        embed: EmbedBench::open(only, &finder, pool.clone())?,
+        peers: args.peers.then(|| Peers::find(cancel)).transpose()?,
+        pool,
+        threads: threads(flag).value,
+        progress,
+        cancel,
+    };
+    if run.embed.is_none() && run.files.iter().all(MeasuredFile::is_idle) {
+        let cause = format!("no cell has `{}` in its name", only.unwrap_or_default());
+        return Err(Failure::new(Exit::Usage, "nothing to measure", cause)
+            .hint("cells have names such as infer/prefill/512/q4_1"));
+    }
     let mut ours = Samples::default();
-    let mut theirs = BTreeMap::<String, Samples>::new();
-    let mut versions = BTreeMap::from([("catena".to_owned(), env!("CARGO_PKG_VERSION").into())]);
+    let mut theirs = Collected::default();
     for round in 1..=args.rounds {
-        say(&format!("round {round} of {}: catena", args.rounds));
-        bench.round(&format, &mut ours, cancel).map_err(failed)?;
-        let (seconds, bytes) = start::measure(&path, threads)?;
-        ours.push("infer/start", seconds);
-        ours.push("infer/resident", bytes / f64::from(1 << 20));
-        if let Some(peers) = &peers {
-            say(&format!("round {round} of {}: peers", args.rounds));
-            versions.extend(peers.round(&path, &format, threads, &mut theirs)?);
-        }
-        if cancel.is_cancelled() {
-            return Err(Failure::new(
-                Exit::Interrupted,
-                "the measurement did not finish",
-                "Ctrl-C",
-            ));
-        }
+        run.round(&format!("round {round} of {}", args.rounds), &mut ours, &mut theirs)?;
     }
-    let peaks = measure_peaks(&pool);
-    let limits = Limits::measure(&model, &peaks, &pool).map_err(failed)?;
-    let cells = cells(&format, &ours, &theirs, &limits);
-    for cell in &cells {
+    let results = run.results(&ours, theirs)?;
+    for cell in &results.cells {
         print_line(&cell.line());
     }
-    let machine = machine(&peaks, &limits, threads);
-    let results = Results { machine, versions, seed: SEED, cells };
-    match &args.json {
-        Some(file) => write(file, &results),
-        None => Ok(()),
+    for (about, note) in &results.notes {
+        say(&format!("{about}: {note}"));
     }
+    args.json.as_deref().map_or(Ok(()), |file| write(file, &results))
 }
 
-/// Every cell that was measured, in the table's order.
-fn cells(
-    format: &str,
-    ours: &Samples,
-    theirs: &BTreeMap<String, Samples>,
-    limits: &Limits,
-) -> Vec<Cell> {
-    let tasks = Task::all().into_iter();
-    let speeds = tasks.map(|task| (task.name(format), "tok/s", false, limits.of(task)));
-    let others = [("infer/start", "s"), ("infer/resident", "MiB")];
-    let others = others.map(|(name, unit)| (name.to_owned(), unit, true, None));
-    speeds
-        .chain(others)
-        .filter_map(|(name, unit, less_is_better, limit)| {
-            let median = ours.median(&name)?;
-            let peers = theirs
-                .iter()
-                .filter_map(|(peer, samples)| Some((peer.clone(), samples.median(&name)?)))
-                .collect();
-            Some(Cell::new(name, unit, less_is_better, median, peers, limit))
-        })
-        .collect()
-}
-
-/// What the hardware allows for this model.
-struct Limits {
-    /// Tokens per second at which the linear layers alone would fill the multiplying units.
-    prefill: f64,
-    /// Steps per second at which the weights can be read.
-    decode: f64,
-    read_bytes_per_second: f64,
-}
-
-impl Limits {
-    fn measure(model: &LanguageModel, peaks: &Peaks, pool: &Pool) -> Result<Self, BoxError> {
-        let config = model.checkpoint.config();
-        let heads = config.num_attention_heads * config.head_dim;
-        let kv_heads = config.num_key_value_heads * config.head_dim;
-        let layer = config.hidden_size * (2 * heads + 2 * kv_heads + 3 * config.intermediate_size);
-        let operations = 2.0 * (layer * config.num_hidden_layers) as f64;
-        let mut bytes = 0;
-        for name in model.checkpoint.tensor_names() {
-            let weight = model.checkpoint.weight(name)?;
-            // A head of its own leaves the embedding unread but for one row.
-            if name != "model.embed_tokens.weight" || config.tie_word_embeddings {
-                bytes += stored_bytes(&weight.data);
+impl Run<'_> {
+    /// Every figure once, each file's beside the peers' for the same file.
+    fn round(
+        &self,
+        label: &str,
+        ours: &mut Samples,
+        theirs: &mut Collected,
+    ) -> Result<(), Failure> {
+        for file in self.files.iter().filter(|file| !file.is_idle()) {
+            let label = format!("{label}, {}", file.format);
+            self.file_round(file, &label, ours)?;
+            self.check_cancel()?;
+            if let Some(peers) = &self.peers {
+                peers.round(file.peers_task(&label, self.threads), theirs)?;
             }
         }
-        let read_bytes_per_second = measure_read(pool, bytes)?;
-        Ok(Self {
-            prefill: peaks.int8_ops / operations,
-            decode: read_bytes_per_second / bytes as f64,
-            read_bytes_per_second,
-        })
-    }
-
-    fn of(&self, task: Task) -> Option<f64> {
-        match task {
-            Task::Prefill(_) => Some(self.prefill),
-            Task::Decode(_) | Task::Batch(1) => Some(self.decode),
-            Task::Batch(_) => None,
+        if let Some(embed) = &self.embed {
+            let label = format!("{label}, embedding");
+            say(&format!("  {label}: catena"));
+            let embedded = embed.round(ours, self.cancel);
+            self.check_cancel()?;
+            let embedded = embedded.map_err(|error| {
+                Failure::new(Exit::Environment, "cannot embed the documents", error)
+            })?;
+            if let Some(peers) = &self.peers {
+                peers.round(embed.peers_task(&label, self.threads, &embedded), theirs)?;
+            }
         }
+        self.check_cancel()
+    }
+
+    fn file_round(
+        &self,
+        file: &MeasuredFile,
+        label: &str,
+        ours: &mut Samples,
+    ) -> Result<(), Failure> {
+        say(&format!("  {label}: catena"));
+        let bench = Bench::new(&file.model, self.pool.clone(), SEED);
+        bench
+            .round(file, ours, self.progress, self.cancel)
+            .map_err(|error| unmeasured(&file.path, error))?;
+        self.check_cancel()?;
+        if let Some([start, resident]) = &file.start {
+            let (seconds, bytes) = start::measure(&file.path, self.threads)?;
+            ours.push(start, seconds);
+            ours.push(resident, bytes / f64::from(1 << 20));
+        }
+        Ok(())
+    }
+
+    fn check_cancel(&self) -> Result<(), Failure> {
+        if self.cancel.is_cancelled() { Err(interrupted()) } else { Ok(()) }
+    }
+
+    /// Medians beside the limits, which are measured here.
+    fn results(&self, ours: &Samples, theirs: Collected) -> Result<Results, Failure> {
+        let peaks = measure_peaks(&self.pool);
+        let mut machine: BTreeMap<_, _> = described(&peaks).into_iter().collect();
+        let mut cells = Vec::new();
+        for file in &self.files {
+            let limits = Limits::measure(&file.model, &peaks, &self.pool)
+                .map_err(|error| unmeasured(&file.path, error))?;
+            // The first file's, as the start is.
+            let read = format!("{} GB/s", figure(limits.read_bytes_per_second / 1e9));
+            machine.entry("read").or_insert(read);
+            let names = file.tasks.iter().map(|task| (task.name(&file.format), limits.of(*task)));
+            cells.extend(names.filter_map(|(name, limit)| {
+                Some(speed(&name, ours.median(&name)?, &theirs, limit))
+            }));
+            if let Some([start, resident]) = &file.start {
+                for (name, unit) in [(start, "s"), (resident, "MiB")] {
+                    cells.extend(ours.median(name).map(|value| {
+                        Cell::new(name.clone(), unit, true, value, theirs.medians(name), None)
+                    }));
+                }
+            }
+        }
+        cells.extend(ours.median(CELL).map(|value| speed(CELL, value, &theirs, None)));
+        cells.extend(COSINES.into_iter().filter_map(|name| {
+            let value = theirs.checks.median(name)?;
+            Some(Cell::new(name.to_owned(), "cosine", false, value, BTreeMap::new(), None))
+        }));
+        machine.insert("kernels", level().name().to_owned());
+        machine.insert("threads", self.threads.to_string());
+        let mut versions = theirs.versions;
+        versions.insert("catena".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        Ok(Results { machine, versions, seed: SEED, cells, notes: theirs.notes })
     }
 }
 
-fn stored_bytes(data: &WeightData<'_>) -> usize {
-    match data {
-        WeightData::F32(values) => values.len() * 4,
-        WeightData::F16(bytes) | WeightData::Bf16(bytes) => bytes.len(),
-        WeightData::Blocks { rows, .. } => rows.iter().map(|row| row.len()).sum(),
-    }
+fn speed(name: &str, ours: f64, theirs: &Collected, limit: Option<f64>) -> Cell {
+    Cell::new(name.to_owned(), "tok/s", false, ours, theirs.medians(name), limit)
 }
 
-/// The format of most weights: that of the first layer's MLP.
-fn format_name(model: &LanguageModel) -> String {
-    let weight = model.checkpoint.weight("model.layers.0.mlp.gate_proj.weight");
-    match weight.map(|weight| weight.data) {
-        Ok(WeightData::Blocks { format, .. }) => format.name().to_lowercase(),
-        Ok(WeightData::F32(_)) => "f32".to_owned(),
-        Ok(WeightData::F16(_)) => "f16".to_owned(),
-        Ok(WeightData::Bf16(_)) => "bf16".to_owned(),
-        Err(_) => "mixed".to_owned(),
-    }
-}
-
-/// A pulled model is a folder with one GGUF file, or a Hugging Face folder.
-fn model_file(path: Utf8PathBuf) -> Result<Utf8PathBuf, Failure> {
-    if !path.is_dir() || path.join("config.json").exists() {
-        return Ok(path);
-    }
-    let goal = format!("cannot look into `{path}`");
-    let entries =
-        path.read_dir_utf8().map_err(|error| Failure::new(Exit::Environment, goal, error))?;
-    let gguf = entries.flatten().find(|entry| entry.path().extension() == Some("gguf"));
-    Ok(gguf.map_or(path, |entry| entry.path().to_owned()))
+fn unmeasured(path: &Utf8Path, error: BoxError) -> Failure {
+    Failure::new(Exit::Environment, format!("cannot measure `{path}`"), error)
 }
 
 fn described(peaks: &Peaks) -> Vec<(&'static str, String)> {
@@ -191,14 +192,6 @@ fn described(peaks: &Peaks) -> Vec<(&'static str, String)> {
     let mut lines = vec![("f32", giga(peaks.f32_ops)), ("int8", giga(peaks.int8_ops))];
     lines.extend(peaks.bf16_ops.map(|ops| ("bf16", giga(ops))));
     lines
-}
-
-fn machine(peaks: &Peaks, limits: &Limits, threads: usize) -> BTreeMap<&'static str, String> {
-    let mut machine: BTreeMap<_, _> = described(peaks).into_iter().collect();
-    machine.insert("read", format!("{} GB/s", figure(limits.read_bytes_per_second / 1e9)));
-    machine.insert("kernels", level().name().to_owned());
-    machine.insert("threads", threads.to_string());
-    machine
 }
 
 fn write(file: &Utf8Path, results: &Results) -> Result<(), Failure> {

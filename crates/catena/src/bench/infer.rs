@@ -1,29 +1,33 @@
 //! Speed of inference: prompts, single sequences, batches.
 
 use super::cells::Samples;
-use crate::models::{BoxError, LanguageModel, Numerics};
+use super::files::MeasuredFile;
+use crate::models::{BoxError, LanguageModel};
 use catena_engine::{Engine, Event, KvBudget, ModelRunner, Request, SamplingParams};
 use catena_kernels::Pool;
-use catena_protocol::Cancel;
+use catena_protocol::{Cancel, Progress};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Seed of the token ids.
+pub(crate) const SEED: u64 = 7;
 /// Tokens of the prompts whose reading is timed.
-pub(crate) const PREFILLS: [usize; 3] = [64, 512, 2048];
+const PREFILLS: [usize; 4] = [64, 512, 2048, 4096];
 /// Tokens before the ones that are timed.
-pub(crate) const DEPTHS: [usize; 2] = [0, 2000];
+const DEPTHS: [usize; 2] = [0, 2000];
 /// Sequences that generate at once.
-pub(crate) const BATCHES: [usize; 6] = [1, 4, 8, 16, 32, 64];
+const BATCHES: [usize; 6] = [1, 4, 8, 16, 32, 64];
 /// Tokens of a batch's prompts.
 pub(crate) const BATCH_PROMPT: usize = 128;
 /// Tokens whose generation is timed.
 pub(crate) const GENERATED: usize = 64;
+/// Tokens that the cache holds beside the longest sequence, for blocks that are not full and for
+/// the prompt that warms up.
+const SLACK: usize = 64;
 /// Prompts of a measurement of reading, the fastest counting.
 const REPEATS: usize = 3;
-/// Longest sequence of all of these.
-const LONGEST: usize = 2112;
 
 /// One kind and size of measurement.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +46,21 @@ impl Task {
         let prefills = PREFILLS.into_iter().map(Task::Prefill);
         let decodes = DEPTHS.into_iter().map(Task::Decode);
         prefills.chain(decodes).chain(BATCHES.into_iter().map(Task::Batch)).collect()
+    }
+
+    /// Tokens of its longest sequence.
+    pub(crate) fn tokens(self) -> usize {
+        match self {
+            Task::Prefill(tokens) => tokens + 1,
+            // Early sequences generate while later ones are still being read.
+            Task::Decode(depth) => depth.max(1) + 2 * GENERATED,
+            Task::Batch(_) => BATCH_PROMPT + 2 * GENERATED,
+        }
+    }
+
+    /// Its sequences.
+    fn sequences(self) -> usize {
+        if let Task::Batch(size) = self { size } else { 1 }
     }
 
     /// The cell's name for weights of `format`.
@@ -67,31 +86,39 @@ impl<'a> Bench<'a> {
         Self { model, pool, seed }
     }
 
-    /// One round of every task, in tokens per second.
+    /// One round of every task of the file, in tokens per second.
     pub(crate) fn round(
         &self,
-        format: &str,
+        file: &MeasuredFile,
         samples: &mut Samples,
+        progress: &dyn Progress,
         cancel: &Cancel,
     ) -> Result<(), BoxError> {
-        let largest = BATCHES[BATCHES.len() - 1];
-        let tokens = (largest * (BATCH_PROMPT + 2 * GENERATED)).max(LONGEST);
-        let budget = KvBudget::Sequences { count: largest, tokens: tokens.div_ceil(largest) };
-        let mut engine =
-            self.model.engine(self.pool.clone(), Numerics::default(), largest, budget)?.0;
+        let Some(largest) = file.tasks.iter().map(|task| task.sequences()).max() else {
+            return Ok(());
+        };
+        let tokens = file.tasks.iter().map(|task| task.sequences() * task.tokens());
+        let tokens = tokens.max().unwrap_or_default().div_ceil(largest) + SLACK;
+        let budget = KvBudget::Sequences { count: largest, tokens };
+        let mut engine = self.model.engine(self.pool.clone(), file.numerics, largest, budget)?.0;
         // The first use of every buffer is not what is measured.
         self.prefill(&mut engine, 64)?;
-        for task in Task::all() {
+        progress.begin("catena", Some(file.tasks.len() as u64), "figures");
+        for (done, task) in file.tasks.iter().enumerate() {
             if cancel.is_cancelled() {
-                return Ok(());
+                break;
             }
-            let speed = match task {
+            let name = task.name(&file.format);
+            progress.note(&name);
+            let speed = match *task {
                 Task::Prefill(tokens) => self.prefill(&mut engine, tokens)?,
                 Task::Decode(depth) => self.decode(&mut engine, depth)?,
                 Task::Batch(size) => self.batch(&mut engine, size)?,
             };
-            samples.push(&task.name(format), speed);
+            samples.push(&name, speed);
+            progress.update(done as u64 + 1);
         }
+        progress.end();
         Ok(())
     }
 
@@ -131,7 +158,6 @@ impl<'a> Bench<'a> {
         prompt: usize,
     ) -> Result<f64, BoxError> {
         for stream in 0..size {
-            // Early sequences generate while later ones are still being read.
             let request = Request::new(self.prompt(prompt, stream as u64), params(2 * GENERATED));
             engine.add(request)?;
         }
@@ -158,4 +184,26 @@ impl<'a> Bench<'a> {
 /// Greedy sampling that never stops early.
 fn params(max_new_tokens: usize) -> SamplingParams {
     SamplingParams { ignore_eos: true, ..SamplingParams::greedy(max_new_tokens) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_kind_size_and_format() {
+        let names: Vec<_> = Task::all().iter().map(|task| task.name("q8_0")).collect();
+        for name in ["infer/prefill/4096/q8_0", "infer/decode/2000/q8_0", "infer/batch/64/q8_0"] {
+            assert!(names.iter().any(|one| one == name), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_small_context_leaves_the_long_tasks_out() {
+        let fits =
+            |context: usize| Task::all().iter().filter(|task| task.tokens() <= context).count();
+        assert_eq!(fits(8192), Task::all().len());
+        // Prompts of 2,048 and 4,096 tokens, and generating after 2,000.
+        assert_eq!(fits(2048), Task::all().len() - 3);
+    }
 }

@@ -2,7 +2,10 @@
 
 mod cells;
 mod command;
+mod embed;
+mod files;
 mod infer;
+mod limits;
 mod peers;
 mod start;
 

@@ -1,20 +1,48 @@
 //! Other engines, run by the scripts in `bench/peers` of this repository.
 
 use super::cells::Samples;
-use super::infer::{BATCH_PROMPT, BATCHES, DEPTHS, GENERATED, PREFILLS};
 use crate::failure::{Exit, Failure};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
+use catena_protocol::Cancel;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::io::{Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// The script that measures the peers of this area, below the repository's root.
 const SCRIPT: &str = "bench/peers/infer.py";
+/// How often a running script is looked at, and Ctrl-C with it.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The peers' script.
-pub(crate) struct Peers {
+pub(crate) struct Peers<'a> {
     script: Utf8PathBuf,
+    cancel: &'a Cancel,
+    /// What could not be installed, and why.
+    absent: BTreeMap<String, String>,
+}
+
+/// All that the peers measured, before medians are taken.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    /// Peer, then cell, then figures.
+    pub(crate) samples: BTreeMap<String, Samples>,
+    /// How our results compare with theirs, by cell.
+    pub(crate) checks: Samples,
+    pub(crate) versions: BTreeMap<String, String>,
+    /// What could not be measured, and how the rest was.
+    pub(crate) notes: BTreeMap<String, String>,
+}
+
+impl Collected {
+    /// The peers' figures of a cell.
+    pub(crate) fn medians(&self, name: &str) -> BTreeMap<String, f64> {
+        let measured = self.samples.iter();
+        measured.filter_map(|(peer, all)| Some((peer.clone(), all.median(name)?))).collect()
+    }
 }
 
 /// What the script prints.
@@ -23,60 +51,101 @@ struct Measured {
     versions: BTreeMap<String, String>,
     /// Peer, then cell, then figure.
     peers: BTreeMap<String, BTreeMap<String, f64>>,
+    checks: BTreeMap<String, f64>,
+    notes: BTreeMap<String, String>,
 }
 
-impl Peers {
+/// What the script prints after installing.
+#[derive(Deserialize)]
+struct Installed {
+    notes: BTreeMap<String, String>,
+}
+
+impl<'a> Peers<'a> {
     /// Finds the script and lets it install what it measures, once per user.
-    pub(crate) fn find() -> Result<Self, Failure> {
+    pub(crate) fn find(cancel: &'a Cancel) -> Result<Self, Failure> {
         let script = Utf8PathBuf::from(SCRIPT);
         if !script.exists() {
             let cause = format!("there is no `{SCRIPT}` here");
             return Err(Failure::new(Exit::Usage, "cannot measure other engines", cause)
                 .hint("run it in a checkout of Catena, or leave out --peers"));
         }
-        let peers = Self { script };
-        peers.call(&["install"])?;
+        let mut peers = Self { script, cancel, absent: BTreeMap::new() };
+        let installed: Installed = peers.call("install", "")?;
+        peers.absent = installed.notes;
         Ok(peers)
     }
 
-    /// One round of every peer; returns their versions.
-    pub(crate) fn round(
-        &self,
-        model: &Utf8Path,
-        format: &str,
-        threads: usize,
-        samples: &mut BTreeMap<String, Samples>,
-    ) -> Result<BTreeMap<String, String>, Failure> {
-        let task = json!({
-            "model": model, "format": format, "threads": threads, "prefills": PREFILLS,
-            "depths": DEPTHS, "batches": BATCHES, "batch_prompt": BATCH_PROMPT,
-            "generated": GENERATED,
-        });
-        let text = self.call(&["round", &task.to_string()])?;
-        let measured: Measured = serde_json::from_str(&text).map_err(|error| {
-            Failure::new(Exit::Bug, format!("cannot read what `{}` printed", self.script), error)
-        })?;
+    /// One round of every peer of the task's area.
+    pub(crate) fn round(&self, mut task: Value, into: &mut Collected) -> Result<(), Failure> {
+        task["without"] = self.absent.keys().cloned().collect();
+        let measured: Measured = self.call("round", &task.to_string())?;
         for (peer, cells) in measured.peers {
-            let samples = samples.entry(peer).or_default();
+            let samples = into.samples.entry(peer).or_default();
             for (name, value) in cells {
                 samples.push(&name, value);
             }
         }
-        Ok(measured.versions)
+        for (name, value) in measured.checks {
+            into.checks.push(&name, value);
+        }
+        into.versions.extend(measured.versions);
+        into.notes.extend(self.absent.clone());
+        into.notes.extend(measured.notes);
+        Ok(())
     }
 
-    fn call(&self, args: &[&str]) -> Result<String, Failure> {
+    fn call<T: for<'de> Deserialize<'de>>(&self, verb: &str, input: &str) -> Result<T, Failure> {
         let goal = format!("cannot run `python3 {}`", self.script);
-        let output = Command::new("python3")
+        let failed = |error: std::io::Error| Failure::new(Exit::Environment, goal.clone(), error);
+        let mut child = Command::new("python3")
             .arg(&self.script)
-            .args(args)
-            .stderr(Stdio::inherit())
-            .output()
-            .map_err(|error| Failure::new(Exit::Environment, goal.clone(), error))?;
-        if !output.status.success() {
-            let cause = format!("it ended with {}; its own lines are above", output.status);
+            .arg(verb)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        let mut stdout = child.stdout.take().expect("stdout is piped");
+        // The script may print before it has read everything, so both ends move at once.
+        let (status, text) = thread::scope(|scope| {
+            scope.spawn(move || stdin.write_all(input.as_bytes()));
+            let text = scope.spawn(move || {
+                let mut text = String::new();
+                stdout.read_to_string(&mut text).map(|_| text)
+            });
+            let status = self.wait(&mut child);
+            (status, text.join().expect("reading does not panic"))
+        });
+        let status = status.map_err(failed)?;
+        if self.cancel.is_cancelled() {
+            return Err(interrupted());
+        }
+        if !status.success() {
+            let cause = format!("it ended with {status}; its own lines are above");
             return Err(Failure::new(Exit::Environment, goal, cause));
         }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        serde_json::from_str(&text.map_err(failed)?).map_err(|error| {
+            Failure::new(Exit::Bug, format!("cannot read what `{}` printed", self.script), error)
+        })
     }
+
+    /// Waits for the script's end, and brings it about if the user asks to stop.
+    fn wait(&self, child: &mut Child) -> std::io::Result<ExitStatus> {
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if self.cancel.is_cancelled() {
+                child.kill()?;
+                return child.wait();
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+/// The user asked to stop.
+pub(crate) fn interrupted() -> Failure {
+    Failure::new(Exit::Interrupted, "the measurement did not finish", "Ctrl-C")
 }

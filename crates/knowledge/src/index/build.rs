@@ -46,7 +46,8 @@ impl Index {
     ) -> Result<BuildReport, KnowledgeError> {
         check_chunks(dir, chunks)?;
         let build = begin_generation(dir)?;
-        let (vectors, num_tokens) = embed_all(chunks, embedder, progress, cancel)?;
+        let texts: Vec<String> = chunks.iter().map(embedding_text).collect();
+        let (vectors, num_tokens) = embed_texts(&texts, embedder, progress, cancel)?;
         write_vectors(&build.join(super::search::VECTORS), embedder.dim(), &vectors)?;
         let mut lines = Vec::new();
         for chunk in chunks {
@@ -66,34 +67,24 @@ impl Index {
     }
 }
 
-/// Refuses an empty set and repeated ids.
-fn check_chunks(dir: &Utf8Path, chunks: &[Chunk]) -> Result<(), KnowledgeError> {
-    if chunks.is_empty() {
-        return Err(KnowledgeError::NoChunks { dir: dir.to_owned() });
-    }
-    let mut seen = HashSet::new();
-    match chunks.iter().find(|chunk| !seen.insert(chunk.id.as_str())) {
-        Some(twice) => Err(KnowledgeError::DuplicateChunk { id: twice.id.clone() }),
-        None => Ok(()),
-    }
-}
-
-/// The vectors of all chunks row by row, and the tokens read for them. Chunks of similar length
-/// are embedded together, so that no batch waits for one long text.
-fn embed_all(
-    chunks: &[Chunk],
+/// The vectors of all texts row by row, and the tokens read for them. Texts of similar length are
+/// embedded together, so that no batch waits for one long text.
+///
+/// # Errors
+/// [`KnowledgeError::Interrupted`], and what the embedder meets.
+pub fn embed_texts(
+    texts: &[String],
     embedder: &dyn Embedder,
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<(Vec<f32>, usize), KnowledgeError> {
-    let texts: Vec<String> = chunks.iter().map(embedding_text).collect();
     let lengths: Vec<usize> =
         texts.iter().map(|text| embedder.count_tokens(text).min(embedder.max_tokens())).collect();
-    let mut order: Vec<usize> = (0..chunks.len()).collect();
+    let mut order: Vec<usize> = (0..texts.len()).collect();
     order.sort_by_key(|&ordinal| (lengths[ordinal], ordinal));
     let dim = embedder.dim();
-    let mut vectors = vec![0.0; chunks.len() * dim];
-    progress.begin("embedding chunks", Some(chunks.len() as u64), "chunks");
+    let mut vectors = vec![0.0; texts.len() * dim];
+    progress.begin("embedding chunks", Some(texts.len() as u64), "chunks");
     for (batch_idx, batch) in order.chunks(EMBED_BATCH).enumerate() {
         if cancel.is_cancelled() {
             progress.end();
@@ -108,6 +99,18 @@ fn embed_all(
     }
     progress.end();
     Ok((vectors, lengths.iter().sum()))
+}
+
+/// Refuses an empty set and repeated ids.
+fn check_chunks(dir: &Utf8Path, chunks: &[Chunk]) -> Result<(), KnowledgeError> {
+    if chunks.is_empty() {
+        return Err(KnowledgeError::NoChunks { dir: dir.to_owned() });
+    }
+    let mut seen = HashSet::new();
+    match chunks.iter().find(|chunk| !seen.insert(chunk.id.as_str())) {
+        Some(twice) => Err(KnowledgeError::DuplicateChunk { id: twice.id.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Embeds `texts` and checks that the embedder gave what it promises.

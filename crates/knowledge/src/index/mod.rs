@@ -23,7 +23,7 @@ mod manifest;
 mod search;
 mod similarity;
 
-pub use build::BuildReport;
+pub use build::{BuildReport, embed_texts};
 pub use search::{DocumentHit, Index, Method};
 
 #[cfg(test)]

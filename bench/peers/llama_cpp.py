@@ -1,0 +1,120 @@
+"""llama.cpp, built for this machine from llama-cpp-python's source: its own bench tools."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+
+from common import CACHE, REPEATS, START_TOKENS, Absent, cell, end_with_parent, output, run, say, wanted
+
+NAME = "llama.cpp"
+AREA = "infer"
+VERSION = "0.3.36"
+HOME = CACHE / f"llama-cpp-python-{VERSION}"
+TOOLS = ["llama-bench", "llama-batched-bench", "llama-quantize"]
+MODELS = CACHE / "models"
+# The formats that are measured beside the one that a model is pulled in.
+FORMATS = ["Q8_0", "Q4_0", "Q4_K_M", "BF16"]
+
+
+def tool(name):
+    return HOME / "build" / "bin" / name
+
+
+def install():
+    """Builds the tools for this processor; what is already there is kept."""
+    if all(tool(name).exists() for name in TOOLS):
+        return
+    say(f"building llama.cpp in {HOME} (once; about a quarter of an hour on two cores)")
+    build_tools = HOME / "tools"
+    env = dict(os.environ, PYTHONPATH=str(build_tools))
+    env["PATH"] = f"{build_tools / 'bin'}{os.pathsep}{env['PATH']}"
+    if not (HOME / "build" / "CMakeCache.txt").exists():
+        configure(build_tools, env)
+    run(["cmake", "--build", HOME / "build", "--target", *TOOLS], env=env)
+
+
+def configure(build_tools, env):
+    pip = [sys.executable, "-m", "pip"]
+    run([*pip, "install", "-q", "--target", build_tools, "scikit-build-core", "cmake", "ninja"])
+    # Only this package as source: its build tools come as wheels.
+    package = "llama-cpp-python"
+    choice = ["--no-deps", "--no-build-isolation", "--no-binary", package]
+    run([*pip, "download", "-q", *choice, "-d", HOME, f"{package}=={VERSION}"], env=env)
+    with tarfile.open(HOME / f"llama_cpp_python-{VERSION}.tar.gz") as archive:
+        archive.extractall(HOME, filter="data")
+    source = HOME / f"llama_cpp_python-{VERSION}" / "vendor" / "llama.cpp"
+    off = ["LLAMA_CURL", "LLAMA_BUILD_TESTS", "LLAMA_BUILD_EXAMPLES", "LLAMA_BUILD_SERVER"]
+    options = ["CMAKE_BUILD_TYPE=Release", "GGML_NATIVE=ON", "BUILD_SHARED_LIBS=OFF"]
+    options += [f"{name}=OFF" for name in off]
+    defines = [f"-D{option}" for option in options]
+    run(["cmake", "-S", source, "-B", HOME / "build", "-G", "Ninja", *defines], env=env)
+
+
+def requantize(model):
+    """Writes the model in the other formats. Made from quantized weights they are for measuring
+    speed: their answers are no better than the original's."""
+    MODELS.mkdir(parents=True, exist_ok=True)
+    stem = model.stem.rsplit(".", 1)[0]
+    for form in FORMATS:
+        file = MODELS / f"{stem}.{form.lower()}.gguf"
+        if not file.exists():
+            part = file.with_suffix(".part")
+            run([tool("llama-quantize"), "--allow-requantize", model, part, form], stderr=subprocess.DEVNULL)
+            part.rename(file)
+        yield file
+
+
+def numbers(values):
+    return ",".join(str(value) for value in values)
+
+
+def round_of(task):
+    bench = [tool("llama-bench"), "-m", task["model"], "-t", task["threads"], "-o", "json"]
+    cells, rows = {}, []
+    if prefills := wanted(task, "prefill"):
+        say("    prompts")
+        rows += json.loads(output([*bench, "-p", numbers(prefills), "-n", "0", "-r", REPEATS]))
+        for row in rows:
+            # The fastest, as ours.
+            cells[cell("prefill", row["n_prompt"], task)] = max(row["samples_ts"])
+    if depths := wanted(task, "decode"):
+        say("    single sequences")
+        decode = ["-p", "0", "-n", task["generated"], "-d", numbers(depths), "-r", "1"]
+        for row in json.loads(output([*bench, *decode])):
+            rows.append(row)
+            cells[cell("decode", row["n_depth"], task)] = row["avg_ts"]
+    if wanted(task, "batch"):
+        say("    batches")
+        cells |= batches(task)
+    if task["start"]:
+        cells |= start(task)
+    version = f"llama-cpp-python {VERSION}"
+    if rows:
+        version += f", commit {rows[0]['build_commit']}"
+    return {"version": version, "cells": cells}
+
+
+def batches(task):
+    sizes = wanted(task, "batch")
+    context = max(sizes) * (task["batch_prompt"] + task["generated"])
+    command = [tool("llama-batched-bench"), "-m", task["model"], "-t", task["threads"], "-c", context,
+               "-npp", task["batch_prompt"], "-ntg", task["generated"], "-npl", numbers(sizes),
+               "--output-format", "jsonl"]
+    rows = [json.loads(line) for line in output(command).splitlines() if line.startswith("{")]
+    return {cell("batch", row["pl"], task): row["speed_tg"] for row in rows}
+
+
+def start(task):
+    """The life of a process that reads a prompt and ends: its time and the most memory it held."""
+    command = [tool("llama-bench"), "-m", task["model"], "-t", task["threads"], "-p", START_TOKENS,
+               "-n", "0", "-r", "1", "--no-warmup"]
+    began = time.perf_counter()
+    child = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, preexec_fn=end_with_parent)
+    _, status, usage = os.wait4(child.pid, 0)
+    if status != 0:
+        raise Absent("did not come to a first token")
+    return {task["start"]: time.perf_counter() - began, task["resident"]: usage.ru_maxrss / 1024}

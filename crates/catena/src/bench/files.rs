@@ -1,0 +1,177 @@
+//! The files that a run measures, each with the cells that are wanted of it.
+
+use super::infer::{BATCH_PROMPT, GENERATED, SEED, Task};
+use crate::args::InferArgs;
+use crate::failure::{Exit, Failure};
+use crate::models::{LanguageModel, Numerics};
+use crate::pull::Finder;
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_kernels::KvType;
+use catena_model::WeightData;
+use serde_json::{Value, json};
+
+/// A model file and what is measured of it.
+pub(crate) struct MeasuredFile {
+    pub(crate) path: Utf8PathBuf,
+    pub(crate) model: LanguageModel,
+    /// Format of its weights, and what is special in computing with them: the last part of its
+    /// cells' names.
+    pub(crate) format: String,
+    pub(crate) numerics: Numerics,
+    /// The speeds.
+    pub(crate) tasks: Vec<Task>,
+    /// The names of its start and resident memory, if they are wanted.
+    pub(crate) start: Option<[String; 2]>,
+}
+
+/// The files named by the user, in that order, each once more for every way of computing asked for;
+/// `--only` chooses among their cells.
+pub(crate) fn open_all(
+    args: &InferArgs,
+    finder: &Finder<'_>,
+) -> Result<Vec<MeasuredFile>, Failure> {
+    let mut ways = vec![(Numerics::default(), "")];
+    if args.precise {
+        ways.push((Numerics { precise: true, ..Numerics::default() }, "-precise"));
+    }
+    if args.kv_int8 {
+        ways.push((Numerics { kv_type: KvType::Int8, ..Numerics::default() }, "-kv8"));
+    }
+    let mut files = Vec::<MeasuredFile>::new();
+    for (name, (numerics, way)) in
+        args.model.iter().flat_map(|name| ways.iter().map(move |way| (name, *way)))
+    {
+        let path = find(name, finder)?;
+        let model = LanguageModel::open(&path).map_err(|error| {
+            Failure::new(Exit::Environment, format!("cannot measure `{path}`"), error)
+        })?;
+        let first = files.is_empty();
+        let file = MeasuredFile::new(path, model, numerics, way, first, args.only.as_deref());
+        if let Some(twin) = files.iter().find(|other| other.format == file.format) {
+            let cause =
+                format!("`{}` and `{}` both hold {} weights", twin.path, file.path, file.format);
+            return Err(Failure::new(Exit::Usage, "cannot tell the files' cells apart", cause)
+                .hint("measure them one after the other"));
+        }
+        files.push(file);
+    }
+    Ok(files)
+}
+
+/// The file or folder of a model's weights. What is pulled is a folder with one GGUF file, or a
+/// Hugging Face folder.
+pub(crate) fn find(name: &str, finder: &Finder<'_>) -> Result<Utf8PathBuf, Failure> {
+    let path = finder.model_path(name)?;
+    if !path.is_dir() || path.join("config.json").exists() {
+        return Ok(path);
+    }
+    let goal = format!("cannot look into `{path}`");
+    let entries =
+        path.read_dir_utf8().map_err(|error| Failure::new(Exit::Environment, goal, error))?;
+    let gguf = entries.flatten().find(|entry| entry.path().extension() == Some("gguf"));
+    Ok(gguf.map_or(path, |entry| entry.path().to_owned()))
+}
+
+/// Whether a cell is wanted.
+pub(crate) fn wanted(name: &str, only: Option<&str>) -> bool {
+    only.is_none_or(|text| name.contains(text))
+}
+
+impl MeasuredFile {
+    fn new(
+        path: Utf8PathBuf,
+        model: LanguageModel,
+        numerics: Numerics,
+        way: &str,
+        first: bool,
+        only: Option<&str>,
+    ) -> Self {
+        let format = format_name(&model) + way;
+        let context = model.checkpoint.config().max_position_embeddings;
+        let tasks = Task::all()
+            .into_iter()
+            .filter(|task| task.tokens() <= context && wanted(&task.name(&format), only))
+            .collect();
+        let names = ["infer/start", "infer/resident"];
+        let names =
+            names.map(|name| if first { name.to_owned() } else { format!("{name}/{format}") });
+        let start = way.is_empty() && names.iter().any(|name| wanted(name, only));
+        let start = start.then_some(names);
+        Self { path, model, format, numerics, tasks, start }
+    }
+
+    /// Whether nothing of it is wanted.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.tasks.is_empty() && self.start.is_none()
+    }
+
+    /// What the peers are asked to measure of it.
+    pub(crate) fn peers_task(&self, label: &str, threads: usize) -> Value {
+        let sizes = |pick: fn(&Task) -> Option<usize>| -> Vec<usize> {
+            self.tasks.iter().filter_map(pick).collect()
+        };
+        json!({
+            "area": "infer", "label": label, "model": absolute(&self.path), "format": self.format,
+            "threads": threads, "seed": SEED,
+            "vocabulary": self.model.checkpoint.config().vocab_size,
+            "prefills": sizes(|task| if let Task::Prefill(n) = task { Some(*n) } else { None }),
+            "depths": sizes(|task| if let Task::Decode(n) = task { Some(*n) } else { None }),
+            "batches": sizes(|task| if let Task::Batch(n) = task { Some(*n) } else { None }),
+            "batch_prompt": BATCH_PROMPT, "generated": GENERATED,
+            "start": self.start.as_ref().map(|[start, _]| start),
+            "resident": self.start.as_ref().map(|[_, resident]| resident),
+        })
+    }
+}
+
+/// Other programs may run in another folder.
+pub(crate) fn absolute(path: &Utf8Path) -> Utf8PathBuf {
+    path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
+}
+
+/// llama.cpp's name of a mixture if the file is one, else the format of the first layer's MLP.
+fn format_name(model: &LanguageModel) -> String {
+    let number = model
+        .checkpoint
+        .gguf()
+        .and_then(|file| file.metadata("general.file_type"))
+        .and_then(catena_model::gguf::MetaValue::as_u64);
+    if let Some(name) = number.and_then(mixture) {
+        return name.to_owned();
+    }
+    let weight = model.checkpoint.weight("model.layers.0.mlp.gate_proj.weight");
+    match weight.map(|weight| weight.data) {
+        Ok(WeightData::Blocks { format, .. }) => format.name().to_lowercase(),
+        Ok(WeightData::F32(_)) => "f32".to_owned(),
+        Ok(WeightData::F16(_)) => "f16".to_owned(),
+        Ok(WeightData::Bf16(_)) => "bf16".to_owned(),
+        Err(_) => "mixed".to_owned(),
+    }
+}
+
+/// llama.cpp's names of files whose tensors have several formats, by `general.file_type`.
+fn mixture(file_type: u64) -> Option<&'static str> {
+    Some(match file_type {
+        10 => "q2_k",
+        11 => "q3_k_s",
+        12 => "q3_k_m",
+        13 => "q3_k_l",
+        14 => "q4_k_s",
+        15 => "q4_k_m",
+        16 => "q5_k_s",
+        17 => "q5_k_m",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_wanted_by_any_part_of_its_name() {
+        assert!(wanted("infer/prefill/512/q4_1", None));
+        assert!(wanted("infer/prefill/512/q4_1", Some("prefill/512")));
+        assert!(!wanted("infer/prefill/512/q4_1", Some("decode")));
+    }
+}
