@@ -32,7 +32,7 @@ pub use convert::DenseType;
 pub use matrix::DenseMatrix;
 pub use operand::RowOperand;
 
-pub(crate) use convert::{Source, pack_columns, pack_rows, pair_rows, words_of_rows};
+pub(crate) use convert::{Source, bf16_bits, pack_columns, pack_rows, pair_rows, words_of_rows};
 #[cfg(test)]
 pub(crate) use micro::with_widened_bf16;
 pub(crate) use micro::{multiplies_bf16, precise_type};

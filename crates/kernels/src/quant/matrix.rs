@@ -93,7 +93,7 @@ impl QuantMatrix {
         Ok(Self { format, n, k, tiles })
     }
 
-    pub(super) fn geometry(&self) -> Geometry {
+    fn geometry(&self) -> Geometry {
         Geometry::of(self.format)
     }
 

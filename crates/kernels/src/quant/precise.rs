@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 
+use super::QuantFormat;
 use super::format::BLOCK;
-use super::geometry::{Geometry, STEPS, TILE, VECTOR};
+use super::geometry::{Geometry, TILE, with_packed};
 use super::matrix::QuantMatrix;
-use super::tile::{min, scale};
-use crate::dense::{ColView, Product, RowOperand, Source, pack_rows, precise_type};
+use super::tile::unpack;
+use crate::dense::{ColView, DenseType, Product, RowOperand, bf16_bits, precise_type};
 use crate::dense::{product_len, product_of};
 use crate::leveled::leveled;
 use crate::share::SharedMut;
@@ -69,15 +70,28 @@ impl QuantMatrix {
         pool.for_each(n.div_ceil(TILES * TILE), &|_, task| {
             let first = task * TILES * TILE;
             let cols = (n - first).min(TILES * TILE);
-            UNPACKED.with_borrow_mut(|(tile, panels)| {
-                tile.grow(k * TILE);
+            UNPACKED.with_borrow_mut(|(values, panels)| {
                 panels.grow(TILES * panel_stride);
                 for i in 0..cols.div_ceil(TILE) {
-                    let values = &mut tile[..k * TILE];
-                    unpack_tile(level, &self.geometry(), self.tile(first / TILE + i), values);
+                    let tile = self.tile(first / TILE + i);
                     let panel = &mut panels[i * panel_stride..(i + 1) * panel_stride];
-                    let source = Source { data: values, stride: TILE, rows: k, len: TILE };
-                    pack_rows(level, dtype, source, 0, 0, panel);
+                    match dtype {
+                        // A panel of f32 is a tile of values.
+                        DenseType::F32 => {
+                            unpack_tile(
+                                level,
+                                self.format(),
+                                tile,
+                                bytemuck::cast_slice_mut(panel),
+                            );
+                        }
+                        DenseType::Bf16 => {
+                            values.grow(k * TILE);
+                            let values = &mut values[..k * TILE];
+                            unpack_tile(level, self.format(), tile, values);
+                            pair_rows(level, values, panel);
+                        }
+                    }
                 }
                 let cols = ColView { words: panels, cols, panel_stride };
                 let (rows, steps) = (operand.view(), dtype.steps(k));
@@ -90,63 +104,32 @@ impl QuantMatrix {
     }
 }
 
+/// The weights of a tile, `[k][16]`.
+fn unpack_tile(level: Level, format: QuantFormat, tile: &[u8], out_k16: &mut [f32]) {
+    let blocks = out_k16.len() / (BLOCK * TILE);
+    assert!(tile.len() >= Geometry::of(format).tile_bytes(blocks), "{} bytes", tile.len());
+    with_packed!(format, P => match level {
+        Level::Scalar => unpack::<P>(tile, out_k16),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level is only in use where the processor has its features; the tile's size
+        // was checked above.
+        Level::Avx2 => unsafe { super::avx2::unpack::<P>(tile, out_k16) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Level::Avx512 => unsafe { super::avx512::unpack::<P>(tile, out_k16) },
+        #[cfg(not(target_arch = "x86_64"))]
+        Level::Avx2 | Level::Avx512 => unpack::<P>(tile, out_k16),
+    });
+}
+
 leveled! {
-    /// The weights of a tile, `[k][16]`.
-    fn unpack_tile(g: &Geometry, tile: &[u8], out: &mut [f32]) {
-        let steps = STEPS / g.subs;
-        for (i, out) in out.chunks_exact_mut(BLOCK / g.subs * TILE).enumerate() {
-            let (block, sub) = (i / g.subs, i % g.subs);
-            let scales: [f32; TILE] = std::array::from_fn(|lane| scale(g, tile, block, sub, lane));
-            let mins: Option<[f32; TILE]> = g
-                .has_min
-                .then(|| std::array::from_fn(|lane| min(g, tile, block, sub, lane)));
-            let codes = &tile[g.codes_at(block)..];
-            for (step, out) in out.chunks_exact_mut(4 * TILE).enumerate() {
-                let words = code_words(g, codes, sub * steps + step);
-                for (i, out) in out.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
-                    let values = values_of(g, &words, i);
-                    for lane in 0..TILE {
-                        let scaled = values[lane] as f32 * scales[lane];
-                        out[lane] = match &mins {
-                            Some(mins) => scaled + mins[lane],
-                            None => scaled,
-                        };
-                    }
-                }
+    /// A tile `[k][16]` as a panel of bf16 pairs, `[k / 2][16]`.
+    fn pair_rows(values: &[f32], panel: &mut [u32]) {
+        let rows = values.as_chunks::<{ 2 * TILE }>().0;
+        for (words, two) in panel.as_chunks_mut::<TILE>().0.iter_mut().zip(rows) {
+            for (lane, word) in words.iter_mut().enumerate() {
+                *word = bf16_bits(two[lane]) | bf16_bits(two[TILE + lane]) << 16;
             }
         }
-    }
-}
-
-/// The codes of a step for each lane: four in the bytes of a word.
-#[inline(always)]
-fn code_words(g: &Geometry, codes: &[u8], step: usize) -> [u32; TILE] {
-    let low_mask = u32::from_le_bytes([u8::MAX >> (8 - g.low_bits); 4]);
-    let (vector, shift) = g.low(step);
-    let mut words = words_at(codes, vector).map(|word| word >> shift & low_mask);
-    if g.high_bits > 0 {
-        let high_mask = u32::from_le_bytes([u8::MAX >> (8 - g.high_bits); 4]);
-        let (vector, shift) = g.high(step);
-        let high = words_at(codes, vector);
-        for (word, high) in words.iter_mut().zip(high) {
-            *word |= (high >> shift & high_mask) << g.low_bits;
-        }
-    }
-    words
-}
-
-#[inline(always)]
-fn words_at(codes: &[u8], vector: usize) -> [u32; TILE] {
-    let bytes = codes[vector * VECTOR..][..VECTOR].as_chunks::<4>().0;
-    std::array::from_fn(|lane| u32::from_le_bytes(bytes[lane]))
-}
-
-/// The weights without their scales that code `i` of each lane stands for.
-#[inline(always)]
-fn values_of(g: &Geometry, words: &[u32; TILE], i: usize) -> [i32; TILE] {
-    let codes = words.map(|word| word >> (8 * i) & 0xff);
-    match g.table {
-        None => codes.map(|code| code as i32 - g.zero),
-        Some(table) => codes.map(|code| i32::from(table[code as usize & 15]) - g.zero),
     }
 }

@@ -15,7 +15,7 @@
 use super::QuantFormat;
 use super::decode::Decoded;
 use super::format::{BLOCK, SUPER_BLOCK};
-use super::geometry::{Geometry, Packed, Scales, VECTOR};
+use super::geometry::{Geometry, Packed, Scales, TILE, VECTOR};
 
 /// Puts one row, blocks as in a file, into its place in a tile.
 pub(super) fn pack_row<P: Packed>(format: QuantFormat, row: &[u8], lane: usize, tile: &mut [u8]) {
@@ -73,6 +73,24 @@ fn pack_scales(g: &Geometry, from: &Decoded, first: usize, lane: usize, tile: &m
             tile[at] = scale;
             if g.has_min {
                 tile[g.sub_mins_at(block, sub) + lane] = min;
+            }
+        }
+    }
+}
+
+/// The weights of all rows, `[k][16]`.
+pub(super) fn unpack<P: Packed>(tile: &[u8], out_k16: &mut [f32]) {
+    let g = P::G;
+    let sub_len = BLOCK / g.subs;
+    for (i, out) in out_k16.chunks_exact_mut(sub_len * TILE).enumerate() {
+        let (block, sub) = (i / g.subs, i % g.subs);
+        for lane in 0..TILE {
+            let scale = scale(&g, tile, block, sub, lane);
+            let min = g.has_min.then(|| min(&g, tile, block, sub, lane));
+            for (i, row) in out.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
+                let code = code(&g, tile, block, lane, sub * sub_len + i);
+                let scaled = g.value(code) as f32 * scale;
+                row[lane] = min.map_or(scaled, |min| scaled + min);
             }
         }
     }

@@ -3,7 +3,9 @@
 mod activations;
 mod dot;
 mod product;
+mod unpack;
 mod weights;
 
 pub(super) use activations::quantize_rows;
 pub(super) use product::product;
+pub(super) use unpack::unpack;

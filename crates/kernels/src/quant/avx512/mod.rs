@@ -2,7 +2,9 @@
 
 mod activations;
 mod product;
+mod unpack;
 mod weights;
 
 pub(super) use activations::quantize_rows;
 pub(super) use product::product;
+pub(super) use unpack::unpack;

@@ -13,6 +13,12 @@ pub(crate) fn _mm512_add_epi32(a: __m512i, b: __m512i) -> __m512i {
     __m512i(from_fn(|i| a.0[i].wrapping_add(b.0[i])))
 }
 
+/// `a - b`, wrapping.
+#[inline(always)]
+pub(crate) fn _mm512_sub_epi32(a: __m512i, b: __m512i) -> __m512i {
+    __m512i(from_fn(|i| a.0[i].wrapping_sub(b.0[i])))
+}
+
 /// `src` plus the four products of unsigned bytes of `a` and signed bytes of `b`; wraps, does not
 /// saturate.
 #[inline(always)]
@@ -27,6 +33,12 @@ pub(crate) fn _mm512_dpbusd_epi32(src: __m512i, a: __m512i, b: __m512i) -> __m51
 #[inline(always)]
 pub(crate) fn _mm512_slli_epi32<const IMM8: u32>(a: __m512i) -> __m512i {
     __m512i(a.0.map(|x| if IMM8 < 32 { x << IMM8 } else { 0 }))
+}
+
+/// 32-bit lanes shifted to the right, zeros moving in; 0 from 32 bits on.
+#[inline(always)]
+pub(crate) fn _mm512_srli_epi32<const IMM8: u32>(a: __m512i) -> __m512i {
+    __m512i(a.0.map(|x| if IMM8 < 32 { (x as u32 >> IMM8) as i32 } else { 0 }))
 }
 
 /// 32-bit lanes shifted to the right, their sign moving in; all signs from 32 bits on.

@@ -54,6 +54,7 @@ agree! { comparisons_agree needs ["avx512f"]
 
 agree! { integers_agree needs ["avx512f", "avx512bw", "avx512vnni"]
     bits(a, b) _mm512_add_epi32 = _mm256_add_epi32;
+    bits(a, b) _mm512_sub_epi32 = _mm256_sub_epi32;
     bits(a, b) _mm512_and_si512 = _mm256_and_si256;
     bits(a, b) _mm512_or_si512 = _mm256_or_si256;
     bits(a, b, c) _mm512_dpbusd_epi32 = twin::dpbusd;
@@ -61,6 +62,9 @@ agree! { integers_agree needs ["avx512f", "avx512bw", "avx512vnni"]
     bits(a) _mm512_slli_epi32::<16> = _mm256_slli_epi32::<16>;
     bits(a) _mm512_slli_epi32::<31> = _mm256_slli_epi32::<31>;
     bits(a) _mm512_slli_epi32::<32> = _mm256_slli_epi32::<32>;
+    bits(a) _mm512_srli_epi32::<8> = _mm256_srli_epi32::<8>;
+    bits(a) _mm512_srli_epi32::<24> = _mm256_srli_epi32::<24>;
+    bits(a) _mm512_srli_epi32::<32> = _mm256_srli_epi32::<32>;
     bits(a) _mm512_srai_epi32::<0> = _mm256_srai_epi32::<0>;
     bits(a) _mm512_srai_epi32::<16> = _mm256_srai_epi32::<16>;
     bits(a) _mm512_srai_epi32::<32> = _mm256_srai_epi32::<32>;
