@@ -27,7 +27,10 @@ TITLES = {
     "start": "Start to first token",
     "resident": "Resident memory at the first token",
     "embed": "Embedding",
+    "perplexity": "Perplexity",
 }
+# Digits after the point of figures that differ little.
+EXACT = {"cosine": 6, "ppl": 3}
 WIDTH, LEFT, RIGHT, ROW, BAR, GAP, TOP = 760, 210, 110, 18, 11, 26, 34
 BETTER, WORSE, INK, PALE = "#4453d6", "#c2410c", "#222", "#ddd"
 
@@ -35,8 +38,8 @@ BETTER, WORSE, INK, PALE = "#4453d6", "#c2410c", "#222", "#ddd"
 def figure(value, unit=""):
     if value is None:
         return ""
-    if unit == "cosine":
-        return f"{value:.6f}"
+    if unit in EXACT:
+        return f"{value:.{EXACT[unit]}f}"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
 
 

@@ -50,8 +50,8 @@ def run(command, **options):
         raise Absent(f"cannot be installed: {error}") from error
 
 
-def output(command, **options):
-    """What a measuring program prints."""
+def output(command, both=False, **options):
+    """What a measuring program prints; `both` counts what goes to standard error."""
     command = [str(part) for part in command]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S,
@@ -61,7 +61,7 @@ def output(command, **options):
     if done.returncode != 0:
         words = last_line(done.stderr or done.stdout)
         raise Absent(f"fails with status {done.returncode}: {words}")
-    return done.stdout
+    return done.stdout + done.stderr if both else done.stdout
 
 
 def pip_install(pins, *options):

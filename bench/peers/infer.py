@@ -1,4 +1,4 @@
-"""Peers of `catena bench infer`; each has a file of its own beside this one.
+"""Peers of `catena bench`; each has a file of its own beside this one.
 
     python3 bench/peers/infer.py install      installs them once below ~/.cache/catena/peers
     python3 bench/peers/infer.py models PATH  a GGUF file, or the folder of one, in the other formats to measure
@@ -16,10 +16,11 @@ import llama_cpp
 import openvino_peer
 import pytorch
 import sentences
+import torch_gemm
 from common import Absent, say
 
 # Each with `NAME`, `AREA`, `install()` and `round_of(task)`.
-PEERS = [llama_cpp, openvino_peer, pytorch, sentences]
+PEERS = [llama_cpp, openvino_peer, pytorch, sentences, torch_gemm]
 
 
 def install():
@@ -34,11 +35,17 @@ def install():
     return {"notes": notes}
 
 
+def is_idle(peer, task):
+    """Whether only the perplexity is wanted, which llama.cpp alone has a tool for."""
+    speeds = ["texts", "gemm", "prefills", "depths", "batches", "start"]
+    return peer is not llama_cpp and not any(task.get(kind) for kind in speeds)
+
+
 def round_of(task):
     """One round of the peers of the task's area, one after another."""
     results = {"versions": {}, "peers": {}, "checks": {}, "notes": {}}
     for peer in PEERS:
-        if peer.AREA != task["area"] or peer.NAME in task["without"]:
+        if peer.AREA != task["area"] or peer.NAME in task["without"] or is_idle(peer, task):
             continue
         say(f"  {task['label']}: {peer.NAME}")
         try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -13,7 +14,7 @@ NAME = "llama.cpp"
 AREA = "infer"
 VERSION = "0.3.36"
 HOME = CACHE / f"llama-cpp-python-{VERSION}"
-TOOLS = ["llama-bench", "llama-batched-bench", "llama-quantize"]
+TOOLS = ["llama-bench", "llama-batched-bench", "llama-quantize", "llama-perplexity"]
 MODELS = CACHE / "models"
 # The formats that are measured beside the one that a model is pulled in.
 FORMATS = ["Q8_0", "Q4_0", "Q4_K_M", "BF16"]
@@ -91,6 +92,9 @@ def round_of(task):
         cells |= batches(task)
     if task["start"]:
         cells |= start(task)
+    if text := task["perplexity"]:
+        say("    perplexity")
+        cells[text["cell"]] = perplexity(task, text)
     version = f"llama-cpp-python {VERSION}"
     if rows:
         version += f", commit {rows[0]['build_commit']}"
@@ -105,6 +109,16 @@ def batches(task):
                "--output-format", "jsonl"]
     rows = [json.loads(line) for line in output(command).splitlines() if line.startswith("{")]
     return {cell("batch", row["pl"], task): row["speed_tg"] for row in rows}
+
+
+def perplexity(task, text):
+    """The tool's own estimate; it predicts the second half of each window, as ours."""
+    command = [tool("llama-perplexity"), "-m", task["model"], "-t", task["threads"], "-f", text["file"],
+               "-c", text["window"], "--chunks", text["windows"]]
+    found = re.search(r"Final estimate: PPL = ([0-9.]+)", output(command, both=True))
+    if not found:
+        raise Absent("printed no perplexity")
+    return float(found[1])
 
 
 def start(task):

@@ -100,6 +100,7 @@ pub(crate) struct PullArgs {
 #[command(after_help = "\
 Examples:
   catena bench peak
+  catena bench kernels
   catena bench infer --model model.gguf --json infer.json
   catena bench infer --model a.q4_0.gguf --model a.q8_0.gguf --only decode
   catena bench infer --peers      in a checkout: beside other engines, installed once")]
@@ -114,6 +115,21 @@ pub(crate) enum BenchArea {
     Peak,
     /// Prompts, single sequences, batches, start, memory, and embedding
     Infer(InferArgs),
+    /// Single kernels as a share of what the processor can do: products of every format, attention
+    Kernels(KernelArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KernelArgs {
+    /// Measure PyTorch's dense products in the same run
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Rounds; every figure is the median over them
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// Write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -122,15 +138,18 @@ pub(crate) struct InferArgs {
     /// given again for the same model in other formats
     #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
     pub(crate) model: Vec<String>,
-    /// Only the cells with this text in their name, such as `prefill/512`
+    /// Only the cells with this text in their name, such as `prefill/512`; may be given again
     #[arg(long, value_name = "TEXT")]
-    pub(crate) only: Option<String>,
+    pub(crate) only: Vec<String>,
     /// Measure every file again with activations that are not rounded to 8 bits: cells of `-precise`
     #[arg(long)]
     pub(crate) precise: bool,
     /// Measure every file again with keys and values of 8 bits: cells of `-kv8`
     #[arg(long)]
     pub(crate) kv_int8: bool,
+    /// Also the perplexity on this text, over 16 windows of 512 tokens
+    #[arg(long, value_name = "TEXT_FILE")]
+    pub(crate) perplexity: Option<Utf8PathBuf>,
     /// Measure other engines in the same run, in turn with ours
     #[arg(long)]
     pub(crate) peers: bool,

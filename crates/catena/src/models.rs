@@ -78,6 +78,15 @@ pub(crate) struct Numerics {
     pub(crate) kv_type: KvType,
 }
 
+impl Numerics {
+    /// How weights are loaded for it.
+    pub(crate) fn load_options(self) -> LoadOptions {
+        let quantized =
+            if self.precise { QuantizedProducts::Precise } else { QuantizedProducts::Integer };
+        LoadOptions { quantized, ..LoadOptions::default() }
+    }
+}
+
 /// A language model's files with its tokenizer and chat template.
 pub(crate) struct LanguageModel {
     pub(crate) checkpoint: Checkpoint,
@@ -131,10 +140,7 @@ impl LanguageModel {
         max_running: usize,
         budget: KvBudget,
     ) -> Result<(Engine<ModelRunner>, String), BoxError> {
-        let quantized =
-            if numerics.precise { QuantizedProducts::Precise } else { QuantizedProducts::Integer };
-        let options = LoadOptions { quantized, ..LoadOptions::default() };
-        let decoder = Decoder::load_with(&self.checkpoint, pool, options)?;
+        let decoder = Decoder::load_with(&self.checkpoint, pool, numerics.load_options())?;
         let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
         let (runner, choice) =
             ModelRunner::new(Arc::new(decoder), numerics.kv_type, budget, limits)?;

@@ -10,6 +10,8 @@ use camino::Utf8PathBuf;
 use std::fs;
 use std::process::Command;
 
+/// A text whose perplexity is measured where the shared data sets are.
+const TEXT: &str = "../shared/data/llamafactory_demo/wiki_demo.txt";
 /// What the example project needs, by name.
 pub(crate) const PULLED: [&str; 3] = ["smollm2-135m-instruct", "all-minilm-l6-v2", "bank-support"];
 
@@ -63,6 +65,10 @@ pub(crate) fn bench() -> Result<(), TaskError> {
     if area == "infer" {
         for model in models_to_measure()? {
             measure.args(["--model", &model]);
+        }
+        let text = root().join(TEXT);
+        if text.exists() {
+            measure.args(["--perplexity", text.as_str()]);
         }
     }
     if let Some(rounds) = variable("ROUNDS") {

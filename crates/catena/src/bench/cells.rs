@@ -1,5 +1,7 @@
 //! What every benchmark writes: cells with our figure, the peers' and the hardware's limit.
 
+use crate::failure::{Exit, Failure};
+use camino::Utf8Path;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -37,6 +39,16 @@ pub(crate) struct Results {
     pub(crate) cells: Vec<Cell>,
     /// By peer and format: what could not be measured, and how the rest was.
     pub(crate) notes: BTreeMap<String, String>,
+}
+
+impl Results {
+    /// Writes the file.
+    pub(crate) fn write(&self, file: &Utf8Path) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(self).expect("results are plain data");
+        std::fs::write(file, text + "\n").map_err(|error| {
+            Failure::new(Exit::Environment, format!("cannot write `{file}`"), error)
+        })
+    }
 }
 
 /// Figures of the rounds by cell, collected before medians are taken.
@@ -86,17 +98,24 @@ impl Cell {
         Self { name, unit, less_is_better, ours, peers, ratio, limit, share }
     }
 
+    /// A figure with the digits that count: cosines and perplexities differ little.
+    fn shown(&self, value: f64) -> String {
+        match self.unit {
+            "cosine" => format!("{value:.6}"),
+            "ppl" => format!("{value:.3}"),
+            _ => figure(value),
+        }
+    }
+
     /// The cell as a line of a table.
     pub(crate) fn line(&self) -> String {
-        // Cosines differ in digits that speeds do not have.
-        let cosine = self.unit == "cosine";
-        let ours = if cosine { format!("{:.6}", self.ours) } else { figure(self.ours) };
+        let ours = self.shown(self.ours);
         let mut line = format!("{:<32} {ours:>10} {:<6}", self.name, self.unit);
         if let Some(share) = self.share {
             line.push_str(&format!("  {:>3.0} % of the limit", share * 100.0));
         }
         for (peer, value) in &self.peers {
-            line.push_str(&format!("  {peer} {}", figure(*value)));
+            line.push_str(&format!("  {peer} {}", self.shown(*value)));
         }
         if let Some(ratio) = self.ratio {
             line.push_str(&format!("  {ratio:.2}x"));

@@ -4,8 +4,10 @@ use super::cells::{Cell, Results, Samples, figure};
 use super::embed::{CELL, COSINES, EmbedBench};
 use super::files::{MeasuredFile, find, open_all};
 use super::infer::{Bench, SEED};
-use super::limits::Limits;
+use super::kernels;
+use super::limits::{Limits, described};
 use super::peers::{Collected, Peers, interrupted};
+use super::perplexity::{self, Text};
 use super::start;
 use crate::args::{BenchArea, BenchArgs, InferArgs};
 use crate::failure::{Exit, Failure};
@@ -15,7 +17,7 @@ use crate::output::print_line;
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use camino::Utf8Path;
-use catena_kernels::{Peaks, Pool, level, measure_peaks};
+use catena_kernels::{Pool, level, measure_peaks};
 use catena_protocol::{Cancel, Progress};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,12 +37,14 @@ pub(crate) fn run(
             Ok(())
         }
         BenchArea::Infer(args) => infer(args, threads, cancel),
+        BenchArea::Kernels(args) => kernels::run(args, threads, cancel),
     }
 }
 
 /// All that a run measures and with what.
 struct Run<'a> {
     files: Vec<MeasuredFile>,
+    text: Option<Text>,
     embed: Option<EmbedBench>,
     peers: Option<Peers<'a>>,
     pool: Arc<Pool>,
@@ -58,9 +62,10 @@ fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), F
         let path = find(&args.model[0], &finder)?;
         return start::first_token(&path, pool).map_err(|error| unmeasured(&path, error));
     }
-    let only = args.only.as_deref();
+    let only = &args.only;
     let run = Run {
         files: open_all(args, &finder)?,
+        text: args.perplexity.as_deref().map(Text::open).transpose()?,
         embed: EmbedBench::open(only, &finder, pool.clone())?,
         peers: args.peers.then(|| Peers::find(cancel)).transpose()?,
         pool,
@@ -69,7 +74,7 @@ fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), F
         cancel,
     };
     if run.embed.is_none() && run.files.iter().all(MeasuredFile::is_idle) {
-        let cause = format!("no cell has `{}` in its name", only.unwrap_or_default());
+        let cause = format!("no cell has `{}` in its name", only.join("` or `"));
         return Err(Failure::new(Exit::Usage, "nothing to measure", cause)
             .hint("cells have names such as infer/prefill/512/q4_1"));
     }
@@ -85,7 +90,7 @@ fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), F
     for (about, note) in &results.notes {
         say(&format!("{about}: {note}"));
     }
-    args.json.as_deref().map_or(Ok(()), |file| write(file, &results))
+    args.json.as_deref().map_or(Ok(()), |file| results.write(file))
 }
 
 impl Run<'_> {
@@ -101,7 +106,8 @@ impl Run<'_> {
             self.file_round(file, &label, ours)?;
             self.check_cancel()?;
             if let Some(peers) = &self.peers {
-                peers.round(file.peers_task(&label, self.threads), theirs)?;
+                let text = self.text_of(file).map(|(text, cell)| text.peers_task(&cell));
+                peers.round(file.peers_task(&label, self.threads, text), theirs)?;
             }
         }
         if let Some(embed) = &self.embed {
@@ -131,12 +137,25 @@ impl Run<'_> {
             .round(file, ours, self.progress, self.cancel)
             .map_err(|error| unmeasured(&file.path, error))?;
         self.check_cancel()?;
+        if let Some((text, cell)) = self.text_of(file) {
+            let value = text
+                .perplexity(file, self.pool.clone(), self.progress, self.cancel)
+                .map_err(|error| unmeasured(&file.path, error))?;
+            self.check_cancel()?;
+            ours.push(&cell, value);
+        }
         if let Some([start, resident]) = &file.start {
             let (seconds, bytes) = start::measure(&file.path, self.threads)?;
             ours.push(start, seconds);
             ours.push(resident, bytes / f64::from(1 << 20));
         }
         Ok(())
+    }
+
+    /// The text that a file predicts, and the cell's name, if that is wanted.
+    fn text_of(&self, file: &MeasuredFile) -> Option<(&Text, String)> {
+        let cell = perplexity::cell(&file.format);
+        self.text.as_ref().filter(|_| file.perplexity).map(|text| (text, cell))
     }
 
     fn check_cancel(&self) -> Result<(), Failure> {
@@ -149,7 +168,7 @@ impl Run<'_> {
         let mut machine: BTreeMap<_, _> = described(&peaks).into_iter().collect();
         let mut cells = Vec::new();
         for file in &self.files {
-            let limits = Limits::measure(&file.model, &peaks, &self.pool)
+            let limits = Limits::measure(&file.model, file.numerics, &peaks, &self.pool)
                 .map_err(|error| unmeasured(&file.path, error))?;
             // The first file's, as the start is.
             let read = format!("{} GB/s", figure(limits.read_bytes_per_second / 1e9));
@@ -158,6 +177,12 @@ impl Run<'_> {
             cells.extend(names.filter_map(|(name, limit)| {
                 Some(speed(&name, ours.median(&name)?, &theirs, limit))
             }));
+            if let Some((_, name)) = self.text_of(file)
+                && let Some(value) = ours.median(&name)
+            {
+                let theirs = theirs.medians(&name);
+                cells.push(Cell::new(name, "ppl", true, value, theirs, None));
+            }
             if let Some([start, resident]) = &file.start {
                 for (name, unit) in [(start, "s"), (resident, "MiB")] {
                     cells.extend(ours.median(name).map(|value| {
@@ -185,17 +210,4 @@ fn speed(name: &str, ours: f64, theirs: &Collected, limit: Option<f64>) -> Cell 
 
 fn unmeasured(path: &Utf8Path, error: BoxError) -> Failure {
     Failure::new(Exit::Environment, format!("cannot measure `{path}`"), error)
-}
-
-fn described(peaks: &Peaks) -> Vec<(&'static str, String)> {
-    let giga = |ops: f64| format!("{} Gop/s", figure(ops / 1e9));
-    let mut lines = vec![("f32", giga(peaks.f32_ops)), ("int8", giga(peaks.int8_ops))];
-    lines.extend(peaks.bf16_ops.map(|ops| ("bf16", giga(ops))));
-    lines
-}
-
-fn write(file: &Utf8Path, results: &Results) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(results).expect("results are plain data");
-    std::fs::write(file, text + "\n")
-        .map_err(|error| Failure::new(Exit::Environment, format!("cannot write `{file}`"), error))
 }

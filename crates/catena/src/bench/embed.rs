@@ -38,7 +38,7 @@ pub(crate) struct Embedded {
 impl EmbedBench {
     /// Opens model and documents if the cell is wanted.
     pub(crate) fn open(
-        only: Option<&str>,
+        only: &[String],
         finder: &Finder<'_>,
         pool: Arc<Pool>,
     ) -> Result<Option<Self>, Failure> {

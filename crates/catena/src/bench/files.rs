@@ -1,6 +1,7 @@
 //! The files that a run measures, each with the cells that are wanted of it.
 
 use super::infer::{BATCH_PROMPT, GENERATED, SEED, Task};
+use super::perplexity;
 use crate::args::InferArgs;
 use crate::failure::{Exit, Failure};
 use crate::models::{LanguageModel, Numerics};
@@ -22,6 +23,8 @@ pub(crate) struct MeasuredFile {
     pub(crate) tasks: Vec<Task>,
     /// The names of its start and resident memory, if they are wanted.
     pub(crate) start: Option<[String; 2]>,
+    /// Whether its perplexity is wanted, if there is a text.
+    pub(crate) perplexity: bool,
 }
 
 /// The files named by the user, in that order, each once more for every way of computing asked for;
@@ -46,7 +49,7 @@ pub(crate) fn open_all(
             Failure::new(Exit::Environment, format!("cannot measure `{path}`"), error)
         })?;
         let first = files.is_empty();
-        let file = MeasuredFile::new(path, model, numerics, way, first, args.only.as_deref());
+        let file = MeasuredFile::new(path, model, numerics, way, first, &args.only);
         if let Some(twin) = files.iter().find(|other| other.format == file.format) {
             let cause =
                 format!("`{}` and `{}` both hold {} weights", twin.path, file.path, file.format);
@@ -73,8 +76,8 @@ pub(crate) fn find(name: &str, finder: &Finder<'_>) -> Result<Utf8PathBuf, Failu
 }
 
 /// Whether a cell is wanted.
-pub(crate) fn wanted(name: &str, only: Option<&str>) -> bool {
-    only.is_none_or(|text| name.contains(text))
+pub(crate) fn wanted(name: &str, only: &[String]) -> bool {
+    only.is_empty() || only.iter().any(|text| name.contains(text))
 }
 
 impl MeasuredFile {
@@ -84,7 +87,7 @@ impl MeasuredFile {
         numerics: Numerics,
         way: &str,
         first: bool,
-        only: Option<&str>,
+        only: &[String],
     ) -> Self {
         let format = format_name(&model) + way;
         let context = model.checkpoint.config().max_position_embeddings;
@@ -97,16 +100,17 @@ impl MeasuredFile {
             names.map(|name| if first { name.to_owned() } else { format!("{name}/{format}") });
         let start = way.is_empty() && names.iter().any(|name| wanted(name, only));
         let start = start.then_some(names);
-        Self { path, model, format, numerics, tasks, start }
+        let perplexity = wanted(&perplexity::cell(&format), only);
+        Self { path, model, format, numerics, tasks, start, perplexity }
     }
 
     /// Whether nothing of it is wanted.
     pub(crate) fn is_idle(&self) -> bool {
-        self.tasks.is_empty() && self.start.is_none()
+        self.tasks.is_empty() && self.start.is_none() && !self.perplexity
     }
 
     /// What the peers are asked to measure of it.
-    pub(crate) fn peers_task(&self, label: &str, threads: usize) -> Value {
+    pub(crate) fn peers_task(&self, label: &str, threads: usize, text: Option<Value>) -> Value {
         let sizes = |pick: fn(&Task) -> Option<usize>| -> Vec<usize> {
             self.tasks.iter().filter_map(pick).collect()
         };
@@ -120,6 +124,7 @@ impl MeasuredFile {
             "batch_prompt": BATCH_PROMPT, "generated": GENERATED,
             "start": self.start.as_ref().map(|[start, _]| start),
             "resident": self.start.as_ref().map(|[_, resident]| resident),
+            "perplexity": text,
         })
     }
 }
@@ -170,8 +175,10 @@ mod tests {
 
     #[test]
     fn a_cell_is_wanted_by_any_part_of_its_name() {
-        assert!(wanted("infer/prefill/512/q4_1", None));
-        assert!(wanted("infer/prefill/512/q4_1", Some("prefill/512")));
-        assert!(!wanted("infer/prefill/512/q4_1", Some("decode")));
+        let only =
+            |texts: &[&str]| -> Vec<String> { texts.iter().map(|t| t.to_string()).collect() };
+        let name = "infer/prefill/512/q4_1";
+        assert!(wanted(name, &[]) && wanted(name, &only(&["decode", "prefill/512"])));
+        assert!(!wanted(name, &only(&["decode"])));
     }
 }

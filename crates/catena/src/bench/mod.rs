@@ -5,8 +5,10 @@ mod command;
 mod embed;
 mod files;
 mod infer;
+mod kernels;
 mod limits;
 mod peers;
+mod perplexity;
 mod start;
 
 pub(crate) use command::run;

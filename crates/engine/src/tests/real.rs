@@ -53,9 +53,18 @@ fn prompt(question: &str) -> Vec<u32> {
 }
 
 fn run(requests: Vec<Request>, limits: SchedulerLimits, budget: KvBudget) -> Vec<Completion> {
+    run_with(KvType::Bf16, requests, limits, budget)
+}
+
+fn run_with(
+    kv_type: KvType,
+    requests: Vec<Request>,
+    limits: SchedulerLimits,
+    budget: KvBudget,
+) -> Vec<Completion> {
     let model = model();
-    let (runner, choice) = ModelRunner::new(model.decoder.clone(), KvType::Bf16, budget, limits)
-        .expect("the cache fits");
+    let (runner, choice) =
+        ModelRunner::new(model.decoder.clone(), kv_type, budget, limits).expect("the cache fits");
     assert!(choice.reason.starts_with("kv cache: "));
     let mut engine = Engine::new(runner, model.codec.vocabulary().clone(), limits);
     engine.run_all(requests, &NoProgress, &Cancel::new()).expect("it runs")
@@ -78,6 +87,20 @@ fn greedy_output_is_the_same_alone_and_in_a_batch_of_sixteen() {
         assert!(!alone.text.trim().is_empty());
     }
     assert!(together[12].text.contains("Tokyo"), "{:?}", together[12].text);
+}
+
+#[test]
+fn keys_and_values_of_8_bits_do_not_see_the_batch_either() {
+    let limits = SchedulerLimits::default();
+    let request = |question: &&str| Request::new(prompt(question), SamplingParams::greedy(12));
+    let budget = KvBudget::Sequences { count: 8, tokens: 256 };
+    let questions = &QUESTIONS[8..];
+    let together = run_with(KvType::Int8, questions.iter().map(request).collect(), limits, budget);
+    for (question, together) in questions.iter().zip(&together) {
+        let alone = run_with(KvType::Int8, vec![request(question)], limits, budget).remove(0);
+        assert_eq!(together.tokens, alone.tokens, "{question}");
+    }
+    assert!(together[4].text.contains("Tokyo"), "{:?}", together[4].text);
 }
 
 #[test]

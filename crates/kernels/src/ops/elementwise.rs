@@ -1,7 +1,7 @@
 //! Steps that treat each value alone.
 
 use crate::leveled::leveled;
-use crate::math::exp;
+use crate::math::{erf, exp, sigmoid};
 use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
 use crate::{Level, Pool, level, span};
@@ -35,7 +35,19 @@ leveled! {
     }
 }
 
-/// `out = silu(gate) * up`, `silu(x) = x / (1 + exp(-x))`: the gate of the SwiGLU MLP.
+/// What a gate is passed through before it multiplies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Gate {
+    /// `silu(x) = x / (1 + exp(-x))`: SwiGLU, as in Llama.
+    #[default]
+    Silu,
+    /// `x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`: GeGLU, as in Gemma.
+    GeluTanh,
+    /// `x / 2 (1 + erf(x / sqrt(2)))`: GeGLU with the exact function.
+    GeluErf,
+}
+
+/// `out = act(gate) * up`: the gate of the MLP.
 ///
 /// # Shapes
 /// `gate_up_t2f` `[t, 2, f]`: in each row first the gate, then up; `out_tf` `[t, f]`. The
@@ -45,36 +57,54 @@ leveled! {
 /// If `out_tf` is not whole rows of `f`, or `gate_up_t2f` not twice as long.
 ///
 /// # Source
-/// Shazeer 2020, arXiv:2002.05202, eq. 6.
-pub fn silu_mul(pool: &Pool, gate_up_t2f: &[f32], f: usize, out_tf: &mut [f32]) {
-    silu_mul_at(level(), pool, gate_up_t2f, f, out_tf);
+/// Shazeer 2020, arXiv:2002.05202, eq. 6; Hendrycks and Gimpel 2016, arXiv:1606.08415.
+pub fn gated_mul(pool: &Pool, gate: Gate, gate_up_t2f: &[f32], f: usize, out_tf: &mut [f32]) {
+    gated_mul_at(level(), pool, gate, gate_up_t2f, f, out_tf);
 }
 
-pub(super) fn silu_mul_at(
+pub(super) fn gated_mul_at(
     level: Level,
     pool: &Pool,
+    gate: Gate,
     gate_up_t2f: &[f32],
     f: usize,
     out_tf: &mut [f32],
 ) {
     let (inputs, outputs) = (gate_up_t2f.len(), out_tf.len());
     assert!(inputs == 2 * outputs, "{inputs} gate and up values for {outputs} outputs");
+    let rows = match gate {
+        Gate::Silu => silu_mul,
+        Gate::GeluTanh => gelu_tanh_mul,
+        Gate::GeluErf => gelu_erf_mul,
+    };
     if outputs < PARALLEL_FROM / 4 {
         assert!(f > 0 && outputs.is_multiple_of(f), "{outputs} in rows of {f}");
-        return silu_mul_rows(level, gate_up_t2f, f, out_tf);
+        return rows(level, gate_up_t2f, f, out_tf);
     }
     pool.split_rows(out_tf, f, &|range, out| {
-        silu_mul_rows(level, &gate_up_t2f[range.start * 2 * f..range.end * 2 * f], f, out);
+        rows(level, &gate_up_t2f[range.start * 2 * f..range.end * 2 * f], f, out);
     });
 }
 
-leveled! {
-    fn silu_mul_rows(gate_up_t2f: &[f32], f: usize, out_tf: &mut [f32]) {
-        for (row, out) in gate_up_t2f.chunks_exact(2 * f).zip(out_tf.chunks_exact_mut(f)) {
-            let (gate, up) = row.split_at(f);
-            for ((out, &g), &u) in out.iter_mut().zip(gate).zip(up) {
-                *out = g / (1.0 + exp(-g)) * u;
+/// One function over rows per gate.
+macro_rules! gates {
+    ($($name:ident = $act:expr;)*) => { $(
+        leveled! {
+            fn $name(gate_up_t2f: &[f32], f: usize, out_tf: &mut [f32]) {
+                for (row, out) in gate_up_t2f.chunks_exact(2 * f).zip(out_tf.chunks_exact_mut(f)) {
+                    let (gate, up) = row.split_at(f);
+                    for ((out, &g), &u) in out.iter_mut().zip(gate).zip(up) {
+                        *out = $act(g) * u;
+                    }
+                }
             }
         }
-    }
+    )* };
+}
+
+gates! {
+    silu_mul = |x: f32| x / (1.0 + exp(-x));
+    // `(1 + tanh(y)) / 2` is the logistic function of `2 y`.
+    gelu_tanh_mul = |x: f32| x * sigmoid(1.595_769_1 * (x + 0.044_715 * x * x * x));
+    gelu_erf_mul = |x: f32| x * 0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2));
 }

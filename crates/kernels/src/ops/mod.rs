@@ -14,7 +14,7 @@ mod rope_tests;
 #[cfg(test)]
 mod tests;
 
-pub use elementwise::{add, silu_mul};
+pub use elementwise::{Gate, add, gated_mul};
 pub use logits::{argmax, log_softmax_at};
 pub use norm::rms_norm;
 pub use rope::{RopeTable, rope};

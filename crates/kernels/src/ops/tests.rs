@@ -1,6 +1,6 @@
 //! Formulas in f64 against the ops, at every level and over tails.
 
-use super::elementwise::{add_at, silu_mul_at};
+use super::elementwise::{add_at, gated_mul_at};
 use super::logits::log_softmax_at_level;
 use super::norm::rms_norm_at;
 use super::rope::rope_at;
@@ -57,16 +57,33 @@ fn add_adds_everything_once() {
 }
 
 #[test]
-fn silu_mul_is_its_formula() {
+fn gates_are_their_formulas() {
+    let silu = |x: f64| x / (1.0 + (-x).exp());
+    let gelu_tanh = |x: f64| {
+        x / 2.0 * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+    };
+    // PyTorch's gelu of -3, -1, -0.5, 0.5, 1 and 3, exact form.
+    let exact = [(-3.0, -0.004_049_7), (-1.0, -0.158_655_3), (-0.5, -0.154_268_8)];
+    let exact =
+        exact.into_iter().chain([(0.5, 0.345_731_2), (1.0, 0.841_344_7), (3.0, 2.995_950_2)]);
+    for (x, expected) in exact {
+        let mut out = [0.0];
+        gated_mul(&Pool::new(1), Gate::GeluErf, &[x, 1.0], 1, &mut out);
+        assert!((out[0] - expected).abs() < 1e-6, "gelu({x}) is {}, not {expected}", out[0]);
+    }
     for_shapes(|level, pool, rows, width| {
         let mut rng = Rng::new(width as u64);
         let gate_up: Vec<f32> = rng.normals(2 * rows * width).iter().map(|v| v * 4.0).collect();
-        let mut out = vec![f32::NAN; rows * width];
-        silu_mul_at(level, pool, &gate_up, width, &mut out);
-        for (row, out) in gate_up.chunks_exact(2 * width).zip(out.chunks_exact(width)) {
-            let (gate, up) = row.split_at(width);
-            let formula = |(&g, &u): (&f32, &f32)| g as f64 / (1.0 + (-g as f64).exp()) * u as f64;
-            assert_close(out, gate.iter().zip(up).map(formula));
+        for (gate, act) in
+            [(Gate::Silu, &silu as &dyn Fn(f64) -> f64), (Gate::GeluTanh, &gelu_tanh)]
+        {
+            let mut out = vec![f32::NAN; rows * width];
+            gated_mul_at(level, pool, gate, &gate_up, width, &mut out);
+            for (row, out) in gate_up.chunks_exact(2 * width).zip(out.chunks_exact(width)) {
+                let (gate, up) = row.split_at(width);
+                let expected = gate.iter().zip(up).map(|(&g, &u)| act(g as f64) * u as f64);
+                assert_close(out, expected);
+            }
         }
     });
 }

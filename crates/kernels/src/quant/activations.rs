@@ -117,6 +117,21 @@ fn quantize_rows(level: Level, x: &[f32], sums: Sums, out: Rows<'_>) {
     }
 }
 
+/// The scale of a block whose largest magnitude is given, and what its values are multiplied by.
+///
+/// A block with a value that is not finite has no scale: its row then has no result, which shows,
+/// where codes made up for such values would not.
+#[inline(always)]
+pub(super) fn scale_of(largest: f32) -> (f32, f32) {
+    if !largest.is_finite() {
+        (f32::NAN, 0.0)
+    } else if largest > TINY {
+        (largest / 127.0, 127.0 / largest)
+    } else {
+        (0.0, 0.0)
+    }
+}
+
 /// `scale = max|x| / 127`, `q = round_ties_even(x * (127 / max|x|))` per block.
 pub(super) fn scalar(x: &[f32], sums: Sums, out: Rows<'_>) {
     let Rows { codes, scales, corrections, scaled_sums } = out;
@@ -124,16 +139,16 @@ pub(super) fn scalar(x: &[f32], sums: Sums, out: Rows<'_>) {
     for (b, (x, codes)) in
         x.as_chunks::<BLOCK>().0.iter().zip(codes.as_chunks_mut::<BLOCK>().0).enumerate()
     {
-        let largest = x.iter().fold(0.0f32, |largest, v| largest.max(v.abs()));
-        let (scale, inverse) =
-            if largest > TINY { (largest / 127.0, 127.0 / largest) } else { (0.0, 0.0) };
+        // Magnitudes are ordered as their bits are, NaN above all others.
+        let largest = x.iter().fold(0, |largest: u32, v| largest.max(v.abs().to_bits()));
+        let (scale, inverse) = scale_of(f32::from_bits(largest));
         for (code, v) in codes.iter_mut().zip(x) {
             *code = (v * inverse).round_ties_even() as i32 as i8;
         }
         scales[b] = scale;
         for (sub, codes) in codes.chunks_exact(BLOCK / subs).enumerate() {
             let sum: i32 = codes.iter().map(|&q| i32::from(q)).sum();
-            corrections[b * subs + sub] = -zero_point * sum;
+            corrections[b * subs + sub] = (-zero_point).wrapping_mul(sum);
             scaled_sums[b * subs + sub] = scale * sum as f32;
         }
     }

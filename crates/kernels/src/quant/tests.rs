@@ -158,6 +158,29 @@ fn the_precise_product_is_that_of_the_unpacked_weights() {
 }
 
 #[test]
+fn rows_with_values_that_are_not_finite_have_no_result_and_spoil_no_other() {
+    let mut rng = Rng::new(9);
+    for (format, k) in formats(576) {
+        let w = matrix(format, &random_blocks(format, 20, k, &mut rng), k);
+        let x = rng.normals(6 * k);
+        for level in Level::supported() {
+            let whole = product(level, 1, &w, &x);
+            for (i, value) in
+                [f32::NAN, f32::INFINITY, -f32::NAN, f32::NEG_INFINITY].into_iter().enumerate()
+            {
+                let mut broken = x.clone();
+                // Also in the blocks that do not fill a step of the widest version.
+                broken[3 * k + (k - 1) * i / 3] = value;
+                let out = product(level, 1, &w, &broken);
+                assert!(out[3 * 20..4 * 20].iter().all(|y| y.is_nan()), "{w:?} {level:?} {value}");
+                assert_eq!(out[..3 * 20], whole[..3 * 20], "{w:?} {level:?} {value}");
+                assert_eq!(out[4 * 20..], whole[4 * 20..], "{w:?} {level:?} {value}");
+            }
+        }
+    }
+}
+
+#[test]
 fn levels_agree_bit_for_bit() {
     let mut rng = Rng::new(3);
     for (n, k) in [(64, 64), (20, 96), (37, 576)] {

@@ -3,7 +3,7 @@
 use super::batch::{RowBlock, RowBlocks};
 use super::weights::Layer;
 use super::{Decoder, ForwardError, Logits, Scratch, SeqInput};
-use catena_kernels::{AttendParams, BLOCK_TOKENS, KvCache, rms_norm, rope, silu_mul};
+use catena_kernels::{AttendParams, BLOCK_TOKENS, Gate, KvCache, gated_mul, rms_norm, rope};
 
 impl Decoder {
     /// Runs the tokens of all sequences, stores their keys and values, and returns the logits
@@ -147,7 +147,7 @@ impl Decoder {
         let gate_up = &mut s.gate_up[..rows * 2 * mlp_width];
         layer.gate_up_proj.apply(pool, normed_tc, gate_up, 2 * mlp_width, false, &mut s.matmul);
         let mlp_tf = &mut s.mlp_tf[..rows * mlp_width];
-        silu_mul(pool, gate_up, mlp_width, mlp_tf);
+        gated_mul(pool, Gate::Silu, gate_up, mlp_width, mlp_tf);
         layer.down_proj.apply(pool, mlp_tf, x_tc, hidden_size, true, &mut s.matmul);
     }
 

@@ -1,6 +1,6 @@
 //! The MLP block: norm, gate and up, gated activation, down.
 
-use catena_kernels::{Pool, rms_norm, rms_norm_backward, silu_mul, silu_mul_backward};
+use catena_kernels::{Gate, Pool, gated_mul, rms_norm, rms_norm_backward, silu_mul_backward};
 
 use super::buffers::{Saved, Work};
 use super::linear::{Columns, Linear};
@@ -29,7 +29,7 @@ impl MlpBlock {
         self.gate_proj.forward(pool, &work.operand, (gate_up, 2 * f), false, linear);
         self.up_proj.forward(pool, &work.operand, (&mut gate_up[f..], 2 * f), false, linear);
         let act = &mut work.act_tf[..t * f];
-        silu_mul(pool, gate_up, f, act);
+        gated_mul(pool, Gate::Silu, gate_up, f, act);
         work.operand.set(pool, act, t, f, f);
         self.down_proj.forward(pool, &work.operand, (x, c), true, linear);
     }
@@ -48,7 +48,7 @@ impl MlpBlock {
         let linear = &mut work.linear;
         if self.down_proj.lora.is_some() {
             let act = &mut work.act_tf[..t * f];
-            silu_mul(pool, gate_up, f, act);
+            gated_mul(pool, Gate::Silu, gate_up, f, act);
             linear.set_input(pool, act, t);
         }
         let dact = &mut work.dact_tf[..t * f];

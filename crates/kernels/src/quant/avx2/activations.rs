@@ -1,16 +1,14 @@
 //! Quantizing activations, one block of four registers at a time.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_cvtss_f32, _mm_max_ps, _mm_max_ss,
-    _mm_movehdup_ps, _mm_movehl_ps, _mm_shuffle_epi32, _mm256_add_epi32, _mm256_and_ps,
-    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cvtps_epi32,
-    _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps,
-    _mm256_packs_epi16, _mm256_packs_epi32, _mm256_permutevar8x32_epi32, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_setzero_si256,
-    _mm256_storeu_si256,
+    __m256i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_max_epi32, _mm_shuffle_epi32, _mm256_add_epi32,
+    _mm256_and_si256, _mm256_castps_si256, _mm256_castsi256_si128, _mm256_cvtps_epi32,
+    _mm256_extracti128_si256, _mm256_loadu_ps, _mm256_max_epi32, _mm256_mul_ps, _mm256_packs_epi16,
+    _mm256_packs_epi32, _mm256_permutevar8x32_epi32, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_setr_epi32, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_si256,
 };
 
-use crate::quant::activations::{Rows, Sums, TINY};
+use crate::quant::activations::{Rows, Sums, scale_of};
 use crate::quant::format::BLOCK;
 
 /// As `activations::scalar`, bit for bit.
@@ -31,12 +29,12 @@ pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], sums: Sums, out: Rows<'_
         *scale = s;
         if subs == 1 {
             let sum = horizontal_sum(_mm256_add_epi32(first, second));
-            corrections[0] = -zero_point * sum;
+            corrections[0] = (-zero_point).wrapping_mul(sum);
             scaled_sums[0] = s * sum as f32;
         } else {
             for (i, sum) in [horizontal_sum(first), horizontal_sum(second)].into_iter().enumerate()
             {
-                corrections[i] = -zero_point * sum;
+                corrections[i] = (-zero_point).wrapping_mul(sum);
                 scaled_sums[i] = s * sum as f32;
             }
         }
@@ -47,17 +45,16 @@ pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], sums: Sums, out: Rows<'_
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn block(x: &[f32; BLOCK], codes: &mut [i8; BLOCK]) -> (f32, [__m256i; 2]) {
-    let magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(i32::MAX));
+    let magnitude = _mm256_set1_epi32(i32::MAX);
     let mut v = [_mm256_setzero_ps(); 4];
-    let mut largest = _mm256_setzero_ps();
+    // Magnitudes are ordered as their bits are, NaN above all others.
+    let mut largest = _mm256_setzero_si256();
     for (v, x) in v.iter_mut().zip(x.as_chunks::<8>().0) {
         // SAFETY: a chunk is 8 values.
         *v = unsafe { _mm256_loadu_ps(x.as_ptr()) };
-        largest = _mm256_max_ps(largest, _mm256_and_ps(*v, magnitude));
+        largest = _mm256_max_epi32(largest, _mm256_and_si256(_mm256_castps_si256(*v), magnitude));
     }
-    let largest = horizontal_max(largest);
-    let (scale, inverse) =
-        if largest > TINY { (largest / 127.0, 127.0 / largest) } else { (0.0, 0.0) };
+    let (scale, inverse) = scale_of(f32::from_bits(horizontal_max(largest).cast_unsigned()));
     let inverse = _mm256_set1_ps(inverse);
     let mut q = [_mm256_setzero_si256(); 4];
     for i in 0..4 {
@@ -75,10 +72,10 @@ fn block(x: &[f32; BLOCK], codes: &mut [i8; BLOCK]) -> (f32, [__m256i; 2]) {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn horizontal_max(v: __m256) -> f32 {
-    let four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
-    let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+fn horizontal_max(v: __m256i) -> i32 {
+    let four = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+    let two = _mm_max_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+    _mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
 }
 
 #[inline]

@@ -1,17 +1,16 @@
 //! Quantizing activations: four blocks at a time, so that one transposed reduction serves them all.
 
 use crate::x86::{
-    __m512, __m512i, _CMP_GT_OQ, _mm_cvtepi32_ps, _mm_mul_ps, _mm_mullo_epi32, _mm_set1_epi32,
+    __m512, __m512i, _CMP_NLE_UQ, _mm_cvtepi32_ps, _mm_mul_ps, _mm_mullo_epi32, _mm_set1_epi32,
     _mm_storeu_ps, _mm_storeu_si128, _mm_unpackhi_epi32, _mm_unpackhi_ps, _mm_unpacklo_epi32,
     _mm_unpacklo_ps, _mm256_cvtepi32_ps, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_set_m128,
     _mm256_set_m128i, _mm256_set1_epi32, _mm256_storeu_ps, _mm256_storeu_si256, _mm512_abs_ps,
-    _mm512_add_epi32, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps128,
-    _mm512_castsi512_si128, _mm512_cmp_ps_mask, _mm512_cvtepi32_epi8, _mm512_cvtps_epi32,
-    _mm512_loadu_ps, _mm512_maskz_div_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_permutexvar_ps,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-    _mm512_shuffle_f32x4, _mm512_shuffle_i32x4, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
-    _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
-    _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+    _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512, _mm512_castps512_ps128,
+    _mm512_castsi512_ps, _mm512_castsi512_si128, _mm512_cmp_ps_mask, _mm512_cvtepi32_epi8,
+    _mm512_cvtps_epi32, _mm512_loadu_ps, _mm512_maskz_div_ps, _mm512_max_epi32, _mm512_mul_ps,
+    _mm512_permutexvar_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_sub_ps, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
 use crate::quant::activations::{Rows, Sums, TINY, scalar};
@@ -77,14 +76,18 @@ fn four_blocks(
         // SAFETY: a chunk is 16 values.
         *v = unsafe { _mm512_loadu_ps(x.as_ptr()) };
     }
-    let mut largest = [_mm512_setzero_ps(); STEP];
+    // Magnitudes are ordered as their bits are, NaN above all others.
+    let bits = |v| _mm512_castps_si512(_mm512_abs_ps(v));
+    let mut largest = [_mm512_setzero_si512(); STEP];
     for i in 0..STEP {
-        largest[i] = _mm512_max_ps(_mm512_abs_ps(v[2 * i]), _mm512_abs_ps(v[2 * i + 1]));
+        largest[i] = _mm512_max_epi32(bits(v[2 * i]), bits(v[2 * i + 1]));
     }
-    let largest = max_of_each(largest);
-    let known = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(largest, _mm512_set1_ps(TINY));
+    let largest = _mm512_castsi512_ps(max_of_each(largest));
+    let known = _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(largest, _mm512_set1_ps(TINY));
     let full = _mm512_set1_ps(127.0);
+    // The difference is zero, or NaN for what is not finite.
     let scale = _mm512_maskz_div_ps(known, largest, full);
+    let scale = _mm512_add_ps(scale, _mm512_sub_ps(largest, largest));
     let inverse = _mm512_maskz_div_ps(known, full, largest);
     let mut halves = [[_mm512_setzero_si512(); STEP]; 2];
     for (i, codes) in codes.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
@@ -161,16 +164,14 @@ fn store_half_sums(
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512dq"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-fn max_of_each(v: [__m512; STEP]) -> __m512 {
-    let low = _mm512_max_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
-    let high = _mm512_max_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
-    let (low, high) = (_mm512_castps_pd(low), _mm512_castps_pd(high));
-    let each = _mm512_max_ps(
-        _mm512_castpd_ps(_mm512_unpacklo_pd(low, high)),
-        _mm512_castpd_ps(_mm512_unpackhi_pd(low, high)),
-    );
-    let each = _mm512_max_ps(each, _mm512_shuffle_f32x4::<0b01_00_11_10>(each, each));
-    _mm512_max_ps(each, _mm512_shuffle_f32x4::<0b10_11_00_01>(each, each))
+fn max_of_each(v: [__m512i; STEP]) -> __m512i {
+    let low =
+        _mm512_max_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+    let high =
+        _mm512_max_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+    let each = _mm512_max_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
+    let each = _mm512_max_epi32(each, _mm512_shuffle_i32x4::<0b01_00_11_10>(each, each));
+    _mm512_max_epi32(each, _mm512_shuffle_i32x4::<0b10_11_00_01>(each, each))
 }
 
 /// Lane `i` of every quarter holds the sum over all lanes of `v[i]`.

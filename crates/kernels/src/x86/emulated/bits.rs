@@ -5,7 +5,7 @@ use std::array::from_fn;
 
 use bytemuck::cast;
 
-use super::types::{__m512, __m512d, __m512i};
+use super::types::{__m512, __m512i};
 
 /// The value in every lane.
 #[inline(always)]
@@ -52,18 +52,6 @@ pub(crate) fn _mm512_castps_si512(a: __m512) -> __m512i {
 /// The same bits.
 #[inline(always)]
 pub(crate) fn _mm512_castsi512_ps(a: __m512i) -> __m512 {
-    cast(a)
-}
-
-/// The same bits.
-#[inline(always)]
-pub(crate) fn _mm512_castps_pd(a: __m512) -> __m512d {
-    cast(a)
-}
-
-/// The same bits.
-#[inline(always)]
-pub(crate) fn _mm512_castpd_ps(a: __m512d) -> __m512 {
     cast(a)
 }
 

@@ -19,6 +19,12 @@ pub(crate) fn _mm512_sub_epi32(a: __m512i, b: __m512i) -> __m512i {
     __m512i(from_fn(|i| a.0[i].wrapping_sub(b.0[i])))
 }
 
+/// The greater one of signed lanes.
+#[inline(always)]
+pub(crate) fn _mm512_max_epi32(a: __m512i, b: __m512i) -> __m512i {
+    __m512i(from_fn(|i| a.0[i].max(b.0[i])))
+}
+
 /// `src` plus the four products of unsigned bytes of `a` and signed bytes of `b`; wraps, does not
 /// saturate.
 #[inline(always)]

@@ -25,10 +25,9 @@ pub(crate) use std::arch::x86_64::*;
 
 pub(crate) use bf16::_mm512_dpbf16_ps;
 pub(crate) use bits::{
-    _mm512_and_si512, _mm512_castpd_ps, _mm512_castps_pd, _mm512_castps_si512,
-    _mm512_castps512_ps128, _mm512_castsi512_ps, _mm512_castsi512_si128, _mm512_or_si512,
-    _mm512_set1_epi8, _mm512_set1_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512,
+    _mm512_and_si512, _mm512_castps_si512, _mm512_castps512_ps128, _mm512_castsi512_ps,
+    _mm512_castsi512_si128, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi16,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
 };
 pub(crate) use compare::_mm512_cmp_ps_mask;
 pub(crate) use convert::{
@@ -40,8 +39,8 @@ pub(crate) use float::{
     _mm512_max_ps, _mm512_mul_ps, _mm512_sub_ps,
 };
 pub(crate) use integer::{
-    _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_sll_epi16, _mm512_slli_epi32, _mm512_srai_epi32,
-    _mm512_srl_epi16,
+    _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_max_epi32, _mm512_sll_epi16, _mm512_slli_epi32,
+    _mm512_srai_epi32, _mm512_srl_epi16, _mm512_srli_epi32, _mm512_sub_epi32,
 };
 pub(crate) use memory::{
     _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
@@ -49,9 +48,7 @@ pub(crate) use memory::{
 };
 pub(crate) use round::{_mm512_roundscale_ps, _mm512_scalef_ps};
 pub(crate) use shuffle::{
-    _mm512_broadcast_i32x4, _mm512_permutexvar_ps, _mm512_shuffle_epi8, _mm512_shuffle_f32x4,
-    _mm512_shuffle_i32x4, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpackhi_pd,
-    _mm512_unpackhi_ps, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_unpacklo_pd,
-    _mm512_unpacklo_ps,
+    _mm512_broadcast_i32x4, _mm512_permutexvar_ps, _mm512_shuffle_epi8, _mm512_shuffle_i32x4,
+    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 pub(crate) use types::{__m512, __m512bh, __m512i};

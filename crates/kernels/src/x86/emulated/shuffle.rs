@@ -3,9 +3,9 @@
 use std::arch::x86_64::__m128i;
 use std::array::from_fn;
 
-use bytemuck::{Pod, cast};
+use bytemuck::cast;
 
-use super::types::{__m512, __m512d, __m512i};
+use super::types::{__m512, __m512i};
 
 /// The bytes of each quarter of `a` that the low four bits of the quarter's bytes of `b` name; 0
 /// where the highest bit is set.
@@ -31,12 +31,6 @@ pub(crate) fn _mm512_shuffle_i32x4<const MASK: i32>(a: __m512i, b: __m512i) -> _
     cast([a[at(0)], a[at(1)], b[at(2)], b[at(3)]])
 }
 
-/// Two quarters of `a`, then two of `b`, each named by two bits of `MASK`.
-#[inline(always)]
-pub(crate) fn _mm512_shuffle_f32x4<const MASK: i32>(a: __m512, b: __m512) -> __m512 {
-    cast(_mm512_shuffle_i32x4::<MASK>(cast(a), cast(b)))
-}
-
 /// The vector in every quarter.
 #[inline(always)]
 pub(crate) fn _mm512_broadcast_i32x4(a: __m128i) -> __m512i {
@@ -46,54 +40,30 @@ pub(crate) fn _mm512_broadcast_i32x4(a: __m128i) -> __m512i {
 /// In each quarter the lanes of `a` and `b` in turn, those of its lower half.
 #[inline(always)]
 pub(crate) fn _mm512_unpacklo_epi32(a: __m512i, b: __m512i) -> __m512i {
-    unpack_4::<_, 0>(a, b)
+    unpack_4::<0>(a, b)
 }
 
 /// In each quarter the lanes of `a` and `b` in turn, those of its upper half.
 #[inline(always)]
 pub(crate) fn _mm512_unpackhi_epi32(a: __m512i, b: __m512i) -> __m512i {
-    unpack_4::<_, 2>(a, b)
-}
-
-/// In each quarter the lanes of `a` and `b` in turn, those of its lower half.
-#[inline(always)]
-pub(crate) fn _mm512_unpacklo_ps(a: __m512, b: __m512) -> __m512 {
-    unpack_4::<_, 0>(a, b)
-}
-
-/// In each quarter the lanes of `a` and `b` in turn, those of its upper half.
-#[inline(always)]
-pub(crate) fn _mm512_unpackhi_ps(a: __m512, b: __m512) -> __m512 {
-    unpack_4::<_, 2>(a, b)
+    unpack_4::<2>(a, b)
 }
 
 /// In each quarter the first lane of `a`, then that of `b`.
 #[inline(always)]
 pub(crate) fn _mm512_unpacklo_epi64(a: __m512i, b: __m512i) -> __m512i {
-    unpack_2::<_, 0>(a, b)
+    unpack_2::<0>(a, b)
 }
 
 /// In each quarter the second lane of `a`, then that of `b`.
 #[inline(always)]
 pub(crate) fn _mm512_unpackhi_epi64(a: __m512i, b: __m512i) -> __m512i {
-    unpack_2::<_, 1>(a, b)
-}
-
-/// In each quarter the first lane of `a`, then that of `b`.
-#[inline(always)]
-pub(crate) fn _mm512_unpacklo_pd(a: __m512d, b: __m512d) -> __m512d {
-    unpack_2::<_, 0>(a, b)
-}
-
-/// In each quarter the second lane of `a`, then that of `b`.
-#[inline(always)]
-pub(crate) fn _mm512_unpackhi_pd(a: __m512d, b: __m512d) -> __m512d {
-    unpack_2::<_, 1>(a, b)
+    unpack_2::<1>(a, b)
 }
 
 /// In each quarter, lanes `FROM` and `FROM + 1` of 4 bytes of both in turn.
 #[inline(always)]
-fn unpack_4<V: Pod, const FROM: usize>(a: V, b: V) -> V {
+fn unpack_4<const FROM: usize>(a: __m512i, b: __m512i) -> __m512i {
     let (a, b): ([[u32; 4]; 4], [[u32; 4]; 4]) = (cast(a), cast(b));
     let quarters: [[u32; 4]; 4] =
         from_fn(|q| [a[q][FROM], b[q][FROM], a[q][FROM + 1], b[q][FROM + 1]]);
@@ -102,7 +72,7 @@ fn unpack_4<V: Pod, const FROM: usize>(a: V, b: V) -> V {
 
 /// In each quarter, lane `FROM` of 8 bytes of both in turn.
 #[inline(always)]
-fn unpack_2<V: Pod, const FROM: usize>(a: V, b: V) -> V {
+fn unpack_2<const FROM: usize>(a: __m512i, b: __m512i) -> __m512i {
     let (a, b): ([[u64; 2]; 4], [[u64; 2]; 4]) = (cast(a), cast(b));
     let quarters: [[u64; 2]; 4] = from_fn(|q| [a[q][FROM], b[q][FROM]]);
     cast(quarters)

@@ -7,11 +7,6 @@ use bytemuck::{Pod, Zeroable};
 #[repr(C, align(64))]
 pub(crate) struct __m512(pub(super) [f32; 16]);
 
-/// Eight `f64` lanes, which the kernels only ever move.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C, align(64))]
-pub(crate) struct __m512d(pub(super) [f64; 8]);
-
 /// 64 bytes of integers, whose width is the instruction's.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C, align(64))]

@@ -54,6 +54,7 @@ agree! { comparisons_agree needs ["avx512f"]
 
 agree! { integers_agree needs ["avx512f", "avx512bw", "avx512vnni"]
     bits(a, b) _mm512_add_epi32 = _mm256_add_epi32;
+    bits(a, b) _mm512_max_epi32 = _mm256_max_epi32;
     bits(a, b) _mm512_sub_epi32 = _mm256_sub_epi32;
     bits(a, b) _mm512_and_si512 = _mm256_and_si256;
     bits(a, b) _mm512_or_si512 = _mm256_or_si256;
@@ -77,19 +78,11 @@ agree! { shuffles_agree needs ["avx512f", "avx512bw"]
     bits(q) _mm512_broadcast_i32x4 = _mm256_broadcastsi128_si256;
     bits(a, b) _mm512_unpacklo_epi32 = _mm256_unpacklo_epi32;
     bits(a, b) _mm512_unpackhi_epi32 = _mm256_unpackhi_epi32;
-    bits(a, b) _mm512_unpacklo_ps = _mm256_unpacklo_ps;
-    bits(a, b) _mm512_unpackhi_ps = _mm256_unpackhi_ps;
     bits(a, b) _mm512_unpacklo_epi64 = _mm256_unpacklo_epi64;
     bits(a, b) _mm512_unpackhi_epi64 = _mm256_unpackhi_epi64;
-    bits(a, b) _mm512_unpacklo_pd = _mm256_unpacklo_pd;
-    bits(a, b) _mm512_unpackhi_pd = _mm256_unpackhi_pd;
     bits(a, b) _mm512_permutexvar_ps;
-    bits(a, b) _mm512_shuffle_f32x4::<0b01_00_11_10>;
-    bits(a, b) _mm512_shuffle_f32x4::<0b10_11_00_01>;
     bits(a, b) _mm512_shuffle_i32x4::<0b01_00_11_10>;
     bits(a, b) _mm512_shuffle_i32x4::<0b10_11_00_01>;
-    bits(a) _mm512_castps_pd;
-    bits(a) _mm512_castpd_ps;
     bits(a) _mm512_castps_si512;
     bits(a) _mm512_castsi512_ps;
     bits(a) _mm512_castps512_ps128;

@@ -1,0 +1,89 @@
+//! Perplexity on a text, window by window, as llama.cpp's own tool computes it.
+
+use super::files::MeasuredFile;
+use crate::failure::{Exit, Failure};
+use crate::models::BoxError;
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_kernels::{BLOCK_TOKENS, KvCache, Pool, log_softmax_at};
+use catena_model::{Decoder, LogitsFor, SeqInput};
+use catena_protocol::{Cancel, Progress};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Tokens of a window; the second half is predicted, so that every prediction has a context.
+const WINDOW: usize = 512;
+/// Windows of the text that count.
+const WINDOWS: usize = 16;
+
+/// A text to predict.
+pub(crate) struct Text {
+    path: Utf8PathBuf,
+    content: String,
+}
+
+impl Text {
+    /// Reads the text.
+    pub(crate) fn open(path: &Utf8Path) -> Result<Self, Failure> {
+        let mut content = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(Exit::Environment, format!("cannot read `{path}`"), error)
+        })?;
+        // The other tool takes the end of the last line off.
+        if content.ends_with('\n') {
+            content.pop();
+        }
+        Ok(Self { path: super::files::absolute(path), content })
+    }
+
+    /// `exp(-mean log p(token | window before it))` over the second halves of the windows.
+    pub(crate) fn perplexity(
+        &self,
+        file: &MeasuredFile,
+        pool: Arc<Pool>,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<f64, BoxError> {
+        let tokenizer = file.model.tokenizer();
+        let ids = tokenizer.encode(&self.content, true, false)?;
+        let bos = tokenizer.bos_token_id().filter(|bos| ids.first() == Some(bos));
+        let options = file.numerics.load_options();
+        let decoder = Decoder::load_with(&file.model.checkpoint, pool, options)?;
+        let num_blocks = WINDOW.div_ceil(BLOCK_TOKENS);
+        let mut kv = KvCache::new(decoder.kv_shape(), file.numerics.kv_type, num_blocks)?;
+        let block_table: Vec<u32> = (0..).take(num_blocks).collect();
+        let mut scratch = decoder.new_scratch(WINDOW);
+        let (mut sum, mut count) = (0.0, 0usize);
+        let windows: Vec<&[u32]> = ids.chunks_exact(WINDOW).take(WINDOWS).collect();
+        if windows.is_empty() {
+            return Err(format!("`{}` has less than {WINDOW} tokens", self.path).into());
+        }
+        progress.begin("perplexity", Some(windows.len() as u64), "windows");
+        for (done, window) in windows.iter().enumerate() {
+            if cancel.is_cancelled() {
+                break;
+            }
+            let mut tokens = window.to_vec();
+            tokens[0] = bos.unwrap_or(tokens[0]);
+            let first = WINDOW / 2;
+            let logits = LogitsFor::From(first);
+            let seq = SeqInput { tokens: &tokens, start_pos: 0, block_table: &block_table, logits };
+            let rows = decoder.forward(&[seq], &mut kv, &mut scratch)?;
+            for (row, &token) in tokens[first + 1..].iter().enumerate() {
+                sum -= f64::from(log_softmax_at(rows.row(row), token));
+                count += 1;
+            }
+            progress.update(done as u64 + 1);
+        }
+        progress.end();
+        Ok((sum / count.max(1) as f64).exp())
+    }
+
+    /// The same for the peers.
+    pub(crate) fn peers_task(&self, cell: &str) -> Value {
+        json!({ "file": self.path, "window": WINDOW, "windows": WINDOWS, "cell": cell })
+    }
+}
+
+/// The cell's name for weights of `format`.
+pub(crate) fn cell(format: &str) -> String {
+    format!("infer/perplexity/{format}")
+}
