@@ -217,6 +217,40 @@ pub(super) fn widen_rows(
     }
 }
 
+/// The rows from `first` of a row operand that stands transposed, each `steps` long.
+pub(super) fn gather_rows(
+    level: crate::Level,
+    rows: RowView<'_>,
+    first: usize,
+    steps: usize,
+    out: &mut [u32],
+) {
+    let words = &rows.words[first * rows.row_stride..];
+    transpose(level, words, rows.row_stride, rows.step_stride, steps, out);
+}
+
+leveled! {
+    fn transpose(
+        words: &[u32],
+        row_stride: usize,
+        step_stride: usize,
+        steps: usize,
+        out: &mut [u32],
+    ) {
+        // Squares of 16: the lines read stay at hand until all of their rows are written.
+        let rows = out.len() / steps;
+        for first_step in (0..steps).step_by(16) {
+            for first_row in (0..rows).step_by(16) {
+                for step in first_step..steps.min(first_step + 16) {
+                    for row in first_row..rows.min(first_row + 16) {
+                        out[row * steps + step] = words[row * row_stride + step * step_stride];
+                    }
+                }
+            }
+        }
+    }
+}
+
 leveled! {
     fn widen_pairs(words: &[u32], out: &mut [u32]) {
         for ([low, high], word) in out.as_chunks_mut::<2>().0.iter_mut().zip(words) {

@@ -3,19 +3,19 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::convert::{DenseType, widen_panel, widen_rows};
+use super::convert::{DenseType, gather_rows, widen_panel, widen_rows};
 use super::micro::{Kernel, Tile, kernel, multiplies_bf16};
 use crate::share::SharedMut;
 use crate::{AlignedBuf, Level, Pool, span};
 
 /// Words of row operand per block: half of a small second-level cache.
 const BLOCK_WORDS: usize = 1 << 16;
-/// Rows from which widening bf16 beforehand is cheaper than in registers.
-const WIDEN_FROM_ROWS: usize = 12;
+/// Rows from which it is cheaper to widen bf16, or to gather rows that are apart, beforehand.
+const PREPARE_FROM_ROWS: usize = 12;
 
 thread_local! {
-    /// Widened operands of one block; a megabyte or less per thread for common widths.
-    static WIDENED: RefCell<AlignedBuf<u32>> = RefCell::default();
+    /// Prepared operands of one block; a megabyte or less per thread for common widths.
+    static PREPARED: RefCell<AlignedBuf<u32>> = RefCell::default();
 }
 
 /// Row operand: the word of (row, step) is `words[row * row_stride + step * step_stride]`.
@@ -91,7 +91,9 @@ pub(crate) fn product_parallel(pool: &Pool, p: &Product<'_>, out: &mut [f32], ld
     let kernel = kernel(p.level, p.dtype);
     let (num_rows, num_panels, threads) = (p.rows.rows, p.num_panels(), pool.threads());
     let groups = num_panels.div_ceil(kernel.panels);
-    let by_panels = groups >= 2 * threads || num_rows < 4 * kernel.rows;
+    // Transposed rows are gathered by every thread that multiplies them.
+    let by_panels =
+        num_rows < 4 * kernel.rows * threads || (groups >= 2 * threads && p.rows.step_stride == 1);
     let out = SharedMut::new(out);
     pool.run(&|thread_idx| {
         let (rows, panels) = if by_panels {
@@ -139,6 +141,10 @@ impl Product<'_> {
         let widen = self.dtype == DenseType::Bf16
             && self.level != Level::Scalar
             && !multiplies_bf16(self.level);
+        // Transposed rows stand one step per line: a tile would touch a line for every step.
+        let gather = self.dtype == DenseType::F32
+            && self.level != Level::Scalar
+            && self.rows.step_stride != 1;
         let tile = kernel(self.level, self.dtype).rows;
         let row_words = if widen { 2 * self.steps } else { self.steps };
         let block = (BLOCK_WORDS / row_words / tile).max(1) * tile;
@@ -146,13 +152,38 @@ impl Product<'_> {
             let rows = first..rows.end.min(first + block);
             // SAFETY: as promised to this function; blocks are parts of the region.
             unsafe {
-                if widen && rows.len() >= WIDEN_FROM_ROWS {
+                if widen && rows.len() >= PREPARE_FROM_ROWS {
                     self.widened_block(out, ldo, rows, panels.clone());
+                } else if gather && rows.len() >= PREPARE_FROM_ROWS {
+                    self.gathered_block(out, ldo, rows, panels.clone());
                 } else {
                     self.block(out, ldo, &rows, panels.clone());
                 }
             }
         }
+    }
+
+    /// Computes a block of rows whose values were brought together once for all panels.
+    ///
+    /// # Safety
+    /// As [`Self::region`].
+    unsafe fn gathered_block(
+        &self,
+        out: *mut f32,
+        ldo: usize,
+        rows: Range<usize>,
+        panels: Range<usize>,
+    ) {
+        PREPARED.with_borrow_mut(|buffer| {
+            buffer.grow(rows.len() * self.steps);
+            let words = &mut buffer[..rows.len() * self.steps];
+            gather_rows(self.level, self.rows, rows.start, self.steps, words);
+            let count = rows.len();
+            let view = RowView { words, rows: count, row_stride: self.steps, step_stride: 1 };
+            let gathered = Product { rows: view, ..*self };
+            // SAFETY: the rows were sized for this shape, and the output part is inside the region.
+            unsafe { gathered.block(out.add(rows.start * ldo), ldo, &(0..count), panels) };
+        });
     }
 
     /// Computes a block of rows with bf16 operands widened to f32 once per block, instead of in
@@ -168,7 +199,7 @@ impl Product<'_> {
         panels: Range<usize>,
     ) {
         let steps = 2 * self.steps;
-        WIDENED.with_borrow_mut(|buffer| {
+        PREPARED.with_borrow_mut(|buffer| {
             buffer.grow((rows.len() + 16) * steps);
             let (row_words, panel_words) = buffer.split_at_mut(rows.len() * steps);
             let panel_words = &mut panel_words[..16 * steps];
