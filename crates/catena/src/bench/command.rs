@@ -107,7 +107,7 @@ impl Run<'_> {
             self.check_cancel()?;
             if let Some(peers) = &self.peers {
                 let text = self.text_of(file).map(|(text, cell)| text.peers_task(&cell));
-                peers.round(file.peers_task(&label, self.threads, text), theirs)?;
+                peers.round(file.peers_task(&label, self.threads, text.as_ref()), theirs)?;
             }
         }
         if let Some(embed) = &self.embed {

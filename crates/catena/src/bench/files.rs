@@ -110,7 +110,7 @@ impl MeasuredFile {
     }
 
     /// What the peers are asked to measure of it.
-    pub(crate) fn peers_task(&self, label: &str, threads: usize, text: Option<Value>) -> Value {
+    pub(crate) fn peers_task(&self, label: &str, threads: usize, text: Option<&Value>) -> Value {
         let sizes = |pick: fn(&Task) -> Option<usize>| -> Vec<usize> {
             self.tasks.iter().filter_map(pick).collect()
         };
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_cell_is_wanted_by_any_part_of_its_name() {
         let only =
-            |texts: &[&str]| -> Vec<String> { texts.iter().map(|t| t.to_string()).collect() };
+            |texts: &[&str]| -> Vec<String> { texts.iter().map(ToString::to_string).collect() };
         let name = "infer/prefill/512/q4_1";
         assert!(wanted(name, &[]) && wanted(name, &only(&["decode", "prefill/512"])));
         assert!(!wanted(name, &only(&["decode"])));

@@ -105,6 +105,6 @@ macro_rules! gates {
 gates! {
     silu_mul = |x: f32| x / (1.0 + exp(-x));
     // `(1 + tanh(y)) / 2` is the logistic function of `2 y`.
-    gelu_tanh_mul = |x: f32| x * sigmoid(1.595_769_1 * (x + 0.044_715 * x * x * x));
+    gelu_tanh_mul = |x: f32| x * sigmoid(1.595_769 * (x + 0.044_715 * x * x * x));
     gelu_erf_mul = |x: f32| x * 0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2));
 }

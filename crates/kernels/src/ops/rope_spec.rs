@@ -133,24 +133,14 @@ impl RopeSpec {
                 truncate,
             } => {
                 let factor = f64::from(*factor);
-                // The pair that makes so many turns over the training length.
-                let pair = |turns: f32| {
-                    let length = *original_positions as f64 / (f64::from(turns) * 2.0 * PI);
-                    d as f64 * length.ln() / (2.0 * theta.ln())
-                };
-                let (low, high) = (pair(*beta_fast), pair(*beta_slow));
-                let (low, high) = if *truncate { (low.floor(), high.ceil()) } else { (low, high) };
-                let (low, high) = (low.max(0.0), high.min(d as f64 - 1.0));
-                let high = if low >= high { low + 0.001 } else { high };
+                let ramp = self.yarn_ramp(*original_positions, [*beta_fast, *beta_slow], *truncate);
                 let blend = |(i, f): (usize, &f64)| {
-                    let stretched = ((i as f64 - low) / (high - low)).clamp(0.0, 1.0);
+                    let stretched = ramp(i);
                     f / factor * stretched + f * (1.0 - stretched)
                 };
                 let usual = if factor <= 1.0 { 1.0 } else { 0.1 * factor.ln() + 1.0 };
-                (
-                    plain.iter().enumerate().map(blend).collect(),
-                    attention_factor.map_or(usual, f64::from),
-                )
+                let attention_factor = attention_factor.map_or(usual, f64::from);
+                (plain.iter().enumerate().map(blend).collect(), attention_factor)
             }
             RopeScaling::Llama3 {
                 factor,
@@ -179,5 +169,24 @@ impl RopeSpec {
                 (scaled.collect(), f64::from(*attention_factor))
             }
         }
+    }
+
+    /// By how much YaRN stretches each pair: 0 below those that make the first number of turns over
+    /// the training length, 1 beyond those that make the second.
+    fn yarn_ramp(
+        &self,
+        original_positions: usize,
+        turns: [f32; 2],
+        truncate: bool,
+    ) -> impl Fn(usize) -> f64 {
+        let (d, theta) = (self.rotary_dim as f64, f64::from(self.theta));
+        let [low, high] = turns.map(|turns| {
+            let length = original_positions as f64 / (f64::from(turns) * 2.0 * PI);
+            d * length.ln() / (2.0 * theta.ln())
+        });
+        let (low, high) = if truncate { (low.floor(), high.ceil()) } else { (low, high) };
+        let (low, high) = (low.max(0.0), high.min(d - 1.0));
+        let high = if low >= high { low + 0.001 } else { high };
+        move |i| ((i as f64 - low) / (high - low)).clamp(0.0, 1.0)
     }
 }
