@@ -28,6 +28,10 @@ TITLES = {
     "resident": "Resident memory at the first token",
     "embed": "Embedding",
     "perplexity": "Perplexity",
+    "product": "Products of quantized weights, by rows",
+    "gemm": "Dense products in training",
+    "attention": "Attention, rows x context",
+    "pool": "Threads",
 }
 # Digits after the point of figures that differ little.
 EXACT = {"cosine": 6, "ppl": 3}

@@ -18,7 +18,8 @@ pub(crate) struct Generation {
     /// When each request gave its last token.
     last_token: Vec<Option<Instant>>,
     open: usize,
-    _guards: Vec<RequestGuard>,
+    /// Cancel the requests when they are dropped.
+    guards: Vec<RequestGuard>,
 }
 
 impl Generation {
@@ -35,6 +36,16 @@ impl Generation {
     ) -> Result<Self, ApiError> {
         let open = requests.len();
         let (sender, events) = unbounded_channel();
+        // A client may go away while its requests are submitted; they count as aborted then too.
+        let mut generation = Self {
+            app: app.clone(),
+            model: model.to_owned(),
+            events,
+            started,
+            last_token: vec![None; open],
+            open,
+            guards: Vec::new(),
+        };
         let engine = engine.clone();
         // Submitting compiles constraints, so it computes.
         let submit = move || {
@@ -46,16 +57,14 @@ impl Generation {
             }
             Ok(guards)
         };
-        let guards = app.workers().run(submit).await?;
-        Ok(Self {
-            app: app.clone(),
-            model: model.to_owned(),
-            events,
-            started,
-            last_token: vec![None; open],
-            open,
-            _guards: guards,
-        })
+        match app.workers().run(submit).await {
+            Ok(guards) => generation.guards = guards,
+            Err(error) => {
+                generation.open = 0;
+                return Err(error);
+            }
+        }
+        Ok(generation)
     }
 
     /// The next event with its request's index; nothing once all have finished.
