@@ -7,6 +7,7 @@ use catena_knowledge::{Embedder, KnowledgeError};
 use catena_model::decoder::Decoder;
 use catena_model::encoder::Encoder;
 use catena_model::{Checkpoint, LoadOptions, QuantizedProducts};
+use catena_pipeline::config::{KvCacheType, ServeConfig};
 use catena_text::{ChatTemplate, Tokenizer};
 use std::error::Error;
 use std::sync::Arc;
@@ -79,6 +80,15 @@ pub(crate) struct Numerics {
 }
 
 impl Numerics {
+    /// What a project serves with.
+    pub(crate) fn of(config: &ServeConfig) -> Self {
+        let kv_type = match config.kv_cache {
+            KvCacheType::Bf16 => KvType::Bf16,
+            KvCacheType::Int8 => KvType::Int8,
+        };
+        Self { precise: config.precise, kv_type }
+    }
+
     /// How weights are loaded for it.
     pub(crate) fn load_options(self) -> LoadOptions {
         let quantized =
@@ -127,9 +137,13 @@ impl LanguageModel {
     }
 
     /// An engine for batch work.
-    pub(crate) fn batch_engine(&self, pool: Arc<Pool>) -> Result<Engine<ModelRunner>, BoxError> {
+    pub(crate) fn batch_engine(
+        &self,
+        pool: Arc<Pool>,
+        numerics: Numerics,
+    ) -> Result<Engine<ModelRunner>, BoxError> {
         let budget = KvBudget::Sequences { count: BATCH_SEQUENCES, tokens: BATCH_TOKENS };
-        Ok(self.engine(pool, Numerics::default(), BATCH_SEQUENCES, budget)?.0)
+        Ok(self.engine(pool, numerics, BATCH_SEQUENCES, budget)?.0)
     }
 
     /// An engine for `max_running` sequences, and why its cache is as large as it is.

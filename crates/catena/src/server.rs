@@ -6,10 +6,8 @@ use crate::progress::say;
 use crate::stages::{HELDOUT_FILE, Inputs, gguf_file};
 use catena_data::{read_clean_documents, read_records};
 use catena_engine::{DEFAULT_MAX_WAITING, EngineHandle, KvBudget};
-use catena_kernels::KvType;
 use catena_knowledge::{Embedder, Index, Method};
 use catena_pipeline::Finished;
-use catena_pipeline::config::KvCacheType;
 use catena_protocol::{Cancel, Document, RunReport};
 use catena_serve::{App, Assistant, IndexRetriever, ServeLimits, ServedModel};
 use catena_studio::{Language, StudioInfo, StudioState};
@@ -118,13 +116,7 @@ fn app(inputs: &Inputs, finished: &Finished) -> Result<App, BoxError> {
     let config = &inputs.config;
     let path = gguf_file(&finished.outputs["quantize"], &config.quantize.serve);
     let model = LanguageModel::open(&path)?;
-    let numerics = Numerics {
-        precise: config.serve.precise,
-        kv_type: match config.serve.kv_cache {
-            KvCacheType::Bf16 => KvType::Bf16,
-            KvCacheType::Int8 => KvType::Int8,
-        },
-    };
+    let numerics = Numerics::of(&config.serve);
     let (engine, reason) =
         model.engine(inputs.pool.clone(), numerics, config.serve.max_sequences, KvBudget::Auto)?;
     say(&format!("  {reason}"));

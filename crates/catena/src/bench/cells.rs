@@ -42,6 +42,20 @@ pub(crate) struct Results {
 }
 
 impl Results {
+    /// Finds out before hours of measuring whether the file can be written; changes nothing.
+    pub(crate) fn check_file(file: &Utf8Path) -> Result<(), Failure> {
+        let is_new = !file.exists();
+        let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+        opened.map_err(|error| {
+            Failure::new(Exit::Environment, format!("cannot write `{file}`"), error)
+        })?;
+        if is_new {
+            // Left empty, it is replaced at the end.
+            let _ = std::fs::remove_file(file);
+        }
+        Ok(())
+    }
+
     /// Writes the file.
     pub(crate) fn write(&self, file: &Utf8Path) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(self).expect("results are plain data");

@@ -62,6 +62,7 @@ fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), F
         let path = find(&args.model[0], &finder)?;
         return start::first_token(&path, pool).map_err(|error| unmeasured(&path, error));
     }
+    args.json.as_deref().map_or(Ok(()), Results::check_file)?;
     let only = &args.only;
     let run = Run {
         files: open_all(args, &finder)?,
@@ -132,18 +133,16 @@ impl Run<'_> {
         ours: &mut Samples,
     ) -> Result<(), Failure> {
         say(&format!("  {label}: catena"));
+        if let Some((text, cell)) = self.text_of(file) {
+            let value = text.perplexity(file, self.pool.clone(), self.progress, self.cancel)?;
+            self.check_cancel()?;
+            ours.push(&cell, value);
+        }
         let bench = Bench::new(&file.model, self.pool.clone(), SEED);
         bench
             .round(file, ours, self.progress, self.cancel)
             .map_err(|error| unmeasured(&file.path, error))?;
         self.check_cancel()?;
-        if let Some((text, cell)) = self.text_of(file) {
-            let value = text
-                .perplexity(file, self.pool.clone(), self.progress, self.cancel)
-                .map_err(|error| unmeasured(&file.path, error))?;
-            self.check_cancel()?;
-            ours.push(&cell, value);
-        }
         if let Some([start, resident]) = &file.start {
             let (seconds, bytes) = start::measure(&file.path, self.threads)?;
             ours.push(start, seconds);

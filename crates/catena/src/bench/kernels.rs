@@ -76,6 +76,7 @@ impl Dense {
 
 /// Runs `catena bench kernels`.
 pub(super) fn run(args: &KernelArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
+    args.json.as_deref().map_or(Ok(()), Results::check_file)?;
     let (pool, threads) = (pool(flag), threads(flag).value);
     let failed =
         |error: BoxError| Failure::new(Exit::Environment, "cannot measure the kernels", error);

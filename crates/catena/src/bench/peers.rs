@@ -76,10 +76,20 @@ impl<'a> Peers<'a> {
         Ok(peers)
     }
 
-    /// One round of every peer of the task's area.
+    /// One round of every peer of the task's area. If the script itself fails, that is a note: what
+    /// was measured before is worth keeping.
     pub(crate) fn round(&self, mut task: Value, into: &mut Collected) -> Result<(), Failure> {
         task["without"] = self.absent.keys().cloned().collect();
-        let measured: Measured = self.call("round", &task.to_string())?;
+        let measured: Measured = match self.call("round", &task.to_string()) {
+            Ok(measured) => measured,
+            Err(failure) if failure.exit() == Exit::Interrupted => return Err(failure),
+            Err(failure) => {
+                let about = format!("peers, {}", task["format"].as_str().unwrap_or_default());
+                let cause = std::error::Error::source(&failure).map(ToString::to_string);
+                into.notes.insert(about, format!("{failure}: {}", cause.unwrap_or_default()));
+                return Ok(());
+            }
+        };
         for (peer, cells) in measured.peers {
             let samples = into.samples.entry(peer).or_default();
             for (name, value) in cells {

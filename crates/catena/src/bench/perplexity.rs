@@ -41,46 +41,63 @@ impl Text {
         pool: Arc<Pool>,
         progress: &dyn Progress,
         cancel: &Cancel,
-    ) -> Result<f64, BoxError> {
-        let tokenizer = file.model.tokenizer();
-        let ids = tokenizer.encode(&self.content, true, false)?;
-        let bos = tokenizer.bos_token_id().filter(|bos| ids.first() == Some(bos));
-        let options = file.numerics.load_options();
-        let decoder = Decoder::load_with(&file.model.checkpoint, pool, options)?;
-        let num_blocks = WINDOW.div_ceil(BLOCK_TOKENS);
-        let mut kv = KvCache::new(decoder.kv_shape(), file.numerics.kv_type, num_blocks)?;
-        let block_table: Vec<u32> = (0..).take(num_blocks).collect();
-        let mut scratch = decoder.new_scratch(WINDOW);
-        let (mut sum, mut count) = (0.0, 0usize);
-        let windows: Vec<&[u32]> = ids.chunks_exact(WINDOW).take(WINDOWS).collect();
-        if windows.is_empty() {
-            return Err(format!("`{}` has less than {WINDOW} tokens", self.path).into());
+    ) -> Result<f64, Failure> {
+        let failed = |error: BoxError| {
+            let goal = format!("cannot compute the perplexity of `{}`", self.path);
+            Failure::new(Exit::Environment, goal, error)
+        };
+        let ids = file.model.tokenizer().encode(&self.content, true, false);
+        let ids = ids.map_err(|error| failed(error.into()))?;
+        if ids.len() < WINDOW {
+            let cause = format!("it has {} tokens, a window has {WINDOW}", ids.len());
+            return Err(failed(cause.into()).hint("give a longer text"));
         }
-        progress.begin("perplexity", Some(windows.len() as u64), "windows");
-        for (done, window) in windows.iter().enumerate() {
-            if cancel.is_cancelled() {
-                break;
-            }
-            let mut tokens = window.to_vec();
-            tokens[0] = bos.unwrap_or(tokens[0]);
-            let first = WINDOW / 2;
-            let logits = LogitsFor::From(first);
-            let seq = SeqInput { tokens: &tokens, start_pos: 0, block_table: &block_table, logits };
-            let rows = decoder.forward(&[seq], &mut kv, &mut scratch)?;
-            for (row, &token) in tokens[first + 1..].iter().enumerate() {
-                sum -= f64::from(log_softmax_at(rows.row(row), token));
-                count += 1;
-            }
-            progress.update(done as u64 + 1);
-        }
-        progress.end();
-        Ok((sum / count.max(1) as f64).exp())
+        of_windows(&ids, file, pool, progress, cancel).map_err(failed)
     }
 
     /// The same for the peers.
     pub(crate) fn peers_task(&self, cell: &str) -> Value {
         json!({ "file": self.path, "window": WINDOW, "windows": WINDOWS, "cell": cell })
     }
+}
+
+/// The perplexity of the text's windows.
+fn of_windows(
+    ids: &[u32],
+    file: &MeasuredFile,
+    pool: Arc<Pool>,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<f64, BoxError> {
+    let tokenizer = file.model.tokenizer();
+    let bos = tokenizer.bos_token_id().filter(|bos| ids.first() == Some(bos));
+    let options = file.numerics.load_options();
+    let decoder = Decoder::load_with(&file.model.checkpoint, pool, options)?;
+    let num_blocks = WINDOW.div_ceil(BLOCK_TOKENS);
+    let mut kv = KvCache::new(decoder.kv_shape(), file.numerics.kv_type, num_blocks)?;
+    let block_table: Vec<u32> = (0..).take(num_blocks).collect();
+    let mut scratch = decoder.new_scratch(WINDOW);
+    let (mut sum, mut count) = (0.0, 0usize);
+    let windows: Vec<&[u32]> = ids.chunks_exact(WINDOW).take(WINDOWS).collect();
+    progress.begin("perplexity", Some(windows.len() as u64), "windows");
+    for (done, window) in windows.iter().enumerate() {
+        if cancel.is_cancelled() {
+            break;
+        }
+        let mut tokens = window.to_vec();
+        tokens[0] = bos.unwrap_or(tokens[0]);
+        let first = WINDOW / 2;
+        let logits = LogitsFor::From(first);
+        let seq = SeqInput { tokens: &tokens, start_pos: 0, block_table: &block_table, logits };
+        let rows = decoder.forward(&[seq], &mut kv, &mut scratch)?;
+        for (row, &token) in tokens[first + 1..].iter().enumerate() {
+            sum -= f64::from(log_softmax_at(rows.row(row), token));
+            count += 1;
+        }
+        progress.update(done as u64 + 1);
+    }
+    progress.end();
+    Ok((sum / count.max(1) as f64).exp())
 }
 
 /// The cell's name for weights of `format`.

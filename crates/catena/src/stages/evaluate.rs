@@ -4,7 +4,7 @@ use super::merge::MODEL_DIR;
 use super::quantize::gguf_file;
 use super::synth::HELDOUT_FILE;
 use super::{Inputs, digest_setting, setting};
-use crate::models::{BoxError, LanguageModel};
+use crate::models::{BoxError, LanguageModel, Numerics};
 use camino::Utf8PathBuf;
 use catena_data::{Record, encode_record, read_records};
 use catena_engine::{Completion, Request, SamplingParams};
@@ -80,7 +80,12 @@ impl Stage for Evaluate {
             }
             Subject::Tuned => {}
             Subject::Quantized => {
-                settings.extend([setting("quantize.serve", &config.quantize.serve)]);
+                let numerics = Numerics::of(&config.serve);
+                settings.extend([
+                    setting("quantize.serve", &config.quantize.serve),
+                    setting("serve.kv_cache", numerics.kv_type.name()),
+                    setting("serve.precise", numerics.precise),
+                ]);
             }
         }
         settings
@@ -168,7 +173,12 @@ impl Evaluate {
             let params = SamplingParams::greedy(config.eval.max_new_tokens);
             generating.push(Request::new(prompt.to_vec(), params));
         }
-        let mut engine = model.batch_engine(self.inputs.pool.clone())?;
+        // What is served is evaluated as it is served.
+        let numerics = match self.subject {
+            Subject::Base | Subject::Tuned => Numerics::default(),
+            Subject::Quantized => Numerics::of(&config.serve),
+        };
+        let mut engine = model.batch_engine(self.inputs.pool.clone(), numerics)?;
         let progress = context.progress();
         progress.begin("scoring answers", Some(scoring.len() as u64), "records");
         let scored = engine.run_all(scoring, progress, context.cancel())?;

@@ -3,7 +3,7 @@
 use super::merge::MODEL_DIR;
 use super::synth::HELDOUT_FILE;
 use super::{Inputs, setting};
-use crate::models::{BoxError, LanguageModel};
+use crate::models::{BoxError, LanguageModel, Numerics};
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_data::{encode_record, read_records};
 use catena_engine::Request;
@@ -99,7 +99,7 @@ impl Quantize {
             let (first, rest) = encoded.tokens.split_at(1);
             requests.push(Request::score(first, rest));
         }
-        let mut engine = model.batch_engine(self.0.pool.clone())?;
+        let mut engine = model.batch_engine(self.0.pool.clone(), Numerics::default())?;
         let done = engine.run_all(requests, &NoProgress, context.cancel())?;
         Ok(done.into_iter().flat_map(|completion| completion.prompt_logprobs).collect())
     }

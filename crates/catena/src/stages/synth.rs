@@ -2,7 +2,7 @@
 //! becomes training and held-out records.
 
 use super::{Inputs, digest_setting, setting};
-use crate::models::{BoxError, LanguageModel, LocalEmbedder};
+use crate::models::{BoxError, LanguageModel, LocalEmbedder, Numerics};
 use camino::Utf8Path;
 use catena_data::{
     Record, RecordPassage, Split, check_leaks, drop_leaks, read_clean_documents, split_documents,
@@ -156,7 +156,7 @@ impl Synth {
         progress.update(log.done.len() as u64);
         if log.done.len() < wanted.len() {
             let model = LanguageModel::open(&self.0.base.path)?;
-            let mut engine = model.batch_engine(self.0.pool.clone())?;
+            let mut engine = model.batch_engine(self.0.pool.clone(), Numerics::default())?;
             for group in wanted[log.done.len()..].chunks(GROUP) {
                 let first = log.done.len();
                 let requests = group
