@@ -23,6 +23,8 @@ use tokio::sync::watch;
 const DRAIN: Duration = Duration::from_secs(20);
 /// How often a foreground server looks whether it should stop.
 const POLL: Duration = Duration::from_millis(100);
+/// Free memory where the system does not tell.
+const ASSUMED_MEMORY: u64 = 2 << 30;
 /// Questions the studio offers on its empty chat page.
 const EXAMPLE_QUESTIONS: usize = 4;
 
@@ -117,8 +119,10 @@ fn app(inputs: &Inputs, finished: &Finished) -> Result<App, BoxError> {
     let path = gguf_file(&finished.outputs["quantize"], &config.quantize.serve);
     let model = LanguageModel::open(&path)?;
     let numerics = Numerics::of(&config.serve);
+    let free = catena_pipeline::memory::available_bytes().unwrap_or(ASSUMED_MEMORY);
+    let budget = KvBudget::Available(free);
     let (engine, reason) =
-        model.engine(inputs.pool.clone(), numerics, config.serve.max_sequences, KvBudget::Auto)?;
+        model.engine(inputs.pool.clone(), numerics, config.serve.max_sequences, budget)?;
     say(&format!("  {reason}"));
     let engine = EngineHandle::spawn(engine, DEFAULT_MAX_WAITING)?;
     let language = catena_serve::LanguageModel {

@@ -4,18 +4,18 @@ use catena_kernels::BLOCK_TOKENS;
 
 /// The blocks of one sequence, in order of position: token `p` lives in block `p / 16`.
 #[derive(Debug, Default)]
-pub(crate) struct BlockTable(Vec<u32>);
+pub(crate) struct BlockTable([Vec<u32>; 1]);
 
 impl BlockTable {
-    /// The block ids.
-    pub(crate) fn ids(&self) -> &[u32] {
+    /// The block ids, as the table of the only group of layers.
+    pub(crate) fn ids(&self) -> &[Vec<u32>] {
         &self.0
     }
 
     /// A table that no manager filled.
     #[cfg(test)]
     pub(crate) fn forged(ids: Vec<u32>) -> Self {
-        Self(ids)
+        Self([ids])
     }
 }
 
@@ -56,7 +56,7 @@ impl BlockManager {
 
     /// Grows `table` until it holds `num_tokens`, or changes nothing and says `false`.
     pub(crate) fn grow(&mut self, table: &mut BlockTable, num_tokens: usize) -> bool {
-        let missing = num_tokens.div_ceil(BLOCK_TOKENS).saturating_sub(table.0.len());
+        let missing = num_tokens.div_ceil(BLOCK_TOKENS).saturating_sub(table.0[0].len());
         if missing > self.free.len() {
             return false;
         }
@@ -64,14 +64,14 @@ impl BlockManager {
             let block_id = self.free.pop().expect("counted above");
             assert!(self.is_free[block_id as usize], "block {block_id} is handed out twice");
             self.is_free[block_id as usize] = false;
-            table.0.push(block_id);
+            table.0[0].push(block_id);
         }
         true
     }
 
     /// Takes back all blocks of `table`.
     pub(crate) fn release(&mut self, table: &mut BlockTable) {
-        for block_id in table.0.drain(..).rev() {
+        for block_id in table.0[0].drain(..).rev() {
             assert!(!self.is_free[block_id as usize], "block {block_id} is freed twice");
             self.is_free[block_id as usize] = true;
             self.free.push(block_id);

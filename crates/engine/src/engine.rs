@@ -97,7 +97,8 @@ pub struct Engine<R: Runner> {
 impl<R: Runner> Engine<R> {
     /// An engine over `runner`, whose tokens `vocabulary` describes.
     pub fn new(runner: R, vocabulary: Arc<Vocabulary>, limits: SchedulerLimits) -> Self {
-        let num_blocks = runner.num_blocks();
+        let [group] = runner.block_groups()[..] else { panic!("one group of layers") };
+        let num_blocks = group.num_blocks;
         let context_tokens = runner.max_positions().min(num_blocks * BLOCK_TOKENS);
         let model_vocab_size = runner.vocab_size();
         Self {

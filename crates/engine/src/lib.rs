@@ -27,7 +27,7 @@ mod text;
 mod vocabulary;
 
 pub use blocks::BlockManager;
-pub use capacity::{DEFAULT_KV_CACHE_BYTES, KvBudget, KvChoice, choose_kv_blocks};
+pub use capacity::{KvBudget, KvChoice, choose_kv_blocks};
 pub use catena_kernels::BLOCK_TOKENS;
 pub use catena_model::{LogitsFor, SeqInput};
 pub use codec::{PromptCodec, TextCodec};
@@ -37,7 +37,7 @@ pub use error::{EngineError, RunnerError};
 pub use handle::{DEFAULT_MAX_WAITING, EngineHandle, RequestEvents, RequestGuard};
 pub use params::{MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, SamplingParams};
 pub use request::{Completion, Constraint, Event, Request, RequestId, TokenEvent, TokenLogprob};
-pub use runner::{ModelRunner, Runner};
+pub use runner::{BlockGroup, ModelRunner, Runner};
 pub use scheduler::{Scheduler, SchedulerLimits};
 pub use stats::{EngineSnapshot, EngineStats};
 pub use vocabulary::Vocabulary;

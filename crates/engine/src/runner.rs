@@ -4,37 +4,49 @@ use crate::capacity::{KvBudget, KvChoice, choose_kv_blocks};
 use crate::error::{EngineError, RunnerError};
 use crate::scheduler::SchedulerLimits;
 use catena_kernels::{KvCache, KvType};
-use catena_model::{Decoder, Scratch, SeqInput};
+use catena_model::{Decoder, KvGroup, Scratch, SeqInput};
 use std::sync::Arc;
+
+/// Blocks for the layers that keep keys and values of the same positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockGroup {
+    /// Blocks of the group's cache.
+    pub num_blocks: usize,
+    /// Positions that a row sees at most, its own included; all if `None`.
+    pub sliding_window: Option<usize>,
+}
 
 /// A model with its KV cache: the only thing the engine knows about either.
 ///
 /// **Invariant:** a row's logits depend on its own sequence's tokens only: not on the other rows
 /// of the batch, nor on how the sequence was cut into batches.
 pub trait Runner: Send {
-    /// Blocks of the KV cache.
-    fn num_blocks(&self) -> usize;
+    /// The groups of layers, in the order of a sequence's block tables.
+    fn block_groups(&self) -> Vec<BlockGroup>;
     /// Tokens of the vocabulary, the width of a logits row.
     fn vocab_size(&self) -> usize;
     /// Positions the model was made for.
     fn max_positions(&self) -> usize;
     /// Runs a batch, writes its keys and values, and returns `[rows, v]` logits in order of `seqs`.
     ///
+    /// In each layer the keys and values of all rows are written before any row attends, and rows
+    /// run in order of `seqs`: a sequence may read blocks that an earlier one writes in this call.
+    ///
     /// # Errors
     /// Whatever the model reports; the engine fails the requests of the batch with it.
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError>;
 }
 
-/// A decoder with its KV cache and buffers.
+/// A decoder with its KV caches and buffers.
 pub struct ModelRunner {
     decoder: Arc<Decoder>,
-    kv_cache: KvCache,
+    kv: Vec<KvCache>,
     scratch: Scratch,
 }
 
 impl ModelRunner {
-    /// Gives `decoder` a KV cache of `kv_type` within `budget` and buffers for steps of `limits`; the
-    /// choice says how large the cache is and why.
+    /// Gives `decoder` KV caches of `kv_type` within `budget` and buffers for steps of `limits`; the
+    /// choice says how large they are and why.
     ///
     /// # Errors
     /// [`EngineError::KvCacheTooSmall`], [`EngineError::KvCache`].
@@ -44,20 +56,25 @@ impl ModelRunner {
         budget: KvBudget,
         limits: SchedulerLimits,
     ) -> Result<(Self, KvChoice), EngineError> {
-        let shape = decoder.kv_shape();
         let max_positions = decoder.config().max_position_embeddings;
-        let block_bytes = shape.block_bytes(kv_type);
-        let choice = choose_kv_blocks(budget, block_bytes, limits.max_running, max_positions)?;
-        let kv_cache =
-            KvCache::new(shape, kv_type, choice.num_blocks).map_err(EngineError::KvCache)?;
+        let groups = decoder.kv_groups();
+        let choice = choose_kv_blocks(budget, groups, kv_type, limits, max_positions)?;
+        let cache = |(group, &num_blocks): (&KvGroup, &usize)| {
+            KvCache::new(group.shape, kv_type, num_blocks).map_err(EngineError::KvCache)
+        };
+        let kv = groups.iter().zip(&choice.num_blocks).map(cache).collect::<Result<_, _>>()?;
         let scratch = decoder.new_scratch(limits.max_batch_tokens);
-        Ok((Self { decoder, kv_cache, scratch }, choice))
+        Ok((Self { decoder, kv, scratch }, choice))
     }
 }
 
 impl Runner for ModelRunner {
-    fn num_blocks(&self) -> usize {
-        self.kv_cache.num_blocks()
+    fn block_groups(&self) -> Vec<BlockGroup> {
+        let group = |(group, kv): (&KvGroup, &KvCache)| BlockGroup {
+            num_blocks: kv.num_blocks(),
+            sliding_window: group.sliding_window,
+        };
+        self.decoder.kv_groups().iter().zip(&self.kv).map(group).collect()
     }
 
     fn vocab_size(&self) -> usize {
@@ -65,11 +82,11 @@ impl Runner for ModelRunner {
     }
 
     fn max_positions(&self) -> usize {
-        self.decoder.config().max_position_embeddings
+        self.decoder.max_tokens()
     }
 
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError> {
-        let logits = self.decoder.forward(seqs, &mut self.kv_cache, &mut self.scratch)?;
+        let logits = self.decoder.forward(seqs, &mut self.kv, &mut self.scratch)?;
         Ok(logits.into_rows())
     }
 }

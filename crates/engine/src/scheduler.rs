@@ -161,7 +161,7 @@ impl Scheduler {
             SeqInput {
                 tokens: &sequence.tokens[slot.start_pos..slot.start_pos + slot.num_tokens],
                 start_pos: slot.start_pos,
-                block_table: sequence.block_table.ids(),
+                block_tables: sequence.block_table.ids(),
                 logits: slot.logits,
             }
         };

@@ -30,7 +30,7 @@ pub mod training;
 pub use adapter::{LoraAdapter, LoraAdapterConfig, TargetModules};
 pub use checkpoint::{Checkpoint, Weight, WeightData};
 pub use config::ModelConfig;
-pub use decoder::{Decoder, ForwardError, Logits, LogitsFor, Scratch, SeqInput};
+pub use decoder::{Decoder, ForwardError, KvGroup, Logits, LogitsFor, Scratch, SeqInput};
 pub use encoder::{EncodeError, Encoder};
 pub use error::ModelError;
 pub use export::{ExportSource, FloatType, GgufRule, save_huggingface, write_gguf};

@@ -1,4 +1,4 @@
-//! Resident memory of this process, from `/proc`.
+//! Memory of this process and of the machine, from `/proc`.
 
 use std::fs;
 
@@ -18,10 +18,23 @@ pub fn resident_bytes() -> u64 {
     status_bytes("VmRSS:")
 }
 
+/// Bytes that a new allocation may take without pushing others out: what the system has free, or
+/// what is left of the container's limit if that is less. `None` where the system does not tell.
+pub fn available_bytes() -> Option<u64> {
+    let free = kib_of("/proc/meminfo", "MemAvailable:").map(|kib| kib * 1024);
+    let number = |file: &str| -> Option<u64> {
+        fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?.trim().parse().ok()
+    };
+    let contained = number("memory.max").zip(number("memory.current"));
+    let contained = contained.map(|(limit, used)| limit.saturating_sub(used));
+    free.into_iter().chain(contained).min()
+}
+
 fn status_bytes(key: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix(key)?.split_whitespace().next()?.parse::<u64>().ok())
-        .map_or(0, |kib| kib * 1024)
+    kib_of("/proc/self/status", key).map_or(0, |kib| kib * 1024)
+}
+
+fn kib_of(file: &str, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(key)?.split_whitespace().next()?.parse().ok())
 }

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::models::BoxError;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::{BLOCK_TOKENS, KvCache, Pool, log_softmax_at};
-use catena_model::{Decoder, LogitsFor, SeqInput};
+use catena_model::{Decoder, KvGroup, LogitsFor, SeqInput};
 use catena_protocol::{Cancel, Progress};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -74,8 +74,9 @@ fn of_windows(
     let options = file.numerics.load_options();
     let decoder = Decoder::load_with(&file.model.checkpoint, pool, options)?;
     let num_blocks = WINDOW.div_ceil(BLOCK_TOKENS);
-    let mut kv = KvCache::new(decoder.kv_shape(), file.numerics.kv_type, num_blocks)?;
-    let block_table: Vec<u32> = (0..).take(num_blocks).collect();
+    let cache = |group: &KvGroup| KvCache::new(group.shape, file.numerics.kv_type, num_blocks);
+    let mut kv = decoder.kv_groups().iter().map(cache).collect::<Result<Vec<_>, _>>()?;
+    let block_tables = vec![(0..).take(num_blocks).collect(); kv.len()];
     let mut scratch = decoder.new_scratch(WINDOW);
     let (mut sum, mut count) = (0.0, 0usize);
     let windows: Vec<&[u32]> = ids.chunks_exact(WINDOW).take(WINDOWS).collect();
@@ -88,7 +89,7 @@ fn of_windows(
         tokens[0] = bos.unwrap_or(tokens[0]);
         let first = WINDOW / 2;
         let logits = LogitsFor::From(first);
-        let seq = SeqInput { tokens: &tokens, start_pos: 0, block_table: &block_table, logits };
+        let seq = SeqInput { tokens: &tokens, start_pos: 0, block_tables: &block_tables, logits };
         let rows = decoder.forward(&[seq], &mut kv, &mut scratch)?;
         for (row, &token) in tokens[first + 1..].iter().enumerate() {
             sum -= f64::from(log_softmax_at(rows.row(row), token));

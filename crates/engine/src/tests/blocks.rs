@@ -40,7 +40,7 @@ proptest! {
                     sizes[table] = 0;
                 }
             }
-            let owned: Vec<u32> = tables.iter().flat_map(BlockTable::ids).copied().collect();
+            let owned: Vec<u32> = tables.iter().flat_map(|table| &table.ids()[0]).copied().collect();
             let distinct: BTreeSet<u32> = owned.iter().copied().collect();
             prop_assert_eq!(distinct.len(), owned.len(), "a block has two owners");
             prop_assert!(owned.iter().all(|&id| (id as usize) < num_blocks));

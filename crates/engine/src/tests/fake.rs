@@ -1,7 +1,7 @@
 //! A model whose next token depends on everything before it, read back from its paged cache: a
 //! block that is lost, shared or written twice changes the output.
 
-use crate::{Runner, RunnerError, Vocabulary};
+use crate::{BlockGroup, Runner, RunnerError, Vocabulary};
 use catena_kernels::BLOCK_TOKENS;
 use catena_model::{LogitsFor, SeqInput};
 use std::sync::{Arc, mpsc};
@@ -57,8 +57,9 @@ impl FakeRunner {
 }
 
 impl Runner for FakeRunner {
-    fn num_blocks(&self) -> usize {
-        self.cache.len() / BLOCK_TOKENS
+    fn block_groups(&self) -> Vec<BlockGroup> {
+        let num_blocks = self.cache.len() / BLOCK_TOKENS;
+        vec![BlockGroup { num_blocks, sliding_window: None }]
     }
 
     fn vocab_size(&self) -> usize {
@@ -80,7 +81,7 @@ impl Runner for FakeRunner {
         self.logits.clear();
         self.steps.push(seqs.iter().map(|seq| seq.tokens.len()).collect());
         let slot = |seq: &SeqInput<'_>, pos: usize| {
-            seq.block_table[pos / BLOCK_TOKENS] as usize * BLOCK_TOKENS + pos % BLOCK_TOKENS
+            seq.block_tables[0][pos / BLOCK_TOKENS] as usize * BLOCK_TOKENS + pos % BLOCK_TOKENS
         };
         for seq in seqs {
             for (row, &token) in seq.tokens.iter().enumerate() {

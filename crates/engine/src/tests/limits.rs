@@ -4,6 +4,8 @@ use super::fake::{FakeRunner, MAX_POSITIONS, alphabet, tokens, vocabulary};
 use crate::{
     Engine, EngineError, KvBudget, Request, SamplingParams, SchedulerLimits, choose_kv_blocks,
 };
+use catena_kernels::{KvShape, KvType};
+use catena_model::KvGroup;
 use catena_protocol::{Cancel, FinishReason, NoProgress, Progress};
 
 fn engine(num_blocks: usize) -> Engine<FakeRunner> {
@@ -116,19 +118,44 @@ fn a_cancelled_job_keeps_what_is_done() {
     assert_eq!(engine.stats().snapshot().used_blocks, 0);
 }
 
+/// A group of layers whose blocks take `2 * 16 * 2 * head_dim` bytes in bf16.
+fn group(head_dim: usize, sliding_window: Option<usize>) -> KvGroup {
+    KvGroup { shape: KvShape { num_layers: 1, num_key_value_heads: 1, head_dim }, sliding_window }
+}
+
 #[test]
 fn the_cache_is_sized_with_a_reason() {
+    let limits = |max_running| SchedulerLimits { max_running, ..SchedulerLimits::default() };
+    let choose = |budget, groups: &[KvGroup], max_running| {
+        choose_kv_blocks(budget, groups, KvType::Bf16, limits(max_running), 1024)
+    };
     let check = |budget, expected: &str| {
-        let choice = choose_kv_blocks(budget, 1 << 20, 9, 1024).expect("it fits");
+        let choice = choose(budget, &[group(1 << 14, None)], 9).expect("it fits");
         assert_eq!(choice.reason, expected);
     };
-    check(KvBudget::Auto, "kv cache: 8192 tokens in 512 blocks, 512 MiB (the default memory)");
+    let free = KvBudget::Available(2 << 30);
+    let expected =
+        "kv cache: 8192 tokens in 512 blocks, 512 MiB (a quarter of the 2048 MiB available)";
+    check(free, expected);
     check(KvBudget::Bytes(10 << 20), "kv cache: 160 tokens in 10 blocks, 10 MiB (as configured)");
     let two = KvBudget::Sequences { count: 2, tokens: 100 };
     check(two, "kv cache: 224 tokens in 14 blocks, 14 MiB (2 sequences of 100 tokens)");
-    let small = choose_kv_blocks(KvBudget::Auto, 1 << 10, 8, 1024).expect("it fits");
+    let small = choose(free, &[group(16, None)], 8).expect("it fits");
     let expected = "kv cache: 8192 tokens in 512 blocks, 0 MiB (8 sequences of 1024 tokens)";
     assert_eq!(small.reason, expected);
-    let none = choose_kv_blocks(KvBudget::Bytes(5), 1 << 20, 8, 1024);
+    let none = choose(KvBudget::Bytes(5), &[group(16, None)], 8);
     assert!(matches!(none, Err(EngineError::KvCacheTooSmall { budget_bytes: 5, .. })));
+}
+
+#[test]
+fn layers_with_a_window_get_what_their_windows_take() {
+    let limits = SchedulerLimits { max_running: 2, max_batch_tokens: 64, max_logits_rows: 8 };
+    let choose = |budget, groups: &[KvGroup]| {
+        choose_kv_blocks(budget, groups, KvType::Bf16, limits, 1 << 16).expect("it fits").num_blocks
+    };
+    // A window of 100 and a step of 64 lie in at most 12 blocks.
+    let groups = [group(1 << 14, None), group(1 << 14, Some(100))];
+    assert_eq!(choose(KvBudget::Bytes(200 << 20), &groups), [176, 24]);
+    assert_eq!(choose(KvBudget::Bytes(20 << 20), &groups), [10, 10]);
+    assert_eq!(choose(KvBudget::Bytes(200 << 20), &groups[1..]), [24]);
 }

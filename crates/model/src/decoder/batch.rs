@@ -22,8 +22,10 @@ pub struct SeqInput<'a> {
     pub tokens: &'a [u32],
     /// Position of `tokens[0]`; all earlier positions are already in the cache.
     pub start_pos: usize,
-    /// Cache blocks of the sequence, in order of position; must cover `tokens`.
-    pub block_table: &'a [u32],
+    /// For each of [`Decoder::kv_groups`](super::Decoder::kv_groups) the sequence's cache blocks, in
+    /// order of position; they must cover `tokens`. Blocks of positions that lie before the group's
+    /// window are not read.
+    pub block_tables: &'a [Vec<u32>],
     /// Rows whose logits are wanted.
     pub logits: LogitsFor,
 }
@@ -112,6 +114,16 @@ pub enum ForwardError {
         /// The model's limit.
         max_tokens: usize,
     },
+    /// Report a bug: the sequence has not one block table for each KV group.
+    #[error("sequence {seq} of the step has {found} block tables, the model has {expected} groups")]
+    BlockTables {
+        /// Index of the sequence in the step.
+        seq: usize,
+        /// Tables given.
+        found: usize,
+        /// Groups of the model.
+        expected: usize,
+    },
     /// Report a bug: the scheduler gave the sequence too few or wrong cache blocks.
     #[error(
         "sequence {seq} of the step ends at token {end}, its {num_blocks} cache blocks of \
@@ -129,8 +141,8 @@ pub enum ForwardError {
 
 /// The part of a step that runs through the layers at once.
 pub(super) struct RowBlock<'a> {
-    /// Rows and cache positions of each sequence's part.
-    pub(super) spans: Vec<SeqSpan<'a>>,
+    /// For each KV group the rows and cache positions of each sequence's part.
+    pub(super) spans: Vec<Vec<SeqSpan<'a>>>,
     /// For each span its tokens and the first of its rows whose logits are wanted.
     pub(super) tokens: Vec<(&'a [u32], usize)>,
     /// Rows in the block.
@@ -141,13 +153,14 @@ pub(super) struct RowBlock<'a> {
 pub(super) struct RowBlocks<'a> {
     pub(super) seqs: &'a [SeqInput<'a>],
     pub(super) max_rows: usize,
+    num_groups: usize,
     next_seq: usize,
     next_row: usize,
 }
 
 impl<'a> RowBlocks<'a> {
-    pub(super) fn new(seqs: &'a [SeqInput<'a>], max_rows: usize) -> Self {
-        Self { seqs, max_rows, next_seq: 0, next_row: 0 }
+    pub(super) fn new(seqs: &'a [SeqInput<'a>], max_rows: usize, num_groups: usize) -> Self {
+        Self { seqs, max_rows, num_groups, next_seq: 0, next_row: 0 }
     }
 }
 
@@ -155,18 +168,21 @@ impl<'a> Iterator for RowBlocks<'a> {
     type Item = RowBlock<'a>;
 
     fn next(&mut self) -> Option<RowBlock<'a>> {
-        let mut block = RowBlock { spans: Vec::new(), tokens: Vec::new(), num_rows: 0 };
+        let spans = vec![Vec::new(); self.num_groups];
+        let mut block = RowBlock { spans, tokens: Vec::new(), num_rows: 0 };
         while block.num_rows < self.max_rows && self.next_seq < self.seqs.len() {
             let seq = &self.seqs[self.next_seq];
             let start = self.next_row;
             let num_rows = (seq.tokens.len() - start).min(self.max_rows - block.num_rows);
             let end = start + num_rows;
-            block.spans.push(SeqSpan {
-                block_table: seq.block_table,
-                first_row: block.num_rows,
-                num_rows,
-                start_pos: seq.start_pos + start,
-            });
+            for (spans, block_table) in block.spans.iter_mut().zip(seq.block_tables) {
+                spans.push(SeqSpan {
+                    block_table,
+                    first_row: block.num_rows,
+                    num_rows,
+                    start_pos: seq.start_pos + start,
+                });
+            }
             let first_logits_row = seq.first_logits_row().clamp(start, end) - start;
             block.tokens.push((&seq.tokens[start..end], first_logits_row));
             block.num_rows += num_rows;

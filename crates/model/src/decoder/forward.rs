@@ -23,7 +23,7 @@ impl Decoder {
     pub fn forward<'s>(
         &self,
         seqs: &[SeqInput<'_>],
-        kv: &mut KvCache,
+        kv: &mut [KvCache],
         scratch: &'s mut Scratch,
     ) -> Result<Logits<'s>, ForwardError> {
         self.check(seqs, kv)?;
@@ -34,11 +34,11 @@ impl Decoder {
             scratch.logits_tv.resize(num_values, 0.0);
         }
         let mut logits_row = 0;
-        for block in RowBlocks::new(seqs, scratch.max_rows) {
+        for block in RowBlocks::new(seqs, scratch.max_rows, self.kv_groups.len()) {
             self.embed(&block, scratch);
             let mut rows = block.num_rows;
             for (layer_idx, layer) in self.layers.iter().enumerate() {
-                self.attend(layer_idx, layer, &block, kv, scratch);
+                self.attend(layer, &block, &mut kv[layer.kv_group], scratch);
                 if layer_idx + 1 == self.layers.len() {
                     rows = self.keep_wanted_rows(&block, scratch);
                 }
@@ -51,12 +51,12 @@ impl Decoder {
         Ok(Logits { logits_tv, vocab_size: self.config.vocab_size })
     }
 
-    fn check(&self, seqs: &[SeqInput<'_>], kv: &KvCache) -> Result<(), ForwardError> {
+    fn check(&self, seqs: &[SeqInput<'_>], kv: &[KvCache]) -> Result<(), ForwardError> {
         let vocab_size = self.config.vocab_size;
         let max_tokens = self.max_tokens();
+        assert_eq!(kv.len(), self.kv_groups.len(), "one cache for each KV group");
         for (seq, input) in seqs.iter().enumerate() {
             let end = input.start_pos.saturating_add(input.tokens.len());
-            let num_blocks = input.block_table.len();
             if input.tokens.is_empty() {
                 return Err(ForwardError::Empty { seq });
             }
@@ -66,9 +66,16 @@ impl Decoder {
             if let Some(&token) = input.tokens.iter().find(|&&t| t as usize >= vocab_size) {
                 return Err(ForwardError::UnknownToken { seq, token, vocab_size });
             }
-            let outside = |&block: &u32| block as usize >= kv.num_blocks();
-            if end.div_ceil(BLOCK_TOKENS) > num_blocks || input.block_table.iter().any(outside) {
-                return Err(ForwardError::Blocks { seq, end, num_blocks });
+            let (found, expected) = (input.block_tables.len(), self.kv_groups.len());
+            if found != expected {
+                return Err(ForwardError::BlockTables { seq, found, expected });
+            }
+            for (table, kv) in input.block_tables.iter().zip(kv) {
+                let num_blocks = table.len();
+                let outside = |&block: &u32| block as usize >= kv.num_blocks();
+                if end.div_ceil(BLOCK_TOKENS) > num_blocks || table.iter().any(outside) {
+                    return Err(ForwardError::Blocks { seq, end, num_blocks });
+                }
             }
         }
         Ok(())
@@ -82,21 +89,14 @@ impl Decoder {
         for (&token, x_c) in tokens.zip(scratch.x_tc.chunks_exact_mut(hidden_size)) {
             self.embed_tokens.row(token as usize, x_c);
         }
-        for span in &block.spans {
+        for span in &block.spans[0] {
             let start_pos = u32::try_from(span.start_pos).expect("positions were checked");
             scratch.positions_t.extend((start_pos..).take(span.num_rows));
         }
     }
 
     /// `attended = attend(rope(q), rope(k), v)` with `q, k, v = qkv(norm(x))`.
-    fn attend(
-        &self,
-        layer_idx: usize,
-        layer: &Layer,
-        block: &RowBlock<'_>,
-        kv: &mut KvCache,
-        scratch: &mut Scratch,
-    ) {
+    fn attend(&self, layer: &Layer, block: &RowBlock<'_>, kv: &mut KvCache, scratch: &mut Scratch) {
         let config = &self.config;
         let (pool, rows) = (&*self.pool, block.num_rows);
         let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
@@ -110,17 +110,18 @@ impl Decoder {
         layer.qkv_proj.apply(pool, normed_tc, qkv, width, false, &mut s.matmul);
         rope(pool, qkv, width, heads + kv_heads, &s.positions_t, &self.rope);
         let (k, v) = (&qkv[heads * head_dim..], &qkv[(heads + kv_heads) * head_dim..]);
-        kv.write(pool, layer_idx, &block.spans, k, v, width);
+        let spans = &block.spans[layer.kv_group];
+        kv.write(pool, layer.kv_layer, spans, k, v, width);
         let attended = &mut s.attended[..rows * heads * head_dim];
         let params = AttendParams::causal((head_dim as f32).sqrt().recip());
-        kv.attend(pool, layer_idx, &block.spans, qkv, width, heads, &params, attended);
+        kv.attend(pool, layer.kv_layer, spans, qkv, width, heads, &params, attended);
     }
 
     /// Moves the rows of a block whose logits are wanted to the front and returns their number:
     /// behind the last attention no other row matters.
     fn keep_wanted_rows(&self, block: &RowBlock<'_>, scratch: &mut Scratch) -> usize {
         let mut wanted = 0;
-        for (span, (tokens, first_logits_row)) in block.spans.iter().zip(&block.tokens) {
+        for (span, (tokens, first_logits_row)) in block.spans[0].iter().zip(&block.tokens) {
             let from = span.first_row + first_logits_row;
             let count = tokens.len() - first_logits_row;
             let attended_width = self.config.num_attention_heads * self.config.head_dim;

@@ -16,6 +16,6 @@ mod weights;
 
 pub use batch::{ForwardError, Logits, LogitsFor, SeqInput};
 pub use scratch::Scratch;
-pub use weights::Decoder;
+pub use weights::{Decoder, KvGroup};
 #[cfg(test)]
 mod tests;

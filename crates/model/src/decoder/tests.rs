@@ -15,8 +15,8 @@ const F32_TOLERANCE: f32 = 1e-4;
 /// A decoder with a cache and the block tables of a few sequences.
 struct Bench {
     decoder: Decoder,
-    kv: KvCache,
-    tables: Vec<Vec<u32>>,
+    kv: [KvCache; 1],
+    tables: Vec<[Vec<u32>; 1]>,
 }
 
 impl Bench {
@@ -34,10 +34,11 @@ impl Bench {
         let decoder = Decoder::load_with(checkpoint, pool, options).unwrap();
         let (num_seqs, blocks_each) = (20u32, 8);
         let num_blocks = num_seqs * blocks_each;
-        let kv = KvCache::new(decoder.kv_shape(), kv_type, num_blocks as usize).unwrap();
+        let shape = decoder.kv_groups()[0].shape;
+        let kv = [KvCache::new(shape, kv_type, num_blocks as usize).unwrap()];
         // Neighbouring positions lie far apart in the cache.
         let id = |seq: u32, block: u32| (block * num_seqs + seq) * 7 % num_blocks;
-        let table = |seq| (0..blocks_each).map(|block| id(seq, block)).collect();
+        let table = |seq| [(0..blocks_each).map(|block| id(seq, block)).collect()];
         Self { decoder, kv, tables: (0..num_seqs).map(table).collect() }
     }
 
@@ -48,7 +49,7 @@ impl Bench {
             .map(|&(seq, tokens, start_pos, logits)| SeqInput {
                 tokens,
                 start_pos,
-                block_table: &self.tables[seq],
+                block_tables: &self.tables[seq],
                 logits,
             })
             .collect();
@@ -238,7 +239,8 @@ fn wrong_steps_are_refused() {
     let long = vec![0; 513];
     let table: Vec<u32> = (0..40).collect();
     let mut check = |tokens: &[u32], start_pos: usize, block_table: &[u32]| {
-        let seq = SeqInput { tokens, start_pos, block_table, logits: LogitsFor::Last };
+        let block_tables = &[block_table.to_vec()];
+        let seq = SeqInput { tokens, start_pos, block_tables, logits: LogitsFor::Last };
         let mut scratch = bench.decoder.new_scratch(4);
         bench.decoder.forward(&[seq], &mut bench.kv, &mut scratch).map(|_| ()).unwrap_err()
     };
@@ -262,12 +264,14 @@ fn every_error_reads_well() {
         ForwardError::Empty { seq: 2 },
         ForwardError::UnknownToken { seq: 0, token: 50000, vocab_size: 49152 },
         ForwardError::TooLong { seq: 1, end: 8193, max_tokens: 8192 },
+        ForwardError::BlockTables { seq: 0, found: 1, expected: 2 },
         ForwardError::Blocks { seq: 0, end: 17, num_blocks: 1 },
     ];
     insta::assert_snapshot!(errors.map(|error| error.to_string()).join("\n"), @r"
     sequence 2 of the step has no tokens
     sequence 0 of the step has token 50000, the vocabulary has 49152
     sequence 1 of the step would have 8193 tokens, the model takes at most 8192
+    sequence 0 of the step has 1 block tables, the model has 2 groups
     sequence 0 of the step ends at token 17, its 1 cache blocks of 16 do not cover it or lie outside the cache
     ");
 }

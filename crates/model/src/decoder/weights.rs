@@ -18,11 +18,25 @@ pub struct Decoder {
     /// `None`: the head is the embedding (tied).
     pub(super) lm_head: Option<Linear>,
     pub(super) rope: RopeTable,
+    pub(super) kv_groups: Vec<KvGroup>,
     pub(super) pool: Arc<Pool>,
+}
+
+/// Layers that keep keys and values of the same positions: they share block tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KvGroup {
+    /// What the group's cache has a page of, for each block.
+    pub shape: KvShape,
+    /// Positions that a row sees at most, its own included; all if `None`. Earlier blocks may be
+    /// given to others.
+    pub sliding_window: Option<usize>,
 }
 
 /// One decoder layer.
 pub(super) struct Layer {
+    /// Its group and its place among the group's layers.
+    pub(super) kv_group: usize,
+    pub(super) kv_layer: usize,
     pub(super) input_layernorm_c: Vec<f32>,
     pub(super) qkv_proj: Linear,
     pub(super) o_proj: Linear,
@@ -67,7 +81,13 @@ impl Decoder {
         let max_positions = config.max_position_embeddings.min(MAX_POSITIONS);
         let rope =
             RopeTable::new(&RopeSpec::plain(config.head_dim, config.rope_theta), max_positions);
-        Ok(Self { config, embed_tokens, layers, norm_c, lm_head, rope, pool })
+        let shape = KvShape {
+            num_layers: config.num_hidden_layers,
+            num_key_value_heads: config.num_key_value_heads,
+            head_dim: config.head_dim,
+        };
+        let kv_groups = vec![KvGroup { shape, sliding_window: None }];
+        Ok(Self { config, embed_tokens, layers, norm_c, lm_head, rope, kv_groups, pool })
     }
 
     /// The model's configuration.
@@ -80,13 +100,9 @@ impl Decoder {
         self.rope.max_positions()
     }
 
-    /// Shape of the KV cache that the model needs.
-    pub fn kv_shape(&self) -> KvShape {
-        KvShape {
-            num_layers: self.config.num_hidden_layers,
-            num_key_value_heads: self.config.num_key_value_heads,
-            head_dim: self.config.head_dim,
-        }
+    /// The KV caches that the model needs, one for each group of layers.
+    pub fn kv_groups(&self) -> &[KvGroup] {
+        &self.kv_groups
     }
 
     /// Buffers for steps; those of more than `max_rows` tokens run in several blocks.
@@ -142,6 +158,8 @@ impl Loader<'_> {
         ];
         let gate_up = [part("mlp.gate_proj", mlp_rows), part("mlp.up_proj", mlp_rows)];
         Ok(Layer {
+            kv_group: 0,
+            kv_layer: layer,
             input_layernorm_c: self.vector(&name("input_layernorm"), hidden_size)?,
             qkv_proj: self.linear(&qkv, hidden_size)?,
             o_proj: self.linear(&[part("self_attn.o_proj", hidden_size)], q_rows)?,
