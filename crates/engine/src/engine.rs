@@ -1,6 +1,7 @@
 //! The engine: one model, one cache, many sequences.
 
-use crate::blocks::BlockManager;
+use crate::blocks::KvBlocks;
+use crate::commit::Committer;
 use crate::constraint::ConstraintState;
 use crate::error::EngineError;
 use crate::request::{Completion, Event, Request, RequestId};
@@ -8,9 +9,9 @@ use crate::runner::Runner;
 use crate::sampler::Sampler;
 use crate::scheduler::{Scheduler, SchedulerLimits};
 use crate::sequence::Sequence;
+use crate::speculate::Speculation;
 use crate::stats::EngineStats;
 use crate::vocabulary::Vocabulary;
-use catena_kernels::BLOCK_TOKENS;
 use catena_protocol::{Cancel, FinishReason, Progress};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -88,25 +89,52 @@ pub struct Engine<R: Runner> {
     runner: R,
     intake: Intake,
     scheduler: Scheduler,
-    blocks: BlockManager,
+    blocks: KvBlocks,
     sampler: Sampler,
+    speculation: Speculation,
     stats: Arc<EngineStats>,
     next_id: u64,
+}
+
+/// What an engine does besides running its requests. None of it changes an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Whether the beginnings that requests share are computed once.
+    pub prefix_cache: bool,
+    /// How tokens are guessed ahead.
+    pub speculation: Speculation,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { prefix_cache: true, speculation: Speculation::default() }
+    }
 }
 
 impl<R: Runner> Engine<R> {
     /// An engine over `runner`, whose tokens `vocabulary` describes.
     pub fn new(runner: R, vocabulary: Arc<Vocabulary>, limits: SchedulerLimits) -> Self {
-        let [group] = runner.block_groups()[..] else { panic!("one group of layers") };
-        let num_blocks = group.num_blocks;
-        let context_tokens = runner.max_positions().min(num_blocks * BLOCK_TOKENS);
+        Self::with_options(runner, vocabulary, limits, EngineOptions::default())
+    }
+
+    /// An engine over `runner` with other than the usual options.
+    pub fn with_options(
+        runner: R,
+        vocabulary: Arc<Vocabulary>,
+        limits: SchedulerLimits,
+        options: EngineOptions,
+    ) -> Self {
+        let groups = runner.block_groups();
+        let blocks = KvBlocks::new(&groups, limits.max_batch_tokens, options.prefix_cache);
+        let context_tokens = runner.max_positions().min(blocks.context_tokens());
         let model_vocab_size = runner.vocab_size();
         Self {
             intake: Intake { vocabulary, model_vocab_size, context_tokens },
             scheduler: Scheduler::new(limits),
-            blocks: BlockManager::new(num_blocks),
+            stats: Arc::new(EngineStats::new(blocks.num_blocks())),
+            blocks,
             sampler: Sampler::default(),
-            stats: Arc::new(EngineStats::new(num_blocks)),
+            speculation: options.speculation,
             runner,
             next_id: 0,
         }
@@ -170,17 +198,24 @@ impl<R: Runner> Engine<R> {
     /// [`EngineError::Runner`] if the model cannot run the batch. The sequences stay; the caller
     /// cancels them.
     pub fn step(&mut self) -> Result<Vec<(RequestId, Event)>, EngineError> {
+        self.scheduler.speculate(self.speculation, |rows| self.runner.step_cost(rows));
         let Some(batch) = self.scheduler.next_batch(&mut self.blocks) else { return Ok(vec![]) };
-        let vocab_size = self.intake.model_vocab_size;
-        let inputs = self.scheduler.inputs(&batch);
-        let logits = self.runner.forward(&inputs).map_err(EngineError::Runner)?;
-        let running = &mut self.scheduler.running;
-        let outcomes = self.sampler.sample(logits, vocab_size, &batch, running);
-        let vocabulary = &self.intake.vocabulary;
-        let events = self.scheduler.commit(&batch, outcomes, vocabulary, &mut self.blocks);
-        self.stats.record_step(&batch, &events);
+        let logits = match self.runner.forward(&self.scheduler.inputs(&batch)) {
+            Ok(logits) => logits,
+            Err(error) => {
+                self.blocks.forget_all();
+                return Err(EngineError::Runner(error));
+            }
+        };
+        let committer = Committer {
+            sampler: &mut self.sampler,
+            vocabulary: &self.intake.vocabulary,
+            vocab_size: self.intake.model_vocab_size,
+        };
+        let outcome = self.scheduler.commit(&batch, logits, committer, &mut self.blocks);
+        self.stats.record_step(&batch, &outcome);
         self.update_stats();
-        Ok(events)
+        Ok(outcome.events)
     }
 
     /// Runs a batch job to its end: completions in order of `requests`.

@@ -6,38 +6,45 @@
 //! **Invariant:** no file, network, environment or clock is read here. A sequence's output depends
 //! on its own request only, never on what runs beside it, nor on preemption.
 
+mod batch;
 mod blocks;
 mod capacity;
 mod codec;
+mod commit;
 mod constraint;
 mod engine;
 mod error;
 mod handle;
 mod params;
 mod penalties;
+mod queue;
 mod request;
 mod runner;
 mod sampler;
 mod scheduler;
 mod sequence;
+mod speculate;
 mod stats;
 #[cfg(test)]
 mod tests;
 mod text;
 mod vocabulary;
 
-pub use blocks::BlockManager;
 pub use capacity::{KvBudget, KvChoice, choose_kv_blocks};
 pub use catena_kernels::BLOCK_TOKENS;
 pub use catena_model::{LogitsFor, SeqInput};
 pub use codec::{PromptCodec, TextCodec};
 pub use constraint::{MAX_CONSTRAINT_BYTES, MAX_SCHEMA_LEVELS};
-pub use engine::{Engine, Intake, Prepared};
+pub use engine::{Engine, EngineOptions, Intake, Prepared};
 pub use error::{EngineError, RunnerError};
 pub use handle::{DEFAULT_MAX_WAITING, EngineHandle, RequestEvents, RequestGuard};
 pub use params::{MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, SamplingParams};
-pub use request::{Completion, Constraint, Event, Request, RequestId, TokenEvent, TokenLogprob};
+pub use request::{
+    AdapterId, CacheScope, Completion, Constraint, Event, Request, RequestId, TokenEvent,
+    TokenLogprob,
+};
 pub use runner::{BlockGroup, ModelRunner, Runner};
 pub use scheduler::{Scheduler, SchedulerLimits};
+pub use speculate::Speculation;
 pub use stats::{EngineSnapshot, EngineStats};
 pub use vocabulary::Vocabulary;

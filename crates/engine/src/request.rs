@@ -2,10 +2,24 @@
 
 use crate::params::SamplingParams;
 use catena_protocol::{FinishReason, Usage};
+use std::sync::Arc;
 
 /// Identity of a request inside one engine, in order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
+
+/// Identity of a loaded adapter; never used again for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AdapterId(pub u64);
+
+/// Whose computed prefixes a request may use: those of the same tenant and the same adapter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CacheScope {
+    /// The tenant; requests without one share among themselves.
+    pub tenant: Option<Arc<str>>,
+    /// The adapter that the tokens are run with.
+    pub adapter: Option<AdapterId>,
+}
 
 /// A form the output must have. The output is then always a prefix of a valid text, and a whole
 /// valid text when the finish reason is `Stop`.
@@ -31,23 +45,27 @@ pub struct Request {
     /// Report the log-probability of every prompt token from this index on (at least 1, since the
     /// first token has no context). Evaluation scores given continuations this way.
     pub score_from: Option<usize>,
+    /// Who asks and with which adapter. Tenants share the machine evenly and see nothing of each
+    /// other, not even in how long an answer takes to begin.
+    pub scope: CacheScope,
+    /// How urgent it is, lower first, as in vLLM; it takes the place of less urgent ones when the
+    /// cache is full.
+    pub priority: i32,
 }
 
 impl Request {
     /// Generates from `prompt_tokens`.
     pub fn new(prompt_tokens: Vec<u32>, params: SamplingParams) -> Self {
-        Self { prompt_tokens, params, constraint: None, score_from: None }
+        let (scope, priority) = (CacheScope::default(), 0);
+        Self { prompt_tokens, params, constraint: None, score_from: None, scope, priority }
     }
 
     /// Scores `continuation` after `context`, generating nothing. The answer is in
     /// [`Completion::prompt_logprobs`], one natural-log probability per continuation token.
     pub fn score(context: &[u32], continuation: &[u32]) -> Self {
-        Self {
-            prompt_tokens: [context, continuation].concat(),
-            params: SamplingParams::greedy(0),
-            constraint: None,
-            score_from: Some(context.len()),
-        }
+        let tokens = [context, continuation].concat();
+        let score_from = Some(context.len());
+        Self { score_from, ..Self::new(tokens, SamplingParams::greedy(0)) }
     }
 
     /// The same request with its output held to `constraint`.
@@ -103,6 +121,8 @@ pub struct Completion {
     pub finish_reason: FinishReason,
     /// Token counts; the ending token counts as generated.
     pub usage: Usage,
+    /// Tokens of the prompt that were in the cache and not computed again.
+    pub cached_tokens: usize,
 }
 
 /// What happens to a request, in order: any number of `Token`, then one `Finished` or `Failed`.

@@ -3,9 +3,11 @@
 use crate::capacity::{KvBudget, KvChoice, choose_kv_blocks};
 use crate::error::{EngineError, RunnerError};
 use crate::scheduler::SchedulerLimits;
+use crate::speculate::CostModel;
 use catena_kernels::{KvCache, KvType};
-use catena_model::{Decoder, KvGroup, Scratch, SeqInput};
+use catena_model::{Decoder, KvGroup, LogitsFor, Scratch, SeqInput};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Blocks for the layers that keep keys and values of the same positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub trait Runner: Send {
     /// # Errors
     /// Whatever the model reports; the engine fails the requests of the batch with it.
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError>;
+    /// What a step of `rows` single tokens costs, in any unit: guessing ahead is weighed by it.
+    fn step_cost(&self, rows: usize) -> f64;
 }
 
 /// A decoder with its KV caches and buffers.
@@ -42,6 +46,7 @@ pub struct ModelRunner {
     decoder: Arc<Decoder>,
     kv: Vec<KvCache>,
     scratch: Scratch,
+    cost: CostModel,
 }
 
 impl ModelRunner {
@@ -64,7 +69,7 @@ impl ModelRunner {
         };
         let kv = groups.iter().zip(&choice.num_blocks).map(cache).collect::<Result<_, _>>()?;
         let scratch = decoder.new_scratch(limits.max_batch_tokens);
-        Ok((Self { decoder, kv, scratch }, choice))
+        Ok((Self { decoder, kv, scratch, cost: CostModel::default() }, choice))
     }
 }
 
@@ -86,7 +91,22 @@ impl Runner for ModelRunner {
     }
 
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError> {
+        // Steps that read prompts have rows without logits and say little about single tokens.
+        let num_rows = |seq: &SeqInput<'_>| seq.tokens.len();
+        let decodes = seqs.iter().all(|seq| match seq.logits {
+            LogitsFor::None => false,
+            LogitsFor::Last => seq.tokens.len() == 1,
+            LogitsFor::From(row) => row == 0,
+        });
+        let begin = Instant::now();
         let logits = self.decoder.forward(seqs, &mut self.kv, &mut self.scratch)?;
+        if decodes {
+            self.cost.record(seqs.iter().map(num_rows).sum(), begin.elapsed().as_secs_f64());
+        }
         Ok(logits.into_rows())
+    }
+
+    fn step_cost(&self, rows: usize) -> f64 {
+        self.cost.cost(rows)
     }
 }

@@ -4,7 +4,6 @@ use crate::constraint::ConstraintState;
 use crate::error::EngineError;
 use crate::params::SamplingParams;
 use crate::request::TokenLogprob;
-use crate::scheduler::{Batch, Slot};
 use crate::sequence::Sequence;
 use catena_kernels::{argmax, log_softmax_at};
 use rand::RngCore;
@@ -23,9 +22,6 @@ pub(crate) struct Choice {
     pub(crate) top_logprobs: Vec<TokenLogprob>,
 }
 
-/// What the logits of one batch slot gave: a token where one was due.
-pub(crate) type Outcome = Result<Option<Choice>, EngineError>;
-
 /// Chooses tokens; holds only scratch space.
 #[derive(Debug, Default)]
 pub(crate) struct Sampler {
@@ -41,41 +37,15 @@ struct Candidate {
 }
 
 impl Sampler {
-    /// Scores and samples every slot of `batch` from its rows of `logits` (`[rows, v]`).
-    ///
-    /// # Panics
-    /// If the runner returned a different number of rows than the batch asked for.
-    pub(crate) fn sample(
-        &mut self,
-        logits: &[f32],
-        vocab_size: usize,
-        batch: &Batch,
-        sequences: &mut [Sequence],
-    ) -> Vec<Outcome> {
-        let num_rows: usize = batch.slots.iter().map(Slot::num_logits_rows).sum();
-        assert_eq!(logits.len(), num_rows * vocab_size, "logits of {num_rows} rows were asked for");
-        let mut rows = logits.chunks_exact(vocab_size);
-        batch
-            .slots
-            .iter()
-            .map(|slot| {
-                let sequence = &mut sequences[slot.sequence_idx];
-                let mut last_row = None;
-                for offset in slot.first_logits_row()..slot.num_tokens {
-                    let row_v = rows.next().expect("counted above");
-                    sequence.score(slot.start_pos + offset, row_v);
-                    last_row = Some(row_v);
-                }
-                match last_row {
-                    Some(row_v) if slot.samples => self.choose(row_v, sequence).map(Some),
-                    Some(_) | None => Ok(None),
-                }
-            })
-            .collect()
-    }
-
     /// The next token of `sequence` from its logits.
-    fn choose(&mut self, row_v: &[f32], sequence: &mut Sequence) -> Result<Choice, EngineError> {
+    ///
+    /// # Errors
+    /// [`EngineError::ConstraintLost`].
+    pub(crate) fn choose(
+        &mut self,
+        row_v: &[f32],
+        sequence: &mut Sequence,
+    ) -> Result<Choice, EngineError> {
         let allowed = sequence.constraint.as_mut().map(ConstraintState::allowed).transpose()?;
         let params = &sequence.params;
         let changes_logits = sequence.penalties.is_some() || allowed.is_some();

@@ -1,15 +1,12 @@
 //! Which sequences run in the next step.
 
-use crate::blocks::BlockManager;
-use crate::error::EngineError;
-use crate::request::{Event, RequestId};
-use crate::sampler::Outcome;
+use crate::batch::{Batch, Room, take_slot};
+use crate::blocks::KvBlocks;
+use crate::queue::WaitQueue;
+use crate::request::RequestId;
 use crate::sequence::Sequence;
-use crate::vocabulary::Vocabulary;
-use catena_kernels::BLOCK_TOKENS;
-use catena_model::{LogitsFor, SeqInput};
-use catena_protocol::FinishReason;
-use std::collections::VecDeque;
+use crate::speculate::{Speculation, choose_length};
+use catena_model::SeqInput;
 
 /// Limits of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,61 +25,26 @@ impl Default for SchedulerLimits {
     }
 }
 
-/// The part of one running sequence in a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    /// Index among the running sequences.
-    pub(crate) sequence_idx: usize,
-    /// Position of its first token.
-    pub(crate) start_pos: usize,
-    /// Tokens to run.
-    pub(crate) num_tokens: usize,
-    /// Rows that need logits.
-    pub(crate) logits: LogitsFor,
-    /// Whether a token is sampled from the last row.
-    pub(crate) samples: bool,
-}
+/// Blocks of a hundred that an admission leaves free, so that the running sequences decode on for a
+/// while before one has to give way.
+const SPARE_PERCENT: usize = 1;
 
-impl Slot {
-    /// The first row with logits; `num_tokens` if none has.
-    pub(crate) fn first_logits_row(&self) -> usize {
-        match self.logits {
-            LogitsFor::None => self.num_tokens,
-            LogitsFor::Last => self.num_tokens - 1,
-            LogitsFor::From(row) => row,
-        }
-    }
-
-    /// Rows with logits.
-    pub(crate) fn num_logits_rows(&self) -> usize {
-        self.num_tokens - self.first_logits_row()
-    }
-}
-
-/// What one step runs.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Batch {
-    pub(crate) slots: Vec<Slot>,
-}
-
-/// What is left of a step's limits while its batch is put together.
-struct Room {
-    tokens: usize,
-    logits_rows: usize,
-}
-
-/// Keeps the sequences: first come, first served, decode before prefill, one token budget.
+/// Keeps the sequences: decode before prefill, one token budget, the queue's order for the rest.
 ///
 /// A sequence gets the blocks of all its tokens when it is admitted, so a started prefill always
-/// ends. When decoding needs a block and none is free, the sequence admitted last gives up its
-/// blocks and waits at the head of the queue; its tokens are computed again later.
+/// ends. When decoding needs a block and none is free, the least urgent sequence, of those the one
+/// that came last, gives up its blocks and waits; what the cache still knows of its tokens then is
+/// not computed again.
 ///
-/// **Invariant:** `running` and `waiting` are each in order of arrival.
+/// **Invariant:** `running` is in order of admission, and so is a batch: a sequence that shares
+/// blocks which are computed in the same step stands behind the one that computes them.
 pub struct Scheduler {
     limits: SchedulerLimits,
     pub(crate) running: Vec<Sequence>,
-    waiting: VecDeque<Sequence>,
+    waiting: WaitQueue,
     num_preemptions: u64,
+    /// Tokens of the sequences admitted so far, and those the cache held.
+    prefix_counts: (u64, u64),
 }
 
 impl Scheduler {
@@ -93,7 +55,13 @@ impl Scheduler {
     pub fn new(limits: SchedulerLimits) -> Self {
         let smallest = limits.max_batch_tokens.min(limits.max_running).min(limits.max_logits_rows);
         assert!(smallest > 0, "every limit of {limits:?} must be positive");
-        Self { limits, running: Vec::new(), waiting: VecDeque::new(), num_preemptions: 0 }
+        Self {
+            limits,
+            running: Vec::new(),
+            waiting: WaitQueue::default(),
+            num_preemptions: 0,
+            prefix_counts: (0, 0),
+        }
     }
 
     /// The limits of one step.
@@ -116,199 +84,202 @@ impl Scheduler {
         self.num_preemptions
     }
 
-    /// Adds a sequence behind the others.
+    /// Tokens of the sequences admitted so far, and how many of them the cache held.
+    pub fn prefix_counts(&self) -> (u64, u64) {
+        self.prefix_counts
+    }
+
+    /// Adds a sequence.
     pub(crate) fn add(&mut self, sequence: Sequence) {
-        self.waiting.push_back(sequence);
+        self.waiting.arrive(sequence);
     }
 
     /// Takes a sequence out and frees its blocks.
-    pub(crate) fn remove(&mut self, id: RequestId, blocks: &mut BlockManager) -> Option<Sequence> {
-        if let Some(idx) = self.running.iter().position(|sequence| sequence.id == id) {
-            let mut sequence = self.running.remove(idx);
-            blocks.release(&mut sequence.block_table);
-            return Some(sequence);
-        }
-        let idx = self.waiting.iter().position(|sequence| sequence.id == id)?;
-        self.waiting.remove(idx)
+    pub(crate) fn remove(&mut self, id: RequestId, blocks: &mut KvBlocks) -> Option<Sequence> {
+        let running = self.running.iter().position(|sequence| sequence.id == id);
+        let mut sequence = match running {
+            Some(idx) => self.running.remove(idx),
+            None => self.waiting.remove(id)?,
+        };
+        self.waiting.leave(&sequence);
+        release(&mut sequence, blocks);
+        Some(sequence)
     }
 
     /// Takes every sequence out and frees all blocks.
-    pub(crate) fn remove_all(&mut self, blocks: &mut BlockManager) -> Vec<Sequence> {
-        let mut all: Vec<Sequence> = self.running.drain(..).chain(self.waiting.drain(..)).collect();
+    pub(crate) fn remove_all(&mut self, blocks: &mut KvBlocks) -> Vec<Sequence> {
+        let mut all: Vec<Sequence> = self.running.drain(..).collect();
+        all.extend(std::iter::from_fn(|| self.waiting.take_next()));
         for sequence in &mut all {
-            blocks.release(&mut sequence.block_table);
+            self.waiting.leave(sequence);
+            release(sequence, blocks);
         }
         all
     }
 
-    /// The next step's batch; nothing when no sequence is there.
-    pub(crate) fn next_batch(&mut self, blocks: &mut BlockManager) -> Option<Batch> {
-        let mut room =
-            Room { tokens: self.limits.max_batch_tokens, logits_rows: self.limits.max_logits_rows };
-        let mut slots = Vec::with_capacity(self.running.len() + 1);
-        let preempted = self.schedule_decodes(&mut slots, &mut room, blocks);
-        self.schedule_prefills(&mut slots, &mut room);
-        if !preempted {
-            self.admit(&mut slots, &mut room, blocks);
+    /// Guesses ahead for the sequences that decode, as far as `cost` (of a step of so many rows)
+    /// lets it pay.
+    pub(crate) fn speculate(&mut self, speculation: Speculation, cost: impl Fn(usize) -> f64) {
+        if speculation == Speculation::Off {
+            return;
         }
-        (!slots.is_empty()).then_some(Batch { slots })
+        let mut guesses = Vec::new();
+        let mut rows = 0;
+        for sequence in &mut self.running {
+            sequence.keep_guesses(0);
+            if !sequence.is_decoding() {
+                // The step is long anyway; decoding goes on beside it token by token.
+                return;
+            }
+            rows += 1;
+            let (num_tokens, most_tokens) = sequence.sizes();
+            let left = most_tokens - num_tokens;
+            guesses.push(sequence.proposer.propose(&sequence.tokens, left.saturating_sub(1)));
+        }
+        let length = choose_length(&guesses, rows, cost);
+        for (sequence, (at_hand, _)) in self.running.iter_mut().zip(guesses) {
+            sequence.guess(at_hand.min(length));
+        }
+    }
+
+    /// The next step's batch; nothing when no sequence is there.
+    pub(crate) fn next_batch(&mut self, blocks: &mut KvBlocks) -> Option<Batch> {
+        self.waiting.begin_round();
+        let mut room = Room::new(self.limits);
+        let mut batch = Batch { slots: Vec::with_capacity(self.running.len() + 1) };
+        let preempted = self.find_blocks(blocks);
+        self.make_way(blocks);
+        self.schedule_running(true, &mut batch, &mut room, blocks);
+        self.schedule_running(false, &mut batch, &mut room, blocks);
+        if !preempted {
+            self.admit(&mut batch, &mut room, blocks);
+        }
+        (!batch.slots.is_empty()).then_some(batch)
     }
 
     /// The runner's view of `batch`.
     pub(crate) fn inputs(&self, batch: &Batch) -> Vec<SeqInput<'_>> {
-        let input = |slot: &Slot| {
-            let sequence = &self.running[slot.sequence_idx];
-            SeqInput {
-                tokens: &sequence.tokens[slot.start_pos..slot.start_pos + slot.num_tokens],
-                start_pos: slot.start_pos,
-                block_tables: sequence.block_table.ids(),
-                logits: slot.logits,
-            }
-        };
-        batch.slots.iter().map(input).collect()
+        batch.slots.iter().map(|slot| slot.input(&self.running[slot.sequence_idx])).collect()
     }
 
-    /// Stores the step's tokens, takes out what ended and frees its blocks.
-    pub(crate) fn commit(
-        &mut self,
-        batch: &Batch,
-        outcomes: Vec<Outcome>,
-        vocabulary: &Vocabulary,
-        blocks: &mut BlockManager,
-    ) -> Vec<(RequestId, Event)> {
-        let mut events = Vec::with_capacity(batch.slots.len());
-        let mut ended: Vec<(RequestId, Result<FinishReason, EngineError>)> = Vec::new();
-        for (slot, outcome) in batch.slots.iter().zip(outcomes) {
-            let sequence = &mut self.running[slot.sequence_idx];
-            sequence.num_computed += slot.num_tokens;
-            let is_done = sequence.num_uncomputed() == 0 && sequence.params.max_new_tokens == 0;
-            let accepted = match outcome {
-                Ok(Some(choice)) => sequence.accept(choice, vocabulary),
-                Ok(None) if is_done => {
-                    ended.push((sequence.id, Ok(FinishReason::Length)));
-                    continue;
-                }
-                Ok(None) => continue,
-                Err(error) => Err(error),
-            };
-            match accepted {
-                Ok(accepted) => {
-                    events.extend(accepted.event.map(|event| (sequence.id, Event::Token(event))));
-                    ended.extend(accepted.finish_reason.map(|reason| (sequence.id, Ok(reason))));
-                }
-                Err(error) => ended.push((sequence.id, Err(error))),
-            }
-        }
-        for (id, end) in ended {
-            let sequence = self.remove(id, blocks).expect("it ran in this step");
-            let event = match end {
-                Ok(reason) => Event::Finished(sequence.complete(reason)),
-                Err(error) => Event::Failed(error.to_string()),
-            };
-            events.push((id, event));
-        }
-        events
-    }
-
-    /// One token for each sequence that decodes. Says whether blocks ran out.
-    fn schedule_decodes(
-        &mut self,
-        slots: &mut Vec<Slot>,
-        room: &mut Room,
-        blocks: &mut BlockManager,
-    ) -> bool {
+    /// A block for the next token of each sequence that decodes. Says whether blocks ran out.
+    fn find_blocks(&mut self, blocks: &mut KvBlocks) -> bool {
         let mut preempted = false;
         let mut idx = 0;
-        while idx < self.running.len() && room.tokens > 0 && room.logits_rows > 0 {
+        while idx < self.running.len() {
             let sequence = &mut self.running[idx];
-            if sequence.num_uncomputed() == 1 {
-                let num_tokens = sequence.tokens.len();
-                if !blocks.grow(&mut sequence.block_table, num_tokens) {
-                    // The last one gives way: later ones have no slot yet, so indices hold.
-                    self.preempt_last(blocks);
-                    preempted = true;
-                    continue;
-                }
-                slots.extend(take_slot(idx, sequence, room));
+            let num_tokens = sequence.tokens.len();
+            if !sequence.is_decoding() || blocks.grow(&mut sequence.tables, num_tokens, 0) {
+                idx += 1;
+            } else if sequence.num_guessed > 0 {
+                sequence.keep_guesses(0);
+            } else {
+                assert!(self.running.len() > 1, "a sequence alone outgrew the whole cache");
+                let victim = self.least_urgent();
+                self.preempt(victim, blocks);
+                preempted = true;
+                // Those before it have their blocks.
+                idx -= usize::from(victim < idx);
             }
-            idx += 1;
         }
         preempted
     }
 
-    /// Chunks of the prompts that are not in the cache yet.
-    fn schedule_prefills(&self, slots: &mut Vec<Slot>, room: &mut Room) {
-        for (idx, sequence) in self.running.iter().enumerate() {
-            if sequence.num_uncomputed() > 1 {
-                slots.extend(take_slot(idx, sequence, room));
+    /// Takes blocks from less urgent sequences if the next one to admit does not fit beside them.
+    fn make_way(&mut self, blocks: &mut KvBlocks) {
+        while !self.running.is_empty() {
+            let Some(next) = self.waiting.next() else { return };
+            let prefix = next.find_prefix(blocks);
+            let is_full = self.running.len() == self.limits.max_running
+                || !blocks.can_admit(&next.tables, prefix, next.sizes(), SPARE_PERCENT);
+            let priority = next.priority;
+            let victim = self.least_urgent();
+            if !is_full || self.running[victim].priority <= priority {
+                return;
+            }
+            self.preempt(victim, blocks);
+        }
+    }
+
+    /// The running sequence that gives way first.
+    fn least_urgent(&self) -> usize {
+        let key = |&idx: &usize| {
+            let sequence = &self.running[idx];
+            (sequence.priority, sequence.id)
+        };
+        (0..self.running.len()).max_by_key(key).expect("a sequence is running")
+    }
+
+    /// Slots for the running sequences that decode, or for those that do not.
+    fn schedule_running(
+        &mut self,
+        decoding: bool,
+        batch: &mut Batch,
+        room: &mut Room,
+        blocks: &mut KvBlocks,
+    ) {
+        for (idx, sequence) in self.running.iter_mut().enumerate() {
+            if sequence.is_decoding() == decoding {
+                schedule(idx, sequence, batch, room, blocks, &mut self.waiting);
             }
         }
     }
 
-    /// Admits waiting sequences, in order, while there is room for the whole of the first.
-    fn admit(&mut self, slots: &mut Vec<Slot>, room: &mut Room, blocks: &mut BlockManager) {
-        while self.running.len() < self.limits.max_running
-            && room.tokens > 0
-            && room.logits_rows > 0
-        {
-            let Some(sequence) = self.waiting.front_mut() else { return };
-            // A few spare blocks let the running ones decode on before anything is preempted.
-            let spare = if self.running.is_empty() { 0 } else { blocks.num_blocks().div_ceil(100) };
-            let num_tokens = sequence.tokens.len();
-            let needed = num_tokens.div_ceil(BLOCK_TOKENS);
-            if blocks.num_free() < needed + spare {
+    /// Admits waiting sequences, in the queue's order, while there is room for the next one.
+    fn admit(&mut self, batch: &mut Batch, room: &mut Room, blocks: &mut KvBlocks) {
+        while self.running.len() < self.limits.max_running && room.is_left() {
+            let Some(next) = self.waiting.next() else { return };
+            let prefix = next.find_prefix(blocks);
+            let spare = if self.running.is_empty() { 0 } else { SPARE_PERCENT };
+            let sizes = next.sizes();
+            if !blocks.admit(&mut next.tables, &next.scope, prefix, sizes, spare) {
                 return;
             }
-            assert!(blocks.grow(&mut sequence.block_table, num_tokens), "{needed} blocks are free");
-            let sequence = self.waiting.pop_front().expect("looked at above");
-            slots.extend(take_slot(self.running.len(), &sequence, room));
+            next.num_computed = prefix.num_tokens();
+            next.cached_tokens.get_or_insert(prefix.num_tokens());
+            self.prefix_counts.0 += next.tokens.len() as u64;
+            self.prefix_counts.1 += prefix.num_tokens() as u64;
+            let mut sequence = self.waiting.take_next().expect("looked at above");
+            let idx = self.running.len();
+            schedule(idx, &mut sequence, batch, room, blocks, &mut self.waiting);
             self.running.push(sequence);
         }
     }
 
-    /// Puts the sequence admitted last back to the head of the queue, its blocks freed.
-    fn preempt_last(&mut self, blocks: &mut BlockManager) {
-        let mut sequence = self.running.pop().expect("the one that found no block is running");
-        assert!(!self.running.is_empty(), "a sequence alone outgrew the whole cache");
-        blocks.release(&mut sequence.block_table);
-        sequence.num_computed = 0;
-        self.waiting.push_front(sequence);
+    /// Puts a running sequence back to the queue, its blocks freed.
+    fn preempt(&mut self, idx: usize, blocks: &mut KvBlocks) {
+        let mut sequence = self.running.remove(idx);
+        release(&mut sequence, blocks);
+        self.waiting.wait(sequence);
         self.num_preemptions += 1;
     }
 }
 
-/// As many of the sequence's next tokens as there is room for, if any.
-fn take_slot(sequence_idx: usize, sequence: &Sequence, room: &mut Room) -> Option<Slot> {
-    let start_pos = sequence.num_computed;
-    let num_tokens = sequence.num_uncomputed().min(room.tokens);
-    let mut slot =
-        Slot { sequence_idx, start_pos, num_tokens, logits: LogitsFor::None, samples: false };
-    // Rows that score come first; the chunk is cut so that they fit.
-    if let Some(score_pos) = sequence.next_score_pos() {
-        let first_row = score_pos.saturating_sub(start_pos);
-        if first_row < num_tokens {
-            slot.num_tokens = num_tokens.min(first_row + room.logits_rows);
-            slot.logits = LogitsFor::From(first_row.min(slot.num_tokens));
-        }
-    }
-    slot.samples =
-        slot.num_tokens == sequence.num_uncomputed() && sequence.params.max_new_tokens > 0;
-    if slot.samples && slot.logits == LogitsFor::None {
-        slot.logits = LogitsFor::Last;
-    }
-    if slot.logits == LogitsFor::From(slot.num_tokens) {
-        slot.logits = LogitsFor::None;
-    }
-    // Without room for the sampled row, the last token waits for the next step.
-    if slot.num_logits_rows() > room.logits_rows {
-        slot.num_tokens -= 1;
-        slot.samples = false;
-        slot.logits = LogitsFor::None;
-    }
-    if slot.num_tokens == 0 {
-        return None;
-    }
-    room.tokens -= slot.num_tokens;
-    room.logits_rows -= slot.num_logits_rows();
-    Some(slot)
+/// Frees a sequence's blocks; what they hold is remembered.
+fn release(sequence: &mut Sequence, blocks: &mut KvBlocks) {
+    sequence.keep_guesses(0);
+    let Sequence { tables, scope, tokens, num_computed, .. } = sequence;
+    blocks.release(tables, scope, tokens, *num_computed);
+    sequence.num_computed = 0;
+}
+
+/// Adds a slot for as many of the sequence's next tokens as there is room for.
+fn schedule(
+    idx: usize,
+    sequence: &mut Sequence,
+    batch: &mut Batch,
+    room: &mut Room,
+    blocks: &mut KvBlocks,
+    queue: &mut WaitQueue,
+) {
+    let Some(slot) = take_slot(idx, sequence, room) else { return };
+    sequence.keep_guesses(slot.num_guessed);
+    let end = slot.start_pos + slot.num_tokens;
+    let Sequence { tables, scope, tokens, .. } = sequence;
+    blocks.trim(tables, slot.start_pos);
+    let grown = blocks.grow(tables, 0, end);
+    assert!(grown, "blocks behind a window were set aside and are not there");
+    blocks.advance(tables, scope, tokens, end - slot.num_guessed);
+    queue.charge(sequence, slot.num_tokens);
+    batch.slots.push(slot);
 }

@@ -1,12 +1,13 @@
 //! One request on its way through the engine.
 
-use crate::blocks::BlockTable;
+use crate::blocks::{BlockTables, KvBlocks, Prefix};
 use crate::constraint::ConstraintState;
 use crate::error::EngineError;
 use crate::params::SamplingParams;
 use crate::penalties::Penalties;
-use crate::request::{Completion, Request, RequestId, TokenEvent};
+use crate::request::{CacheScope, Completion, Request, RequestId, TokenEvent};
 use crate::sampler::Choice;
+use crate::speculate::Proposer;
 use crate::text::TextAssembler;
 use crate::vocabulary::Vocabulary;
 use catena_kernels::log_softmax_at;
@@ -16,13 +17,20 @@ use catena_protocol::{FinishReason, Usage};
 pub(crate) struct Sequence {
     pub(crate) id: RequestId,
     pub(crate) params: SamplingParams,
-    /// Prompt and generated tokens.
+    pub(crate) scope: CacheScope,
+    pub(crate) priority: i32,
+    /// Prompt and generated tokens, and while a step runs the guesses behind them.
     pub(crate) tokens: Vec<u32>,
+    /// How many of the last `tokens` are guesses.
+    pub(crate) num_guessed: usize,
     /// How many of `tokens` have keys and values in the cache.
     pub(crate) num_computed: usize,
-    pub(crate) block_table: BlockTable,
+    pub(crate) tables: BlockTables,
     pub(crate) constraint: Option<ConstraintState>,
     pub(crate) penalties: Option<Penalties>,
+    pub(crate) proposer: Proposer,
+    /// Tokens of the prompt that the cache held when the sequence was first admitted.
+    pub(crate) cached_tokens: Option<usize>,
     num_prompt: usize,
     score_from: Option<usize>,
     prompt_logprobs: Vec<f32>,
@@ -48,17 +56,22 @@ impl Sequence {
         request: Request,
         constraint: Option<ConstraintState>,
     ) -> Self {
-        let Request { prompt_tokens, mut params, score_from, .. } = request;
+        let Request { prompt_tokens, mut params, score_from, scope, priority, .. } = request;
         Self {
             id,
             penalties: Penalties::new(&params, &prompt_tokens),
             assembler: TextAssembler::new(std::mem::take(&mut params.stop)),
             num_prompt: prompt_tokens.len(),
             tokens: prompt_tokens,
+            num_guessed: 0,
             num_computed: 0,
-            block_table: BlockTable::default(),
+            tables: BlockTables::default(),
             constraint,
             params,
+            scope,
+            priority,
+            proposer: Proposer::default(),
+            cached_tokens: None,
             score_from,
             prompt_logprobs: Vec::new(),
             logprobs: Vec::new(),
@@ -67,14 +80,42 @@ impl Sequence {
         }
     }
 
-    /// Tokens generated so far.
-    pub(crate) fn num_generated(&self) -> usize {
-        self.tokens.len() - self.num_prompt
+    /// Prompt and generated tokens.
+    pub(crate) fn num_known(&self) -> usize {
+        self.tokens.len() - self.num_guessed
     }
 
-    /// Tokens not yet in the cache.
+    /// Tokens generated so far.
+    pub(crate) fn num_generated(&self) -> usize {
+        self.num_known() - self.num_prompt
+    }
+
+    /// Known tokens, and the most it may ever have.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.num_known(), self.num_prompt + self.params.max_new_tokens)
+    }
+
+    /// Known tokens not yet in the cache.
     pub(crate) fn num_uncomputed(&self) -> usize {
-        self.tokens.len() - self.num_computed
+        self.num_known() - self.num_computed
+    }
+
+    /// Whether its next step only adds a token to its output.
+    pub(crate) fn is_decoding(&self) -> bool {
+        self.num_uncomputed() == 1
+    }
+
+    /// How many of its tokens may come from the cache: the last one, and those whose logits the
+    /// prompt is scored by, are computed anew.
+    pub(crate) fn num_reusable(&self) -> usize {
+        let last = self.num_known() - 1;
+        self.next_score_pos().map_or(last, |pos| last.min(pos))
+    }
+
+    /// How much of it the cache holds.
+    pub(crate) fn find_prefix(&mut self, blocks: &KvBlocks) -> Prefix {
+        let reusable = self.num_reusable();
+        blocks.find_prefix(&mut self.tables, &self.scope, &self.tokens, reusable)
     }
 
     /// First position whose logits are needed to score the prompt, if any is left.
@@ -88,6 +129,26 @@ impl Sequence {
         if self.next_score_pos() == Some(pos) {
             self.prompt_logprobs.push(log_softmax_at(row_v, self.tokens[pos + 1]));
         }
+    }
+
+    /// Puts the first `count` guessed tokens behind the known ones.
+    pub(crate) fn guess(&mut self, count: usize) {
+        debug_assert_eq!(self.num_guessed, 0, "guesses of the last step are gone");
+        self.tokens.extend_from_slice(&self.proposer.guess()[..count]);
+        self.num_guessed = count;
+    }
+
+    /// Keeps only the first `count` guesses.
+    pub(crate) fn keep_guesses(&mut self, count: usize) {
+        self.tokens.truncate(self.num_known() + count);
+        self.num_guessed = self.num_guessed.min(count);
+    }
+
+    /// Takes the guesses away from the tokens.
+    pub(crate) fn take_guesses(&mut self) -> Vec<u32> {
+        let guesses = self.tokens.split_off(self.num_known());
+        self.num_guessed = 0;
+        guesses
     }
 
     /// Adds a chosen token.
@@ -126,6 +187,7 @@ impl Sequence {
 
     /// The finished request.
     pub(crate) fn complete(mut self, finish_reason: FinishReason) -> Completion {
+        self.keep_guesses(0);
         let tail = self.assembler.finish();
         self.text.push_str(&tail);
         let usage = Usage::new(self.num_prompt, self.num_generated());
@@ -142,6 +204,7 @@ impl Sequence {
             prompt_logprobs: self.prompt_logprobs,
             finish_reason,
             usage,
+            cached_tokens: self.cached_tokens.unwrap_or(0),
         }
     }
 }

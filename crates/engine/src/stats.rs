@@ -1,8 +1,10 @@
 //! Live counts of an engine.
 
-use crate::blocks::BlockManager;
-use crate::request::{Event, RequestId};
-use crate::scheduler::{Batch, Scheduler};
+use crate::batch::Batch;
+use crate::blocks::KvBlocks;
+use crate::commit::StepOutcome;
+use crate::request::Event;
+use crate::scheduler::Scheduler;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Counts the engine keeps as it runs; each is exact, but they are not read at one instant.
@@ -13,9 +15,13 @@ pub struct EngineStats {
     waiting: AtomicUsize,
     used_blocks: AtomicUsize,
     preemptions: AtomicU64,
+    prompt_tokens: AtomicU64,
+    cached_tokens: AtomicU64,
     steps: AtomicU64,
     batch_tokens: AtomicU64,
     generated_tokens: AtomicU64,
+    guessed_tokens: AtomicU64,
+    accepted_tokens: AtomicU64,
     alive: AtomicBool,
 }
 
@@ -38,6 +44,14 @@ pub struct EngineSnapshot {
     pub batch_tokens: u64,
     /// Tokens generated so far.
     pub generated_tokens: u64,
+    /// Tokens guessed ahead and run so far.
+    pub guessed_tokens: u64,
+    /// Those that came as guessed.
+    pub accepted_tokens: u64,
+    /// Tokens of prompts of admitted sequences so far.
+    pub prompt_tokens: u64,
+    /// Those that were in the cache already.
+    pub cached_tokens: u64,
     /// Whether the engine can still run requests.
     pub alive: bool,
 }
@@ -50,9 +64,13 @@ impl EngineStats {
             waiting: AtomicUsize::new(0),
             used_blocks: AtomicUsize::new(0),
             preemptions: AtomicU64::new(0),
+            prompt_tokens: AtomicU64::new(0),
+            cached_tokens: AtomicU64::new(0),
             steps: AtomicU64::new(0),
             batch_tokens: AtomicU64::new(0),
             generated_tokens: AtomicU64::new(0),
+            guessed_tokens: AtomicU64::new(0),
+            accepted_tokens: AtomicU64::new(0),
             alive: AtomicBool::new(true),
         }
     }
@@ -65,26 +83,38 @@ impl EngineStats {
             running: self.running.load(Ordering::Relaxed),
             waiting: self.waiting.load(Ordering::Relaxed),
             preemptions: self.preemptions.load(Ordering::Relaxed),
+            prompt_tokens: self.prompt_tokens.load(Ordering::Relaxed),
+            cached_tokens: self.cached_tokens.load(Ordering::Relaxed),
             steps: self.steps.load(Ordering::Relaxed),
             batch_tokens: self.batch_tokens.load(Ordering::Relaxed),
             generated_tokens: self.generated_tokens.load(Ordering::Relaxed),
+            guessed_tokens: self.guessed_tokens.load(Ordering::Relaxed),
+            accepted_tokens: self.accepted_tokens.load(Ordering::Relaxed),
             alive: self.alive.load(Ordering::Acquire),
         }
     }
 
-    pub(crate) fn set_gauges(&self, scheduler: &Scheduler, blocks: &BlockManager) {
+    pub(crate) fn set_gauges(&self, scheduler: &Scheduler, blocks: &KvBlocks) {
         self.running.store(scheduler.num_running(), Ordering::Relaxed);
         self.waiting.store(scheduler.num_waiting(), Ordering::Relaxed);
         self.used_blocks.store(blocks.num_used(), Ordering::Relaxed);
         self.preemptions.store(scheduler.num_preemptions(), Ordering::Relaxed);
+        let (prompt_tokens, cached_tokens) = scheduler.prefix_counts();
+        self.prompt_tokens.store(prompt_tokens, Ordering::Relaxed);
+        self.cached_tokens.store(cached_tokens, Ordering::Relaxed);
     }
 
-    pub(crate) fn record_step(&self, batch: &Batch, events: &[(RequestId, Event)]) {
-        let tokens: usize = batch.slots.iter().map(|slot| slot.num_tokens).sum();
-        let generated = events.iter().filter(|(_, event)| matches!(event, Event::Token(_))).count();
-        self.steps.fetch_add(1, Ordering::Relaxed);
-        self.batch_tokens.fetch_add(tokens as u64, Ordering::Relaxed);
-        self.generated_tokens.fetch_add(generated as u64, Ordering::Relaxed);
+    pub(crate) fn record_step(&self, batch: &Batch, outcome: &StepOutcome) {
+        let is_token = |event: &Event| matches!(event, Event::Token(_));
+        let generated = outcome.events.iter().filter(|(_, event)| is_token(event)).count();
+        let add = |counter: &AtomicU64, count: usize| {
+            counter.fetch_add(count as u64, Ordering::Relaxed);
+        };
+        add(&self.steps, 1);
+        add(&self.batch_tokens, batch.num_tokens());
+        add(&self.generated_tokens, generated);
+        add(&self.guessed_tokens, outcome.guessed);
+        add(&self.accepted_tokens, outcome.accepted);
     }
 
     pub(crate) fn set_dead(&self) {

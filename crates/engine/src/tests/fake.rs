@@ -28,7 +28,9 @@ pub(crate) type Rule = fn(&[u32]) -> Vec<f32>;
 
 pub(crate) struct FakeRunner {
     rule: Rule,
-    cache: Vec<Option<u32>>,
+    groups: Vec<BlockGroup>,
+    /// By group, the token at each place of each block.
+    caches: Vec<Vec<Option<u32>>>,
     logits: Vec<f32>,
     /// Each step waits for one of these, if there is a gate.
     gate: Option<mpsc::Receiver<Gate>>,
@@ -46,20 +48,59 @@ pub(crate) enum Gate {
 
 impl FakeRunner {
     pub(crate) fn new(num_blocks: usize, rule: Rule) -> Self {
-        let cache = vec![None; num_blocks * BLOCK_TOKENS];
-        Self { rule, cache, logits: Vec::new(), gate: None, steps: Vec::new() }
+        Self::with_groups(&[(num_blocks, None)], rule)
+    }
+
+    /// With groups of so many blocks that see so many positions. The rule gets what the first
+    /// group sees; the others must hold the same tokens.
+    pub(crate) fn with_groups(groups: &[(usize, Option<usize>)], rule: Rule) -> Self {
+        let group = |&(num_blocks, sliding_window)| BlockGroup { num_blocks, sliding_window };
+        Self {
+            rule,
+            groups: groups.iter().map(group).collect(),
+            caches: groups.iter().map(|(n, _)| vec![None; n * BLOCK_TOKENS]).collect(),
+            logits: Vec::new(),
+            gate: None,
+            steps: Vec::new(),
+        }
     }
 
     pub(crate) fn gated(num_blocks: usize, rule: Rule) -> (Self, mpsc::Sender<Gate>) {
         let (sender, gate) = mpsc::channel();
         (Self { gate: Some(gate), ..Self::new(num_blocks, rule) }, sender)
     }
+
+    fn write(&mut self, seq: &SeqInput<'_>) {
+        for (cache, table) in self.caches.iter_mut().zip(seq.block_tables) {
+            for (pos, &token) in (seq.start_pos..).zip(seq.tokens) {
+                cache[place(table, pos)] = Some(token);
+            }
+        }
+    }
+
+    /// The tokens that a row at `pos` sees.
+    fn history(&self, seq: &SeqInput<'_>, pos: usize) -> Vec<u32> {
+        let seen = |group: usize| -> Vec<u32> {
+            let window = self.groups[group].sliding_window.unwrap_or(usize::MAX);
+            let first = (pos + 1).saturating_sub(window);
+            let token = |pos| self.caches[group][place(&seq.block_tables[group], pos)];
+            (first..=pos).map(|pos| token(pos).expect("every position was written")).collect()
+        };
+        let history = seen(0);
+        for group in 1..self.groups.len() {
+            assert!(history.ends_with(&seen(group)), "group {group} holds other tokens");
+        }
+        history
+    }
+}
+
+fn place(table: &[u32], pos: usize) -> usize {
+    table[pos / BLOCK_TOKENS] as usize * BLOCK_TOKENS + pos % BLOCK_TOKENS
 }
 
 impl Runner for FakeRunner {
     fn block_groups(&self) -> Vec<BlockGroup> {
-        let num_blocks = self.cache.len() / BLOCK_TOKENS;
-        vec![BlockGroup { num_blocks, sliding_window: None }]
+        self.groups.clone()
     }
 
     fn vocab_size(&self) -> usize {
@@ -68,6 +109,11 @@ impl Runner for FakeRunner {
 
     fn max_positions(&self) -> usize {
         MAX_POSITIONS
+    }
+
+    fn step_cost(&self, rows: usize) -> f64 {
+        // So cheap that every guess is run.
+        1.0 + 1e-6 * rows as f64
     }
 
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError> {
@@ -80,24 +126,16 @@ impl Runner for FakeRunner {
         }
         self.logits.clear();
         self.steps.push(seqs.iter().map(|seq| seq.tokens.len()).collect());
-        let slot = |seq: &SeqInput<'_>, pos: usize| {
-            seq.block_tables[0][pos / BLOCK_TOKENS] as usize * BLOCK_TOKENS + pos % BLOCK_TOKENS
-        };
+        // One after the other: a block may be read only behind the sequence that writes it.
         for seq in seqs {
-            for (row, &token) in seq.tokens.iter().enumerate() {
-                self.cache[slot(seq, seq.start_pos + row)] = Some(token);
-            }
-        }
-        for seq in seqs {
+            self.write(seq);
             let first = match seq.logits {
                 LogitsFor::None => seq.tokens.len(),
                 LogitsFor::Last => seq.tokens.len() - 1,
                 LogitsFor::From(row) => row,
             };
             for row in first..seq.tokens.len() {
-                let history: Vec<u32> = (0..=seq.start_pos + row)
-                    .map(|pos| self.cache[slot(seq, pos)].expect("every position was written"))
-                    .collect();
+                let history = self.history(seq, seq.start_pos + row);
                 self.logits.extend((self.rule)(&history));
             }
         }

@@ -1,0 +1,128 @@
+//! From a step's logits to tokens, events and ends.
+
+use crate::batch::{Batch, Slot};
+use crate::blocks::KvBlocks;
+use crate::error::EngineError;
+use crate::request::{Event, RequestId};
+use crate::sampler::Sampler;
+use crate::scheduler::Scheduler;
+use crate::sequence::Sequence;
+use crate::vocabulary::Vocabulary;
+use catena_protocol::FinishReason;
+
+/// What a step did.
+#[derive(Debug, Default)]
+pub(crate) struct StepOutcome {
+    /// What to tell the clients, in order.
+    pub(crate) events: Vec<(RequestId, Event)>,
+    /// Tokens that were guessed and run.
+    pub(crate) guessed: usize,
+    /// Those that came as guessed.
+    pub(crate) accepted: usize,
+}
+
+/// Where tokens come from and go to.
+pub(crate) struct Committer<'a> {
+    pub(crate) sampler: &'a mut Sampler,
+    pub(crate) vocabulary: &'a Vocabulary,
+    pub(crate) vocab_size: usize,
+}
+
+/// How a sequence ended.
+type End = Result<FinishReason, EngineError>;
+
+impl Scheduler {
+    /// Samples the step's tokens from `logits` (`[rows, v]`), stores them, takes out what ended and
+    /// frees its blocks.
+    ///
+    /// # Panics
+    /// If the runner returned a different number of rows than the batch asked for.
+    pub(crate) fn commit(
+        &mut self,
+        batch: &Batch,
+        logits: &[f32],
+        mut committer: Committer<'_>,
+        blocks: &mut KvBlocks,
+    ) -> StepOutcome {
+        let vocab_size = committer.vocab_size;
+        let num_rows = batch.num_logits_rows();
+        assert_eq!(logits.len(), num_rows * vocab_size, "logits of {num_rows} rows were asked for");
+        let mut outcome = StepOutcome::default();
+        let mut ended: Vec<(RequestId, End)> = Vec::new();
+        let mut rest = logits;
+        for slot in &batch.slots {
+            let (rows, others) = rest.split_at(slot.num_logits_rows() * vocab_size);
+            rest = others;
+            let sequence = &mut self.running[slot.sequence_idx];
+            if let Some(end) = committer.commit_slot(slot, rows, sequence, &mut outcome) {
+                ended.push((sequence.id, end));
+            }
+        }
+        for (id, end) in ended {
+            let sequence = self.remove(id, blocks).expect("it ran in this step");
+            let event = match end {
+                Ok(reason) => Event::Finished(sequence.complete(reason)),
+                Err(error) => Event::Failed(error.to_string()),
+            };
+            outcome.events.push((id, event));
+        }
+        outcome
+    }
+}
+
+impl Committer<'_> {
+    /// Scores and samples one slot; says how the sequence ended, if it did.
+    fn commit_slot(
+        &mut self,
+        slot: &Slot,
+        rows: &[f32],
+        sequence: &mut Sequence,
+        outcome: &mut StepOutcome,
+    ) -> Option<End> {
+        let guesses = sequence.take_guesses();
+        let first_row = slot.first_logits_row();
+        let sampled_from = slot.first_sampled_row();
+        // What stands before the guesses is in the cache now, and so are those that come true.
+        sequence.num_computed = slot.start_pos + slot.num_tokens - guesses.len();
+        let mut came = Vec::with_capacity(1 + guesses.len());
+        let mut end = None;
+        for (row, row_v) in (first_row..).zip(rows.chunks_exact(self.vocab_size)) {
+            sequence.score(slot.start_pos + row, row_v);
+            if row < sampled_from {
+                continue;
+            }
+            let token = match self.sample(row_v, sequence, outcome, &mut end) {
+                Ok(token) => token,
+                Err(error) => return Some(Err(error)),
+            };
+            let as_guessed = guesses.get(came.len()) == Some(&token);
+            came.push(token);
+            if end.is_some() || !as_guessed {
+                break;
+            }
+            sequence.num_computed += 1;
+            outcome.accepted += 1;
+        }
+        outcome.guessed += guesses.len();
+        sequence.proposer.learn(&came);
+        let is_scored = sequence.num_uncomputed() == 0 && sequence.params.max_new_tokens == 0;
+        end.or(is_scored.then_some(FinishReason::Length)).map(Ok)
+    }
+
+    /// One token from one row.
+    fn sample(
+        &mut self,
+        row_v: &[f32],
+        sequence: &mut Sequence,
+        outcome: &mut StepOutcome,
+        end: &mut Option<FinishReason>,
+    ) -> Result<u32, EngineError> {
+        let choice = self.sampler.choose(row_v, sequence)?;
+        let token = choice.token;
+        let accepted = sequence.accept(choice, self.vocabulary)?;
+        let event = accepted.event.map(|event| (sequence.id, Event::Token(event)));
+        outcome.events.extend(event);
+        *end = accepted.finish_reason;
+        Ok(token)
+    }
+}

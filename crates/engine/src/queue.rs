@@ -1,0 +1,141 @@
+//! Sequences that wait, and whose turn it is.
+
+use crate::request::RequestId;
+use crate::sequence::Sequence;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Rounds of waiting after which a request counts as one level more urgent, so that a stream of
+/// urgent requests delays the others and does not stop them.
+const AGING_ROUNDS: u64 = 256;
+/// Tenants whose share is remembered while they ask for nothing.
+const MAX_TENANTS: usize = 4096;
+
+type Tenant = Option<Arc<str>>;
+
+/// Waiting sequences. The next one is the most urgent; among equals one of the tenant that was
+/// served least; among those the first that came.
+///
+/// # Source
+/// The virtual counters of Sheng et al. 2024, "Fairness in Serving Large Language Models",
+/// arXiv:2401.00588; a token of the prompt and one of the output count the same.
+#[derive(Default)]
+pub(crate) struct WaitQueue {
+    waiting: Vec<Waiting>,
+    shares: Shares,
+    round: u64,
+}
+
+struct Waiting {
+    sequence: Sequence,
+    since: u64,
+}
+
+/// Tokens computed for each tenant.
+#[derive(Default)]
+struct Shares(HashMap<Tenant, Share>);
+
+#[derive(Clone, Copy, Default)]
+struct Share {
+    tokens: u64,
+    /// Sequences that run or wait.
+    active: usize,
+}
+
+impl WaitQueue {
+    /// Sequences that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Begins a scheduling round.
+    pub(crate) fn begin_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// Takes in a new sequence.
+    pub(crate) fn arrive(&mut self, sequence: Sequence) {
+        self.shares.arrive(&sequence.scope.tenant);
+        self.wait(sequence);
+    }
+
+    /// Takes in a sequence that ran and has to wait again.
+    pub(crate) fn wait(&mut self, sequence: Sequence) {
+        self.waiting.push(Waiting { sequence, since: self.round });
+    }
+
+    /// Notes that a sequence ended.
+    pub(crate) fn leave(&mut self, sequence: &Sequence) {
+        self.shares.leave(&sequence.scope.tenant);
+    }
+
+    /// Notes that `tokens` are computed for the sequence.
+    pub(crate) fn charge(&mut self, sequence: &Sequence, tokens: usize) {
+        if let Some(share) = self.shares.0.get_mut(&sequence.scope.tenant) {
+            share.tokens += tokens as u64;
+        }
+    }
+
+    /// Whose turn it is.
+    pub(crate) fn next(&mut self) -> Option<&mut Sequence> {
+        let idx = self.next_idx()?;
+        Some(&mut self.waiting[idx].sequence)
+    }
+
+    /// Takes out the one whose turn it is.
+    pub(crate) fn take_next(&mut self) -> Option<Sequence> {
+        let idx = self.next_idx()?;
+        Some(self.waiting.remove(idx).sequence)
+    }
+
+    /// Takes out one sequence of a request.
+    pub(crate) fn remove(&mut self, id: RequestId) -> Option<Sequence> {
+        let idx = self.waiting.iter().position(|waiting| waiting.sequence.id == id)?;
+        Some(self.waiting.remove(idx).sequence)
+    }
+
+    fn next_idx(&self) -> Option<usize> {
+        let urgency = |waiting: &Waiting| {
+            let levels = (self.round - waiting.since) / AGING_ROUNDS;
+            i64::from(waiting.sequence.priority).saturating_sub_unsigned(levels)
+        };
+        let key = |waiting: &Waiting| {
+            let share = self.shares.0.get(&waiting.sequence.scope.tenant);
+            let tokens = share.map_or(0, |share| share.tokens);
+            (urgency(waiting), tokens, waiting.sequence.id)
+        };
+        (0..self.waiting.len()).min_by_key(|&idx| key(&self.waiting[idx]))
+    }
+}
+
+impl Shares {
+    /// A tenant that was away comes back with no credit for it.
+    fn arrive(&mut self, tenant: &Tenant) {
+        let active = self.0.values().filter(|share| share.active > 0);
+        let least = active.map(|share| share.tokens).min().unwrap_or(0);
+        self.make_room();
+        let share = self.0.entry(tenant.clone()).or_default();
+        if share.active == 0 {
+            share.tokens = share.tokens.max(least);
+        }
+        share.active += 1;
+    }
+
+    fn leave(&mut self, tenant: &Tenant) {
+        if let Some(share) = self.0.get_mut(tenant) {
+            share.active -= 1;
+        }
+    }
+
+    /// Forgets the least served of the tenants that are away once there are too many.
+    fn make_room(&mut self) {
+        if self.0.len() < MAX_TENANTS {
+            return;
+        }
+        let away = self.0.iter().filter(|(_, share)| share.active == 0);
+        let least = away.min_by_key(|(_, share)| share.tokens).map(|(tenant, _)| tenant.clone());
+        if let Some(tenant) = least {
+            self.0.remove(&tenant);
+        }
+    }
+}
