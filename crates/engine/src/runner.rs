@@ -38,7 +38,9 @@ pub trait Runner: Send {
     /// Whatever the model reports; the engine fails the requests of the batch with it.
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError>;
     /// What a step of `rows` single tokens costs, in any unit: guessing ahead is weighed by it.
-    fn step_cost(&self, rows: usize) -> f64;
+    fn step_cost(&self, rows: usize) -> f64 {
+        CostModel::default().cost(rows)
+    }
 }
 
 /// A decoder with its KV caches and buffers.

@@ -1,8 +1,8 @@
 //! A server with a scripted model, and a client for it.
 
 use catena_engine::{
-    BLOCK_TOKENS, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec, Runner, RunnerError,
-    SchedulerLimits, SeqInput, Vocabulary,
+    BLOCK_TOKENS, BlockGroup, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec, Runner,
+    RunnerError, SchedulerLimits, SeqInput, Vocabulary,
 };
 use catena_knowledge::{Embedder, KnowledgeError};
 use catena_protocol::{Chunk, Message, Passage, Span};
@@ -32,8 +32,8 @@ struct Script {
 }
 
 impl Runner for Script {
-    fn num_blocks(&self) -> usize {
-        self.num_blocks
+    fn block_groups(&self) -> Vec<BlockGroup> {
+        vec![BlockGroup { num_blocks: self.num_blocks, sliding_window: None }]
     }
 
     fn vocab_size(&self) -> usize {
@@ -51,7 +51,7 @@ impl Runner for Script {
         self.logits.clear();
         for seq in seqs {
             let slot = |pos: usize| {
-                seq.block_table[pos / BLOCK_TOKENS] as usize * BLOCK_TOKENS + pos % BLOCK_TOKENS
+                seq.block_tables[0][pos / BLOCK_TOKENS] as usize * BLOCK_TOKENS + pos % BLOCK_TOKENS
             };
             for (row, &token) in seq.tokens.iter().enumerate() {
                 self.history[slot(seq.start_pos + row)] = Some(token);
