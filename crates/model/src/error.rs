@@ -105,13 +105,32 @@ pub enum ModelError {
         file: Utf8PathBuf,
     },
     /// A model family that we do not run.
-    #[error("architecture `{found}` in `{file}` is not supported; supported: {}", known.join(", "))]
+    #[error(
+        "architecture `{found}` in `{file}` is not supported{}; supported: {}",
+        near(nearest.as_deref()),
+        known.join(", ")
+    )]
     UnsupportedArchitecture {
         /// Name in the file.
         found: String,
+        /// The most similar name that we run.
+        nearest: Option<String>,
         /// Names we run.
-        known: &'static [&'static str],
+        known: Vec<&'static str>,
         /// The file.
+        file: Utf8PathBuf,
+    },
+    /// A model whose keys we cannot write in the other kind of file.
+    #[error(
+        "`{file}` cannot be written as the other kind of file: {what} of architecture \
+         `{model_type}` cannot be described there yet"
+    )]
+    NotConverted {
+        /// The model's family.
+        model_type: &'static str,
+        /// What cannot be described.
+        what: &'static str,
+        /// The file or folder.
         file: Utf8PathBuf,
     },
     // Fix the input: tensors.

@@ -16,6 +16,7 @@ pub mod decoder;
 pub mod encoder;
 mod error;
 pub mod export;
+mod families;
 mod files;
 pub mod gguf;
 pub mod linear;

@@ -1,7 +1,9 @@
 //! One matrix type for all weight forms.
 
 use crate::{Checkpoint, ModelError, WeightData};
-use catena_kernels::{DenseMatrix, DenseType, MatmulScratch, Pool, QuantFormat, QuantMatrix};
+use catena_kernels::{
+    DenseMatrix, DenseType, MatmulScratch, Pool, QuantFormat, QuantMatrix, add_bias,
+};
 
 /// How weights are held in memory and multiplied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +33,14 @@ impl Default for LoadOptions {
     }
 }
 
-/// `y = x W^T` for a weight of any form: f32, bf16 or block-quantized.
+/// `y = x W^T + b` for a weight of any form: f32, bf16 or block-quantized; most have no bias `b`.
 ///
 /// Several tensors with the same input can be one `Linear`: their outputs lie side by side, and
 /// those of the same form are one product. Each output element is the same sequence of operations
 /// whatever the number of rows, so a row's result does not depend on its batch.
 pub struct Linear {
     parts: Vec<Part>,
+    bias_n: Option<Vec<f32>>,
     n: usize,
     k: usize,
     /// Whether block-quantized parts are multiplied by unrounded activations.
@@ -61,6 +64,7 @@ impl Linear {
     pub fn from_floats(pool: &Pool, w_nk: &[f32], n: usize, k: usize, form: DenseType) -> Self {
         Self {
             parts: vec![Part::Dense(DenseMatrix::pack(pool, w_nk, n, k, form))],
+            bias_n: None,
             n,
             k,
             precise: false,
@@ -84,6 +88,65 @@ impl Linear {
             let source = read(checkpoint, name, options)?;
             append(&mut sources, source);
         }
+        let linear = Self::pack(pool, sources, k, options)?;
+        for (name, _) in tensors {
+            checkpoint.release(name);
+        }
+        Ok(linear)
+    }
+
+    /// As [`Linear::load`], with the bias that stands beside each of the tensors.
+    ///
+    /// # Errors
+    /// As [`Linear::load`].
+    pub fn load_biased(
+        checkpoint: &Checkpoint,
+        pool: &Pool,
+        tensors: &[(String, usize)],
+        k: usize,
+        options: LoadOptions,
+    ) -> Result<Self, ModelError> {
+        let mut bias_n = Vec::new();
+        for (name, rows) in tensors {
+            let name = name.strip_suffix("weight").unwrap_or(name);
+            let name = format!("{name}bias");
+            check_shape(checkpoint, &name, &[*rows])?;
+            bias_n.extend(checkpoint.dequantize(&name)?);
+        }
+        Ok(Self { bias_n: Some(bias_n), ..Self::load(checkpoint, pool, tensors, k, options)? })
+    }
+
+    /// Loads a tensor `[heads * n, k]` as one weight per head.
+    ///
+    /// # Errors
+    /// As [`Linear::load`].
+    pub fn load_heads(
+        checkpoint: &Checkpoint,
+        pool: &Pool,
+        (name, n, heads): (&str, usize, usize),
+        k: usize,
+        options: LoadOptions,
+    ) -> Result<Vec<Self>, ModelError> {
+        check_shape(checkpoint, name, &[heads * n, k])?;
+        let source = read(checkpoint, name, options)?;
+        let head = |head: usize| match &source {
+            Source::Blocks(format, rows) => {
+                Source::Blocks(*format, rows[head * n..(head + 1) * n].to_vec())
+            }
+            Source::Floats(w) => Source::Floats(w[head * n * k..(head + 1) * n * k].to_vec()),
+        };
+        let linears = (0..heads).map(|idx| Self::pack(pool, vec![head(idx)], k, options));
+        let linears = linears.collect::<Result<_, _>>()?;
+        checkpoint.release(name);
+        Ok(linears)
+    }
+
+    fn pack(
+        pool: &Pool,
+        sources: Vec<Source<'_>>,
+        k: usize,
+        options: LoadOptions,
+    ) -> Result<Self, ModelError> {
         let mut parts = Vec::with_capacity(sources.len());
         for source in sources {
             parts.push(match source {
@@ -99,11 +162,9 @@ impl Linear {
                 )),
             });
         }
-        for (name, _) in tensors {
-            checkpoint.release(name);
-        }
         let n = parts.iter().map(Part::n).sum();
-        Ok(Self { parts, n, k, precise: options.quantized == QuantizedProducts::Precise })
+        let precise = options.quantized == QuantizedProducts::Precise;
+        Ok(Self { parts, bias_n: None, n, k, precise })
     }
 
     /// Output columns.
@@ -121,13 +182,14 @@ impl Linear {
         self.parts.iter().map(Part::bytes).sum()
     }
 
-    /// Writes (`accumulate` false) or adds (true) `x W^T` to `out_tn`.
+    /// Writes (`accumulate` false) or adds (true) `x W^T + b` to `out_tn`.
     ///
     /// # Shapes
     /// `x_tk` `[t, k]`; row `i` of the result is `out_tn[i * ldo..][..n]`.
     ///
     /// # Panics
-    /// If `x_tk` is not a whole number of rows or `out_tn` is too short: a caller's bug.
+    /// If `x_tk` is not a whole number of rows, `out_tn` is too short, or there is a bias and `ldo`
+    /// is not `n`: a caller's bug.
     pub fn apply(
         &self,
         pool: &Pool,
@@ -149,6 +211,10 @@ impl Linear {
                 Part::Dense(w) => w.matmul(pool, x_tk, out, ldo, accumulate, scratch),
             }
             column += part.n();
+        }
+        if let Some(bias_n) = &self.bias_n {
+            assert!(ldo == self.n, "rows of {ldo} beside a bias of {}", self.n);
+            add_bias(pool, &mut out_tn[..x_tk.len() / self.k * ldo], bias_n);
         }
     }
 

@@ -1,6 +1,8 @@
-//! Paths that tests read from.
+//! Paths and values that tests read.
 
 use camino::Utf8PathBuf;
+
+use crate::safetensors::SafetensorsFile;
 
 /// A golden file committed beside the tests.
 pub(crate) fn golden(name: &str) -> Utf8PathBuf {
@@ -14,4 +16,10 @@ pub(crate) fn test_model(name: &str) -> Utf8PathBuf {
     let path = Utf8PathBuf::from(folder).join(name);
     assert!(path.exists(), "{path} is missing; `make test` pulls the test models");
     path
+}
+
+/// The token ids of a golden.
+pub(crate) fn tokens(file: &SafetensorsFile, name: &str) -> Vec<u32> {
+    let bytes = file.tensor(name).unwrap().bytes;
+    bytes.chunks_exact(4).map(|b| u32::from_le_bytes(b.try_into().unwrap())).collect()
 }

@@ -1,5 +1,7 @@
 //! Steps that treat each value alone.
 
+use std::ops::Range;
+
 use crate::leveled::leveled;
 use crate::math::{erf, exp, sigmoid};
 use crate::pool::PARALLEL_FROM;
@@ -33,6 +35,66 @@ leveled! {
             *x += y;
         }
     }
+}
+
+/// `x += factor y`, elementwise: a residual connection with a multiplier.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn add_scaled(pool: &Pool, x: &mut [f32], y: &[f32], factor: f32) {
+    let level = level();
+    assert!(x.len() == y.len(), "{} values plus {}", x.len(), y.len());
+    each_part(pool, x, |mine, x| add_scaled_values(level, x, &y[mine], factor));
+}
+
+leveled! {
+    fn add_scaled_values(x: &mut [f32], y: &[f32], factor: f32) {
+        for (x, y) in x.iter_mut().zip(y) {
+            *x += factor * y;
+        }
+    }
+}
+
+/// `x *= factor`, elementwise.
+pub fn scale(pool: &Pool, x: &mut [f32], factor: f32) {
+    let level = level();
+    each_part(pool, x, |_, x| scale_values(level, x, factor));
+}
+
+leveled! {
+    fn scale_values(x: &mut [f32], factor: f32) {
+        for x in x {
+            *x *= factor;
+        }
+    }
+}
+
+/// `x = cap tanh(x / cap)`, elementwise: logits that cannot grow beyond a cap.
+///
+/// # Source
+/// Gemma 2, arXiv:2408.00118, section 2.
+pub fn softcap(pool: &Pool, x: &mut [f32], cap: f32) {
+    let level = level();
+    each_part(pool, x, |_, x| softcap_values(level, x, cap));
+}
+
+leveled! {
+    fn softcap_values(x: &mut [f32], cap: f32) {
+        for x in x {
+            // `tanh(y) = 2 sigmoid(2 y) - 1`; close to 0 its error is absolute, and small beside
+            // the cap.
+            *x = cap * (2.0 * sigmoid(2.0 * (*x / cap)) - 1.0);
+        }
+    }
+}
+
+/// Calls `job(range, values)` for the parts of `x` that the threads take; in one part if `x` is
+/// short.
+fn each_part(pool: &Pool, x: &mut [f32], job: impl Fn(Range<usize>, &mut [f32]) + Sync) {
+    if x.len() < PARALLEL_FROM {
+        return job(0..x.len(), x);
+    }
+    pool.split_rows(x, 1, &job);
 }
 
 /// What a gate is passed through before it multiplies.
@@ -86,11 +148,28 @@ pub(super) fn gated_mul_at(
     });
 }
 
-/// One function over rows per gate.
+/// `x = act(x)`, elementwise: the MLP without a gate.
+pub fn activate(pool: &Pool, act: Gate, x: &mut [f32]) {
+    activate_at(level(), pool, act, x);
+}
+
+pub(super) fn activate_at(level: Level, pool: &Pool, act: Gate, x: &mut [f32]) {
+    let values = match act {
+        Gate::Silu => silu,
+        Gate::GeluTanh => gelu_tanh,
+        Gate::GeluErf => gelu_erf,
+    };
+    if x.len() < PARALLEL_FROM / 4 {
+        return values(level, x);
+    }
+    pool.split_rows(x, 1, &|_, x| values(level, x));
+}
+
+/// Two functions per activation: over rows of gate and up, and over values alone.
 macro_rules! gates {
-    ($($name:ident = $act:expr;)*) => { $(
+    ($($mul:ident, $alone:ident = $act:expr;)*) => { $(
         leveled! {
-            fn $name(gate_up_t2f: &[f32], f: usize, out_tf: &mut [f32]) {
+            fn $mul(gate_up_t2f: &[f32], f: usize, out_tf: &mut [f32]) {
                 for (row, out) in gate_up_t2f.chunks_exact(2 * f).zip(out_tf.chunks_exact_mut(f)) {
                     let (gate, up) = row.split_at(f);
                     for ((out, &g), &u) in out.iter_mut().zip(gate).zip(up) {
@@ -99,12 +178,20 @@ macro_rules! gates {
                 }
             }
         }
+
+        leveled! {
+            fn $alone(x: &mut [f32]) {
+                for x in x {
+                    *x = $act(*x);
+                }
+            }
+        }
     )* };
 }
 
 gates! {
-    silu_mul = |x: f32| x / (1.0 + exp(-x));
+    silu_mul, silu = |x: f32| x / (1.0 + exp(-x));
     // `(1 + tanh(y)) / 2` is the logistic function of `2 y`.
-    gelu_tanh_mul = |x: f32| x * sigmoid(1.595_769 * (x + 0.044_715 * x * x * x));
-    gelu_erf_mul = |x: f32| x * 0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2));
+    gelu_tanh_mul, gelu_tanh = |x: f32| x * sigmoid(1.595_769 * (x + 0.044_715 * x * x * x));
+    gelu_erf_mul, gelu_erf = |x: f32| x * 0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2));
 }

@@ -14,8 +14,8 @@ mod rope_tests;
 #[cfg(test)]
 mod tests;
 
-pub use elementwise::{Gate, add, gated_mul};
+pub use elementwise::{Gate, activate, add, add_scaled, gated_mul, scale, softcap};
 pub use logits::{argmax, log_softmax_at};
-pub use norm::rms_norm;
+pub use norm::{rms_norm, rms_norm_groups};
 pub use rope::{RopeTable, rope};
 pub use rope_spec::{RopeLayout, RopeScaling, RopeSpec};

@@ -1,8 +1,11 @@
 //! Root mean square norm.
 
+use std::ops::Range;
+
 use crate::leveled::leveled;
 use crate::pool::PARALLEL_FROM;
-use crate::{Level, Pool, level};
+use crate::share::SharedMut;
+use crate::{Level, Pool, level, span};
 
 /// Scales each row to unit root mean square, then by a learned gain.
 ///
@@ -38,6 +41,57 @@ pub(super) fn rms_norm_at(
     pool.split_rows(out_tc, c, &|range, out| {
         rows(level, &x_tc[range.start * c..range.end * c], gain_c, eps, out);
     });
+}
+
+/// Norms each group of columns of each row by itself, in place: queries and keys per head, or over
+/// their whole width as one group.
+///
+/// `x = x / sqrt(mean(x^2) + eps) * gain` over each group.
+///
+/// # Shapes
+/// `x` has `rows` rows of `ldx` values, the last of which may be shorter; the first
+/// `groups * gain_d.len()` values of each are normed.
+///
+/// # Panics
+/// If a row is shorter than its groups, or `x` than its rows.
+pub fn rms_norm_groups(
+    pool: &Pool,
+    x: &mut [f32],
+    ldx: usize,
+    (rows, groups): (usize, usize),
+    gain_d: &[f32],
+    eps: f32,
+) {
+    let (level, width) = (level(), groups * gain_d.len());
+    if rows == 0 || width == 0 {
+        return;
+    }
+    let needed = (rows - 1) * ldx + width;
+    assert!(ldx >= width && x.len() >= needed, "{} values, the norm needs {needed}", x.len());
+    let x = SharedMut::new(x);
+    let norm = |mine: Range<usize>| {
+        for row in mine {
+            // SAFETY: rows are disjoint because `ldx >= width`, and each is visited by one thread.
+            let x = unsafe { x.range(row * ldx..row * ldx + width) };
+            groups_of_row(level, x, gain_d, eps);
+        }
+    };
+    if rows * width < PARALLEL_FROM {
+        norm(0..rows);
+    } else {
+        pool.run(&|thread| norm(span(rows, thread, pool.threads())));
+    }
+}
+
+leveled! {
+    fn groups_of_row(x: &mut [f32], gain_d: &[f32], eps: f32) {
+        for x in x.chunks_exact_mut(gain_d.len()) {
+            let scale = 1.0 / (sum_of_squares(x) / gain_d.len() as f32 + eps).sqrt();
+            for (x, gain) in x.iter_mut().zip(gain_d) {
+                *x = *x * scale * gain;
+            }
+        }
+    }
 }
 
 leveled! {

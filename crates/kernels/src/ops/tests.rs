@@ -1,6 +1,6 @@
 //! Formulas in f64 against the ops, at every level and over tails.
 
-use super::elementwise::{add_at, gated_mul_at};
+use super::elementwise::{activate_at, add_at, gated_mul_at};
 use super::logits::log_softmax_at_level;
 use super::norm::rms_norm_at;
 use super::rope::rope_at;
@@ -83,6 +83,47 @@ fn gates_are_their_formulas() {
                 let (gate, up) = row.split_at(width);
                 let expected = gate.iter().zip(up).map(|(&g, &u)| act(g as f64) * u as f64);
                 assert_close(out, expected);
+            }
+            let mut alone = gate_up[..rows * width].to_vec();
+            activate_at(level, pool, gate, &mut alone);
+            assert_close(&alone, gate_up.iter().take(rows * width).map(|&x| act(x as f64)));
+        }
+    });
+}
+
+#[test]
+fn multipliers_and_caps_are_their_formulas() {
+    for_shapes(|_, pool, rows, width| {
+        let mut rng = Rng::new(width as u64);
+        let (x, y) = (rng.normals(rows * width), rng.normals(rows * width));
+        let wide = |x: &f32| f64::from(*x);
+        let mut out = x.clone();
+        add_scaled(pool, &mut out, &y, 0.22);
+        assert_close(&out, x.iter().zip(&y).map(|(x, y)| wide(x) + f64::from(0.22f32) * wide(y)));
+        scale(pool, &mut out, 0.0);
+        assert!(out.iter().all(|x| *x == 0.0));
+        let mut out: Vec<f32> = x.iter().map(|x| x * 40.0).collect();
+        softcap(pool, &mut out, 30.0);
+        let error =
+            |(out, x): (&f32, &f32)| (wide(out) - 30.0 * (wide(x) * 40.0 / 30.0).tanh()).abs();
+        assert!(out.iter().zip(&x).map(error).fold(0.0, f64::max) < 2e-5);
+    });
+}
+
+#[test]
+fn groups_are_normed_as_rows_are_and_other_columns_stay() {
+    for_shapes(|_, pool, rows, width| {
+        for (groups, gap) in [(1, 3), (4, 0)] {
+            let ldx = groups * width + gap;
+            let mut rng = Rng::new(width as u64);
+            let (before, gain) = (rng.normals(rows * ldx), rng.normals(width));
+            let mut x = before.clone();
+            rms_norm_groups(pool, &mut x, ldx, (rows, groups), &gain, 1e-5);
+            for (x, before) in x.chunks_exact(ldx).zip(before.chunks_exact(ldx)) {
+                let mut expected = before.to_vec();
+                let normed = groups * width;
+                rms_norm(pool, &before[..normed], &gain, 1e-5, &mut expected[..normed]);
+                assert_eq!(x, expected);
             }
         }
     });

@@ -1,15 +1,18 @@
 //! One view of a model, whatever family of files it is in.
 //!
-//! Tensor names and row order are always Hugging Face's. Llama's GGUF files hold the rows of the
-//! query and key projections in another order (each head's two rotary halves interleaved); here
-//! they are put back, which for block formats only reorders slices.
+//! Tensors are the decoder's: names and row order are Hugging Face's of Llama, fused matrices are
+//! split, transposed ones turned, and gains complete. A [`Layout`] says where each stands in the
+//! files; rows of block formats are only taken in another order, never unpacked.
 
-mod names;
+mod layout;
 mod open;
+mod read;
+mod tensors;
 #[cfg(test)]
 mod tests;
 mod weight;
 
-pub(crate) use names::{gguf_row, to_gguf};
+pub(crate) use layout::{FileTensor, Layout, RowOrder, Source};
 pub use open::Checkpoint;
+pub(crate) use read::transpose;
 pub use weight::{Weight, WeightData};

@@ -1,19 +1,18 @@
 //! Opening a model.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_text::{ChatTemplate, Tokenizer, limits};
 use serde_json::Value;
 
-use super::names::{expected, from_gguf, gguf_row};
-use super::weight::{Weight, WeightData, f32_cow, ordered_rows};
-use crate::config::{GgufKeys, ModelConfig};
+use super::layout::{Layout, Source};
+use crate::config::{GgufKeys, JsonKeys, ModelConfig};
 use crate::error::ModelError;
+use crate::families::Family;
 use crate::files::{read, read_json};
-use crate::gguf::{GgmlType, GgufFile, TensorInfo};
-use crate::safetensors::{Dtype, SafetensorsFile, TensorView, f32_values};
+use crate::gguf::GgufFile;
+use crate::safetensors::SafetensorsFile;
 use crate::tensors::nearest_name;
 
 /// A language model on disk: its configuration, tokenizer, template and tensors.
@@ -21,20 +20,30 @@ use crate::tensors::nearest_name;
 pub struct Checkpoint {
     path: Utf8PathBuf,
     config: ModelConfig,
-    /// Shape of each tensor, by Hugging Face's name.
-    shapes: BTreeMap<String, Vec<usize>>,
-    files: Files,
+    /// Where each tensor of the decoder is, by its name.
+    pub(super) sources: BTreeMap<String, Source>,
+    pub(super) files: Files,
 }
 
 #[derive(Debug)]
-enum Files {
-    Gguf {
-        file: GgufFile,
-        /// GGUF's name of each tensor.
-        names: BTreeMap<String, String>,
-    },
+pub(super) enum Files {
+    Gguf(GgufFile),
     Folder(SafetensorsFile),
 }
+
+/// Ends of the names of tensors that follow from the configuration and that old files carry.
+const PASSED_OVER: &[&str] = &[
+    ".rotary_emb.inv_freq",
+    ".rotary_pos_emb.inv_freq",
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attention.bias",
+    ".attention.masked_bias",
+    // Read with the configuration.
+    "rope_freqs.weight",
+    "rope_factors_long.weight",
+    "rope_factors_short.weight",
+];
 
 impl Checkpoint {
     /// Opens a `.gguf` file or a Hugging Face folder and checks that it holds exactly the tensors
@@ -43,35 +52,30 @@ impl Checkpoint {
     /// # Errors
     /// If the path is neither, a file is broken, or the architecture is not one of ours.
     pub fn open(path: &Utf8Path) -> Result<Self, ModelError> {
-        let checkpoint = if path.is_dir() {
-            Self::open_folder(path)?
+        if path.is_dir() {
+            Self::open_folder(path)
         } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
-            Self::open_gguf(path)?
+            Self::open_gguf(path)
         } else if path.exists() {
-            return Err(ModelError::NotAModel { path: path.to_owned() });
+            Err(ModelError::NotAModel { path: path.to_owned() })
         } else {
             let source = std::io::ErrorKind::NotFound.into();
-            return Err(ModelError::Io { path: path.to_owned(), source });
-        };
-        checkpoint.check_tensors()?;
-        Ok(checkpoint)
+            Err(ModelError::Io { path: path.to_owned(), source })
+        }
     }
 
     fn open_gguf(path: &Utf8Path) -> Result<Self, ModelError> {
         let file = GgufFile::open(path)?;
         let keys = GgufKeys::new(&file)?;
-        let (architecture, config) = (keys.architecture(), keys.config()?);
-        let mut names = BTreeMap::new();
-        let mut shapes = BTreeMap::new();
-        for tensor in file.tensors() {
-            let Some(name) = from_gguf(&tensor.name) else {
-                let (name, file) = (tensor.name.clone(), path.to_owned());
-                return Err(ModelError::UnexpectedTensor { name, architecture, file });
-            };
-            shapes.insert(name.clone(), tensor.shape.clone());
-            names.insert(name, tensor.name.clone());
-        }
-        Ok(Self { path: path.to_owned(), config, shapes, files: Files::Gguf { file, names } })
+        let (family, architecture) = Family::of_architecture(keys.architecture(), path)?;
+        let config = (family.from_gguf)(&keys)?.validate(path)?;
+        let rules = family.gguf.iter().copied().flatten();
+        let layout = Layout::new(&config, &rules, &|name| file.tensor(name).is_some());
+        let shapes = file.tensors().iter();
+        let shapes = shapes.map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice()));
+        check_tensors(&layout, &shapes.collect(), architecture, path)?;
+        let (path, sources) = (path.to_owned(), layout.sources);
+        Ok(Self { path, config, sources, files: Files::Gguf(file) })
     }
 
     fn open_folder(path: &Utf8Path) -> Result<Self, ModelError> {
@@ -81,37 +85,27 @@ impl Checkpoint {
         if !config.exists() || !(index.exists() || single.exists()) {
             return Err(ModelError::NotAModel { path: path.to_owned() });
         }
-        let config = ModelConfig::from_json_file(&config)?;
+        let keys = JsonKeys::read(&config)?;
+        let (family, model_type) = Family::of_json(&keys)?;
+        let config = (family.from_json)(&keys, model_type)?.validate(&config)?;
         let file = SafetensorsFile::open(if index.exists() { &index } else { &single })?;
         let mut shapes = BTreeMap::new();
         for name in file.names() {
-            // Old checkpoints carry the rotary frequencies, which follow from the configuration,
-            // and some carry the head although it is the embedding.
-            let tied_head = config.tie_word_embeddings && name == "lm_head.weight";
-            if !name.ends_with(".rotary_emb.inv_freq") && !tied_head {
-                shapes.insert(name.to_owned(), file.tensor(name)?.shape.to_vec());
+            shapes.insert(name, file.tensor(name)?.shape);
+        }
+        let there = |name: &str| shapes.contains_key(name);
+        let mut layout = Layout::new(&config, &family.huggingface.iter(), &there);
+        if config.tie_word_embeddings {
+            // Some files carry the head although it is the embedding.
+            let untied = ModelConfig { tie_word_embeddings: false, ..config.clone() };
+            let untied = Layout::new(&untied, &family.huggingface.iter(), &there);
+            if let Some(head) = untied.sources.get("lm_head.weight") {
+                shapes.remove(head.file.as_str());
             }
         }
-        Ok(Self { path: path.to_owned(), config, shapes, files: Files::Folder(file) })
-    }
-
-    fn check_tensors(&self) -> Result<(), ModelError> {
-        let expected: BTreeMap<_, _> = expected(&self.config).into_iter().collect();
-        for (name, shape) in &expected {
-            let found = self.shape(name)?;
-            if found != shape {
-                let (name, found, expected) = (name.clone(), found.to_vec(), shape.clone());
-                return Err(ModelError::ShapeMismatch { name, found, expected });
-            }
-        }
-        match self.shapes.keys().find(|name| !expected.contains_key(*name)) {
-            None => Ok(()),
-            Some(name) => Err(ModelError::UnexpectedTensor {
-                name: name.clone(),
-                architecture: "llama",
-                file: self.path.clone(),
-            }),
-        }
+        check_tensors(&layout, &shapes, model_type, path)?;
+        let (path, sources) = (path.to_owned(), std::mem::take(&mut layout.sources));
+        Ok(Self { path, config, sources, files: Files::Folder(file) })
     }
 
     /// The file or folder.
@@ -127,14 +121,14 @@ impl Checkpoint {
     /// The GGUF file, if the model is one.
     pub fn gguf(&self) -> Option<&GgufFile> {
         match &self.files {
-            Files::Gguf { file, .. } => Some(file),
+            Files::Gguf(file) => Some(file),
             Files::Folder(_) => None,
         }
     }
 
-    /// All tensors' names, sorted.
+    /// The names of all tensors of the decoder, sorted.
     pub fn tensor_names(&self) -> impl Iterator<Item = &str> {
-        self.shapes.keys().map(String::as_str)
+        self.sources.keys().map(String::as_str)
     }
 
     /// A tensor's shape.
@@ -142,78 +136,15 @@ impl Checkpoint {
     /// # Errors
     /// [`ModelError::MissingTensor`] with the most similar name.
     pub fn shape(&self, name: &str) -> Result<&[usize], ModelError> {
-        self.shapes.get(name).map(Vec::as_slice).ok_or_else(|| ModelError::MissingTensor {
+        self.source(name).map(|source| source.shape.as_slice())
+    }
+
+    pub(super) fn source(&self, name: &str) -> Result<&Source, ModelError> {
+        self.sources.get(name).ok_or_else(|| ModelError::MissingTensor {
             name: name.to_owned(),
             file: self.path.clone(),
             nearest: nearest_name(name, self.tensor_names()),
         })
-    }
-
-    /// A tensor in its stored form.
-    ///
-    /// # Errors
-    /// If there is none of that name, or its type is not one that we compute with.
-    pub fn weight(&self, name: &str) -> Result<Weight<'_>, ModelError> {
-        let shape = self.shape(name)?.to_vec();
-        let data = match &self.files {
-            Files::Gguf { file, names } => {
-                let tensor = file.tensor(&names[name]).expect("names were taken from the file");
-                self.gguf_data(file, tensor, name)?
-            }
-            Files::Folder(file) => folder_data(&file.tensor(name)?)?,
-        };
-        Ok(Weight { shape, data })
-    }
-
-    fn gguf_data<'a>(
-        &self,
-        file: &'a GgufFile,
-        tensor: &TensorInfo,
-        name: &str,
-    ) -> Result<WeightData<'a>, ModelError> {
-        let bytes = file.tensor_bytes(&tensor.name).expect("the tensor is in the file");
-        let rows: usize = tensor.shape.iter().rev().skip(1).product();
-        let source = gguf_row(name, &self.config);
-        if let Some(format) = tensor.ggml_type.quant_format() {
-            return Ok(WeightData::Blocks { format, rows: ordered_rows(bytes, rows, source) });
-        }
-        let bytes = match source {
-            None => Cow::Borrowed(bytes),
-            source => Cow::Owned(ordered_rows(bytes, rows, source).concat()),
-        };
-        if tensor.ggml_type == GgmlType::F32 {
-            Ok(WeightData::F32(match bytes {
-                Cow::Borrowed(bytes) => f32_cow(bytes),
-                Cow::Owned(bytes) => Cow::Owned(f32_values(&bytes)),
-            }))
-        } else if tensor.ggml_type == GgmlType::F16 {
-            Ok(WeightData::F16(bytes))
-        } else if tensor.ggml_type == GgmlType::BF16 {
-            Ok(WeightData::Bf16(bytes))
-        } else {
-            Err(unsupported(name, tensor.ggml_type.to_string(), GgmlType::SUPPORTED))
-        }
-    }
-
-    /// Takes a tensor's bytes out of the process's memory once they are packed elsewhere, so that
-    /// weights do not count twice; reading it again is slower but the same.
-    pub fn release(&self, name: &str) {
-        match &self.files {
-            Files::Gguf { file, names } => {
-                if let Some(name) = names.get(name) {
-                    file.release(name);
-                }
-            }
-            Files::Folder(file) => file.release(name),
-        }
-    }
-
-    /// A tensor's values as f32, row-major.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::weight`].
-    pub fn dequantize(&self, name: &str) -> Result<Vec<f32>, ModelError> {
-        Ok(self.weight(name)?.to_f32())
     }
 
     /// The model's tokenizer.
@@ -222,7 +153,7 @@ impl Checkpoint {
     /// If its files are missing or broken.
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
         match &self.files {
-            Files::Gguf { file, .. } => Ok(Tokenizer::from_gguf(&file.vocab()?)?),
+            Files::Gguf(file) => Ok(Tokenizer::from_gguf(&file.vocab()?)?),
             Files::Folder(_) => {
                 let limit = limits::MAX_TOKENIZER_JSON_BYTES as u64;
                 let json = read(&self.path.join("tokenizer.json"), limit)?;
@@ -242,7 +173,7 @@ impl Checkpoint {
     /// If its file is broken.
     pub fn chat_template_source(&self) -> Result<Option<String>, ModelError> {
         match &self.files {
-            Files::Gguf { file, .. } => Ok(file.chat_template().map(ToOwned::to_owned)),
+            Files::Gguf(file) => Ok(file.chat_template().map(ToOwned::to_owned)),
             Files::Folder(_) => folder_template(&self.path),
         }
     }
@@ -281,18 +212,34 @@ fn folder_template(folder: &Utf8Path) -> Result<Option<String>, ModelError> {
     Ok(one.map(ToOwned::to_owned))
 }
 
-fn folder_data<'a>(view: &TensorView<'a>) -> Result<WeightData<'a>, ModelError> {
-    if view.dtype == Dtype::F32 {
-        Ok(WeightData::F32(f32_cow(view.bytes)))
-    } else if view.dtype == Dtype::F16 {
-        Ok(WeightData::F16(Cow::Borrowed(view.bytes)))
-    } else if view.dtype == Dtype::BF16 {
-        Ok(WeightData::Bf16(Cow::Borrowed(view.bytes)))
-    } else {
-        Err(unsupported(view.name, format!("{:?}", view.dtype), "F32, F16, BF16"))
+/// Refuses a file that lacks a tensor of the layout, has one of another shape, or one more.
+fn check_tensors(
+    layout: &Layout,
+    shapes: &BTreeMap<&str, &[usize]>,
+    architecture: &'static str,
+    path: &Utf8Path,
+) -> Result<(), ModelError> {
+    let mut known = BTreeSet::new();
+    for tensor in &layout.files {
+        let name = tensor.name.as_str();
+        let Some(found) = shapes.get(name) else {
+            let nearest = nearest_name(name, shapes.keys().copied());
+            let (name, file) = (name.to_owned(), path.to_owned());
+            return Err(ModelError::MissingTensor { name, file, nearest });
+        };
+        if **found != *tensor.shape {
+            let (name, found) = (name.to_owned(), found.to_vec());
+            let expected = tensor.shape.clone();
+            return Err(ModelError::ShapeMismatch { name, found, expected });
+        }
+        known.insert(name);
     }
-}
-
-fn unsupported(name: &str, found: String, supported: &'static str) -> ModelError {
-    ModelError::UnsupportedType { name: name.to_owned(), found, supported }
+    let passed_over = |name: &str| PASSED_OVER.iter().any(|end| name.ends_with(end));
+    match shapes.keys().find(|name| !known.contains(*name) && !passed_over(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let (name, file) = ((*name).to_owned(), path.to_owned());
+            Err(ModelError::UnexpectedTensor { name, architecture, file })
+        }
+    }
 }

@@ -1,5 +1,6 @@
-use super::WeightData;
-use super::names::{expected, from_gguf, gguf_row, to_gguf};
+use super::layout::{Layout, RowOrder};
+use super::{WeightData, tensors};
+use crate::families::{FAMILIES, Family};
 use crate::tests::{TEMPLATE, Tiny};
 use crate::{Checkpoint, ModelError};
 
@@ -86,29 +87,65 @@ fn paths_that_are_no_models_are_refused() {
     assert!(matches!(tiny.open().tokenizer(), Err(ModelError::Io { .. })));
 }
 
+/// Every tensor of the decoder stands in exactly one tensor of the file, which it fills together
+/// with the others there.
 #[test]
-fn names_go_both_ways() {
+fn layouts_hold_everything_once() {
     let tiny = Tiny::new();
-    for (name, _) in expected(tiny.open().config()) {
-        assert_eq!(from_gguf(&to_gguf(&name).unwrap()), Some(name));
+    let config = tiny.open().config().clone();
+    let family = Family::of_config(&config);
+    let gguf = family.gguf.iter().copied().flatten();
+    for layout in [
+        Layout::new(&config, &family.huggingface.iter(), &|_| true),
+        Layout::new(&config, &gguf, &|_| true),
+    ] {
+        let expected = tensors::expected(&config);
+        assert_eq!(layout.sources.len(), expected.len());
+        for (name, shape) in expected {
+            assert_eq!(layout.sources[&name].shape, shape, "{name}");
+        }
+        assert_eq!(layout.files.iter().map(|file| file.parts.len()).sum::<usize>(), 21);
     }
-    for name in
-        ["blk.01.attn_q.weight", "blk.+1.attn_q.weight", "blk.x.attn_q.weight", "blk.1.x", ""]
-    {
-        assert_eq!(from_gguf(name), None, "{name}");
+}
+
+#[test]
+fn families_do_not_share_names() {
+    let mut names = std::collections::BTreeSet::new();
+    let kinds: [fn(&Family) -> &'static [&'static str]; 2] =
+        [|family| family.model_types, |family| family.architectures];
+    for (idx, kind) in kinds.into_iter().enumerate() {
+        for family in FAMILIES {
+            assert!(kind(family).iter().all(|name| names.insert((idx, *name))), "{family:?}");
+        }
     }
+}
+
+#[test]
+fn layer_numbers_have_one_spelling() {
+    let tiny = Tiny::with(
+        |_| {},
+        |tensors| {
+            let tensor = tensors["model.layers.1.mlp.up_proj.weight"].clone();
+            tensors.insert("model.layers.01.mlp.up_proj.weight".to_owned(), tensor);
+        },
+    );
+    let more = refused(&tiny);
+    assert!(matches!(more, ModelError::UnexpectedTensor { .. }), "{more:?}");
 }
 
 /// Half 0 of a head takes the even rows, half 1 the odd ones.
 #[test]
 fn rotary_rows_are_interleaved_within_each_head() {
-    let tiny = Tiny::new();
-    let checkpoint = tiny.open();
-    let place = gguf_row("model.layers.0.self_attn.q_proj.weight", checkpoint.config()).unwrap();
-    let heads = [0, 1, 15, 16, 17, 31, 32, 48].map(&place);
+    let order = RowOrder::Rotary { head_dim: 32 };
+    let heads = [0, 1, 15, 16, 17, 31, 32, 48].map(|row| order.place(row));
     assert_eq!(heads, [0, 2, 30, 1, 3, 31, 32, 33]);
-    let mut all: Vec<usize> = (0..128).map(place).collect();
+    let mut all: Vec<usize> = (0..128).map(|row| order.place(row)).collect();
     all.sort_unstable();
     assert!(all.into_iter().eq(0..128));
-    assert!(gguf_row("model.layers.0.self_attn.v_proj.weight", checkpoint.config()).is_none());
+}
+
+#[test]
+fn runs_of_rows_stand_apart() {
+    let order = RowOrder::Runs { first: 2, count: 3, stride: 8 };
+    assert_eq!([0, 2, 3, 5, 6].map(|row| order.place(row)), [2, 4, 10, 12, 18]);
 }

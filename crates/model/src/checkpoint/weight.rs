@@ -6,7 +6,7 @@ use catena_kernels::{QuantFormat, dequantize_blocks};
 
 use crate::safetensors::{bf16_values, f16_values, f32_values};
 
-/// A tensor in Hugging Face's row order.
+/// A tensor of the decoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weight<'a> {
     /// Its shape, outermost first.
@@ -62,18 +62,15 @@ impl Weight<'_> {
     }
 }
 
-/// The slices of `bytes` that hold each of `rows` rows, in the order that `source` says.
+/// The slices of `bytes`, which holds `file_rows` rows, of `rows` rows that stand where `place` says.
 pub(super) fn ordered_rows(
     bytes: &[u8],
+    file_rows: usize,
     rows: usize,
-    source: Option<impl Fn(usize) -> usize>,
+    place: impl Fn(usize) -> usize,
 ) -> Vec<&[u8]> {
-    let row_bytes = bytes.len() / rows;
-    let at = |row: usize| &bytes[row * row_bytes..(row + 1) * row_bytes];
-    match source {
-        None => (0..rows).map(at).collect(),
-        Some(source) => (0..rows).map(|row| at(source(row))).collect(),
-    }
+    let row_bytes = bytes.len() / file_rows;
+    (0..rows).map(|row| &bytes[place(row) * row_bytes..][..row_bytes]).collect()
 }
 
 /// f32 values in place if the bytes are aligned, else copied.

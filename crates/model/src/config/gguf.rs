@@ -1,67 +1,168 @@
 //! The architecture keys of a GGUF file.
 
-use super::{ARCHITECTURES, ModelConfig};
+use camino::Utf8Path;
+
 use crate::error::ModelError;
-use crate::gguf::{GgufFile, MetaArray, MetaValue};
+use crate::gguf::{GgmlType, GgufFile, MetaArray, MetaValue};
+use crate::safetensors::f32_values;
 
 /// Reads keys under the architecture's prefix.
 pub(crate) struct GgufKeys<'a> {
     file: &'a GgufFile,
-    architecture: &'static str,
+    architecture: &'a str,
 }
 
 impl<'a> GgufKeys<'a> {
     /// # Errors
-    /// If the file names no architecture or one that we do not run.
+    /// If the file names no architecture.
     pub(crate) fn new(file: &'a GgufFile) -> Result<Self, ModelError> {
         let key = "general.architecture";
-        let found = file.typed(key, "a string", MetaValue::as_str)?;
-        let Some(found) = found else {
+        let Some(architecture) = file.typed(key, "a string", MetaValue::as_str)? else {
             let file = file.path().to_owned();
             return Err(ModelError::MissingKey { file, key: key.to_owned() });
         };
-        match ARCHITECTURES.iter().find(|known| **known == found) {
-            Some(architecture) => Ok(Self { file, architecture }),
-            None => Err(ModelError::UnsupportedArchitecture {
-                found: found.to_owned(),
-                known: ARCHITECTURES,
-                file: file.path().to_owned(),
-            }),
-        }
+        Ok(Self { file, architecture })
     }
 
     /// The architecture's name.
-    pub(crate) fn architecture(&self) -> &'static str {
+    pub(crate) fn architecture(&self) -> &'a str {
         self.architecture
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &'a Utf8Path {
+        self.file.path()
     }
 
     fn key(&self, key: &str) -> String {
         format!("{}.{key}", self.architecture)
     }
 
-    fn optional(&self, key: &str) -> Result<Option<usize>, ModelError> {
+    /// A count that may be missing.
+    ///
+    /// # Errors
+    /// If it is no count.
+    pub(crate) fn optional(&self, key: &str) -> Result<Option<usize>, ModelError> {
         self.file.typed(&self.key(key), "a count", |value| usize::try_from(value.as_u64()?).ok())
     }
 
-    fn size(&self, key: &str) -> Result<usize, ModelError> {
+    /// A count that must be there.
+    ///
+    /// # Errors
+    /// If it is missing or no count.
+    pub(crate) fn size(&self, key: &str) -> Result<usize, ModelError> {
         self.optional(key)?.ok_or_else(|| self.missing(key))
     }
 
-    fn float(&self, key: &str) -> Result<Option<f32>, ModelError> {
+    /// A floating-point number that may be missing.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(crate) fn float(&self, key: &str) -> Result<Option<f32>, ModelError> {
         self.file.typed(&self.key(key), "a floating-point number", MetaValue::as_f32)
     }
 
-    fn missing(&self, key: &str) -> ModelError {
-        ModelError::MissingKey { file: self.file.path().to_owned(), key: self.key(key) }
+    /// A truth value that may be missing.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, ModelError> {
+        self.file.typed(&self.key(key), "a truth value", MetaValue::as_bool)
     }
 
-    fn token(&self, which: &str) -> Result<Option<u32>, ModelError> {
+    /// A text that may be missing.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>, ModelError> {
+        self.file.typed(&self.key(key), "a string", MetaValue::as_str)
+    }
+
+    /// A count for each layer: one for all, or an array of them.
+    ///
+    /// # Errors
+    /// If it is missing, or neither.
+    pub(crate) fn same_in_all_layers(&self, key: &'static str) -> Result<usize, ModelError> {
+        let name = self.key(key);
+        let array = self.file.metadata(&name).and_then(MetaValue::as_array);
+        let Some(array) = array else { return self.size(key) };
+        let counts = counts(array);
+        match counts.as_slice() {
+            [first, rest @ ..] if rest.iter().all(|count| count == first) => Ok(*first),
+            _ => {
+                Err(self.refuse(key, format!("{counts:?}"), "supported is the same in all layers"))
+            }
+        }
+    }
+
+    /// Whether each layer has a window: by an array of truth values, or every layer but the last of
+    /// each `period`.
+    ///
+    /// # Errors
+    /// If the key is neither an array nor a count.
+    pub(crate) fn window_pattern(
+        &self,
+        layers: usize,
+        period: usize,
+    ) -> Result<Vec<bool>, ModelError> {
+        let key = "attention.sliding_window_pattern";
+        let name = self.key(key);
+        if let Some(MetaArray::Bool(pattern)) =
+            self.file.metadata(&name).and_then(MetaValue::as_array)
+        {
+            return Ok(pattern.clone());
+        }
+        let period = self.optional(key)?.unwrap_or(period);
+        Ok((0..layers).map(|layer| period == 0 || (layer + 1) % period != 0).collect())
+    }
+
+    /// The error for a key that is not there.
+    pub(crate) fn missing(&self, key: &str) -> ModelError {
+        ModelError::MissingKey { file: self.path().to_owned(), key: self.key(key) }
+    }
+
+    /// The refusal of the value of `key`.
+    pub(crate) fn refuse(
+        &self,
+        key: &'static str,
+        value: String,
+        reason: &'static str,
+    ) -> ModelError {
+        ModelError::InvalidConfig { key, value, reason, file: self.path().to_owned() }
+    }
+
+    /// A special token of the vocabulary.
+    ///
+    /// # Errors
+    /// If it is no token id.
+    pub(crate) fn token(&self, which: &str) -> Result<Option<u32>, ModelError> {
         let key = format!("tokenizer.ggml.{which}_token_id");
         self.file.typed(&key, "a token id", |value| u32::try_from(value.as_u64()?).ok())
     }
 
-    /// Rows of the vocabulary, by key or by counting.
-    fn vocab_size(&self) -> Result<usize, ModelError> {
+    /// Whether there is a tensor of that name.
+    pub(crate) fn has_tensor(&self, name: &str) -> bool {
+        self.file.tensor(name).is_some()
+    }
+
+    /// The values of a small f32 tensor, if there is one.
+    ///
+    /// # Errors
+    /// If it is of another type.
+    pub(crate) fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
+        let Some(tensor) = self.file.tensor(name) else { return Ok(None) };
+        if tensor.ggml_type != GgmlType::F32 {
+            let (name, found) = (name.to_owned(), tensor.ggml_type.to_string());
+            return Err(ModelError::UnsupportedType { name, found, supported: "F32" });
+        }
+        Ok(self.file.tensor_bytes(name).map(f32_values))
+    }
+
+    /// Rows of the embedding, by key or by counting the vocabulary.
+    ///
+    /// # Errors
+    /// If there is neither.
+    pub(crate) fn vocab_size(&self) -> Result<usize, ModelError> {
         if let Some(vocab_size) = self.optional("vocab_size")? {
             return Ok(vocab_size);
         }
@@ -71,60 +172,15 @@ impl<'a> GgufKeys<'a> {
         }
         Err(self.missing("vocab_size"))
     }
+}
 
-    /// The whole configuration.
-    ///
-    /// # Errors
-    /// If a key is missing or of another type, or the model needs what we do not have.
-    pub(crate) fn config(&self) -> Result<ModelConfig, ModelError> {
-        let hidden_size = self.size("embedding_length")?;
-        let num_attention_heads = self.size("attention.head_count")?;
-        let head_dim = match self.optional("attention.key_length")? {
-            Some(head_dim) => head_dim,
-            None => hidden_size / num_attention_heads.max(1),
-        };
-        self.check_rope(head_dim)?;
-        let eps = self.float("attention.layer_norm_rms_epsilon")?;
-        ModelConfig {
-            hidden_size,
-            intermediate_size: self.size("feed_forward_length")?,
-            num_hidden_layers: self.size("block_count")?,
-            num_attention_heads,
-            num_key_value_heads: self
-                .optional("attention.head_count_kv")?
-                .unwrap_or(num_attention_heads),
-            head_dim,
-            vocab_size: self.vocab_size()?,
-            max_position_embeddings: self.size("context_length")?,
-            rms_norm_eps: eps.ok_or_else(|| self.missing("attention.layer_norm_rms_epsilon"))?,
-            rope_theta: self.float("rope.freq_base")?.unwrap_or(10_000.0),
-            tie_word_embeddings: self.file.tensor("output.weight").is_none(),
-            bos_token_id: self.token("bos")?,
-            eos_token_ids: self.token("eos")?.into_iter().collect(),
-            pad_token_id: self.token("padding")?,
-        }
-        .validate(self.file.path())
-    }
-
-    fn check_rope(&self, head_dim: usize) -> Result<(), ModelError> {
-        let refuse = |key, value: String, reason| {
-            let file = self.file.path().to_owned();
-            Err(ModelError::InvalidConfig { key, value, reason, file })
-        };
-        if let Some(found) = self.optional("rope.dimension_count")?
-            && found != head_dim
-        {
-            let reason = "supported is the whole head";
-            return refuse("rope.dimension_count", found.to_string(), reason);
-        }
-        let kind =
-            self.file.typed(&self.key("rope.scaling.type"), "a string", MetaValue::as_str)?;
-        if let Some(kind) = kind.filter(|kind| *kind != "none") {
-            return refuse("rope.scaling.type", kind.to_owned(), "supported is none");
-        }
-        if let Some(experts) = self.optional("expert_count")?.filter(|&experts| experts > 0) {
-            return refuse("expert_count", experts.to_string(), "supported is a dense model");
-        }
-        Ok(())
+fn counts(array: &MetaArray) -> Vec<usize> {
+    let from = |value: i64| usize::try_from(value).unwrap_or(0);
+    if let MetaArray::I32(values) = array {
+        values.iter().map(|&value| from(value.into())).collect()
+    } else if let MetaArray::U32(values) = array {
+        values.iter().map(|&value| from(value.into())).collect()
+    } else {
+        Vec::new()
     }
 }

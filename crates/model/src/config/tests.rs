@@ -1,8 +1,9 @@
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
-use super::ModelConfig;
+use super::{JsonKeys, ModelConfig};
 use crate::ModelError;
+use crate::families::Family;
 
 fn llama() -> Value {
     json!({
@@ -17,7 +18,9 @@ fn read(config: &Value) -> Result<ModelConfig, ModelError> {
     let folder = tempfile::tempdir().unwrap();
     let path = Utf8PathBuf::from_path_buf(folder.path().join("config.json")).unwrap();
     std::fs::write(&path, config.to_string()).unwrap();
-    ModelConfig::from_json_file(&path)
+    let keys = JsonKeys::read(&path)?;
+    let (family, model_type) = Family::of_json(&keys)?;
+    (family.from_json)(&keys, model_type)?.validate(&path)
 }
 
 fn changed(key: &str, value: Value) -> Result<ModelConfig, ModelError> {
@@ -34,7 +37,7 @@ fn defaults_and_both_spellings() {
     assert_eq!(many.eos_token_ids, [2, 0]);
     let new =
         changed("rope_parameters", json!({"rope_theta": 5e5, "rope_type": "default"})).unwrap();
-    assert_eq!(new.rope_theta, 5e5);
+    assert_eq!(new.rope_theta(), 5e5);
     assert_eq!(changed("rope_scaling", Value::Null).unwrap(), config);
     assert_eq!(changed("num_key_value_heads", Value::Null).unwrap().num_key_value_heads, 9);
 }
@@ -63,10 +66,17 @@ fn impossible_configurations_are_refused() {
         ("rope_theta", json!(0.0)),
         ("eos_token_id", json!(49152)),
         ("bos_token_id", json!(4_000_000_000_u32)),
-        ("attention_bias", json!(true)),
-        ("mlp_bias", json!(true)),
-        ("hidden_act", json!("gelu")),
-        ("rope_scaling", json!({"type": "yarn", "factor": 4.0})),
+        ("hidden_act", json!("relu2")),
+        ("rope_scaling", json!({"type": "mrope", "factor": 4.0})),
+        ("rope_scaling", json!({"type": "yarn", "factor": -4.0})),
+        ("rope_scaling", json!({"type": "linear", "factor": 0.0})),
+        ("rope_scaling", json!({"type": "longrope", "short_factor": [1.0], "long_factor": [1.0]})),
+        (
+            "rope_scaling",
+            json!({"type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 1}),
+        ),
+        ("partial_rotary_factor", json!(0.01)),
+        ("partial_rotary_factor", json!(1.5)),
     ];
     for (key, value) in invalid {
         let refused = changed(key, value.clone());

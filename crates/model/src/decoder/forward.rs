@@ -1,16 +1,21 @@
 //! The forward pass.
 
+use super::attention::Attention;
 use super::batch::{RowBlock, RowBlocks};
+use super::mlp::{Mlp, MlpBuffers};
+use super::norm::Norm;
 use super::weights::Layer;
 use super::{Decoder, ForwardError, Logits, Scratch, SeqInput};
-use catena_kernels::{AttendParams, BLOCK_TOKENS, Gate, KvCache, gated_mul, rms_norm, rope};
+use crate::config::Residual;
+use catena_kernels::{BLOCK_TOKENS, KvCache, add, add_scaled, rope, scale, softcap};
 
 impl Decoder {
     /// Runs the tokens of all sequences, stores their keys and values, and returns the logits
     /// asked for, in order of the sequences.
     ///
     /// `x = embed(tokens)`; for each layer `x += o(attend(rope(qkv(norm(x)))))`,
-    /// `x += down(silu(gate(norm(x))) * up(norm(x)))`; `logits = head(norm(x))`.
+    /// `x += down(act(gate(norm(x))) * up(norm(x)))`; `logits = head(norm(x))`: what a Llama computes,
+    /// from which other families differ as [`ModelConfig`](crate::ModelConfig) says.
     ///
     /// A sequence may appear only once in a step, and blocks that are written must belong to one
     /// sequence only (shared prefix blocks are only read).
@@ -93,28 +98,57 @@ impl Decoder {
             let start_pos = u32::try_from(span.start_pos).expect("positions were checked");
             scratch.positions_t.extend((start_pos..).take(span.num_rows));
         }
+        let x_tc = &mut scratch.x_tc[..block.num_rows * hidden_size];
+        let factor = self.config.embedding_multiplier;
+        if factor.to_bits() != 1f32.to_bits() {
+            scale(&self.pool, x_tc, factor);
+        }
+        if let Some(table) = &self.embed_positions {
+            let learned_tc = &mut scratch.delta_tc[..x_tc.len()];
+            let rows = learned_tc.chunks_exact_mut(hidden_size);
+            for (&position, row) in scratch.positions_t.iter().zip(rows) {
+                table.row(position as usize, row);
+            }
+            add(&self.pool, x_tc, learned_tc);
+        }
     }
 
     /// `attended = attend(rope(q), rope(k), v)` with `q, k, v = qkv(norm(x))`.
-    fn attend(&self, layer: &Layer, block: &RowBlock<'_>, kv: &mut KvCache, scratch: &mut Scratch) {
-        let config = &self.config;
+    fn attend(&self, layer: &Layer, block: &RowBlock<'_>, kv: &mut KvCache, s: &mut Scratch) {
         let (pool, rows) = (&*self.pool, block.num_rows);
-        let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
-        let head_dim = config.head_dim;
+        let normed = self.norm_rows(layer.input_layernorm.as_ref(), rows, s);
+        let shape = kv.shape();
+        let (heads, kv_heads) = (self.config.num_attention_heads, shape.num_key_value_heads);
+        let (q_width, kv_width) = (heads * shape.head_dim, kv_heads * shape.head_dim);
+        // The latent is key and value.
+        let v_column = match &layer.attention {
+            Attention::Heads(weights) => {
+                weights.project(pool, &self.config, (rows, normed), s);
+                q_width + kv_width
+            }
+            Attention::Latent(weights) => {
+                weights.project(pool, rows, s);
+                q_width
+            }
+        };
         let width = self.qkv_width();
-        let s = scratch;
-        let x_tc = &mut s.x_tc[..rows * config.hidden_size];
-        let normed_tc = &mut s.normed_tc[..rows * config.hidden_size];
-        rms_norm(pool, x_tc, &layer.input_layernorm_c, config.rms_norm_eps, normed_tc);
         let qkv = &mut s.qkv[..rows * width];
-        layer.qkv_proj.apply(pool, normed_tc, qkv, width, false, &mut s.matmul);
-        rope(pool, qkv, width, heads + kv_heads, &s.positions_t, &self.rope);
-        let (k, v) = (&qkv[heads * head_dim..], &qkv[(heads + kv_heads) * head_dim..]);
+        if let Some(idx) = layer.rope {
+            rope(pool, qkv, width, heads + kv_heads, &s.positions_t, &self.ropes[idx]);
+        }
         let spans = &block.spans[layer.kv_group];
-        kv.write(pool, layer.kv_layer, spans, k, v, width);
-        let attended = &mut s.attended[..rows * heads * head_dim];
-        let params = AttendParams::causal((head_dim as f32).sqrt().recip());
-        kv.attend(pool, layer.kv_layer, spans, qkv, width, heads, &params, attended);
+        kv.write(pool, layer.place_in_group, spans, &qkv[q_width..], &qkv[v_column..], width);
+        let attended = &mut s.attended[..rows * q_width];
+        kv.attend(pool, layer.place_in_group, spans, qkv, width, heads, &layer.attend, attended);
+    }
+
+    /// Norms the first rows of the residual stream, if there is a norm, and says whether.
+    fn norm_rows(&self, norm: Option<&Norm>, rows: usize, s: &mut Scratch) -> bool {
+        let len = rows * self.config.hidden_size;
+        if let Some(norm) = norm {
+            norm.apply(&self.pool, &s.x_tc[..len], &mut s.normed_tc[..len]);
+        }
+        norm.is_some()
     }
 
     /// Moves the rows of a block whose logits are wanted to the front and returns their number:
@@ -124,7 +158,7 @@ impl Decoder {
         for (span, (tokens, first_logits_row)) in block.spans[0].iter().zip(&block.tokens) {
             let from = span.first_row + first_logits_row;
             let count = tokens.len() - first_logits_row;
-            let attended_width = self.config.num_attention_heads * self.config.head_dim;
+            let attended_width = self.attended_width();
             move_rows(&mut scratch.x_tc, self.config.hidden_size, from, count, wanted);
             move_rows(&mut scratch.attended, attended_width, from, count, wanted);
             wanted += count;
@@ -132,24 +166,80 @@ impl Decoder {
         wanted
     }
 
-    /// `x += o(attended)`, then `x += down(silu(gate(norm(x))) * up(norm(x)))`, for `rows` rows.
-    fn feed_forward(&self, layer: &Layer, rows: usize, scratch: &mut Scratch) {
+    /// `x += o(attended)`, then `x += mlp(norm(x))`, for `rows` rows.
+    fn feed_forward(&self, layer: &Layer, rows: usize, s: &mut Scratch) {
         if rows == 0 {
             return;
         }
-        let config = &self.config;
-        let (pool, s) = (&*self.pool, scratch);
-        let (hidden_size, mlp_width) = (config.hidden_size, config.intermediate_size);
-        let attended = &s.attended[..rows * config.num_attention_heads * config.head_dim];
-        let x_tc = &mut s.x_tc[..rows * hidden_size];
-        layer.o_proj.apply(pool, attended, x_tc, hidden_size, true, &mut s.matmul);
-        let normed_tc = &mut s.normed_tc[..rows * hidden_size];
-        rms_norm(pool, x_tc, &layer.post_attention_layernorm_c, config.rms_norm_eps, normed_tc);
-        let gate_up = &mut s.gate_up[..rows * 2 * mlp_width];
-        layer.gate_up_proj.apply(pool, normed_tc, gate_up, 2 * mlp_width, false, &mut s.matmul);
-        let mlp_tf = &mut s.mlp_tf[..rows * mlp_width];
-        gated_mul(pool, Gate::Silu, gate_up, mlp_width, mlp_tf);
-        layer.down_proj.apply(pool, mlp_tf, x_tc, hidden_size, true, &mut s.matmul);
+        let parallel = self.config.residual == Residual::Parallel;
+        let norm = layer.post_attention_layernorm.as_ref();
+        if parallel {
+            // The MLP sees what attention saw.
+            self.norm_rows(norm, rows, s);
+        }
+        self.add_attended(layer, rows, s);
+        let normed = parallel || self.norm_rows(norm, rows, s);
+
+        let (pool, len) = (&*self.pool, rows * self.config.hidden_size);
+        let added_later = self.is_added_later(layer.post_mlp_layernorm.as_ref());
+        let Scratch { x_tc, normed_tc, delta_tc, gate_up, mlp_tf, moe, matmul, .. } = s;
+        let mut buffers = MlpBuffers { gate_up, mlp_tf, matmul };
+        match &layer.mlp {
+            Mlp::Dense(mlp) if !added_later => {
+                return mlp.apply(pool, &normed_tc[..len], &mut x_tc[..len], true, &mut buffers);
+            }
+            Mlp::Dense(mlp) => {
+                let input_tc = if normed { &normed_tc[..len] } else { &x_tc[..len] };
+                mlp.apply(pool, input_tc, &mut delta_tc[..len], false, &mut buffers);
+            }
+            Mlp::Experts(experts) => {
+                let input_tc = if normed { &normed_tc[..len] } else { &x_tc[..len] };
+                experts.apply(pool, input_tc, &mut delta_tc[..len], moe, &mut buffers);
+            }
+        }
+        self.add_delta(layer.post_mlp_layernorm.as_ref(), rows, s);
+    }
+
+    /// `x += o(attended)`.
+    fn add_attended(&self, layer: &Layer, rows: usize, s: &mut Scratch) {
+        let (pool, hidden_size) = (&*self.pool, self.config.hidden_size);
+        if let Attention::Latent(latent) = &layer.attention {
+            latent.values(pool, rows, s);
+        }
+        let o_proj = layer.attention.o_proj();
+        let attended = match &layer.attention {
+            Attention::Heads(_) => &s.attended[..rows * o_proj.k()],
+            Attention::Latent(_) => &s.latent.values[..rows * o_proj.k()],
+        };
+        let norm = layer.post_self_attn_layernorm.as_ref();
+        let added_later = self.is_added_later(norm);
+        let out_tc = if added_later { &mut s.delta_tc } else { &mut s.x_tc };
+        let out_tc = &mut out_tc[..rows * hidden_size];
+        o_proj.apply(pool, attended, out_tc, hidden_size, !added_later, &mut s.matmul);
+        if added_later {
+            self.add_delta(norm, rows, s);
+        }
+    }
+
+    /// Whether what attention or MLP give is changed before it is added to the residual stream.
+    fn is_added_later(&self, norm: Option<&Norm>) -> bool {
+        norm.is_some() || self.config.has_residual_multiplier()
+    }
+
+    /// `x += norm(delta)`, if there is a norm, with the residual multiplier.
+    fn add_delta(&self, norm: Option<&Norm>, rows: usize, s: &mut Scratch) {
+        let (pool, len) = (&*self.pool, rows * self.config.hidden_size);
+        let x_tc = &mut s.x_tc[..len];
+        let mut delta_tc = &s.delta_tc[..len];
+        if let Some(norm) = norm {
+            norm.apply(pool, delta_tc, &mut s.normed_tc[..len]);
+            delta_tc = &s.normed_tc[..len];
+        }
+        if self.config.has_residual_multiplier() {
+            add_scaled(pool, x_tc, delta_tc, self.config.residual_multiplier);
+        } else {
+            add(pool, x_tc, delta_tc);
+        }
     }
 
     /// Computes the logits of the first `rows` rows, from row `first` of the result on.
@@ -161,9 +251,16 @@ impl Decoder {
         let s = scratch;
         let x_tc = &s.x_tc[..rows * hidden_size];
         let normed_tc = &mut s.normed_tc[..rows * hidden_size];
-        rms_norm(&self.pool, x_tc, &self.norm_c, self.config.rms_norm_eps, normed_tc);
+        self.norm.apply(&self.pool, x_tc, normed_tc);
         let out = &mut s.logits_tv[first * vocab_size..(first + rows) * vocab_size];
         self.head().apply(&self.pool, normed_tc, out, vocab_size, false, &mut s.matmul);
+        let divisor = self.config.logits_scaling;
+        if divisor.to_bits() != 1f32.to_bits() {
+            scale(&self.pool, out, divisor.recip());
+        }
+        if let Some(cap) = self.config.final_logit_softcapping {
+            softcap(&self.pool, out, cap);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The Llama-family decoder: one block, driven by the configuration, over a paged KV cache.
+//! The decoder of all families: one block, driven by the configuration, over a paged KV cache.
 //!
 //! A step takes any mixture of prompt chunks and single generated tokens. Its rows (one per
 //! token) run through all layers in blocks of at most `max_rows`, so memory does not grow with
@@ -9,13 +9,21 @@
 //!
 //! Tensor names are those of `transformers` (`model.layers.0.self_attn.q_proj.weight`).
 
+mod attention;
 mod batch;
 mod forward;
+mod latent;
+mod load;
+mod mlp;
+mod moe;
+mod norm;
 mod scratch;
 mod weights;
 
 pub use batch::{ForwardError, Logits, LogitsFor, SeqInput};
 pub use scratch::Scratch;
 pub use weights::{Decoder, KvGroup};
+#[cfg(test)]
+mod family_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! Buffers of a step, owned by the caller.
 
 use super::Decoder;
+use super::latent::LatentScratch;
+use super::moe::MoeScratch;
 use catena_kernels::{AlignedBuf, MatmulScratch};
 
 /// All buffers that a step of a [`Decoder`] writes, made once and used again.
@@ -11,16 +13,20 @@ pub struct Scratch {
     pub(super) max_rows: usize,
     /// Residual stream `[t, c]`.
     pub(super) x_tc: AlignedBuf<f32>,
-    /// Normed rows `[t, c]`; also takes the outputs of products before they are added.
+    /// Normed rows `[t, c]`.
     pub(super) normed_tc: AlignedBuf<f32>,
+    /// What attention or MLP give, where that is not added to the residual stream at once `[t, c]`.
+    pub(super) delta_tc: AlignedBuf<f32>,
     /// Query, key and value columns of each row `[t, (h + 2 g) d]`.
     pub(super) qkv: AlignedBuf<f32>,
     /// Attention's result `[t, h d]`.
     pub(super) attended: AlignedBuf<f32>,
     /// Gate and up columns of each row `[t, 2 f]`.
     pub(super) gate_up: AlignedBuf<f32>,
-    /// `silu(gate) * up` `[t, f]`.
+    /// `act(gate) * up` `[t, f]`.
     pub(super) mlp_tf: AlignedBuf<f32>,
+    pub(super) latent: LatentScratch,
+    pub(super) moe: MoeScratch,
     pub(super) positions_t: Vec<u32>,
     pub(super) logits_tv: Vec<f32>,
     pub(super) matmul: MatmulScratch,
@@ -31,14 +37,24 @@ impl Scratch {
         assert!(max_rows > 0, "a step needs at least one row, max_rows is 0");
         let config = decoder.config();
         let buf = |columns: usize| AlignedBuf::zeroed(max_rows * columns);
+        let mlp_width =
+            config.moe.map_or(0, |moe| moe.moe_intermediate_size.max(moe.shared_intermediate_size));
+        let mlp_width = mlp_width.max(config.intermediate_size);
+        let added_later = config.residual.norms_outputs()
+            || config.moe.is_some()
+            || config.has_residual_multiplier()
+            || config.learned_positions;
         Self {
             max_rows,
             x_tc: buf(config.hidden_size),
             normed_tc: buf(config.hidden_size),
+            delta_tc: buf(if added_later { config.hidden_size } else { 0 }),
             qkv: buf(decoder.qkv_width()),
-            attended: buf(config.num_attention_heads * config.head_dim),
-            gate_up: buf(2 * config.intermediate_size),
-            mlp_tf: buf(config.intermediate_size),
+            attended: buf(decoder.attended_width()),
+            gate_up: buf(2 * mlp_width),
+            mlp_tf: buf(mlp_width),
+            latent: LatentScratch::new(config, max_rows),
+            moe: MoeScratch::new(config, max_rows),
             positions_t: Vec::with_capacity(max_rows),
             logits_tv: Vec::new(),
             matmul: MatmulScratch::default(),
@@ -54,10 +70,13 @@ impl Scratch {
     pub fn bytes(&self) -> usize {
         let floats = self.x_tc.len()
             + self.normed_tc.len()
+            + self.delta_tc.len()
             + self.qkv.len()
             + self.attended.len()
             + self.gate_up.len()
             + self.mlp_tf.len()
+            + self.latent.len()
+            + self.moe.len()
             + self.logits_tv.capacity();
         floats * size_of::<f32>() + self.positions_t.capacity() * size_of::<u32>()
     }

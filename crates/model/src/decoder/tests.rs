@@ -4,7 +4,7 @@ use super::{Decoder, ForwardError, LogitsFor, SeqInput};
 use crate::Checkpoint;
 use crate::linear::{LoadOptions, QuantizedProducts};
 use crate::safetensors::SafetensorsFile;
-use crate::test_support::{golden, test_model};
+use crate::test_support::{golden, test_model, tokens};
 use catena_kernels::{BLOCK_TOKENS, DenseType, KvCache, KvType, Pool};
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use std::sync::Arc;
 const F32_TOLERANCE: f32 = 1e-4;
 
 /// A decoder with a cache and the block tables of a few sequences.
-struct Bench {
+pub(super) struct Bench {
     decoder: Decoder,
-    kv: [KvCache; 1],
-    tables: Vec<[Vec<u32>; 1]>,
+    kv: Vec<KvCache>,
+    tables: Vec<Vec<Vec<u32>>>,
 }
 
 impl Bench {
-    fn new(checkpoint: &Checkpoint, threads: usize, options: LoadOptions) -> Self {
+    pub(super) fn new(checkpoint: &Checkpoint, threads: usize, options: LoadOptions) -> Self {
         Self::with_cache(checkpoint, threads, options, KvType::Bf16)
     }
 
@@ -34,16 +34,22 @@ impl Bench {
         let decoder = Decoder::load_with(checkpoint, pool, options).unwrap();
         let (num_seqs, blocks_each) = (20u32, 8);
         let num_blocks = num_seqs * blocks_each;
-        let shape = decoder.kv_groups()[0].shape;
-        let kv = [KvCache::new(shape, kv_type, num_blocks as usize).unwrap()];
+        let groups = decoder.kv_groups().iter();
+        let cache = |shape| KvCache::new(shape, kv_type, num_blocks as usize).unwrap();
+        let kv: Vec<_> = groups.map(|group| cache(group.shape)).collect();
         // Neighbouring positions lie far apart in the cache.
         let id = |seq: u32, block: u32| (block * num_seqs + seq) * 7 % num_blocks;
-        let table = |seq| [(0..blocks_each).map(|block| id(seq, block)).collect()];
-        Self { decoder, kv, tables: (0..num_seqs).map(table).collect() }
+        let table = |seq| (0..blocks_each).map(|block| id(seq, block)).collect::<Vec<_>>();
+        let tables = (0..num_seqs).map(|seq| vec![table(seq); kv.len()]).collect();
+        Self { decoder, kv, tables }
     }
 
     /// Runs `(sequence, tokens, start_pos, logits)` parts as one step; all logits rows.
-    fn step(&mut self, max_rows: usize, parts: &[(usize, &[u32], usize, LogitsFor)]) -> Vec<f32> {
+    pub(super) fn step(
+        &mut self,
+        max_rows: usize,
+        parts: &[(usize, &[u32], usize, LogitsFor)],
+    ) -> Vec<f32> {
         let seqs: Vec<SeqInput<'_>> = parts
             .iter()
             .map(|&(seq, tokens, start_pos, logits)| SeqInput {
@@ -67,17 +73,12 @@ fn tiny() -> Checkpoint {
     Checkpoint::open(&golden("tiny_llama")).unwrap()
 }
 
-fn exact() -> LoadOptions {
+pub(super) fn exact() -> LoadOptions {
     LoadOptions { dense_type: DenseType::F32, ..LoadOptions::default() }
 }
 
 fn smollm2() -> Checkpoint {
     Checkpoint::open(&test_model("smollm2-135m-instruct.q4_1.gguf")).unwrap()
-}
-
-fn tokens(file: &SafetensorsFile, name: &str) -> Vec<u32> {
-    let bytes = file.tensor(name).unwrap().bytes;
-    bytes.chunks_exact(4).map(|b| u32::from_le_bytes(b.try_into().unwrap())).collect()
 }
 
 fn assert_bits(found: &[f32], expected: &[f32], what: &str) {
@@ -103,7 +104,7 @@ fn tiny_llama_agrees_with_transformers() {
 }
 
 /// Runs 3 long and many short sequences in every way and compares all bits with each alone.
-fn check_invariance(checkpoint: &Checkpoint, options: LoadOptions, vocab_size: u32) {
+pub(super) fn check_invariance(checkpoint: &Checkpoint, options: LoadOptions, vocab_size: u32) {
     let make = |seq: u32, len: u32| -> Vec<u32> {
         (0..len).map(|i| (i * 31 + seq * 17 + i * i * 7) % vocab_size).collect()
     };

@@ -1,23 +1,32 @@
-//! Loading a decoder from a checkpoint.
+//! A loaded decoder.
+
+use std::sync::Arc;
+
+use catena_kernels::{AttendParams, KvShape, Pool, RopeTable};
 
 use super::Scratch;
+use super::attention::Attention;
+use super::load::Loader;
+use super::mlp::Mlp;
+use super::norm::Norm;
 use crate::linear::{Linear, LoadOptions};
 use crate::{Checkpoint, ModelConfig, ModelError};
-use catena_kernels::{KvShape, Pool, RopeSpec, RopeTable};
-use std::sync::Arc;
 
 /// Longest sequence we run, whatever the file claims: bounds the table of rotations.
 const MAX_POSITIONS: usize = 1 << 18;
 
-/// A Llama-family language model, ready to run.
+/// A language model, ready to run.
 pub struct Decoder {
     pub(super) config: ModelConfig,
     pub(super) embed_tokens: Linear,
+    /// Learned positions.
+    pub(super) embed_positions: Option<Linear>,
     pub(super) layers: Vec<Layer>,
-    pub(super) norm_c: Vec<f32>,
+    pub(super) norm: Norm,
     /// `None`: the head is the embedding (tied).
     pub(super) lm_head: Option<Linear>,
-    pub(super) rope: RopeTable,
+    /// Rotary embeddings that layers choose from.
+    pub(super) ropes: Vec<RopeTable>,
     pub(super) kv_groups: Vec<KvGroup>,
     pub(super) pool: Arc<Pool>,
 }
@@ -36,13 +45,16 @@ pub struct KvGroup {
 pub(super) struct Layer {
     /// Its group and its place among the group's layers.
     pub(super) kv_group: usize,
-    pub(super) kv_layer: usize,
-    pub(super) input_layernorm_c: Vec<f32>,
-    pub(super) qkv_proj: Linear,
-    pub(super) o_proj: Linear,
-    pub(super) post_attention_layernorm_c: Vec<f32>,
-    pub(super) gate_up_proj: Linear,
-    pub(super) down_proj: Linear,
+    pub(super) place_in_group: usize,
+    pub(super) input_layernorm: Option<Norm>,
+    pub(super) attention: Attention,
+    /// Index of its rotary embedding.
+    pub(super) rope: Option<usize>,
+    pub(super) attend: AttendParams,
+    pub(super) post_self_attn_layernorm: Option<Norm>,
+    pub(super) post_attention_layernorm: Option<Norm>,
+    pub(super) mlp: Mlp,
+    pub(super) post_mlp_layernorm: Option<Norm>,
 }
 
 impl Decoder {
@@ -64,30 +76,37 @@ impl Decoder {
         options: LoadOptions,
     ) -> Result<Self, ModelError> {
         let config = checkpoint.config().clone();
-        let loader = Loader { checkpoint, pool: &pool, options };
-        let hidden_size = config.hidden_size;
-        let embed_tokens = loader
-            .linear(&[("model.embed_tokens.weight".to_owned(), config.vocab_size)], hidden_size)?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|layer| loader.layer(&config, layer))
-            .collect::<Result<_, _>>()?;
-        let norm_c = loader.vector("model.norm.weight", hidden_size)?;
-        let lm_head = if config.tie_word_embeddings {
-            None
-        } else {
-            let part = ("lm_head.weight".to_owned(), config.vocab_size);
-            Some(loader.linear(&[part], hidden_size)?)
-        };
-        let max_positions = config.max_position_embeddings.min(MAX_POSITIONS);
-        let rope =
-            RopeTable::new(&RopeSpec::plain(config.head_dim, config.rope_theta), max_positions);
-        let shape = KvShape {
-            num_layers: config.num_hidden_layers,
-            num_key_value_heads: config.num_key_value_heads,
-            head_dim: config.head_dim,
-        };
-        let kv_groups = vec![KvGroup { shape, sliding_window: None }];
-        Ok(Self { config, embed_tokens, layers, norm_c, lm_head, rope, kv_groups, pool })
+        let loader = Loader { checkpoint, config: &config, pool: &pool, options };
+        let (vocab, hidden_size) = (config.vocab_size, config.hidden_size);
+        let table = |name: &str, rows| loader.linear(&[(name, rows)], hidden_size, false);
+        let embed_tokens = table("model.embed_tokens", vocab)?;
+        let positions = config.max_position_embeddings;
+        let learned = config.learned_positions;
+        let embed_positions =
+            learned.then(|| table("model.embed_positions", positions)).transpose()?;
+        let mut kv_groups: Vec<KvGroup> = Vec::new();
+        let mut layers = Vec::with_capacity(config.num_hidden_layers);
+        for layer in 0..config.num_hidden_layers {
+            let place = enter(&mut kv_groups, &config, layer);
+            layers.push(loader.layer(layer, place)?);
+        }
+        let norm = loader.norm("model.norm")?;
+        let untied = !config.tie_word_embeddings;
+        let lm_head = untied.then(|| table("lm_head", vocab)).transpose()?;
+        let positions = positions.min(MAX_POSITIONS);
+        let ropes = &config.rope_parameters;
+        let ropes = ropes.iter().map(|rope| RopeTable::new(rope, positions)).collect();
+        Ok(Self {
+            config,
+            embed_tokens,
+            embed_positions,
+            layers,
+            norm,
+            lm_head,
+            ropes,
+            kv_groups,
+            pool,
+        })
     }
 
     /// The model's configuration.
@@ -97,10 +116,12 @@ impl Decoder {
 
     /// Tokens of the longest sequence: the model's `max_position_embeddings`, 262144 at most.
     pub fn max_tokens(&self) -> usize {
-        self.rope.max_positions()
+        self.config.max_position_embeddings.min(MAX_POSITIONS)
     }
 
-    /// The KV caches that the model needs, one for each group of layers.
+    /// The KV caches that the model needs, one for each group of layers: those with the same window
+    /// are one, in the order in which they first appear. Latent attention keeps one head, of the
+    /// rotated part of a key and the latent.
     pub fn kv_groups(&self) -> &[KvGroup] {
         &self.kv_groups
     }
@@ -115,19 +136,24 @@ impl Decoder {
 
     /// Bytes of the packed weights.
     pub fn bytes(&self) -> usize {
-        let layers = self.layers.iter().map(|layer| {
-            let products = [&layer.qkv_proj, &layer.o_proj, &layer.gate_up_proj, &layer.down_proj];
-            products.into_iter().map(Linear::bytes).sum::<usize>()
-        });
-        self.embed_tokens.bytes()
-            + self.lm_head.as_ref().map_or(0, Linear::bytes)
-            + layers.sum::<usize>()
+        let tables =
+            [Some(&self.embed_tokens), self.embed_positions.as_ref(), self.lm_head.as_ref()];
+        let layers = self.layers.iter();
+        let layers = layers.map(|layer| layer.attention.bytes() + layer.mlp.bytes());
+        tables.into_iter().flatten().map(Linear::bytes).sum::<usize>() + layers.sum::<usize>()
     }
 
-    /// Columns of the fused query, key and value product.
+    /// Columns of the queries, keys and values of a row.
     pub(super) fn qkv_width(&self) -> usize {
-        let heads = self.config.num_attention_heads + 2 * self.config.num_key_value_heads;
-        heads * self.config.head_dim
+        let (kv_heads, head_dim) = kept(&self.config);
+        // The latent is key and value.
+        let kinds = if self.config.mla.is_some() { 1 } else { 2 };
+        (self.config.num_attention_heads + kinds * kv_heads) * head_dim
+    }
+
+    /// Columns of what attention gives a row.
+    pub(super) fn attended_width(&self) -> usize {
+        self.config.num_attention_heads * kept(&self.config).1
     }
 
     /// The product that makes logits.
@@ -136,46 +162,25 @@ impl Decoder {
     }
 }
 
-/// Reads weights and checks their shapes against the configuration.
-struct Loader<'a> {
-    checkpoint: &'a Checkpoint,
-    pool: &'a Pool,
-    options: LoadOptions,
+/// Heads that the cache keeps of a token, and their width.
+fn kept(config: &ModelConfig) -> (usize, usize) {
+    match &config.mla {
+        None => (config.num_key_value_heads, config.head_dim),
+        Some(mla) => (1, mla.qk_rope_head_dim + mla.kv_lora_rank),
+    }
 }
 
-impl Loader<'_> {
-    fn layer(&self, config: &ModelConfig, layer: usize) -> Result<Layer, ModelError> {
-        let hidden_size = config.hidden_size;
-        let name = |tensor: &str| format!("model.layers.{layer}.{tensor}.weight");
-        let part = |tensor: &str, rows: usize| (name(tensor), rows);
-        let q_rows = config.num_attention_heads * config.head_dim;
-        let kv_rows = config.num_key_value_heads * config.head_dim;
-        let mlp_rows = config.intermediate_size;
-        let qkv = [
-            part("self_attn.q_proj", q_rows),
-            part("self_attn.k_proj", kv_rows),
-            part("self_attn.v_proj", kv_rows),
-        ];
-        let gate_up = [part("mlp.gate_proj", mlp_rows), part("mlp.up_proj", mlp_rows)];
-        Ok(Layer {
-            kv_group: 0,
-            kv_layer: layer,
-            input_layernorm_c: self.vector(&name("input_layernorm"), hidden_size)?,
-            qkv_proj: self.linear(&qkv, hidden_size)?,
-            o_proj: self.linear(&[part("self_attn.o_proj", hidden_size)], q_rows)?,
-            post_attention_layernorm_c: self
-                .vector(&name("post_attention_layernorm"), hidden_size)?,
-            gate_up_proj: self.linear(&gate_up, hidden_size)?,
-            down_proj: self.linear(&[part("mlp.down_proj", hidden_size)], mlp_rows)?,
-        })
-    }
-
-    fn linear(&self, parts: &[(String, usize)], k: usize) -> Result<Linear, ModelError> {
-        Linear::load(self.checkpoint, self.pool, parts, k, self.options)
-    }
-
-    fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
-        crate::linear::check_shape(self.checkpoint, name, &[len])?;
-        self.checkpoint.dequantize(name)
-    }
+/// Enters a layer into the group of its window; the group's index and the layer's within.
+fn enter(groups: &mut Vec<KvGroup>, config: &ModelConfig, layer: usize) -> (usize, usize) {
+    let sliding_window = config.layers[layer].sliding_window;
+    let known = groups.iter().position(|group| group.sliding_window == sliding_window);
+    let group = known.unwrap_or_else(|| {
+        let (num_key_value_heads, head_dim) = kept(config);
+        let shape = KvShape { num_layers: 0, num_key_value_heads, head_dim };
+        groups.push(KvGroup { shape, sliding_window });
+        groups.len() - 1
+    });
+    let num_layers = &mut groups[group].shape.num_layers;
+    *num_layers += 1;
+    (group, *num_layers - 1)
 }

@@ -5,10 +5,12 @@ use catena_kernels::{QuantFormat, quantize_blocks};
 use catena_text::GgufVocab;
 
 use super::huggingface::{FloatType, float_bytes};
-use super::source::ExportSource;
-use crate::checkpoint::{Checkpoint, WeightData, gguf_row, to_gguf};
+use super::source::{ExportSource, not_written};
+use super::tensors::assemble;
+use crate::checkpoint::{Checkpoint, FileTensor, Layout, WeightData};
 use crate::config::ModelConfig;
 use crate::error::ModelError;
+use crate::families::Family;
 use crate::gguf::{GgmlType, GgufWriter, MetaValue, vocab_metadata};
 
 /// Which type each tensor is written in.
@@ -29,8 +31,11 @@ impl GgufRule {
         Self { linear, embedding: if few_bits { GgmlType::Q8_0 } else { linear } }
     }
 
-    fn type_of(self, name: &str, shape: &[usize]) -> GgmlType {
-        if shape.len() < 2 {
+    /// Norms, biases, learned positions and routers are never rounded.
+    fn type_of(self, tensor: &FileTensor) -> GgmlType {
+        let name = tensor.parts[0].as_str();
+        let exact = name == "model.embed_positions.weight" || name.ends_with(".mlp.gate.weight");
+        if tensor.shape.len() < 2 || exact {
             GgmlType::F32
         } else if name == "model.embed_tokens.weight" || name == "lm_head.weight" {
             self.embedding
@@ -75,20 +80,28 @@ pub fn write_gguf(
         writer.set("general.file_type", MetaValue::U32(number));
     }
     writer.set("general.quantization_version", MetaValue::U32(2));
-    let mut names = Vec::new();
-    for name in checkpoint.tensor_names() {
-        let shape = checkpoint.shape(name)?;
-        let ggml_type = rule.type_of(name, shape);
-        check_type(name, shape, ggml_type)?;
-        let gguf_name = to_gguf(name).expect("a checkpoint holds only the architecture's tensors");
-        writer.add_tensor(&gguf_name, shape, ggml_type);
-        names.push((name, ggml_type));
+    let family = Family::of_config(checkpoint.config());
+    let rules = family.gguf.iter().copied().flatten();
+    let layout = Layout::new(checkpoint.config(), &rules, &|_| true);
+    for tensor in &layout.files {
+        let ggml_type = rule.type_of(tensor);
+        check_type(&tensor.parts[0], &tensor.shape, ggml_type)?;
+        writer.add_tensor(&tensor.name, &tensor.shape, ggml_type);
     }
-    let mut names = names.into_iter();
+    let mut files = layout.files.iter();
     writer.write(path, |_| {
-        let (name, ggml_type) = names.next().expect("as many names as tensors");
-        tensor_bytes(source, name, ggml_type)
+        let tensor = files.next().expect("as many tensors as were announced");
+        let ggml_type = rule.type_of(tensor);
+        let stored = |name: &str| stored_blocks(source, name, ggml_type);
+        assemble(source, &layout, tensor, &stored, &|values| encode(values, ggml_type))
     })
+}
+
+/// The blocks of a tensor that nothing changes and that is stored in the type to be written.
+fn stored_blocks(source: &ExportSource<'_>, name: &str, ggml_type: GgmlType) -> Option<Vec<u8>> {
+    let weight = source.unchanged(name).ok()??;
+    let WeightData::Blocks { format, rows } = weight.data else { return None };
+    (GgmlType::from(format) == ggml_type).then(|| rows.concat())
 }
 
 fn check_type(name: &str, shape: &[usize], ggml_type: GgmlType) -> Result<(), ModelError> {
@@ -103,33 +116,6 @@ fn check_type(name: &str, shape: &[usize], ggml_type: GgmlType) -> Result<(), Mo
         return Ok(());
     }
     Err(ModelError::NotInBlocks { name: name.to_owned(), columns, format: ggml_type, block })
-}
-
-/// The tensor's bytes in GGUF's row order.
-fn tensor_bytes(
-    source: &ExportSource<'_>,
-    name: &str,
-    ggml_type: GgmlType,
-) -> Result<Vec<u8>, ModelError> {
-    let checkpoint = source.checkpoint();
-    let shape = checkpoint.shape(name)?;
-    let rows = shape.split_last().map_or(1, |(_, outer)| outer.iter().product());
-    let stored = source.unchanged(name)?.map(|weight| weight.data);
-    let bytes = if let Some(WeightData::Blocks { format, rows }) = stored
-        && GgmlType::from(format) == ggml_type
-    {
-        rows.concat()
-    } else {
-        encode(&source.values(name)?, ggml_type)
-    };
-    let Some(place) = gguf_row(name, checkpoint.config()) else { return Ok(bytes) };
-    let row_bytes = bytes.len() / rows;
-    let mut ordered = vec![0; bytes.len()];
-    for (row, bytes) in bytes.chunks_exact(row_bytes).enumerate() {
-        let start = place(row) * row_bytes;
-        ordered[start..start + row_bytes].copy_from_slice(bytes);
-    }
-    Ok(ordered)
 }
 
 fn encode(values: &[f32], ggml_type: GgmlType) -> Vec<u8> {
@@ -152,7 +138,11 @@ fn metadata(checkpoint: &Checkpoint) -> Result<Vec<(String, MetaValue)>, ModelEr
     if let Some(file) = checkpoint.gguf() {
         return Ok(file.keys().map(|(key, value)| (key.to_owned(), value.clone())).collect());
     }
-    let mut keys = architecture_keys(checkpoint.config(), checkpoint.path());
+    let config = checkpoint.config();
+    if let Some(what) = config.beyond_llama() {
+        return Err(not_written(config, what, checkpoint.path()));
+    }
+    let mut keys = architecture_keys(config, checkpoint.path());
     let vocab = GgufVocab::from_tokenizer(&checkpoint.tokenizer()?)?;
     keys.extend(vocab_metadata(&vocab));
     if let Some(template) = checkpoint.chat_template_source()? {
@@ -177,9 +167,9 @@ fn architecture_keys(config: &ModelConfig, path: &Utf8Path) -> Vec<(String, Meta
         ("llama.attention.head_count_kv", size(config.num_key_value_heads)),
         ("llama.attention.key_length", size(config.head_dim)),
         ("llama.attention.value_length", size(config.head_dim)),
-        ("llama.rope.freq_base", MetaValue::F32(config.rope_theta)),
+        ("llama.rope.freq_base", MetaValue::F32(config.rope_theta())),
         ("llama.rope.dimension_count", size(config.head_dim)),
-        ("llama.attention.layer_norm_rms_epsilon", MetaValue::F32(config.rms_norm_eps)),
+        ("llama.attention.layer_norm_rms_epsilon", MetaValue::F32(config.norm_eps)),
         ("llama.vocab_size", size(config.vocab_size)),
     ]
     .into_iter()

@@ -9,8 +9,12 @@ use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 
 use super::source::ExportSource;
-use crate::checkpoint::Checkpoint;
+use super::source::not_written;
+use super::tensors::assemble;
+use crate::checkpoint::{Checkpoint, FileTensor, Layout};
+use crate::config::ModelConfig;
 use crate::error::ModelError;
+use crate::families::Family;
 use crate::files::{io_error, read_json, write_bytes, write_json};
 use crate::safetensors::{TensorSpec, write_safetensors};
 
@@ -86,21 +90,39 @@ fn write_weights(
     float_type: FloatType,
 ) -> Result<(), ModelError> {
     let checkpoint = source.checkpoint();
-    let mut tensors = Vec::new();
-    for name in checkpoint.tensor_names() {
-        let shape = checkpoint.shape(name)?.to_vec();
-        tensors.push(TensorSpec { name: name.to_owned(), dtype: float_type.dtype(), shape });
-    }
+    let family = Family::of_config(checkpoint.config());
+    let layout = Layout::new(checkpoint.config(), &family.huggingface.iter(), &|_| true);
+    let spec = |tensor: &FileTensor| TensorSpec {
+        name: tensor.name.clone(),
+        dtype: float_type.dtype(),
+        shape: tensor.shape.clone(),
+    };
+    let tensors: Vec<_> = layout.files.iter().map(spec).collect();
     let path = folder.join("model.safetensors");
-    write_safetensors(&path, &tensors, &[("format", "pt")], |tensor| {
-        Ok(float_bytes(&source.values(&tensor.name)?, float_type))
+    let mut files = layout.files.iter();
+    write_safetensors(&path, &tensors, &[("format", "pt")], |_| {
+        let tensor = files.next().expect("as many tensors as were announced");
+        let encode = |values: &[f32]| float_bytes(values, float_type);
+        assemble(source, &layout, tensor, &|_| None, &encode)
     })
+}
+
+/// A `config.json` that no file has.
+fn made_config(
+    config: &ModelConfig,
+    float_type: FloatType,
+    path: &Utf8Path,
+) -> Result<Value, ModelError> {
+    match config.beyond_llama() {
+        None => Ok(config.to_json(float_type.torch_name())),
+        Some(what) => Err(not_written(config, what, path)),
+    }
 }
 
 /// The source's own `config.json` with the new type, or one made from a GGUF file's keys.
 fn config_json(checkpoint: &Checkpoint, float_type: FloatType) -> Result<Value, ModelError> {
     if checkpoint.gguf().is_some() {
-        return Ok(checkpoint.config().to_json(float_type.torch_name()));
+        return made_config(checkpoint.config(), float_type, checkpoint.path());
     }
     let mut config: Map<String, Value> = read_json(&checkpoint.path().join("config.json"))?;
     for key in ["dtype", "torch_dtype"] {

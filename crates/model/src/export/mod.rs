@@ -6,6 +6,7 @@
 mod gguf;
 mod huggingface;
 mod source;
+mod tensors;
 #[cfg(test)]
 mod tests;
 

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use camino::Utf8Path;
+
 use crate::adapter::LoraAdapter;
 use crate::checkpoint::{Checkpoint, Weight};
+use crate::config::ModelConfig;
 use crate::error::ModelError;
 
 /// A checkpoint and what is changed in it on the way out.
@@ -80,4 +83,9 @@ impl<'a> ExportSource<'a> {
             .is_some_and(|adapter| adapter.targets().iter().any(|target| target == name));
         if replaced || adapted { Ok(None) } else { self.checkpoint.weight(name).map(Some) }
     }
+}
+
+/// The refusal to describe a model in a kind of file that it was not read from.
+pub(super) fn not_written(config: &ModelConfig, what: &'static str, path: &Utf8Path) -> ModelError {
+    ModelError::NotConverted { model_type: config.model_type, what, file: path.to_owned() }
 }

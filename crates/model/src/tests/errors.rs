@@ -39,7 +39,13 @@ fn model_errors() -> Vec<ModelError> {
             reason: "must divide num_attention_heads",
             file: file(),
         },
-        E::UnsupportedArchitecture { found: "mamba".into(), known: &["llama"], file: file() },
+        E::UnsupportedArchitecture {
+            found: "gemma3n".into(),
+            nearest: Some("gemma3_text".into()),
+            known: vec!["gemma3_text", "llama"],
+            file: file(),
+        },
+        E::NotConverted { model_type: "gemma2", what: "capped scores", file: file() },
         E::MissingTensor {
             name: "model.layers.3.mlp.up_proj.weight".into(),
             file: file(),

@@ -29,7 +29,7 @@ impl Shared {
             mask: AttentionMask::Causal,
             dtype,
         };
-        let rope = RopeTable::new(&RopeSpec::plain(d, config.rope_theta), max_tokens);
+        let rope = RopeTable::new(&RopeSpec::plain(d, config.rope_theta()), max_tokens);
         Shared { config: config.clone(), shape, rope }
     }
 
@@ -64,7 +64,7 @@ impl AttentionBlock {
         let x = &mut work.x_tc[..t * c];
         saved.before_attention[..t * c].copy_from_slice(x);
         let normed = &mut work.normed_tc[..t * c];
-        rms_norm(pool, x, &self.norm_c, shared.config.rms_norm_eps, normed);
+        rms_norm(pool, x, &self.norm_c, shared.config.norm_eps, normed);
         work.operand.set(pool, normed, t, c, c);
         let q = &mut saved.q_thd[..t * queries];
         let k = &mut saved.k_tgd[..t * keys];
@@ -122,7 +122,7 @@ impl AttentionBlock {
         rope_backward(pool, dk, &batch.positions, &shared.rope);
 
         let before = &saved.before_attention[..t * c];
-        let eps = shared.config.rms_norm_eps;
+        let eps = shared.config.norm_eps;
         let projections = [(&self.q_proj, &*dq), (&self.k_proj, &*dk), (&self.v_proj, &*dv)];
         if projections.iter().any(|(linear, _)| linear.lora.is_some()) {
             let normed = &mut work.normed_tc[..t * c];

@@ -6,6 +6,16 @@ use thiserror::Error;
 /// input.
 #[derive(Debug, Error)]
 pub enum TrainingError {
+    /// The model computes what the backward pass does not know.
+    #[error(
+        "training does not know {what} of architecture `{model_type}`; it knows models of Llama's form"
+    )]
+    Architecture {
+        /// The model's family.
+        model_type: &'static str,
+        /// The first thing that is not known.
+        what: &'static str,
+    },
     /// An adapter would be empty.
     #[error("`{key}` is {value}, it must be above 0")]
     NotPositive {

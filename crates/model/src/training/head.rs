@@ -50,7 +50,7 @@ impl Head {
         }
         let rows = CHUNK_ROWS.min(max_tokens);
         Ok(Head {
-            eps: config.rms_norm_eps,
+            eps: config.norm_eps,
             norm_c,
             forward: DenseMatrix::pack(pool, &head, v, c, dtype),
             backward: DenseMatrix::pack_transposed(pool, &head, v, c, dtype),

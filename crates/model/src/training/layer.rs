@@ -58,7 +58,7 @@ impl Layer {
         };
         let mlp = MlpBlock {
             norm_c: mlp_norm,
-            eps: plan.config.rms_norm_eps,
+            eps: plan.config.norm_eps,
             intermediate_size: plan.config.intermediate_size,
             gate_proj: linear(4)?,
             up_proj: linear(5)?,

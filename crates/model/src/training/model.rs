@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use catena_kernels::{DenseType, Pool};
 
+use super::TrainingError;
 use super::attention::Shared;
 use super::batch::{Layout, LossSum, TrainBatch};
 use super::buffers::Work;
@@ -32,8 +33,8 @@ impl TrainModel {
     /// nowhere later; [`Self::bytes`] says how much.
     ///
     /// # Errors
-    /// A weight that is missing or has another shape than the configuration says; an adapter
-    /// configuration that fits no projection.
+    /// A model that computes more than the backward pass knows; a weight that is missing or has
+    /// another shape than the configuration says; an adapter configuration that fits no projection.
     pub fn new(
         checkpoint: &Checkpoint,
         lora: &LoraConfig,
@@ -76,6 +77,10 @@ impl TrainModel {
         dtype: DenseType,
         weight: &mut WeightSource<'_>,
     ) -> Result<Self, ModelError> {
+        if let Some(what) = config.beyond_llama() {
+            let model_type = config.model_type;
+            return Err(TrainingError::Architecture { model_type, what }.into());
+        }
         let layout = lora.layout(config)?;
         let max_tokens = max_tokens.max(1);
         let head = Head::load(&pool, config, dtype, max_tokens, weight)?;

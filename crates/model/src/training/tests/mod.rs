@@ -21,18 +21,12 @@ fn tiny_config() -> ModelConfig {
     ModelConfig {
         hidden_size: 36,
         intermediate_size: 50,
-        num_hidden_layers: 3,
         num_attention_heads: 6,
         num_key_value_heads: 2,
-        head_dim: 10,
         vocab_size: 75,
         max_position_embeddings: 128,
-        rms_norm_eps: 1e-5,
-        rope_theta: 10_000.0,
-        tie_word_embeddings: false,
-        bos_token_id: None,
-        eos_token_ids: vec![],
-        pad_token_id: None,
+        norm_eps: 1e-5,
+        ..ModelConfig::plain(10, 3)
     }
 }
 

@@ -1,0 +1,95 @@
+//! The keys of a `config.json`.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::ModelError;
+use crate::files::read_json;
+
+/// Typed access to the object of a `config.json`; keys that nobody asks for are passed over.
+#[derive(Debug)]
+pub(crate) struct JsonKeys {
+    path: Utf8PathBuf,
+    values: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl JsonKeys {
+    /// # Errors
+    /// If the file is not a JSON object.
+    pub(crate) fn read(path: &Utf8Path) -> Result<Self, ModelError> {
+        Ok(Self { path: path.to_owned(), values: read_json(path)? })
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// The keys of an object within; `None` if there is none of that name.
+    pub(crate) fn object(&self, key: &str) -> Result<Option<Self>, ModelError> {
+        let values: Option<Map<String, Value>> = self.get(key)?;
+        Ok(values.map(|values| Self { path: self.path.clone(), values }))
+    }
+
+    /// Whether there is a value that is not null.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(|value| !value.is_null())
+    }
+
+    /// A value; `None` if it is missing or null.
+    ///
+    /// # Errors
+    /// If it is of another type.
+    pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ModelError> {
+        let Some(value) = self.values.get(key).filter(|value| !value.is_null()) else {
+            return Ok(None);
+        };
+        let json = |source| ModelError::Json { path: self.path.clone(), source };
+        T::deserialize(value).map(Some).map_err(json)
+    }
+
+    /// A value, or `default` if it is missing or null.
+    ///
+    /// # Errors
+    /// If it is of another type.
+    pub(crate) fn or<T: DeserializeOwned>(&self, key: &str, default: T) -> Result<T, ModelError> {
+        Ok(self.get(key)?.unwrap_or(default))
+    }
+
+    /// A value that must be there.
+    ///
+    /// # Errors
+    /// If it is missing, null or of another type.
+    pub(crate) fn required<T: DeserializeOwned>(&self, key: &str) -> Result<T, ModelError> {
+        let missing = || ModelError::MissingKey { file: self.path.clone(), key: key.to_owned() };
+        self.get(key)?.ok_or_else(missing)
+    }
+
+    /// Token ids: one, or an array of them.
+    ///
+    /// # Errors
+    /// If they are neither.
+    pub(crate) fn tokens(&self, key: &str) -> Result<Vec<u32>, ModelError> {
+        Ok(match self.get(key)? {
+            None => Vec::new(),
+            Some(OneOrMany::One(id)) => vec![id],
+            Some(OneOrMany::Many(ids)) => ids,
+        })
+    }
+
+    /// The refusal of the value of `key`.
+    pub(crate) fn refuse(&self, key: &'static str, reason: &'static str) -> ModelError {
+        let value = self.values.get(key).unwrap_or(&Value::Null);
+        let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        ModelError::InvalidConfig { key, value, reason, file: self.path.clone() }
+    }
+}
