@@ -156,6 +156,15 @@ pub(crate) fn noise(history: &[u32]) -> Vec<f32> {
     (0..VOCAB_SIZE as u64).map(value).collect()
 }
 
+/// As [`noise`], with passages that mostly repeat the seven tokens before.
+pub(crate) fn refrain(history: &[u32]) -> Vec<f32> {
+    let mut row_v = noise(history);
+    if let Some(before) = history.len().checked_sub(7).filter(|_| history.len() % 40 < 25) {
+        row_v[history[before] as usize] += 4.0;
+    }
+    row_v
+}
+
 /// Counts up through the lower-case letters, whatever came before the last token.
 pub(crate) fn alphabet(history: &[u32]) -> Vec<f32> {
     let last = history.last().copied().unwrap_or(0);
