@@ -9,5 +9,7 @@ mod handle;
 mod limits;
 mod real;
 mod sampling;
+mod schema_corpus;
+mod schemas;
 mod scoring;
 mod text;
