@@ -117,7 +117,7 @@ impl Committer<'_> {
         outcome: &mut StepOutcome,
         end: &mut Option<FinishReason>,
     ) -> Result<u32, EngineError> {
-        let choice = self.sampler.choose(row_v, sequence)?;
+        let choice = self.sampler.choose(row_v, &sequence.params, &mut sequence.sampling)?;
         let token = choice.token;
         let accepted = sequence.accept(choice, self.vocabulary)?;
         let event = accepted.event.map(|event| (sequence.id, Event::Token(event)));

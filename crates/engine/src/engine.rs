@@ -2,11 +2,12 @@
 
 use crate::blocks::KvBlocks;
 use crate::commit::Committer;
-use crate::constraint::ConstraintState;
+use crate::constraint::MaskWorker;
 use crate::error::EngineError;
+use crate::params::MAX_TOP_LOGPROBS;
 use crate::request::{Completion, Event, Request, RequestId};
 use crate::runner::Runner;
-use crate::sampler::Sampler;
+use crate::sampler::{Sampler, SamplingState};
 use crate::scheduler::{Scheduler, SchedulerLimits};
 use crate::sequence::Sequence;
 use crate::speculate::Speculation;
@@ -27,7 +28,7 @@ pub struct Intake {
 /// A request that passed every check.
 pub struct Prepared {
     request: Request,
-    constraint: Option<ConstraintState>,
+    sampling: SamplingState,
 }
 
 impl Intake {
@@ -48,11 +49,33 @@ impl Intake {
     pub fn prepare(&self, request: Request) -> Result<Prepared, EngineError> {
         request.params.validate()?;
         self.check_prompt(&request)?;
+        self.check_sampling(&request)?;
         let constraint = match &request.constraint {
             Some(constraint) => Some(self.vocabulary.grammars()?.compile(constraint)?),
             None => None,
         };
-        Ok(Prepared { request, constraint })
+        let prompt_tokens = &request.prompt_tokens;
+        let sampling =
+            SamplingState::new(&request.params, prompt_tokens, constraint, &self.vocabulary);
+        Ok(Prepared { request, sampling })
+    }
+
+    /// What the parameters ask of this model.
+    fn check_sampling(&self, request: &Request) -> Result<(), EngineError> {
+        let refused =
+            |name, value, allowed| Err(EngineError::ParameterOutOfRange { name, value, allowed });
+        let vocab_size = self.model_vocab_size;
+        let mut biased = request.params.logit_bias.iter().map(|&(token, _)| token);
+        if let Some(token) = biased.find(|&token| token as usize >= vocab_size) {
+            return refused("logit_bias", token.into(), "a token of the vocabulary");
+        }
+        if request.prompt_top_logprobs > MAX_TOP_LOGPROBS {
+            return refused("prompt_logprobs", request.prompt_top_logprobs as f64, "0 to 20");
+        }
+        if request.params.n > 1 {
+            return refused("n", request.params.n as f64, "1");
+        }
+        Ok(())
     }
 
     fn check_prompt(&self, request: &Request) -> Result<(), EngineError> {
@@ -91,6 +114,7 @@ pub struct Engine<R: Runner> {
     scheduler: Scheduler,
     blocks: KvBlocks,
     sampler: Sampler,
+    masks: MaskWorker,
     speculation: Speculation,
     stats: Arc<EngineStats>,
     next_id: u64,
@@ -134,6 +158,7 @@ impl<R: Runner> Engine<R> {
             stats: Arc::new(EngineStats::new(blocks.num_blocks())),
             blocks,
             sampler: Sampler::default(),
+            masks: MaskWorker::default(),
             speculation: options.speculation,
             runner,
             next_id: 0,
@@ -174,7 +199,7 @@ impl<R: Runner> Engine<R> {
 
     /// Adds a checked request under an identity of the caller's choice, never used before.
     pub(crate) fn add_prepared(&mut self, id: RequestId, prepared: Prepared) {
-        self.scheduler.add(Sequence::new(id, prepared.request, prepared.constraint));
+        self.scheduler.add(Sequence::new(id, prepared.request, prepared.sampling));
         self.update_stats();
     }
 
@@ -200,7 +225,10 @@ impl<R: Runner> Engine<R> {
     pub fn step(&mut self) -> Result<Vec<(RequestId, Event)>, EngineError> {
         self.scheduler.speculate(self.speculation, |rows| self.runner.step_cost(rows));
         let Some(batch) = self.scheduler.next_batch(&mut self.blocks) else { return Ok(vec![]) };
-        let logits = match self.runner.forward(&self.scheduler.inputs(&batch)) {
+        self.masks.begin(self.scheduler.running.iter_mut().map(|running| &mut running.sampling));
+        let forwarded = self.runner.forward(&self.scheduler.inputs(&batch));
+        self.masks.finish(self.scheduler.running.iter_mut().map(|running| &mut running.sampling));
+        let logits = match forwarded {
             Ok(logits) => logits,
             Err(error) => {
                 self.blocks.forget_all();

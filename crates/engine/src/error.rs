@@ -54,9 +54,9 @@ pub enum EngineError {
     /// The constraint's source is larger than its limit.
     #[error("the {kind} has {actual} {unit}, the limit is {limit}")]
     ConstraintTooLarge {
-        /// `JSON schema` or `regex`.
+        /// `JSON schema`, `regex`, `choice` or `Lark grammar`.
         kind: &'static str,
-        /// What is counted: `bytes` or `levels`.
+        /// What is counted: `bytes`, `levels`, `texts`, `rules`.
         unit: &'static str,
         /// The size found.
         actual: usize,
@@ -66,7 +66,7 @@ pub enum EngineError {
     /// The constraint does not compile, or uses what is not supported.
     #[error("the {kind} cannot be compiled: {reason}")]
     ConstraintInvalid {
-        /// `JSON schema` or `regex`.
+        /// `JSON schema`, `regex`, `choice` or `Lark grammar`.
         kind: &'static str,
         /// What the grammar compiler says.
         reason: String,

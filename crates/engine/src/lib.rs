@@ -16,7 +16,6 @@ mod engine;
 mod error;
 mod handle;
 mod params;
-mod penalties;
 mod queue;
 mod request;
 mod runner;
@@ -34,16 +33,23 @@ pub use capacity::{KvBudget, KvChoice, choose_kv_blocks};
 pub use catena_kernels::BLOCK_TOKENS;
 pub use catena_model::{LogitsFor, SeqInput};
 pub use codec::{PromptCodec, TextCodec};
-pub use constraint::{MAX_CONSTRAINT_BYTES, MAX_SCHEMA_LEVELS};
+pub use constraint::{
+    ConstraintProbe, MAX_CHOICES, MAX_CONSTRAINT_BYTES, MAX_GRAMMAR_LEVELS, MAX_GRAMMAR_RULES,
+    MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS,
+};
 pub use engine::{Engine, EngineOptions, Intake, Prepared};
 pub use error::{EngineError, RunnerError};
 pub use handle::{DEFAULT_MAX_WAITING, EngineHandle, RequestEvents, RequestGuard};
-pub use params::{MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, SamplingParams};
+pub use params::{
+    DryParams, MAX_BREAKER_BYTES, MAX_LOGIT_BIASES, MAX_SAMPLES, MAX_STOP_BYTES, MAX_STOP_STRINGS,
+    MAX_TOP_LOGPROBS, SamplingParams, XtcParams,
+};
 pub use request::{
     AdapterId, CacheScope, Completion, Constraint, Event, Request, RequestId, TokenEvent,
     TokenLogprob,
 };
 pub use runner::{BlockGroup, ModelRunner, Runner};
+pub use sampler::SamplingProbe;
 pub use scheduler::{Scheduler, SchedulerLimits};
 pub use speculate::Speculation;
 pub use stats::{EngineSnapshot, EngineStats};

@@ -31,6 +31,10 @@ pub enum Constraint {
     JsonObject,
     /// Text that this regular expression matches as a whole (syntax of the `regex` crate).
     Regex(String),
+    /// One of these texts.
+    Choice(Vec<String>),
+    /// Text that this Lark grammar derives from its rule `start` (llguidance's variant of Lark).
+    Lark(String),
 }
 
 /// One generation or scoring request.
@@ -45,6 +49,9 @@ pub struct Request {
     /// Report the log-probability of every prompt token from this index on (at least 1, since the
     /// first token has no context). Evaluation scores given continuations this way.
     pub score_from: Option<usize>,
+    /// Report that many most likely tokens beside each scored token of the prompt; at most
+    /// [`MAX_TOP_LOGPROBS`](crate::MAX_TOP_LOGPROBS).
+    pub prompt_top_logprobs: usize,
     /// Who asks and with which adapter. Tenants share the machine evenly and see nothing of each
     /// other, not even in how long an answer takes to begin.
     pub scope: CacheScope,
@@ -56,8 +63,15 @@ pub struct Request {
 impl Request {
     /// Generates from `prompt_tokens`.
     pub fn new(prompt_tokens: Vec<u32>, params: SamplingParams) -> Self {
-        let (scope, priority) = (CacheScope::default(), 0);
-        Self { prompt_tokens, params, constraint: None, score_from: None, scope, priority }
+        Self {
+            prompt_tokens,
+            params,
+            constraint: None,
+            score_from: None,
+            prompt_top_logprobs: 0,
+            scope: CacheScope::default(),
+            priority: 0,
+        }
     }
 
     /// Scores `continuation` after `context`, generating nothing. The answer is in
@@ -117,6 +131,8 @@ pub struct Completion {
     pub logprobs: Vec<f32>,
     /// Log-probabilities of the prompt from [`Request::score_from`] on, when asked for.
     pub prompt_logprobs: Vec<f32>,
+    /// The most likely tokens beside each of `prompt_logprobs`, best first, when asked for.
+    pub prompt_top_logprobs: Vec<Vec<TokenLogprob>>,
     /// Why it ended.
     pub finish_reason: FinishReason,
     /// Token counts; the ending token counts as generated.

@@ -1,16 +1,13 @@
 //! One request on its way through the engine.
 
 use crate::blocks::{BlockTables, KvBlocks, Prefix};
-use crate::constraint::ConstraintState;
 use crate::error::EngineError;
 use crate::params::SamplingParams;
-use crate::penalties::Penalties;
-use crate::request::{CacheScope, Completion, Request, RequestId, TokenEvent};
-use crate::sampler::Choice;
+use crate::request::{CacheScope, Completion, Request, RequestId, TokenEvent, TokenLogprob};
+use crate::sampler::{Choice, SamplingState, score};
 use crate::speculate::Proposer;
 use crate::text::TextAssembler;
 use crate::vocabulary::Vocabulary;
-use catena_kernels::log_softmax_at;
 use catena_protocol::{FinishReason, Usage};
 
 /// A request's tokens and where it stands.
@@ -26,14 +23,15 @@ pub(crate) struct Sequence {
     /// How many of `tokens` have keys and values in the cache.
     pub(crate) num_computed: usize,
     pub(crate) tables: BlockTables,
-    pub(crate) constraint: Option<ConstraintState>,
-    pub(crate) penalties: Option<Penalties>,
+    pub(crate) sampling: SamplingState,
     pub(crate) proposer: Proposer,
     /// Tokens of the prompt that the cache held when the sequence was first admitted.
     pub(crate) cached_tokens: Option<usize>,
     num_prompt: usize,
     score_from: Option<usize>,
+    num_prompt_top: usize,
     prompt_logprobs: Vec<f32>,
+    prompt_top_logprobs: Vec<Vec<TokenLogprob>>,
     logprobs: Vec<f32>,
     assembler: TextAssembler,
     text: String,
@@ -51,22 +49,19 @@ pub(crate) struct Accepted {
 
 impl Sequence {
     /// The sequence of a validated request.
-    pub(crate) fn new(
-        id: RequestId,
-        request: Request,
-        constraint: Option<ConstraintState>,
-    ) -> Self {
+    pub(crate) fn new(id: RequestId, request: Request, sampling: SamplingState) -> Self {
         let Request { prompt_tokens, mut params, score_from, scope, priority, .. } = request;
+        let stop = std::mem::take(&mut params.stop);
         Self {
             id,
-            penalties: Penalties::new(&params, &prompt_tokens),
-            assembler: TextAssembler::new(std::mem::take(&mut params.stop)),
+            assembler: TextAssembler::new(stop, params.include_stop_in_output),
+            num_prompt_top: request.prompt_top_logprobs,
             num_prompt: prompt_tokens.len(),
             tokens: prompt_tokens,
             num_guessed: 0,
             num_computed: 0,
             tables: BlockTables::default(),
-            constraint,
+            sampling,
             params,
             scope,
             priority,
@@ -74,6 +69,7 @@ impl Sequence {
             cached_tokens: None,
             score_from,
             prompt_logprobs: Vec::new(),
+            prompt_top_logprobs: Vec::new(),
             logprobs: Vec::new(),
             text: String::new(),
             ended_by_token: false,
@@ -127,7 +123,11 @@ impl Sequence {
     /// Records the log-probability of the prompt token after `pos`, if that one is due.
     pub(crate) fn score(&mut self, pos: usize, row_v: &[f32]) {
         if self.next_score_pos() == Some(pos) {
-            self.prompt_logprobs.push(log_softmax_at(row_v, self.tokens[pos + 1]));
+            let (logprob, top) = score(row_v, self.tokens[pos + 1], self.num_prompt_top);
+            self.prompt_logprobs.push(logprob);
+            if self.num_prompt_top > 0 {
+                self.prompt_top_logprobs.push(top);
+            }
         }
     }
 
@@ -159,12 +159,7 @@ impl Sequence {
     ) -> Result<Accepted, EngineError> {
         let Choice { token, logprob, top_logprobs } = choice;
         self.tokens.push(token);
-        if let Some(penalties) = &mut self.penalties {
-            penalties.record(token);
-        }
-        if let Some(constraint) = &mut self.constraint {
-            constraint.accept(token)?;
-        }
+        self.sampling.advance(token)?;
         let is_eos = !self.params.ignore_eos && vocabulary.eos_tokens().contains(&token);
         if is_eos || self.params.stop_tokens.contains(&token) {
             self.ended_by_token = true;
@@ -173,8 +168,7 @@ impl Sequence {
         self.logprobs.extend(logprob);
         let piece = self.assembler.push(vocabulary.text_bytes(token));
         self.text.push_str(&piece.text);
-        let complete = self.constraint.as_ref().is_some_and(ConstraintState::is_complete);
-        let finish_reason = if piece.stopped || complete {
+        let finish_reason = if piece.stopped || self.sampling.is_complete() {
             Some(FinishReason::Stop)
         } else if self.num_generated() == self.params.max_new_tokens {
             Some(FinishReason::Length)
@@ -202,6 +196,7 @@ impl Sequence {
             tail,
             logprobs: self.logprobs,
             prompt_logprobs: self.prompt_logprobs,
+            prompt_top_logprobs: self.prompt_top_logprobs,
             finish_reason,
             usage,
             cached_tokens: self.cached_tokens.unwrap_or(0),

@@ -11,6 +11,8 @@ mod prefix;
 mod queue;
 mod real;
 mod sampling;
+mod schema_corpus;
+mod schemas;
 mod scoring;
 mod speculation;
 mod storm;

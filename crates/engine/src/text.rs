@@ -5,7 +5,8 @@
 pub(crate) struct Piece {
     /// Text that is now certain.
     pub(crate) text: String,
-    /// Whether a stop string was completed; `text` ends before it.
+    /// Whether a stop string was completed; `text` ends before it, or with it if that was asked
+    /// for.
     pub(crate) stopped: bool,
 }
 
@@ -13,6 +14,8 @@ pub(crate) struct Piece {
 #[derive(Debug)]
 pub(crate) struct TextAssembler {
     stop: Vec<String>,
+    /// Whether the stop string that ends the output is part of it.
+    include_stop: bool,
     /// Bytes of a character that is not complete yet; at most 3.
     partial_char: Vec<u8>,
     /// Text that may be the beginning of a stop string.
@@ -20,9 +23,10 @@ pub(crate) struct TextAssembler {
 }
 
 impl TextAssembler {
-    /// An empty output that ends at any of `stop`, none of them empty.
-    pub(crate) fn new(stop: Vec<String>) -> Self {
-        Self { stop, partial_char: Vec::new(), held: String::new() }
+    /// An empty output that ends at any of `stop`, none of them empty, or behind it if
+    /// `include_stop`.
+    pub(crate) fn new(stop: Vec<String>, include_stop: bool) -> Self {
+        Self { stop, include_stop, partial_char: Vec::new(), held: String::new() }
     }
 
     /// Adds a token's bytes.
@@ -30,8 +34,8 @@ impl TextAssembler {
         self.partial_char.extend_from_slice(bytes);
         let decoded = take_complete(&mut self.partial_char);
         self.held.push_str(&decoded);
-        if let Some(at) = self.stop.iter().filter_map(|stop| self.held.find(stop.as_str())).min() {
-            self.held.truncate(at);
+        if let Some((at, len)) = self.first_stop() {
+            self.held.truncate(if self.include_stop { at + len } else { at });
             self.partial_char.clear();
             return Piece { text: std::mem::take(&mut self.held), stopped: true };
         }
@@ -46,6 +50,13 @@ impl TextAssembler {
         rest.push_str(&String::from_utf8_lossy(&self.partial_char));
         self.partial_char.clear();
         rest
+    }
+
+    /// Where the first stop string stands in `held`, and its length; the shortest if several
+    /// begin there.
+    fn first_stop(&self) -> Option<(usize, usize)> {
+        let found = |stop: &String| Some((self.held.find(stop.as_str())?, stop.len()));
+        self.stop.iter().filter_map(found).min()
     }
 
     /// Bytes at the end of `held` that begin some stop string; the longest such suffix.

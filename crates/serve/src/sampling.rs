@@ -4,6 +4,7 @@ use crate::error::ApiError;
 use catena_engine::{Constraint, SamplingParams};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Sampling fields of a request.
@@ -14,11 +15,21 @@ pub(crate) struct SamplingFields {
     /// As in vLLM and transformers; 0 and -1 mean all.
     top_k: Option<i64>,
     min_p: Option<f32>,
+    typical_p: Option<f32>,
     repetition_penalty: Option<f32>,
     frequency_penalty: Option<f32>,
     presence_penalty: Option<f32>,
+    /// OpenAI's: token ids, as texts, with what is added to their logits.
+    #[serde(default)]
+    logit_bias: Option<BTreeMap<String, f32>>,
     seed: Option<i64>,
     stop: Option<OneOrMany>,
+    /// vLLM's names for further ways to end.
+    #[serde(default)]
+    stop_token_ids: Option<Vec<u32>>,
+    min_tokens: Option<usize>,
+    #[serde(default)]
+    include_stop_str_in_output: bool,
     #[serde(default)]
     ignore_eos: bool,
     response_format: Option<ResponseFormat>,
@@ -53,6 +64,9 @@ struct JsonSchemaFormat {
 enum StructuredOutputs {
     Json(Value),
     Regex(String),
+    Choice(Vec<String>),
+    /// A Lark grammar.
+    Grammar(String),
 }
 
 impl SamplingFields {
@@ -79,14 +93,32 @@ impl SamplingFields {
             top_p: self.top_p.unwrap_or(base.top_p),
             top_k,
             min_p: self.min_p.unwrap_or(base.min_p),
+            typical_p: self.typical_p.unwrap_or(base.typical_p),
             repetition_penalty: self.repetition_penalty.unwrap_or(base.repetition_penalty),
             frequency_penalty: self.frequency_penalty.unwrap_or(base.frequency_penalty),
             presence_penalty: self.presence_penalty.unwrap_or(base.presence_penalty),
+            logit_bias: self.logit_bias()?,
             seed: self.seed.map_or_else(random_seed, i64::cast_unsigned),
             stop,
+            stop_tokens: self.stop_token_ids.clone().unwrap_or_default(),
+            min_new_tokens: self.min_tokens.unwrap_or(base.min_new_tokens),
+            include_stop_in_output: self.include_stop_str_in_output,
             ignore_eos: self.ignore_eos,
             ..base
         })
+    }
+
+    /// Biases by token, in order of the keys.
+    fn logit_bias(&self) -> Result<Vec<(u32, f32)>, ApiError> {
+        let biases = self.logit_bias.iter().flatten();
+        let read = |(token, &bias): (&String, &f32)| match token.parse() {
+            Ok(token) => Ok((token, bias)),
+            Err(_) => Err(ApiError::InvalidField {
+                field: "logit_bias",
+                reason: format!("{token:?} is not a token id"),
+            }),
+        };
+        biases.map(read).collect()
     }
 
     /// The form that the output must have.
@@ -104,6 +136,8 @@ impl SamplingFields {
         let by_structure = self.structured_outputs.as_ref().map(|outputs| match outputs {
             StructuredOutputs::Json(schema) => Constraint::JsonSchema(schema.clone()),
             StructuredOutputs::Regex(pattern) => Constraint::Regex(pattern.clone()),
+            StructuredOutputs::Choice(texts) => Constraint::Choice(texts.clone()),
+            StructuredOutputs::Grammar(grammar) => Constraint::Lark(grammar.clone()),
         });
         if by_format.is_some() && by_structure.is_some() {
             let reason = "`response_format` asks for a form already".to_owned();

@@ -2,7 +2,7 @@
 
 use super::fake::{FakeRunner, noise, tokens, vocabulary};
 use crate::{
-    Completion, Constraint, Engine, EngineError, MAX_CONSTRAINT_BYTES, MAX_SCHEMA_LEVELS, Request,
+    Completion, Constraint, Engine, EngineError, MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS, Request,
     SamplingParams, SchedulerLimits,
 };
 use catena_protocol::{Cancel, FinishReason, NoProgress};
@@ -111,8 +111,19 @@ fn costly_constraints_are_refused() {
     }
     let found = refused(Constraint::JsonSchema(deep));
     assert!(matches!(found, EngineError::ConstraintTooLarge { unit: "levels", .. }));
-    let long = Constraint::Regex("a".repeat(MAX_CONSTRAINT_BYTES + 1));
+    let long = Constraint::Regex("a".repeat(MAX_PATTERN_BYTES + 1));
     assert!(matches!(refused(long), EngineError::ConstraintTooLarge { unit: "bytes", .. }));
+    let patterns = vec![json!({"pattern": "a".repeat(1000)}); 17];
+    let found = refused(Constraint::JsonSchema(json!({"anyOf": patterns})));
+    assert!(matches!(found, EngineError::ConstraintTooLarge { unit: "bytes of patterns", .. }));
+    let found = refused(Constraint::Lark("a: \"x\"\n".repeat(513)));
+    assert!(matches!(found, EngineError::ConstraintTooLarge { unit: "rules", .. }));
+    let found = refused(Constraint::Choice(vec!["x".to_owned(); 5000]));
+    assert!(matches!(found, EngineError::ConstraintTooLarge { unit: "texts", .. }));
+    assert!(matches!(
+        refused(Constraint::Choice(vec![])),
+        EngineError::ConstraintInvalid { kind: "choice", .. }
+    ));
 }
 
 #[test]

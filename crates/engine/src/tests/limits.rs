@@ -2,7 +2,8 @@
 
 use super::fake::{FakeRunner, MAX_POSITIONS, alphabet, tokens, vocabulary};
 use crate::{
-    Engine, EngineError, KvBudget, Request, SamplingParams, SchedulerLimits, choose_kv_blocks,
+    DryParams, Engine, EngineError, KvBudget, Request, SamplingParams, SchedulerLimits, XtcParams,
+    choose_kv_blocks,
 };
 use catena_kernels::{KvShape, KvType};
 use catena_model::KvGroup;
@@ -47,6 +48,7 @@ fn the_context_is_the_smaller_of_model_and_cache() {
 #[test]
 fn every_parameter_has_its_range() {
     let base = SamplingParams::default;
+    let dry = |dry| SamplingParams { dry: Some(dry), ..SamplingParams::default() };
     let bad = [
         SamplingParams { temperature: f32::NAN, ..base() },
         SamplingParams { temperature: -0.1, ..base() },
@@ -60,12 +62,39 @@ fn every_parameter_has_its_range() {
         SamplingParams { stop: vec!["x".repeat(1025)], ..base() },
         SamplingParams { stop: vec!["x".to_owned(); 17], ..base() },
         SamplingParams { logprobs: Some(21), ..base() },
+        SamplingParams { typical_p: 0.0, ..base() },
+        SamplingParams { n: 0, ..base() },
+        SamplingParams { n: 129, ..base() },
+        SamplingParams { min_new_tokens: 257, ..base() },
+        SamplingParams { penalty_last_n: Some(0), ..base() },
+        SamplingParams { logit_bias: vec![(1, 101.0)], ..base() },
+        SamplingParams { logit_bias: vec![(1, f32::NAN)], ..base() },
+        SamplingParams { logit_bias: vec![(1, 1.0); 1025], ..base() },
+        SamplingParams { xtc: Some(XtcParams { probability: 2.0, threshold: 0.1 }), ..base() },
+        SamplingParams { xtc: Some(XtcParams { probability: 0.5, threshold: 0.0 }), ..base() },
+        dry(DryParams { multiplier: 0.0, ..DryParams::default() }),
+        dry(DryParams { base: 0.5, ..DryParams::default() }),
+        dry(DryParams { allowed_length: 0, ..DryParams::default() }),
+        dry(DryParams { last_n: Some(0), ..DryParams::default() }),
+        dry(DryParams { sequence_breakers: vec![String::new()], ..DryParams::default() }),
+        dry(DryParams { sequence_breakers: vec!["x".repeat(65)], ..DryParams::default() }),
     ];
     for params in bad {
         let found = params.validate();
         assert!(matches!(found, Err(EngineError::ParameterOutOfRange { .. })), "{params:?}");
     }
     assert!(base().validate().is_ok());
+    assert!(dry(DryParams::default()).validate().is_ok());
+}
+
+#[test]
+fn parameters_must_fit_the_model() {
+    let foreign = SamplingParams { logit_bias: vec![(258, 1.0)], ..SamplingParams::greedy(1) };
+    let found = refused(4, Request::new(vec![1], foreign));
+    assert!(matches!(found, EngineError::ParameterOutOfRange { name: "logit_bias", .. }));
+    let many = Request { prompt_top_logprobs: 21, ..Request::score(&[1], &[2]) };
+    let found = refused(4, many);
+    assert!(matches!(found, EngineError::ParameterOutOfRange { name: "prompt_logprobs", .. }));
 }
 
 #[test]

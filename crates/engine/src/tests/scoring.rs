@@ -64,3 +64,21 @@ fn scoring_and_generating_go_together() {
     assert_eq!(both[0].prompt_logprobs.len(), prompt.len() - 1);
     assert!(both[1].prompt_logprobs.is_empty());
 }
+
+#[test]
+fn alternatives_stand_beside_each_scored_token() {
+    let prompt = tokens("what else could stand here");
+    let request = Request { prompt_top_logprobs: 3, ..Request::score(&prompt[..5], &prompt[5..]) };
+    let limits = SchedulerLimits { max_batch_tokens: 4, ..SchedulerLimits::default() };
+    let mut engine = Engine::new(FakeRunner::new(16, noise), vocabulary(), limits);
+    let done =
+        engine.run_all(vec![request], &NoProgress, &Cancel::new()).expect("it runs").remove(0);
+    assert_eq!(done.prompt_top_logprobs.len(), prompt.len() - 5);
+    for (at, top) in (5..).zip(&done.prompt_top_logprobs) {
+        let row_v = noise(&prompt[..at]);
+        let mut best: Vec<usize> = (0..row_v.len()).collect();
+        best.sort_by(|&a, &b| row_v[b].total_cmp(&row_v[a]));
+        let found: Vec<usize> = top.iter().map(|other| other.token as usize).collect();
+        assert_eq!(found, best[..3]);
+    }
+}

@@ -4,7 +4,7 @@ use crate::text::TextAssembler;
 
 /// Feeds `pieces` and compares what each made certain, what the end added, and whether it stopped.
 fn check(stop: &[&str], pieces: &[&[u8]], shown: &[&str], tail: &str, stopped: bool) {
-    let mut assembler = TextAssembler::new(stop.iter().map(|&s| s.to_owned()).collect());
+    let mut assembler = TextAssembler::new(stop.iter().map(|&s| s.to_owned()).collect(), false);
     let mut got = Vec::new();
     let mut did_stop = false;
     for piece in pieces {
@@ -59,4 +59,16 @@ fn stop_strings_of_long_characters_are_cut_on_boundaries() {
     let (first, second) = text.as_bytes().split_at(3);
     check(&["乙丙"], &[first, second, "丁".as_bytes()], &["甲", "", "乙丁"], "", false);
     check(&["乙丙"], &[first, second, "丙".as_bytes()], &["甲", "", ""], "", true);
+}
+
+#[test]
+fn the_stop_string_can_stay() {
+    let mut assembler = TextAssembler::new(vec!["END".to_owned(), "E".to_owned()], true);
+    let piece = assembler.push(b"the END of it");
+    assert_eq!((piece.text.as_str(), piece.stopped), ("the E", true));
+    let mut assembler = TextAssembler::new(vec!["END".to_owned()], true);
+    assert_eq!(assembler.push(b"the EN").text, "the ");
+    let piece = assembler.push(b"D of it");
+    assert_eq!((piece.text.as_str(), piece.stopped), ("END", true));
+    assert_eq!(assembler.finish(), "");
 }

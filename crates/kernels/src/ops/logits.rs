@@ -1,7 +1,7 @@
 //! Reading a row of logits.
 
 use crate::leveled::leveled;
-use crate::math::exp;
+use crate::math::{exp, fold};
 use crate::{Level, level};
 
 /// The position of the largest value; of equal ones the first. NaNs are never the largest.
@@ -56,5 +56,80 @@ leveled! {
             *lane += exp(v - largest);
         }
         lanes.iter().sum()
+    }
+}
+
+/// Logits of one block in [`block_maxima`] and [`block_weights`]; a row's last block may be
+/// shorter.
+pub const LOGITS_BLOCK: usize = 64;
+
+/// The largest value of each block of [`LOGITS_BLOCK`] logits; NaNs are passed over.
+///
+/// A search for large logits then looks only into the blocks that hold some.
+///
+/// # Panics
+/// If `maxima` does not have one value per block.
+pub fn block_maxima(row_v: &[f32], maxima: &mut [f32]) {
+    assert_eq!(maxima.len(), row_v.len().div_ceil(LOGITS_BLOCK), "a maximum per block");
+    block_maxima_at(level(), row_v, maxima);
+}
+
+/// The sum of `exp((x - largest) * scale)` over each block of [`LOGITS_BLOCK`] logits.
+///
+/// # Panics
+/// If `sums` does not have one value per block.
+pub fn block_weights(row_v: &[f32], largest: f32, scale: f32, sums: &mut [f32]) {
+    assert_eq!(sums.len(), row_v.len().div_ceil(LOGITS_BLOCK), "a sum per block");
+    block_weights_at(level(), row_v, largest, scale, sums);
+}
+
+/// `exp((x - largest) * scale)` of each logit, in place.
+pub fn softmax_weights(logits: &mut [f32], largest: f32, scale: f32) {
+    softmax_weights_at(level(), logits, largest, scale);
+}
+
+leveled! {
+    pub(super) fn block_maxima_at(row_v: &[f32], maxima: &mut [f32]) {
+        for (block, maximum) in row_v.chunks(LOGITS_BLOCK).zip(maxima) {
+            let mut lanes = [f32::NEG_INFINITY; 16];
+            let (chunks, rest) = block.as_chunks::<16>();
+            for chunk in chunks {
+                for (lane, &v) in lanes.iter_mut().zip(chunk) {
+                    *lane = if v > *lane { v } else { *lane };
+                }
+            }
+            for width in [8, 4, 2, 1] {
+                for i in 0..width {
+                    lanes[i] = if lanes[i + width] > lanes[i] { lanes[i + width] } else { lanes[i] };
+                }
+            }
+            *maximum = rest.iter().fold(lanes[0], |a, &b| if b > a { b } else { a });
+        }
+    }
+}
+
+leveled! {
+    pub(super) fn block_weights_at(row_v: &[f32], largest: f32, scale: f32, sums: &mut [f32]) {
+        for (block, sum) in row_v.chunks(LOGITS_BLOCK).zip(sums) {
+            let mut lanes = [0.0f32; 16];
+            let (chunks, rest) = block.as_chunks::<16>();
+            for chunk in chunks {
+                for (lane, &v) in lanes.iter_mut().zip(chunk) {
+                    *lane += exp((v - largest) * scale);
+                }
+            }
+            for (lane, &v) in lanes.iter_mut().zip(rest) {
+                *lane += exp((v - largest) * scale);
+            }
+            *sum = fold(lanes);
+        }
+    }
+}
+
+leveled! {
+    pub(super) fn softmax_weights_at(logits: &mut [f32], largest: f32, scale: f32) {
+        for v in logits {
+            *v = exp((*v - largest) * scale);
+        }
     }
 }

@@ -15,7 +15,9 @@ mod rope_tests;
 mod tests;
 
 pub use elementwise::{Gate, activate, add, add_scaled, gated_mul, scale, softcap};
-pub use logits::{argmax, log_softmax_at};
+pub use logits::{
+    LOGITS_BLOCK, argmax, block_maxima, block_weights, log_softmax_at, softmax_weights,
+};
 pub use norm::{rms_norm, rms_norm_groups};
 pub use rope::{RopeTable, rope};
 pub use rope_spec::{RopeLayout, RopeScaling, RopeSpec};

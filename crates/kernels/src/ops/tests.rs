@@ -1,7 +1,7 @@
 //! Formulas in f64 against the ops, at every level and over tails.
 
 use super::elementwise::{activate_at, add_at, gated_mul_at};
-use super::logits::log_softmax_at_level;
+use super::logits::{block_maxima_at, block_weights_at, log_softmax_at_level, softmax_weights_at};
 use super::norm::rms_norm_at;
 use super::rope::rope_at;
 use super::*;
@@ -180,5 +180,29 @@ fn log_softmax_is_its_formula_and_masks_count_nothing() {
             assert_close(&[log_softmax_at_level(level, &row, token)], [expected]);
         }
         assert_eq!(log_softmax_at_level(level, &row, 17), f32::NEG_INFINITY);
+    }
+}
+
+#[test]
+fn blocks_of_logits_are_summed_up_as_their_formulas_say() {
+    for level in Level::supported() {
+        for width in [1, 16, 64, 70, 640, 1003] {
+            let mut row: Vec<f32> = Rng::new(4).normals(width).iter().map(|v| v * 6.0).collect();
+            row[width / 2] = f32::NEG_INFINITY;
+            let (largest, scale) = (row.iter().copied().fold(f32::MIN, f32::max), 1.25);
+            let weight = |v: f32| ((v as f64 - largest as f64) * scale as f64).exp();
+            let blocks = width.div_ceil(LOGITS_BLOCK);
+            let (mut maxima, mut sums) = (vec![0.0; blocks], vec![0.0; blocks]);
+            block_maxima_at(level, &row, &mut maxima);
+            block_weights_at(level, &row, largest, scale, &mut sums);
+            for ((block, &maximum), &sum) in row.chunks(LOGITS_BLOCK).zip(&maxima).zip(&sums) {
+                let expected = block.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                assert_eq!(maximum, expected);
+                assert_close(&[sum], [block.iter().map(|&v| weight(v)).sum()]);
+            }
+            let mut each = row.clone();
+            softmax_weights_at(level, &mut each, largest, scale);
+            assert_close(&each, row.iter().map(|&v| weight(v)));
+        }
     }
 }
