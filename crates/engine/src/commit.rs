@@ -48,23 +48,24 @@ impl Scheduler {
         let num_rows = batch.num_logits_rows();
         assert_eq!(logits.len(), num_rows * vocab_size, "logits of {num_rows} rows were asked for");
         let mut outcome = StepOutcome::default();
-        let mut ended: Vec<(RequestId, End)> = Vec::new();
+        let mut ended: Vec<((RequestId, usize), End)> = Vec::new();
         let mut rest = logits;
         for slot in &batch.slots {
             let (rows, others) = rest.split_at(slot.num_logits_rows() * vocab_size);
             rest = others;
             let sequence = &mut self.running[slot.sequence_idx];
             if let Some(end) = committer.commit_slot(slot, rows, sequence, &mut outcome) {
-                ended.push((sequence.id, end));
+                ended.push(((sequence.id, sequence.sample), end));
             }
         }
         for (id, end) in ended {
-            let sequence = self.remove(id, blocks).expect("it ran in this step");
+            let mut removed = self.remove(blocks, |s| (s.id, s.sample) == id);
+            let sequence = removed.pop().expect("it ran in this step");
             let event = match end {
                 Ok(reason) => Event::Finished(sequence.complete(reason)),
                 Err(error) => Event::Failed(error.to_string()),
             };
-            outcome.events.push((id, event));
+            outcome.events.push((id.0, event));
         }
         outcome
     }

@@ -31,6 +31,13 @@ pub struct Prepared {
     sampling: SamplingState,
 }
 
+impl Prepared {
+    /// Samples that the request asks for.
+    pub(crate) fn num_samples(&self) -> usize {
+        self.request.params.n
+    }
+}
+
 impl Intake {
     /// Most tokens of one sequence, prompt and output together.
     pub fn context_tokens(&self) -> usize {
@@ -71,9 +78,6 @@ impl Intake {
         }
         if request.prompt_top_logprobs > MAX_TOP_LOGPROBS {
             return refused("prompt_logprobs", request.prompt_top_logprobs as f64, "0 to 20");
-        }
-        if request.params.n > 1 {
-            return refused("n", request.params.n as f64, "1");
         }
         Ok(())
     }
@@ -199,20 +203,28 @@ impl<R: Runner> Engine<R> {
 
     /// Adds a checked request under an identity of the caller's choice, never used before.
     pub(crate) fn add_prepared(&mut self, id: RequestId, prepared: Prepared) {
-        self.scheduler.add(Sequence::new(id, prepared.request, prepared.sampling));
+        let Prepared { request, sampling } = prepared;
+        for sample in 0..request.params.n {
+            let params = request.params.of_sample(sample);
+            let request = Request { params, ..request.clone() };
+            self.scheduler.add(Sequence::new(id, sample, request, sampling.clone()));
+        }
         self.update_stats();
     }
 
-    /// Ends a request and frees its blocks at once; nothing if it ended already.
-    pub fn cancel(&mut self, id: RequestId) -> Option<Completion> {
-        let sequence = self.scheduler.remove(id, &mut self.blocks)?;
-        self.update_stats();
-        Some(sequence.complete(FinishReason::Cancelled))
+    /// Ends the samples of a request that go on and frees their blocks at once; nothing if all ended
+    /// already.
+    pub fn cancel(&mut self, id: RequestId) -> Vec<Completion> {
+        self.cancel_where(|sequence| sequence.id == id)
     }
 
     /// Ends every request and frees all blocks.
     pub fn cancel_all(&mut self) -> Vec<Completion> {
-        let sequences = self.scheduler.remove_all(&mut self.blocks);
+        self.cancel_where(|_| true)
+    }
+
+    fn cancel_where(&mut self, picks: impl Fn(&Sequence) -> bool) -> Vec<Completion> {
+        let sequences = self.scheduler.remove(&mut self.blocks, picks);
         self.update_stats();
         sequences.into_iter().map(|sequence| sequence.complete(FinishReason::Cancelled)).collect()
     }
@@ -246,7 +258,7 @@ impl<R: Runner> Engine<R> {
         Ok(outcome.events)
     }
 
-    /// Runs a batch job to its end: completions in order of `requests`.
+    /// Runs a batch job to its end: completions in order of `requests`, and of the samples of each.
     ///
     /// # Errors
     /// [`EngineError::BatchRequest`] before anything runs if a request is refused,
@@ -258,11 +270,16 @@ impl<R: Runner> Engine<R> {
         cancel: &Cancel,
     ) -> Result<Vec<Completion>, EngineError> {
         let mut completions: Vec<Option<Completion>> = Vec::new();
-        completions.resize_with(requests.len(), || None);
+        let mut first = Vec::with_capacity(requests.len());
+        for request in &requests {
+            first.push(completions.len());
+            completions.resize_with(completions.len() + request.params.n, || None);
+        }
         self.run_each(requests, progress, cancel, |index, completion| {
-            completions[index] = Some(completion);
+            let place = first[index] + completion.sample;
+            completions[place] = Some(completion);
         })?;
-        Ok(completions.into_iter().map(|done| done.expect("every request ended")).collect())
+        Ok(completions.into_iter().map(|done| done.expect("every sample ended")).collect())
     }
 
     /// As [`Engine::run_all`], handing each completion with its request's index to `on_done` as
@@ -277,8 +294,8 @@ impl<R: Runner> Engine<R> {
         cancel: &Cancel,
         mut on_done: impl FnMut(usize, Completion),
     ) -> Result<(), EngineError> {
-        let total = requests.len();
-        let mut indices = HashMap::with_capacity(total);
+        let total = requests.iter().map(|request| request.params.n).sum();
+        let mut indices = HashMap::with_capacity(requests.len());
         for (index, request) in requests.into_iter().enumerate() {
             match self.add(request) {
                 Ok(id) => indices.insert(id, index),
@@ -288,7 +305,7 @@ impl<R: Runner> Engine<R> {
                 }
             };
         }
-        progress.begin("generate", Some(total as u64), "requests");
+        progress.begin("generate", Some(total as u64), "completions");
         let mut completed = 0;
         let outcome = loop {
             if !self.has_work() {

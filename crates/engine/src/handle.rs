@@ -60,7 +60,8 @@ impl Drop for RequestGuard {
     }
 }
 
-/// A request's events in order; ends after `Finished` or `Failed`, or early if the engine died.
+/// A request's events in order; ends after the last `Finished` or a `Failed`, or early if the engine
+/// died.
 /// Dropping it cancels the request.
 pub struct RequestEvents {
     events: Receiver<Event>,
@@ -90,7 +91,7 @@ impl EngineHandle {
         let stats = engine.stats().clone();
         let max_in_flight = max_waiting + engine.max_running();
         let in_flight = Arc::new(AtomicUsize::new(0));
-        let worker = Worker { engine, sinks: HashMap::new(), in_flight: in_flight.clone() };
+        let worker = Worker { engine, clients: HashMap::new(), in_flight: in_flight.clone() };
         let thread = std::thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || worker.run(&inbox))
@@ -154,7 +155,7 @@ impl EngineHandle {
         Ok(RequestEvents { events, _guard: guard })
     }
 
-    /// Submits a request and waits for its end.
+    /// Submits a request and waits for its end, or for that of the first of its samples.
     ///
     /// # Errors
     /// As [`EngineHandle::submit_with`]; [`EngineError::Failed`] if the engine failed it.
@@ -162,7 +163,8 @@ impl EngineHandle {
         for event in self.submit(request)? {
             match event {
                 Event::Token(_) => {}
-                Event::Finished(completion) => return Ok(completion),
+                Event::Finished(completion) if completion.sample == 0 => return Ok(completion),
+                Event::Finished(_) => {}
                 Event::Failed(reason) => return Err(EngineError::Failed { reason }),
             }
         }
@@ -213,15 +215,22 @@ impl Drop for Shared {
 /// The thread's side.
 struct Worker<R: Runner> {
     engine: Engine<R>,
-    sinks: HashMap<RequestId, Sink>,
+    clients: HashMap<RequestId, Client>,
     in_flight: Arc<AtomicUsize>,
+}
+
+/// Whom a request's events go to.
+struct Client {
+    sink: Sink,
+    /// Samples that have not ended.
+    left: usize,
 }
 
 impl<R: Runner> Drop for Worker<R> {
     fn drop(&mut self) {
         // Also runs when a step panicked: the requests see their event stream end.
         self.engine.stats().set_dead();
-        self.in_flight.fetch_sub(self.sinks.len(), Ordering::AcqRel);
+        self.in_flight.fetch_sub(self.clients.len(), Ordering::AcqRel);
     }
 }
 
@@ -261,7 +270,8 @@ impl<R: Runner> Worker<R> {
             };
             match command {
                 Command::Submit(id, prepared, sink) => {
-                    self.sinks.insert(id, sink);
+                    let left = prepared.num_samples();
+                    self.clients.insert(id, Client { sink, left });
                     self.engine.add_prepared(id, *prepared);
                 }
                 Command::Cancel(id) => self.cancel(id),
@@ -288,18 +298,22 @@ impl<R: Runner> Worker<R> {
     }
 
     fn cancel(&mut self, id: RequestId) {
-        if let Some(completion) = self.engine.cancel(id) {
+        for completion in self.engine.cancel(id) {
             self.deliver(id, Event::Finished(completion));
         }
     }
 
     /// Hands over an event; a request that ended or is no longer wanted leaves with it.
     fn deliver(&mut self, id: RequestId, event: Event) {
-        let ends = !matches!(event, Event::Token(_));
-        let Some(sink) = self.sinks.get_mut(&id) else { return };
-        let wanted = sink(event);
-        if ends || !wanted {
-            self.sinks.remove(&id);
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        match &event {
+            Event::Token(_) => {}
+            Event::Finished(_) => client.left -= 1,
+            Event::Failed(_) => client.left = 0,
+        }
+        let wanted = (client.sink)(event);
+        if client.left == 0 || !wanted {
+            self.clients.remove(&id);
             self.in_flight.fetch_sub(1, Ordering::AcqRel);
             // Ended already, or nobody is left to tell.
             let _ = self.engine.cancel(id);

@@ -1,6 +1,5 @@
 //! Sequences that wait, and whose turn it is.
 
-use crate::request::RequestId;
 use crate::sequence::Sequence;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -88,10 +87,10 @@ impl WaitQueue {
         Some(self.waiting.remove(idx).sequence)
     }
 
-    /// Takes out one sequence of a request.
-    pub(crate) fn remove(&mut self, id: RequestId) -> Option<Sequence> {
-        let idx = self.waiting.iter().position(|waiting| waiting.sequence.id == id)?;
-        Some(self.waiting.remove(idx).sequence)
+    /// Takes out the sequences that `picks`.
+    pub(crate) fn remove(&mut self, picks: impl Fn(&Sequence) -> bool) -> Vec<Sequence> {
+        let removed = self.waiting.extract_if(.., |waiting| picks(&waiting.sequence));
+        removed.map(|waiting| waiting.sequence).collect()
     }
 
     fn next_idx(&self) -> Option<usize> {
@@ -102,7 +101,7 @@ impl WaitQueue {
         let key = |waiting: &Waiting| {
             let share = self.shares.0.get(&waiting.sequence.scope.tenant);
             let tokens = share.map_or(0, |share| share.tokens);
-            (urgency(waiting), tokens, waiting.sequence.id)
+            (urgency(waiting), tokens, waiting.sequence.id, waiting.sequence.sample)
         };
         (0..self.waiting.len()).min_by_key(|&idx| key(&self.waiting[idx]))
     }

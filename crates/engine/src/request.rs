@@ -103,6 +103,8 @@ pub struct TokenLogprob {
 /// One generated token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenEvent {
+    /// Which of the request's samples it belongs to.
+    pub sample: usize,
     /// The token.
     pub token: u32,
     /// Text that became certain with it: empty while bytes of a character or of a possible stop
@@ -119,6 +121,8 @@ pub struct TokenEvent {
 pub struct Completion {
     /// The request.
     pub id: RequestId,
+    /// Which of its samples this is.
+    pub sample: usize,
     /// Generated tokens; a token that ended the output (end of sequence, stop token) is left
     /// out, the tokens of a stop string are not.
     pub tokens: Vec<u32>,
@@ -141,12 +145,13 @@ pub struct Completion {
     pub cached_tokens: usize,
 }
 
-/// What happens to a request, in order: any number of `Token`, then one `Finished` or `Failed`.
+/// What happens to a request, in order: any number of `Token`, and one `Finished` for each sample; or
+/// `Failed`, which ends all samples.
 #[derive(Debug)]
 pub enum Event {
     /// A token was generated.
     Token(TokenEvent),
-    /// The request ended.
+    /// A sample of the request ended.
     Finished(Completion),
     /// The engine failed; the text says how.
     Failed(String),

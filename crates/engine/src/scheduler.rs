@@ -3,7 +3,6 @@
 use crate::batch::{Batch, Room, take_slot};
 use crate::blocks::KvBlocks;
 use crate::queue::WaitQueue;
-use crate::request::RequestId;
 use crate::sequence::Sequence;
 use crate::speculate::{Speculation, choose_length};
 use catena_model::SeqInput;
@@ -94,27 +93,19 @@ impl Scheduler {
         self.waiting.arrive(sequence);
     }
 
-    /// Takes a sequence out and frees its blocks.
-    pub(crate) fn remove(&mut self, id: RequestId, blocks: &mut KvBlocks) -> Option<Sequence> {
-        let running = self.running.iter().position(|sequence| sequence.id == id);
-        let mut sequence = match running {
-            Some(idx) => self.running.remove(idx),
-            None => self.waiting.remove(id)?,
-        };
-        self.waiting.leave(&sequence);
-        release(&mut sequence, blocks);
-        Some(sequence)
-    }
-
-    /// Takes every sequence out and frees all blocks.
-    pub(crate) fn remove_all(&mut self, blocks: &mut KvBlocks) -> Vec<Sequence> {
-        let mut all: Vec<Sequence> = self.running.drain(..).collect();
-        all.extend(std::iter::from_fn(|| self.waiting.take_next()));
-        for sequence in &mut all {
+    /// Takes the sequences that `picks` out and frees their blocks.
+    pub(crate) fn remove(
+        &mut self,
+        blocks: &mut KvBlocks,
+        picks: impl Fn(&Sequence) -> bool,
+    ) -> Vec<Sequence> {
+        let mut removed: Vec<Sequence> = self.running.extract_if(.., |s| picks(s)).collect();
+        removed.extend(self.waiting.remove(&picks));
+        for sequence in &mut removed {
             self.waiting.leave(sequence);
             release(sequence, blocks);
         }
-        all
+        removed
     }
 
     /// Guesses ahead for the sequences that decode, as far as `cost` (of a step of so many rows)
@@ -205,7 +196,7 @@ impl Scheduler {
     fn least_urgent(&self) -> usize {
         let key = |&idx: &usize| {
             let sequence = &self.running[idx];
-            (sequence.priority, sequence.id)
+            (sequence.priority, sequence.id, sequence.sample)
         };
         (0..self.running.len()).max_by_key(key).expect("a sequence is running")
     }

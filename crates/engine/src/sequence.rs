@@ -13,6 +13,8 @@ use catena_protocol::{FinishReason, Usage};
 /// A request's tokens and where it stands.
 pub(crate) struct Sequence {
     pub(crate) id: RequestId,
+    /// Which of the request's samples it is.
+    pub(crate) sample: usize,
     pub(crate) params: SamplingParams,
     pub(crate) scope: CacheScope,
     pub(crate) priority: i32,
@@ -48,12 +50,18 @@ pub(crate) struct Accepted {
 }
 
 impl Sequence {
-    /// The sequence of a validated request.
-    pub(crate) fn new(id: RequestId, request: Request, sampling: SamplingState) -> Self {
+    /// Sample number `sample` of a validated request, with a fresh state.
+    pub(crate) fn new(
+        id: RequestId,
+        sample: usize,
+        request: Request,
+        sampling: SamplingState,
+    ) -> Self {
         let Request { prompt_tokens, mut params, score_from, scope, priority, .. } = request;
         let stop = std::mem::take(&mut params.stop);
         Self {
             id,
+            sample,
             assembler: TextAssembler::new(stop, params.include_stop_in_output),
             num_prompt_top: request.prompt_top_logprobs,
             num_prompt: prompt_tokens.len(),
@@ -131,11 +139,17 @@ impl Sequence {
         }
     }
 
-    /// Puts the first `count` guessed tokens behind the known ones.
+    /// Puts the first `count` guessed tokens behind the known ones, as far as the constraint lets
+    /// them follow.
     pub(crate) fn guess(&mut self, count: usize) {
         debug_assert_eq!(self.num_guessed, 0, "guesses of the last step are gone");
-        self.tokens.extend_from_slice(&self.proposer.guess()[..count]);
-        self.num_guessed = count;
+        let mut guess = &self.proposer.guess()[..count];
+        if let Some(constraint) = self.sampling.constraint_mut().as_mut().filter(|_| count > 0) {
+            // A constraint that is lost says so when its mask is asked for.
+            guess = &guess[..constraint.valid_prefix(guess).unwrap_or(0)];
+        }
+        self.tokens.extend_from_slice(guess);
+        self.num_guessed = guess.len();
     }
 
     /// Keeps only the first `count` guesses.
@@ -175,7 +189,8 @@ impl Sequence {
         } else {
             None
         };
-        let event = TokenEvent { token, text: piece.text, logprob, top_logprobs };
+        let event =
+            TokenEvent { sample: self.sample, token, text: piece.text, logprob, top_logprobs };
         Ok(Accepted { event: Some(event), finish_reason })
     }
 
@@ -191,6 +206,7 @@ impl Sequence {
         }
         Completion {
             id: self.id,
+            sample: self.sample,
             tokens,
             text: self.text,
             tail,

@@ -1,6 +1,6 @@
 //! The engine on its thread.
 
-use super::fake::{FakeRunner, Gate, alphabet, short_answer, tokens, vocabulary};
+use super::fake::{FakeRunner, Gate, alphabet, noise, short_answer, tokens, vocabulary};
 use crate::{Engine, EngineError, EngineHandle, Event, Request, SamplingParams, SchedulerLimits};
 use catena_protocol::FinishReason;
 use std::sync::mpsc::Sender;
@@ -127,4 +127,24 @@ fn a_panicking_model_is_reported_not_waited_for() {
     assert!(matches!(handle.generate(request(1)), Err(EngineError::Stopped)));
     handle.shutdown(false);
     assert!(!handle.stats().alive);
+}
+
+#[test]
+fn every_sample_of_a_request_is_told() {
+    let limits = SchedulerLimits::default();
+    let engine = Engine::new(FakeRunner::new(64, noise), vocabulary(), limits);
+    let handle = EngineHandle::spawn(engine, 4).expect("a thread");
+    let params = SamplingParams { temperature: 1.0, n: 3, ..SamplingParams::greedy(5) };
+    let request = Request::new(tokens("three of them"), params);
+    let mut ended = [false; 3];
+    let mut told = [0; 3];
+    for event in handle.submit(request.clone()).expect("submitted") {
+        match event {
+            Event::Token(token) => told[token.sample] += 1,
+            Event::Finished(done) => ended[done.sample] = true,
+            Event::Failed(reason) => panic!("{reason}"),
+        }
+    }
+    assert_eq!((ended, told), ([true; 3], [5; 3]));
+    assert_eq!(handle.generate(request).expect("it runs").sample, 0);
 }

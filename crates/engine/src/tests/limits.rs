@@ -113,10 +113,10 @@ fn cancelling_frees_the_blocks_at_once() {
     let id = engine.add(Request::new(vec![5; 40], SamplingParams::greedy(30))).expect("added");
     engine.step().expect("it runs");
     assert_eq!(engine.stats().snapshot().used_blocks, 3);
-    let completion = engine.cancel(id).expect("it was running");
+    let completion = engine.cancel(id).pop().expect("it was running");
     assert_eq!((completion.finish_reason, completion.tokens.len()), (FinishReason::Cancelled, 1));
     assert_eq!(engine.stats().snapshot().used_blocks, 0);
-    assert!(engine.cancel(id).is_none());
+    assert!(engine.cancel(id).is_empty());
 }
 
 /// Sets the flag when the first request is done.

@@ -73,6 +73,22 @@ fn tenants_and_adapters_share_nothing() {
 }
 
 #[test]
+fn samples_of_one_request_share_its_prompt() {
+    let mut engine = engine(&[(64, None)], EngineOptions::default());
+    let params = SamplingParams { temperature: 1.0, seed: 5, n: 4, ..SamplingParams::greedy(12) };
+    let request = Request::new(tokens(&"four answers to one question ".repeat(3)), params);
+    let samples = run(&mut engine, vec![request.clone(), greedy("another", 3)]);
+    assert_eq!(samples.len(), 5);
+    for (n, sample) in samples[..4].iter().enumerate() {
+        let params = request.params.of_sample(n);
+        let alone = alone(&[(64, None)], &Request { params, ..request.clone() });
+        assert_eq!((sample.sample, &sample.tokens), (n, &alone));
+        assert_eq!(sample.cached_tokens, if n == 0 { 0 } else { 80 });
+    }
+    assert_ne!(samples[0].tokens, samples[1].tokens);
+}
+
+#[test]
 fn scored_tokens_are_computed_again() {
     let mut engine = engine(&[(64, None)], EngineOptions::default());
     let (context, continuation) = (tokens(&"context ".repeat(6)), tokens("continuation"));
