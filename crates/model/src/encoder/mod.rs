@@ -1,8 +1,8 @@
 //! Encoders: texts to vectors, scores of texts and pairs of texts, scores of tokens.
 //!
 //! One block, driven by [`EncoderConfig`], covers the families: norms before or behind, learned or
-//! rotary positions, attention to all tokens or to a window, plain or gated MLPs. The files in `families`
-//! map each family's keys and tensor names. On the [`Encoder`] stand [`TextEmbedder`]
+//! rotary positions, attention to all tokens or to a window, plain or gated MLPs. The files in
+//! `families` map each family's keys and tensor names. On the [`Encoder`] stand [`TextEmbedder`]
 //! (what `sentence-transformers` does around it), [`SequenceClassifier`] (cross-encoders too) and
 //! [`TokenClassifier`].
 //!

@@ -16,7 +16,7 @@ pub struct Encoder {
     pub(super) config: EncoderConfig,
     /// Word table `[v, c]`.
     pub(super) word_embeddings: Vec<f32>,
-    /// Position table plus the vector of token type 0, `[positions, c]`; empty for rotary positions.
+    /// Position table plus the vector of token type 0, `[positions, c]`; empty for rotary ones.
     pub(super) position_embeddings: Vec<f32>,
     /// What each token type adds beyond type 0, `[types - 1, c]`.
     pub(super) type_embeddings: Vec<f32>,

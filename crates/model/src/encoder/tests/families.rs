@@ -1,5 +1,5 @@
-//! Tiny checkpoints of every family and head against `transformers` and `sentence-transformers`, and
-//! the page that lists them.
+//! Tiny checkpoints of every family and head against `transformers` and
+//! `sentence-transformers`, and the page that lists them.
 
 use crate::encoder::{
     Encoder, EncoderConfig, EncoderInput, EncoderTask, SequenceClassifier, TextEmbedder,
