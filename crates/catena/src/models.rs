@@ -5,7 +5,7 @@ use catena_engine::{Engine, KvBudget, ModelRunner, SchedulerLimits, TextCodec};
 use catena_kernels::{KvType, Pool};
 use catena_knowledge::{Embedder, KnowledgeError};
 use catena_model::decoder::Decoder;
-use catena_model::encoder::Encoder;
+use catena_model::encoder::TextEmbedder;
 use catena_model::{Checkpoint, LoadOptions, QuantizedProducts};
 use catena_pipeline::config::{KvCacheType, ServeConfig};
 use catena_text::{ChatTemplate, Tokenizer};
@@ -17,7 +17,7 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The sentence encoder with its tokenizer.
 pub(crate) struct LocalEmbedder {
-    encoder: Encoder,
+    encoder: TextEmbedder,
     tokenizer: Tokenizer,
     identity: String,
 }
@@ -29,7 +29,7 @@ impl LocalEmbedder {
         identity: String,
         pool: Arc<Pool>,
     ) -> Result<Self, BoxError> {
-        let encoder = Encoder::load(dir, pool)?;
+        let encoder = TextEmbedder::load(dir, pool)?;
         let tokenizer = Tokenizer::from_json_bytes(&std::fs::read(dir.join("tokenizer.json"))?)?;
         Ok(Self { encoder, tokenizer, identity })
     }
@@ -48,7 +48,7 @@ impl Embedder for LocalEmbedder {
     }
 
     fn max_tokens(&self) -> usize {
-        self.encoder.max_tokens() - Self::NUM_SPECIAL
+        self.encoder.max_tokens().saturating_sub(Self::NUM_SPECIAL)
     }
 
     fn count_tokens(&self, text: &str) -> usize {

@@ -133,6 +133,18 @@ pub enum ModelError {
         /// The file or folder.
         file: Utf8PathBuf,
     },
+    /// A checkpoint that was trained for something else.
+    #[error("`{architecture}` in `{file}` is not {wanted}; it loads as {nearest}")]
+    WrongHead {
+        /// The class in `architectures`.
+        architecture: String,
+        /// What was asked for.
+        wanted: &'static str,
+        /// What the checkpoint can be loaded as.
+        nearest: &'static str,
+        /// The file.
+        file: Utf8PathBuf,
+    },
     // Fix the input: tensors.
     /// A tensor is not there.
     #[error("tensor `{name}` is not in `{file}`{}", near(nearest.as_deref()))]

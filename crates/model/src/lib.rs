@@ -32,7 +32,9 @@ pub use adapter::{LoraAdapter, LoraAdapterConfig, TargetModules};
 pub use checkpoint::{Checkpoint, Weight, WeightData};
 pub use config::ModelConfig;
 pub use decoder::{Decoder, ForwardError, KvGroup, Logits, LogitsFor, Scratch, SeqInput};
-pub use encoder::{EncodeError, Encoder};
+pub use encoder::{
+    EncodeError, Encoder, EncoderInput, SequenceClassifier, TextEmbedder, TokenClassifier,
+};
 pub use error::ModelError;
 pub use export::{ExportSource, FloatType, GgufRule, save_huggingface, write_gguf};
 pub use linear::{Linear, LoadOptions, QuantizedProducts};

@@ -107,6 +107,14 @@ pub enum TextError {
         /// Largest accepted.
         limit: usize,
     },
+    /// A limit on tokens that the framing tokens alone exceed.
+    #[error("{max_tokens} tokens do not hold the {added} that frame a text")]
+    NoRoom {
+        /// The limit asked for.
+        max_tokens: usize,
+        /// Special tokens around the text.
+        added: usize,
+    },
     /// The tokenizer could not encode a text.
     #[error("text cannot be encoded")]
     Encode(#[source] ToolError),

@@ -18,4 +18,4 @@ mod tokenizer;
 
 pub use error::{TextError, ToolError};
 pub use template::ChatTemplate;
-pub use tokenizer::{GgufVocab, SpecialTokens, TokenStream, TokenType, Tokenizer};
+pub use tokenizer::{GgufVocab, SpecialTokens, TokenStream, TokenType, Tokenizer, TypedTokens};

@@ -37,6 +37,7 @@ fn every_error() -> Vec<TextError> {
         E::TemplateRefused { message: "roles must alternate".into() },
         E::TemplateFuel { limit: limits::TEMPLATE_FUEL },
         E::TemplateOutput { limit: limits::MAX_RENDERED_BYTES },
+        E::NoRoom { max_tokens: 2, added: 3 },
     ]
 }
 
@@ -66,6 +67,7 @@ fn position(error: &TextError) -> usize {
         E::TemplateRefused { .. } => 19,
         E::TemplateFuel { .. } => 20,
         E::TemplateOutput { .. } => 21,
+        E::NoRoom { .. } => 22,
     }
 }
 

@@ -35,6 +35,51 @@ pub fn layer_norm(
     });
 }
 
+/// `x = norm(x + added)` in every row, in place: the bias of a residual branch and the norm behind
+/// it in one pass. The same bits as [`super::add_bias`], then [`layer_norm`].
+///
+/// # Shapes
+/// `x_tc` `[t, c]`; `added_c`, `gain_c`, `bias_c` `[c]`.
+///
+/// # Panics
+/// If the lengths disagree: a caller's bug.
+pub fn bias_layer_norm(
+    pool: &Pool,
+    x_tc: &mut [f32],
+    added_c: &[f32],
+    gain_c: &[f32],
+    bias_c: &[f32],
+    eps: f32,
+) {
+    let (level, c) = (level(), gain_c.len());
+    assert_eq!(added_c.len(), c, "added and gain");
+    assert_eq!(bias_c.len(), c, "bias and gain");
+    if x_tc.is_empty() {
+        return;
+    }
+    pool.split_rows(x_tc, c, &|_, part| {
+        for x in part.chunks_exact_mut(c) {
+            biased_row(level, x, added_c, gain_c, bias_c, eps);
+        }
+    });
+}
+
+leveled! {
+    fn biased_row(x: &mut [f32], added: &[f32], gain: &[f32], bias: &[f32], eps: f32) {
+        let len = x.len();
+        let (added, gain, bias) = (&added[..len], &gain[..len], &bias[..len]);
+        for i in 0..len {
+            x[i] += added[i];
+        }
+        let mean = lane_sum(len, |i| x[i]) / len as f32;
+        let variance = lane_sum(len, |i| (x[i] - mean) * (x[i] - mean)) / len as f32;
+        let scale = 1.0 / (variance + eps).sqrt();
+        for i in 0..len {
+            x[i] = (x[i] - mean) * scale * gain[i] + bias[i];
+        }
+    }
+}
+
 leveled! {
     fn row(x: &[f32], gain: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
         let len = out.len();

@@ -8,11 +8,11 @@
 //! compiled for every level, so all levels give the same bits; only the products inside attention
 //! differ. Sums have a fixed order that does not depend on the number of threads.
 
+mod activation;
 mod adamw;
 mod attention;
 mod bias;
 mod cross_entropy;
-mod gelu;
 mod layer_norm;
 mod rms_norm;
 mod rope;
@@ -20,14 +20,14 @@ mod swiglu;
 #[cfg(test)]
 mod tests;
 
+pub use activation::{Activation, bias_activation};
 pub use adamw::{AdamW, adamw_step, sum_of_squares};
 pub use attention::{
     AttentionMask, AttentionScratch, AttentionShape, attention_backward, attention_forward,
 };
 pub use bias::add_bias;
 pub use cross_entropy::{cross_entropy, cross_entropy_loss};
-pub use gelu::gelu_erf;
-pub use layer_norm::layer_norm;
+pub use layer_norm::{bias_layer_norm, layer_norm};
 pub use rms_norm::rms_norm_backward;
 pub use rope::rope_backward;
 pub use swiglu::silu_mul_backward;

@@ -160,7 +160,7 @@ fn cross_entropy_of_a_nan_is_a_nan() {
 }
 
 #[test]
-fn layer_norm_gelu_and_bias_are_their_formulas() {
+fn layer_norm_and_bias_are_their_formulas() {
     at_every_level(|pool| {
         let (t, c) = (4, 50);
         let mut rng = Rng::new(5);
@@ -181,6 +181,11 @@ fn layer_norm_gelu_and_bias_are_their_formulas() {
         let mut shifted = x.clone();
         add_bias(pool, &mut shifted, &bias);
         assert!((0..t * c).all(|i| shifted[i] == x[i] + bias[i % c]));
+
+        layer_norm(pool, &shifted, &gain, &bias, 1e-12, &mut out);
+        let mut in_place = x.clone();
+        bias_layer_norm(pool, &mut in_place, &bias, &gain, &bias, 1e-12);
+        assert_eq!(in_place, out, "the bias before the norm in one pass");
     });
 }
 
@@ -195,18 +200,33 @@ fn erf_series(x: f64) -> f64 {
 }
 
 #[test]
-fn gelu_is_the_exact_form_over_its_range() {
+fn activations_are_their_formulas_behind_a_bias() {
+    let gelu = |x: f64| x / 2.0 * (1.0 + erf_series((x / 2f64.sqrt()).clamp(-5.0, 5.0)));
+    let gelu_tanh = |x: f64| {
+        let root = (2.0 / std::f64::consts::PI).sqrt();
+        x / 2.0 * (1.0 + (root * (x + 0.044_715 * x.powi(3))).tanh())
+    };
+    let functions: [(Activation, &dyn Fn(f64) -> f64); 6] = [
+        (Activation::Identity, &|x| x),
+        (Activation::Gelu, &gelu),
+        (Activation::GeluTanh, &gelu_tanh),
+        (Activation::Relu, &|x| x.max(0.0)),
+        (Activation::Silu, &|x| x / (1.0 + (-x).exp())),
+        (Activation::Tanh, &f64::tanh),
+    ];
     at_every_level(|pool| {
-        let x: Vec<f32> = (-600..=600).map(|i| i as f32 / 100.0).collect();
-        let mut found = x.clone();
-        gelu_erf(pool, &mut found);
-        for (&x, &found) in x.iter().zip(&found) {
-            let x = f64::from(x);
-            let expected = x / 2.0 * (1.0 + erf_series((x / 2f64.sqrt()).clamp(-5.0, 5.0)));
-            assert!(
-                (f64::from(found) - expected).abs() < 2e-6,
-                "gelu({x}): {found}, not {expected}"
-            );
+        for (act, formula) in functions {
+            let x: Vec<f32> = (-600..600).map(|i| i as f32 / 100.0).collect();
+            let bias = [0.25, -0.5, 0.0];
+            let mut found = x.clone();
+            bias_activation(pool, act, &mut found, &bias);
+            for (i, (&x, &found)) in x.iter().zip(&found).enumerate() {
+                let expected = formula(f64::from(x + bias[i % 3]));
+                assert!(
+                    (f64::from(found) - expected).abs() < 2e-6,
+                    "{act:?}({x}): {found}, not {expected}"
+                );
+            }
         }
     });
 }
@@ -284,7 +304,13 @@ fn reference(p: &Packed, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
     let mut out = vec![0.0; q.len()];
     for seq in p.bounds.windows(2) {
         for i in seq[0]..seq[1] {
-            let end = if s.mask == AttentionMask::Causal { i + 1 } else { seq[1] };
+            let (start, end) = match s.mask {
+                AttentionMask::Causal => (seq[0], i + 1),
+                AttentionMask::Bidirectional => (seq[0], seq[1]),
+                AttentionMask::Window { radius } => {
+                    (i.saturating_sub(radius).max(seq[0]), (i + radius + 1).min(seq[1]))
+                }
+            };
             for h in 0..heads {
                 let g = h / (heads / kv_heads);
                 let score = |j: usize| -> f64 {
@@ -292,9 +318,9 @@ fn reference(p: &Packed, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
                         (0..d).map(|e| q[(i * heads + h) * d + e] * k[(j * kv_heads + g) * d + e]);
                     (dot.sum::<f64>() * f64::from(s.scale)).exp()
                 };
-                let p: Vec<f64> = (seq[0]..end).map(score).collect();
+                let p: Vec<f64> = (start..end).map(score).collect();
                 let sum: f64 = p.iter().sum();
-                for (j, p) in (seq[0]..end).zip(p) {
+                for (j, p) in (start..end).zip(p) {
                     for e in 0..d {
                         out[(i * heads + h) * d + e] += p / sum * v[(j * kv_heads + g) * d + e];
                     }
@@ -333,7 +359,7 @@ fn attend(pool: &Pool, p: &Packed) -> Attended {
 
 #[test]
 fn attention_is_its_formula_and_its_backward_the_derivative() {
-    for mask in [AttentionMask::Causal, AttentionMask::Bidirectional] {
+    for mask in masks(2) {
         for (dtype, tolerance) in
             [(DenseType::F32, F32_TOLERANCE), (DenseType::Bf16, BF16_TOLERANCE)]
         {
@@ -356,18 +382,61 @@ fn attention_is_its_formula_and_its_backward_the_derivative() {
 
 #[test]
 fn long_attention_is_its_formula_over_several_blocks() {
-    for mask in [AttentionMask::Causal, AttentionMask::Bidirectional] {
+    for mask in masks(21) {
         let p = packed(mask, DenseType::F32, 32, &[130, 49]);
         let out = reference(&p, &wide(&p.q), &wide(&p.k), &wide(&p.v));
         at_every_level(|pool| assert_close("out", &attend(pool, &p).out, &out, F32_TOLERANCE));
     }
 }
 
+fn masks(radius: usize) -> [AttentionMask; 3] {
+    [AttentionMask::Causal, AttentionMask::Bidirectional, AttentionMask::Window { radius }]
+}
+
+#[test]
+fn the_backward_of_several_blocks_is_the_derivative_along_a_direction() {
+    for mask in masks(21) {
+        let p = packed(mask, DenseType::F32, 16, &[130, 49]);
+        let inputs = [wide(&p.q), wide(&p.k), wide(&p.v)];
+        let loss = |[q, k, v]: &[Vec<f64>; 3]| -> f64 {
+            reference(&p, q, k, v).iter().zip(&p.dout).map(|(x, &y)| x * f64::from(y)).sum()
+        };
+        let a = attend(&Pool::new(2), &p);
+        for (input, gradient) in [&a.dq, &a.dk, &a.dv].into_iter().enumerate() {
+            let direction = wide(&Rng::new(9 + input as u64).normals(gradient.len()));
+            let moved = |by: f64| {
+                let mut moved = inputs.clone();
+                moved[input].iter_mut().zip(&direction).for_each(|(x, u)| *x += by * u);
+                loss(&moved)
+            };
+            let along = (moved(1e-4) - moved(-1e-4)) / 2e-4;
+            let found: f64 = gradient.iter().zip(&direction).map(|(&g, u)| f64::from(g) * u).sum();
+            let size: f64 =
+                gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>().sqrt();
+            assert!((found - along).abs() < 1e-4 * size, "{mask:?} {input}: {found} {along}");
+        }
+    }
+}
+
+#[test]
+fn a_window_wider_than_the_sequence_has_the_bits_of_none() {
+    let bidirectional = packed(AttentionMask::Bidirectional, DenseType::Bf16, 16, &[60, 3, 97]);
+    for radius in [96, usize::MAX] {
+        let window = packed(AttentionMask::Window { radius }, DenseType::Bf16, 16, &[60, 3, 97]);
+        let pool = Pool::new(2);
+        let (a, b) = (attend(&pool, &bidirectional), attend(&pool, &window));
+        assert_eq!((a.out, a.lse, a.dq, a.dk, a.dv), (b.out, b.lse, b.dq, b.dk, b.dv));
+    }
+}
+
 #[test]
 fn packed_sequences_have_the_bits_of_separate_ones() {
     let (one, three) = (Pool::new(1), Pool::new(3));
-    for dtype in [DenseType::F32, DenseType::Bf16] {
-        let p = packed(AttentionMask::Causal, dtype, 16, &[60, 3, 97]);
+    let window = AttentionMask::Window { radius: 11 };
+    let bf16 = (AttentionMask::Causal, DenseType::Bf16);
+    for (mask, dtype) in [(AttentionMask::Causal, DenseType::F32), bf16, (window, DenseType::Bf16)]
+    {
+        let p = packed(mask, dtype, 16, &[60, 3, 97]);
         let together = attend(&three, &p);
         for seq in p.bounds.windows(2) {
             let part = |x: &[f32]| {

@@ -1,196 +1,284 @@
-//! Configuration files of a `sentence-transformers` folder.
+//! What `config.json` says about an encoder, in one form for all families.
 
+use super::families;
 use crate::ModelError;
-use camino::{Utf8Path, Utf8PathBuf};
+use crate::files::read_json;
+use camino::Utf8Path;
+use catena_kernels::{Activation, Gate};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// A configuration file beyond this size is refused; real ones have a few hundred bytes.
-const MAX_CONFIG_BYTES: u64 = 1 << 20;
+/// Longest text we run, whatever the file claims: bounds the table of rotations.
+const MAX_POSITIONS: usize = 1 << 18;
+/// Labels of a classifier; real ones have a few hundred at most.
+const MAX_LABELS: usize = 1 << 20;
+/// Largest size of any axis: products of three of them do not overflow.
+const MAX_SIZE: usize = 1 << 20;
+/// Layers of the deepest encoder, an order of magnitude beyond real ones.
+const MAX_LAYERS: usize = 1 << 10;
 
-/// BERT's architecture: the keys of `config.json`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// The shape of an encoder.
+#[derive(Clone, Debug, PartialEq)]
 pub struct EncoderConfig {
+    /// The family's name in `config.json`.
+    pub model_type: String,
     /// Width of the residual stream.
     pub hidden_size: usize,
-    /// Number of layers.
-    pub num_hidden_layers: usize,
     /// Heads of the attention; `hidden_size` is a multiple of it.
     pub num_attention_heads: usize,
     /// Width of the MLP.
     pub intermediate_size: usize,
-    /// Activation of the MLP.
-    pub hidden_act: Activation,
-    /// Added to the variance before its root.
-    pub layer_norm_eps: f32,
-    /// Rows of the position table.
-    pub max_position_embeddings: usize,
-    /// Rows of the segment table; only segment 0 is used.
-    pub type_vocab_size: usize,
     /// Rows of the word table.
     pub vocab_size: usize,
-    /// How positions enter; only `absolute` is supported.
-    #[serde(default)]
-    pub position_embedding_type: PositionEmbedding,
-}
-
-/// Activation functions by their `transformers` names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `x * Phi(x)` with the exact error function.
-    Gelu,
-}
-
-/// Position schemes by their `transformers` names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PositionEmbedding {
-    /// One learned vector per position.
-    #[default]
-    Absolute,
-}
-
-/// How token vectors become one vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooling {
-    /// The mean over all tokens, special ones included.
-    Mean,
-    /// The vector of the first token.
-    Cls,
-}
-
-/// What `sentence-transformers` does around the encoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SentenceConfig {
+    /// Rows of the table of token types; 0 if there is none.
+    pub type_vocab_size: usize,
+    /// How positions enter.
+    pub positions: Positions,
     /// Tokens of the longest text, special ones included.
-    pub max_seq_length: usize,
-    /// How token vectors become one.
-    pub pooling: Pooling,
-    /// Whether the result is scaled to unit length.
-    pub normalize: bool,
+    pub max_tokens: usize,
+    /// What the MLP does between its products.
+    pub mlp: Mlp,
+    /// Where the norms stand.
+    pub norm_placement: NormPlacement,
+    /// Added to the variance before its root.
+    pub layer_norm_eps: f32,
+    /// Which parts have biases.
+    pub biases: Biases,
+    /// The attention of each layer.
+    pub layers: Vec<LayerAttention>,
+    /// What stands on the trunk.
+    pub head: HeadConfig,
 }
 
-#[derive(Deserialize)]
-struct Module {
-    path: String,
-    #[serde(rename = "type")]
-    kind: String,
+/// How positions enter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Positions {
+    /// One learned vector per position.
+    Learned {
+        /// Rows of the table.
+        rows: usize,
+        /// RoBERTa's way: positions count from behind this id, and tokens of this id stay on it.
+        padding_idx: Option<u32>,
+    },
+    /// Queries and keys are turned, by angles of each layer's own base.
+    Rotary,
 }
 
-#[derive(Deserialize)]
-struct SentenceBertConfig {
-    max_seq_length: Option<usize>,
+/// What an MLP does between its products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mlp {
+    /// Passes each value through a function.
+    Plain(Activation),
+    /// Multiplies one half of the values by the other, which went through a function.
+    Gated(Gate),
 }
 
+/// Where the norms stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormPlacement {
+    /// Behind each residual sum; the branches then have biases.
+    Post,
+    /// Before attention and MLP, none before the first attention, and one behind the last layer.
+    Pre,
+}
+
+/// Which parts have biases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Biases {
+    /// Projections of the attention.
+    pub attention: bool,
+    /// Products of the MLP.
+    pub mlp: bool,
+    /// Norms.
+    pub norm: bool,
+    /// The dense layer of the head.
+    pub head: bool,
+}
+
+impl Biases {
+    /// Everywhere.
+    pub const ALL: Self = Self { attention: true, mlp: true, norm: true, head: true };
+}
+
+/// What one layer attends to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LayerAttention {
+    /// Largest distance that a token sees, `None` for all tokens.
+    pub radius: Option<usize>,
+    /// Base of the rotary frequencies, for [`Positions::Rotary`].
+    pub rope_theta: Option<f32>,
+}
+
+/// What stands on the trunk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeadConfig {
+    /// The class in `architectures`, such as `BertForSequenceClassification`.
+    pub architecture: String,
+    /// What a classifier's outputs mean, in order.
+    pub labels: Vec<String>,
+    /// Activation of the head's dense layer.
+    pub act: Activation,
+    /// Whether a sequence classifier reads the mean of all tokens instead of the first one.
+    pub mean_pooling: bool,
+}
+
+/// What the checkpoint was trained to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncoderTask {
+    /// Vectors of tokens or texts; heads that we do not run, such as that of masked tokens, count
+    /// as none.
+    Hidden,
+    /// One score per label for a text or a pair of texts.
+    SequenceClassification,
+    /// One score per label for each token.
+    TokenClassification,
+}
+
+impl HeadConfig {
+    /// What the checkpoint was trained to give, by its architecture's name.
+    pub fn task(&self) -> EncoderTask {
+        if self.architecture.ends_with("ForSequenceClassification") {
+            EncoderTask::SequenceClassification
+        } else if self.architecture.ends_with("ForTokenClassification") {
+            EncoderTask::TokenClassification
+        } else {
+            EncoderTask::Hidden
+        }
+    }
+}
+
+/// Keys that all families share.
 #[derive(Deserialize)]
-struct PoolingConfig {
+struct HeadKeys {
+    model_type: Option<String>,
+    architectures: Option<Vec<String>>,
+    id2label: Option<BTreeMap<String, String>>,
+    #[serde(alias = "_num_labels")]
+    num_labels: Option<usize>,
     #[serde(default)]
-    pooling_mode_cls_token: bool,
-    #[serde(default)]
-    pooling_mode_mean_tokens: bool,
-    #[serde(default)]
-    pooling_mode_max_tokens: bool,
-    #[serde(default)]
-    pooling_mode_mean_sqrt_len_tokens: bool,
-    #[serde(default)]
-    pooling_mode_weightedmean_tokens: bool,
-    #[serde(default)]
-    pooling_mode_lasttoken: bool,
+    is_decoder: bool,
 }
 
 impl EncoderConfig {
     /// Reads `config.json` of the folder.
     ///
     /// # Errors
-    /// The file is missing, is not JSON of this form, or describes an impossible shape.
+    /// The file is missing, is not JSON of the family's form, names a family that we do not run, or
+    /// describes an impossible shape.
     pub fn open(dir: &Utf8Path) -> Result<Self, ModelError> {
         let path = dir.join("config.json");
-        let config: Self = read_json(&path)?;
+        let value: Value = read_json(&path)?;
+        let keys: HeadKeys = parse(&value, &path)?;
+        let family = families::find(keys.model_type.as_deref().unwrap_or_default(), &path)?;
+        let mut config = (family.read)(&value, &path)?;
+        let refuse = |key, value: String, reason| {
+            Err(ModelError::InvalidConfig { key, value, reason, file: path.clone() })
+        };
+        if keys.is_decoder {
+            return refuse("is_decoder", "true".to_owned(), "an encoder sees the whole text");
+        }
         let heads = config.num_attention_heads;
-        if heads == 0 || config.hidden_size == 0 || !config.hidden_size.is_multiple_of(heads) {
-            return Err(ModelError::InvalidConfig {
-                key: "num_attention_heads",
-                value: heads.to_string(),
-                reason: "must divide hidden_size, which must not be 0",
-                file: path,
-            });
+        if heads == 0 || !config.hidden_size.is_multiple_of(heads) {
+            return refuse("num_attention_heads", heads.to_string(), "must divide hidden_size");
         }
-        Ok(config)
-    }
-}
-
-impl SentenceConfig {
-    /// Reads `modules.json`, `sentence_bert_config.json` and the pooling module's `config.json`.
-    ///
-    /// Without `modules.json` it is mean pooling and no scaling, as `sentence-transformers` does.
-    ///
-    /// # Errors
-    /// A file is not JSON of the known form, or names a module or pooling we do not have.
-    pub fn open(dir: &Utf8Path, max_position_embeddings: usize) -> Result<Self, ModelError> {
-        let limit = dir.join("sentence_bert_config.json");
-        let max_seq_length = if limit.exists() {
-            read_json::<SentenceBertConfig>(&limit)?.max_seq_length
-        } else {
-            None
-        };
-        let mut config = Self {
-            max_seq_length: max_seq_length
-                .map_or(max_position_embeddings, |max| max.min(max_position_embeddings)),
-            pooling: Pooling::Mean,
-            normalize: false,
-        };
-        let modules = dir.join("modules.json");
-        if !modules.exists() {
-            return Ok(config);
+        if config.positions == Positions::Rotary && !config.head_dim().is_multiple_of(2) {
+            let size = config.hidden_size.to_string();
+            return refuse("hidden_size", size, "heads that are turned have an even size");
         }
-        for module in read_json::<Vec<Module>>(&modules)? {
-            match module.kind.rsplit('.').next() {
-                Some("Transformer") => {}
-                Some("Pooling") => {
-                    config.pooling = pooling(&dir.join(&module.path).join("config.json"))?;
-                }
-                Some("Normalize") => config.normalize = true,
-                _ => return Err(unsupported(&modules, "type", module.kind)),
+        for (key, size) in [
+            ("hidden_size", config.hidden_size),
+            ("intermediate_size", config.intermediate_size),
+            ("vocab_size", config.vocab_size),
+            ("max_position_embeddings", config.max_tokens),
+        ] {
+            if !(1..=MAX_SIZE).contains(&size) {
+                return refuse(key, size.to_string(), "must leave 1 to 1048576");
             }
         }
+        config.max_tokens = config.max_tokens.min(MAX_POSITIONS);
+        config.head.architecture =
+            keys.architectures.and_then(|names| names.into_iter().next()).unwrap_or_default();
+        config.head.labels = labels(keys.id2label, keys.num_labels, &path)?;
         Ok(config)
     }
-}
 
-fn pooling(path: &Utf8Path) -> Result<Pooling, ModelError> {
-    let config: PoolingConfig = read_json(path)?;
-    let unknown = config.pooling_mode_max_tokens
-        || config.pooling_mode_mean_sqrt_len_tokens
-        || config.pooling_mode_weightedmean_tokens
-        || config.pooling_mode_lasttoken;
-    match (config.pooling_mode_mean_tokens, config.pooling_mode_cls_token, unknown) {
-        (true, false, false) => Ok(Pooling::Mean),
-        (false, true, false) => Ok(Pooling::Cls),
-        (mean, cls, other) => Err(unsupported(
-            path,
-            "pooling_mode",
-            format!("mean: {mean}, cls: {cls}, others: {other}"),
-        )),
+    /// Elements of an attention head.
+    pub fn head_dim(&self) -> usize {
+        self.hidden_size / self.num_attention_heads
     }
 }
 
-fn unsupported(file: &Utf8Path, key: &'static str, value: String) -> ModelError {
-    ModelError::InvalidConfig {
-        key,
-        value,
-        reason: "supported are a Transformer, mean or cls Pooling, and Normalize",
-        file: file.to_owned(),
+/// A JSON value as `T`.
+pub(super) fn parse<T: for<'a> Deserialize<'a>>(
+    value: &Value,
+    path: &Utf8Path,
+) -> Result<T, ModelError> {
+    T::deserialize(value).map_err(|source| ModelError::Json { path: path.to_owned(), source })
+}
+
+/// A number of layers that memory may be taken for.
+pub(super) fn num_layers(found: usize, path: &Utf8Path) -> Result<usize, ModelError> {
+    if found <= MAX_LAYERS {
+        return Ok(found);
+    }
+    Err(ModelError::InvalidConfig {
+        key: "num_hidden_layers",
+        value: found.to_string(),
+        reason: "at most 1024 are run",
+        file: path.to_owned(),
+    })
+}
+
+/// An activation by its `transformers` name.
+pub(super) fn activation(
+    key: &'static str,
+    name: &str,
+    path: &Utf8Path,
+) -> Result<Activation, ModelError> {
+    match name {
+        "gelu" => Ok(Activation::Gelu),
+        "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
+        "relu" => Ok(Activation::Relu),
+        "silu" | "swish" => Ok(Activation::Silu),
+        "tanh" => Ok(Activation::Tanh),
+        "linear" => Ok(Activation::Identity),
+        _ => Err(ModelError::InvalidConfig {
+            key,
+            value: name.to_owned(),
+            reason: "supported are gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, relu, silu, tanh",
+            file: path.to_owned(),
+        }),
     }
 }
 
-fn read_json<T: DeserializeOwned>(path: &Utf8Path) -> Result<T, ModelError> {
-    let io = |source| ModelError::Io { path: path.to_owned(), source };
-    let size = std::fs::metadata(path).map_err(io)?.len();
-    if size > MAX_CONFIG_BYTES {
-        return Err(ModelError::TooLarge { path: path.to_owned(), size, limit: MAX_CONFIG_BYTES });
+/// Labels in the order of the outputs: `id2label`, else `LABEL_0` and so on, of which
+/// `transformers` takes two unless it is told otherwise.
+fn labels(
+    id2label: Option<BTreeMap<String, String>>,
+    num_labels: Option<usize>,
+    path: &Utf8Path,
+) -> Result<Vec<String>, ModelError> {
+    let refuse = |key, value: String, reason| {
+        Err(ModelError::InvalidConfig { key, value, reason, file: path.to_owned() })
+    };
+    let Some(id2label) = id2label else {
+        let count = num_labels.unwrap_or(2);
+        if count > MAX_LABELS {
+            return refuse("num_labels", count.to_string(), "at most 1048576 labels are read");
+        }
+        return Ok((0..count).map(|label| format!("LABEL_{label}")).collect());
+    };
+    let mut labels = vec![None; id2label.len()];
+    for (id, label) in id2label {
+        match id.parse().ok().and_then(|id: usize| labels.get_mut(id)) {
+            Some(place) => *place = Some(label),
+            None => return refuse("id2label", id, "ids count from 0 without gaps"),
+        }
     }
-    let bytes = std::fs::read(path).map_err(io)?;
-    serde_json::from_slice(&bytes)
-        .map_err(|source| ModelError::Json { path: Utf8PathBuf::from(path), source })
+    // As many places as entries, so a gap means that an id was there twice, as `1` and `01`.
+    match labels.into_iter().collect() {
+        Some(labels) => Ok(labels),
+        None => refuse("id2label", "twice the same id".to_owned(), "ids count from 0 without gaps"),
+    }
 }

@@ -1,61 +1,48 @@
-//! The forward pass of the encoder.
+//! The forward pass of the trunk.
 
-use super::weights::{BiasedLinear, EncoderLayer, LayerNorm};
-use super::{Activation, Encoder, Pooling};
+use super::config::{Mlp, NormPlacement, Positions};
+use super::tensors::{BiasedLinear, LayerNorm};
+use super::weights::EncoderLayer;
+use super::{EncodeError, Encoder};
 use catena_kernels::{
-    AttentionMask, AttentionScratch, AttentionShape, MatmulScratch, Pool, add_bias,
-    attention_forward, gelu_erf, layer_norm,
+    AttentionMask, AttentionScratch, AttentionShape, MatmulScratch, add_bias, attention_forward,
+    bias_activation, bias_layer_norm, gated_mul, layer_norm, rope,
 };
-use thiserror::Error;
+use std::sync::PoisonError;
 
 /// Rows (tokens) that run through the layers at once, unless one text alone has more.
 const MAX_ROWS: usize = 1024;
 
-/// Length below which a vector counts as zero when it is scaled to unit length, as in PyTorch.
-const MIN_NORM: f32 = 1e-12;
+/// A text as token ids, special tokens included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncoderInput<'a> {
+    /// Its tokens.
+    pub tokens: &'a [u32],
+    /// The type of each token, or nothing if all are of type 0. An encoder that knows only one
+    /// type passes over them.
+    pub token_types: &'a [u32],
+}
 
-/// A text that cannot be embedded. Nothing was computed.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum EncodeError {
-    /// Fix the input: a text without tokens has no embedding.
-    #[error("text {text} of the batch has no tokens")]
-    Empty {
-        /// Index of the text in the batch.
-        text: usize,
-    },
-    /// Fix the input: split the text, or cut it with [`Encoder::truncate`].
-    #[error("text {text} of the batch has {tokens} tokens, the encoder takes at most {max_tokens}")]
-    TooLong {
-        /// Index of the text in the batch.
-        text: usize,
-        /// Its tokens.
-        tokens: usize,
-        /// The encoder's limit.
-        max_tokens: usize,
-    },
-    /// Fix the input: the token is not in the vocabulary.
-    #[error("text {text} of the batch has token {token}, the vocabulary has {vocab_size}")]
-    UnknownToken {
-        /// Index of the text in the batch.
-        text: usize,
-        /// The token.
-        token: u32,
-        /// The encoder's `vocab_size`.
-        vocab_size: usize,
-    },
+impl<'a> EncoderInput<'a> {
+    /// A single text: all tokens are of type 0.
+    pub fn single(tokens: &'a [u32]) -> Self {
+        Self { tokens, token_types: &[] }
+    }
 }
 
 /// Buffers of a step, kept between steps.
 #[derive(Default)]
 pub(super) struct EncoderScratch {
     x_tc: Vec<f32>,
-    /// A residual sum before its norm.
-    sum_tc: Vec<f32>,
+    /// What a norm before a branch gives.
+    normed_tc: Vec<f32>,
     query_tc: Vec<f32>,
     key_tc: Vec<f32>,
     value_tc: Vec<f32>,
     attended_tc: Vec<f32>,
-    mlp_tf: Vec<f32>,
+    mlp_input: Vec<f32>,
+    gated_tf: Vec<f32>,
+    positions_t: Vec<u32>,
     /// First row of each text, then the number of rows.
     bounds: Vec<usize>,
     matmul: MatmulScratch,
@@ -63,45 +50,52 @@ pub(super) struct EncoderScratch {
 }
 
 impl Encoder {
-    /// Cuts a text that is too long and returns how many tokens were dropped.
-    ///
-    /// The last token (the separator) is kept as the last, as `transformers` truncates.
-    pub fn truncate(&self, tokens: &mut Vec<u32>) -> usize {
-        let max_tokens = self.max_tokens();
-        let dropped = tokens.len().saturating_sub(max_tokens);
-        if dropped > 0 {
-            tokens.drain(max_tokens - 1..tokens.len() - 1);
-        }
-        dropped
-    }
-
-    /// Embeds texts given as token ids, special tokens included; one vector `[c]` per text.
+    /// Runs texts and hands each one's last hidden states `[t, c]` to `visit`, in order.
     ///
     /// # Errors
-    /// A text is empty, too long or has an unknown token; checked before anything is computed.
-    pub fn embed(&self, batch: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError> {
-        self.check(batch)?;
-        let mut embeddings = Vec::with_capacity(batch.len());
-        let mut scratch = self.scratch.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut rest = batch;
-        while !rest.is_empty() {
+    /// A text is empty, too long, or has an unknown token or type; checked for all before anything
+    /// is computed.
+    pub fn run(
+        &self,
+        inputs: &[EncoderInput<'_>],
+        mut visit: impl FnMut(usize, &[f32]),
+    ) -> Result<(), EncodeError> {
+        self.check(inputs)?;
+        let c = self.config.hidden_size;
+        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = 0;
+        while first < inputs.len() {
             let mut rows = 0;
-            let fits = |tokens: &&Vec<u32>| {
-                rows += tokens.len();
+            let fits = |input: &&EncoderInput<'_>| {
+                rows += input.tokens.len();
                 rows <= MAX_ROWS
             };
-            let count = rest.iter().take_while(fits).count().max(1);
-            let (group, tail) = rest.split_at(count);
-            self.run(group, &mut scratch);
-            embeddings.extend((0..count).map(|text| self.pooled(text, &scratch)));
-            rest = tail;
+            let count = inputs[first..].iter().take_while(fits).count().max(1);
+            self.run_group(&inputs[first..first + count], &mut scratch);
+            for text in 0..count {
+                let rows = scratch.bounds[text]..scratch.bounds[text + 1];
+                visit(first + text, &scratch.x_tc[rows.start * c..rows.end * c]);
+            }
+            first += count;
         }
-        Ok(embeddings)
+        Ok(())
     }
 
-    fn check(&self, batch: &[Vec<u32>]) -> Result<(), EncodeError> {
-        let (max_tokens, vocab_size) = (self.max_tokens(), self.config.vocab_size);
-        for (text, tokens) in batch.iter().enumerate() {
+    /// The last hidden states `[t, c]` of each text.
+    ///
+    /// # Errors
+    /// As [`Encoder::run`].
+    pub fn hidden_states(&self, inputs: &[EncoderInput<'_>]) -> Result<Vec<Vec<f32>>, EncodeError> {
+        let mut states = Vec::with_capacity(inputs.len());
+        self.run(inputs, |_, rows_tc| states.push(rows_tc.to_vec()))?;
+        Ok(states)
+    }
+
+    fn check(&self, inputs: &[EncoderInput<'_>]) -> Result<(), EncodeError> {
+        let config = &self.config;
+        let (max_tokens, vocab_size) = (config.max_tokens, config.vocab_size);
+        let type_vocab_size = config.type_vocab_size;
+        for (text, EncoderInput { tokens, token_types }) in inputs.iter().enumerate() {
             if tokens.is_empty() {
                 return Err(EncodeError::Empty { text });
             }
@@ -111,56 +105,114 @@ impl Encoder {
             if let Some(&token) = tokens.iter().find(|&&t| t as usize >= vocab_size) {
                 return Err(EncodeError::UnknownToken { text, token, vocab_size });
             }
+            if !token_types.is_empty() && token_types.len() != tokens.len() {
+                let (tokens, types) = (tokens.len(), token_types.len());
+                return Err(EncodeError::TypeCount { text, tokens, types });
+            }
+            let unknown = token_types.iter().find(|&&t| t as usize >= type_vocab_size.max(1));
+            if let Some(&found) = unknown.filter(|_| type_vocab_size > 1) {
+                return Err(EncodeError::UnknownType { text, found, type_vocab_size });
+            }
         }
         Ok(())
     }
 
     /// Runs a group of texts; the last hidden states end in `x_tc`.
-    fn run(&self, group: &[Vec<u32>], s: &mut EncoderScratch) {
-        let (c, f) = (self.config.hidden_size, self.config.intermediate_size);
-        let rows = group.iter().map(Vec::len).sum::<usize>();
-        let EncoderScratch { x_tc, sum_tc, query_tc, key_tc, value_tc, attended_tc, .. } = s;
-        for buf in [x_tc, sum_tc, query_tc, key_tc, value_tc, attended_tc] {
+    fn run_group(&self, group: &[EncoderInput<'_>], s: &mut EncoderScratch) {
+        let config = &self.config;
+        let (c, f) = (config.hidden_size, config.intermediate_size);
+        let rows = group.iter().map(|input| input.tokens.len()).sum::<usize>();
+        let EncoderScratch { x_tc, query_tc, key_tc, value_tc, attended_tc, .. } = s;
+        for buf in [x_tc, query_tc, key_tc, value_tc, attended_tc] {
             buf.resize(rows * c, 0.0);
         }
-        s.mlp_tf.resize(rows * f, 0.0);
+        if config.norm_placement == NormPlacement::Pre {
+            s.normed_tc.resize(rows * c, 0.0);
+        }
+        match config.mlp {
+            Mlp::Plain(_) => s.mlp_input.resize(rows * f, 0.0),
+            Mlp::Gated(_) => {
+                s.mlp_input.resize(rows * 2 * f, 0.0);
+                s.gated_tf.resize(rows * f, 0.0);
+            }
+        }
         self.look_up(group, s);
-        self.norm(&self.embed_norm, &s.sum_tc, &mut s.x_tc);
         for layer in &self.layers {
-            self.layer(layer, s);
+            self.attend(layer, s);
+            self.feed_forward(layer, s);
+        }
+        if let Some(norm) = &self.final_norm {
+            std::mem::swap(&mut s.x_tc, &mut s.normed_tc);
+            self.norm(norm, &s.normed_tc, &mut s.x_tc);
         }
     }
 
-    /// Sums of word, position and segment vectors into `sum_tc`.
-    fn look_up(&self, group: &[Vec<u32>], s: &mut EncoderScratch) {
+    /// `x = norm(word + position + type)`; notes where each text begins.
+    fn look_up(&self, group: &[EncoderInput<'_>], s: &mut EncoderScratch) {
         let c = self.config.hidden_size;
         s.bounds.clear();
         s.bounds.push(0);
-        let mut row = 0;
-        for tokens in group {
-            for (position, &token) in tokens.iter().enumerate() {
+        s.positions_t.clear();
+        let mut rows = s.attended_tc.chunks_exact_mut(c);
+        for input in group {
+            self.number(input.tokens, &mut s.positions_t);
+            s.bounds.push(s.positions_t.len());
+            let positions = &s.positions_t[s.positions_t.len() - input.tokens.len()..];
+            for (i, (&token, &position)) in input.tokens.iter().zip(positions).enumerate() {
+                let sum_c = rows.next().expect("a row per token");
                 let word_c = &self.word_embeddings[token as usize * c..][..c];
-                let position_c = &self.position_embeddings[position * c..][..c];
-                let sum_c = &mut s.sum_tc[row * c..][..c];
-                for ((sum, word), position) in sum_c.iter_mut().zip(word_c).zip(position_c) {
-                    *sum = word + position;
+                sum_c.copy_from_slice(word_c);
+                if !self.position_embeddings.is_empty() {
+                    add_row(sum_c, &self.position_embeddings[position as usize * c..][..c]);
                 }
-                row += 1;
+                let token_type = input.token_types.get(i).copied().unwrap_or(0) as usize;
+                if token_type > 0 && !self.type_embeddings.is_empty() {
+                    add_row(sum_c, &self.type_embeddings[(token_type - 1) * c..][..c]);
+                }
             }
-            s.bounds.push(row);
         }
+        self.norm(&self.embed_norm, &s.attended_tc, &mut s.x_tc);
     }
 
-    /// `x = norm(x + out(attend(qkv(x))))`, `x = norm(x + output(gelu(intermediate(x))))`.
-    fn layer(&self, layer: &EncoderLayer, s: &mut EncoderScratch) {
-        let pool = &*self.pool;
-        let matmul = &mut s.matmul;
-        layer.query.apply(pool, &s.x_tc, &mut s.query_tc, false, matmul);
-        layer.key.apply(pool, &s.x_tc, &mut s.key_tc, false, matmul);
-        layer.value.apply(pool, &s.x_tc, &mut s.value_tc, false, matmul);
+    /// Appends the position of each token: its row of the position table or its angle.
+    fn number(&self, tokens: &[u32], positions: &mut Vec<u32>) {
+        let Positions::Learned { padding_idx: Some(padding_idx), .. } = self.config.positions
+        else {
+            positions.extend((0..).take(tokens.len()));
+            return;
+        };
+        let mut last = padding_idx;
+        positions.extend(tokens.iter().map(|&token| {
+            if token == padding_idx {
+                return padding_idx;
+            }
+            last += 1;
+            last
+        }));
+    }
+
+    /// `x += out(attend(qkv(x)))`, normed behind or before.
+    fn attend(&self, layer: &EncoderLayer, s: &mut EncoderScratch) {
+        let (pool, config) = (&*self.pool, &self.config);
+        let before = match (&layer.attention_norm, config.norm_placement) {
+            (Some(norm), NormPlacement::Pre) => {
+                self.norm(norm, &s.x_tc, &mut s.normed_tc);
+                &s.normed_tc
+            }
+            (None, _) | (_, NormPlacement::Post) => &s.x_tc,
+        };
+        layer.query.apply(pool, before, &mut s.query_tc, &mut s.matmul);
+        layer.key.apply(pool, before, &mut s.key_tc, &mut s.matmul);
+        layer.value.apply(pool, before, &mut s.value_tc, &mut s.matmul);
+        if let Some(rope_idx) = layer.rope_idx {
+            let (c, heads) = (config.hidden_size, config.num_attention_heads);
+            for x in [&mut s.query_tc, &mut s.key_tc] {
+                rope(pool, x, c, heads, &s.positions_t, &self.ropes[rope_idx]);
+            }
+        }
         attention_forward(
             pool,
-            &self.attention_shape(),
+            &self.attention_shape(layer),
             &s.bounds,
             &s.query_tc,
             &s.key_tc,
@@ -169,27 +221,63 @@ impl Encoder {
             None,
             &mut s.attention,
         );
-        s.sum_tc.copy_from_slice(&s.x_tc);
-        layer.attention_output.apply(pool, &s.attended_tc, &mut s.sum_tc, true, matmul);
-        self.norm(&layer.attention_norm, &s.sum_tc, &mut s.x_tc);
-        layer.intermediate.apply(pool, &s.x_tc, &mut s.mlp_tf, false, matmul);
-        match self.config.hidden_act {
-            Activation::Gelu => gelu_erf(pool, &mut s.mlp_tf),
-        }
-        s.sum_tc.copy_from_slice(&s.x_tc);
-        layer.output.apply(pool, &s.mlp_tf, &mut s.sum_tc, true, matmul);
-        self.norm(&layer.output_norm, &s.sum_tc, &mut s.x_tc);
+        layer.attention_output.add_product(pool, &s.attended_tc, &mut s.x_tc, &mut s.matmul);
+        self.end_branch(&layer.attention_output, layer.attention_norm.as_ref(), &mut s.x_tc);
     }
 
-    fn attention_shape(&self) -> AttentionShape {
-        let heads = self.config.num_attention_heads;
-        let head_dim = self.config.hidden_size / heads;
+    /// `x += output(act(input(x)))`, normed behind or before.
+    fn feed_forward(&self, layer: &EncoderLayer, s: &mut EncoderScratch) {
+        let (pool, config) = (&*self.pool, &self.config);
+        let before = match config.norm_placement {
+            NormPlacement::Post => &s.x_tc,
+            NormPlacement::Pre => {
+                self.norm(&layer.mlp_norm, &s.x_tc, &mut s.normed_tc);
+                &s.normed_tc
+            }
+        };
+        let (input, matmul) = (&layer.mlp_input, &mut s.matmul);
+        let inner_tf = match config.mlp {
+            Mlp::Plain(act) => {
+                let n = input.weight.n();
+                input.weight.apply(pool, before, &mut s.mlp_input, n, false, matmul);
+                bias_activation(pool, act, &mut s.mlp_input, input.bias());
+                &s.mlp_input
+            }
+            Mlp::Gated(gate) => {
+                input.apply(pool, before, &mut s.mlp_input, matmul);
+                gated_mul(pool, gate, &s.mlp_input, config.intermediate_size, &mut s.gated_tf);
+                &s.gated_tf
+            }
+        };
+        layer.mlp_output.add_product(pool, inner_tf, &mut s.x_tc, &mut s.matmul);
+        self.end_branch(&layer.mlp_output, Some(&layer.mlp_norm), &mut s.x_tc);
+    }
+
+    /// Adds the bias of the branch's last product, and norms if norms stand behind.
+    fn end_branch(&self, last: &BiasedLinear, norm: Option<&LayerNorm>, x_tc: &mut [f32]) {
+        let (pool, eps) = (&*self.pool, self.config.layer_norm_eps);
+        match (self.config.norm_placement, norm) {
+            (NormPlacement::Post, Some(norm)) => {
+                let added_c = last.bias();
+                bias_layer_norm(pool, x_tc, added_c, &norm.gain_c, &norm.bias_c, eps);
+            }
+            (NormPlacement::Post, None) | (NormPlacement::Pre, _) => {
+                if let Some(bias_c) = &last.bias_n {
+                    add_bias(pool, x_tc, bias_c);
+                }
+            }
+        }
+    }
+
+    fn attention_shape(&self, layer: &EncoderLayer) -> AttentionShape {
+        let (heads, head_dim) = (self.config.num_attention_heads, self.config.head_dim());
+        let window = |radius| AttentionMask::Window { radius };
         AttentionShape {
             num_attention_heads: heads,
             num_key_value_heads: heads,
             head_dim,
             scale: (head_dim as f32).sqrt().recip(),
-            mask: AttentionMask::Bidirectional,
+            mask: layer.attention.radius.map_or(AttentionMask::Bidirectional, window),
             dtype: self.dense_type,
         }
     }
@@ -198,47 +286,10 @@ impl Encoder {
         let eps = self.config.layer_norm_eps;
         layer_norm(&self.pool, x_tc, &norm.gain_c, &norm.bias_c, eps, out_tc);
     }
-
-    /// The vector of text `text` of the group that ran last.
-    fn pooled(&self, text: usize, s: &EncoderScratch) -> Vec<f32> {
-        let c = self.config.hidden_size;
-        let rows_tc = &s.x_tc[s.bounds[text] * c..s.bounds[text + 1] * c];
-        let mut vector_c = rows_tc[..c].to_vec();
-        if self.sentence.pooling == Pooling::Mean {
-            for row_c in rows_tc.chunks_exact(c).skip(1) {
-                for (sum, value) in vector_c.iter_mut().zip(row_c) {
-                    *sum += value;
-                }
-            }
-            let scale = ((rows_tc.len() / c) as f32).recip();
-            scale_by(&mut vector_c, scale);
-        }
-        if self.sentence.normalize {
-            let norm = vector_c.iter().map(|value| value * value).sum::<f32>().sqrt();
-            let scale = norm.max(MIN_NORM).recip();
-            scale_by(&mut vector_c, scale);
-        }
-        vector_c
-    }
 }
 
-fn scale_by(vector_c: &mut [f32], factor: f32) {
-    for value in vector_c {
-        *value *= factor;
-    }
-}
-
-impl BiasedLinear {
-    /// `out = x W^T + b`, or `out += x W^T + b`.
-    fn apply(
-        &self,
-        pool: &Pool,
-        x_tk: &[f32],
-        out_tn: &mut [f32],
-        accumulate: bool,
-        matmul: &mut MatmulScratch,
-    ) {
-        self.weight.apply(pool, x_tk, out_tn, self.weight.n(), accumulate, matmul);
-        add_bias(pool, out_tn, &self.bias_n);
+fn add_row(sum_c: &mut [f32], row_c: &[f32]) {
+    for (sum, value) in sum_c.iter_mut().zip(row_c) {
+        *sum += value;
     }
 }

@@ -1,24 +1,30 @@
-//! Loading an encoder from a `sentence-transformers` folder.
+//! Loading the trunk.
 
+use super::config::{Mlp, NormPlacement, Positions};
+use super::families::{self, QkvNames};
 use super::forward::EncoderScratch;
-use super::{EncoderConfig, SentenceConfig};
+use super::tensors::{BiasedLinear, LayerNorm, Loader};
+use super::{EncoderConfig, LayerAttention};
 use crate::ModelError;
-use crate::linear::{Linear, LoadOptions};
-use crate::safetensors::SafetensorsFile;
+use crate::linear::LoadOptions;
 use camino::Utf8Path;
-use catena_kernels::{DenseType, Pool};
+use catena_kernels::{DenseType, Pool, RopeSpec, RopeTable};
 use std::sync::{Arc, Mutex};
 
-/// A BERT sentence encoder, ready to run.
+/// An encoder without a head, ready to run: tokens to hidden states.
 pub struct Encoder {
     pub(super) config: EncoderConfig,
-    pub(super) sentence: SentenceConfig,
     /// Word table `[v, c]`.
     pub(super) word_embeddings: Vec<f32>,
-    /// Position table plus the vector of segment 0, `[max_seq_length, c]`.
+    /// Position table plus the vector of token type 0, `[positions, c]`; empty for rotary ones.
     pub(super) position_embeddings: Vec<f32>,
+    /// What each token type adds beyond type 0, `[types - 1, c]`.
+    pub(super) type_embeddings: Vec<f32>,
     pub(super) embed_norm: LayerNorm,
     pub(super) layers: Vec<EncoderLayer>,
+    pub(super) final_norm: Option<LayerNorm>,
+    /// One per base of the rotary frequencies.
+    pub(super) ropes: Vec<RopeTable>,
     /// Type of the products.
     pub(super) dense_type: DenseType,
     pub(super) pool: Arc<Pool>,
@@ -26,37 +32,29 @@ pub struct Encoder {
     pub(super) scratch: Mutex<EncoderScratch>,
 }
 
-/// Gain and bias of a layer norm.
-pub(super) struct LayerNorm {
-    pub(super) gain_c: Vec<f32>,
-    pub(super) bias_c: Vec<f32>,
-}
-
-/// A product with a bias.
-pub(super) struct BiasedLinear {
-    pub(super) weight: Linear,
-    pub(super) bias_n: Vec<f32>,
-}
-
-/// One encoder layer; norms come after the residual sums.
+/// One encoder layer.
 pub(super) struct EncoderLayer {
     pub(super) query: BiasedLinear,
     pub(super) key: BiasedLinear,
     pub(super) value: BiasedLinear,
     pub(super) attention_output: BiasedLinear,
-    pub(super) attention_norm: LayerNorm,
-    pub(super) intermediate: BiasedLinear,
-    pub(super) output: BiasedLinear,
-    pub(super) output_norm: LayerNorm,
+    /// `None` in the first layer of a family that norms before.
+    pub(super) attention_norm: Option<LayerNorm>,
+    pub(super) mlp_input: BiasedLinear,
+    pub(super) mlp_output: BiasedLinear,
+    pub(super) mlp_norm: LayerNorm,
+    pub(super) attention: LayerAttention,
+    /// Which of the encoder's rotations it uses.
+    pub(super) rope_idx: Option<usize>,
 }
 
 impl Encoder {
-    /// Loads a folder with `config.json`, `model.safetensors` and, where they exist, the
-    /// `sentence-transformers` files; products are bf16 with f32 sums.
+    /// Loads a folder with `config.json` and `model.safetensors` (or its shards); products are
+    /// bf16 with f32 sums. A checkpoint with a head loads as its trunk.
     ///
     /// # Errors
-    /// A file is missing or unreadable, a tensor has another shape than the configuration
-    /// implies, or the folder asks for a module we do not have.
+    /// A file is missing or unreadable, the family is not one of ours, or a tensor is missing, too
+    /// many, or of another shape than the configuration implies.
     pub fn load(dir: &Utf8Path, pool: Arc<Pool>) -> Result<Self, ModelError> {
         Self::load_with(dir, pool, LoadOptions::default())
     }
@@ -71,29 +69,51 @@ impl Encoder {
         options: LoadOptions,
     ) -> Result<Self, ModelError> {
         let config = EncoderConfig::open(dir)?;
-        let sentence = SentenceConfig::open(dir, config.max_position_embeddings)?;
-        let file = SafetensorsFile::open(&dir.join("model.safetensors"))?;
-        let prefix = if file.contains("embeddings.word_embeddings.weight") { "" } else { "bert." };
-        let loader = Loader { file: &file, prefix, pool: &pool, options };
+        let family = families::find(&config.model_type, dir)?;
+        let loader = Loader::open(dir, family, pool, options)?;
+        Self::from_loader(config, &loader)
+    }
+
+    /// The trunk's weights.
+    pub(super) fn from_loader(config: EncoderConfig, loader: &Loader) -> Result<Self, ModelError> {
+        let names = &loader.family.names;
         let c = config.hidden_size;
-        let word_embeddings =
-            loader.tensor("embeddings.word_embeddings.weight", &[config.vocab_size, c])?;
-        let embed_norm = loader.norm("embeddings.LayerNorm", c)?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|layer| loader.layer(&config, layer))
+        let words = loader.trunk(&format!("{}.weight", names.word_embeddings));
+        let word_embeddings = loader.tensor(&words, &[config.vocab_size, c])?;
+        let embed_norm = loader.norm(&loader.trunk(names.embed_norm), c, config.biases.norm)?;
+        let mut thetas: Vec<f32> = Vec::new();
+        for theta in config.layers.iter().filter_map(|layer| layer.rope_theta) {
+            if !thetas.contains(&theta) {
+                thetas.push(theta);
+            }
+        }
+        let layers = (0..config.layers.len())
+            .map(|layer| layer_weights(&config, loader, layer, &thetas))
             .collect::<Result<_, _>>()?;
-        let position_embeddings = loader.positions(&config, &sentence)?;
-        let scratch = Mutex::new(EncoderScratch::default());
+        let final_norm = match config.norm_placement {
+            NormPlacement::Post => None,
+            NormPlacement::Pre => {
+                Some(loader.norm(&loader.trunk(names.final_norm), c, config.biases.norm)?)
+            }
+        };
+        let (position_embeddings, type_embeddings) = tables(&config, loader)?;
+        let rope = |&theta: &f32| {
+            RopeTable::new(&RopeSpec::plain(config.head_dim(), theta), config.max_tokens)
+        };
+        let ropes = thetas.iter().map(rope).collect();
+        loader.check_trunk()?;
         Ok(Self {
             config,
-            sentence,
             word_embeddings,
             position_embeddings,
+            type_embeddings,
             embed_norm,
             layers,
-            dense_type: options.dense_type,
-            pool,
-            scratch,
+            final_norm,
+            ropes,
+            dense_type: loader.options.dense_type,
+            pool: Arc::clone(&loader.pool),
+            scratch: Mutex::new(EncoderScratch::default()),
         })
     }
 
@@ -102,89 +122,74 @@ impl Encoder {
         &self.config
     }
 
-    /// Pooling, scaling and the limit on tokens.
-    pub fn sentence_config(&self) -> &SentenceConfig {
-        &self.sentence
-    }
-
-    /// Length of an embedding.
-    pub fn dim(&self) -> usize {
+    /// Width of a hidden state.
+    pub fn hidden_size(&self) -> usize {
         self.config.hidden_size
     }
 
     /// Tokens of the longest text, special ones included.
     pub fn max_tokens(&self) -> usize {
-        self.sentence.max_seq_length
+        self.config.max_tokens
     }
 }
 
-/// Reads tensors and checks their shapes.
-struct Loader<'a> {
-    file: &'a SafetensorsFile,
-    prefix: &'static str,
-    pool: &'a Pool,
-    options: LoadOptions,
+fn layer_weights(
+    config: &EncoderConfig,
+    loader: &Loader,
+    layer: usize,
+    thetas: &[f32],
+) -> Result<EncoderLayer, ModelError> {
+    let names = &loader.family.names;
+    let (c, f, biases) = (config.hidden_size, config.intermediate_size, config.biases);
+    let name = |tensor: &str| loader.trunk(&format!("{}.{layer}.{tensor}", names.layer));
+    let linear = |tensor, n, k, bias| loader.linear(&name(tensor), (n, k), bias);
+    let norm = |tensor| loader.norm(&name(tensor), c, biases.norm);
+    let [query, key, value] = match names.qkv {
+        QkvNames::Split(parts) => {
+            let [q, k, v] = parts.map(|part| linear(part, c, c, biases.attention));
+            [q?, k?, v?]
+        }
+        QkvNames::Fused(fused) => loader.linears(&name(fused), (c, c), biases.attention)?,
+    };
+    let mlp_rows = match config.mlp {
+        Mlp::Plain(_) => f,
+        Mlp::Gated(_) => 2 * f,
+    };
+    let first = config.norm_placement == NormPlacement::Pre && layer == 0;
+    let attention = config.layers[layer];
+    let rope_idx = attention.rope_theta.and_then(|own| thetas.iter().position(|&t| t == own));
+    Ok(EncoderLayer {
+        query,
+        key,
+        value,
+        attention_output: linear(names.attention_output, c, c, biases.attention)?,
+        attention_norm: if first { None } else { Some(norm(names.attention_norm)?) },
+        mlp_input: linear(names.mlp_input, mlp_rows, c, biases.mlp)?,
+        mlp_output: linear(names.mlp_output, c, f, biases.mlp)?,
+        mlp_norm: norm(names.mlp_norm)?,
+        attention,
+        rope_idx,
+    })
 }
 
-impl Loader<'_> {
-    fn tensor(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let name = format!("{}{name}", self.prefix);
-        let view = self.file.tensor(&name)?;
-        if view.shape != expected {
-            return Err(ModelError::ShapeMismatch {
-                name,
-                found: view.shape.to_vec(),
-                expected: expected.to_vec(),
-            });
+/// Learned positions with the vector of type 0 added, and what other types add to that.
+fn tables(config: &EncoderConfig, loader: &Loader) -> Result<(Vec<f32>, Vec<f32>), ModelError> {
+    let Positions::Learned { rows, .. } = config.positions else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    let c = config.hidden_size;
+    let table = |name: &str, rows| loader.tensor(&loader.trunk(name), &[rows, c]);
+    let mut positions = table("embeddings.position_embeddings.weight", rows)?;
+    if config.type_vocab_size == 0 {
+        return Ok((positions, Vec::new()));
+    }
+    let mut types = table("embeddings.token_type_embeddings.weight", config.type_vocab_size)?;
+    let others = types.split_off(c);
+    for row_c in positions.chunks_exact_mut(c) {
+        for (value, type_0) in row_c.iter_mut().zip(&types) {
+            *value += type_0;
         }
-        view.to_f32()
     }
-
-    fn norm(&self, name: &str, c: usize) -> Result<LayerNorm, ModelError> {
-        Ok(LayerNorm {
-            gain_c: self.tensor(&format!("{name}.weight"), &[c])?,
-            bias_c: self.tensor(&format!("{name}.bias"), &[c])?,
-        })
-    }
-
-    fn linear(&self, name: &str, n: usize, k: usize) -> Result<BiasedLinear, ModelError> {
-        let w_nk = self.tensor(&format!("{name}.weight"), &[n, k])?;
-        let bias_n = self.tensor(&format!("{name}.bias"), &[n])?;
-        let weight = Linear::from_floats(self.pool, &w_nk, n, k, self.options.dense_type);
-        Ok(BiasedLinear { weight, bias_n })
-    }
-
-    fn layer(&self, config: &EncoderConfig, layer: usize) -> Result<EncoderLayer, ModelError> {
-        let (c, f) = (config.hidden_size, config.intermediate_size);
-        let name = |tensor: &str| format!("encoder.layer.{layer}.{tensor}");
-        Ok(EncoderLayer {
-            query: self.linear(&name("attention.self.query"), c, c)?,
-            key: self.linear(&name("attention.self.key"), c, c)?,
-            value: self.linear(&name("attention.self.value"), c, c)?,
-            attention_output: self.linear(&name("attention.output.dense"), c, c)?,
-            attention_norm: self.norm(&name("attention.output.LayerNorm"), c)?,
-            intermediate: self.linear(&name("intermediate.dense"), f, c)?,
-            output: self.linear(&name("output.dense"), c, f)?,
-            output_norm: self.norm(&name("output.LayerNorm"), c)?,
-        })
-    }
-
-    fn positions(
-        &self,
-        config: &EncoderConfig,
-        sentence: &SentenceConfig,
-    ) -> Result<Vec<f32>, ModelError> {
-        let c = config.hidden_size;
-        let shape = [config.max_position_embeddings, c];
-        let mut table = self.tensor("embeddings.position_embeddings.weight", &shape)?;
-        table.truncate(sentence.max_seq_length * c);
-        let shape = [config.type_vocab_size, c];
-        let segments = self.tensor("embeddings.token_type_embeddings.weight", &shape)?;
-        for row_c in table.chunks_exact_mut(c) {
-            for (value, segment) in row_c.iter_mut().zip(&segments) {
-                *value += segment;
-            }
-        }
-        Ok(table)
-    }
+    let beyond = others.iter().enumerate().map(|(i, value)| value - types[i % c]).collect();
+    Ok((positions, beyond))
 }

@@ -46,6 +46,12 @@ fn model_errors() -> Vec<ModelError> {
             file: file(),
         },
         E::NotConverted { model_type: "gemma2", what: "capped scores", file: file() },
+        E::WrongHead {
+            architecture: "BertForTokenClassification".into(),
+            wanted: "a sequence classifier",
+            nearest: "a token classifier",
+            file: file(),
+        },
         E::MissingTensor {
             name: "model.layers.3.mlp.up_proj.weight".into(),
             file: file(),

@@ -172,7 +172,7 @@ impl Tokenizer {
         self.inner.to_string(true).map_err(TextError::TokenizerJson)
     }
 
-    fn literal(&self) -> &tokenizers::Tokenizer {
+    pub(super) fn literal(&self) -> &tokenizers::Tokenizer {
         self.literal.get_or_init(|| {
             let mut literal = self.inner.clone();
             literal.set_encode_special_tokens(true);
@@ -181,7 +181,7 @@ impl Tokenizer {
     }
 }
 
-fn check_length(text: &str) -> Result<(), TextError> {
+pub(super) fn check_length(text: &str) -> Result<(), TextError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(TextError::TextTooLong { bytes: text.len(), limit: MAX_TEXT_BYTES });
     }

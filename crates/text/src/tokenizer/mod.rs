@@ -9,6 +9,7 @@ mod byte_level;
 mod encode;
 mod gguf_vocab;
 mod load;
+mod pair;
 mod pre_tokenizer;
 mod stream;
 #[cfg(test)]
@@ -17,4 +18,5 @@ mod token_table;
 
 pub use encode::{SpecialTokens, Tokenizer};
 pub use gguf_vocab::{GgufVocab, TokenType};
+pub use pair::TypedTokens;
 pub use stream::TokenStream;

@@ -109,29 +109,30 @@ impl Task<'_> {
         let (shape, arithmetic) = (self.shape, self.arithmetic);
         let Arithmetic { level, dtype } = arithmetic;
         let (d, width) = (shape.head_dim, shape.query_width());
-        let keys = shape.visible(rows.end - 1, seq.len());
-        let strip = keys.next_multiple_of(16);
+        let keys = shape.visible_of_block(&rows, seq.len());
+        let strip = keys.len().next_multiple_of(16);
         s.scores.grow(rows.len() * strip);
         s.dscores.grow(rows.len() * strip);
         s.tile.grow(BLOCK_ROWS * d);
         let first_row = seq.start + rows.start;
         let q = head_rows(self.q, width, first_row, rows.len(), head * d, d);
         let dout = head_rows(self.dout, width, first_row, rows.len(), head * d, d);
-        let columns = (&s.key_columns, strip);
+        let columns = s.key_columns.view(keys.start, strip);
         arithmetic.rows_times(q, shape.scale, &mut s.row_words, columns, (&mut s.scores, strip));
-        let columns = (&s.value_columns, strip);
+        let columns = s.value_columns.view(keys.start, strip);
         arithmetic.rows_times(dout, 1.0, &mut s.row_words, columns, (&mut s.dscores, strip));
 
         for (i, row) in rows.clone().enumerate() {
             let lse = self.lse[(seq.start + row) * shape.num_attention_heads + head];
-            let scores = &mut s.scores[i * strip..][..keys];
-            let dscores = &mut s.dscores[i * strip..][..keys];
-            dsoftmax(level, scores, dscores, shape.visible(row, seq.len()), lse);
+            let scores = &mut s.scores[i * strip..][..keys.len()];
+            let dscores = &mut s.dscores[i * strip..][..keys.len()];
+            dsoftmax(level, scores, dscores, shape.seen(row, seq.len(), &keys), lse);
         }
 
-        let p = head_rows(&s.scores, strip, 0, rows.len(), 0, keys);
-        let ds = head_rows(&s.dscores, strip, 0, rows.len(), 0, keys);
-        arithmetic.rows_times(ds, 1.0, &mut s.row_words, (&s.key_rows, d), (&mut s.tile, d));
+        let p = head_rows(&s.scores, strip, 0, rows.len(), 0, keys.len());
+        let ds = head_rows(&s.dscores, strip, 0, rows.len(), 0, keys.len());
+        let columns = s.key_rows.view_from(dtype, keys.start);
+        arithmetic.rows_times(ds, 1.0, &mut s.row_words, columns, (&mut s.tile, d));
         for i in 0..rows.len() {
             let at = (first_row + i) * width + head * d;
             // SAFETY: this task alone writes the query heads of its key head in this sequence.
@@ -140,7 +141,8 @@ impl Task<'_> {
         }
         s.dout_columns.set_rows(level, dtype, dout);
         s.query_columns.set_rows(level, dtype, q);
-        arithmetic.add_transposed_times(p, &mut s.row_words, &s.dout_columns, (&mut s.dvalues, d));
-        arithmetic.add_transposed_times(ds, &mut s.row_words, &s.query_columns, (&mut s.dkeys, d));
+        let (dkeys, dvalues) = (&mut s.dkeys[keys.start * d..], &mut s.dvalues[keys.start * d..]);
+        arithmetic.add_transposed_times(p, &mut s.row_words, &s.dout_columns, (dvalues, d));
+        arithmetic.add_transposed_times(ds, &mut s.row_words, &s.query_columns, (dkeys, d));
     }
 }

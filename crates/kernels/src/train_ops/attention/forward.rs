@@ -87,19 +87,19 @@ impl Task<'_> {
     fn block(&self, seq: &Range<usize>, head: usize, rows: Range<usize>, s: &mut ThreadScratch) {
         let (shape, arithmetic) = (self.shape, self.arithmetic);
         let (d, width) = (shape.head_dim, shape.query_width());
-        let keys = shape.visible(rows.end - 1, seq.len());
-        let strip = keys.next_multiple_of(16);
+        let keys = shape.visible_of_block(&rows, seq.len());
+        let strip = keys.len().next_multiple_of(16);
         s.scores.grow(rows.len() * strip);
         s.tile.grow(BLOCK_ROWS * d);
         let q = head_rows(self.q, width, seq.start + rows.start, rows.len(), head * d, d);
-        let columns = (&s.key_columns, strip);
+        let columns = s.key_columns.view(keys.start, strip);
         arithmetic.rows_times(q, shape.scale, &mut s.row_words, columns, (&mut s.scores, strip));
 
         let mut inverse_sums = [0.0f32; BLOCK_ROWS];
         for (i, row) in rows.clone().enumerate() {
-            let scores = &mut s.scores[i * strip..][..keys];
-            let visible = shape.visible(row, seq.len());
-            let (max, sum) = softmax_numerators(arithmetic.level, scores, visible);
+            let scores = &mut s.scores[i * strip..][..keys.len()];
+            let seen = shape.seen(row, seq.len(), &keys);
+            let (max, sum) = softmax_numerators(arithmetic.level, scores, seen);
             inverse_sums[i] = 1.0 / sum;
             if let Some(lse) = &self.lse {
                 let at = (seq.start + row) * shape.num_attention_heads + head;
@@ -107,8 +107,8 @@ impl Task<'_> {
                 unsafe { lse.range(at..at + 1)[0] = max + sum.ln() };
             }
         }
-        let p = head_rows(&s.scores, strip, 0, rows.len(), 0, keys);
-        let columns = (&s.value_columns, d);
+        let p = head_rows(&s.scores, strip, 0, rows.len(), 0, keys.len());
+        let columns = s.value_columns.view_from(arithmetic.dtype, keys.start);
         arithmetic.rows_times(p, 1.0, &mut s.row_words, columns, (&mut s.tile, d));
         for (i, row) in rows.enumerate() {
             let at = (seq.start + row) * width + head * d;

@@ -39,9 +39,18 @@ impl Columns {
         self.words[..used].chunks_exact_mut(self.panel_stride)
     }
 
-    /// The first `cols` columns; up to a whole last panel, whose padding is zero.
-    pub(super) fn view(&self, cols: usize) -> ColView<'_> {
-        ColView { words: &self.words, cols, panel_stride: self.panel_stride }
+    /// `cols` columns from column `first` on, which begins a panel; up to a whole last panel,
+    /// whose padding is zero.
+    pub(super) fn view(&self, first: usize, cols: usize) -> ColView<'_> {
+        debug_assert!(first.is_multiple_of(16), "column {first} begins no panel");
+        let words = &self.words[first / 16 * self.panel_stride..];
+        ColView { words, cols, panel_stride: self.panel_stride }
+    }
+
+    /// All columns, from element `first` of the reduction on, which begins a step.
+    pub(super) fn view_from(&self, dtype: DenseType, first: usize) -> ColView<'_> {
+        let words = &self.words[dtype.steps(first) * 16..];
+        ColView { words, cols: self.cols, panel_stride: self.panel_stride }
     }
 }
 
@@ -53,20 +62,20 @@ pub(super) struct Arithmetic {
 }
 
 impl Arithmetic {
-    /// `out = scale * src B` over the source's row length, for the first `cols` columns of `B`.
+    /// `out = scale * src B` over the source's row length.
     pub(super) fn rows_times(
         self,
         src: Source<'_>,
         scale: f32,
         words: &mut AlignedBuf<u32>,
-        (columns, cols): (&Columns, usize),
+        columns: ColView<'_>,
         (out, ldo): (&mut [f32], usize),
     ) {
         let steps = self.dtype.steps(src.len);
         words.grow(src.rows * steps);
         words_of_rows(self.level, self.dtype, src, scale, words);
         let rows = RowView { words, rows: src.rows, row_stride: steps, step_stride: 1 };
-        self.product(rows, columns.view(cols), steps, false, out, ldo);
+        self.product(rows, columns, steps, false, out, ldo);
     }
 
     /// `out += src^T B`, reduction over the source's rows.
@@ -81,7 +90,7 @@ impl Arithmetic {
         words.grow(src.len * steps);
         pair_rows(self.level, self.dtype, src, words);
         let rows = RowView { words, rows: src.len, row_stride: 1, step_stride: src.len };
-        self.product(rows, columns.view(columns.cols), steps, true, out, ldo);
+        self.product(rows, columns.view(0, columns.cols), steps, true, out, ldo);
     }
 
     pub(super) fn product(

@@ -1,14 +1,17 @@
 //! The row-wise steps between the products of attention.
 
+use std::ops::Range;
+
 use crate::leveled::leveled;
 use crate::math::{exp, fold, lane_max, lane_sum};
 
 leveled! {
-    /// Replaces the first `visible` scores by `exp(score - max)` and the rest by zero; returns
+    /// Replaces the scores in `seen` by `exp(score - max)` and the rest by zero; returns
     /// (max, sum).
-    pub(super) fn softmax_numerators(scores: &mut [f32], visible: usize) -> (f32, f32) {
-        let (seen, hidden) = scores.split_at_mut(visible);
-        hidden.fill(0.0);
+    pub(super) fn softmax_numerators(scores: &mut [f32], seen: Range<usize>) -> (f32, f32) {
+        scores[seen.end..].fill(0.0);
+        scores[..seen.start].fill(0.0);
+        let seen = &mut scores[seen];
         let max = lane_max(seen);
         (max, exp_minus(seen, max))
     }
@@ -16,17 +19,18 @@ leveled! {
 
 leveled! {
     /// Replaces scores by probabilities `p = exp(score - lse)` and `dp` by `p * (dp - sum(p *
-    /// dp))`, zero where hidden.
-    pub(super) fn dsoftmax(scores: &mut [f32], dp: &mut [f32], visible: usize, lse: f32) {
-        let (seen, hidden) = scores.split_at_mut(visible);
-        hidden.fill(0.0);
-        let (dp, dp_hidden) = dp.split_at_mut(visible);
-        dp_hidden.fill(0.0);
-        for score in &mut *seen {
+    /// dp))` in `seen`, zero elsewhere.
+    pub(super) fn dsoftmax(scores: &mut [f32], dp: &mut [f32], seen: Range<usize>, lse: f32) {
+        for values in [&mut *scores, &mut *dp] {
+            values[seen.end..].fill(0.0);
+            values[..seen.start].fill(0.0);
+        }
+        let (scores, dp) = (&mut scores[seen.clone()], &mut dp[seen]);
+        for score in &mut *scores {
             *score = exp(*score - lse);
         }
-        let (p, own) = (&*seen, &dp[..visible]);
-        let along = lane_sum(visible, |i| p[i] * own[i]);
+        let (p, own) = (&*scores, &*dp);
+        let along = lane_sum(p.len(), |i| p[i] * own[i]);
         for (dp, p) in dp.iter_mut().zip(p) {
             *dp = p * (*dp - along);
         }

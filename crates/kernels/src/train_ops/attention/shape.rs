@@ -13,6 +13,11 @@ pub enum AttentionMask {
     Causal,
     /// All positions.
     Bidirectional,
+    /// Positions at a distance of at most `radius`, before and behind.
+    Window {
+        /// The largest distance.
+        radius: usize,
+    },
 }
 
 /// Shape and arithmetic of attention.
@@ -45,12 +50,27 @@ impl AttentionShape {
         self.num_attention_heads / self.num_key_value_heads
     }
 
-    /// Keys that query row `row` of a sequence of `len` sees.
-    pub(super) fn visible(&self, row: usize, len: usize) -> usize {
+    /// Keys that query row `row` of a sequence of `len` sees; they move forward with the row.
+    pub(super) fn visible(&self, row: usize, len: usize) -> Range<usize> {
         match self.mask {
-            AttentionMask::Causal => row + 1,
-            AttentionMask::Bidirectional => len,
+            AttentionMask::Causal => 0..row + 1,
+            AttentionMask::Bidirectional => 0..len,
+            AttentionMask::Window { radius } => {
+                row.saturating_sub(radius)..row.saturating_add(radius).saturating_add(1).min(len)
+            }
         }
+    }
+
+    /// Keys that a block of rows needs, from a whole panel on.
+    pub(super) fn visible_of_block(&self, rows: &Range<usize>, len: usize) -> Range<usize> {
+        let first = self.visible(rows.start, len).start;
+        first / 16 * 16..self.visible(rows.end - 1, len).end
+    }
+
+    /// Keys that query row `row` sees, counted from the first key of its block.
+    pub(super) fn seen(&self, row: usize, len: usize, keys: &Range<usize>) -> Range<usize> {
+        let visible = self.visible(row, len);
+        visible.start - keys.start..visible.end - keys.start
     }
 
     /// Checks the head counts and lengths, and returns the number of tokens.

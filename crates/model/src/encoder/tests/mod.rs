@@ -1,6 +1,9 @@
-//! Embeddings against `sentence-transformers`, and the same bits whatever the batch.
+//! The sentence encoder of the test models; families and refusals in files of their own.
 
-use super::{EncodeError, Encoder};
+mod families;
+mod refusals;
+
+use super::{EncodeError, TextEmbedder};
 use crate::linear::LoadOptions;
 use crate::safetensors::SafetensorsFile;
 use crate::test_support::{golden, test_model};
@@ -9,14 +12,14 @@ use std::sync::Arc;
 
 const NUM_TEXTS: usize = 12;
 
-fn minilm(threads: usize, dense_type: DenseType) -> Encoder {
+fn minilm(threads: usize, dense_type: DenseType) -> TextEmbedder {
     let options = LoadOptions { dense_type, ..LoadOptions::default() };
     let pool = Arc::new(Pool::new(threads));
-    Encoder::load_with(&test_model("all-minilm-l6-v2"), pool, options).unwrap()
+    TextEmbedder::load_with(&test_model("all-minilm-l6-v2"), pool, options).unwrap()
 }
 
 /// Token ids (cut to the encoder's limit) and embeddings.
-fn expected(encoder: &Encoder) -> (Vec<Vec<u32>>, Vec<Vec<f32>>) {
+fn expected(encoder: &TextEmbedder) -> (Vec<Vec<u32>>, Vec<Vec<f32>>) {
     let file = SafetensorsFile::open(&golden("minilm_forward.safetensors")).unwrap();
     let texts = (0..NUM_TEXTS).map(|text| {
         let bytes = file.tensor(&format!("tokens_{text:02}")).unwrap().bytes;
@@ -94,10 +97,14 @@ fn every_error_reads_well() {
         EncodeError::Empty { text: 1 },
         EncodeError::TooLong { text: 0, tokens: 300, max_tokens: 256 },
         EncodeError::UnknownToken { text: 3, token: 30522, vocab_size: 30522 },
+        EncodeError::TypeCount { text: 0, tokens: 12, types: 11 },
+        EncodeError::UnknownType { text: 2, found: 2, type_vocab_size: 2 },
     ];
     insta::assert_snapshot!(errors.map(|error| error.to_string()).join("\n"), @r"
     text 1 of the batch has no tokens
     text 0 of the batch has 300 tokens, the encoder takes at most 256
     text 3 of the batch has token 30522, the vocabulary has 30522
+    text 0 of the batch has 12 tokens and 11 token types
+    text 2 of the batch has token type 2, the encoder has 2
     ");
 }
