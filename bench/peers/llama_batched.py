@@ -23,8 +23,9 @@ def round_of(task):
     shared = timed(task, prefix, 1, sequences, "-pps")["t_pp"]
     own = timed(task, prompt - prefix, 1, sequences)["t_pp"]
     generating = timed(task, prompt, generated, sequences, "-pps")["t_tg"]
-    speed = sequences * generated / (shared + own + generating)
-    return {"version": llama_cpp.VERSION_LINE, "cells": {wanted["cell"]: speed}, "notes": [NOTE]}
+    tokens, (cold, warm) = sequences * generated, wanted["cells"]
+    cells = {cold: tokens / (shared + own + generating), warm: tokens / (own + generating)}
+    return {"version": llama_cpp.VERSION_LINE, "cells": cells, "notes": [NOTE]}
 
 
 def timed(task, prompt, generated, sequences, *options):

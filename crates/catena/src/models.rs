@@ -71,7 +71,7 @@ impl Embedder for LocalEmbedder {
 }
 
 /// Where a model may trade accuracy for speed and memory.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Numerics {
     /// Do not round activations to 8 bits in products with block-quantized weights.
     pub(crate) precise: bool,
@@ -118,11 +118,17 @@ const BATCH_TOKENS: usize = 1536;
 impl LanguageModel {
     /// Opens a GGUF file or a Hugging Face folder that can hold a conversation.
     pub(crate) fn open(path: &Utf8Path) -> Result<Self, BoxError> {
-        let checkpoint = Checkpoint::open(path)?;
-        let codec = Arc::new(TextCodec::from_checkpoint(&checkpoint)?);
-        if codec.template().is_none() {
+        let model = Self::open_base(path)?;
+        if model.codec.template().is_none() {
             return Err(Box::new(NoChatTemplate { path: path.to_owned() }));
         }
+        Ok(model)
+    }
+
+    /// The same of a model that may only continue texts; nobody asks it for its template.
+    pub(crate) fn open_base(path: &Utf8Path) -> Result<Self, BoxError> {
+        let checkpoint = Checkpoint::open(path)?;
+        let codec = Arc::new(TextCodec::from_checkpoint(&checkpoint)?);
         Ok(Self { checkpoint, codec })
     }
 
