@@ -132,9 +132,9 @@ def cell_at(name, part):
     return f"{name}/{part}"
 
 
-def percentile(values, share):
-    """The smallest value that at least this share of them does not exceed, as ours."""
-    return sorted(values)[max(math.ceil(share * len(values)), 1) - 1]
+def percentile(values, percent):
+    """The smallest value that at least so many percent of them do not exceed, as ours."""
+    return sorted(values)[max(math.ceil(percent * len(values) / 100), 1) - 1]
 
 
 def wanted(task, kind):

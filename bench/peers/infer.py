@@ -51,6 +51,8 @@ def round_of(task):
     for peer in PEERS:
         if peer.AREA != task["area"] or peer.NAME in task["without"] or is_idle(peer, task):
             continue
+        if task["only"] and peer.NAME not in task["only"]:
+            continue
         say(f"  {task['label']}: {peer.NAME}")
         try:
             measured = peer.round_of(task)

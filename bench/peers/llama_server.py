@@ -167,8 +167,8 @@ def wave(server, name, prompts, generated, sampling):
     wall = max(one.last for one in answers) - min(one.began for one in answers)
     firsts = [1000 * one.until_first() for one in answers]
     return {name: sum(one.count for one in answers) / wall,
-            cell_at(name, "ttft_p50"): percentile(firsts, 0.50),
-            cell_at(name, "ttft_p99"): percentile(firsts, 0.99)}
+            cell_at(name, "ttft_p50"): percentile(firsts, 50),
+            cell_at(name, "ttft_p99"): percentile(firsts, 99)}
 
 
 def turns(task, wanted):

@@ -178,6 +178,9 @@ pub(crate) struct InferArgs {
     /// Measure other engines in the same run, in turn with ours
     #[arg(long)]
     pub(crate) peers: bool,
+    /// Of the other engines only this one, such as `llama.cpp`; may be given again
+    #[arg(long, value_name = "NAME", requires = "peers")]
+    pub(crate) peer: Vec<String>,
     /// Rounds; every figure is the median over them
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,

@@ -1,7 +1,7 @@
 //! The models of a project, opened and ready to run.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_engine::{Engine, KvBudget, ModelRunner, SchedulerLimits, TextCodec};
+use catena_engine::{Engine, EngineOptions, KvBudget, ModelRunner, SchedulerLimits, TextCodec};
 use catena_kernels::{KvType, Pool};
 use catena_knowledge::{Embedder, KnowledgeError};
 use catena_model::decoder::Decoder;
@@ -160,10 +160,23 @@ impl LanguageModel {
         max_running: usize,
         budget: KvBudget,
     ) -> Result<(Engine<ModelRunner>, String), BoxError> {
+        self.engine_with(pool, numerics, max_running, budget, EngineOptions::default())
+    }
+
+    /// [`LanguageModel::engine`] with other than the usual options.
+    pub(crate) fn engine_with(
+        &self,
+        pool: Arc<Pool>,
+        numerics: Numerics,
+        max_running: usize,
+        budget: KvBudget,
+        options: EngineOptions,
+    ) -> Result<(Engine<ModelRunner>, String), BoxError> {
         let decoder = Decoder::load_with(&self.checkpoint, pool, numerics.load_options())?;
         let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
         let (runner, choice) =
             ModelRunner::new(Arc::new(decoder), numerics.kv_type, budget, limits)?;
-        Ok((Engine::new(runner, self.codec.vocabulary().clone(), limits), choice.reason))
+        let vocabulary = self.codec.vocabulary().clone();
+        Ok((Engine::with_options(runner, vocabulary, limits, options), choice.reason))
     }
 }

@@ -13,6 +13,7 @@ use std::process::Command;
 /// A text whose perplexity is measured where the shared data sets are.
 const TEXT: &str = "../shared/data/llamafactory_demo/wiki_demo.txt";
 /// What is measured of models other than the example's.
+/// Large ones take minutes a round, so the rounds are two unless ROUNDS says more.
 const OF_MODELS: [&str; 3] = ["prefill/512/", "decode/0/", "batch/16/"];
 /// What the example project needs, by name.
 pub(crate) const PULLED: [&str; 3] = ["smollm2-135m-instruct", "all-minilm-l6-v2", "bank-support"];
@@ -65,7 +66,8 @@ pub(crate) fn bench() -> Result<(), TaskError> {
     for area in areas.split(',') {
         let mut measure = measurement(area)?;
         measure.args(["--peers", "--json", &format!("bench/results/{area}.json")]);
-        if let Some(rounds) = variable("ROUNDS") {
+        let rounds = variable("ROUNDS").or_else(|| (area == "models").then(|| "2".to_owned()));
+        if let Some(rounds) = rounds {
             measure.args(["--rounds", &rounds]);
         }
         run_command(measure)?;
@@ -78,7 +80,8 @@ pub(crate) fn bench() -> Result<(), TaskError> {
 fn measurement(area: &str) -> Result<Command, TaskError> {
     let mut measure = product(&["bench", if area == "models" { "infer" } else { area }]);
     if area == "models" {
-        measure.arg("--named").args(OF_MODELS.iter().flat_map(|cell| ["--only", cell]));
+        measure.args(["--named", "--peer", "llama.cpp"]);
+        measure.args(OF_MODELS.iter().flat_map(|cell| ["--only", cell]));
         let files = made_from("others", &lines_of(product(&["pull", PULLED[0]]))?)?;
         measure.args(files.iter().flat_map(|file| ["--model", file]));
     }

@@ -69,7 +69,7 @@ fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), F
         files: open_all(args, &finder)?,
         text: args.perplexity.as_deref().map(Text::open).transpose()?,
         embed: EmbedBench::open(only, &finder, pool.clone())?,
-        peers: args.peers.then(|| Peers::find(cancel)).transpose()?,
+        peers: args.peers.then(|| Peers::find(&args.peer, cancel)).transpose()?,
         pool,
         threads: threads(flag).value,
         progress,

@@ -10,11 +10,10 @@ use crate::bench::peers::{Collected, Peers, interrupted};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
 use crate::models::{BoxError, LanguageModel, Numerics};
-use crate::output::print_line;
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_engine::{BLOCK_TOKENS, Engine, KvBudget, ModelRunner};
+use catena_engine::{BLOCK_TOKENS, Engine, EngineOptions, KvBudget, ModelRunner, Speculation};
 use catena_kernels::{Pool, level, measure_peaks};
 use catena_protocol::Cancel;
 use rand::{Rng, SeedableRng};
@@ -92,18 +91,19 @@ pub(super) struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// A fresh engine for so many sequences of so many tokens. `guesses` is what its speculation
-    /// will be switched with; the engine has none yet.
+    /// A fresh engine for so many sequences of so many tokens.
     pub(super) fn engine(
         &self,
         sequences: usize,
         tokens: usize,
-        _guesses: bool,
+        speculation: Speculation,
     ) -> Result<Engine<ModelRunner>, BoxError> {
         // Blocks that are not full, and the prompt that warms up.
         let tokens = tokens + BLOCK_TOKENS + WARM_UP;
         let budget = KvBudget::Sequences { count: sequences, tokens };
-        Ok(self.model.engine(self.pool.clone(), Numerics::default(), sequences, budget)?.0)
+        let options = EngineOptions { speculation, ..EngineOptions::default() };
+        let (pool, numerics) = (self.pool.clone(), Numerics::default());
+        Ok(self.model.engine_with(pool, numerics, sequences, budget, options)?.0)
     }
 
     /// Token ids of a stream of their own.
@@ -158,7 +158,7 @@ pub(in crate::bench) fn run(
     };
     let model = LanguageModel::open(&path).map_err(failed)?;
     let (pool, threads) = (pool(flag), threads(flag).value);
-    let peers = args.peers.then(|| Peers::find(cancel)).transpose()?;
+    let peers = args.peers.then(|| Peers::find(&[], cancel)).transpose()?;
     let subject = Subject { model: &model, path: path.clone(), pool: pool.clone() };
     let (mut ours, mut theirs) = (Samples::default(), Collected::default());
     for round in 1..=args.rounds {

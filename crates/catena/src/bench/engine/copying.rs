@@ -4,7 +4,7 @@ use super::command::{Named, PASSAGE, Subject};
 use super::watch::{Watched, greedy, watch};
 use crate::bench::cells::Samples;
 use crate::models::BoxError;
-use catena_engine::{PromptCodec, Request};
+use catena_engine::{PromptCodec, Request, Speculation};
 use catena_protocol::{Message, Role};
 use serde_json::{Value, json};
 
@@ -36,8 +36,8 @@ pub(super) fn cells() -> Vec<Named> {
 /// # Errors
 /// If the two answers differ.
 pub(super) fn round(subject: &Subject<'_>, samples: &mut Samples) -> Result<(), BoxError> {
-    let with = answer(subject, true)?;
-    let without = answer(subject, false)?;
+    let with = answer(subject, Speculation::Ngram)?;
+    let without = answer(subject, Speculation::Off)?;
     if with.completion.tokens != without.completion.tokens {
         let (with, without) = (with.completion.text, without.completion.text);
         return Err(Box::new(Changed { with, without }));
@@ -56,9 +56,9 @@ pub(super) fn peers_task(subject: &Subject<'_>) -> Result<Value, BoxError> {
     }))
 }
 
-fn answer(subject: &Subject<'_>, guesses: bool) -> Result<Watched, BoxError> {
+fn answer(subject: &Subject<'_>, speculation: Speculation) -> Result<Watched, BoxError> {
     let prompt = prompt(subject)?;
-    let mut engine = subject.engine(1, prompt.len() + GENERATED, guesses)?;
+    let mut engine = subject.engine(1, prompt.len() + GENERATED, speculation)?;
     watch(&mut engine, vec![Request::new(subject.warm_up(), greedy(1))])?;
     let (mut watched, _) = watch(&mut engine, vec![Request::new(prompt, greedy(GENERATED))])?;
     watched.pop().ok_or_else(|| "the engine gave no answer".into())

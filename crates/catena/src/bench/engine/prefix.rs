@@ -4,7 +4,7 @@ use super::command::{Named, Subject};
 use super::watch::{percentile, watch};
 use crate::bench::cells::Samples;
 use crate::models::BoxError;
-use catena_engine::{Request, SamplingParams};
+use catena_engine::{Request, SamplingParams, Speculation};
 use serde_json::{Value, json};
 
 /// Sequences at once, tokens of a prompt, tokens that all prompts begin with, tokens of an answer.
@@ -34,7 +34,7 @@ pub(super) fn cells() -> Vec<Named> {
 
 /// Both waves through a fresh engine.
 pub(super) fn round(subject: &Subject<'_>, samples: &mut Samples) -> Result<(), BoxError> {
-    let mut engine = subject.engine(SEQUENCES, PROMPT + GENERATED, true)?;
+    let mut engine = subject.engine(SEQUENCES, PROMPT + GENERATED, Speculation::default())?;
     for (name, prompts) in WAVES.into_iter().zip(waves(subject)) {
         let request = |(seed, prompt)| Request::new(prompt, sampled(seed));
         let requests = (0..).zip(prompts).map(request).collect();
@@ -42,8 +42,8 @@ pub(super) fn round(subject: &Subject<'_>, samples: &mut Samples) -> Result<(), 
         let tokens: usize = watched.iter().map(|one| one.completion.usage.completion_tokens).sum();
         let firsts: Vec<f64> = watched.iter().map(|one| one.first.as_secs_f64() * 1e3).collect();
         samples.push(name, tokens as f64 / whole.as_secs_f64());
-        samples.push(&format!("{name}/ttft_p50"), percentile(&firsts, 0.50));
-        samples.push(&format!("{name}/ttft_p99"), percentile(&firsts, 0.99));
+        samples.push(&format!("{name}/ttft_p50"), percentile(&firsts, 50));
+        samples.push(&format!("{name}/ttft_p99"), percentile(&firsts, 99));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::command::{Named, PASSAGE, Subject};
 use super::watch::{greedy, watch};
 use crate::bench::cells::Samples;
 use crate::models::BoxError;
-use catena_engine::Request;
+use catena_engine::{Request, Speculation};
 use serde_json::{Value, json};
 
 /// Turns, tokens that each brings, and tokens of an answer: neither a multiple of a cache's block.
@@ -24,7 +24,7 @@ pub(super) fn cells() -> Vec<Named> {
 
 /// The conversation through a fresh engine.
 pub(super) fn round(subject: &Subject<'_>, samples: &mut Samples) -> Result<(), BoxError> {
-    let mut engine = subject.engine(1, TURNS * (TURN + GENERATED), true)?;
+    let mut engine = subject.engine(1, TURNS * (TURN + GENERATED), Speculation::default())?;
     watch(&mut engine, vec![Request::new(subject.warm_up(), greedy(1))])?;
     let (mut said, mut firsts) = (Vec::new(), Vec::new());
     for turn in turns(subject)? {

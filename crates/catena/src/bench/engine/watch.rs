@@ -17,7 +17,7 @@ pub(super) struct Watched {
 impl Watched {
     /// Tokens per second once the first is there.
     pub(super) fn speed(&self) -> f64 {
-        (self.completion.usage.completion_tokens - 1) as f64 / self.rest.as_secs_f64()
+        (self.completion.usage.completion_tokens.saturating_sub(1)) as f64 / self.rest.as_secs_f64()
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) fn watch<R: Runner>(
                 }
                 Event::Finished(completion) => {
                     let first = firsts.get(&id).copied().unwrap_or(now);
-                    done.insert(id, Watched { first, rest: now - first, completion });
+                    done.insert(id, Watched { first, rest: now.saturating_sub(first), completion });
                 }
                 Event::Failed(reason) => return Err(reason.into()),
             }
@@ -57,11 +57,11 @@ pub(super) fn greedy(tokens: usize) -> SamplingParams {
     SamplingParams { ignore_eos: true, ..SamplingParams::greedy(tokens) }
 }
 
-/// The smallest value that at least this share of them does not exceed.
-pub(super) fn percentile(values: &[f64], share: f64) -> f64 {
+/// The smallest value that at least so many percent of them do not exceed.
+pub(super) fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let rank = (share * sorted.len() as f64).ceil().max(1.0) as usize;
+    let rank = (percent * sorted.len()).div_ceil(100).max(1);
     sorted[rank - 1]
 }
 
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_were_seen() {
         let values: Vec<f64> = (1..=16).rev().map(f64::from).collect();
-        assert_eq!((percentile(&values, 0.5), percentile(&values, 0.99)), (8.0, 16.0));
-        assert_eq!(percentile(&[3.0], 0.0), 3.0);
+        assert_eq!((percentile(&values, 50), percentile(&values, 99)), (8.0, 16.0));
+        assert_eq!(percentile(&[3.0], 0), 3.0);
     }
 }
