@@ -32,10 +32,33 @@ TITLES = {
     "gemm": "Dense products in training",
     "attention": "Attention, rows x context",
     "pool": "Threads",
+    "shared_prefix": "Sixteen users whose prompts begin alike",
+    "turns": "A conversation of five turns",
+    "ngram": "An answer that copies its prompt",
+    "scheduler": "What a step costs beside the model",
+    "mask": "Constrained decoding",
+}
+# What a group's cells are, where its title does not say it.
+CAPTIONS = {
+    "shared_prefix": "All prompts (400 tokens, the first 300 the same) come at once and get 128 sampled tokens each. "
+                     "tok/s: all generated tokens by the time from the first submission to the last end; ttft: from the "
+                     "submission to a sequence's first token, at the 50th and 99th percentile. Into an empty cache, and "
+                     "(warm) a second time with other ends. Catena in its engine, llama-server over loopback with 16 "
+                     "slots in the better of its two cache layouts. llama-batched-bench cannot do this: its figure adds "
+                     "the times of reading the beginning once, the ends, and generating without sampling, and leaves "
+                     "out what the ends pay for attending to the beginning.",
+    "turns": "Every turn brings 110 new tokens and an answer of 50. Time to the first token in the first and in the last "
+             "turn, and the second by the first: 1 if only what is new is processed.",
+    "ngram": "One sequence that repeats a text in nearly its own words, greedily, 160 tokens: with tokens guessed from "
+             "what was said before and without, and the first by the second. Catena's two texts are checked to be the "
+             "same; llama-server's best of four ways to guess.",
+    "scheduler": "64 sequences that decode greedily over a model that takes no time: the scheduler's mean time for a step "
+                 "over a vocabulary of 32 tokens, and (sampling) with the choice among 49,152.",
+    "mask": "Time until the tokens that a grammar allows next are known.",
 }
 # Digits after the point of figures that differ little.
 EXACT = {"cosine": 6, "ppl": 3}
-WIDTH, LEFT, RIGHT, ROW, BAR, GAP, TOP = 760, 210, 110, 18, 11, 26, 34
+WIDTH, LEFT, RIGHT, ROW, BAR, GAP, TOP = 820, 230, 150, 18, 11, 26, 34
 BETTER, WORSE, INK, PALE = "#4453d6", "#c2410c", "#222", "#ddd"
 
 
@@ -88,7 +111,8 @@ def section(name, results):
     parts = [f"## {name}", f"Machine: {machine}; seed {results['seed']}."]
     parts.append("\n".join(f"* {name} {version}" for name, version in results["versions"].items()))
     for group, cells in grouped(results["cells"]).items():
-        parts += [f"### {TITLES.get(group, group)}", table(cells)]
+        caption = [CAPTIONS[group]] if group in CAPTIONS else []
+        parts += [f"### {TITLES.get(group, group)}", *caption, table(cells)]
     if notes := results.get("notes"):
         parts += ["### Notes", "\n".join(f"* {about}: {note}." for about, note in notes.items())]
     return "\n\n".join(parts) + "\n"

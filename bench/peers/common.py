@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import math
 import os
 import signal
 import subprocess
@@ -124,6 +125,16 @@ def resident_bytes():
 
 def cell(kind, size, task):
     return f"infer/{kind}/{size}/{task['format']}"
+
+
+def cell_at(name, part):
+    """The name of a figure that belongs to a cell."""
+    return f"{name}/{part}"
+
+
+def percentile(values, percent):
+    """The smallest value that at least so many percent of them do not exceed, as ours."""
+    return sorted(values)[max(math.ceil(percent * len(values) / 100), 1) - 1]
 
 
 def wanted(task, kind):

@@ -2,6 +2,7 @@
 
     python3 bench/peers/infer.py install      installs them once below ~/.cache/catena/peers
     python3 bench/peers/infer.py models PATH  a GGUF file, or the folder of one, in the other formats to measure
+    python3 bench/peers/infer.py others PATH  other models to measure; one is made with that file's vocabulary
     python3 bench/peers/infer.py round        one round of the task that comes as JSON on standard input
 
 Results go to standard output as JSON, everything else to standard error. A peer that cannot be
@@ -12,7 +13,10 @@ import json
 import sys
 from pathlib import Path
 
+import llama_batched
 import llama_cpp
+import llama_server
+import models
 import openvino_peer
 import pytorch
 import sentences
@@ -20,7 +24,7 @@ import torch_gemm
 from common import Absent, say
 
 # Each with `NAME`, `AREA`, `install()` and `round_of(task)`.
-PEERS = [llama_cpp, openvino_peer, pytorch, sentences, torch_gemm]
+PEERS = [llama_cpp, openvino_peer, pytorch, sentences, torch_gemm, llama_batched, llama_server]
 
 
 def install():
@@ -36,9 +40,9 @@ def install():
 
 
 def is_idle(peer, task):
-    """Whether only the perplexity is wanted, which llama.cpp alone has a tool for."""
-    speeds = ["texts", "gemm", "prefills", "depths", "batches", "start"]
-    return peer is not llama_cpp and not any(task.get(kind) for kind in speeds)
+    """Whether nothing that it can measure is wanted."""
+    kinds = getattr(peer, "KINDS", ["texts", "gemm", "prefills", "depths", "batches", "start"])
+    return not any(task.get(kind) for kind in kinds)
 
 
 def round_of(task):
@@ -46,6 +50,8 @@ def round_of(task):
     results = {"versions": {}, "peers": {}, "checks": {}, "notes": {}}
     for peer in PEERS:
         if peer.AREA != task["area"] or peer.NAME in task["without"] or is_idle(peer, task):
+            continue
+        if task["only"] and peer.NAME not in task["only"]:
             continue
         say(f"  {task['label']}: {peer.NAME}")
         try:
@@ -67,12 +73,13 @@ def main(args):
         print(json.dumps(install()))
     elif args == ["round"]:
         print(json.dumps(round_of(json.load(sys.stdin))))
-    elif len(args) == 2 and args[0] == "models":
+    elif len(args) == 2 and args[0] in ("models", "others"):
         llama_cpp.install()
         path = Path(args[1])
         file = next(path.glob("*.gguf"), path) if path.is_dir() else path
-        for file in llama_cpp.requantize(file):
-            print(file)
+        make = models.in_formats if args[0] == "models" else models.others
+        for made in make(file):
+            print(made)
     else:
         sys.exit(__doc__)
 

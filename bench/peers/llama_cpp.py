@@ -12,12 +12,18 @@ from common import CACHE, REPEATS, START_TOKENS, Absent, cell, end_with_parent, 
 
 NAME = "llama.cpp"
 AREA = "infer"
+KINDS = ["prefills", "depths", "batches", "start", "perplexity"]
 VERSION = "0.3.36"
 HOME = CACHE / f"llama-cpp-python-{VERSION}"
-TOOLS = ["llama-bench", "llama-batched-bench", "llama-quantize", "llama-perplexity"]
-MODELS = CACHE / "models"
-# The formats that are measured beside the one that a model is pulled in.
-FORMATS = ["Q8_0", "Q4_0", "Q4_K_M", "BF16"]
+SOURCE = HOME / f"llama_cpp_python-{VERSION}" / "vendor" / "llama.cpp"
+VERSION_LINE = f"llama-cpp-python {VERSION}"
+TOOLS = ["llama-bench", "llama-batched-bench", "llama-quantize", "llama-perplexity", "llama-server"]
+CONTEXT_STEP = 256
+
+
+def rounded(tokens):
+    """A sequence's share of the context: the library takes whole multiples."""
+    return -(-tokens // CONTEXT_STEP) * CONTEXT_STEP
 
 
 def tool(name):
@@ -32,12 +38,13 @@ def install():
     build_tools = HOME / "tools"
     env = dict(os.environ, PYTHONPATH=str(build_tools))
     env["PATH"] = f"{build_tools / 'bin'}{os.pathsep}{env['PATH']}"
-    if not (HOME / "build" / "CMakeCache.txt").exists():
-        configure(build_tools, env)
+    if not SOURCE.exists():
+        download(build_tools, env)
+    configure(env)
     run(["cmake", "--build", HOME / "build", "--target", *TOOLS], env=env)
 
 
-def configure(build_tools, env):
+def download(build_tools, env):
     pip = [sys.executable, "-m", "pip"]
     run([*pip, "install", "-q", "--target", build_tools, "scikit-build-core", "cmake", "ninja"])
     # Only this package as source: its build tools come as wheels.
@@ -46,26 +53,16 @@ def configure(build_tools, env):
     run([*pip, "download", "-q", *choice, "-d", HOME, f"{package}=={VERSION}"], env=env)
     with tarfile.open(HOME / f"llama_cpp_python-{VERSION}.tar.gz") as archive:
         archive.extractall(HOME, filter="data")
-    source = HOME / f"llama_cpp_python-{VERSION}" / "vendor" / "llama.cpp"
-    off = ["LLAMA_CURL", "LLAMA_BUILD_TESTS", "LLAMA_BUILD_EXAMPLES", "LLAMA_BUILD_SERVER"]
-    options = ["CMAKE_BUILD_TYPE=Release", "GGML_NATIVE=ON", "BUILD_SHARED_LIBS=OFF"]
+
+
+def configure(env):
+    # The server's pages would be downloaded or built with npm; nobody looks at them here.
+    off = ["LLAMA_CURL", "LLAMA_OPENSSL", "LLAMA_BUILD_TESTS", "LLAMA_BUILD_EXAMPLES",
+           "LLAMA_BUILD_UI", "LLAMA_USE_PREBUILT_UI", "BUILD_SHARED_LIBS"]
+    options = ["CMAKE_BUILD_TYPE=Release", "GGML_NATIVE=ON", "LLAMA_BUILD_SERVER=ON"]
     options += [f"{name}=OFF" for name in off]
     defines = [f"-D{option}" for option in options]
-    run(["cmake", "-S", source, "-B", HOME / "build", "-G", "Ninja", *defines], env=env)
-
-
-def requantize(model):
-    """Writes the model in the other formats. Made from quantized weights they are for measuring
-    speed: their answers are no better than the original's."""
-    MODELS.mkdir(parents=True, exist_ok=True)
-    stem = model.stem.rsplit(".", 1)[0]
-    for form in FORMATS:
-        file = MODELS / f"{stem}.{form.lower()}.gguf"
-        if not file.exists():
-            part = file.with_suffix(".part")
-            run([tool("llama-quantize"), "--allow-requantize", model, part, form], stderr=subprocess.DEVNULL)
-            part.rename(file)
-        yield file
+    run(["cmake", "-S", SOURCE, "-B", HOME / "build", "-G", "Ninja", *defines], env=env)
 
 
 def numbers(values):
@@ -95,7 +92,7 @@ def round_of(task):
     if text := task["perplexity"]:
         say("    perplexity")
         cells[text["cell"]] = perplexity(task, text)
-    version = f"llama-cpp-python {VERSION}"
+    version = VERSION_LINE
     if rows:
         version += f", commit {rows[0]['build_commit']}"
     return {"version": version, "cells": cells}

@@ -23,9 +23,10 @@ cargo xtask TASK
   check    formatting, clippy, tidy, the studio's types, lints and unit tests
   tidy     the rules that no compiler checks
   ci       test, check, one whole run with one question, e2e
-  bench    `bin/catena bench` for the area in AREA beside its peers, then bench/RESULTS.md
+  bench    `bin/catena bench` for the areas in AREA (infer, engine, kernels, models; several with
+           commas) beside their peers, ROUNDS times in turn, then bench/RESULTS.md
 
-Environment: CARGO_TARGET_DIR (default: the user's cache folder), XDG_CACHE_HOME, ONCE, AREA.";
+Environment: CARGO_TARGET_DIR (default: the user's cache folder), XDG_CACHE_HOME, ONCE, AREA, ROUNDS.";
 
 fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();

@@ -101,6 +101,7 @@ pub(crate) struct PullArgs {
 Examples:
   catena bench peak
   catena bench kernels
+  catena bench engine --only shared_prefix
   catena bench infer --model model.gguf --json infer.json
   catena bench infer --model a.q4_0.gguf --model a.q8_0.gguf --only decode
   catena bench infer --peers      in a checkout: beside other engines, installed once")]
@@ -115,6 +116,8 @@ pub(crate) enum BenchArea {
     Peak,
     /// Prompts, single sequences, batches, start, memory, and embedding
     Infer(InferArgs),
+    /// Many sequences, shared prompts, turns, guessed tokens, and what a step costs beside the model
+    Engine(EngineArgs),
     /// Single kernels as a share of what the processor can do: products of every format, attention
     Kernels(KernelArgs),
 }
@@ -133,6 +136,25 @@ pub(crate) struct KernelArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows
+    #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
+    pub(crate) model: String,
+    /// Only the measurements with this text in a cell's name, such as `turns`; may be given again
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Vec<String>,
+    /// Measure llama.cpp's server and batches in the same run, in turn with ours
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Rounds; every figure is the median over them
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// Write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct InferArgs {
     /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows; may be
     /// given again for the same model in other formats
@@ -141,6 +163,9 @@ pub(crate) struct InferArgs {
     /// Only the cells with this text in their name, such as `prefill/512`; may be given again
     #[arg(long, value_name = "TEXT")]
     pub(crate) only: Vec<String>,
+    /// Put the file's name into its cells' names: for different models in one run
+    #[arg(long)]
+    pub(crate) named: bool,
     /// Measure every file again with activations that are not rounded to 8 bits: cells of `-precise`
     #[arg(long)]
     pub(crate) precise: bool,
@@ -153,6 +178,9 @@ pub(crate) struct InferArgs {
     /// Measure other engines in the same run, in turn with ours
     #[arg(long)]
     pub(crate) peers: bool,
+    /// Of the other engines only this one, such as `llama.cpp`; may be given again
+    #[arg(long, value_name = "NAME", requires = "peers")]
+    pub(crate) peer: Vec<String>,
     /// Rounds; every figure is the median over them
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) rounds: u32,

@@ -1,7 +1,7 @@
 //! The models of a project, opened and ready to run.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_engine::{Engine, KvBudget, ModelRunner, SchedulerLimits, TextCodec};
+use catena_engine::{Engine, EngineOptions, KvBudget, ModelRunner, SchedulerLimits, TextCodec};
 use catena_kernels::{KvType, Pool};
 use catena_knowledge::{Embedder, KnowledgeError};
 use catena_model::decoder::Decoder;
@@ -71,7 +71,7 @@ impl Embedder for LocalEmbedder {
 }
 
 /// Where a model may trade accuracy for speed and memory.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Numerics {
     /// Do not round activations to 8 bits in products with block-quantized weights.
     pub(crate) precise: bool,
@@ -118,11 +118,17 @@ const BATCH_TOKENS: usize = 1536;
 impl LanguageModel {
     /// Opens a GGUF file or a Hugging Face folder that can hold a conversation.
     pub(crate) fn open(path: &Utf8Path) -> Result<Self, BoxError> {
-        let checkpoint = Checkpoint::open(path)?;
-        let codec = Arc::new(TextCodec::from_checkpoint(&checkpoint)?);
-        if codec.template().is_none() {
+        let model = Self::open_base(path)?;
+        if model.codec.template().is_none() {
             return Err(Box::new(NoChatTemplate { path: path.to_owned() }));
         }
+        Ok(model)
+    }
+
+    /// The same of a model that may only continue texts; nobody asks it for its template.
+    pub(crate) fn open_base(path: &Utf8Path) -> Result<Self, BoxError> {
+        let checkpoint = Checkpoint::open(path)?;
+        let codec = Arc::new(TextCodec::from_checkpoint(&checkpoint)?);
         Ok(Self { checkpoint, codec })
     }
 
@@ -154,10 +160,23 @@ impl LanguageModel {
         max_running: usize,
         budget: KvBudget,
     ) -> Result<(Engine<ModelRunner>, String), BoxError> {
+        self.engine_with(pool, numerics, max_running, budget, EngineOptions::default())
+    }
+
+    /// [`LanguageModel::engine`] with other than the usual options.
+    pub(crate) fn engine_with(
+        &self,
+        pool: Arc<Pool>,
+        numerics: Numerics,
+        max_running: usize,
+        budget: KvBudget,
+        options: EngineOptions,
+    ) -> Result<(Engine<ModelRunner>, String), BoxError> {
         let decoder = Decoder::load_with(&self.checkpoint, pool, numerics.load_options())?;
         let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
         let (runner, choice) =
             ModelRunner::new(Arc::new(decoder), numerics.kv_type, budget, limits)?;
-        Ok((Engine::new(runner, self.codec.vocabulary().clone(), limits), choice.reason))
+        let vocabulary = self.codec.vocabulary().clone();
+        Ok((Engine::with_options(runner, vocabulary, limits, options), choice.reason))
     }
 }

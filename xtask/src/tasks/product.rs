@@ -12,6 +12,9 @@ use std::process::Command;
 
 /// A text whose perplexity is measured where the shared data sets are.
 const TEXT: &str = "../shared/data/llamafactory_demo/wiki_demo.txt";
+/// What is measured of models other than the example's.
+/// Large ones take minutes a round, so the rounds are two unless ROUNDS says more.
+const OF_MODELS: [&str; 3] = ["prefill/512/", "decode/0/", "batch/16/"];
 /// What the example project needs, by name.
 pub(crate) const PULLED: [&str; 3] = ["smollm2-135m-instruct", "all-minilm-l6-v2", "bank-support"];
 
@@ -53,15 +56,35 @@ pub(crate) fn up() -> Result<(), TaskError> {
     Err(become_command(product(&args)))
 }
 
-/// Builds, measures one area beside its peers, and writes the tables.
+/// Builds, measures the areas beside their peers, and writes the tables.
 pub(crate) fn bench() -> Result<(), TaskError> {
-    let area = variable("AREA")
-        .ok_or(TaskError::Unset { variable: "AREA", example: "make bench AREA=infer" })?;
+    let areas = variable("AREA")
+        .ok_or(TaskError::Unset { variable: "AREA", example: "make bench AREA=engine,models" })?;
     build()?;
     let results = root().join("bench/results");
     fs::create_dir_all(&results).map_err(TaskError::file(&results))?;
-    let file = format!("bench/results/{area}.json");
-    let mut measure = product(&["bench", &area, "--peers", "--json", &file]);
+    for area in areas.split(',') {
+        let mut measure = measurement(area)?;
+        measure.args(["--peers", "--json", &format!("bench/results/{area}.json")]);
+        let rounds = variable("ROUNDS").or_else(|| (area == "models").then(|| "2".to_owned()));
+        if let Some(rounds) = rounds {
+            measure.args(["--rounds", &rounds]);
+        }
+        run_command(measure)?;
+    }
+    run("python3", &["bench/report.py"])
+}
+
+/// The command that measures an area: one of the binary's own, or `models`, which is `infer` on
+/// other models than the example's.
+fn measurement(area: &str) -> Result<Command, TaskError> {
+    let mut measure = product(&["bench", if area == "models" { "infer" } else { area }]);
+    if area == "models" {
+        measure.args(["--named", "--peer", "llama.cpp"]);
+        measure.args(OF_MODELS.iter().flat_map(|cell| ["--only", cell]));
+        let files = made_from("others", &lines_of(product(&["pull", PULLED[0]]))?)?;
+        measure.args(files.iter().flat_map(|file| ["--model", file]));
+    }
     if area == "infer" {
         for model in models_to_measure()? {
             measure.args(["--model", &model]);
@@ -71,21 +94,22 @@ pub(crate) fn bench() -> Result<(), TaskError> {
             measure.args(["--perplexity", text.as_str()]);
         }
     }
-    if let Some(rounds) = variable("ROUNDS") {
-        measure.args(["--rounds", &rounds]);
-    }
-    run_command(measure)?;
-    run("python3", &["bench/report.py"])
+    Ok(measure)
 }
 
 /// The model of the example, and its weights in the other formats, which are made once.
 fn models_to_measure() -> Result<Vec<String>, TaskError> {
     let mut models = lines_of(product(&["pull", PULLED[0]]))?;
-    let mut others = vec!["bench/peers/infer.py", "models"];
-    others.extend(models.iter().map(String::as_str));
-    let others = lines_of(command("python3", &others))?;
+    let others = made_from("models", &models)?;
     models.extend(others);
     Ok(models)
+}
+
+/// Files that the peers' script makes from the example's model.
+fn made_from(verb: &str, models: &[String]) -> Result<Vec<String>, TaskError> {
+    let mut args = vec!["bench/peers/infer.py", verb];
+    args.extend(models.iter().map(String::as_str));
+    lines_of(command("python3", &args))
 }
 
 /// The binary with these arguments.

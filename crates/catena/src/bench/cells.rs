@@ -1,6 +1,8 @@
 //! What every benchmark writes: cells with our figure, the peers' and the hardware's limit.
 
 use crate::failure::{Exit, Failure};
+use crate::output::print_line;
+use crate::progress::say;
 use camino::Utf8Path;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -54,6 +56,16 @@ impl Results {
             let _ = std::fs::remove_file(file);
         }
         Ok(())
+    }
+
+    /// The table, and the notes.
+    pub(crate) fn print(&self) {
+        for cell in &self.cells {
+            print_line(&cell.line());
+        }
+        for (about, note) in &self.notes {
+            say(&format!("{about}: {note}"));
+        }
     }
 
     /// Writes the file.

@@ -4,11 +4,11 @@ use super::cells::{Cell, Results, Samples, figure};
 use super::embed::{CELL, COSINES, EmbedBench};
 use super::files::{MeasuredFile, find, open_all};
 use super::infer::{Bench, SEED};
-use super::kernels;
 use super::limits::{Limits, described};
 use super::peers::{Collected, Peers, interrupted};
 use super::perplexity::{self, Text};
 use super::start;
+use super::{engine, kernels};
 use crate::args::{BenchArea, BenchArgs, InferArgs};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
@@ -37,6 +37,7 @@ pub(crate) fn run(
             Ok(())
         }
         BenchArea::Infer(args) => infer(args, threads, cancel),
+        BenchArea::Engine(args) => engine::run(args, threads, cancel),
         BenchArea::Kernels(args) => kernels::run(args, threads, cancel),
     }
 }
@@ -68,7 +69,7 @@ fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), F
         files: open_all(args, &finder)?,
         text: args.perplexity.as_deref().map(Text::open).transpose()?,
         embed: EmbedBench::open(only, &finder, pool.clone())?,
-        peers: args.peers.then(|| Peers::find(cancel)).transpose()?,
+        peers: args.peers.then(|| Peers::find(&args.peer, cancel)).transpose()?,
         pool,
         threads: threads(flag).value,
         progress,
@@ -85,12 +86,7 @@ fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), F
         run.round(&format!("round {round} of {}", args.rounds), &mut ours, &mut theirs)?;
     }
     let results = run.results(&ours, theirs)?;
-    for cell in &results.cells {
-        print_line(&cell.line());
-    }
-    for (about, note) in &results.notes {
-        say(&format!("{about}: {note}"));
-    }
+    results.print();
     args.json.as_deref().map_or(Ok(()), |file| results.write(file))
 }
 

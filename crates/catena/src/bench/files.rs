@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 pub(crate) struct MeasuredFile {
     pub(crate) path: Utf8PathBuf,
     pub(crate) model: LanguageModel,
-    /// Format of its weights, and what is special in computing with them: the last part of its
-    /// cells' names.
+    /// Format of its weights, what is special in computing with them, and its name if that is
+    /// asked for: the last part of its cells' names.
     pub(crate) format: String,
     pub(crate) numerics: Numerics,
     /// The speeds.
@@ -45,16 +45,18 @@ pub(crate) fn open_all(
         args.model.iter().flat_map(|name| ways.iter().map(move |way| (name, *way)))
     {
         let path = find(name, finder)?;
-        let model = LanguageModel::open(&path).map_err(|error| {
+        let model = LanguageModel::open_base(&path).map_err(|error| {
             Failure::new(Exit::Environment, format!("cannot measure `{path}`"), error)
         })?;
         let first = files.is_empty();
-        let file = MeasuredFile::new(path, model, numerics, way, first, &args.only);
+        let name = args.named.then(|| model_name(&path));
+        let format = name.into_iter().chain([format_name(&model)]).collect::<Vec<_>>().join("-");
+        let file = MeasuredFile::new(path, model, numerics, format + way, first, &args.only);
         if let Some(twin) = files.iter().find(|other| other.format == file.format) {
             let cause =
                 format!("`{}` and `{}` both hold {} weights", twin.path, file.path, file.format);
             return Err(Failure::new(Exit::Usage, "cannot tell the files' cells apart", cause)
-                .hint("measure them one after the other"));
+                .hint("measure them one after the other, or tell them apart with --named"));
         }
         files.push(file);
     }
@@ -85,11 +87,10 @@ impl MeasuredFile {
         path: Utf8PathBuf,
         model: LanguageModel,
         numerics: Numerics,
-        way: &str,
+        format: String,
         first: bool,
         only: &[String],
     ) -> Self {
-        let format = format_name(&model) + way;
         let context = model.checkpoint.config().max_position_embeddings;
         let tasks = Task::all()
             .into_iter()
@@ -98,7 +99,7 @@ impl MeasuredFile {
         let names = ["infer/start", "infer/resident"];
         let names =
             names.map(|name| if first { name.to_owned() } else { format!("{name}/{format}") });
-        let start = way.is_empty() && names.iter().any(|name| wanted(name, only));
+        let start = numerics == Numerics::default() && names.iter().any(|name| wanted(name, only));
         let start = start.then_some(names);
         let perplexity = wanted(&perplexity::cell(&format), only);
         Self { path, model, format, numerics, tasks, start, perplexity }
@@ -132,6 +133,12 @@ impl MeasuredFile {
 /// Other programs may run in another folder.
 pub(crate) fn absolute(path: &Utf8Path) -> Utf8PathBuf {
     path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
+}
+
+/// The file's name without its format, as files of models are named: `NAME.FORMAT.gguf`.
+fn model_name(path: &Utf8Path) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    stem.rsplit_once('.').map_or(stem, |(name, _)| name).to_lowercase()
 }
 
 /// llama.cpp's name of a mixture if the file is one, else the format of the first layer's MLP.
@@ -180,5 +187,16 @@ mod tests {
         let name = "infer/prefill/512/q4_1";
         assert!(wanted(name, &[]) && wanted(name, &only(&["decode", "prefill/512"])));
         assert!(!wanted(name, &only(&["decode"])));
+    }
+
+    #[test]
+    fn a_model_is_named_by_its_file_without_the_format() {
+        for (path, name) in [
+            ("models/gemma-3-270m.q4_k_m.gguf", "gemma-3-270m"),
+            ("Llama-1.1B.Q4_0.gguf", "llama-1.1b"),
+            ("a/folder", "folder"),
+        ] {
+            assert_eq!(model_name(Utf8Path::new(path)), name);
+        }
     }
 }

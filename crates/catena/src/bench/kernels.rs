@@ -80,7 +80,7 @@ pub(super) fn run(args: &KernelArgs, flag: Option<usize>, cancel: &Cancel) -> Re
     let (pool, threads) = (pool(flag), threads(flag).value);
     let failed =
         |error: BoxError| Failure::new(Exit::Environment, "cannot measure the kernels", error);
-    let peers = args.peers.then(|| Peers::find(cancel)).transpose()?;
+    let peers = args.peers.then(|| Peers::find(&[], cancel)).transpose()?;
     let (mut ours, mut theirs) = (Samples::default(), Collected::default());
     let bench = Bench { pool: &pool, cancel };
     for round in 1..=args.rounds {

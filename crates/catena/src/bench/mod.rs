@@ -3,6 +3,7 @@
 mod cells;
 mod command;
 mod embed;
+mod engine;
 mod files;
 mod infer;
 mod kernels;

@@ -21,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) struct Peers<'a> {
     script: Utf8PathBuf,
     cancel: &'a Cancel,
+    /// The names of those that are wanted; all if empty.
+    only: &'a [String],
     /// What could not be installed, and why.
     absent: BTreeMap<String, String>,
 }
@@ -63,14 +65,14 @@ struct Installed {
 
 impl<'a> Peers<'a> {
     /// Finds the script and lets it install what it measures, once per user.
-    pub(crate) fn find(cancel: &'a Cancel) -> Result<Self, Failure> {
+    pub(crate) fn find(only: &'a [String], cancel: &'a Cancel) -> Result<Self, Failure> {
         let script = Utf8PathBuf::from(SCRIPT);
         if !script.exists() {
             let cause = format!("there is no `{SCRIPT}` here");
             return Err(Failure::new(Exit::Usage, "cannot measure other engines", cause)
                 .hint("run it in a checkout of Catena, or leave out --peers"));
         }
-        let mut peers = Self { script, cancel, absent: BTreeMap::new() };
+        let mut peers = Self { script, cancel, only, absent: BTreeMap::new() };
         let installed: Installed = peers.call("install", "")?;
         peers.absent = installed.notes;
         Ok(peers)
@@ -79,6 +81,7 @@ impl<'a> Peers<'a> {
     /// One round of every peer of the task's area. If the script itself fails, that is a note: what
     /// was measured before is worth keeping.
     pub(crate) fn round(&self, mut task: Value, into: &mut Collected) -> Result<(), Failure> {
+        task["only"] = self.only.into();
         task["without"] = self.absent.keys().cloned().collect();
         let measured: Measured = match self.call("round", &task.to_string()) {
             Ok(measured) => measured,

@@ -12,6 +12,7 @@ fn help_pages() {
         &["doctor", "--help"],
         &["bench", "--help"],
         &["bench", "infer", "--help"],
+        &["bench", "engine", "--help"],
         &["pull", "--list"],
     ]
     .iter()

@@ -1,0 +1,227 @@
+//! The command: rounds of ours and of the peers in turn, then medians, table and file.
+
+use super::{copying, overhead, prefix, turns};
+use crate::args::EngineArgs;
+use crate::bench::cells::{Cell, Results, Samples};
+use crate::bench::files::{absolute, find, wanted};
+use crate::bench::infer::SEED;
+use crate::bench::limits::described;
+use crate::bench::peers::{Collected, Peers, interrupted};
+use crate::failure::{Exit, Failure};
+use crate::machine::{pool, threads};
+use crate::models::{BoxError, LanguageModel, Numerics};
+use crate::progress::{for_stderr, say};
+use crate::pull::Finder;
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_engine::{BLOCK_TOKENS, Engine, EngineOptions, KvBudget, ModelRunner, Speculation};
+use catena_kernels::{Pool, level, measure_peaks};
+use catena_protocol::Cancel;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Text to converse about and to copy from.
+pub(super) const PASSAGE: &str = include_str!("passage.txt");
+/// Tokens of the prompt that comes first, so that the first use of a buffer is not measured.
+const WARM_UP: usize = 64;
+
+/// A cell before its figures are there.
+pub(super) struct Named {
+    name: String,
+    unit: &'static str,
+    less_is_better: bool,
+}
+
+impl Named {
+    /// Of which more is better.
+    pub(super) fn more(name: &str, unit: &'static str) -> Self {
+        Self { name: name.to_owned(), unit, less_is_better: false }
+    }
+
+    /// Of which less is better.
+    pub(super) fn less(name: &str, unit: &'static str) -> Self {
+        Self { name: name.to_owned(), unit, less_is_better: true }
+    }
+}
+
+/// Cells that come from one measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Prefix,
+    Turns,
+    Copying,
+    Overhead,
+}
+
+impl Group {
+    const ALL: [Group; 4] = [Group::Prefix, Group::Turns, Group::Copying, Group::Overhead];
+
+    fn cells(self) -> Vec<Named> {
+        match self {
+            Group::Prefix => prefix::cells(),
+            Group::Turns => turns::cells(),
+            Group::Copying => copying::cells(),
+            Group::Overhead => overhead::cells(),
+        }
+    }
+
+    fn round(self, subject: &Subject<'_>, samples: &mut Samples) -> Result<(), BoxError> {
+        match self {
+            Group::Prefix => prefix::round(subject, samples),
+            Group::Turns => turns::round(subject, samples),
+            Group::Copying => copying::round(subject, samples),
+            Group::Overhead => overhead::round(samples),
+        }
+    }
+
+    /// The groups with a wanted cell.
+    fn of(only: &[String]) -> Vec<Group> {
+        let is_wanted = |group: &Group| group.cells().iter().any(|cell| wanted(&cell.name, only));
+        Group::ALL.into_iter().filter(is_wanted).collect()
+    }
+}
+
+/// The model that is measured.
+pub(super) struct Subject<'a> {
+    pub(super) model: &'a LanguageModel,
+    path: Utf8PathBuf,
+    pool: Arc<Pool>,
+}
+
+impl Subject<'_> {
+    /// A fresh engine for so many sequences of so many tokens.
+    pub(super) fn engine(
+        &self,
+        sequences: usize,
+        tokens: usize,
+        speculation: Speculation,
+    ) -> Result<Engine<ModelRunner>, BoxError> {
+        // Blocks that are not full, and the prompt that warms up.
+        let tokens = tokens + BLOCK_TOKENS + WARM_UP;
+        let budget = KvBudget::Sequences { count: sequences, tokens };
+        let options = EngineOptions { speculation, ..EngineOptions::default() };
+        let (pool, numerics) = (self.pool.clone(), Numerics::default());
+        Ok(self.model.engine_with(pool, numerics, sequences, budget, options)?.0)
+    }
+
+    /// Token ids of a stream of their own.
+    pub(super) fn random_tokens(&self, tokens: usize, stream: u64) -> Vec<u32> {
+        let vocab = u32::try_from(self.model.checkpoint.config().vocab_size).unwrap_or(u32::MAX);
+        let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+        rng.set_stream(stream);
+        (0..tokens).map(|_| rng.random_range(0..vocab)).collect()
+    }
+
+    /// A prompt that has nothing in common with the measured ones.
+    pub(super) fn warm_up(&self) -> Vec<u32> {
+        self.random_tokens(WARM_UP, u64::MAX)
+    }
+
+    /// What the peers are asked to measure.
+    fn peers_task(&self, groups: &[Group], label: &str, threads: usize) -> Result<Value, BoxError> {
+        let mut task = json!({
+            "area": "engine", "label": label, "model": self.path, "format": "engine",
+            "threads": threads,
+        });
+        for group in groups {
+            match group {
+                Group::Prefix => task["shared_prefix"] = prefix::peers_task(self),
+                Group::Turns => task["turns"] = turns::peers_task(self)?,
+                Group::Copying => task["copying"] = copying::peers_task(self)?,
+                Group::Overhead => {}
+            }
+        }
+        Ok(task)
+    }
+}
+
+/// Runs `catena bench engine`.
+pub(in crate::bench) fn run(
+    args: &EngineArgs,
+    flag: Option<usize>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    args.json.as_deref().map_or(Ok(()), Results::check_file)?;
+    let groups = Group::of(&args.only);
+    if groups.is_empty() {
+        let cause = format!("no cell has `{}` in its name", args.only.join("` or `"));
+        return Err(Failure::new(Exit::Usage, "nothing to measure", cause)
+            .hint("cells have names such as infer/shared_prefix/16"));
+    }
+    let progress = for_stderr();
+    let finder = Finder { project: Utf8Path::new("."), progress: progress.as_ref(), cancel };
+    let path = absolute(&find(&args.model, &finder)?);
+    let failed = |error: BoxError| {
+        Failure::new(Exit::Environment, format!("cannot measure `{path}`"), error)
+    };
+    let model = LanguageModel::open(&path).map_err(failed)?;
+    let (pool, threads) = (pool(flag), threads(flag).value);
+    let peers = args.peers.then(|| Peers::find(&[], cancel)).transpose()?;
+    let subject = Subject { model: &model, path: path.clone(), pool: pool.clone() };
+    let (mut ours, mut theirs) = (Samples::default(), Collected::default());
+    for round in 1..=args.rounds {
+        let label = format!("round {round} of {}", args.rounds);
+        say(&format!("  {label}: catena"));
+        for group in &groups {
+            group.round(&subject, &mut ours).map_err(failed)?;
+            if cancel.is_cancelled() {
+                return Err(interrupted());
+            }
+        }
+        if let Some(peers) = &peers {
+            let task = subject.peers_task(&groups, &label, threads).map_err(failed)?;
+            peers.round(task, &mut theirs)?;
+        }
+    }
+    let results = results(&groups, &ours, theirs, &pool, threads);
+    results.print();
+    args.json.as_deref().map_or(Ok(()), |file| results.write(file))
+}
+
+/// Medians, and the machine they were measured on.
+fn results(
+    groups: &[Group],
+    ours: &Samples,
+    theirs: Collected,
+    pool: &Pool,
+    threads: usize,
+) -> Results {
+    let named = groups.iter().flat_map(|group| group.cells());
+    let cells = named.filter_map(|Named { name, unit, less_is_better }| {
+        let (value, others) = (ours.median(&name)?, theirs.medians(&name));
+        Some(Cell::new(name, unit, less_is_better, value, others, None))
+    });
+    let cells = cells.collect();
+    let mut machine: BTreeMap<_, _> = described(&measure_peaks(pool)).into_iter().collect();
+    machine.insert("kernels", level().name().to_owned());
+    machine.insert("threads", threads.to_string());
+    let mut versions = theirs.versions;
+    versions.insert("catena".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    Results { machine, versions, seed: SEED, cells, notes: theirs.notes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_name_picks_the_measurements() {
+        let only = |text: &str| Group::of(&[text.to_owned()]);
+        assert_eq!(Group::of(&[]), Group::ALL);
+        assert_eq!(only("shared_prefix/16/ttft"), [Group::Prefix]);
+        assert_eq!(only("infer/scheduler"), [Group::Overhead]);
+        assert_eq!(only("prefill"), []);
+    }
+
+    #[test]
+    fn no_cell_has_two_measurements() {
+        let cells = Group::ALL.into_iter().flat_map(Group::cells);
+        let mut names: Vec<String> = cells.map(|cell| cell.name).collect();
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all, "{names:?}");
+    }
+}
