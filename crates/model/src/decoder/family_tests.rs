@@ -1,8 +1,12 @@
 //! Every family against `transformers`, from both kinds of files.
 
+use std::fmt::Write;
+
 use super::LogitsFor;
 use super::tests::{Bench, check_invariance, exact};
 use crate::Checkpoint;
+use crate::config::JsonKeys;
+use crate::families::{FAMILIES, Family};
 use crate::safetensors::SafetensorsFile;
 use crate::test_support::{golden, tokens};
 
@@ -34,20 +38,94 @@ fn error(name: &str, file: &str) -> f32 {
     error / largest
 }
 
+/// A golden's errors from both kinds of files.
+struct Checked {
+    name: String,
+    family: &'static Family,
+    huggingface: f32,
+    gguf: Option<f32>,
+}
+
+fn check(name: String) -> Checked {
+    let folder = golden("families").join(&name);
+    let keys = JsonKeys::read(&folder.join("config.json")).unwrap();
+    let (family, _) = Family::of_json(&keys).unwrap();
+    let gguf = folder.join("model.gguf").exists().then(|| error(&name, "model.gguf"));
+    Checked { family, huggingface: error(&name, ""), gguf, name }
+}
+
 #[test]
-fn every_family_agrees_with_transformers() {
-    let mut wrong = Vec::new();
-    for name in names() {
-        for file in ["", "model.gguf"] {
-            if golden("families").join(&name).join(file).exists() {
-                let error = error(&name, file);
-                if error.is_nan() || error > TOLERANCE {
-                    wrong.push(format!("{name}/{file}: {error}"));
+fn every_family_agrees_with_transformers_and_the_page_says_how_well() {
+    let checked: Vec<Checked> = names().into_iter().map(check).collect();
+    let within = |error: f32| !error.is_nan() && error <= TOLERANCE;
+    for one in &checked {
+        let sound = within(one.huggingface) && one.gguf.is_none_or(within);
+        assert!(sound, "{}: {:e}, {:?}", one.name, one.huggingface, one.gguf);
+    }
+    for family in FAMILIES {
+        let is_checked = checked.iter().any(|one| std::ptr::eq(one.family, *family));
+        assert!(is_checked, "{family:?} has no golden");
+    }
+    let page = golden("../../../../docs/families.md");
+    let found = std::fs::read_to_string(&page).unwrap_or_default();
+    let wanted = page_of(&checked, &found);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&page, page_of(&checked, "")).unwrap();
+    } else {
+        assert!(found == wanted, "{page} is stale: UPDATE_DOCS=1 cargo test -p catena-model page");
+    }
+}
+
+const PAGE: &str = "\
+# Decoder families
+
+Generated from the code and its tests (`UPDATE_DOCS=1 cargo test --release -p catena-model page`).
+
+Models are read from a Hugging Face folder (safetensors, one file or several) or a GGUF file of llama.cpp. Every family
+is checked against `transformers` on tiny checkpoints with random weights: the error is that of the logit that is
+furthest off, relative to the largest logit, with all arithmetic in f32 and keys and values rounded to bf16 as in the
+KV cache, rounded up to a power of ten. An error above 1e-4 fails the tests; so do logits that depend on what else is
+in a batch, on how a prompt is cut, or on the number of threads.
+
+A dash in the last column: llama.cpp's file does not say all that the checkpoint computes (windows of Mistral and
+StarCoder 2, Gemma's `query_pre_attn_scalar`).
+
+| family | `model_type` | GGUF architecture | checkpoint | error, safetensors | error, GGUF |
+|---|---|---|---|---|---|
+";
+
+/// The page, one line for each checkpoint. What `old` says of an error stands while it holds, so that
+/// the page is the same on every processor.
+fn page_of(checked: &[Checked], old: &str) -> String {
+    let mut page = PAGE.to_owned();
+    for family in FAMILIES {
+        for one in checked.iter().filter(|one| std::ptr::eq(one.family, *family)) {
+            let names = |names: &[&str]| match names {
+                [] => "llama".to_owned(),
+                names => names.join(", "),
+            };
+            let start = format!(
+                "| {} | {} | {} | {} |",
+                family.name,
+                names(family.model_types),
+                names(family.architectures),
+                one.name,
+            );
+            let line = old.lines().find_map(|line| line.strip_prefix(start.as_str()));
+            let mut stated = line.unwrap_or_default().split('|').map(str::trim);
+            let mut bound = |error: Option<f32>| {
+                let stated = stated.next().and_then(|text| Some((text, text.parse().ok()?)));
+                match (error, stated) {
+                    (None, _) => "-".to_owned(),
+                    (Some(error), Some((text, bound))) if error <= bound => text.to_owned(),
+                    (Some(error), _) => format!("1e{:.0}", error.log10().ceil()),
                 }
-            }
+            };
+            let (huggingface, gguf) = (bound(Some(one.huggingface)), bound(one.gguf));
+            writeln!(page, "{start} {huggingface} | {gguf} |").unwrap();
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    page
 }
 
 #[test]
