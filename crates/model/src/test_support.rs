@@ -23,3 +23,13 @@ pub(crate) fn tokens(file: &SafetensorsFile, name: &str) -> Vec<u32> {
     let bytes = file.tensor(name).unwrap().bytes;
     bytes.chunks_exact(4).map(|b| u32::from_le_bytes(b.try_into().unwrap())).collect()
 }
+
+/// The names of the goldens of decoder families.
+pub(crate) fn families() -> Vec<String> {
+    let folder = golden("families");
+    let entries = std::fs::read_dir(folder).unwrap();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+    let mut names: Vec<_> = entries.map(|entry| name(entry).into_string().unwrap()).collect();
+    names.sort();
+    names
+}

@@ -3,25 +3,73 @@
 use camino::Utf8Path;
 
 use crate::error::ModelError;
-use crate::gguf::{GgmlType, GgufFile, MetaArray, MetaValue};
+use crate::gguf::{GgmlType, GgufFile, MetaArray, MetaValue, typed};
 use crate::safetensors::f32_values;
+
+/// What the keys of a GGUF file are read from: a file, or one that is about to be written.
+pub(crate) trait KeySource {
+    /// The file, for errors.
+    fn path(&self) -> &Utf8Path;
+    /// The value of a whole key.
+    fn metadata(&self, key: &str) -> Option<&MetaValue>;
+    /// Whether there is a tensor of that name.
+    fn has_tensor(&self, name: &str) -> bool;
+    /// The values of a small f32 tensor, if there is one.
+    ///
+    /// # Errors
+    /// If it is of another type.
+    fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError>;
+}
+
+impl KeySource for GgufFile {
+    fn path(&self) -> &Utf8Path {
+        self.path()
+    }
+
+    fn metadata(&self, key: &str) -> Option<&MetaValue> {
+        self.metadata(key)
+    }
+
+    fn has_tensor(&self, name: &str) -> bool {
+        self.tensor(name).is_some()
+    }
+
+    fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
+        let Some(tensor) = self.tensor(name) else { return Ok(None) };
+        if tensor.ggml_type != GgmlType::F32 {
+            let (name, found) = (name.to_owned(), tensor.ggml_type.to_string());
+            return Err(ModelError::UnsupportedType { name, found, supported: "F32" });
+        }
+        Ok(self.tensor_bytes(name).map(f32_values))
+    }
+}
 
 /// Reads keys under the architecture's prefix.
 pub(crate) struct GgufKeys<'a> {
-    file: &'a GgufFile,
+    source: &'a dyn KeySource,
     architecture: &'a str,
 }
 
 impl<'a> GgufKeys<'a> {
     /// # Errors
     /// If the file names no architecture.
-    pub(crate) fn new(file: &'a GgufFile) -> Result<Self, ModelError> {
+    pub(crate) fn new(source: &'a dyn KeySource) -> Result<Self, ModelError> {
         let key = "general.architecture";
-        let Some(architecture) = file.typed(key, "a string", MetaValue::as_str)? else {
-            let file = file.path().to_owned();
+        let (path, value) = (source.path(), source.metadata(key));
+        let Some(architecture) = typed(path, value, key, "a string", MetaValue::as_str)? else {
+            let file = path.to_owned();
             return Err(ModelError::MissingKey { file, key: key.to_owned() });
         };
-        Ok(Self { file, architecture })
+        Ok(Self { source, architecture })
+    }
+
+    fn typed<T>(
+        &self,
+        key: &str,
+        expected: &'static str,
+        read: impl FnOnce(&'a MetaValue) -> Option<T>,
+    ) -> Result<Option<T>, ModelError> {
+        typed(self.path(), self.source.metadata(key), key, expected, read)
     }
 
     /// The architecture's name.
@@ -31,7 +79,7 @@ impl<'a> GgufKeys<'a> {
 
     /// The file.
     pub(crate) fn path(&self) -> &'a Utf8Path {
-        self.file.path()
+        self.source.path()
     }
 
     fn key(&self, key: &str) -> String {
@@ -43,7 +91,7 @@ impl<'a> GgufKeys<'a> {
     /// # Errors
     /// If it is no count.
     pub(crate) fn optional(&self, key: &str) -> Result<Option<usize>, ModelError> {
-        self.file.typed(&self.key(key), "a count", |value| usize::try_from(value.as_u64()?).ok())
+        self.typed(&self.key(key), "a count", |value| usize::try_from(value.as_u64()?).ok())
     }
 
     /// A count that must be there.
@@ -59,7 +107,7 @@ impl<'a> GgufKeys<'a> {
     /// # Errors
     /// If it is none.
     pub(crate) fn float(&self, key: &str) -> Result<Option<f32>, ModelError> {
-        self.file.typed(&self.key(key), "a floating-point number", MetaValue::as_f32)
+        self.typed(&self.key(key), "a floating-point number", MetaValue::as_f32)
     }
 
     /// A truth value that may be missing.
@@ -67,7 +115,7 @@ impl<'a> GgufKeys<'a> {
     /// # Errors
     /// If it is none.
     pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, ModelError> {
-        self.file.typed(&self.key(key), "a truth value", MetaValue::as_bool)
+        self.typed(&self.key(key), "a truth value", MetaValue::as_bool)
     }
 
     /// A text that may be missing.
@@ -75,7 +123,7 @@ impl<'a> GgufKeys<'a> {
     /// # Errors
     /// If it is none.
     pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>, ModelError> {
-        self.file.typed(&self.key(key), "a string", MetaValue::as_str)
+        self.typed(&self.key(key), "a string", MetaValue::as_str)
     }
 
     /// A count for each layer: one for all, or an array of them.
@@ -84,7 +132,7 @@ impl<'a> GgufKeys<'a> {
     /// If it is missing, or neither.
     pub(crate) fn same_in_all_layers(&self, key: &'static str) -> Result<usize, ModelError> {
         let name = self.key(key);
-        let array = self.file.metadata(&name).and_then(MetaValue::as_array);
+        let array = self.source.metadata(&name).and_then(MetaValue::as_array);
         let Some(array) = array else { return self.size(key) };
         let counts = counts(array);
         match counts.as_slice() {
@@ -108,7 +156,7 @@ impl<'a> GgufKeys<'a> {
         let key = "attention.sliding_window_pattern";
         let name = self.key(key);
         if let Some(MetaArray::Bool(pattern)) =
-            self.file.metadata(&name).and_then(MetaValue::as_array)
+            self.source.metadata(&name).and_then(MetaValue::as_array)
         {
             return Ok(pattern.clone());
         }
@@ -137,12 +185,12 @@ impl<'a> GgufKeys<'a> {
     /// If it is no token id.
     pub(crate) fn token(&self, which: &str) -> Result<Option<u32>, ModelError> {
         let key = format!("tokenizer.ggml.{which}_token_id");
-        self.file.typed(&key, "a token id", |value| u32::try_from(value.as_u64()?).ok())
+        self.typed(&key, "a token id", |value| u32::try_from(value.as_u64()?).ok())
     }
 
     /// Whether there is a tensor of that name.
     pub(crate) fn has_tensor(&self, name: &str) -> bool {
-        self.file.tensor(name).is_some()
+        self.source.has_tensor(name)
     }
 
     /// The values of a small f32 tensor, if there is one.
@@ -150,12 +198,7 @@ impl<'a> GgufKeys<'a> {
     /// # Errors
     /// If it is of another type.
     pub(crate) fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
-        let Some(tensor) = self.file.tensor(name) else { return Ok(None) };
-        if tensor.ggml_type != GgmlType::F32 {
-            let (name, found) = (name.to_owned(), tensor.ggml_type.to_string());
-            return Err(ModelError::UnsupportedType { name, found, supported: "F32" });
-        }
-        Ok(self.file.tensor_bytes(name).map(f32_values))
+        self.source.floats(name)
     }
 
     /// Rows of the embedding, by key or by counting the vocabulary.
@@ -166,7 +209,7 @@ impl<'a> GgufKeys<'a> {
         if let Some(vocab_size) = self.optional("vocab_size")? {
             return Ok(vocab_size);
         }
-        let tokens = self.file.metadata("tokenizer.ggml.tokens").and_then(MetaValue::as_array);
+        let tokens = self.source.metadata("tokenizer.ggml.tokens").and_then(MetaValue::as_array);
         if let Some(MetaArray::String(tokens)) = tokens {
             return Ok(tokens.len());
         }

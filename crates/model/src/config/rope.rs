@@ -179,7 +179,7 @@ impl RopeDefaults {
                 original_positions,
                 beta_fast: keys.float("rope.scaling.yarn_beta_fast")?.unwrap_or(32.0),
                 beta_slow: keys.float("rope.scaling.yarn_beta_slow")?.unwrap_or(1.0),
-                attention_factor,
+                attention_factor: keys.float("rope.scaling.yarn_attn_factor")?,
                 truncate: true,
             }),
             _ => {

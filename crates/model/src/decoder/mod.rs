@@ -24,6 +24,4 @@ pub use batch::{ForwardError, Logits, LogitsFor, SeqInput};
 pub use scratch::Scratch;
 pub use weights::{Decoder, KvGroup};
 #[cfg(test)]
-mod family_tests;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -13,14 +13,14 @@ use std::sync::Arc;
 const F32_TOLERANCE: f32 = 1e-4;
 
 /// A decoder with a cache and the block tables of a few sequences.
-pub(super) struct Bench {
+pub(crate) struct Bench {
     decoder: Decoder,
     kv: Vec<KvCache>,
     tables: Vec<Vec<Vec<u32>>>,
 }
 
 impl Bench {
-    pub(super) fn new(checkpoint: &Checkpoint, threads: usize, options: LoadOptions) -> Self {
+    pub(crate) fn new(checkpoint: &Checkpoint, threads: usize, options: LoadOptions) -> Self {
         Self::with_cache(checkpoint, threads, options, KvType::Bf16)
     }
 
@@ -45,7 +45,7 @@ impl Bench {
     }
 
     /// Runs `(sequence, tokens, start_pos, logits)` parts as one step; all logits rows.
-    pub(super) fn step(
+    pub(crate) fn step(
         &mut self,
         max_rows: usize,
         parts: &[(usize, &[u32], usize, LogitsFor)],
@@ -73,7 +73,7 @@ fn tiny() -> Checkpoint {
     Checkpoint::open(&golden("tiny_llama")).unwrap()
 }
 
-pub(super) fn exact() -> LoadOptions {
+pub(crate) fn exact() -> LoadOptions {
     LoadOptions { dense_type: DenseType::F32, ..LoadOptions::default() }
 }
 
@@ -104,7 +104,7 @@ fn tiny_llama_agrees_with_transformers() {
 }
 
 /// Runs 3 long and many short sequences in every way and compares all bits with each alone.
-pub(super) fn check_invariance(checkpoint: &Checkpoint, options: LoadOptions, vocab_size: u32) {
+pub(crate) fn check_invariance(checkpoint: &Checkpoint, options: LoadOptions, vocab_size: u32) {
     let make = |seq: u32, len: u32| -> Vec<u32> {
         (0..len).map(|i| (i * 31 + seq * 17 + i * i * 7) % vocab_size).collect()
     };

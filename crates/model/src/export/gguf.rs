@@ -8,9 +8,9 @@ use super::huggingface::{FloatType, float_bytes};
 use super::source::{ExportSource, not_written};
 use super::tensors::assemble;
 use crate::checkpoint::{Checkpoint, FileTensor, Layout, WeightData};
-use crate::config::ModelConfig;
+use crate::config::{GgufKeys, KeySource, ModelConfig};
 use crate::error::ModelError;
-use crate::families::Family;
+use crate::families::{Family, architecture, gguf_keys, rope_tensors};
 use crate::gguf::{GgmlType, GgufWriter, MetaValue, vocab_metadata};
 
 /// Which type each tensor is written in.
@@ -71,30 +71,52 @@ pub fn write_gguf(
     source: &ExportSource<'_>,
     rule: GgufRule,
 ) -> Result<(), ModelError> {
-    let checkpoint = source.checkpoint();
+    let keys = metadata(source.checkpoint())?;
+    write_with(path, source, rule, keys)
+}
+
+/// Writes the tensors of `source` under `keys`.
+pub(super) fn write_with(
+    path: &Utf8Path,
+    source: &ExportSource<'_>,
+    rule: GgufRule,
+    keys: Vec<(String, MetaValue)>,
+) -> Result<(), ModelError> {
+    let config = source.checkpoint().config();
     let mut writer = GgufWriter::new();
-    for (key, value) in metadata(checkpoint)? {
+    for (key, value) in keys {
         writer.set(&key, value);
     }
     if let Some(number) = rule.file_type() {
         writer.set("general.file_type", MetaValue::U32(number));
     }
     writer.set("general.quantization_version", MetaValue::U32(2));
-    let family = Family::of_config(checkpoint.config());
-    let rules = family.gguf.iter().copied().flatten();
-    let layout = Layout::new(checkpoint.config(), &rules, &|_| true);
+    let layout = gguf_layout(config);
+    let factors = rope_tensors(config);
+    for (name, factors) in &factors {
+        writer.add_tensor(name, &[factors.len()], GgmlType::F32);
+    }
     for tensor in &layout.files {
         let ggml_type = rule.type_of(tensor);
         check_type(&tensor.parts[0], &tensor.shape, ggml_type)?;
         writer.add_tensor(&tensor.name, &tensor.shape, ggml_type);
     }
     let mut files = layout.files.iter();
-    writer.write(path, |_| {
+    writer.write(path, |name| {
+        if let Some((_, factors)) = factors.iter().find(|(found, _)| *found == name) {
+            return Ok(float_bytes(factors, FloatType::F32));
+        }
         let tensor = files.next().expect("as many tensors as were announced");
         let ggml_type = rule.type_of(tensor);
         let stored = |name: &str| stored_blocks(source, name, ggml_type);
         assemble(source, &layout, tensor, &stored, &|values| encode(values, ggml_type))
     })
+}
+
+/// Where tensors stand in a file that we write.
+pub(super) fn gguf_layout(config: &ModelConfig) -> Layout {
+    let rules = Family::of_config(config).gguf.iter().copied().flatten();
+    Layout::new(config, &rules, &|_| true)
 }
 
 /// The blocks of a tensor that nothing changes and that is stored in the type to be written.
@@ -139,10 +161,7 @@ fn metadata(checkpoint: &Checkpoint) -> Result<Vec<(String, MetaValue)>, ModelEr
         return Ok(file.keys().map(|(key, value)| (key.to_owned(), value.clone())).collect());
     }
     let config = checkpoint.config();
-    if let Some(what) = config.beyond_llama() {
-        return Err(not_written(config, what, checkpoint.path()));
-    }
-    let mut keys = architecture_keys(config, checkpoint.path());
+    let mut keys = architecture_keys(config, &gguf_layout(config), checkpoint.path())?;
     let vocab = GgufVocab::from_tokenizer(&checkpoint.tokenizer()?)?;
     keys.extend(vocab_metadata(&vocab));
     if let Some(template) = checkpoint.chat_template_source()? {
@@ -151,28 +170,55 @@ fn metadata(checkpoint: &Checkpoint) -> Result<Vec<(String, MetaValue)>, ModelEr
     Ok(keys)
 }
 
-/// The keys of a Llama file, as `convert_hf_to_gguf.py` of llama.cpp writes them.
-fn architecture_keys(config: &ModelConfig, path: &Utf8Path) -> Vec<(String, MetaValue)> {
-    let size = |size: usize| MetaValue::U32(u32::try_from(size).expect("sizes are bounded"));
-    let name = path.file_name().unwrap_or("model");
-    [
-        ("general.architecture", MetaValue::from("llama")),
-        ("general.type", MetaValue::from("model")),
-        ("general.name", MetaValue::from(name)),
-        ("llama.block_count", size(config.num_hidden_layers)),
-        ("llama.context_length", size(config.max_position_embeddings)),
-        ("llama.embedding_length", size(config.hidden_size)),
-        ("llama.feed_forward_length", size(config.intermediate_size)),
-        ("llama.attention.head_count", size(config.num_attention_heads)),
-        ("llama.attention.head_count_kv", size(config.num_key_value_heads)),
-        ("llama.attention.key_length", size(config.head_dim)),
-        ("llama.attention.value_length", size(config.head_dim)),
-        ("llama.rope.freq_base", MetaValue::F32(config.rope_theta())),
-        ("llama.rope.dimension_count", size(config.head_dim)),
-        ("llama.attention.layer_norm_rms_epsilon", MetaValue::F32(config.norm_eps)),
-        ("llama.vocab_size", size(config.vocab_size)),
-    ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value))
-    .collect()
+/// The keys of the architecture, as llama.cpp's converter writes them.
+///
+/// # Errors
+/// If a GGUF file cannot say all that the model computes: it is read back and compared.
+pub(super) fn architecture_keys(
+    config: &ModelConfig,
+    layout: &Layout,
+    path: &Utf8Path,
+) -> Result<Vec<(String, MetaValue)>, ModelError> {
+    let architecture = architecture(config);
+    let mut keys = vec![
+        ("general.architecture".to_owned(), MetaValue::from(architecture)),
+        ("general.type".to_owned(), MetaValue::from("model")),
+        ("general.name".to_owned(), MetaValue::from(path.file_name().unwrap_or("model"))),
+    ];
+    keys.extend(gguf_keys(config));
+    let factors = rope_tensors(config);
+    let described = Described { keys: &keys, layout, factors: &factors, path };
+    let (family, _) = Family::of_architecture(architecture, path)?;
+    let read_back = (family.from_gguf)(&GgufKeys::new(&described)?)?;
+    match config.difference(&read_back) {
+        None => Ok(keys),
+        Some(what) => Err(not_written(config, what, path)),
+    }
+}
+
+/// A file that is about to be written.
+struct Described<'a> {
+    keys: &'a [(String, MetaValue)],
+    layout: &'a Layout,
+    factors: &'a [(&'static str, Vec<f32>)],
+    path: &'a Utf8Path,
+}
+
+impl KeySource for Described<'_> {
+    fn path(&self) -> &Utf8Path {
+        self.path
+    }
+
+    fn metadata(&self, key: &str) -> Option<&MetaValue> {
+        self.keys.iter().find(|(found, _)| found == key).map(|(_, value)| value)
+    }
+
+    fn has_tensor(&self, name: &str) -> bool {
+        self.layout.files.iter().any(|tensor| tensor.name == name)
+    }
+
+    fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, ModelError> {
+        let factors = self.factors.iter().find(|(found, _)| *found == name);
+        Ok(factors.map(|(_, factors)| factors.clone()))
+    }
 }

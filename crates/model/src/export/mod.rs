@@ -3,6 +3,8 @@
 //! Tensors go through one at a time, so a model is never in memory twice. A tensor that nothing
 //! changes and whose type stays the same is copied as it is, without rounding twice.
 
+#[cfg(test)]
+mod family_tests;
 mod gguf;
 mod huggingface;
 mod source;

@@ -15,6 +15,7 @@ mod family;
 mod gemma;
 mod gemma2;
 mod gemma3;
+mod gguf_keys;
 mod glm;
 mod gpt2;
 mod gpt_neox;
@@ -33,6 +34,7 @@ mod smollm3;
 mod starcoder2;
 
 pub(crate) use family::Family;
+pub(crate) use gguf_keys::{architecture, gguf_keys, rope_tensors};
 pub(crate) use list::FAMILIES;
 pub(crate) use rules::{Form, Rule};
 use rules::{GATE_UP, GGUF, GGUF_QKV, GGUF_ROTARY, QKV, layer};

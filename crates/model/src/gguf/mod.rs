@@ -25,5 +25,6 @@ pub use error::GgufError;
 pub use ggml_type::GgmlType;
 pub use read::{GgufFile, TensorInfo};
 pub use value::{MetaArray, MetaValue};
+pub(crate) use vocab::typed;
 pub use vocab::vocab_metadata;
 pub use write::GgufWriter;

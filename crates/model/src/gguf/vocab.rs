@@ -1,5 +1,6 @@
 //! The tokenizer keys.
 
+use camino::Utf8Path;
 use catena_text::{GgufVocab, TokenType};
 
 use super::error::GgufError;
@@ -48,13 +49,7 @@ impl GgufFile {
         expected: &'static str,
         read: impl FnOnce(&'a MetaValue) -> Option<T>,
     ) -> Result<Option<T>, ModelError> {
-        let Some(value) = self.metadata(key) else { return Ok(None) };
-        if let Some(read) = read(value) {
-            return Ok(Some(read));
-        }
-        let (key, found) = (key.to_owned(), value.type_name().to_owned());
-        let source = GgufError::KeyType { key, found, expected };
-        Err(ModelError::Gguf { path: self.path().to_owned(), source })
+        typed(self.path(), self.metadata(key), key, expected, read)
     }
 
     fn strings(&self, key: &str) -> Result<Option<&[String]>, ModelError> {
@@ -108,4 +103,24 @@ pub fn vocab_metadata(vocab: &GgufVocab) -> Vec<(String, MetaValue)> {
     ];
     keys.extend(ids.into_iter().filter_map(|(key, id)| Some((key, MetaValue::U32(id?)))));
     keys.into_iter().map(|(key, value)| (format!("tokenizer.ggml.{key}"), value)).collect()
+}
+
+/// A value by `read`; `None` if there is none.
+///
+/// # Errors
+/// If `read` does not accept it.
+pub(crate) fn typed<'a, T>(
+    path: &Utf8Path,
+    value: Option<&'a MetaValue>,
+    key: &str,
+    expected: &'static str,
+    read: impl FnOnce(&'a MetaValue) -> Option<T>,
+) -> Result<Option<T>, ModelError> {
+    let Some(value) = value else { return Ok(None) };
+    if let Some(read) = read(value) {
+        return Ok(Some(read));
+    }
+    let (key, found) = (key.to_owned(), value.type_name().to_owned());
+    let source = GgufError::KeyType { key, found, expected };
+    Err(ModelError::Gguf { path: path.to_owned(), source })
 }

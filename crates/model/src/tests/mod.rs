@@ -1,6 +1,7 @@
 //! Tests of the crate as a whole, and a small model that all tests build from.
 
 mod errors;
+mod families;
 mod smollm2;
 mod tiny;
 

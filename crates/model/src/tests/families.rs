@@ -2,26 +2,17 @@
 
 use std::fmt::Write;
 
-use super::LogitsFor;
-use super::tests::{Bench, check_invariance, exact};
 use crate::Checkpoint;
 use crate::config::JsonKeys;
+use crate::decoder::LogitsFor;
+use crate::decoder::tests::{Bench, check_invariance, exact};
 use crate::families::{FAMILIES, Family};
 use crate::safetensors::SafetensorsFile;
-use crate::test_support::{golden, tokens};
+use crate::test_support::{families, golden, tokens};
 
 /// Largest error of a logit relative to the largest logit, all arithmetic in f32; keys and values
 /// are rounded to bf16 in both.
 const TOLERANCE: f32 = 1e-4;
-
-fn names() -> Vec<String> {
-    let folder = golden("families");
-    let entries = std::fs::read_dir(folder).unwrap();
-    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
-    let mut names: Vec<_> = entries.map(|entry| name(entry).into_string().unwrap()).collect();
-    names.sort();
-    names
-}
 
 /// Error of the logits of the golden's tokens.
 fn error(name: &str, file: &str) -> f32 {
@@ -56,7 +47,7 @@ fn check(name: String) -> Checked {
 
 #[test]
 fn every_family_agrees_with_transformers_and_the_page_says_how_well() {
-    let checked: Vec<Checked> = names().into_iter().map(check).collect();
+    let checked: Vec<Checked> = families().into_iter().map(check).collect();
     let within = |error: f32| !error.is_nan() && error <= TOLERANCE;
     for one in &checked {
         let sound = within(one.huggingface) && one.gguf.is_none_or(within);
@@ -130,7 +121,7 @@ fn page_of(checked: &[Checked], old: &str) -> String {
 
 #[test]
 fn logits_of_no_family_depend_on_the_batch() {
-    for name in names() {
+    for name in families() {
         let checkpoint = Checkpoint::open(&golden("families").join(&name)).unwrap();
         check_invariance(&checkpoint, exact(), 96);
     }
