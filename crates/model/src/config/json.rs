@@ -29,6 +29,11 @@ impl JsonKeys {
         Ok(Self { path: path.to_owned(), values: read_json(path)? })
     }
 
+    /// The keys of a `config.json` that is about to be written to `path`.
+    pub(crate) fn of(path: &Utf8Path, values: Map<String, Value>) -> Self {
+        Self { path: path.to_owned(), values }
+    }
+
     /// The file.
     pub(crate) fn path(&self) -> &Utf8Path {
         &self.path

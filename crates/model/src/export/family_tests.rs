@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::gguf::{architecture_keys, gguf_layout, write_with};
-use super::{ExportSource, GgufRule};
+use super::huggingface::made_config;
+use super::{ExportSource, FloatType, GgufRule};
 use crate::gguf::{GgmlType, GgufFile, MetaValue};
 use crate::test_support::{families, golden};
 use crate::{Checkpoint, ModelError};
@@ -79,6 +80,28 @@ fn files_of_every_family_are_those_of_the_converter() {
         } else {
             let refused = written(&name).map(|_| ());
             assert!(matches!(refused, Err(ModelError::NotConverted { .. })), "{name}: {refused:?}");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Families whose `config.json` we do not make.
+const NOT_DESCRIBED: &[&str] = &["gpt2", "deepseek_v2", "deepseek_v2_lite"];
+
+#[test]
+fn a_folder_is_made_of_a_gguf_file() {
+    let mut wrong = Vec::new();
+    for name in families() {
+        let file = golden("families").join(&name).join("model.gguf");
+        if !file.exists() {
+            continue;
+        }
+        let config = Checkpoint::open(&file).unwrap().config().clone();
+        match made_config(&config, FloatType::Bf16, &file) {
+            Ok(_) if NOT_DESCRIBED.contains(&name.as_str()) => wrong.push(name),
+            Err(_) if NOT_DESCRIBED.contains(&name.as_str()) => {}
+            Ok(_) => {}
+            Err(error) => wrong.push(format!("{name}: {error}")),
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

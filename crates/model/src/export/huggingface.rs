@@ -12,7 +12,7 @@ use super::source::ExportSource;
 use super::source::not_written;
 use super::tensors::assemble;
 use crate::checkpoint::{Checkpoint, FileTensor, Layout};
-use crate::config::ModelConfig;
+use crate::config::{JsonKeys, ModelConfig};
 use crate::error::ModelError;
 use crate::families::Family;
 use crate::files::{io_error, read_json, write_bytes, write_json};
@@ -107,14 +107,28 @@ fn write_weights(
     })
 }
 
-/// A `config.json` that no file has.
-fn made_config(
+/// A `config.json` for a model that has none.
+///
+/// # Errors
+/// If it would not say all that the model computes: it is read back and compared.
+pub(super) fn made_config(
     config: &ModelConfig,
     float_type: FloatType,
     path: &Utf8Path,
 ) -> Result<Value, ModelError> {
-    match config.beyond_llama() {
-        None => Ok(config.to_json(float_type.torch_name())),
+    let made = config.to_json(float_type.torch_name());
+    let values = made.as_object().cloned().unwrap_or_default();
+    let keys = JsonKeys::of(path, values);
+    let family = Family::of_config(config);
+    let read_back = match (family.from_json)(&keys, config.model_type) {
+        // Keys of this family are called otherwise.
+        Err(ModelError::MissingKey { .. }) => {
+            return Err(not_written(config, "the configuration", path));
+        }
+        read_back => read_back?,
+    };
+    match config.difference(&read_back) {
+        None => Ok(made),
         Some(what) => Err(not_written(config, what, path)),
     }
 }
