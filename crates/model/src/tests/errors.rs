@@ -52,6 +52,13 @@ fn model_errors() -> Vec<ModelError> {
             nearest: "a token classifier",
             file: file(),
         },
+    ]
+}
+
+fn tensor_errors() -> Vec<ModelError> {
+    use ModelError as E;
+    let file = path;
+    vec![
         E::MissingTensor {
             name: "model.layers.3.mlp.up_proj.weight".into(),
             file: file(),
@@ -132,7 +139,7 @@ fn text(errors: &[&dyn Error]) -> String {
 
 #[test]
 fn every_error_reads_well() {
-    let errors = model_errors();
+    let errors: Vec<_> = model_errors().into_iter().chain(tensor_errors()).collect();
     let errors: Vec<&dyn Error> = errors.iter().map(|error| error as &dyn Error).collect();
     insta::assert_snapshot!("model_errors", text(&errors));
     let errors = gguf_errors();
