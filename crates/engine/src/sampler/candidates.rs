@@ -13,9 +13,10 @@ pub(super) struct Candidate {
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     pub(super) list: Vec<Candidate>,
-    /// The gathered tokens of a row, and their weights.
+    /// The gathered tokens of a row, and their weights: the first `num_gathered` of each.
     pub(super) tokens: Vec<u32>,
     pub(super) weights: Vec<f32>,
+    pub(super) num_gathered: usize,
     /// Scratch of [`Candidates::keep_mass`].
     ranks: Vec<u32>,
     masses: Vec<f64>,
@@ -38,10 +39,10 @@ pub(super) fn lightness(candidate: &Candidate) -> u32 {
 impl Candidates {
     /// Makes the list of the gathered tokens.
     pub(super) fn list_gathered(&mut self) {
-        let Self { list, tokens, weights, .. } = self;
+        let Self { list, tokens, weights, num_gathered, .. } = self;
         list.clear();
         let pairs = tokens.iter().zip(weights.iter());
-        list.extend(pairs.map(|(&token, &weight)| Candidate { token, weight }));
+        list.extend(pairs.take(*num_gathered).map(|(&token, &weight)| Candidate { token, weight }));
     }
 
     /// The sum of the weights.

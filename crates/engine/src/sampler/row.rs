@@ -45,7 +45,7 @@ impl<'a> Row<'a> {
     /// [`Candidates::list_gathered`], and returns the sum of their weights.
     pub(super) fn gather(&self, lowest: f32, candidates: &mut Candidates) -> f64 {
         let lowest = lowest.max(f32::MIN);
-        let Candidates { tokens, weights, .. } = candidates;
+        let Candidates { tokens, weights, num_gathered, .. } = candidates;
         // Room for a whole block behind the last token.
         tokens.resize(self.logits_v.len() + LOGITS_BLOCK, 0);
         weights.resize(self.logits_v.len() + LOGITS_BLOCK, 0.0);
@@ -67,8 +67,8 @@ impl<'a> Row<'a> {
             }
             first_token += token_id(LOGITS_BLOCK);
         }
-        tokens.truncate(count);
-        weights.truncate(count);
+        *num_gathered = count;
+        let weights = &mut weights[..count];
         softmax_weights(weights, self.largest, self.scale);
         weights.chunks(LOGITS_BLOCK).map(|part| f64::from(part.iter().sum::<f32>())).sum()
     }
