@@ -65,9 +65,9 @@ impl Decoder {
     /// matrix that is several here (Phi-3's `qkv_proj`) is taken apart.
     ///
     /// # Errors
+    /// It was made for another model, or changes what adapters cannot change here:
     /// [`ModelError::AdapterTarget`], [`ModelError::AdapterModule`], [`ModelError::AdapterPair`],
-    /// [`ModelError::AdapterRank`], [`ModelError::ShapeMismatch`]: it was made for another model, or
-    /// changes what adapters cannot change here.
+    /// [`ModelError::AdapterRank`], [`ModelError::ShapeMismatch`].
     pub fn pack_adapter(&self, adapter: &LoraAdapter) -> Result<Adapter, ModelError> {
         let targets: BTreeSet<String> = adapter.targets().into_iter().collect();
         let rules = Family::of_config(&self.config).huggingface;
