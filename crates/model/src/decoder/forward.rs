@@ -83,7 +83,7 @@ impl Decoder {
         adapters: &AdapterSet,
         kv: &[KvCache],
     ) -> Result<(), ForwardError> {
-        assert!(adapters.fits(&self.config), "an adapter was packed by another decoder");
+        debug_assert!(adapters.fits(&self.config), "an adapter was packed by another decoder");
         let vocab_size = self.config.vocab_size;
         let max_tokens = self.max_tokens();
         assert_eq!(kv.len(), self.kv_groups.len(), "one cache for each KV group");

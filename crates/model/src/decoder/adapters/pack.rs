@@ -18,6 +18,7 @@ pub const MAX_ADAPTER_RANK: usize = 1024;
 /// A LoRA adapter, ready to run on the decoder that packed it.
 pub struct Adapter {
     pairs: BTreeMap<Place, Vec<Pair>>,
+    max_rank: usize,
     /// Of the decoder.
     config: ModelConfig,
 }
@@ -44,7 +45,7 @@ impl Adapter {
 
     /// The largest rank of a pair.
     pub fn max_rank(&self) -> usize {
-        self.pairs.values().flatten().map(|pair| pair.a_rk.n()).max().unwrap_or(0)
+        self.max_rank
     }
 
     /// Whether it was packed for a decoder of this configuration.
@@ -101,7 +102,8 @@ impl Decoder {
                 pairs.entry(place).or_default().push(pair);
             }
         }
-        Ok(Adapter { pairs, config: self.config.clone() })
+        let max_rank = pairs.values().flatten().map(|pair| pair.a_rk.n()).max().unwrap_or(0);
+        Ok(Adapter { pairs, max_rank, config: self.config.clone() })
     }
 
     /// The pairs of target `name`, one for each of `parts`.
