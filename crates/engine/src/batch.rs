@@ -66,6 +66,7 @@ impl Slot {
             start_pos: self.start_pos,
             block_tables: sequence.tables.ids(),
             logits: self.logits,
+            adapter: sequence.scope.adapter,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The engine: one model, one cache, many sequences.
 
+use crate::adapters::{AdapterLimits, Lease, LiveAdapters, LoadedAdapters};
 use crate::blocks::KvBlocks;
 use crate::commit::Committer;
 use crate::constraint::MaskWorker;
@@ -13,6 +14,7 @@ use crate::sequence::Sequence;
 use crate::speculate::Speculation;
 use crate::stats::EngineStats;
 use crate::vocabulary::Vocabulary;
+use catena_model::{Adapter, AdapterId};
 use catena_protocol::{Cancel, FinishReason, Progress};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,12 +25,14 @@ pub struct Intake {
     vocabulary: Arc<Vocabulary>,
     model_vocab_size: usize,
     context_tokens: usize,
+    adapters: LiveAdapters,
 }
 
 /// A request that passed every check.
 pub struct Prepared {
     request: Request,
     sampling: SamplingState,
+    lease: Option<Lease>,
 }
 
 impl Prepared {
@@ -57,6 +61,7 @@ impl Intake {
         request.params.validate()?;
         self.check_prompt(&request)?;
         self.check_sampling(&request)?;
+        let lease = request.scope.adapter.map(|id| self.adapters.lease(id)).transpose()?;
         let constraint = match &request.constraint {
             Some(constraint) => Some(self.vocabulary.grammars()?.compile(constraint)?),
             None => None,
@@ -64,7 +69,12 @@ impl Intake {
         let prompt_tokens = &request.prompt_tokens;
         let sampling =
             SamplingState::new(&request.params, prompt_tokens, constraint, &self.vocabulary);
-        Ok(Prepared { request, sampling })
+        Ok(Prepared { request, sampling, lease })
+    }
+
+    /// The adapters that requests may name.
+    pub(crate) fn adapters(&self) -> &LiveAdapters {
+        &self.adapters
     }
 
     /// What the parameters ask of this model.
@@ -121,6 +131,7 @@ pub struct Engine<R: Runner> {
     masks: MaskWorker,
     speculation: Speculation,
     stats: Arc<EngineStats>,
+    adapters: LoadedAdapters,
     next_id: u64,
 }
 
@@ -157,7 +168,12 @@ impl<R: Runner> Engine<R> {
         let context_tokens = runner.max_positions().min(blocks.context_tokens());
         let model_vocab_size = runner.vocab_size();
         Self {
-            intake: Intake { vocabulary, model_vocab_size, context_tokens },
+            intake: Intake {
+                vocabulary,
+                model_vocab_size,
+                context_tokens,
+                adapters: LiveAdapters::default(),
+            },
             scheduler: Scheduler::new(limits),
             stats: Arc::new(EngineStats::new(blocks.num_blocks())),
             blocks,
@@ -165,8 +181,48 @@ impl<R: Runner> Engine<R> {
             masks: MaskWorker::default(),
             speculation: options.speculation,
             runner,
+            adapters: LoadedAdapters::default(),
             next_id: 0,
         }
+    }
+
+    /// With other bounds of adapters.
+    #[must_use]
+    pub fn with_adapter_limits(mut self, limits: AdapterLimits) -> Self {
+        self.adapters.set_limits(limits);
+        self
+    }
+
+    /// Loads an adapter that the model's decoder packed; requests may name it from now on.
+    ///
+    /// # Errors
+    /// [`EngineError::TooManyAdapters`], [`EngineError::AdapterBytes`], [`EngineError::Adapter`].
+    pub fn load_adapter(&mut self, adapter: Arc<Adapter>) -> Result<AdapterId, EngineError> {
+        // Before the bounds: what was dropped and ended makes room.
+        self.adapters.sweep(&mut self.runner);
+        self.adapters.load(adapter, &mut self.runner, &self.intake.adapters)
+    }
+
+    /// Refuses new requests with the adapter at once, and unloads it when the last sequence that
+    /// runs with it has ended.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownAdapter`], also if it was dropped before.
+    pub fn drop_adapter(&mut self, id: AdapterId) -> Result<(), EngineError> {
+        self.intake.adapters.close(id)?;
+        self.release_adapter(id);
+        Ok(())
+    }
+
+    /// Unloads a closed adapter when the last sequence that runs with it has ended.
+    pub(crate) fn release_adapter(&mut self, id: AdapterId) {
+        self.adapters.drop_later(id);
+        self.adapters.sweep(&mut self.runner);
+    }
+
+    /// Adapters that are loaded, those included that were dropped and still run.
+    pub fn num_adapters(&self) -> usize {
+        self.adapters.count()
     }
 
     /// The checks that requests must pass.
@@ -203,13 +259,13 @@ impl<R: Runner> Engine<R> {
 
     /// Adds a checked request under an identity of the caller's choice, never used before.
     pub(crate) fn add_prepared(&mut self, id: RequestId, prepared: Prepared) {
-        let Prepared { request, sampling } = prepared;
+        let Prepared { request, sampling, lease } = prepared;
         for sample in 0..request.params.n {
             let params = request.params.of_sample(sample);
             let request = Request { params, ..request.clone() };
-            self.scheduler.add(Sequence::new(id, sample, request, sampling.clone()));
+            self.scheduler.add(Sequence::new(id, sample, request, sampling.clone(), lease.clone()));
         }
-        self.update_stats();
+        self.update();
     }
 
     /// Ends the samples of a request that go on and frees their blocks at once; nothing if all ended
@@ -224,9 +280,11 @@ impl<R: Runner> Engine<R> {
     }
 
     fn cancel_where(&mut self, picks: impl Fn(&Sequence) -> bool) -> Vec<Completion> {
-        let sequences = self.scheduler.remove(&mut self.blocks, picks);
-        self.update_stats();
-        sequences.into_iter().map(|sequence| sequence.complete(FinishReason::Cancelled)).collect()
+        let sequences = self.scheduler.remove(&mut self.blocks, picks).into_iter();
+        let completions =
+            sequences.map(|sequence| sequence.complete(FinishReason::Cancelled)).collect();
+        self.update();
+        completions
     }
 
     /// One scheduling round: choose sequences, run them, store tokens, hand back what happened.
@@ -254,7 +312,7 @@ impl<R: Runner> Engine<R> {
         };
         let outcome = self.scheduler.commit(&batch, logits, committer, &mut self.blocks);
         self.stats.record_step(&batch, &outcome);
-        self.update_stats();
+        self.update();
         Ok(outcome.events)
     }
 
@@ -344,7 +402,9 @@ impl<R: Runner> Engine<R> {
         self.runner
     }
 
-    fn update_stats(&self) {
+    /// What follows from sequences that came or ended.
+    fn update(&mut self) {
+        self.adapters.sweep(&mut self.runner);
         self.stats.set_gauges(&self.scheduler, &self.blocks);
     }
 }

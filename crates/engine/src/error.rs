@@ -1,6 +1,7 @@
 //! Everything that can go wrong in the engine, grouped by what the caller does next.
 
 use catena_kernels::KernelError;
+use catena_model::AdapterId;
 use catena_text::TextError;
 
 /// Error of the engine.
@@ -77,6 +78,15 @@ pub enum EngineError {
     /// The model has no chat template, so it completes text only.
     #[error("the model has no chat template; it can complete text only")]
     NoChatTemplate,
+    /// The request names an adapter that is not loaded, or was dropped.
+    #[error("adapter {} is not loaded", id.0)]
+    UnknownAdapter {
+        /// The adapter.
+        id: AdapterId,
+    },
+    /// The model cannot take the adapter.
+    #[error("the adapter cannot be loaded")]
+    Adapter(#[source] RunnerError),
     /// One request of a batch job was refused.
     #[error("request {index} of the batch is refused")]
     BatchRequest {
@@ -98,6 +108,25 @@ pub enum EngineError {
     /// The KV cache cannot be allocated.
     #[error("the kv cache cannot be allocated")]
     KvCache(#[source] KernelError),
+    /// As many adapters are loaded as may be.
+    #[error("{limit} adapters are loaded, which is the limit; drop one first")]
+    TooManyAdapters {
+        /// Most at once.
+        limit: usize,
+    },
+    /// The adapter does not fit beside the others.
+    #[error(
+        "the adapter has {bytes} bytes beside the {loaded_bytes} of those that are loaded, the limit \
+         is {limit}"
+    )]
+    AdapterBytes {
+        /// Bytes of the adapter.
+        bytes: usize,
+        /// Bytes of the others.
+        loaded_bytes: usize,
+        /// Most bytes of all.
+        limit: usize,
+    },
     /// The engine's thread could not be started.
     #[error("the engine's thread cannot be started")]
     Thread(#[source] std::io::Error),
@@ -138,6 +167,16 @@ pub enum EngineError {
         reason: String,
     },
 }
+
+/// The runner has no adapters.
+#[derive(Debug, thiserror::Error)]
+#[error("this model runs without adapters")]
+pub(crate) struct NoAdapters;
+
+/// An adapter that another model's decoder packed.
+#[derive(Debug, thiserror::Error)]
+#[error("the adapter was packed for another model")]
+pub(crate) struct OtherModel;
 
 /// Cause of a failed forward pass; the runner's own error type.
 pub type RunnerError = Box<dyn std::error::Error + Send + Sync>;

@@ -5,9 +5,10 @@ use crate::error::EngineError;
 use crate::request::{Completion, Event, Request, RequestId};
 use crate::runner::Runner;
 use crate::stats::{EngineSnapshot, EngineStats};
+use catena_model::{Adapter, AdapterId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, SendError, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -20,7 +21,12 @@ type Sink = Box<dyn FnMut(Event) -> bool + Send>;
 enum Command {
     Submit(RequestId, Box<Prepared>, Sink),
     Cancel(RequestId),
-    Shutdown { drain: bool },
+    LoadAdapter(Arc<Adapter>, Sender<Result<AdapterId, EngineError>>),
+    /// Unload a closed adapter once it is used no more.
+    ReleaseAdapter(AdapterId),
+    Shutdown {
+        drain: bool,
+    },
 }
 
 /// How threads talk to a running engine. Clones share it; the last one to go stops the engine.
@@ -171,6 +177,31 @@ impl EngineHandle {
         Err(EngineError::Stopped)
     }
 
+    /// Loads an adapter while requests run, between two of their steps. Reading its files and
+    /// packing it (`LoraAdapter::read`, `Decoder::pack_adapter`) is the caller's, on its own thread.
+    ///
+    /// # Errors
+    /// [`EngineError::TooManyAdapters`], [`EngineError::AdapterBytes`], [`EngineError::Adapter`],
+    /// [`EngineError::Stopped`].
+    pub fn load_adapter(&self, adapter: Arc<Adapter>) -> Result<AdapterId, EngineError> {
+        let (reply, answer) = mpsc::channel();
+        let command = Command::LoadAdapter(adapter, reply);
+        self.0.commands.send(command).map_err(|_| EngineError::Stopped)?;
+        answer.recv().map_err(|_| EngineError::Stopped)?
+    }
+
+    /// Refuses new requests with the adapter from now on; those that run go on to their end, and
+    /// then it is unloaded.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownAdapter`], also if it was dropped before.
+    pub fn drop_adapter(&self, id: AdapterId) -> Result<(), EngineError> {
+        self.0.intake.adapters().close(id)?;
+        // A stopped engine holds nothing to unload.
+        let _ = self.0.commands.send(Command::ReleaseAdapter(id));
+        Ok(())
+    }
+
     /// Refuses new requests, ends the others (after their last token with `drain`, at once
     /// without), and waits for the thread.
     pub fn shutdown(&self, drain: bool) {
@@ -275,6 +306,14 @@ impl<R: Runner> Worker<R> {
                     self.engine.add_prepared(id, *prepared);
                 }
                 Command::Cancel(id) => self.cancel(id),
+                Command::LoadAdapter(adapter, reply) => {
+                    let loaded = self.engine.load_adapter(adapter);
+                    // Nobody waits any more: nobody knows its name either.
+                    if let Err(SendError(Ok(id))) = reply.send(loaded) {
+                        self.engine.drop_adapter(id).expect("just loaded");
+                    }
+                }
+                Command::ReleaseAdapter(id) => self.engine.release_adapter(id),
                 Command::Shutdown { drain: false } => return Next::End,
                 Command::Shutdown { drain: true } => next = Next::Drain,
             }

@@ -6,6 +6,7 @@
 //! **Invariant:** no file, network, environment or clock is read here. A sequence's output depends
 //! on its own request only, never on what runs beside it, nor on preemption.
 
+mod adapters;
 mod batch;
 mod blocks;
 mod capacity;
@@ -29,9 +30,10 @@ mod tests;
 mod text;
 mod vocabulary;
 
+pub use adapters::AdapterLimits;
 pub use capacity::{KvBudget, KvChoice, choose_kv_blocks};
 pub use catena_kernels::BLOCK_TOKENS;
-pub use catena_model::{LogitsFor, SeqInput};
+pub use catena_model::{Adapter, AdapterId, LogitsFor, SeqInput};
 pub use codec::{PromptCodec, TextCodec};
 pub use constraint::{
     ConstraintProbe, MAX_CHOICES, MAX_CONSTRAINT_BYTES, MAX_GRAMMAR_LEVELS, MAX_GRAMMAR_RULES,
@@ -45,8 +47,7 @@ pub use params::{
     MAX_TOP_LOGPROBS, SamplingParams, XtcParams,
 };
 pub use request::{
-    AdapterId, CacheScope, Completion, Constraint, Event, Request, RequestId, TokenEvent,
-    TokenLogprob,
+    CacheScope, Completion, Constraint, Event, Request, RequestId, TokenEvent, TokenLogprob,
 };
 pub use runner::{BlockGroup, ModelRunner, Runner};
 pub use sampler::SamplingProbe;

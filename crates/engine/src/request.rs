@@ -1,16 +1,13 @@
 //! What goes into the engine and what comes out of it.
 
 use crate::params::SamplingParams;
+use catena_model::AdapterId;
 use catena_protocol::{FinishReason, Usage};
 use std::sync::Arc;
 
 /// Identity of a request inside one engine, in order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
-
-/// Identity of a loaded adapter; never used again for another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AdapterId(pub u64);
 
 /// Whose computed prefixes a request may use: those of the same tenant and the same adapter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

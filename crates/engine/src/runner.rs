@@ -1,11 +1,13 @@
 //! The model side of the engine.
 
 use crate::capacity::{KvBudget, KvChoice, choose_kv_blocks};
-use crate::error::{EngineError, RunnerError};
+use crate::error::{EngineError, NoAdapters, OtherModel, RunnerError};
 use crate::scheduler::SchedulerLimits;
 use crate::speculate::CostModel;
 use catena_kernels::{KvCache, KvType};
-use catena_model::{Decoder, KvGroup, LogitsFor, Scratch, SeqInput};
+use catena_model::{
+    Adapter, AdapterId, AdapterSet, Decoder, KvGroup, LogitsFor, Scratch, SeqInput,
+};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -37,6 +39,19 @@ pub trait Runner: Send {
     /// # Errors
     /// Whatever the model reports; the engine fails the requests of the batch with it.
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError>;
+    /// Takes an adapter, with which sequences may then be run. Not called while a step runs; it
+    /// should be quick.
+    ///
+    /// # Errors
+    /// If the model has no adapters, as by default, or the adapter is another model's.
+    fn load_adapter(&mut self, id: AdapterId, adapter: Arc<Adapter>) -> Result<(), RunnerError> {
+        let _ = (id, adapter);
+        Err(NoAdapters.into())
+    }
+    /// Gives up an adapter that no sequence runs with.
+    fn drop_adapter(&mut self, id: AdapterId) {
+        let _ = id;
+    }
     /// What a step of `rows` single tokens costs, in any unit: guessing ahead is weighed by it.
     fn step_cost(&self, rows: usize) -> f64 {
         CostModel::default().cost(rows)
@@ -48,6 +63,7 @@ pub struct ModelRunner {
     decoder: Arc<Decoder>,
     kv: Vec<KvCache>,
     scratch: Scratch,
+    adapters: AdapterSet,
     cost: CostModel,
 }
 
@@ -71,7 +87,8 @@ impl ModelRunner {
         };
         let kv = groups.iter().zip(&choice.num_blocks).map(cache).collect::<Result<_, _>>()?;
         let scratch = decoder.new_scratch(limits.max_batch_tokens);
-        Ok((Self { decoder, kv, scratch, cost: CostModel::default() }, choice))
+        let (adapters, cost) = (AdapterSet::default(), CostModel::default());
+        Ok((Self { decoder, kv, scratch, adapters, cost }, choice))
     }
 }
 
@@ -101,11 +118,25 @@ impl Runner for ModelRunner {
             LogitsFor::From(row) => row == 0,
         });
         let begin = Instant::now();
-        let logits = self.decoder.forward(seqs, &mut self.kv, &mut self.scratch)?;
+        let logits =
+            self.decoder.forward_with(seqs, &self.adapters, &mut self.kv, &mut self.scratch)?;
         if decodes {
             self.cost.record(seqs.iter().map(num_rows).sum(), begin.elapsed().as_secs_f64());
         }
         Ok(logits.into_rows())
+    }
+
+    fn load_adapter(&mut self, id: AdapterId, adapter: Arc<Adapter>) -> Result<(), RunnerError> {
+        if !adapter.fits(self.decoder.config()) {
+            return Err(OtherModel.into());
+        }
+        self.adapters.insert(id, adapter);
+        self.scratch.make_room(&self.adapters);
+        Ok(())
+    }
+
+    fn drop_adapter(&mut self, id: AdapterId) {
+        self.adapters.remove(id);
     }
 
     fn step_cost(&self, rows: usize) -> f64 {

@@ -1,5 +1,6 @@
 //! One request on its way through the engine.
 
+use crate::adapters::Lease;
 use crate::blocks::{BlockTables, KvBlocks, Prefix};
 use crate::error::EngineError;
 use crate::params::SamplingParams;
@@ -17,6 +18,8 @@ pub(crate) struct Sequence {
     pub(crate) sample: usize,
     pub(crate) params: SamplingParams,
     pub(crate) scope: CacheScope,
+    /// Keeps the adapter of `scope` loaded.
+    _lease: Option<Lease>,
     pub(crate) priority: i32,
     /// Prompt and generated tokens, and while a step runs the guesses behind them.
     pub(crate) tokens: Vec<u32>,
@@ -56,6 +59,7 @@ impl Sequence {
         sample: usize,
         request: Request,
         sampling: SamplingState,
+        lease: Option<Lease>,
     ) -> Self {
         let Request { prompt_tokens, mut params, score_from, scope, priority, .. } = request;
         let stop = std::mem::take(&mut params.stop);
@@ -72,6 +76,7 @@ impl Sequence {
             sampling,
             params,
             scope,
+            _lease: lease,
             priority,
             proposer: Proposer::default(),
             cached_tokens: None,

@@ -1,5 +1,6 @@
 //! Tests of the engine's policies on a model of a few lines.
 
+mod adapters;
 mod batching;
 mod blocks;
 mod constraints;

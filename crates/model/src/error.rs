@@ -233,6 +233,25 @@ pub enum ModelError {
         /// The most similar tensor there is.
         nearest: Option<String>,
     },
+    /// An adapter for a module that it cannot be applied to while the base runs.
+    #[error(
+        "adapter changes `{name}`, which cannot be changed while the model runs; supported are LoRA \
+         pairs of q_proj, k_proj, v_proj, o_proj, of MLPs without experts and of lm_head"
+    )]
+    AdapterModule {
+        /// The model tensor's name.
+        name: String,
+    },
+    /// An adapter with a pair of no or too large a rank.
+    #[error("adapter changes `{name}` with rank {rank}, allowed is 1 to {limit}")]
+    AdapterRank {
+        /// The model tensor's name.
+        name: String,
+        /// The pair's rank.
+        rank: usize,
+        /// The largest rank.
+        limit: usize,
+    },
     /// An adapter configuration or a batch that cannot be trained on.
     #[error(transparent)]
     Training(#[from] TrainingError),

@@ -31,7 +31,10 @@ pub mod training;
 pub use adapter::{LoraAdapter, LoraAdapterConfig, TargetModules};
 pub use checkpoint::{Checkpoint, Weight, WeightData};
 pub use config::ModelConfig;
-pub use decoder::{Decoder, ForwardError, KvGroup, Logits, LogitsFor, Scratch, SeqInput};
+pub use decoder::{
+    Adapter, AdapterId, AdapterSet, Decoder, ForwardError, KvGroup, Logits, LogitsFor,
+    MAX_ADAPTER_RANK, Scratch, SeqInput,
+};
 pub use encoder::{
     EncodeError, Encoder, EncoderInput, SequenceClassifier, TextEmbedder, TokenClassifier,
 };

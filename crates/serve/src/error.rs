@@ -154,6 +154,10 @@ fn engine_told(error: &EngineError) -> Told {
         }
         EngineError::Text(_) => bad("invalid_prompt", Some("messages")),
         EngineError::NoChatTemplate => bad("no_chat_template", Some("model")),
+        EngineError::UnknownAdapter { .. } => bad("unknown_adapter", Some("model")),
+        EngineError::Adapter(_)
+        | EngineError::TooManyAdapters { .. }
+        | EngineError::AdapterBytes { .. } => bad("adapter_refused", None),
         EngineError::QueueFull { .. } => {
             told(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "queue_full")
         }

@@ -89,7 +89,13 @@ fn of_windows(
         tokens[0] = bos.unwrap_or(tokens[0]);
         let first = WINDOW / 2;
         let logits = LogitsFor::From(first);
-        let seq = SeqInput { tokens: &tokens, start_pos: 0, block_tables: &block_tables, logits };
+        let seq = SeqInput {
+            tokens: &tokens,
+            start_pos: 0,
+            block_tables: &block_tables,
+            logits,
+            adapter: None,
+        };
         let rows = decoder.forward(&[seq], &mut kv, &mut scratch)?;
         for (row, &token) in tokens[first + 1..].iter().enumerate() {
             sum -= f64::from(log_softmax_at(rows.row(row), token));

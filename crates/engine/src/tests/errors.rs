@@ -1,6 +1,6 @@
 //! Every error's text.
 
-use crate::EngineError;
+use crate::{AdapterId, EngineError};
 
 #[test]
 fn every_error_reads_well() {
@@ -27,6 +27,10 @@ fn every_error_reads_well() {
         },
         EngineError::Text(catena_text::TextError::EmptyVocab),
         EngineError::NoChatTemplate,
+        EngineError::UnknownAdapter { id: AdapterId(7) },
+        EngineError::Adapter("the adapter was packed for another model".into()),
+        EngineError::TooManyAdapters { limit: 64 },
+        EngineError::AdapterBytes { bytes: 2000, loaded_bytes: 9000, limit: 10000 },
         EngineError::BatchRequest { index: 7, source: Box::new(EngineError::EmptyPrompt) },
         EngineError::KvCacheTooSmall { budget_bytes: 1000, block_bytes: 368_640 },
         EngineError::KvCache(catena_kernels::KernelError::OddHeadDim { found: 3 }),

@@ -128,6 +128,10 @@ impl LoraAdapterConfig {
         if self.bias != "none" {
             return refuse("bias", self.bias.clone(), "supported is none");
         }
+        let mut others = OTHER_KINDS.iter().filter_map(|&key| Some((key, self.extra.get(key)?)));
+        if let Some((key, value)) = others.find(|(_, value)| is_set(value)) {
+            return refuse(key, value.to_string(), "supported is plain LoRA");
+        }
         if self.r == 0 {
             return refuse("r", "0".to_owned(), "expected at least 1");
         }
@@ -145,6 +149,22 @@ impl LoraAdapterConfig {
             None => Ok(()),
         }
     }
+}
+
+/// Keys of kinds of LoRA that compute something else: for some tokens only, through a router, on
+/// layers that are repeated, or with other shapes.
+const OTHER_KINDS: [&str; 7] = [
+    "alora_invocation_tokens",
+    "arrow_config",
+    "kasa_config",
+    "layer_replication",
+    "monteclora_config",
+    "use_bdlora",
+    "use_qalora",
+];
+
+fn is_set(value: &Value) -> bool {
+    !matches!(value, Value::Null | Value::Bool(false))
 }
 
 /// PEFT matches a pattern with the end of a module's path, at a dot.

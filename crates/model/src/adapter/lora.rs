@@ -37,6 +37,12 @@ pub struct LoraAdapter {
     pub tensors: BTreeMap<String, AdapterTensor>,
 }
 
+/// Whether a tensor is the base's own weight beside a pair for it: PEFT saves that of the head again.
+fn is_base_of_pair(name: &str, file: &SafetensorsFile) -> bool {
+    name.strip_suffix(".base_layer.weight")
+        .is_some_and(|module| file.tensor(&format!("{module}{LORA_A}")).is_ok())
+}
+
 impl LoraAdapter {
     /// PEFT's keys of the pair of a base tensor: `(A, B)` of `model.….q_proj.weight`.
     pub fn keys_of(name: &str) -> (String, String) {
@@ -55,6 +61,9 @@ impl LoraAdapter {
         let file = SafetensorsFile::open(&folder.join(TENSOR_FILE))?;
         let mut tensors = BTreeMap::new();
         for name in file.names() {
+            if is_base_of_pair(name, &file) {
+                continue;
+            }
             let view = file.tensor(name)?;
             let tensor = AdapterTensor { shape: view.shape.to_vec(), data: view.to_f32()? };
             tensors.insert(name.to_owned(), tensor);

@@ -122,6 +122,8 @@ fn adapters_that_we_cannot_apply_are_refused() {
         ("use_dora", json!(true)),
         ("fan_in_fan_out", json!(true)),
         ("bias", json!("all")),
+        ("alora_invocation_tokens", json!([3, 4])),
+        ("use_qalora", json!(true)),
         ("r", json!(0)),
         ("rank_pattern", json!({"layers\\.[0-9]+\\.q_proj": 4})),
     ];

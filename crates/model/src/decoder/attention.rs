@@ -2,6 +2,7 @@
 
 use catena_kernels::{Pool, rms_norm_groups};
 
+use super::adapters::{Deltas, Product};
 use super::latent::Latent;
 use super::scratch::Scratch;
 use crate::ModelConfig;
@@ -46,6 +47,7 @@ impl Heads {
         pool: &Pool,
         config: &ModelConfig,
         (rows, normed): (usize, bool),
+        deltas: Deltas<'_>,
         s: &mut Scratch,
     ) {
         let input_tc = if normed { &s.normed_tc } else { &s.x_tc };
@@ -53,6 +55,8 @@ impl Heads {
         let width = self.qkv_proj.n();
         let qkv = &mut s.qkv[..rows * width];
         self.qkv_proj.apply(pool, input_tc, qkv, width, false, &mut s.matmul);
+        let out = (&mut *qkv, width);
+        deltas.add(Product::Qkv, pool, input_tc, out, &mut s.low_rank, &mut s.matmul);
         let Some((q_gain, k_gain)) = &self.qk_norms else { return };
         let (q, kv) = (config.q_width(), config.kv_width());
         let eps = config.norm_eps;

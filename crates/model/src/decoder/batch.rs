@@ -3,6 +3,8 @@
 use catena_kernels::{BLOCK_TOKENS, SeqSpan};
 use thiserror::Error;
 
+use super::adapters::{AdapterId, AdapterSet, Runs};
+
 /// Which rows of a sequence the caller wants logits for; the head is the dearest product of a
 /// step, so ask for no more than are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,9 @@ pub struct SeqInput<'a> {
     pub block_tables: &'a [Vec<u32>],
     /// Rows whose logits are wanted.
     pub logits: LogitsFor,
+    /// The adapter that its tokens are run with; the base alone if `None`. All of a sequence's
+    /// positions in the cache must have been run with the same one.
+    pub adapter: Option<AdapterId>,
 }
 
 impl SeqInput<'_> {
@@ -124,6 +129,14 @@ pub enum ForwardError {
         /// Groups of the model.
         expected: usize,
     },
+    /// Report a bug: the sequence's adapter is not in the step's set.
+    #[error("sequence {seq} of the step has adapter {}, which is not loaded", adapter.0)]
+    UnknownAdapter {
+        /// Index of the sequence in the step.
+        seq: usize,
+        /// The adapter.
+        adapter: AdapterId,
+    },
     /// Report a bug: the scheduler gave the sequence too few or wrong cache blocks.
     #[error(
         "sequence {seq} of the step ends at token {end}, its {num_blocks} cache blocks of \
@@ -147,11 +160,16 @@ pub(super) struct RowBlock<'a> {
     pub(super) tokens: Vec<(&'a [u32], usize)>,
     /// Rows in the block.
     pub(super) num_rows: usize,
+    /// Rows with adapters.
+    pub(super) runs: Runs<'a>,
+    /// The same once only rows whose logits are wanted are left, one behind the other.
+    pub(super) wanted_runs: Runs<'a>,
 }
 
 /// Cuts a step into blocks of at most `max_rows` rows, sequence after sequence.
 pub(super) struct RowBlocks<'a> {
     pub(super) seqs: &'a [SeqInput<'a>],
+    adapters: &'a AdapterSet,
     pub(super) max_rows: usize,
     num_groups: usize,
     next_seq: usize,
@@ -159,8 +177,13 @@ pub(super) struct RowBlocks<'a> {
 }
 
 impl<'a> RowBlocks<'a> {
-    pub(super) fn new(seqs: &'a [SeqInput<'a>], max_rows: usize, num_groups: usize) -> Self {
-        Self { seqs, max_rows, num_groups, next_seq: 0, next_row: 0 }
+    pub(super) fn new(
+        seqs: &'a [SeqInput<'a>],
+        adapters: &'a AdapterSet,
+        max_rows: usize,
+        num_groups: usize,
+    ) -> Self {
+        Self { seqs, adapters, max_rows, num_groups, next_seq: 0, next_row: 0 }
     }
 }
 
@@ -169,7 +192,9 @@ impl<'a> Iterator for RowBlocks<'a> {
 
     fn next(&mut self) -> Option<RowBlock<'a>> {
         let spans = vec![Vec::new(); self.num_groups];
-        let mut block = RowBlock { spans, tokens: Vec::new(), num_rows: 0 };
+        let (runs, wanted_runs) = (Runs::default(), Runs::default());
+        let mut block = RowBlock { spans, tokens: Vec::new(), num_rows: 0, runs, wanted_runs };
+        let mut num_wanted = 0;
         while block.num_rows < self.max_rows && self.next_seq < self.seqs.len() {
             let seq = &self.seqs[self.next_seq];
             let start = self.next_row;
@@ -185,6 +210,12 @@ impl<'a> Iterator for RowBlocks<'a> {
             }
             let first_logits_row = seq.first_logits_row().clamp(start, end) - start;
             block.tokens.push((&seq.tokens[start..end], first_logits_row));
+            let wanted = num_rows - first_logits_row;
+            if let Some(adapter) = seq.adapter.and_then(|id| self.adapters.get(id)) {
+                block.runs.push(adapter, block.num_rows, num_rows);
+                block.wanted_runs.push(adapter, num_wanted, wanted);
+            }
+            num_wanted += wanted;
             block.num_rows += num_rows;
             if end == seq.tokens.len() {
                 self.next_seq += 1;

@@ -1,5 +1,6 @@
 //! The forward pass.
 
+use super::adapters::{AdapterSet, Deltas, Product, Runs};
 use super::attention::Attention;
 use super::batch::{RowBlock, RowBlocks};
 use super::mlp::{Mlp, MlpBuffers};
@@ -31,7 +32,25 @@ impl Decoder {
         kv: &mut [KvCache],
         scratch: &'s mut Scratch,
     ) -> Result<Logits<'s>, ForwardError> {
-        self.check(seqs, kv)?;
+        self.forward_with(seqs, &AdapterSet::default(), kv, scratch)
+    }
+
+    /// As [`Decoder::forward`], each sequence with its adapter of `adapters`.
+    ///
+    /// # Errors
+    /// As [`Decoder::forward`].
+    ///
+    /// # Panics
+    /// As [`Decoder::forward`]; if an adapter was packed by another model's decoder.
+    pub fn forward_with<'s>(
+        &self,
+        seqs: &[SeqInput<'_>],
+        adapters: &AdapterSet,
+        kv: &mut [KvCache],
+        scratch: &'s mut Scratch,
+    ) -> Result<Logits<'s>, ForwardError> {
+        self.check(seqs, adapters, kv)?;
+        scratch.make_room(adapters);
         let num_logits: usize =
             seqs.iter().map(|seq| seq.tokens.len().saturating_sub(seq.first_logits_row())).sum();
         let num_values = num_logits * self.config.vocab_size;
@@ -39,24 +58,32 @@ impl Decoder {
             scratch.logits_tv.resize(num_values, 0.0);
         }
         let mut logits_row = 0;
-        for block in RowBlocks::new(seqs, scratch.max_rows, self.kv_groups.len()) {
+        for block in RowBlocks::new(seqs, adapters, scratch.max_rows, self.kv_groups.len()) {
             self.embed(&block, scratch);
             let mut rows = block.num_rows;
             for (layer_idx, layer) in self.layers.iter().enumerate() {
-                self.attend(layer, &block, &mut kv[layer.kv_group], scratch);
+                let mut deltas = Deltas { runs: &block.runs, layer: layer_idx };
+                self.attend(layer, &block, deltas, &mut kv[layer.kv_group], scratch);
                 if layer_idx + 1 == self.layers.len() {
                     rows = self.keep_wanted_rows(&block, scratch);
+                    deltas.runs = &block.wanted_runs;
                 }
-                self.feed_forward(layer, rows, scratch);
+                self.feed_forward(layer, rows, deltas, scratch);
             }
-            self.logits(rows, logits_row, scratch);
+            self.logits(rows, logits_row, &block.wanted_runs, scratch);
             logits_row += rows;
         }
         let logits_tv = &mut scratch.logits_tv[..num_values];
         Ok(Logits { logits_tv, vocab_size: self.config.vocab_size })
     }
 
-    fn check(&self, seqs: &[SeqInput<'_>], kv: &[KvCache]) -> Result<(), ForwardError> {
+    fn check(
+        &self,
+        seqs: &[SeqInput<'_>],
+        adapters: &AdapterSet,
+        kv: &[KvCache],
+    ) -> Result<(), ForwardError> {
+        debug_assert!(adapters.fits(&self.config), "an adapter was packed by another decoder");
         let vocab_size = self.config.vocab_size;
         let max_tokens = self.max_tokens();
         assert_eq!(kv.len(), self.kv_groups.len(), "one cache for each KV group");
@@ -70,6 +97,9 @@ impl Decoder {
             }
             if let Some(&token) = input.tokens.iter().find(|&&t| t as usize >= vocab_size) {
                 return Err(ForwardError::UnknownToken { seq, token, vocab_size });
+            }
+            if let Some(adapter) = input.adapter.filter(|&id| adapters.get(id).is_none()) {
+                return Err(ForwardError::UnknownAdapter { seq, adapter });
             }
             let (found, expected) = (input.block_tables.len(), self.kv_groups.len());
             if found != expected {
@@ -114,7 +144,14 @@ impl Decoder {
     }
 
     /// `attended = attend(rope(q), rope(k), v)` with `q, k, v = qkv(norm(x))`.
-    fn attend(&self, layer: &Layer, block: &RowBlock<'_>, kv: &mut KvCache, s: &mut Scratch) {
+    fn attend(
+        &self,
+        layer: &Layer,
+        block: &RowBlock<'_>,
+        deltas: Deltas<'_>,
+        kv: &mut KvCache,
+        s: &mut Scratch,
+    ) {
         let (pool, rows) = (&*self.pool, block.num_rows);
         let normed = self.norm_rows(layer.input_layernorm.as_ref(), rows, s);
         let shape = kv.shape();
@@ -123,7 +160,7 @@ impl Decoder {
         // The latent is key and value.
         let v_column = match &layer.attention {
             Attention::Heads(weights) => {
-                weights.project(pool, &self.config, (rows, normed), s);
+                weights.project(pool, &self.config, (rows, normed), deltas, s);
                 q_width + kv_width
             }
             Attention::Latent(weights) => {
@@ -167,7 +204,7 @@ impl Decoder {
     }
 
     /// `x += o(attended)`, then `x += mlp(norm(x))`, for `rows` rows.
-    fn feed_forward(&self, layer: &Layer, rows: usize, s: &mut Scratch) {
+    fn feed_forward(&self, layer: &Layer, rows: usize, deltas: Deltas<'_>, s: &mut Scratch) {
         if rows == 0 {
             return;
         }
@@ -177,13 +214,13 @@ impl Decoder {
             // The MLP sees what attention saw.
             self.norm_rows(norm, rows, s);
         }
-        self.add_attended(layer, rows, s);
+        self.add_attended(layer, rows, deltas, s);
         let normed = parallel || self.norm_rows(norm, rows, s);
 
         let (pool, len) = (&*self.pool, rows * self.config.hidden_size);
         let added_later = self.is_added_later(layer.post_mlp_layernorm.as_ref());
-        let Scratch { x_tc, normed_tc, delta_tc, gate_up, mlp_tf, moe, matmul, .. } = s;
-        let mut buffers = MlpBuffers { gate_up, mlp_tf, matmul };
+        let Scratch { x_tc, normed_tc, delta_tc, gate_up, mlp_tf, moe, matmul, low_rank, .. } = s;
+        let mut buffers = MlpBuffers { gate_up, mlp_tf, matmul, low_rank, deltas };
         match &layer.mlp {
             Mlp::Dense(mlp) if !added_later => {
                 return mlp.apply(pool, &normed_tc[..len], &mut x_tc[..len], true, &mut buffers);
@@ -201,7 +238,7 @@ impl Decoder {
     }
 
     /// `x += o(attended)`.
-    fn add_attended(&self, layer: &Layer, rows: usize, s: &mut Scratch) {
+    fn add_attended(&self, layer: &Layer, rows: usize, deltas: Deltas<'_>, s: &mut Scratch) {
         let (pool, hidden_size) = (&*self.pool, self.config.hidden_size);
         if let Attention::Latent(latent) = &layer.attention {
             latent.values(pool, rows, s);
@@ -216,6 +253,8 @@ impl Decoder {
         let out_tc = if added_later { &mut s.delta_tc } else { &mut s.x_tc };
         let out_tc = &mut out_tc[..rows * hidden_size];
         o_proj.apply(pool, attended, out_tc, hidden_size, !added_later, &mut s.matmul);
+        let out = (out_tc, hidden_size);
+        deltas.add(Product::O, pool, attended, out, &mut s.low_rank, &mut s.matmul);
         if added_later {
             self.add_delta(norm, rows, s);
         }
@@ -243,7 +282,7 @@ impl Decoder {
     }
 
     /// Computes the logits of the first `rows` rows, from row `first` of the result on.
-    fn logits(&self, rows: usize, first: usize, scratch: &mut Scratch) {
+    fn logits(&self, rows: usize, first: usize, runs: &Runs<'_>, scratch: &mut Scratch) {
         if rows == 0 {
             return;
         }
@@ -254,6 +293,9 @@ impl Decoder {
         self.norm.apply(&self.pool, x_tc, normed_tc);
         let out = &mut s.logits_tv[first * vocab_size..(first + rows) * vocab_size];
         self.head().apply(&self.pool, normed_tc, out, vocab_size, false, &mut s.matmul);
+        let deltas = Deltas { runs, layer: 0 };
+        let with = (&mut *out, vocab_size);
+        deltas.add(Product::Head, &self.pool, normed_tc, with, &mut s.low_rank, &mut s.matmul);
         let divisor = self.config.logits_scaling;
         if divisor.to_bits() != 1f32.to_bits() {
             scale(&self.pool, out, divisor.recip());

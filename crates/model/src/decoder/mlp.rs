@@ -1,7 +1,8 @@
 //! MLPs: dense ones, and the choice between them and experts.
 
-use catena_kernels::{MatmulScratch, Pool, activate, gated_mul};
+use catena_kernels::{AlignedBuf, MatmulScratch, Pool, activate, gated_mul};
 
+use super::adapters::{Deltas, Product};
 use super::moe::Experts;
 use crate::config::Mlp as MlpKind;
 use crate::linear::Linear;
@@ -28,6 +29,10 @@ pub(super) struct MlpBuffers<'a> {
     /// `act(gate) * up` `[t, f]`.
     pub(super) mlp_tf: &'a mut [f32],
     pub(super) matmul: &'a mut MatmulScratch,
+    /// What the first matrices of adapters' pairs give `[t, r]`.
+    pub(super) low_rank: &'a mut AlignedBuf<f32>,
+    /// What adapters add; nothing to experts, of which they have no pairs.
+    pub(super) deltas: Deltas<'a>,
 }
 
 impl Mlp {
@@ -53,10 +58,11 @@ impl Dense {
         accumulate: bool,
         buffers: &mut MlpBuffers<'_>,
     ) {
-        let MlpBuffers { gate_up, mlp_tf, matmul } = buffers;
+        let MlpBuffers { gate_up, mlp_tf, matmul, low_rank, deltas } = buffers;
         let (rows, up_width) = (input_tc.len() / self.up_proj.k(), self.up_proj.n());
         let up = &mut gate_up[..rows * up_width];
         self.up_proj.apply(pool, input_tc, up, up_width, false, matmul);
+        deltas.add(Product::Up, pool, input_tc, (&mut *up, up_width), low_rank, matmul);
         let inner_tf = match self.kind {
             MlpKind::Gated(act) => {
                 let mlp_tf = &mut mlp_tf[..rows * self.width];
@@ -68,6 +74,8 @@ impl Dense {
                 up
             }
         };
-        self.down_proj.apply(pool, inner_tf, out_tc, self.down_proj.n(), accumulate, matmul);
+        let width = self.down_proj.n();
+        self.down_proj.apply(pool, inner_tf, out_tc, width, accumulate, matmul);
+        deltas.add(Product::Down, pool, inner_tf, (out_tc, width), low_rank, matmul);
     }
 }

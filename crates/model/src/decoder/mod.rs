@@ -9,6 +9,7 @@
 //!
 //! Tensor names are those of `transformers` (`model.layers.0.self_attn.q_proj.weight`).
 
+mod adapters;
 mod attention;
 mod batch;
 mod forward;
@@ -20,6 +21,7 @@ mod norm;
 mod scratch;
 mod weights;
 
+pub use adapters::{Adapter, AdapterId, AdapterSet, MAX_ADAPTER_RANK};
 pub use batch::{ForwardError, Logits, LogitsFor, SeqInput};
 pub use scratch::Scratch;
 pub use weights::{Decoder, KvGroup};

@@ -1,6 +1,6 @@
 //! Logits against `transformers`, and the same bits however a step is put together.
 
-use super::{Decoder, ForwardError, LogitsFor, SeqInput};
+use super::{AdapterId, Decoder, ForwardError, LogitsFor, SeqInput};
 use crate::Checkpoint;
 use crate::linear::{LoadOptions, QuantizedProducts};
 use crate::safetensors::SafetensorsFile;
@@ -57,6 +57,7 @@ impl Bench {
                 start_pos,
                 block_tables: &self.tables[seq],
                 logits,
+                adapter: None,
             })
             .collect();
         let mut scratch = self.decoder.new_scratch(max_rows);
@@ -81,7 +82,7 @@ fn smollm2() -> Checkpoint {
     Checkpoint::open(&test_model("smollm2-135m-instruct.q4_1.gguf")).unwrap()
 }
 
-fn assert_bits(found: &[f32], expected: &[f32], what: &str) {
+pub(super) fn assert_bits(found: &[f32], expected: &[f32], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let differs = found.iter().zip(expected).position(|(a, b)| a.to_bits() != b.to_bits());
     if let Some(i) = differs {
@@ -241,7 +242,8 @@ fn wrong_steps_are_refused() {
     let table: Vec<u32> = (0..40).collect();
     let mut check = |tokens: &[u32], start_pos: usize, block_table: &[u32]| {
         let block_tables = &[block_table.to_vec()];
-        let seq = SeqInput { tokens, start_pos, block_tables, logits: LogitsFor::Last };
+        let seq =
+            SeqInput { tokens, start_pos, block_tables, logits: LogitsFor::Last, adapter: None };
         let mut scratch = bench.decoder.new_scratch(4);
         bench.decoder.forward(&[seq], &mut bench.kv, &mut scratch).map(|_| ()).unwrap_err()
     };
@@ -266,6 +268,7 @@ fn every_error_reads_well() {
         ForwardError::UnknownToken { seq: 0, token: 50000, vocab_size: 49152 },
         ForwardError::TooLong { seq: 1, end: 8193, max_tokens: 8192 },
         ForwardError::BlockTables { seq: 0, found: 1, expected: 2 },
+        ForwardError::UnknownAdapter { seq: 3, adapter: AdapterId(7) },
         ForwardError::Blocks { seq: 0, end: 17, num_blocks: 1 },
     ];
     insta::assert_snapshot!(errors.map(|error| error.to_string()).join("\n"), @r"
@@ -273,6 +276,7 @@ fn every_error_reads_well() {
     sequence 0 of the step has token 50000, the vocabulary has 49152
     sequence 1 of the step would have 8193 tokens, the model takes at most 8192
     sequence 0 of the step has 1 block tables, the model has 2 groups
+    sequence 3 of the step has adapter 7, which is not loaded
     sequence 0 of the step ends at token 17, its 1 cache blocks of 16 do not cover it or lie outside the cache
     ");
 }

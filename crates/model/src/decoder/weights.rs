@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catena_kernels::{AttendParams, KvShape, Pool, RopeTable};
+use catena_kernels::{AttendParams, DenseType, KvShape, Pool, RopeTable};
 
 use super::Scratch;
 use super::attention::Attention;
@@ -28,6 +28,8 @@ pub struct Decoder {
     /// Rotary embeddings that layers choose from.
     pub(super) ropes: Vec<RopeTable>,
     pub(super) kv_groups: Vec<KvGroup>,
+    /// Type of float weights.
+    pub(super) dense_type: DenseType,
     pub(super) pool: Arc<Pool>,
 }
 
@@ -105,6 +107,7 @@ impl Decoder {
             lm_head,
             ropes,
             kv_groups,
+            dense_type: options.dense_type,
             pool,
         })
     }

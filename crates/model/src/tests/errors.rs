@@ -94,6 +94,8 @@ fn tensor_errors() -> Vec<ModelError> {
         E::UnknownAdapterTensor { name: "x".into() },
         E::AdapterPair { name: "x.lora_A.weight".into(), partner: "x.lora_B.weight".into() },
         E::AdapterTarget { name: "model.layers.40.mlp.up_proj.weight".into(), nearest: None },
+        E::AdapterModule { name: "model.layers.3.mlp.experts.1.up_proj.weight".into() },
+        E::AdapterRank { name: "lm_head.weight".into(), rank: 4096, limit: 1024 },
         E::Text(TextError::EmptyVocab),
         E::Kernel(catena_kernels::KernelError::OutOfMemory { what: "a matrix", bytes: 1 << 40 }),
     ]

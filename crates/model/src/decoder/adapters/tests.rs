@@ -1,0 +1,260 @@
+//! Logits against PEFT and against merged weights, and the same bits whatever runs beside.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use catena_kernels::{KvCache, KvType, Pool};
+
+use super::{Adapter, AdapterId, AdapterSet};
+use crate::adapter::{AdapterTensor, LoraAdapter, LoraAdapterConfig};
+use crate::decoder::tests::{assert_bits, exact};
+use crate::decoder::{Decoder, LogitsFor, SeqInput};
+use crate::safetensors::SafetensorsFile;
+use crate::test_support::{golden, tokens};
+use crate::tests::values;
+use crate::{Checkpoint, ExportSource, LoadOptions, ModelError};
+
+/// Largest error of a logit relative to the largest logit, all arithmetic in f32.
+const TOLERANCE: f32 = 1e-4;
+const ON_TINY_LLAMA: [&str; 3] = ["attention", "all", "patterns"];
+
+fn decoder(base: &str, threads: usize, options: LoadOptions) -> Decoder {
+    let checkpoint = Checkpoint::open(&golden(base)).unwrap();
+    Decoder::load_with(&checkpoint, Arc::new(Pool::new(threads)), options).unwrap()
+}
+
+fn lora(name: &str) -> LoraAdapter {
+    LoraAdapter::read(&golden("adapters").join(name)).unwrap()
+}
+
+/// One sequence's part of a step: its number, tokens, first position, logits, adapter.
+type Part<'a> = (usize, &'a [u32], usize, LogitsFor, Option<AdapterId>);
+
+struct Bench {
+    decoder: Decoder,
+    adapters: AdapterSet,
+    kv: Vec<KvCache>,
+}
+
+impl Bench {
+    fn new(decoder: Decoder, names: &[&str]) -> Self {
+        let mut adapters = AdapterSet::default();
+        for (id, name) in (0..).zip(names) {
+            let packed = decoder.pack_adapter(&lora(name)).unwrap();
+            adapters.insert(AdapterId(id), Arc::new(packed));
+        }
+        let groups = decoder.kv_groups().iter();
+        let kv = groups.map(|group| KvCache::new(group.shape, KvType::Bf16, 64).unwrap());
+        let kv = kv.collect();
+        Self { decoder, adapters, kv }
+    }
+
+    fn step(&mut self, max_rows: usize, parts: &[Part<'_>]) -> Vec<f32> {
+        let groups = self.kv.len();
+        let tables: Vec<Vec<Vec<u32>>> = parts
+            .iter()
+            .map(|part| vec![(0..8).map(|block| (part.0 * 8 + block) as u32).collect(); groups])
+            .collect();
+        let seqs: Vec<_> = parts
+            .iter()
+            .zip(&tables)
+            .map(|(&(_, tokens, start_pos, logits, adapter), block_tables)| SeqInput {
+                tokens,
+                start_pos,
+                block_tables,
+                logits,
+                adapter,
+            })
+            .collect();
+        let mut scratch = self.decoder.new_scratch(max_rows);
+        let logits =
+            self.decoder.forward_with(&seqs, &self.adapters, &mut self.kv, &mut scratch).unwrap();
+        logits.rows().to_vec()
+    }
+
+    fn whole(&mut self, tokens: &[u32], adapter: Option<AdapterId>) -> Vec<f32> {
+        self.step(512, &[(0, tokens, 0, LogitsFor::From(0), adapter)])
+    }
+}
+
+/// The largest difference, relative to the largest value.
+fn error(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let largest = expected.iter().fold(0f32, |max, x| max.max(x.abs()));
+    let pairs = found.iter().zip(expected);
+    pairs.fold(0f32, |max, (a, b)| max.max((a - b).abs())) / largest
+}
+
+fn check_golden(base: &str, name: &str) {
+    let file = SafetensorsFile::open(&golden("adapters").join(name).join("forward.safetensors"));
+    let file = file.unwrap();
+    let expected = file.tensor("logits").unwrap().to_f32().unwrap();
+    let tokens = tokens(&file, "tokens");
+    let mut bench = Bench::new(decoder(base, 2, exact()), &[name]);
+    let off = error(&bench.whole(&tokens, Some(AdapterId(0))), &expected);
+    assert!(off <= TOLERANCE, "{name}: {off}");
+    let without = error(&bench.whole(&tokens, None), &expected);
+    assert!(without > 100.0 * TOLERANCE, "{name} changes next to nothing: {without}");
+}
+
+#[test]
+fn logits_agree_with_peft() {
+    for name in ON_TINY_LLAMA {
+        check_golden("tiny_llama", name);
+    }
+}
+
+#[test]
+fn fused_matrices_of_families_are_taken_apart() {
+    for base in ["phi3", "gpt_neox"] {
+        check_golden(&format!("families/{base}"), base);
+    }
+    // The names are those of `transformers` whatever the file of the base.
+    check_golden("families/phi3/model.gguf", "phi3");
+}
+
+#[test]
+fn logits_agree_with_merged_weights() {
+    let checkpoint = Checkpoint::open(&golden("tiny_llama")).unwrap();
+    let ids: Vec<u32> = (3..50).collect();
+    for name in ON_TINY_LLAMA {
+        let (guard, lora) = (tempfile::tempdir().unwrap(), lora(name));
+        let source = ExportSource::new(&checkpoint).with_adapter(&lora).unwrap();
+        let folder = camino::Utf8Path::from_path(guard.path()).unwrap();
+        let values = |name: &str| source.values(name).unwrap();
+        let mut tensors = BTreeMap::new();
+        for name in checkpoint.tensor_names() {
+            tensors.insert(name.to_owned(), values(name));
+        }
+        let listed = tensors
+            .iter()
+            .map(|(name, data)| (name.as_str(), checkpoint.shape(name).unwrap(), data.as_slice()));
+        let path = folder.join("model.safetensors");
+        crate::safetensors::write_f32(&path, listed, &[("format", "pt")]).unwrap();
+        std::fs::copy(golden("tiny_llama/config.json"), folder.join("config.json")).unwrap();
+        let merged = Checkpoint::open(folder).unwrap();
+        let merged = Decoder::load_with(&merged, Arc::new(Pool::new(1)), exact()).unwrap();
+        let expected = Bench::new(merged, &[]).whole(&ids, None);
+        let mut bench = Bench::new(decoder("tiny_llama", 1, exact()), &[name]);
+        let off = error(&bench.whole(&ids, Some(AdapterId(0))), &expected);
+        assert!(off <= TOLERANCE, "{name}: {off}");
+    }
+}
+
+#[test]
+fn bits_do_not_depend_on_what_runs_beside() {
+    for options in [exact(), LoadOptions::default()] {
+        let ids: Vec<Vec<u32>> = (0..6u32)
+            .map(|seq| (0..20 + 3 * seq).map(|i| (i * 31 + seq * 17 + i * i) % 96).collect())
+            .collect();
+        let adapter = |seq: usize| [None, Some(0), Some(1), Some(1), None, Some(2)][seq];
+        let adapter = |seq: usize| adapter(seq).map(AdapterId);
+        let mut one = Bench::new(decoder("tiny_llama", 1, options), &ON_TINY_LLAMA);
+        let alone: Vec<_> = (0..6).map(|seq| one.whole(&ids[seq], adapter(seq))).collect();
+        let mut plain = Bench::new(decoder("tiny_llama", 1, options), &[]);
+        assert_bits(&plain.whole(&ids[0], None), &alone[0], "without adapters");
+
+        let mut two = Bench::new(decoder("tiny_llama", 2, options), &ON_TINY_LLAMA);
+        let all: Vec<Part<'_>> = (0..6)
+            .map(|seq| (seq, ids[seq].as_slice(), 0, LogitsFor::From(0), adapter(seq)))
+            .collect();
+        for max_rows in [512, 13] {
+            assert_bits(&two.step(max_rows, &all), &alone.concat(), "all at once");
+        }
+        // Chunks, with logits of some rows only.
+        let cut = 11;
+        let first: Vec<Part<'_>> =
+            (0..6).map(|seq| (seq, &ids[seq][..cut], 0, LogitsFor::None, adapter(seq))).collect();
+        two.step(512, &first);
+        let wanted = |seq: usize| match seq % 3 {
+            0 => LogitsFor::Last,
+            1 => LogitsFor::From(4),
+            _ => LogitsFor::None,
+        };
+        let rest: Vec<Part<'_>> =
+            (0..6).map(|seq| (seq, &ids[seq][cut..], cut, wanted(seq), adapter(seq))).collect();
+        let expected: Vec<f32> = (0..6)
+            .flat_map(|seq| {
+                let rows = ids[seq].len();
+                let first = match wanted(seq) {
+                    LogitsFor::Last => rows - 1,
+                    LogitsFor::From(row) => cut + row,
+                    LogitsFor::None => rows,
+                };
+                alone[seq][first * 96..].to_vec()
+            })
+            .collect();
+        for max_rows in [512, 7] {
+            assert_bits(&two.step(max_rows, &rest), &expected, "chunks");
+        }
+    }
+}
+
+fn refused(base: &str, change: impl FnOnce(&mut LoraAdapter)) -> ModelError {
+    let mut adapter = lora("attention");
+    change(&mut adapter);
+    let packed = decoder(base, 1, exact()).pack_adapter(&adapter).map(|_: Adapter| ());
+    packed.expect_err("it does not fit")
+}
+
+/// An adapter of one pair.
+fn pair(target: &str, n: usize, k: usize, rank: usize) -> LoraAdapter {
+    let (a, b) = LoraAdapter::keys_of(target);
+    let tensor = |shape: [usize; 2]| AdapterTensor {
+        shape: shape.to_vec(),
+        data: values(shape[0] * shape[1], 3),
+    };
+    let tensors = BTreeMap::from([(a, tensor([rank, k])), (b, tensor([n, rank]))]);
+    LoraAdapter { config: LoraAdapterConfig::new(rank, 8.0, vec!["x".to_owned()]), tensors }
+}
+
+#[test]
+fn foreign_adapters_are_refused_by_name() {
+    let name = "model.layers.0.self_attn.q_proj.weight";
+    let (key_a, key_b) = LoraAdapter::keys_of(name);
+    let error = refused("families/mistral", |_| {});
+    assert!(matches!(error, ModelError::ShapeMismatch { .. }), "{error}");
+    let error = refused("tiny_llama", |adapter| drop(adapter.tensors.remove(&key_b)));
+    assert!(matches!(error, ModelError::AdapterPair { .. }), "{error}");
+    let error = refused("tiny_llama", |adapter| {
+        adapter.tensors.get_mut(&key_a).unwrap().data.pop();
+    });
+    assert!(matches!(error, ModelError::ShapeMismatch { .. }), "{error}");
+    let error = refused("tiny_llama", |adapter| {
+        *adapter = pair("model.layers.7.self_attn.q_proj.weight", 128, 64, 4);
+    });
+    assert!(matches!(error, ModelError::AdapterTarget { .. }), "{error}");
+    for rank in [0, 1025] {
+        let error = refused("tiny_llama", |adapter| *adapter = pair(name, 128, 64, rank));
+        assert!(matches!(error, ModelError::AdapterRank { .. }), "{error}");
+    }
+    let whole = AdapterTensor { shape: vec![96, 64], data: values(96 * 64, 1) };
+    let error = refused("tiny_llama", |adapter| {
+        adapter.tensors.insert("base_model.model.lm_head.weight".to_owned(), whole);
+    });
+    assert!(matches!(error, ModelError::AdapterModule { .. }), "{error}");
+}
+
+#[test]
+fn experts_and_latents_are_refused_by_name() {
+    let experts = ["families/mixtral", "families/qwen3_moe", "families/deepseek_v2"];
+    for base in experts {
+        let model = decoder(base, 1, exact());
+        for target in [
+            "model.layers.1.mlp.experts.0.up_proj.weight",
+            "model.layers.1.block_sparse_moe.gate.weight",
+            "model.layers.1.mlp.gate.weight",
+            "model.layers.1.self_attn.kv_b_proj.weight",
+            "model.layers.1.self_attn.kv_a_proj_with_mqa.weight",
+        ] {
+            let error = model.pack_adapter(&pair(target, 8, 8, 2)).map(|_| ());
+            let error = error.expect_err("not applied");
+            let named = error.to_string().contains(target);
+            let kind = matches!(
+                error,
+                ModelError::AdapterModule { .. } | ModelError::AdapterTarget { .. }
+            );
+            assert!(named && kind, "{base}: {error}");
+        }
+    }
+}
