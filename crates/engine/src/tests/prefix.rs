@@ -2,7 +2,7 @@
 
 use super::fake::{EOS, FakeRunner, MAX_POSITIONS, noise, tokens, vocabulary};
 use crate::{
-    AdapterId, CacheScope, Completion, Engine, EngineOptions, Request, SamplingParams,
+    CacheScope, Completion, Engine, EngineOptions, Request, SamplingParams,
     SchedulerLimits, Speculation,
 };
 use catena_protocol::{Cancel, NoProgress};
@@ -57,7 +57,7 @@ fn requests_of_one_step_share_what_the_first_computes() {
 }
 
 #[test]
-fn tenants_and_adapters_share_nothing() {
+fn tenants_share_nothing() {
     let mut engine = engine(&[(64, None)], EngineOptions::default());
     let scope = |tenant: &str| CacheScope { tenant: Some(tenant.into()), adapter: None };
     let prompt = "A secret of forty-eight characters, more or less";
@@ -69,7 +69,6 @@ fn tenants_and_adapters_share_nothing() {
     assert_eq!(ask(&mut engine, CacheScope::default()), 0);
     // Whole blocks, but for the one with the last token, which must be computed.
     assert_eq!(ask(&mut engine, scope("a")), 32);
-    assert_eq!(ask(&mut engine, CacheScope { adapter: Some(AdapterId(1)), ..scope("a") }), 0);
 }
 
 #[test]
