@@ -5,20 +5,12 @@
 //! how fast a text comes and never which text comes.
 
 mod gain;
+mod kind;
 mod ngram;
 mod proposer;
+
+pub use kind::Speculation;
 
 pub(crate) use gain::{CostModel, choose_length};
 pub(crate) use ngram::NgramIndex;
 pub(crate) use proposer::Proposer;
-
-/// How tokens are guessed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Speculation {
-    /// Not at all.
-    Off,
-    /// By what followed the same words earlier in the prompt or the output: worth much where answers
-    /// quote, repeat or rewrite their context, and free where they do not.
-    #[default]
-    Ngram,
-}

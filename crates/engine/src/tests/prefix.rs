@@ -2,8 +2,8 @@
 
 use super::fake::{EOS, FakeRunner, MAX_POSITIONS, noise, tokens, vocabulary};
 use crate::{
-    CacheScope, Completion, Engine, EngineOptions, Request, SamplingParams,
-    SchedulerLimits, Speculation,
+    CacheScope, Completion, Engine, EngineOptions, Request, SamplingParams, SchedulerLimits,
+    Speculation,
 };
 use catena_protocol::{Cancel, NoProgress};
 use proptest::prelude::*;
