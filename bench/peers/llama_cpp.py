@@ -35,16 +35,26 @@ def install():
     if all(tool(name).exists() for name in TOOLS):
         return
     say(f"building llama.cpp in {HOME} (once; about a quarter of an hour on two cores)")
-    build_tools = HOME / "tools"
-    env = dict(os.environ, PYTHONPATH=str(build_tools))
-    env["PATH"] = f"{build_tools / 'bin'}{os.pathsep}{env['PATH']}"
-    if not SOURCE.exists():
-        download(build_tools, env)
+    build_tools, env = building()
+    source()
     configure(env)
     run(["cmake", "--build", HOME / "build", "--target", *TOOLS], env=env)
 
 
-def download(build_tools, env):
+def building():
+    """Where the build tools are installed, and the environment that finds them."""
+    build_tools = HOME / "tools"
+    env = dict(os.environ, PYTHONPATH=str(build_tools))
+    env["PATH"] = f"{build_tools / 'bin'}{os.pathsep}{env['PATH']}"
+    return build_tools, env
+
+
+def source():
+    """The folder of the source: vocabularies and templates beside the code. Fetched once."""
+    if SOURCE.exists():
+        return SOURCE
+    build_tools, env = building()
+    # pip asks a source package for its name, and this one answers only with its build tools.
     pip = [sys.executable, "-m", "pip"]
     run([*pip, "install", "-q", "--target", build_tools, "scikit-build-core", "cmake", "ninja"])
     # Only this package as source: its build tools come as wheels.
@@ -53,6 +63,7 @@ def download(build_tools, env):
     run([*pip, "download", "-q", *choice, "-d", HOME, f"{package}=={VERSION}"], env=env)
     with tarfile.open(HOME / f"llama_cpp_python-{VERSION}.tar.gz") as archive:
         archive.extractall(HOME, filter="data")
+    return SOURCE
 
 
 def configure(env):
@@ -129,3 +140,7 @@ def start(task):
     if status != 0:
         raise Absent("did not come to a first token")
     return {task["start"]: time.perf_counter() - began, task["resident"]: usage.ru_maxrss / 1024}
+
+
+if __name__ == "__main__":
+    print(source())

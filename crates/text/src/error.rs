@@ -81,6 +81,40 @@ pub enum TextError {
         /// Types found.
         types: usize,
     },
+    /// The list of scores has another length than the list of tokens.
+    #[error("vocabulary has {tokens} tokens but {scores} scores")]
+    ScoreCount {
+        /// Tokens found.
+        tokens: usize,
+        /// Scores found.
+        scores: usize,
+    },
+    /// A score is infinite or not a number.
+    #[error("token {id} has score {score}, expected a finite number")]
+    BadScore {
+        /// The token.
+        id: usize,
+        /// Its score.
+        score: f32,
+    },
+    /// Pieces are so long that their merge rules cannot be found in bounded time.
+    #[error("pieces need {found} bytes of comparisons to find their merge rules, limit is {limit}")]
+    PiecesTooLong {
+        /// Bytes found so far.
+        found: usize,
+        /// Most bytes compared.
+        limit: usize,
+    },
+    /// A merge rule names a piece that does not exist.
+    #[error("merge rule {merge_idx} is `{rule}`, but the vocabulary has no token `{missing}`")]
+    UnknownMerge {
+        /// Position in the list.
+        merge_idx: usize,
+        /// Its text.
+        rule: String,
+        /// The piece, or what the rule makes.
+        missing: String,
+    },
     /// A merge rule is not two pieces with a space between.
     #[error("merge rule {merge_idx} is `{rule}`, expected two pieces and a space between")]
     BadMerge {
@@ -92,7 +126,7 @@ pub enum TextError {
     /// A special token's id does not exist.
     #[error("{which} token has id {id}, vocabulary has {vocab_size} ids")]
     SpecialTokenId {
-        /// bos, eos, unk or pad.
+        /// bos, eos, unk, pad or sep.
         which: &'static str,
         /// The id named.
         id: u32,

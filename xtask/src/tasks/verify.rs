@@ -5,7 +5,7 @@ use super::e2e::e2e;
 use super::product::{build, pull};
 use super::studio;
 use crate::error::TaskError;
-use crate::process::{cache_dir, command, run, run_command};
+use crate::process::{cache_dir, command, lines_of, run, run_command};
 use crate::tidy;
 use camino::Utf8PathBuf;
 use std::fs;
@@ -17,6 +17,9 @@ const TEST_MODELS: [(&str, &str); 3] = [
     ("all-minilm-l6-v2", "all-minilm-l6-v2"),
     ("bank-support", "bank-support"),
 ];
+
+/// Folder of llama.cpp's own vocabularies and chat templates among them, below its source.
+const LLAMA_CPP: (&str, &str) = ("llama.cpp", "models");
 
 /// The kernels with the feature under which those for AVX-512 run on any x86-64 machine.
 const EMULATED: [&str; 4] = ["-p", "catena-kernels", "--features", "emulate-avx512"];
@@ -64,8 +67,11 @@ fn link_test_models() -> Result<Utf8PathBuf, TaskError> {
     let cache = cache_dir();
     let folder = cache.join("test-models");
     fs::create_dir_all(&folder).map_err(TaskError::file(&folder))?;
-    for (name, pulled) in TEST_MODELS {
-        let (link, target) = (folder.join(name), cache.join("models").join(pulled));
+    let source = lines_of(command("python3", &["bench/peers/llama_cpp.py"]))?;
+    let source = Utf8PathBuf::from(source.concat()).join(LLAMA_CPP.1);
+    let pulled = TEST_MODELS.map(|(name, pulled)| (name, cache.join("models").join(pulled)));
+    for (name, target) in pulled.into_iter().chain([(LLAMA_CPP.0, source)]) {
+        let link = folder.join(name);
         if fs::symlink_metadata(&link).is_ok() {
             fs::remove_file(&link).map_err(TaskError::file(&link))?;
         }

@@ -37,8 +37,15 @@ impl GgufFile {
             eos_token_id: id("eos")?,
             unk_token_id: id("unknown")?,
             pad_token_id: id("padding")?,
-            add_bos: flag("tokenizer.ggml.add_bos_token")?.unwrap_or(false),
-            add_space_prefix: flag("tokenizer.ggml.add_space_prefix")?.unwrap_or(false),
+            // The format's own spelling.
+            sep_token_id: id("seperator")?,
+            add_bos: flag("tokenizer.ggml.add_bos_token")?,
+            add_eos: flag("tokenizer.ggml.add_eos_token")?,
+            add_space_prefix: flag("tokenizer.ggml.add_space_prefix")?,
+            remove_extra_whitespaces: flag("tokenizer.ggml.remove_extra_whitespaces")?,
+            precompiled_charsmap: self.charsmap()?,
+            lowercase: flag("tokenizer.ggml.normalizer.lowercase")?,
+            strip_accents: flag("tokenizer.ggml.normalizer.strip_accents")?,
         })
     }
 
@@ -68,6 +75,19 @@ impl GgufFile {
         Ok(types.into_iter().flatten().map(|&id| TokenType::from_id(id)).collect())
     }
 
+    fn charsmap(&self) -> Result<Vec<u8>, ModelError> {
+        let key = "tokenizer.ggml.precompiled_charsmap";
+        let bytes = self.typed(key, "an array of bytes", |value| {
+            let array = value.as_array()?;
+            if let MetaArray::U8(bytes) = array {
+                return Some(bytes.clone());
+            }
+            let MetaArray::I8(bytes) = array else { return None };
+            Some(bytes.iter().map(|byte| byte.cast_unsigned()).collect())
+        })?;
+        Ok(bytes.unwrap_or_default())
+    }
+
     fn scores(&self) -> Result<Vec<f32>, ModelError> {
         let key = "tokenizer.ggml.scores";
         let scores = self.typed(key, "an array of f32", |value| {
@@ -83,23 +103,35 @@ pub fn vocab_metadata(vocab: &GgufVocab) -> Vec<(String, MetaValue)> {
     let types = vocab.token_types.iter().map(|&kind| kind as i32).collect();
     let mut keys = vec![
         ("model", MetaValue::String(vocab.model.clone())),
-        ("add_bos_token", MetaValue::Bool(vocab.add_bos)),
-        ("add_space_prefix", MetaValue::Bool(vocab.add_space_prefix)),
         ("tokens", MetaValue::Array(MetaArray::String(vocab.tokens.clone()))),
         ("token_type", MetaValue::Array(MetaArray::I32(types))),
         ("merges", MetaValue::Array(MetaArray::String(vocab.merges.clone()))),
     ];
+    let flags = [
+        ("add_bos_token", vocab.add_bos),
+        ("add_eos_token", vocab.add_eos),
+        ("add_space_prefix", vocab.add_space_prefix),
+        ("remove_extra_whitespaces", vocab.remove_extra_whitespaces),
+        ("normalizer.lowercase", vocab.lowercase),
+        ("normalizer.strip_accents", vocab.strip_accents),
+    ];
+    keys.extend(flags.into_iter().filter_map(|(key, flag)| Some((key, MetaValue::Bool(flag?)))));
     if let Some(pre) = &vocab.pre {
         keys.push(("pre", MetaValue::String(pre.clone())));
     }
     if !vocab.scores.is_empty() {
         keys.push(("scores", MetaValue::Array(MetaArray::F32(vocab.scores.clone()))));
     }
+    if !vocab.precompiled_charsmap.is_empty() {
+        let bytes = vocab.precompiled_charsmap.clone();
+        keys.push(("precompiled_charsmap", MetaValue::Array(MetaArray::U8(bytes))));
+    }
     let ids = [
         ("bos_token_id", vocab.bos_token_id),
         ("eos_token_id", vocab.eos_token_id),
         ("unknown_token_id", vocab.unk_token_id),
         ("padding_token_id", vocab.pad_token_id),
+        ("seperator_token_id", vocab.sep_token_id),
     ];
     keys.extend(ids.into_iter().filter_map(|(key, id)| Some((key, MetaValue::U32(id?)))));
     keys.into_iter().map(|(key, value)| (format!("tokenizer.ggml.{key}"), value)).collect()

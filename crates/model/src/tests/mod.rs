@@ -4,5 +4,6 @@ mod errors;
 mod families;
 mod smollm2;
 mod tiny;
+mod vocabularies;
 
 pub(crate) use tiny::{TEMPLATE, Tiny, values};

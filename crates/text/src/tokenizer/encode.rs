@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
-use super::stream::TokenStream;
-use super::token_table::{Decoding, TokenTable};
+use super::stream::{LeadingSpaces, TokenStream};
+use super::token_table::TokenTable;
 use crate::error::TextError;
 use crate::limits::MAX_TEXT_BYTES;
 
@@ -103,9 +103,12 @@ impl Tokenizer {
     /// U+FFFD; `skip_special` drops control tokens.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> String {
         let wanted = ids.iter().copied().filter(|&id| !(skip_special && self.is_special(id)));
-        if self.table.decoding == Decoding::ByteLevel {
-            let bytes: Vec<u8> =
-                wanted.flat_map(|id| self.table.bytes(id).iter().copied()).collect();
+        if self.table.is_concatenation() {
+            let mut bytes = Vec::new();
+            let mut leading = LeadingSpaces::new(&self.table);
+            for id in wanted {
+                bytes.extend_from_slice(leading.cut(self.table.bytes(id)));
+            }
             return String::from_utf8_lossy(&bytes).into_owned();
         }
         let wanted: Vec<u32> = wanted.collect();

@@ -7,16 +7,15 @@
 
 mod byte_level;
 mod encode;
-mod gguf_vocab;
+mod gguf;
 mod load;
 mod pair;
-mod pre_tokenizer;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod token_table;
 
 pub use encode::{SpecialTokens, Tokenizer};
-pub use gguf_vocab::{GgufVocab, TokenType};
+pub use gguf::{GgufVocab, TokenType};
 pub use pair::TypedTokens;
 pub use stream::TokenStream;

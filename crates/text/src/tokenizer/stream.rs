@@ -1,7 +1,7 @@
 //! Text of generated tokens as they come.
 
 use super::encode::Tokenizer;
-use super::token_table::Decoding;
+use super::token_table::{Leading, TokenTable};
 
 /// Turns ids into text piece by piece. The pieces, put together with [`TokenStream::finish`],
 /// equal [`Tokenizer::decode`] of all ids with control tokens dropped; no piece ends inside a
@@ -9,8 +9,9 @@ use super::token_table::Decoding;
 #[derive(Debug)]
 pub struct TokenStream<'t> {
     tokenizer: &'t Tokenizer,
-    /// Bytes of an unfinished character (byte-level vocabularies).
+    /// Bytes of an unfinished character (vocabularies whose tokens are bytes).
     pending: Vec<u8>,
+    leading: LeadingSpaces,
     /// Ids of the current window (other vocabularies), whose first `prefix_ids` are written.
     window: Vec<u32>,
     prefix_ids: usize,
@@ -22,6 +23,7 @@ impl<'t> TokenStream<'t> {
         Self {
             tokenizer,
             pending: Vec::new(),
+            leading: LeadingSpaces::new(&tokenizer.table),
             window: Vec::new(),
             prefix_ids: 0,
             prefix_text: String::new(),
@@ -33,8 +35,9 @@ impl<'t> TokenStream<'t> {
         if self.tokenizer.is_special(id) {
             return String::new();
         }
-        if self.tokenizer.table.decoding == Decoding::ByteLevel {
-            self.pending.extend_from_slice(self.tokenizer.table.bytes(id));
+        if self.tokenizer.table.is_concatenation() {
+            let bytes = self.leading.cut(self.tokenizer.table.bytes(id));
+            self.pending.extend_from_slice(bytes);
             take_complete(&mut self.pending)
         } else {
             self.push_window(id)
@@ -43,7 +46,7 @@ impl<'t> TokenStream<'t> {
 
     /// The rest: U+FFFD for an unfinished character.
     pub fn finish(self) -> String {
-        if self.tokenizer.table.decoding == Decoding::ByteLevel {
+        if self.tokenizer.table.is_concatenation() {
             return String::from_utf8_lossy(&self.pending).into_owned();
         }
         let text = self.tokenizer.decode(&self.window, true);
@@ -63,6 +66,29 @@ impl<'t> TokenStream<'t> {
         self.prefix_ids = self.window.len();
         self.prefix_text = self.tokenizer.decode(&self.window, true);
         piece
+    }
+}
+
+/// Drops the spaces at the begin of a text that its tokenizer put there.
+#[derive(Debug)]
+pub(super) struct LeadingSpaces(Leading);
+
+impl LeadingSpaces {
+    pub(super) fn new(table: &TokenTable) -> Self {
+        Self(table.leading)
+    }
+
+    /// What is left of the next token's bytes.
+    pub(super) fn cut<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let most = match self.0 {
+            Leading::Kept => return bytes,
+            Leading::Dropped(most) => most,
+            Leading::OfFirstToken => bytes.len(),
+        };
+        let spaces = bytes.iter().take(most).take_while(|&&byte| byte == b' ').count();
+        let ended = spaces < bytes.len() || self.0 == Leading::OfFirstToken || spaces == most;
+        self.0 = if ended { Leading::Kept } else { Leading::Dropped(most - spaces) };
+        &bytes[spaces..]
     }
 }
 

@@ -103,7 +103,7 @@ fn control_tokens_in_plain_text_are_plain_text() {
 
 #[test]
 fn begin_of_text_is_added_where_the_file_asks() {
-    let framed = Tokenizer::from_gguf(&GgufVocab { add_bos: true, ..tiny_vocab() }).unwrap();
+    let framed = Tokenizer::from_gguf(&GgufVocab { add_bos: Some(true), ..tiny_vocab() }).unwrap();
     assert_eq!(framed.encode("he", true, false).unwrap(), [263, 256]);
     assert_eq!(framed.encode("he", false, false).unwrap(), [256]);
     assert_eq!(tiny().encode("he", true, false).unwrap(), [256]);
@@ -112,7 +112,8 @@ fn begin_of_text_is_added_where_the_file_asks() {
 #[test]
 fn vocabulary_survives_json_and_gguf() {
     for add_bos in [false, true] {
-        let vocab = GgufVocab { add_bos, ..tiny_vocab() };
+        let add_bos = Some(add_bos);
+        let vocab = GgufVocab { add_bos, add_space_prefix: Some(false), ..tiny_vocab() };
         let first = Tokenizer::from_gguf(&vocab).unwrap();
         let again = Tokenizer::from_json_bytes(first.to_json().unwrap().as_bytes()).unwrap();
         let special = SpecialTokens { bos: Some(263), eos: Some(264), ..SpecialTokens::default() };
@@ -176,10 +177,10 @@ fn broken_vocabularies_are_refused() {
     assert!(matches!(check_vocab(|v| v.tokens[7] = "hello".into()), E::DuplicateToken { .. }));
     assert!(matches!(check_vocab(|v| v.tokens[0] = "x".repeat(70_000)), E::TokenTooLong { .. }));
     assert!(matches!(check_vocab(|v| v.merges[1] = "nospace".into()), E::BadMerge { .. }));
-    assert!(matches!(check_vocab(|v| v.merges[1] = "zz qq".into()), E::Vocab(_)));
+    assert!(matches!(check_vocab(|v| v.merges[1] = "zz qq".into()), E::UnknownMerge { .. }));
     assert!(matches!(check_vocab(|v| v.eos_token_id = Some(9999)), E::SpecialTokenId { .. }));
     let frame = |v: &mut GgufVocab| {
-        v.add_bos = true;
+        v.add_bos = Some(true);
         v.bos_token_id = Some(u32::MAX);
     };
     assert!(matches!(check_vocab(frame), E::SpecialTokenId { which: "bos", .. }));

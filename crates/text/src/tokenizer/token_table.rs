@@ -1,6 +1,7 @@
 //! The bytes and kind of every id, in two flat arrays.
 
 use tokenizers::decoders::DecoderWrapper;
+use tokenizers::pre_tokenizers::metaspace::PrependScheme;
 
 use super::byte_level;
 use crate::error::TextError;
@@ -19,10 +20,22 @@ pub(super) enum Decoding {
     Plain,
 }
 
+/// Which spaces at the begin of a decoded text only mark the begin of its first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leading {
+    /// None.
+    Kept,
+    /// So many at most.
+    Dropped(usize),
+    /// Those of the first token.
+    OfFirstToken,
+}
+
 /// Bytes and specialness by id; ids without a token are empty and not special.
 #[derive(Clone, Debug)]
 pub(super) struct TokenTable {
     pub(super) decoding: Decoding,
+    pub(super) leading: Leading,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     special: Vec<bool>,
@@ -53,11 +66,17 @@ impl TokenTable {
         let mut bytes = Vec::new();
         let mut ends = Vec::with_capacity(vocab_size);
         for (id, text) in texts.iter().enumerate() {
-            let plain = added[id] && decoding != Decoding::ByteLevel;
+            let plain = match decoding {
+                Decoding::ByteLevel => false,
+                // A token that is always whole may hold spaces, spelled as in all others.
+                Decoding::Metaspace => special[id],
+                Decoding::WordPiece | Decoding::Plain => added[id],
+            };
             bytes.extend(bytes_of(text, if plain { Decoding::Plain } else { decoding }));
             ends.push(bytes.len());
         }
-        Ok(Self { decoding, bytes, ends, special })
+        let leading = leading_of(tokenizer.get_decoder());
+        Ok(Self { decoding, leading, bytes, ends, special })
     }
 
     /// Ids from zero to the highest.
@@ -71,6 +90,11 @@ impl TokenTable {
         let Some(&end) = self.ends.get(id) else { return &[] };
         let start = if id == 0 { 0 } else { self.ends[id - 1] };
         &self.bytes[start..end]
+    }
+
+    /// Whether decoding is putting the tokens' bytes together.
+    pub(super) fn is_concatenation(&self) -> bool {
+        matches!(self.decoding, Decoding::ByteLevel | Decoding::Metaspace)
     }
 
     /// Whether `id` is a control token.
@@ -94,6 +118,25 @@ fn decoding_of(decoder: Option<&DecoderWrapper>) -> Decoding {
         None | Some(D::BPE(_) | D::CTC(_) | D::Replace(_) | D::Fuse(_) | D::Strip(_)) => {
             Decoding::Plain
         }
+    }
+}
+
+fn leading_of(decoder: Option<&DecoderWrapper>) -> Leading {
+    use DecoderWrapper as D;
+    match decoder {
+        Some(D::Metaspace(spaces)) if spaces.prepend_scheme != PrependScheme::Never => {
+            Leading::OfFirstToken
+        }
+        Some(D::Strip(strip)) if strip.content == ' ' && strip.start > 0 => {
+            Leading::Dropped(strip.start)
+        }
+        Some(D::Sequence(sequence)) => sequence
+            .get_decoders()
+            .iter()
+            .map(|inner| leading_of(Some(inner)))
+            .find(|&inner| inner != Leading::Kept)
+            .unwrap_or(Leading::Kept),
+        _ => Leading::Kept,
     }
 }
 

@@ -1,0 +1,17 @@
+//! Tokenizers from the vocabularies of GGUF files.
+//!
+//! Each kind of vocabulary is put together from the parts of the `tokenizers` crate that the
+//! model's own `tokenizer.json` would name, so the algorithms stay the library's.
+
+mod bpe;
+mod build;
+mod export;
+mod parts;
+mod pre_tokenizer;
+mod pre_tokenizer_table;
+mod sentencepiece;
+mod unigram;
+mod vocab;
+mod wordpiece;
+
+pub use vocab::{GgufVocab, TokenType};
