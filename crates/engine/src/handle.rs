@@ -168,9 +168,8 @@ impl EngineHandle {
     pub fn generate(&self, request: Request) -> Result<Completion, EngineError> {
         for event in self.submit(request)? {
             match event {
-                Event::Token(_) => {}
                 Event::Finished(completion) if completion.sample == 0 => return Ok(completion),
-                Event::Finished(_) => {}
+                Event::Token(_) | Event::Finished(_) => {}
                 Event::Failed(reason) => return Err(EngineError::Failed { reason }),
             }
         }

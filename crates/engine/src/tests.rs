@@ -1,5 +1,11 @@
 //! Tests of the engine's policies on a model of a few lines.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "tests count in small numbers"
+)]
+
 mod adapters;
 mod batching;
 mod blocks;

@@ -74,13 +74,12 @@ impl BlockManager {
     /// A block with undefined content for one owner; the content of the longest unused idle block
     /// is forgotten if no other is free.
     pub(crate) fn take(&mut self) -> Option<u32> {
-        let block_id = match self.free.pop() {
-            Some(block_id) => block_id,
-            None => {
-                let (block_id, ()) = self.idle.pop_front()?;
-                self.forget(block_id);
-                block_id
-            }
+        let block_id = if let Some(block_id) = self.free.pop() {
+            block_id
+        } else {
+            let (block_id, ()) = self.idle.pop_front()?;
+            self.forget(block_id);
+            block_id
         };
         let block = &mut self.blocks[block_id as usize];
         assert!(block.owners == 0, "block {block_id} is handed out twice");

@@ -38,7 +38,7 @@ impl CostModel {
         };
         let measured = || self.seconds.iter().enumerate().filter(known).map(point);
         let rows = rows as f64;
-        let below = measured().filter(|(size, _)| *size <= rows).last();
+        let below = measured().rfind(|(size, _)| *size <= rows);
         let above = measured().find(|(size, _)| *size >= rows);
         let assumed = |rows: f64| 1.0 + ASSUMED_ROW_COST * (rows - 1.0);
         match (below, above) {

@@ -74,7 +74,9 @@ fn check(blocks: &KvBlocks, held: &[Held], contents: &Contents, windows: &[Optio
     let mut owners: BTreeMap<(usize, u32), usize> = BTreeMap::new();
     for held in held {
         for (group, ids) in held.tables.owned().into_iter().enumerate() {
-            ids.into_iter().for_each(|id| *owners.entry((group, id)).or_default() += 1);
+            for id in ids {
+                *owners.entry((group, id)).or_default() += 1;
+            }
         }
     }
     for (block, count) in owners {

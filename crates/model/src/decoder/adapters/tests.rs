@@ -1,5 +1,7 @@
 //! Logits against PEFT and against merged weights, and the same bits whatever runs beside.
 
+#![expect(clippy::cast_possible_truncation, reason = "tests count in small numbers")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
