@@ -54,7 +54,8 @@ CAPTIONS = {
              "same; llama-server's best of four ways to guess.",
     "scheduler": "64 sequences that decode greedily over a model that takes no time: the scheduler's mean time for a step "
                  "over a vocabulary of 32 tokens, and (sampling) with the choice among 49,152.",
-    "mask": "Time until the tokens that a grammar allows next are known.",
+    "mask": "Time until the tokens that a JSON schema allows next are known, before every token of documents that "
+            "fit it, at the 50th and 99th percentile; a vocabulary of 49,152 tokens.",
 }
 # Digits after the point of figures that differ little.
 EXACT = {"cosine": 6, "ppl": 3}

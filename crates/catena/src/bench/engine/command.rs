@@ -1,6 +1,6 @@
 //! The command: rounds of ours and of the peers in turn, then medians, table and file.
 
-use super::{copying, overhead, prefix, turns};
+use super::{copying, mask, overhead, prefix, turns};
 use crate::args::EngineArgs;
 use crate::bench::cells::{Cell, Results, Samples};
 use crate::bench::files::{absolute, find, wanted};
@@ -53,10 +53,12 @@ enum Group {
     Turns,
     Copying,
     Overhead,
+    Mask,
 }
 
 impl Group {
-    const ALL: [Group; 4] = [Group::Prefix, Group::Turns, Group::Copying, Group::Overhead];
+    const ALL: [Group; 5] =
+        [Group::Prefix, Group::Turns, Group::Copying, Group::Overhead, Group::Mask];
 
     fn cells(self) -> Vec<Named> {
         match self {
@@ -64,6 +66,7 @@ impl Group {
             Group::Turns => turns::cells(),
             Group::Copying => copying::cells(),
             Group::Overhead => overhead::cells(),
+            Group::Mask => mask::cells(),
         }
     }
 
@@ -73,6 +76,7 @@ impl Group {
             Group::Turns => turns::round(subject, samples),
             Group::Copying => copying::round(subject, samples),
             Group::Overhead => overhead::round(samples),
+            Group::Mask => mask::round(subject, samples),
         }
     }
 
@@ -130,7 +134,7 @@ impl Subject<'_> {
                 Group::Prefix => task["shared_prefix"] = prefix::peers_task(self),
                 Group::Turns => task["turns"] = turns::peers_task(self)?,
                 Group::Copying => task["copying"] = copying::peers_task(self)?,
-                Group::Overhead => {}
+                Group::Overhead | Group::Mask => {}
             }
         }
         Ok(task)

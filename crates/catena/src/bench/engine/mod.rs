@@ -3,6 +3,7 @@
 
 mod command;
 mod copying;
+mod mask;
 mod overhead;
 mod prefix;
 mod turns;
