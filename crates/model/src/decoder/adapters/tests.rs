@@ -18,6 +18,9 @@ use crate::{Checkpoint, ExportSource, LoadOptions, ModelError};
 
 /// Largest error of a logit relative to the largest logit, all arithmetic in f32.
 const TOLERANCE: f32 = 1e-4;
+/// The same against merged weights, whose sums are in another order: a key or value near the middle
+/// of two bf16 is rounded apart in the cache, which moves all later logits.
+const MERGED_TOLERANCE: f32 = 5e-4;
 const ON_TINY_LLAMA: [&str; 3] = ["attention", "all", "patterns"];
 
 fn decoder(base: &str, threads: usize, options: LoadOptions) -> Decoder {
@@ -139,7 +142,7 @@ fn logits_agree_with_merged_weights() {
         let expected = Bench::new(merged, &[]).whole(&ids, None);
         let mut bench = Bench::new(decoder("tiny_llama", 1, exact()), &[name]);
         let off = error(&bench.whole(&ids, Some(AdapterId(0))), &expected);
-        assert!(off <= TOLERANCE, "{name}: {off}");
+        assert!(off <= MERGED_TOLERANCE, "{name}: {off}");
     }
 }
 
