@@ -35,8 +35,8 @@ def install():
     if all(tool(name).exists() for name in TOOLS):
         return
     say(f"building llama.cpp in {HOME} (once; about a quarter of an hour on two cores)")
-    build_tools, env = building()
     source()
+    _, env = building()
     configure(env)
     run(["cmake", "--build", HOME / "build", "--target", *TOOLS], env=env)
 

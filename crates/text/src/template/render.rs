@@ -88,6 +88,11 @@ fn environment() -> Environment<'static> {
     environment.set_fuel(Some(TEMPLATE_FUEL));
     environment.set_unknown_method_callback(python_method);
     environment.set_formatter(write_as_python);
+    // Python neither iterates over none nor denies that text and mappings have a length and items.
+    environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
+    environment.add_test("sequence", |value: &Value| {
+        matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::String)
+    });
     environment.add_filter("tojson", json::tojson);
     environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, format!("{RAISED}{message}")))

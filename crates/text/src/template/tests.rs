@@ -64,6 +64,9 @@ fn the_names_that_hugging_face_adds_are_there() {
     check("  {% if true %}\n  a\n  {% endif %}\nb\n", "  a\nb");
     check("a{% generation %}b{%- endgeneration -%} c", "abc");
     check("{{ tools is none }}{{ missing is defined }}{{ none }}{{ missing }}", "TrueFalseNone");
+    check("{{ none is iterable }}{{ [] is iterable }}{{ 'a' is iterable }}", "FalseTrueTrue");
+    check("{{ 'a' is sequence }}{{ {} is sequence }}{{ [] is sequence }}", "TrueTrueTrue");
+    check("{{ 1 is sequence }}{{ none is sequence }}{{ 1 is iterable }}", "FalseFalseFalse");
     check("{{ messages[0].role == 'user' and 'Hi' in messages[0].content }}", "True");
 }
 

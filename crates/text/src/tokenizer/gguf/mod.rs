@@ -10,6 +10,8 @@ mod parts;
 mod pre_tokenizer;
 mod pre_tokenizer_table;
 mod sentencepiece;
+#[cfg(test)]
+mod tests;
 mod unigram;
 mod vocab;
 mod wordpiece;

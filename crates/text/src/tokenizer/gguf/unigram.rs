@@ -1,6 +1,6 @@
 //! SentencePiece unigram: the pieces of the text with the highest sum of scores.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::{Precompiled, Sequence};
@@ -54,6 +54,10 @@ fn model(
 }
 
 /// The file's own rules, then white space as SentencePiece treats it.
+///
+/// The library applies the rules to a letter together with the marks above it, SentencePiece to
+/// the longest match; where a rule fits only the letter, the marks are lost. transformers has the
+/// same difference, so we keep it.
 fn normalizers(vocab: &GgufVocab) -> Result<Vec<NormalizerWrapper>, TextError> {
     let mut all = Vec::new();
     if !vocab.precompiled_charsmap.is_empty() {
@@ -62,7 +66,8 @@ fn normalizers(vocab: &GgufVocab) -> Result<Vec<NormalizerWrapper>, TextError> {
         all.push(NormalizerWrapper::Precompiled(rules));
     }
     if vocab.remove_extra_whitespaces.unwrap_or(false) {
-        let ends: Value = json!({"type": "Strip", "strip_left": true, "strip_right": true});
+        // Spaces only: the library's own `Strip` takes other white space too.
+        let ends = json!({"type": "Replace", "pattern": {"Regex": "^ +| +$"}, "content": ""});
         let runs = json!({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "});
         all.extend([part(ends)?, part(runs)?]);
     }
