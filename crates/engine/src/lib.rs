@@ -3,8 +3,9 @@
 //! [`Engine::step`] is one scheduling round. Batch jobs call [`Engine::run_all`]; a server moves
 //! the engine onto its own thread and talks to it through an [`EngineHandle`].
 //!
-//! **Invariant:** no file, network, environment or clock is read here. A sequence's output depends
-//! on its own request only, never on what runs beside it, nor on preemption.
+//! **Invariant:** no file, network or environment is read here, and a clock only to learn what steps
+//! cost. A sequence's output depends on its own request only, never on what runs beside it, nor on
+//! preemption, a cached prefix or guessed tokens.
 
 mod adapters;
 mod batch;
