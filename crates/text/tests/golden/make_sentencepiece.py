@@ -15,6 +15,7 @@ from gguf import GGUFReader
 from sentencepiece import sentencepiece_model_pb2 as schema
 
 VOCABULARIES = ["llama-spm", "nomic-bert-moe"]
+USER_DEFINED, BYTE = 4, 6
 KINDS = {"llama": schema.TrainerSpec.BPE, "t5": schema.TrainerSpec.UNIGRAM}
 
 
@@ -27,11 +28,13 @@ def model_of(path):
 
     model = schema.ModelProto()
     for text, score, kind in zip(value("tokens"), value("scores"), value("token_type")):
-        model.pieces.add(piece=text, score=score, type=kind)
+        # GGUF files spell the spaces of pieces that are always whole as spaces.
+        piece = text.replace(" ", "\u2581") if kind == USER_DEFINED else text
+        model.pieces.add(piece=piece, score=score, type=kind)
     spec = model.trainer_spec
     spec.model_type = KINDS[value("model")]
     spec.vocab_size = len(model.pieces)
-    spec.byte_fallback = 6 in value("token_type")
+    spec.byte_fallback = BYTE in value("token_type")
     spec.unk_id = value("unknown_token_id")
     rules = model.normalizer_spec
     rules.add_dummy_prefix = value("add_space_prefix", True)
