@@ -6,8 +6,6 @@
 
 mod clock;
 mod json;
-#[cfg(test)]
-mod real;
 mod render;
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,7 @@
+//! Templates.
+
+mod real;
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use catena_protocol::{Message, Role};

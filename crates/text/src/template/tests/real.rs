@@ -7,8 +7,7 @@ use catena_protocol::{Message, Role};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::ChatTemplate;
-use crate::TextError;
+use crate::{ChatTemplate, TextError};
 
 fn conversations(golden: &Value) -> Vec<Vec<Message>> {
     let message = |turn: &Value| {
@@ -49,7 +48,7 @@ fn real_templates_render_as_in_transformers() {
         .expect("CATENA_TEST_MODELS names the folder of test models; `make test` sets it");
     let folder = PathBuf::from(models).join("llama.cpp/templates");
     let golden: Value =
-        serde_json::from_str(include_str!("../../tests/golden/templates.json")).unwrap();
+        serde_json::from_str(include_str!("../../../tests/golden/templates.json")).unwrap();
     let conversations = conversations(&golden);
     let rendered = golden["rendered"].as_array().unwrap();
     assert!(rendered.len() >= 900, "{}", rendered.len());
