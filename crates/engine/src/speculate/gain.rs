@@ -71,8 +71,14 @@ impl Acceptance {
     }
 
     /// Tokens of a guess of `length` that will be accepted: all up to the first that is wrong.
+    ///
+    /// `sum(rate^i, i = 1..=length)`
     fn expected(self, length: usize) -> f64 {
-        (1..=length).map(|ahead| self.0.powi(i32::try_from(ahead).unwrap_or(i32::MAX))).sum()
+        let (rate, length) = (self.0, i32::try_from(length).unwrap_or(i32::MAX));
+        if rate > 1.0 - 1e-9 {
+            return f64::from(length);
+        }
+        rate * (1.0 - rate.powi(length)) / (1.0 - rate)
     }
 }
 

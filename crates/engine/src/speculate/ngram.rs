@@ -1,6 +1,6 @@
 //! Prompt lookup.
 
-use std::collections::HashMap;
+use ahash::AHashMap;
 
 /// Lengths of the word sequences that are looked up, the most telling first.
 const SIZES: [usize; 2] = [4, 2];
@@ -14,7 +14,7 @@ type Gram = [u32; SIZES[0]];
 #[derive(Debug, Default)]
 pub(crate) struct NgramIndex {
     /// By length, then by the tokens (padded), the position behind them.
-    places: [HashMap<Gram, usize>; SIZES.len()],
+    places: [AHashMap<Gram, usize>; SIZES.len()],
     /// Tokens that are indexed.
     num_tokens: usize,
 }
