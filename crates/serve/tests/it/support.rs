@@ -56,16 +56,19 @@ impl Runner for Script {
             for (row, &token) in seq.tokens.iter().enumerate() {
                 self.history[slot(seq.start_pos + row)] = Some(token);
             }
-            if seq.logits == LogitsFor::None {
-                continue;
+            let first = match seq.logits {
+                LogitsFor::None => seq.tokens.len(),
+                LogitsFor::Last => seq.tokens.len() - 1,
+                LogitsFor::From(row) => row,
+            };
+            for end in seq.start_pos + first + 1..=seq.start_pos + seq.tokens.len() {
+                let said = (0..end).rev().take_while(|&pos| self.history[slot(pos)] != Some(TURN));
+                let said = said.count();
+                let next = ANSWER.as_bytes().get(said).map_or(EOS, |&byte| u32::from(byte));
+                let mut row_v = vec![0.0; VOCAB_SIZE];
+                row_v[next as usize] = 20.0;
+                self.logits.extend(row_v);
             }
-            let end = seq.start_pos + seq.tokens.len();
-            let said = (0..end).rev().take_while(|&pos| self.history[slot(pos)] != Some(TURN));
-            let said = said.count();
-            let next = ANSWER.as_bytes().get(said).map_or(EOS, |&byte| u32::from(byte));
-            let mut row_v = vec![0.0; VOCAB_SIZE];
-            row_v[next as usize] = 20.0;
-            self.logits.extend(row_v);
         }
         Ok(&self.logits)
     }
