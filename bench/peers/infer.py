@@ -1,6 +1,7 @@
 """Peers of `catena bench`; each has a file of its own beside this one.
 
     python3 bench/peers/infer.py install      installs them once below ~/.cache/catena/peers
+    python3 bench/peers/infer.py names        the peers' names
     python3 bench/peers/infer.py models PATH  a GGUF file, or the folder of one, in the other formats to measure
     python3 bench/peers/infer.py others PATH  other models to measure; one is made with that file's vocabulary
     python3 bench/peers/infer.py round        one round of the task that comes as JSON on standard input
@@ -69,7 +70,9 @@ def round_of(task):
 
 
 def main(args):
-    if args == ["install"]:
+    if args == ["names"]:
+        print(json.dumps(sorted({peer.NAME for peer in PEERS})))
+    elif args == ["install"]:
         print(json.dumps(install()))
     elif args == ["round"]:
         print(json.dumps(round_of(json.load(sys.stdin))))

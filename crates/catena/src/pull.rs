@@ -55,7 +55,16 @@ impl Finder<'_> {
     /// Where a model is; its bytes are not read.
     pub(crate) fn model_path(&self, name: &str) -> Result<Utf8PathBuf, Failure> {
         let path = self.project.join(name);
-        if path.exists() { Ok(path) } else { Ok(self.pull(name)?.path()) }
+        if path.exists() {
+            return Ok(path);
+        }
+        // No name of an item looks like a path.
+        if name.contains('/') || path.extension() == Some("gguf") {
+            let cause = "there is no such file or folder";
+            return Err(Failure::new(Exit::Environment, format!("cannot read `{name}`"), cause)
+                .hint("give a GGUF file, a folder with safetensors, or a name that `catena pull --list` shows"));
+        }
+        Ok(self.pull(name)?.path())
     }
 
     /// A file: a path relative to the project, or `pull:NAME/FILE`.

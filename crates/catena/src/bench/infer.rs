@@ -3,7 +3,9 @@
 use super::cells::Samples;
 use super::files::MeasuredFile;
 use crate::models::{BoxError, LanguageModel};
-use catena_engine::{Engine, Event, KvBudget, ModelRunner, Request, SamplingParams};
+use catena_engine::{
+    Engine, EngineOptions, Event, KvBudget, ModelRunner, Request, SamplingParams, Speculation,
+};
 use catena_kernels::Pool;
 use catena_protocol::{Cancel, Progress};
 use rand::{Rng, SeedableRng};
@@ -26,6 +28,9 @@ pub(crate) const GENERATED: usize = 64;
 /// Tokens that the cache holds beside the longest sequence, for blocks that are not full and for
 /// the prompt that warms up.
 const SLACK: usize = 64;
+/// Every token is computed and every one counts: prompts of one stream begin alike, and random ones
+/// make a model repeat itself, which guesses would profit from.
+const PLAIN: EngineOptions = EngineOptions { prefix_cache: false, speculation: Speculation::Off };
 /// Prompts of a measurement of reading, the fastest counting.
 const REPEATS: usize = 3;
 
@@ -100,7 +105,8 @@ impl<'a> Bench<'a> {
         let tokens = file.tasks.iter().map(|task| task.sequences() * task.tokens());
         let tokens = tokens.max().unwrap_or_default().div_ceil(largest) + SLACK;
         let budget = KvBudget::Sequences { count: largest, tokens };
-        let mut engine = self.model.engine(self.pool.clone(), file.numerics, largest, budget)?.0;
+        let pool = self.pool.clone();
+        let mut engine = self.model.engine_with(pool, file.numerics, largest, budget, PLAIN)?.0;
         // The first use of every buffer is not what is measured.
         self.prefill(&mut engine, 64)?;
         progress.begin("catena", Some(file.tasks.len() as u64), "figures");

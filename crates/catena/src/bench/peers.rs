@@ -73,6 +73,14 @@ impl<'a> Peers<'a> {
                 .hint("run it in a checkout of Catena, or leave out --peers"));
         }
         let mut peers = Self { script, cancel, only, absent: BTreeMap::new() };
+        if !only.is_empty() {
+            let known: Vec<String> = peers.call("names", "")?;
+            if let Some(unknown) = only.iter().find(|name| !known.contains(name)) {
+                let cause = format!("no engine is called `{unknown}`");
+                return Err(Failure::new(Exit::Usage, "cannot measure other engines", cause)
+                    .hint(format!("known names: {}", known.join(", "))));
+            }
+        }
         let installed: Installed = peers.call("install", "")?;
         peers.absent = installed.notes;
         Ok(peers)

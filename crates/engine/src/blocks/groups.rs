@@ -169,7 +169,7 @@ impl KvBlocks {
     }
 
     /// Says that the first `num_tokens` of `tokens` are in the sequence's blocks, or will be before
-    /// anyone can read them, and gives up blocks that no further token sees.
+    /// anyone can read them, so that others find them.
     pub(crate) fn advance(
         &mut self,
         tables: &mut BlockTables,

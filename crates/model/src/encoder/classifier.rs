@@ -26,18 +26,10 @@ struct Classifier {
 }
 
 impl SequenceClassifier {
-    /// Loads a folder with a checkpoint that was trained for it; products are bf16 with f32 sums.
+    /// Loads a folder with a checkpoint that was trained for it.
     ///
     /// # Errors
     /// As [`Encoder::load`], or the checkpoint has another head.
-    pub fn load(dir: &Utf8Path, pool: Arc<Pool>) -> Result<Self, ModelError> {
-        Self::load_with(dir, pool, LoadOptions::default())
-    }
-
-    /// As [`SequenceClassifier::load`], with the type of the products chosen.
-    ///
-    /// # Errors
-    /// As [`SequenceClassifier::load`].
     pub fn load_with(
         dir: &Utf8Path,
         pool: Arc<Pool>,
@@ -76,18 +68,10 @@ impl SequenceClassifier {
 }
 
 impl TokenClassifier {
-    /// Loads a folder with a checkpoint that was trained for it; products are bf16 with f32 sums.
+    /// Loads a folder with a checkpoint that was trained for it.
     ///
     /// # Errors
     /// As [`Encoder::load`], or the checkpoint has another head.
-    pub fn load(dir: &Utf8Path, pool: Arc<Pool>) -> Result<Self, ModelError> {
-        Self::load_with(dir, pool, LoadOptions::default())
-    }
-
-    /// As [`TokenClassifier::load`], with the type of the products chosen.
-    ///
-    /// # Errors
-    /// As [`TokenClassifier::load`].
     pub fn load_with(
         dir: &Utf8Path,
         pool: Arc<Pool>,

@@ -4,6 +4,7 @@ use crate::encoder::{
     EncodeError, Encoder, EncoderInput, SequenceClassifier, TextEmbedder, TokenClassifier,
 };
 use crate::error::ModelError;
+use crate::linear::LoadOptions;
 use crate::test_support::golden;
 use camino::Utf8Path;
 use catena_kernels::Pool;
@@ -97,8 +98,10 @@ fn weights_that_disagree_with_the_configuration_are_refused() {
 #[test]
 fn a_checkpoint_with_another_head_is_refused_with_what_it_loads_as() {
     let dir = |name: &str| golden("encoders").join(name);
-    let sequence = |name: &str| SequenceClassifier::load(&dir(name), pool()).map(|_| ());
-    let tokens = |name: &str| TokenClassifier::load(&dir(name), pool()).map(|_| ());
+    let options = LoadOptions::default();
+    let sequence =
+        |name: &str| SequenceClassifier::load_with(&dir(name), pool(), options).map(|_| ());
+    let tokens = |name: &str| TokenClassifier::load_with(&dir(name), pool(), options).map(|_| ());
     let text = |error: Result<(), ModelError>| {
         error.unwrap_err().to_string().replace(golden("encoders").as_str(), "DIR")
     };
