@@ -140,6 +140,10 @@ pub(crate) struct EngineArgs {
     /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows
     #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
     pub(crate) model: String,
+    /// A smaller model with the same tokenizer that writes ahead for it: also measures
+    /// `infer/draft/answer`
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) draft: Option<String>,
     /// Only the measurements with this text in a cell's name, such as `turns`; may be given again
     #[arg(long, value_name = "TEXT")]
     pub(crate) only: Vec<String>,

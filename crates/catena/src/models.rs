@@ -179,4 +179,18 @@ impl LanguageModel {
         let vocabulary = self.codec.vocabulary().clone();
         Ok((Engine::with_options(runner, vocabulary, limits, options), choice.reason))
     }
+
+    /// Gives `engine` this model to write ahead with, its cache within `budget`.
+    pub(crate) fn write_ahead_for(
+        &self,
+        engine: Engine<ModelRunner>,
+        pool: Arc<Pool>,
+        numerics: Numerics,
+        budget: KvBudget,
+    ) -> Result<Engine<ModelRunner>, BoxError> {
+        let decoder = Decoder::load_with(&self.checkpoint, pool, numerics.load_options())?;
+        let limits = engine.limits();
+        let (runner, _) = ModelRunner::new(Arc::new(decoder), numerics.kv_type, budget, limits)?;
+        Ok(engine.with_draft(Box::new(runner), self.codec.vocabulary())?)
+    }
 }

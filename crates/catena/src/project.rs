@@ -31,11 +31,17 @@ impl Project {
             "" => None,
             source => Some(finder.file(source)?),
         };
+        let draft = match &config.serve.draft {
+            none if none.is_empty() => None,
+            format if config.quantize.formats.contains(format) => None,
+            name => Some(finder.model_path(name)?),
+        };
         let inputs = Arc::new(Inputs::new(
             finder.model(&config.model.base)?,
             finder.model(&config.model.embedder)?,
             finder.file(&config.data.source)?,
             scenarios,
+            draft,
             machine::pool(threads),
             config,
         ));

@@ -4,6 +4,7 @@ use crate::failure::{Exit, Failure};
 use crate::models::{BoxError, LanguageModel, Numerics};
 use crate::progress::say;
 use crate::stages::{HELDOUT_FILE, Inputs, gguf_file};
+use camino::Utf8PathBuf;
 use catena_data::{read_clean_documents, read_records};
 use catena_engine::{DEFAULT_MAX_WAITING, EngineHandle, KvBudget};
 use catena_knowledge::{Embedder, Index, Method};
@@ -121,9 +122,14 @@ fn app(inputs: &Inputs, finished: &Finished) -> Result<App, BoxError> {
     let numerics = Numerics::of(&config.serve);
     let free = catena_pipeline::memory::available_bytes().unwrap_or(ASSUMED_MEMORY);
     let budget = KvBudget::Available(free);
-    let (engine, reason) =
+    let (mut engine, reason) =
         model.engine(inputs.pool.clone(), numerics, config.serve.max_sequences, budget)?;
     say(&format!("  {reason}"));
+    if let Some(draft) = draft_model(inputs, finished) {
+        let draft = LanguageModel::open_base(&draft)?;
+        let budget = KvBudget::Available(free / 2);
+        engine = draft.write_ahead_for(engine, inputs.pool.clone(), numerics, budget)?;
+    }
     let engine = EngineHandle::spawn(engine, DEFAULT_MAX_WAITING)?;
     let language = catena_serve::LanguageModel {
         engine,
@@ -149,6 +155,15 @@ fn app(inputs: &Inputs, finished: &Finished) -> Result<App, BoxError> {
         (format!("{name}-embedder"), ServedModel::Embedder(embedder)),
     ];
     Ok(App::new(models, ServeLimits::default()))
+}
+
+/// Where the model is that writes ahead, if one is wanted.
+fn draft_model(inputs: &Inputs, finished: &Finished) -> Option<Utf8PathBuf> {
+    let config = &inputs.config;
+    if config.quantize.formats.contains(&config.serve.draft) {
+        return Some(gguf_file(&finished.outputs["quantize"], &config.serve.draft));
+    }
+    inputs.draft.clone()
 }
 
 fn studio(

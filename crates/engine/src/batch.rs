@@ -83,6 +83,14 @@ impl Room {
         Self { tokens: limits.max_batch_tokens, logits_rows: limits.max_logits_rows }
     }
 
+    /// Room for up to `num_tokens` tokens with logits of the last; how many there is room for.
+    pub(crate) fn take(&mut self, num_tokens: usize) -> usize {
+        let num_tokens = if self.logits_rows > 0 { num_tokens.min(self.tokens) } else { 0 };
+        self.tokens -= num_tokens;
+        self.logits_rows -= usize::from(num_tokens > 0);
+        num_tokens
+    }
+
     /// Whether anything more fits.
     pub(crate) fn is_left(&self) -> bool {
         self.tokens > 0 && self.logits_rows > 0

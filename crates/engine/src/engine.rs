@@ -11,7 +11,7 @@ use crate::runner::Runner;
 use crate::sampler::{Sampler, SamplingState};
 use crate::scheduler::{Scheduler, SchedulerLimits};
 use crate::sequence::Sequence;
-use crate::speculate::Speculation;
+use crate::speculate::{Drafter, Speculation, Speculator};
 use crate::stats::EngineStats;
 use crate::vocabulary::Vocabulary;
 use catena_model::{Adapter, AdapterId};
@@ -129,7 +129,7 @@ pub struct Engine<R: Runner> {
     blocks: KvBlocks,
     sampler: Sampler,
     masks: MaskWorker,
-    speculation: Speculation,
+    speculator: Speculator,
     stats: Arc<EngineStats>,
     adapters: LoadedAdapters,
     next_id: u64,
@@ -179,7 +179,7 @@ impl<R: Runner> Engine<R> {
             blocks,
             sampler: Sampler::default(),
             masks: MaskWorker::default(),
-            speculation: options.speculation,
+            speculator: Speculator::new(options.speculation),
             runner,
             adapters: LoadedAdapters::default(),
             next_id: 0,
@@ -191,6 +191,24 @@ impl<R: Runner> Engine<R> {
     pub fn with_adapter_limits(mut self, limits: AdapterLimits) -> Self {
         self.adapters.set_limits(limits);
         self
+    }
+
+    /// With a smaller model that writes ahead for this one. Its tokens, which `vocabulary` describes,
+    /// must be those of the model.
+    ///
+    /// # Errors
+    /// [`EngineError::DraftVocabulary`].
+    pub fn with_draft(
+        mut self,
+        runner: Box<dyn Runner>,
+        vocabulary: &Vocabulary,
+    ) -> Result<Self, EngineError> {
+        if let Some(token) = self.intake.vocabulary.first_difference(vocabulary) {
+            return Err(EngineError::DraftVocabulary { token });
+        }
+        let (limits, vocab_size) = (self.scheduler.limits(), self.intake.model_vocab_size);
+        self.speculator.set_drafter(Drafter::new(runner, limits, vocab_size));
+        Ok(self)
     }
 
     /// Loads an adapter that the model's decoder packed; requests may name it from now on.
@@ -235,9 +253,9 @@ impl<R: Runner> Engine<R> {
         &self.stats
     }
 
-    /// Most sequences that run at once.
-    pub(crate) fn max_running(&self) -> usize {
-        self.scheduler.limits().max_running
+    /// The limits of its steps.
+    pub fn limits(&self) -> SchedulerLimits {
+        self.scheduler.limits()
     }
 
     /// Whether any sequence is unfinished.
@@ -293,7 +311,10 @@ impl<R: Runner> Engine<R> {
     /// [`EngineError::Runner`] if the model cannot run the batch. The sequences stay; the caller
     /// cancels them.
     pub fn step(&mut self) -> Result<Vec<(RequestId, Event)>, EngineError> {
-        self.scheduler.speculate(self.speculation, |rows| self.runner.step_cost(rows));
+        let cost = |rows| self.runner.step_cost(rows);
+        self.speculator
+            .guess(&mut self.scheduler.running, &mut self.sampler, cost)
+            .map_err(EngineError::Runner)?;
         let Some(batch) = self.scheduler.next_batch(&mut self.blocks) else { return Ok(vec![]) };
         self.masks.begin(self.scheduler.running.iter_mut().map(|running| &mut running.sampling));
         let forwarded = self.runner.forward(&self.scheduler.inputs(&batch));

@@ -44,6 +44,15 @@ pub enum EngineError {
         /// The allowed range in words.
         allowed: &'static str,
     },
+    /// The draft model speaks in other tokens.
+    #[error(
+        "token {token} of the draft model is another than the model's; a draft model needs the \
+         same tokenizer"
+    )]
+    DraftVocabulary {
+        /// The first token that differs.
+        token: u32,
+    },
     /// Scoring was asked to start outside the prompt.
     #[error("scoring starts at token {start}, the prompt has {prompt_tokens} tokens")]
     ScoreOutOfRange {

@@ -95,7 +95,7 @@ impl EngineHandle {
         let (commands, inbox) = mpsc::channel();
         let intake = engine.intake().clone();
         let stats = engine.stats().clone();
-        let max_in_flight = max_waiting + engine.max_running();
+        let max_in_flight = max_waiting + engine.limits().max_running;
         let in_flight = Arc::new(AtomicUsize::new(0));
         let worker = Worker { engine, clients: HashMap::new(), in_flight: in_flight.clone() };
         let thread = std::thread::Builder::new()

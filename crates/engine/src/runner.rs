@@ -52,11 +52,25 @@ pub trait Runner: Send {
     fn drop_adapter(&mut self, id: AdapterId) {
         let _ = id;
     }
-    /// What a step of `rows` single tokens costs, in any unit: guessing ahead is weighed by it.
+    /// Seconds of a step of `rows` single tokens: guessing ahead is weighed by it.
     fn step_cost(&self, rows: usize) -> f64 {
         CostModel::default().cost(rows)
     }
+    /// Seconds that each token of a prompt takes.
+    fn read_cost(&self) -> f64 {
+        self.step_cost(1) * ASSUMED_READING
+    }
 }
+
+/// Bytes of weights that a step of one token reads in a second, until steps were measured.
+const ASSUMED_BANDWIDTH: f64 = 15e9;
+
+/// Cost of a token of a prompt, as a share of a step of one token, until prompts were read.
+const ASSUMED_READING: f64 = 0.25;
+/// Rows of a step that says what reading costs.
+const MANY: usize = 16;
+/// Weight of a new measurement of it beside the older ones.
+const FRESH: f64 = 0.3;
 
 /// A decoder with its KV caches and buffers.
 pub struct ModelRunner {
@@ -65,6 +79,8 @@ pub struct ModelRunner {
     scratch: Scratch,
     adapters: AdapterSet,
     cost: CostModel,
+    /// Seconds for each token of a prompt, once some were read.
+    read_cost: Option<f64>,
 }
 
 impl ModelRunner {
@@ -87,8 +103,9 @@ impl ModelRunner {
         };
         let kv = groups.iter().zip(&choice.num_blocks).map(cache).collect::<Result<_, _>>()?;
         let scratch = decoder.new_scratch(limits.max_batch_tokens);
-        let (adapters, cost) = (AdapterSet::default(), CostModel::default());
-        Ok((Self { decoder, kv, scratch, adapters, cost }, choice))
+        let adapters = AdapterSet::default();
+        let cost = CostModel::assuming(decoder.bytes() as f64 / ASSUMED_BANDWIDTH);
+        Ok((Self { decoder, kv, scratch, adapters, cost, read_cost: None }, choice))
     }
 }
 
@@ -120,8 +137,14 @@ impl Runner for ModelRunner {
         let begin = Instant::now();
         let logits =
             self.decoder.forward_with(seqs, &self.adapters, &mut self.kv, &mut self.scratch)?;
+        let (rows, seconds) =
+            (seqs.iter().map(num_rows).sum::<usize>(), begin.elapsed().as_secs_f64());
         if decodes {
-            self.cost.record(seqs.iter().map(num_rows).sum(), begin.elapsed().as_secs_f64());
+            self.cost.record(rows, seconds);
+        } else if rows >= MANY {
+            let each = seconds / rows as f64;
+            let known = self.read_cost.get_or_insert(each);
+            *known += FRESH * (each - *known);
         }
         Ok(logits.into_rows())
     }
@@ -141,5 +164,9 @@ impl Runner for ModelRunner {
 
     fn step_cost(&self, rows: usize) -> f64 {
         self.cost.cost(rows)
+    }
+
+    fn read_cost(&self) -> f64 {
+        self.read_cost.unwrap_or_else(|| self.cost.cost(1) * ASSUMED_READING)
     }
 }

@@ -4,7 +4,6 @@ use crate::batch::{Batch, Room, take_slot};
 use crate::blocks::KvBlocks;
 use crate::queue::WaitQueue;
 use crate::sequence::Sequence;
-use crate::speculate::{Speculation, choose_length};
 use catena_model::SeqInput;
 
 /// Limits of one step.
@@ -106,31 +105,6 @@ impl Scheduler {
             release(sequence, blocks);
         }
         removed
-    }
-
-    /// Guesses ahead for the sequences that decode, as far as `cost` (of a step of so many rows)
-    /// lets it pay.
-    pub(crate) fn speculate(&mut self, speculation: Speculation, cost: impl Fn(usize) -> f64) {
-        if speculation == Speculation::Off {
-            return;
-        }
-        let mut guesses = Vec::new();
-        let mut rows = 0;
-        for sequence in &mut self.running {
-            sequence.keep_guesses(0);
-            if !sequence.is_decoding() {
-                // The step is long anyway; decoding goes on beside it token by token.
-                return;
-            }
-            rows += 1;
-            let (num_tokens, most_tokens) = sequence.sizes();
-            let left = most_tokens - num_tokens;
-            guesses.push(sequence.proposer.propose(&sequence.tokens, left.saturating_sub(1)));
-        }
-        let length = choose_length(&guesses, rows, cost);
-        for (sequence, (at_hand, _)) in self.running.iter_mut().zip(guesses) {
-            sequence.guess(at_hand.min(length));
-        }
     }
 
     /// The next step's batch; nothing when no sequence is there.

@@ -68,6 +68,14 @@ impl Vocabulary {
         if self.is_special(token) { &[] } else { self.token_bytes(token) }
     }
 
+    /// The first token that is not the same in `other`; tokens that only one of them has are left
+    /// out, as models pad their vocabularies differently.
+    pub(crate) fn first_difference(&self, other: &Self) -> Option<u32> {
+        let common = self.len().min(other.len());
+        let differs = |&token: &u32| self.token_bytes(token) != other.token_bytes(token);
+        (0..).take(common).find(differs)
+    }
+
     /// The compiler of constraints over this vocabulary, built at first use.
     pub(crate) fn grammars(&self) -> Result<&GrammarCompiler, EngineError> {
         self.grammars.get_or_init(|| GrammarCompiler::new(self)).as_ref().map_err(|reason| {

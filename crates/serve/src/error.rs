@@ -165,6 +165,7 @@ fn engine_told(error: &EngineError) -> Told {
             told(StatusCode::SERVICE_UNAVAILABLE, SERVER, "engine_stopped")
         }
         EngineError::BatchRequest { .. }
+        | EngineError::DraftVocabulary { .. }
         | EngineError::KvCacheTooSmall { .. }
         | EngineError::KvCache(_)
         | EngineError::Thread(_)

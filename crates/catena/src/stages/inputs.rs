@@ -27,6 +27,8 @@ pub(crate) struct Inputs {
     pub(crate) documents: ModelInput,
     /// The scenarios, if retrieval is measured.
     pub(crate) scenarios: Option<ModelInput>,
+    /// The model that writes ahead when the assistant is served, if it comes from outside.
+    pub(crate) draft: Option<Utf8PathBuf>,
     /// Threads of the numeric work.
     pub(crate) pool: Arc<Pool>,
     opened: Mutex<Option<Arc<LocalEmbedder>>>,
@@ -39,10 +41,12 @@ impl Inputs {
         embedder: ModelInput,
         documents: ModelInput,
         scenarios: Option<ModelInput>,
+        draft: Option<Utf8PathBuf>,
         pool: Arc<Pool>,
         config: ProjectConfig,
     ) -> Self {
-        Self { config, base, embedder, documents, scenarios, pool, opened: Mutex::new(None) }
+        let opened = Mutex::new(None);
+        Self { config, base, embedder, documents, scenarios, draft, pool, opened }
     }
 
     /// The embedder, opened on first use and then shared.

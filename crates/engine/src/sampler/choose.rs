@@ -60,6 +60,12 @@ impl Sampler {
         Ok(Choice { token, logprob, top_logprobs })
     }
 
+    /// What draw number `draw_idx` would give if `row_v` were the sequence's logits and no rule but
+    /// temperature and filters were on: a guess.
+    pub(crate) fn guess(&mut self, row_v: &[f32], params: &SamplingParams, draw_idx: usize) -> u32 {
+        self.filter.pick(row_v, params, draw_idx)
+    }
+
     fn token(
         &mut self,
         row_v: &[f32],

@@ -4,13 +4,17 @@
 //! it would have been alone, from the same logits and the same random number, so a guess changes
 //! how fast a text comes and never which text comes.
 
+mod drafter;
 mod gain;
 mod kind;
 mod ngram;
 mod proposer;
+mod speculator;
 
 pub use kind::Speculation;
 
-pub(crate) use gain::{CostModel, choose_length};
+pub(crate) use drafter::Drafter;
+pub(crate) use gain::CostModel;
 pub(crate) use ngram::NgramIndex;
 pub(crate) use proposer::Proposer;
+pub(crate) use speculator::Speculator;

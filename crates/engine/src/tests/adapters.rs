@@ -40,6 +40,11 @@ fn packed(name: &str) -> Arc<Adapter> {
     Arc::new(decoder("tiny_llama").pack_adapter(&adapter).expect("it fits"))
 }
 
+/// The adapters, ready for [`FakeRunner`]s as well.
+pub(crate) fn packed_adapters() -> [Arc<Adapter>; 3] {
+    NAMES.map(packed)
+}
+
 fn request(prompt: usize, adapter: Option<AdapterId>) -> Request {
     // A beginning that all share, so that a prefix of one must not be taken for another's.
     let shared = (0..40).map(|i| i * 7 % 96);

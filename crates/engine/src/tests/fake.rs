@@ -3,12 +3,15 @@
 
 use crate::{BlockGroup, Runner, RunnerError, Vocabulary};
 use catena_kernels::BLOCK_TOKENS;
-use catena_model::{LogitsFor, SeqInput};
+use catena_model::{Adapter, AdapterId, LogitsFor, SeqInput};
+use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
 
 /// One token per byte, then end of sequence and one more special token.
 pub(crate) const VOCAB_SIZE: usize = 258;
 pub(crate) const EOS: u32 = 256;
+/// Tokens of sequences with an adapter are so many, or a multiple, above what they are.
+const MARK: u32 = 1 << 10;
 /// Tokens the fake model was made for.
 pub(crate) const MAX_POSITIONS: usize = 512;
 
@@ -32,6 +35,10 @@ pub(crate) struct FakeRunner {
     /// By group, the token at each place of each block.
     caches: Vec<Vec<Option<u32>>>,
     logits: Vec<f32>,
+    /// What is added to the tokens of sequences with an adapter, so that the rule sees it.
+    marks: Option<HashMap<AdapterId, u32>>,
+    /// Cost of a step of one row; more rows cost next to nothing more, so that every guess is run.
+    step_cost: f64,
     /// Each step waits for one of these, if there is a gate.
     gate: Option<mpsc::Receiver<Gate>>,
     /// Tokens of each step.
@@ -60,9 +67,21 @@ impl FakeRunner {
             groups: groups.iter().map(group).collect(),
             caches: groups.iter().map(|(n, _)| vec![None; n * BLOCK_TOKENS]).collect(),
             logits: Vec::new(),
+            marks: None,
+            step_cost: 1.0,
             gate: None,
             steps: Vec::new(),
         }
+    }
+
+    /// A small model for a larger one, whose steps cost 1.
+    pub(crate) fn draft(num_blocks: usize, rule: Rule, step_cost: f64) -> Box<Self> {
+        Box::new(Self { step_cost, ..Self::new(num_blocks, rule) })
+    }
+
+    /// That also takes adapters, each of which gives other texts.
+    pub(crate) fn with_adapters(self) -> Self {
+        Self { marks: Some(HashMap::new()), ..self }
     }
 
     pub(crate) fn gated(num_blocks: usize, rule: Rule) -> (Self, mpsc::Sender<Gate>) {
@@ -71,9 +90,10 @@ impl FakeRunner {
     }
 
     fn write(&mut self, seq: &SeqInput<'_>) {
+        let mark = seq.adapter.map_or(0, |id| self.marks.as_ref().expect("it has one")[&id]);
         for (cache, table) in self.caches.iter_mut().zip(seq.block_tables) {
             for (pos, &token) in (seq.start_pos..).zip(seq.tokens) {
-                cache[place(table, pos)] = Some(token);
+                cache[place(table, pos)] = Some(token + mark);
             }
         }
     }
@@ -112,8 +132,23 @@ impl Runner for FakeRunner {
     }
 
     fn step_cost(&self, rows: usize) -> f64 {
-        // So cheap that every guess is run.
-        1.0 + 1e-6 * rows as f64
+        self.step_cost + 1e-6 * rows as f64
+    }
+
+    fn read_cost(&self) -> f64 {
+        0.01 * self.step_cost
+    }
+
+    fn load_adapter(&mut self, id: AdapterId, adapter: Arc<Adapter>) -> Result<(), RunnerError> {
+        let kind = u32::try_from(adapter.bytes() % 1009).expect("it is small");
+        let marks = self.marks.as_mut().ok_or("the fake model has no adapters")?;
+        marks.insert(id, MARK * (1 + kind));
+        Ok(())
+    }
+
+    fn drop_adapter(&mut self, id: AdapterId) {
+        let known = self.marks.as_mut().and_then(|marks| marks.remove(&id));
+        known.expect("it was loaded");
     }
 
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError> {
@@ -160,7 +195,16 @@ pub(crate) fn noise(history: &[u32]) -> Vec<f32> {
 pub(crate) fn refrain(history: &[u32]) -> Vec<f32> {
     let mut row_v = noise(history);
     if let Some(before) = history.len().checked_sub(7).filter(|_| history.len() % 40 < 25) {
-        row_v[history[before] as usize] += 4.0;
+        row_v[(history[before] % MARK) as usize] += 4.0;
+    }
+    row_v
+}
+
+/// As [`refrain`], and now and then something else.
+pub(crate) fn almost_refrain(history: &[u32]) -> Vec<f32> {
+    let mut row_v = refrain(history);
+    if history.len().is_multiple_of(3) {
+        row_v[98] += 8.0;
     }
     row_v
 }

@@ -1,24 +1,33 @@
 //! A million steps of everything at once.
 
-use super::fake::{FakeRunner, MAX_POSITIONS, refrain, tokens, vocabulary};
+use super::adapters::packed_adapters;
+use super::fake::{FakeRunner, MAX_POSITIONS, almost_refrain, refrain, tokens, vocabulary};
 use crate::{
-    CacheScope, Constraint, Engine, EngineOptions, Event, Request, RequestId, SamplingParams,
-    SchedulerLimits, Speculation,
+    Adapter, AdapterId, CacheScope, Constraint, Engine, EngineOptions, Event, Request, RequestId,
+    SamplingParams, SchedulerLimits, Speculation,
 };
 use catena_protocol::{Cancel, FinishReason, NoProgress};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 const STEPS: usize = 1_000_000;
 /// Different requests that come again and again.
 const KINDS: u64 = 400;
 /// Requests in flight at most.
 const CROWD: usize = 40;
+const SCHEMA: &str = r#"{"type": "object", "properties": {"a": {"type": "string", "maxLength": 9},
+    "b": {"enum": [1, 22, "abc"]}}, "required": ["a", "b"], "additionalProperties": false}"#;
 /// Longest stay of a request: far above what arrivals in turn would give, far below for ever.
 const LONGEST_STAY: usize = 20_000;
 
+/// Which of `count` adapters request number `kind` asks for.
+fn adapter_of(kind: u64, count: usize) -> Option<usize> {
+    usize::try_from(kind).ok().filter(|kind| kind.is_multiple_of(2)).map(|kind| kind / 2 % count)
+}
+
 /// Request number `kind`: its length, form, urgency and tenant follow from the number.
-fn request(kind: u64) -> Request {
+fn request(kind: u64, adapters: &[AdapterId]) -> Request {
     let mut rng = StdRng::seed_from_u64(kind);
     let shared = ["You are kind. ", "You are brief, and you answer in one word only. ", ""];
     let mut prompt = tokens(shared[rng.random_range(0..3)]);
@@ -36,24 +45,30 @@ fn request(kind: u64) -> Request {
         ..SamplingParams::greedy(rng.random_range(1..=longest.min(60)))
     };
     let tenant = ["a", "b", "c"][rng.random_range(0..3)];
+    let adapter = adapter_of(kind, adapters.len()).map(|idx| adapters[idx]);
     let request = Request {
-        scope: CacheScope { tenant: Some(tenant.into()), adapter: None },
+        scope: CacheScope { tenant: Some(tenant.into()), adapter },
         priority: rng.random_range(-2..=2),
         ..Request::new(prompt, params)
     };
     match rng.random_range(0..20) {
         0 => request.with_constraint(Constraint::Regex("[a-m ]{1,40}".to_owned())),
+        1 => request.with_constraint(Constraint::JsonSchema(
+            serde_json::from_str(SCHEMA).expect("it is JSON"),
+        )),
         _ => request,
     }
 }
 
 /// What the request gives alone, without cache or guesses.
-fn alone(kind: u64) -> (Vec<u32>, String, FinishReason) {
+fn alone(kind: u64, adapters: &[Arc<Adapter>]) -> (Vec<u32>, String, FinishReason) {
     let options = EngineOptions { prefix_cache: false, speculation: Speculation::Off };
-    let runner = FakeRunner::new(MAX_POSITIONS, refrain);
+    let runner = FakeRunner::new(MAX_POSITIONS, refrain).with_adapters();
     let mut engine =
         Engine::with_options(runner, vocabulary(), SchedulerLimits::default(), options);
-    let done = engine.run_all(vec![request(kind)], &NoProgress, &Cancel::new());
+    let load = |adapter: &Arc<Adapter>| engine.load_adapter(adapter.clone()).expect("it fits");
+    let ids: Vec<AdapterId> = adapters.iter().map(load).collect();
+    let done = engine.run_all(vec![request(kind, &ids)], &NoProgress, &Cancel::new());
     let done = done.expect("it runs alone").remove(0);
     (done.tokens, done.text, done.finish_reason)
 }
@@ -63,7 +78,13 @@ fn a_million_steps_leak_nothing_starve_nobody_and_change_no_text() {
     let limits = SchedulerLimits { max_batch_tokens: 96, max_running: 16, max_logits_rows: 48 };
     // Scarce enough that sequences give way, with a second group that sees a window.
     let runner = FakeRunner::with_groups(&[(70, None), (70, Some(50))], refrain);
-    let mut engine = Engine::new(runner, vocabulary(), limits);
+    let runner = runner.with_adapters();
+    let draft = FakeRunner::draft(60, almost_refrain, 0.01);
+    let engine = Engine::new(runner, vocabulary(), limits).with_draft(draft, &vocabulary());
+    let mut engine = engine.expect("both have the same tokens");
+    let adapters = packed_adapters();
+    let load = |adapter: &Arc<Adapter>| engine.load_adapter(adapter.clone()).expect("it fits");
+    let mut ids: Vec<AdapterId> = adapters.iter().map(load).collect();
     let mut rng = StdRng::seed_from_u64(20_261_125);
     let mut expected = HashMap::new();
     let mut in_flight: Vec<(RequestId, u64, usize)> = Vec::new();
@@ -71,7 +92,14 @@ fn a_million_steps_leak_nothing_starve_nobody_and_change_no_text() {
     for step in 0..STEPS {
         if in_flight.len() < CROWD && rng.random_bool(0.4) {
             let kind = rng.random_range(0..KINDS);
-            in_flight.push((engine.add(request(kind)).expect("it is sound"), kind, step));
+            let request = request(kind, &ids);
+            in_flight.push((engine.add(request).expect("it is sound"), kind, step));
+        }
+        if rng.random_bool(0.001) {
+            // The adapter is loaded anew while sequences still run with the old one.
+            let idx = rng.random_range(0..ids.len());
+            engine.drop_adapter(ids[idx]).expect("it is loaded");
+            ids[idx] = engine.load_adapter(adapters[idx].clone()).expect("it fits");
         }
         if rng.random_bool(0.01) && !in_flight.is_empty() {
             let (id, ..) = in_flight.swap_remove(rng.random_range(0..in_flight.len()));
@@ -84,7 +112,7 @@ fn a_million_steps_leak_nothing_starve_nobody_and_change_no_text() {
             let (_, kind, arrived) = in_flight.swap_remove(idx);
             let stay = step - arrived;
             assert!(stay < LONGEST_STAY, "request {kind} stayed {stay} steps");
-            let expected = expected.entry(kind).or_insert_with(|| alone(kind));
+            let expected = expected.entry(kind).or_insert_with(|| alone(kind, &adapters));
             assert_eq!(
                 (&done.tokens, &done.text, &done.finish_reason),
                 (&expected.0, &expected.1, &expected.2)
@@ -96,6 +124,7 @@ fn a_million_steps_leak_nothing_starve_nobody_and_change_no_text() {
     assert!(in_flight.iter().all(|flight| STEPS - flight.2 < LONGEST_STAY));
     assert_eq!(engine.cancel_all().len(), in_flight.len());
     assert_eq!(engine.stats().snapshot().used_blocks, 0, "blocks leaked");
+    assert_eq!(engine.num_adapters(), ids.len(), "an adapter that nobody uses stayed");
     // It was a storm: everything happened, and often.
     assert!(finished > 50_000 && cancelled > 5_000, "{finished} finished, {cancelled} cancelled");
     assert!(stats.preemptions > 1_000, "{} preemptions", stats.preemptions);

@@ -264,6 +264,10 @@ pub struct ServeConfig {
     /// Multiply quantized weights without rounding activations to 8 bits: slower, closer to the
     /// unquantized model.
     pub precise: bool,
+    /// A smaller model with the same tokenizer that writes ahead, so that one step of the model can
+    /// give several tokens; never changes an answer. One of `quantize.formats`, a name that
+    /// `catena pull` knows, a GGUF file or a folder with safetensors; empty for none.
+    pub draft: String,
     /// The question that `--once` asks; empty takes a held-out one.
     pub question: String,
 }
@@ -277,6 +281,7 @@ impl Default for ServeConfig {
             max_new_tokens: 160,
             kv_cache: KvCacheType::Bf16,
             precise: false,
+            draft: String::new(),
             question: String::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! The command: rounds of ours and of the peers in turn, then medians, table and file.
 
-use super::{copying, mask, overhead, prefix, turns};
+use super::{guessing, mask, overhead, prefix, turns};
 use crate::args::EngineArgs;
 use crate::bench::cells::{Cell, Results, Samples};
 use crate::bench::files::{absolute, find, wanted};
@@ -52,19 +52,27 @@ enum Group {
     Prefix,
     Turns,
     Copying,
+    Drafting,
     Overhead,
     Mask,
 }
 
 impl Group {
-    const ALL: [Group; 5] =
-        [Group::Prefix, Group::Turns, Group::Copying, Group::Overhead, Group::Mask];
+    const ALL: [Group; 6] = [
+        Group::Prefix,
+        Group::Turns,
+        Group::Copying,
+        Group::Drafting,
+        Group::Overhead,
+        Group::Mask,
+    ];
 
     fn cells(self) -> Vec<Named> {
         match self {
             Group::Prefix => prefix::cells(),
             Group::Turns => turns::cells(),
-            Group::Copying => copying::cells(),
+            Group::Copying => guessing::copy_cells(),
+            Group::Drafting => guessing::draft_cells(),
             Group::Overhead => overhead::cells(),
             Group::Mask => mask::cells(),
         }
@@ -74,15 +82,19 @@ impl Group {
         match self {
             Group::Prefix => prefix::round(subject, samples),
             Group::Turns => turns::round(subject, samples),
-            Group::Copying => copying::round(subject, samples),
+            Group::Copying => guessing::copy_round(subject, samples),
+            Group::Drafting => guessing::draft_round(subject, samples),
             Group::Overhead => overhead::round(samples),
             Group::Mask => mask::round(subject, samples),
         }
     }
 
-    /// The groups with a wanted cell.
-    fn of(only: &[String]) -> Vec<Group> {
-        let is_wanted = |group: &Group| group.cells().iter().any(|cell| wanted(&cell.name, only));
+    /// The groups with a wanted cell; drafts are measured if there is a draft model.
+    fn of(only: &[String], has_draft: bool) -> Vec<Group> {
+        let is_wanted = |group: &Group| {
+            (has_draft || *group != Group::Drafting)
+                && group.cells().iter().any(|cell| wanted(&cell.name, only))
+        };
         Group::ALL.into_iter().filter(is_wanted).collect()
     }
 }
@@ -90,6 +102,7 @@ impl Group {
 /// The model that is measured.
 pub(super) struct Subject<'a> {
     pub(super) model: &'a LanguageModel,
+    draft: Option<&'a LanguageModel>,
     path: Utf8PathBuf,
     pool: Arc<Pool>,
 }
@@ -108,6 +121,14 @@ impl Subject<'_> {
         let options = EngineOptions { speculation, ..EngineOptions::default() };
         let (pool, numerics) = (self.pool.clone(), Numerics::default());
         Ok(self.model.engine_with(pool, numerics, sequences, budget, options)?.0)
+    }
+
+    /// A fresh engine for one sequence of so many tokens, with the draft model.
+    pub(super) fn drafted_engine(&self, tokens: usize) -> Result<Engine<ModelRunner>, BoxError> {
+        let engine = self.engine(1, tokens, Speculation::On)?;
+        let draft = self.draft.ok_or("there is no draft model")?;
+        let budget = KvBudget::Sequences { count: 1, tokens: tokens + BLOCK_TOKENS + WARM_UP };
+        draft.write_ahead_for(engine, self.pool.clone(), Numerics::default(), budget)
     }
 
     /// Token ids of a stream of their own.
@@ -133,8 +154,8 @@ impl Subject<'_> {
             match group {
                 Group::Prefix => task["shared_prefix"] = prefix::peers_task(self),
                 Group::Turns => task["turns"] = turns::peers_task(self)?,
-                Group::Copying => task["copying"] = copying::peers_task(self)?,
-                Group::Overhead | Group::Mask => {}
+                Group::Copying => task["copying"] = guessing::peers_task(self)?,
+                Group::Drafting | Group::Overhead | Group::Mask => {}
             }
         }
         Ok(task)
@@ -148,7 +169,7 @@ pub(in crate::bench) fn run(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     args.json.as_deref().map_or(Ok(()), Results::check_file)?;
-    let groups = Group::of(&args.only);
+    let groups = Group::of(&args.only, args.draft.is_some());
     if groups.is_empty() {
         let cause = format!("no cell has `{}` in its name", args.only.join("` or `"));
         return Err(Failure::new(Exit::Usage, "nothing to measure", cause)
@@ -161,9 +182,12 @@ pub(in crate::bench) fn run(
         Failure::new(Exit::Environment, format!("cannot measure `{path}`"), error)
     };
     let model = LanguageModel::open(&path).map_err(failed)?;
+    let draft = args.draft.as_deref().map(|name| find(name, &finder)).transpose()?;
+    let draft = draft.map(|path| LanguageModel::open_base(&path)).transpose().map_err(failed)?;
     let (pool, threads) = (pool(flag), threads(flag).value);
     let peers = args.peers.then(|| Peers::find(&[], cancel)).transpose()?;
-    let subject = Subject { model: &model, path: path.clone(), pool: pool.clone() };
+    let subject =
+        Subject { model: &model, draft: draft.as_ref(), path: path.clone(), pool: pool.clone() };
     let (mut ours, mut theirs) = (Samples::default(), Collected::default());
     for round in 1..=args.rounds {
         let label = format!("round {round} of {}", args.rounds);
@@ -212,11 +236,12 @@ mod tests {
 
     #[test]
     fn a_part_of_a_name_picks_the_measurements() {
-        let only = |text: &str| Group::of(&[text.to_owned()]);
-        assert_eq!(Group::of(&[]), Group::ALL);
+        let only = |text: &str| Group::of(&[text.to_owned()], false);
+        assert_eq!(Group::of(&[], true), Group::ALL);
         assert_eq!(only("shared_prefix/16/ttft"), [Group::Prefix]);
         assert_eq!(only("infer/scheduler"), [Group::Overhead]);
         assert_eq!(only("prefill"), []);
+        assert_eq!(only("draft"), []);
     }
 
     #[test]

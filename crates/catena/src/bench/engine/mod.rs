@@ -2,7 +2,8 @@
 //! engine, and what the engine costs without a model.
 
 mod command;
-mod copying;
+mod guessing;
+
 mod mask;
 mod overhead;
 mod prefix;
