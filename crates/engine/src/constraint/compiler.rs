@@ -2,12 +2,14 @@
 
 use super::source::{CacheKey, Source, kind, source};
 use super::state::{ConstraintState, first_line};
+use super::warm_up::warm;
 use crate::error::EngineError;
 use crate::request::Constraint;
 use crate::vocabulary::Vocabulary;
+use llguidance::earley::SlicedBiasComputer;
 use llguidance::{Matcher, ParserFactory};
 use std::sync::{Arc, Mutex, PoisonError};
-use toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
+use toktrie::{ApproximateTokEnv, InferenceCapabilities, TokEnv, TokRxInfo, TokTrie};
 
 /// Compiled constraints kept for requests with the same one.
 const CACHE_ENTRIES: usize = 16;
@@ -18,6 +20,14 @@ const MAX_GRAMMAR_SIZE: usize = 200_000;
 /// Stack of a compilation: rules that name rules recurse, [`super::MAX_CONSTRAINT_BYTES`] of them
 /// some thousand levels deep. Only what is used takes memory.
 const COMPILE_STACK_BYTES: usize = 128 << 20;
+
+/// Sets of tokens that a mask takes as one where all of them may follow: those of JSON's strings, and
+/// words and numbers for patterns that take nothing else.
+fn slices() -> Vec<String> {
+    let mut slices = SlicedBiasComputer::general_slices();
+    slices.extend(["[a-z]{1,10}", "[a-zA-Z0-9]{1,10}"].map(str::to_owned));
+    slices
+}
 
 /// Compiles constraints over one vocabulary.
 pub(crate) struct GrammarCompiler {
@@ -50,7 +60,8 @@ impl GrammarCompiler {
         let trie = TokTrie::from(&TokRxInfo::new(vocab_size, eos), &words)
             .with_eos_tokens(vocabulary.eos_tokens());
         let env: TokEnv = Arc::new(ApproximateTokEnv::new(trie));
-        let mut factory = ParserFactory::new_simple(&env).map_err(|error| error.to_string())?;
+        let mut factory = ParserFactory::new(&env, InferenceCapabilities::default(), &slices())
+            .map_err(|error| error.to_string())?;
         factory.quiet();
         let limits = factory.limits_mut();
         limits.initial_lexer_fuel = COMPILE_FUEL;
@@ -69,7 +80,13 @@ impl GrammarCompiler {
         if let Some(matcher) = self.cached(&key) {
             return Ok(ConstraintState::new(matcher));
         }
-        let compile = || Matcher::new(self.factory.create_parser(grammar));
+        let trie = self.factory.tok_env().tok_trie();
+        let compile = || {
+            let matcher = Matcher::new(self.factory.create_parser(grammar));
+            let is_sound = matcher.get_error().is_none();
+            let warm = if is_sound { warm(&matcher, trie) } else { None };
+            warm.unwrap_or(matcher)
+        };
         let matcher = std::thread::scope(|scope| {
             let builder = std::thread::Builder::new().stack_size(COMPILE_STACK_BYTES);
             let thread = builder.spawn_scoped(scope, compile).map_err(EngineError::Thread)?;

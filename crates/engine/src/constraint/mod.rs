@@ -13,6 +13,7 @@ mod compiler;
 mod probe;
 mod source;
 mod state;
+mod warm_up;
 mod worker;
 
 pub(crate) use compiler::GrammarCompiler;
