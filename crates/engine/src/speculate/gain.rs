@@ -144,6 +144,10 @@ pub(crate) struct DraftWork {
 /// How likely the last guessed token must at least come true, all before it included.
 const CHANCES: [f64; 9] = [0.9, 0.8, 0.7, 0.55, 0.4, 0.25, 0.15, 0.07, 0.02];
 
+/// How many chances that gave nothing are passed over before the search ends: a step's cost has
+/// corners, but speed mostly rises to one best length and falls from there.
+const LOOK_FURTHER: usize = 2;
+
 /// Sets `lengths` to those at which the offers are cut so that a step gives the most tokens for its
 /// cost; to 0 where guesses would slow it.
 ///
@@ -166,12 +170,13 @@ pub(crate) fn choose_lengths(
     let mut best = (rows as f64 / cost(rows), None);
     let with_drafts = offers.iter().any(|offer| offer.draft.is_some());
     for drafts in [false, true].into_iter().take(1 + usize::from(with_drafts)) {
-        for chance in CHANCES {
+        let mut worse = 0;
+        for log_chance in CHANCES.map(f64::ln) {
             let (mut tokens, mut run) = (rows as f64, rows);
             // By length, the rows of the draft model's steps.
             let (mut drafting, mut reading) = ([0; MAX_GUESS + 1], 0.0);
             for (offer, &log) in offers.iter().zip(&logs) {
-                let length = offer.length(log, chance, drafts);
+                let length = offer.length(log, log_chance, drafts);
                 let expected = offer.acceptance.expected(length);
                 tokens += expected;
                 run += length;
@@ -185,26 +190,32 @@ pub(crate) fn choose_lengths(
             let writing: f64 = writing.map(|&rows| draft_cost(rows)).sum();
             let speed = tokens / (cost(run) + writing + reading);
             if speed > best.0 {
-                best = (speed, Some((chance, drafts)));
+                best = (speed, Some((log_chance, drafts)));
+                worse = 0;
+            } else if run > rows {
+                worse += 1;
+                if worse > LOOK_FURTHER {
+                    break;
+                }
             }
         }
     }
-    if let Some((chance, drafts)) = best.1 {
+    if let Some((log_chance, drafts)) = best.1 {
         for (length, (offer, &log)) in lengths.iter_mut().zip(offers.iter().zip(&logs)) {
-            *length = offer.length(log, chance, drafts);
+            *length = offer.length(log, log_chance, drafts);
         }
     }
 }
 
 impl Offer {
-    /// Tokens that all come true with at least this chance; `log_rate` is the logarithm of the rate.
+    /// Tokens that all come true with at least this chance, both given by their logarithms.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
-    fn length(&self, log_rate: f64, chance: f64, drafts: bool) -> usize {
+    fn length(&self, log_rate: f64, log_chance: f64, drafts: bool) -> usize {
         if self.draft.is_some() && !drafts {
             return 0;
         }
         // A rate of 1 gives an infinite length, which the cast brings down.
-        let length = (chance.ln() / log_rate.min(-f64::MIN_POSITIVE)) as usize;
+        let length = (log_chance / log_rate.min(-f64::MIN_POSITIVE)) as usize;
         length.min(self.most).min(MAX_GUESS)
     }
 }

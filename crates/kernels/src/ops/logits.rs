@@ -11,7 +11,7 @@ use crate::{Level, level};
 pub fn argmax(row_v: &[f32]) -> u32 {
     assert!(!row_v.is_empty(), "argmax of nothing");
     let largest = max(level(), row_v);
-    row_v.iter().position(|&v| v == largest).unwrap_or(0) as u32
+    position(level(), row_v, largest).unwrap_or(0) as u32
 }
 
 /// `log softmax(row)[token] = row[token] - max - log(sum(exp(row - max)))`
@@ -32,14 +32,32 @@ pub(super) fn log_softmax_at_level(level: Level, row_v: &[f32], token: u32) -> f
 
 leveled! {
     fn max(row_v: &[f32]) -> f32 {
-        let mut lanes = [f32::NEG_INFINITY; 16];
-        let (chunks, rest) = row_v.as_chunks::<16>();
+        // As many lanes as hide the time that a comparison takes.
+        let mut lanes = [f32::NEG_INFINITY; LOGITS_BLOCK];
+        let (chunks, rest) = row_v.as_chunks::<LOGITS_BLOCK>();
         for chunk in chunks {
             for (lane, &v) in lanes.iter_mut().zip(chunk) {
                 *lane = if v > *lane { v } else { *lane };
             }
         }
         lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+    }
+}
+
+leveled! {
+    fn position(row_v: &[f32], wanted: f32) -> Option<usize> {
+        for (block, values) in row_v.chunks(LOGITS_BLOCK).enumerate() {
+            // Without a way out of the loop, so that it is one comparison per register.
+            let mut found = false;
+            for &v in values {
+                found |= v == wanted;
+            }
+            if found {
+                let within = values.iter().position(|&v| v == wanted);
+                return within.map(|within| block * LOGITS_BLOCK + within);
+            }
+        }
+        None
     }
 }
 
