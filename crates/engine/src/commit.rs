@@ -23,6 +23,8 @@ pub(crate) struct StepOutcome {
 
 /// Where tokens come from and go to.
 pub(crate) struct Committer<'a> {
+    /// Scratch: the tokens that came for a slot.
+    pub(crate) came: &'a mut Vec<u32>,
     pub(crate) sampler: &'a mut Sampler,
     pub(crate) vocabulary: &'a Vocabulary,
     pub(crate) vocab_size: usize,
@@ -47,7 +49,8 @@ impl Scheduler {
         let vocab_size = committer.vocab_size;
         let num_rows = batch.num_logits_rows();
         assert_eq!(logits.len(), num_rows * vocab_size, "logits of {num_rows} rows were asked for");
-        let mut outcome = StepOutcome::default();
+        let mut outcome =
+            StepOutcome { events: Vec::with_capacity(num_rows), ..StepOutcome::default() };
         let mut ended: Vec<((RequestId, usize), End)> = Vec::new();
         let mut rest = logits;
         for slot in &batch.slots {
@@ -85,7 +88,7 @@ impl Committer<'_> {
         let sampled_from = slot.first_sampled_row();
         // What stands before the guesses is in the cache now, and so are those that come true.
         sequence.num_computed = slot.start_pos + slot.num_tokens - guesses.len();
-        let mut came = Vec::with_capacity(1 + guesses.len());
+        self.came.clear();
         let mut end = None;
         for (row, row_v) in (first_row..).zip(rows.chunks_exact(self.vocab_size)) {
             sequence.score(slot.start_pos + row, row_v);
@@ -96,8 +99,8 @@ impl Committer<'_> {
                 Ok(token) => token,
                 Err(error) => return Some(Err(error)),
             };
-            let as_guessed = guesses.get(came.len()) == Some(&token);
-            came.push(token);
+            let as_guessed = guesses.get(self.came.len()) == Some(&token);
+            self.came.push(token);
             if end.is_some() || !as_guessed {
                 break;
             }
@@ -105,7 +108,7 @@ impl Committer<'_> {
             outcome.accepted += 1;
         }
         outcome.guessed += guesses.len();
-        sequence.proposer.learn(&came);
+        sequence.proposer.learn(self.came);
         let is_scored = sequence.num_uncomputed() == 0 && sequence.params.max_new_tokens == 0;
         end.or(is_scored.then_some(FinishReason::Length)).map(Ok)
     }

@@ -129,6 +129,7 @@ pub struct Engine<R: Runner> {
     blocks: KvBlocks,
     sampler: Sampler,
     masks: MaskWorker,
+    came: Vec<u32>,
     speculator: Speculator,
     stats: Arc<EngineStats>,
     adapters: LoadedAdapters,
@@ -179,6 +180,7 @@ impl<R: Runner> Engine<R> {
             blocks,
             sampler: Sampler::default(),
             masks: MaskWorker::default(),
+            came: Vec::new(),
             speculator: Speculator::new(options.speculation),
             runner,
             adapters: LoadedAdapters::default(),
@@ -327,6 +329,7 @@ impl<R: Runner> Engine<R> {
             }
         };
         let committer = Committer {
+            came: &mut self.came,
             sampler: &mut self.sampler,
             vocabulary: &self.intake.vocabulary,
             vocab_size: self.intake.model_vocab_size,

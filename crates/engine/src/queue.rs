@@ -1,7 +1,7 @@
 //! Sequences that wait, and whose turn it is.
 
 use crate::sequence::Sequence;
-use std::collections::HashMap;
+use ahash::AHashMap;
 use std::sync::Arc;
 
 /// Rounds of waiting after which a request counts as one level more urgent, so that a stream of
@@ -32,7 +32,7 @@ struct Waiting {
 
 /// Tokens computed for each tenant.
 #[derive(Default)]
-struct Shares(HashMap<Tenant, Share>);
+struct Shares(AHashMap<Tenant, Share>);
 
 #[derive(Clone, Copy, Default)]
 struct Share {

@@ -32,8 +32,7 @@ impl TextAssembler {
     /// Adds a token's bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Piece {
         self.partial_char.extend_from_slice(bytes);
-        let decoded = take_complete(&mut self.partial_char);
-        self.held.push_str(&decoded);
+        take_complete(&mut self.partial_char, &mut self.held);
         if let Some((at, len)) = self.first_stop() {
             self.held.truncate(if self.include_stop { at + len } else { at });
             self.partial_char.clear();
@@ -73,10 +72,9 @@ impl TextAssembler {
     }
 }
 
-/// Takes the decodable front of `bytes`, invalid sequences as U+FFFD, and leaves an incomplete
-/// character.
-fn take_complete(bytes: &mut Vec<u8>) -> String {
-    let mut text = String::new();
+/// Moves the decodable front of `bytes` behind `text`, invalid sequences as U+FFFD, and leaves an
+/// incomplete character.
+fn take_complete(bytes: &mut Vec<u8>, text: &mut String) {
     let mut rest: &[u8] = bytes;
     loop {
         match std::str::from_utf8(rest) {
@@ -97,6 +95,6 @@ fn take_complete(bytes: &mut Vec<u8>) -> String {
             }
         }
     }
-    *bytes = rest.to_vec();
-    text
+    let taken = bytes.len() - rest.len();
+    bytes.drain(..taken);
 }

@@ -28,8 +28,11 @@ impl NgramIndex {
             let Some(end) = tokens.len().checked_sub(size) else { continue };
             if let Some(&place) = places.get(&gram(&tokens[end..])) {
                 // What follows may reach into the end itself, and then repeats.
-                let period = tokens.len() - place;
-                guess.extend((0..most).map(|i| tokens[place + i % period]));
+                let follows = &tokens[place..];
+                while guess.len() < most {
+                    let left = most - guess.len();
+                    guess.extend_from_slice(&follows[..follows.len().min(left)]);
+                }
                 return;
             }
         }

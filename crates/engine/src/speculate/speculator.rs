@@ -64,7 +64,8 @@ impl Speculator {
         self.offers.extend(running.iter_mut().map(|sequence| {
             let (num_tokens, most_tokens) = sequence.sizes();
             let left = (most_tokens - num_tokens).saturating_sub(1);
-            let drafts = drafts.zip(self.drafter.as_mut().and_then(|d| d.work(sequence)));
+            let drafts = drafts
+                .and_then(|acceptance| Some((acceptance, self.drafter.as_mut()?.work(sequence)?)));
             sequence.proposer.offer(&sequence.tokens, left, drafts)
         }));
         let draft_cost =
