@@ -41,6 +41,7 @@ impl GgufFile {
             sep_token_id: id("seperator")?,
             add_bos: flag("tokenizer.ggml.add_bos_token")?,
             add_eos: flag("tokenizer.ggml.add_eos_token")?,
+            add_sep: flag("tokenizer.ggml.add_sep_token")?,
             add_space_prefix: flag("tokenizer.ggml.add_space_prefix")?,
             remove_extra_whitespaces: flag("tokenizer.ggml.remove_extra_whitespaces")?,
             precompiled_charsmap: self.charsmap()?,
@@ -110,6 +111,7 @@ pub fn vocab_metadata(vocab: &GgufVocab) -> Vec<(String, MetaValue)> {
     let flags = [
         ("add_bos_token", vocab.add_bos),
         ("add_eos_token", vocab.add_eos),
+        ("add_sep_token", vocab.add_sep),
         ("add_space_prefix", vocab.add_space_prefix),
         ("remove_extra_whitespaces", vocab.remove_extra_whitespaces),
         ("normalizer.lowercase", vocab.lowercase),

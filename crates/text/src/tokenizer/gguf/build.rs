@@ -11,6 +11,9 @@ use crate::tokenizer::encode::{SpecialTokens, Tokenizer, contain};
 /// The vocabulary kinds we run from GGUF.
 pub(super) const MODELS: &[&str] = &["gpt2", "gemma4", "llama", "t5", "bert"];
 
+/// The pre-tokenizer whose files part two texts by two separators where they do not say.
+const ROBERTA: &str = "roberta-bpe";
+
 /// A tokenizer but for its control tokens, and what its kind says where the file says nothing.
 pub(super) struct Built {
     pub(super) library: Library,
@@ -91,10 +94,13 @@ impl GgufVocab {
         };
         let add_bos = self.add_bos.unwrap_or(built.add_bos);
         let add_eos = self.add_eos.unwrap_or(built.add_eos);
-        let after = match built.sep {
-            Some(sep) => named("sep", Some(sep))?,
-            None => named("eos", special.eos.filter(|_| add_eos))?,
-        };
-        Ok(Frame { before: named("bos", special.bos.filter(|_| add_bos))?, after })
+        let before = named("bos", special.bos.filter(|_| add_bos))?;
+        if let Some(sep) = built.sep {
+            return Ok(Frame { before, after: named("sep", Some(sep))?, between: None });
+        }
+        let add_sep = self.add_sep.unwrap_or(self.pre.as_deref() == Some(ROBERTA));
+        let after = named("eos", special.eos.filter(|_| add_eos))?;
+        let between = named("sep", self.sep_token_id.or(special.eos).filter(|_| add_sep))?;
+        Ok(Frame { before, after, between })
     }
 }

@@ -36,6 +36,9 @@ fn one(token: Option<&(String, u32)>, type_id: u32) -> Option<Value> {
 pub(super) struct Frame {
     pub(super) before: Option<(String, u32)>,
     pub(super) after: Option<(String, u32)>,
+    /// What stands before the second text of a pair as well; RoBERTa's way, whose tokens are all of
+    /// one type.
+    pub(super) between: Option<(String, u32)>,
 }
 
 impl Frame {
@@ -50,9 +53,13 @@ impl Frame {
             .chain([text("A", 0)])
             .chain(one(self.after.as_ref(), 0))
             .collect();
-        let second = [text("B", 1)].into_iter().chain(one(self.after.as_ref(), 1));
+        let second_type = u32::from(self.between.is_none());
+        let second = one(self.between.as_ref(), second_type)
+            .into_iter()
+            .chain([text("B", second_type)])
+            .chain(one(self.after.as_ref(), second_type));
         let pair: Vec<Value> = single.iter().cloned().chain(second).collect();
-        let tokens = self.before.iter().chain(&self.after);
+        let tokens = self.before.iter().chain(&self.after).chain(&self.between);
         let tokens: serde_json::Map<String, Value> = tokens
             .map(|(text, id)| (text.clone(), json!({"id": text, "ids": [id], "tokens": [text]})))
             .collect();

@@ -74,6 +74,28 @@ fn bytes_that_are_no_text_are_exact_as_bytes() {
 }
 
 #[test]
+fn pairs_are_parted_as_the_file_says() {
+    let pair = |vocab: &GgufVocab| {
+        let tokenizer = Tokenizer::from_gguf(vocab).unwrap();
+        let pair = tokenizer.encode_typed("hello", Some("hello"), None).unwrap();
+        let text = |id: &u32| tokenizer.token_text(*id).unwrap();
+        (pair.ids.iter().map(text).collect::<Vec<_>>(), pair.types)
+    };
+    let framed =
+        |add_sep| GgufVocab { add_bos: Some(true), add_eos: Some(true), add_sep, ..small("t5") };
+    let (texts, types) = pair(&framed(Some(true)));
+    assert_eq!(texts, ["<s>", "▁hello", "</s>", "</s>", "▁hello", "</s>"]);
+    assert_eq!(types, [0; 6]);
+    for add_sep in [None, Some(false)] {
+        let (texts, types) = pair(&framed(add_sep));
+        assert_eq!(texts, ["<s>", "▁hello", "</s>", "▁hello", "</s>"]);
+        assert_eq!(types, [0, 0, 0, 1, 1]);
+    }
+    let roberta = GgufVocab { pre: Some("roberta-bpe".to_owned()), ..framed(None) };
+    assert_eq!(pair(&GgufVocab { model: "gpt2".to_owned(), ..roberta }).1, [0; 6]);
+}
+
+#[test]
 fn no_text_spells_a_control_token() {
     for model in KINDS {
         let mut vocab = small(model);
@@ -115,7 +137,7 @@ enum Change {
     Merge(prop::sample::Index, String),
     Special(Option<u32>, Option<u32>),
     Charsmap(Vec<u8>),
-    Flags([Option<bool>; 4]),
+    Flags([Option<bool>; 5]),
 }
 
 impl Change {
@@ -129,7 +151,7 @@ impl Change {
             (at(), "[helo▁ ]{0,6}").prop_map(|(at, rule)| Self::Merge(at, rule)),
             (id.clone(), id).prop_map(|(unk, bos)| Self::Special(unk, bos)),
             prop::collection::vec(any::<u8>(), 0..40).prop_map(Self::Charsmap),
-            any::<[Option<bool>; 4]>().prop_map(Self::Flags),
+            any::<[Option<bool>; 5]>().prop_map(Self::Flags),
         ]
     }
 
@@ -143,8 +165,8 @@ impl Change {
                 (vocab.unk_token_id, vocab.bos_token_id, vocab.sep_token_id) = (*unk, *bos, *unk);
             }
             Self::Charsmap(rules) => vocab.precompiled_charsmap.clone_from(rules),
-            Self::Flags([bos, eos, prefix, spaces]) => {
-                (vocab.add_bos, vocab.add_eos) = (*bos, *eos);
+            Self::Flags([bos, eos, sep, prefix, spaces]) => {
+                (vocab.add_bos, vocab.add_eos, vocab.add_sep) = (*bos, *eos, *sep);
                 (vocab.add_space_prefix, vocab.remove_extra_whitespaces) = (*prefix, *spaces);
             }
         }

@@ -69,6 +69,8 @@ pub struct GgufVocab {
     pub add_bos: Option<bool>,
     /// Whether a text ends with end of text.
     pub add_eos: Option<bool>,
+    /// Whether the separator stands before the second text of a pair, behind what ended the first.
+    pub add_sep: Option<bool>,
     /// Whether a space is put before a text.
     pub add_space_prefix: Option<bool>,
     /// Whether runs of white space count as one space (unigram).
