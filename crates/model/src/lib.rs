@@ -29,7 +29,7 @@ mod tests;
 pub mod training;
 
 pub use adapter::{LoraAdapter, LoraAdapterConfig, TargetModules};
-pub use checkpoint::{Checkpoint, Weight, WeightData};
+pub use checkpoint::{Checkpoint, Weight, WeightData, open_tokenizer};
 pub use config::ModelConfig;
 pub use decoder::{
     Adapter, AdapterId, AdapterSet, Decoder, ForwardError, KvGroup, Logits, LogitsFor,

@@ -1,6 +1,6 @@
 //! One matrix type for all weight forms.
 
-use crate::{Checkpoint, ModelError, WeightData};
+use crate::{Checkpoint, ModelError, Weight, WeightData};
 use catena_kernels::{
     DenseMatrix, DenseType, MatmulScratch, Pool, QuantFormat, QuantMatrix, add_bias,
 };
@@ -82,17 +82,33 @@ impl Linear {
         k: usize,
         options: LoadOptions,
     ) -> Result<Self, ModelError> {
-        let mut sources: Vec<Source<'_>> = Vec::new();
+        let mut weights = Vec::with_capacity(tensors.len());
         for (name, rows) in tensors {
             check_shape(checkpoint, name, &[*rows, k])?;
-            let source = read(checkpoint, name, options)?;
-            append(&mut sources, source);
+            weights.push(checkpoint.weight(name)?);
         }
-        let linear = Self::pack(pool, sources, k, options)?;
+        let linear = Self::from_weights(pool, weights, k, options)?;
         for (name, _) in tensors {
             checkpoint.release(name);
         }
         Ok(linear)
+    }
+
+    /// Packs weights of `k` columns, stacked in the given order.
+    ///
+    /// # Errors
+    /// If blocks do not make up rows of `k` values.
+    pub(crate) fn from_weights<'a>(
+        pool: &Pool,
+        weights: impl IntoIterator<Item = Weight<'a>>,
+        k: usize,
+        options: LoadOptions,
+    ) -> Result<Self, ModelError> {
+        let mut sources: Vec<Source<'_>> = Vec::new();
+        for weight in weights {
+            append(&mut sources, source(weight, options));
+        }
+        Self::pack(pool, sources, k, options)
     }
 
     /// As [`Linear::load`], with the bias that stands beside each of the tensors.
@@ -128,7 +144,7 @@ impl Linear {
         options: LoadOptions,
     ) -> Result<Vec<Self>, ModelError> {
         check_shape(checkpoint, name, &[heads * n, k])?;
-        let source = read(checkpoint, name, options)?;
+        let source = source(checkpoint.weight(name)?, options);
         let head = |head: usize| match &source {
             Source::Blocks(format, rows) => {
                 Source::Blocks(*format, rows[head * n..(head + 1) * n].to_vec())
@@ -253,17 +269,15 @@ impl Part {
     }
 }
 
-fn read<'a>(
-    checkpoint: &'a Checkpoint,
-    name: &str,
-    options: LoadOptions,
-) -> Result<Source<'a>, ModelError> {
-    if options.quantized != QuantizedProducts::Dequantized
-        && let WeightData::Blocks { format, rows } = checkpoint.weight(name)?.data
-    {
-        return Ok(Source::Blocks(format, rows));
+fn source(weight: Weight<'_>, options: LoadOptions) -> Source<'_> {
+    let unpacked = options.quantized == QuantizedProducts::Dequantized;
+    match weight.data {
+        WeightData::Blocks { format, rows } if !unpacked => Source::Blocks(format, rows),
+        WeightData::F32(values) => Source::Floats(values.into_owned()),
+        WeightData::F16(_) | WeightData::Bf16(_) | WeightData::Blocks { .. } => {
+            Source::Floats(weight.to_f32())
+        }
     }
-    Ok(Source::Floats(checkpoint.dequantize(name)?))
 }
 
 /// Adds `source` to the last one if both have the same form, else after it.

@@ -35,6 +35,20 @@ pub(crate) struct Source {
     pub(crate) offset: f32,
 }
 
+impl Source {
+    /// Rows from `first` on of the tensor `file`, as they stand.
+    pub(crate) fn rows(file: &str, first: usize, shape: &[usize]) -> Self {
+        Self {
+            file: file.to_owned(),
+            shape: shape.to_vec(),
+            rows: RowOrder::InOrder { first },
+            transposed: false,
+            transposed_heads: None,
+            offset: 0.0,
+        }
+    }
+}
+
 /// Which row of a file's tensor is which of the decoder's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RowOrder {

@@ -4,6 +4,7 @@
 //! split, transposed ones turned, and gains complete. A [`Layout`] says where each stands in the
 //! files; rows of block formats are only taken in another order, never unpacked.
 
+mod files;
 mod layout;
 mod open;
 mod read;
@@ -12,6 +13,8 @@ mod tensors;
 mod tests;
 mod weight;
 
+pub use files::open_tokenizer;
+pub(crate) use files::{Files, is_gguf};
 pub(crate) use layout::{FileTensor, Layout, RowOrder, Source};
 pub use open::Checkpoint;
 pub(crate) use read::transpose;

@@ -6,13 +6,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use catena_text::{ChatTemplate, Tokenizer, limits};
 use serde_json::Value;
 
+use super::files::{Files, is_gguf, open_tokenizer};
 use super::layout::{Layout, Source};
+use super::weight::Weight;
 use crate::config::{GgufKeys, JsonKeys, ModelConfig};
 use crate::error::ModelError;
 use crate::families::Family;
 use crate::files::{read, read_json};
 use crate::gguf::GgufFile;
-use crate::safetensors::SafetensorsFile;
 use crate::tensors::nearest_name;
 
 /// A language model on disk: its configuration, tokenizer, template and tensors.
@@ -21,14 +22,8 @@ pub struct Checkpoint {
     path: Utf8PathBuf,
     config: ModelConfig,
     /// Where each tensor of the decoder is, by its name.
-    pub(super) sources: BTreeMap<String, Source>,
-    pub(super) files: Files,
-}
-
-#[derive(Debug)]
-pub(super) enum Files {
-    Gguf(GgufFile),
-    Folder(SafetensorsFile),
+    sources: BTreeMap<String, Source>,
+    files: Files,
 }
 
 /// Ends of the names of tensors that follow from the configuration and that old files carry.
@@ -52,16 +47,7 @@ impl Checkpoint {
     /// # Errors
     /// If the path is neither, a file is broken, or the architecture is not one of ours.
     pub fn open(path: &Utf8Path) -> Result<Self, ModelError> {
-        if path.is_dir() {
-            Self::open_folder(path)
-        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
-            Self::open_gguf(path)
-        } else if path.exists() {
-            Err(ModelError::NotAModel { path: path.to_owned() })
-        } else {
-            let source = std::io::ErrorKind::NotFound.into();
-            Err(ModelError::Io { path: path.to_owned(), source })
-        }
+        if is_gguf(path)? { Self::open_gguf(path) } else { Self::open_folder(path) }
     }
 
     fn open_gguf(path: &Utf8Path) -> Result<Self, ModelError> {
@@ -88,10 +74,10 @@ impl Checkpoint {
         let keys = JsonKeys::read(&config)?;
         let (family, model_type) = Family::of_json(&keys)?;
         let config = (family.from_json)(&keys, model_type)?.validate(&config)?;
-        let file = SafetensorsFile::open(if index.exists() { &index } else { &single })?;
+        let files = Files::open_folder(path)?;
         let mut shapes = BTreeMap::new();
-        for name in file.names() {
-            shapes.insert(name, file.tensor(name)?.shape);
+        for name in files.names() {
+            shapes.insert(name, files.shape(name)?);
         }
         let there = |name: &str| shapes.contains_key(name);
         let mut layout = Layout::new(&config, &family.huggingface.iter(), &there);
@@ -105,7 +91,7 @@ impl Checkpoint {
         }
         check_tensors(&layout, &shapes, model_type, path)?;
         let (path, sources) = (path.to_owned(), std::mem::take(&mut layout.sources));
-        Ok(Self { path, config, sources, files: Files::Folder(file) })
+        Ok(Self { path, config, sources, files })
     }
 
     /// The file or folder.
@@ -139,7 +125,31 @@ impl Checkpoint {
         self.source(name).map(|source| source.shape.as_slice())
     }
 
-    pub(super) fn source(&self, name: &str) -> Result<&Source, ModelError> {
+    /// A tensor in its stored form; as f32 where values are changed or a matrix is transposed.
+    ///
+    /// # Errors
+    /// If there is none of that name, or its type is not one that we compute with.
+    pub fn weight(&self, name: &str) -> Result<Weight<'_>, ModelError> {
+        self.files.weight(self.source(name)?, name)
+    }
+
+    /// A tensor's values as f32, row-major.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::weight`].
+    pub fn dequantize(&self, name: &str) -> Result<Vec<f32>, ModelError> {
+        Ok(self.weight(name)?.to_f32())
+    }
+
+    /// Takes a tensor's bytes out of the process's memory once they are packed elsewhere, so that
+    /// weights do not count twice; reading it again is slower but the same.
+    pub fn release(&self, name: &str) {
+        if let Ok(source) = self.source(name) {
+            self.files.release(&source.file);
+        }
+    }
+
+    fn source(&self, name: &str) -> Result<&Source, ModelError> {
         self.sources.get(name).ok_or_else(|| ModelError::MissingTensor {
             name: name.to_owned(),
             file: self.path.clone(),
@@ -154,16 +164,7 @@ impl Checkpoint {
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
         match &self.files {
             Files::Gguf(file) => Ok(Tokenizer::from_gguf(&file.vocab()?)?),
-            Files::Folder(_) => {
-                let limit = limits::MAX_TOKENIZER_JSON_BYTES as u64;
-                let json = read(&self.path.join("tokenizer.json"), limit)?;
-                let tokenizer = Tokenizer::from_json_bytes(&json)?;
-                let config = self.path.join("tokenizer_config.json");
-                if !config.exists() {
-                    return Ok(tokenizer);
-                }
-                Ok(tokenizer.with_config_json(&read(&config, limit)?)?)
-            }
+            Files::Folder(_) => open_tokenizer(&self.path),
         }
     }
 

@@ -1,19 +1,19 @@
-//! Reading tensors: the decoder's out of those of the file.
+//! Reading tensors: the model's out of those of the file.
 
 use std::borrow::Cow;
 
 use catena_kernels::QuantFormat;
 
+use super::files::Files;
 use super::layout::{RowOrder, Source};
-use super::open::{Checkpoint, Files};
 use super::weight::{Weight, WeightData, f32_cow, ordered_rows};
 use crate::error::ModelError;
 use crate::gguf::GgmlType;
 use crate::safetensors::{Dtype, f32_values};
 
 /// A tensor of a file.
-struct Stored<'a> {
-    shape: &'a [usize],
+pub(super) struct Stored<'a> {
+    pub(super) shape: &'a [usize],
     kind: Kind,
     bytes: &'a [u8],
 }
@@ -26,26 +26,10 @@ enum Kind {
     Blocks(QuantFormat),
 }
 
-impl Checkpoint {
-    /// A tensor in its stored form; as f32 where values are changed or a matrix is transposed.
-    ///
-    /// # Errors
-    /// If there is none of that name, or its type is not one that we compute with.
-    pub fn weight(&self, name: &str) -> Result<Weight<'_>, ModelError> {
-        let source = self.source(name)?;
-        let stored = self.stored(source, name)?;
-        let plain = source.offset == 0.0 && source.transposed_heads.is_none();
-        let transposed = source.transposed && stored.shape.len() > 1;
-        let data = if plain && !transposed {
-            stored.rows(source, name)?
-        } else {
-            WeightData::F32(Cow::Owned(stored.changed(source, name)?))
-        };
-        Ok(Weight { shape: source.shape.clone(), data })
-    }
-
-    fn stored(&self, source: &Source, name: &str) -> Result<Stored<'_>, ModelError> {
-        match &self.files {
+impl<'a> Stored<'a> {
+    /// The tensor of the files that holds the one called `name`.
+    pub(super) fn of(files: &'a Files, source: &Source, name: &str) -> Result<Self, ModelError> {
+        match files {
             Files::Gguf(file) => {
                 let tensor = file.tensor(&source.file).expect("the file was checked for it");
                 let bytes = file.tensor_bytes(&source.file).expect("the tensor is in the file");
@@ -61,7 +45,7 @@ impl Checkpoint {
                     let found = tensor.ggml_type.to_string();
                     return Err(unsupported(name, found, GgmlType::SUPPORTED));
                 };
-                Ok(Stored { shape: &tensor.shape, kind, bytes })
+                Ok(Self { shape: &tensor.shape, kind, bytes })
             }
             Files::Folder(file) => {
                 let view = file.tensor(&source.file)?;
@@ -74,33 +58,13 @@ impl Checkpoint {
                 } else {
                     return Err(unsupported(name, format!("{:?}", view.dtype), "F32, F16, BF16"));
                 };
-                Ok(Stored { shape: view.shape, kind, bytes: view.bytes })
+                Ok(Self { shape: view.shape, kind, bytes: view.bytes })
             }
         }
     }
 
-    /// Takes a tensor's bytes out of the process's memory once they are packed elsewhere, so that
-    /// weights do not count twice; reading it again is slower but the same.
-    pub fn release(&self, name: &str) {
-        let Ok(source) = self.source(name) else { return };
-        match &self.files {
-            Files::Gguf(file) => file.release(&source.file),
-            Files::Folder(file) => file.release(&source.file),
-        }
-    }
-
-    /// A tensor's values as f32, row-major.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::weight`].
-    pub fn dequantize(&self, name: &str) -> Result<Vec<f32>, ModelError> {
-        Ok(self.weight(name)?.to_f32())
-    }
-}
-
-impl<'a> Stored<'a> {
-    /// The rows that belong to the decoder's tensor, without a copy if they follow each other.
-    fn rows(&self, source: &Source, name: &str) -> Result<WeightData<'a>, ModelError> {
+    /// The rows that belong to the model's tensor, without a copy if they follow each other.
+    pub(super) fn rows(&self, source: &Source, name: &str) -> Result<WeightData<'a>, ModelError> {
         // A tensor of one dimension is one row of blocks, but as many rows of floats.
         let one_dimension = self.shape.len() == 1;
         if let Kind::Blocks(format) = self.kind
@@ -134,8 +98,8 @@ impl<'a> Stored<'a> {
         })
     }
 
-    /// The values of the decoder's tensor where they are not simply rows of the file's.
-    fn changed(&self, source: &Source, name: &str) -> Result<Vec<f32>, ModelError> {
+    /// The values of the model's tensor where they are not simply rows of the file's.
+    pub(super) fn changed(&self, source: &Source, name: &str) -> Result<Vec<f32>, ModelError> {
         let len: usize = self.shape.iter().product();
         let columns = *self.shape.last().expect("a tensor has a dimension");
         if source.transposed && self.shape.len() > 1 {

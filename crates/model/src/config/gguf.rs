@@ -126,6 +126,17 @@ impl<'a> GgufKeys<'a> {
         self.typed(&self.key(key), "a string", MetaValue::as_str)
     }
 
+    /// A list of texts that may be missing.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(crate) fn texts(&self, key: &str) -> Result<Option<&'a [String]>, ModelError> {
+        self.typed(&self.key(key), "an array of strings", |value| {
+            let MetaArray::String(texts) = value.as_array()? else { return None };
+            Some(texts.as_slice())
+        })
+    }
+
     /// A count for each layer: one for all, or an array of them.
     ///
     /// # Errors
@@ -143,8 +154,8 @@ impl<'a> GgufKeys<'a> {
         }
     }
 
-    /// Whether each layer has a window: by an array of truth values, or every layer but the last of
-    /// each `period`.
+    /// Whether each layer has a window: by an array of truth values, or every layer but one of each
+    /// `period`, the first where `dense_first`, else the last.
     ///
     /// # Errors
     /// If the key is neither an array nor a count.
@@ -152,6 +163,7 @@ impl<'a> GgufKeys<'a> {
         &self,
         layers: usize,
         period: usize,
+        dense_first: bool,
     ) -> Result<Vec<bool>, ModelError> {
         let key = "attention.sliding_window_pattern";
         let name = self.key(key);
@@ -161,12 +173,18 @@ impl<'a> GgufKeys<'a> {
             return Ok(pattern.clone());
         }
         let period = self.optional(key)?.unwrap_or(period);
-        Ok((0..layers).map(|layer| period == 0 || (layer + 1) % period != 0).collect())
+        let shift = usize::from(!dense_first);
+        Ok((0..layers).map(|layer| period == 0 || (layer + shift) % period != 0).collect())
     }
 
     /// The error for a key that is not there.
     pub(crate) fn missing(&self, key: &str) -> ModelError {
-        ModelError::MissingKey { file: self.path().to_owned(), key: self.key(key) }
+        self.missing_as(&self.key(key))
+    }
+
+    /// The same for a key that is not the architecture's.
+    fn missing_as(&self, key: &str) -> ModelError {
+        ModelError::MissingKey { file: self.path().to_owned(), key: key.to_owned() }
     }
 
     /// The refusal of the value of `key`.
@@ -186,6 +204,25 @@ impl<'a> GgufKeys<'a> {
     pub(crate) fn token(&self, which: &str) -> Result<Option<u32>, ModelError> {
         let key = format!("tokenizer.ggml.{which}_token_id");
         self.typed(&key, "a token id", |value| u32::try_from(value.as_u64()?).ok())
+    }
+
+    /// The kind of vocabulary.
+    ///
+    /// # Errors
+    /// If the file does not say, or not by a text.
+    pub(crate) fn vocabulary(&self) -> Result<&'a str, ModelError> {
+        let key = "tokenizer.ggml.model";
+        self.typed(key, "a string", MetaValue::as_str)?.ok_or_else(|| self.missing_as(key))
+    }
+
+    /// Kinds of texts that an encoder tells apart.
+    ///
+    /// # Errors
+    /// If the file does not say, or not by a count.
+    pub(crate) fn token_type_count(&self) -> Result<usize, ModelError> {
+        let key = "tokenizer.ggml.token_type_count";
+        let count = |value: &MetaValue| usize::try_from(value.as_u64()?).ok();
+        self.typed(key, "a count", count)?.ok_or_else(|| self.missing_as(key))
     }
 
     /// Whether there is a tensor of that name.

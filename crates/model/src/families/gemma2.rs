@@ -54,7 +54,7 @@ fn from_gguf(keys: &GgufKeys<'_>) -> Result<ModelConfig, ModelError> {
     config.attn_logit_softcapping = Some(keys.float("attn_logit_softcapping")?.unwrap_or(50.0));
     config.final_logit_softcapping = Some(keys.float("final_logit_softcapping")?.unwrap_or(30.0));
     let window = keys.optional("attention.sliding_window")?.unwrap_or(WINDOW);
-    let pattern = keys.window_pattern(config.layers.len(), 2)?;
+    let pattern = keys.window_pattern(config.layers.len(), 2, false)?;
     for (layer, sliding) in config.layers.iter_mut().zip(pattern) {
         layer.sliding_window = sliding.then_some(window);
     }

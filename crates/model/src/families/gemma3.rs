@@ -65,7 +65,7 @@ fn from_gguf(keys: &GgufKeys<'_>) -> Result<ModelConfig, ModelError> {
         keys.float("final_logit_softcapping")?.filter(|&cap| cap > 0.0);
     let window = keys.optional("attention.sliding_window")?.filter(|&window| window > 0);
     if let Some(window) = window {
-        let pattern = keys.window_pattern(config.layers.len(), PERIOD)?;
+        let pattern = keys.window_pattern(config.layers.len(), PERIOD, false)?;
         set_windows(&mut config, window, pattern);
     }
     let global = RopeDefaults { theta: GLOBAL_THETA, ..defaults(&config) }.read_gguf(keys)?;
