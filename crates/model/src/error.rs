@@ -145,6 +145,15 @@ pub enum ModelError {
         /// The file.
         file: Utf8PathBuf,
     },
+    /// A GGUF file with only the last layer of a classifier.
+    #[error(
+        "`{file}` has a classifier without the pooler before it, which llama.cpp's converter leaves \
+         out; load the folder that the file was made from"
+    )]
+    HeadLeftOut {
+        /// The file.
+        file: Utf8PathBuf,
+    },
     // Fix the input: tensors.
     /// A tensor is not there.
     #[error("tensor `{name}` is not in `{file}`{}", near(nearest.as_deref()))]

@@ -1,9 +1,9 @@
 //! Scores of texts, of pairs of texts, and of tokens.
 
 use super::embedder::{apply_dense, pool_rows};
-use super::families::{self, HeadNames};
+use super::families::HeadNames;
 use super::tensors::{BiasedLinear, LayerNorm, Loader};
-use super::{EncodeError, Encoder, EncoderConfig, EncoderInput, EncoderTask, Pooling};
+use super::{EncodeError, Encoder, EncoderInput, EncoderTask, Pooling};
 use crate::ModelError;
 use crate::linear::LoadOptions;
 use camino::Utf8Path;
@@ -26,16 +26,17 @@ struct Classifier {
 }
 
 impl SequenceClassifier {
-    /// Loads a folder with a checkpoint that was trained for it.
+    /// Loads a folder or `.gguf` file with a checkpoint that was trained for it.
     ///
     /// # Errors
-    /// As [`Encoder::load`], or the checkpoint has another head.
+    /// As [`Encoder::load`], or the checkpoint has another head, or is a BERT's GGUF file, which
+    /// does not hold all of the head.
     pub fn load_with(
-        dir: &Utf8Path,
+        path: &Utf8Path,
         pool: Arc<Pool>,
         options: LoadOptions,
     ) -> Result<Self, ModelError> {
-        Classifier::load(dir, pool, options, EncoderTask::SequenceClassification).map(Self)
+        Classifier::load(path, pool, options, EncoderTask::SequenceClassification).map(Self)
     }
 
     /// The encoder.
@@ -68,7 +69,7 @@ impl SequenceClassifier {
 }
 
 impl TokenClassifier {
-    /// Loads a folder with a checkpoint that was trained for it.
+    /// Loads a folder with a checkpoint that was trained for it; llama.cpp's files have no such head.
     ///
     /// # Errors
     /// As [`Encoder::load`], or the checkpoint has another head.
@@ -108,18 +109,23 @@ impl TokenClassifier {
 
 impl Classifier {
     fn load(
-        dir: &Utf8Path,
+        path: &Utf8Path,
         pool: Arc<Pool>,
         options: LoadOptions,
         task: EncoderTask,
     ) -> Result<Self, ModelError> {
-        let config = EncoderConfig::open(dir)?;
-        if config.head.task() != task {
+        let loader = Loader::open(path, pool, options)?;
+        let config = &loader.config;
+        let file = || match loader.gguf() {
+            Some(_) => path.to_owned(),
+            None => path.join("config.json"),
+        };
+        if config.head.task != task {
             return Err(ModelError::WrongHead {
                 architecture: config.head.architecture.clone(),
                 wanted: name(task),
-                nearest: name(config.head.task()),
-                file: dir.join("config.json"),
+                nearest: name(config.head.task),
+                file: file(),
             });
         }
         if config.head.labels.is_empty() {
@@ -127,17 +133,16 @@ impl Classifier {
                 key: "id2label",
                 value: "{}".to_owned(),
                 reason: "a classifier has at least one label",
-                file: dir.join("config.json"),
+                file: file(),
             });
         }
-        let family = families::find(&config.model_type, dir)?;
         let names = match task {
-            EncoderTask::TokenClassification => family.names.token_head,
-            EncoderTask::SequenceClassification | EncoderTask::Hidden => family.names.sequence_head,
+            EncoderTask::TokenClassification => loader.names.token_head,
+            EncoderTask::SequenceClassification | EncoderTask::Hidden => loader.names.sequence_head,
         };
-        let loader = Loader::open(dir, family, pool, options)?;
-        let (dense, out) = head(&config, names, &loader)?;
-        Ok(Self { encoder: Encoder::from_loader(config, &loader)?, dense, out })
+        let names = names.ok_or_else(|| ModelError::HeadLeftOut { file: file() })?;
+        let (dense, out) = head(names, &loader)?;
+        Ok(Self { encoder: Encoder::from_loader(&loader)?, dense, out })
     }
 
     fn labels(&self) -> &[String] {
@@ -162,7 +167,8 @@ impl Classifier {
 
 type Head = (Option<(BiasedLinear, Activation, Option<LayerNorm>)>, BiasedLinear);
 
-fn head(config: &EncoderConfig, names: HeadNames, loader: &Loader) -> Result<Head, ModelError> {
+fn head(names: HeadNames, loader: &Loader) -> Result<Head, ModelError> {
+    let config = &loader.config;
     let (c, biases) = (config.hidden_size, config.biases);
     let dense = match names.dense {
         None => None,

@@ -1,8 +1,11 @@
-//! What `config.json` says about an encoder, in one form for all families.
+//! What `config.json` or a GGUF file says about an encoder, in one form for all families.
 
-use super::families;
+use super::families::{self, Family};
 use crate::ModelError;
+use crate::checkpoint::is_gguf;
+use crate::config::GgufKeys;
 use crate::files::read_json;
+use crate::gguf::GgufFile;
 use camino::Utf8Path;
 use catena_kernels::{Activation, Gate};
 use serde::Deserialize;
@@ -21,7 +24,7 @@ const MAX_LAYERS: usize = 1 << 10;
 /// The shape of an encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncoderConfig {
-    /// The family's name in `config.json`.
+    /// The family's name in `config.json`, whatever the files.
     pub model_type: String,
     /// Width of the residual stream.
     pub hidden_size: usize,
@@ -113,8 +116,11 @@ pub struct LayerAttention {
 /// What stands on the trunk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeadConfig {
-    /// The class in `architectures`, such as `BertForSequenceClassification`.
+    /// The class in `architectures`, such as `BertForSequenceClassification`, or the architecture of
+    /// a GGUF file.
     pub architecture: String,
+    /// What the checkpoint was trained to give.
+    pub task: EncoderTask,
     /// What a classifier's outputs mean, in order.
     pub labels: Vec<String>,
     /// Activation of the head's dense layer.
@@ -135,15 +141,28 @@ pub enum EncoderTask {
     TokenClassification,
 }
 
-impl HeadConfig {
-    /// What the checkpoint was trained to give, by its architecture's name.
-    pub fn task(&self) -> EncoderTask {
-        if self.architecture.ends_with("ForSequenceClassification") {
-            EncoderTask::SequenceClassification
-        } else if self.architecture.ends_with("ForTokenClassification") {
-            EncoderTask::TokenClassification
+impl EncoderTask {
+    /// By the name of a class of `transformers`.
+    fn of_class(name: &str) -> Self {
+        if name.ends_with("ForSequenceClassification") {
+            Self::SequenceClassification
+        } else if name.ends_with("ForTokenClassification") {
+            Self::TokenClassification
         } else {
-            EncoderTask::Hidden
+            Self::Hidden
+        }
+    }
+}
+
+impl Default for HeadConfig {
+    /// None.
+    fn default() -> Self {
+        Self {
+            architecture: String::new(),
+            task: EncoderTask::Hidden,
+            labels: Vec::new(),
+            act: Activation::Identity,
+            mean_pooling: false,
         }
     }
 }
@@ -161,46 +180,85 @@ struct HeadKeys {
 }
 
 impl EncoderConfig {
-    /// Reads `config.json` of the folder.
+    /// Reads `config.json` of a folder, or the keys of a `.gguf` file.
     ///
     /// # Errors
-    /// The file is missing, is not JSON of the family's form, names a family that we do not run, or
+    /// A file is missing or not of the family's form, names a family that we do not run, or
     /// describes an impossible shape.
-    pub fn open(dir: &Utf8Path) -> Result<Self, ModelError> {
+    pub fn open(path: &Utf8Path) -> Result<Self, ModelError> {
+        let (config, _) = if is_gguf(path)? {
+            Self::read_gguf(&GgufFile::open(path)?)?
+        } else {
+            Self::read_folder(path)?
+        };
+        Ok(config)
+    }
+
+    /// What `config.json` says, and whose it is.
+    pub(super) fn read_folder(dir: &Utf8Path) -> Result<(Self, &'static Family), ModelError> {
         let path = dir.join("config.json");
         let value: Value = read_json(&path)?;
         let keys: HeadKeys = parse(&value, &path)?;
         let family = families::find(keys.model_type.as_deref().unwrap_or_default(), &path)?;
-        let mut config = (family.read)(&value, &path)?;
-        let refuse = |key, value: String, reason| {
-            Err(ModelError::InvalidConfig { key, value, reason, file: path.clone() })
-        };
         if keys.is_decoder {
-            return refuse("is_decoder", "true".to_owned(), "an encoder sees the whole text");
+            return Err(ModelError::InvalidConfig {
+                key: "is_decoder",
+                value: "true".to_owned(),
+                reason: "an encoder sees the whole text",
+                file: path,
+            });
         }
-        let heads = config.num_attention_heads;
-        if heads == 0 || !config.hidden_size.is_multiple_of(heads) {
+        let mut config = (family.read)(&value, &path)?;
+        config.head.architecture =
+            keys.architectures.and_then(|names| names.into_iter().next()).unwrap_or_default();
+        config.head.task = EncoderTask::of_class(&config.head.architecture);
+        config.head.labels = labels(keys.id2label, keys.num_labels, &path)?;
+        Ok((config.validate(&path)?, family))
+    }
+
+    /// What the keys of a GGUF file say, and whose they are.
+    pub(super) fn read_gguf(file: &GgufFile) -> Result<(Self, &'static Family), ModelError> {
+        let keys = GgufKeys::new(file)?;
+        let family = families::find_gguf(&keys)?;
+        let mut config = (family.gguf.read)(&keys)?;
+        let head = &mut config.head;
+        if head.labels.is_empty() && head.task == EncoderTask::SequenceClassification {
+            let out = family.gguf.names.sequence_head.map(|head| format!("{}.weight", head.out));
+            let rows = out.and_then(|out| file.tensor(&out)?.shape.first().copied());
+            head.labels = labels(None, rows, file.path())?;
+        }
+        Ok((config.validate(file.path())?, family))
+    }
+
+    /// Refuses shapes that cannot be.
+    fn validate(mut self, path: &Utf8Path) -> Result<Self, ModelError> {
+        let refuse = |key, value: String, reason| {
+            Err(ModelError::InvalidConfig { key, value, reason, file: path.to_owned() })
+        };
+        let heads = self.num_attention_heads;
+        if heads == 0 || !self.hidden_size.is_multiple_of(heads) {
             return refuse("num_attention_heads", heads.to_string(), "must divide hidden_size");
         }
-        if config.positions == Positions::Rotary && !config.head_dim().is_multiple_of(2) {
-            let size = config.hidden_size.to_string();
+        if self.positions == Positions::Rotary && !self.head_dim().is_multiple_of(2) {
+            let size = self.hidden_size.to_string();
             return refuse("hidden_size", size, "heads that are turned have an even size");
         }
         for (key, size) in [
-            ("hidden_size", config.hidden_size),
-            ("intermediate_size", config.intermediate_size),
-            ("vocab_size", config.vocab_size),
-            ("max_position_embeddings", config.max_tokens),
+            ("hidden_size", self.hidden_size),
+            ("intermediate_size", self.intermediate_size),
+            ("vocab_size", self.vocab_size),
+            ("max_position_embeddings", self.max_tokens),
         ] {
             if !(1..=MAX_SIZE).contains(&size) {
                 return refuse(key, size.to_string(), "must leave 1 to 1048576");
             }
         }
-        config.max_tokens = config.max_tokens.min(MAX_POSITIONS);
-        config.head.architecture =
-            keys.architectures.and_then(|names| names.into_iter().next()).unwrap_or_default();
-        config.head.labels = labels(keys.id2label, keys.num_labels, &path)?;
-        Ok(config)
+        let eps = self.layer_norm_eps;
+        if !(eps.is_finite() && eps >= 0.0) {
+            return refuse("layer_norm_eps", eps.to_string(), "must be a number not below 0");
+        }
+        self.max_tokens = self.max_tokens.min(MAX_POSITIONS);
+        Ok(self)
     }
 
     /// Elements of an attention head.

@@ -1,7 +1,7 @@
 //! Texts to vectors.
 
 use super::sentence::DenseConfig;
-use super::tensors::BiasedLinear;
+use super::tensors::{BiasedLinear, Loader};
 use super::{EncodeError, Encoder, EncoderInput, Pooling, SentenceConfig};
 use crate::ModelError;
 use crate::linear::{Linear, LoadOptions};
@@ -22,13 +22,13 @@ pub struct TextEmbedder {
 }
 
 impl TextEmbedder {
-    /// Loads a `sentence-transformers` folder, or a bare encoder's with mean pooling; products are
-    /// bf16 with f32 sums.
+    /// Loads a `sentence-transformers` folder, or a bare encoder's with mean pooling, or a `.gguf`
+    /// file as [`SentenceConfig::from_gguf`] reads it; float products are bf16 with f32 sums.
     ///
     /// # Errors
-    /// As [`Encoder::load`], or the folder asks for a module we do not have.
-    pub fn load(dir: &Utf8Path, pool: Arc<Pool>) -> Result<Self, ModelError> {
-        Self::load_with(dir, pool, LoadOptions::default())
+    /// As [`Encoder::load`], or the files ask for something behind the encoder that we do not have.
+    pub fn load(path: &Utf8Path, pool: Arc<Pool>) -> Result<Self, ModelError> {
+        Self::load_with(path, pool, LoadOptions::default())
     }
 
     /// As [`TextEmbedder::load`], with the type of the products chosen.
@@ -36,12 +36,16 @@ impl TextEmbedder {
     /// # Errors
     /// As [`TextEmbedder::load`].
     pub fn load_with(
-        dir: &Utf8Path,
+        path: &Utf8Path,
         pool: Arc<Pool>,
         options: LoadOptions,
     ) -> Result<Self, ModelError> {
-        let encoder = Encoder::load_with(dir, pool, options)?;
-        let config = SentenceConfig::open(dir, encoder.max_tokens())?;
+        let loader = Loader::open(path, pool, options)?;
+        let config = match loader.gguf() {
+            Some(file) => SentenceConfig::from_gguf(file, loader.config.max_tokens)?,
+            None => SentenceConfig::open(path, loader.config.max_tokens)?,
+        };
+        let encoder = Encoder::from_loader(&loader)?;
         let mut width = config.pooling.len() * encoder.hidden_size();
         let mut dense = Vec::with_capacity(config.dense.len());
         for layer in &config.dense {

@@ -1,7 +1,10 @@
-//! What `sentence-transformers` does around the trunk, from the files of its folders.
+//! What `sentence-transformers` does around the trunk, from the files of its folders or from the
+//! keys of a GGUF file.
 
 use crate::ModelError;
+use crate::config::GgufKeys;
 use crate::files::read_json;
+use crate::gguf::GgufFile;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Activation;
 use serde::Deserialize;
@@ -145,6 +148,30 @@ impl SentenceConfig {
             }
         }
         Ok(config)
+    }
+
+    /// What a GGUF file says: `pooling_type` is `mean`, `cls` or `last`, and the mean where it is
+    /// missing, as in a folder without `modules.json`.
+    ///
+    /// The files do not say whether vectors are scaled to unit length. We scale them, as
+    /// llama.cpp's tools do unless they are told otherwise; cosines do not depend on it. Neither do
+    /// they have the limit on tokens of `sentence_bert_config.json`, so it is the encoder's.
+    ///
+    /// # Errors
+    /// The file asks for token vectors or scores instead of a text's vector.
+    pub fn from_gguf(file: &GgufFile, max_tokens: usize) -> Result<Self, ModelError> {
+        let keys = GgufKeys::new(file)?;
+        let pooling = match keys.optional("pooling_type")? {
+            None | Some(1) => Pooling::Mean,
+            Some(2) => Pooling::Cls,
+            Some(3) => Pooling::LastToken,
+            Some(other) => {
+                let reason = "vectors of texts are pooled by 1 (mean), 2 (cls) or 3 (last)";
+                return Err(keys.refuse("pooling_type", other.to_string(), reason));
+            }
+        };
+        let (pooling, dense) = (vec![pooling], Vec::new());
+        Ok(Self { max_seq_length: max_tokens, pooling, dense, normalize: true })
     }
 
     /// Length of an embedding of an encoder with hidden states of `hidden_size`.

@@ -1,9 +1,12 @@
 //! Reading an encoder's tensors and checking their shapes.
 
-use super::families::Family;
+use super::EncoderConfig;
+use super::config::Positions;
+use super::families::Names;
 use crate::ModelError;
+use crate::checkpoint::{Files, Source, is_gguf};
+use crate::gguf::GgufFile;
 use crate::linear::{Linear, LoadOptions};
-use crate::safetensors::SafetensorsFile;
 use camino::Utf8Path;
 use catena_kernels::{MatmulScratch, Pool, add_bias};
 use std::cell::RefCell;
@@ -59,29 +62,63 @@ impl BiasedLinear {
 
 /// Reads tensors, checks their shapes and notes which were read.
 pub(super) struct Loader {
-    file: SafetensorsFile,
-    pub(super) family: &'static Family,
+    files: Files,
+    pub(super) config: EncoderConfig,
+    /// The family's name, for errors.
+    architecture: &'static str,
+    pub(super) names: &'static Names,
     /// What the trunk's names begin with in this file.
     trunk: &'static str,
+    /// First rows of the position table that the files leave out since no token of a text is there.
+    pub(super) absent_positions: usize,
     pub(super) pool: Arc<Pool>,
     pub(super) options: LoadOptions,
     seen: RefCell<BTreeSet<String>>,
 }
 
 impl Loader {
-    /// Opens the weights of a folder, in one file or several.
+    /// Opens a `.gguf` file, or a folder with its weights in one file or several.
     pub(super) fn open(
-        dir: &Utf8Path,
-        family: &'static Family,
+        path: &Utf8Path,
         pool: Arc<Pool>,
         options: LoadOptions,
     ) -> Result<Self, ModelError> {
-        let index = dir.join("model.safetensors.index.json");
-        let single = dir.join("model.safetensors");
-        let file = SafetensorsFile::open(if index.exists() { &index } else { &single })?;
-        let bare = format!("{}.weight", family.names.word_embeddings);
-        let trunk = if file.contains(&bare) { "" } else { family.names.trunk };
-        Ok(Self { file, family, trunk, pool, options, seen: RefCell::default() })
+        let (files, config, architecture, names) = if is_gguf(path)? {
+            let file = GgufFile::open(path)?;
+            let (config, family) = EncoderConfig::read_gguf(&file)?;
+            (Files::Gguf(file), config, family.gguf.architecture, &family.gguf.names)
+        } else {
+            let (config, family) = EncoderConfig::read_folder(path)?;
+            (Files::open_folder(path)?, config, family.model_types[0], &family.names)
+        };
+        let bare = files.shape(&format!("{}.weight", names.word_embeddings)).is_ok();
+        let trunk = if bare { "" } else { names.trunk };
+        let absent_positions = match (&files, &config.positions) {
+            (Files::Gguf(_), Positions::Learned { padding_idx: Some(padding_idx), .. }) => {
+                *padding_idx as usize + 1
+            }
+            (Files::Gguf(_) | Files::Folder(_), Positions::Learned { .. } | Positions::Rotary) => 0,
+        };
+        let seen = RefCell::default();
+        Ok(Self {
+            files,
+            config,
+            architecture,
+            names,
+            trunk,
+            absent_positions,
+            pool,
+            options,
+            seen,
+        })
+    }
+
+    /// The GGUF file, if the model is one.
+    pub(super) fn gguf(&self) -> Option<&GgufFile> {
+        match &self.files {
+            Files::Gguf(file) => Some(file),
+            Files::Folder(_) => None,
+        }
     }
 
     /// The name of a tensor of the trunk.
@@ -89,14 +126,28 @@ impl Loader {
         format!("{}{name}", self.trunk)
     }
 
+    /// Whether there is a weight of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.files.shape(&format!("{name}.weight")).is_ok()
+    }
+
     pub(super) fn tensor(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let view = self.file.tensor(name)?;
-        if view.shape != expected {
-            let (found, expected) = (view.shape.to_vec(), expected.to_vec());
+        self.check(name, expected)?;
+        let weight = self.files.weight(&Source::rows(name, 0, expected), name)?;
+        let values = weight.to_f32();
+        self.files.release(name);
+        Ok(values)
+    }
+
+    /// Refuses a tensor of another shape, and notes that it is read.
+    fn check(&self, name: &str, expected: &[usize]) -> Result<(), ModelError> {
+        let found = self.files.shape(name)?;
+        if found != expected {
+            let (found, expected) = (found.to_vec(), expected.to_vec());
             return Err(ModelError::ShapeMismatch { name: name.to_owned(), found, expected });
         }
         self.seen.borrow_mut().insert(name.to_owned());
-        view.to_f32()
+        Ok(())
     }
 
     pub(super) fn norm(&self, name: &str, c: usize, bias: bool) -> Result<LayerNorm, ModelError> {
@@ -123,40 +174,45 @@ impl Loader {
         (n, k): (usize, usize),
         bias: bool,
     ) -> Result<[BiasedLinear; PARTS], ModelError> {
-        let w_nk = self.tensor(&format!("{name}.weight"), &[PARTS * n, k])?;
+        let weight_name = format!("{name}.weight");
+        self.check(&weight_name, &[PARTS * n, k])?;
         let bias_n =
             if bias { Some(self.tensor(&format!("{name}.bias"), &[PARTS * n])?) } else { None };
-        let dtype = self.options.dense_type;
-        Ok(std::array::from_fn(|part| {
-            let rows = &w_nk[part * n * k..][..n * k];
-            BiasedLinear {
-                weight: Linear::from_floats(&self.pool, rows, n, k, dtype),
-                bias_n: bias_n.as_ref().map(|bias_n| bias_n[part * n..][..n].to_vec()),
-            }
-        }))
+        let mut parts = Vec::with_capacity(PARTS);
+        for part in 0..PARTS {
+            let source = Source::rows(&weight_name, part * n, &[n, k]);
+            let weight = self.files.weight(&source, &weight_name)?;
+            let weight = Linear::from_weights(&self.pool, [weight], k, self.options)?;
+            let bias_n = bias_n.as_ref().map(|bias_n| bias_n[part * n..][..n].to_vec());
+            parts.push(BiasedLinear { weight, bias_n });
+        }
+        self.files.release(&weight_name);
+        Ok(parts.try_into().unwrap_or_else(|_| unreachable!("as many as were asked for")))
     }
 
     /// Refuses a trunk that holds more than the configuration implies: it would compute otherwise.
     pub(super) fn check_trunk(&self) -> Result<(), ModelError> {
-        let names = &self.family.names;
+        let names = self.names;
         let parts = [
             format!("{}.", self.trunk(names.layer)),
             self.trunk("embeddings."),
             format!("{}.", self.trunk(names.final_norm)),
         ];
+        let of_trunk = |name: &str| match names.heads {
+            Some(heads) => !name.starts_with(heads),
+            None => parts.iter().any(|part| name.starts_with(part.as_str())),
+        };
         let seen = self.seen.borrow();
-        let surplus = self.file.names().find(|name| {
-            parts.iter().any(|part| name.starts_with(part.as_str()))
-                && !seen.contains(*name)
-                // A buffer that follows from the configuration.
-                && !name.ends_with("embeddings.position_ids")
+        let surplus = self.files.names().into_iter().find(|name| {
+            // The buffer follows from the configuration.
+            of_trunk(name) && !seen.contains(*name) && !name.ends_with("embeddings.position_ids")
         });
         match surplus {
             None => Ok(()),
             Some(name) => Err(ModelError::UnexpectedTensor {
                 name: name.to_owned(),
-                architecture: self.family.model_types[0],
-                file: self.file.path().to_owned(),
+                architecture: self.architecture,
+                file: self.files.path().to_owned(),
             }),
         }
     }

@@ -1,10 +1,10 @@
 //! Loading the trunk.
 
-use super::config::{Mlp, NormPlacement, Positions};
-use super::families::{self, QkvNames};
+use super::LayerAttention;
+use super::config::{EncoderConfig, Mlp, NormPlacement, Positions};
+use super::families::QkvNames;
 use super::forward::EncoderScratch;
 use super::tensors::{BiasedLinear, LayerNorm, Loader};
-use super::{EncoderConfig, LayerAttention};
 use crate::ModelError;
 use crate::linear::LoadOptions;
 use camino::Utf8Path;
@@ -49,14 +49,17 @@ pub(super) struct EncoderLayer {
 }
 
 impl Encoder {
-    /// Loads a folder with `config.json` and `model.safetensors` (or its shards); products are
-    /// bf16 with f32 sums. A checkpoint with a head loads as its trunk.
+    /// Loads a folder with `config.json` and `model.safetensors` (or its shards), or a `.gguf` file;
+    /// float products are bf16 with f32 sums. A checkpoint with a head loads as its trunk.
+    ///
+    /// GGUF files of BERT and RoBERTa do not say what stands in the MLP, which is taken to be the
+    /// exact GELU of `transformers`; llama.cpp computes its approximation by tanh.
     ///
     /// # Errors
     /// A file is missing or unreadable, the family is not one of ours, or a tensor is missing, too
     /// many, or of another shape than the configuration implies.
-    pub fn load(dir: &Utf8Path, pool: Arc<Pool>) -> Result<Self, ModelError> {
-        Self::load_with(dir, pool, LoadOptions::default())
+    pub fn load(path: &Utf8Path, pool: Arc<Pool>) -> Result<Self, ModelError> {
+        Self::load_with(path, pool, LoadOptions::default())
     }
 
     /// As [`Encoder::load`], with the type of the products chosen.
@@ -64,19 +67,16 @@ impl Encoder {
     /// # Errors
     /// As [`Encoder::load`].
     pub fn load_with(
-        dir: &Utf8Path,
+        path: &Utf8Path,
         pool: Arc<Pool>,
         options: LoadOptions,
     ) -> Result<Self, ModelError> {
-        let config = EncoderConfig::open(dir)?;
-        let family = families::find(&config.model_type, dir)?;
-        let loader = Loader::open(dir, family, pool, options)?;
-        Self::from_loader(config, &loader)
+        Self::from_loader(&Loader::open(path, pool, options)?)
     }
 
     /// The trunk's weights.
-    pub(super) fn from_loader(config: EncoderConfig, loader: &Loader) -> Result<Self, ModelError> {
-        let names = &loader.family.names;
+    pub(super) fn from_loader(loader: &Loader) -> Result<Self, ModelError> {
+        let (config, names) = (&loader.config, loader.names);
         let c = config.hidden_size;
         let words = loader.trunk(&format!("{}.weight", names.word_embeddings));
         let word_embeddings = loader.tensor(&words, &[config.vocab_size, c])?;
@@ -88,7 +88,7 @@ impl Encoder {
             }
         }
         let layers = (0..config.layers.len())
-            .map(|layer| layer_weights(&config, loader, layer, &thetas))
+            .map(|layer| layer_weights(loader, layer, &thetas))
             .collect::<Result<_, _>>()?;
         let final_norm = match config.norm_placement {
             NormPlacement::Post => None,
@@ -96,14 +96,14 @@ impl Encoder {
                 Some(loader.norm(&loader.trunk(names.final_norm), c, config.biases.norm)?)
             }
         };
-        let (position_embeddings, type_embeddings) = tables(&config, loader)?;
+        let (position_embeddings, type_embeddings) = tables(loader)?;
         let rope = |&theta: &f32| {
             RopeTable::new(&RopeSpec::plain(config.head_dim(), theta), config.max_tokens)
         };
         let ropes = thetas.iter().map(rope).collect();
         loader.check_trunk()?;
         Ok(Self {
-            config,
+            config: config.clone(),
             word_embeddings,
             position_embeddings,
             type_embeddings,
@@ -134,22 +134,23 @@ impl Encoder {
 }
 
 fn layer_weights(
-    config: &EncoderConfig,
     loader: &Loader,
     layer: usize,
     thetas: &[f32],
 ) -> Result<EncoderLayer, ModelError> {
-    let names = &loader.family.names;
+    let (config, names) = (&loader.config, loader.names);
     let (c, f, biases) = (config.hidden_size, config.intermediate_size, config.biases);
     let name = |tensor: &str| loader.trunk(&format!("{}.{layer}.{tensor}", names.layer));
     let linear = |tensor, n, k, bias| loader.linear(&name(tensor), (n, k), bias);
     let norm = |tensor| loader.norm(&name(tensor), c, biases.norm);
+    let fused = |fused| loader.linears(&name(fused), (c, c), biases.attention);
     let [query, key, value] = match names.qkv {
-        QkvNames::Split(parts) => {
+        QkvNames::Fused(one) => fused(one)?,
+        QkvNames::Either(one, _) if loader.has(&name(one)) => fused(one)?,
+        QkvNames::Split(parts) | QkvNames::Either(_, parts) => {
             let [q, k, v] = parts.map(|part| linear(part, c, c, biases.attention));
             [q?, k?, v?]
         }
-        QkvNames::Fused(fused) => loader.linears(&name(fused), (c, c), biases.attention)?,
     };
     let mlp_rows = match config.mlp {
         Mlp::Plain(_) => f,
@@ -173,17 +174,21 @@ fn layer_weights(
 }
 
 /// Learned positions with the vector of type 0 added, and what other types add to that.
-fn tables(config: &EncoderConfig, loader: &Loader) -> Result<(Vec<f32>, Vec<f32>), ModelError> {
+fn tables(loader: &Loader) -> Result<(Vec<f32>, Vec<f32>), ModelError> {
+    let (config, names) = (&loader.config, loader.names);
     let Positions::Learned { rows, .. } = config.positions else {
         return Ok((Vec::new(), Vec::new()));
     };
     let c = config.hidden_size;
-    let table = |name: &str, rows| loader.tensor(&loader.trunk(name), &[rows, c]);
-    let mut positions = table("embeddings.position_embeddings.weight", rows)?;
+    let table =
+        |name: &str, rows| loader.tensor(&format!("{}.weight", loader.trunk(name)), &[rows, c]);
+    let absent = loader.absent_positions;
+    let mut positions = vec![0.0; absent * c];
+    positions.extend(table(names.position_embeddings, rows - absent)?);
     if config.type_vocab_size == 0 {
         return Ok((positions, Vec::new()));
     }
-    let mut types = table("embeddings.token_type_embeddings.weight", config.type_vocab_size)?;
+    let mut types = table(names.type_embeddings, config.type_vocab_size)?;
     let others = types.split_off(c);
     for row_c in positions.chunks_exact_mut(c) {
         for (value, type_0) in row_c.iter_mut().zip(&types) {

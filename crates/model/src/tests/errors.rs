@@ -52,6 +52,7 @@ fn model_errors() -> Vec<ModelError> {
             nearest: "a token classifier",
             file: file(),
         },
+        E::HeadLeftOut { file: file() },
     ]
 }
 

@@ -1,8 +1,9 @@
 """Makes the golden values of the encoder families: tiny random checkpoints with what they compute.
 
     python make_encoders.py [NAME ...]
+    python make_encoders.py --gguf LLAMA_CPP LLAMA_QUANTIZE [NAME ...]
 
-Writes `encoders/NAME/` beside this script, for each family and head:
+The first form writes `encoders/NAME/` beside this script, for each family and head:
 
 - `config.json`, `model.safetensors` (bf16), `tokenizer.json` and, for embedding models, the files of
   `sentence-transformers`,
@@ -11,11 +12,26 @@ Writes `encoders/NAME/` beside this script, for each family and head:
   `embeddings`. The last input are ids that no text gives (with padding in their middle).
 
 `encoders/inputs.json` holds the texts and the pairs. Versions are written to PROVENANCE_encoders.
+
+The second form adds what llama.cpp makes of these folders; LLAMA_CPP is its source with the converter,
+LLAMA_QUANTIZE its built tool of that name:
+
+- `model.gguf` (bf16) for the folders that it converts,
+- `model-Q8_0.gguf` for some of them.
+
+Not converted are token classifiers (llama.cpp has none), CamemBERT (taken for a BERT with a WordPiece
+vocabulary), other activations than GELU in BERT's MLP, and what sentence-transformers does beyond
+pooling by mean, first or last token: the files have no place for these. Those of BERT's classifiers lack
+the pooler, their trunks are whole; the file of `modernbert_sequence` lacks the kinds of the layers and the
+activation before the last one.
 """
 
 import json
 import shutil
+import subprocess
 import sys
+import tempfile
+import unicodedata
 from functools import cache
 from pathlib import Path
 
@@ -117,6 +133,16 @@ EMBEDDERS = {
         "roberta", ("max", "mean", "cls", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"), []),
     "embed_dense": ("bert", "mean", ["dense", "plain_dense", "normalize"]),
 }
+
+# What is converted: the name of the pre-tokenizer, which the converter takes from a list of digests of
+# real vocabularies.
+PRE_TOKENIZERS = {"wordpiece": "bert-bge", "byte_level": "roberta-bpe", "modern": "modern-bert"}
+GGUF = [
+    "bert", "bert_cross_encoder", "roberta", "roberta_cross_encoder", "xlm_roberta",
+    "xlm_roberta_cross_encoder", "xlm_roberta_sequence", "modernbert", "modernbert_cross_encoder",
+    "modernbert_sequence", "embed_mean", "embed_cls",
+]
+QUANTIZED = ["bert", "modernbert"]
 
 
 def special(names: list[str]) -> dict:
@@ -276,7 +302,98 @@ def make_embedder(name: str, trunk: str, pooling, behind: list[str]) -> None:
     print(name, tuple(out["embeddings"].shape), sorted(p.name for p in folder.iterdir()))
 
 
+CONVERT = """
+import sys
+sys.path.insert(0, sys.argv[1]); sys.path.insert(0, sys.argv[1] + "/gguf-py")
+import conversion.base as base
+import convert_hf_to_gguf as convert
+pre = sys.argv[2]
+base.TextModel.get_vocab_base_pre = lambda self, tokenizer: pre
+sys.argv = ["convert", sys.argv[3], "--outfile", sys.argv[4], "--outtype", "bf16"]
+convert.main()
+"""
+
+
+def sentencepiece_model(path: Path, out: Path) -> None:
+    """The vocabulary of XLM-R's tokenizer.json as the SentencePiece model that real ones come from.
+
+    Its normalization holds the rules of NFKC for the characters of the inputs.
+    """
+    import sentencepiece
+    from sentencepiece import sentencepiece_model_pb2 as schema
+
+    texts = "".join(TEXTS + [text for pair in PAIRS for text in pair])
+    changed = {c: unicodedata.normalize("NFKC", c) for c in sorted(set(texts))}
+    hexes = lambda text: " ".join(f"{ord(c):04X}" for c in text)
+    rules = [f"{hexes(c)}\t{hexes(to)}" for c, to in changed.items() if to != c]
+    with tempfile.TemporaryDirectory() as work:
+        tsv = Path(work) / "rules.tsv"
+        tsv.write_text("\n".join(rules) + "\n")
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(TEXTS), model_prefix=f"{work}/rules", vocab_size=100,
+            normalization_rule_tsv=str(tsv), hard_vocab_limit=False, minloglevel=2)
+        trained = schema.ModelProto()
+        trained.ParseFromString(Path(f"{work}/rules.model").read_bytes())
+    vocab = json.loads(path.read_text())["model"]["vocab"]
+    assert [piece for piece, _ in vocab[:5]] == ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    normal, unknown, control = 1, 2, 3
+    model = schema.ModelProto()
+    for piece, kind in [("<unk>", unknown), ("<s>", control), ("</s>", control), ("<mask>", control)]:
+        model.pieces.add(piece=piece, score=0.0, type=kind)
+    for piece, score in vocab[5:]:
+        model.pieces.add(piece=piece, score=score, type=normal)
+    model.trainer_spec.model_type = schema.TrainerSpec.UNIGRAM
+    model.trainer_spec.vocab_size = len(model.pieces)
+    model.normalizer_spec.add_dummy_prefix = True
+    model.normalizer_spec.remove_extra_whitespaces = False
+    model.normalizer_spec.precompiled_charsmap = trained.normalizer_spec.precompiled_charsmap
+    out.write_bytes(model.SerializeToString())
+
+
+def make_gguf(llama_cpp: str, quantize: str, name: str) -> None:
+    folder = HERE / "encoders" / name
+    kind = MODELS[EMBEDDERS[name][0] if name in EMBEDDERS else name][2]
+    with tempfile.TemporaryDirectory() as parent:
+        # The converter names the model after its folder.
+        work = Path(parent) / name
+        shutil.copytree(folder, work)
+        if not (work / "tokenizer_config.json").exists():
+            names = special(["<pad>", "<unk>", "<s>", "</s>", "<mask>"])
+            if kind in ("wordpiece", "modern"):
+                names = special(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+            tok = PreTrainedTokenizerFast(tokenizer_file=str(work / "tokenizer.json"), **names)
+            tok.save_pretrained(work)
+        if kind == "unigram":
+            sentencepiece_model(folder / "tokenizer.json", work / "sentencepiece.bpe.model")
+        if kind == "modern":
+            # Published files have it under both names.
+            config = json.loads((work / "config.json").read_text())
+            config["layer_norm_eps"] = config["norm_eps"]
+            (work / "config.json").write_text(json.dumps(config))
+        pre = PRE_TOKENIZERS.get(kind, "default")
+        out = folder / "model.gguf"
+        done = subprocess.run(
+            [sys.executable, "-c", CONVERT, llama_cpp, pre, str(work), str(out)],
+            capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{name} not converted:\n{done.stderr}")
+    if name in QUANTIZED:
+        subprocess.run([quantize, out, folder / "model-Q8_0.gguf", "Q8_0"], check=True, capture_output=True)
+    print(name, out.stat().st_size, "bytes")
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--gguf"]:
+        llama_cpp, quantize, *only = sys.argv[2:]
+        for name in GGUF:
+            if not only or name in only:
+                make_gguf(llama_cpp, quantize, name)
+        provenance = HERE / "PROVENANCE_encoders"
+        first = provenance.read_text().splitlines()[0]
+        provenance.write_text(
+            f"{first}\nGGUF files: transformers {transformers.__version__}, converter and "
+            "llama-quantize of llama.cpp as in llama-cpp-python 0.3.36\n")
+        sys.exit()
     only = set(sys.argv[1:])
     (HERE / "encoders").mkdir(exist_ok=True)
     inputs = {"texts": TEXTS, "pairs": PAIRS}

@@ -1,6 +1,7 @@
 //! What a family says of itself.
 
 use crate::ModelError;
+use crate::config::GgufKeys;
 use crate::encoder::EncoderConfig;
 use camino::Utf8Path;
 use serde_json::Value;
@@ -17,6 +18,20 @@ pub(in crate::encoder) struct Family {
     pub(in crate::encoder) read: fn(&Value, &Utf8Path) -> Result<EncoderConfig, ModelError>,
     /// What it calls its tensors.
     pub(in crate::encoder) names: Names,
+    /// The same in GGUF files.
+    pub(in crate::encoder) gguf: Gguf,
+}
+
+/// A family in GGUF files.
+pub(in crate::encoder) struct Gguf {
+    /// llama.cpp's name, which families may share.
+    pub(in crate::encoder) architecture: &'static str,
+    /// Kinds of vocabulary, which tell those that share it apart.
+    pub(in crate::encoder) vocabularies: &'static [&'static str],
+    /// Reads its keys.
+    pub(in crate::encoder) read: fn(&GgufKeys<'_>) -> Result<EncoderConfig, ModelError>,
+    /// What it calls its tensors.
+    pub(in crate::encoder) names: Names,
 }
 
 /// What a family calls its tensors, without `.weight` and `.bias`.
@@ -24,6 +39,10 @@ pub(in crate::encoder) struct Names {
     /// What the trunk's names begin with in a model with a head.
     pub(in crate::encoder) trunk: &'static str,
     pub(in crate::encoder) word_embeddings: &'static str,
+    /// The table of positions, for [`crate::encoder::Positions::Learned`].
+    pub(in crate::encoder) position_embeddings: &'static str,
+    /// The table of token types, where there are any.
+    pub(in crate::encoder) type_embeddings: &'static str,
     pub(in crate::encoder) embed_norm: &'static str,
     /// What a layer's names begin with, before its number.
     pub(in crate::encoder) layer: &'static str,
@@ -35,8 +54,13 @@ pub(in crate::encoder) struct Names {
     pub(in crate::encoder) mlp_norm: &'static str,
     /// The norm behind the last layer, where norms stand before.
     pub(in crate::encoder) final_norm: &'static str,
-    pub(in crate::encoder) sequence_head: HeadNames,
-    pub(in crate::encoder) token_head: HeadNames,
+    /// What the names of tensors that belong to no trunk may begin with, or nothing if the trunk's
+    /// own beginnings are known.
+    pub(in crate::encoder) heads: Option<&'static str>,
+    /// `None` where the files do not hold all of it.
+    pub(in crate::encoder) sequence_head: Option<HeadNames>,
+    /// `None` where the files never hold one.
+    pub(in crate::encoder) token_head: Option<HeadNames>,
 }
 
 /// Query, key and value.
@@ -45,6 +69,8 @@ pub(in crate::encoder) enum QkvNames {
     Split([&'static str; 3]),
     /// One, in this order.
     Fused(&'static str),
+    /// One if it is there, else three.
+    Either(&'static str, [&'static str; 3]),
 }
 
 /// A classifier's tensors; their names do not begin with the trunk's.

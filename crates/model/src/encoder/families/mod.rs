@@ -3,11 +3,12 @@
 
 mod bert;
 mod family;
+mod gguf;
 mod list;
 mod modern_bert;
 mod roberta;
 
 pub use list::encoder_families;
 
-pub(super) use family::{Family, HeadNames, Names, QkvNames};
-pub(super) use list::find;
+pub(super) use family::{Family, Gguf, HeadNames, Names, QkvNames};
+pub(super) use list::{find, find_gguf};

@@ -1,8 +1,10 @@
 //! ModernBERT (Warner et al. 2024, arXiv:2412.13663): rotary positions, layers that see a window
 //! and layers that see all in turn, a gated MLP.
 
-use super::{Family, HeadNames, Names, QkvNames};
+use super::gguf;
+use super::{Family, Gguf, HeadNames, Names, QkvNames};
 use crate::ModelError;
+use crate::config::GgufKeys;
 use crate::encoder::config::{
     Biases, EncoderConfig, HeadConfig, LayerAttention, Mlp, NormPlacement, Positions, activation,
     num_layers, parse,
@@ -16,11 +18,22 @@ use std::collections::BTreeMap;
 pub(super) static FAMILY: Family = Family {
     name: "ModernBERT",
     model_types: &["modernbert"],
-    relatives: &["nomic_bert", "new", "neobert", "eurobert", "deberta-v2", "modernbert-decoder"],
+    relatives: &[
+        "nomic_bert",
+        "nomic-bert",
+        "new",
+        "neobert",
+        "neo-bert",
+        "eurobert",
+        "deberta-v2",
+        "modernbert-decoder",
+    ],
     read,
     names: Names {
         trunk: "model.",
         word_embeddings: "embeddings.tok_embeddings",
+        position_embeddings: "",
+        type_embeddings: "",
         embed_norm: "embeddings.norm",
         layer: "layers",
         qkv: QkvNames::Fused("attn.Wqkv"),
@@ -30,13 +43,44 @@ pub(super) static FAMILY: Family = Family {
         mlp_output: "mlp.Wo",
         mlp_norm: "mlp_norm",
         final_norm: "final_norm",
-        sequence_head: HEAD,
-        token_head: HEAD,
+        heads: None,
+        sequence_head: Some(HEAD),
+        token_head: Some(HEAD),
+    },
+    gguf: Gguf {
+        architecture: "modern-bert",
+        vocabularies: &["gpt2"],
+        read: read_gguf,
+        names: Names {
+            trunk: "",
+            word_embeddings: "token_embd",
+            position_embeddings: "",
+            type_embeddings: "",
+            embed_norm: "token_embd_norm",
+            layer: "blk",
+            qkv: QkvNames::Fused("attn_qkv"),
+            attention_output: "attn_output",
+            attention_norm: "attn_norm",
+            mlp_input: "ffn_up",
+            mlp_output: "ffn_down",
+            mlp_norm: "ffn_norm",
+            final_norm: "output_norm",
+            heads: Some("cls"),
+            sequence_head: Some(HeadNames {
+                dense: Some("cls"),
+                norm: Some("cls.norm"),
+                out: "cls.output",
+            }),
+            token_head: None,
+        },
     },
 };
 
 const HEAD: HeadNames =
     HeadNames { dense: Some("head.dense"), norm: Some("head.norm"), out: "classifier" };
+
+/// llama.cpp's where a file has no base of the rotary frequencies.
+const DEFAULT_THETA: f32 = 10_000.0;
 
 /// The keys with `transformers`' defaults.
 #[derive(Deserialize)]
@@ -145,13 +189,63 @@ fn read(value: &Value, path: &Utf8Path) -> Result<EncoderConfig, ModelError> {
             head: keys.classifier_bias,
         },
         head: HeadConfig {
-            architecture: String::new(),
-            labels: Vec::new(),
             act: activation("classifier_activation", &keys.classifier_activation, path)?,
             mean_pooling: keys.classifier_pooling == Pooling::Mean,
+            ..HeadConfig::default()
         },
         model_type: keys.model_type,
     })
+}
+
+/// The files do not say what stands in the head; it is GELU unless a model was made otherwise.
+fn read_gguf(keys: &GgufKeys<'_>) -> Result<EncoderConfig, ModelError> {
+    let eps = "attention.layer_norm_epsilon";
+    let head = gguf::head(keys)?;
+    Ok(EncoderConfig {
+        model_type: "modernbert".to_owned(),
+        hidden_size: keys.size("embedding_length")?,
+        num_attention_heads: gguf::heads(keys)?,
+        intermediate_size: keys.size("feed_forward_length")?,
+        vocab_size: keys.vocab_size()?,
+        type_vocab_size: 0,
+        positions: Positions::Rotary,
+        max_tokens: keys.size("context_length")?,
+        mlp: Mlp::Gated(gate(keys.text("hidden_activation")?.unwrap_or("gelu"), keys.path())?),
+        norm_placement: NormPlacement::Pre,
+        layer_norm_eps: keys.float(eps)?.ok_or_else(|| keys.missing(eps))?,
+        biases: Biases {
+            attention: keys.has_tensor("blk.0.attn_qkv.bias"),
+            mlp: keys.has_tensor("blk.0.ffn_up.bias"),
+            norm: keys.has_tensor("token_embd_norm.bias"),
+            head: keys.has_tensor("cls.bias"),
+        },
+        layers: gguf_layers(keys)?,
+        head: HeadConfig { act: Activation::Gelu, ..head },
+    })
+}
+
+/// Every third layer sees all tokens unless the file says otherwise, the first among them.
+fn gguf_layers(keys: &GgufKeys<'_>) -> Result<Vec<LayerAttention>, ModelError> {
+    let layers = num_layers(keys.size("block_count")?, keys.path())?;
+    if let Some(kind) = keys.text("rope.scaling.type")?.filter(|kind| *kind != "none") {
+        return Err(keys.refuse("rope.scaling.type", kind.to_owned(), "supported is none"));
+    }
+    let window = keys.optional("attention.sliding_window")?.filter(|&window| window > 0);
+    let global = keys.float("rope.freq_base")?.unwrap_or(DEFAULT_THETA);
+    let local = keys.float("rope.freq_base_swa")?.unwrap_or(global);
+    for (key, theta) in [("rope.freq_base", global), ("rope.freq_base_swa", local)] {
+        check_theta(key, theta, keys.path())?;
+    }
+    let full = LayerAttention { radius: None, rope_theta: Some(global) };
+    let Some(window) = window else { return Ok(vec![full; layers]) };
+    let sliding = LayerAttention { radius: Some(window / 2), rope_theta: Some(local) };
+    let pattern = keys.window_pattern(layers, default_period(), true)?;
+    if pattern.len() != layers {
+        let (key, found) =
+            ("attention.sliding_window_pattern", format!("{} layers", pattern.len()));
+        return Err(keys.refuse(key, found, "must be block_count"));
+    }
+    Ok(pattern.into_iter().map(|is_sliding| if is_sliding { sliding } else { full }).collect())
 }
 
 /// The function of the gate.
@@ -169,6 +263,18 @@ fn gate(name: &str, path: &Utf8Path) -> Result<Gate, ModelError> {
             })
         }
     }
+}
+
+fn check_theta(key: &'static str, theta: f32, path: &Utf8Path) -> Result<(), ModelError> {
+    if theta.is_finite() && theta > 0.0 {
+        return Ok(());
+    }
+    Err(ModelError::InvalidConfig {
+        key,
+        value: theta.to_string(),
+        reason: "must be positive",
+        file: path.to_owned(),
+    })
 }
 
 impl Keys {
@@ -189,9 +295,7 @@ impl Keys {
             return refuse("rope_type", kind, "supported is default");
         }
         let theta = rope.and_then(|rope| rope.rope_theta).or(old).unwrap_or(usual);
-        if !(theta.is_finite() && theta > 0.0) {
-            return refuse("rope_theta", theta.to_string(), "must be positive");
-        }
+        check_theta("rope_theta", theta, path)?;
         Ok(LayerAttention { radius, rope_theta: Some(theta) })
     }
 

@@ -1,148 +1,13 @@
-//! Tiny checkpoints of every family and head against `transformers` and
-//! `sentence-transformers`, and the page that lists them.
+//! Every family and head against `transformers` and `sentence-transformers`, and the page that
+//! lists them.
 
-use crate::encoder::{
-    Encoder, EncoderConfig, EncoderInput, EncoderTask, SequenceClassifier, TextEmbedder,
-    TokenClassifier, encoder_families,
-};
-use crate::linear::LoadOptions;
-use crate::safetensors::SafetensorsFile;
+use super::gguf::whole_gguf;
+use super::goldens::{Golden, TOLERANCE, goldens, inputs};
+use crate::encoder::{EncoderConfig, EncoderTask, encoder_families};
 use crate::test_support::golden;
-use camino::{Utf8Path, Utf8PathBuf};
-use catena_kernels::{DenseType, Pool};
-use catena_text::{Tokenizer, TypedTokens};
-use serde::Deserialize;
+use camino::Utf8Path;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
-
-/// Largest error over the largest value, in f32: two orders of its rounding, for sums of other
-/// orders.
-const TOLERANCE: f64 = 1e-4;
-
-#[derive(Deserialize)]
-struct Inputs {
-    texts: Vec<String>,
-    pairs: Vec<(String, String)>,
-}
-
-/// A tiny checkpoint with what the reference makes of the inputs.
-struct Golden {
-    dir: Utf8PathBuf,
-    config: EncoderConfig,
-    forward: SafetensorsFile,
-    tokenizer: Tokenizer,
-    inputs: Inputs,
-}
-
-/// The folders whose names do or do not begin with `embed_`, sorted.
-fn goldens(embedders: bool) -> Vec<Golden> {
-    let root = golden("encoders");
-    let mut dirs: Vec<_> = root
-        .read_dir_utf8()
-        .unwrap()
-        .map(|entry| entry.unwrap().into_path())
-        .filter(|path| path.is_dir())
-        .filter(|path| path.file_name().unwrap().starts_with("embed_") == embedders)
-        .collect();
-    dirs.sort();
-    assert!(dirs.len() >= 5, "{root} holds the goldens");
-    dirs.into_iter().map(Golden::open).collect()
-}
-
-impl Golden {
-    fn open(dir: Utf8PathBuf) -> Self {
-        let inputs = std::fs::read(golden("encoders").join("inputs.json")).unwrap();
-        let tokenizer = std::fs::read(dir.join("tokenizer.json")).unwrap();
-        Self {
-            config: EncoderConfig::open(&dir).unwrap(),
-            forward: SafetensorsFile::open(&dir.join("forward.safetensors")).unwrap(),
-            tokenizer: Tokenizer::from_json_bytes(&tokenizer).unwrap(),
-            inputs: serde_json::from_slice(&inputs).unwrap(),
-            dir,
-        }
-    }
-
-    /// The inputs as the reference's tokenizer gives them; the last is no text.
-    fn typed_tokens(&self) -> Vec<TypedTokens> {
-        let ids = |name: String| -> Vec<u32> {
-            let bytes = self.forward.tensor(&name).unwrap().bytes;
-            bytes.chunks_exact(4).map(|b| u32::from_le_bytes(b.try_into().unwrap())).collect()
-        };
-        let names = |i: &usize| self.forward.contains(&format!("tokens_{i}"));
-        let input = |i: usize| TypedTokens {
-            ids: ids(format!("tokens_{i}")),
-            types: ids(format!("types_{i}")),
-        };
-        (0..99).take_while(names).map(input).collect()
-    }
-
-    fn expected(&self, kind: &str, count: usize) -> Vec<Vec<f32>> {
-        let value = |i| self.forward.tensor(&format!("{kind}_{i}")).unwrap().to_f32().unwrap();
-        (0..count).map(value).collect()
-    }
-
-    /// What we make of the inputs.
-    fn found(&self, threads: usize, inputs: &[EncoderInput<'_>]) -> Vec<Vec<f32>> {
-        let pool = Arc::new(Pool::new(threads));
-        match self.config.head.task() {
-            EncoderTask::Hidden => {
-                Encoder::load_with(&self.dir, pool, F32).unwrap().hidden_states(inputs)
-            }
-            EncoderTask::SequenceClassification => {
-                SequenceClassifier::load_with(&self.dir, pool, F32).unwrap().logits(inputs)
-            }
-            EncoderTask::TokenClassification => {
-                TokenClassifier::load_with(&self.dir, pool, F32).unwrap().logits(inputs)
-            }
-        }
-        .unwrap()
-    }
-
-    /// Largest error of any input over its largest value.
-    fn error(&self) -> f64 {
-        let typed = self.typed_tokens();
-        let kind = if self.config.head.task() == EncoderTask::Hidden { "hidden" } else { "logits" };
-        let expected = self.expected(kind, typed.len());
-        relative_error(&self.found(2, &inputs(&typed)), &expected)
-    }
-
-    fn embedding_error(&self) -> f64 {
-        let embedder = TextEmbedder::load_with(&self.dir, Arc::new(Pool::new(2)), F32).unwrap();
-        let expected = self.forward.tensor("embeddings").unwrap().to_f32().unwrap();
-        let expected: Vec<_> = expected.chunks_exact(embedder.dim()).map(<[f32]>::to_vec).collect();
-        let tokens = |text: &String| {
-            let mut ids = self.tokenizer.encode(text, true, false).unwrap();
-            embedder.truncate(&mut ids);
-            ids
-        };
-        let batch: Vec<_> = self.inputs.texts.iter().map(tokens).collect();
-        relative_error(&embedder.embed(&batch).unwrap(), &expected)
-    }
-}
-
-const F32: LoadOptions =
-    LoadOptions { dense_type: DenseType::F32, quantized: crate::QuantizedProducts::Integer };
-
-fn inputs(typed: &[TypedTokens]) -> Vec<EncoderInput<'_>> {
-    typed
-        .iter()
-        .map(|TypedTokens { ids, types }| EncoderInput { tokens: ids, token_types: types })
-        .collect()
-}
-
-fn relative_error(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f64 {
-    assert_eq!(found.len(), expected.len(), "inputs");
-    let one = |(found, expected): (&Vec<f32>, &Vec<f32>)| {
-        assert_eq!(found.len(), expected.len(), "values of an input");
-        let largest = expected.iter().map(|x| f64::from(x.abs())).fold(0.0, f64::max);
-        let difference = |(a, b): (&f32, &f32)| f64::from((a - b).abs());
-        let error = found.iter().zip(expected).map(difference).fold(0.0, f64::max);
-        assert!(found.iter().all(|x| x.is_finite()));
-        error / largest
-    };
-    found.iter().zip(expected).map(one).fold(0.0, f64::max)
-}
 
 #[test]
 fn every_family_and_head_agrees_with_transformers() {
@@ -164,11 +29,7 @@ fn embeddings_agree_with_sentence_transformers() {
 fn texts_and_pairs_are_encoded_as_transformers_does() {
     for golden in goldens(false) {
         let expected = golden.typed_tokens();
-        let texts: Vec<(&str, Option<&str>)> = if golden.config.head.labels == ["LABEL_0"] {
-            golden.inputs.pairs.iter().map(|(a, b)| (a.as_str(), Some(b.as_str()))).collect()
-        } else {
-            golden.inputs.texts.iter().map(|text| (text.as_str(), None)).collect()
-        };
+        let texts = golden.texts();
         assert_eq!(texts.len() + 1, expected.len());
         let max_tokens = Some(golden.config.max_tokens);
         for ((first, second), expected) in texts.into_iter().zip(&expected) {
@@ -209,16 +70,22 @@ fn labels_are_those_of_the_file() {
 /// The row of a checkpoint: family, its name in the file, what was compared.
 type Row = (usize, String, &'static str);
 
-fn rows() -> BTreeMap<Row, (usize, f64)> {
-    let mut rows = BTreeMap::new();
-    let mut add = |golden: &Golden, what, error| {
+/// Number of checkpoints and their largest error: of folders and of GGUF files.
+type Errors = [(usize, f64); 2];
+
+fn rows() -> BTreeMap<Row, Errors> {
+    let mut rows: BTreeMap<Row, Errors> = BTreeMap::new();
+    let mut add = |golden: &Golden, what, errors: [Option<f64>; 2]| {
         let model_type = golden.config.model_type.clone();
         let family = encoder_families().position(|(_, types)| types.contains(&&*model_type));
-        let (count, largest) = rows.entry((family.unwrap(), model_type, what)).or_insert((0, 0.0));
-        (*count, *largest) = (*count + 1, f64::max(*largest, error));
+        let row = rows.entry((family.unwrap(), model_type, what)).or_default();
+        for ((count, largest), error) in row.iter_mut().zip(errors) {
+            *count += usize::from(error.is_some());
+            *largest = f64::max(*largest, error.unwrap_or_default());
+        }
     };
     for golden in goldens(false) {
-        let what = match golden.config.head.task() {
+        let what = match golden.config.head.task {
             EncoderTask::Hidden => "hidden states",
             EncoderTask::SequenceClassification if golden.config.head.labels.len() == 1 => {
                 "cross-encoder"
@@ -226,10 +93,12 @@ fn rows() -> BTreeMap<Row, (usize, f64)> {
             EncoderTask::SequenceClassification => "sequence classification",
             EncoderTask::TokenClassification => "token classification",
         };
-        add(&golden, what, golden.error());
+        let gguf = whole_gguf(&golden).map(|golden| golden.error());
+        add(&golden, what, [Some(golden.error()), gguf]);
     }
     for golden in goldens(true) {
-        add(&golden, "text embeddings", golden.embedding_error());
+        let gguf = whole_gguf(&golden).map(|golden| golden.embedding_error());
+        add(&golden, "text embeddings", [Some(golden.embedding_error()), gguf]);
     }
     rows
 }
@@ -240,22 +109,54 @@ fn page() -> String {
         "# Encoders\n\n\
          Families of encoders that Catena runs, and the largest error of each head against \
          `transformers` (text\nembeddings: `sentence-transformers`) in f32, over the largest value, \
-         on tiny random checkpoints. This page\nis generated by the tests that compare them: \
-         `UPDATE_DOCS=1 cargo test -p catena-model encoder`.\n\n\
-         | family | `model_type` | head | checkpoints | error |\n|---|---|---|---|---|\n",
+         on tiny random checkpoints: folders as\n`save_pretrained` writes them, and GGUF files that \
+         llama.cpp's converter makes of these. This page is generated\nby the tests that compare \
+         them: `UPDATE_DOCS=1 cargo test -p catena-model encoder`.\n\n\
+         | family | `model_type` | head | folders | error | GGUF files | error |\n\
+         |---|---|---|---|---|---|---|\n",
     );
-    for ((family, model_type, what), (count, error)) in rows() {
+    for ((family, model_type, what), [folders, files]) in rows() {
         let (name, _) = encoder_families().nth(family).unwrap();
-        writeln!(page, "| {name} | `{model_type}` | {what} | {count} | {error:.0e} |").unwrap();
+        write!(page, "| {name} | `{model_type}` | {what} ").unwrap();
+        for (count, error) in [folders, files] {
+            match count {
+                0 => write!(page, "| no | "),
+                _ => write!(page, "| {count} | {error:.0e} "),
+            }
+            .unwrap();
+        }
+        page.push_str("|\n");
     }
+    page.push_str(GGUF_NOTES);
     page
 }
 
+const GGUF_NOTES: &str = "
+## GGUF files
+
+Read are llama.cpp's architectures `bert` (the vocabulary tells BERT from RoBERTa and XLM-RoBERTa) and
+`modern-bert`, in any of the types that decoders are read in. They hold less than a folder:
+
+- What stands in the MLP of BERT and RoBERTa is not in them; it is taken to be GELU, exact as in
+  `transformers` (llama.cpp computes it by tanh).
+- Scaling to unit length is not in them either. Vectors of texts are scaled, as llama.cpp's tools do
+  unless they are told otherwise. Pooling is `pooling_type`: mean, cls or last, and mean where there is none.
+- Nor is the limit on tokens of `sentence_bert_config.json`; the limit is the encoder's.
+- BERT's classifiers are refused, their encoders are not: the converter leaves out the pooler before the
+  last layer. Classifiers of RoBERTa and ModernBERT are read; of the latter, the activation before the
+  last layer is taken to be GELU. llama.cpp has no classifiers of tokens.
+- Which layers of ModernBERT see a window is in them as a period, three where there is none; a list in
+  `layer_types` that says otherwise is lost when the file is made.
+- A WordPiece file with one token type is refused: CamemBERT is converted to such files, with another
+  vocabulary and other positions than they claim.
+";
+
 fn without_errors(page: &str) -> String {
-    let line = |line: &str| match line.trim_end_matches(" |").rsplit_once(" | ") {
-        Some((before, _)) => before.to_owned(),
-        None => line.to_owned(),
+    let cell = |cell: &str| match cell.trim().parse::<f64>() {
+        Ok(_) if cell.contains('e') => "error".to_owned(),
+        _ => cell.to_owned(),
     };
+    let line = |line: &str| line.split('|').map(cell).collect::<Vec<_>>().join("|");
     page.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,6 +1,9 @@
-//! The sentence encoder of the test models; families and refusals in files of their own.
+//! The sentence encoder of the test models; families, GGUF files and refusals in files of their own.
 
 mod families;
+mod gguf;
+mod gguf_refusals;
+mod goldens;
 mod refusals;
 
 use super::{EncodeError, TextEmbedder};

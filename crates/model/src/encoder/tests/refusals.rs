@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A golden's folder with its `config.json` changed.
-fn changed(name: &str, change: impl Fn(&mut Value)) -> TempDir {
+pub(super) fn changed(name: &str, change: impl Fn(&mut Value)) -> TempDir {
     let (from, to) = (golden("encoders").join(name), TempDir::new().unwrap());
     for entry in from.read_dir_utf8().unwrap() {
         let path = entry.unwrap().into_path();
