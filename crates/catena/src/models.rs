@@ -6,7 +6,7 @@ use catena_kernels::{KvType, Pool};
 use catena_knowledge::{Embedder, KnowledgeError};
 use catena_model::decoder::Decoder;
 use catena_model::encoder::TextEmbedder;
-use catena_model::{Checkpoint, LoadOptions, QuantizedProducts};
+use catena_model::{Checkpoint, LoadOptions, QuantizedProducts, open_tokenizer};
 use catena_pipeline::config::{KvCacheType, ServeConfig};
 use catena_text::{ChatTemplate, Tokenizer};
 use std::error::Error;
@@ -23,14 +23,14 @@ pub(crate) struct LocalEmbedder {
 }
 
 impl LocalEmbedder {
-    /// Opens a sentence-transformers folder; `identity` names model and bytes.
+    /// Opens a sentence-transformers folder or a GGUF file; `identity` names model and bytes.
     pub(crate) fn open(
-        dir: &Utf8Path,
+        path: &Utf8Path,
         identity: String,
         pool: Arc<Pool>,
     ) -> Result<Self, BoxError> {
-        let encoder = TextEmbedder::load(dir, pool)?;
-        let tokenizer = Tokenizer::from_json_bytes(&std::fs::read(dir.join("tokenizer.json"))?)?;
+        let encoder = TextEmbedder::load(path, pool)?;
+        let tokenizer = open_tokenizer(path)?;
         Ok(Self { encoder, tokenizer, identity })
     }
 

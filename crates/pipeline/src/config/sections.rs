@@ -57,7 +57,7 @@ pub struct ModelConfig {
     /// The language model to start from: a name that `catena pull` knows, a GGUF file or a folder
     /// with safetensors.
     pub base: String,
-    /// The embedding model: a name that `catena pull` knows or a folder.
+    /// The embedding model: a name that `catena pull` knows, a folder, or a GGUF file of an encoder.
     pub embedder: String,
 }
 
