@@ -194,3 +194,25 @@ impl LanguageModel {
         Ok(engine.with_draft(Box::new(runner), self.codec.vocabulary())?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::LocalEmbedder;
+    use camino::Utf8Path;
+    use catena_kernels::Pool;
+    use catena_knowledge::Embedder;
+    use std::sync::Arc;
+
+    #[test]
+    fn an_embedder_in_a_file_is_the_one_in_the_folder() {
+        let golden = "../model/tests/golden/encoders/embed_cls";
+        let folder = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join(golden);
+        let texts = ["How do I block a stolen debit card?", "银行卡丢失后应该怎么办？", ""];
+        let [in_folder, in_file] = [folder.clone(), folder.join("model.gguf")].map(|path| {
+            let embedder = LocalEmbedder::open(&path, String::new(), Arc::new(Pool::new(1)));
+            let embedder = embedder.unwrap();
+            (embedder.embed(&texts).unwrap(), texts.map(|text| embedder.count_tokens(text)))
+        });
+        assert_eq!(in_file, in_folder);
+    }
+}

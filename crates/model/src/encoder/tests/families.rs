@@ -134,8 +134,8 @@ fn page() -> String {
 const GGUF_NOTES: &str = "
 ## GGUF files
 
-Read are llama.cpp's architectures `bert` (the vocabulary tells BERT from RoBERTa and XLM-RoBERTa) and
-`modern-bert`, in any of the types that decoders are read in. They hold less than a folder:
+Read are llama.cpp's architectures `bert` (the vocabulary tells BERT and DistilBERT from RoBERTa and
+XLM-RoBERTa) and `modern-bert`, in any of the types that decoders are read in. They hold less than a folder:
 
 - What stands in the MLP of BERT and RoBERTa is not in them; it is taken to be GELU, exact as in
   `transformers` (llama.cpp computes it by tanh).

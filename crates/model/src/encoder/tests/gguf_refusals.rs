@@ -1,7 +1,7 @@
 //! What is refused of GGUF files, and in which words.
 
 use crate::ModelError;
-use crate::encoder::{Encoder, SequenceClassifier, TextEmbedder, TokenClassifier};
+use crate::encoder::{Encoder, EncoderInput, SequenceClassifier, TextEmbedder, TokenClassifier};
 use crate::gguf::{GgmlType, GgufFile, GgufWriter, MetaArray, MetaValue};
 use crate::linear::LoadOptions;
 use crate::test_support::golden;
@@ -234,7 +234,7 @@ fn fused_products_windows_and_missing_labels_are_read_as_llama_cpp_does() {
         }
     }
     let fused = parts.write();
-    let inputs = [crate::encoder::EncoderInput::single(&[2, 40, 41, 3])];
+    let inputs = [EncoderInput::single(&[2, 40, 41, 3])];
     let states = |path: &Utf8Path| Encoder::load(path, pool()).unwrap().hidden_states(&inputs);
     assert_eq!(states(&fused.path), states(&golden("encoders/bert/model.gguf")));
 
@@ -260,6 +260,24 @@ fn fused_products_windows_and_missing_labels_are_read_as_llama_cpp_does() {
     let file = parts.write();
     let classifier = SequenceClassifier::load_with(&file.path, pool(), LoadOptions::default());
     assert_eq!(classifier.unwrap().labels(), ["LABEL_0", "LABEL_1", "LABEL_2"]);
+}
+
+/// DistilBERT's files, which llama.cpp's converter gives the same architecture.
+#[test]
+fn a_file_without_token_types_is_one_whose_types_add_nothing() {
+    let states = |change: fn(&mut Parts)| {
+        let mut parts = Parts::of("bert");
+        change(&mut parts);
+        let encoder = Encoder::load(&parts.write().path, pool()).unwrap();
+        let inputs = [EncoderInput::single(&[2, 40, 41, 3])];
+        encoder.hidden_states(&inputs).unwrap()
+    };
+    let without = states(|parts| {
+        parts.tensors.remove("token_types.weight").unwrap();
+        parts.set("tokenizer.ggml.token_type_count", MetaValue::U32(1));
+    });
+    assert_eq!(without, states(|parts| _ = parts.add("token_types.weight", &[2, 32])));
+    assert_ne!(without, states(|_| {}));
 }
 
 proptest! {
@@ -292,7 +310,7 @@ proptest! {
         }
         let file = parts.write();
         if let Ok(encoder) = Encoder::load(&file.path, pool()) {
-            let inputs = [crate::encoder::EncoderInput::single(&[0, 1, 2, 3, 1])];
+            let inputs = [EncoderInput::single(&[0, 1, 2, 3, 1])];
             let _ = encoder.hidden_states(&inputs);
         }
         let _ = embedder(&file.path);
