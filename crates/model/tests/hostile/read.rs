@@ -49,24 +49,30 @@ fn run(decoder: &Decoder) -> bool {
     decoder.forward(&[seq], &mut kv, &mut scratch).is_ok()
 }
 
-/// Opens an encoder's folder as everything that it may be, and runs it.
-pub(crate) fn encoder(folder: &Utf8Path) -> bool {
-    let json = std::fs::read(folder.join("tokenizer.json")).unwrap_or_default();
-    if let Ok(tokenizer) = Tokenizer::from_json_bytes(&json) {
-        try_tokenizer(&tokenizer);
+/// Opens an encoder's folder or file as everything that it may be, and runs it.
+pub(crate) fn encoder(path: &Utf8Path) -> bool {
+    let json = std::fs::read(path.join("tokenizer.json")).unwrap_or_default();
+    let tokenizer = if path.is_dir() {
+        Tokenizer::from_json_bytes(&json).ok()
+    } else {
+        let vocab = GgufFile::open(path).and_then(|file| file.vocab());
+        vocab.ok().and_then(|vocab| Tokenizer::from_gguf(&vocab).ok())
+    };
+    if let Some(tokenizer) = &tokenizer {
+        try_tokenizer(tokenizer);
     }
     let options = LoadOptions::default();
     let mut accepted = false;
     let input = EncoderInput::single(&TOKENS);
-    if let Ok(embedder) = TextEmbedder::load(folder, POOL.clone()) {
+    if let Ok(embedder) = TextEmbedder::load(path, POOL.clone()) {
         let mut tokens = TOKENS.to_vec();
         embedder.truncate(&mut tokens);
         accepted |= embedder.embed(&[tokens]).is_ok();
     }
-    if let Ok(classifier) = SequenceClassifier::load_with(folder, POOL.clone(), options) {
+    if let Ok(classifier) = SequenceClassifier::load_with(path, POOL.clone(), options) {
         accepted |= classifier.logits(&[input]).is_ok();
     }
-    if let Ok(classifier) = TokenClassifier::load_with(folder, POOL.clone(), options) {
+    if let Ok(classifier) = TokenClassifier::load_with(path, POOL.clone(), options) {
         accepted |= classifier.logits(&[input]).is_ok();
     }
     accepted

@@ -22,6 +22,7 @@ enum Kind {
     Gguf,
     Decoder,
     Encoder,
+    EncoderGguf,
     Adapter,
     Vocabulary,
 }
@@ -35,7 +36,12 @@ pub(crate) fn all() -> Vec<Target> {
         }
         targets.push(target("folder", &folder, Kind::Decoder));
     }
-    targets.extend(folders("encoders").iter().map(|f| target("encoder", f, Kind::Encoder)));
+    for folder in folders("encoders") {
+        if folder.join("model.gguf").exists() {
+            targets.push(target("encoder-gguf", &folder, Kind::EncoderGguf));
+        }
+        targets.push(target("encoder", &folder, Kind::Encoder));
+    }
     targets.extend(vocabularies());
     targets.extend(folders("adapters").iter().map(|f| target("adapter", f, Kind::Adapter)));
     targets
@@ -67,9 +73,11 @@ fn folders(kind: &str) -> Vec<Utf8PathBuf> {
 fn target(what: &str, folder: &Utf8Path, kind: Kind) -> Target {
     let mut files = Vec::new();
     collect(folder, Utf8Path::new(""), &mut files);
-    let is_read = |file: &Utf8PathBuf| {
-        let is_gguf = file.extension() == Some("gguf");
-        file != "forward.safetensors" && is_gguf == matches!(kind, Kind::Gguf)
+    let is_read = |file: &Utf8PathBuf| match kind {
+        Kind::Gguf | Kind::EncoderGguf => file == "model.gguf",
+        Kind::Decoder | Kind::Encoder | Kind::Adapter | Kind::Vocabulary => {
+            file != "forward.safetensors" && file.extension() != Some("gguf")
+        }
     };
     files.retain(is_read);
     let name = format!("{what}/{}", folder.file_name().expect("folders have names"));
@@ -114,6 +122,7 @@ impl Target {
             Kind::Gguf => read::decoder(&folder.join("model.gguf")),
             Kind::Decoder => read::decoder(folder),
             Kind::Encoder => read::encoder(folder),
+            Kind::EncoderGguf => read::encoder(&folder.join("model.gguf")),
             Kind::Adapter => read::adapter(folder),
             Kind::Vocabulary => read::vocabulary(&folder.join(&self.files[0])),
         }
