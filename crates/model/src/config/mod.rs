@@ -6,6 +6,7 @@
 mod difference;
 mod gguf;
 mod json;
+mod own_keys;
 mod rope;
 mod shape;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use catena_kernels::{RopeLayout, RopeScaling, RopeSpec};
 
-use super::{GgufKeys, JsonKeys};
+use super::{GgufKeys, JsonKeys, ModelConfig};
 use crate::error::ModelError;
 
 /// What a family fixes about its rotary embedding; files say the rest.
@@ -193,6 +193,20 @@ impl RopeDefaults {
 /// `0.1 mscale ln(factor) + 1`, what YaRN multiplies queries and keys by.
 pub(crate) fn yarn_mscale(factor: f32, mscale: f32) -> f32 {
     if factor <= 1.0 { 1.0 } else { 0.1 * mscale * factor.ln() + 1.0 }
+}
+
+impl ModelConfig {
+    /// The strength of YaRN that scores of latent attention are scaled by: `attention_scale
+    /// sqrt(head_dim)` is the square of the factor of that strength. 0 if they are not.
+    pub(crate) fn mscale_all_dim(&self, factor: f32) -> f32 {
+        let scale = (self.attention_scale * (self.head_dim as f32).sqrt()).sqrt();
+        let per_unit = yarn_mscale(factor, 1.0) - 1.0;
+        if per_unit <= 0.0 {
+            return 0.0;
+        }
+        // Files give few digits; the rest is what the roots lost.
+        ((scale - 1.0) / per_unit * 1e5).round() / 1e5
+    }
 }
 
 /// The factor that the file gives itself, or by two strengths; `None` for the usual one.

@@ -3,60 +3,81 @@
 use catena_kernels::{Gate, RopeScaling, RopeSpec};
 use serde_json::{Map, Value, json};
 
-use super::{ModelConfig, Residual};
+use super::ModelConfig;
+use super::own_keys::class_of;
 
 impl ModelConfig {
     /// The `config.json` of this model, for folders that we write from a GGUF file.
     ///
-    /// Families whose keys are called otherwise (GPT-2, ChatGLM, DeepSeek-V2) are not described: who
-    /// writes a file reads it back first.
+    /// It may say less than the model computes: who writes a file reads it back first.
     pub fn to_json(&self, dtype: &str) -> Value {
+        let mut map = self.shared_json(dtype);
+        if self.model_type == "gpt2" {
+            self.gpt2_json(&mut map);
+        } else {
+            self.llama_json(&mut map);
+            self.rope_json(&mut map);
+            self.windows_json(&mut map);
+            self.experts_json(&mut map);
+            self.own_json(&mut map);
+        }
+        Value::Object(map)
+    }
+
+    /// Keys of all families.
+    fn shared_json(&self, dtype: &str) -> Map<String, Value> {
         let eos = match self.eos_token_ids.as_slice() {
             [] => Value::Null,
             [one] => json!(one),
             many => json!(many),
         };
-        let mut config = json!({
-            "attention_bias": self.attention_bias,
-            "attention_dropout": 0.0,
-            "bos_token_id": self.bos_token_id,
-            "dtype": dtype,
-            "eos_token_id": eos,
-            "head_dim": self.head_dim,
-            "hidden_act": act_name(self.mlp.act()),
-            "hidden_size": self.hidden_size,
-            "initializer_range": 0.02,
-            "intermediate_size": self.intermediate_size,
-            "max_position_embeddings": self.max_position_embeddings,
-            "mlp_bias": self.mlp_bias,
-            "model_type": self.model_type,
-            "num_attention_heads": self.num_attention_heads,
-            "num_hidden_layers": self.num_hidden_layers,
-            "num_key_value_heads": self.num_key_value_heads,
-            "pad_token_id": self.pad_token_id,
-            "rms_norm_eps": shortest(self.norm_eps),
-            "rope_scaling": null,
-            "rope_theta": shortest(self.rope_theta()),
-            "tie_word_embeddings": self.tie_word_embeddings,
-            "torch_dtype": dtype,
-            "use_cache": true,
-            "vocab_size": self.vocab_size,
-        });
-        if self.model_type == "llama" {
-            config["architectures"] = json!(["LlamaForCausalLM"]);
-        }
-        let map = config.as_object_mut().expect("made as an object above");
-        self.rope_json(map);
-        self.windows_json(map);
-        self.experts_json(map);
-        self.own_json(map);
-        config
+        let keys = [
+            ("architectures", json!(class_of(self.model_type).as_slice())),
+            ("bos_token_id", json!(self.bos_token_id)),
+            ("dtype", json!(dtype)),
+            ("eos_token_id", eos),
+            ("initializer_range", json!(0.02)),
+            ("model_type", json!(self.model_type)),
+            ("pad_token_id", json!(self.pad_token_id)),
+            ("tie_word_embeddings", json!(self.tie_word_embeddings)),
+            ("torch_dtype", json!(dtype)),
+            ("use_cache", json!(true)),
+            ("vocab_size", json!(self.vocab_size)),
+        ];
+        keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// Keys that most families call as Llama does.
+    fn llama_json(&self, map: &mut Map<String, Value>) {
+        let keys = [
+            ("attention_bias", json!(self.attention_bias)),
+            ("attention_dropout", json!(0.0)),
+            ("head_dim", json!(self.head_dim)),
+            ("hidden_act", json!(act_name(self.mlp.act()))),
+            ("hidden_size", json!(self.hidden_size)),
+            ("intermediate_size", json!(self.intermediate_size)),
+            ("max_position_embeddings", json!(self.max_position_embeddings)),
+            ("mlp_bias", json!(self.mlp_bias)),
+            ("num_attention_heads", json!(self.num_attention_heads)),
+            ("num_hidden_layers", json!(self.num_hidden_layers)),
+            ("num_key_value_heads", json!(self.num_key_value_heads)),
+            ("rms_norm_eps", json!(shortest(self.norm_eps))),
+            ("rope_scaling", Value::Null),
+            ("rope_theta", json!(shortest(self.rope_theta()))),
+        ];
+        map.extend(keys.into_iter().map(|(key, value)| (key.to_owned(), value)));
     }
 
     fn rope_json(&self, map: &mut Map<String, Value>) {
         let plain =
             |rope: &RopeSpec| rope.scaling == RopeScaling::None && rope.rotary_dim == rope.head_dim;
-        match self.rope_parameters.as_slice() {
+        // Of latent attention only the part of a key that is rotated is a head there.
+        let in_file = |rope: &RopeSpec| match self.mla {
+            Some(_) => RopeSpec { head_dim: rope.rotary_dim, ..rope.clone() },
+            None => rope.clone(),
+        };
+        let ropes: Vec<_> = self.rope_parameters.iter().map(in_file).collect();
+        match ropes.as_slice() {
             [rope] if !plain(rope) => {
                 let parameters = rope_parameters(rope);
                 if let Some(factor) = parameters.get("partial_rotary_factor") {
@@ -96,7 +117,7 @@ impl ModelConfig {
     }
 
     fn experts_json(&self, map: &mut Map<String, Value>) {
-        let Some(moe) = &self.moe else { return };
+        let Some(moe) = self.moe.filter(|_| self.mla.is_none()) else { return };
         for key in ["num_experts", "num_local_experts"] {
             map.insert(key.to_owned(), json!(moe.num_experts));
         }
@@ -104,56 +125,9 @@ impl ModelConfig {
         map.insert("moe_intermediate_size".to_owned(), json!(moe.moe_intermediate_size));
         map.insert("norm_topk_prob".to_owned(), json!(moe.norm_topk_prob));
     }
-
-    /// Keys that only one family has.
-    fn own_json(&self, map: &mut Map<String, Value>) {
-        let mut set = |key: &str, value: Value| map.insert(key.to_owned(), value);
-        match self.model_type {
-            "granite" => {
-                set("embedding_multiplier", json!(shortest(self.embedding_multiplier)));
-                set("attention_multiplier", json!(shortest(self.attention_scale)));
-                set("residual_multiplier", json!(shortest(self.residual_multiplier)));
-                set("logits_scaling", json!(shortest(self.logits_scaling)));
-            }
-            "gemma" | "gemma2" | "gemma3_text" => {
-                set("hidden_activation", json!(act_name(self.mlp.act())));
-                // transformers takes a whole number only.
-                let scalar = self.attention_scale.powi(-2).round().to_string();
-                set("query_pre_attn_scalar", json!(scalar.parse::<u64>().ok()));
-                let caps = [self.attn_logit_softcapping, self.final_logit_softcapping];
-                let [scores, logits] = caps.map(|cap| json!(cap.map(shortest)));
-                set("attn_logit_softcapping", scores);
-                set("final_logit_softcapping", logits);
-            }
-            "phi3" => {
-                // Beside the factors, where transformers looks first.
-                if let Some(RopeScaling::LongRope { original_positions, .. }) =
-                    self.rope_parameters.first().map(|rope| &rope.scaling)
-                {
-                    set("original_max_position_embeddings", json!(original_positions));
-                }
-            }
-            "smollm3" => {
-                let rotated = self.layers.iter().map(|layer| u8::from(layer.rope.is_some()));
-                set("no_rope_layers", rotated.collect());
-            }
-            "starcoder2" => {
-                set("use_bias", json!(self.attention_bias));
-                set("norm_epsilon", json!(shortest(self.norm_eps)));
-            }
-            "gpt_neox" => {
-                let parallel = self.residual == Residual::Parallel;
-                set("use_parallel_residual", json!(parallel));
-                set("layer_norm_eps", json!(shortest(self.norm_eps)));
-                let share = self.rope_parameters.first().map(rotary_share);
-                set("rotary_pct", json!(share.map(shortest)));
-            }
-            _ => {}
-        }
-    }
 }
 
-fn act_name(act: Gate) -> &'static str {
+pub(super) fn act_name(act: Gate) -> &'static str {
     match act {
         Gate::Silu => "silu",
         Gate::GeluTanh => "gelu_pytorch_tanh",
@@ -161,7 +135,7 @@ fn act_name(act: Gate) -> &'static str {
     }
 }
 
-fn rotary_share(rope: &RopeSpec) -> f32 {
+pub(super) fn rotary_share(rope: &RopeSpec) -> f32 {
     rope.rotary_dim as f32 / rope.head_dim as f32
 }
 
@@ -228,6 +202,6 @@ fn rope_parameters(rope: &RopeSpec) -> Value {
 }
 
 /// `1e-5` as a person wrote it, not as f32 widened to `9.999999747378752e-6`.
-fn shortest(value: f32) -> f64 {
+pub(super) fn shortest(value: f32) -> f64 {
     value.to_string().parse().expect("Rust parses what it prints")
 }

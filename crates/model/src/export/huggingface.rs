@@ -63,35 +63,51 @@ pub(super) fn float_bytes(values: &[f32], float_type: FloatType) -> Vec<u8> {
 /// Writes `source` as a folder that transformers loads: weights, configuration, tokenizer and chat
 /// template. `config.json` is written last, so an interrupted folder is not taken for a model.
 ///
+/// Of a GGUF file that holds the embedding twice, as head too, the folder has it once and ties both.
+///
 /// # Errors
-/// If the tokenizer cannot be read or the file system refuses.
+/// If the configuration cannot be said there, the tokenizer cannot be read or the file system
+/// refuses.
 pub fn save_huggingface(
     folder: &Utf8Path,
     source: &ExportSource<'_>,
     float_type: FloatType,
 ) -> Result<(), ModelError> {
     let checkpoint = source.checkpoint();
+    let config = written_config(source)?;
+    let described = config_json(checkpoint, &config, float_type)?;
     fs::create_dir_all(folder).map_err(io_error(folder))?;
-    write_weights(folder, source, float_type)?;
+    write_weights(folder, source, &config, float_type)?;
     write_tokenizer(folder, checkpoint)?;
-    let config = checkpoint.config();
     let generation = json!({
         "bos_token_id": config.bos_token_id,
         "eos_token_id": config.eos_token_ids,
         "pad_token_id": config.pad_token_id,
     });
     write_json(&folder.join("generation_config.json"), &generation)?;
-    write_json(&folder.join("config.json"), &config_json(checkpoint, float_type)?)
+    write_json(&folder.join("config.json"), &described)
 }
 
-fn write_weights(
+/// The source's configuration; tied where the file holds the same values as embedding and as head.
+pub(super) fn written_config(source: &ExportSource<'_>) -> Result<ModelConfig, ModelError> {
+    let checkpoint = source.checkpoint();
+    let mut config = checkpoint.config().clone();
+    if checkpoint.gguf().is_some() && !config.tie_word_embeddings {
+        let head = source.unchanged("lm_head.weight")?;
+        config.tie_word_embeddings =
+            head.is_some() && head == source.unchanged("model.embed_tokens.weight")?;
+    }
+    Ok(config)
+}
+
+pub(super) fn write_weights(
     folder: &Utf8Path,
     source: &ExportSource<'_>,
+    config: &ModelConfig,
     float_type: FloatType,
 ) -> Result<(), ModelError> {
-    let checkpoint = source.checkpoint();
-    let family = Family::of_config(checkpoint.config());
-    let layout = Layout::new(checkpoint.config(), &family.huggingface.iter(), &|_| true);
+    let family = Family::of_config(config);
+    let layout = Layout::new(config, &family.huggingface.iter(), &|_| true);
     let spec = |tensor: &FileTensor| TensorSpec {
         name: tensor.name.clone(),
         dtype: float_type.dtype(),
@@ -111,7 +127,7 @@ fn write_weights(
 ///
 /// # Errors
 /// If it would not say all that the model computes: it is read back and compared.
-pub(super) fn made_config(
+fn made_config(
     config: &ModelConfig,
     float_type: FloatType,
     path: &Utf8Path,
@@ -134,9 +150,13 @@ pub(super) fn made_config(
 }
 
 /// The source's own `config.json` with the new type, or one made from a GGUF file's keys.
-fn config_json(checkpoint: &Checkpoint, float_type: FloatType) -> Result<Value, ModelError> {
+pub(super) fn config_json(
+    checkpoint: &Checkpoint,
+    config: &ModelConfig,
+    float_type: FloatType,
+) -> Result<Value, ModelError> {
     if checkpoint.gguf().is_some() {
-        return made_config(checkpoint.config(), float_type, checkpoint.path());
+        return made_config(config, float_type, checkpoint.path());
     }
     let mut config: Map<String, Value> = read_json(&checkpoint.path().join("config.json"))?;
     for key in ["dtype", "torch_dtype"] {

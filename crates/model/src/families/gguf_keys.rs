@@ -3,7 +3,7 @@
 use catena_kernels::{RopeScaling, RopeSpec};
 
 use super::Family;
-use crate::config::{ModelConfig, NormKind, Residual, yarn_mscale};
+use crate::config::{ModelConfig, NormKind, Residual};
 use crate::gguf::MetaValue;
 
 /// llama.cpp's architecture of a configuration.
@@ -137,7 +137,9 @@ impl Keys {
                 self.float("rope.scaling.yarn_beta_fast", *beta_fast);
                 self.float("rope.scaling.yarn_beta_slow", *beta_slow);
                 if config.mla.is_some() {
-                    self.float("rope.scaling.yarn_log_multiplier", strength(config, *factor));
+                    // A tenth of it, as the converter has it.
+                    let strength = config.mscale_all_dim(*factor);
+                    self.float("rope.scaling.yarn_log_multiplier", 0.1 * strength);
                 } else if let Some(attention_factor) = attention_factor {
                     self.float("rope.scaling.yarn_attn_factor", *attention_factor);
                 }
@@ -191,12 +193,4 @@ impl Keys {
             self.size("attention.sliding_window", 0);
         }
     }
-}
-
-/// A tenth of the strength that scores are scaled by: `attention_scale sqrt(head_dim)` is the square
-/// of YaRN's factor of that strength.
-fn strength(config: &ModelConfig, factor: f32) -> f32 {
-    let scale = (config.attention_scale * (config.head_dim as f32).sqrt()).sqrt();
-    let per_unit = yarn_mscale(factor, 1.0) - 1.0;
-    if per_unit > 0.0 { 0.1 * (scale - 1.0) / per_unit } else { 0.0 }
 }

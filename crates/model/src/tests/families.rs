@@ -78,6 +78,9 @@ furthest off, relative to the largest logit, with all arithmetic in f32 and keys
 KV cache, rounded up to a power of ten. An error above 1e-4 fails the tests; so do logits that depend on what else is
 in a batch, on how a prompt is cut, or on the number of threads.
 
+Every checkpoint is written as the GGUF file that llama.cpp's converter makes of it, and every GGUF file as the folder
+that transformers made it from: the tests compare tensor for tensor, bit for bit, and the keys of the GGUF file.
+
 A dash in the last column: llama.cpp's file does not say all that the checkpoint computes (windows of Mistral and
 StarCoder 2, Gemma's `query_pre_attn_scalar`).
 
