@@ -245,7 +245,7 @@ pub enum ModelError {
     /// An adapter for a module that it cannot be applied to while the base runs.
     #[error(
         "adapter changes `{name}`, which cannot be changed while the model runs; supported are LoRA \
-         pairs of q_proj, k_proj, v_proj, o_proj, of MLPs without experts and of lm_head"
+         pairs of the projections of attention, of MLPs, experts and routers and of lm_head"
     )]
     AdapterModule {
         /// The model tensor's name.

@@ -32,7 +32,7 @@ pub struct LoraAdapterConfig {
     /// Which biases are trained: `none` is supported.
     #[serde(default = "none")]
     pub bias: String,
-    /// Whether the base weight is stored `[in, out]`; never so in our architectures.
+    /// Whether base weights are stored `[in, out]`, as GPT-2's are; pairs are the same either way.
     #[serde(default)]
     pub fan_in_fan_out: bool,
     /// Whether the scale is `lora_alpha / sqrt(r)`.
@@ -122,15 +122,17 @@ impl LoraAdapterConfig {
         if self.use_dora {
             return refuse("use_dora", "true".to_owned(), "supported is false");
         }
-        if self.fan_in_fan_out {
-            return refuse("fan_in_fan_out", "true".to_owned(), "supported is false");
-        }
         if self.bias != "none" {
             return refuse("bias", self.bias.clone(), "supported is none");
         }
         let mut others = OTHER_KINDS.iter().filter_map(|&key| Some((key, self.extra.get(key)?)));
         if let Some((key, value)) = others.find(|(_, value)| is_set(value)) {
             return refuse(key, value.to_string(), "supported is plain LoRA");
+        }
+        let key = "target_parameters";
+        if let Some(value) = self.extra.get(key).filter(|&value| is_set(value)) {
+            let reason = "supported are pairs of linear layers, those of experts one by one";
+            return refuse(key, value.to_string(), reason);
         }
         if self.r == 0 {
             return refuse("r", "0".to_owned(), "expected at least 1");
@@ -164,7 +166,8 @@ const OTHER_KINDS: [&str; 7] = [
 ];
 
 fn is_set(value: &Value) -> bool {
-    !matches!(value, Value::Null | Value::Bool(false))
+    let empty = value.as_array().is_some_and(Vec::is_empty);
+    !(empty || matches!(value, Value::Null | Value::Bool(false)))
 }
 
 /// PEFT matches a pattern with the end of a module's path, at a dot.

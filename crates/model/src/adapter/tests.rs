@@ -120,7 +120,7 @@ fn adapters_that_we_cannot_apply_are_refused() {
     let unsupported = [
         ("peft_type", json!("IA3")),
         ("use_dora", json!(true)),
-        ("fan_in_fan_out", json!(true)),
+        ("target_parameters", json!(["mlp.experts.gate_up_proj"])),
         ("bias", json!("all")),
         ("alora_invocation_tokens", json!([3, 4])),
         ("use_qalora", json!(true)),

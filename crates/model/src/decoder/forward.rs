@@ -164,7 +164,7 @@ impl Decoder {
                 q_width + kv_width
             }
             Attention::Latent(weights) => {
-                weights.project(pool, rows, s);
+                weights.project(pool, rows, deltas, s);
                 q_width
             }
         };
@@ -220,7 +220,7 @@ impl Decoder {
         let (pool, len) = (&*self.pool, rows * self.config.hidden_size);
         let added_later = self.is_added_later(layer.post_mlp_layernorm.as_ref());
         let Scratch { x_tc, normed_tc, delta_tc, gate_up, mlp_tf, moe, matmul, low_rank, .. } = s;
-        let mut buffers = MlpBuffers { gate_up, mlp_tf, matmul, low_rank, deltas };
+        let mut buffers = MlpBuffers { gate_up, mlp_tf, matmul, low_rank, deltas, expert: None };
         match &layer.mlp {
             Mlp::Dense(mlp) if !added_later => {
                 return mlp.apply(pool, &normed_tc[..len], &mut x_tc[..len], true, &mut buffers);
@@ -241,7 +241,7 @@ impl Decoder {
     fn add_attended(&self, layer: &Layer, rows: usize, deltas: Deltas<'_>, s: &mut Scratch) {
         let (pool, hidden_size) = (&*self.pool, self.config.hidden_size);
         if let Attention::Latent(latent) = &layer.attention {
-            latent.values(pool, rows, s);
+            latent.values(pool, rows, deltas, s);
         }
         let o_proj = layer.attention.o_proj();
         let attended = match &layer.attention {

@@ -31,8 +31,10 @@ pub(super) struct MlpBuffers<'a> {
     pub(super) matmul: &'a mut MatmulScratch,
     /// What the first matrices of adapters' pairs give `[t, r]`.
     pub(super) low_rank: &'a mut AlignedBuf<f32>,
-    /// What adapters add; nothing to experts, of which they have no pairs.
+    /// What adapters add.
     pub(super) deltas: Deltas<'a>,
+    /// The expert that the MLP is, if it is one.
+    pub(super) expert: Option<usize>,
 }
 
 impl Mlp {
@@ -58,11 +60,11 @@ impl Dense {
         accumulate: bool,
         buffers: &mut MlpBuffers<'_>,
     ) {
-        let MlpBuffers { gate_up, mlp_tf, matmul, low_rank, deltas } = buffers;
+        let MlpBuffers { gate_up, mlp_tf, matmul, low_rank, deltas, expert } = buffers;
         let (rows, up_width) = (input_tc.len() / self.up_proj.k(), self.up_proj.n());
         let up = &mut gate_up[..rows * up_width];
         self.up_proj.apply(pool, input_tc, up, up_width, false, matmul);
-        deltas.add(Product::Up, pool, input_tc, (&mut *up, up_width), low_rank, matmul);
+        deltas.add(Product::Up(*expert), pool, input_tc, (&mut *up, up_width), low_rank, matmul);
         let inner_tf = match self.kind {
             MlpKind::Gated(act) => {
                 let mlp_tf = &mut mlp_tf[..rows * self.width];
@@ -76,6 +78,6 @@ impl Dense {
         };
         let width = self.down_proj.n();
         self.down_proj.apply(pool, inner_tf, out_tc, width, accumulate, matmul);
-        deltas.add(Product::Down, pool, inner_tf, (out_tc, width), low_rank, matmul);
+        deltas.add(Product::Down(*expert), pool, inner_tf, (out_tc, width), low_rank, matmul);
     }
 }

@@ -6,6 +6,7 @@
 
 use catena_kernels::{AlignedBuf, Pool};
 
+use super::adapters::{Deltas, Product};
 use super::mlp::{Dense, MlpBuffers};
 use crate::ModelConfig;
 use crate::config::MoeConfig;
@@ -100,6 +101,9 @@ impl Experts {
         let rows = input_tc.len() / c;
         let scores_te = &mut moe.scores_te[..rows * e];
         self.router.apply(pool, input_tc, scores_te, e, false, buffers.matmul);
+        let out = (&mut *scores_te, e);
+        let MlpBuffers { deltas, low_rank, matmul, .. } = buffers;
+        deltas.add(Product::Router, pool, input_tc, out, low_rank, matmul);
         moe.chosen.clear();
         for scores_e in scores_te.chunks_exact_mut(e) {
             self.choose(scores_e, &mut moe.order, &mut moe.chosen);
@@ -114,7 +118,17 @@ impl Experts {
             for (pair, row) in moe.by_expert[first..end].iter().zip(input.chunks_exact_mut(c)) {
                 row.copy_from_slice(&input_tc[pair / k * c..][..c]);
             }
-            mlp.apply(pool, input, &mut moe.output[first * c..end * c], false, buffers);
+            let runs =
+                buffers.deltas.runs.gathered(moe.by_expert[first..end].iter().map(|pair| pair / k));
+            let mut of_expert = MlpBuffers {
+                gate_up: buffers.gate_up,
+                mlp_tf: buffers.mlp_tf,
+                matmul: buffers.matmul,
+                low_rank: buffers.low_rank,
+                deltas: Deltas { runs: &runs, ..buffers.deltas },
+                expert: Some(idx),
+            };
+            mlp.apply(pool, input, &mut moe.output[first * c..end * c], false, &mut of_expert);
         }
         let (chosen, places, output) = (&moe.chosen, &moe.places, &moe.output);
         pool.split_rows(out_tc, c, &|range, out| {

@@ -42,6 +42,21 @@ impl<'a> Runs<'a> {
             _ => self.0.push(Run { adapter, first_row, num_rows }),
         }
     }
+
+    /// The runs of a block that has these rows, in this order.
+    pub(in crate::decoder) fn gathered(&self, rows: impl Iterator<Item = usize>) -> Self {
+        let mut gathered = Self::default();
+        if self.0.is_empty() {
+            return gathered;
+        }
+        for (to, row) in rows.enumerate() {
+            let behind = self.0.partition_point(|run| run.first_row + run.num_rows <= row);
+            if let Some(run) = self.0.get(behind).filter(|run| run.first_row <= row) {
+                gathered.push(run.adapter, to, 1);
+            }
+        }
+        gathered
+    }
 }
 
 impl Deltas<'_> {

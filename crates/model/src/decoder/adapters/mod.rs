@@ -6,9 +6,13 @@
 //! step without adapters, and the sums of a row with one are in the same order whatever stands
 //! beside it.
 //!
-//! Adapters of attention's `q`, `k`, `v` and `o`, of MLPs without experts and of the head are
-//! applied. Those of experts, of the latents of DeepSeek's attention and of embeddings are refused
-//! by name.
+//! Adapters of all projections of attention, of MLPs, experts and routers and of the head are applied;
+//! those of embeddings are refused by name. What PEFT writes for experts that are one tensor
+//! (`target_parameters`) is refused when the adapter is read.
+//!
+//! Rows that were dealt to an expert take their adapters with them. Of latent attention in its
+//! absorbed form the matrices of each head are changed where they are applied: to a query as
+//! `A^T (B_h^T q)`, to a sum of latents as `B_h (A l)`. Nothing that was cached depends on them.
 //!
 //! # Source
 //! Hu et al. 2021, arXiv:2106.09685; many adapters in one batch: Chen et al. 2023, "Punica",

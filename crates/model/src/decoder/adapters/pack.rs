@@ -1,12 +1,13 @@
 //! From an adapter folder's tensors to matrices.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use catena_kernels::{DenseMatrix, Pool};
+use catena_kernels::{DenseMatrix, DenseType, Pool};
 
-use super::place::{Columns, HEAD, Place, columns};
+use super::place::{Columns, HEAD, Place, Product, columns};
 use crate::adapter::{AdapterTensor, LoraAdapter};
-use crate::checkpoint::{Layout, RowOrder};
+use crate::checkpoint::{Layout, RowOrder, transpose};
 use crate::decoder::Decoder;
 use crate::families::Family;
 use crate::tensors::nearest_name;
@@ -23,12 +24,12 @@ pub struct Adapter {
     config: ModelConfig,
 }
 
-/// What is added to some columns of a product.
+/// What is added to some columns of a product. One of the matrices may be that of other pairs too,
+/// the other has the scale.
 pub(super) struct Pair {
     pub(super) first_column: usize,
-    pub(super) a_rk: DenseMatrix,
-    /// With the scale.
-    pub(super) b_nr: DenseMatrix,
+    pub(super) a_rk: Arc<DenseMatrix>,
+    pub(super) b_nr: Arc<DenseMatrix>,
 }
 
 /// The columns that one pair adds to, and for each its row of `B`.
@@ -40,7 +41,11 @@ struct Part {
 impl Adapter {
     /// Bytes of the packed pairs.
     pub fn bytes(&self) -> usize {
-        self.pairs.values().flatten().map(|pair| pair.a_rk.bytes() + pair.b_nr.bytes()).sum()
+        let pairs = self.pairs.values().flatten();
+        let all = pairs.flat_map(|pair| [&pair.a_rk, &pair.b_nr]);
+        let distinct: BTreeMap<_, _> =
+            all.map(|matrix| (Arc::as_ptr(matrix), matrix.bytes())).collect();
+        distinct.values().sum()
     }
 
     /// The largest rank of a pair.
@@ -78,12 +83,14 @@ impl Decoder {
             files.map(|file| (file.name.as_str(), file.parts.as_slice())).collect();
         let pool = Pool::new(1);
         let mut pairs: BTreeMap<Place, Vec<Pair>> = BTreeMap::new();
-        let head = [HEAD.to_owned()];
         for name in &targets {
+            let itself = std::slice::from_ref(name);
             let parts = match files.get(name.as_str()) {
                 Some(parts) => *parts,
                 // Tied to the embedding, which stays as it is.
-                None if name == HEAD => &head,
+                None if name == HEAD => itself,
+                // Newer code calls some tensors otherwise than their files do, as the decoder does.
+                None if layout.files.iter().any(|file| file.parts == itself) => itself,
                 None => {
                     let nearest = nearest_name(name, files.keys().copied());
                     return Err(ModelError::AdapterTarget { name: name.clone(), nearest });
@@ -92,12 +99,18 @@ impl Decoder {
             let order = |part: &String| {
                 layout.sources.get(part).map_or(RowOrder::InOrder { first: 0 }, |s| s.rows)
             };
-            let parts = parts.iter().map(|part| {
-                let columns = columns(self, part).ok_or_else(|| not_applied(name))?;
-                let rows = (0..columns.count).map(|row| order(part).place(row)).collect();
-                Ok(Part { columns, rows })
+            let all = parts.iter().flat_map(|part| {
+                let part_of = |columns: Columns| {
+                    let rows = columns.rows.clone().map(|row| order(part).place(row)).collect();
+                    Part { columns, rows }
+                };
+                columns(self, part).into_iter().map(part_of).collect::<Vec<_>>()
             });
-            let parts = joined(parts.collect::<Result<_, ModelError>>()?);
+            let all: Vec<Part> = all.collect();
+            if all.is_empty() {
+                return Err(not_applied(name));
+            }
+            let parts = joined(all);
             for (place, pair) in self.pack_pairs(&pool, adapter, name, &parts)? {
                 pairs.entry(place).or_default().push(pair);
             }
@@ -133,15 +146,24 @@ impl Decoder {
         check_shape(&key_a, a, [rank, k])?;
         check_shape(&key_b, b, [n, rank])?;
         let scale = adapter.config.scale(module, rank);
+        // Which experts a row goes through is decided by small differences, as in the base.
+        let routes = parts.iter().any(|part| part.columns.place.product == Product::Router);
+        let dtype = if routes { DenseType::F32 } else { self.dense_type };
+        let packed = |w_nk: &[f32], n, k| Arc::new(DenseMatrix::pack(pool, w_nk, n, k, dtype));
+        let any = |turned: bool| parts.iter().any(|part| part.columns.turned == turned);
+        let a_rk = any(false).then(|| packed(&a.data, rank, k));
+        let a_kr = any(true).then(|| packed(&transpose(&a.data, rank), k, rank));
         let pack = |part: &Part| {
+            let (n, first_column) = (part.rows.len(), part.columns.first);
             let rows = part.rows.iter().flat_map(|row| &b.data[row * rank..(row + 1) * rank]);
             #[expect(clippy::cast_possible_truncation, reason = "stored as f32")]
             let scaled: Vec<f32> = rows.map(|&b| (scale * f64::from(b)) as f32).collect();
-            let dtype = self.dense_type;
-            let pair = Pair {
-                first_column: part.columns.first,
-                a_rk: DenseMatrix::pack(pool, &a.data, rank, k, dtype),
-                b_nr: DenseMatrix::pack(pool, &scaled, part.rows.len(), rank, dtype),
+            let shared = if part.columns.turned { &a_kr } else { &a_rk };
+            let shared = Arc::clone(shared.as_ref().expect("packed for such parts"));
+            let pair = if part.columns.turned {
+                Pair { first_column, a_rk: packed(&transpose(&scaled, n), rank, n), b_nr: shared }
+            } else {
+                Pair { first_column, a_rk: shared, b_nr: packed(&scaled, n, rank) }
             };
             (part.columns.place, pair)
         };
@@ -157,9 +179,8 @@ fn joined(mut parts: Vec<Part>) -> Vec<Part> {
         match joined.last_mut() {
             Some(last)
                 if last.columns.place == part.columns.place
-                    && last.columns.first + last.columns.count == part.columns.first =>
+                    && last.columns.first + last.rows.len() == part.columns.first =>
             {
-                last.columns.count += part.columns.count;
                 last.rows.extend(part.rows);
             }
             _ => joined.push(part),

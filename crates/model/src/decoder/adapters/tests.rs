@@ -118,6 +118,35 @@ fn fused_matrices_of_families_are_taken_apart() {
     check_golden("families/phi3/model.gguf", "phi3");
 }
 
+const FAMILIES: [&str; 5] = ["gpt2", "mixtral", "qwen3_moe", "deepseek_v2", "deepseek_v2_lite"];
+
+/// Transposed matrices, experts and routers, latents and the matrices of heads behind them.
+#[test]
+fn matrices_that_are_not_simply_rows_agree_with_peft() {
+    for base in FAMILIES {
+        check_golden(&format!("families/{base}"), base);
+        check_golden(&format!("families/{base}/model.gguf"), base);
+    }
+}
+
+/// PEFT of transformers 5 has the router where the model does, not where its file does.
+#[test]
+fn a_router_is_known_by_both_names() {
+    let mut adapter = lora("mixtral");
+    let tensors = std::mem::take(&mut adapter.tensors).into_iter();
+    let renamed = |key: String| key.replace("block_sparse_moe.gate", "mlp.gate");
+    adapter.tensors = tensors.map(|(key, tensor)| (renamed(key), tensor)).collect();
+    let decoder = decoder("families/mixtral", 1, exact());
+    let packed = [adapter, lora("mixtral")].map(|lora| decoder.pack_adapter(&lora).unwrap());
+    let mut bench = Bench::new(decoder, &[]);
+    let ids: Vec<u32> = (3..30).collect();
+    let logits = packed.map(|packed| {
+        bench.adapters.insert(AdapterId(0), Arc::new(packed));
+        bench.whole(&ids, Some(AdapterId(0)))
+    });
+    assert_bits(&logits[0], &logits[1], "by the other name");
+}
+
 #[test]
 fn logits_agree_with_merged_weights() {
     let checkpoint = Checkpoint::open(&golden("tiny_llama")).unwrap();
@@ -148,18 +177,27 @@ fn logits_agree_with_merged_weights() {
 
 #[test]
 fn bits_do_not_depend_on_what_runs_beside() {
+    check_bits("tiny_llama", &ON_TINY_LLAMA);
+    for base in FAMILIES {
+        check_bits(&format!("families/{base}"), &[base]);
+    }
+}
+
+/// Sequences with and without adapters in one batch, in any cut, against each alone.
+fn check_bits(base: &str, names: &[&str]) {
     for options in [exact(), LoadOptions::default()] {
         let ids: Vec<Vec<u32>> = (0..6u32)
             .map(|seq| (0..20 + 3 * seq).map(|i| (i * 31 + seq * 17 + i * i) % 96).collect())
             .collect();
         let adapter = |seq: usize| [None, Some(0), Some(1), Some(1), None, Some(2)][seq];
-        let adapter = |seq: usize| adapter(seq).map(AdapterId);
-        let mut one = Bench::new(decoder("tiny_llama", 1, options), &ON_TINY_LLAMA);
+        let last = names.len() as u64 - 1;
+        let adapter = |seq: usize| adapter(seq).map(|id: u64| AdapterId(id.min(last)));
+        let mut one = Bench::new(decoder(base, 1, options), names);
         let alone: Vec<_> = (0..6).map(|seq| one.whole(&ids[seq], adapter(seq))).collect();
-        let mut plain = Bench::new(decoder("tiny_llama", 1, options), &[]);
+        let mut plain = Bench::new(decoder(base, 1, options), &[]);
         assert_bits(&plain.whole(&ids[0], None), &alone[0], "without adapters");
 
-        let mut two = Bench::new(decoder("tiny_llama", 2, options), &ON_TINY_LLAMA);
+        let mut two = Bench::new(decoder(base, 2, options), names);
         let all: Vec<Part<'_>> = (0..6)
             .map(|seq| (seq, ids[seq].as_slice(), 0, LogitsFor::From(0), adapter(seq)))
             .collect();
@@ -240,24 +278,31 @@ fn foreign_adapters_are_refused_by_name() {
     assert!(matches!(error, ModelError::AdapterModule { .. }), "{error}");
 }
 
+/// A pair with the decoder's own names, of a matrix of the wrong size, or of an expert too many.
 #[test]
-fn experts_and_latents_are_refused_by_name() {
-    let experts = ["families/mixtral", "families/qwen3_moe", "families/deepseek_v2"];
-    for base in experts {
+fn foreign_experts_and_latents_are_refused_by_name() {
+    let bases = ["families/mixtral", "families/qwen3_moe", "families/deepseek_v2"];
+    for base in bases {
         let model = decoder(base, 1, exact());
         for target in [
+            "model.layers.1.mlp.experts.4.up_proj.weight",
             "model.layers.1.mlp.experts.0.up_proj.weight",
             "model.layers.1.block_sparse_moe.gate.weight",
             "model.layers.1.mlp.gate.weight",
+            "model.layers.1.mlp.shared_experts.up_proj.weight",
+            "model.layers.1.self_attn.k_b_proj.weight",
             "model.layers.1.self_attn.kv_b_proj.weight",
             "model.layers.1.self_attn.kv_a_proj_with_mqa.weight",
+            "model.layers.1.input_layernorm.weight",
         ] {
             let error = model.pack_adapter(&pair(target, 8, 8, 2)).map(|_| ());
             let error = error.expect_err("not applied");
-            let named = error.to_string().contains(target);
+            let named = error.to_string().contains(target.trim_end_matches(".weight"));
             let kind = matches!(
                 error,
-                ModelError::AdapterModule { .. } | ModelError::AdapterTarget { .. }
+                ModelError::AdapterModule { .. }
+                    | ModelError::AdapterTarget { .. }
+                    | ModelError::ShapeMismatch { .. }
             );
             assert!(named && kind, "{base}: {error}");
         }
