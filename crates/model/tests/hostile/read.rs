@@ -82,8 +82,11 @@ pub(crate) fn encoder(path: &Utf8Path) -> bool {
 pub(crate) fn adapter(folder: &Utf8Path) -> bool {
     let Ok(adapter) = LoraAdapter::read(folder) else { return false };
     let golden = Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let bases = ["tiny_llama", "families/gpt_neox", "families/phi3"];
-    let fits = bases.iter().filter(|base| {
+    let families =
+        ["gpt_neox", "phi3", "gpt2", "mixtral", "qwen3_moe", "deepseek_v2", "deepseek_v2_lite"];
+    let bases: Vec<String> = families.iter().map(|family| format!("families/{family}")).collect();
+    let bases = bases.iter().map(String::as_str).chain(["tiny_llama"]);
+    let fits = bases.filter(|base| {
         let checkpoint = Checkpoint::open(&golden.join(base)).expect("goldens open");
         let merges = adapter.check_against(&checkpoint).is_ok();
         let decoder = Decoder::load(&checkpoint, POOL.clone()).expect("goldens load");
