@@ -1,5 +1,6 @@
 //! The models of a project, opened and ready to run.
 
+use crate::failure::{Exit, Failure};
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::{Engine, EngineOptions, KvBudget, ModelRunner, SchedulerLimits, TextCodec};
 use catena_kernels::{KvType, Pool};
@@ -110,6 +111,12 @@ pub(crate) struct NoChatTemplate {
     path: Utf8PathBuf,
 }
 
+/// A model that cannot write ahead.
+pub(crate) fn draft_failure(path: &Utf8Path, error: BoxError) -> Failure {
+    Failure::new(Exit::Environment, format!("cannot write ahead with `{path}`"), error)
+        .hint("name a smaller model of the same family, or the same one in fewer bits")
+}
+
 /// Sequences that batch work runs at once.
 const BATCH_SEQUENCES: usize = 16;
 /// Tokens of the longest of them.
@@ -130,6 +137,13 @@ impl LanguageModel {
         let checkpoint = Checkpoint::open(path)?;
         let codec = Arc::new(TextCodec::from_checkpoint(&checkpoint)?);
         Ok(Self { checkpoint, codec })
+    }
+
+    /// A smaller model that may write ahead for `model`, as it has the same tokens.
+    pub(crate) fn open_draft(path: &Utf8Path, model: &Self) -> Result<Self, BoxError> {
+        let draft = Self::open_base(path)?;
+        model.codec.vocabulary().check_draft(draft.codec.vocabulary())?;
+        Ok(draft)
     }
 
     /// The tokenizer.

@@ -3,9 +3,10 @@
 use crate::explain::pipeline_failure;
 use crate::failure::Failure;
 use crate::machine;
+use crate::models::{LanguageModel, draft_failure};
 use crate::pull::Finder;
-use crate::stages::{self, Inputs};
-use camino::Utf8Path;
+use crate::stages::{self, Inputs, ModelInput};
+use camino::{Utf8Path, Utf8PathBuf};
 use catena_pipeline::{Pipeline, config};
 use catena_protocol::{Cancel, Progress};
 use std::sync::Arc;
@@ -31,13 +32,14 @@ impl Project {
             "" => None,
             source => Some(finder.file(source)?),
         };
+        let base = finder.model(&config.model.base)?;
         let draft = match &config.serve.draft {
             none if none.is_empty() => None,
             format if config.quantize.formats.contains(format) => None,
-            name => Some(finder.model_path(name)?),
+            name => Some(draft_path(name, &base, &finder)?),
         };
         let inputs = Arc::new(Inputs::new(
-            finder.model(&config.model.base)?,
+            base,
             finder.model(&config.model.embedder)?,
             finder.file(&config.data.source)?,
             scenarios,
@@ -49,4 +51,13 @@ impl Project {
             .map_err(|error| pipeline_failure(&goal, error))?;
         Ok(Self { inputs, pipeline })
     }
+}
+
+/// Where the model is that writes ahead. It is looked at before any stage runs: an assistant that is
+/// ready must not fail for it.
+fn draft_path(name: &str, base: &ModelInput, finder: &Finder<'_>) -> Result<Utf8PathBuf, Failure> {
+    let path = finder.model_path(name)?;
+    let check = || LanguageModel::open_draft(&path, &LanguageModel::open_base(&base.path)?);
+    check().map_err(|error| draft_failure(&path, error))?;
+    Ok(path)
 }

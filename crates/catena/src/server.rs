@@ -126,7 +126,7 @@ fn app(inputs: &Inputs, finished: &Finished) -> Result<App, BoxError> {
         model.engine(inputs.pool.clone(), numerics, config.serve.max_sequences, budget)?;
     say(&format!("  {reason}"));
     if let Some(draft) = draft_model(inputs, finished) {
-        let draft = LanguageModel::open_base(&draft)?;
+        let draft = LanguageModel::open_draft(&draft, &model)?;
         let budget = KvBudget::Available(free / 2);
         engine = draft.write_ahead_for(engine, inputs.pool.clone(), numerics, budget)?;
     }

@@ -205,9 +205,7 @@ impl<R: Runner> Engine<R> {
         runner: Box<dyn Runner>,
         vocabulary: &Vocabulary,
     ) -> Result<Self, EngineError> {
-        if let Some(token) = self.intake.vocabulary.first_difference(vocabulary) {
-            return Err(EngineError::DraftVocabulary { token });
-        }
+        self.intake.vocabulary.check_draft(vocabulary)?;
         let (limits, vocab_size) = (self.scheduler.limits(), self.intake.model_vocab_size);
         self.speculator.set_drafter(Drafter::new(runner, limits, vocab_size));
         Ok(self)

@@ -68,12 +68,17 @@ impl Vocabulary {
         if self.is_special(token) { &[] } else { self.token_bytes(token) }
     }
 
-    /// The first token that is not the same in `other`; tokens that only one of them has are left
-    /// out, as models pad their vocabularies differently.
-    pub(crate) fn first_difference(&self, other: &Self) -> Option<u32> {
-        let common = self.len().min(other.len());
-        let differs = |&token: &u32| self.token_bytes(token) != other.token_bytes(token);
-        (0..).take(common).find(differs)
+    /// Whether a model of the tokens `draft` may write ahead for one of these: all tokens that both
+    /// have must be the same. Those that only one has do not count, as models pad their vocabularies
+    /// differently.
+    ///
+    /// # Errors
+    /// [`EngineError::DraftVocabulary`] with the first that differs.
+    pub fn check_draft(&self, draft: &Self) -> Result<(), EngineError> {
+        let common = self.len().min(draft.len());
+        let differs = |&token: &u32| self.token_bytes(token) != draft.token_bytes(token);
+        let different = (0..).take(common).find(differs);
+        different.map_or(Ok(()), |token| Err(EngineError::DraftVocabulary { token }))
     }
 
     /// The compiler of constraints over this vocabulary, built at first use.

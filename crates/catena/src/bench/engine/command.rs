@@ -9,7 +9,7 @@ use crate::bench::limits::described;
 use crate::bench::peers::{Collected, Peers, interrupted};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
-use crate::models::{BoxError, LanguageModel, Numerics};
+use crate::models::{BoxError, LanguageModel, Numerics, draft_failure};
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -172,8 +172,9 @@ pub(in crate::bench) fn run(
     let groups = Group::of(&args.only, args.draft.is_some());
     if groups.is_empty() {
         let cause = format!("no cell has `{}` in its name", args.only.join("` or `"));
-        return Err(Failure::new(Exit::Usage, "nothing to measure", cause)
-            .hint("cells have names such as infer/shared_prefix/16"));
+        return Err(Failure::new(Exit::Usage, "nothing to measure", cause).hint(
+            "cells have names such as infer/shared_prefix/16; those of infer/draft need --draft",
+        ));
     }
     let progress = for_stderr();
     let finder = Finder { project: Utf8Path::new("."), progress: progress.as_ref(), cancel };
@@ -182,8 +183,7 @@ pub(in crate::bench) fn run(
         Failure::new(Exit::Environment, format!("cannot measure `{path}`"), error)
     };
     let model = LanguageModel::open(&path).map_err(failed)?;
-    let draft = args.draft.as_deref().map(|name| find(name, &finder)).transpose()?;
-    let draft = draft.map(|path| LanguageModel::open_base(&path)).transpose().map_err(failed)?;
+    let draft = args.draft.as_deref().map(|name| open_draft(name, &model, &finder)).transpose()?;
     let (pool, threads) = (pool(flag), threads(flag).value);
     let peers = args.peers.then(|| Peers::find(&[], cancel)).transpose()?;
     let subject =
@@ -206,6 +206,16 @@ pub(in crate::bench) fn run(
     let results = results(&groups, &ours, theirs, &pool, threads);
     results.print();
     args.json.as_deref().map_or(Ok(()), |file| results.write(file))
+}
+
+/// The model that writes ahead for `model`.
+fn open_draft(
+    name: &str,
+    model: &LanguageModel,
+    finder: &Finder<'_>,
+) -> Result<LanguageModel, Failure> {
+    let path = find(name, finder)?;
+    LanguageModel::open_draft(&path, model).map_err(|error| draft_failure(&path, error))
 }
 
 /// Medians, and the machine they were measured on.
