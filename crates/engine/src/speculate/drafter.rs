@@ -50,7 +50,7 @@ enum Standing {
     #[default]
     Waiting,
     Admitted,
-    /// It lost its place to others, and is not drafted for any more.
+    /// It lost its place to others or has tokens of its own, and is not drafted for any more.
     GivenUp,
 }
 
@@ -194,7 +194,11 @@ impl Drafter {
         }
         let num_new = room.take(num_tokens - *num_computed);
         let end = *num_computed + num_new;
-        if !extend(&mut self.blocks, tables, *num_computed, end) {
+        // A larger model may have tokens that this one lacks.
+        let vocab_size = self.runner.vocab_size();
+        let new = &sequence.tokens[*num_computed..end];
+        let knows_all = new.iter().all(|&token| (token as usize) < vocab_size);
+        if !knows_all || !extend(&mut self.blocks, tables, *num_computed, end) {
             // There is nobody to wait for: those before it hold their blocks as long as they run.
             self.blocks.release(tables, scope, &sequence.tokens, *num_computed);
             *standing = Standing::GivenUp;

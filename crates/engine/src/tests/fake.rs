@@ -41,6 +41,8 @@ pub(crate) struct FakeRunner {
     step_cost: f64,
     /// Each step waits for one of these, if there is a gate.
     gate: Option<mpsc::Receiver<Gate>>,
+    /// Tokens that it has; others are an error.
+    pub(crate) vocab_size: usize,
     /// Tokens of each step.
     pub(crate) steps: Vec<Vec<usize>>,
 }
@@ -70,6 +72,7 @@ impl FakeRunner {
             marks: None,
             step_cost: 1.0,
             gate: None,
+            vocab_size: VOCAB_SIZE,
             steps: Vec::new(),
         }
     }
@@ -124,7 +127,7 @@ impl Runner for FakeRunner {
     }
 
     fn vocab_size(&self) -> usize {
-        VOCAB_SIZE
+        self.vocab_size
     }
 
     fn max_positions(&self) -> usize {
@@ -160,6 +163,10 @@ impl Runner for FakeRunner {
             }
         }
         self.logits.clear();
+        let mut tokens = seqs.iter().flat_map(|seq| seq.tokens);
+        if let Some(token) = tokens.find(|&&token| token as usize >= self.vocab_size) {
+            return Err(format!("the fake model has no token {token}").into());
+        }
         self.steps.push(seqs.iter().map(|seq| seq.tokens.len()).collect());
         // One after the other: a block may be read only behind the sequence that writes it.
         for seq in seqs {
@@ -171,7 +178,7 @@ impl Runner for FakeRunner {
             };
             for row in first..seq.tokens.len() {
                 let history = self.history(seq, seq.start_pos + row);
-                self.logits.extend((self.rule)(&history));
+                self.logits.extend(&(self.rule)(&history)[..self.vocab_size]);
             }
         }
         Ok(&self.logits)

@@ -158,3 +158,20 @@ fn a_draft_of_other_tokens_is_refused() {
     let refused = engine.with_draft(FakeRunner::draft(10, noise, 0.1), &other).err();
     assert!(matches!(refused, Some(EngineError::DraftVocabulary { token: 0 })), "{refused:?}");
 }
+
+#[test]
+fn tokens_that_the_draft_model_lacks_fail_nobody() {
+    let requests = || -> Vec<Request> {
+        let ask = |text: &str| Request::new(tokens(text), SamplingParams::greedy(40));
+        vec![ask("plain"), ask("caf\u{e9}"), ask("\u{6c34} and plain")]
+    };
+    let (plain, _) = run(Speculation::Off, refrain, requests());
+    let mut draft = FakeRunner::draft(100, refrain, 0.1);
+    draft.vocab_size = 128;
+    let limits = SchedulerLimits::default();
+    let mut engine = Engine::new(FakeRunner::new(200, refrain), vocabulary(), limits)
+        .with_draft(draft, &vocabulary())
+        .expect("the tokens that both have are the same");
+    let drafted = engine.run_all(requests(), &NoProgress, &Cancel::new()).expect("the jobs run");
+    assert_eq!(essence(&plain), essence(&drafted));
+}
