@@ -3,7 +3,7 @@
 use catena_kernels::{Gate, RopeScaling};
 use serde_json::{Map, Value, json};
 
-use super::write::{act_name, rotary_share, shortest};
+use super::write::{act_name, add_keys, rotary_share, shortest};
 use super::{ModelConfig, Residual};
 
 /// The class of transformers that runs a decoder of this `model_type`.
@@ -103,7 +103,7 @@ impl ModelConfig {
             ("scale_attn_by_inverse_layer_idx", json!(false)),
             ("scale_attn_weights", json!(true)),
         ];
-        map.extend(keys.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        add_keys(map, keys);
     }
 
     /// Keys of latent attention and of the experts that stand beside it.
@@ -138,7 +138,7 @@ impl ModelConfig {
                 ("topk_method", json!(method)),
             ]);
         }
-        map.extend(keys.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        add_keys(map, keys);
         self.strength_json(map);
     }
 

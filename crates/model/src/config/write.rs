@@ -65,7 +65,7 @@ impl ModelConfig {
             ("rope_scaling", Value::Null),
             ("rope_theta", json!(shortest(self.rope_theta()))),
         ];
-        map.extend(keys.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        add_keys(map, keys);
     }
 
     fn rope_json(&self, map: &mut Map<String, Value>) {
@@ -204,4 +204,12 @@ fn rope_parameters(rope: &RopeSpec) -> Value {
 /// `1e-5` as a person wrote it, not as f32 widened to `9.999999747378752e-6`.
 pub(super) fn shortest(value: f32) -> f64 {
     value.to_string().parse().expect("Rust parses what it prints")
+}
+
+/// Adds `keys` to a JSON object.
+pub(super) fn add_keys(
+    map: &mut Map<String, Value>,
+    keys: impl IntoIterator<Item = (&'static str, Value)>,
+) {
+    map.extend(keys.into_iter().map(|(key, value)| (key.to_owned(), value)));
 }
