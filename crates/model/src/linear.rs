@@ -230,7 +230,7 @@ impl Linear {
         }
         if let Some(bias_n) = &self.bias_n {
             assert!(ldo == self.n, "rows of {ldo} beside a bias of {}", self.n);
-            add_bias(pool, &mut out_tn[..x_tk.len() / self.k * ldo], bias_n);
+            add_bias(pool, &mut out_tn[..x_tk.len() / self.k * ldo], ldo, bias_n);
         }
     }
 

@@ -51,7 +51,6 @@ impl Trainable for Unigram {
     fn zero_grads(&mut self) {
         self.grads.fill(0.0);
     }
-    fn refresh(&mut self) {}
     fn forward_backward(&mut self, b: &TrainBatch, scale: f32) -> Result<LossSum, TrainError> {
         let total: f32 = self.values.iter().map(|v| v.exp()).sum();
         let (mut loss_sum, mut tokens) = (0.0, 0);

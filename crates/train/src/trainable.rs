@@ -7,7 +7,7 @@ use catena_model::training::{LossSum, TrainBatch, TrainModel};
 pub trait Trainable {
     /// Trained values.
     fn values(&self) -> &[f32];
-    /// Trained values, to be changed; [`Trainable::refresh`] must follow.
+    /// Trained values, to be changed.
     fn values_mut(&mut self) -> &mut [f32];
     /// Trained values, to be changed, beside their gradient.
     fn values_and_grads(&mut self) -> (&mut [f32], &[f32]);
@@ -15,8 +15,6 @@ pub trait Trainable {
     fn grads(&self) -> &[f32];
     /// Sets the gradient to zero.
     fn zero_grads(&mut self);
-    /// Takes changed values into use.
-    fn refresh(&mut self);
     /// Adds `grad_scale` times the gradient of the batch's summed loss.
     ///
     /// # Errors
@@ -47,10 +45,6 @@ impl Trainable for TrainModel {
 
     fn zero_grads(&mut self) {
         TrainModel::zero_grads(self);
-    }
-
-    fn refresh(&mut self) {
-        TrainModel::refresh(self);
     }
 
     fn forward_backward(

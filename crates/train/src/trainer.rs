@@ -117,7 +117,6 @@ impl<'a> Trainer<'a> {
         let learning_rate = self.learning_rate(step);
         let scale = clip_scale(grad_norm, self.config.max_grad_norm);
         optimizer.update(pool, model.values_and_grads(), scale, learning_rate);
-        model.refresh();
         Ok(StepMetrics {
             step: step + 1,
             loss,
@@ -180,7 +179,6 @@ impl<'a> Trainer<'a> {
         }
         optimizer.restore(saved.step, saved.first_moment, saved.second_moment)?;
         model.values_mut().copy_from_slice(&saved.values);
-        model.refresh();
         Ok(saved.step)
     }
 }

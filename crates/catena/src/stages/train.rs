@@ -6,7 +6,7 @@ use crate::models::{BoxError, LanguageModel};
 use camino::Utf8Path;
 use catena_data::{encode_record, read_records};
 use catena_model::adapter::AdapterTensor;
-use catena_model::training::{LoraConfig, TrainModel};
+use catena_model::training::{LoraConfig, Method, TrainModel, TrainOptions};
 use catena_model::{LoraAdapter, LoraAdapterConfig};
 use catena_pipeline::config::TrainConfig;
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
@@ -72,15 +72,17 @@ impl Stage for Train {
         let lora = LoraConfig {
             r: train.lora_rank,
             lora_alpha: train.lora_alpha as f32,
+            use_rslora: false,
             target_modules: train.target_modules.clone(),
             seed: train.seed,
         };
         let run = context.dir().join(RUN_DIR);
         let trainer = Trainer::new(sft_config(train), &samples, &run, &self.0.base.digest)?;
         let mut trained = TrainModel::new(
+            model.checkpoint.config(),
             &model.checkpoint,
-            &lora,
-            train.micro_step_tokens,
+            &Method::Lora(lora),
+            &TrainOptions::new(train.micro_step_tokens),
             self.0.pool.clone(),
         )?;
         let outcome =
@@ -127,7 +129,7 @@ fn save_adapter(model: &TrainModel, train: &TrainConfig, dir: &Utf8Path) -> Resu
         .iter()
         .map(|param| {
             let data = values[param.range.clone()].to_vec();
-            (param.name.clone(), AdapterTensor { shape: param.shape.to_vec(), data })
+            (param.name.clone(), AdapterTensor { shape: param.shape.clone(), data })
         })
         .collect();
     let config =

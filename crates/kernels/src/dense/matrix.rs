@@ -1,8 +1,11 @@
 //! The column operand: a matrix packed in panels of 16 columns.
 
 use super::convert::{DenseType, Source, pack_columns, pack_rows, word_values};
+use super::made::Square;
 use super::operand::RowOperand;
 use super::product::{ColView, Product, product_parallel};
+use std::ops::Range;
+
 use crate::share::SharedMut;
 use crate::{AlignedBuf, MatmulScratch, Pool, level, span};
 
@@ -189,6 +192,38 @@ impl DenseMatrix {
             accumulate,
         };
         product_parallel(pool, &product, out_tn, ldo);
+    }
+
+    /// The words of some steps of a panel.
+    pub(super) fn panel(&self, panel: usize, steps: &Range<usize>) -> &[u32] {
+        let start = panel * self.dtype.steps(self.k) * 16;
+        &self.words[start + steps.start * 16..start + steps.end * 16]
+    }
+
+    /// Columns `16 * column..` of rows `16 * panel..`, zero beyond the matrix.
+    pub(super) fn square(&self, panel: usize, column: usize, square: &mut Square) {
+        let steps = self.dtype.steps(self.k);
+        let per_square = self.dtype.steps(16);
+        let first = column * per_square;
+        let held = self.panel(panel, &(first..steps.min(first + per_square)));
+        let lines = held.as_chunks::<16>().0;
+        match self.dtype {
+            DenseType::F32 => {
+                for (values, words) in square.iter_mut().zip(lines) {
+                    *values = words.map(f32::from_bits);
+                }
+            }
+            DenseType::Bf16 => {
+                for (two, words) in square.as_chunks_mut::<2>().0.iter_mut().zip(lines) {
+                    two[0] = words.map(|word| f32::from_bits(word << 16));
+                    two[1] = words.map(|word| f32::from_bits(word & 0xffff_0000));
+                }
+            }
+        }
+        let per_step = 16 / per_square;
+        for values in &mut square[lines.len() * per_step..] {
+            *values = [0.0; 16];
+        }
     }
 
     /// Reads one row back, as the products see it.

@@ -20,6 +20,7 @@
 //! bit.
 
 mod convert;
+mod made;
 mod matrix;
 mod micro;
 mod operand;
@@ -27,14 +28,21 @@ mod product;
 mod self_check;
 #[cfg(test)]
 mod tests;
+mod weight;
+#[cfg(test)]
+mod weight_tests;
 
 pub use convert::DenseType;
 pub use matrix::DenseMatrix;
 pub use operand::RowOperand;
+pub use weight::WeightRef;
 
 pub(crate) use convert::{Source, bf16_bits, pack_columns, pack_rows, pair_rows, words_of_rows};
 #[cfg(test)]
 pub(crate) use micro::with_widened_bf16;
+#[cfg(test)]
+pub(crate) use weight_tests::check_weight;
+pub(crate) use made::{Panels, Square, multiply_made, place_transposed};
 pub(crate) use micro::{multiplies_bf16, precise_type};
-pub(crate) use product::{ColView, Product, RowView, product, product_len, product_of};
+pub(crate) use product::{ColView, Product, RowView, product};
 pub(crate) use self_check::agrees as dense_agrees;

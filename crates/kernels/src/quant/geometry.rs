@@ -91,7 +91,7 @@ impl Geometry {
     }
 
     /// Blocks whose codes come before their scales: a pair, or a super-block.
-    const fn unit_blocks(&self) -> usize {
+    pub(super) const fn unit_blocks(&self) -> usize {
         if self.is_super() { 8 } else { 2 }
     }
 
@@ -120,7 +120,7 @@ impl Geometry {
         self.unit_blocks() * self.code_bytes() + sub_scales
     }
 
-    const fn unit_at(&self, block: usize) -> usize {
+    pub(super) const fn unit_at(&self, block: usize) -> usize {
         block / self.unit_blocks() * self.unit_bytes()
     }
 

@@ -1,24 +1,22 @@
-//! [`QuantMatrix::matmul_precise`]: products whose activations are not rounded to 8 bits.
+//! Products whose activations are not rounded to 8 bits: weights are unpacked as they are
+//! multiplied.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use super::QuantFormat;
 use super::format::BLOCK;
 use super::geometry::{Geometry, TILE, with_packed};
 use super::matrix::QuantMatrix;
 use super::tile::unpack;
-use crate::dense::{ColView, DenseType, Product, RowOperand, bf16_bits, precise_type};
-use crate::dense::{product_len, product_of};
+use crate::dense::{DenseType, Panels, RowOperand, Square, bf16_bits, place_transposed};
+use crate::dense::{multiply_made, precise_type};
 use crate::leveled::leveled;
-use crate::share::SharedMut;
 use crate::{AlignedBuf, Level, MatmulScratch, Pool, level};
 
-/// Tiles that are unpacked and multiplied together: the panels of the widest dense kernel.
-const TILES: usize = 3;
-
 thread_local! {
-    /// Unpacked weights of one tile as f32, and panels of the tiles of a task.
-    static UNPACKED: RefCell<(AlignedBuf<f32>, AlignedBuf<u32>)> = RefCell::default();
+    /// Unpacked weights of a part of a tile, as f32.
+    static UNPACKED: RefCell<AlignedBuf<f32>> = RefCell::default();
 }
 
 impl QuantMatrix {
@@ -42,69 +40,121 @@ impl QuantMatrix {
         accumulate: bool,
         scratch: &mut MatmulScratch,
     ) {
-        self.matmul_precise_at(level(), pool, x_tk, out_tn, ldo, accumulate, scratch);
+        let k = self.k();
+        assert!(x_tk.len().is_multiple_of(k), "{} inputs in rows of {k}", x_tk.len());
+        let words = std::mem::take(&mut scratch.row_words);
+        let mut operand = RowOperand::on(precise_type(level()), words);
+        operand.set(pool, x_tk, x_tk.len() / k, k, k);
+        multiply_made(pool, &operand, &self.panels(), out_tn, ldo, accumulate);
+        scratch.row_words = operand.into_words();
     }
 
-    pub(super) fn matmul_precise_at(
-        &self,
-        level: Level,
-        pool: &Pool,
-        x_tk: &[f32],
-        out_tn: &mut [f32],
-        ldo: usize,
-        accumulate: bool,
-        scratch: &mut MatmulScratch,
-    ) {
-        let (n, k, dtype) = (self.n(), self.k(), precise_type(level));
-        assert!(x_tk.len().is_multiple_of(k), "{} inputs in rows of {k}", x_tk.len());
-        let rows = x_tk.len() / k;
-        if rows == 0 {
-            return;
-        }
-        let needed = product_len(rows, n, ldo);
-        assert!(out_tn.len() >= needed, "{} outputs of {needed}", out_tn.len());
-        let mut operand = RowOperand::on(dtype, std::mem::take(&mut scratch.row_words));
-        operand.set(pool, x_tk, rows, k, k);
-        let out = SharedMut::new(out_tn);
-        let panel_stride = dtype.steps(k) * TILE;
-        pool.for_each(n.div_ceil(TILES * TILE), &|_, task| {
-            let first = task * TILES * TILE;
-            let cols = (n - first).min(TILES * TILE);
-            UNPACKED.with_borrow_mut(|(values, panels)| {
-                panels.grow(TILES * panel_stride);
-                for i in 0..cols.div_ceil(TILE) {
-                    let tile = self.tile(first / TILE + i);
-                    let panel = &mut panels[i * panel_stride..(i + 1) * panel_stride];
-                    match dtype {
-                        // A panel of f32 is a tile of values.
-                        DenseType::F32 => {
-                            unpack_tile(
-                                level,
-                                self.format(),
-                                tile,
-                                bytemuck::cast_slice_mut(panel),
-                            );
-                        }
-                        DenseType::Bf16 => {
-                            values.grow(k * TILE);
-                            let values = &mut values[..k * TILE];
-                            unpack_tile(level, self.format(), tile, values);
-                            pair_rows(level, values, panel);
-                        }
-                    }
-                }
-                let cols = ColView { words: panels, cols, panel_stride };
-                let (rows, steps) = (operand.view(), dtype.steps(k));
-                let product = Product { level, dtype, rows, cols, steps, accumulate };
-                // SAFETY: the length was checked above, and each task has its own columns.
-                unsafe { product_of(&product, out.as_mut_ptr().add(first), ldo) }
-            });
-        });
-        scratch.row_words = operand.into_words();
+    /// The columns of `y = x W^T`.
+    pub(crate) fn panels(&self) -> Tiles<'_> {
+        Tiles(self)
+    }
+
+    /// The columns of `dx = dy W`.
+    pub(crate) fn transposed_panels(&self) -> TransposedTiles<'_> {
+        TransposedTiles(self)
     }
 }
 
-/// The weights of a tile, `[k][16]`.
+/// A tile of 16 rows is a panel once it is unpacked.
+pub(crate) struct Tiles<'a>(&'a QuantMatrix);
+
+impl Panels for Tiles<'_> {
+    fn cols(&self) -> usize {
+        self.0.n()
+    }
+
+    fn reduction(&self) -> usize {
+        self.0.k()
+    }
+
+    fn group(&self) -> usize {
+        1
+    }
+
+    fn make(
+        &self,
+        level: Level,
+        dtype: DenseType,
+        panels: Range<usize>,
+        steps: Range<usize>,
+        out: &mut [u32],
+    ) {
+        let (matrix, geometry) = (self.0, Geometry::of(self.0.format()));
+        let per_step = if dtype == DenseType::F32 { 1 } else { 2 };
+        let (first, len) = (steps.start * per_step, steps.len() * per_step);
+        for (panel, words) in panels.zip(out.chunks_exact_mut(steps.len() * TILE)) {
+            let tile = &matrix.tile(panel)[geometry.unit_at(first / BLOCK)..];
+            match dtype {
+                DenseType::F32 => {
+                    unpack_tile(level, matrix.format(), tile, bytemuck::cast_slice_mut(words));
+                }
+                DenseType::Bf16 => UNPACKED.with_borrow_mut(|values| {
+                    values.grow(len * TILE);
+                    let values = &mut values[..len * TILE];
+                    unpack_tile(level, matrix.format(), tile, values);
+                    pair_rows(level, values, words);
+                }),
+            }
+        }
+    }
+}
+
+/// Columns of the weights, each from all tiles: made from the units that tiles are unpacked in.
+pub(crate) struct TransposedTiles<'a>(&'a QuantMatrix);
+
+impl Panels for TransposedTiles<'_> {
+    fn cols(&self) -> usize {
+        self.0.k()
+    }
+
+    fn reduction(&self) -> usize {
+        self.0.n()
+    }
+
+    fn group(&self) -> usize {
+        Geometry::of(self.0.format()).unit_blocks() * BLOCK / TILE
+    }
+
+    fn make(
+        &self,
+        level: Level,
+        dtype: DenseType,
+        panels: Range<usize>,
+        steps: Range<usize>,
+        out: &mut [u32],
+    ) {
+        let (matrix, geometry) = (self.0, Geometry::of(self.0.format()));
+        let squares_per_unit = self.group();
+        let steps_of_tile = dtype.steps(TILE);
+        let first_tile = steps.start / steps_of_tile;
+        let mut unit_values = [0.0f32; 256 * TILE];
+        for tile in first_tile..steps.end.div_ceil(steps_of_tile) {
+            let bytes = matrix.tile(tile);
+            let place = (tile - first_tile) * steps_of_tile;
+            let end = steps.len().min(place + steps_of_tile);
+            for unit in panels.clone().step_by(squares_per_unit) {
+                let squares = panels.end.min(unit + squares_per_unit) - unit;
+                let values = &mut unit_values[..squares * TILE * TILE];
+                let at = geometry.unit_at(unit * TILE / BLOCK);
+                unpack_tile(level, matrix.format(), &bytes[at..], values);
+                let squares = values.as_chunks::<TILE>().0.as_chunks::<TILE>().0;
+                for (i, square) in squares.iter().enumerate() {
+                    let start = (unit - panels.start + i) * steps.len();
+                    let words = &mut out.as_chunks_mut::<TILE>().0[start + place..start + end];
+                    let square: &Square = square;
+                    place_transposed(level, dtype, square, words);
+                }
+            }
+        }
+    }
+}
+
+/// The weights of a tile, or of its first units, `[k][16]`.
 fn unpack_tile(level: Level, format: QuantFormat, tile: &[u8], out_k16: &mut [f32]) {
     let blocks = out_k16.len() / (BLOCK * TILE);
     assert!(tile.len() >= Geometry::of(format).tile_bytes(blocks), "{} bytes", tile.len());

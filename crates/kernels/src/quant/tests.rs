@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::dense::precise_type;
+use crate::dense::{check_weight, precise_type};
+use crate::{DenseType, WeightRef};
 use crate::level::with_level;
 use crate::test_rng::Rng;
 use crate::{DenseMatrix, Level, MatmulScratch, Pool, level};
@@ -145,12 +146,35 @@ fn the_precise_product_is_that_of_the_unpacked_weights() {
                 let (x, pool) = (rng.normals(rows * k), Pool::new(threads));
                 for level in Level::supported() {
                     let (mut found, mut expected) = (vec![1.0; rows * n], vec![1.0; rows * n]);
-                    w.matmul_precise_at(level, &pool, &x, &mut found, n, true, &mut scratch);
                     with_level(level, || {
+                        w.matmul_precise(&pool, &x, &mut found, n, true, &mut scratch);
                         let dense = DenseMatrix::pack(&pool, &weights, n, k, precise_type(level));
                         dense.matmul(&pool, &x, &mut expected, n, true, &mut scratch);
                     });
                     assert!(found == expected, "{w:?} {level:?} {rows} rows");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn blocks_are_a_weight_in_both_directions() {
+    let mut rng = Rng::new(10);
+    for (rows, n, k) in [(5, 37, 96), (50, 16, 256), (70, 1040, 2176)] {
+        for (format, k) in formats(k) {
+            let w = matrix(format, &random_blocks(format, n, k, &mut rng), k);
+            let mut weights = vec![0.0; n * k];
+            for (row, weights) in weights.chunks_exact_mut(k).enumerate() {
+                w.dequantize_row(row, weights);
+            }
+            let levels = Level::supported().into_iter();
+            for level in levels.filter(|&level| n < 1000 || level != Level::Scalar) {
+                for dtype in [DenseType::F32, DenseType::Bf16] {
+                    let pool = Pool::new(2);
+                    with_level(level, || {
+                        check_weight(&pool, WeightRef::Quant(&w), &weights, dtype, rows);
+                    });
                 }
             }
         }

@@ -1,8 +1,9 @@
 //! What encoders pass the values of their MLPs and heads through.
 
+use super::gated::{gelu_slope, gelu_tanh_slope, silu_slope};
 use crate::leveled::leveled;
-use crate::math::{erf, exp, sigmoid};
-use crate::{Pool, level};
+use crate::math::{erf, exp, sigmoid, tanh as math_tanh};
+use crate::{Gate, Level, Pool, level};
 
 /// A function of single values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +37,19 @@ pub fn bias_activation(pool: &Pool, act: Activation, x_tc: &mut [f32], bias_c: &
     if x_tc.is_empty() {
         return;
     }
-    let rows = match act {
+    let rows = values_of(act);
+    pool.split_rows(x_tc, bias_c.len(), &|_, part| rows(level, part, bias_c));
+}
+
+fn values_of(act: Activation) -> fn(Level, &mut [f32], &[f32]) {
+    match act {
         Activation::Identity => identity,
         Activation::Gelu => gelu,
         Activation::GeluTanh => gelu_tanh,
         Activation::Relu => relu,
         Activation::Silu => silu,
         Activation::Tanh => tanh,
-    };
-    pool.split_rows(x_tc, bias_c.len(), &|_, part| rows(level, part, bias_c));
+    }
 }
 
 /// One function over rows per activation.
@@ -69,5 +74,66 @@ activations! {
     gelu_tanh = |x: f32| x * sigmoid(1.595_769 * (x + 0.044_715 * x * x * x));
     relu = |x: f32| if x > 0.0 { x } else { 0.0 };
     silu = |x: f32| x / (1.0 + exp(-x));
-    tanh = |x: f32| 2.0 * sigmoid(2.0 * x) - 1.0;
+    tanh = math_tanh;
+}
+
+/// `out = act(x)`: what [`bias_activation`] does in place, with the input kept for the way back.
+///
+/// # Panics
+/// If the lengths differ: a caller's bug.
+pub fn activation(pool: &Pool, act: Activation, x: &[f32], out: &mut [f32]) {
+    assert_eq!(x.len(), out.len(), "x and out");
+    let level = level();
+    pool.split_rows(out, 1, &|part, out| {
+        out.copy_from_slice(&x[part]);
+        values_of(act)(level, out, &[0.0]);
+    });
+}
+
+/// `dx *= act'(x)`, elementwise: `dx` comes in as the gradient of `act(x)`.
+///
+/// # Panics
+/// If the lengths differ: a caller's bug.
+pub fn activation_backward(pool: &Pool, act: Activation, x: &[f32], dx: &mut [f32]) {
+    assert_eq!(x.len(), dx.len(), "x and dx");
+    let level = level();
+    let slopes = match act {
+        Activation::Identity => return,
+        Activation::Gelu => gelu_slopes,
+        Activation::GeluTanh => gelu_tanh_slopes,
+        Activation::Relu => relu_slopes,
+        Activation::Silu => silu_slopes,
+        Activation::Tanh => tanh_slopes,
+    };
+    pool.split_rows(dx, 1, &|part, dx| slopes(level, &x[part], dx));
+}
+
+impl From<Gate> for Activation {
+    fn from(gate: Gate) -> Self {
+        match gate {
+            Gate::Silu => Self::Silu,
+            Gate::GeluTanh => Self::GeluTanh,
+            Gate::GeluErf => Self::Gelu,
+        }
+    }
+}
+
+macro_rules! slopes {
+    ($($name:ident = $slope:expr;)*) => { $(
+        leveled! {
+            fn $name(x: &[f32], dx: &mut [f32]) {
+                for (dx, x) in dx.iter_mut().zip(x) {
+                    *dx *= $slope(*x);
+                }
+            }
+        }
+    )* };
+}
+
+slopes! {
+    gelu_slopes = |x: f32| gelu_slope(x).1;
+    gelu_tanh_slopes = |x: f32| gelu_tanh_slope(x).1;
+    relu_slopes = |x: f32| if x > 0.0 { 1.0 } else { 0.0 };
+    silu_slopes = |x: f32| silu_slope(x).1;
+    tanh_slopes = |x: f32| 1.0 - math_tanh(x) * math_tanh(x);
 }

@@ -1,26 +1,32 @@
 //! Biases of linear layers.
 
 use crate::leveled::leveled;
-use crate::{Pool, level};
+use crate::share::SharedMut;
+use crate::{Pool, level, span};
 
-/// `x_tc += bias_c` in every row.
+/// Adds `bias_c` to the first values of every row of `x`; rows are `ldx` apart, the last may be
+/// shorter than that.
 ///
 /// # Panics
-/// If `x_tc.len()` is not a multiple of `bias_c.len()`: a caller's bug.
-pub fn add_bias(pool: &Pool, x_tc: &mut [f32], bias_c: &[f32]) {
-    let level = level();
-    if x_tc.is_empty() {
-        return;
-    }
-    pool.split_rows(x_tc, bias_c.len(), &|_, part| rows(level, part, bias_c));
+/// If a row is shorter than the bias: a caller's bug.
+pub fn add_bias(pool: &Pool, x: &mut [f32], ldx: usize, bias_c: &[f32]) {
+    let (level, c) = (level(), bias_c.len());
+    assert!(ldx >= c && c > 0, "a bias of {c} for rows {ldx} apart");
+    let rows = x.len().div_ceil(ldx);
+    let x = SharedMut::new(x);
+    pool.run(&|thread_idx| {
+        for row in span(rows, thread_idx, pool.threads()) {
+            // SAFETY: threads have different rows.
+            let row = unsafe { x.range(row * ldx..row * ldx + c) };
+            add_values(level, row, bias_c);
+        }
+    });
 }
 
 leveled! {
-    fn rows(x: &mut [f32], bias: &[f32]) {
-        for row in x.chunks_exact_mut(bias.len()) {
-            for (value, bias) in row.iter_mut().zip(bias) {
-                *value += bias;
-            }
+    fn add_values(x: &mut [f32], bias: &[f32]) {
+        for (value, bias) in x.iter_mut().zip(bias) {
+            *value += bias;
         }
     }
 }

@@ -5,16 +5,16 @@ use crate::math::{exp, fold, lane_max};
 use crate::share::SharedMut;
 use crate::{Pool, level};
 
-/// Losses of rows of logits, which are replaced by the gradient of `grad_scale * sum(losses)`.
+/// Losses of rows of logits, which are replaced by the gradient of `sum(scale * loss)`.
 ///
-/// `loss = ln(sum(exp(logits))) - logits[target]`; `dlogits = grad_scale * (softmax(logits) -
+/// `loss = ln(sum(exp(logits))) - logits[target]`; `dlogits = scale * (softmax(logits) -
 /// onehot(target))`
 ///
 /// The caller calls this for chunks of rows, so that the logits of a long batch never exist at
 /// once.
 ///
 /// # Shapes
-/// `logits_tv` `[t, v]`; `targets_t`, `losses_t` `[t]`.
+/// `logits_tv` `[t, v]`; `targets_t`, `scales_t`, `losses_t` `[t]`.
 ///
 /// # Panics
 /// If the lengths disagree or a target is not below `v`: a caller's bug.
@@ -22,10 +22,11 @@ pub fn cross_entropy(
     pool: &Pool,
     logits_tv: &mut [f32],
     targets_t: &[u32],
-    grad_scale: f32,
+    scales_t: &[f32],
     losses_t: &mut [f64],
 ) {
-    rows(pool, logits_tv, targets_t, Some(grad_scale), losses_t);
+    assert_eq!(scales_t.len(), targets_t.len(), "scales and targets");
+    rows(pool, logits_tv, targets_t, Some(scales_t), losses_t);
 }
 
 /// Losses only; the logits are overwritten with no meaning.
@@ -45,7 +46,7 @@ fn rows(
     pool: &Pool,
     logits_tv: &mut [f32],
     targets_t: &[u32],
-    grad_scale: Option<f32>,
+    scales_t: Option<&[f32]>,
     losses_t: &mut [f64],
 ) {
     let (level, t) = (level(), targets_t.len());
@@ -59,8 +60,9 @@ fn rows(
     pool.split_rows(logits_tv, v, &|rows, logits| {
         // SAFETY: the row ranges of different threads are disjoint.
         let losses = unsafe { losses.range(rows.clone()) };
-        for ((row, &target), loss) in logits.chunks_exact_mut(v).zip(&targets_t[rows]).zip(losses) {
-            *loss = one_row(level, row, target as usize, grad_scale);
+        for ((row, i), loss) in logits.chunks_exact_mut(v).zip(rows).zip(losses) {
+            let scale = scales_t.map(|scales| scales[i]);
+            *loss = one_row(level, row, targets_t[i] as usize, scale);
         }
     });
 }

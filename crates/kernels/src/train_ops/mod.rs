@@ -13,21 +13,26 @@ mod adamw;
 mod attention;
 mod bias;
 mod cross_entropy;
+mod gated;
 mod layer_norm;
-mod rms_norm;
+mod lookup;
+mod norm_backward;
 mod rope;
-mod swiglu;
 #[cfg(test)]
 mod tests;
 
-pub use activation::{Activation, bias_activation};
+pub use activation::{Activation, activation, activation_backward, bias_activation};
 pub use adamw::{AdamW, adamw_step, sum_of_squares};
 pub use attention::{
     AttentionMask, AttentionScratch, AttentionShape, attention_backward, attention_forward,
 };
 pub use bias::add_bias;
 pub use cross_entropy::{cross_entropy, cross_entropy_loss};
+pub use gated::gated_mul_backward;
 pub use layer_norm::{bias_layer_norm, layer_norm};
-pub use rms_norm::rms_norm_backward;
+pub use lookup::lookup_backward;
+pub use norm_backward::{
+    bias_backward, layer_norm_backward, layer_norm_gain_backward, rms_norm_backward,
+    rms_norm_gain_backward,
+};
 pub use rope::rope_backward;
-pub use swiglu::silu_mul_backward;

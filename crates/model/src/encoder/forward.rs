@@ -263,7 +263,7 @@ impl Encoder {
             }
             (NormPlacement::Post, None) | (NormPlacement::Pre, _) => {
                 if let Some(bias_c) = &last.bias_n {
-                    add_bias(pool, x_tc, bias_c);
+                    add_bias(pool, x_tc, bias_c.len(), bias_c);
                 }
             }
         }
@@ -278,6 +278,7 @@ impl Encoder {
             head_dim,
             scale: (head_dim as f32).sqrt().recip(),
             mask: layer.attention.radius.map_or(AttentionMask::Bidirectional, window),
+            logit_softcap: None,
             dtype: self.dense_type,
         }
     }

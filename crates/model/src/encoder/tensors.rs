@@ -36,7 +36,7 @@ impl BiasedLinear {
     ) {
         self.weight.apply(pool, x_tk, out_tn, self.weight.n(), false, matmul);
         if let Some(bias_n) = &self.bias_n {
-            add_bias(pool, out_tn, bias_n);
+            add_bias(pool, out_tn, bias_n.len(), bias_n);
         }
     }
 

@@ -1,142 +1,142 @@
-//! The attention block: norm, projections, rotary positions, attention, output projection.
+//! Attention: projections, rotary positions, attention, output projection.
 
-use catena_kernels::{
-    AttentionMask, AttentionShape, DenseType, Pool, RopeSpec, RopeTable, attention_backward,
-    attention_forward, rms_norm, rms_norm_backward, rope, rope_backward,
-};
+use catena_kernels::{attention_backward, attention_forward, rope, rope_backward};
 
-use super::batch::Layout;
 use super::buffers::{Saved, Work};
 use super::linear::{Columns, Linear};
-use crate::ModelConfig;
+use super::norm::Norm;
+use super::pass::Pass;
+use super::spec::LayerSpec;
+use crate::config::QkNorm;
 
-/// What every layer reads.
-pub(super) struct Shared {
-    pub(super) config: ModelConfig,
-    pub(super) shape: AttentionShape,
-    pub(super) rope: RopeTable,
-}
-
-impl Shared {
-    /// Rotary angles reach to `max_tokens`, the longest sequence that a batch can hold.
-    pub(super) fn new(config: &ModelConfig, dtype: DenseType, max_tokens: usize) -> Self {
-        let d = config.head_dim;
-        let shape = AttentionShape {
-            num_attention_heads: config.num_attention_heads,
-            num_key_value_heads: config.num_key_value_heads,
-            head_dim: d,
-            scale: 1.0 / (d as f32).sqrt(),
-            mask: AttentionMask::Causal,
-            dtype,
-        };
-        let rope = RopeTable::new(&RopeSpec::plain(d, config.rope_theta()), max_tokens);
-        Shared { config: config.clone(), shape, rope }
-    }
-
-    /// Width of all query heads, and of all key heads.
-    fn widths(&self) -> (usize, usize) {
-        let (shape, d) = (&self.shape, self.shape.head_dim);
-        (shape.num_attention_heads * d, shape.num_key_value_heads * d)
-    }
-}
-
-/// The attention block of one layer.
+/// The attention of one layer, without the norms around it.
 pub(super) struct AttentionBlock {
-    pub(super) norm_c: Vec<f32>,
     pub(super) q_proj: Linear,
     pub(super) k_proj: Linear,
     pub(super) v_proj: Linear,
     pub(super) o_proj: Linear,
+    /// Norms of queries and keys.
+    pub(super) qk_norms: Option<(QkNorm, [Norm; 2])>,
 }
 
 impl AttentionBlock {
-    /// Adds the block to the residual stream `work.x_tc`.
+    /// Writes to `out`, or adds to it; the input stands in `work.operand`.
     pub(super) fn forward(
         &mut self,
-        pool: &Pool,
-        shared: &Shared,
-        batch: &Layout,
+        pass: &Pass<'_>,
+        spec: &LayerSpec,
         saved: &mut Saved,
         work: &mut Work,
+        (out, accumulate): (&mut [f32], bool),
     ) {
-        let (t, c) = (batch.positions.len(), self.norm_c.len());
-        let (queries, keys) = shared.widths();
-        let x = &mut work.x_tc[..t * c];
-        saved.before_attention[..t * c].copy_from_slice(x);
-        let normed = &mut work.normed_tc[..t * c];
-        rms_norm(pool, x, &self.norm_c, shared.config.norm_eps, normed);
-        work.operand.set(pool, normed, t, c, c);
+        let (pool, t) = (pass.pool, pass.tokens());
+        let (queries, keys) = spec.widths();
         let q = &mut saved.q_thd[..t * queries];
         let k = &mut saved.k_tgd[..t * keys];
         let v = &mut saved.v_tgd[..t * keys];
-        self.q_proj.forward(pool, &work.operand, (q, queries), false, &mut work.linear);
-        self.k_proj.forward(pool, &work.operand, (k, keys), false, &mut work.linear);
-        self.v_proj.forward(pool, &work.operand, (v, keys), false, &mut work.linear);
-        let shape = &shared.shape;
-        rope(pool, q, queries, shape.num_attention_heads, &batch.positions, &shared.rope);
-        rope(pool, k, keys, shape.num_key_value_heads, &batch.positions, &shared.rope);
-        let out = &mut saved.attended_thd[..t * queries];
+        self.q_proj.forward(pass, &work.operand, (q, queries), false, &mut work.linear);
+        self.k_proj.forward(pass, &work.operand, (k, keys), false, &mut work.linear);
+        self.v_proj.forward(pass, &work.operand, (v, keys), false, &mut work.linear);
+        if let Some((_, [q_norm, k_norm])) = &self.qk_norms {
+            // The way back needs what was normed.
+            saved.q_before_norm[..q.len()].copy_from_slice(q);
+            saved.k_before_norm[..k.len()].copy_from_slice(k);
+            q_norm.forward(pass, &saved.q_before_norm[..q.len()], q);
+            k_norm.forward(pass, &saved.k_before_norm[..k.len()], k);
+        }
+        let (shape, positions) = (&spec.attention, &pass.batch.positions);
+        if let Some(idx) = spec.rope {
+            rope(pool, q, queries, shape.num_attention_heads, positions, &pass.ropes[idx]);
+            rope(pool, k, keys, shape.num_key_value_heads, positions, &pass.ropes[idx]);
+        }
+        let attended = &mut saved.attended_thd[..t * queries];
         let lse = &mut saved.lse_th[..t * shape.num_attention_heads];
-        let scratch = &mut work.attention;
-        attention_forward(pool, shape, &batch.bounds, q, k, v, out, Some(lse), scratch);
-        work.operand.set(pool, out, t, queries, queries);
-        self.o_proj.forward(pool, &work.operand, (x, c), true, &mut work.linear);
+        let (bounds, scratch) = (&pass.batch.bounds, &mut work.attention);
+        attention_forward(pool, shape, bounds, q, k, v, attended, Some(lse), scratch);
+        work.operand.set(pool, attended, t, queries, queries);
+        let out = (out, spec.hidden_size);
+        self.o_proj.forward(pass, &work.operand, out, accumulate, &mut work.linear);
     }
 
-    /// Adds the adapters' gradients, and the block's part to `work.dx_tc` unless it is the first
-    /// layer's: nothing below is trained.
+    /// Adds the gradients of what is trained, and writes that of the input to `dinput` if it is
+    /// wanted. `input` gives the input again, if gradients are computed from it.
     pub(super) fn backward(
-        &mut self,
-        pool: &Pool,
-        shared: &Shared,
-        batch: &Layout,
+        &self,
+        pass: &Pass<'_>,
+        spec: &LayerSpec,
+        dout: &[f32],
         (saved, work): (&mut Saved, &mut Work),
+        input: &dyn Fn(&mut [f32]),
+        mut dinput: Option<&mut [f32]>,
         grads: &mut [f32],
-        is_first: bool,
     ) {
-        let (t, c) = (batch.positions.len(), self.norm_c.len());
-        let (queries, keys) = shared.widths();
-        let dx = &mut work.dx_tc[..t * c];
+        let (pool, t, c) = (pass.pool, pass.tokens(), spec.hidden_size);
+        let (queries, keys) = spec.widths();
+        let shape = &spec.attention;
         let attended = &saved.attended_thd[..t * queries];
-        let dattended = &mut work.dattended_thd[..t * queries];
-        if self.o_proj.lora.is_some() {
-            work.linear.set_input(pool, attended, t);
+        if self.o_proj.needs_input() {
+            work.linear.set_input(pass, attended);
         }
-        let dy = Columns { data: dx, stride: c };
-        self.o_proj.backward(pool, dy, t, Some((dattended, false)), grads, &mut work.linear);
-
+        let inputs = [&self.q_proj, &self.k_proj, &self.v_proj];
+        let inner = self.qk_norms.as_ref().is_some_and(|(_, norms)| norms.iter().any(Norm::is_trained));
+        let ends_here =
+            dinput.is_none() && !inner && inputs.iter().all(|linear| !linear.is_trained());
+        let dattended = &mut work.dattended_thd[..t * queries];
+        let dy = Columns { data: dout, stride: c };
+        let wanted = (!ends_here).then_some((&mut *dattended, false));
+        self.o_proj.backward(pass, dy, wanted, grads, &mut work.linear);
+        if ends_here {
+            return;
+        }
         let dq = &mut work.dq_thd[..t * queries];
         let dk = &mut work.dk_tgd[..t * keys];
         let dv = &mut work.dv_tgd[..t * keys];
         attention_backward(
             pool,
-            &shared.shape,
-            &batch.bounds,
+            shape,
+            &pass.batch.bounds,
             (&saved.q_thd[..t * queries], &saved.k_tgd[..t * keys], &saved.v_tgd[..t * keys]),
-            &saved.lse_th[..t * shared.shape.num_attention_heads],
+            &saved.lse_th[..t * shape.num_attention_heads],
             dattended,
             (dq, dk, dv),
             &mut work.attention,
         );
-        rope_backward(pool, dq, &batch.positions, &shared.rope);
-        rope_backward(pool, dk, &batch.positions, &shared.rope);
-
-        let before = &saved.before_attention[..t * c];
-        let eps = shared.config.norm_eps;
-        let projections = [(&self.q_proj, &*dq), (&self.k_proj, &*dk), (&self.v_proj, &*dv)];
-        if projections.iter().any(|(linear, _)| linear.lora.is_some()) {
+        if let Some(idx) = spec.rope {
+            rope_backward(pool, dq, &pass.batch.positions, &pass.ropes[idx]);
+            rope_backward(pool, dk, &pass.batch.positions, &pass.ropes[idx]);
+        }
+        if let Some((_, [q_norm, k_norm])) = &self.qk_norms {
+            let stats = &mut work.stats;
+            // What was normed gives room to its gradient.
+            for (norm, before, dy) in [
+                (q_norm, &mut saved.q_before_norm[..t * queries], &mut *dq),
+                (k_norm, &mut saved.k_before_norm[..t * keys], &mut *dk),
+            ] {
+                let dx = &mut work.dnormed_heads[..dy.len()];
+                dx.fill(0.0);
+                norm.backward(pass, before, dy, Some(dx), grads, stats);
+                dy.copy_from_slice(dx);
+            }
+        }
+        if inputs.iter().any(|linear| linear.needs_input()) {
             let normed = &mut work.normed_tc[..t * c];
-            rms_norm(pool, before, &self.norm_c, eps, normed);
-            work.linear.set_input(pool, normed, t);
+            input(normed);
+            work.linear.set_input(pass, normed);
         }
-        let dnormed = &mut work.dnormed_tc[..t * c];
-        for (i, (linear, dy)) in projections.into_iter().enumerate() {
+        for (i, (linear, dy)) in inputs.into_iter().zip([&*dq, &*dk, &*dv]).enumerate() {
             let dy = Columns { data: dy, stride: dy.len() / t };
-            let dx = (!is_first).then_some((&mut dnormed[..], i > 0));
-            linear.backward(pool, dy, t, dx, grads, &mut work.linear);
+            let dx = dinput.as_deref_mut().map(|dx| (dx, i > 0));
+            linear.backward(pass, dy, dx, grads, &mut work.linear);
         }
-        if !is_first {
-            rms_norm_backward(pool, before, &self.norm_c, eps, dnormed, dx);
-        }
+    }
+
+    pub(super) fn is_trained(&self) -> bool {
+        let norms = self.qk_norms.as_ref();
+        self.linears().iter().any(|linear| linear.is_trained())
+            || norms.is_some_and(|(_, norms)| norms.iter().any(Norm::is_trained))
+    }
+
+    pub(super) fn linears(&self) -> [&Linear; 4] {
+        [&self.q_proj, &self.k_proj, &self.v_proj, &self.o_proj]
     }
 }

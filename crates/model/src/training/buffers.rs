@@ -3,13 +3,19 @@
 use catena_kernels::{AlignedBuf, AttentionScratch, DenseType, RowOperand};
 
 use super::linear::LinearScratch;
-use crate::ModelConfig;
+use super::spec::{LayerSpec, Placement, Spec};
+use crate::config::QkNorm;
 
-/// What the forward pass of one layer keeps for its backward pass.
+/// What the forward pass of one layer keeps for its backward pass, beside its input.
 pub(super) struct Saved {
-    /// Residual stream before the attention block and before the MLP block, `[t, c]`.
-    pub(super) before_attention: AlignedBuf<f32>,
+    /// Residual stream before the MLP, `[t, c]`; not kept where attention and MLP see the same.
     pub(super) before_mlp: AlignedBuf<f32>,
+    /// What attention and MLP gave, if a norm follows, `[t, c]`.
+    pub(super) attention_out: AlignedBuf<f32>,
+    pub(super) mlp_out: AlignedBuf<f32>,
+    /// Queries and keys before their norms, if they have some.
+    pub(super) q_before_norm: AlignedBuf<f32>,
+    pub(super) k_before_norm: AlignedBuf<f32>,
     /// Rotated queries and keys, and values.
     pub(super) q_thd: AlignedBuf<f32>,
     pub(super) k_tgd: AlignedBuf<f32>,
@@ -17,19 +23,20 @@ pub(super) struct Saved {
     /// Attention output before `o_proj`, and the log-sum-exp of its scores.
     pub(super) attended_thd: AlignedBuf<f32>,
     pub(super) lse_th: AlignedBuf<f32>,
-    /// Outputs of `gate_proj` and `up_proj`, `[t, 2 f]`; the backward pass turns them into
-    /// gradients.
-    pub(super) gate_up_t2f: AlignedBuf<f32>,
+    /// What the first products of the MLP gave, gate before up, `[t, 2 f]` or `[t, f]`; the
+    /// backward pass turns it into gradients.
+    pub(super) mlp_inner: AlignedBuf<f32>,
 }
 
 /// Memory that all layers share.
 pub(super) struct Work {
-    /// The residual stream and, on the way back, its gradient, `[t, c]`.
-    pub(super) x_tc: AlignedBuf<f32>,
-    pub(super) dx_tc: AlignedBuf<f32>,
     /// A normed input, and the gradient of one.
     pub(super) normed_tc: AlignedBuf<f32>,
     pub(super) dnormed_tc: AlignedBuf<f32>,
+    /// What a branch gave before it is added, and its gradient.
+    pub(super) delta_tc: AlignedBuf<f32>,
+    /// Gradient of the sum of attention and MLP, where both see the same input.
+    pub(super) dsum_tc: AlignedBuf<f32>,
     /// Input of `down_proj`, and its gradient.
     pub(super) act_tf: AlignedBuf<f32>,
     pub(super) dact_tf: AlignedBuf<f32>,
@@ -37,6 +44,10 @@ pub(super) struct Work {
     pub(super) dq_thd: AlignedBuf<f32>,
     pub(super) dk_tgd: AlignedBuf<f32>,
     pub(super) dv_tgd: AlignedBuf<f32>,
+    /// Gradient of queries or keys before their norm.
+    pub(super) dnormed_heads: AlignedBuf<f32>,
+    /// Statistics of normed rows.
+    pub(super) stats: Vec<f32>,
     /// The operand of the products at hand.
     pub(super) operand: RowOperand,
     pub(super) linear: LinearScratch,
@@ -44,58 +55,66 @@ pub(super) struct Work {
 }
 
 impl Saved {
-    pub(super) fn new(config: &ModelConfig, tokens: usize) -> Self {
+    pub(super) fn new(spec: &LayerSpec, tokens: usize) -> Self {
         let rows = |width: usize| AlignedBuf::zeroed(tokens * width);
-        let keys = config.num_key_value_heads * config.head_dim;
-        let queries = config.num_attention_heads * config.head_dim;
+        let rows_if = |is_there: bool, width: usize| rows(if is_there { width } else { 0 });
+        let (c, (queries, keys)) = (spec.hidden_size, spec.widths());
+        let names = &spec.names;
         Saved {
-            before_attention: rows(config.hidden_size),
-            before_mlp: rows(config.hidden_size),
+            before_mlp: rows(c),
+            attention_out: rows_if(names.attention_out_norm.is_some(), c),
+            mlp_out: rows_if(names.mlp_out_norm.is_some(), c),
+            q_before_norm: rows_if(spec.qk_norm.is_some(), queries),
+            k_before_norm: rows_if(spec.qk_norm.is_some(), keys),
             q_thd: rows(queries),
             k_tgd: rows(keys),
             v_tgd: rows(keys),
             attended_thd: rows(queries),
-            lse_th: rows(config.num_attention_heads),
-            gate_up_t2f: rows(2 * config.intermediate_size),
+            lse_th: rows(spec.attention.num_attention_heads),
+            mlp_inner: rows(spec.mlp_inner()),
         }
     }
 
-    /// Memory held.
-    pub(super) fn bytes(&self) -> usize {
-        let buffers = [
-            &self.before_attention,
-            &self.before_mlp,
-            &self.q_thd,
-            &self.k_tgd,
-            &self.v_tgd,
-            &self.attended_thd,
-            &self.lse_th,
-            &self.gate_up_t2f,
-        ];
-        buffers.iter().map(|buffer| buffer.bytes()).sum()
+    /// Values kept per token.
+    pub(super) fn width(spec: &LayerSpec) -> usize {
+        let (c, (queries, keys)) = (spec.hidden_size, spec.widths());
+        let out_norms = [&spec.names.attention_out_norm, &spec.names.mlp_out_norm];
+        let norms = out_norms.into_iter().flatten().count() * c;
+        let qk_norms = if spec.qk_norm.is_some() { queries + keys } else { 0 };
+        let attention = 2 * queries + 2 * keys + spec.attention.num_attention_heads;
+        c + norms + qk_norms + attention + spec.mlp_inner()
     }
 }
 
 impl Work {
-    pub(super) fn new(config: &ModelConfig, dtype: DenseType, tokens: usize, r: usize) -> Self {
+    /// Memory for `tokens` rows of the widest of the layers, and adapters of rank `r`.
+    pub(super) fn new(spec: &Spec, dtype: DenseType, tokens: usize, r: usize) -> Self {
         let rows = |width: usize| AlignedBuf::zeroed(tokens * width);
-        let (c, f) = (config.hidden_size, config.intermediate_size);
-        let keys = config.num_key_value_heads * config.head_dim;
-        let queries = config.num_attention_heads * config.head_dim;
-        let widest = c.max(f).max(queries).max(keys);
+        let widest = |of: fn(&LayerSpec) -> usize| spec.layers.iter().map(of).max().unwrap_or(0);
+        let (c, f) = (spec.hidden_size, widest(|layer| layer.intermediate_size));
+        let (queries, keys) = (widest(|layer| layer.widths().0), widest(|layer| layer.widths().1));
+        let normed_heads = spec.layers.iter().any(|layer| layer.qk_norm.is_some());
+        let heads = widest(|layer| match layer.qk_norm {
+            None | Some(QkNorm::Whole) => 1,
+            Some(QkNorm::PerHead) => layer.attention.num_attention_heads,
+        });
+        let parallel = spec.layers.iter().any(|layer| layer.placement == Placement::Parallel);
+        let width = c.max(f).max(queries).max(keys);
         Work {
-            x_tc: rows(c),
-            dx_tc: rows(c),
             normed_tc: rows(c),
             dnormed_tc: rows(c),
+            delta_tc: rows(c),
+            dsum_tc: rows(if parallel { c } else { 0 }),
             act_tf: rows(f),
             dact_tf: rows(f),
             dattended_thd: rows(queries),
             dq_thd: rows(queries),
             dk_tgd: rows(keys),
             dv_tgd: rows(keys),
-            operand: RowOperand::with_capacity(dtype, tokens, widest),
-            linear: LinearScratch::new(dtype, tokens, widest, r),
+            dnormed_heads: rows(if normed_heads { queries.max(keys) } else { 0 }),
+            stats: vec![0.0; 2 * tokens * heads],
+            operand: RowOperand::with_capacity(dtype, tokens, width),
+            linear: LinearScratch::new(dtype, tokens, width, r),
             attention: AttentionScratch::new(),
         }
     }

@@ -8,7 +8,7 @@ use thiserror::Error;
 pub enum TrainingError {
     /// The model computes what the backward pass does not know.
     #[error(
-        "training does not know {what} of architecture `{model_type}`; it knows models of Llama's form"
+        "training does not know {what}, which architecture `{model_type}` has"
     )]
     Architecture {
         /// The model's family.
@@ -30,6 +30,9 @@ pub enum TrainingError {
         /// All projections.
         known: &'static [&'static str],
     },
+    /// The method leaves everything frozen.
+    #[error("no tensor of the model is trained: the layers and modules named are not in it")]
+    NothingTrained,
     /// A projection that the decoder does not have.
     #[error("`target_modules` names `{name}`; known: {}", known.join(", "))]
     UnknownTarget {

@@ -1,138 +1,203 @@
-//! Embedding at the bottom; final norm, output head and loss at the top.
+//! The head of a language model: last norm, logits and losses of supervised positions, a chunk of
+//! rows at a time.
 
 use catena_kernels::{
-    AlignedBuf, DenseMatrix, DenseType, Pool, RowOperand, cross_entropy, cross_entropy_loss,
-    rms_norm, rms_norm_backward,
+    AlignedBuf, DenseMatrix, DenseType, RowOperand, cross_entropy, cross_entropy_loss, softcap,
 };
 
-use super::batch::Layout;
-use super::layer::WeightSource;
-use crate::{ModelConfig, ModelError};
+use super::embedding::{Embedding, scale_by};
+use super::matrix::Matrix;
+use super::norm::Norm;
+use super::pass::Pass;
+use super::spec::{HeadSpec, Spec};
 
 /// Supervised rows whose logits exist at once: enough for full tiles, and the logits of a large
 /// vocabulary still fit the last-level cache.
 const CHUNK_ROWS: usize = 96;
+/// Logits at once when the head is trained: its gradient is as large as the head, and is read and
+/// written once per chunk.
+const TRAINED_CHUNK_BYTES: usize = 48 << 20;
+/// Rows of such a chunk at most.
+const TRAINED_CHUNK_ROWS: usize = 512;
 
-/// The embedding, the final norm and the head.
-pub(super) struct Head {
-    eps: f32,
-    norm_c: Vec<f32>,
-    /// For `logits = x W^T`; with tied weights also the embedding.
-    forward: DenseMatrix,
-    /// For `dx = dlogits W`.
-    backward: DenseMatrix,
-    /// The embedding, if it is not the head.
-    embedding: Option<DenseMatrix>,
-    rows_c: AlignedBuf<f32>,
-    normed_c: AlignedBuf<f32>,
-    drows_c: AlignedBuf<f32>,
-    logits_v: AlignedBuf<f32>,
-    losses: Vec<f64>,
+/// The last norm, and the head if it is not the embedding.
+pub(super) struct LmHead {
+    pub(super) norm: Option<Norm>,
+    pub(super) weight: Option<Matrix>,
+    spec: HeadSpec,
+    hidden_size: usize,
+    chunk_rows: usize,
+    rows_tc: AlignedBuf<f32>,
+    normed_tc: AlignedBuf<f32>,
+    drows_tc: AlignedBuf<f32>,
+    logits_tv: AlignedBuf<f32>,
+    /// Slopes of capped logits.
+    slopes_tv: AlignedBuf<f32>,
+    stats: Vec<f32>,
     operand: RowOperand,
+    dlogits_t: RowOperand,
+    columns: DenseMatrix,
 }
 
-impl Head {
-    /// Loads and packs; `weight` gives tensors by Hugging Face name.
-    pub(super) fn load(
-        pool: &Pool,
-        config: &ModelConfig,
+impl LmHead {
+    pub(super) fn new(
+        spec: Spec,
         dtype: DenseType,
         max_tokens: usize,
-        weight: &mut WeightSource<'_>,
-    ) -> Result<Self, ModelError> {
-        let (c, v) = (config.hidden_size, config.vocab_size);
-        let norm_c = weight("model.norm.weight", &[c])?;
-        let mut head = weight("model.embed_tokens.weight", &[v, c])?;
-        let mut embedding = None;
-        if !config.tie_word_embeddings {
-            embedding = Some(DenseMatrix::pack(pool, &head, v, c, dtype));
-            head = weight("lm_head.weight", &[v, c])?;
-        }
-        let rows = CHUNK_ROWS.min(max_tokens);
-        Ok(Head {
-            eps: config.norm_eps,
-            norm_c,
-            forward: DenseMatrix::pack(pool, &head, v, c, dtype),
-            backward: DenseMatrix::pack_transposed(pool, &head, v, c, dtype),
-            embedding,
-            rows_c: AlignedBuf::zeroed(rows * c),
-            normed_c: AlignedBuf::zeroed(rows * c),
-            drows_c: AlignedBuf::zeroed(rows * c),
-            logits_v: AlignedBuf::zeroed(rows * v),
-            losses: vec![0.0; rows],
+        (norm, weight): (Option<Norm>, Option<Matrix>),
+        embedding: &Embedding,
+    ) -> Self {
+        let (c, v) = (spec.hidden_size, spec.vocab_size);
+        let trained = weight.as_ref().unwrap_or(&embedding.words).is_trained();
+        let most = if trained {
+            (TRAINED_CHUNK_BYTES / (v * size_of::<f32>())).clamp(CHUNK_ROWS, TRAINED_CHUNK_ROWS)
+        } else {
+            CHUNK_ROWS
+        };
+        let rows = most.min(max_tokens);
+        let slopes = if spec.head.softcap.is_some() { rows * v } else { 0 };
+        let (trained_rows, trained_width) = if trained { (rows, c.max(v)) } else { (0, 0) };
+        LmHead {
+            norm,
+            weight,
+            spec: spec.head,
+            hidden_size: c,
+            chunk_rows: rows,
+            rows_tc: AlignedBuf::zeroed(rows * c),
+            normed_tc: AlignedBuf::zeroed(rows * c),
+            drows_tc: AlignedBuf::zeroed(rows * c),
+            logits_tv: AlignedBuf::zeroed(rows * v),
+            slopes_tv: AlignedBuf::zeroed(slopes),
+            stats: vec![0.0; 2 * rows],
             operand: RowOperand::with_capacity(dtype, rows, v.max(c)),
-        })
-    }
-
-    /// Writes the embeddings of `tokens`.
-    pub(super) fn embed(&self, pool: &Pool, tokens: &[u32], x_tc: &mut [f32]) {
-        let embedding = self.embedding.as_ref().unwrap_or(&self.forward);
-        let c = self.norm_c.len();
-        pool.split_rows(x_tc, c, &|rows, x| {
-            for (x, &token) in x.chunks_exact_mut(c).zip(&tokens[rows]) {
-                embedding.row(token as usize, x);
-            }
-        });
-    }
-
-    /// Sum of the losses of the supervised rows. With `grad`, a scale and the gradient of the
-    /// residual stream, also writes the gradient of the scaled sum: zero in rows that are not
-    /// supervised.
-    pub(super) fn loss(
-        &mut self,
-        pool: &Pool,
-        batch: &Layout,
-        x_tc: &[f32],
-        mut grad: Option<(f32, &mut [f32])>,
-    ) -> f64 {
-        if let Some((_, dx)) = &mut grad {
-            dx.fill(0.0);
+            dlogits_t: RowOperand::with_capacity(dtype, trained_rows, trained_width),
+            columns: DenseMatrix::with_capacity(dtype, c, trained_rows),
         }
-        let chunks = batch.supervised.chunks(CHUNK_ROWS).zip(batch.targets.chunks(CHUNK_ROWS));
-        let mut sum = 0.0;
-        for (rows, targets) in chunks {
-            let grad = grad.as_mut().map(|(scale, dx)| (*scale, &mut **dx));
-            sum += self.chunk(pool, rows, targets, x_tc, grad);
-        }
-        sum
     }
 
-    fn chunk(
+    /// Negative log-likelihoods of the supervised targets, in order.
+    pub(super) fn losses(
         &mut self,
-        pool: &Pool,
-        rows: &[usize],
-        targets: &[u32],
+        pass: &Pass<'_>,
+        embedding: &Embedding,
         x_tc: &[f32],
-        grad: Option<(f32, &mut [f32])>,
-    ) -> f64 {
-        let (t, c, v) = (rows.len(), self.norm_c.len(), self.forward.n());
-        let (x, normed) = (&mut self.rows_c[..t * c], &mut self.normed_c[..t * c]);
+        losses: &mut [f64],
+    ) {
+        for (range, losses) in chunks(losses.len(), self.chunk_rows).zip(losses.chunks_mut(self.chunk_rows)) {
+            self.logits(pass, embedding, &pass.batch.supervised[range.clone()], x_tc);
+            let logits = &mut self.logits_tv[..range.len() * vocab(&self.weight, embedding, pass)];
+            cross_entropy_loss(pass.pool, logits, &pass.batch.targets[range], losses);
+        }
+    }
+
+    /// As [`Self::losses`], and the gradients of `sum(scale * loss)`: `dx_tc` is written, zero in
+    /// rows that are not supervised.
+    pub(super) fn backward(
+        &mut self,
+        pass: &Pass<'_>,
+        embedding: &Embedding,
+        x_tc: &[f32],
+        scales: &[f32],
+        losses: &mut [f64],
+        (dx_tc, grads): (&mut [f32], &mut [f32]),
+    ) {
+        dx_tc.fill(0.0);
+        for (range, losses) in chunks(losses.len(), self.chunk_rows).zip(losses.chunks_mut(self.chunk_rows)) {
+            let rows = &pass.batch.supervised[range.clone()];
+            self.logits(pass, embedding, rows, x_tc);
+            self.chunk_backward(
+                pass,
+                embedding,
+                (rows, &pass.batch.targets[range.clone()]),
+                &scales[range],
+                losses,
+                (&mut *dx_tc, &mut *grads),
+            );
+        }
+    }
+
+    /// Leaves the logits of some rows, and what they are made of, in the buffers.
+    fn logits(&mut self, pass: &Pass<'_>, embedding: &Embedding, rows: &[usize], x_tc: &[f32]) {
+        let (t, c) = (rows.len(), self.hidden_size);
+        let x = &mut self.rows_tc[..t * c];
         for (x, &row) in x.chunks_exact_mut(c).zip(rows) {
             x.copy_from_slice(&x_tc[row * c..][..c]);
         }
-        rms_norm(pool, x, &self.norm_c, self.eps, normed);
-        self.operand.set(pool, normed, t, c, c);
-        let (logits, losses) = (&mut self.logits_v[..t * v], &mut self.losses[..t]);
-        self.forward.matmul_operand(pool, &self.operand, logits, v, false);
-        let Some((scale, dx_tc)) = grad else {
-            cross_entropy_loss(pool, logits, targets, losses);
-            return losses.iter().sum();
+        let normed = &mut self.normed_tc[..t * c];
+        match &self.norm {
+            Some(norm) => norm.forward(pass, x, normed),
+            None => normed.copy_from_slice(x),
+        }
+        self.operand.set(pass.pool, normed, t, c, c);
+        let weight = self.weight.as_ref().unwrap_or(&embedding.words).get(pass.values);
+        let v = weight.n();
+        weight.matmul(pass.pool, &self.operand, &mut self.logits_tv[..t * v], v, false);
+        scale_by(pass, &mut self.logits_tv, t * v, self.spec.scaling.recip());
+        if let Some(cap) = self.spec.softcap {
+            let logits = &mut self.logits_tv[..t * v];
+            softcap(pass.pool, logits, cap);
+            for (slope, &capped) in self.slopes_tv.iter_mut().zip(&*logits) {
+                *slope = 1.0 - (capped / cap) * (capped / cap);
+            }
+        }
+    }
+
+    fn chunk_backward(
+        &mut self,
+        pass: &Pass<'_>,
+        embedding: &Embedding,
+        (rows, targets): (&[usize], &[u32]),
+        scales: &[f32],
+        losses: &mut [f64],
+        (dx_tc, grads): (&mut [f32], &mut [f32]),
+    ) {
+        let (pool, t, c) = (pass.pool, rows.len(), self.hidden_size);
+        let matrix = self.weight.as_ref().unwrap_or(&embedding.words);
+        let weight = matrix.get(pass.values);
+        let v = weight.n();
+        cross_entropy(pool, &mut self.logits_tv[..t * v], targets, scales, losses);
+        for (dlogit, slope) in self.logits_tv.iter_mut().zip(self.slopes_tv.iter()) {
+            *dlogit *= slope;
+        }
+        scale_by(pass, &mut self.logits_tv, t * v, self.spec.scaling.recip());
+        let dlogits = &self.logits_tv[..t * v];
+        let normed = &mut self.normed_tc[..t * c];
+        if let Some(dweight) = matrix.grad(grads) {
+            self.columns.repack_transposed(pool, normed, t, c, c);
+            self.dlogits_t.set_transposed(pool, dlogits, t, v, v);
+            self.columns.matmul_operand(pool, &self.dlogits_t, dweight, c, true);
+        }
+        self.operand.set(pool, dlogits, t, v, v);
+        weight.matmul_transposed(pool, &self.operand, normed, c, false);
+        let drows: &[f32] = match &self.norm {
+            Some(norm) => {
+                let (x, drows) = (&self.rows_tc[..t * c], &mut self.drows_tc[..t * c]);
+                drows.fill(0.0);
+                norm.backward(pass, x, normed, Some(&mut *drows), grads, &mut self.stats);
+                drows
+            }
+            None => normed,
         };
-        cross_entropy(pool, logits, targets, scale, losses);
-        self.operand.set(pool, logits, t, v, v);
-        self.backward.matmul_operand(pool, &self.operand, normed, c, false);
-        let drows = &mut self.drows_c[..t * c];
-        drows.fill(0.0);
-        rms_norm_backward(pool, x, &self.norm_c, self.eps, normed, drows);
         for (drow, &row) in drows.chunks_exact(c).zip(rows) {
             dx_tc[row * c..][..c].copy_from_slice(drow);
         }
-        losses.iter().sum()
     }
 
-    /// Memory of the matrices and the logits.
-    pub(super) fn bytes(&self) -> usize {
-        let embedding = self.embedding.as_ref().map_or(0, DenseMatrix::bytes);
-        self.forward.bytes() + self.backward.bytes() + embedding + self.logits_v.bytes()
+    pub(super) fn is_trained(&self) -> bool {
+        self.norm.as_ref().is_some_and(Norm::is_trained)
+            || self.weight.as_ref().is_some_and(Matrix::is_trained)
     }
+
+    /// Memory of a head of its own, without trained values.
+    pub(super) fn weight_bytes(&self) -> usize {
+        self.weight.as_ref().map_or(0, Matrix::bytes)
+    }
+}
+
+fn vocab(weight: &Option<Matrix>, embedding: &Embedding, pass: &Pass<'_>) -> usize {
+    weight.as_ref().unwrap_or(&embedding.words).get(pass.values).n()
+}
+
+fn chunks(len: usize, rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..len).step_by(rows).map(move |start| start..len.min(start + rows))
 }

@@ -1,120 +1,279 @@
-//! One decoder layer.
+//! One layer: attention and MLP with the norms around them, on the residual stream.
 
-use catena_kernels::{DenseType, Pool};
+use catena_kernels::{AlignedBuf, add, add_scaled, scale};
 
-use super::attention::{AttentionBlock, Shared};
-use super::batch::Layout;
+use super::attention::AttentionBlock;
 use super::buffers::{Saved, Work};
-use super::linear::{Linear, LinearScratch};
-use super::lora::{Param, Projection};
+use super::linear::Linear;
 use super::mlp::MlpBlock;
-use crate::{ModelConfig, ModelError};
+use super::norm::Norm;
+use super::pass::Pass;
+use super::spec::{LayerSpec, Placement};
 
-/// A decoder layer and what its forward pass keeps.
+/// A layer and what its forward pass keeps.
 pub(super) struct Layer {
-    attention: AttentionBlock,
-    mlp: MlpBlock,
-    saved: Saved,
-    is_first: bool,
-}
-
-/// Gives a tensor by Hugging Face name and expected shape.
-pub(super) type WeightSource<'a> = dyn FnMut(&str, &[usize]) -> Result<Vec<f32>, ModelError> + 'a;
-
-/// How to build the layers.
-pub(super) struct Plan<'a> {
-    pub(super) config: &'a ModelConfig,
-    pub(super) dtype: DenseType,
-    pub(super) params: &'a [Param],
-    pub(super) scale: f32,
-    pub(super) max_tokens: usize,
+    pub(super) spec: LayerSpec,
+    pub(super) attention_in_norm: Option<Norm>,
+    pub(super) attention: AttentionBlock,
+    pub(super) attention_out_norm: Option<Norm>,
+    pub(super) mlp_in_norm: Option<Norm>,
+    pub(super) mlp: MlpBlock,
+    pub(super) mlp_out_norm: Option<Norm>,
+    /// The residual stream that came in; empty if nothing at or below this layer is trained.
+    pub(super) input: AlignedBuf<f32>,
+    /// What the forward pass keeps; `None` if it is computed again on the way back.
+    pub(super) saved: Option<Saved>,
 }
 
 impl Layer {
-    /// Loads and packs layer `idx`; `weight` gives tensors by Hugging Face name.
-    pub(super) fn load(
-        pool: &Pool,
-        plan: &Plan<'_>,
-        idx: usize,
-        projections: &[Projection; 7],
-        weight: &mut WeightSource<'_>,
-    ) -> Result<Self, ModelError> {
-        let c = plan.config.hidden_size;
-        let prefix = format!("model.layers.{idx}");
-        let attention_norm = weight(&format!("{prefix}.input_layernorm.weight"), &[c])?;
-        let mlp_norm = weight(&format!("{prefix}.post_attention_layernorm.weight"), &[c])?;
-        let mut linear = |i: usize| -> Result<Linear, ModelError> {
-            let p = &projections[i];
-            let values = weight(&format!("{prefix}.{}.weight", p.module), &[p.n, p.k])?;
-            let extent = (plan.scale, plan.max_tokens);
-            Ok(Linear::new(pool, &values, p, plan.dtype, plan.params, extent))
-        };
-        let attention = AttentionBlock {
-            norm_c: attention_norm,
-            q_proj: linear(0)?,
-            k_proj: linear(1)?,
-            v_proj: linear(2)?,
-            o_proj: linear(3)?,
-        };
-        let mlp = MlpBlock {
-            norm_c: mlp_norm,
-            eps: plan.config.norm_eps,
-            intermediate_size: plan.config.intermediate_size,
-            gate_proj: linear(4)?,
-            up_proj: linear(5)?,
-            down_proj: linear(6)?,
-        };
-        let saved = Saved::new(plan.config, plan.max_tokens);
-        Ok(Layer { attention, mlp, saved, is_first: idx == 0 })
+    /// Changes the residual stream `x`. What a layer does not keep itself goes to `passing`.
+    pub(super) fn forward(
+        &mut self,
+        pass: &Pass<'_>,
+        x: &mut [f32],
+        passing: &mut Saved,
+        work: &mut Work,
+    ) {
+        if !self.input.is_empty() {
+            self.input[..x.len()].copy_from_slice(x);
+        }
+        let mut own = self.saved.take();
+        self.run(pass, x, own.as_mut().unwrap_or(passing), work);
+        self.saved = own;
     }
 
-    fn linears_mut(&mut self) -> [&mut Linear; 7] {
-        let (attention, mlp) = (&mut self.attention, &mut self.mlp);
-        [
-            &mut attention.q_proj,
-            &mut attention.k_proj,
-            &mut attention.v_proj,
-            &mut attention.o_proj,
-            &mut mlp.gate_proj,
-            &mut mlp.up_proj,
-            &mut mlp.down_proj,
-        ]
-    }
-
-    /// Takes changed adapter values into use.
-    pub(super) fn refresh(&mut self, pool: &Pool, values: &[f32], scratch: &mut LinearScratch) {
-        for linear in self.linears_mut() {
-            linear.refresh(pool, values, scratch);
+    fn run(&mut self, pass: &Pass<'_>, x: &mut [f32], saved: &mut Saved, work: &mut Work) {
+        let spec = &self.spec;
+        let len = x.len();
+        if spec.placement == Placement::Parallel {
+            saved.before_mlp[..len].copy_from_slice(x);
+        }
+        enter(pass, spec, self.attention_in_norm.as_ref(), x, work);
+        let norm = self.attention_out_norm.as_ref();
+        if is_direct(spec, norm) {
+            self.attention.forward(pass, spec, saved, work, (x, true));
+        } else {
+            let mut delta = std::mem::take(&mut work.delta_tc);
+            self.attention.forward(pass, spec, saved, work, (&mut delta[..len], false));
+            leave(pass, spec, norm, &mut saved.attention_out, &mut delta[..len], x);
+            work.delta_tc = delta;
+        }
+        if spec.placement == Placement::InTurn {
+            saved.before_mlp[..len].copy_from_slice(x);
+        }
+        enter(pass, spec, self.mlp_in_norm.as_ref(), &saved.before_mlp[..len], work);
+        let norm = self.mlp_out_norm.as_ref();
+        if is_direct(spec, norm) {
+            self.mlp.forward(pass, spec, saved, work, (x, true));
+        } else {
+            let mut delta = std::mem::take(&mut work.delta_tc);
+            self.mlp.forward(pass, spec, saved, work, (&mut delta[..len], false));
+            leave(pass, spec, norm, &mut saved.mlp_out, &mut delta[..len], x);
+            work.delta_tc = delta;
         }
     }
 
-    pub(super) fn forward(
-        &mut self,
-        pool: &Pool,
-        shared: &Shared,
-        batch: &Layout,
-        work: &mut Work,
-    ) {
-        self.attention.forward(pool, shared, batch, &mut self.saved, work);
-        self.mlp.forward(pool, batch.positions.len(), &mut self.saved, work);
-    }
-
+    /// Adds the gradients of what is trained, and turns `dx`, the gradient of what the layer gave,
+    /// into that of what it got if `wants_input` says so.
+    ///
+    /// `x` is working memory for a layer that is computed again.
     pub(super) fn backward(
         &mut self,
-        pool: &Pool,
-        shared: &Shared,
-        batch: &Layout,
-        work: &mut Work,
+        pass: &Pass<'_>,
+        (dx, x): (&mut [f32], &mut [f32]),
+        wants_input: bool,
         grads: &mut [f32],
+        passing: &mut Saved,
+        work: &mut Work,
     ) {
-        let saved = &mut self.saved;
-        self.mlp.backward(pool, batch.positions.len(), (saved, work), grads);
-        self.attention.backward(pool, shared, batch, (saved, work), grads, self.is_first);
+        let mut own = self.saved.take();
+        if own.is_none() {
+            x.copy_from_slice(&self.input[..x.len()]);
+            self.run(pass, x, passing, work);
+        }
+        let saved = own.as_mut().unwrap_or(passing);
+        // A parallel MLP's gradient is that of the sum, which attention's must not see changed.
+        let parallel = self.spec.placement == Placement::Parallel;
+        let mut dsum = std::mem::take(&mut work.dsum_tc);
+        if parallel {
+            dsum[..dx.len()].copy_from_slice(dx);
+        }
+        let below = wants_input || (!parallel && self.attention_is_trained());
+        self.mlp_backward(pass, (None, dx), below, grads, (&mut *saved, &mut *work));
+        let dout = parallel.then(|| &dsum[..dx.len()]);
+        self.attention_backward(pass, (dout, dx), wants_input, grads, (saved, &mut *work));
+        work.dsum_tc = dsum;
+        self.saved = own;
     }
 
-    /// Memory held.
-    pub(super) fn bytes(&mut self) -> usize {
-        let linears: usize = self.linears_mut().into_iter().map(|linear| linear.bytes()).sum();
-        linears + self.saved.bytes()
+    fn mlp_backward(
+        &self,
+        pass: &Pass<'_>,
+        (dout, dx): (Option<&[f32]>, &mut [f32]),
+        wants_input: bool,
+        grads: &mut [f32],
+        (saved, work): (&mut Saved, &mut Work),
+    ) {
+        let spec = &self.spec;
+        let before = std::mem::take(&mut saved.before_mlp);
+        let (kept, norm) = (std::mem::take(&mut saved.mlp_out), self.mlp_out_norm.as_ref());
+        let branch = Branch { before: &before[..dx.len()], norm: self.mlp_in_norm.as_ref() };
+        let out = (norm, &kept[..]);
+        let run = |dout: &[f32], dinput: Option<&mut [f32]>, grads: &mut [f32], work: &mut Work| {
+            let input = |normed: &mut [f32]| branch.input(pass, normed);
+            self.mlp.backward(pass, spec, dout, (&mut *saved, work), &input, dinput, grads);
+        };
+        branch.backward(pass, spec, (dout, dx), out, wants_input, grads, work, run);
+        saved.before_mlp = before;
+        saved.mlp_out = kept;
+    }
+
+    fn attention_backward(
+        &self,
+        pass: &Pass<'_>,
+        (dout, dx): (Option<&[f32]>, &mut [f32]),
+        wants_input: bool,
+        grads: &mut [f32],
+        (saved, work): (&mut Saved, &mut Work),
+    ) {
+        let spec = &self.spec;
+        let norm = self.attention_out_norm.as_ref();
+        let kept = std::mem::take(&mut saved.attention_out);
+        let branch =
+            Branch { before: &self.input[..dx.len()], norm: self.attention_in_norm.as_ref() };
+        let out = (norm, &kept[..]);
+        let run = |dout: &[f32], dinput: Option<&mut [f32]>, grads: &mut [f32], work: &mut Work| {
+            let input = |normed: &mut [f32]| branch.input(pass, normed);
+            self.attention.backward(pass, spec, dout, (&mut *saved, work), &input, dinput, grads);
+        };
+        branch.backward(pass, spec, (dout, dx), out, wants_input, grads, work, run);
+        saved.attention_out = kept;
+    }
+
+    fn attention_is_trained(&self) -> bool {
+        let norms = [&self.attention_in_norm, &self.attention_out_norm];
+        self.attention.is_trained() || norms.into_iter().flatten().any(Norm::is_trained)
+    }
+
+    /// Whether anything in it is trained.
+    pub(super) fn is_trained(&self) -> bool {
+        let norms = [&self.mlp_in_norm, &self.mlp_out_norm];
+        self.attention_is_trained()
+            || self.mlp.is_trained()
+            || norms.into_iter().flatten().any(Norm::is_trained)
+    }
+
+    /// Memory of weights, without trained values.
+    pub(super) fn weight_bytes(&self) -> usize {
+        let linears = self.attention.linears().into_iter().chain(self.mlp.linears());
+        linears.map(Linear::bytes).sum()
+    }
+}
+
+/// Whether a branch adds to the residual stream as it is.
+fn is_direct(spec: &LayerSpec, out_norm: Option<&Norm>) -> bool {
+    out_norm.is_none() && !has_multiplier(spec)
+}
+
+fn has_multiplier(spec: &LayerSpec) -> bool {
+    spec.multiplier.to_bits() != 1f32.to_bits()
+}
+
+/// Makes the input of a branch the operand at hand.
+fn enter(pass: &Pass<'_>, spec: &LayerSpec, norm: Option<&Norm>, x: &[f32], work: &mut Work) {
+    let (t, c) = (pass.tokens(), spec.hidden_size);
+    let input = match norm {
+        Some(norm) => {
+            let normed = &mut work.normed_tc[..t * c];
+            norm.forward(pass, x, normed);
+            normed
+        }
+        None => x,
+    };
+    work.operand.set(pass.pool, input, t, c, c);
+}
+
+/// Adds what a branch gave, normed and scaled.
+fn leave(
+    pass: &Pass<'_>,
+    spec: &LayerSpec,
+    norm: Option<&Norm>,
+    kept: &mut [f32],
+    delta: &mut [f32],
+    x: &mut [f32],
+) {
+    if let Some(norm) = norm {
+        let kept = &mut kept[..delta.len()];
+        kept.copy_from_slice(delta);
+        norm.forward(pass, kept, delta);
+    }
+    if has_multiplier(spec) {
+        add_scaled(pass.pool, x, delta, spec.multiplier);
+    } else {
+        add(pass.pool, x, delta);
+    }
+}
+
+/// What attention and MLP see: the residual stream before them, through a norm or not.
+struct Branch<'a> {
+    before: &'a [f32],
+    norm: Option<&'a Norm>,
+}
+
+impl Branch<'_> {
+    fn input(&self, pass: &Pass<'_>, normed: &mut [f32]) {
+        match self.norm {
+            Some(norm) => norm.forward(pass, self.before, normed),
+            None => normed.copy_from_slice(self.before),
+        }
+    }
+
+    /// Takes the gradient of what the branch added (`dout`, or `dx` itself) through the norms and
+    /// `run`, the branch's own backward, and adds the gradient of its input to `dx`.
+    fn backward(
+        &self,
+        pass: &Pass<'_>,
+        spec: &LayerSpec,
+        (dout, dx): (Option<&[f32]>, &mut [f32]),
+        (out_norm, kept): (Option<&Norm>, &[f32]),
+        wants_input: bool,
+        grads: &mut [f32],
+        work: &mut Work,
+        mut run: impl FnMut(&[f32], Option<&mut [f32]>, &mut [f32], &mut Work),
+    ) {
+        let len = dx.len();
+        let mut delta = std::mem::take(&mut work.delta_tc);
+        let mut dinput = std::mem::take(&mut work.dnormed_tc);
+        let dsum = dout.unwrap_or(dx);
+        let mut dbranch = dsum;
+        if has_multiplier(spec) {
+            let scaled = &mut dinput[..len];
+            scaled.copy_from_slice(dsum);
+            scale(pass.pool, scaled, spec.multiplier);
+            if out_norm.is_none() {
+                delta[..len].copy_from_slice(scaled);
+                dbranch = &delta[..len];
+            }
+        }
+        if let Some(norm) = out_norm {
+            let dy = if has_multiplier(spec) { &dinput[..len] } else { dsum };
+            delta[..len].fill(0.0);
+            norm.backward(pass, &kept[..len], dy, Some(&mut delta[..len]), grads, &mut work.stats);
+            dbranch = &delta[..len];
+        }
+        let norm_is_trained = self.norm.is_some_and(Norm::is_trained);
+        let wanted = (wants_input || norm_is_trained).then_some(&mut dinput[..len]);
+        run(dbranch, wanted, grads, work);
+        let dinput_tc = &dinput[..len];
+        match self.norm {
+            Some(norm) if wants_input || norm_is_trained => {
+                let dx = wants_input.then_some(&mut *dx);
+                norm.backward(pass, self.before, dinput_tc, dx, grads, &mut work.stats);
+            }
+            None if wants_input => add(pass.pool, dx, dinput_tc),
+            Some(_) | None => {}
+        }
+        work.delta_tc = delta;
+        work.dnormed_tc = dinput;
     }
 }

@@ -1,141 +1,76 @@
-//! The adapter's configuration, its flat layout and its first values.
+//! Low-rank pairs beside the projections.
 
 use std::ops::Range;
 
-use rand::Rng;
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use catena_kernels::{AlignedBuf, RowOperand, WeightRef, scale};
 
-use super::error::TrainingError;
-use crate::ModelConfig;
+use super::linear::LinearScratch;
+use super::pass::Pass;
 
-/// Projections that can be adapted, in the order of the forward pass.
-pub(super) const PROJECTIONS: [&str; 7] =
-    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-
-/// What to adapt and how.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LoraConfig {
-    /// Rank of the adapters.
-    pub r: usize,
-    /// The adapters' products are scaled by `lora_alpha / r`.
-    pub lora_alpha: f32,
-    /// Adapted projections: any of `q_proj`, `k_proj`, `v_proj`, `o_proj`, `gate_proj`, `up_proj`,
-    /// `down_proj`.
-    pub target_modules: Vec<String>,
-    /// Seed of the first values.
-    pub seed: u64,
-}
-
-/// One trained tensor inside the flat vectors.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Param {
-    /// PEFT's key, such as `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`.
-    pub name: String,
-    /// Rows and columns.
-    pub shape: [usize; 2],
-    /// Its place in [`super::TrainModel::values`] and [`super::TrainModel::grads`].
-    pub range: Range<usize>,
-}
-
-/// One projection of one layer.
-pub(super) struct Projection {
-    /// Name within the layer and in the checkpoint, such as `self_attn.q_proj`.
-    pub(super) module: String,
-    /// Output and input width.
+/// `y += s (x A^T) B^T` with `A [r, k]` and `B [n, r]`.
+pub(super) struct Lora {
     pub(super) n: usize,
     pub(super) k: usize,
-    /// Indices of its A and B in the parameters, if adapted.
-    pub(super) pair: Option<[usize; 2]>,
+    pub(super) r: usize,
+    pub(super) scale: f32,
+    pub(super) a: Range<usize>,
+    pub(super) b: Range<usize>,
+    /// `s x A^T` of the forward pass, `[t, r]`.
+    pub(super) inner: AlignedBuf<f32>,
 }
 
-/// Parameters in flat order, and the projections layer by layer.
-pub(super) struct Layout {
-    pub(super) params: Vec<Param>,
-    pub(super) layers: Vec<[Projection; 7]>,
-}
-
-impl LoraConfig {
-    pub(super) fn scale(&self) -> f32 {
-        self.lora_alpha / self.r as f32
+impl Lora {
+    fn a<'a>(&self, values: &'a [f32]) -> WeightRef<'a> {
+        WeightRef::Floats { w_nk: &values[self.a.clone()], n: self.r, k: self.k }
     }
 
-    fn check(&self) -> Result<(), TrainingError> {
-        if self.r == 0 {
-            return Err(TrainingError::NotPositive { key: "r", value: self.r.to_string() });
-        }
-        if self.lora_alpha.is_nan() || self.lora_alpha <= 0.0 {
-            let value = self.lora_alpha.to_string();
-            return Err(TrainingError::NotPositive { key: "lora_alpha", value });
-        }
-        if self.target_modules.is_empty() {
-            return Err(TrainingError::NoTargets { known: &PROJECTIONS });
-        }
-        let unknown = |name: &&String| !PROJECTIONS.contains(&name.as_str());
-        match self.target_modules.iter().find(unknown) {
-            None => Ok(()),
-            Some(name) => {
-                Err(TrainingError::UnknownTarget { name: name.clone(), known: &PROJECTIONS })
-            }
-        }
+    fn b<'a>(&self, values: &'a [f32]) -> WeightRef<'a> {
+        WeightRef::Floats { w_nk: &values[self.b.clone()], n: self.n, k: self.r }
     }
 
-    /// Lays the adapter out over the model.
-    pub(super) fn layout(&self, config: &ModelConfig) -> Result<Layout, TrainingError> {
-        self.check()?;
-        let mut params = Vec::new();
-        let mut offset = 0;
-        let mut param = |name: String, shape: [usize; 2]| {
-            let range = offset..offset + shape[0] * shape[1];
-            offset = range.end;
-            params.push(Param { name, shape, range });
-            params.len() - 1
-        };
-        let mut layers = Vec::with_capacity(config.num_hidden_layers);
-        for layer in 0..config.num_hidden_layers {
-            layers.push(PROJECTIONS.map(|name| {
-                let (block, n, k) = shape_of(name, config);
-                let module = format!("{block}.{name}");
-                let adapted = self.target_modules.iter().any(|target| target == name);
-                let pair = adapted.then(|| {
-                    let key = format!("base_model.model.model.layers.{layer}.{module}");
-                    [
-                        param(format!("{key}.lora_A.weight"), [self.r, k]),
-                        param(format!("{key}.lora_B.weight"), [n, self.r]),
-                    ]
-                });
-                Projection { module, n, k, pair }
-            }));
-        }
-        Ok(Layout { params, layers })
+    /// Adds to `out`.
+    pub(super) fn forward(
+        &mut self,
+        pass: &Pass<'_>,
+        x: &RowOperand,
+        (out, ldo): (&mut [f32], usize),
+        s: &mut LinearScratch,
+    ) {
+        let (pool, t, r) = (pass.pool, x.rows(), self.r);
+        let (a, b) = (self.a(pass.values), self.b(pass.values));
+        let inner = &mut self.inner[..t * r];
+        a.matmul(pool, x, inner, r, false);
+        scale(pool, inner, self.scale);
+        s.inner_rows.set(pool, inner, t, r, r);
+        b.matmul(pool, &s.inner_rows, out, ldo, true);
     }
 
-    /// First values as PEFT draws them: A uniform within `1 / sqrt(fan_in)` (Kaiming with
-    /// `a = sqrt(5)`), B zero. The numbers are our generator's, not PyTorch's.
-    pub(super) fn first_values(&self, params: &[Param]) -> Vec<f32> {
-        let len = params.last().map_or(0, |param| param.range.end);
-        let mut values = vec![0.0; len];
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        for param in params.iter().filter(|param| param.name.ends_with("lora_A.weight")) {
-            let bound = 1.0 / (param.shape[1] as f32).sqrt();
-            for value in &mut values[param.range.clone()] {
-                *value = rng.random_range(-bound..bound);
-            }
+    /// Adds the gradients of both, and to `dx`; `dy` and the input stand in the scratch.
+    ///
+    /// `dinner = s dy B; dA += dinner^T x; dB += dy^T (s x A^T); dx += dinner A`
+    pub(super) fn backward(
+        &self,
+        pass: &Pass<'_>,
+        dx: Option<&mut [f32]>,
+        grads: &mut [f32],
+        s: &mut LinearScratch,
+    ) {
+        let (pool, t, r) = (pass.pool, pass.tokens(), self.r);
+        let dinner = &mut s.dinner[..t * r];
+        self.b(pass.values).matmul_transposed(pool, &s.dy_rows, dinner, r, false);
+        scale(pool, dinner, self.scale);
+        if let Some(dx) = dx {
+            s.inner_rows.set(pool, dinner, t, r, r);
+            self.a(pass.values).matmul_transposed(pool, &s.inner_rows, dx, self.k, true);
         }
-        values
+        s.inner_rows.set_transposed(pool, dinner, t, r, r);
+        s.x_columns.matmul_operand(pool, &s.inner_rows, &mut grads[self.a.clone()], self.k, true);
+        s.inner_columns.repack_transposed(pool, &self.inner[..t * r], t, r, r);
+        s.inner_columns.matmul_operand(pool, &s.dy_t, &mut grads[self.b.clone()], r, true);
     }
-}
 
-/// Block, output width and input width of a projection.
-fn shape_of(name: &str, config: &ModelConfig) -> (&'static str, usize, usize) {
-    let (c, f) = (config.hidden_size, config.intermediate_size);
-    let queries = config.num_attention_heads * config.head_dim;
-    let keys = config.num_key_value_heads * config.head_dim;
-    match name {
-        "q_proj" => ("self_attn", queries, c),
-        "k_proj" | "v_proj" => ("self_attn", keys, c),
-        "o_proj" => ("self_attn", c, queries),
-        "gate_proj" | "up_proj" => ("mlp", f, c),
-        _ => ("mlp", c, f),
+    /// Memory held, without trained values.
+    pub(super) fn bytes(&self) -> usize {
+        self.inner.bytes()
     }
 }

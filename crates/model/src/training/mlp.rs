@@ -1,72 +1,112 @@
-//! The MLP block: norm, gate and up, gated activation, down.
+//! The MLP: up, with or without a gate, activation, down.
 
-use catena_kernels::{Gate, Pool, gated_mul, rms_norm, rms_norm_backward, silu_mul_backward};
+use catena_kernels::{
+    activation, activation_backward, gated_mul, gated_mul_backward,
+};
 
 use super::buffers::{Saved, Work};
 use super::linear::{Columns, Linear};
+use super::pass::Pass;
+use super::spec::{LayerSpec, MlpSpec};
 
-/// The MLP block of one layer.
+/// The MLP of one layer, without the norms around it.
 pub(super) struct MlpBlock {
-    pub(super) norm_c: Vec<f32>,
-    pub(super) eps: f32,
-    pub(super) intermediate_size: usize,
-    pub(super) gate_proj: Linear,
+    /// Only of a gated MLP.
+    pub(super) gate_proj: Option<Linear>,
     pub(super) up_proj: Linear,
     pub(super) down_proj: Linear,
 }
 
 impl MlpBlock {
-    /// Adds the block to the residual stream `work.x_tc`.
-    pub(super) fn forward(&mut self, pool: &Pool, t: usize, saved: &mut Saved, work: &mut Work) {
-        let (c, f) = (self.norm_c.len(), self.intermediate_size);
-        let x = &mut work.x_tc[..t * c];
-        saved.before_mlp[..t * c].copy_from_slice(x);
-        let normed = &mut work.normed_tc[..t * c];
-        rms_norm(pool, x, &self.norm_c, self.eps, normed);
-        work.operand.set(pool, normed, t, c, c);
-        let gate_up = &mut saved.gate_up_t2f[..t * 2 * f];
+    /// Writes to `out`, or adds to it; the input stands in `work.operand`.
+    pub(super) fn forward(
+        &mut self,
+        pass: &Pass<'_>,
+        spec: &LayerSpec,
+        saved: &mut Saved,
+        work: &mut Work,
+        (out, accumulate): (&mut [f32], bool),
+    ) {
+        let (pool, t, f) = (pass.pool, pass.tokens(), spec.intermediate_size);
+        let width = spec.mlp_inner();
+        let inner = &mut saved.mlp_inner[..t * width];
         let linear = &mut work.linear;
-        self.gate_proj.forward(pool, &work.operand, (gate_up, 2 * f), false, linear);
-        self.up_proj.forward(pool, &work.operand, (&mut gate_up[f..], 2 * f), false, linear);
+        if let Some(gate_proj) = &mut self.gate_proj {
+            gate_proj.forward(pass, &work.operand, (inner, width), false, linear);
+        }
+        let up = &mut inner[width - f..];
+        self.up_proj.forward(pass, &work.operand, (up, width), false, linear);
         let act = &mut work.act_tf[..t * f];
-        gated_mul(pool, Gate::Silu, gate_up, f, act);
+        activate(pass, spec, inner, act);
         work.operand.set(pool, act, t, f, f);
-        self.down_proj.forward(pool, &work.operand, (x, c), true, linear);
+        self.down_proj.forward(pass, &work.operand, (out, spec.hidden_size), accumulate, linear);
     }
 
-    /// Adds the adapters' gradients, and the block's part to `work.dx_tc`.
+    /// As [`super::attention::AttentionBlock::backward`].
     pub(super) fn backward(
-        &mut self,
-        pool: &Pool,
-        t: usize,
+        &self,
+        pass: &Pass<'_>,
+        spec: &LayerSpec,
+        dout: &[f32],
         (saved, work): (&mut Saved, &mut Work),
+        input: &dyn Fn(&mut [f32]),
+        mut dinput: Option<&mut [f32]>,
         grads: &mut [f32],
     ) {
-        let (c, f) = (self.norm_c.len(), self.intermediate_size);
-        let dx = &mut work.dx_tc[..t * c];
-        let gate_up = &mut saved.gate_up_t2f[..t * 2 * f];
-        let linear = &mut work.linear;
-        if self.down_proj.lora.is_some() {
+        let (pool, t) = (pass.pool, pass.tokens());
+        let (c, f, width) = (spec.hidden_size, spec.intermediate_size, spec.mlp_inner());
+        let inner = &mut saved.mlp_inner[..t * width];
+        if self.down_proj.needs_input() {
             let act = &mut work.act_tf[..t * f];
-            gated_mul(pool, Gate::Silu, gate_up, f, act);
-            linear.set_input(pool, act, t);
+            activate(pass, spec, inner, act);
+            work.linear.set_input(pass, act);
         }
+        let inputs = || self.gate_proj.iter().chain([&self.up_proj]);
+        let ends_here = dinput.is_none() && inputs().all(|linear| !linear.is_trained());
         let dact = &mut work.dact_tf[..t * f];
-        let dy = Columns { data: dx, stride: c };
-        self.down_proj.backward(pool, dy, t, Some((dact, false)), grads, linear);
-        silu_mul_backward(pool, gate_up, dact, f);
-
-        let before = &saved.before_mlp[..t * c];
-        if self.gate_proj.lora.is_some() || self.up_proj.lora.is_some() {
-            let normed = &mut work.normed_tc[..t * c];
-            rms_norm(pool, before, &self.norm_c, self.eps, normed);
-            linear.set_input(pool, normed, t);
+        let dy = Columns { data: dout, stride: c };
+        let wanted = (!ends_here).then_some((&mut *dact, false));
+        self.down_proj.backward(pass, dy, wanted, grads, &mut work.linear);
+        if ends_here {
+            return;
         }
-        let dnormed = &mut work.dnormed_tc[..t * c];
-        let dgate = Columns { data: gate_up, stride: 2 * f };
-        self.gate_proj.backward(pool, dgate, t, Some((dnormed, false)), grads, linear);
-        let dup = Columns { data: &gate_up[f..], stride: 2 * f };
-        self.up_proj.backward(pool, dup, t, Some((dnormed, true)), grads, linear);
-        rms_norm_backward(pool, before, &self.norm_c, self.eps, dnormed, dx);
+        match spec.mlp {
+            MlpSpec::Gated(gate) => gated_mul_backward(pool, gate, inner, dact, f),
+            MlpSpec::Plain(act) => {
+                activation_backward(pool, act, inner, dact);
+                inner.copy_from_slice(dact);
+            }
+        }
+        if inputs().any(Linear::needs_input) {
+            let normed = &mut work.normed_tc[..t * c];
+            input(normed);
+            work.linear.set_input(pass, normed);
+        }
+        let first = (self.gate_proj.as_ref(), 0);
+        let columns = [first, (Some(&self.up_proj), width - f)];
+        let columns = columns.into_iter().filter_map(|(linear, at)| Some((linear?, at)));
+        for (i, (linear, at)) in columns.enumerate() {
+            let dy = Columns { data: &inner[at..], stride: width };
+            let dx = dinput.as_deref_mut().map(|dx| (dx, i > 0));
+            linear.backward(pass, dy, dx, grads, &mut work.linear);
+        }
+    }
+
+    pub(super) fn is_trained(&self) -> bool {
+        self.linears().any(Linear::is_trained)
+    }
+
+    pub(super) fn linears(&self) -> impl Iterator<Item = &Linear> {
+        self.gate_proj.iter().chain([&self.up_proj, &self.down_proj])
+    }
+}
+
+/// What goes into the last product.
+fn activate(pass: &Pass<'_>, spec: &LayerSpec, inner: &[f32], act_tf: &mut [f32]) {
+    match spec.mlp {
+        MlpSpec::Gated(gate) => {
+            gated_mul(pass.pool, gate, inner, spec.intermediate_size, act_tf);
+        }
+        MlpSpec::Plain(act) => activation(pass.pool, act, inner, act_tf),
     }
 }

@@ -1,15 +1,20 @@
-//! LoRA training of the decoder: the forward and backward pass, written by hand.
+//! Training: the forward and backward pass of all trunks, written by hand.
 //!
-//! The base is frozen. Its matrices are packed twice, for `y = x W^T` and for `dx = dy W`, and no
-//! gradient of them exists. Each adapted projection adds a low-rank pair:
+//! What a model computes is described by a [`spec::Spec`], whatever family and files it comes from.
+//! [`Method`] says which values are trained: the model's own, or low-rank pairs beside frozen
+//! projections,
 //!
-//! `y = x W^T + (lora_alpha / r) (x A^T) B^T`
+//! `y = x W^T + s (x A^T) B^T`
 //!
-//! Trained values and their gradients are two flat vectors, in the order of [`TrainModel::params`],
-//! under PEFT's names. Operands of products are bf16 (or f32, for goldens), everything else is f32.
-//! Per layer the forward pass keeps the two residual states, queries, keys, values, the attention
-//! output with its log-sum-exp, and gate and up; norms and activations are computed again on the
-//! way back. The output head and the loss see supervised positions only, a chunk of rows at a time.
+//! A frozen matrix has one copy, in bf16 or in the blocks of its file, and a trained one is a part
+//! of the flat vector of values; panels for either direction are made while they are multiplied
+//! ([`catena_kernels::WeightRef`]). No gradient of a frozen weight exists. Values and gradients are
+//! two flat vectors in the order of [`TrainModel::params`].
+//!
+//! Operands of products are of [`TrainOptions::dtype`], everything else is f32. A layer keeps its
+//! input; what else its backward pass needs it keeps too, or computes again ([`Recompute`]): the
+//! same operations in the same order, so the result is the same bits. The output head and the loss
+//! see supervised positions only, a chunk of rows at a time.
 //!
 //! **Invariants:** all activations are allocated when the model is made, for a fixed number of
 //! tokens; sequences packed into one batch never see each other; gradients do not depend on the
@@ -18,17 +23,30 @@
 mod attention;
 mod batch;
 mod buffers;
+mod embedding;
 mod error;
 mod head;
 mod layer;
 mod linear;
+mod load;
 mod lora;
+mod matrix;
+mod method;
 mod mlp;
 mod model;
+mod norm;
+mod options;
+mod params;
+mod pass;
+mod source;
+mod spec;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{LossSum, TrainBatch};
 pub use error::TrainingError;
-pub use lora::{LoraConfig, Param};
+pub use method::{FreezeConfig, LoraConfig, Method};
 pub use model::TrainModel;
+pub use options::{Recompute, TrainOptions};
+pub use params::{Param, ParamKind};
+pub use source::{RandomWeights, WeightSource};

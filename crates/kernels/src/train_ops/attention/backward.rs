@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::products::Arithmetic;
-use super::rows::{dsoftmax, scaled};
+use super::rows::{cap_slopes, dsoftmax, multiply, scaled};
 use super::scratch::{AttentionScratch, ThreadScratch};
 use super::shape::{AttentionShape, BLOCK_ROWS, head_rows, longest_first};
 use crate::share::SharedMut;
@@ -12,7 +12,8 @@ use crate::{Pool, level};
 /// Gradients of [`super::attention_forward`] with respect to queries, keys and values (written, not
 /// added).
 ///
-/// With `p = exp(scale q k^T - lse)`: `dv = p^T dout; dp = dout v^T; ds = p (dp - rowsum(p dp));`
+/// With `p = exp(scale q k^T - lse)`: `dv = p^T dout; dp = dout v^T; ds = p (dp - rowsum(p dp));`,
+/// times the slope of the cap if there is one,
 /// `dq = scale ds k; dk = scale ds^T q`, summed over the query heads that share a key head.
 ///
 /// # Shapes
@@ -126,7 +127,16 @@ impl Task<'_> {
             let lse = self.lse[(seq.start + row) * shape.num_attention_heads + head];
             let scores = &mut s.scores[i * strip..][..keys.len()];
             let dscores = &mut s.dscores[i * strip..][..keys.len()];
-            dsoftmax(level, scores, dscores, shape.seen(row, seq.len(), &keys), lse);
+            let seen = shape.seen(row, seq.len(), &keys);
+            let Some(cap) = shape.logit_softcap else {
+                dsoftmax(level, scores, dscores, seen, lse);
+                continue;
+            };
+            s.slopes.grow(keys.len());
+            let slopes = &mut s.slopes[..seen.len()];
+            cap_slopes(level, &mut scores[seen.clone()], cap, slopes);
+            dsoftmax(level, scores, dscores, seen.clone(), lse);
+            multiply(level, &mut dscores[seen], slopes);
         }
 
         let p = head_rows(&s.scores, strip, 0, rows.len(), 0, keys.len());

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::products::Arithmetic;
-use super::rows::{scaled, softmax_numerators};
+use super::rows::{capped, scaled, softmax_numerators};
 use super::scratch::{AttentionScratch, ThreadScratch};
 use super::shape::{AttentionShape, BLOCK_ROWS, head_rows, longest_first};
 use crate::share::SharedMut;
 use crate::{Pool, level};
 
-/// `out = softmax(scale * q k^T) v` per head and sequence, and the log-sum-exp of each row of
+/// `out = softmax(cap(scale * q k^T)) v` per head and sequence, and the log-sum-exp of each row of
 /// scores if asked.
 ///
 /// Sequence `i` is the tokens `seq_bounds[i]..seq_bounds[i + 1]`; the last bound is the number of
@@ -99,6 +99,9 @@ impl Task<'_> {
         for (i, row) in rows.clone().enumerate() {
             let scores = &mut s.scores[i * strip..][..keys.len()];
             let seen = shape.seen(row, seq.len(), &keys);
+            if let Some(cap) = shape.logit_softcap {
+                capped(arithmetic.level, &mut scores[seen.clone()], cap);
+            }
             let (max, sum) = softmax_numerators(arithmetic.level, scores, seen);
             inverse_sums[i] = 1.0 / sum;
             if let Some(lse) = &self.lse {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::leveled::leveled;
-use crate::math::{exp, fold, lane_max, lane_sum};
+use crate::math::{exp, fold, lane_max, lane_sum, tanh};
 
 leveled! {
     /// Replaces the scores in `seen` by `exp(score - max)` and the rest by zero; returns
@@ -33,6 +33,35 @@ leveled! {
         let along = lane_sum(p.len(), |i| p[i] * own[i]);
         for (dp, p) in dp.iter_mut().zip(p) {
             *dp = p * (*dp - along);
+        }
+    }
+}
+
+leveled! {
+    /// `x = cap * tanh(x / cap)`.
+    pub(super) fn capped(x: &mut [f32], cap: f32) {
+        for x in x {
+            *x = cap * tanh(*x / cap);
+        }
+    }
+}
+
+leveled! {
+    /// As [`capped`], and the derivative at each value.
+    pub(super) fn cap_slopes(x: &mut [f32], cap: f32, slopes: &mut [f32]) {
+        for (x, slope) in x.iter_mut().zip(slopes) {
+            let t = tanh(*x / cap);
+            *x = cap * t;
+            *slope = 1.0 - t * t;
+        }
+    }
+}
+
+leveled! {
+    /// `x *= factors`.
+    pub(super) fn multiply(x: &mut [f32], factors: &[f32]) {
+        for (x, factor) in x.iter_mut().zip(factors) {
+            *x *= factor;
         }
     }
 }

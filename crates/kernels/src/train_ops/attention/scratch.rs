@@ -36,6 +36,8 @@ pub(super) struct ThreadScratch {
     pub(super) row_words: AlignedBuf<u32>,
     pub(super) scores: AlignedBuf<f32>,
     pub(super) dscores: AlignedBuf<f32>,
+    /// Slopes of capped scores, one row (backward).
+    pub(super) slopes: AlignedBuf<f32>,
     pub(super) tile: AlignedBuf<f32>,
     pub(super) dkeys: AlignedBuf<f32>,
     pub(super) dvalues: AlignedBuf<f32>,

@@ -11,6 +11,11 @@ pub(super) const BLOCK_ROWS: usize = 48;
 pub enum AttentionMask {
     /// Its own position and all before.
     Causal,
+    /// Its own position and those before, `window` in all.
+    SlidingWindow {
+        /// Keys that a query sees at most.
+        window: usize,
+    },
     /// All positions.
     Bidirectional,
     /// Positions at a distance of at most `radius`, before and behind.
@@ -33,6 +38,8 @@ pub struct AttentionShape {
     pub scale: f32,
     /// Which keys a query sees.
     pub mask: AttentionMask,
+    /// Scores are bounded as `cap * tanh(score / cap)`.
+    pub logit_softcap: Option<f32>,
     /// Element type of the products; sums and softmax are f32.
     pub dtype: DenseType,
 }
@@ -54,6 +61,7 @@ impl AttentionShape {
     pub(super) fn visible(&self, row: usize, len: usize) -> Range<usize> {
         match self.mask {
             AttentionMask::Causal => 0..row + 1,
+            AttentionMask::SlidingWindow { window } => (row + 1).saturating_sub(window)..row + 1,
             AttentionMask::Bidirectional => 0..len,
             AttentionMask::Window { radius } => {
                 row.saturating_sub(radius)..row.saturating_add(radius).saturating_add(1).min(len)

@@ -62,12 +62,15 @@ fn open(dtype: DenseType) -> Golden {
     let lora = LoraConfig {
         r: meta.r,
         lora_alpha: meta.lora_alpha,
+        use_rslora: false,
         target_modules: meta.target_modules.clone(),
         seed: 0,
     };
     let checkpoint = Checkpoint::open(&folder).unwrap();
     let pool = Arc::new(Pool::new(2));
-    let model = TrainModel::with_type(&checkpoint, &lora, 64, pool, dtype).unwrap();
+    let config = checkpoint.config();
+    let method = Method::Lora(lora);
+    let model = TrainModel::new(config, &checkpoint, &method, &options(dtype), pool).unwrap();
     let mut golden = Golden { meta, tensors, model };
     golden.start_from("init");
     golden
@@ -79,7 +82,6 @@ impl Golden {
             let values = &self.tensors[&format!("{prefix}.{}", param.name)];
             self.model.values_mut()[param.range].copy_from_slice(values);
         }
-        self.model.refresh();
     }
 
     /// One accumulation of the mean loss's gradient.
@@ -143,7 +145,6 @@ fn check(dtype: DenseType, gradient: f64, trajectory: f64, loss: f64) {
         let [m, v] = &mut moments;
         let values = golden.model.values_mut();
         adamw_step(&pool, &config, step as u64 + 1, 1.0, values, &grads, (m, v));
-        golden.model.refresh();
     }
     // With both halves of the pairs away from zero, every tensor has a gradient.
     golden.start_from("step20");

@@ -4,6 +4,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "tests mix f64 references with f32 values")]
 
 mod derivative;
+mod families;
 mod golden;
 mod refusals;
 
@@ -13,7 +14,11 @@ use catena_kernels::{DenseType, Pool};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{LoraConfig, TrainBatch, TrainModel, TrainingError};
+use super::{
+    LoraConfig, Method, Recompute, TrainBatch, TrainModel, TrainOptions, TrainingError,
+    WeightSource,
+};
+use crate::checkpoint::{Weight, WeightData};
 use crate::{ModelConfig, ModelError};
 
 /// A tiny decoder that no file holds: odd widths where they are allowed, untied head.
@@ -32,27 +37,52 @@ fn tiny_config() -> ModelConfig {
 
 fn lora(r: usize, targets: &[&str]) -> LoraConfig {
     let target_modules = targets.iter().map(|&name| name.to_owned()).collect();
-    LoraConfig { r, lora_alpha: 2.0 * r as f32, target_modules, seed: 7 }
+    LoraConfig { r, lora_alpha: 2.0 * r as f32, use_rslora: false, target_modules, seed: 7 }
+}
+
+/// Random weights, each from its name.
+struct Random;
+
+impl WeightSource for Random {
+    fn weight(&self, name: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError> {
+        let mut rng = super::source::generator(1, name);
+        let fan_in = shape[shape.len() - 1] as f32;
+        let draw = |_| {
+            let x = rng.random_range(-1.0f32..1.0);
+            match shape {
+                [_] if name.ends_with("bias") => 0.2 * x,
+                [_] => 1.0 + 0.3 * x,
+                _ => x * (3.0 / fan_in).sqrt(),
+            }
+        };
+        let values: Vec<f32> = (0..shape.iter().product()).map(draw).collect();
+        Ok(Weight { shape: shape.to_vec(), data: WeightData::F32(values.into()) })
+    }
+}
+
+/// Products and frozen weights of one type, for up to 64 tokens.
+fn options(dtype: DenseType) -> TrainOptions {
+    TrainOptions { max_tokens: 64, dtype, frozen: dtype, recompute: Recompute::Off }
+}
+
+/// A model with random weights.
+fn random_model(
+    config: &ModelConfig,
+    method: &Method,
+    options: &TrainOptions,
+    threads: usize,
+) -> TrainModel {
+    TrainModel::new(config, &Random, method, options, Arc::new(Pool::new(threads))).unwrap()
 }
 
 /// A tiny model with random weights, and a random adapter so that no gradient is zero.
 fn tiny_model(lora: &LoraConfig, dtype: DenseType, threads: usize) -> TrainModel {
+    let method = Method::Lora(lora.clone());
+    let mut model = random_model(&tiny_config(), &method, &options(dtype), threads);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let mut weight = |name: &str, shape: &[usize]| -> Result<Vec<f32>, ModelError> {
-        let fan_in = shape[shape.len() - 1] as f32;
-        let draw = |_| {
-            let x = rng.random_range(-1.0f32..1.0);
-            if name.contains("norm") { 1.0 + 0.3 * x } else { x * (3.0 / fan_in).sqrt() }
-        };
-        Ok((0..shape.iter().product()).map(draw).collect())
-    };
-    let pool = Arc::new(Pool::new(threads));
-    let config = tiny_config();
-    let mut model = TrainModel::from_weights(&config, lora, 64, pool, dtype, &mut weight).unwrap();
     for value in model.values_mut() {
         *value = rng.random_range(-0.2f32..0.2);
     }
-    model.refresh();
     model
 }
 

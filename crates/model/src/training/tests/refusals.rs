@@ -3,7 +3,7 @@
 use super::*;
 
 fn refused(lora: &LoraConfig) -> TrainingError {
-    lora.layout(&tiny_config()).err().unwrap()
+    Method::Lora(lora.clone()).check().unwrap_err()
 }
 
 #[test]
@@ -42,12 +42,15 @@ fn bad_batches_are_refused() {
 #[test]
 fn first_values_are_pefts_kind_and_follow_the_seed() {
     let config = lora(8, &["gate_proj", "down_proj"]);
-    let layout = config.layout(&tiny_config()).unwrap();
-    assert_eq!(layout.params.len(), 3 * 2 * 2);
-    let values = config.first_values(&layout.params);
-    for param in &layout.params {
-        let part = &values[param.range.clone()];
-        assert_eq!(part.len(), param.shape[0] * param.shape[1]);
+    let model = |config: &LoraConfig| {
+        let method = Method::Lora(config.clone());
+        random_model(&tiny_config(), &method, &options(DenseType::F32), 1)
+    };
+    let first = model(&config);
+    assert_eq!(first.params().len(), 3 * 2 * 2);
+    for param in first.params() {
+        let part = &first.values()[param.range.clone()];
+        assert_eq!(part.len(), param.shape.iter().product::<usize>());
         if param.name.ends_with("lora_B.weight") {
             assert!(part.iter().all(|&x| x == 0.0), "{}", param.name);
         } else {
@@ -57,9 +60,9 @@ fn first_values_are_pefts_kind_and_follow_the_seed() {
             assert!((deviation / bound * 3f32.sqrt() - 1.0).abs() < 0.15, "{}", param.name);
         }
     }
-    assert_eq!(values, config.first_values(&layout.params));
-    assert_ne!(values, LoraConfig { seed: 8, ..config.clone() }.first_values(&layout.params));
-    let names: Vec<_> = layout.params.iter().map(|param| param.name.as_str()).collect();
+    assert_eq!(first.values(), model(&config).values());
+    assert_ne!(first.values(), model(&LoraConfig { seed: 8, ..config.clone() }).values());
+    let names: Vec<_> = first.params().iter().map(|param| param.name.as_str()).collect();
     assert_eq!(names[0], "base_model.model.model.layers.0.mlp.gate_proj.lora_A.weight");
     assert_eq!(names[11], "base_model.model.model.layers.2.mlp.down_proj.lora_B.weight");
 }

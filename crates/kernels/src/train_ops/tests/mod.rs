@@ -1,6 +1,8 @@
 //! Forward steps against formulas in f64; every backward against central differences of an f64
 //! forward; all at every level of the machine.
 
+mod slopes;
+
 use super::*;
 use crate::level::with_level;
 use crate::test_rng::Rng;
@@ -58,51 +60,6 @@ fn at_every_level(check: impl Fn(&Pool)) {
 }
 
 #[test]
-fn rms_norm_backward_is_the_derivative() {
-    at_every_level(|pool| {
-        for (t, c) in [(1, 1), (3, 17), (5, 64)] {
-            let mut rng = Rng::new(1);
-            let (x, gain, dy) = (rng.normals(t * c), rng.normals(c), rng.normals(t * c));
-            let start = rng.normals(t * c);
-            let norm = |x: &[f64]| -> Vec<f64> {
-                let row = |x: &[f64]| {
-                    let mean = x.iter().map(|x| x * x).sum::<f64>() / c as f64;
-                    let scale = 1.0 / (mean + 1e-5f32 as f64).sqrt();
-                    x.iter().zip(&gain).map(|(x, &g)| x * scale * f64::from(g)).collect::<Vec<_>>()
-                };
-                x.chunks_exact(c).flat_map(row).collect()
-            };
-            let mut expected = differences(&x, &dy, norm);
-            expected.iter_mut().zip(&start).for_each(|(e, &s)| *e += f64::from(s));
-            let mut dx = start.clone();
-            rms_norm_backward(pool, &x, &gain, 1e-5, &dy, &mut dx);
-            assert_close("rms_norm", &dx, &expected, F32_TOLERANCE);
-        }
-    });
-}
-
-#[test]
-fn silu_mul_backward_is_the_derivative() {
-    at_every_level(|pool| {
-        let (t, f) = (3, 21);
-        let mut rng = Rng::new(2);
-        let (gate_up, dout) = (rng.normals(t * 2 * f), rng.normals(t * f));
-        let forward = |x: &[f64]| -> Vec<f64> {
-            let row = |row: &[f64]| {
-                let (gate, up) = row.split_at(f);
-                let out = |(g, u): (&f64, &f64)| g / (1.0 + (-g).exp()) * u;
-                gate.iter().zip(up).map(out).collect::<Vec<_>>()
-            };
-            x.chunks_exact(2 * f).flat_map(row).collect()
-        };
-        let expected = differences(&gate_up, &dout, forward);
-        let mut found = gate_up.clone();
-        silu_mul_backward(pool, &mut found, &dout, f);
-        assert_close("silu_mul", &found, &expected, F32_TOLERANCE);
-    });
-}
-
-#[test]
 fn rope_backward_is_the_transpose_of_rope() {
     at_every_level(|pool| {
         let (heads, d, positions) = (3, 20, [0u32, 7, 3, 31]);
@@ -131,16 +88,16 @@ fn cross_entropy_is_its_formula_and_its_gradient_the_derivative() {
         for x in &mut logits {
             *x *= 5.0;
         }
-        let (targets, scale) = ([0u32, 36, 11], 0.25f32);
+        let (targets, scales) = ([0u32, 36, 11], [0.25f32, -1.5, 0.0]);
         let losses = |x: &[f64]| -> Vec<f64> {
             let row = |(x, &target): (&[f64], &u32)| {
                 x.iter().map(|x| x.exp()).sum::<f64>().ln() - x[target as usize]
             };
             x.chunks_exact(v).zip(&targets).map(row).collect()
         };
-        let expected = differences(&logits, &[scale; 3], losses);
+        let expected = differences(&logits, &scales, losses);
         let (mut found, mut found_losses) = (logits.clone(), [0.0; 3]);
-        cross_entropy(pool, &mut found, &targets, scale, &mut found_losses);
+        cross_entropy(pool, &mut found, &targets, &scales, &mut found_losses);
         assert_close("dlogits", &found, &expected, F32_TOLERANCE);
         let mut again = [0.0; 3];
         cross_entropy_loss(pool, &mut logits.clone(), &targets, &mut again);
@@ -155,7 +112,7 @@ fn cross_entropy_is_its_formula_and_its_gradient_the_derivative() {
 fn cross_entropy_of_a_nan_is_a_nan() {
     let pool = Pool::new(1);
     let (mut logits, mut losses) = (vec![0.0, f32::NAN, 1.0], [0.0]);
-    cross_entropy(&pool, &mut logits, &[0], 1.0, &mut losses);
+    cross_entropy(&pool, &mut logits, &[0], &[1.0], &mut losses);
     assert!(losses[0].is_nan(), "a diverged run must show");
 }
 
@@ -179,7 +136,7 @@ fn layer_norm_and_bias_are_their_formulas() {
         assert_close("layer_norm", &out, &expected, F32_TOLERANCE);
 
         let mut shifted = x.clone();
-        add_bias(pool, &mut shifted, &bias);
+        add_bias(pool, &mut shifted, bias.len(), &bias);
         assert!((0..t * c).all(|i| shifted[i] == x[i] + bias[i % c]));
 
         layer_norm(pool, &shifted, &gain, &bias, 1e-12, &mut out);
@@ -284,6 +241,7 @@ fn packed(mask: AttentionMask, dtype: DenseType, d: usize, lens: &[usize]) -> Pa
         head_dim: d,
         scale,
         mask,
+        logit_softcap: None,
         dtype,
     };
     let mut bounds = vec![0];
@@ -306,6 +264,9 @@ fn reference(p: &Packed, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
         for i in seq[0]..seq[1] {
             let (start, end) = match s.mask {
                 AttentionMask::Causal => (seq[0], i + 1),
+                AttentionMask::SlidingWindow { window } => {
+                    ((i + 1).saturating_sub(window).max(seq[0]), i + 1)
+                }
                 AttentionMask::Bidirectional => (seq[0], seq[1]),
                 AttentionMask::Window { radius } => {
                     (i.saturating_sub(radius).max(seq[0]), (i + radius + 1).min(seq[1]))
@@ -316,7 +277,9 @@ fn reference(p: &Packed, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
                 let score = |j: usize| -> f64 {
                     let dot =
                         (0..d).map(|e| q[(i * heads + h) * d + e] * k[(j * kv_heads + g) * d + e]);
-                    (dot.sum::<f64>() * f64::from(s.scale)).exp()
+                    let score = dot.sum::<f64>() * f64::from(s.scale);
+                    let cap = |cap| f64::from(cap) * (score / f64::from(cap)).tanh();
+                    s.logit_softcap.map_or(score, cap).exp()
                 };
                 let p: Vec<f64> = (start..end).map(score).collect();
                 let sum: f64 = p.iter().sum();
@@ -363,7 +326,8 @@ fn attention_is_its_formula_and_its_backward_the_derivative() {
         for (dtype, tolerance) in
             [(DenseType::F32, F32_TOLERANCE), (DenseType::Bf16, BF16_TOLERANCE)]
         {
-            let p = packed(mask, dtype, 6, &[5, 1, 0, 7]);
+            let mut p = packed(mask, dtype, 6, &[5, 1, 0, 7]);
+            p.shape.logit_softcap = (mask == AttentionMask::Causal).then_some(1.5);
             let (q, k, v) = (wide(&p.q), wide(&p.k), wide(&p.v));
             let out = reference(&p, &q, &k, &v);
             let dq = differences(&p.q, &p.dout, |q| reference(&p, q, &k, &v));
@@ -389,14 +353,17 @@ fn long_attention_is_its_formula_over_several_blocks() {
     }
 }
 
-fn masks(radius: usize) -> [AttentionMask; 3] {
-    [AttentionMask::Causal, AttentionMask::Bidirectional, AttentionMask::Window { radius }]
+fn masks(radius: usize) -> [AttentionMask; 4] {
+    let sliding = AttentionMask::SlidingWindow { window: radius + 1 };
+    let window = AttentionMask::Window { radius };
+    [AttentionMask::Causal, AttentionMask::Bidirectional, window, sliding]
 }
 
 #[test]
 fn the_backward_of_several_blocks_is_the_derivative_along_a_direction() {
     for mask in masks(21) {
-        let p = packed(mask, DenseType::F32, 16, &[130, 49]);
+        let mut p = packed(mask, DenseType::F32, 16, &[130, 49]);
+        p.shape.logit_softcap = (mask == AttentionMask::SlidingWindow { window: 22 }).then_some(2.0);
         let inputs = [wide(&p.q), wide(&p.k), wide(&p.v)];
         let loss = |[q, k, v]: &[Vec<f64>; 3]| -> f64 {
             reference(&p, q, k, v).iter().zip(&p.dout).map(|(x, &y)| x * f64::from(y)).sum()

@@ -1,0 +1,186 @@
+//! Products whose column operand is made while it is multiplied.
+//!
+//! A weight has one copy in memory, in whatever form it is held: trained f32 rows, packed bf16,
+//! blocks of a file. Training needs it in two directions, `y = x W^T` and `dx = dy W`, so at least
+//! one of them reads panels that do not exist. They are made a few panels and [`MADE_STEPS`] steps
+//! at a time, in memory of the thread that multiplies them: never more than a tile of the dense
+//! matrix, and for the hundreds of rows of a training step the making costs a few per cent.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use super::convert::DenseType;
+use super::operand::RowOperand;
+use super::product::{ColView, Product, RowView, product_len, product_of};
+use crate::leveled::leveled;
+use crate::share::SharedMut;
+use crate::{AlignedBuf, Level, Pool, level, span};
+
+/// Steps of the reduction that are made at once: three panels of them fill a part of a small
+/// second-level cache. A multiple of every unit that quantized weights are unpacked in.
+pub(crate) const MADE_STEPS: usize = 1024;
+/// Panels that are multiplied together, at least: those of the widest kernel.
+const PANELS: usize = 3;
+/// Rows that are worth making panels for a second time, on another thread.
+const MIN_ROWS: usize = 48;
+
+thread_local! {
+    static MADE: RefCell<AlignedBuf<u32>> = RefCell::default();
+}
+
+/// A column operand that does not stand in memory as panels.
+pub(crate) trait Panels: Sync {
+    /// Columns of the product.
+    fn cols(&self) -> usize;
+
+    /// Elements of the reduction.
+    fn reduction(&self) -> usize;
+
+    /// Panels that are made together.
+    fn group(&self) -> usize;
+
+    /// Writes `steps` of `panels` as `out[panel][step][16]`, columns beyond the matrix zero.
+    ///
+    /// `panels.start` is a multiple of [`Self::group`], `steps.start` of [`MADE_STEPS`].
+    fn make(
+        &self,
+        level: Level,
+        dtype: DenseType,
+        panels: Range<usize>,
+        steps: Range<usize>,
+        out: &mut [u32],
+    );
+}
+
+/// `out = x P`, or `out += x P` if `accumulate`, on all threads.
+///
+/// The steps of an output element are taken in order, and sums that wait in `out` for the next
+/// block of steps keep their bits there, so neither blocks nor threads change a result.
+///
+/// # Panics
+/// If the reductions differ or `out` (row stride `ldo`) is too short.
+pub(crate) fn multiply_made(
+    pool: &Pool,
+    x: &RowOperand,
+    made: &dyn Panels,
+    out: &mut [f32],
+    ldo: usize,
+    accumulate: bool,
+) {
+    let (rows, cols, dtype) = (x.rows(), made.cols(), x.dtype());
+    assert_eq!(made.reduction(), x.reduction(), "reduction of a product");
+    let needed = product_len(rows, cols, ldo);
+    assert!(out.len() >= needed, "{} outputs of {needed}", out.len());
+    if rows == 0 || cols == 0 {
+        return;
+    }
+    let (num_panels, threads) = (cols.div_ceil(16), pool.threads());
+    let per_task = PANELS.next_multiple_of(made.group());
+    let col_tasks = num_panels.div_ceil(per_task);
+    let row_tasks = if col_tasks >= 2 * threads {
+        1
+    } else {
+        (2 * threads).div_ceil(col_tasks).min(rows.div_ceil(MIN_ROWS))
+    };
+    let (level, out) = (level(), SharedMut::new(out));
+    pool.for_each(col_tasks * row_tasks, &|_, task| {
+        let first = task / row_tasks * per_task;
+        let task = Task {
+            level,
+            view: x.view(),
+            made,
+            dtype,
+            rows: span(rows, task % row_tasks, row_tasks),
+            panels: first..num_panels.min(first + per_task),
+            accumulate,
+        };
+        // SAFETY: the length was checked above; tasks differ in rows or in columns.
+        unsafe { task.run(out.as_mut_ptr(), ldo) }
+    });
+}
+
+/// A few panels by a range of rows.
+struct Task<'a> {
+    level: Level,
+    view: RowView<'a>,
+    made: &'a dyn Panels,
+    dtype: DenseType,
+    rows: Range<usize>,
+    panels: Range<usize>,
+    accumulate: bool,
+}
+
+impl Task<'_> {
+    /// # Safety
+    /// `out` must cover the product, and nobody else may touch the task's rows and columns.
+    unsafe fn run(&self, out: *mut f32, ldo: usize) {
+        let (level, view) = (self.level, self.view);
+        let total = self.dtype.steps(self.made.reduction());
+        let cols = (self.made.cols() - self.panels.start * 16).min(self.panels.len() * 16);
+        MADE.with_borrow_mut(|words| {
+            for start in (0..total).step_by(MADE_STEPS) {
+                let steps = start..total.min(start + MADE_STEPS);
+                let panel_stride = steps.len() * 16;
+                words.grow(self.panels.len() * panel_stride);
+                let words = &mut words[..self.panels.len() * panel_stride];
+                self.made.make(level, self.dtype, self.panels.clone(), steps.clone(), words);
+                let first = self.rows.start * view.row_stride + start * view.step_stride;
+                let rows = RowView {
+                    words: &view.words[first..],
+                    rows: self.rows.len(),
+                    row_stride: view.row_stride,
+                    step_stride: view.step_stride,
+                };
+                let product = Product {
+                    level,
+                    dtype: self.dtype,
+                    rows,
+                    cols: ColView { words, cols, panel_stride },
+                    steps: steps.len(),
+                    accumulate: self.accumulate || start > 0,
+                };
+                let at = self.rows.start * ldo + self.panels.start * 16;
+                // SAFETY: inside `out` by the caller's promise, and this task's alone.
+                unsafe { product_of(&product, out.add(at), ldo) }
+            }
+        });
+    }
+}
+
+/// A square of a weight: `[column of W][row of W]`.
+pub(crate) type Square = [[f32; 16]; 16];
+
+/// Writes a square as steps of a panel whose columns are those of `W`: as many rows of `W` as
+/// `out` has room for.
+pub(crate) fn place_transposed(
+    level: Level,
+    dtype: DenseType,
+    square: &Square,
+    out: &mut [[u32; 16]],
+) {
+    match dtype {
+        DenseType::F32 => transposed_f32(level, square, out),
+        DenseType::Bf16 => transposed_bf16(level, square, out),
+    }
+}
+
+leveled! {
+    fn transposed_f32(square: &Square, out: &mut [[u32; 16]]) {
+        for (row, words) in out.iter_mut().enumerate() {
+            for (word, column) in words.iter_mut().zip(square) {
+                *word = column[row].to_bits();
+            }
+        }
+    }
+}
+
+leveled! {
+    fn transposed_bf16(square: &Square, out: &mut [[u32; 16]]) {
+        for (pair, words) in out.iter_mut().enumerate() {
+            for (word, column) in words.iter_mut().zip(square) {
+                let (low, high) = (column[2 * pair], column[2 * pair + 1]);
+                *word = super::bf16_bits(low) | super::bf16_bits(high) << 16;
+            }
+        }
+    }
+}

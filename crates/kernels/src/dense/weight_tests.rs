@@ -1,0 +1,79 @@
+//! A weight in any form multiplies as its packed copy does, bit for bit, in both directions.
+
+use super::{DenseMatrix, DenseType, RowOperand, WeightRef};
+use crate::level::with_level;
+use crate::test_rng::Rng;
+use crate::{Level, Pool};
+
+const SHAPES: [(usize, usize, usize); 5] =
+    [(1, 1, 1), (3, 17, 5), (7, 37, 50), (60, 96, 160), (130, 33, 2100)];
+
+/// Compares both products of `weight` with those of the packed `w_nk`.
+pub(crate) fn check_weight(pool: &Pool, weight: WeightRef<'_>, w_nk: &[f32], dtype: DenseType, rows: usize) {
+    let (n, k) = (weight.n(), weight.k());
+    let mut rng = Rng::new(3);
+    let mut compare = |inputs: usize, outputs: usize, transposed: bool| {
+        let (x, start) = (rng.normals(rows * inputs), rng.normals(rows * (outputs + 2)));
+        let packed = if transposed {
+            DenseMatrix::pack_transposed(pool, w_nk, n, k, dtype)
+        } else {
+            DenseMatrix::pack(pool, w_nk, n, k, dtype)
+        };
+        let mut operand = RowOperand::new(dtype);
+        operand.set(pool, &x, rows, inputs, inputs);
+        for accumulate in [false, true] {
+            let (mut found, mut expected) = (start.clone(), start.clone());
+            packed.matmul_operand(pool, &operand, &mut expected, outputs + 2, accumulate);
+            if transposed {
+                weight.matmul_transposed(pool, &operand, &mut found, outputs + 2, accumulate);
+            } else {
+                weight.matmul(pool, &operand, &mut found, outputs + 2, accumulate);
+            }
+            assert!(found == expected, "[{n}, {k}], {rows} rows, {transposed} {accumulate}");
+        }
+    };
+    compare(k, n, false);
+    compare(n, k, true);
+}
+
+fn everywhere(test: impl Fn(&Pool, DenseType)) {
+    for level in Level::supported() {
+        for threads in [1, 3] {
+            let pool = Pool::new(threads);
+            for dtype in [DenseType::F32, DenseType::Bf16] {
+                with_level(level, || test(&pool, dtype));
+            }
+        }
+    }
+}
+
+/// Values that bf16 holds exactly, so that a copy in bf16 is one in f32.
+fn short_values(len: usize) -> Vec<f32> {
+    Rng::new(5).normals(len).iter().map(|&x| half::bf16::from_f32(x).to_f32()).collect()
+}
+
+#[test]
+fn rows_of_floats_multiply_as_packed() {
+    everywhere(|pool, dtype| {
+        for (rows, n, k) in SHAPES {
+            let w_nk = Rng::new(4).normals(n * k);
+            check_weight(pool, WeightRef::Floats { w_nk: &w_nk, n, k }, &w_nk, dtype, rows);
+        }
+    });
+}
+
+#[test]
+fn packed_weights_multiply_in_either_type() {
+    everywhere(|pool, dtype| {
+        for (rows, n, k) in SHAPES {
+            let w_nk = short_values(n * k);
+            for held in [DenseType::F32, DenseType::Bf16] {
+                let matrix = DenseMatrix::pack(pool, &w_nk, n, k, held);
+                check_weight(pool, WeightRef::Dense(&matrix), &w_nk, dtype, rows);
+                let mut row = vec![0.0; k];
+                WeightRef::Dense(&matrix).row(n - 1, &mut row);
+                assert_eq!(row, w_nk[(n - 1) * k..]);
+            }
+        }
+    });
+}

@@ -1,0 +1,161 @@
+//! Backward of norms, activations and look-ups.
+
+use super::*;
+use crate::Gate;
+
+type Formula<'a> = &'a dyn Fn(&[f64], &[f32], &[f32]) -> Vec<f64>;
+
+fn rms(x: &[f64], gain: &[f32], _bias: &[f32]) -> Vec<f64> {
+    let mean = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
+    let scale = 1.0 / (mean + f64::from(1e-5f32)).sqrt();
+    x.iter().zip(gain).map(|(x, &g)| x * scale * f64::from(g)).collect()
+}
+
+fn layer(x: &[f64], gain: &[f32], bias: &[f32]) -> Vec<f64> {
+    let mean = x.iter().sum::<f64>() / x.len() as f64;
+    let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;
+    let scale = 1.0 / (variance + f64::from(1e-5f32)).sqrt();
+    let affine = x.iter().zip(gain).zip(bias);
+    affine.map(|((x, &g), &b)| (x - mean) * scale * f64::from(g) + f64::from(b)).collect()
+}
+
+#[test]
+fn the_backward_of_norms_is_the_derivative() {
+    type Backward = fn(&Pool, &[f32], &[f32], f32, &[f32], &mut [f32]);
+    type GainBackward = fn(&Pool, &[f32], f32, &[f32], &mut [f32], &mut [f32]);
+    let kinds: [(&str, Formula<'_>, Backward, GainBackward); 2] = [
+        ("rms", &rms, rms_norm_backward, rms_norm_gain_backward),
+        ("layer", &layer, layer_norm_backward, layer_norm_gain_backward),
+    ];
+    at_every_level(|pool| {
+        for (name, formula, backward, gain_backward) in &kinds {
+            for (t, c) in [(1, 2), (3, 17), (5, 64)] {
+                let mut rng = Rng::new(1);
+                let (x, gain, bias) = (rng.normals(t * c), rng.normals(c), rng.normals(c));
+                let (dy, start) = (rng.normals(t * c), rng.normals(t * c));
+                let rows = |x: &[f64], gain: &[f32], bias: &[f32]| -> Vec<f64> {
+                    x.chunks_exact(c).flat_map(|x| formula(x, gain, bias)).collect()
+                };
+                let plus = |mut sums: Vec<f64>, start: &[f32]| {
+                    sums.iter_mut().zip(start).for_each(|(e, &s)| *e += f64::from(s));
+                    sums
+                };
+                let expected = plus(differences(&x, &dy, |x| rows(x, &gain, &bias)), &start);
+                let mut dx = start.clone();
+                backward(pool, &x, &gain, 1e-5, &dy, &mut dx);
+                assert_close(name, &dx, &expected, F32_TOLERANCE * 4.0);
+
+                // The norms are linear in gain and bias: unit vectors give their columns.
+                let unit = |at: usize| {
+                    let mut unit = vec![0.0; c];
+                    unit[at] = 1.0;
+                    unit
+                };
+                let along = |at: usize, of_bias: bool| -> f64 {
+                    let (gain, bias) =
+                        if of_bias { (vec![0.0; c], unit(at)) } else { (unit(at), vec![0.0; c]) };
+                    let y = rows(&wide(&x), &gain, &bias);
+                    y.iter().zip(&dy).map(|(y, &d)| y * f64::from(d)).sum()
+                };
+                let expected = plus((0..c).map(|at| along(at, false)).collect(), &start[..c]);
+                let (mut stats, mut dgain) = (vec![0.0; 2 * t], start[..c].to_vec());
+                gain_backward(pool, &x, 1e-5, &dy, &mut stats, &mut dgain);
+                assert_close("gain", &dgain, &expected, F32_TOLERANCE);
+                if *name == "layer" {
+                    let expected = plus((0..c).map(|at| along(at, true)).collect(), &start[..c]);
+                    let mut dbias = start[..c].to_vec();
+                    bias_backward(pool, &dy, c, &mut dbias);
+                    assert_close("bias", &dbias, &expected, F32_TOLERANCE);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_bias_of_some_columns_gets_their_sums() {
+    at_every_level(|pool| {
+        let (t, c, ldy) = (5, 19, 40);
+        let dy = Rng::new(3).normals(t * ldy - (ldy - c));
+        let mut found = vec![1.0; c];
+        bias_backward(pool, &dy, ldy, &mut found);
+        let expected: Vec<f64> = (0..c)
+            .map(|i| 1.0 + (0..t).map(|row| f64::from(dy[row * ldy + i])).sum::<f64>())
+            .collect();
+        assert_close("bias", &found, &expected, F32_TOLERANCE);
+    });
+}
+
+fn functions() -> [(Activation, fn(f64) -> f64); 6] {
+    let gelu = |x: f64| x / 2.0 * (1.0 + erf_series((x / 2f64.sqrt()).clamp(-5.0, 5.0)));
+    let gelu_tanh = |x: f64| {
+        let root = (2.0 / std::f64::consts::PI).sqrt();
+        x / 2.0 * (1.0 + (root * (x + 0.044_715 * x.powi(3))).tanh())
+    };
+    [
+        (Activation::Identity, |x| x),
+        (Activation::Gelu, gelu),
+        (Activation::GeluTanh, gelu_tanh),
+        (Activation::Relu, |x| x.max(0.0)),
+        (Activation::Silu, |x| x / (1.0 + (-x).exp())),
+        (Activation::Tanh, f64::tanh),
+    ]
+}
+
+#[test]
+fn the_backward_of_gates_is_the_derivative() {
+    at_every_level(|pool| {
+        for gate in [Gate::Silu, Gate::GeluTanh, Gate::GeluErf] {
+            let act = functions().into_iter().find(|(act, _)| *act == gate.into()).unwrap().1;
+            let (t, f) = (3, 21);
+            let mut rng = Rng::new(2);
+            let (gate_up, dout) = (rng.normals(t * 2 * f), rng.normals(t * f));
+            let forward = |x: &[f64]| -> Vec<f64> {
+                let row = |row: &[f64]| {
+                    let (gate, up) = row.split_at(f);
+                    gate.iter().zip(up).map(|(&g, u)| act(g) * u).collect::<Vec<_>>()
+                };
+                x.chunks_exact(2 * f).flat_map(row).collect()
+            };
+            let expected = differences(&gate_up, &dout, forward);
+            let mut found = gate_up.clone();
+            gated_mul_backward(pool, gate, &mut found, &dout, f);
+            assert_close("gated", &found, &expected, F32_TOLERANCE);
+        }
+    });
+}
+
+#[test]
+fn the_backward_of_activations_is_the_derivative() {
+    at_every_level(|pool| {
+        for (act, formula) in functions() {
+            let mut rng = Rng::new(4);
+            let (x, dy) = (rng.normals(77), rng.normals(77));
+            let expected = differences(&x, &dy, |x| x.iter().map(|&x| formula(x)).collect());
+            let mut found = dy.clone();
+            activation_backward(pool, act, &x, &mut found);
+            assert_close("slope", &found, &expected, F32_TOLERANCE);
+            let (mut out, mut in_place) = (vec![0.0; 77], x.clone());
+            activation(pool, act, &x, &mut out);
+            bias_activation(pool, act, &mut in_place, &[0.0]);
+            assert_eq!(out, in_place);
+        }
+    });
+}
+
+#[test]
+fn looked_up_rows_collect_their_gradients() {
+    at_every_level(|pool| {
+        let (rows, c) = ([2u32, 0, 2, 3], 21);
+        let dx = Rng::new(5).normals(rows.len() * c);
+        let mut found = vec![0.5; 4 * c];
+        lookup_backward(pool, &rows, &dx, 2.0, &mut found);
+        let mut expected = vec![0.5f64; 4 * c];
+        for (row, dx) in rows.iter().zip(dx.chunks_exact(c)) {
+            for (sum, &dx) in expected[*row as usize * c..][..c].iter_mut().zip(dx) {
+                *sum += 2.0 * f64::from(dx);
+            }
+        }
+        assert_close("table", &found, &expected, F32_TOLERANCE);
+    });
+}

@@ -1,0 +1,56 @@
+//! A matrix of the model: frozen in the form of its file, or trained.
+
+use std::ops::Range;
+
+use catena_kernels::{DenseMatrix, QuantMatrix, WeightRef};
+
+/// A matrix `[n, k]`.
+pub(super) enum Matrix {
+    /// Packed bf16 or f32.
+    Dense(DenseMatrix),
+    /// Blocks as the file has them.
+    Quant(QuantMatrix),
+    /// Rows inside the trained values.
+    Trained(Trained),
+}
+
+/// A trained matrix.
+pub(super) struct Trained {
+    pub(super) range: Range<usize>,
+    pub(super) n: usize,
+    pub(super) k: usize,
+}
+
+impl Matrix {
+    /// The weight with its products.
+    pub(super) fn get<'a>(&'a self, values: &'a [f32]) -> WeightRef<'a> {
+        match self {
+            Self::Dense(matrix) => WeightRef::Dense(matrix),
+            Self::Quant(matrix) => WeightRef::Quant(matrix),
+            Self::Trained(Trained { range, n, k }) => {
+                WeightRef::Floats { w_nk: &values[range.clone()], n: *n, k: *k }
+            }
+        }
+    }
+
+    /// Its part of the gradient, if it is trained.
+    pub(super) fn grad<'g>(&self, grads: &'g mut [f32]) -> Option<&'g mut [f32]> {
+        match self {
+            Self::Dense(_) | Self::Quant(_) => None,
+            Self::Trained(Trained { range, .. }) => Some(&mut grads[range.clone()]),
+        }
+    }
+
+    pub(super) fn is_trained(&self) -> bool {
+        matches!(self, Self::Trained(_))
+    }
+
+    /// Memory of a frozen one; trained values are counted with the others.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Dense(matrix) => matrix.bytes(),
+            Self::Quant(matrix) => matrix.bytes(),
+            Self::Trained(_) => 0,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! How a model is held while it is trained.
+
+use catena_kernels::DenseType;
+
+/// How a model is held while it is trained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrainOptions {
+    /// Most tokens of a micro-step: what memory is taken for.
+    pub max_tokens: usize,
+    /// Element type of products; sums are f32. By default the fastest of the machine that keeps 8
+    /// bits.
+    pub dtype: DenseType,
+    /// Form of frozen float weights. Blocks of a file stay blocks.
+    pub frozen: DenseType,
+    /// Layers that are computed again on the way back.
+    pub recompute: Recompute,
+}
+
+/// Layers that keep only their input and are computed again on the way back: half as much
+/// arithmetic again for them, and a tenth of the memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recompute {
+    /// None.
+    #[default]
+    Off,
+    /// That many, the first ones.
+    Layers(usize),
+    /// All.
+    All,
+}
+
+impl TrainOptions {
+    /// For micro-steps of up to `max_tokens` tokens.
+    pub fn new(max_tokens: usize) -> Self {
+        TrainOptions {
+            max_tokens,
+            dtype: DenseType::fastest(),
+            frozen: DenseType::Bf16,
+            recompute: Recompute::Off,
+        }
+    }
+}
+
+impl Recompute {
+    /// Whether layer `idx` of `layers` is computed again.
+    pub(super) fn covers(self, idx: usize, layers: usize) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Layers(count) => idx < count.min(layers),
+            Self::All => true,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What is trained: tensors inside one flat vector.
+
+use std::ops::Range;
+
+/// One trained tensor inside the flat vectors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// Its name in the files that the training writes: PEFT's key of an adapter tensor, such as
+    /// `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`, else the model's own name.
+    pub name: String,
+    /// Its shape, outermost first.
+    pub shape: Vec<usize>,
+    /// Its place in [`super::TrainModel::values`] and [`super::TrainModel::grads`].
+    pub range: Range<usize>,
+    /// What it is.
+    pub kind: ParamKind,
+}
+
+/// What a trained tensor is: optimizers and schedules treat kinds differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParamKind {
+    /// A matrix inside a layer.
+    Matrix,
+    /// A bias.
+    Bias,
+    /// Gain or bias of a norm.
+    Norm,
+    /// A table of tokens, positions or token types.
+    Embedding,
+    /// The output head, if it is not the embedding, or a task's head.
+    Head,
+    /// The first matrix of a low-rank pair, `[r, k]`.
+    LoraA,
+    /// The second, `[n, r]`.
+    LoraB,
+}
+
+impl ParamKind {
+    /// Whether weight decay usually applies: not to biases and norms.
+    pub fn decays(self) -> bool {
+        !matches!(self, Self::Bias | Self::Norm)
+    }
+}
+
+/// The trained tensors while a model is put together.
+#[derive(Default)]
+pub(super) struct Params {
+    pub(super) list: Vec<Param>,
+    pub(super) values: Vec<f32>,
+}
+
+impl Params {
+    /// Adds a tensor with its first values and returns its place.
+    pub(super) fn add(
+        &mut self,
+        name: String,
+        shape: &[usize],
+        kind: ParamKind,
+        values: &[f32],
+    ) -> Range<usize> {
+        let start = self.values.len();
+        assert_eq!(values.len(), shape.iter().product::<usize>(), "values of {name}");
+        self.values.extend_from_slice(values);
+        let range = start..self.values.len();
+        self.list.push(Param { name, shape: shape.to_vec(), range: range.clone(), kind });
+        range
+    }
+}
+
+/// A vector of the model.
+pub(super) enum Vector {
+    Frozen(Vec<f32>),
+    Trained(Range<usize>),
+}
+
+impl Vector {
+    pub(super) fn get<'a>(&'a self, values: &'a [f32]) -> &'a [f32] {
+        match self {
+            Self::Frozen(own) => own,
+            Self::Trained(range) => &values[range.clone()],
+        }
+    }
+
+    /// Its part of the gradient, if it is trained.
+    pub(super) fn grad<'g>(&self, grads: &'g mut [f32]) -> Option<&'g mut [f32]> {
+        match self {
+            Self::Frozen(_) => None,
+            Self::Trained(range) => Some(&mut grads[range.clone()]),
+        }
+    }
+
+    pub(super) fn is_trained(&self) -> bool {
+        matches!(self, Self::Trained(_))
+    }
+}

@@ -1,0 +1,22 @@
+//! What every step of a pass reads.
+
+use catena_kernels::{Pool, RopeTable};
+
+use super::batch::Layout;
+
+/// What every step of a pass reads.
+pub(super) struct Pass<'a> {
+    pub(super) pool: &'a Pool,
+    pub(super) values: &'a [f32],
+    pub(super) batch: &'a Layout,
+    pub(super) ropes: &'a [RopeTable],
+    /// Whether adapters are added; without them the model is its base.
+    pub(super) adapted: bool,
+}
+
+impl Pass<'_> {
+    /// Tokens of the batch.
+    pub(super) fn tokens(&self) -> usize {
+        self.batch.positions.len()
+    }
+}

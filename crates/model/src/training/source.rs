@@ -1,0 +1,83 @@
+//! Where weights come from.
+
+use std::borrow::Cow;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::checkpoint::{Weight, WeightData};
+use crate::{Checkpoint, ModelError};
+
+/// Gives tensors by name.
+pub trait WeightSource {
+    /// The tensor, which must have this shape.
+    ///
+    /// # Errors
+    /// It is missing, unreadable, or has another shape.
+    fn weight(&self, name: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError>;
+
+    /// Says that a tensor was taken: its pages need not stay in memory.
+    fn release(&self, _name: &str) {}
+}
+
+impl WeightSource for Checkpoint {
+    fn weight(&self, name: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError> {
+        let weight = Checkpoint::weight(self, name)?;
+        if weight.shape == shape {
+            return Ok(weight);
+        }
+        let (name, expected) = (name.to_owned(), shape.to_vec());
+        Err(ModelError::ShapeMismatch { name, found: weight.shape, expected })
+    }
+
+    fn release(&self, name: &str) {
+        Checkpoint::release(self, name);
+    }
+}
+
+/// First weights of a model that is trained from nothing: matrices normal with a small deviation,
+/// gains one, biases zero.
+///
+/// # Source
+/// `_init_weights` of Hugging Face `transformers`. The numbers are our generator's, not PyTorch's;
+/// each tensor's follow from the seed and its name alone.
+pub struct RandomWeights {
+    /// Seed of all tensors.
+    pub seed: u64,
+    /// Standard deviation of matrices, `initializer_range`.
+    pub deviation: f32,
+}
+
+impl WeightSource for RandomWeights {
+    fn weight(&self, name: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError> {
+        let len = shape.iter().product();
+        let values = match shape {
+            [_] if name.ends_with("bias") => vec![0.0; len],
+            [_] => vec![1.0; len],
+            _ => normals(&mut generator(self.seed, name), len, self.deviation),
+        };
+        Ok(Weight { shape: shape.to_vec(), data: WeightData::F32(Cow::Owned(values)) })
+    }
+}
+
+/// A generator of its own for each tensor.
+pub(super) fn generator(seed: u64, name: &str) -> ChaCha8Rng {
+    // FNV-1a: any mixing will do, the generator spreads it.
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    ChaCha8Rng::seed_from_u64(seed ^ hash)
+}
+
+/// Normal numbers by the method of Box and Muller.
+#[expect(clippy::cast_possible_truncation, reason = "drawn in f64, used in f32")]
+fn normals(rng: &mut ChaCha8Rng, len: usize, deviation: f32) -> Vec<f32> {
+    let mut values = Vec::with_capacity(len + 1);
+    while values.len() < len {
+        let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * f64::from(deviation);
+        let (sin, cos) = (std::f64::consts::TAU * rng.random::<f64>()).sin_cos();
+        values.extend([(radius * cos) as f32, (radius * sin) as f32]);
+    }
+    values.truncate(len);
+    values
+}

@@ -1,0 +1,203 @@
+//! What a model computes, in the form that the passes are built from.
+
+use catena_kernels::{Activation, AttentionMask, AttentionShape, DenseType, Gate, RopeSpec};
+
+use super::error::TrainingError;
+use crate::config::{Mlp, NormKind, QkNorm, Residual};
+use crate::ModelConfig;
+
+/// A trunk: token embedding, layers, last norm.
+pub(super) struct Spec {
+    pub(super) hidden_size: usize,
+    pub(super) vocab_size: usize,
+    pub(super) norm: NormSpec,
+    pub(super) embedding: EmbeddingSpec,
+    pub(super) ropes: Vec<RopeSpec>,
+    pub(super) layers: Vec<LayerSpec>,
+    pub(super) final_norm: Option<String>,
+    /// The output head; tied to the embedding if it has no name of its own.
+    pub(super) head: HeadSpec,
+}
+
+/// The kind of all norms.
+#[derive(Clone, Copy)]
+pub(super) struct NormSpec {
+    pub(super) kind: NormKind,
+    pub(super) eps: f32,
+    /// Whether layer norms have biases.
+    pub(super) bias: bool,
+}
+
+/// Tables that the residual stream starts from.
+pub(super) struct EmbeddingSpec {
+    pub(super) words: String,
+    pub(super) multiplier: f32,
+    /// Name and rows of a learned vector per position.
+    pub(super) positions: Option<(String, usize)>,
+}
+
+/// The head of a language model.
+pub(super) struct HeadSpec {
+    /// The matrix, `None` for that of the embedding.
+    pub(super) weight: Option<String>,
+    pub(super) softcap: Option<f32>,
+    /// What logits are divided by.
+    pub(super) scaling: f32,
+}
+
+/// Where norms stand around attention and MLP, each called `f`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placement {
+    /// `x += f(norm(x))`, `x += norm(f(x))`, or both, one after the other.
+    InTurn,
+    /// `x += attention(norm(x)) + mlp(norm'(x))`.
+    Parallel,
+}
+
+/// One layer.
+#[derive(Clone)]
+pub(super) struct LayerSpec {
+    pub(super) hidden_size: usize,
+    pub(super) intermediate_size: usize,
+    pub(super) attention: AttentionShape,
+    pub(super) qk_norm: Option<QkNorm>,
+    /// Index into the trunk's rotary embeddings.
+    pub(super) rope: Option<usize>,
+    pub(super) mlp: MlpSpec,
+    pub(super) placement: Placement,
+    /// Factor of what attention and MLP add to the residual stream.
+    pub(super) multiplier: f32,
+    pub(super) qkv_bias: bool,
+    pub(super) out_bias: bool,
+    pub(super) mlp_bias: bool,
+    pub(super) names: LayerNames,
+}
+
+/// What the MLP does between its products.
+#[derive(Clone, Copy)]
+pub(super) enum MlpSpec {
+    Gated(Gate),
+    Plain(Activation),
+}
+
+/// Names of a layer's modules, without `.weight` and `.bias`. A norm without a name is not there.
+#[derive(Clone, Default)]
+pub(super) struct LayerNames {
+    pub(super) attention_in_norm: Option<String>,
+    pub(super) attention_out_norm: Option<String>,
+    pub(super) mlp_in_norm: Option<String>,
+    pub(super) mlp_out_norm: Option<String>,
+    pub(super) q: String,
+    pub(super) k: String,
+    pub(super) v: String,
+    pub(super) o: String,
+    pub(super) q_norm: String,
+    pub(super) k_norm: String,
+    pub(super) gate: String,
+    pub(super) up: String,
+    pub(super) down: String,
+}
+
+impl Spec {
+    /// A decoder, by the names of [`crate::Checkpoint`].
+    ///
+    /// # Errors
+    /// What the passes do not know, by name.
+    pub(super) fn of_decoder(config: &ModelConfig, dtype: DenseType) -> Result<Self, TrainingError> {
+        let unknown = [
+            (config.mla.is_some(), "latent attention"),
+            (config.moe.is_some(), "experts"),
+        ];
+        if let Some((_, what)) = unknown.into_iter().find(|(found, _)| *found) {
+            return Err(TrainingError::Architecture { model_type: config.model_type, what });
+        }
+        let layers = 0..config.num_hidden_layers;
+        Ok(Self {
+            hidden_size: config.hidden_size,
+            vocab_size: config.vocab_size,
+            norm: NormSpec { kind: config.norm, eps: config.norm_eps, bias: true },
+            embedding: EmbeddingSpec {
+                words: "model.embed_tokens".to_owned(),
+                multiplier: config.embedding_multiplier,
+                positions: config.learned_positions.then(|| {
+                    ("model.embed_positions".to_owned(), config.max_position_embeddings)
+                }),
+            },
+            ropes: config.rope_parameters.clone(),
+            layers: layers.map(|idx| decoder_layer(config, dtype, idx)).collect(),
+            final_norm: Some("model.norm".to_owned()),
+            head: HeadSpec {
+                weight: (!config.tie_word_embeddings).then(|| "lm_head".to_owned()),
+                softcap: config.final_logit_softcapping,
+                scaling: config.logits_scaling,
+            },
+        })
+    }
+}
+
+fn decoder_layer(config: &ModelConfig, dtype: DenseType, idx: usize) -> LayerSpec {
+    let of_layer = &config.layers[idx];
+    let module = |name: &str| format!("model.layers.{idx}.{name}");
+    let norm = |is_there: bool, name: &str| is_there.then(|| module(name));
+    let (inputs, outputs) = (config.residual.norms_inputs(), config.residual.norms_outputs());
+    let window = |window| AttentionMask::SlidingWindow { window };
+    LayerSpec {
+        hidden_size: config.hidden_size,
+        intermediate_size: config.intermediate_size,
+        attention: AttentionShape {
+            num_attention_heads: config.num_attention_heads,
+            num_key_value_heads: config.num_key_value_heads,
+            head_dim: config.head_dim,
+            scale: config.attention_scale,
+            mask: of_layer.sliding_window.map_or(AttentionMask::Causal, window),
+            logit_softcap: config.attn_logit_softcapping,
+            dtype,
+        },
+        qk_norm: config.qk_norm,
+        rope: of_layer.rope,
+        mlp: match config.mlp {
+            Mlp::Gated(gate) => MlpSpec::Gated(gate),
+            Mlp::Plain(act) => MlpSpec::Plain(act.into()),
+        },
+        placement: match config.residual {
+            Residual::Parallel => Placement::Parallel,
+            Residual::Pre | Residual::Post | Residual::Sandwich => Placement::InTurn,
+        },
+        multiplier: config.residual_multiplier,
+        qkv_bias: config.attention_bias,
+        out_bias: config.attention_out_bias,
+        mlp_bias: config.mlp_bias,
+        names: LayerNames {
+            attention_in_norm: norm(inputs, "input_layernorm"),
+            attention_out_norm: norm(outputs, "post_self_attn_layernorm"),
+            mlp_in_norm: norm(inputs, "post_attention_layernorm"),
+            mlp_out_norm: norm(outputs, "post_mlp_layernorm"),
+            q: module("self_attn.q_proj"),
+            k: module("self_attn.k_proj"),
+            v: module("self_attn.v_proj"),
+            o: module("self_attn.o_proj"),
+            q_norm: module("self_attn.q_norm"),
+            k_norm: module("self_attn.k_norm"),
+            gate: module("mlp.gate_proj"),
+            up: module("mlp.up_proj"),
+            down: module("mlp.down_proj"),
+        },
+    }
+}
+
+impl LayerSpec {
+    /// Columns of all query heads, and of all key heads.
+    pub(super) fn widths(&self) -> (usize, usize) {
+        let shape = &self.attention;
+        let (queries, keys) = (shape.num_attention_heads, shape.num_key_value_heads);
+        (queries * shape.head_dim, keys * shape.head_dim)
+    }
+
+    /// Columns that the first product of the MLP makes.
+    pub(super) fn mlp_inner(&self) -> usize {
+        match self.mlp {
+            MlpSpec::Gated(_) => 2 * self.intermediate_size,
+            MlpSpec::Plain(_) => self.intermediate_size,
+        }
+    }
+}

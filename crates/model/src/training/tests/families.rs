@@ -1,0 +1,149 @@
+//! Everything that families add to a Llama: the gradient is that of the loss, for all values at
+//! once and for each tensor, and computing layers again changes no bit.
+
+use catena_kernels::{Gate, RopeSpec};
+
+use super::derivative::{dot, slope};
+use super::*;
+use crate::config::{LayerConfig, Mlp, NormKind, QkNorm, Residual};
+use crate::training::FreezeConfig;
+
+/// Configurations that between them have everything that the block knows.
+fn configs() -> Vec<(&'static str, ModelConfig)> {
+    let tiny = || ModelConfig { attention_scale: 0.25, ..tiny_config() };
+    let biases =
+        || ModelConfig { attention_bias: true, attention_out_bias: true, mlp_bias: true, ..tiny() };
+    let window = LayerConfig { rope: Some(1), sliding_window: Some(7), moe: false };
+    let mut gemma = ModelConfig {
+        residual: Residual::Sandwich,
+        qk_norm: Some(QkNorm::PerHead),
+        attn_logit_softcapping: Some(3.0),
+        final_logit_softcapping: Some(5.0),
+        embedding_multiplier: 6.0,
+        mlp: Mlp::Gated(Gate::GeluTanh),
+        tie_word_embeddings: true,
+        rope_parameters: vec![RopeSpec::plain(10, 10_000.0), RopeSpec::plain(10, 100.0)],
+        ..tiny()
+    };
+    gemma.layers[1] = window;
+    let neox = ModelConfig {
+        residual: Residual::Parallel,
+        norm: NormKind::Layer,
+        mlp: Mlp::Plain(Gate::GeluErf),
+        ..biases()
+    };
+    let gpt2 = ModelConfig {
+        norm: NormKind::Layer,
+        mlp: Mlp::Plain(Gate::GeluTanh),
+        learned_positions: true,
+        tie_word_embeddings: true,
+        layers: vec![LayerConfig { rope: None, sliding_window: None, moe: false }; 3],
+        ..biases()
+    };
+    let olmo2 = ModelConfig {
+        residual: Residual::Post,
+        qk_norm: Some(QkNorm::Whole),
+        residual_multiplier: 0.7,
+        logits_scaling: 3.0,
+        ..tiny()
+    };
+    let granite = ModelConfig { residual_multiplier: 0.7, mlp_bias: true, ..tiny() };
+    vec![
+        ("llama", tiny()),
+        ("gemma", gemma),
+        ("neox", neox),
+        ("gpt2", gpt2),
+        ("olmo2", olmo2),
+        ("granite", granite),
+    ]
+}
+
+fn full(config: &ModelConfig, recompute: Recompute, threads: usize) -> TrainModel {
+    let options = TrainOptions { recompute, ..options(DenseType::F32) };
+    random_model(config, &Method::Full, &options, threads)
+}
+
+#[test]
+fn the_gradient_of_every_tensor_predicts_the_loss() {
+    let batch = batch(&[17, 1, 30], 2);
+    for (name, config) in configs() {
+        let mut model = full(&config, Recompute::Off, 2);
+        model.forward_backward(&batch, 1.0).unwrap();
+        let grads = model.grads().to_vec();
+        for param in model.params().to_vec() {
+            let mut direction = vec![0.0; grads.len()];
+            let part = &grads[param.range.clone()];
+            let norm = dot(part, part).sqrt();
+            for i in param.range.clone() {
+                direction[i] = grads[i] / norm as f32;
+            }
+            // Key biases shift all scores of a query alike: they have no gradient.
+            if param.name.ends_with("k_proj.bias") && config.qk_norm.is_none() && config.layers[0].rope.is_none() {
+                assert!(norm < 1e-2, "{name} {}: {norm}", param.name);
+                continue;
+            }
+            assert!(norm > 1e-3, "{name} {} has no gradient", param.name);
+            let step = 3e-3 * (param.range.len() as f32).sqrt().min(10.0);
+            let found = slope(&mut model, &batch, &direction, step);
+            let bound = 3e-2 * norm + 0.02;
+            assert!((found - norm).abs() < bound, "{name} {}: {found}, not {norm}", param.name);
+        }
+    }
+}
+
+#[test]
+fn computing_layers_again_changes_no_bit() {
+    let batch = batch(&[17, 1, 30], 2);
+    for (name, config) in configs() {
+        let run = |recompute, threads| {
+            let mut model = full(&config, recompute, threads);
+            let loss = model.forward_backward(&batch, 0.3).unwrap();
+            (loss, model.grads().to_vec())
+        };
+        let kept = run(Recompute::Off, 1);
+        for recompute in [Recompute::Layers(1), Recompute::Layers(2), Recompute::All] {
+            assert!(run(recompute, 3) == kept, "{name} {recompute:?}");
+        }
+    }
+}
+
+#[test]
+fn a_part_has_the_gradient_that_it_has_in_the_whole() {
+    let batch = batch(&[20, 11], 3);
+    let freezes = [
+        (vec![1], vec![], vec![]),
+        (vec![2], vec!["mlp"], vec![]),
+        (vec![0, 2], vec!["q_proj", "down_proj"], vec!["norm"]),
+        (vec![1], vec!["input_layernorm", "post_mlp_layernorm", "k_proj"], vec![]),
+        (vec![], vec![], vec!["embed_tokens"]),
+        (vec![], vec![], vec!["lm_head", "norm", "embed_tokens"]),
+    ];
+    for (name, config) in configs() {
+        let mut whole = full(&config, Recompute::Off, 2);
+        whole.forward_backward(&batch, 1.0).unwrap();
+        for (layers, modules, extra) in &freezes {
+            let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+            let freeze = FreezeConfig {
+                layers: layers.clone(),
+                modules: own(modules),
+                extra_modules: own(extra),
+            };
+            for recompute in [Recompute::Off, Recompute::All] {
+                let options = TrainOptions { recompute, ..options(DenseType::F32) };
+                let method = Method::Freeze(freeze.clone());
+                let mut part = random_model(&config, &method, &options, 2);
+                part.forward_backward(&batch, 1.0).unwrap();
+                for param in part.params().to_vec() {
+                    let of_whole =
+                        whole.params().iter().find(|other| other.name == param.name).unwrap();
+                    let (a, b) =
+                        (&part.grads()[param.range.clone()], &whole.grads()[of_whole.range.clone()]);
+                    let norm = dot(b, b).sqrt();
+                    for (a, b) in a.iter().zip(b) {
+                        assert!(f64::from((a - b).abs()) <= 1e-5 * norm, "{name} {}", param.name);
+                    }
+                }
+            }
+        }
+    }
+}
