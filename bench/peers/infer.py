@@ -20,12 +20,13 @@ import llama_server
 import models
 import openvino_peer
 import pytorch
+import pytorch_train
 import sentences
 import torch_gemm
 from common import Absent, say
 
 # Each with `NAME`, `AREA`, `install()` and `round_of(task)`.
-PEERS = [llama_cpp, openvino_peer, pytorch, sentences, torch_gemm, llama_batched, llama_server]
+PEERS = [llama_cpp, openvino_peer, pytorch, pytorch_train, sentences, torch_gemm, llama_batched, llama_server]
 
 
 def install():

@@ -120,6 +120,31 @@ pub(crate) enum BenchArea {
     Engine(EngineArgs),
     /// Single kernels as a share of what the processor can do: products of every format, attention
     Kernels(KernelArgs),
+    /// Training steps: tokens per second and peak memory of pairs, of all weights, of 4-bit weights
+    Train(TrainBenchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainBenchArgs {
+    /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows
+    #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
+    pub(crate) model: String,
+    /// Only the measurements with this text in a cell's name, such as `lora/4x256`; may be given
+    /// again
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Vec<String>,
+    /// Measure PyTorch with PEFT in the same run, in turn with ours
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Rounds; every figure is the median over them
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// Write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<Utf8PathBuf>,
+    /// One task in this process: what the others start
+    #[arg(long, hide = true, value_name = "TASK")]
+    pub(crate) step: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -48,6 +48,7 @@ pub(crate) fn pack(samples: &[&Sample], max_tokens: usize) -> Vec<TrainBatch> {
                 tokens: Vec::new(),
                 labels: Vec::new(),
                 seq_starts: Vec::new(),
+                token_types: Vec::new(),
             });
         }
         let batch = batches.last_mut().expect("a batch was pushed when none fitted");

@@ -11,5 +11,6 @@ mod limits;
 mod peers;
 mod perplexity;
 mod start;
+mod train;
 
 pub(crate) use command::run;

@@ -6,7 +6,7 @@ use crate::models::{BoxError, LanguageModel};
 use camino::Utf8Path;
 use catena_data::{encode_record, read_records};
 use catena_model::adapter::AdapterTensor;
-use catena_model::training::{LoraConfig, Method, TrainModel, TrainOptions};
+use catena_model::training::{LoraConfig, Method, Task, TrainModel, TrainOptions};
 use catena_model::{LoraAdapter, LoraAdapterConfig};
 use catena_pipeline::config::TrainConfig;
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
@@ -78,9 +78,10 @@ impl Stage for Train {
         };
         let run = context.dir().join(RUN_DIR);
         let trainer = Trainer::new(sft_config(train), &samples, &run, &self.0.base.digest)?;
-        let mut trained = TrainModel::new(
+        let mut trained = TrainModel::decoder(
             model.checkpoint.config(),
             &model.checkpoint,
+            Task::LanguageModel,
             &Method::Lora(lora),
             &TrainOptions::new(train.micro_step_tokens),
             self.0.pool.clone(),

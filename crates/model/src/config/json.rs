@@ -6,7 +6,32 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::ModelError;
+use crate::ModelConfig;
+use crate::families::Family;
 use crate::files::read_json;
+
+impl ModelConfig {
+    /// Reads a `config.json`, without weights beside it.
+    ///
+    /// # Errors
+    /// If it is not one, describes an impossible shape, or names a family that is not one of ours.
+    pub fn read(path: &Utf8Path) -> Result<Self, ModelError> {
+        Self::of_keys(&JsonKeys::read(path)?)
+    }
+
+    /// As [`Self::read`] for keys at hand; `path` is where errors place them.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn from_json(keys: Map<String, Value>, path: &Utf8Path) -> Result<Self, ModelError> {
+        Self::of_keys(&JsonKeys::of(path, keys))
+    }
+
+    pub(crate) fn of_keys(keys: &JsonKeys) -> Result<Self, ModelError> {
+        let (family, model_type) = Family::of_json(keys)?;
+        (family.from_json)(keys, model_type)?.validate(keys.path())
+    }
+}
 
 /// Typed access to the object of a `config.json`; keys that nobody asks for are passed over.
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
-use super::{JsonKeys, ModelConfig};
+use super::ModelConfig;
 use crate::ModelError;
-use crate::families::Family;
 
 fn llama() -> Value {
     json!({
@@ -18,9 +17,7 @@ fn read(config: &Value) -> Result<ModelConfig, ModelError> {
     let folder = tempfile::tempdir().unwrap();
     let path = Utf8PathBuf::from_path_buf(folder.path().join("config.json")).unwrap();
     std::fs::write(&path, config.to_string()).unwrap();
-    let keys = JsonKeys::read(&path)?;
-    let (family, model_type) = Family::of_json(&keys)?;
-    (family.from_json)(&keys, model_type)?.validate(&path)
+    ModelConfig::read(&path)
 }
 
 fn changed(key: &str, value: Value) -> Result<ModelConfig, ModelError> {

@@ -20,6 +20,7 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 mod weights;
+mod weights_for_training;
 
 pub use classifier::{SequenceClassifier, TokenClassifier};
 pub use config::{
@@ -31,3 +32,6 @@ pub use families::encoder_families;
 pub use forward::EncoderInput;
 pub use sentence::{DenseConfig, Pooling, SentenceConfig};
 pub use weights::Encoder;
+pub use weights_for_training::EncoderWeights;
+
+pub(crate) use families::QkvNames;

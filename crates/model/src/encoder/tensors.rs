@@ -3,7 +3,7 @@
 use super::EncoderConfig;
 use super::config::Positions;
 use super::families::Names;
-use crate::ModelError;
+use crate::{ModelError, Weight};
 use crate::checkpoint::{Files, Source, is_gguf};
 use crate::gguf::GgufFile;
 use crate::linear::{Linear, LoadOptions};
@@ -137,6 +137,17 @@ impl Loader {
         let values = weight.to_f32();
         self.files.release(name);
         Ok(values)
+    }
+
+    /// A whole tensor as it is stored.
+    pub(super) fn whole(&self, name: &str, expected: &[usize]) -> Result<Weight<'_>, ModelError> {
+        self.check(name, expected)?;
+        self.files.weight(&Source::rows(name, 0, expected), name)
+    }
+
+    /// Says that a tensor was taken.
+    pub(super) fn release(&self, name: &str) {
+        self.files.release(name);
     }
 
     /// Refuses a tensor of another shape, and notes that it is read.

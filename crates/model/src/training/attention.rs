@@ -75,7 +75,7 @@ impl AttentionBlock {
         let shape = &spec.attention;
         let attended = &saved.attended_thd[..t * queries];
         if self.o_proj.needs_input() {
-            work.linear.set_input(pass, attended);
+            work.linear.set_input(pass, attended, queries);
         }
         let inputs = [&self.q_proj, &self.k_proj, &self.v_proj];
         let inner = self.qk_norms.as_ref().is_some_and(|(_, norms)| norms.iter().any(Norm::is_trained));
@@ -121,7 +121,7 @@ impl AttentionBlock {
         if inputs.iter().any(|linear| linear.needs_input()) {
             let normed = &mut work.normed_tc[..t * c];
             input(normed);
-            work.linear.set_input(pass, normed);
+            work.linear.set_input(pass, normed, c);
         }
         for (i, (linear, dy)) in inputs.into_iter().zip([&*dq, &*dk, &*dv]).enumerate() {
             let dy = Columns { data: dy, stride: dy.len() / t };

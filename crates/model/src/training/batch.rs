@@ -11,6 +11,8 @@ pub struct TrainBatch {
     pub labels: Vec<Option<u32>>,
     /// First position of each sequence: ascending, the first is 0.
     pub seq_starts: Vec<usize>,
+    /// The type of each token, or nothing if all are of type 0.
+    pub token_types: Vec<u32>,
 }
 
 /// Sum of the losses of a batch.
@@ -40,6 +42,7 @@ impl TrainBatch {
         &self,
         max_tokens: usize,
         vocab_size: usize,
+        type_vocab_size: usize,
     ) -> Result<Layout, TrainingError> {
         let tokens = self.tokens.len();
         let starts = &self.seq_starts;
@@ -53,6 +56,13 @@ impl TrainBatch {
         }
         if tokens > max_tokens {
             return Err(TrainingError::BatchTooLong { tokens, max_tokens });
+        }
+        let types = &self.token_types;
+        if !types.is_empty() && types.len() != tokens {
+            return Err(TrainingError::TypeCount { tokens, types: types.len() });
+        }
+        if let Some(&found) = types.iter().find(|&&id| id as usize >= type_vocab_size.max(1)) {
+            return Err(TrainingError::TypeRange { found, type_vocab_size });
         }
         let mut layout = Layout { bounds: starts.clone(), ..Layout::default() };
         layout.bounds.push(tokens);

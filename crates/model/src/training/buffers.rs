@@ -13,6 +13,9 @@ pub(super) struct Saved {
     /// What attention and MLP gave, if a norm follows, `[t, c]`.
     pub(super) attention_out: AlignedBuf<f32>,
     pub(super) mlp_out: AlignedBuf<f32>,
+    /// The residual stream before its own norms, if it has some, `[t, c]`.
+    pub(super) attention_sum: AlignedBuf<f32>,
+    pub(super) mlp_sum: AlignedBuf<f32>,
     /// Queries and keys before their norms, if they have some.
     pub(super) q_before_norm: AlignedBuf<f32>,
     pub(super) k_before_norm: AlignedBuf<f32>,
@@ -64,6 +67,8 @@ impl Saved {
             before_mlp: rows(c),
             attention_out: rows_if(names.attention_out_norm.is_some(), c),
             mlp_out: rows_if(names.mlp_out_norm.is_some(), c),
+            attention_sum: rows_if(names.attention_sum_norm.is_some(), c),
+            mlp_sum: rows_if(names.mlp_sum_norm.is_some(), c),
             q_before_norm: rows_if(spec.qk_norm.is_some(), queries),
             k_before_norm: rows_if(spec.qk_norm.is_some(), keys),
             q_thd: rows(queries),
@@ -73,16 +78,6 @@ impl Saved {
             lse_th: rows(spec.attention.num_attention_heads),
             mlp_inner: rows(spec.mlp_inner()),
         }
-    }
-
-    /// Values kept per token.
-    pub(super) fn width(spec: &LayerSpec) -> usize {
-        let (c, (queries, keys)) = (spec.hidden_size, spec.widths());
-        let out_norms = [&spec.names.attention_out_norm, &spec.names.mlp_out_norm];
-        let norms = out_norms.into_iter().flatten().count() * c;
-        let qk_norms = if spec.qk_norm.is_some() { queries + keys } else { 0 };
-        let attention = 2 * queries + 2 * keys + spec.attention.num_attention_heads;
-        c + norms + qk_norms + attention + spec.mlp_inner()
     }
 }
 

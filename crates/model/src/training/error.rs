@@ -51,6 +51,22 @@ pub enum TrainingError {
         /// Starts of the sequences; they must ascend from 0.
         seq_starts: Vec<usize>,
     },
+    /// The family has no such head.
+    #[error("`{model_type}` has no head for {task}")]
+    NoHead {
+        /// The model's family.
+        model_type: String,
+        /// What the head would be for.
+        task: &'static str,
+    },
+    /// A sequence is longer than there are positions.
+    #[error("a sequence has {tokens} tokens, the model takes {max_tokens}")]
+    SequenceTooLong {
+        /// Its tokens.
+        tokens: usize,
+        /// The longest.
+        max_tokens: usize,
+    },
     /// More tokens than activations were planned for.
     #[error("batch has {tokens} tokens, planned for {max_tokens}")]
     BatchTooLong {
@@ -58,6 +74,28 @@ pub enum TrainingError {
         tokens: usize,
         /// Number planned.
         max_tokens: usize,
+    },
+    /// Token types do not go with the tokens.
+    #[error("batch has {tokens} tokens and {types} token types")]
+    TypeCount {
+        /// Number of tokens.
+        tokens: usize,
+        /// Number of types.
+        types: usize,
+    },
+    /// A token type that the model does not know.
+    #[error("token type {found} is not below the number of types, {type_vocab_size}")]
+    TypeRange {
+        /// The type.
+        found: u32,
+        /// Rows of the table of types.
+        type_vocab_size: usize,
+    },
+    /// A sequence of no tokens has nothing to be pooled.
+    #[error("sequence {index} of the batch is empty")]
+    EmptySequence {
+        /// Its number in the batch.
+        index: usize,
     },
     /// A token or label outside the vocabulary.
     #[error("token {token} at position {position} is not below the vocabulary size {vocab_size}")]

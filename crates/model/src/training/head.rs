@@ -41,7 +41,7 @@ pub(super) struct LmHead {
 
 impl LmHead {
     pub(super) fn new(
-        spec: Spec,
+        spec: &Spec,
         dtype: DenseType,
         max_tokens: usize,
         (norm, weight): (Option<Norm>, Option<Matrix>),
@@ -60,7 +60,7 @@ impl LmHead {
         LmHead {
             norm,
             weight,
-            spec: spec.head,
+            spec: spec.head.clone(),
             hidden_size: c,
             chunk_rows: rows,
             rows_tc: AlignedBuf::zeroed(rows * c),
@@ -181,11 +181,6 @@ impl LmHead {
         for (drow, &row) in drows.chunks_exact(c).zip(rows) {
             dx_tc[row * c..][..c].copy_from_slice(drow);
         }
-    }
-
-    pub(super) fn is_trained(&self) -> bool {
-        self.norm.as_ref().is_some_and(Norm::is_trained)
-            || self.weight.as_ref().is_some_and(Matrix::is_trained)
     }
 
     /// Memory of a head of its own, without trained values.

@@ -19,6 +19,9 @@ pub(super) struct Layer {
     pub(super) mlp_in_norm: Option<Norm>,
     pub(super) mlp: MlpBlock,
     pub(super) mlp_out_norm: Option<Norm>,
+    /// Norms of the residual stream itself, behind attention and behind the MLP.
+    pub(super) attention_sum_norm: Option<Norm>,
+    pub(super) mlp_sum_norm: Option<Norm>,
     /// The residual stream that came in; empty if nothing at or below this layer is trained.
     pub(super) input: AlignedBuf<f32>,
     /// What the forward pass keeps; `None` if it is computed again on the way back.
@@ -58,6 +61,7 @@ impl Layer {
             leave(pass, spec, norm, &mut saved.attention_out, &mut delta[..len], x);
             work.delta_tc = delta;
         }
+        norm_sum(pass, self.attention_sum_norm.as_ref(), &mut saved.attention_sum, x);
         if spec.placement == Placement::InTurn {
             saved.before_mlp[..len].copy_from_slice(x);
         }
@@ -71,6 +75,7 @@ impl Layer {
             leave(pass, spec, norm, &mut saved.mlp_out, &mut delta[..len], x);
             work.delta_tc = delta;
         }
+        norm_sum(pass, self.mlp_sum_norm.as_ref(), &mut saved.mlp_sum, x);
     }
 
     /// Adds the gradients of what is trained, and turns `dx`, the gradient of what the layer gave,
@@ -98,8 +103,14 @@ impl Layer {
         if parallel {
             dsum[..dx.len()].copy_from_slice(dx);
         }
+        let norm = self.mlp_sum_norm.as_ref();
+        norm_sum_backward(pass, norm, &saved.mlp_sum, dx, grads, work);
         let below = wants_input || (!parallel && self.attention_is_trained());
         self.mlp_backward(pass, (None, dx), below, grads, (&mut *saved, &mut *work));
+        if below {
+            let norm = self.attention_sum_norm.as_ref();
+            norm_sum_backward(pass, norm, &saved.attention_sum, dx, grads, work);
+        }
         let dout = parallel.then(|| &dsum[..dx.len()]);
         self.attention_backward(pass, (dout, dx), wants_input, grads, (saved, &mut *work));
         work.dsum_tc = dsum;
@@ -151,13 +162,14 @@ impl Layer {
     }
 
     fn attention_is_trained(&self) -> bool {
-        let norms = [&self.attention_in_norm, &self.attention_out_norm];
+        let norms =
+            [&self.attention_in_norm, &self.attention_out_norm, &self.attention_sum_norm];
         self.attention.is_trained() || norms.into_iter().flatten().any(Norm::is_trained)
     }
 
     /// Whether anything in it is trained.
     pub(super) fn is_trained(&self) -> bool {
-        let norms = [&self.mlp_in_norm, &self.mlp_out_norm];
+        let norms = [&self.mlp_in_norm, &self.mlp_out_norm, &self.mlp_sum_norm];
         self.attention_is_trained()
             || self.mlp.is_trained()
             || norms.into_iter().flatten().any(Norm::is_trained)
@@ -211,6 +223,32 @@ fn leave(
         add_scaled(pass.pool, x, delta, spec.multiplier);
     } else {
         add(pass.pool, x, delta);
+    }
+}
+
+/// Norms the residual stream, keeping what it was.
+fn norm_sum(pass: &Pass<'_>, norm: Option<&Norm>, kept: &mut [f32], x: &mut [f32]) {
+    if let Some(norm) = norm {
+        let kept = &mut kept[..x.len()];
+        kept.copy_from_slice(x);
+        norm.forward(pass, kept, x);
+    }
+}
+
+/// Replaces the gradient of a normed residual stream by that of the sum.
+fn norm_sum_backward(
+    pass: &Pass<'_>,
+    norm: Option<&Norm>,
+    kept: &[f32],
+    dx: &mut [f32],
+    grads: &mut [f32],
+    work: &mut Work,
+) {
+    if let Some(norm) = norm {
+        let dsum = &mut work.delta_tc[..dx.len()];
+        dsum.fill(0.0);
+        norm.backward(pass, &kept[..dx.len()], dx, Some(dsum), grads, &mut work.stats);
+        dx.copy_from_slice(&work.delta_tc[..dx.len()]);
     }
 }
 

@@ -44,9 +44,8 @@ impl LinearScratch {
     }
 
     /// Takes an input `x [t, k]` that gradients of weights will be computed from.
-    pub(super) fn set_input(&mut self, pass: &Pass<'_>, x_tk: &[f32]) {
-        let t = pass.tokens();
-        let k = x_tk.len() / t;
+    pub(super) fn set_input(&mut self, pass: &Pass<'_>, x_tk: &[f32], k: usize) {
+        let t = x_tk.len() / k;
         self.x_columns.repack_transposed(pass.pool, x_tk, t, k, k);
     }
 }
@@ -56,6 +55,12 @@ impl LinearScratch {
 pub(super) struct Columns<'a> {
     pub(super) data: &'a [f32],
     pub(super) stride: usize,
+}
+
+impl Columns<'_> {
+    fn rows(&self) -> usize {
+        self.data.len().div_ceil(self.stride)
+    }
 }
 
 impl Linear {
@@ -89,7 +94,7 @@ impl Linear {
         grads: &mut [f32],
         s: &mut LinearScratch,
     ) {
-        let (pool, t, n, k) = (pass.pool, pass.tokens(), self.n, self.k);
+        let (pool, t, n, k) = (pass.pool, dy.rows(), self.n, self.k);
         if let Some(dbias) = self.bias.as_ref().and_then(|bias| bias.grad(grads)) {
             bias_backward(pool, dy.data, dy.stride, dbias);
         }
@@ -110,7 +115,7 @@ impl Linear {
             s.x_columns.matmul_operand(pool, &s.dy_t, dweight, k, true);
         }
         if let Some(lora) = &self.lora {
-            lora.backward(pass, dx.map(|(dx, _)| dx), grads, s);
+            lora.backward(pass, t, dx.map(|(dx, _)| dx), grads, s);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Putting the model together: frozen weights packed, trained ones into the flat vector.
 
+use std::ops::Range;
+
 use catena_kernels::{AlignedBuf, DenseMatrix, DenseType, Pool, QuantMatrix};
 use rand::Rng;
 
@@ -13,8 +15,8 @@ use super::method::Method;
 use super::mlp::MlpBlock;
 use super::norm::Norm;
 use super::params::{ParamKind, Params, Vector};
-use super::source::{WeightSource, generator};
-use super::spec::{LayerSpec, MlpSpec, NormSpec, Spec};
+use super::source::{RandomWeights, WeightSource, generator};
+use super::spec::{LayerSpec, MlpSpec, Module, NormSpec, Spec};
 use crate::ModelError;
 use crate::checkpoint::WeightData;
 use crate::config::{NormKind, QkNorm};
@@ -26,21 +28,38 @@ pub(super) struct Loader<'a> {
     pub(super) method: &'a Method,
     /// Form of frozen float weights.
     pub(super) frozen: DenseType,
+    pub(super) keep_blocks: bool,
     pub(super) max_tokens: usize,
     pub(super) params: Params,
 }
+
+/// Seed and standard deviation of a new head's matrices, the latter as in `transformers`.
+const HEAD_SEED: u64 = 42;
+const HEAD_DEVIATION: f32 = 0.02;
 
 impl Loader<'_> {
     pub(super) fn embedding(&mut self, spec: &Spec) -> Result<Embedding, ModelError> {
         let (embedding, c) = (&spec.embedding, spec.hidden_size);
         let words = self.matrix(&embedding.words, spec.vocab_size, c, ParamKind::Embedding)?;
-        let positions = match &embedding.positions {
-            None => None,
-            Some((name, rows)) => {
-                Some(self.vector(&format!("{name}.weight"), &[*rows, c], ParamKind::Embedding)?)
-            }
+        let mut table = |name: &str, rows: usize| {
+            self.vector(&format!("{name}.weight"), &[rows, c], ParamKind::Embedding)
         };
-        Ok(Embedding { words, multiplier: embedding.multiplier, positions })
+        let positions = embedding.positions.as_ref();
+        let positions = positions.map(|p| table(&p.name, p.rows)).transpose()?;
+        let types = embedding.types.as_ref();
+        let types = types.map(|(name, rows)| table(name, *rows)).transpose()?;
+        let norm = self.norm(embedding.norm.as_ref(), c, spec.norm)?;
+        let padding_idx = embedding.positions.as_ref().and_then(|p| p.padding_idx);
+        Ok(Embedding {
+            words,
+            multiplier: embedding.multiplier,
+            positions,
+            padding_idx,
+            types,
+            sum_tc: AlignedBuf::zeroed(if norm.is_some() { self.max_tokens * c } else { 0 }),
+            rows_t: Vec::with_capacity(self.max_tokens),
+            norm,
+        })
     }
 
     /// A layer that does not keep anything yet.
@@ -82,6 +101,8 @@ impl Loader<'_> {
                 down_proj: self.linear(&names.down, c, f, mlp_bias)?,
             },
             mlp_out_norm: self.norm(names.mlp_out_norm.as_ref(), c, norm)?,
+            attention_sum_norm: self.norm(names.attention_sum_norm.as_ref(), c, norm)?,
+            mlp_sum_norm: self.norm(names.mlp_sum_norm.as_ref(), c, norm)?,
             spec: spec.clone(),
             input: AlignedBuf::default(),
             saved: None,
@@ -109,7 +130,7 @@ impl Loader<'_> {
         Ok(Norm { kind: norm.kind, eps: norm.eps, gain, bias })
     }
 
-    fn vector(
+    pub(super) fn vector(
         &mut self,
         name: &str,
         shape: &[usize],
@@ -117,25 +138,89 @@ impl Loader<'_> {
     ) -> Result<Vector, ModelError> {
         let values = self.source.weight(name, shape)?.to_f32();
         Ok(if self.method.trains(name) {
-            Vector::Trained(self.params.add(name.to_owned(), shape, kind, &values))
+            Vector::Trained(self.params.add(self.key(name), shape, kind, &values))
         } else {
             Vector::Frozen(values)
         })
     }
 
+    /// The name under which a trained tensor is saved: beside adapters, PEFT's for whole modules.
+    fn key(&self, name: &str) -> String {
+        match self.method {
+            Method::Lora(_) => format!("base_model.model.{name}"),
+            Method::Full | Method::Freeze(_) => name.to_owned(),
+        }
+    }
+
     pub(super) fn linear(
+        &mut self,
+        module: &Module,
+        n: usize,
+        k: usize,
+        bias: bool,
+    ) -> Result<Linear, ModelError> {
+        let weight = match module.part {
+            None => self.matrix(&module.name, n, k, ParamKind::Matrix)?,
+            Some(part) => self.matrix_part(&module.name, part, n, k)?,
+        };
+        let bias = match (bias, module.part) {
+            (false, _) => None,
+            (true, None) => {
+                Some(self.vector(&format!("{}.bias", module.name), &[n], ParamKind::Bias)?)
+            }
+            (true, Some(part)) => Some(self.bias_part(&module.name, part, n)?),
+        };
+        let lora = match module.part {
+            None => self.lora(&module.name, n, k),
+            Some(_) => None,
+        };
+        Ok(Linear { n, k, weight, bias, lora })
+    }
+
+    /// A linear layer of a task's head: trained, and drawn if the source does not have it.
+    pub(super) fn new_linear(
         &mut self,
         module: &str,
         n: usize,
         k: usize,
         bias: bool,
     ) -> Result<Linear, ModelError> {
-        let weight = self.matrix(module, n, k, ParamKind::Matrix)?;
+        let (weight, bias_name) = (format!("{module}.weight"), format!("{module}.bias"));
+        let range = self.new_tensor(&weight, &[n, k])?;
         let bias = match bias {
             false => None,
-            true => Some(self.vector(&format!("{module}.bias"), &[n], ParamKind::Bias)?),
+            true => Some(Vector::Trained(self.new_tensor(&bias_name, &[n])?)),
         };
-        Ok(Linear { n, k, weight, bias, lora: self.lora(module, n, k) })
+        Ok(Linear { n, k, weight: Matrix::Trained(Trained { range, n, k }), bias, lora: None })
+    }
+
+    /// A norm of a task's head.
+    pub(super) fn new_norm(
+        &mut self,
+        name: Option<&str>,
+        width: usize,
+        norm: NormSpec,
+    ) -> Result<Option<Norm>, ModelError> {
+        let Some(name) = name else { return Ok(None) };
+        let gain = Vector::Trained(self.new_tensor(&format!("{name}.weight"), &[width])?);
+        let bias = match norm.bias {
+            true => Vector::Trained(self.new_tensor(&format!("{name}.bias"), &[width])?),
+            false => Vector::Frozen(vec![0.0; width]),
+        };
+        Ok(Some(Norm { kind: norm.kind, eps: norm.eps, gain, bias }))
+    }
+
+    fn new_tensor(&mut self, name: &str, shape: &[usize]) -> Result<Range<usize>, ModelError> {
+        let new = RandomWeights { seed: HEAD_SEED, deviation: HEAD_DEVIATION };
+        let values = match self.source.weight(name, shape) {
+            Ok(weight) => weight.to_f32(),
+            // Of another number of labels, or none: a head for another task.
+            Err(ModelError::MissingTensor { .. } | ModelError::ShapeMismatch { .. }) => {
+                new.weight(name, shape)?.to_f32()
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(self.params.add(self.key(name), shape, ParamKind::Head, &values))
     }
 
     pub(super) fn matrix(
@@ -148,15 +233,67 @@ impl Loader<'_> {
         let name = format!("{module}.weight");
         let weight = self.source.weight(&name, &[n, k])?;
         let matrix = if self.method.trains(&name) {
-            let range = self.params.add(name.clone(), &[n, k], kind, &weight.to_f32());
+            let range = self.params.add(self.key(&name), &[n, k], kind, &weight.to_f32());
             Matrix::Trained(Trained { range, n, k })
-        } else if let WeightData::Blocks { format, rows } = &weight.data {
+        } else if let WeightData::Blocks { format, rows } = &weight.data
+            && self.keep_blocks
+        {
             Matrix::Quant(QuantMatrix::from_blocks(self.pool, *format, rows, k)?)
         } else {
             Matrix::Dense(DenseMatrix::pack(self.pool, &weight.to_f32(), n, k, self.frozen))
         };
         self.source.release(&name);
         Ok(matrix)
+    }
+
+    /// Rows of a matrix that other projections have the other rows of. If it is trained, it is one
+    /// parameter, and each has its part of that.
+    fn matrix_part(
+        &mut self,
+        module: &str,
+        (first, total): (usize, usize),
+        n: usize,
+        k: usize,
+    ) -> Result<Matrix, ModelError> {
+        let name = format!("{module}.weight");
+        if self.method.trains(&name) {
+            let whole = self.shared(&name, &[total, k], ParamKind::Matrix)?;
+            let range = whole.start + first * k..whole.start + (first + n) * k;
+            return Ok(Matrix::Trained(Trained { range, n, k }));
+        }
+        let values = self.source.weight(&name, &[total, k])?.to_f32();
+        let rows = &values[first * k..(first + n) * k];
+        Ok(Matrix::Dense(DenseMatrix::pack(self.pool, rows, n, k, self.frozen)))
+    }
+
+    fn bias_part(
+        &mut self,
+        module: &str,
+        (first, total): (usize, usize),
+        n: usize,
+    ) -> Result<Vector, ModelError> {
+        let name = format!("{module}.bias");
+        if self.method.trains(&name) {
+            let whole = self.shared(&name, &[total], ParamKind::Bias)?;
+            return Ok(Vector::Trained(whole.start + first..whole.start + first + n));
+        }
+        let values = self.source.weight(&name, &[total])?.to_f32();
+        Ok(Vector::Frozen(values[first..first + n].to_vec()))
+    }
+
+    /// The place of a parameter that several projections share; added by the first of them.
+    fn shared(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        kind: ParamKind,
+    ) -> Result<Range<usize>, ModelError> {
+        let key = self.key(name);
+        if let Some(param) = self.params.list.iter().rev().find(|param| param.name == key) {
+            return Ok(param.range.clone());
+        }
+        let values = self.source.weight(name, shape)?.to_f32();
+        Ok(self.params.add(key, shape, kind, &values))
     }
 
     /// First values as PEFT draws them: A uniform within `1 / sqrt(fan_in)` (Kaiming with

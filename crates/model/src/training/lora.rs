@@ -51,11 +51,12 @@ impl Lora {
     pub(super) fn backward(
         &self,
         pass: &Pass<'_>,
+        t: usize,
         dx: Option<&mut [f32]>,
         grads: &mut [f32],
         s: &mut LinearScratch,
     ) {
-        let (pool, t, r) = (pass.pool, pass.tokens(), self.r);
+        let (pool, r) = (pass.pool, self.r);
         let dinner = &mut s.dinner[..t * r];
         self.b(pass.values).matmul_transposed(pool, &s.dy_rows, dinner, r, false);
         scale(pool, dinner, self.scale);

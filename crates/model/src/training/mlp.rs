@@ -59,7 +59,7 @@ impl MlpBlock {
         if self.down_proj.needs_input() {
             let act = &mut work.act_tf[..t * f];
             activate(pass, spec, inner, act);
-            work.linear.set_input(pass, act);
+            work.linear.set_input(pass, act, f);
         }
         let inputs = || self.gate_proj.iter().chain([&self.up_proj]);
         let ends_here = dinput.is_none() && inputs().all(|linear| !linear.is_trained());
@@ -80,7 +80,7 @@ impl MlpBlock {
         if inputs().any(Linear::needs_input) {
             let normed = &mut work.normed_tc[..t * c];
             input(normed);
-            work.linear.set_input(pass, normed);
+            work.linear.set_input(pass, normed, c);
         }
         let first = (self.gate_proj.as_ref(), 0);
         let columns = [first, (Some(&self.up_proj), width - f)];

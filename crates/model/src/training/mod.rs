@@ -24,6 +24,7 @@ mod attention;
 mod batch;
 mod buffers;
 mod embedding;
+mod encoder_spec;
 mod error;
 mod head;
 mod layer;
@@ -40,6 +41,8 @@ mod params;
 mod pass;
 mod source;
 mod spec;
+mod task;
+mod task_head;
 #[cfg(test)]
 mod tests;
 
@@ -50,3 +53,5 @@ pub use model::TrainModel;
 pub use options::{Recompute, TrainOptions};
 pub use params::{Param, ParamKind};
 pub use source::{RandomWeights, WeightSource};
+pub use task::Task;
+pub use task_head::HeadPooling;

@@ -12,10 +12,14 @@ use super::layer::Layer;
 use super::load::Loader;
 use super::method::Method;
 use super::options::TrainOptions;
-use super::params::{Param, Params};
+use super::params::{Param, ParamKind, Params};
 use super::pass::Pass;
 use super::source::WeightSource;
-use super::spec::Spec;
+use super::spec::{LayerSpec, Spec};
+use super::task::Task;
+use super::task_head::{HeadPooling, TaskHead};
+use super::TrainingError;
+use crate::encoder::{EncoderTask, EncoderWeights};
 use crate::{ModelConfig, ModelError};
 
 /// What a pass reads, without borrowing the buffers that it changes.
@@ -36,10 +40,13 @@ pub struct TrainModel {
     pool: Arc<Pool>,
     hidden_size: usize,
     vocab_size: usize,
+    type_vocab_size: usize,
     max_tokens: usize,
+    /// Longest sequence: what there are positions for.
+    longest: usize,
     embedding: Embedding,
     layers: Vec<Layer>,
-    head: LmHead,
+    head: Head,
     ropes: Vec<RopeTable>,
     /// The lowest layer whose backward pass is needed.
     first_trained: usize,
@@ -58,28 +65,62 @@ pub struct TrainModel {
 
 impl TrainModel {
     /// A decoder whose weights come from `source`: frozen ones are packed, those that `method`
-    /// trains become values.
+    /// trains become values. A head that is not a language model's is new and trained.
     ///
     /// Memory for micro-steps of up to `options.max_tokens` tokens is taken here and nowhere later.
     ///
     /// # Errors
     /// A model that computes more than the backward pass knows; a weight that is missing or has
     /// another shape than the configuration says; a method that fits no part of the model.
-    pub fn new(
+    pub fn decoder(
         config: &ModelConfig,
         source: &dyn WeightSource,
+        task: Task,
         method: &Method,
         options: &TrainOptions,
         pool: Arc<Pool>,
     ) -> Result<Self, ModelError> {
-        method.check()?;
         let spec = Spec::of_decoder(config, options.dtype)?;
+        Self::build(spec, source, method, options, pool, |loader, spec, embedding| {
+            decoder_head(loader, spec, embedding, task, options)
+        })
+    }
+
+    /// An encoder with the head of `task`, which is taken from the files if they have it.
+    ///
+    /// # Errors
+    /// As [`Self::decoder`]; a task that the family has no head for.
+    pub fn encoder(
+        weights: &EncoderWeights,
+        task: Task,
+        method: &Method,
+        options: &TrainOptions,
+        pool: Arc<Pool>,
+    ) -> Result<Self, ModelError> {
+        let spec = Spec::of_encoder(weights, options.dtype);
+        let mut model = Self::build(spec, weights, method, options, pool, |loader, spec, _| {
+            encoder_head(loader, spec, weights, task, options)
+        })?;
+        model.type_vocab_size = weights.config().type_vocab_size;
+        Ok(model)
+    }
+
+    fn build(
+        spec: Spec,
+        source: &dyn WeightSource,
+        method: &Method,
+        options: &TrainOptions,
+        pool: Arc<Pool>,
+        head: impl FnOnce(&mut Loader<'_>, &Spec, &Embedding) -> Result<Head, ModelError>,
+    ) -> Result<Self, ModelError> {
+        method.check()?;
         let max_tokens = options.max_tokens.max(1);
         let mut loader = Loader {
             pool: &pool,
             source,
             method,
             frozen: options.frozen,
+            keep_blocks: options.keep_blocks,
             max_tokens,
             params: Params::default(),
         };
@@ -88,24 +129,12 @@ impl TrainModel {
         for layer in &spec.layers {
             layers.push(loader.layer(layer, spec.norm)?);
         }
-        let c = spec.hidden_size;
-        let norm = loader.norm(spec.final_norm.as_ref(), c, spec.norm)?;
-        let weight = match &spec.head.weight {
-            None => None,
-            Some(name) => {
-                let kind = super::params::ParamKind::Head;
-                Some(loader.matrix(name, spec.vocab_size, c, kind)?)
-            }
-        };
+        let head = head(&mut loader, &spec, &embedding)?;
         let Params { list: params, values } = loader.params;
         if values.is_empty() {
-            return Err(super::TrainingError::NothingTrained.into());
+            return Err(TrainingError::NothingTrained.into());
         }
-        let work = Work::new(&spec, options.dtype, max_tokens, method.rank());
-        let passing = Saved::new(&widest(&spec), max_tokens);
-        let ropes = spec.ropes.iter().map(|rope| RopeTable::new(rope, max_tokens)).collect();
-        let (hidden_size, vocab_size) = (spec.hidden_size, spec.vocab_size);
-        let head = LmHead::new(spec, options.dtype, max_tokens, (norm, weight), &embedding);
+        let c = spec.hidden_size;
         let first_trained = if embedding.is_trained() {
             0
         } else {
@@ -118,14 +147,17 @@ impl TrainModel {
                 layer.saved = Some(Saved::new(&layer.spec, max_tokens));
             }
         }
+        let longest = embedding.max_positions(&values, c).unwrap_or(max_tokens).min(max_tokens);
         Ok(TrainModel {
-            hidden_size,
-            vocab_size,
+            hidden_size: c,
+            vocab_size: spec.vocab_size,
+            type_vocab_size: 0,
             max_tokens,
+            longest,
             embedding,
             layers,
             head,
-            ropes,
+            ropes: spec.ropes.iter().map(|rope| RopeTable::new(rope, max_tokens)).collect(),
             first_trained,
             adapted: true,
             params,
@@ -133,8 +165,8 @@ impl TrainModel {
             values,
             x_tc: AlignedBuf::zeroed(max_tokens * c),
             dx_tc: AlignedBuf::zeroed(max_tokens * c),
-            passing,
-            work,
+            passing: Saved::new(&widest(&spec), max_tokens),
+            work: Work::new(&spec, options.dtype, max_tokens, method.rank()),
             losses: Vec::new(),
             pool,
         })
@@ -176,6 +208,11 @@ impl TrainModel {
         self.adapted = adapted;
     }
 
+    /// Rows of the embedding.
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
     /// Longest batch.
     pub fn max_tokens(&self) -> usize {
         self.max_tokens
@@ -192,17 +229,71 @@ impl TrainModel {
     ///
     /// # Errors
     /// A batch that is longer than planned or malformed.
+    ///
+    /// # Panics
+    /// If the model's task is another than a language model's: a caller's bug, as for the other
+    /// functions about losses.
     pub fn losses(&mut self, batch: &TrainBatch) -> Result<&[f64], ModelError> {
         let layout = self.check(batch)?;
         self.losses.clear();
         self.losses.resize(layout.targets.len(), 0.0);
         if !layout.targets.is_empty() {
-            self.forward(&layout, &batch.tokens);
+            self.forward(&layout, batch);
             let len = batch.tokens.len() * self.hidden_size;
             let pass = pass!(self, &layout);
-            self.head.losses(&pass, &self.embedding, &self.x_tc[..len], &mut self.losses);
+            let head = self.head.language_model();
+            head.losses(&pass, &self.embedding, &self.x_tc[..len], &mut self.losses);
         }
         Ok(&self.losses)
+    }
+
+    /// What the task's head gives for the batch: a row of [`Self::output_width`] values per
+    /// sequence, or per token that has a label.
+    ///
+    /// # Errors
+    /// A batch that is longer than planned or malformed, or has an empty sequence.
+    ///
+    /// # Panics
+    /// If the model is a language model: a caller's bug.
+    pub fn outputs(&mut self, batch: &TrainBatch) -> Result<&[f32], ModelError> {
+        let layout = self.check(batch)?;
+        if let Some(index) = layout.bounds.windows(2).position(|pair| pair[0] == pair[1]) {
+            return Err(TrainingError::EmptySequence { index }.into());
+        }
+        self.forward(&layout, batch);
+        let len = batch.tokens.len() * self.hidden_size;
+        let pass = pass!(self, &layout);
+        Ok(self.head.task().forward(&pass, &self.x_tc[..len]))
+    }
+
+    /// Values per row of [`Self::outputs`].
+    ///
+    /// # Panics
+    /// As [`Self::outputs`].
+    pub fn output_width(&mut self) -> usize {
+        self.head.task().width()
+    }
+
+    /// `grads += doutputs * d(outputs) / d(values)` for the batch that [`Self::outputs`] was last
+    /// called with.
+    ///
+    /// # Errors
+    /// As [`Self::outputs`].
+    ///
+    /// # Panics
+    /// If there are not as many gradients as outputs, or as [`Self::outputs`].
+    pub fn backward_outputs(
+        &mut self,
+        batch: &TrainBatch,
+        doutputs: &[f32],
+    ) -> Result<(), ModelError> {
+        let layout = self.check(batch)?;
+        let len = batch.tokens.len() * self.hidden_size;
+        let pass = pass!(self, &layout);
+        let grads = (&mut self.dx_tc[..len], &mut self.grads[..]);
+        self.head.task().backward(&pass, doutputs, grads);
+        self.backward(&layout, batch);
+        Ok(())
     }
 
     /// Sum of the losses of the batch; the gradients stay as they are.
@@ -246,35 +337,41 @@ impl TrainModel {
         self.losses.clear();
         self.losses.resize(layout.targets.len(), 0.0);
         if !layout.targets.is_empty() {
-            self.forward(&layout, &batch.tokens);
+            self.forward(&layout, batch);
             let len = batch.tokens.len() * self.hidden_size;
             let pass = pass!(self, &layout);
             let grads = (&mut self.dx_tc[..len], &mut self.grads[..]);
-            let x = &self.x_tc[..len];
-            self.head.backward(&pass, &self.embedding, x, scales, &mut self.losses, grads);
-            self.backward(&layout, &batch.tokens);
+            let (head, x) = (self.head.language_model(), &self.x_tc[..len]);
+            head.backward(&pass, &self.embedding, x, scales, &mut self.losses, grads);
+            self.backward(&layout, batch);
         }
         Ok(&self.losses)
     }
 
     fn check(&self, batch: &TrainBatch) -> Result<Layout, ModelError> {
-        Ok(batch.layout(self.max_tokens, self.vocab_size)?)
+        let layout = batch.layout(self.max_tokens, self.vocab_size, self.type_vocab_size)?;
+        let longest = layout.bounds.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+        if longest > self.longest {
+            let (tokens, max_tokens) = (longest, self.longest);
+            return Err(TrainingError::SequenceTooLong { tokens, max_tokens }.into());
+        }
+        Ok(layout)
     }
 
     /// Runs embedding and layers.
-    fn forward(&mut self, layout: &Layout, tokens: &[u32]) {
-        let len = tokens.len() * self.hidden_size;
+    fn forward(&mut self, layout: &Layout, batch: &TrainBatch) {
+        let len = batch.tokens.len() * self.hidden_size;
         let pass = pass!(self, layout);
         let x = &mut self.x_tc[..len];
-        self.embedding.forward(&pass, tokens, x);
+        self.embedding.forward(&pass, (&batch.tokens, &batch.token_types), x);
         for layer in &mut self.layers {
             layer.forward(&pass, x, &mut self.passing, &mut self.work);
         }
     }
 
     /// Runs back from the gradient of the last residual stream.
-    fn backward(&mut self, layout: &Layout, tokens: &[u32]) {
-        let len = tokens.len() * self.hidden_size;
+    fn backward(&mut self, layout: &Layout, batch: &TrainBatch) {
+        let len = batch.tokens.len() * self.hidden_size;
         let pass = pass!(self, layout);
         let (x, dx) = (&mut self.x_tc[..len], &mut self.dx_tc[..len]);
         let embedding = self.embedding.is_trained();
@@ -284,13 +381,116 @@ impl TrainModel {
             layer.backward(&pass, (dx, x), wants_input, &mut self.grads, passing, work);
         }
         if embedding {
-            self.embedding.backward(&pass, tokens, dx, &mut self.grads);
+            let (tokens, stats) = ((&batch.tokens[..], &batch.token_types[..]), &mut self.work.stats);
+            self.embedding.backward(&pass, tokens, (dx, x), &mut self.grads, stats);
+        }
+    }
+}
+
+fn decoder_head(
+    loader: &mut Loader<'_>,
+    spec: &Spec,
+    embedding: &Embedding,
+    task: Task,
+    options: &TrainOptions,
+) -> Result<Head, ModelError> {
+    let (c, max_tokens) = (spec.hidden_size, options.max_tokens.max(1));
+    let norm = loader.norm(spec.final_norm.as_ref(), c, spec.norm)?;
+    let (pooling, labels, bias) = match task {
+        Task::LanguageModel => {
+            let weight = match &spec.head.weight {
+                None => None,
+                Some(name) => Some(loader.matrix(name, spec.vocab_size, c, ParamKind::Head)?),
+            };
+            let head = LmHead::new(spec, options.dtype, max_tokens, (norm, weight), embedding);
+            return Ok(Head::LanguageModel(Box::new(head)));
+        }
+        Task::Sequence { labels } => (HeadPooling::Last, Some(labels), false),
+        Task::Token { labels } => (HeadPooling::EachToken, Some(labels), true),
+        Task::Vector { pooling } => (pooling, None, false),
+    };
+    let out = match labels {
+        None => None,
+        Some(labels) => Some(loader.new_linear("score", labels, c, bias)?),
+    };
+    let parts = (norm, None, None, out);
+    Ok(Head::Task(Box::new(TaskHead::new(pooling, parts, options.dtype, (max_tokens, c)))))
+}
+
+fn encoder_head(
+    loader: &mut Loader<'_>,
+    spec: &Spec,
+    weights: &EncoderWeights,
+    task: Task,
+    options: &TrainOptions,
+) -> Result<Head, ModelError> {
+    let (c, max_tokens) = (spec.hidden_size, options.max_tokens.max(1));
+    let (config, model_type) = (weights.config(), &weights.config().model_type);
+    let trunk_norm = loader.norm(spec.final_norm.as_ref(), c, spec.norm)?;
+    let (pooling, kind, labels) = match task {
+        Task::LanguageModel => {
+            let (model_type, task) = (model_type.clone(), "prediction of tokens");
+            return Err(TrainingError::NoHead { model_type, task }.into());
+        }
+        Task::Vector { pooling } => {
+            let parts = (trunk_norm, None, None, None);
+            let head = TaskHead::new(pooling, parts, options.dtype, (max_tokens, c));
+            return Ok(Head::Task(Box::new(head)));
+        }
+        Task::Sequence { labels } => {
+            let mean = config.head.mean_pooling;
+            let pooling = if mean { HeadPooling::Mean } else { HeadPooling::First };
+            (pooling, EncoderTask::SequenceClassification, labels)
+        }
+        Task::Token { labels } => (HeadPooling::EachToken, EncoderTask::TokenClassification, labels),
+    };
+    let Some(names) = weights.head(kind) else {
+        let (model_type, task) = (model_type.clone(), "labels");
+        return Err(TrainingError::NoHead { model_type, task }.into());
+    };
+    let dense = match names.dense {
+        None => None,
+        Some(name) => {
+            Some((loader.new_linear(name, c, c, config.biases.head)?, config.head.act))
+        }
+    };
+    let norm = loader.new_norm(names.norm.filter(|_| dense.is_some()), c, spec.norm)?;
+    let out = Some(loader.new_linear(names.out, labels, c, true)?);
+    let parts = (trunk_norm, dense, norm, out);
+    Ok(Head::Task(Box::new(TaskHead::new(pooling, parts, options.dtype, (max_tokens, c)))))
+}
+
+/// What stands on the trunk.
+enum Head {
+    LanguageModel(Box<LmHead>),
+    Task(Box<TaskHead>),
+}
+
+impl Head {
+    fn language_model(&mut self) -> &mut LmHead {
+        match self {
+            Self::LanguageModel(head) => head,
+            Self::Task(_) => panic!("losses of tokens were asked of a model with another head"),
+        }
+    }
+
+    fn task(&mut self) -> &mut TaskHead {
+        match self {
+            Self::Task(head) => head,
+            Self::LanguageModel(_) => panic!("outputs of a task were asked of a language model"),
+        }
+    }
+
+    fn weight_bytes(&self) -> usize {
+        match self {
+            Self::LanguageModel(head) => head.weight_bytes(),
+            Self::Task(head) => head.weight_bytes(),
         }
     }
 }
 
 /// A layer as wide as the widest in each of its parts.
-fn widest(spec: &Spec) -> super::spec::LayerSpec {
+fn widest(spec: &Spec) -> LayerSpec {
     let mut widest = spec.layers[0].clone();
     for layer in &spec.layers {
         widest.intermediate_size = widest.intermediate_size.max(layer.intermediate_size);

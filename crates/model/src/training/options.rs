@@ -10,8 +10,11 @@ pub struct TrainOptions {
     /// Element type of products; sums are f32. By default the fastest of the machine that keeps 8
     /// bits.
     pub dtype: DenseType,
-    /// Form of frozen float weights. Blocks of a file stay blocks.
+    /// Form of frozen float weights.
     pub frozen: DenseType,
+    /// Whether frozen blocks of a file stay blocks, instead of being unpacked once into
+    /// [`Self::frozen`].
+    pub keep_blocks: bool,
     /// Layers that are computed again on the way back.
     pub recompute: Recompute,
 }
@@ -36,6 +39,7 @@ impl TrainOptions {
             max_tokens,
             dtype: DenseType::fastest(),
             frozen: DenseType::Bf16,
+            keep_blocks: true,
             recompute: Recompute::Off,
         }
     }

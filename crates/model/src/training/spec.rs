@@ -15,7 +15,7 @@ pub(super) struct Spec {
     pub(super) ropes: Vec<RopeSpec>,
     pub(super) layers: Vec<LayerSpec>,
     pub(super) final_norm: Option<String>,
-    /// The output head; tied to the embedding if it has no name of its own.
+    /// The output head of a language model; tied to the embedding if it has no name of its own.
     pub(super) head: HeadSpec,
 }
 
@@ -32,11 +32,24 @@ pub(super) struct NormSpec {
 pub(super) struct EmbeddingSpec {
     pub(super) words: String,
     pub(super) multiplier: f32,
-    /// Name and rows of a learned vector per position.
-    pub(super) positions: Option<(String, usize)>,
+    /// A learned vector per position.
+    pub(super) positions: Option<PositionSpec>,
+    /// Name and rows of a learned vector per token type.
+    pub(super) types: Option<(String, usize)>,
+    /// A norm of the sum.
+    pub(super) norm: Option<String>,
+}
+
+/// A table of positions.
+pub(super) struct PositionSpec {
+    pub(super) name: String,
+    pub(super) rows: usize,
+    /// RoBERTa's way: positions count from behind this id, and tokens of this id stay on it.
+    pub(super) padding_idx: Option<u32>,
 }
 
 /// The head of a language model.
+#[derive(Clone)]
 pub(super) struct HeadSpec {
     /// The matrix, `None` for that of the embedding.
     pub(super) weight: Option<String>,
@@ -87,15 +100,32 @@ pub(super) struct LayerNames {
     pub(super) attention_out_norm: Option<String>,
     pub(super) mlp_in_norm: Option<String>,
     pub(super) mlp_out_norm: Option<String>,
-    pub(super) q: String,
-    pub(super) k: String,
-    pub(super) v: String,
-    pub(super) o: String,
+    /// Norms of the residual stream itself, behind the sum.
+    pub(super) attention_sum_norm: Option<String>,
+    pub(super) mlp_sum_norm: Option<String>,
+    pub(super) q: Module,
+    pub(super) k: Module,
+    pub(super) v: Module,
+    pub(super) o: Module,
     pub(super) q_norm: String,
     pub(super) k_norm: String,
-    pub(super) gate: String,
-    pub(super) up: String,
-    pub(super) down: String,
+    pub(super) gate: Module,
+    pub(super) up: Module,
+    pub(super) down: Module,
+}
+
+/// A projection by its name, without `.weight` and `.bias`, or some rows of one.
+#[derive(Clone, Default)]
+pub(super) struct Module {
+    pub(super) name: String,
+    /// Its first row and the rows of the whole, if it is a part.
+    pub(super) part: Option<(usize, usize)>,
+}
+
+impl From<String> for Module {
+    fn from(name: String) -> Self {
+        Self { name, part: None }
+    }
 }
 
 impl Spec {
@@ -119,9 +149,13 @@ impl Spec {
             embedding: EmbeddingSpec {
                 words: "model.embed_tokens".to_owned(),
                 multiplier: config.embedding_multiplier,
-                positions: config.learned_positions.then(|| {
-                    ("model.embed_positions".to_owned(), config.max_position_embeddings)
+                positions: config.learned_positions.then(|| PositionSpec {
+                    name: "model.embed_positions".to_owned(),
+                    rows: config.max_position_embeddings,
+                    padding_idx: None,
                 }),
+                types: None,
+                norm: None,
             },
             ropes: config.rope_parameters.clone(),
             layers: layers.map(|idx| decoder_layer(config, dtype, idx)).collect(),
@@ -172,15 +206,17 @@ fn decoder_layer(config: &ModelConfig, dtype: DenseType, idx: usize) -> LayerSpe
             attention_out_norm: norm(outputs, "post_self_attn_layernorm"),
             mlp_in_norm: norm(inputs, "post_attention_layernorm"),
             mlp_out_norm: norm(outputs, "post_mlp_layernorm"),
-            q: module("self_attn.q_proj"),
-            k: module("self_attn.k_proj"),
-            v: module("self_attn.v_proj"),
-            o: module("self_attn.o_proj"),
+            attention_sum_norm: None,
+            mlp_sum_norm: None,
+            q: module("self_attn.q_proj").into(),
+            k: module("self_attn.k_proj").into(),
+            v: module("self_attn.v_proj").into(),
+            o: module("self_attn.o_proj").into(),
             q_norm: module("self_attn.q_norm"),
             k_norm: module("self_attn.k_norm"),
-            gate: module("mlp.gate_proj"),
-            up: module("mlp.up_proj"),
-            down: module("mlp.down_proj"),
+            gate: module("mlp.gate_proj").into(),
+            up: module("mlp.up_proj").into(),
+            down: module("mlp.down_proj").into(),
         },
     }
 }

@@ -35,36 +35,36 @@ pub(in crate::encoder) struct Gguf {
 }
 
 /// What a family calls its tensors, without `.weight` and `.bias`.
-pub(in crate::encoder) struct Names {
+pub(crate) struct Names {
     /// What the trunk's names begin with in a model with a head.
-    pub(in crate::encoder) trunk: &'static str,
-    pub(in crate::encoder) word_embeddings: &'static str,
+    pub(crate) trunk: &'static str,
+    pub(crate) word_embeddings: &'static str,
     /// The table of positions, for [`crate::encoder::Positions::Learned`].
-    pub(in crate::encoder) position_embeddings: &'static str,
+    pub(crate) position_embeddings: &'static str,
     /// The table of token types, where there are any.
-    pub(in crate::encoder) type_embeddings: &'static str,
-    pub(in crate::encoder) embed_norm: &'static str,
+    pub(crate) type_embeddings: &'static str,
+    pub(crate) embed_norm: &'static str,
     /// What a layer's names begin with, before its number.
-    pub(in crate::encoder) layer: &'static str,
-    pub(in crate::encoder) qkv: QkvNames,
-    pub(in crate::encoder) attention_output: &'static str,
-    pub(in crate::encoder) attention_norm: &'static str,
-    pub(in crate::encoder) mlp_input: &'static str,
-    pub(in crate::encoder) mlp_output: &'static str,
-    pub(in crate::encoder) mlp_norm: &'static str,
+    pub(crate) layer: &'static str,
+    pub(crate) qkv: QkvNames,
+    pub(crate) attention_output: &'static str,
+    pub(crate) attention_norm: &'static str,
+    pub(crate) mlp_input: &'static str,
+    pub(crate) mlp_output: &'static str,
+    pub(crate) mlp_norm: &'static str,
     /// The norm behind the last layer, where norms stand before.
-    pub(in crate::encoder) final_norm: &'static str,
+    pub(crate) final_norm: &'static str,
     /// What the names of tensors that belong to no trunk may begin with, or nothing if the trunk's
     /// own beginnings are known.
-    pub(in crate::encoder) heads: Option<&'static str>,
+    pub(crate) heads: Option<&'static str>,
     /// `None` where the files do not hold all of it.
-    pub(in crate::encoder) sequence_head: Option<HeadNames>,
+    pub(crate) sequence_head: Option<HeadNames>,
     /// `None` where the files never hold one.
-    pub(in crate::encoder) token_head: Option<HeadNames>,
+    pub(crate) token_head: Option<HeadNames>,
 }
 
 /// Query, key and value.
-pub(in crate::encoder) enum QkvNames {
+pub(crate) enum QkvNames {
     /// Three products.
     Split([&'static str; 3]),
     /// One, in this order.
@@ -75,11 +75,11 @@ pub(in crate::encoder) enum QkvNames {
 
 /// A classifier's tensors; their names do not begin with the trunk's.
 #[derive(Clone, Copy)]
-pub(in crate::encoder) struct HeadNames {
+pub(crate) struct HeadNames {
     /// The layer before the last.
-    pub(in crate::encoder) dense: Option<&'static str>,
+    pub(crate) dense: Option<&'static str>,
     /// The norm between.
-    pub(in crate::encoder) norm: Option<&'static str>,
+    pub(crate) norm: Option<&'static str>,
     /// The layer that gives the scores.
-    pub(in crate::encoder) out: &'static str,
+    pub(crate) out: &'static str,
 }

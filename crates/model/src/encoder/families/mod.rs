@@ -10,5 +10,6 @@ mod roberta;
 
 pub use list::encoder_families;
 
-pub(super) use family::{Family, Gguf, HeadNames, Names, QkvNames};
+pub(super) use family::{Family, Gguf};
+pub(crate) use family::{HeadNames, Names, QkvNames};
 pub(super) use list::{find, find_gguf};

@@ -70,7 +70,15 @@ fn open(dtype: DenseType) -> Golden {
     let pool = Arc::new(Pool::new(2));
     let config = checkpoint.config();
     let method = Method::Lora(lora);
-    let model = TrainModel::new(config, &checkpoint, &method, &options(dtype), pool).unwrap();
+    let model = TrainModel::decoder(
+        config,
+        &checkpoint,
+        Task::LanguageModel,
+        &method,
+        &options(dtype),
+        pool,
+    )
+    .unwrap();
     let mut golden = Golden { meta, tensors, model };
     golden.start_from("init");
     golden
@@ -90,6 +98,7 @@ impl Golden {
             tokens: self.meta.tokens.clone(),
             labels: self.meta.labels.clone(),
             seq_starts: self.meta.seq_starts.clone(),
+            token_types: Vec::new(),
         };
         self.model.zero_grads();
         let count = self.meta.supervised;

@@ -7,6 +7,7 @@ mod derivative;
 mod families;
 mod golden;
 mod refusals;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    LoraConfig, Method, Recompute, TrainBatch, TrainModel, TrainOptions, TrainingError,
+    LoraConfig, Method, Recompute, Task, TrainBatch, TrainModel, TrainOptions, TrainingError,
     WeightSource,
 };
 use crate::checkpoint::{Weight, WeightData};
@@ -62,7 +63,7 @@ impl WeightSource for Random {
 
 /// Products and frozen weights of one type, for up to 64 tokens.
 fn options(dtype: DenseType) -> TrainOptions {
-    TrainOptions { max_tokens: 64, dtype, frozen: dtype, recompute: Recompute::Off }
+    TrainOptions { dtype, frozen: dtype, ..TrainOptions::new(64) }
 }
 
 /// A model with random weights.
@@ -72,7 +73,8 @@ fn random_model(
     options: &TrainOptions,
     threads: usize,
 ) -> TrainModel {
-    TrainModel::new(config, &Random, method, options, Arc::new(Pool::new(threads))).unwrap()
+    let pool = Arc::new(Pool::new(threads));
+    TrainModel::decoder(config, &Random, Task::LanguageModel, method, options, pool).unwrap()
 }
 
 /// A tiny model with random weights, and a random adapter so that no gradient is zero.

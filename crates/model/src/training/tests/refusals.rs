@@ -19,7 +19,7 @@ fn bad_adapters_are_refused() {
 #[test]
 fn bad_batches_are_refused() {
     let sound = batch(&[5, 6], 1);
-    let check = |batch: &TrainBatch| batch.layout(20, 75).err().map(|error| error.to_string());
+    let check = |batch: &TrainBatch| batch.layout(20, 75, 0).err().map(|error| error.to_string());
     assert_eq!(check(&sound), None);
     assert_eq!(check(&TrainBatch::default()), None);
     for seq_starts in [vec![], vec![1], vec![0, 7, 6], vec![0, 12]] {

@@ -1,0 +1,111 @@
+//! The measured process: a few steps, then their speed and the peak of its memory.
+
+use super::shape::{RandomBlocks, llama_1b};
+use super::task::{Kind, Task};
+use crate::bench::infer::SEED;
+use crate::models::{BoxError, LanguageModel};
+use crate::output::print_line;
+use camino::Utf8Path;
+use catena_kernels::{Pool, sum_of_squares};
+use catena_model::training::{
+    LoraConfig, Method, Recompute, Task as ModelTask, TrainBatch, TrainModel, TrainOptions, WeightSource,
+};
+use catena_model::ModelConfig;
+use catena_pipeline::memory::peak_bytes;
+use catena_train::{AdamW, AdamWConfig};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Steps whose time counts, the middle one being the figure, after one that warms up.
+const STEPS: usize = 3;
+const RANK: usize = 16;
+
+/// What the process prints.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Measured {
+    pub(super) tokens_per_second: f64,
+    pub(super) peak_bytes: u64,
+}
+
+/// Measures a task in this process and prints the figures.
+pub(super) fn measure(task: Task, model: &Utf8Path, pool: Arc<Pool>) -> Result<(), BoxError> {
+    let mut trained = match task.kind {
+        Kind::Qlora => {
+            let (config, source) = (llama_1b()?, RandomBlocks::new(SEED));
+            build(task, &config, &source, pool.clone())?
+        }
+        Kind::Lora | Kind::Answers | Kind::Full => {
+            let model = LanguageModel::open_base(model)?;
+            build(task, model.checkpoint.config(), &model.checkpoint, pool.clone())?
+        }
+    };
+    let mut optimizer = AdamW::new(trained.values().len(), AdamWConfig::default());
+    let mut times = Vec::new();
+    for step in 0..=STEPS {
+        let batch = batch(task, trained.vocab_size(), step as u64);
+        let supervised = batch.labels.iter().flatten().count();
+        let start = Instant::now();
+        trained.zero_grads();
+        trained.forward_backward(&batch, 1.0 / supervised as f32)?;
+        let norm = sum_of_squares(&pool, trained.grads()).sqrt();
+        #[expect(clippy::cast_possible_truncation, reason = "a factor of f32 gradients")]
+        let scale = (1.0 / (norm + 1e-6)).min(1.0) as f32;
+        optimizer.update(&pool, trained.values_and_grads(), scale, 1e-5);
+        times.push(start.elapsed().as_secs_f64());
+    }
+    let counted = &mut times[1..];
+    counted.sort_by(f64::total_cmp);
+    let tokens = (task.sequences * task.tokens) as f64;
+    let measured = Measured {
+        tokens_per_second: tokens / counted[counted.len() / 2],
+        peak_bytes: peak_bytes(),
+    };
+    print_line(&serde_json::to_string(&measured)?);
+    Ok(())
+}
+
+fn build(
+    task: Task,
+    config: &ModelConfig,
+    source: &dyn WeightSource,
+    pool: Arc<Pool>,
+) -> Result<TrainModel, BoxError> {
+    let names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+    let lora = LoraConfig {
+        r: RANK,
+        lora_alpha: 32.0,
+        use_rslora: false,
+        target_modules: names.map(str::to_owned).to_vec(),
+        seed: SEED,
+    };
+    let method = if task.kind == Kind::Full { Method::Full } else { Method::Lora(lora) };
+    let large = matches!(task.kind, Kind::Full | Kind::Qlora);
+    let options = TrainOptions {
+        keep_blocks: task.kind == Kind::Qlora,
+        recompute: if large { Recompute::All } else { Recompute::Off },
+        ..TrainOptions::new(task.sequences * task.tokens)
+    };
+    Ok(TrainModel::decoder(config, source, ModelTask::LanguageModel, &method, &options, pool)?)
+}
+
+/// Random tokens, each sequence predicting its own next one.
+fn batch(task: Task, vocab_size: usize, step: u64) -> TrainBatch {
+    let vocab = u32::try_from(vocab_size).unwrap_or(u32::MAX);
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    rng.set_stream(step);
+    let mut batch = TrainBatch::default();
+    let first = if task.kind == Kind::Answers { task.tokens / 4 * 3 } else { 0 };
+    for _ in 0..task.sequences {
+        let start = batch.tokens.len();
+        batch.seq_starts.push(start);
+        batch.tokens.extend((0..task.tokens).map(|_| rng.random_range(0..vocab)));
+        let next = |at: usize| batch.tokens.get(start + at + 1).copied();
+        let labels: Vec<_> =
+            (0..task.tokens).map(|at| (at >= first).then(|| next(at)).flatten()).collect();
+        batch.labels.extend(labels);
+    }
+    batch
+}
