@@ -56,6 +56,32 @@ pub enum TrainError {
         /// This run's.
         expected: String,
     },
+    /// A checkpoint lacks a tensor of the optimizer's state.
+    #[error("the checkpoint has no optimizer state `{name}`")]
+    MissingState {
+        /// The tensor.
+        name: String,
+    },
+    /// A checkpoint has a tensor that the optimizer does not keep.
+    #[error("the checkpoint has optimizer state `{name}`, which {optimizer} does not keep here")]
+    UnknownState {
+        /// The tensor.
+        name: String,
+        /// The optimizer of this run.
+        optimizer: &'static str,
+    },
+    /// A tensor of the optimizer's state is of another size or type.
+    #[error("optimizer state `{name}` has {what} {found}, this run has {expected}")]
+    StateMismatch {
+        /// The tensor.
+        name: String,
+        /// What differs.
+        what: &'static str,
+        /// The checkpoint's.
+        found: String,
+        /// This run's.
+        expected: String,
+    },
     /// A checkpoint cannot be read.
     #[error("checkpoint `{path}` is not readable: {reason}")]
     CorruptCheckpoint {

@@ -2,7 +2,10 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::tensorboard::{frame, scalar_event};
-use crate::{AdamW, AdamWConfig, Sample, Schedule, SftConfig, TrainError, Trainable, Trainer};
+use crate::{
+    AdamW, AdamWConfig, Optimizer, Sample, Schedule, SftConfig, TrainError, Trainable,
+    TrainedTensor, Trainer,
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
 use catena_model::training::{LossSum, TrainBatch};
@@ -231,11 +234,11 @@ fn adamw_follows_pytorch() {
     let golden = &golden()["adamw"];
     let mut values = floats(&golden["start"]);
     let config = AdamWConfig { weight_decay: 0.1, ..AdamWConfig::default() };
-    let mut optimizer = AdamW::new(values.len(), config);
+    let mut optimizer = AdamW::new(&[TrainedTensor::whole(values.len())], config);
     let steps =
         golden["grads"].as_array().unwrap().iter().zip(golden["values"].as_array().unwrap());
     for (grads, expected) in steps {
-        optimizer.update(&Pool::new(1), (&mut values, &floats(grads)), 1.0, 1e-2);
+        optimizer.step(&Pool::new(1), &mut values, &floats(grads), 1.0, 1e-2);
         for (a, b) in values.iter().zip(floats(expected)) {
             assert!(f64::from((a - b).abs()) < F32_TRAJECTORY, "{a} {b}");
         }

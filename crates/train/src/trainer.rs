@@ -4,7 +4,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::SftConfig;
 use crate::error::TrainError;
 use crate::metrics::{MetricsFile, StepMetrics};
-use crate::optimizer::AdamW;
+use crate::optimizer::{AdamW, Optimizer, TrainedTensor};
 use crate::order::{Sample, check_samples, epoch_order, pack, steps_per_epoch};
 use crate::tensorboard::EventWriter;
 use crate::trainable::Trainable;
@@ -66,7 +66,8 @@ impl<'a> Trainer<'a> {
     ) -> Result<TrainOutcome, TrainError> {
         let io = |source| TrainError::Io { path: self.dir.clone(), source };
         std::fs::create_dir_all(&self.dir).map_err(io)?;
-        let mut optimizer = AdamW::new(model.values().len(), self.config.optimizer);
+        let whole = TrainedTensor::whole(model.values().len());
+        let mut optimizer = AdamW::new(&[whole], self.config.optimizer);
         let resumed_from = self.resume(model, &mut optimizer)?;
         let (mut file, mut metrics) =
             MetricsFile::open(&self.dir.join("metrics.jsonl"), resumed_from)?;
@@ -74,20 +75,20 @@ impl<'a> Trainer<'a> {
         let total = self.total_steps();
         progress.begin("train", Some(total), "steps");
         progress.update(resumed_from);
-        while optimizer.step < total {
+        while optimizer.steps() < total {
             let figures = self.step(model, pool, &mut optimizer)?;
             file.append(&figures)?;
             log_events(&mut events, &figures)?;
             progress.update(figures.step);
             progress.note(&format!("loss {:.4}", figures.loss));
             metrics.push(figures);
-            let stop = cancel.is_cancelled() && optimizer.step < total;
-            let due = optimizer.step.is_multiple_of(self.config.checkpoint_steps);
-            if stop || due || optimizer.step == total {
+            let stop = cancel.is_cancelled() && optimizer.steps() < total;
+            let due = optimizer.steps().is_multiple_of(self.config.checkpoint_steps);
+            if stop || due || optimizer.steps() == total {
                 self.save(model, &optimizer)?;
             }
             if stop {
-                return Err(TrainError::Interrupted { step: optimizer.step });
+                return Err(TrainError::Interrupted { step: optimizer.steps() });
             }
         }
         progress.end();
@@ -102,7 +103,7 @@ impl<'a> Trainer<'a> {
         pool: &Pool,
         optimizer: &mut AdamW,
     ) -> Result<StepMetrics, TrainError> {
-        let step = optimizer.step;
+        let step = optimizer.steps();
         let chosen = self.samples_of(step);
         let supervised: usize = chosen.iter().map(|sample| sample.num_supervised()).sum();
         model.zero_grads();
@@ -116,7 +117,8 @@ impl<'a> Trainer<'a> {
         let grad_norm = finite("gradient norm", step, sum_of_squares(pool, model.grads()).sqrt())?;
         let learning_rate = self.learning_rate(step);
         let scale = clip_scale(grad_norm, self.config.max_grad_norm);
-        optimizer.update(pool, model.values_and_grads(), scale, learning_rate);
+        let (values, grads) = model.values_and_grads();
+        optimizer.step(pool, values, grads, scale, learning_rate);
         model.refresh();
         Ok(StepMetrics {
             step: step + 1,
@@ -150,12 +152,13 @@ impl<'a> Trainer<'a> {
     }
 
     fn save(&self, model: &dyn Trainable, optimizer: &AdamW) -> Result<(), TrainError> {
+        let (first_moment, second_moment) = optimizer.moments();
         Checkpoint {
-            step: optimizer.step,
+            step: optimizer.steps(),
             fingerprint: self.fingerprint.clone(),
             values: model.values().to_vec(),
-            first_moment: optimizer.first_moment.clone(),
-            second_moment: optimizer.second_moment.clone(),
+            first_moment: first_moment.to_vec(),
+            second_moment: second_moment.to_vec(),
         }
         .save(&self.dir.join(Checkpoint::FILE_NAME))
     }
@@ -178,7 +181,7 @@ impl<'a> Trainer<'a> {
                 expected: model.values().len().to_string(),
             });
         }
-        optimizer.restore(saved.step, saved.first_moment, saved.second_moment)?;
+        optimizer.restore_moments(saved.step, &saved.first_moment, &saved.second_moment)?;
         model.values_mut().copy_from_slice(&saved.values);
         model.refresh();
         Ok(saved.step)

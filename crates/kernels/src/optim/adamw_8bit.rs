@@ -22,7 +22,9 @@ pub struct Moment8bit<'a> {
 
 /// One step of [`super::adamw_update`] with block-wise quantized moments.
 ///
-/// The step itself uses the new moments before they are rounded again, as bitsandbytes does.
+/// The step itself uses the new moments before they are rounded again, as bitsandbytes does. Unlike
+/// there, a second moment above zero never rounds to zero: its root divides the first moment, which
+/// is not as small, and values whose gradients are a thousandth of their block's would run away.
 ///
 /// # Panics
 /// If the lengths disagree: a caller's bug.
@@ -94,18 +96,25 @@ leveled! {
             }
             *absmax1 = largest1;
             *absmax2 = largest2;
-            round_block(moment1.map, &m, largest1, codes1);
-            round_block(moment2.map, &v, largest2, codes2);
+            round_block(moment1.map, &m, largest1, codes1, 0);
+            round_block(moment2.map, &v, largest2, codes2, 1);
         }
     }
 }
 
-/// Codes of a block whose largest magnitude is `absmax`.
+/// Codes of a block whose largest magnitude is `absmax`; of values above zero at least `lowest`.
 #[inline(always)]
-fn round_block(map: &DynamicMap, block: &[f32; BLOCK_8BIT], absmax: f32, codes: &mut [u8]) {
+fn round_block(
+    map: &DynamicMap,
+    block: &[f32; BLOCK_8BIT],
+    absmax: f32,
+    codes: &mut [u8],
+    lowest: u8,
+) {
     // A block of zeros has any code times zero; the code of zero is as good as another.
     let inverse = if absmax > 0.0 { 1.0 / absmax } else { 0.0 };
-    for (code, value) in codes.iter_mut().zip(block) {
-        *code = map.code(value * inverse);
+    for (code, &value) in codes.iter_mut().zip(block) {
+        let lowest = if value > 0.0 { lowest } else { 0 };
+        *code = map.code(value * inverse).max(lowest);
     }
 }

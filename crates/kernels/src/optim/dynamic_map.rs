@@ -98,11 +98,16 @@ fn map_values(signed: bool) -> [f32; 256] {
     values.try_into().expect("seven decades, zero and one make 256 values")
 }
 
-/// Point `i` of `steps + 1` even ones from 0.1 to 1, counted from the nearer end as PyTorch's
-/// `linspace` does.
+/// Point `i` of `steps + 1` even ones from 0.1 to 1, counted from the nearer end and rounded once,
+/// as PyTorch's `linspace` does.
 fn boundary(i: usize, steps: usize) -> f32 {
-    let width = (1.0f32 - 0.1) / steps as f32;
-    if i < steps.div_ceil(2) { 0.1 + width * i as f32 } else { 1.0 - width * (steps - i) as f32 }
+    let (low, high) = (0.1f32, 1.0f32);
+    let width = f64::from((high - low) / steps as f32);
+    if i <= steps / 2 {
+        (f64::from(low) + width * i as f64) as f32
+    } else {
+        (f64::from(high) - width * (steps - i) as f64) as f32
+    }
 }
 
 #[cfg(test)]
