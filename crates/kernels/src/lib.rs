@@ -29,7 +29,7 @@
 //! [`Level`] and [`Pool`] say how to compute, [`AlignedBuf`] holds it; [`QuantMatrix`] multiplies
 //! 2- to 8-bit weights by 8-bit activations; [`KvCache`] stores keys and values in pages and
 //! attends over them; `ops` has the small elementwise steps between; `dense` has bf16 and f32
-//! products, and `train_ops` the backward passes.
+//! products, `train_ops` the backward passes, and `optim` the steps of optimizers.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -50,6 +50,7 @@ mod level;
 mod leveled;
 mod math;
 mod ops;
+mod optim;
 mod peak;
 mod pool;
 mod quant;
@@ -70,6 +71,7 @@ pub use error::KernelError;
 pub use kv::*;
 pub use level::{Level, LevelChoice, level, select_level};
 pub use ops::*;
+pub use optim::*;
 pub use peak::{Peaks, measure_peaks, measure_read};
 pub use pool::{Pool, span};
 pub use quant::*;

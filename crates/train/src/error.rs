@@ -46,9 +46,61 @@ pub enum TrainError {
         /// Which sample.
         index: usize,
     },
+    /// A text has no tokens.
+    #[error("sample {index} has a text without tokens")]
+    EmptySample {
+        /// Which sample.
+        index: usize,
+    },
+    /// What a text should be told as does not go with the head.
+    #[error("sample {index} is {target}, which does not go with a head of {width} outputs")]
+    Target {
+        /// Which sample.
+        index: usize,
+        /// What it is.
+        target: String,
+        /// Outputs of the head.
+        width: usize,
+    },
+    /// Samples have different numbers of negatives.
+    #[error("sample {index} has {found} negatives, the first has {expected}")]
+    Negatives {
+        /// Which sample.
+        index: usize,
+        /// Its negatives.
+        found: usize,
+        /// Those of the first.
+        expected: usize,
+    },
     /// A checkpoint belongs to another run.
     #[error("the checkpoint's {what} is {found}, this run has {expected}")]
     CheckpointMismatch {
+        /// What differs.
+        what: &'static str,
+        /// The checkpoint's.
+        found: String,
+        /// This run's.
+        expected: String,
+    },
+    /// A checkpoint lacks a tensor of the optimizer's state.
+    #[error("the checkpoint has no optimizer state `{name}`")]
+    MissingState {
+        /// The tensor.
+        name: String,
+    },
+    /// A checkpoint has a tensor that the optimizer does not keep.
+    #[error("the checkpoint has optimizer state `{name}`, which {optimizer} does not keep here")]
+    UnknownState {
+        /// The tensor.
+        name: String,
+        /// The optimizer of this run.
+        optimizer: &'static str,
+    },
+    /// A tensor of the optimizer's state is of another size or type.
+    #[error("optimizer state `{name}` has {what} {found}, this run has {expected}")]
+    StateMismatch {
+        /// The tensor.
+        name: String,
         /// What differs.
         what: &'static str,
         /// The checkpoint's.
@@ -65,14 +117,26 @@ pub enum TrainError {
         reason: String,
     },
     /// The loss or the gradient is not a number.
-    #[error("{what} at step {step} is {value}")]
-    Diverged {
+    #[error("{what} at step {step} is {value}; not finite first: {place}")]
+    NotFinite {
         /// `loss` or `gradient norm`.
         what: &'static str,
         /// The step, from 1.
         step: u64,
         /// The value.
         value: f64,
+        /// The layer or tensor where it began.
+        place: String,
+    },
+    /// The loss has risen far above what it was.
+    #[error("the smoothed loss at step {step} is {smoothed:.3}, above {bound:.3}")]
+    Diverged {
+        /// The step, from 1.
+        step: u64,
+        /// The smoothed loss.
+        smoothed: f64,
+        /// What it may be at most.
+        bound: f64,
     },
     // Fix the machine.
     /// A file operation failed.
@@ -88,6 +152,9 @@ pub enum TrainError {
     #[error(transparent)]
     Model(#[from] catena_model::ModelError),
     // Retry.
+    /// The run was asked to stop while it prepared or evaluated.
+    #[error("stopped before the step was done; the run resumes from its last checkpoint")]
+    Cancelled,
     /// The run was asked to stop; its checkpoint is on disk.
     #[error("interrupted at step {step}; the run resumes from there")]
     Interrupted {

@@ -1,34 +1,35 @@
-//! Supervised fine-tuning: schedules, the optimizer, checkpoints and the training loop.
+//! Training: objectives and their losses, optimizers, schedules, and the loop with its checkpoints.
 //!
 //! A run is a pure function of its samples, its configuration and the model's initial values.
 //! The order of samples is drawn from `(seed, epoch)` alone, so a checkpoint needs no generator
-//! state: it holds the values, the optimizer's moments and the position. **Invariant:** a run
+//! state: it holds the values, the optimizer's state and the position. **Invariant:** a run
 //! that was killed and resumed ends with the same bits as one that was not.
 //!
-//! The loop sees the model through [`Trainable`]; the forward and backward pass live in
-//! `catena-model`.
+//! The loop ([`Trainer`]) sees what is learnt as an [`Objective`] and the model as a [`Trainable`];
+//! the forward and backward pass live in `catena-model`.
 
-mod checkpoint;
-mod config;
 mod error;
-mod metrics;
+mod loss;
+mod neftune;
+mod objective;
 mod optimizer;
-mod order;
+mod run;
 mod schedule;
 mod tensorboard;
 mod trainable;
-mod trainer;
 
-pub use checkpoint::Checkpoint;
-pub use config::SftConfig;
 pub use error::TrainError;
-pub use metrics::StepMetrics;
-pub use optimizer::{AdamW, AdamWConfig};
-pub use order::{Sample, steps_per_epoch};
-pub use schedule::Schedule;
+pub use loss::*;
+pub use neftune::{add_neftune_noise, neftune_scale};
+pub use objective::*;
+pub use optimizer::*;
+pub use run::{
+    Best, Checkpoint, EvalMetrics, Figures, Observer, Position, RunConfig, StepMetrics,
+    TrainOutcome, Trainer,
+};
+pub use schedule::{Schedule, WarmupStableDecay, WsdShape};
 pub use tensorboard::EventWriter;
-pub use trainable::Trainable;
-pub use trainer::{TrainOutcome, Trainer};
+pub use trainable::{Trainable, trained_tensors};
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
 //! Tests of the training loop with a toy model, and of its parts against goldens.
 
-use crate::checkpoint::Checkpoint;
 use crate::tensorboard::{frame, scalar_event};
-use crate::{AdamW, AdamWConfig, Sample, Schedule, SftConfig, TrainError, Trainable, Trainer};
+use crate::{
+    AdamW, AdamWConfig, Checkpoint, EvalMetrics, Observer, Optimizer, Position, RunConfig, Sample,
+    Schedule, Sft, TrainError, TrainOutcome, Trainable, TrainedTensor, Trainer,
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
-use catena_model::training::{LossSum, TrainBatch};
+use catena_model::training::{Param, ParamKind, TrainBatch};
 use catena_protocol::{Cancel, NoProgress, Progress};
 use serde_json::Value;
 
@@ -25,17 +27,33 @@ fn floats(value: &Value) -> Vec<f32> {
 /// A unigram model: logits are the values, so the gradient is `softmax - one_hot`.
 #[derive(Clone)]
 struct Unigram {
+    params: Vec<Param>,
     values: Vec<f32>,
     grads: Vec<f32>,
+    losses: Vec<f64>,
 }
 
 impl Unigram {
     fn new(vocab: usize) -> Self {
-        Self { values: vec![0.0; vocab], grads: vec![0.0; vocab] }
+        let param = Param {
+            name: "logits".to_owned(),
+            shape: vec![vocab],
+            range: 0..vocab,
+            kind: ParamKind::Matrix,
+        };
+        Self {
+            params: vec![param],
+            values: vec![0.0; vocab],
+            grads: vec![0.0; vocab],
+            losses: Vec::new(),
+        }
     }
 }
 
 impl Trainable for Unigram {
+    fn params(&self) -> &[Param] {
+        &self.params
+    }
     fn values(&self) -> &[f32] {
         &self.values
     }
@@ -51,18 +69,42 @@ impl Trainable for Unigram {
     fn zero_grads(&mut self) {
         self.grads.fill(0.0);
     }
-    fn forward_backward(&mut self, b: &TrainBatch, scale: f32) -> Result<LossSum, TrainError> {
+    fn hidden_size(&self) -> usize {
+        1
+    }
+    fn set_adapted(&mut self, _: bool) {}
+    fn not_finite(&self) -> Option<String> {
+        let broken = self.values.iter().any(|value| !value.is_finite());
+        broken.then(|| "the values of `logits`".to_owned())
+    }
+    fn losses(&mut self, b: &TrainBatch) -> Result<&[f64], TrainError> {
         let total: f32 = self.values.iter().map(|v| v.exp()).sum();
-        let (mut loss_sum, mut tokens) = (0.0, 0);
-        for &label in b.labels.iter().flatten() {
-            tokens += 1;
-            loss_sum -= f64::from(self.values[label as usize] - total.ln());
+        let nll = |&label: &u32| f64::from(total.ln() - self.values[label as usize]);
+        self.losses = b.labels.iter().flatten().map(nll).collect();
+        Ok(&self.losses)
+    }
+    fn backward_losses(&mut self, b: &TrainBatch, scales: &[f32]) -> Result<(), TrainError> {
+        let total: f32 = self.values.iter().map(|v| v.exp()).sum();
+        for (&label, scale) in b.labels.iter().flatten().zip(scales) {
             for (i, g) in self.grads.iter_mut().enumerate() {
                 let hit = if i == label as usize { 1.0 } else { 0.0 };
                 *g += scale * (self.values[i].exp() / total - hit);
             }
         }
-        Ok(LossSum { loss_sum, tokens })
+        Ok(())
+    }
+    fn learn_losses(&mut self, b: &TrainBatch, scales: &[f32]) -> Result<&[f64], TrainError> {
+        self.backward_losses(b, scales)?;
+        self.losses(b)
+    }
+    fn outputs(&mut self, _: &TrainBatch) -> Result<&[f32], TrainError> {
+        panic!("a language model has losses")
+    }
+    fn output_width(&mut self) -> usize {
+        panic!("a language model has losses")
+    }
+    fn backward_outputs(&mut self, _: &TrainBatch, _: &[f32]) -> Result<(), TrainError> {
+        panic!("a language model has losses")
     }
 }
 
@@ -92,14 +134,14 @@ fn samples(n: u32) -> Vec<Sample> {
         .collect()
 }
 
-fn config() -> SftConfig {
-    SftConfig {
+fn config() -> RunConfig {
+    RunConfig {
         epochs: 3,
         batch_size: 4,
         micro_step_tokens: 7,
         learning_rate: 0.1,
         checkpoint_steps: 2,
-        ..SftConfig::default()
+        ..RunConfig::default()
     }
 }
 
@@ -109,10 +151,32 @@ fn dir() -> (tempfile::TempDir, Utf8PathBuf) {
     (dir, path)
 }
 
+/// Runs a configuration over samples from the folder's checkpoint, if it has one.
+fn run(
+    config: RunConfig,
+    samples: &[Sample],
+    path: &Utf8Path,
+    model: &mut Unigram,
+) -> Result<TrainOutcome, TrainError> {
+    run_until(config, samples, path, model, &NoProgress, &Cancel::new())
+}
+
+fn run_until(
+    config: RunConfig,
+    samples: &[Sample],
+    path: &Utf8Path,
+    model: &mut Unigram,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<TrainOutcome, TrainError> {
+    let mut objective = Sft::new(samples, config.micro_step_tokens)?;
+    let trainer = Trainer::new(config, path, "base")?;
+    trainer.run(model, &mut objective, None, None, &Pool::new(1), progress, cancel)
+}
+
 fn straight(samples: &[Sample], path: &Utf8Path) -> (Unigram, Vec<crate::StepMetrics>) {
     let mut model = Unigram::new(5);
-    let trainer = Trainer::new(config(), samples, path, "base").unwrap();
-    let outcome = trainer.run(&mut model, &Pool::new(1), &NoProgress, &Cancel::new()).unwrap();
+    let outcome = run(config(), samples, path, &mut model).unwrap();
     (model, outcome.metrics)
 }
 
@@ -137,12 +201,11 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
         let (_guard, path) = dir();
         let cancel = Cancel::new();
         let stop = StopAfter { after, cancel: cancel.clone() };
-        let trainer = Trainer::new(config(), &samples, &path, "base").unwrap();
         let mut first = Unigram::new(5);
-        let error = trainer.run(&mut first, &Pool::new(1), &stop, &cancel).unwrap_err();
+        let error = run_until(config(), &samples, &path, &mut first, &stop, &cancel).unwrap_err();
         assert!(matches!(error, TrainError::Interrupted { step } if step == after), "{error}");
         let mut second = Unigram::new(5);
-        let outcome = trainer.run(&mut second, &Pool::new(1), &NoProgress, &Cancel::new()).unwrap();
+        let outcome = run(config(), &samples, &path, &mut second).unwrap();
         assert_eq!(outcome.resumed_from, after);
         assert_eq!(second.values, expected.values, "stopped after {after}");
         assert_eq!(outcome.metrics.len(), metrics.len());
@@ -156,19 +219,21 @@ fn a_kill_between_checkpoints_loses_only_the_steps_since() {
     let (_straight_guard, straight_path) = dir();
     let (expected, metrics) = straight(&samples, &straight_path);
     let (_guard, path) = dir();
-    let trainer = Trainer::new(config(), &samples, &path, "base").unwrap();
     let cancel = Cancel::new();
     let stop = StopAfter { after: 5, cancel: cancel.clone() };
-    let error = trainer.run(&mut Unigram::new(5), &Pool::new(1), &stop, &cancel).unwrap_err();
+    let mut first = Unigram::new(5);
+    let error = run_until(config(), &samples, &path, &mut first, &stop, &cancel).unwrap_err();
     assert!(matches!(error, TrainError::Interrupted { .. }));
     // What a kill leaves: metrics past the checkpoint, a torn line, a half-written new file.
     let file = path.join("metrics.jsonl");
     let mut text = std::fs::read_to_string(&file).unwrap();
     text.push_str("{\"step\":6,\"loss\":9.0,\"learning_rate\":0.0,\"grad_norm\":0.0,\"supervised_tokens\":1,\"tokens\":1}\n{\"step\":7,");
     std::fs::write(&file, text).unwrap();
-    std::fs::write(path.join("checkpoint.safetensors.partial"), b"torn").unwrap();
+    let torn = path.join("checkpoint.safetensors.part-4711");
+    std::fs::write(&torn, b"torn").unwrap();
     let mut model = Unigram::new(5);
-    let outcome = trainer.run(&mut model, &Pool::new(1), &NoProgress, &Cancel::new()).unwrap();
+    let outcome = run(config(), &samples, &path, &mut model).unwrap();
+    assert!(!torn.exists());
     assert_eq!(model.values, expected.values);
     assert_eq!(outcome.metrics.len(), metrics.len());
     assert_eq!(metrics_file(&path), metrics_file(&straight_path));
@@ -177,27 +242,31 @@ fn a_kill_between_checkpoints_loses_only_the_steps_since() {
 #[test]
 fn micro_steps_do_not_change_the_result() {
     let samples = samples(16);
-    let run = |micro_step_tokens| {
+    let trained = |micro_step_tokens| {
         let (_guard, path) = dir();
-        let config = SftConfig { micro_step_tokens, ..config() };
+        let config = RunConfig { micro_step_tokens, ..config() };
         let mut model = Unigram::new(5);
-        let trainer = Trainer::new(config, &samples, &path, "base").unwrap();
-        trainer.run(&mut model, &Pool::new(1), &NoProgress, &Cancel::new()).unwrap();
+        run(config, &samples, &path, &mut model).unwrap();
         model.values
     };
-    for (a, b) in run(3).iter().zip(run(1000)) {
+    for (a, b) in trained(3).iter().zip(trained(1000)) {
         assert!((a - b).abs() < 1e-5, "{a} {b}");
     }
+}
+
+#[test]
+fn the_number_of_steps_can_be_limited() {
+    let (_guard, path) = dir();
+    let limited = RunConfig { max_steps: Some(7), ..config() };
+    let outcome = run(limited, &samples(18), &path, &mut Unigram::new(5)).unwrap();
+    assert_eq!(outcome.metrics.len(), 7);
 }
 
 #[test]
 fn a_checkpoint_of_another_run_is_refused() {
     let (_guard, path) = dir();
     straight(&samples(18), &path);
-    let other = samples(19);
-    let trainer = Trainer::new(config(), &other, &path, "base").unwrap();
-    let error =
-        trainer.run(&mut Unigram::new(5), &Pool::new(1), &NoProgress, &Cancel::new()).unwrap_err();
+    let error = run(config(), &samples(19), &path, &mut Unigram::new(5)).unwrap_err();
     assert!(matches!(error, TrainError::CheckpointMismatch { what: "fingerprint", .. }), "{error}");
 }
 
@@ -214,15 +283,107 @@ fn a_damaged_checkpoint_is_named() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
-fn a_loss_that_is_not_a_number_stops_the_run() {
+fn a_full_disk_leaves_the_last_checkpoint() {
     let (_guard, path) = dir();
-    let samples = samples(8);
+    let file = path.join(Checkpoint::FILE_NAME);
+    let position = Position { step: 3, ..Position::default() };
+    let model = Unigram::new(1 << 16);
+    Checkpoint::save(&file, &position, &model, None).unwrap();
+    let beside = format!("{file}.part-{}", std::process::id());
+    std::os::unix::fs::symlink("/dev/full", beside).unwrap();
+    let later = Position { step: 4, ..Position::default() };
+    let error = Checkpoint::save(&file, &later, &model, None).unwrap_err();
+    assert!(std::error::Error::source(&error).is_some_and(|e| e.to_string().contains("space")));
+    assert_eq!(Checkpoint::load(&file).unwrap().unwrap().position.step, 3);
+}
+
+#[test]
+fn a_loss_that_is_not_a_number_stops_the_run_and_says_where() {
+    let (_guard, path) = dir();
     let mut model = Unigram::new(5);
     model.values[0] = f32::NAN;
-    let trainer = Trainer::new(config(), &samples, &path, "base").unwrap();
-    let error = trainer.run(&mut model, &Pool::new(1), &NoProgress, &Cancel::new()).unwrap_err();
-    assert!(matches!(error, TrainError::Diverged { what: "loss", step: 1, .. }), "{error}");
+    let error = run(config(), &samples(8), &path, &mut model).unwrap_err();
+    assert!(matches!(error, TrainError::NotFinite { what: "loss", step: 1, .. }), "{error}");
+    assert!(error.to_string().contains("the values of `logits`"), "{error}");
+}
+
+#[test]
+fn a_run_that_comes_apart_is_stopped() {
+    let (_guard, path) = dir();
+    let wild = RunConfig {
+        epochs: 200,
+        learning_rate: 9.0,
+        max_grad_norm: 0.0,
+        schedule: Schedule::Constant,
+        ..config()
+    };
+    let error = run(wild.clone(), &samples(18), &path, &mut Unigram::new(5)).unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
+    let (_guard, path) = dir();
+    let unguarded = RunConfig { divergence_factor: 0.0, max_steps: Some(30), ..wild };
+    run(unguarded, &samples(18), &path, &mut Unigram::new(5)).unwrap();
+}
+
+/// Notes the evaluations that it is shown.
+#[derive(Default)]
+struct Seen(Vec<EvalMetrics>);
+
+impl Observer for Seen {
+    fn evaluated(&mut self, metrics: &EvalMetrics, _: &mut dyn Trainable) -> Result<(), TrainError> {
+        self.0.push(metrics.clone());
+        Ok(())
+    }
+}
+
+/// Runs with an evaluation set that wants the opposite of the training set.
+fn run_evaluated(config: RunConfig, path: &Utf8Path, model: &mut Unigram) -> (TrainOutcome, Seen) {
+    let train = samples(18);
+    let other: Vec<Sample> =
+        vec![Sample { tokens: vec![0, 1], labels: vec![Some(2), Some(0)] }; 3];
+    let mut objective = Sft::new(&train, config.micro_step_tokens).unwrap();
+    let mut eval = Sft::new(&other, config.micro_step_tokens).unwrap();
+    let (mut seen, trainer) = (Seen::default(), Trainer::new(config, path, "base").unwrap());
+    let (pool, cancel) = (Pool::new(1), Cancel::new());
+    let (eval, observer) = (Some(&mut eval as _), Some(&mut seen as _));
+    let outcome = trainer
+        .run(model, &mut objective, eval, observer, &pool, &NoProgress, &cancel)
+        .unwrap();
+    (outcome, seen)
+}
+
+#[test]
+fn evaluations_are_kept_shown_and_stop_a_run_that_gets_worse() {
+    let (_guard, path) = dir();
+    let config = RunConfig {
+        epochs: 20,
+        eval_steps: Some(2),
+        early_stopping_patience: Some(3),
+        keep_best: true,
+        ..config()
+    };
+    let mut model = Unigram::new(5);
+    let (outcome, seen) = run_evaluated(config.clone(), &path, &mut model);
+    assert!(outcome.stopped_early);
+    let best = outcome.best.unwrap();
+    let lowest = outcome.evaluations.iter().map(|e| e.loss).fold(f64::INFINITY, f64::min);
+    assert_eq!(best.loss, lowest);
+    assert_eq!(outcome.evaluations.last().unwrap().step, best.step + 6, "patience of three");
+    assert_eq!(seen.0, outcome.evaluations);
+    let file = std::fs::read_to_string(path.join("evaluations.jsonl")).unwrap();
+    assert_eq!(file.lines().count(), outcome.evaluations.len());
+    // The values are those of the best evaluation, also when the finished run is asked again.
+    let other = vec![Sample { tokens: vec![0, 1], labels: vec![Some(2), Some(0)] }];
+    let loss = |model: &mut Unigram| {
+        let batch = TrainBatch { labels: other[0].labels.clone(), ..TrainBatch::default() };
+        model.losses(&batch).unwrap().iter().sum::<f64>() / 2.0
+    };
+    assert!((loss(&mut model) - best.loss).abs() < 1e-9);
+    let mut again = Unigram::new(5);
+    let (resumed, _) = run_evaluated(config, &path, &mut again);
+    assert_eq!(again.values, model.values);
+    assert_eq!(resumed.evaluations, outcome.evaluations);
 }
 
 #[test]
@@ -230,11 +391,11 @@ fn adamw_follows_pytorch() {
     let golden = &golden()["adamw"];
     let mut values = floats(&golden["start"]);
     let config = AdamWConfig { weight_decay: 0.1, ..AdamWConfig::default() };
-    let mut optimizer = AdamW::new(values.len(), config);
+    let mut optimizer = AdamW::new(&[TrainedTensor::whole(values.len())], config);
     let steps =
         golden["grads"].as_array().unwrap().iter().zip(golden["values"].as_array().unwrap());
     for (grads, expected) in steps {
-        optimizer.update(&Pool::new(1), (&mut values, &floats(grads)), 1.0, 1e-2);
+        optimizer.step(&Pool::new(1), &mut values, &floats(grads), 1.0, 1e-2);
         for (a, b) in values.iter().zip(floats(expected)) {
             assert!(f64::from((a - b).abs()) < F32_TRAJECTORY, "{a} {b}");
         }
@@ -270,8 +431,8 @@ fn an_event_has_the_bytes_tensorboard_writes() {
 #[test]
 fn bad_input_is_refused() {
     let (_guard, path) = dir();
-    let refuse = |config: SftConfig, samples: &[Sample]| {
-        Trainer::new(config, samples, &path, "base").err().unwrap().to_string()
+    let refuse = |config: RunConfig, samples: &[Sample]| {
+        run(config, samples, &path, &mut Unigram::new(5)).err().unwrap().to_string()
     };
     let long = vec![Sample { tokens: vec![0; 9], labels: vec![Some(1); 9] }];
     let masked = vec![Sample { tokens: vec![0; 3], labels: vec![None; 3] }];
@@ -281,13 +442,18 @@ fn bad_input_is_refused() {
         refuse(config(), &long),
         refuse(config(), &masked),
         refuse(config(), &uneven),
-        refuse(SftConfig { epochs: 0, ..config() }, &samples(4)),
-        refuse(SftConfig { batch_size: 0, ..config() }, &samples(4)),
-        refuse(SftConfig { micro_step_tokens: 0, ..config() }, &samples(4)),
-        refuse(SftConfig { learning_rate: f64::NAN, ..config() }, &samples(4)),
-        refuse(SftConfig { warmup_ratio: 1.5, ..config() }, &samples(4)),
-        refuse(SftConfig { max_grad_norm: -1.0, ..config() }, &samples(4)),
-        refuse(SftConfig { checkpoint_steps: 0, ..config() }, &samples(4)),
+        refuse(RunConfig { epochs: 0, ..config() }, &samples(4)),
+        refuse(RunConfig { batch_size: 0, ..config() }, &samples(4)),
+        refuse(RunConfig { micro_step_tokens: 0, ..config() }, &samples(4)),
+        refuse(RunConfig { learning_rate: f64::NAN, ..config() }, &samples(4)),
+        refuse(RunConfig { warmup_ratio: 1.5, ..config() }, &samples(4)),
+        refuse(RunConfig { max_grad_norm: -1.0, ..config() }, &samples(4)),
+        refuse(RunConfig { max_steps: Some(0), ..config() }, &samples(4)),
+        refuse(RunConfig { eval_steps: Some(0), ..config() }, &samples(4)),
+        refuse(RunConfig { loraplus_lr_ratio: 0.0, ..config() }, &samples(4)),
+        refuse(RunConfig { neftune_alpha: Some(-1.0), ..config() }, &samples(4)),
+        refuse(RunConfig { divergence_factor: -1.0, ..config() }, &samples(4)),
+        refuse(RunConfig { checkpoint_steps: 0, ..config() }, &samples(4)),
     ];
     insta::assert_snapshot!(messages.join("\n"));
 }
@@ -305,7 +471,17 @@ fn every_other_error_reads_well() {
             path: path.clone(),
             reason: "metadata `step` is missing".into(),
         },
-        TrainError::Diverged { what: "gradient norm", step: 12, value: f64::INFINITY },
+        TrainError::NotFinite {
+            what: "gradient norm",
+            step: 12,
+            value: f64::INFINITY,
+            place: "the output of layer 3".to_owned(),
+        },
+        TrainError::Diverged { step: 40, smoothed: 9.25, bound: 8.5 },
+        TrainError::EmptySample { index: 4 },
+        TrainError::Target { index: 2, target: "Label(7)".to_owned(), width: 5 },
+        TrainError::Negatives { index: 3, found: 1, expected: 2 },
+        TrainError::Cancelled,
         TrainError::Io { path, source: std::io::Error::other("no space left on device") },
         TrainError::Interrupted { step: 40 },
     ];

@@ -1,10 +1,16 @@
 //! What the training loop needs of a model.
 
 use crate::error::TrainError;
-use catena_model::training::{LossSum, TrainBatch, TrainModel};
+use crate::optimizer::TrainedTensor;
+use catena_model::training::{Param, ParamKind, TrainBatch, TrainModel};
 
 /// A model with a flat vector of trained values and a gradient of the same length.
+///
+/// Objectives of language models call the functions about losses, others those about outputs; a
+/// model has one of the two.
 pub trait Trainable {
+    /// The trained tensors, in the order of the values.
+    fn params(&self) -> &[Param];
     /// Trained values.
     fn values(&self) -> &[f32];
     /// Trained values, to be changed.
@@ -15,18 +21,54 @@ pub trait Trainable {
     fn grads(&self) -> &[f32];
     /// Sets the gradient to zero.
     fn zero_grads(&mut self);
-    /// Adds `grad_scale` times the gradient of the batch's summed loss.
+    /// Width of the embeddings, which NEFTune's noise is as wide as.
+    fn hidden_size(&self) -> usize;
+    /// Whether adapters are added; without them the model is its base.
+    fn set_adapted(&mut self, adapted: bool);
+    /// Where the model or its gradient is not finite, in words.
+    fn not_finite(&self) -> Option<String>;
+
+    /// Negative log-likelihood of each supervised target, in order.
     ///
     /// # Errors
     /// What the model says about the batch.
-    fn forward_backward(
-        &mut self,
-        batch: &TrainBatch,
-        grad_scale: f32,
-    ) -> Result<LossSum, TrainError>;
+    fn losses(&mut self, batch: &TrainBatch) -> Result<&[f64], TrainError>;
+
+    /// Adds the gradient of `sum(scale * loss)`; `batch` is the one of the last
+    /// [`Trainable::losses`].
+    ///
+    /// # Errors
+    /// What the model says about the batch.
+    fn backward_losses(&mut self, batch: &TrainBatch, scales: &[f32]) -> Result<(), TrainError>;
+
+    /// Both at once, for scales that do not depend on the losses.
+    ///
+    /// # Errors
+    /// What the model says about the batch.
+    fn learn_losses(&mut self, batch: &TrainBatch, scales: &[f32]) -> Result<&[f64], TrainError>;
+
+    /// Values of the model's head, a row per sequence or labelled token.
+    ///
+    /// # Errors
+    /// What the model says about the batch.
+    fn outputs(&mut self, batch: &TrainBatch) -> Result<&[f32], TrainError>;
+
+    /// Values per row of the outputs.
+    fn output_width(&mut self) -> usize;
+
+    /// Adds the gradient of `sum(doutputs * outputs)`; `batch` is the one of the last
+    /// [`Trainable::outputs`].
+    ///
+    /// # Errors
+    /// What the model says about the batch.
+    fn backward_outputs(&mut self, batch: &TrainBatch, doutputs: &[f32]) -> Result<(), TrainError>;
 }
 
 impl Trainable for TrainModel {
+    fn params(&self) -> &[Param] {
+        TrainModel::params(self)
+    }
+
     fn values(&self) -> &[f32] {
         TrainModel::values(self)
     }
@@ -47,11 +89,63 @@ impl Trainable for TrainModel {
         TrainModel::zero_grads(self);
     }
 
-    fn forward_backward(
-        &mut self,
-        batch: &TrainBatch,
-        grad_scale: f32,
-    ) -> Result<LossSum, TrainError> {
-        Ok(TrainModel::forward_backward(self, batch, grad_scale)?)
+    fn hidden_size(&self) -> usize {
+        TrainModel::hidden_size(self)
     }
+
+    fn set_adapted(&mut self, adapted: bool) {
+        TrainModel::set_adapted(self, adapted);
+    }
+
+    fn not_finite(&self) -> Option<String> {
+        TrainModel::not_finite(self)
+    }
+
+    fn losses(&mut self, batch: &TrainBatch) -> Result<&[f64], TrainError> {
+        Ok(TrainModel::losses(self, batch)?)
+    }
+
+    fn backward_losses(&mut self, batch: &TrainBatch, scales: &[f32]) -> Result<(), TrainError> {
+        Ok(TrainModel::backward_losses(self, batch, scales)?)
+    }
+
+    fn learn_losses(&mut self, batch: &TrainBatch, scales: &[f32]) -> Result<&[f64], TrainError> {
+        Ok(TrainModel::forward_backward_rows(self, batch, scales)?)
+    }
+
+    fn outputs(&mut self, batch: &TrainBatch) -> Result<&[f32], TrainError> {
+        Ok(TrainModel::outputs(self, batch)?)
+    }
+
+    fn output_width(&mut self) -> usize {
+        TrainModel::output_width(self)
+    }
+
+    fn backward_outputs(&mut self, batch: &TrainBatch, doutputs: &[f32]) -> Result<(), TrainError> {
+        Ok(TrainModel::backward_outputs(self, batch, doutputs)?)
+    }
+}
+
+/// The model's tensors as optimizers see them: the second half of low-rank pairs learns
+/// `loraplus_lr_ratio` times as fast, and biases and norms do not decay.
+///
+/// # Source
+/// Hayou et al. 2024, arXiv:2402.12354; `transformers`' `get_decay_parameter_names`.
+pub fn trained_tensors(params: &[Param], loraplus_lr_ratio: f64) -> Vec<TrainedTensor> {
+    let tensor = |param: &Param| TrainedTensor {
+        name: param.name.clone(),
+        shape: param.shape.clone(),
+        range: param.range.clone(),
+        learning_rate_factor: match param.kind {
+            ParamKind::LoraB => loraplus_lr_ratio,
+            ParamKind::Matrix
+            | ParamKind::Bias
+            | ParamKind::Norm
+            | ParamKind::Embedding
+            | ParamKind::Head
+            | ParamKind::LoraA => 1.0,
+        },
+        decays: param.kind.decays(),
+    };
+    params.iter().map(tensor).collect()
 }

@@ -10,7 +10,7 @@ use catena_model::training::{LoraConfig, Method, Task, TrainModel, TrainOptions}
 use catena_model::{LoraAdapter, LoraAdapterConfig};
 use catena_pipeline::config::TrainConfig;
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
-use catena_train::{AdamWConfig, Sample, Schedule, SftConfig, Trainer};
+use catena_train::{AdamWConfig, OptimizerConfig, RunConfig, Sample, Schedule, Sft, Trainer};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl Stage for Train {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [&'static str] {
@@ -77,7 +77,8 @@ impl Stage for Train {
             seed: train.seed,
         };
         let run = context.dir().join(RUN_DIR);
-        let trainer = Trainer::new(sft_config(train), &samples, &run, &self.0.base.digest)?;
+        let mut objective = Sft::new(&samples, train.micro_step_tokens)?;
+        let trainer = Trainer::new(run_config(train), &run, &self.0.base.digest)?;
         let mut trained = TrainModel::decoder(
             model.checkpoint.config(),
             &model.checkpoint,
@@ -86,8 +87,15 @@ impl Stage for Train {
             &TrainOptions::new(train.micro_step_tokens),
             self.0.pool.clone(),
         )?;
-        let outcome =
-            trainer.run(&mut trained, &self.0.pool, context.progress(), context.cancel())?;
+        let outcome = trainer.run(
+            &mut trained,
+            &mut objective,
+            None,
+            None,
+            &self.0.pool,
+            context.progress(),
+            context.cancel(),
+        )?;
         save_adapter(&trained, train, &context.dir().join(ADAPTER_DIR))?;
         let tokens: usize = outcome.metrics.iter().map(|step| step.tokens).sum();
         let supervised: usize = outcome.metrics.iter().map(|step| step.supervised_tokens).sum();
@@ -103,8 +111,8 @@ impl Stage for Train {
     }
 }
 
-fn sft_config(train: &TrainConfig) -> SftConfig {
-    SftConfig {
+fn run_config(train: &TrainConfig) -> RunConfig {
+    RunConfig {
         epochs: train.epochs,
         batch_size: train.batch_size,
         micro_step_tokens: train.micro_step_tokens,
@@ -116,9 +124,13 @@ fn sft_config(train: &TrainConfig) -> SftConfig {
             _ => Schedule::Cosine,
         },
         max_grad_norm: train.max_grad_norm,
-        optimizer: AdamWConfig { weight_decay: train.weight_decay, ..AdamWConfig::default() },
+        optimizer: OptimizerConfig::AdamW(AdamWConfig {
+            weight_decay: train.weight_decay,
+            ..AdamWConfig::default()
+        }),
         checkpoint_steps: train.checkpoint_steps,
         seed: train.seed,
+        ..RunConfig::default()
     }
 }
 

@@ -9,7 +9,6 @@
 //! differ. Sums have a fixed order that does not depend on the number of threads.
 
 mod activation;
-mod adamw;
 mod attention;
 mod bias;
 mod cross_entropy;
@@ -22,7 +21,6 @@ mod rope;
 mod tests;
 
 pub use activation::{Activation, activation, activation_backward, bias_activation};
-pub use adamw::{AdamW, adamw_step, sum_of_squares};
 pub use attention::{
     AttentionMask, AttentionScratch, AttentionShape, attention_backward, attention_forward,
 };

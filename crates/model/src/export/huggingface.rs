@@ -119,7 +119,7 @@ pub(super) fn write_weights(
     write_safetensors(&path, &tensors, &[("format", "pt")], |_| {
         let tensor = files.next().expect("as many tensors as were announced");
         let encode = |values: &[f32]| float_bytes(values, float_type);
-        assemble(source, &layout, tensor, &|_| None, &encode)
+        Ok(assemble(source, &layout, tensor, &|_| None, &encode)?.into())
     })
 }
 

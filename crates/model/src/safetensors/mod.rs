@@ -11,4 +11,4 @@ mod write;
 pub use read::{SafetensorsFile, TensorView};
 pub(crate) use read::{bf16_values, f16_values, f32_values};
 pub use safetensors::Dtype;
-pub use write::{TensorSpec, write_f32, write_safetensors};
+pub use write::{TensorSpec, f32_bytes, write_f32, write_safetensors};

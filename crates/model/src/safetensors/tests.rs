@@ -43,14 +43,13 @@ fn what_is_written_is_read() {
     ];
     write_safetensors(&path, &specs, &[("format", "pt")], |spec| {
         if spec.dtype == Dtype::BF16 {
-            Ok(vec![0x80, 0x3f, 0x00, 0xc0])
+            Ok(vec![0x80, 0x3f, 0x00, 0xc0].into())
         } else if spec.dtype == Dtype::F16 {
-            Ok(vec![0x00, 0x3c, 0x00, 0xc0])
+            Ok(vec![0x00, 0x3c, 0x00, 0xc0].into())
         } else if spec.dtype == Dtype::I32 {
-            Ok(vec![1, 0, 0, 0])
+            Ok(vec![1, 0, 0, 0].into())
         } else {
-            let values = &[1.5f32, -2.0][..spec.shape.iter().product()];
-            Ok(values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            Ok(super::f32_bytes(&[1.5f32, -2.0][..spec.shape.iter().product()]))
         }
     })
     .unwrap();

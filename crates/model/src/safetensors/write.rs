@@ -1,5 +1,7 @@
 //! Writing one file.
 
+use std::borrow::Cow;
+
 use camino::Utf8Path;
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
@@ -33,11 +35,11 @@ impl TensorSpec {
 ///
 /// # Panics
 /// If `bytes_of` gives another number of bytes than shape and type need.
-pub fn write_safetensors(
+pub fn write_safetensors<'a>(
     path: &Utf8Path,
     tensors: &[TensorSpec],
     metadata: &[(&str, &str)],
-    mut bytes_of: impl FnMut(&TensorSpec) -> Result<Vec<u8>, ModelError>,
+    mut bytes_of: impl FnMut(&TensorSpec) -> Result<Cow<'a, [u8]>, ModelError>,
 ) -> Result<(), ModelError> {
     let header = header(tensors, metadata);
     write_whole(path, |out| {
@@ -74,8 +76,16 @@ pub fn write_f32<'a>(
     let mut values = values.into_iter();
     write_safetensors(path, &specs, metadata, |_| {
         let data = values.next().expect("as many values as specs");
-        Ok(data.iter().flat_map(|value| value.to_le_bytes()).collect())
+        Ok(f32_bytes(data))
     })
+}
+
+/// The bytes of f32 values as files have them: in place where the machine's order is the same.
+pub fn f32_bytes(values: &[f32]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        return Cow::Borrowed(bytemuck::cast_slice(values));
+    }
+    Cow::Owned(values.iter().flat_map(|value| value.to_le_bytes()).collect())
 }
 
 /// The JSON header, padded with spaces so that the data is aligned to 8 bytes.

@@ -3,7 +3,7 @@
 use super::error::TrainingError;
 
 /// Sequences packed one after another; no sequence sees another.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainBatch {
     /// Tokens of all sequences.
     pub tokens: Vec<u32>,
@@ -13,6 +13,8 @@ pub struct TrainBatch {
     pub seq_starts: Vec<usize>,
     /// The type of each token, or nothing if all are of type 0.
     pub token_types: Vec<u32>,
+    /// What is added to the embeddings, `[t, c]`, or nothing.
+    pub noise: Vec<f32>,
 }
 
 /// Sum of the losses of a batch.

@@ -83,6 +83,14 @@ pub enum TrainingError {
         /// Number of types.
         types: usize,
     },
+    /// Noise does not go with the tokens.
+    #[error("batch has {noise} values of noise, its embeddings have {expected}")]
+    Noise {
+        /// Values of noise.
+        noise: usize,
+        /// Values of the embeddings.
+        expected: usize,
+    },
     /// A token type that the model does not know.
     #[error("token type {found} is not below the number of types, {type_vocab_size}")]
     TypeRange {

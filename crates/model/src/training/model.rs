@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catena_kernels::{AlignedBuf, Pool, RopeTable};
+use catena_kernels::{AlignedBuf, Pool, RopeTable, add};
 
 use super::batch::{Layout, LossSum, TrainBatch};
 use super::buffers::{Saved, Work};
@@ -208,6 +208,11 @@ impl TrainModel {
         self.adapted = adapted;
     }
 
+    /// Width of the residual stream.
+    pub fn hidden_size(&self) -> usize {
+        self.hidden_size
+    }
+
     /// Rows of the embedding.
     pub fn vocab_size(&self) -> usize {
         self.vocab_size
@@ -333,23 +338,77 @@ impl TrainModel {
         scales: &[f32],
     ) -> Result<&[f64], ModelError> {
         let layout = self.check(batch)?;
+        if !layout.targets.is_empty() {
+            self.forward(&layout, batch);
+        }
+        self.head_and_back(&layout, batch, scales);
+        Ok(&self.losses)
+    }
+
+    /// The second half of [`Self::forward_backward_rows`], for the batch that [`Self::losses`] was
+    /// last called with: scales may follow from the losses.
+    ///
+    /// # Errors
+    /// A batch that is longer than planned or malformed.
+    ///
+    /// # Panics
+    /// If there are not as many scales as supervised targets: a caller's bug.
+    pub fn backward_losses(
+        &mut self,
+        batch: &TrainBatch,
+        scales: &[f32],
+    ) -> Result<(), ModelError> {
+        let layout = self.check(batch)?;
+        self.head_and_back(&layout, batch, scales);
+        Ok(())
+    }
+
+    /// From the last residual stream to losses and gradients.
+    fn head_and_back(&mut self, layout: &Layout, batch: &TrainBatch, scales: &[f32]) {
         assert_eq!(scales.len(), layout.targets.len(), "scales and supervised targets");
         self.losses.clear();
         self.losses.resize(layout.targets.len(), 0.0);
-        if !layout.targets.is_empty() {
-            self.forward(&layout, batch);
-            let len = batch.tokens.len() * self.hidden_size;
-            let pass = pass!(self, &layout);
-            let grads = (&mut self.dx_tc[..len], &mut self.grads[..]);
-            let (head, x) = (self.head.language_model(), &self.x_tc[..len]);
-            head.backward(&pass, &self.embedding, x, scales, &mut self.losses, grads);
-            self.backward(&layout, batch);
+        if layout.targets.is_empty() {
+            return;
         }
-        Ok(&self.losses)
+        let len = batch.tokens.len() * self.hidden_size;
+        let pass = pass!(self, layout);
+        let grads = (&mut self.dx_tc[..len], &mut self.grads[..]);
+        let (head, x) = (self.head.language_model(), &self.x_tc[..len]);
+        head.backward(&pass, &self.embedding, x, scales, &mut self.losses, grads);
+        self.backward(layout, batch);
+    }
+
+    /// Where the model is not finite, in words: a trained tensor, the layer whose output of the
+    /// last pass is the first that is not, or the first gradient.
+    pub fn not_finite(&self) -> Option<String> {
+        let broken = |values: &[f32]| values.iter().any(|value| !value.is_finite());
+        let of = |all: &[f32]| self.params.iter().find(|p| broken(&all[p.range.clone()]));
+        if let Some(param) = of(&self.values) {
+            return Some(format!("the values of `{}`", param.name));
+        }
+        let inputs = self.layers.iter().enumerate().filter(|(_, layer)| !layer.input.is_empty());
+        let first = inputs.into_iter().find(|(_, layer)| broken(&layer.input));
+        match first {
+            Some((0, _)) => return Some("the embedding".to_owned()),
+            Some((idx, _)) => return Some(format!("the output of layer {}", idx - 1)),
+            None => {}
+        }
+        if broken(&self.x_tc) {
+            return Some(format!("the output of layer {}", self.layers.len().saturating_sub(1)));
+        }
+        // The way back begins at the top.
+        let params = self.params.iter().rev();
+        let param = params.into_iter().find(|param| broken(&self.grads[param.range.clone()]));
+        param.map(|param| format!("the gradient of `{}`", param.name))
     }
 
     fn check(&self, batch: &TrainBatch) -> Result<Layout, ModelError> {
         let layout = batch.layout(self.max_tokens, self.vocab_size, self.type_vocab_size)?;
+        let (noise, expected) = (batch.noise.len(), batch.tokens.len() * self.hidden_size);
+        if noise != 0 && noise != expected {
+            return Err(TrainingError::Noise { noise, expected }.into());
+        }
         let longest = layout.bounds.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
         if longest > self.longest {
             let (tokens, max_tokens) = (longest, self.longest);
@@ -364,6 +423,9 @@ impl TrainModel {
         let pass = pass!(self, layout);
         let x = &mut self.x_tc[..len];
         self.embedding.forward(&pass, (&batch.tokens, &batch.token_types), x);
+        if !batch.noise.is_empty() {
+            add(&self.pool, x, &batch.noise);
+        }
         for layer in &mut self.layers {
             layer.forward(&pass, x, &mut self.passing, &mut self.work);
         }

@@ -12,7 +12,7 @@ use catena_model::training::{
 };
 use catena_model::ModelConfig;
 use catena_pipeline::memory::peak_bytes;
-use catena_train::{AdamW, AdamWConfig};
+use catena_train::{AdamWConfig, OptimizerConfig, trained_tensors};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,13 @@ pub(super) fn measure(task: Task, model: &Utf8Path, pool: Arc<Pool>) -> Result<(
             build(task, model.checkpoint.config(), &model.checkpoint, pool.clone())?
         }
     };
-    let mut optimizer = AdamW::new(trained.values().len(), AdamWConfig::default());
+    let optimizer = AdamWConfig::default();
+    // Eight bits for the states of all weights: with them the step stays below 2 GB.
+    let optimizer = match task.kind {
+        Kind::Full => OptimizerConfig::AdamW8bit(optimizer),
+        Kind::Lora | Kind::Answers | Kind::Qlora => OptimizerConfig::AdamW(optimizer),
+    };
+    let mut optimizer = optimizer.build(&trained_tensors(trained.params(), 1.0));
     let mut times = Vec::new();
     for step in 0..=STEPS {
         let batch = batch(task, trained.vocab_size(), step as u64);
@@ -53,7 +59,8 @@ pub(super) fn measure(task: Task, model: &Utf8Path, pool: Arc<Pool>) -> Result<(
         let norm = sum_of_squares(&pool, trained.grads()).sqrt();
         #[expect(clippy::cast_possible_truncation, reason = "a factor of f32 gradients")]
         let scale = (1.0 / (norm + 1e-6)).min(1.0) as f32;
-        optimizer.update(&pool, trained.values_and_grads(), scale, 1e-5);
+        let (values, grads) = trained.values_and_grads();
+        optimizer.step(&pool, values, grads, scale, 1e-5);
         times.push(start.elapsed().as_secs_f64());
     }
     let counted = &mut times[1..];

@@ -188,41 +188,6 @@ fn activations_are_their_formulas_behind_a_bias() {
     });
 }
 
-#[test]
-fn adamw_follows_the_formula_for_several_steps() {
-    at_every_level(|pool| {
-        let mut rng = Rng::new(6);
-        let len = 101;
-        let config = AdamW { learning_rate: 0.01, weight_decay: 0.1, ..AdamW::default() };
-        let mut values = rng.normals(len);
-        let (mut m, mut v) = (vec![0.0; len], vec![0.0; len]);
-        let mut expected = wide(&values);
-        let (mut em, mut ev) = (vec![0.0f64; len], vec![0.0f64; len]);
-        for step in 1..=5u64 {
-            let grads = rng.normals(len);
-            adamw_step(pool, &config, step, 0.5, &mut values, &grads, (&mut m, &mut v));
-            for i in 0..len {
-                let g = f64::from(grads[i]) * 0.5;
-                em[i] = 0.9 * em[i] + 0.1 * g;
-                ev[i] = 0.999 * ev[i] + 0.001 * g * g;
-                let (c1, c2) = (1.0 - 0.9f64.powf(step as f64), 1.0 - 0.999f64.powf(step as f64));
-                expected[i] *= 1.0 - 0.01 * 0.1;
-                expected[i] -= 0.01 / c1 * em[i] / (ev[i].sqrt() / c2.sqrt() + 1e-8);
-            }
-        }
-        assert_close("adamw", &values, &expected, F32_TOLERANCE);
-    });
-}
-
-#[test]
-fn sum_of_squares_has_the_same_bits_for_any_threads() {
-    let values = Rng::new(7).normals(20_001);
-    let exact: f64 = values.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    let sums: Vec<f64> = [1, 2, 3].map(|n| sum_of_squares(&Pool::new(n), &values)).to_vec();
-    assert!((sums[0] / exact - 1.0).abs() < 1e-12);
-    assert!(sums.iter().all(|&sum| sum == sums[0]));
-}
-
 struct Packed {
     shape: AttentionShape,
     bounds: Vec<usize>,

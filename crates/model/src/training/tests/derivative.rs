@@ -85,7 +85,7 @@ fn packed_sequences_train_as_separate_ones() {
                 tokens: whole.tokens[pair[0]..pair[1]].to_vec(),
                 labels: whole.labels[pair[0]..pair[1]].to_vec(),
                 seq_starts: vec![0],
-                token_types: Vec::new(),
+                ..TrainBatch::default()
             };
             let loss = separate.forward_backward(&one, scale).unwrap();
             (loss_sum, tokens) = (loss_sum + loss.loss_sum, tokens + loss.tokens);

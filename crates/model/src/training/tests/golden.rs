@@ -98,7 +98,7 @@ impl Golden {
             tokens: self.meta.tokens.clone(),
             labels: self.meta.labels.clone(),
             seq_starts: self.meta.seq_starts.clone(),
-            token_types: Vec::new(),
+            ..TrainBatch::default()
         };
         self.model.zero_grads();
         let count = self.meta.supervised;

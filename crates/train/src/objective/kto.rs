@@ -1,0 +1,219 @@
+//! Completions that were liked or not.
+
+use super::api::{Objective, Preparation, Step, check_cancel};
+use super::preference::push_scales;
+use super::reference::{reference_logps, row_logps, sums_of_rows};
+use super::row::{Sample, batch_of};
+use crate::error::TrainError;
+use crate::loss::{KtoConfig, KtoExample, KtoKind, KtoOutcome, kto_divergence, kto_loss};
+use crate::run::{Figures, groups};
+use crate::trainable::Trainable;
+use catena_protocol::Cancel;
+
+/// A completion behind its prompt, with labels on the completion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KtoSample {
+    /// The row.
+    pub row: Sample,
+    /// Whether the completion was liked.
+    pub desirable: bool,
+}
+
+/// KTO.
+///
+/// How far the policy has drifted is estimated on rows that pair each prompt with the completion
+/// of the next sample.
+pub struct Kto<'a> {
+    samples: &'a [KtoSample],
+    config: KtoConfig,
+    max_tokens: usize,
+    mismatched: Vec<Sample>,
+    reference: Vec<f64>,
+    reference_mismatched: Vec<f64>,
+}
+
+impl<'a> Kto<'a> {
+    /// Takes samples of at most `max_tokens` tokens.
+    ///
+    /// # Errors
+    /// There are none, or one could not be trained on.
+    pub fn new(
+        samples: &'a [KtoSample],
+        config: KtoConfig,
+        max_tokens: usize,
+    ) -> Result<Self, TrainError> {
+        if samples.is_empty() {
+            return Err(TrainError::NoSamples);
+        }
+        for (index, sample) in samples.iter().enumerate() {
+            sample.row.check(index, max_tokens)?;
+        }
+        let mismatched = match config.kind {
+            KtoKind::ApoZeroUnpaired => Vec::new(),
+            KtoKind::Kto => (0..samples.len())
+                .map(|index| {
+                    let other = &samples[(index + 1) % samples.len()].row;
+                    mismatched(&samples[index].row, other, max_tokens)
+                })
+                .collect(),
+        };
+        let (reference, reference_mismatched) = (Vec::new(), Vec::new());
+        Ok(Self { samples, config, max_tokens, mismatched, reference, reference_mismatched })
+    }
+
+    fn divergence(
+        &self,
+        model: &mut dyn Trainable,
+        indices: &[usize],
+        max_tokens: usize,
+        cancel: &Cancel,
+    ) -> Result<f64, TrainError> {
+        if self.mismatched.is_empty() {
+            return Ok(0.0);
+        }
+        let rows: Vec<&Sample> = indices.iter().map(|&index| &self.mismatched[index]).collect();
+        let policy = row_logps(model, &rows, max_tokens, cancel, |_| ())?;
+        let reference: Vec<f64> =
+            indices.iter().map(|&index| self.reference_mismatched[index]).collect();
+        Ok(kto_divergence(&policy, &reference))
+    }
+
+    fn examples(&self, indices: &[usize], losses: &[f64]) -> Vec<KtoExample> {
+        let rows: Vec<&Sample> = indices.iter().map(|&index| &self.samples[index].row).collect();
+        let example = |(&index, nll): (&usize, f64)| KtoExample {
+            logp: -nll,
+            reference_logp: self.reference[index],
+            desirable: self.samples[index].desirable,
+        };
+        indices.iter().zip(sums_of_rows(&rows, losses)).map(example).collect()
+    }
+
+    fn groups(&self, indices: &[usize], max_tokens: usize) -> Vec<std::ops::Range<usize>> {
+        let len = |&index: &usize| self.samples[index].row.tokens.len();
+        groups(&indices.iter().map(len).collect::<Vec<_>>(), max_tokens)
+    }
+}
+
+/// A prompt with another sample's completion, cut to what fits.
+fn mismatched(prompt_of: &Sample, completion_of: &Sample, max_tokens: usize) -> Sample {
+    let first = |row: &Sample| row.labels.iter().position(Option::is_some).unwrap_or(0) + 1;
+    let (prompt, completion) = (first(prompt_of), first(completion_of));
+    let mut tokens = prompt_of.tokens[..prompt].to_vec();
+    tokens.extend(&completion_of.tokens[completion..]);
+    tokens.truncate(max_tokens);
+    let next = |at: usize| (at + 1 >= prompt).then(|| tokens.get(at + 1).copied()).flatten();
+    let labels = (0..tokens.len()).map(next).collect();
+    Sample { labels, tokens }
+}
+
+impl Objective for Kto<'_> {
+    fn name(&self) -> &'static str {
+        "kto"
+    }
+
+    fn num_samples(&self) -> usize {
+        self.samples.len()
+    }
+
+    fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
+        feed(serde_json::to_string(&self.config).expect("plain numbers serialize").as_bytes());
+        for sample in self.samples {
+            sample.row.identify(feed);
+            feed(&[u8::from(sample.desirable)]);
+        }
+    }
+
+    fn prepare(
+        &mut self,
+        model: &mut dyn Trainable,
+        preparation: &Preparation<'_>,
+    ) -> Result<(), TrainError> {
+        let rows: Vec<&Sample> = self.samples.iter().map(|sample| &sample.row).collect();
+        let max_tokens = self.max_tokens;
+        self.reference = reference_logps(model, &rows, max_tokens, "rows", preparation)?;
+        if !self.mismatched.is_empty() {
+            let rows: Vec<&Sample> = self.mismatched.iter().collect();
+            self.reference_mismatched =
+                reference_logps(model, &rows, max_tokens, "mismatched", preparation)?;
+        }
+        Ok(())
+    }
+
+    fn learn(
+        &mut self,
+        model: &mut dyn Trainable,
+        step: &Step<'_>,
+    ) -> Result<Figures, TrainError> {
+        let never = Cancel::new();
+        let divergence = self.divergence(model, step.chosen, step.micro_step_tokens, &never)?;
+        let mut sums = Sums { divergence, ..Sums::default() };
+        for group in self.groups(step.chosen, step.micro_step_tokens) {
+            let indices = &step.chosen[group];
+            let batch = batch_of(indices.iter().map(|&index| &self.samples[index].row));
+            let examples = self.examples(indices, model.losses(&batch)?);
+            let loss = kto_loss(&self.config, &examples, divergence, step.chosen.len());
+            let mut scales = Vec::new();
+            for (outcome, &index) in loss.outcomes.iter().zip(indices) {
+                push_scales(&mut scales, -outcome.grad, self.samples[index].row.num_supervised());
+            }
+            model.backward_losses(&batch, &scales)?;
+            sums.add(&examples, &loss.outcomes, batch.tokens.len());
+        }
+        Ok(sums.figures())
+    }
+
+    fn evaluate(
+        &mut self,
+        model: &mut dyn Trainable,
+        micro_step_tokens: usize,
+        cancel: &Cancel,
+    ) -> Result<Figures, TrainError> {
+        let all: Vec<usize> = (0..self.samples.len()).collect();
+        let divergence = self.divergence(model, &all, micro_step_tokens, cancel)?;
+        let mut sums = Sums { divergence, ..Sums::default() };
+        for group in self.groups(&all, micro_step_tokens) {
+            check_cancel(cancel)?;
+            let indices = &all[group];
+            let batch = batch_of(indices.iter().map(|&index| &self.samples[index].row));
+            let examples = self.examples(indices, model.losses(&batch)?);
+            let loss = kto_loss(&self.config, &examples, divergence, all.len());
+            sums.add(&examples, &loss.outcomes, batch.tokens.len());
+        }
+        Ok(sums.figures())
+    }
+}
+
+/// What a step adds up about its completions; liked ones first.
+#[derive(Default)]
+struct Sums {
+    loss: f64,
+    divergence: f64,
+    tokens: usize,
+    count: [usize; 2],
+    reward: [f64; 2],
+}
+
+impl Sums {
+    fn add(&mut self, examples: &[KtoExample], outcomes: &[KtoOutcome], tokens: usize) {
+        self.tokens += tokens;
+        for (example, outcome) in examples.iter().zip(outcomes) {
+            let kind = usize::from(!example.desirable);
+            self.loss += outcome.loss;
+            self.count[kind] += 1;
+            self.reward[kind] += outcome.reward;
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        let mut extra = std::collections::BTreeMap::new();
+        extra.insert("kl".to_owned(), self.divergence);
+        let names = ["rewards/chosen", "rewards/rejected"];
+        for ((name, sum), count) in names.iter().zip(self.reward).zip(self.count) {
+            if count > 0 {
+                extra.insert((*name).to_owned(), sum / count as f64);
+            }
+        }
+        let supervised = self.count.iter().sum();
+        Figures { loss: self.loss, supervised, tokens: self.tokens, extra }
+    }
+}

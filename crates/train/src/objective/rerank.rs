@@ -1,0 +1,191 @@
+//! Cross-encoders: scores of a query's documents.
+
+use super::api::{Objective, Step, check_cancel};
+use super::row::{TextRow, batch_of_texts};
+use crate::error::TrainError;
+use crate::loss::{
+    LossAndGrad, PairwiseConfig, list_net_loss, pairwise_loss, pairwise_total, pointwise_loss,
+};
+use crate::run::{Figures, groups};
+use crate::trainable::Trainable;
+use catena_protocol::Cancel;
+use std::ops::Range;
+
+/// A query with its documents, each a pair of texts, and how relevant they are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RerankSample {
+    /// Query and document together.
+    pub rows: Vec<TextRow>,
+    /// Relevance of each, 0 to 1 for pointwise losses.
+    pub relevance: Vec<f32>,
+}
+
+/// What scores are learnt by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RerankLoss {
+    /// Binary cross-entropy of each document.
+    Pointwise {
+        /// Weight of relevant documents.
+        positive_weight: f64,
+    },
+    /// Which of two documents is more relevant.
+    Pairwise(PairwiseConfig),
+    /// The distribution over a query's documents.
+    ListNet,
+}
+
+/// Training of cross-encoders.
+pub struct Rerank<'a> {
+    samples: &'a [RerankSample],
+    loss: RerankLoss,
+}
+
+impl<'a> Rerank<'a> {
+    /// Takes queries whose documents have at most `max_tokens` tokens together.
+    ///
+    /// # Errors
+    /// There are none, or one could not be trained on.
+    pub fn new(
+        samples: &'a [RerankSample],
+        loss: RerankLoss,
+        max_tokens: usize,
+    ) -> Result<Self, TrainError> {
+        if samples.is_empty() {
+            return Err(TrainError::NoSamples);
+        }
+        for (index, sample) in samples.iter().enumerate() {
+            let (tokens, labels) = (sample.rows.len(), sample.relevance.len());
+            if tokens != labels || tokens == 0 {
+                return Err(TrainError::LabelCount { index, tokens, labels });
+            }
+            sample.rows.iter().try_for_each(|row| row.check(index, max_tokens))?;
+            let tokens = sample.len();
+            if tokens > max_tokens {
+                return Err(TrainError::SampleTooLong { index, tokens, max_tokens });
+            }
+        }
+        Ok(Self { samples, loss })
+    }
+
+    fn groups(&self, indices: &[usize], max_tokens: usize) -> Vec<Range<usize>> {
+        let lens: Vec<usize> = indices.iter().map(|&index| self.samples[index].len()).collect();
+        groups(&lens, max_tokens)
+    }
+
+    /// Relevance of all documents, and how many each query has.
+    fn relevance(&self, indices: &[usize]) -> (Vec<f32>, Vec<usize>) {
+        let samples = || indices.iter().map(|&index| &self.samples[index]);
+        let relevance = samples().flat_map(|sample| sample.relevance.iter().copied()).collect();
+        (relevance, samples().map(|sample| sample.rows.len()).collect())
+    }
+
+    /// What the mean goes over.
+    fn total(&self, indices: &[usize]) -> usize {
+        let (relevance, lens) = self.relevance(indices);
+        match self.loss {
+            RerankLoss::Pointwise { .. } => relevance.len(),
+            RerankLoss::Pairwise(_) => pairwise_total(&relevance, &lens).max(1),
+            RerankLoss::ListNet => indices.len(),
+        }
+    }
+
+    fn run(
+        &self,
+        model: &mut dyn Trainable,
+        indices: &[usize],
+        total: usize,
+        learn: bool,
+        figures: &mut Figures,
+    ) -> Result<f64, TrainError> {
+        let rows = indices.iter().flat_map(|&index| &self.samples[index].rows);
+        let batch = batch_of_texts(rows);
+        let (relevance, lens) = self.relevance(indices);
+        let scores = model.outputs(&batch)?;
+        let LossAndGrad { loss, grad } = match self.loss {
+            RerankLoss::Pointwise { positive_weight } => {
+                pointwise_loss(scores, &relevance, positive_weight, total)
+            }
+            RerankLoss::Pairwise(config) => {
+                pairwise_loss(&config, scores, &relevance, &lens, total)
+            }
+            RerankLoss::ListNet => list_net_loss(scores, &relevance, &lens, total),
+        };
+        let reciprocal_ranks = reciprocal_ranks(scores, &relevance, &lens);
+        figures.loss += loss;
+        figures.tokens += batch.tokens.len();
+        if learn {
+            model.backward_outputs(&batch, &grad)?;
+        }
+        Ok(reciprocal_ranks)
+    }
+}
+
+/// Sum over queries of one by the rank of the most relevant document.
+fn reciprocal_ranks(scores: &[f32], relevance: &[f32], lens: &[usize]) -> f64 {
+    let mut first = 0;
+    let of_query = |&len: &usize| {
+        let (scores, relevance) = (&scores[first..first + len], &relevance[first..first + len]);
+        first += len;
+        let best = super::classify::argmax(relevance);
+        let ahead = scores.iter().filter(|&&score| score > scores[best]).count();
+        1.0 / (ahead + 1) as f64
+    };
+    lens.iter().map(of_query).sum()
+}
+
+impl RerankSample {
+    fn len(&self) -> usize {
+        self.rows.iter().map(|row| row.tokens.len()).sum()
+    }
+}
+
+impl Objective for Rerank<'_> {
+    fn name(&self) -> &'static str {
+        "rerank"
+    }
+
+    fn num_samples(&self) -> usize {
+        self.samples.len()
+    }
+
+    fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
+        feed(format!("{:?}", self.loss).as_bytes());
+        for sample in self.samples {
+            sample.rows.iter().for_each(|row| row.identify(feed));
+            sample.relevance.iter().for_each(|value| feed(&value.to_le_bytes()));
+        }
+    }
+
+    fn learn(
+        &mut self,
+        model: &mut dyn Trainable,
+        step: &Step<'_>,
+    ) -> Result<Figures, TrainError> {
+        let total = self.total(step.chosen);
+        let mut figures = Figures { supervised: step.chosen.len(), ..Figures::default() };
+        let mut ranks = 0.0;
+        for group in self.groups(step.chosen, step.micro_step_tokens) {
+            ranks += self.run(model, &step.chosen[group], total, true, &mut figures)?;
+        }
+        figures.extra.insert("mrr".to_owned(), ranks / step.chosen.len() as f64);
+        Ok(figures)
+    }
+
+    fn evaluate(
+        &mut self,
+        model: &mut dyn Trainable,
+        micro_step_tokens: usize,
+        cancel: &Cancel,
+    ) -> Result<Figures, TrainError> {
+        let all: Vec<usize> = (0..self.samples.len()).collect();
+        let total = self.total(&all);
+        let mut figures = Figures { supervised: all.len(), ..Figures::default() };
+        let mut ranks = 0.0;
+        for group in self.groups(&all, micro_step_tokens) {
+            check_cancel(cancel)?;
+            ranks += self.run(model, &all[group], total, false, &mut figures)?;
+        }
+        figures.extra.insert("mrr".to_owned(), ranks / all.len() as f64);
+        Ok(figures)
+    }
+}

@@ -1,0 +1,103 @@
+//! Token rows, and batches of them.
+
+use crate::error::TrainError;
+use catena_model::training::TrainBatch;
+
+/// One row of tokens with what is learnt at each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// Token ids, prompt and answer.
+    pub tokens: Vec<u32>,
+    /// For each position the token (or the tag) it should predict, or `None` where no loss is
+    /// taken.
+    pub labels: Vec<Option<u32>>,
+}
+
+/// A text, or a pair of texts, as an encoder reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextRow {
+    /// Token ids, special tokens included.
+    pub tokens: Vec<u32>,
+    /// The type of each, or nothing if all are of type 0.
+    pub token_types: Vec<u32>,
+}
+
+impl Sample {
+    /// Number of positions that carry a loss.
+    pub fn num_supervised(&self) -> usize {
+        self.labels.iter().filter(|label| label.is_some()).count()
+    }
+
+    /// Refuses a row that could not be trained on.
+    pub(super) fn check(&self, index: usize, max_tokens: usize) -> Result<(), TrainError> {
+        let (tokens, labels) = (self.tokens.len(), self.labels.len());
+        if tokens != labels {
+            return Err(TrainError::LabelCount { index, tokens, labels });
+        }
+        if tokens > max_tokens {
+            return Err(TrainError::SampleTooLong { index, tokens, max_tokens });
+        }
+        if self.num_supervised() == 0 {
+            return Err(TrainError::NothingSupervised { index });
+        }
+        Ok(())
+    }
+
+    pub(super) fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
+        feed(&(self.tokens.len() as u64).to_le_bytes());
+        for (token, label) in self.tokens.iter().zip(&self.labels) {
+            feed(&token.to_le_bytes());
+            feed(&label.map_or(u64::MAX, u64::from).to_le_bytes());
+        }
+    }
+}
+
+impl TextRow {
+    /// Refuses a row that could not be trained on.
+    pub(super) fn check(&self, index: usize, max_tokens: usize) -> Result<(), TrainError> {
+        let tokens = self.tokens.len();
+        if tokens == 0 {
+            return Err(TrainError::EmptySample { index });
+        }
+        if tokens > max_tokens {
+            return Err(TrainError::SampleTooLong { index, tokens, max_tokens });
+        }
+        Ok(())
+    }
+
+    pub(super) fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
+        feed(&(self.tokens.len() as u64).to_le_bytes());
+        for part in [&self.tokens, &self.token_types] {
+            part.iter().for_each(|id| feed(&id.to_le_bytes()));
+        }
+    }
+}
+
+/// Rows with labels, one after another.
+pub(super) fn batch_of<'a>(rows: impl IntoIterator<Item = &'a Sample>) -> TrainBatch {
+    let mut batch = TrainBatch::default();
+    for row in rows {
+        batch.seq_starts.push(batch.tokens.len());
+        batch.tokens.extend_from_slice(&row.tokens);
+        batch.labels.extend_from_slice(&row.labels);
+    }
+    batch
+}
+
+/// Texts, one after another.
+pub(super) fn batch_of_texts<'a>(
+    rows: impl IntoIterator<Item = &'a TextRow> + Clone,
+) -> TrainBatch {
+    let typed = rows.clone().into_iter().any(|row| !row.token_types.is_empty());
+    let mut batch = TrainBatch::default();
+    for row in rows {
+        batch.seq_starts.push(batch.tokens.len());
+        batch.tokens.extend_from_slice(&row.tokens);
+        batch.labels.resize(batch.tokens.len(), None);
+        if typed {
+            batch.token_types.extend_from_slice(&row.token_types);
+            batch.token_types.resize(batch.tokens.len(), 0);
+        }
+    }
+    batch
+}

@@ -1,0 +1,143 @@
+//! AdamW with moments in f32.
+
+use super::api::Optimizer;
+use super::config::{check_beta, check_decay, check_positive};
+use super::memory::OptimizerMemory;
+use super::tensor::{Segment, TrainedTensor, check_lengths, num_values, segments};
+use crate::error::TrainError;
+use catena_kernels::{AdamWFactors, Pool, adamw_update};
+use serde::{Deserialize, Serialize};
+
+/// Hyper-parameters of [`AdamW`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdamWConfig {
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub eps: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+}
+
+impl Default for AdamWConfig {
+    /// PyTorch's defaults without weight decay, as is usual for LoRA.
+    fn default() -> Self {
+        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+impl AdamWConfig {
+    pub(super) fn validate(&self) -> Result<(), TrainError> {
+        check_beta("beta1", self.beta1)?;
+        check_beta("beta2", self.beta2)?;
+        check_positive("eps", self.eps)?;
+        check_decay(self.weight_decay)
+    }
+
+    pub(super) fn factors(
+        &self,
+        step: u64,
+        learning_rate: f64,
+        weight_decay: f64,
+        grad_scale: f32,
+    ) -> AdamWFactors {
+        let betas = (self.beta1, self.beta2);
+        AdamWFactors::new(step, learning_rate, betas, self.eps, weight_decay, grad_scale)
+    }
+}
+
+/// Adam with decoupled weight decay; the step is [`catena_kernels::adamw_update`].
+#[derive(Clone, Debug)]
+pub struct AdamW {
+    config: AdamWConfig,
+    segments: Vec<Segment>,
+    num_values: usize,
+    /// First moments of all values, then second moments.
+    memory: OptimizerMemory,
+}
+
+impl AdamW {
+    /// An optimizer before its first step.
+    ///
+    /// # Panics
+    /// If the tensors do not cover a vector in order.
+    pub fn new(tensors: &[TrainedTensor], config: AdamWConfig) -> Self {
+        let mut memory = OptimizerMemory::default();
+        for kind in ["exp_avg", "exp_avg_sq"] {
+            for tensor in tensors {
+                memory.add_floats(&tensor.name, kind, &tensor.shape);
+            }
+        }
+        let num_values = num_values(tensors);
+        Self { config, segments: segments(tensors), num_values, memory }
+    }
+
+    /// First and second moments of all values.
+    pub fn moments(&self) -> (&[f32], &[f32]) {
+        self.memory.floats.split_at(self.num_values)
+    }
+
+    /// Puts saved moments of all values in place.
+    ///
+    /// # Errors
+    /// [`TrainError::CheckpointMismatch`] when the sizes differ.
+    pub fn restore_moments(
+        &mut self,
+        steps: u64,
+        first: &[f32],
+        second: &[f32],
+    ) -> Result<(), TrainError> {
+        let expected = self.num_values;
+        if first.len() != expected || second.len() != expected {
+            return Err(TrainError::CheckpointMismatch {
+                what: "number of optimizer values",
+                found: first.len().min(second.len()).to_string(),
+                expected: expected.to_string(),
+            });
+        }
+        self.memory.set_steps(steps);
+        self.memory.floats[..expected].copy_from_slice(first);
+        self.memory.floats[expected..].copy_from_slice(second);
+        Ok(())
+    }
+}
+
+impl Optimizer for AdamW {
+    fn name(&self) -> &'static str {
+        "adamw"
+    }
+
+    fn step(
+        &mut self,
+        pool: &Pool,
+        values: &mut [f32],
+        grads: &[f32],
+        grad_scale: f32,
+        learning_rate: f64,
+    ) {
+        check_lengths(self.num_values, values, grads);
+        let step = self.memory.next_step();
+        let (first, second) = self.memory.floats.split_at_mut(self.num_values);
+        for segment in &self.segments {
+            let range = segment.range.clone();
+            let factors = self.config.factors(
+                step,
+                learning_rate * segment.learning_rate_factor,
+                segment.decay(self.config.weight_decay),
+                grad_scale,
+            );
+            let moments = (&mut first[range.clone()], &mut second[range.clone()]);
+            adamw_update(pool, &factors, &mut values[range.clone()], &grads[range], moments);
+        }
+    }
+
+    fn memory(&self) -> &OptimizerMemory {
+        &self.memory
+    }
+
+    fn memory_mut(&mut self) -> &mut OptimizerMemory {
+        &mut self.memory
+    }
+}

@@ -1,0 +1,90 @@
+//! Choosing an optimizer.
+
+use super::{
+    Adafactor, AdafactorConfig, AdamW, AdamW8bit, AdamWConfig, Lion, LionConfig, Muon, MuonConfig,
+    Optimizer, Sgd, SgdConfig, TrainedTensor,
+};
+use crate::error::TrainError;
+use serde::{Deserialize, Serialize};
+
+/// An optimizer and its hyper-parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum OptimizerConfig {
+    /// [`AdamW`].
+    #[serde(rename = "adamw")]
+    AdamW(AdamWConfig),
+    /// [`AdamW8bit`].
+    #[serde(rename = "adamw_8bit")]
+    AdamW8bit(AdamWConfig),
+    /// [`Sgd`].
+    Sgd(SgdConfig),
+    /// [`Lion`].
+    Lion(LionConfig),
+    /// [`Adafactor`].
+    Adafactor(AdafactorConfig),
+    /// [`Muon`].
+    Muon(MuonConfig),
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self::AdamW(AdamWConfig::default())
+    }
+}
+
+impl OptimizerConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`TrainError::InvalidConfig`] names the first key out of range, its value and the range.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        match self {
+            Self::AdamW(config) | Self::AdamW8bit(config) => config.validate(),
+            Self::Sgd(config) => config.validate(),
+            Self::Lion(config) => config.validate(),
+            Self::Adafactor(config) => config.validate(),
+            Self::Muon(config) => config.validate(),
+        }
+    }
+
+    /// The optimizer before its first step.
+    ///
+    /// # Panics
+    /// If the tensors do not cover a vector in order.
+    pub fn build(&self, tensors: &[TrainedTensor]) -> Box<dyn Optimizer> {
+        match *self {
+            Self::AdamW(config) => Box::new(AdamW::new(tensors, config)),
+            Self::AdamW8bit(config) => Box::new(AdamW8bit::new(tensors, config)),
+            Self::Sgd(config) => Box::new(Sgd::new(tensors, config)),
+            Self::Lion(config) => Box::new(Lion::new(tensors, config)),
+            Self::Adafactor(config) => Box::new(Adafactor::new(tensors, config)),
+            Self::Muon(config) => Box::new(Muon::new(tensors, config)),
+        }
+    }
+}
+
+pub(super) fn check_beta(key: &'static str, value: f64) -> Result<(), TrainError> {
+    check(key, value, (0.0..1.0).contains(&value), "0 or more and below 1")
+}
+
+pub(super) fn check_positive(key: &'static str, value: f64) -> Result<(), TrainError> {
+    check(key, value, value.is_finite() && value > 0.0, "greater than 0")
+}
+
+pub(super) fn check_decay(value: f64) -> Result<(), TrainError> {
+    check("weight_decay", value, value.is_finite() && value >= 0.0, "0 or more")
+}
+
+fn check(
+    key: &'static str,
+    value: f64,
+    holds: bool,
+    range: &'static str,
+) -> Result<(), TrainError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(TrainError::InvalidConfig { key, value: value.to_string(), range })
+    }
+}

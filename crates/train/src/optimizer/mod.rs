@@ -1,0 +1,32 @@
+//! Optimizers over one flat vector of trained values.
+//!
+//! The model hands over its values and their gradient as two vectors; [`TrainedTensor`]s say which
+//! part of them is which tensor. An [`Optimizer`] is made once for a list of tensors and takes all
+//! memory it will ever need then: a step allocates nothing. Its state can be read as named tensors
+//! and put back, bit for bit, so a resumed run goes on as if it had never stopped.
+//!
+//! One file per optimizer; the arithmetic is `catena-kernels`'. [`OptimizerConfig`] chooses.
+
+mod adafactor;
+mod adamw;
+mod adamw_8bit;
+mod api;
+mod config;
+mod lion;
+mod memory;
+mod muon;
+mod sgd;
+mod tensor;
+#[cfg(test)]
+mod tests;
+
+pub use adafactor::{Adafactor, AdafactorConfig};
+pub use adamw::{AdamW, AdamWConfig};
+pub use adamw_8bit::AdamW8bit;
+pub use api::Optimizer;
+pub use config::OptimizerConfig;
+pub use lion::{Lion, LionConfig};
+pub use memory::{OptimizerMemory, StateData, StateTensor};
+pub use muon::{Muon, MuonAdjust, MuonConfig, MuonPrecision};
+pub use sgd::{Sgd, SgdConfig};
+pub use tensor::TrainedTensor;

@@ -1,0 +1,192 @@
+//! Checkpoints: one safetensors file, replaced atomically.
+
+use crate::error::TrainError;
+use crate::optimizer::{Optimizer, StateData, StateTensor};
+use crate::trainable::Trainable;
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_model::ModelError;
+use catena_model::safetensors::{
+    Dtype, SafetensorsFile, TensorSpec, f32_bytes, write_safetensors,
+};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Version of the file; others are refused.
+const VERSION: u32 = 2;
+/// What the optimizer's tensors are called in the file, before their own names.
+const OPTIMIZER: &str = "optimizer:";
+
+/// Where a run is, beside values and optimizer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Version of the file.
+    pub version: u32,
+    /// Optimizer steps done.
+    pub step: u64,
+    /// Identifies samples, configuration and base model; a checkpoint of another run is refused.
+    pub fingerprint: String,
+    /// The best evaluation so far.
+    pub best: Option<Best>,
+    /// Evaluations since the best one.
+    pub evaluations_since_best: u32,
+    /// The loss, smoothed, and its lowest value.
+    pub smoothed_loss: Option<(f64, f64)>,
+}
+
+/// The best evaluation of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Steps done then.
+    pub step: u64,
+    /// Its loss.
+    pub loss: f64,
+}
+
+/// A checkpoint that was opened.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// Where the run was.
+    pub position: Position,
+    file: SafetensorsFile,
+}
+
+impl Checkpoint {
+    /// File name inside a run's folder.
+    pub const FILE_NAME: &'static str = "checkpoint.safetensors";
+    /// The values of the best evaluation.
+    pub const BEST_FILE_NAME: &'static str = "best.safetensors";
+
+    /// Writes beside `path`, syncs, and renames: a reader sees the old file or the new one. The
+    /// values are written from where they are; nothing is copied.
+    ///
+    /// # Errors
+    /// From the file system; the old file is then still in place.
+    pub fn save(
+        path: &Utf8Path,
+        position: &Position,
+        model: &dyn Trainable,
+        optimizer: Option<&dyn Optimizer>,
+    ) -> Result<(), TrainError> {
+        let mut specs = Vec::new();
+        let mut data = Vec::new();
+        for param in model.params() {
+            specs.push(TensorSpec {
+                name: param.name.clone(),
+                dtype: Dtype::F32,
+                shape: param.shape.clone(),
+            });
+            data.push(f32_bytes(&model.values()[param.range.clone()]));
+        }
+        for tensor in optimizer.map(|optimizer| optimizer.state()).unwrap_or_default() {
+            let (dtype, bytes) = match tensor.data {
+                StateData::F32(values) => (Dtype::F32, f32_bytes(values)),
+                StateData::U8(values) => (Dtype::U8, Cow::Borrowed(values)),
+            };
+            let (name, shape) = (format!("{OPTIMIZER}{}", tensor.name), tensor.shape.to_vec());
+            specs.push(TensorSpec { name, dtype, shape });
+            data.push(bytes);
+        }
+        let position = Position { version: VERSION, ..position.clone() };
+        let json = serde_json::to_string(&position).expect("plain values serialize");
+        let mut data = data.into_iter();
+        write_safetensors(path, &specs, &[("position", &json)], |_| {
+            Ok(data.next().expect("as many values as tensors"))
+        })?;
+        Ok(())
+    }
+
+    /// Opens a checkpoint; `None` when there is no file.
+    ///
+    /// # Errors
+    /// [`TrainError::CorruptCheckpoint`], or from the file system.
+    pub fn load(path: &Utf8Path) -> Result<Option<Self>, TrainError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let corrupt =
+            |reason: String| TrainError::CorruptCheckpoint { path: path.to_owned(), reason };
+        let file = SafetensorsFile::open(path).map_err(|error| match error {
+            ModelError::Io { .. } => error.into(),
+            other => corrupt(other.to_string()),
+        })?;
+        let json = file
+            .metadata()
+            .and_then(|metadata| metadata.get("position"))
+            .ok_or_else(|| corrupt("metadata `position` is missing".to_owned()))?;
+        let position: Position =
+            serde_json::from_str(json).map_err(|error| corrupt(error.to_string()))?;
+        if position.version != VERSION {
+            let found = position.version;
+            return Err(corrupt(format!("version {found} is not {VERSION}, which this can read")));
+        }
+        Ok(Some(Self { position, file }))
+    }
+
+    fn corrupt(&self, reason: impl ToString) -> TrainError {
+        let path: Utf8PathBuf = self.file.path().to_owned();
+        TrainError::CorruptCheckpoint { path, reason: reason.to_string() }
+    }
+
+    /// Puts the values in place; nothing is changed if one does not fit.
+    ///
+    /// # Errors
+    /// [`TrainError::CheckpointMismatch`] if a tensor is missing or has another shape.
+    pub fn restore_values(&self, model: &mut dyn Trainable) -> Result<(), TrainError> {
+        let params = model.params().to_vec();
+        let mut saved = Vec::with_capacity(params.len());
+        for param in &params {
+            let mismatch = |found: String| TrainError::CheckpointMismatch {
+                what: "trained tensors",
+                found,
+                expected: format!("`{}` {:?}", param.name, param.shape),
+            };
+            if !self.file.contains(&param.name) {
+                return Err(mismatch("none of that name".to_owned()));
+            }
+            let view = self.file.tensor(&param.name).map_err(|error| self.corrupt(error))?;
+            if view.dtype != Dtype::F32 || view.shape != param.shape {
+                return Err(mismatch(format!("{:?} {:?}", view.dtype, view.shape)));
+            }
+            saved.push(view.bytes);
+        }
+        for (param, bytes) in params.into_iter().zip(saved) {
+            let values = &mut model.values_mut()[param.range];
+            for (value, word) in values.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *value = f32::from_le_bytes(*word);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the optimizer's state in place.
+    ///
+    /// # Errors
+    /// What the optimizer says about the state.
+    pub fn restore_optimizer(&self, optimizer: &mut dyn Optimizer) -> Result<(), TrainError> {
+        let mut tensors = Vec::new();
+        for name in self.file.names().filter(|name| name.starts_with(OPTIMIZER)) {
+            let view = self.file.tensor(name).map_err(|error| self.corrupt(error))?;
+            let floats: Vec<f32> = match view.dtype {
+                Dtype::F32 => {
+                    let words = view.bytes.as_chunks::<4>().0;
+                    words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+                }
+                Dtype::U8 => Vec::new(),
+                other => return Err(self.corrupt(format!("tensor `{name}` is {other:?}"))),
+            };
+            tensors.push((view, floats));
+        }
+        let saved: Vec<StateTensor<'_>> = tensors
+            .iter()
+            .map(|(view, floats)| StateTensor {
+                name: Cow::Borrowed(&view.name[OPTIMIZER.len()..]),
+                shape: Cow::Borrowed(view.shape),
+                data: match view.dtype {
+                    Dtype::U8 => StateData::U8(view.bytes),
+                    _ => StateData::F32(floats),
+                },
+            })
+            .collect();
+        optimizer.restore(self.position.step, &saved)
+    }
+}

@@ -1,0 +1,16 @@
+//! One run: its loop, its hyper-parameters, and what it keeps on disk.
+
+mod checkpoint;
+mod config;
+mod divergence;
+mod figures;
+mod fingerprint;
+mod order;
+mod trainer;
+
+pub use checkpoint::{Best, Checkpoint, Position};
+pub use config::RunConfig;
+pub use figures::{EvalMetrics, Figures, StepMetrics};
+pub use trainer::{Observer, TrainOutcome, Trainer};
+
+pub(crate) use order::groups;

@@ -1,0 +1,366 @@
+//! The training loop.
+
+use super::checkpoint::{Best, Checkpoint, Position};
+use super::config::RunConfig;
+use super::divergence;
+use super::figures::{EvalMetrics, Figures, LinesFile, StepMetrics};
+use super::fingerprint::fingerprint;
+use super::order::epoch_order;
+use crate::error::TrainError;
+use crate::objective::{Objective, Preparation, Step};
+use crate::optimizer::Optimizer;
+use crate::tensorboard::EventWriter;
+use crate::trainable::{Trainable, trained_tensors};
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_kernels::{Pool, sum_of_squares};
+use catena_protocol::{Cancel, Progress};
+
+/// What a finished run says about itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainOutcome {
+    /// Figures of every step.
+    pub metrics: Vec<StepMetrics>,
+    /// Figures of every evaluation.
+    pub evaluations: Vec<EvalMetrics>,
+    /// The step this invocation started from; 0 for a fresh run.
+    pub resumed_from: u64,
+    /// Whether evaluations stopped getting better before the last step.
+    pub stopped_early: bool,
+    /// The best evaluation, if there was one.
+    pub best: Option<Best>,
+}
+
+/// Looks at the model each time it is evaluated: to write samples, for one.
+pub trait Observer {
+    /// Called after an evaluation.
+    ///
+    /// # Errors
+    /// What stops the run.
+    fn evaluated(
+        &mut self,
+        metrics: &EvalMetrics,
+        model: &mut dyn Trainable,
+    ) -> Result<(), TrainError>;
+}
+
+/// A run in a folder that holds its checkpoint and metrics.
+pub struct Trainer {
+    config: RunConfig,
+    dir: Utf8PathBuf,
+    base: String,
+}
+
+/// What is learnt from, what is measured on, and who looks on.
+struct Parts<'a> {
+    objective: &'a mut dyn Objective,
+    eval: Option<&'a mut dyn Objective>,
+    observer: Option<&'a mut dyn Observer>,
+}
+
+/// A run between two steps.
+struct State {
+    position: Position,
+    optimizer: Box<dyn Optimizer>,
+    metrics: Vec<StepMetrics>,
+    evaluations: Vec<EvalMetrics>,
+    metrics_file: LinesFile,
+    eval_file: LinesFile,
+    events: EventWriter,
+}
+
+impl Trainer {
+    /// Prepares a run in `dir`. `base` identifies the base model and what is trained of it;
+    /// configuration and samples are added to it.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn new(config: RunConfig, dir: &Utf8Path, base: &str) -> Result<Self, TrainError> {
+        config.validate()?;
+        Ok(Self { config, dir: dir.to_owned(), base: base.to_owned() })
+    }
+
+    /// Runs to the end, from the folder's checkpoint if it has one. With `eval`, its loss is
+    /// measured every so many steps and at the end.
+    ///
+    /// # Errors
+    /// What is wrong with a sample; [`TrainError::Interrupted`] after saving, when `cancel` is set;
+    /// [`TrainError::NotFinite`] and [`TrainError::Diverged`]; file and model errors.
+    pub fn run<'a>(
+        &self,
+        model: &mut dyn Trainable,
+        objective: &'a mut dyn Objective,
+        eval: Option<&'a mut dyn Objective>,
+        observer: Option<&'a mut dyn Observer>,
+        pool: &Pool,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<TrainOutcome, TrainError> {
+        let io = |source| TrainError::Io { path: self.dir.clone(), source };
+        std::fs::create_dir_all(&self.dir).map_err(io)?;
+        remove_unfinished(&self.dir).map_err(io)?;
+        let total = self.config.total_steps(objective.num_samples());
+        let schedule = self.config.schedule;
+        schedule.validate(self.config.learning_rate, self.config.warmup(total), total)?;
+        let mut parts = Parts { objective, eval, observer };
+        parts.prepare(model, &self.dir, progress, cancel)?;
+        let mut state = self.start(model, parts.objective)?;
+        let resumed_from = state.position.step;
+        progress.begin("train", Some(total), "steps");
+        progress.update(resumed_from);
+        let mut stopped_early = self.is_patience_over(&state.position);
+        while state.position.step < total && !stopped_early {
+            self.step(model, &mut parts, pool, &mut state)?;
+            let step = state.position.step;
+            progress.update(step);
+            let loss = state.metrics.last().map_or(0.0, |step| step.loss);
+            progress.note(&format!("loss {loss:.4}"));
+            let stop = cancel.is_cancelled() && step < total;
+            let every = self.config.eval_steps.is_some_and(|every| step.is_multiple_of(every));
+            if (every || step == total) && !stop {
+                self.evaluate(model, &mut parts, &mut state, cancel)?;
+                stopped_early = self.is_patience_over(&state.position);
+            }
+            let due = step.is_multiple_of(self.config.checkpoint_steps);
+            if stop || due || stopped_early || step == total {
+                self.save(model, &state)?;
+            }
+            if stop {
+                return Err(TrainError::Interrupted { step });
+            }
+        }
+        progress.end();
+        if self.config.keep_best && state.position.best.is_some() {
+            let file = self.dir.join(Checkpoint::BEST_FILE_NAME);
+            if let Some(best) = Checkpoint::load(&file)? {
+                best.restore_values(model)?;
+            }
+        }
+        Ok(TrainOutcome {
+            metrics: state.metrics,
+            evaluations: state.evaluations,
+            resumed_from,
+            stopped_early,
+            best: state.position.best,
+        })
+    }
+
+    /// A fresh start, or the folder's checkpoint.
+    fn start(
+        &self,
+        model: &mut dyn Trainable,
+        objective: &dyn Objective,
+    ) -> Result<State, TrainError> {
+        let fingerprint = fingerprint(&self.config, objective, &self.base);
+        let tensors = trained_tensors(model.params(), self.config.loraplus_lr_ratio);
+        let mut optimizer = self.config.optimizer.build(&tensors);
+        let mut position = Position { fingerprint, ..Position::default() };
+        if let Some(saved) = Checkpoint::load(&self.dir.join(Checkpoint::FILE_NAME))? {
+            if saved.position.fingerprint != position.fingerprint {
+                return Err(TrainError::CheckpointMismatch {
+                    what: "fingerprint",
+                    found: saved.position.fingerprint,
+                    expected: position.fingerprint,
+                });
+            }
+            saved.restore_values(model)?;
+            saved.restore_optimizer(optimizer.as_mut())?;
+            position = saved.position;
+        }
+        let step = position.step;
+        let (metrics_file, metrics) = LinesFile::open(&self.dir.join("metrics.jsonl"), step)?;
+        let (eval_file, evaluations) = LinesFile::open(&self.dir.join("evaluations.jsonl"), step)?;
+        let events = EventWriter::create(&self.dir.join("tensorboard"))?;
+        Ok(State {
+            position,
+            optimizer,
+            metrics,
+            evaluations,
+            metrics_file,
+            eval_file,
+            events,
+        })
+    }
+
+    /// One optimizer step: gradients of the step's samples, clipped, applied.
+    fn step(
+        &self,
+        model: &mut dyn Trainable,
+        parts: &mut Parts<'_>,
+        pool: &Pool,
+        state: &mut State,
+    ) -> Result<(), TrainError> {
+        let number = state.position.step;
+        let chosen = self.samples_of(number, parts.objective.num_samples());
+        model.zero_grads();
+        let step = Step {
+            number,
+            chosen: &chosen,
+            micro_step_tokens: self.config.micro_step_tokens,
+            noise: self.config.neftune_alpha.map(|alpha| (alpha, self.config.seed)),
+        };
+        let figures = parts.objective.learn(model, &step)?;
+        let loss = finite("loss", number, figures.loss, model)?;
+        let norm = sum_of_squares(pool, model.grads()).sqrt();
+        let grad_norm = finite("gradient norm", number, norm, model)?;
+        let total = self.config.total_steps(parts.objective.num_samples());
+        let learning_rate = self.config.schedule.learning_rate(
+            self.config.learning_rate,
+            number,
+            self.config.warmup(total),
+            total,
+        );
+        let scale = clip_scale(grad_norm, self.config.max_grad_norm);
+        let (values, grads) = model.values_and_grads();
+        state.optimizer.step(pool, values, grads, scale, learning_rate);
+        state.position.step += 1;
+        let Figures { supervised, tokens, extra, .. } = figures;
+        let metrics = StepMetrics {
+            step: state.position.step,
+            loss,
+            learning_rate,
+            grad_norm,
+            supervised_tokens: supervised,
+            tokens,
+            extra,
+        };
+        state.metrics_file.append(&metrics)?;
+        state.log_step(&metrics)?;
+        state.metrics.push(metrics);
+        let factor = self.config.divergence_factor;
+        match divergence::follow(&mut state.position, loss, factor) {
+            None => Ok(()),
+            Some((smoothed, bound)) => {
+                Err(TrainError::Diverged { step: state.position.step, smoothed, bound })
+            }
+        }
+    }
+
+    fn evaluate(
+        &self,
+        model: &mut dyn Trainable,
+        parts: &mut Parts<'_>,
+        state: &mut State,
+        cancel: &Cancel,
+    ) -> Result<(), TrainError> {
+        let Some(eval) = &mut parts.eval else { return Ok(()) };
+        let step = state.position.step;
+        let figures = eval.evaluate(model, self.config.micro_step_tokens, cancel)?;
+        let loss = finite("evaluation loss", step - 1, figures.loss, model)?;
+        let Figures { supervised, extra, .. } = figures;
+        let metrics = EvalMetrics { step, loss, supervised, extra };
+        state.eval_file.append(&metrics)?;
+        state.log_eval(&metrics)?;
+        if state.position.best.is_none_or(|best| loss < best.loss) {
+            state.position.best = Some(Best { step, loss });
+            state.position.evaluations_since_best = 0;
+            if self.config.keep_best {
+                let file = self.dir.join(Checkpoint::BEST_FILE_NAME);
+                Checkpoint::save(&file, &state.position, model, None)?;
+            }
+        } else {
+            state.position.evaluations_since_best += 1;
+        }
+        if let Some(observer) = &mut parts.observer {
+            observer.evaluated(&metrics, model)?;
+        }
+        state.evaluations.push(metrics);
+        Ok(())
+    }
+
+    fn is_patience_over(&self, position: &Position) -> bool {
+        let since = position.evaluations_since_best;
+        self.config.early_stopping_patience.is_some_and(|patience| since >= patience.max(1))
+    }
+
+    /// The samples of a step, by index.
+    fn samples_of(&self, step: u64, num_samples: usize) -> Vec<usize> {
+        let per_epoch = self.config.steps_per_epoch(num_samples);
+        let order = epoch_order(num_samples, self.config.seed, step / per_epoch);
+        let first = usize::try_from(step % per_epoch).expect("a step index fits in memory")
+            * self.config.batch_size;
+        order[first..(first + self.config.batch_size).min(order.len())].to_vec()
+    }
+
+    fn save(&self, model: &dyn Trainable, state: &State) -> Result<(), TrainError> {
+        let file = self.dir.join(Checkpoint::FILE_NAME);
+        Checkpoint::save(&file, &state.position, model, Some(state.optimizer.as_ref()))
+    }
+}
+
+impl Parts<'_> {
+    fn prepare(
+        &mut self,
+        model: &mut dyn Trainable,
+        dir: &Utf8Path,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<(), TrainError> {
+        let mut objectives = vec![("train", &mut *self.objective)];
+        objectives.extend(self.eval.as_mut().map(|eval| ("eval", &mut **eval)));
+        for (set, objective) in objectives {
+            objective.prepare(model, &Preparation { dir, set, progress, cancel })?;
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn log_step(&mut self, figures: &StepMetrics) -> Result<(), TrainError> {
+        let own = [
+            ("loss", figures.loss),
+            ("learning_rate", figures.learning_rate),
+            ("grad_norm", figures.grad_norm),
+        ];
+        let extra = figures.extra.iter().map(|(name, value)| (name.as_str(), *value));
+        self.log("train", own.into_iter().chain(extra), figures.step)
+    }
+
+    fn log_eval(&mut self, figures: &EvalMetrics) -> Result<(), TrainError> {
+        let extra = figures.extra.iter().map(|(name, value)| (name.as_str(), *value));
+        self.log("eval", std::iter::once(("loss", figures.loss)).chain(extra), figures.step)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "TensorBoard's scalars are f32")]
+    fn log<'a>(
+        &mut self,
+        group: &str,
+        scalars: impl Iterator<Item = (&'a str, f64)>,
+        step: u64,
+    ) -> Result<(), TrainError> {
+        for (name, value) in scalars {
+            self.events.scalar(&format!("{group}/{name}"), value as f32, step)?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes what a killed process had begun to write.
+fn remove_unfinished(dir: &Utf8Path) -> std::io::Result<()> {
+    for entry in dir.read_dir_utf8()? {
+        let path = entry?.into_path();
+        if path.extension().is_some_and(|extension| extension.starts_with("part-")) {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a value that is not finite, and says where it came from.
+fn finite(
+    what: &'static str,
+    step: u64,
+    value: f64,
+    model: &dyn Trainable,
+) -> Result<f64, TrainError> {
+    if value.is_finite() {
+        return Ok(value);
+    }
+    let place = model.not_finite().unwrap_or_else(|| "the loss itself".to_owned());
+    Err(TrainError::NotFinite { what, step: step + 1, value, place })
+}
+
+/// `min(1, max_norm / (norm + 1e-6))` as PyTorch's `clip_grad_norm_`; 1 when clipping is off.
+#[expect(clippy::cast_possible_truncation, reason = "the factor multiplies f32 gradients")]
+fn clip_scale(grad_norm: f64, max_norm: f64) -> f32 {
+    if max_norm == 0.0 { 1.0 } else { (max_norm / (grad_norm + 1e-6)).min(1.0) as f32 }
+}
