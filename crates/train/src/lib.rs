@@ -8,6 +8,7 @@
 //! The loop sees the model through [`Trainable`]; the forward and backward pass live in
 //! `catena-model`.
 
+mod check;
 mod checkpoint;
 mod config;
 mod error;

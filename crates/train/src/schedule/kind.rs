@@ -1,6 +1,7 @@
 //! The shapes.
 
 use super::wsd::WarmupStableDecay;
+use crate::check::check;
 use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
@@ -132,16 +133,4 @@ impl Schedule {
             Self::WarmupStableDecay(wsd) => wsd.validate(warmup, total),
         }
     }
-}
-
-pub(super) fn check(
-    key: &'static str,
-    value: &impl ToString,
-    holds: bool,
-    range: &'static str,
-) -> Result<(), TrainError> {
-    if holds {
-        return Ok(());
-    }
-    Err(TrainError::InvalidConfig { key, value: value.to_string(), range })
 }

@@ -1,6 +1,6 @@
 //! Warm up, stay, decay.
 
-use super::kind::check;
+use crate::check::check;
 use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
