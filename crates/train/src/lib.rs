@@ -8,6 +8,7 @@
 //! The loop ([`Trainer`]) sees what is learnt as an [`Objective`] and the model as a [`Trainable`];
 //! the forward and backward pass live in `catena-model`.
 
+mod check;
 mod error;
 mod loss;
 mod neftune;

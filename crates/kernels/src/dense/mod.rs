@@ -38,11 +38,11 @@ pub use operand::RowOperand;
 pub use weight::WeightRef;
 
 pub(crate) use convert::{Source, bf16_bits, pack_columns, pack_rows, pair_rows, words_of_rows};
+pub(crate) use made::{Panels, Square, multiply_made, place_transposed};
 #[cfg(test)]
 pub(crate) use micro::with_widened_bf16;
-#[cfg(test)]
-pub(crate) use weight_tests::check_weight;
-pub(crate) use made::{Panels, Square, multiply_made, place_transposed};
 pub(crate) use micro::{multiplies_bf16, precise_type};
 pub(crate) use product::{ColView, Product, RowView, product};
 pub(crate) use self_check::agrees as dense_agrees;
+#[cfg(test)]
+pub(crate) use weight_tests::check_weight;

@@ -232,7 +232,8 @@ impl Panels for Widened<'_> {
                 }
                 (DenseType::F32, DenseType::Bf16) => {
                     let held = self.0.panel(panel, &part);
-                    for (words, two) in words.as_chunks_mut::<16>().0.iter_mut().zip(held.chunks(32))
+                    for (words, two) in
+                        words.as_chunks_mut::<16>().0.iter_mut().zip(held.chunks(32))
                     {
                         for (lane, word) in words.iter_mut().enumerate() {
                             let high = two.get(16 + lane).map_or(0, |&bits| bf16_of(bits));

@@ -9,7 +9,13 @@ const SHAPES: [(usize, usize, usize); 5] =
     [(1, 1, 1), (3, 17, 5), (7, 37, 50), (60, 96, 160), (130, 33, 2100)];
 
 /// Compares both products of `weight` with those of the packed `w_nk`.
-pub(crate) fn check_weight(pool: &Pool, weight: WeightRef<'_>, w_nk: &[f32], dtype: DenseType, rows: usize) {
+pub(crate) fn check_weight(
+    pool: &Pool,
+    weight: WeightRef<'_>,
+    w_nk: &[f32],
+    dtype: DenseType,
+    rows: usize,
+) {
     let (n, k) = (weight.n(), weight.k());
     let mut rng = Rng::new(3);
     let mut compare = |inputs: usize, outputs: usize, transposed: bool| {

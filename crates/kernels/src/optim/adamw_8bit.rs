@@ -37,19 +37,20 @@ pub fn adamw_update_8bit(
     factors: &AdamWFactors,
     values: &mut [f32],
     grads: &[f32],
-    moment1: Moment8bit<'_>,
-    moment2: Moment8bit<'_>,
+    moment1: &mut Moment8bit<'_>,
+    moment2: &mut Moment8bit<'_>,
 ) {
     let len = values.len();
     assert_eq!(len, grads.len(), "values and gradients");
-    for moment in [&moment1, &moment2] {
+    for moment in [&*moment1, &*moment2] {
         assert_eq!(len, moment.codes.len(), "values and codes of a moment");
         assert_eq!(len.div_ceil(BLOCK_8BIT), moment.absmax.len(), "blocks and their scales");
     }
     let level = level();
     let (map1, map2) = (moment1.map, moment2.map);
-    let (codes1, codes2) = (SharedMut::new(moment1.codes), SharedMut::new(moment2.codes));
-    let (absmax2, values) = (SharedMut::new(moment2.absmax), SharedMut::new(values));
+    let (codes1, codes2) =
+        (SharedMut::new(&mut *moment1.codes), SharedMut::new(&mut *moment2.codes));
+    let (absmax2, values) = (SharedMut::new(&mut *moment2.absmax), SharedMut::new(values));
     split_rows(pool, len, moment1.absmax, 1, &|blocks, absmax1| {
         let part = blocks.start * BLOCK_8BIT..len.min(blocks.end * BLOCK_8BIT);
         // SAFETY: different threads have different blocks, and so different values of them.
@@ -61,9 +62,9 @@ pub fn adamw_update_8bit(
                 values.range(part.clone()),
             )
         };
-        let moment1 = Moment8bit { map: map1, codes: codes1, absmax: absmax1 };
-        let moment2 = Moment8bit { map: map2, codes: codes2, absmax: absmax2 };
-        update(level, *factors, values, &grads[part], moment1, moment2);
+        let mut moment1 = Moment8bit { map: map1, codes: codes1, absmax: absmax1 };
+        let mut moment2 = Moment8bit { map: map2, codes: codes2, absmax: absmax2 };
+        update(level, *factors, values, &grads[part], &mut moment1, &mut moment2);
     });
 }
 
@@ -72,34 +73,72 @@ leveled! {
         f: AdamWFactors,
         values: &mut [f32],
         grads: &[f32],
-        moment1: Moment8bit<'_>,
-        moment2: Moment8bit<'_>,
+        moment1: &mut Moment8bit<'_>,
+        moment2: &mut Moment8bit<'_>,
     ) {
-        let mut blocks = values.chunks_mut(BLOCK_8BIT).zip(grads.chunks(BLOCK_8BIT));
-        let mut codes1 = moment1.codes.chunks_mut(BLOCK_8BIT);
-        let mut codes2 = moment2.codes.chunks_mut(BLOCK_8BIT);
-        for (absmax1, absmax2) in moment1.absmax.iter_mut().zip(moment2.absmax) {
-            let (Some((values, grads)), Some(codes1), Some(codes2)) =
-                (blocks.next(), codes1.next(), codes2.next())
-            else {
-                return;
-            };
-            let (mut m, mut v) = ([0.0f32; BLOCK_8BIT], [0.0f32; BLOCK_8BIT]);
-            let (mut largest1, mut largest2) = (0.0f32, 0.0f32);
-            for i in 0..values.len() {
-                let old1 = moment1.map.values()[usize::from(codes1[i])] * *absmax1;
-                let old2 = moment2.map.values()[usize::from(codes2[i])] * *absmax2;
-                (m[i], v[i]) = f.moments(grads[i], old1, old2);
-                values[i] = f.value(values[i], m[i], v[i]);
-                largest1 = largest1.max(m[i].abs());
-                largest2 = largest2.max(v[i]);
-            }
-            *absmax1 = largest1;
-            *absmax2 = largest2;
-            round_block(moment1.map, &m, largest1, codes1, 0);
-            round_block(moment2.map, &v, largest2, codes2, 1);
+        let (value_blocks, value_rest) = values.as_chunks_mut::<BLOCK_8BIT>();
+        let (grad_blocks, grad_rest) = grads.as_chunks::<BLOCK_8BIT>();
+        let (code1_blocks, code1_rest) = moment1.codes.as_chunks_mut::<BLOCK_8BIT>();
+        let (code2_blocks, code2_rest) = moment2.codes.as_chunks_mut::<BLOCK_8BIT>();
+        let maps = (moment1.map, moment2.map);
+        let mut scales = moment1.absmax.iter_mut().zip(moment2.absmax.iter_mut());
+        let blocks = value_blocks.iter_mut().zip(grad_blocks);
+        let blocks = blocks.zip(code1_blocks.iter_mut().zip(code2_blocks));
+        for (((values, grads), (codes1, codes2)), scales) in blocks.zip(&mut scales) {
+            update_block(f, maps, values, grads, (codes1, codes2), scales);
+        }
+        let Some(scales) = scales.next() else { return };
+        // Behind a short block stand values, gradients and moments of zero, which do not change its
+        // scales.
+        let mut values = padded(value_rest, 0.0);
+        let grads = padded(grad_rest, 0.0);
+        let mut codes1 = padded(code1_rest, maps.0.code(0.0));
+        let mut codes2 = padded(code2_rest, maps.1.code(0.0));
+        update_block(f, maps, &mut values, &grads, (&mut codes1, &mut codes2), scales);
+        value_rest.copy_from_slice(&values[..value_rest.len()]);
+        code1_rest.copy_from_slice(&codes1[..code1_rest.len()]);
+        code2_rest.copy_from_slice(&codes2[..code2_rest.len()]);
+    }
+}
+
+fn padded<T: Copy>(rest: &[T], fill: T) -> [T; BLOCK_8BIT] {
+    let mut block = [fill; BLOCK_8BIT];
+    block[..rest.len()].copy_from_slice(rest);
+    block
+}
+
+/// One block: decode, step, encode, each in a loop of its own, so that the step vectorizes.
+#[inline(always)]
+fn update_block(
+    f: AdamWFactors,
+    (map1, map2): (&DynamicMap, &DynamicMap),
+    values: &mut [f32; BLOCK_8BIT],
+    grads: &[f32; BLOCK_8BIT],
+    (codes1, codes2): (&mut [u8; BLOCK_8BIT], &mut [u8; BLOCK_8BIT]),
+    (absmax1, absmax2): (&mut f32, &mut f32),
+) {
+    let mut m = codes1.map(|code| map1.values()[usize::from(code)]);
+    let mut v = codes2.map(|code| map2.values()[usize::from(code)]);
+    let (mut largest1, mut largest2) = ([0.0f32; 16], [0.0f32; 16]);
+    for i in (0..BLOCK_8BIT).step_by(16) {
+        for lane in 0..16 {
+            let at = i + lane;
+            (m[at], v[at]) = f.moments(grads[at], m[at] * *absmax1, v[at] * *absmax2);
+            values[at] = f.value(values[at], m[at], v[at]);
+            largest1[lane] = larger(largest1[lane], m[at].abs());
+            largest2[lane] = larger(largest2[lane], v[at]);
         }
     }
+    *absmax1 = largest1.into_iter().fold(0.0, larger);
+    *absmax2 = largest2.into_iter().fold(0.0, larger);
+    round_block(map1, &m, *absmax1, codes1, 0);
+    round_block(map2, &v, *absmax2, codes2, 1);
+}
+
+/// The larger one, or the first if the second is not a number.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
 }
 
 /// Codes of a block whose largest magnitude is `absmax`; of values above zero at least `lowest`.
@@ -108,7 +147,7 @@ fn round_block(
     map: &DynamicMap,
     block: &[f32; BLOCK_8BIT],
     absmax: f32,
-    codes: &mut [u8],
+    codes: &mut [u8; BLOCK_8BIT],
     lowest: u8,
 ) {
     // A block of zeros has any code times zero; the code of zero is as good as another.

@@ -28,7 +28,7 @@ pub struct DynamicMap {
     /// `midpoints[i]` lies between the values `i` and `i + 1`; the last is above everything.
     midpoints: [f32; 256],
     /// Code of the smallest number of each bucket, positive buckets first.
-    lowest: Box<[u8]>,
+    lowest: Box<[u8; 2 * BUCKETS]>,
 }
 
 impl DynamicMap {
@@ -49,9 +49,12 @@ impl DynamicMap {
             *midpoint = f32::midpoint(pair[0], pair[1]);
         }
         let code = |x: f32| midpoints.iter().take_while(|&&midpoint| midpoint < x).count() as u8;
-        let positive = (0..BUCKETS).map(|bucket| code(f32::from_bits(bounds(bucket).0)));
-        let negative = (0..BUCKETS).map(|bucket| code(-f32::from_bits(bounds(bucket).1)));
-        let lowest = positive.chain(negative).collect();
+        let mut lowest = Box::new([0; 2 * BUCKETS]);
+        for bucket in 0..BUCKETS {
+            let (low, high) = bounds(bucket);
+            lowest[bucket] = code(f32::from_bits(low));
+            lowest[BUCKETS + bucket] = code(-f32::from_bits(high));
+        }
         Self { values, midpoints, lowest }
     }
 

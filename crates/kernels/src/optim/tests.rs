@@ -122,9 +122,9 @@ impl Moments8bit {
         let [map1, map2] = &self.maps;
         let [codes1, codes2] = &mut self.codes;
         let [absmax1, absmax2] = &mut self.absmax;
-        let first = Moment8bit { map: map1, codes: codes1, absmax: absmax1 };
-        let second = Moment8bit { map: map2, codes: codes2, absmax: absmax2 };
-        adamw_update_8bit(pool, &factors, values, grads, first, second);
+        let mut first = Moment8bit { map: map1, codes: codes1, absmax: absmax1 };
+        let mut second = Moment8bit { map: map2, codes: codes2, absmax: absmax2 };
+        adamw_update_8bit(pool, &factors, values, grads, &mut first, &mut second);
     }
 
     fn moment(&self, which: usize) -> Vec<f64> {
@@ -148,6 +148,12 @@ fn adamw_in_8_bits_keeps_moments_to_the_precision_of_their_codes() {
             let (before_m, before_v) = (state.moment(0), state.moment(1));
             state.step(pool, step, &mut values, &grads);
             let (m, v) = (state.moment(0), state.moment(1));
+            for (block, absmax) in state.absmax[0].iter().enumerate() {
+                let values = block * BLOCK_8BIT..len.min((block + 1) * BLOCK_8BIT);
+                let moments = values.map(|i| 0.9 * before_m[i] + 0.05 * f64::from(grads[i]));
+                let largest = moments.fold(0.0f64, |largest, m| largest.max(m.abs()));
+                assert!((f64::from(*absmax) / largest - 1.0).abs() < 1e-5, "block {block}");
+            }
             let (c1, c2) = (1.0 - 0.9f64.powf(step as f64), 1.0 - 0.995f64.powf(step as f64));
             for i in 0..len {
                 let g = f64::from(grads[i]) * 0.5;
@@ -358,7 +364,9 @@ fn newton_schulz_reference(x: &[f32], rows: usize, cols: usize, steps: u32) -> V
     };
     let mut x = wide(x);
     let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-7);
-    x.iter_mut().for_each(|x| *x /= norm);
+    for x in &mut x {
+        *x /= norm;
+    }
     for _ in 0..steps {
         let transposed: Vec<f64> =
             (0..rows * cols).map(|i| x[i % rows * cols + i / rows]).collect();

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dense::{check_weight, precise_type};
-use crate::{DenseType, WeightRef};
 use crate::level::with_level;
 use crate::test_rng::Rng;
 use crate::{DenseMatrix, Level, MatmulScratch, Pool, level};
+use crate::{DenseType, WeightRef};
 
 /// f32 sums of up to 1536 products of magnitude ~1 in another order; measured 2e-5 at most.
 const SUM_TOLERANCE: f32 = 2e-4;

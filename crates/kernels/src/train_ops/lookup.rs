@@ -14,13 +14,7 @@ use crate::{Pool, level, span};
 ///
 /// # Panics
 /// If the lengths disagree or a row is beyond the table: a caller's bug.
-pub fn lookup_backward(
-    pool: &Pool,
-    rows_t: &[u32],
-    dx_tc: &[f32],
-    scale: f32,
-    dtable: &mut [f32],
-) {
+pub fn lookup_backward(pool: &Pool, rows_t: &[u32], dx_tc: &[f32], scale: f32, dtable: &mut [f32]) {
     if rows_t.is_empty() {
         return;
     }

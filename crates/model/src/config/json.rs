@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::error::ModelError;
 use crate::ModelConfig;
+use crate::error::ModelError;
 use crate::families::Family;
 use crate::files::read_json;
 

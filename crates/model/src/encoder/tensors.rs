@@ -3,10 +3,10 @@
 use super::EncoderConfig;
 use super::config::Positions;
 use super::families::Names;
-use crate::{ModelError, Weight};
 use crate::checkpoint::{Files, Source, is_gguf};
 use crate::gguf::GgufFile;
 use crate::linear::{Linear, LoadOptions};
+use crate::{ModelError, Weight};
 use camino::Utf8Path;
 use catena_kernels::{MatmulScratch, Pool, add_bias};
 use std::cell::RefCell;

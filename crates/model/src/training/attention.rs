@@ -78,7 +78,8 @@ impl AttentionBlock {
             work.linear.set_input(pass, attended, queries);
         }
         let inputs = [&self.q_proj, &self.k_proj, &self.v_proj];
-        let inner = self.qk_norms.as_ref().is_some_and(|(_, norms)| norms.iter().any(Norm::is_trained));
+        let inner =
+            self.qk_norms.as_ref().is_some_and(|(_, norms)| norms.iter().any(Norm::is_trained));
         let ends_here =
             dinput.is_none() && !inner && inputs.iter().all(|linear| !linear.is_trained());
         let dattended = &mut work.dattended_thd[..t * queries];

@@ -36,10 +36,8 @@ impl Embedding {
         self.number(pass, tokens);
         let c = x_tc.len() / tokens.len();
         let words = self.words.get(pass.values);
-        let tables = [
-            (self.positions.as_ref(), &self.rows_t[..]),
-            (self.types.as_ref(), token_types),
-        ];
+        let tables =
+            [(self.positions.as_ref(), &self.rows_t[..]), (self.types.as_ref(), token_types)];
         let tables = tables.map(|(table, rows)| table.map(|table| (table.get(pass.values), rows)));
         pass.pool.split_rows(x_tc, c, &|rows, x| {
             for (x, row) in x.chunks_exact_mut(c).zip(rows) {
@@ -120,7 +118,10 @@ impl Embedding {
     /// Longest sequence that there are positions for.
     pub(super) fn max_positions(&self, values: &[f32], hidden_size: usize) -> Option<usize> {
         let rows = self.positions.as_ref()?.get(values).len() / hidden_size;
-        Some(self.padding_idx.map_or(rows, |padding_idx| rows.saturating_sub(padding_idx as usize + 1)))
+        Some(
+            self.padding_idx
+                .map_or(rows, |padding_idx| rows.saturating_sub(padding_idx as usize + 1)),
+        )
     }
 }
 

@@ -7,9 +7,7 @@ use super::spec::{
     PositionSpec, Spec,
 };
 use crate::config::NormKind;
-use crate::encoder::{
-    EncoderWeights, LayerAttention, Mlp, NormPlacement, Positions, QkvNames,
-};
+use crate::encoder::{EncoderWeights, LayerAttention, Mlp, NormPlacement, Positions, QkvNames};
 
 impl Spec {
     /// An encoder's trunk, by the names of its files.
@@ -49,7 +47,8 @@ impl Spec {
             ropes: thetas.iter().map(rope).collect(),
             layers: layers
                 .map(|(idx, layer)| {
-                    let rope = layer.rope_theta.and_then(|own| thetas.iter().position(|&t| t == own));
+                    let rope =
+                        layer.rope_theta.and_then(|own| thetas.iter().position(|&t| t == own));
                     encoder_layer(weights, dtype, (idx, layer), rope)
                 })
                 .collect(),

@@ -7,9 +7,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum TrainingError {
     /// The model computes what the backward pass does not know.
-    #[error(
-        "training does not know {what}, which architecture `{model_type}` has"
-    )]
+    #[error("training does not know {what}, which architecture `{model_type}` has")]
     Architecture {
         /// The model's family.
         model_type: &'static str,

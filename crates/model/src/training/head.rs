@@ -83,7 +83,9 @@ impl LmHead {
         x_tc: &[f32],
         losses: &mut [f64],
     ) {
-        for (range, losses) in chunks(losses.len(), self.chunk_rows).zip(losses.chunks_mut(self.chunk_rows)) {
+        for (range, losses) in
+            chunks(losses.len(), self.chunk_rows).zip(losses.chunks_mut(self.chunk_rows))
+        {
             self.logits(pass, embedding, &pass.batch.supervised[range.clone()], x_tc);
             let logits = &mut self.logits_tv[..range.len() * vocab(&self.weight, embedding, pass)];
             cross_entropy_loss(pass.pool, logits, &pass.batch.targets[range], losses);
@@ -102,7 +104,9 @@ impl LmHead {
         (dx_tc, grads): (&mut [f32], &mut [f32]),
     ) {
         dx_tc.fill(0.0);
-        for (range, losses) in chunks(losses.len(), self.chunk_rows).zip(losses.chunks_mut(self.chunk_rows)) {
+        for (range, losses) in
+            chunks(losses.len(), self.chunk_rows).zip(losses.chunks_mut(self.chunk_rows))
+        {
             let rows = &pass.batch.supervised[range.clone()];
             self.logits(pass, embedding, rows, x_tc);
             self.chunk_backward(

@@ -162,8 +162,7 @@ impl Layer {
     }
 
     fn attention_is_trained(&self) -> bool {
-        let norms =
-            [&self.attention_in_norm, &self.attention_out_norm, &self.attention_sum_norm];
+        let norms = [&self.attention_in_norm, &self.attention_out_norm, &self.attention_sum_norm];
         self.attention.is_trained() || norms.into_iter().flatten().any(Norm::is_trained)
     }
 

@@ -83,8 +83,10 @@ impl Loader<'_> {
                         };
                         // Always root-mean-square norms, whatever the others are.
                         let norm = NormSpec { kind: NormKind::Rms, ..norm };
-                        let norms =
-                            [self.named_norm(&names.q_norm, q, norm)?, self.named_norm(&names.k_norm, k, norm)?];
+                        let norms = [
+                            self.named_norm(&names.q_norm, q, norm)?,
+                            self.named_norm(&names.k_norm, k, norm)?,
+                        ];
                         Some((kind, norms))
                     }
                 },

@@ -80,7 +80,8 @@ impl Method {
 
 impl FreezeConfig {
     fn trains(&self, name: &str) -> bool {
-        let part_of = |wanted: &[String]| name.split('.').any(|part| wanted.iter().any(|w| w == part));
+        let part_of =
+            |wanted: &[String]| name.split('.').any(|part| wanted.iter().any(|w| w == part));
         let layer = name.split('.').find_map(|part| part.parse::<usize>().ok());
         match layer {
             Some(layer) => {

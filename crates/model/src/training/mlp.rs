@@ -1,8 +1,6 @@
 //! The MLP: up, with or without a gate, activation, down.
 
-use catena_kernels::{
-    activation, activation_backward, gated_mul, gated_mul_backward,
-};
+use catena_kernels::{activation, activation_backward, gated_mul, gated_mul_backward};
 
 use super::buffers::{Saved, Work};
 use super::linear::{Columns, Linear};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use catena_kernels::{AlignedBuf, Pool, RopeTable, add};
 
+use super::TrainingError;
 use super::batch::{Layout, LossSum, TrainBatch};
 use super::buffers::{Saved, Work};
 use super::embedding::Embedding;
@@ -18,7 +19,6 @@ use super::source::WeightSource;
 use super::spec::{LayerSpec, Spec};
 use super::task::Task;
 use super::task_head::{HeadPooling, TaskHead};
-use super::TrainingError;
 use crate::encoder::{EncoderTask, EncoderWeights};
 use crate::{ModelConfig, ModelError};
 
@@ -443,7 +443,8 @@ impl TrainModel {
             layer.backward(&pass, (dx, x), wants_input, &mut self.grads, passing, work);
         }
         if embedding {
-            let (tokens, stats) = ((&batch.tokens[..], &batch.token_types[..]), &mut self.work.stats);
+            let (tokens, stats) =
+                ((&batch.tokens[..], &batch.token_types[..]), &mut self.work.stats);
             self.embedding.backward(&pass, tokens, (dx, x), &mut self.grads, stats);
         }
     }
@@ -504,7 +505,9 @@ fn encoder_head(
             let pooling = if mean { HeadPooling::Mean } else { HeadPooling::First };
             (pooling, EncoderTask::SequenceClassification, labels)
         }
-        Task::Token { labels } => (HeadPooling::EachToken, EncoderTask::TokenClassification, labels),
+        Task::Token { labels } => {
+            (HeadPooling::EachToken, EncoderTask::TokenClassification, labels)
+        }
     };
     let Some(names) = weights.head(kind) else {
         let (model_type, task) = (model_type.clone(), "labels");
@@ -512,9 +515,7 @@ fn encoder_head(
     };
     let dense = match names.dense {
         None => None,
-        Some(name) => {
-            Some((loader.new_linear(name, c, c, config.biases.head)?, config.head.act))
-        }
+        Some(name) => Some((loader.new_linear(name, c, c, config.biases.head)?, config.head.act)),
     };
     let norm = loader.new_norm(names.norm.filter(|_| dense.is_some()), c, spec.norm)?;
     let out = Some(loader.new_linear(names.out, labels, c, true)?);

@@ -3,8 +3,8 @@
 use catena_kernels::{Activation, AttentionMask, AttentionShape, DenseType, Gate, RopeSpec};
 
 use super::error::TrainingError;
-use crate::config::{Mlp, NormKind, QkNorm, Residual};
 use crate::ModelConfig;
+use crate::config::{Mlp, NormKind, QkNorm, Residual};
 
 /// A trunk: token embedding, layers, last norm.
 pub(super) struct Spec {
@@ -133,11 +133,12 @@ impl Spec {
     ///
     /// # Errors
     /// What the passes do not know, by name.
-    pub(super) fn of_decoder(config: &ModelConfig, dtype: DenseType) -> Result<Self, TrainingError> {
-        let unknown = [
-            (config.mla.is_some(), "latent attention"),
-            (config.moe.is_some(), "experts"),
-        ];
+    pub(super) fn of_decoder(
+        config: &ModelConfig,
+        dtype: DenseType,
+    ) -> Result<Self, TrainingError> {
+        let unknown =
+            [(config.mla.is_some(), "latent attention"), (config.moe.is_some(), "experts")];
         if let Some((_, what)) = unknown.into_iter().find(|(found, _)| *found) {
             return Err(TrainingError::Architecture { model_type: config.model_type, what });
         }

@@ -101,9 +101,10 @@ pub fn kto_loss(
     };
     let outcome = |example: &KtoExample| {
         let ratio = example.logp - example.reference_logp;
-        let (sign, weight) = match example.desirable {
-            true => (1.0, config.desirable_weight),
-            false => (-1.0, config.undesirable_weight),
+        let (sign, weight) = if example.desirable {
+            (1.0, config.desirable_weight)
+        } else {
+            (-1.0, config.undesirable_weight)
         };
         let share = weight / total as f64;
         let gain = sigmoid(sign * config.beta * (ratio - zero));

@@ -34,8 +34,7 @@ pub trait Objective {
     ///
     /// # Errors
     /// What the model says about a batch.
-    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>)
-    -> Result<Figures, TrainError>;
+    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError>;
 
     /// The mean loss over all samples; gradients stay as they are.
     ///

@@ -191,11 +191,7 @@ impl Objective for Classify<'_> {
         }
     }
 
-    fn learn(
-        &mut self,
-        model: &mut dyn Trainable,
-        step: &Step<'_>,
-    ) -> Result<Figures, TrainError> {
+    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
         let total = self.total(step.chosen);
         let mut figures = Figures { supervised: step.chosen.len(), ..Figures::default() };
         let mut right = 0;

@@ -100,7 +100,8 @@ impl<'a> Embed<'a> {
         }
         let right = (0..indices.len()).filter(|&row| {
             let score = |document: usize| {
-                let (a, b) = (&anchors[row * width..][..width], &documents[document * width..][..width]);
+                let (a, b) =
+                    (&anchors[row * width..][..width], &documents[document * width..][..width]);
                 cosine(a, b)
             };
             (0..documents.len() / width).all(|other| other == row || score(row) > score(other))
@@ -140,11 +141,7 @@ impl Objective for Embed<'_> {
         }
     }
 
-    fn learn(
-        &mut self,
-        model: &mut dyn Trainable,
-        step: &Step<'_>,
-    ) -> Result<Figures, TrainError> {
+    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
         self.run(model, step.chosen, step.micro_step_tokens, true)
     }
 

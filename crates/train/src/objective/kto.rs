@@ -139,11 +139,7 @@ impl Objective for Kto<'_> {
         Ok(())
     }
 
-    fn learn(
-        &mut self,
-        model: &mut dyn Trainable,
-        step: &Step<'_>,
-    ) -> Result<Figures, TrainError> {
+    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
         let never = Cancel::new();
         let divergence = self.divergence(model, step.chosen, step.micro_step_tokens, &never)?;
         let mut sums = Sums { divergence, ..Sums::default() };

@@ -64,20 +64,17 @@ impl<'a> Preference<'a> {
             rejected: logps[1],
             chosen_tokens: self.samples[index].chosen.num_supervised(),
             rejected_tokens: self.samples[index].rejected.num_supervised(),
-            reference: self.reference.get(2 * index..2 * index + 2).map(|pair| ReferenceLogps {
-                chosen: pair[0],
-                rejected: pair[1],
-            }),
+            reference: self
+                .reference
+                .get(2 * index..2 * index + 2)
+                .map(|pair| ReferenceLogps { chosen: pair[0], rejected: pair[1] }),
         };
         indices.iter().zip(logps.as_chunks::<2>().0).map(pair).collect()
     }
 
     fn totals(&self, indices: &[usize]) -> PreferenceTotals {
         let tokens = |&index: &usize| self.samples[index].chosen.num_supervised();
-        PreferenceTotals {
-            pairs: indices.len(),
-            chosen_tokens: indices.iter().map(tokens).sum(),
-        }
+        PreferenceTotals { pairs: indices.len(), chosen_tokens: indices.iter().map(tokens).sum() }
     }
 
     fn groups(&self, indices: &[usize], max_tokens: usize) -> Vec<Range<usize>> {
@@ -120,17 +117,12 @@ impl Objective for Preference<'_> {
     ) -> Result<(), TrainError> {
         if self.config.needs_reference() {
             let rows = rows(self.samples.iter());
-            self.reference =
-                reference_logps(model, &rows, self.max_tokens, "pairs", preparation)?;
+            self.reference = reference_logps(model, &rows, self.max_tokens, "pairs", preparation)?;
         }
         Ok(())
     }
 
-    fn learn(
-        &mut self,
-        model: &mut dyn Trainable,
-        step: &Step<'_>,
-    ) -> Result<Figures, TrainError> {
+    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
         let totals = self.totals(step.chosen);
         let mut sums = Sums::default();
         for group in self.groups(step.chosen, step.micro_step_tokens) {

@@ -156,11 +156,7 @@ impl Objective for Rerank<'_> {
         }
     }
 
-    fn learn(
-        &mut self,
-        model: &mut dyn Trainable,
-        step: &Step<'_>,
-    ) -> Result<Figures, TrainError> {
+    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
         let total = self.total(step.chosen);
         let mut figures = Figures { supervised: step.chosen.len(), ..Figures::default() };
         let mut ranks = 0.0;

@@ -113,11 +113,7 @@ impl Objective for Reward<'_> {
         }
     }
 
-    fn learn(
-        &mut self,
-        model: &mut dyn Trainable,
-        step: &Step<'_>,
-    ) -> Result<Figures, TrainError> {
+    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
         let total = step.chosen.len();
         let mut figures = Figures { supervised: total, ..Figures::default() };
         let mut accurate = 0;

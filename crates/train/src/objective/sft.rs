@@ -44,11 +44,7 @@ impl Objective for Sft<'_> {
         self.samples.iter().for_each(|sample| sample.identify(feed));
     }
 
-    fn learn(
-        &mut self,
-        model: &mut dyn Trainable,
-        step: &Step<'_>,
-    ) -> Result<Figures, TrainError> {
+    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
         let chosen: Vec<&Sample> = step.chosen.iter().map(|&index| &self.samples[index]).collect();
         let supervised: usize = chosen.iter().map(|sample| sample.num_supervised()).sum();
         let mut figures = Figures { supervised, ..Figures::default() };

@@ -49,7 +49,8 @@ impl<'a> TagTokens<'a> {
         figures: &mut Figures,
     ) -> Result<usize, TrainError> {
         let batch = batch_of(rows.iter().copied());
-        let labels: Vec<Option<u32>> = batch.labels.iter().copied().filter(Option::is_some).collect();
+        let labels: Vec<Option<u32>> =
+            batch.labels.iter().copied().filter(Option::is_some).collect();
         let logits = model.outputs(&batch)?;
         let loss = label_cross_entropy(&self.config, logits, &labels, self.width, total);
         let right = labels.iter().flatten().zip(logits.chunks_exact(self.width));
@@ -77,11 +78,7 @@ impl Objective for TagTokens<'_> {
         self.samples.iter().for_each(|sample| sample.identify(feed));
     }
 
-    fn learn(
-        &mut self,
-        model: &mut dyn Trainable,
-        step: &Step<'_>,
-    ) -> Result<Figures, TrainError> {
+    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
         let chosen: Vec<&Sample> = step.chosen.iter().map(|&index| &self.samples[index]).collect();
         over(self, model, &chosen, step.micro_step_tokens, true, &Cancel::new())
     }

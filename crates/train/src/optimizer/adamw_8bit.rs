@@ -115,10 +115,11 @@ impl Optimizer for AdamW8bit {
                         pair(&mut self.memory.bytes, &first.codes, &second.codes);
                     let (absmax1, absmax2) =
                         pair(&mut self.memory.floats, &first.absmax, &second.absmax);
-                    let first = Moment8bit { map: &self.first_map, codes: codes1, absmax: absmax1 };
-                    let second =
+                    let mut first =
+                        Moment8bit { map: &self.first_map, codes: codes1, absmax: absmax1 };
+                    let mut second =
                         Moment8bit { map: &self.second_map, codes: codes2, absmax: absmax2 };
-                    adamw_update_8bit(pool, &factors, values, grads, first, second);
+                    adamw_update_8bit(pool, &factors, values, grads, &mut first, &mut second);
                 }
             }
         }

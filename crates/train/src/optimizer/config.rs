@@ -4,6 +4,7 @@ use super::{
     Adafactor, AdafactorConfig, AdamW, AdamW8bit, AdamWConfig, Lion, LionConfig, Muon, MuonConfig,
     Optimizer, Sgd, SgdConfig, TrainedTensor,
 };
+use crate::check::check;
 use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
 
@@ -65,26 +66,13 @@ impl OptimizerConfig {
 }
 
 pub(super) fn check_beta(key: &'static str, value: f64) -> Result<(), TrainError> {
-    check(key, value, (0.0..1.0).contains(&value), "0 or more and below 1")
+    check(key, &value, (0.0..1.0).contains(&value), "0 or more and below 1")
 }
 
 pub(super) fn check_positive(key: &'static str, value: f64) -> Result<(), TrainError> {
-    check(key, value, value.is_finite() && value > 0.0, "greater than 0")
+    check(key, &value, value.is_finite() && value > 0.0, "greater than 0")
 }
 
 pub(super) fn check_decay(value: f64) -> Result<(), TrainError> {
-    check("weight_decay", value, value.is_finite() && value >= 0.0, "0 or more")
-}
-
-fn check(
-    key: &'static str,
-    value: f64,
-    holds: bool,
-    range: &'static str,
-) -> Result<(), TrainError> {
-    if holds {
-        Ok(())
-    } else {
-        Err(TrainError::InvalidConfig { key, value: value.to_string(), range })
-    }
+    check("weight_decay", &value, value.is_finite() && value >= 0.0, "0 or more")
 }

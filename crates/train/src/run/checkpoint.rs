@@ -5,9 +5,7 @@ use crate::optimizer::{Optimizer, StateData, StateTensor};
 use crate::trainable::Trainable;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_model::ModelError;
-use catena_model::safetensors::{
-    Dtype, SafetensorsFile, TensorSpec, f32_bytes, write_safetensors,
-};
+use catena_model::safetensors::{Dtype, SafetensorsFile, TensorSpec, f32_bytes, write_safetensors};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 

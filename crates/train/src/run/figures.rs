@@ -81,10 +81,7 @@ pub(crate) struct LinesFile {
 
 impl LinesFile {
     /// Opens `path`, keeps the lines up to `step`, and returns them with the file.
-    pub(crate) fn open<T: Line>(
-        path: &Utf8Path,
-        step: u64,
-    ) -> Result<(Self, Vec<T>), TrainError> {
+    pub(crate) fn open<T: Line>(path: &Utf8Path, step: u64) -> Result<(Self, Vec<T>), TrainError> {
         let io = |source| TrainError::Io { path: path.to_owned(), source };
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,

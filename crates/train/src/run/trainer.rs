@@ -170,15 +170,7 @@ impl Trainer {
         let (metrics_file, metrics) = LinesFile::open(&self.dir.join("metrics.jsonl"), step)?;
         let (eval_file, evaluations) = LinesFile::open(&self.dir.join("evaluations.jsonl"), step)?;
         let events = EventWriter::create(&self.dir.join("tensorboard"))?;
-        Ok(State {
-            position,
-            optimizer,
-            metrics,
-            evaluations,
-            metrics_file,
-            eval_file,
-            events,
-        })
+        Ok(State { position, optimizer, metrics, evaluations, metrics_file, eval_file, events })
     }
 
     /// One optimizer step: gradients of the step's samples, clipped, applied.

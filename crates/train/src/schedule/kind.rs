@@ -1,6 +1,7 @@
 //! The shapes.
 
 use super::wsd::WarmupStableDecay;
+use crate::check::check;
 use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
@@ -108,38 +109,28 @@ impl Schedule {
     /// [`TrainError::InvalidConfig`] names the first key out of range, its value and the range.
     pub fn validate(self, peak: f64, warmup: u64, total: u64) -> Result<(), TrainError> {
         match self {
-            Self::Constant | Self::Linear | Self::Cosine => Ok(()),
+            Self::Constant
+            | Self::Linear
+            | Self::Cosine
+            | Self::InverseSqrt { timescale: None } => Ok(()),
             Self::CosineWithRestarts { num_cycles } => {
-                check("num_cycles", num_cycles, num_cycles > 0, "1 or more")
+                check("num_cycles", &num_cycles, num_cycles > 0, "1 or more")
             }
             Self::CosineWithMinLr { num_cycles, min_lr_rate } => {
                 let holds = num_cycles.is_finite() && num_cycles > 0.0;
-                check("num_cycles", num_cycles, holds, "greater than 0")?;
+                check("num_cycles", &num_cycles, holds, "greater than 0")?;
                 let holds = (0.0..=1.0).contains(&min_lr_rate);
-                check("min_lr_rate", min_lr_rate, holds, "0 to 1")
+                check("min_lr_rate", &min_lr_rate, holds, "0 to 1")
             }
-            Self::InverseSqrt { timescale: None } => Ok(()),
             Self::InverseSqrt { timescale: Some(timescale) } => {
-                check("timescale", timescale, timescale > 0, "1 or more")
+                check("timescale", &timescale, timescale > 0, "1 or more")
             }
             Self::Polynomial { power, lr_end } => {
-                check("power", power, power.is_finite() && power > 0.0, "greater than 0")?;
+                check("power", &power, power.is_finite() && power > 0.0, "greater than 0")?;
                 let holds = lr_end >= 0.0 && lr_end < peak;
-                check("lr_end", lr_end, holds, "0 or more and below the learning rate")
+                check("lr_end", &lr_end, holds, "0 or more and below the learning rate")
             }
             Self::WarmupStableDecay(wsd) => wsd.validate(warmup, total),
         }
     }
-}
-
-pub(super) fn check(
-    key: &'static str,
-    value: impl ToString,
-    holds: bool,
-    range: &'static str,
-) -> Result<(), TrainError> {
-    if holds {
-        return Ok(());
-    }
-    Err(TrainError::InvalidConfig { key, value: value.to_string(), range })
 }

@@ -1,6 +1,6 @@
 //! Warm up, stay, decay.
 
-use super::kind::check;
+use crate::check::check;
 use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
@@ -85,12 +85,12 @@ impl WarmupStableDecay {
 
     pub(super) fn validate(self, warmup: u64, total: u64) -> Result<(), TrainError> {
         let holds = (0.0..=1.0).contains(&self.min_lr_ratio);
-        check("min_lr_ratio", self.min_lr_ratio, holds, "0 to 1")?;
+        check("min_lr_ratio", &self.min_lr_ratio, holds, "0 to 1")?;
         let holds = self.num_cycles.is_finite() && self.num_cycles > 0.0;
-        check("num_cycles", self.num_cycles, holds, "greater than 0")?;
+        check("num_cycles", &self.num_cycles, holds, "greater than 0")?;
         let planned = warmup.saturating_add(self.stable_steps.unwrap_or(0));
         let holds = planned.saturating_add(self.decay_steps) <= total;
         let range = "at most what warm-up and stable steps leave of the run";
-        check("decay_steps", self.decay_steps, holds, range)
+        check("decay_steps", &self.decay_steps, holds, range)
     }
 }

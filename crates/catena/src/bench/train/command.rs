@@ -73,8 +73,7 @@ pub(in crate::bench) fn run(
     }
     let mut cells = Vec::new();
     for task in &tasks {
-        for (name, unit, less) in
-            [(task.cell(), "tok/s", false), (task.memory_cell(), "MiB", true)]
+        for (name, unit, less) in [(task.cell(), "tok/s", false), (task.memory_cell(), "MiB", true)]
         {
             let medians = theirs.medians(&name);
             cells.extend(
@@ -82,8 +81,7 @@ pub(in crate::bench) fn run(
             );
         }
     }
-    let mut machine: BTreeMap<_, _> =
-        described(&measure_peaks(&pool(flag))).into_iter().collect();
+    let mut machine: BTreeMap<_, _> = described(&measure_peaks(&pool(flag))).into_iter().collect();
     machine.insert("kernels", level().name().to_owned());
     machine.insert("threads", threads.to_string());
     let mut versions = theirs.versions;

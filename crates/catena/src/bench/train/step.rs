@@ -7,10 +7,11 @@ use crate::models::{BoxError, LanguageModel};
 use crate::output::print_line;
 use camino::Utf8Path;
 use catena_kernels::{Pool, sum_of_squares};
-use catena_model::training::{
-    LoraConfig, Method, Recompute, Task as ModelTask, TrainBatch, TrainModel, TrainOptions, WeightSource,
-};
 use catena_model::ModelConfig;
+use catena_model::training::{
+    LoraConfig, Method, Recompute, Task as ModelTask, TrainBatch, TrainModel, TrainOptions,
+    WeightSource,
+};
 use catena_pipeline::memory::peak_bytes;
 use catena_train::{AdamWConfig, OptimizerConfig, trained_tensors};
 use rand::{Rng, SeedableRng};

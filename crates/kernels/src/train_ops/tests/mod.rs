@@ -328,7 +328,8 @@ fn masks(radius: usize) -> [AttentionMask; 4] {
 fn the_backward_of_several_blocks_is_the_derivative_along_a_direction() {
     for mask in masks(21) {
         let mut p = packed(mask, DenseType::F32, 16, &[130, 49]);
-        p.shape.logit_softcap = (mask == AttentionMask::SlidingWindow { window: 22 }).then_some(2.0);
+        p.shape.logit_softcap =
+            (mask == AttentionMask::SlidingWindow { window: 22 }).then_some(2.0);
         let inputs = [wide(&p.q), wide(&p.k), wide(&p.v)];
         let loss = |[q, k, v]: &[Vec<f64>; 3]| -> f64 {
             reference(&p, q, k, v).iter().zip(&p.dout).map(|(x, &y)| x * f64::from(y)).sum()

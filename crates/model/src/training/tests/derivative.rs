@@ -10,7 +10,12 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// Slope of the loss along `direction` by central differences.
-pub(super) fn slope(model: &mut TrainModel, batch: &TrainBatch, direction: &[f32], step: f32) -> f64 {
+pub(super) fn slope(
+    model: &mut TrainModel,
+    batch: &TrainBatch,
+    direction: &[f32],
+    step: f32,
+) -> f64 {
     let start = model.values().to_vec();
     let mut at = |step: f32| {
         for ((value, start), d) in model.values_mut().iter_mut().zip(&start).zip(direction) {

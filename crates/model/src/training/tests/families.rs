@@ -78,7 +78,10 @@ fn the_gradient_of_every_tensor_predicts_the_loss() {
                 direction[i] = grads[i] / norm as f32;
             }
             // Key biases shift all scores of a query alike: they have no gradient.
-            if param.name.ends_with("k_proj.bias") && config.qk_norm.is_none() && config.layers[0].rope.is_none() {
+            if param.name.ends_with("k_proj.bias")
+                && config.qk_norm.is_none()
+                && config.layers[0].rope.is_none()
+            {
                 assert!(norm < 1e-2, "{name} {}: {norm}", param.name);
                 continue;
             }
@@ -136,8 +139,10 @@ fn a_part_has_the_gradient_that_it_has_in_the_whole() {
                 for param in part.params().to_vec() {
                     let of_whole =
                         whole.params().iter().find(|other| other.name == param.name).unwrap();
-                    let (a, b) =
-                        (&part.grads()[param.range.clone()], &whole.grads()[of_whole.range.clone()]);
+                    let (a, b) = (
+                        &part.grads()[param.range.clone()],
+                        &whole.grads()[of_whole.range.clone()],
+                    );
                     let norm = dot(b, b).sqrt();
                     for (a, b) in a.iter().zip(b) {
                         assert!(f64::from((a - b).abs()) <= 1e-5 * norm, "{name} {}", param.name);

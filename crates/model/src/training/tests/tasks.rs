@@ -58,22 +58,28 @@ fn encoders_give_what_inference_gives() {
     for (name, types) in
         [("bert_sequence", true), ("xlm_roberta_sequence", false), ("modernbert_sequence", false)]
     {
-        let classifier = SequenceClassifier::load_with(&golden(name), pool.clone(), exact()).unwrap();
+        let classifier =
+            SequenceClassifier::load_with(&golden(name), pool.clone(), exact()).unwrap();
         let (batch, alone) = texts(&[7, 1, 12], 40, types);
-        let inputs: Vec<_> =
-            alone.iter().map(|(tokens, token_types)| EncoderInput { tokens, token_types }).collect();
+        let inputs: Vec<_> = alone
+            .iter()
+            .map(|(tokens, token_types)| EncoderInput { tokens, token_types })
+            .collect();
         let expected = classifier.logits(&inputs).unwrap().concat();
         let labels = classifier.labels().len();
         let mut model = encoder(name, Task::Sequence { labels }, Recompute::Off);
         assert_near(name, model.outputs(&batch).unwrap(), &expected);
     }
-    for (name, types) in [("bert_tokens", true), ("roberta_tokens", false), ("modernbert_tokens", false)]
+    for (name, types) in
+        [("bert_tokens", true), ("roberta_tokens", false), ("modernbert_tokens", false)]
     {
         let classifier = TokenClassifier::load_with(&golden(name), pool.clone(), exact()).unwrap();
         let (mut batch, alone) = texts(&[7, 1, 12], 40, types);
         batch.labels.fill(Some(0));
-        let inputs: Vec<_> =
-            alone.iter().map(|(tokens, token_types)| EncoderInput { tokens, token_types }).collect();
+        let inputs: Vec<_> = alone
+            .iter()
+            .map(|(tokens, token_types)| EncoderInput { tokens, token_types })
+            .collect();
         let expected = classifier.logits(&inputs).unwrap().concat();
         let labels = classifier.labels().len();
         let mut model = encoder(name, Task::Token { labels }, Recompute::Off);
@@ -109,7 +115,11 @@ fn check_gradient(name: &str, model: &mut TrainModel, batch: &TrainBatch) {
         let norm = dot(part, part).sqrt();
         if norm < 1e-4 {
             // Biases of keys shift all scores of a query alike; unused types have no gradient.
-            assert!(param.name.contains("bias") || param.name.contains("type"), "{name} {}", param.name);
+            assert!(
+                param.name.contains("bias") || param.name.contains("type"),
+                "{name} {}",
+                param.name
+            );
             continue;
         }
         let step = 6e-4 * (part.len() as f32).sqrt().min(8.0);

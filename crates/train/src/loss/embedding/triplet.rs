@@ -75,7 +75,9 @@ pub(super) fn triplet(
         slopes.push(share * slope);
     }
     let [mut anchor_grad, positive_grad] = near.backward(&slopes);
-    slopes.iter_mut().for_each(|slope| *slope = -*slope);
+    for slope in &mut slopes {
+        *slope = -*slope;
+    }
     let [other_grad, negative_grad] = far.backward(&slopes);
     for (grad, other) in anchor_grad.iter_mut().zip(other_grad) {
         *grad += other;
@@ -107,12 +109,16 @@ impl Distances {
                 TripletDistance::Euclidean => {
                     let length = dot(row, row).sqrt();
                     let inverse = if length > 0.0 { 1.0 / length } else { 0.0 };
-                    row.iter_mut().for_each(|x| *x *= inverse);
+                    for x in row {
+                        *x *= inverse;
+                    }
                     values.push(length);
                 }
                 TripletDistance::Manhattan => {
                     values.push(row.iter().map(|x| x.abs()).sum());
-                    row.iter_mut().for_each(|x| *x = if *x == 0.0 { 0.0 } else { x.signum() });
+                    for x in row {
+                        *x = if *x == 0.0 { 0.0 } else { x.signum() };
+                    }
                 }
                 TripletDistance::Cosine => break,
             }

@@ -1,6 +1,7 @@
 //! Choosing a loss of pairs.
 
 use super::divergence::FDivergence;
+use crate::check::check;
 use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
 
@@ -99,13 +100,13 @@ impl PreferenceKind {
             | Self::SimPo { label_smoothing, .. }
             | Self::Cpo { label_smoothing } => {
                 let holds = (0.0..0.5).contains(&label_smoothing);
-                check("label_smoothing", label_smoothing, holds, "0 or more and below 0.5")
+                check("label_smoothing", &label_smoothing, holds, "0 or more and below 0.5")
             }
             Self::ExoPair { label_smoothing } => {
                 let holds = label_smoothing > 0.0 && label_smoothing < 0.5;
-                check("label_smoothing", label_smoothing, holds, "greater than 0 and below 0.5")
+                check("label_smoothing", &label_smoothing, holds, "greater than 0 and below 0.5")
             }
-            Self::Discopop { tau } => check("tau", tau, tau > 0.0, "greater than 0"),
+            Self::Discopop { tau } => check("tau", &tau, tau > 0.0, "greater than 0"),
             Self::SigmoidNorm
             | Self::Hinge
             | Self::Ipo
@@ -163,12 +164,12 @@ impl PreferenceConfig {
     /// # Errors
     /// [`TrainError::InvalidConfig`] names the first key out of range, its value and the range.
     pub fn validate(&self) -> Result<(), TrainError> {
-        check("beta", self.beta, self.beta.is_finite() && self.beta > 0.0, "greater than 0")?;
+        check("beta", &self.beta, self.beta.is_finite() && self.beta > 0.0, "greater than 0")?;
         let holds = self.nll_weight.is_finite() && self.nll_weight >= 0.0;
-        check("nll_weight", self.nll_weight, holds, "0 or more")?;
+        check("nll_weight", &self.nll_weight, holds, "0 or more")?;
         for term in &self.terms {
             term.kind.validate()?;
-            check("weight", term.weight, term.weight.is_finite(), "a number")?;
+            check("weight", &term.weight, term.weight.is_finite(), "a number")?;
             if self.divergence != FDivergence::ReverseKl && !term.kind.takes_divergence() {
                 return Err(TrainError::InvalidConfig {
                     key: "divergence",
@@ -179,16 +180,4 @@ impl PreferenceConfig {
         }
         Ok(())
     }
-}
-
-fn check(
-    key: &'static str,
-    value: f64,
-    holds: bool,
-    range: &'static str,
-) -> Result<(), TrainError> {
-    if holds {
-        return Ok(());
-    }
-    Err(TrainError::InvalidConfig { key, value: value.to_string(), range })
 }

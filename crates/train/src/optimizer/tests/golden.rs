@@ -30,13 +30,11 @@ fn read(bytes: &[u8]) -> HashMap<String, Vec<f32>> {
     let file = SafeTensors::deserialize(bytes).unwrap();
     let floats = |name: &str| -> Vec<f32> {
         let view = file.tensor(name).unwrap();
-        match view.dtype() {
-            safetensors::Dtype::U8 => view.data().iter().map(|&code| f32::from(code)).collect(),
-            _ => {
-                let (words, _) = view.data().as_chunks::<4>();
-                words.iter().map(|word| f32::from_le_bytes(*word)).collect()
-            }
+        if view.dtype() == safetensors::Dtype::U8 {
+            return view.data().iter().map(|&code| f32::from(code)).collect();
         }
+        let (words, _) = view.data().as_chunks::<4>();
+        words.iter().map(|word| f32::from_le_bytes(*word)).collect()
     };
     file.names().into_iter().map(|name| (name.to_owned(), floats(name))).collect()
 }
@@ -82,7 +80,9 @@ fn check(name: &str, config: OptimizerConfig, learning_rate: f64, tolerance: f64
     let mut tensors = small();
     if matches!(config, OptimizerConfig::Adafactor(config) if config.relative_step) {
         // transformers' relative rate is the same for all groups.
-        tensors.iter_mut().for_each(|tensor| tensor.learning_rate_factor = 1.0);
+        for tensor in &mut tensors {
+            tensor.learning_rate_factor = 1.0;
+        }
     }
     let mut optimizer = config.build(&tensors);
     let len = num_values_of(&tensors);
