@@ -102,34 +102,20 @@ pub(crate) fn near_duplicates(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<Option<Duplicate>>, DataError> {
-    let functions = hash_functions(config.bands * config.rows, config.seed);
-    let mut buckets: HashMap<(usize, u64), Vec<usize>> = HashMap::new();
-    let mut shingles: Vec<HashSet<u64>> = Vec::with_capacity(documents.len());
+    let mut kept = NearIndex::new(config);
+    let mut places = Vec::new();
     let mut found = Vec::with_capacity(documents.len());
     for (index, document) in documents.iter().enumerate() {
         if cancel.is_cancelled() {
             return Err(DataError::Interrupted);
         }
-        shingles.push(shingle_hashes(document, config.shingle_words));
-        let bands = band_keys(&shingles[index], &functions, config.rows);
-        let candidates: BTreeSet<usize> =
-            bands.iter().filter_map(|key| buckets.get(key)).flatten().copied().collect();
-        let mut best: Option<Duplicate> = None;
-        for of in candidates {
-            let similarity = jaccard(&shingles[of], &shingles[index]);
-            let differs = config.keep_if_numbers_differ
-                && numbers(documents[of]) != numbers(documents[index]);
-            let beats = best.is_none_or(|best| similarity > best.similarity);
-            if similarity >= config.threshold && !differs && beats {
-                best = Some(Duplicate { of, similarity });
-            }
-        }
+        let entry = kept.entry(&format!("{} {}", document.title, document.content));
+        let best = kept.best_of(&entry);
         if best.is_none() {
-            for key in bands {
-                buckets.entry(key).or_default().push(index);
-            }
+            kept.insert_entry(entry);
+            places.push(index);
         }
-        found.push(best);
+        found.push(best.map(|best| Duplicate { of: places[best.of], ..best }));
         if (index + 1) % REPORT_EVERY == 0 {
             progress.update((index + 1) as u64);
         }
@@ -137,9 +123,73 @@ pub(crate) fn near_duplicates(
     Ok(found)
 }
 
-/// Hashes of every run of `len` words of title and content, lower-cased; a shorter text is one.
-fn shingle_hashes(document: &Document, len: usize) -> HashSet<u64> {
-    let text = format!("{} {}", document.title, document.content).to_lowercase();
+/// Texts that others are compared with, by MinHash and then by their exact similarity.
+pub(crate) struct NearIndex {
+    config: NearDuplicateConfig,
+    functions: Vec<(u64, u64)>,
+    buckets: HashMap<(usize, u64), Vec<usize>>,
+    entries: Vec<NearEntry>,
+}
+
+/// What is kept of a text.
+pub(crate) struct NearEntry {
+    shingles: HashSet<u64>,
+    bands: Vec<(usize, u64)>,
+    /// Its numbers in order, if they matter.
+    numbers: Vec<String>,
+}
+
+impl NearIndex {
+    /// An empty index. The configuration must have been checked.
+    pub(crate) fn new(config: &NearDuplicateConfig) -> Self {
+        let functions = hash_functions(config.bands * config.rows, config.seed);
+        Self { config: *config, functions, buckets: HashMap::new(), entries: Vec::new() }
+    }
+
+    /// Adds a text; it is found by its position.
+    pub(crate) fn insert(&mut self, text: &str) {
+        let entry = self.entry(text);
+        self.insert_entry(entry);
+    }
+
+    /// The text most similar to `text`, if it reaches the threshold; the first of several.
+    pub(crate) fn best(&self, text: &str) -> Option<Duplicate> {
+        self.best_of(&self.entry(text))
+    }
+
+    fn entry(&self, text: &str) -> NearEntry {
+        let shingles = shingle_hashes(text, self.config.shingle_words);
+        let bands = band_keys(&shingles, &self.functions, self.config.rows);
+        let numbers = if self.config.keep_if_numbers_differ { numbers(text) } else { Vec::new() };
+        NearEntry { shingles, bands, numbers }
+    }
+
+    fn insert_entry(&mut self, entry: NearEntry) {
+        for key in &entry.bands {
+            self.buckets.entry(*key).or_default().push(self.entries.len());
+        }
+        self.entries.push(entry);
+    }
+
+    fn best_of(&self, entry: &NearEntry) -> Option<Duplicate> {
+        let met = entry.bands.iter().filter_map(|key| self.buckets.get(key)).flatten().copied();
+        let candidates: BTreeSet<usize> = met.collect();
+        let mut best: Option<Duplicate> = None;
+        for of in candidates {
+            let other = &self.entries[of];
+            let similarity = jaccard(&other.shingles, &entry.shingles);
+            let beats = best.is_none_or(|best| similarity > best.similarity);
+            if similarity >= self.config.threshold && other.numbers == entry.numbers && beats {
+                best = Some(Duplicate { of, similarity });
+            }
+        }
+        best
+    }
+}
+
+/// Hashes of every run of `len` words, lower-cased; a shorter text is one.
+fn shingle_hashes(text: &str, len: usize) -> HashSet<u64> {
+    let text = text.to_lowercase();
     let words: Vec<u64> = text.unicode_words().map(|word| fnv1a(word.as_bytes())).collect();
     let hash = |run: &[u64]| run.iter().fold(0, |sum, &word| mix(sum ^ word));
     if words.len() < len {
@@ -148,10 +198,10 @@ fn shingle_hashes(document: &Document, len: usize) -> HashSet<u64> {
     words.windows(len).map(hash).collect()
 }
 
-/// The numbers of a document in order.
-fn numbers(document: &Document) -> Vec<&str> {
-    let words = document.title.unicode_words().chain(document.content.unicode_words());
-    words.filter(|word| word.starts_with(|ch: char| ch.is_ascii_digit())).collect()
+/// The numbers of a text in order.
+fn numbers(text: &str) -> Vec<String> {
+    let is_number = |word: &&str| word.starts_with(|ch: char| ch.is_ascii_digit());
+    text.unicode_words().filter(is_number).map(ToOwned::to_owned).collect()
 }
 
 /// `|A ∩ B| / |A ∪ B|`.
@@ -188,7 +238,7 @@ fn hash_functions(count: usize, seed: u64) -> Vec<(u64, u64)> {
 }
 
 /// The output function of SplitMix64: a bijection that spreads every bit.
-fn mix(value: u64) -> u64 {
+pub(crate) fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     value ^ (value >> 31)

@@ -1,5 +1,6 @@
 //! The one error of this crate.
 
+use crate::formats::DropReason;
 use camino::Utf8PathBuf;
 use std::fmt;
 
@@ -108,6 +109,153 @@ pub enum DataError {
         /// The id.
         id: String,
     },
+    /// A row of a data file is not JSON.
+    #[error("{path}, line {line}: not JSON")]
+    RowJson {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The parser's word.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A row of a data file is not an object.
+    #[error("{path}, line {line}: a row is {found}, expected an object")]
+    NotAnObject {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// A row of a CSV file is broken.
+    #[error("{path}, line {line}: not a row of the table")]
+    Csv {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The parser's word.
+        #[source]
+        source: csv::Error,
+    },
+    /// A Parquet file cannot be read.
+    #[error("cannot read Parquet file {path}")]
+    ParquetRead {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The reader's word.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+    /// A row is longer than allowed.
+    #[error("{path}, line {line}: the row has {bytes} bytes, the limit is {limit}")]
+    RowTooLong {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The file's ending names no kind of data file.
+    #[error("{path} is of no known kind of data file (known: {known})")]
+    UnknownDataFile {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The endings that are read.
+        known: &'static str,
+    },
+    /// A folder of data files holds files of two kinds.
+    #[error("{first} and {other} are of two kinds, and one data set has files of one kind")]
+    MixedDataFiles {
+        /// The first file.
+        first: Utf8PathBuf,
+        /// One of another kind.
+        other: Utf8PathBuf,
+    },
+    /// There are no rows.
+    #[error("{path} holds no rows")]
+    NoRows {
+        /// The file or folder.
+        path: Utf8PathBuf,
+    },
+    /// The columns fit no format.
+    #[error(
+        "the columns of {path} fit no known format: {} (formats: {})",
+        columns.join(", "), known.join(", ")
+    )]
+    UnknownShape {
+        /// The file or folder.
+        path: Utf8PathBuf,
+        /// Its columns.
+        columns: Vec<String>,
+        /// Names of all formats.
+        known: Vec<&'static str>,
+    },
+    /// Columns are named for a format that is not.
+    #[error("columns are named for {path}, but no format whose parts they hold")]
+    ColumnsWithoutFormat {
+        /// The file or folder.
+        path: Utf8PathBuf,
+    },
+    /// A name that nobody knows.
+    #[error("unknown {what} `{name}`{place}{} (known: {known})", suggestion(nearest.as_ref()))]
+    UnknownName {
+        /// What it should name.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Where it stands, with a space before, or nothing.
+        place: String,
+        /// The known name that is most like it, if one is.
+        nearest: Option<String>,
+        /// The known names.
+        known: String,
+    },
+    /// A value of a settings file is not what its key wants.
+    #[error("`{key}`{place} is `{found}`, expected {expected}")]
+    BadValue {
+        /// The key.
+        key: String,
+        /// Where it stands, with a space before, or nothing.
+        place: String,
+        /// Its value.
+        found: String,
+        /// What is allowed, in words.
+        expected: &'static str,
+    },
+    /// A data set lies elsewhere.
+    #[error("data set `{dataset}` is not here: its `{key}` is {address}")]
+    RemoteDataset {
+        /// Its name.
+        dataset: String,
+        /// The key that says where it lies.
+        key: &'static str,
+        /// Where it lies.
+        address: String,
+    },
+    /// No row fits.
+    #[error(
+        "none of the {count} rows of {path} fits the format `{format}`; the first, in line \
+         {line}: {reason}"
+    )]
+    AllRowsDropped {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Rows read.
+        count: usize,
+        /// The format.
+        format: &'static str,
+        /// Line of the first row dropped.
+        line: usize,
+        /// What is wrong with it.
+        reason: DropReason,
+    },
     /// A limit is exceeded.
     #[error("{path}: {what} exceeds the limit of {limit}")]
     TooLarge {
@@ -164,6 +312,45 @@ pub enum DataError {
         /// Where the two renderings part.
         offset: usize,
     },
+    /// A conversation, and no template to render it with.
+    #[error("`{record}` is a conversation, and the model has no chat template")]
+    NoTemplate {
+        /// Name of the sample.
+        record: String,
+    },
+    /// The template's marks do not tell one turn from another.
+    #[error(
+        "the chat template marks {marks} parts of `{record}` as generated, which has {turns} turns \
+         of the assistant, so that single turns cannot be chosen"
+    )]
+    MarkedTurns {
+        /// Name of the sample.
+        record: String,
+        /// Parts marked.
+        marks: usize,
+        /// Turns of the assistant.
+        turns: usize,
+    },
+    /// The sample is of another kind than is encoded here.
+    #[error("`{record}` is a sample of kind `{found}`, expected {expected}")]
+    WrongSample {
+        /// Name of the sample.
+        record: String,
+        /// Its kind.
+        found: &'static str,
+        /// Kinds that are encoded here.
+        expected: &'static str,
+    },
+    /// A label that the classes do not have.
+    #[error("`{record}` has the label `{label}`, which is none of the {count} classes")]
+    UnknownLabel {
+        /// Name of the sample.
+        record: String,
+        /// Its label.
+        label: String,
+        /// Number of classes.
+        count: usize,
+    },
     /// Tokenizer or template refused a record.
     #[error("cannot encode record `{record}`")]
     Encode {
@@ -202,6 +389,11 @@ pub enum DataError {
     Interrupted,
 }
 
+/// A suggestion to put after an unknown name.
+fn suggestion(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |name| format!(", perhaps `{name}`"))
+}
+
 impl DataError {
     /// One thing to try next, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
@@ -228,7 +420,30 @@ impl DataError {
             Self::Io { .. } | Self::Parquet { .. } => {
                 Some("check that the folder exists, is writable and has space left")
             }
-            Self::Config { .. } | Self::Encode { .. } | Self::Interrupted => None,
+            Self::RowJson { .. } => Some("rows are JSON objects: a list of them, or one a line"),
+            Self::NotAnObject { .. } => Some("write each row as an object of named values"),
+            Self::Csv { .. } => Some("quote values that hold commas, quotes or line ends"),
+            Self::ParquetRead { .. } => Some("write the file again, compressed with snappy"),
+            Self::RowTooLong { .. } => Some("cut the row, or raise the limit"),
+            Self::UnknownDataFile { .. } => Some("convert the file to JSON Lines"),
+            Self::MixedDataFiles { .. } => Some("keep one data set in one folder"),
+            Self::NoRows { .. } => Some("add rows to the file"),
+            Self::UnknownShape { .. } | Self::ColumnsWithoutFormat { .. } => {
+                Some("name the format, and the columns that hold its parts")
+            }
+            Self::RemoteDataset { .. } => {
+                Some("download the data set and give its file in `file_name`")
+            }
+            Self::AllRowsDropped { .. } => Some("look at that row, or name another format"),
+            Self::NoTemplate { .. } => Some("give a chat template, or train on plain text"),
+            Self::MarkedTurns { .. } => Some("train on all turns, or use another chat template"),
+            Self::UnknownLabel { .. } => Some("add the class, or correct the label"),
+            Self::UnknownName { .. }
+            | Self::BadValue { .. }
+            | Self::WrongSample { .. }
+            | Self::Config { .. }
+            | Self::Encode { .. }
+            | Self::Interrupted => None,
         }
     }
 }

@@ -109,7 +109,7 @@ fn answer_sentences(record: &Record) -> Vec<String> {
 }
 
 /// The words of `text`, lower-cased, one space between them.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.to_lowercase().unicode_words().collect::<Vec<_>>().join(" ")
 }
 

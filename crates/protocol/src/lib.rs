@@ -4,16 +4,24 @@
 //! program, must agree on its shape. **Invariant:** this crate depends on none of ours.
 
 mod chat;
+mod chat_message;
 mod document;
 mod mark;
 mod progress;
 mod report;
+mod sample;
 
 pub use chat::{FinishReason, Message, Role, Usage};
+pub use chat_message::{ChatMessage, FunctionCall, ToolCall};
 pub use document::{Chunk, Citation, Document, Passage, Span};
 pub use mark::{Mark, marks, without_marks};
 pub use progress::{Cancel, NoProgress, Progress};
 pub use report::{
     AnswerReport, LossPoint, QualityMetrics, RetrievalMetrics, RetrievalReport, RunReport,
     StageReport, StageStatus,
+};
+pub use sample::{
+    ChatExtras, ChatSample, ClassificationSample, CompletionSample, Content, EmbeddingSample,
+    Label, PreferenceSample, RerankSample, TextSample, TokenLabelSample, TrainingSample,
+    UnpairedSample,
 };

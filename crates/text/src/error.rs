@@ -178,6 +178,15 @@ pub enum TextError {
         /// The template's own words.
         message: String,
     },
+    /// A chat template takes the text of a `{% generation %}` block apart.
+    #[error("chat template cuts a `generation` block apart (near byte {offset} of its text)")]
+    TemplateMarks {
+        /// Where the mark without its counterpart stands.
+        offset: usize,
+    },
+    /// A conversation or template holds a character that marks what the assistant wrote.
+    #[error("U+FDD0 and U+FDD1, which no text may hold, stand in the conversation or its template")]
+    ReservedCharacter,
     /// A chat template worked longer than any real one.
     #[error("chat template did not end within {limit} units of work")]
     TemplateFuel {

@@ -3,7 +3,8 @@
 //! - [`Tokenizer`] reads a `tokenizer.json` or the vocabulary of a GGUF file ([`GgufVocab`]) and
 //!   gives the ids that the reference implementation gives. [`TokenStream`] turns generated ids
 //!   into text piece by piece and never splits a character.
-//! - [`ChatTemplate`] renders a conversation with the model's own Jinja template.
+//! - [`ChatTemplate`] renders a conversation with the model's own Jinja template, and says which
+//!   parts of it the assistant wrote where the template marks them.
 //!
 //! Vocabularies and templates come from strangers. **Invariant:** nothing here panics on them, runs
 //! code of theirs outside the template language, or works without a bound on time and memory;
@@ -17,5 +18,7 @@ mod tests;
 mod tokenizer;
 
 pub use error::{TextError, ToolError};
-pub use template::ChatTemplate;
-pub use tokenizer::{GgufVocab, SpecialTokens, TokenStream, TokenType, Tokenizer, TypedTokens};
+pub use template::{ChatInput, ChatTemplate, MarkedChat};
+pub use tokenizer::{
+    Frame, GgufVocab, SpecialTokens, TokenStream, TokenType, Tokenizer, TypedTokens, WordTokens,
+};

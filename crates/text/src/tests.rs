@@ -42,6 +42,8 @@ fn every_error() -> Vec<TextError> {
         E::TemplateFuel { limit: limits::TEMPLATE_FUEL },
         E::TemplateOutput { limit: limits::MAX_RENDERED_BYTES },
         E::NoRoom { max_tokens: 2, added: 3 },
+        E::TemplateMarks { offset: 40 },
+        E::ReservedCharacter,
     ]
 }
 
@@ -76,6 +78,8 @@ fn position(error: &TextError) -> usize {
         E::TemplateFuel { .. } => 24,
         E::TemplateOutput { .. } => 25,
         E::NoRoom { .. } => 26,
+        E::TemplateMarks { .. } => 27,
+        E::ReservedCharacter => 28,
     }
 }
 

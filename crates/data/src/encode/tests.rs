@@ -1,7 +1,18 @@
-//! Every boundary of an encoded record, on a tokenizer small enough to read.
+//! Every boundary of an encoded record, on a tokenizer small enough to read; the rest against what
+//! others make of the same.
+
+mod blocks;
+mod classify;
+mod golden;
+mod llamafactory;
+mod options;
+mod pairs;
+mod trl;
 
 use super::*;
-use crate::record::Split;
+use crate::record::{Record, Split};
+use catena_protocol::{Message, Role};
+use catena_text::{ChatTemplate, Tokenizer};
 
 /// Three words and the control tokens of the template, enough to see every boundary.
 const TOKENIZER: &str = r#"{"version":"1.0","added_tokens":[

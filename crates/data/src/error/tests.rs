@@ -8,6 +8,14 @@ fn every_error() -> Vec<DataError> {
     let json = || serde_json::from_str::<u8>("x").unwrap_err();
     let id = || "r1".to_owned();
     let leak = |kind| DataError::Leak { kind, value: "v".to_owned(), train: id(), heldout: id() };
+    let parquet = || parquet::errors::ParquetError::General("bad".to_owned());
+    let unknown = |nearest| DataError::UnknownName {
+        what: "key",
+        name: "formating".to_owned(),
+        place: " of data set `x`".to_owned(),
+        nearest,
+        known: "formatting, ranking".to_owned(),
+    };
     let template = catena_text::ChatTemplate::new("{% if %}", "", "").err();
     vec![
         DataError::NotFound { path: path() },
@@ -29,10 +37,41 @@ fn every_error() -> Vec<DataError> {
         DataError::TemplatePrefix { record: id(), offset: 12 },
         DataError::Encode { record: id(), source: template.expect("the template is broken") },
         DataError::Io { action: "write", path: path(), source: io() },
-        DataError::Parquet {
-            path: path(),
-            source: parquet::errors::ParquetError::General("bad".to_owned()),
+        DataError::Parquet { path: path(), source: parquet() },
+        DataError::RowJson { path: path(), line: 2, source: json() },
+        DataError::NotAnObject { path: path(), line: 2, found: "a list" },
+        DataError::Csv { path: path(), line: 2, source: csv::Error::from(io()) },
+        DataError::ParquetRead { path: path(), source: parquet() },
+        DataError::RowTooLong { path: path(), line: 2, bytes: 20, limit: 10 },
+        DataError::UnknownDataFile { path: path(), known: ".json, .csv" },
+        DataError::MixedDataFiles { first: path(), other: "docs/fees.csv".into() },
+        DataError::NoRows { path: path() },
+        DataError::UnknownShape { path: path(), columns: vec![id()], known: vec!["alpaca"] },
+        DataError::ColumnsWithoutFormat { path: path() },
+        unknown(None),
+        unknown(Some("formatting".to_owned())),
+        DataError::BadValue {
+            key: "ranking".to_owned(),
+            place: " of data set `x`".to_owned(),
+            found: "1".to_owned(),
+            expected: "true or false",
         },
+        DataError::RemoteDataset {
+            dataset: id(),
+            key: "hf_hub_url",
+            address: "org/set".to_owned(),
+        },
+        DataError::AllRowsDropped {
+            path: path(),
+            count: 3,
+            format: "alpaca",
+            line: 2,
+            reason: crate::DropReason::NoTurns,
+        },
+        DataError::NoTemplate { record: id() },
+        DataError::MarkedTurns { record: id(), marks: 1, turns: 2 },
+        DataError::WrongSample { record: id(), found: "rerank", expected: "text or chat" },
+        DataError::UnknownLabel { record: id(), label: "card".to_owned(), count: 2 },
         DataError::Interrupted,
     ]
 }

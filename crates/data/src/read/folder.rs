@@ -11,7 +11,7 @@ const MAX_DEPTH: usize = 32;
 
 /// Every file under `folder` in the order of its path; hidden entries and linked folders are left
 /// out.
-pub(super) fn list_files(
+pub(crate) fn list_files(
     folder: &Utf8Path,
     limits: &ReadLimits,
 ) -> Result<Vec<Utf8PathBuf>, DataError> {

@@ -1,15 +1,18 @@
 //! The template and its sandbox.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
 use catena_protocol::Message;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Output, State, Value, context, escape_formatter};
+use minijinja::{Environment, Error, ErrorKind, Output, State, Value, escape_formatter};
 use minijinja_contrib::pycompat::unknown_method_callback;
+use serde_json::{Map, json as to_json};
 
-use super::{clock, json};
+use super::chat::{ChatInput, MarkedChat};
+use super::{clock, json, marks};
 use crate::error::TextError;
 use crate::limits::{MAX_RENDERED_BYTES, MAX_TEMPLATE_BYTES, TEMPLATE_FUEL};
 
@@ -22,6 +25,7 @@ const RAISED: &str = "raised by the template: ";
 pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,
+    marks_generation: bool,
     bos_token: String,
     eos_token: String,
 }
@@ -37,17 +41,24 @@ impl ChatTemplate {
             let bytes = source.len();
             return Err(TextError::TemplateTooLarge { bytes, limit: MAX_TEMPLATE_BYTES });
         }
+        let (rewritten, marks_generation) = marks::rewrite(source);
         let mut environment = environment();
         environment
-            .add_template_owned(NAME, without_generation_marks(source))
+            .add_template_owned(NAME, rewritten)
             .map_err(|error| TextError::TemplateSyntax(Box::new(error)))?;
         let (bos_token, eos_token) = (bos.to_owned(), eos.to_owned());
-        Ok(Self { environment, source: source.to_owned(), bos_token, eos_token })
+        let source = source.to_owned();
+        Ok(Self { environment, source, marks_generation, bos_token, eos_token })
     }
 
     /// The template as the model's files have it.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Whether the template marks what the assistant wrote with `{% generation %}`.
+    pub fn marks_generation(&self) -> bool {
+        self.marks_generation
     }
 
     /// The prompt of a conversation. `add_generation_prompt` ends it where the assistant's next
@@ -60,16 +71,68 @@ impl ChatTemplate {
         messages: &[Message],
         add_generation_prompt: bool,
     ) -> Result<String, TextError> {
+        let mut context = self.context(Value::from(Serde(messages)));
+        context.insert("add_generation_prompt".to_owned(), add_generation_prompt.into());
+        self.run(context)
+    }
+
+    /// The text of a conversation with tools and further variables, as transformers'
+    /// `apply_chat_template(..., tokenize=False)` gives it.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::render`].
+    pub fn render_chat(&self, input: &ChatInput<'_>) -> Result<String, TextError> {
+        self.run(self.chat_context(input))
+    }
+
+    /// The text of a conversation and what of it stood in `{% generation %}` blocks; nothing did
+    /// if the template has none.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::render`]; [`TextError::ReservedCharacter`] if the conversation holds
+    /// U+FDD0 or U+FDD1, which mark the blocks meanwhile; [`TextError::TemplateMarks`] if the
+    /// template takes a block's text apart.
+    pub fn render_marked(&self, input: &ChatInput<'_>) -> Result<MarkedChat, TextError> {
+        if !self.marks_generation {
+            return Ok(MarkedChat { text: self.render_chat(input)?, generated: Vec::new() });
+        }
+        let given = to_json!([input.template_messages(), input.tools, input.variables]);
+        if marks::holds_mark(&given.to_string()) || marks::holds_mark(&self.source) {
+            return Err(TextError::ReservedCharacter);
+        }
+        let mut context = self.chat_context(input);
+        context.insert(marks::WANTED.to_owned(), true.into());
+        let (text, generated) = marks::split_marks(&self.run(context)?)?;
+        Ok(MarkedChat { text, generated })
+    }
+
+    /// What every template sees, with nothing asked for yet.
+    fn context(&self, messages: Value) -> BTreeMap<String, Value> {
+        let none = || Value::from(());
+        BTreeMap::from([
+            ("messages".to_owned(), messages),
+            ("bos_token".to_owned(), self.bos_token.as_str().into()),
+            ("eos_token".to_owned(), self.eos_token.as_str().into()),
+            ("tools".to_owned(), none()),
+            ("documents".to_owned(), none()),
+        ])
+    }
+
+    fn chat_context(&self, input: &ChatInput<'_>) -> BTreeMap<String, Value> {
+        let mut context = self.context(Value::from(Serde(input.template_messages())));
+        if !input.tools.is_empty() {
+            context.insert("tools".to_owned(), Value::from(Serde(input.tools)));
+        }
+        context.insert("add_generation_prompt".to_owned(), input.add_generation_prompt.into());
+        let variables = input.variables.into_iter().flat_map(Map::iter);
+        context.extend(variables.map(|(key, value)| (key.clone(), Value::from(Serde(value)))));
+        context
+    }
+
+    fn run(&self, context: BTreeMap<String, Value>) -> Result<String, TextError> {
         let template = self.environment.get_template(NAME).map_err(render_error)?;
-        let context = context! {
-            messages => Value::from(Serde(messages)),
-            add_generation_prompt => add_generation_prompt,
-            bos_token => self.bos_token.as_str(),
-            eos_token => self.eos_token.as_str(),
-            tools => (),
-            documents => (),
-        };
         let mut output = Limited { bytes: Vec::new(), exceeded: false };
+        let context = Value::from(context);
         let rendered = template.render_captured_to(context, &mut output).map(|_| ());
         if output.exceeded {
             return Err(TextError::TemplateOutput { limit: MAX_RENDERED_BYTES });
@@ -94,6 +157,7 @@ fn environment() -> Environment<'static> {
         matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::String)
     });
     environment.add_filter("tojson", json::tojson);
+    environment.add_filter(marks::FILTER, marks::mark);
     environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, format!("{RAISED}{message}")))
     });
@@ -135,19 +199,6 @@ fn write_as_python(out: &mut Output, state: &mut State, value: &Value) -> Result
         "False"
     };
     out.write_str(text).map_err(Error::from)
-}
-
-/// `{% generation %}` marks what the assistant wrote, for training masks; it adds no text.
-fn without_generation_marks(source: &str) -> String {
-    let mut text = source.to_owned();
-    for name in ["generation", "endgeneration"] {
-        for (open, close) in [("{%- ", " -%}"), ("{%- ", " %}"), ("{% ", " -%}"), ("{% ", " %}")] {
-            // An empty comment keeps the whitespace control of the tag that it replaces.
-            let mark = format!("{open}{name}{close}");
-            text = text.replace(&mark, &mark.replace('%', "#").replace(name, ""));
-        }
-    }
-    text
 }
 
 fn render_error(error: Error) -> TextError {

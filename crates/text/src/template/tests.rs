@@ -1,5 +1,6 @@
 //! Templates.
 
+mod marked;
 mod real;
 
 use std::time::{Duration, UNIX_EPOCH};

@@ -92,11 +92,18 @@ impl Tokenizer {
         &self,
         text: &str,
     ) -> Result<(Vec<u32>, Vec<Range<usize>>), TextError> {
-        check_length(text)?;
-        let encoding = contain("encoding a text", || self.literal().encode(text, false))?;
-        let encoding = encoding.map_err(TextError::Encode)?;
-        let spans = encoding.get_offsets().iter().map(|&(start, end)| start..end).collect();
-        Ok((encoding.get_ids().to_vec(), spans))
+        offsets(self.literal(), text)
+    }
+
+    /// The same of a rendered template: control tokens written in the text are those tokens.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_rendered_with_offsets(
+        &self,
+        text: &str,
+    ) -> Result<(Vec<u32>, Vec<Range<usize>>), TextError> {
+        offsets(&self.inner, text)
     }
 
     /// The text of `ids`. Ids outside the vocabulary are dropped, bytes that are not UTF-8 become
@@ -182,6 +189,18 @@ impl Tokenizer {
             literal
         })
     }
+}
+
+/// Ids with the byte ranges that they cover, without framing tokens.
+fn offsets(
+    tokenizer: &tokenizers::Tokenizer,
+    text: &str,
+) -> Result<(Vec<u32>, Vec<Range<usize>>), TextError> {
+    check_length(text)?;
+    let encoding = contain("encoding a text", || tokenizer.encode(text, false))?;
+    let encoding = encoding.map_err(TextError::Encode)?;
+    let spans = encoding.get_offsets().iter().map(|&(start, end)| start..end).collect();
+    Ok((encoding.get_ids().to_vec(), spans))
 }
 
 pub(super) fn check_length(text: &str) -> Result<(), TextError> {

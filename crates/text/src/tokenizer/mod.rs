@@ -7,6 +7,7 @@
 
 mod byte_level;
 mod encode;
+mod frame;
 mod gguf;
 mod load;
 mod pair;
@@ -14,8 +15,11 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod token_table;
+mod words;
 
 pub use encode::{SpecialTokens, Tokenizer};
+pub use frame::Frame;
 pub use gguf::{GgufVocab, TokenType};
 pub use pair::TypedTokens;
 pub use stream::TokenStream;
+pub use words::WordTokens;

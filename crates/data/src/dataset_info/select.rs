@@ -1,0 +1,60 @@
+//! Which rows of a file belong to a data set.
+
+use crate::rows::Row;
+
+/// The one split that a local file has.
+const SPLIT: &str = "train";
+
+/// A part of the rows, as `train`, `train[:100]`, `train[10%:20%]`.
+///
+/// A number counts rows, a percentage is rounded to the nearest row, a minus counts from the end,
+/// as in Hugging Face's `datasets`. None if `split` is not written so.
+pub(super) fn split_range(split: &str, count: usize) -> Option<std::ops::Range<usize>> {
+    let slice = split.trim().strip_prefix(SPLIT)?;
+    if slice.is_empty() {
+        return Some(0..count);
+    }
+    let (from, to) = slice.strip_prefix('[')?.strip_suffix(']')?.split_once(':')?;
+    let from = bound(from.trim(), count).unwrap_or(Some(0))?;
+    let to = bound(to.trim(), count).unwrap_or(Some(count))?;
+    Some(from..to.max(from))
+}
+
+/// A bound as a row; `None` if it is not given, `Some(None)` if it is not a number.
+fn bound(text: &str, count: usize) -> Option<Option<usize>> {
+    if text.is_empty() {
+        return None;
+    }
+    let whole = i64::try_from(count).unwrap_or(i64::MAX);
+    let row = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<i64>().ok().map(|percent| {
+            let share = percent.clamp(-100, 100) as f64 / 100.0;
+            #[expect(clippy::cast_possible_truncation, reason = "at most the number of rows")]
+            let row = (share * count as f64).round() as i64;
+            row
+        }),
+        None => text.parse::<i64>().ok(),
+    };
+    let row = row.map(|row| if row < 0 { whole + row } else { row }.clamp(0, whole));
+    Some(row.and_then(|row| usize::try_from(row).ok()))
+}
+
+/// `wanted` rows in a random order: every row once before any comes again.
+pub(super) fn draw(mut rows: Vec<Row>, wanted: usize, seed: u64) -> Vec<Row> {
+    let mut state = seed;
+    let mut below = |limit: usize| {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let high = u128::from(crate::dedup::mix(state)) * limit as u128 >> 64;
+        usize::try_from(high).unwrap_or(0)
+    };
+    for at in (1..rows.len()).rev() {
+        rows.swap(at, below(at + 1));
+    }
+    let count = rows.len();
+    rows.truncate(wanted);
+    while count > 0 && rows.len() < wanted {
+        let again = rows[below(count)].clone();
+        rows.push(again);
+    }
+    rows
+}

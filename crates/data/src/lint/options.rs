@@ -1,0 +1,44 @@
+//! What lint looks at and how strict it is.
+
+use crate::dedup::NearDuplicateConfig;
+use crate::encode::EncodeOptions;
+use crate::samples::ReadReport;
+use catena_protocol::TrainingSample;
+use catena_text::{ChatTemplate, Tokenizer};
+
+/// What is known of the training that `samples` are for.
+#[derive(Clone, Debug)]
+pub struct LintOptions<'a> {
+    /// The model's tokenizer; without one only the texts are looked at.
+    pub tokenizer: Option<&'a Tokenizer>,
+    /// The model's chat template.
+    pub template: Option<&'a ChatTemplate>,
+    /// How the samples will be encoded.
+    pub encode: EncodeOptions,
+    /// Samples that the model is measured on.
+    pub eval: &'a [TrainingSample],
+    /// What became of the rows when they were read.
+    pub read: Option<&'a ReadReport>,
+    /// Share of samples that may lose trained tokens before it is a finding.
+    pub max_truncated_share: f64,
+    /// How near duplicates of samples to measure on are found.
+    pub near_duplicates: NearDuplicateConfig,
+    /// Most findings of one rule that are listed; the others are counted.
+    pub max_findings: usize,
+}
+
+impl LintOptions<'_> {
+    /// Nothing known but how samples are encoded; one sample in twenty may be cut.
+    pub fn new(encode: EncodeOptions) -> Self {
+        Self {
+            tokenizer: None,
+            template: None,
+            encode,
+            eval: &[],
+            read: None,
+            max_truncated_share: 0.05,
+            near_duplicates: NearDuplicateConfig::default(),
+            max_findings: 100,
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Every rule, each with a set that keeps it and one that breaks it.
+
+mod complaints;
+
+use super::*;
+use crate::encode::EncodeOptions;
+use crate::samples::{SampleOptions, read_samples};
+use crate::test_support::{CHATML, chat_sample, folder, put, template, tokenizer};
+use catena_protocol::{ChatExtras, Content, PreferenceSample, TextSample, TrainingSample};
+use catena_text::{ChatTemplate, SpecialTokens, Tokenizer};
+
+fn good(at: usize) -> TrainingSample {
+    chat_sample(&[
+        ("user", &format!("question number {at}")),
+        ("assistant", &format!("answer {at}")),
+    ])
+}
+
+/// Codes, samples and sentences of all findings.
+fn findings(report: &LintReport) -> Vec<String> {
+    let place =
+        |finding: &Finding| finding.sample.map_or_else(|| "all".into(), |at| at.to_string());
+    let line = |finding: &Finding| {
+        format!("{:?} {} {}: {}", finding.severity, finding.code, place(finding), finding.message)
+    };
+    report.findings.iter().map(line).collect()
+}
+
+fn check_with(
+    samples: &[TrainingSample],
+    tokenizer: &Tokenizer,
+    template: Option<&ChatTemplate>,
+    encode: EncodeOptions,
+) -> LintReport {
+    let options = LintOptions { tokenizer: Some(tokenizer), template, ..LintOptions::new(encode) };
+    lint(samples, &options).unwrap()
+}
+
+fn check(samples: &[TrainingSample], source: &str) -> LintReport {
+    check_with(samples, &tokenizer(), Some(&template(source)), EncodeOptions::new(128))
+}
+
+#[test]
+fn a_good_set_has_no_findings() {
+    let samples: Vec<TrainingSample> = (0..20).map(good).collect();
+    let report = check(&samples, CHATML);
+    assert_eq!(findings(&report), Vec::<String>::new());
+    assert!(!report.has_errors());
+    assert_eq!((report.num_samples, report.num_truncated), (20, 0));
+    assert!(report.num_trained > 40 && report.num_tokens > report.num_trained);
+}
+
+#[test]
+fn broken_answers_are_found() {
+    let text = |text: &str| Content::Text(text.into());
+    let same = PreferenceSample {
+        prompt: text("p"),
+        chosen: text("a"),
+        rejected: text("a"),
+        extras: ChatExtras::default(),
+    };
+    let samples = [
+        good(0),
+        good(0),
+        chat_sample(&[("user", "a"), ("assistant", " \n")]),
+        TrainingSample::Preference(same),
+        chat_sample(&[("user", "no answer")]),
+    ];
+    insta::assert_snapshot!(findings(&check(&samples, CHATML)).join("\n"), @"
+    Warning duplicate 1: the same as sample 0
+    Warning empty-answer 2: a turn of the assistant is empty
+    Error same-answers 3: chosen and rejected are the same
+    Error nothing-trained 4: nothing is left to train on: no turn of the assistant has words
+    ");
+}
+
+#[test]
+fn a_template_that_rewrites_is_an_error_of_each_sample_it_rewrites() {
+    let rewriting =
+        "{% for m in messages %}{% if loop.last %}{{ m.content }}{% endif %}{% endfor %}";
+    let two = chat_sample(&[("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")]);
+    let report = check(&[two, good(1)], rewriting);
+    assert!(report.has_errors());
+    assert_eq!(report.of("template-rewrites").count(), 2);
+    let refusing = "{{ raise_exception('only the system speaks') }}";
+    insta::assert_snapshot!(findings(&check(&[good(1)], refusing)).join("\n"), @"Error not-encodable 0: cannot encode record `sample 0`: chat template refuses this conversation: only the system speaks");
+    let none = check_with(&[good(1)], &tokenizer(), None, EncodeOptions::new(128));
+    assert_eq!(none.of("no-template").count(), 1);
+}
+
+#[test]
+fn both_adding_a_begin_token_is_found() {
+    let twice = "{{ bos_token }}<s>{% for m in messages %}{{ m.content }}{% endfor %}<|im_end|>";
+    assert_eq!(check(&[good(1)], twice).of("double-bos").count(), 1);
+    let once = "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}<|im_end|>";
+    assert_eq!(check(&[good(1)], once).of("double-bos").count(), 0);
+    // The text has the begin token that the tokenizer adds, too: it is not doubled.
+    let text = TrainingSample::Text(TextSample { text: "<s>a".into() });
+    let control = EncodeOptions { control_tokens_in_text: true, ..EncodeOptions::new(64) };
+    let report = check_with(&[text], &tokenizer(), None, control);
+    assert_eq!(findings(&report), Vec::<String>::new());
+}
+
+#[test]
+fn too_much_cut_is_found_from_the_share_on() {
+    let long = chat_sample(&[("user", "a"), ("assistant", &"word ".repeat(200))]);
+    let mut samples: Vec<TrainingSample> = (0..19).map(good).collect();
+    samples.push(long.clone());
+    assert_eq!(check(&samples, CHATML).of("truncated").count(), 0, "one in twenty is the limit");
+    samples.pop();
+    samples.truncate(9);
+    samples.push(long);
+    let report = check(&samples, CHATML);
+    insta::assert_snapshot!(findings(&report).join("\n"), @"Warning truncated all: 1 of 10 samples (10.0 %) lose trained tokens in rows of 128 tokens");
+    assert_eq!(report.num_truncated, 1);
+}
+
+#[test]
+fn evaluation_samples_in_training_are_found() {
+    let words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
+    let eval = [
+        chat_sample(&[("user", "What is the fee?"), ("assistant", "5.")]),
+        chat_sample(&[("user", words), ("assistant", words)]),
+    ];
+    let near = format!("{words} too");
+    let train = [
+        chat_sample(&[("system", "be"), ("user", "what is THE fee"), ("assistant", "5")]),
+        chat_sample(&[("user", "What is the fee?"), ("assistant", "Nobody knows.")]),
+        chat_sample(&[("user", words), ("assistant", &near)]),
+        chat_sample(&[("user", &format!("Say: {words}")), ("assistant", words)]),
+        good(3),
+    ];
+    let options = LintOptions { eval: &eval, ..LintOptions::new(EncodeOptions::new(128)) };
+    let report = lint(&train, &options).unwrap();
+    insta::assert_snapshot!(findings(&report).join("\n"), @"
+    Error eval-leak 0: the same as evaluation sample 0
+    Error eval-leak-prompt 1: asks what evaluation sample 0 asks
+    Error eval-leak-prompt 2: asks what evaluation sample 1 asks
+    Warning eval-leak-near 3: 96 % the same as evaluation sample 1
+    ");
+}
+
+#[test]
+fn dropped_rows_and_unknown_keys_are_findings() {
+    let (_guard, dir) = folder();
+    let rows = "{\"instruction\":\"a\",\"output\":\"b\",\"instrution\":\"x\"}\n{\"instruction\":\"a\",\"output\":3}\n";
+    let set = read_samples(&put(&dir, "a.jsonl", rows), &SampleOptions::default()).unwrap();
+    let options =
+        LintOptions { read: Some(&set.report), ..LintOptions::new(EncodeOptions::new(9)) };
+    let report = lint(&set.samples, &options).unwrap();
+    insta::assert_snapshot!(findings(&report).join("\n").replace(dir.as_str(), "DIR"), @"
+    Warning dropped-rows all: 1 of 2 rows were dropped, the first in DIR/a.jsonl, line 2: `output` is a number, expected a text
+    Warning unknown-key all: nothing reads the key `instrution` (1 times); perhaps `instruction` is meant
+    ");
+}
+
+#[test]
+fn a_tokenizer_without_an_end_is_found() {
+    let tokenizer = tokenizer().with_special_tokens(SpecialTokens::default()).unwrap();
+    let report =
+        check_with(&[good(1)], &tokenizer, Some(&template(CHATML)), EncodeOptions::new(64));
+    insta::assert_snapshot!(findings(&report).join("\n"), @"Error no-eos all: the tokenizer names no end token, so that nothing ends an answer");
+    let end = tokenizer.token_id("<|im_end|>").unwrap();
+    let named = EncodeOptions { end_tokens: vec![end], ..EncodeOptions::new(64) };
+    let report = check_with(&[good(1)], &tokenizer, Some(&template(CHATML)), named);
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+#[test]
+fn findings_of_one_rule_are_listed_up_to_a_limit_and_counted() {
+    let samples: Vec<TrainingSample> = (0..10).map(|_| good(0)).collect();
+    let options = LintOptions { max_findings: 3, ..LintOptions::new(EncodeOptions::new(64)) };
+    let report = lint(&samples, &options).unwrap();
+    assert_eq!((report.of("duplicate").count(), report.num_left_out), (3, 6));
+    let bad = crate::NearDuplicateConfig { bands: 0, ..Default::default() };
+    let options = LintOptions { near_duplicates: bad, ..options };
+    assert!(lint(&samples, &options).is_err());
+}

@@ -1,0 +1,40 @@
+//! CSV and TSV with a header line.
+
+use super::sink::Sink;
+use crate::error::DataError;
+use csv::{ReaderBuilder, StringRecord};
+use serde_json::Value;
+
+/// Columns separated by commas.
+pub(super) fn read_commas(text: &str, sink: &mut Sink<'_>) -> Result<(), DataError> {
+    read(text, b',', sink)
+}
+
+/// Columns separated by tabs.
+pub(super) fn read_tabs(text: &str, sink: &mut Sink<'_>) -> Result<(), DataError> {
+    read(text, b'\t', sink)
+}
+
+/// Every value is a text; an empty one is none, as pandas reads it.
+fn read(text: &str, delimiter: u8, sink: &mut Sink<'_>) -> Result<(), DataError> {
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
+    let path = sink.path.to_owned();
+    let fail = |source: csv::Error| {
+        let line = source.position().map_or(1, csv::Position::line);
+        DataError::Csv { path: path.clone(), line: usize::try_from(line).unwrap_or(0), source }
+    };
+    let header = reader.headers().map_err(&fail)?.clone();
+    let mut record = StringRecord::new();
+    while reader.read_record(&mut record).map_err(&fail)? {
+        let line = record.position().map_or(1, csv::Position::line);
+        let line = usize::try_from(line).unwrap_or(usize::MAX);
+        sink.check(line, record.as_slice().len())?;
+        let value = |text: &str| match text {
+            "" => Value::Null,
+            text => Value::String(text.to_owned()),
+        };
+        let fields = header.iter().zip(&record);
+        sink.push(line, fields.map(|(key, text)| (key.to_owned(), value(text))).collect());
+    }
+    Ok(())
+}
