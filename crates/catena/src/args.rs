@@ -20,6 +20,7 @@ Examples:
   catena plan examples/bank-support   say what `up` would do, and why
   catena pull bank-support            fetch a model or data set by name
   catena doctor                       say what this machine has and what was chosen
+  catena train run train.toml         train a model as a file says
   catena bench infer                  measure how fast a model runs here
 
 Exit codes: 0 done, 1 ran and the answer is no, 2 usage or configuration,
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// Say which stages `up` would run, and why
     Plan(PlanArgs),
+    /// Train a model: pre-training, fine-tuning, preferences, rewards, labels, vectors
+    Train(TrainArgs),
     /// Fetch a model or data set by name, checksummed and resumable
     Pull(PullArgs),
     /// Say what this machine has and what each automatic choice was
@@ -94,6 +97,71 @@ pub(crate) struct PullArgs {
     /// Read every cached file again and compare its checksum
     #[arg(long)]
     pub(crate) verify: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena train lint train.toml --sample 0   show which tokens are trained on
+  catena train run train.toml               train; run it again to go on after a stop
+  catena train run llama3_lora_sft.yaml     a LLaMA-Factory file as it is
+  catena train run train.toml --set epochs=1 --set output=short
+  catena train predict train.toml --data test.csv")]
+pub(crate) struct TrainArgs {
+    #[command(subcommand)]
+    pub(crate) action: TrainAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrainAction {
+    /// Train as the file says, from its last checkpoint if there is one
+    Run(TrainRunArgs),
+    /// Look for what would spoil the run, or show what is trained on in one sample
+    Lint(LintArgs),
+    /// Answer samples with the finished model and say how many answers are right
+    Predict(PredictArgs),
+    /// List all keys with their defaults
+    Keys,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainRunArgs {
+    /// A TOML file with a section `[train]`, or a LLaMA-Factory YAML
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Utf8PathBuf,
+    /// Set a key to another value; may be given again
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    #[command(flatten)]
+    pub(crate) run: TrainRunArgs,
+    /// Show this sample with what is trained on between « and »
+    #[arg(long, value_name = "N")]
+    pub(crate) sample: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    #[command(flatten)]
+    pub(crate) run: TrainRunArgs,
+    /// The samples to answer, in any format that runs learn from
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: String,
+    /// Ask the model as it was before training
+    #[arg(long)]
+    pub(crate) base: bool,
+    /// Only so many samples
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Most tokens of an answer
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) max_new_tokens: u32,
+    /// Write each answer beside the wanted one, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -19,6 +19,7 @@ mod pull;
 mod report;
 mod server;
 mod stages;
+mod train;
 mod up;
 
 use args::{Cli, Command};
@@ -56,6 +57,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Plan(args) => plan::run(args, cli.threads, &cancel),
         Command::Pull(args) => pull::run(args, &cancel),
         Command::Bench(args) => bench::run(args, cli.threads, &cancel),
+        Command::Train(args) => train::run(args, cli.threads, &cancel),
         Command::Doctor => Ok(()),
     }
 }

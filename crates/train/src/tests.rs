@@ -130,6 +130,7 @@ fn samples(n: u32) -> Vec<Sample> {
         .map(|i| Sample {
             tokens: vec![i % 5, (i + 1) % 5, (i * 3) % 5],
             labels: vec![None, Some((i * i) % 3), Some(i % 2)],
+            ..Sample::default()
         })
         .collect()
 }
@@ -345,7 +346,8 @@ impl Observer for Seen {
 /// Runs with an evaluation set that wants the opposite of the training set.
 fn run_evaluated(config: RunConfig, path: &Utf8Path, model: &mut Unigram) -> (TrainOutcome, Seen) {
     let train = samples(18);
-    let other: Vec<Sample> = vec![Sample { tokens: vec![0, 1], labels: vec![Some(2), Some(0)] }; 3];
+    let other: Vec<Sample> =
+        vec![Sample { tokens: vec![0, 1], labels: vec![Some(2), Some(0)], ..Sample::default() }; 3];
     let mut objective = Sft::new(&train, config.micro_step_tokens).unwrap();
     let mut eval = Sft::new(&other, config.micro_step_tokens).unwrap();
     let (mut seen, trainer) = (Seen::default(), Trainer::new(config, path, "base").unwrap());
@@ -377,7 +379,8 @@ fn evaluations_are_kept_shown_and_stop_a_run_that_gets_worse() {
     let file = std::fs::read_to_string(path.join("evaluations.jsonl")).unwrap();
     assert_eq!(file.lines().count(), outcome.evaluations.len());
     // The values are those of the best evaluation, also when the finished run is asked again.
-    let other = vec![Sample { tokens: vec![0, 1], labels: vec![Some(2), Some(0)] }];
+    let other =
+        vec![Sample { tokens: vec![0, 1], labels: vec![Some(2), Some(0)], ..Sample::default() }];
     let loss = |model: &mut Unigram| {
         let batch = TrainBatch { labels: other[0].labels.clone(), ..TrainBatch::default() };
         model.losses(&batch).unwrap().iter().sum::<f64>() / 2.0
@@ -437,9 +440,9 @@ fn bad_input_is_refused() {
     let refuse = |config: RunConfig, samples: &[Sample]| {
         run(config, samples, &path, &mut Unigram::new(5)).err().unwrap().to_string()
     };
-    let long = vec![Sample { tokens: vec![0; 9], labels: vec![Some(1); 9] }];
-    let masked = vec![Sample { tokens: vec![0; 3], labels: vec![None; 3] }];
-    let uneven = vec![Sample { tokens: vec![0; 3], labels: vec![Some(1); 2] }];
+    let long = vec![Sample { tokens: vec![0; 9], labels: vec![Some(1); 9], ..Sample::default() }];
+    let masked = vec![Sample { tokens: vec![0; 3], labels: vec![None; 3], ..Sample::default() }];
+    let uneven = vec![Sample { tokens: vec![0; 3], labels: vec![Some(1); 2], ..Sample::default() }];
     let messages = [
         refuse(config(), &[]),
         refuse(config(), &long),

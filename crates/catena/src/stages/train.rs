@@ -3,11 +3,10 @@
 use super::synth::TRAIN_FILE;
 use super::{Inputs, digest_setting, setting};
 use crate::models::{BoxError, LanguageModel};
-use camino::Utf8Path;
+use crate::train::save_adapter;
 use catena_data::{encode_record, read_records};
-use catena_model::adapter::AdapterTensor;
+use catena_model::LoraAdapterConfig;
 use catena_model::training::{LoraConfig, Method, Task, TrainModel, TrainOptions};
-use catena_model::{LoraAdapter, LoraAdapterConfig};
 use catena_pipeline::config::TrainConfig;
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use catena_train::{AdamWConfig, OptimizerConfig, RunConfig, Sample, Schedule, Sft, Trainer};
@@ -66,7 +65,11 @@ impl Stage for Train {
         for record in &records {
             let encoded =
                 encode_record(model.tokenizer(), model.template(), record, train.max_tokens)?;
-            samples.push(Sample { tokens: encoded.tokens, labels: encoded.labels });
+            samples.push(Sample {
+                tokens: encoded.tokens,
+                labels: encoded.labels,
+                ..Sample::default()
+            });
         }
         #[expect(clippy::cast_possible_truncation, reason = "alpha is a small number")]
         let lora = LoraConfig {
@@ -96,7 +99,9 @@ impl Stage for Train {
             context.progress(),
             context.cancel(),
         )?;
-        save_adapter(&trained, train, &context.dir().join(ADAPTER_DIR))?;
+        let config =
+            LoraAdapterConfig::new(train.lora_rank, train.lora_alpha, train.target_modules.clone());
+        save_adapter(&trained, config, &context.dir().join(ADAPTER_DIR))?;
         let tokens: usize = outcome.metrics.iter().map(|step| step.tokens).sum();
         let supervised: usize = outcome.metrics.iter().map(|step| step.supervised_tokens).sum();
         Ok(super::summary(json!({
@@ -132,21 +137,4 @@ fn run_config(train: &TrainConfig) -> RunConfig {
         seed: train.seed,
         ..RunConfig::default()
     }
-}
-
-/// Writes the trained values as a PEFT folder.
-fn save_adapter(model: &TrainModel, train: &TrainConfig, dir: &Utf8Path) -> Result<(), BoxError> {
-    let values = model.values();
-    let tensors = model
-        .params()
-        .iter()
-        .map(|param| {
-            let data = values[param.range.clone()].to_vec();
-            (param.name.clone(), AdapterTensor { shape: param.shape.clone(), data })
-        })
-        .collect();
-    let config =
-        LoraAdapterConfig::new(train.lora_rank, train.lora_alpha, train.target_modules.clone());
-    LoraAdapter { config, tensors }.write(dir)?;
-    Ok(())
 }

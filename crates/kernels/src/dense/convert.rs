@@ -1,5 +1,6 @@
 //! From rows of f32 to the words that the kernels read.
 
+use super::made::{Square, place_transposed};
 use super::micro::precise_type;
 use super::product::RowView;
 use crate::level;
@@ -159,6 +160,16 @@ pub(crate) fn pack_columns(
     if cols < 16 {
         out.fill(0);
     }
+    let whole = if cols == 16 && dtype == DenseType::F32 { src.len / 16 * 16 } else { 0 };
+    let (squares, out) = out.split_at_mut(whole * 16);
+    let mut square: Square = [[0.0; 16]; 16];
+    for (place, words) in squares.as_chunks_mut::<16>().0.chunks_exact_mut(16).enumerate() {
+        for (lane, values) in square.iter_mut().enumerate() {
+            values.copy_from_slice(&src.row(first + lane)[place * 16..][..16]);
+        }
+        place_transposed(level, dtype, &square, words);
+    }
+    let src = Source { data: &src.data[whole..], len: src.len - whole, ..src };
     for lane in 0..cols {
         match dtype {
             DenseType::F32 => lane_f32(level, src.row(first + lane), lane, out),

@@ -164,11 +164,56 @@ pub(crate) fn place_transposed(
     }
 }
 
-leveled! {
-    fn transposed_f32(square: &Square, out: &mut [[u32; 16]]) {
-        for (row, words) in out.iter_mut().enumerate() {
-            for (word, column) in words.iter_mut().zip(square) {
-                *word = column[row].to_bits();
+fn transposed_f32(level: Level, square: &Square, out: &mut [[u32; 16]]) {
+    #[cfg(target_arch = "x86_64")]
+    if level != Level::Scalar && out.len() == 16 {
+        // SAFETY: every level above scalar has AVX2, and both sides are whole squares.
+        return unsafe { transposed_square(square, out) };
+    }
+    for (row, words) in out.iter_mut().enumerate() {
+        for (word, column) in words.iter_mut().zip(square) {
+            *word = column[row].to_bits();
+        }
+    }
+}
+
+/// Four blocks of eight by eight, each turned in registers.
+///
+/// # Safety
+/// The processor must have AVX2; `out` must be 16 rows.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn transposed_square(square: &Square, out: &mut [[u32; 16]]) {
+    use std::arch::x86_64::{
+        __m256, _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
+        _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    };
+    let (from, to) = (square.as_ptr().cast::<f32>(), out.as_mut_ptr().cast::<f32>());
+    for (column, row) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+        // SAFETY: eight rows of eight values from (column, row) are inside the square, and as many
+        // from (row, column) inside the output.
+        unsafe {
+            let r: [__m256; 8] =
+                std::array::from_fn(|i| _mm256_loadu_ps(from.add((column + i) * 16 + row)));
+            let low = |i: usize| _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+            let high = |i: usize| _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+            let pairs = [low(0), high(0), low(1), high(1), low(2), high(2), low(3), high(3)];
+            // Quads of columns 0 to 3 and 4 to 7, four rows each in both lanes.
+            let quad = |i: usize, j: usize| -> [__m256; 2] {
+                [
+                    _mm256_shuffle_ps::<0b01_00_01_00>(pairs[i], pairs[j]),
+                    _mm256_shuffle_ps::<0b11_10_11_10>(pairs[i], pairs[j]),
+                ]
+            };
+            let [a0, a1] = quad(0, 2);
+            let [a2, a3] = quad(1, 3);
+            let [b0, b1] = quad(4, 6);
+            let [b2, b3] = quad(5, 7);
+            for (i, (a, b)) in [(a0, b0), (a1, b1), (a2, b2), (a3, b3)].into_iter().enumerate() {
+                let low = _mm256_permute2f128_ps::<0x20>(a, b);
+                let high = _mm256_permute2f128_ps::<0x31>(a, b);
+                _mm256_storeu_ps(to.add((row + i) * 16 + column), low);
+                _mm256_storeu_ps(to.add((row + i + 4) * 16 + column), high);
             }
         }
     }

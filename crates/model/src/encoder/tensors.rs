@@ -139,6 +139,17 @@ impl Loader {
         Ok(values)
     }
 
+    /// The folder or file.
+    pub(super) fn path(&self) -> &Utf8Path {
+        self.files.path()
+    }
+
+    /// All tensors of the files, with their shapes.
+    pub(super) fn tensors(&self) -> Result<Vec<(String, Vec<usize>)>, ModelError> {
+        let shape = |name: &str| Ok((name.to_owned(), self.files.shape(name)?.to_vec()));
+        self.files.names().into_iter().map(shape).collect()
+    }
+
     /// A whole tensor as it is stored.
     pub(super) fn whole(&self, name: &str, expected: &[usize]) -> Result<Weight<'_>, ModelError> {
         self.check(name, expected)?;

@@ -31,6 +31,30 @@ impl EncoderWeights {
         &self.0.config
     }
 
+    /// The folder.
+    pub fn path(&self) -> &Utf8Path {
+        self.0.path()
+    }
+
+    /// All tensors of the files, with their shapes.
+    ///
+    /// # Errors
+    /// As [`super::Encoder::load`].
+    pub fn tensors(&self) -> Result<Vec<(String, Vec<usize>)>, ModelError> {
+        self.0.tensors()
+    }
+
+    /// The name under which a trained tensor is saved with the head of a task: that of a whole
+    /// model, also where the files hold a trunk alone.
+    pub fn saved_name(&self, name: &str, task: EncoderTask) -> String {
+        let of_head = self.head(task).is_some_and(|head| {
+            let parts = [head.dense, head.norm, Some(head.out)];
+            parts.into_iter().flatten().any(|part| name.starts_with(part))
+        });
+        let bare = self.trunk("").is_empty() && task != EncoderTask::Hidden;
+        if bare && !of_head { format!("{}{name}", self.names().trunk) } else { name.to_owned() }
+    }
+
     pub(crate) fn names(&self) -> &'static Names {
         self.0.names
     }

@@ -14,11 +14,11 @@ use super::spec::{HeadSpec, Spec};
 /// Supervised rows whose logits exist at once: enough for full tiles, and the logits of a large
 /// vocabulary still fit the last-level cache.
 const CHUNK_ROWS: usize = 96;
-/// Logits at once when the head is trained: its gradient is as large as the head, and is read and
-/// written once per chunk.
-const TRAINED_CHUNK_BYTES: usize = 48 << 20;
+/// Logits at once when the head's panels are made for each chunk, or its gradient, which is as large
+/// as the head, is read and written for each.
+const LARGE_CHUNK_BYTES: usize = 48 << 20;
 /// Rows of such a chunk at most.
-const TRAINED_CHUNK_ROWS: usize = 512;
+const LARGE_CHUNK_ROWS: usize = 512;
 
 /// The last norm, and the head if it is not the embedding.
 pub(super) struct LmHead {
@@ -49,8 +49,8 @@ impl LmHead {
     ) -> Self {
         let (c, v) = (spec.hidden_size, spec.vocab_size);
         let trained = weight.as_ref().unwrap_or(&embedding.words).is_trained();
-        let most = if trained {
-            (TRAINED_CHUNK_BYTES / (v * size_of::<f32>())).clamp(CHUNK_ROWS, TRAINED_CHUNK_ROWS)
+        let most = if trained || dtype == DenseType::F32 {
+            (LARGE_CHUNK_BYTES / (v * size_of::<f32>())).clamp(CHUNK_ROWS, LARGE_CHUNK_ROWS)
         } else {
             CHUNK_ROWS
         };

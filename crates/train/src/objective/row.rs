@@ -11,6 +11,9 @@ pub struct Sample {
     /// For each position the token (or the tag) it should predict, or `None` where no loss is
     /// taken.
     pub labels: Vec<Option<u32>>,
+    /// First position of each of the texts that are packed into the row, which do not see each
+    /// other; nothing for one text.
+    pub starts: Vec<usize>,
 }
 
 /// A text, or a pair of texts, as an encoder reads it.
@@ -45,6 +48,7 @@ impl Sample {
 
     pub(super) fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(&(self.tokens.len() as u64).to_le_bytes());
+        self.starts.iter().for_each(|start| feed(&(*start as u64).to_le_bytes()));
         for (token, label) in self.tokens.iter().zip(&self.labels) {
             feed(&token.to_le_bytes());
             feed(&label.map_or(u64::MAX, u64::from).to_le_bytes());
@@ -77,7 +81,11 @@ impl TextRow {
 pub(super) fn batch_of<'a>(rows: impl IntoIterator<Item = &'a Sample>) -> TrainBatch {
     let mut batch = TrainBatch::default();
     for row in rows {
-        batch.seq_starts.push(batch.tokens.len());
+        let first = batch.tokens.len();
+        if row.starts.is_empty() {
+            batch.seq_starts.push(first);
+        }
+        batch.seq_starts.extend(row.starts.iter().map(|start| first + start));
         batch.tokens.extend_from_slice(&row.tokens);
         batch.labels.extend_from_slice(&row.labels);
     }

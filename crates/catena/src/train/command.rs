@@ -1,0 +1,31 @@
+//! The commands.
+
+use super::read::{keys, read};
+use super::{lint, predict, run as runs};
+use crate::args::{TrainAction, TrainArgs};
+use crate::failure::Failure;
+use crate::output::print_line;
+use catena_protocol::Cancel;
+
+/// Runs `catena train`.
+pub(crate) fn run(
+    args: &TrainArgs,
+    threads: Option<usize>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    match &args.action {
+        TrainAction::Run(args) => runs::run(&read(&args.file, &args.set)?, threads, cancel),
+        TrainAction::Lint(args) => {
+            lint::run(&read(&args.run.file, &args.run.set)?, args.sample, threads, cancel)
+        }
+        TrainAction::Predict(args) => {
+            predict::run(&read(&args.run.file, &args.run.set)?, args, threads, cancel)
+        }
+        TrainAction::Keys => {
+            for (key, default) in keys() {
+                print_line(&format!("{key} = {default}"));
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! LLaMA-Factory's YAML, read as it is.
+//!
+//! Keys that we do by other means, or that only concern its own display, are taken over or passed
+//! over with a note; a key that would change the result and that we do not have is refused by name.
+
+use super::read::unknown;
+use serde_json::{Map, Value, json};
+
+/// Settings of ours, and what was passed over.
+pub(super) struct Imported {
+    pub(super) values: Map<String, Value>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Keys with the same meaning, and our name.
+const SAME: &[(&str, &str)] = &[
+    ("output_dir", "output"),
+    ("model_name_or_path", "model"),
+    ("dataset_dir", "dataset_dir"),
+    ("max_samples", "max_samples"),
+    ("cutoff_len", "max_tokens"),
+    ("val_size", "eval_share"),
+    ("mask_history", "mask_history"),
+    ("train_on_prompt", "train_on_prompt"),
+    ("lora_rank", "lora_rank"),
+    ("lora_alpha", "lora_alpha"),
+    ("use_rslora", "use_rslora"),
+    ("loraplus_lr_ratio", "loraplus_lr_ratio"),
+    ("freeze_trainable_layers", "freeze_trainable_layers"),
+    ("num_train_epochs", "epochs"),
+    ("learning_rate", "learning_rate"),
+    ("warmup_ratio", "warmup_ratio"),
+    ("warmup_steps", "warmup_steps"),
+    ("weight_decay", "weight_decay"),
+    ("adam_beta1", "adam_beta1"),
+    ("adam_beta2", "adam_beta2"),
+    ("adam_epsilon", "adam_epsilon"),
+    ("max_grad_norm", "max_grad_norm"),
+    ("neftune_noise_alpha", "neftune_alpha"),
+    ("save_steps", "checkpoint_steps"),
+    ("eval_steps", "eval_steps"),
+    ("seed", "seed"),
+    ("pref_beta", "beta"),
+    ("simpo_gamma", "simpo_gamma"),
+    ("dpo_label_smoothing", "label_smoothing"),
+    ("kto_chosen_weight", "desirable_weight"),
+    ("kto_rejected_weight", "undesirable_weight"),
+    ("load_best_model_at_end", "keep_best"),
+];
+
+/// Keys that say how and where it runs or what it shows, not what is learnt.
+const PASSED_OVER: &[(&str, &str)] = &[
+    ("do_train", "a run trains"),
+    ("do_eval", "a run evaluates if it is given something to measure on"),
+    ("overwrite_output_dir", "a finished run is not repeated; choose another output"),
+    ("overwrite_cache", "encoded data are not cached"),
+    ("preprocessing_num_workers", "all threads are used"),
+    ("dataloader_num_workers", "data are in memory"),
+    ("logging_steps", "every step is logged"),
+    ("plot_loss", "the studio and TensorBoard plot the loss"),
+    ("report_to", "TensorBoard events and JSON lines are always written"),
+    ("save_only_model", "checkpoints always resume"),
+    ("save_total_limit", "the last checkpoint and the best values are kept"),
+    ("save_strategy", "checkpoints are written every `save_steps`"),
+    ("eval_strategy", "evaluations follow `eval_steps`"),
+    ("bf16", "the machine's fastest precise type is chosen"),
+    ("fp16", "the machine's fastest precise type is chosen"),
+    ("pure_bf16", "values are f32"),
+    ("flash_attn", "attention is always of that kind"),
+    ("ddp_timeout", "one process runs"),
+    ("trust_remote_code", "no code of a model is run"),
+    ("template", "the model's own chat template is used, as in serving"),
+    ("packing", "samples are always packed without seeing each other"),
+    ("neat_packing", "samples are always packed without seeing each other"),
+    ("per_device_eval_batch_size", "evaluation follows `micro_step_tokens`"),
+    ("gradient_checkpointing", "see the key `recompute`"),
+    ("disable_gradient_checkpointing", "see the key `recompute`"),
+    ("include_num_input_tokens_seen", "tokens are always counted"),
+    ("run_name", "runs are told apart by their folder"),
+    ("logging_dir", "logs are in the run's folder"),
+    ("remove_unused_columns", "columns that nobody reads are told"),
+    ("cache_dir", "see XDG_CACHE_HOME"),
+];
+
+/// Takes a YAML over.
+///
+/// # Errors
+/// Not YAML; a key that is unknown or that we cannot honour.
+pub(super) fn import(text: &str) -> Result<Imported, String> {
+    let parsed: Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    let Value::Object(given) = parsed else { return Err("it is no mapping of keys".to_owned()) };
+    let mut import = Import::default();
+    for (key, value) in &given {
+        if !value.is_null() {
+            import.key(key, value)?;
+        }
+    }
+    import.finish()
+}
+
+#[derive(Default)]
+struct Import {
+    values: Map<String, Value>,
+    notes: Vec<String>,
+    per_device: Option<u64>,
+    accumulation: Option<u64>,
+    stage: Option<String>,
+}
+
+impl Import {
+    fn key(&mut self, key: &str, value: &Value) -> Result<(), String> {
+        if let Some((_, own)) = SAME.iter().find(|(theirs, _)| *theirs == key) {
+            self.values.insert((*own).to_owned(), value.clone());
+            return Ok(());
+        }
+        if let Some((_, why)) = PASSED_OVER.iter().find(|(theirs, _)| *theirs == key) {
+            self.notes.push(format!("`{key}` is passed over: {why}"));
+            return Ok(());
+        }
+        let text = || value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+        let mut set = |own: &str, value: Value| {
+            self.values.insert(own.to_owned(), value);
+        };
+        match key {
+            "stage" => self.stage = Some(text()),
+            "finetuning_type" => match text().as_str() {
+                kind @ ("lora" | "full" | "freeze") => set("method", kind.into()),
+                other => return Err(format!("`finetuning_type` {other} is not supported")),
+            },
+            "lora_target" | "freeze_trainable_modules" | "freeze_extra_modules" => {
+                let names = names(value);
+                let own = if key == "lora_target" { "target_modules" } else { key };
+                let all = names.iter().any(|name| name == "all");
+                let all_value =
+                    if key == "lora_target" { json!(["all-linear"]) } else { json!([]) };
+                set(own, if all { all_value } else { json!(names) });
+            }
+            "dataset" => set("data", json!(names(value))),
+            "eval_dataset" => set("eval_data", json!(names(value))),
+            "per_device_train_batch_size" => self.per_device = value.as_u64(),
+            "gradient_accumulation_steps" => self.accumulation = value.as_u64(),
+            "lr_scheduler_type" => match text().as_str() {
+                "constant" => {
+                    set("schedule", "constant".into());
+                    set("warmup_ratio", 0.0.into());
+                }
+                "constant_with_warmup" => set("schedule", "constant".into()),
+                other => set("schedule", other.into()),
+            },
+            "optim" => match text().as_str() {
+                "adamw_torch" | "adamw_torch_fused" | "adamw_hf" => {
+                    set("optimizer", "adamw".into());
+                }
+                "adamw_8bit" | "adamw_bnb_8bit" | "paged_adamw_8bit" => {
+                    set("optimizer", "adamw_8bit".into());
+                }
+                "lion_32bit" => set("optimizer", "lion".into()),
+                own @ ("adafactor" | "sgd" | "muon") => set("optimizer", own.into()),
+                other => return Err(format!("`optim` {other} is not supported")),
+            },
+            "use_muon" if value == &Value::Bool(true) => set("optimizer", "muon".into()),
+            "max_steps" => {
+                if value.as_i64().is_some_and(|steps| steps > 0) {
+                    set("max_steps", value.clone());
+                }
+            }
+            "pref_loss" => match text().as_str() {
+                "sigmoid" | "hinge" | "ipo" | "orpo" | "simpo" => {
+                    set("preference_loss", text().into());
+                }
+                other => return Err(format!("`pref_loss` {other} is not supported")),
+            },
+            "pref_ftx" => set("nll_weight", value.clone()),
+            "lora_dropout"
+            | "label_smoothing_factor"
+            | "streaming"
+            | "enable_liger_kernel"
+            | "use_unsloth"
+            | "use_dora"
+            | "pissa_init"
+            | "use_galore"
+            | "use_badam"
+            | "use_apollo"
+            | "shift_attn"
+            | "resize_vocab"
+            | "efficient_eos"
+            | "use_muon" => {
+                let off = matches!(value, Value::Bool(false)) || value.as_f64() == Some(0.0);
+                if !off {
+                    return Err(format!(
+                        "the key `{key}` is not supported; remove it or set it off"
+                    ));
+                }
+            }
+            "deepspeed"
+            | "fsdp"
+            | "quantization_bit"
+            | "adapter_name_or_path"
+            | "resume_from_checkpoint"
+            | "rope_scaling"
+            | "ref_model"
+            | "reward_model" => {
+                return Err(format!("the key `{key}` is not supported"));
+            }
+            _ => {
+                let known = SAME.iter().chain(PASSED_OVER).map(|(name, _)| *name);
+                return Err(unknown(key, known));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Imported, String> {
+        let stage = match self.stage.as_deref() {
+            None | Some("sft") => "sft",
+            Some("pt") => "pretrain",
+            Some("rm") => "reward",
+            Some("dpo") => "preference",
+            Some("kto") => "kto",
+            Some(other) => return Err(format!("`stage` {other} is not supported")),
+        };
+        self.values.insert("stage".to_owned(), stage.into());
+        // Their defaults, where they differ from ours.
+        let defaults = [
+            ("dataset_dir", json!("data")),
+            ("max_tokens", json!(2048)),
+            ("learning_rate", json!(5e-5)),
+            ("warmup_ratio", json!(0.0)),
+            ("schedule", json!("linear")),
+            ("checkpoint_steps", json!(500)),
+        ];
+        for (key, value) in defaults {
+            self.values.entry(key).or_insert(value);
+        }
+        let batch = self.per_device.unwrap_or(8) * self.accumulation.unwrap_or(1);
+        self.values.insert("batch_size".to_owned(), batch.into());
+        if let Some(epochs) = self.values.get_mut("epochs") {
+            let number = epochs.as_f64().unwrap_or(0.0);
+            if number.fract() != 0.0 || number < 1.0 {
+                return Err(format!("`num_train_epochs` is {number}: whole epochs are run"));
+            }
+            *epochs = format!("{number:.0}").parse::<u64>().map_or(Value::Null, Value::from);
+        }
+        Ok(Imported { values: self.values, notes: self.notes })
+    }
+}
+
+/// Names in a list or divided by commas.
+fn names(value: &Value) -> Vec<String> {
+    let split = |text: &str| -> Vec<String> {
+        let parts = text.split(',').map(str::trim);
+        parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    match value {
+        Value::String(text) => split(text),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).flat_map(split).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::read::settings;
+    use crate::train::settings::{TrainMethod, TrainStage};
+
+    /// Of LLaMA-Factory's examples, `train_lora/llama3_lora_dpo.yaml`, in our words.
+    const DPO: &str = "
+### model
+model_name_or_path: models/tiny
+trust_remote_code: true
+
+### method
+stage: dpo
+do_train: true
+finetuning_type: lora
+lora_rank: 8
+lora_target: all
+pref_beta: 0.1
+pref_loss: sigmoid  # choices: [sigmoid (dpo), orpo, simpo]
+
+### dataset
+dataset: dpo_en_demo, dpo_zh_demo
+template: llama3
+cutoff_len: 2048
+max_samples: 1000
+overwrite_cache: true
+
+### output
+output_dir: saves/tiny/lora/dpo
+logging_steps: 10
+save_steps: 500
+plot_loss: true
+
+### train
+per_device_train_batch_size: 1
+gradient_accumulation_steps: 8
+learning_rate: 5.0e-6
+num_train_epochs: 3.0
+lr_scheduler_type: cosine
+warmup_ratio: 0.1
+bf16: true
+ddp_timeout: 180000000
+resume_from_checkpoint: null
+";
+
+    #[test]
+    fn an_example_is_taken_over_as_it_is() {
+        let imported = import(DPO).unwrap();
+        let read = settings(imported.values).unwrap();
+        assert_eq!(read.stage, TrainStage::Preference);
+        assert_eq!(read.method, TrainMethod::Lora);
+        assert_eq!(read.data, ["dpo_en_demo", "dpo_zh_demo"]);
+        assert_eq!((read.batch_size, read.epochs, read.max_tokens), (8, 3, 2048));
+        assert_eq!(read.dataset_dir.as_deref(), Some("data"));
+        assert!(imported.notes.iter().any(|note| note.contains("`template`")));
+    }
+
+    #[test]
+    fn keys_that_we_cannot_honour_are_named() {
+        for (line, said) in [
+            ("quantization_bit: 4", "`quantization_bit`"),
+            ("lora_dropout: 0.1", "`lora_dropout`"),
+            ("finetuning_type: oft", "oft"),
+            ("stage: ppo", "ppo"),
+            ("learning_rat: 1", "did you mean `learning_rate`"),
+            ("num_train_epochs: 1.5", "1.5"),
+        ] {
+            let error = import(line).err().unwrap();
+            assert!(error.contains(said), "{line}: {error}");
+        }
+        assert!(import("- a list").is_err());
+        assert!(import("lora_dropout: 0").is_ok());
+    }
+}

@@ -1,0 +1,17 @@
+//! `catena train`: runs described by one section of TOML, or by a LLaMA-Factory YAML as it is.
+
+mod command;
+mod encode;
+mod lint;
+mod llama_factory;
+mod model;
+mod objectives;
+mod predict;
+mod read;
+mod run;
+mod samples;
+mod save;
+mod settings;
+
+pub(crate) use command::run;
+pub(crate) use save::save_adapter;

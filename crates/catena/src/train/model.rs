@@ -1,0 +1,170 @@
+//! Opening a run's model: decoders and encoders, with their tokenizers.
+
+use super::settings::{TrainMethod, TrainSettings, TrainStage};
+use crate::failure::{Exit, Failure};
+use crate::models::BoxError;
+use camino::Utf8Path;
+use catena_kernels::Pool;
+use catena_model::encoder::EncoderWeights;
+use catena_model::training::{
+    FreezeConfig, HeadPooling, LoraConfig, Method, Recompute, Task, TrainModel, TrainOptions,
+};
+use catena_model::{Checkpoint, open_tokenizer};
+use catena_text::{ChatTemplate, Tokenizer};
+use std::sync::Arc;
+
+/// The projections that `all-linear` stands for.
+const ALL_LINEAR: [&str; 7] =
+    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+/// A model's files.
+pub(super) enum Files {
+    Decoder(Box<Checkpoint>),
+    Encoder(Box<EncoderWeights>),
+}
+
+/// A model with what encodes its texts.
+pub(super) struct BaseModel {
+    pub(super) files: Files,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) template: Option<ChatTemplate>,
+}
+
+impl BaseModel {
+    /// Opens a model: as an encoder where the stage can use one and the files are one.
+    pub(super) fn open(
+        path: &Utf8Path,
+        stage: TrainStage,
+        pool: &Arc<Pool>,
+    ) -> Result<Self, BoxError> {
+        let encoders = matches!(
+            stage,
+            TrainStage::Classify | TrainStage::Tag | TrainStage::Embed | TrainStage::Rerank
+        );
+        if encoders && let Ok(weights) = EncoderWeights::open(path, pool.clone()) {
+            let (tokenizer, template) = (open_tokenizer(path)?, None);
+            return Ok(Self { files: Files::Encoder(Box::new(weights)), tokenizer, template });
+        }
+        let checkpoint = Checkpoint::open(path)?;
+        let tokenizer = checkpoint.tokenizer()?;
+        let template = checkpoint.chat_template(&tokenizer)?;
+        Ok(Self { files: Files::Decoder(Box::new(checkpoint)), tokenizer, template })
+    }
+
+    /// Tokens that end a turn.
+    pub(super) fn end_tokens(&self) -> Vec<u32> {
+        match &self.files {
+            Files::Decoder(checkpoint) => checkpoint.config().eos_token_ids.clone(),
+            Files::Encoder(_) => Vec::new(),
+        }
+    }
+
+    /// Longest sequence.
+    pub(super) fn max_positions(&self) -> usize {
+        match &self.files {
+            Files::Decoder(checkpoint) => checkpoint.config().max_position_embeddings,
+            Files::Encoder(weights) => weights.config().max_tokens,
+        }
+    }
+
+    /// The model with what is trained of it.
+    pub(super) fn build(
+        &self,
+        settings: &TrainSettings,
+        task: Task,
+        pool: &Arc<Pool>,
+    ) -> Result<TrainModel, Failure> {
+        let fail =
+            |error| Failure::new(Exit::Usage, format!("cannot train `{}`", settings.model), error);
+        let (method, options) = (method(settings, self.layers()), options(settings)?);
+        let pool = pool.clone();
+        match &self.files {
+            Files::Decoder(checkpoint) => {
+                let checkpoint = checkpoint.as_ref();
+                let config = checkpoint.config();
+                TrainModel::decoder(config, checkpoint, task, &method, &options, pool)
+            }
+            Files::Encoder(weights) => TrainModel::encoder(weights, task, &method, &options, pool),
+        }
+        .map_err(fail)
+    }
+
+    fn layers(&self) -> usize {
+        match &self.files {
+            Files::Decoder(checkpoint) => checkpoint.config().num_hidden_layers,
+            Files::Encoder(weights) => weights.config().layers.len(),
+        }
+    }
+}
+
+/// The head that a stage trains.
+pub(super) fn task(stage: TrainStage, base: &BaseModel, labels: usize) -> Task {
+    match stage {
+        TrainStage::Pretrain | TrainStage::Sft | TrainStage::Preference | TrainStage::Kto => {
+            Task::LanguageModel
+        }
+        TrainStage::Reward | TrainStage::Rerank => Task::Sequence { labels: 1 },
+        TrainStage::Classify => Task::Sequence { labels },
+        TrainStage::Tag => Task::Token { labels },
+        TrainStage::Embed => Task::Vector {
+            pooling: match base.files {
+                Files::Decoder(_) => HeadPooling::Last,
+                Files::Encoder(_) => HeadPooling::Mean,
+            },
+        },
+    }
+}
+
+/// Names of the projections that get a pair.
+pub(super) fn targets(settings: &TrainSettings) -> Vec<String> {
+    if settings.target_modules.iter().any(|name| name == "all-linear") {
+        return ALL_LINEAR.map(str::to_owned).to_vec();
+    }
+    settings.target_modules.clone()
+}
+
+/// Numerator of the pairs' scale.
+pub(super) fn lora_alpha(settings: &TrainSettings) -> f64 {
+    settings.lora_alpha.unwrap_or(2.0 * settings.lora_rank as f64)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "alpha is a small number")]
+fn method(settings: &TrainSettings, layers: usize) -> Method {
+    match settings.method {
+        TrainMethod::Full => Method::Full,
+        TrainMethod::Freeze => {
+            let wanted = settings.freeze_trainable_layers;
+            let count = usize::try_from(wanted.unsigned_abs()).unwrap_or(layers).min(layers);
+            let trained = if wanted < 0 { 0..count } else { layers - count..layers };
+            Method::Freeze(FreezeConfig {
+                layers: trained.collect(),
+                modules: settings.freeze_trainable_modules.clone(),
+                extra_modules: settings.freeze_extra_modules.clone(),
+            })
+        }
+        TrainMethod::Lora => Method::Lora(LoraConfig {
+            r: settings.lora_rank,
+            lora_alpha: lora_alpha(settings) as f32,
+            use_rslora: settings.use_rslora,
+            target_modules: targets(settings),
+            seed: settings.seed,
+        }),
+    }
+}
+
+fn options(settings: &TrainSettings) -> Result<TrainOptions, Failure> {
+    let recompute = match settings.recompute.as_str() {
+        "off" => Recompute::Off,
+        "all" => Recompute::All,
+        number => match number.parse() {
+            Ok(layers) => Recompute::Layers(layers),
+            Err(_) => {
+                let cause = format!("`recompute` is `{number}`: off, all, or a number of layers");
+                return Err(Failure::new(Exit::Usage, "cannot train", cause));
+            }
+        },
+    };
+    let tokens = settings.micro_step_tokens;
+    let keep_blocks = settings.keep_blocks;
+    Ok(TrainOptions { recompute, keep_blocks, ..TrainOptions::new(tokens) })
+}

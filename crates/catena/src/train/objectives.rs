@@ -1,0 +1,193 @@
+//! The objective of a stage over its rows, and the run's hyper-parameters.
+
+use super::encode::Rows;
+use super::settings::TrainSettings;
+use crate::failure::{Exit, Failure};
+use catena_train::{
+    AdafactorConfig, AdamWConfig, Classify, ClassifyLoss, CrossEntropyConfig, Embed, Kto,
+    KtoConfig, KtoKind, LionConfig, MuonConfig, Objective, OptimizerConfig, PairwiseConfig,
+    Preference, PreferenceConfig, PreferenceKind, RankingConfig, Rerank, RerankLoss, Reward,
+    RewardConfig, RunConfig, Schedule, Sft, SgdConfig, TagTokens, TrainError, WarmupStableDecay,
+};
+
+/// The objective over rows, for a head of `width` outputs.
+pub(super) fn objective<'a>(
+    settings: &TrainSettings,
+    rows: &'a Rows,
+    width: usize,
+) -> Result<Box<dyn Objective + 'a>, Failure> {
+    let tokens = settings.micro_step_tokens;
+    let made: Result<Box<dyn Objective + 'a>, TrainError> = match rows {
+        Rows::Tokens(rows) => Sft::new(rows, tokens).map(boxed),
+        Rows::Words(rows) => {
+            TagTokens::new(rows, cross_entropy(settings), width, tokens).map(boxed)
+        }
+        Rows::Pairs(rows) => Preference::new(rows, preference(settings)?, tokens).map(boxed),
+        Rows::Judged(rows) => {
+            let config = KtoConfig {
+                kind: KtoKind::Kto,
+                beta: settings.beta,
+                desirable_weight: settings.desirable_weight,
+                undesirable_weight: settings.undesirable_weight,
+            };
+            Kto::new(rows, config, tokens).map(boxed)
+        }
+        Rows::Rewards(rows) => Reward::new(rows, RewardConfig::default(), tokens).map(boxed),
+        Rows::Labelled(rows) => {
+            let numbers =
+                rows.iter().any(|row| matches!(row.target, catena_train::Target::Numbers(_)));
+            let loss = match numbers {
+                true => ClassifyLoss::Numbers,
+                false => ClassifyLoss::One(cross_entropy(settings)),
+            };
+            Classify::new(rows, loss, width, tokens).map(boxed)
+        }
+        Rows::Near(rows) => {
+            let config =
+                RankingConfig { scale: settings.similarity_scale, ..RankingConfig::default() };
+            Embed::new(rows, config, tokens).map(boxed)
+        }
+        Rows::Ranked(rows) => {
+            let loss = match settings.rerank_loss.as_str() {
+                "pointwise" => RerankLoss::Pointwise { positive_weight: 1.0 },
+                "pairwise" => RerankLoss::Pairwise(PairwiseConfig::default()),
+                "listwise" => RerankLoss::ListNet,
+                other => return Err(unknown("rerank_loss", other)),
+            };
+            Rerank::new(rows, loss, tokens).map(boxed)
+        }
+    };
+    made.map_err(|error| {
+        let hint = match &error {
+            TrainError::SampleTooLong { .. } => {
+                "raise `micro_step_tokens`, or lower `max_tokens`: a pass holds a sample whole, \
+                 of pairs both rows"
+            }
+            _ => "`catena train lint` shows what is wrong with the data",
+        };
+        Failure::new(Exit::Usage, "cannot train on these samples", error).hint(hint)
+    })
+}
+
+fn boxed<'a>(objective: impl Objective + 'a) -> Box<dyn Objective + 'a> {
+    Box::new(objective)
+}
+
+fn cross_entropy(settings: &TrainSettings) -> CrossEntropyConfig {
+    CrossEntropyConfig { label_smoothing: settings.label_smoothing, class_weights: None }
+}
+
+fn preference(settings: &TrainSettings) -> Result<PreferenceConfig, Failure> {
+    let label_smoothing = settings.label_smoothing;
+    let kind = match settings.preference_loss.as_str() {
+        "sigmoid" => PreferenceKind::Sigmoid { label_smoothing },
+        "hinge" => PreferenceKind::Hinge,
+        "ipo" => PreferenceKind::Ipo,
+        "robust" => PreferenceKind::Robust { label_smoothing },
+        "exo_pair" => PreferenceKind::ExoPair { label_smoothing: label_smoothing.max(1e-3) },
+        "nca_pair" => PreferenceKind::NcaPair,
+        "bco_pair" => PreferenceKind::BcoPair,
+        "sppo_hard" => PreferenceKind::SppoHard,
+        "apo_zero" => PreferenceKind::ApoZero,
+        "apo_down" => PreferenceKind::ApoDown,
+        "discopop" => PreferenceKind::Discopop { tau: 0.05 },
+        "simpo" => PreferenceKind::SimPo { gamma: settings.simpo_gamma, label_smoothing },
+        "cpo" => PreferenceKind::Cpo { label_smoothing },
+        "orpo" => PreferenceKind::Orpo,
+        other => return Err(unknown("preference_loss", other)),
+    };
+    let mut config = PreferenceConfig::new(kind, settings.beta);
+    if let Some(weight) = settings.nll_weight {
+        config.nll_weight = weight;
+    }
+    Ok(config)
+}
+
+/// The hyper-parameters that all objectives share.
+pub(super) fn run_config(
+    settings: &TrainSettings,
+    num_samples: usize,
+) -> Result<RunConfig, Failure> {
+    let adam = AdamWConfig {
+        beta1: settings.adam_beta1,
+        beta2: settings.adam_beta2,
+        eps: settings.adam_epsilon,
+        weight_decay: settings.weight_decay,
+    };
+    let weight_decay = settings.weight_decay;
+    let optimizer = match settings.optimizer.as_str() {
+        "adamw" => OptimizerConfig::AdamW(adam),
+        "adamw_8bit" => OptimizerConfig::AdamW8bit(adam),
+        "sgd" => OptimizerConfig::Sgd(SgdConfig { weight_decay, ..SgdConfig::default() }),
+        "lion" => OptimizerConfig::Lion(LionConfig { weight_decay, ..LionConfig::default() }),
+        "adafactor" => OptimizerConfig::Adafactor(AdafactorConfig {
+            weight_decay,
+            ..AdafactorConfig::default()
+        }),
+        "muon" => OptimizerConfig::Muon(MuonConfig { weight_decay, ..MuonConfig::default() }),
+        other => return Err(unknown("optimizer", other)),
+    };
+    let mut config = RunConfig {
+        epochs: settings.epochs,
+        max_steps: settings.max_steps,
+        batch_size: settings.batch_size,
+        micro_step_tokens: settings.micro_step_tokens,
+        learning_rate: settings.learning_rate,
+        warmup_ratio: settings.warmup_ratio,
+        warmup_steps: settings.warmup_steps,
+        schedule: Schedule::Constant,
+        max_grad_norm: settings.max_grad_norm,
+        optimizer,
+        loraplus_lr_ratio: settings.loraplus_lr_ratio,
+        neftune_alpha: settings.neftune_alpha,
+        checkpoint_steps: settings.checkpoint_steps,
+        eval_steps: settings.eval_steps,
+        early_stopping_patience: settings.early_stopping_patience,
+        keep_best: settings.keep_best,
+        divergence_factor: settings.divergence_factor,
+        seed: settings.seed,
+    };
+    config
+        .validate()
+        .map_err(|error| Failure::new(Exit::Usage, "cannot train with these settings", error))?;
+    config.schedule = schedule(settings, config.total_steps(num_samples))?;
+    Ok(config)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of the steps is a number of steps, waves are few"
+)]
+fn schedule(settings: &TrainSettings, total: u64) -> Result<Schedule, Failure> {
+    let cycles = settings.schedule_num_cycles;
+    let min_lr = settings.schedule_min_lr_ratio;
+    Ok(match settings.schedule.as_str() {
+        "constant" | "constant_with_warmup" => Schedule::Constant,
+        "linear" => Schedule::Linear,
+        "cosine" => Schedule::Cosine,
+        "cosine_with_restarts" => {
+            Schedule::CosineWithRestarts { num_cycles: cycles.unwrap_or(1.0) as u32 }
+        }
+        "cosine_with_min_lr" => Schedule::CosineWithMinLr {
+            num_cycles: cycles.unwrap_or(0.5),
+            min_lr_rate: min_lr.unwrap_or(0.1),
+        },
+        "inverse_sqrt" => Schedule::InverseSqrt { timescale: None },
+        "polynomial" => Schedule::POLYNOMIAL,
+        "warmup_stable_decay" => {
+            let decay = (settings.schedule_decay_ratio * total as f64).ceil() as u64;
+            let min_lr_ratio = min_lr.unwrap_or(0.0);
+            Schedule::WarmupStableDecay(WarmupStableDecay {
+                min_lr_ratio,
+                ..WarmupStableDecay::new(decay)
+            })
+        }
+        other => return Err(unknown("schedule", other)),
+    })
+}
+
+fn unknown(key: &str, value: &str) -> Failure {
+    Failure::new(Exit::Usage, "cannot train with these settings", format!("`{key}` is `{value}`"))
+        .hint("`catena train keys` lists what each key may be")
+}

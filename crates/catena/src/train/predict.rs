@@ -1,0 +1,214 @@
+//! `catena train predict`: what a finished run answers to samples, and how often it is right.
+
+use super::encode::{self, Rows};
+use super::model::{BaseModel, Files};
+use super::objectives::objective;
+use super::read::RunFile;
+use super::run::{RUN_DIR, prepare};
+use super::samples::read_set;
+use super::save::{ADAPTER_DIR, MODEL_DIR, labels};
+use super::settings::{TrainMethod, TrainStage};
+use crate::args::PredictArgs;
+use crate::failure::{Exit, Failure};
+use crate::machine::pool;
+use crate::models::{BoxError, LanguageModel, Numerics};
+use crate::output::print_line;
+use crate::progress::{for_stderr, say};
+use crate::pull::Finder;
+use camino::Utf8Path;
+use catena_engine::{KvBudget, Request, SamplingParams};
+use catena_model::{ExportSource, FloatType, LoraAdapter, save_huggingface};
+use catena_protocol::{Cancel, Content, TrainingSample};
+use catena_train::{Checkpoint, Trainable};
+use serde_json::json;
+use std::io::Write as _;
+
+/// Sequences that are answered at once.
+const BATCH: usize = 32;
+/// Tokens of the cache beside a sequence's own.
+const SLACK: usize = 32;
+
+/// Runs `catena train predict`.
+pub(super) fn run(
+    file: &RunFile,
+    args: &PredictArgs,
+    threads: Option<usize>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    match file.settings.stage {
+        TrainStage::Sft => generated(file, args, threads, cancel),
+        TrainStage::Classify | TrainStage::Tag => scored(file, args, threads, cancel),
+        TrainStage::Pretrain
+        | TrainStage::Reward
+        | TrainStage::Preference
+        | TrainStage::Kto
+        | TrainStage::Embed
+        | TrainStage::Rerank => {
+            let cause = "answers are compared for the stages sft, classify and tag";
+            Err(Failure::new(Exit::Usage, "cannot predict", cause))
+        }
+    }
+}
+
+/// By the run's own head, with the values of its checkpoint.
+fn scored(
+    file: &RunFile,
+    args: &PredictArgs,
+    threads: Option<usize>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let prepared = prepare(file, threads, cancel)?;
+    let mut model = prepared.model(file)?;
+    if !args.base {
+        restore(&prepared.output.join(RUN_DIR), file.settings.keep_best, &mut model)?;
+    }
+    let mut samples = read_set(file, &args.data)?.samples;
+    samples.truncate(args.limit.unwrap_or(usize::MAX));
+    let fail = |error| Failure::new(Exit::Usage, "cannot encode the samples", error);
+    let (rows, _): (Rows, usize) =
+        encode::encode(&file.settings, &prepared.base, &prepared.classes, &samples)
+            .map_err(fail)?;
+    let mut test = objective(&file.settings, &rows, labels(&prepared.classes).len())?;
+    let tokens = file.settings.micro_step_tokens;
+    let figures = test
+        .evaluate(&mut model, tokens, cancel)
+        .map_err(|error| Failure::new(Exit::Environment, "cannot measure the model", error))?;
+    print_line(
+        &json!({
+            "samples": samples.len(),
+            "loss": figures.loss,
+            "accuracy": figures.extra.get("accuracy"),
+        })
+        .to_string(),
+    );
+    Ok(())
+}
+
+fn restore(dir: &Utf8Path, best: bool, model: &mut dyn Trainable) -> Result<(), Failure> {
+    let name = if best { Checkpoint::BEST_FILE_NAME } else { Checkpoint::FILE_NAME };
+    let file = dir.join(name);
+    let goal = || format!("cannot read the run in `{dir}`");
+    let checkpoint = Checkpoint::load(&file)
+        .map_err(|error| Failure::new(Exit::Environment, goal(), error))?
+        .ok_or_else(|| {
+            Failure::new(Exit::Usage, goal(), format!("there is no `{file}`"))
+                .hint("`catena train run` makes it")
+        })?;
+    checkpoint.restore_values(model).map_err(|error| Failure::new(Exit::Usage, goal(), error))
+}
+
+/// By generating, greedily, and comparing with the sample's answer.
+fn generated(
+    file: &RunFile,
+    args: &PredictArgs,
+    threads: Option<usize>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let settings = &file.settings;
+    let progress = for_stderr();
+    let finder = Finder { project: &file.folder, progress: progress.as_ref(), cancel };
+    let path = finder.model_path(&settings.model)?;
+    let pool = pool(threads);
+    let output = file.folder.join(&settings.output);
+    let fail = |error: BoxError| Failure::new(Exit::Environment, "cannot open the model", error);
+    let model = if args.base {
+        LanguageModel::open_base(&path)
+    } else {
+        merged(&path, &output, settings.method).and_then(|path| LanguageModel::open_base(&path))
+    }
+    .map_err(fail)?;
+    let base = BaseModel::open(&path, settings.stage, &pool).map_err(fail)?;
+    let mut samples = read_set(file, &args.data)?.samples;
+    samples.truncate(args.limit.unwrap_or(usize::MAX));
+    let asked = questions(&base, settings.max_tokens, &samples)
+        .map_err(|error| Failure::new(Exit::Usage, "cannot ask the samples' questions", error))?;
+    let longest = asked.iter().map(|(prompt, _)| prompt.len()).max().unwrap_or(0);
+    let tokens = longest + args.max_new_tokens as usize + SLACK;
+    let budget = KvBudget::Sequences { count: BATCH, tokens };
+    let mut engine = model.engine(pool, Numerics::default(), BATCH, budget).map_err(fail)?.0;
+    let params = SamplingParams::greedy(args.max_new_tokens as usize);
+    let requests =
+        asked.iter().map(|(prompt, _)| Request::new(prompt.clone(), params.clone())).collect();
+    let answers = engine
+        .run_all(requests, progress.as_ref(), cancel)
+        .map_err(|error| Failure::new(Exit::Environment, "cannot answer the samples", error))?;
+    let answers: Vec<String> = answers.into_iter().map(|answer| answer.text).collect();
+    let right =
+        |(answer, (_, wanted)): &(&String, &(Vec<u32>, String))| answer.trim() == wanted.trim();
+    let count = answers.iter().zip(&asked).filter(right).count();
+    if let Some(to) = &args.output {
+        let write = || -> std::io::Result<()> {
+            let mut out = std::fs::File::create(to)?;
+            for (answer, (_, wanted)) in answers.iter().zip(&asked) {
+                writeln!(out, "{}", json!({"answer": answer, "wanted": wanted}))?;
+            }
+            Ok(())
+        };
+        write().map_err(|error| {
+            Failure::new(Exit::Environment, format!("cannot write `{to}`"), error)
+        })?;
+    }
+    let accuracy = count as f64 / asked.len().max(1) as f64;
+    print_line(&json!({"samples": asked.len(), "accuracy": accuracy}).to_string());
+    Ok(())
+}
+
+/// The folder of the tuned model: an adapter is merged into its base once.
+fn merged(
+    base: &Utf8Path,
+    output: &Utf8Path,
+    method: TrainMethod,
+) -> Result<camino::Utf8PathBuf, BoxError> {
+    let folder = output.join(MODEL_DIR);
+    if method != TrainMethod::Lora {
+        return Ok(folder);
+    }
+    let folder = output.join("merged");
+    let adapter = output.join(ADAPTER_DIR);
+    let newer = |a: &Utf8Path, b: &Utf8Path| -> Option<bool> {
+        let time = |path: &Utf8Path| std::fs::metadata(path).ok()?.modified().ok();
+        Some(time(&a.join("config.json"))? > time(&b.join("adapter_config.json"))?)
+    };
+    if newer(&folder, &adapter) != Some(true) {
+        say("  merging the adapter into its base");
+        let checkpoint = catena_model::Checkpoint::open(base)?;
+        let adapter = LoraAdapter::read(&adapter)?;
+        let source = ExportSource::new(&checkpoint).with_adapter(&adapter)?;
+        save_huggingface(&folder, &source, FloatType::Bf16)?;
+    }
+    Ok(folder)
+}
+
+/// Prompts as serving renders them, and the answers wanted.
+fn questions(
+    base: &BaseModel,
+    max_tokens: usize,
+    samples: &[TrainingSample],
+) -> Result<Vec<(Vec<u32>, String)>, BoxError> {
+    let Files::Decoder(_) = &base.files else { return Err("an encoder writes no answers".into()) };
+    let options = catena_data::EncodeOptions::new(max_tokens);
+    let encoder = catena_data::Encoder::new(&base.tokenizer, base.template.as_ref(), options);
+    let mut asked = Vec::with_capacity(samples.len());
+    for (index, sample) in samples.iter().enumerate() {
+        let wanted = match sample {
+            TrainingSample::Completion(sample) => match &sample.completion {
+                Content::Text(text) => text.clone(),
+                Content::Messages(messages) => {
+                    messages.last().and_then(|message| message.content.clone()).unwrap_or_default()
+                }
+            },
+            TrainingSample::Chat(sample) => sample
+                .messages
+                .last()
+                .and_then(|message| message.content.clone())
+                .unwrap_or_default(),
+            other => return Err(format!("a sample is of kind {}", other.kind()).into()),
+        };
+        // The row's tokens up to the last answer are what the model is asked with.
+        let row = encoder.encode(&format!("sample {index}"), sample)?;
+        let trained = (0..row.tokens.len()).rev().take_while(|&at| row.is_trained(at));
+        let prompt = row.tokens.len() - trained.count();
+        asked.push((row.tokens[..prompt].to_vec(), wanted));
+    }
+    Ok(asked)
+}

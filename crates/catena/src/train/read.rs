@@ -1,0 +1,162 @@
+//! From a file, and changes on the command line, to settings.
+
+use super::llama_factory;
+use super::settings::TrainSettings;
+use crate::failure::{Exit, Failure};
+use crate::progress::say;
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::{Map, Value};
+
+/// Largest settings file.
+const MAX_BYTES: u64 = 1 << 20;
+/// The table of a TOML file that describes a run.
+const SECTION: &str = "train";
+
+/// A run's settings and the folder that their paths are relative to.
+pub(super) struct RunFile {
+    pub(super) settings: TrainSettings,
+    pub(super) folder: Utf8PathBuf,
+}
+
+/// Reads `[train]` of a TOML file, or a LLaMA-Factory YAML, then takes `key=value` changes over.
+pub(super) fn read(file: &Utf8Path, changes: &[String]) -> Result<RunFile, Failure> {
+    let goal = || format!("cannot read the run `{file}`");
+    let too_large = std::fs::metadata(file).is_ok_and(|found| found.len() > MAX_BYTES);
+    if too_large {
+        let cause = format!("it has more than {MAX_BYTES} bytes");
+        return Err(Failure::new(Exit::Usage, goal(), cause));
+    }
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::new(Exit::Environment, goal(), error))?;
+    let yaml = matches!(file.extension(), Some("yaml" | "yml"));
+    let mut values = if yaml {
+        let imported = llama_factory::import(&text)
+            .map_err(|cause| Failure::new(Exit::Usage, goal(), cause))?;
+        imported.notes.iter().for_each(|note| say(&format!("  {note}")));
+        imported.values
+    } else {
+        section(&text).map_err(|cause| Failure::new(Exit::Usage, goal(), cause))?
+    };
+    for change in changes {
+        let (key, value) = parse_change(change).map_err(|cause| {
+            Failure::new(Exit::Usage, format!("cannot take over `{change}`"), cause)
+                .hint("changes are written as --set epochs=1, with text in quotes")
+        })?;
+        values.insert(key, value);
+    }
+    let settings = settings(values).map_err(|cause| Failure::new(Exit::Usage, goal(), cause))?;
+    for (key, is_empty) in [
+        ("model", settings.model.is_empty()),
+        ("data", settings.data.is_empty()),
+        ("output", settings.output.is_empty()),
+    ] {
+        if is_empty {
+            let cause = format!("the key `{key}` is missing");
+            return Err(Failure::new(Exit::Usage, goal(), cause)
+                .hint("`catena train keys` lists all keys with their defaults"));
+        }
+    }
+    let folder = match file.parent() {
+        Some(parent) if !parent.as_str().is_empty() => parent.to_owned(),
+        _ => Utf8PathBuf::from("."),
+    };
+    // LLaMA-Factory's paths are relative to where it is started.
+    let folder = if yaml { Utf8PathBuf::from(".") } else { folder };
+    Ok(RunFile { settings, folder })
+}
+
+/// The keys of the section as JSON.
+fn section(text: &str) -> Result<Map<String, Value>, String> {
+    let file: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    let section = file.get(SECTION).ok_or(format!("it has no section `[{SECTION}]`"))?;
+    match serde_json::to_value(section) {
+        Ok(Value::Object(values)) => Ok(values),
+        Ok(_) | Err(_) => Err(format!("`{SECTION}` is no table")),
+    }
+}
+
+/// `key=value`, the value as in TOML; bare words are text.
+fn parse_change(change: &str) -> Result<(String, Value), String> {
+    let (key, value) = change.split_once('=').ok_or("there is no `=` in it")?;
+    let (key, value) = (key.trim(), value.trim());
+    let parsed: Result<toml::Table, _> = format!("value = {value}").parse();
+    let value = match parsed {
+        Ok(table) => serde_json::to_value(&table["value"]).map_err(|error| error.to_string())?,
+        Err(_) => Value::String(value.to_owned()),
+    };
+    Ok((key.to_owned(), value))
+}
+
+/// Known keys only; a near miss is named.
+pub(super) fn settings(values: Map<String, Value>) -> Result<TrainSettings, String> {
+    let known = keys();
+    for key in values.keys() {
+        if !known.contains_key(key) {
+            return Err(unknown(key, known.keys().map(String::as_str)));
+        }
+    }
+    // Key by key, so that an error says which.
+    for (key, value) in &values {
+        let one = Map::from_iter([(key.clone(), value.clone())]);
+        serde_json::from_value::<TrainSettings>(Value::Object(one))
+            .map_err(|error| format!("`{key}` is {value}: {error}"))?;
+    }
+    serde_json::from_value(Value::Object(values)).map_err(|error| error.to_string())
+}
+
+/// All keys with their defaults.
+pub(super) fn keys() -> Map<String, Value> {
+    match serde_json::to_value(TrainSettings::default()) {
+        Ok(Value::Object(keys)) => keys,
+        Ok(_) | Err(_) => unreachable!("settings are an object of plain values"),
+    }
+}
+
+/// What is said about a key that nobody knows.
+pub(super) fn unknown<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let near = known
+        .map(|name| (strsim::normalized_damerau_levenshtein(key, name), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.5);
+    match near {
+        Some((_, name)) => format!("the key `{key}` is not known; did you mean `{name}`?"),
+        None => format!("the key `{key}` is not known"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::settings::TrainStage;
+
+    fn read_section(text: &str) -> Result<TrainSettings, String> {
+        settings(section(text)?)
+    }
+
+    #[test]
+    fn a_section_gives_settings_and_keeps_defaults() {
+        let read =
+            read_section("[train]\nstage = 'kto'\nlearning_rate = 1e-5\ndata = ['a']").unwrap();
+        assert_eq!(read.stage, TrainStage::Kto);
+        assert_eq!(read.learning_rate, 1e-5);
+        assert_eq!(read.epochs, TrainSettings::default().epochs);
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_values_are_named() {
+        let near = read_section("[train]\nlearning_rat = 1.0").unwrap_err();
+        assert!(near.contains("did you mean `learning_rate`"), "{near}");
+        let wrong = read_section("[train]\nepochs = 'many'").unwrap_err();
+        assert!(wrong.contains("`epochs` is \"many\""), "{wrong}");
+        assert!(read_section("x = 1").unwrap_err().contains("[train]"));
+    }
+
+    #[test]
+    fn changes_are_numbers_lists_or_words() {
+        assert_eq!(parse_change("epochs=2").unwrap(), ("epochs".to_owned(), 2.into()));
+        assert_eq!(parse_change("schedule = linear").unwrap().1, "linear");
+        let list = parse_change("data=['a', 'b']").unwrap().1;
+        assert_eq!(list, serde_json::json!(["a", "b"]));
+        assert!(parse_change("epochs").is_err());
+    }
+}

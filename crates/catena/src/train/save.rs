@@ -1,0 +1,257 @@
+//! What a finished run leaves: an adapter in PEFT's format, or a model folder.
+
+use super::model::{BaseModel, Files, lora_alpha, targets};
+use super::settings::{TrainMethod, TrainSettings, TrainStage};
+use crate::models::BoxError;
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_data::Classes;
+use catena_model::adapter::AdapterTensor;
+use catena_model::encoder::{EncoderTask, EncoderWeights};
+use catena_model::safetensors::write_f32;
+use catena_model::training::{TrainModel, WeightSource};
+use catena_model::{
+    Checkpoint, ExportSource, FloatType, LoraAdapter, LoraAdapterConfig, save_huggingface,
+};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Folder of the adapter.
+pub(super) const ADAPTER_DIR: &str = "adapter";
+/// Folder of the model.
+pub(super) const MODEL_DIR: &str = "model";
+/// Shards of a decoder with another head than a language model's.
+const SHARDS: [&str; 2] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+/// Files that belong to a tokenizer.
+const TOKENIZER_FILES: [&str; 8] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "added_tokens.json",
+];
+
+/// Writes the result below `output` and returns its folder.
+pub(super) fn save(
+    settings: &TrainSettings,
+    base: &BaseModel,
+    model: &TrainModel,
+    classes: &Classes,
+    output: &Utf8Path,
+) -> Result<Utf8PathBuf, BoxError> {
+    if settings.method == TrainMethod::Lora {
+        let folder = output.join(ADAPTER_DIR);
+        let mut config =
+            LoraAdapterConfig::new(settings.lora_rank, lora_alpha(settings), targets(settings));
+        config.use_rslora = settings.use_rslora;
+        config.base_model_name_or_path = Some(settings.model.clone());
+        let task_type = match settings.stage {
+            TrainStage::Pretrain | TrainStage::Sft | TrainStage::Preference | TrainStage::Kto => {
+                "CAUSAL_LM"
+            }
+            TrainStage::Reward | TrainStage::Classify | TrainStage::Rerank => "SEQ_CLS",
+            TrainStage::Tag => "TOKEN_CLS",
+            TrainStage::Embed => "FEATURE_EXTRACTION",
+        };
+        config.task_type = Some(task_type.to_owned());
+        if model.params().iter().any(|param| param.name.contains(".score.")) {
+            config.modules_to_save = Some(vec!["score".to_owned()]);
+        }
+        save_adapter(model, config, &folder)?;
+        return Ok(folder);
+    }
+    let folder = output.join(MODEL_DIR);
+    match &base.files {
+        Files::Decoder(checkpoint) => save_decoder(settings, checkpoint, model, classes, &folder)?,
+        Files::Encoder(weights) => {
+            save_encoder(settings, weights, model, classes, &folder)?;
+        }
+    }
+    Ok(folder)
+}
+
+/// Writes the trained values as a PEFT folder.
+pub(crate) fn save_adapter(
+    model: &TrainModel,
+    config: LoraAdapterConfig,
+    dir: &Utf8Path,
+) -> Result<(), BoxError> {
+    let values = model.values();
+    let tensors = model
+        .params()
+        .iter()
+        .map(|param| {
+            let data = values[param.range.clone()].to_vec();
+            (param.name.clone(), AdapterTensor { shape: param.shape.clone(), data })
+        })
+        .collect();
+    LoraAdapter { config, tensors }.write(dir)?;
+    Ok(())
+}
+
+fn save_decoder(
+    settings: &TrainSettings,
+    checkpoint: &Checkpoint,
+    model: &TrainModel,
+    classes: &Classes,
+    folder: &Utf8Path,
+) -> Result<(), BoxError> {
+    let mut trunk = BTreeMap::new();
+    let mut head = Vec::new();
+    for param in model.params() {
+        let values = &model.values()[param.range.clone()];
+        if checkpoint.shape(&param.name).is_ok() {
+            trunk.insert(param.name.clone(), values.to_vec());
+        } else {
+            head.push((param.name.as_str(), param.shape.as_slice(), values));
+        }
+    }
+    let source = ExportSource::new(checkpoint).with_tensors(&trunk)?;
+    save_huggingface(folder, &source, FloatType::Bf16)?;
+    let task = match settings.stage {
+        TrainStage::Reward | TrainStage::Classify | TrainStage::Rerank => "SequenceClassification",
+        TrainStage::Tag => "TokenClassification",
+        TrainStage::Pretrain
+        | TrainStage::Sft
+        | TrainStage::Preference
+        | TrainStage::Kto
+        | TrainStage::Embed => return Ok(()),
+    };
+    // transformers takes `model.safetensors` for the whole, so the head needs a second shard.
+    let whole = folder.join("model.safetensors");
+    let mut places = Map::new();
+    let trunk_file = catena_model::safetensors::SafetensorsFile::open(&whole)?;
+    places.extend(trunk_file.names().map(|name| (name.to_owned(), json!(SHARDS[0]))));
+    places.extend(head.iter().map(|(name, _, _)| ((*name).to_owned(), json!(SHARDS[1]))));
+    drop(trunk_file);
+    write_f32(&folder.join(SHARDS[1]), head, &[("format", "pt")])?;
+    std::fs::rename(&whole, folder.join(SHARDS[0]))?;
+    let index = json!({"metadata": {}, "weight_map": places});
+    std::fs::write(folder.join("model.safetensors.index.json"), index.to_string())?;
+    describe(folder, &folder.join("config.json"), task, classes, Some(checkpoint))
+}
+
+fn save_encoder(
+    settings: &TrainSettings,
+    weights: &EncoderWeights,
+    model: &TrainModel,
+    classes: &Classes,
+    folder: &Utf8Path,
+) -> Result<(), BoxError> {
+    std::fs::create_dir_all(folder)?;
+    let from = weights.path();
+    let task = match settings.stage {
+        TrainStage::Tag => EncoderTask::TokenClassification,
+        TrainStage::Embed => EncoderTask::Hidden,
+        TrainStage::Pretrain
+        | TrainStage::Sft
+        | TrainStage::Preference
+        | TrainStage::Kto
+        | TrainStage::Reward
+        | TrainStage::Classify
+        | TrainStage::Rerank => EncoderTask::SequenceClassification,
+    };
+    let mut tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> = BTreeMap::new();
+    for (name, shape) in weights.tensors()? {
+        if name.ends_with("position_ids") {
+            continue;
+        }
+        let values = weights.weight(&name, &shape)?.to_f32();
+        tensors.insert(weights.saved_name(&name, task), (shape, values));
+    }
+    for param in model.params() {
+        let values = model.values()[param.range.clone()].to_vec();
+        let name = weights.saved_name(&param.name, task);
+        tensors.insert(name, (param.shape.clone(), values));
+    }
+    let views =
+        tensors.iter().map(|(name, (shape, values))| (name.as_str(), &shape[..], &values[..]));
+    write_f32(&folder.join("model.safetensors"), views, &[("format", "pt")])?;
+    for file in TOKENIZER_FILES {
+        if from.join(file).exists() {
+            std::fs::copy(from.join(file), folder.join(file))?;
+        }
+    }
+    let task = match task {
+        EncoderTask::Hidden => {
+            // What stands around an embedding model is in files of its own.
+            for file in ["modules.json", "sentence_bert_config.json", "1_Pooling/config.json"] {
+                if from.join(file).exists() {
+                    let to = folder.join(file);
+                    to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                    std::fs::copy(from.join(file), to)?;
+                }
+            }
+            std::fs::copy(from.join("config.json"), folder.join("config.json"))?;
+            return Ok(());
+        }
+        EncoderTask::SequenceClassification => "SequenceClassification",
+        EncoderTask::TokenClassification => "TokenClassification",
+    };
+    describe(folder, &from.join("config.json"), task, classes, None)
+}
+
+/// Writes a `config.json` that names the head's class and its labels.
+fn describe(
+    folder: &Utf8Path,
+    from: &Utf8Path,
+    task: &str,
+    classes: &Classes,
+    decoder: Option<&Checkpoint>,
+) -> Result<(), BoxError> {
+    let mut config: Map<String, Value> = serde_json::from_str(&std::fs::read_to_string(from)?)?;
+    let class = config.get("architectures").and_then(|names| names.get(0)?.as_str());
+    let stem = class.and_then(|class| {
+        ["ForCausalLM", "ForMaskedLM", "Model", "ForPreTraining"]
+            .into_iter()
+            .find_map(|end| class.strip_suffix(end))
+            .or_else(|| class.split("For").next())
+    });
+    let stem = stem.map_or_else(
+        || family_class(config.get("model_type").and_then(Value::as_str).unwrap_or_default()),
+        str::to_owned,
+    );
+    let labels = labels(classes);
+    let by_id: Map<String, Value> =
+        labels.iter().enumerate().map(|(id, name)| (id.to_string(), json!(name))).collect();
+    let by_name: Map<String, Value> =
+        labels.iter().enumerate().map(|(id, name)| (name.clone(), json!(id))).collect();
+    config.insert("architectures".to_owned(), json!([format!("{stem}For{task}")]));
+    config.insert("id2label".to_owned(), Value::Object(by_id));
+    config.insert("label2id".to_owned(), Value::Object(by_name));
+    if *classes == Classes::Score {
+        config.insert("problem_type".to_owned(), json!("regression"));
+    }
+    if let Some(checkpoint) = decoder {
+        // transformers looks for the last token that is no padding.
+        let pad = checkpoint.config().pad_token_id;
+        let pad = pad.or_else(|| checkpoint.config().eos_token_ids.first().copied());
+        config.insert("pad_token_id".to_owned(), json!(pad));
+    }
+    let text = serde_json::to_string_pretty(&config)?;
+    std::fs::write(folder.join("config.json"), text + "\n")?;
+    Ok(())
+}
+
+/// `Bert` of `bert`, where no class is named.
+fn family_class(model_type: &str) -> String {
+    match model_type {
+        "bert" => "Bert".to_owned(),
+        "roberta" => "Roberta".to_owned(),
+        "xlm-roberta" => "XLMRoberta".to_owned(),
+        "camembert" => "Camembert".to_owned(),
+        "modernbert" => "ModernBert".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// The labels' names in order.
+pub(super) fn labels(classes: &Classes) -> Vec<String> {
+    match classes {
+        Classes::Named(names) => names.clone(),
+        Classes::Numbered(count) => (0..*count).map(|label| format!("LABEL_{label}")).collect(),
+        Classes::Score => vec!["LABEL_0".to_owned()],
+    }
+}

@@ -1,0 +1,238 @@
+//! The keys of a run.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a run learns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrainStage {
+    /// Texts, word for word, packed into full rows.
+    Pretrain,
+    /// Answers of conversations and completions.
+    #[default]
+    Sft,
+    /// A score that is higher for chosen answers.
+    Reward,
+    /// Chosen answers before rejected ones.
+    Preference,
+    /// Liked answers before disliked ones.
+    Kto,
+    /// Labels of texts.
+    Classify,
+    /// Labels of words.
+    Tag,
+    /// Vectors of texts.
+    Embed,
+    /// Relevance of documents to queries.
+    Rerank,
+}
+
+/// Which values are trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrainMethod {
+    /// All of the model's.
+    Full,
+    /// Some layers of the model.
+    Freeze,
+    /// Low-rank pairs beside the model.
+    #[default]
+    Lora,
+}
+
+/// One run. Every key has a default but `model`, `data` and `output`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct TrainSettings {
+    /// What is learnt.
+    pub(crate) stage: TrainStage,
+    /// The model: a path, or a name that `catena pull` knows. For pre-training from nothing, a
+    /// folder with `config.json` and a tokenizer.
+    pub(crate) model: String,
+    /// Folder of the result; a run that finds its checkpoint there goes on from it.
+    pub(crate) output: String,
+    /// Data files, or names in `dataset_dir`'s `dataset_info.json`.
+    pub(crate) data: Vec<String>,
+    /// Data files to measure on.
+    pub(crate) eval_data: Vec<String>,
+    /// Share of the data to measure on, or a number of samples from 1 on; 0 for none.
+    pub(crate) eval_share: f64,
+    /// Most samples that are read of each set.
+    pub(crate) max_samples: Option<usize>,
+    /// Name of the data's format, found by the columns if none is given.
+    pub(crate) data_format: Option<String>,
+    /// Columns by the part that they hold, where they are not the usual ones.
+    pub(crate) columns: BTreeMap<String, String>,
+    /// What stands around plain-text prompts, with `{prompt}` where they go.
+    pub(crate) prompt_template: Option<String>,
+    /// Folder with a `dataset_info.json`.
+    pub(crate) dataset_dir: Option<String>,
+    /// Which values are trained.
+    pub(crate) method: TrainMethod,
+    /// Rank of the pairs.
+    pub(crate) lora_rank: usize,
+    /// Numerator of their scale; twice the rank if none is given.
+    pub(crate) lora_alpha: Option<f64>,
+    /// Projections that get a pair, or `all-linear`.
+    pub(crate) target_modules: Vec<String>,
+    /// Whether pairs are scaled by the root of the rank.
+    pub(crate) use_rslora: bool,
+    /// How many times as fast the second half of pairs learns.
+    pub(crate) loraplus_lr_ratio: f64,
+    /// Of `freeze`: how many layers are trained, the last ones, or the first if negative.
+    pub(crate) freeze_trainable_layers: i64,
+    /// Of `freeze`: modules of these layers, none for all.
+    pub(crate) freeze_trainable_modules: Vec<String>,
+    /// Of `freeze`: modules outside the layers, such as `embed_tokens` or `norm`.
+    pub(crate) freeze_extra_modules: Vec<String>,
+    /// Most tokens of a sample; longer ones are cut.
+    pub(crate) max_tokens: usize,
+    /// Most tokens of one pass.
+    pub(crate) micro_step_tokens: usize,
+    /// Samples per step.
+    pub(crate) batch_size: usize,
+    /// Passes over the data.
+    pub(crate) epochs: u32,
+    /// Steps after which the run ends.
+    pub(crate) max_steps: Option<u64>,
+    /// Peak learning rate.
+    pub(crate) learning_rate: f64,
+    /// `constant`, `linear`, `cosine`, `cosine_with_restarts`, `cosine_with_min_lr`, `inverse_sqrt`,
+    /// `polynomial` or `warmup_stable_decay`.
+    pub(crate) schedule: String,
+    /// Waves of the cosine schedules that have several.
+    pub(crate) schedule_num_cycles: Option<f64>,
+    /// Lowest rate as a share of the peak, of schedules that have one.
+    pub(crate) schedule_min_lr_ratio: Option<f64>,
+    /// Share of the steps that the rate falls in, of `warmup_stable_decay`.
+    pub(crate) schedule_decay_ratio: f64,
+    /// Share of the steps spent warming up.
+    pub(crate) warmup_ratio: f64,
+    /// Steps spent warming up, in the place of the share.
+    pub(crate) warmup_steps: Option<u64>,
+    /// `adamw`, `adamw_8bit`, `sgd`, `lion`, `adafactor` or `muon`.
+    pub(crate) optimizer: String,
+    /// Weight decay.
+    pub(crate) weight_decay: f64,
+    /// Adam's decay of the first moment.
+    pub(crate) adam_beta1: f64,
+    /// Adam's decay of the second moment.
+    pub(crate) adam_beta2: f64,
+    /// What Adam adds to the root of the second moment.
+    pub(crate) adam_epsilon: f64,
+    /// Gradients are scaled down to this norm; 0 turns clipping off.
+    pub(crate) max_grad_norm: f64,
+    /// Scale of the noise on embeddings.
+    pub(crate) neftune_alpha: Option<f64>,
+    /// Whether only the last answer of a conversation is learnt.
+    pub(crate) mask_history: bool,
+    /// Whether prompts are learnt too.
+    pub(crate) train_on_prompt: bool,
+    /// Of `preference`: `sigmoid`, `hinge`, `ipo`, `robust`, `exo_pair`, `nca_pair`, `bco_pair`,
+    /// `sppo_hard`, `apo_zero`, `apo_down`, `discopop`, `simpo`, `cpo` or `orpo`.
+    pub(crate) preference_loss: String,
+    /// Of `preference` and `kto`: how strongly a preference pulls.
+    pub(crate) beta: f64,
+    /// Of `simpo`: margin between the rewards.
+    pub(crate) simpo_gamma: f64,
+    /// Share of pairs that are thought to be labelled the wrong way round.
+    pub(crate) label_smoothing: f64,
+    /// Of `preference`: weight of the chosen answers' own likelihood.
+    pub(crate) nll_weight: Option<f64>,
+    /// Of `kto`: weight of liked answers.
+    pub(crate) desirable_weight: f64,
+    /// Of `kto`: weight of disliked answers.
+    pub(crate) undesirable_weight: f64,
+    /// Of `embed`: one by the temperature.
+    pub(crate) similarity_scale: f64,
+    /// Of `rerank`: `pointwise`, `pairwise` or `listwise`.
+    pub(crate) rerank_loss: String,
+    /// `off`, `all`, or a number of layers that are computed again on the way back.
+    pub(crate) recompute: String,
+    /// Whether quantized base weights are kept as they are, not unpacked to bf16.
+    pub(crate) keep_blocks: bool,
+    /// Steps between two checkpoints.
+    pub(crate) checkpoint_steps: u64,
+    /// Steps between two evaluations, besides the one at the end.
+    pub(crate) eval_steps: Option<u64>,
+    /// Evaluations without a better one after which the run ends.
+    pub(crate) early_stopping_patience: Option<u32>,
+    /// Whether the values of the best evaluation are the result.
+    pub(crate) keep_best: bool,
+    /// How far the loss may rise above its lowest value, as a multiple; 0 for any.
+    pub(crate) divergence_factor: f64,
+    /// Share of samples that may lose trained tokens before the run is refused.
+    pub(crate) max_truncated_share: f64,
+    /// Whether to run although `catena train lint` finds errors.
+    pub(crate) ignore_lint: bool,
+    /// Seed of the order, of new values and of noise.
+    pub(crate) seed: u64,
+}
+
+impl Default for TrainSettings {
+    fn default() -> Self {
+        Self {
+            stage: TrainStage::Sft,
+            model: String::new(),
+            output: String::new(),
+            data: Vec::new(),
+            eval_data: Vec::new(),
+            eval_share: 0.0,
+            max_samples: None,
+            data_format: None,
+            columns: BTreeMap::new(),
+            prompt_template: None,
+            dataset_dir: None,
+            method: TrainMethod::Lora,
+            lora_rank: 8,
+            lora_alpha: None,
+            target_modules: vec!["all-linear".to_owned()],
+            use_rslora: false,
+            loraplus_lr_ratio: 1.0,
+            freeze_trainable_layers: 2,
+            freeze_trainable_modules: Vec::new(),
+            freeze_extra_modules: Vec::new(),
+            max_tokens: 1024,
+            micro_step_tokens: 2048,
+            batch_size: 16,
+            epochs: 3,
+            max_steps: None,
+            learning_rate: 2e-4,
+            schedule: "cosine".to_owned(),
+            schedule_num_cycles: None,
+            schedule_min_lr_ratio: None,
+            schedule_decay_ratio: 0.1,
+            warmup_ratio: 0.05,
+            warmup_steps: None,
+            optimizer: "adamw".to_owned(),
+            weight_decay: 0.0,
+            adam_beta1: 0.9,
+            adam_beta2: 0.999,
+            adam_epsilon: 1e-8,
+            max_grad_norm: 1.0,
+            neftune_alpha: None,
+            mask_history: false,
+            train_on_prompt: false,
+            preference_loss: "sigmoid".to_owned(),
+            beta: 0.1,
+            simpo_gamma: 0.5,
+            label_smoothing: 0.0,
+            nll_weight: None,
+            desirable_weight: 1.0,
+            undesirable_weight: 1.0,
+            similarity_scale: 20.0,
+            rerank_loss: "pointwise".to_owned(),
+            recompute: "off".to_owned(),
+            keep_blocks: true,
+            checkpoint_steps: 50,
+            eval_steps: None,
+            early_stopping_patience: None,
+            keep_best: false,
+            divergence_factor: 4.0,
+            max_truncated_share: 0.05,
+            ignore_lint: false,
+            seed: 42,
+        }
+    }
+}
