@@ -7,8 +7,8 @@ const SPLIT: &str = "train";
 
 /// A part of the rows, as `train`, `train[:100]`, `train[10%:20%]`.
 ///
-/// A number counts rows, a percentage is rounded to the nearest row, a minus counts from the end,
-/// as in Hugging Face's `datasets`. None if `split` is not written so.
+/// A number counts rows, a percentage is rounded to the nearest row (to an even one from the
+/// middle), a minus counts from the end, as in Hugging Face's `datasets`. None if `split` is not written so.
 pub(super) fn split_range(split: &str, count: usize) -> Option<std::ops::Range<usize>> {
     let slice = split.trim().strip_prefix(SPLIT)?;
     if slice.is_empty() {
@@ -30,7 +30,7 @@ fn bound(text: &str, count: usize) -> Option<Option<usize>> {
         Some(percent) => percent.trim().parse::<i64>().ok().map(|percent| {
             let share = percent.clamp(-100, 100) as f64 / 100.0;
             #[expect(clippy::cast_possible_truncation, reason = "at most the number of rows")]
-            let row = (share * count as f64).round() as i64;
+            let row = (share * count as f64).round_ties_even() as i64;
             row
         }),
         None => text.parse::<i64>().ok(),

@@ -2,7 +2,7 @@
 
 use super::options::LintOptions;
 use super::report::{Finding, LintReport, Severity};
-use super::{answers, duplicates, leaks, masks, rows, setup};
+use super::{answers, control, duplicates, leaks, masks, rows, setup};
 use crate::error::DataError;
 use catena_protocol::TrainingSample;
 use std::collections::HashMap;
@@ -39,8 +39,15 @@ impl Context<'_> {
 type Rule = fn(&mut Context<'_>) -> Result<(), DataError>;
 
 /// One line for each file of rules.
-const RULES: [Rule; 6] =
-    [rows::check, setup::check, masks::check, answers::check, duplicates::check, leaks::check];
+const RULES: [Rule; 7] = [
+    rows::check,
+    setup::check,
+    masks::check,
+    answers::check,
+    control::check,
+    duplicates::check,
+    leaks::check,
+];
 
 /// Looks for everything known to spoil a training run in `samples`.
 ///
