@@ -2,7 +2,6 @@
 
 use super::report::Severity;
 use super::rules::Context;
-use crate::error::DataError;
 use catena_protocol::{ChatMessage, TrainingSample};
 use catena_text::Tokenizer;
 use regex::Regex;
@@ -11,8 +10,8 @@ use regex::Regex;
 ///
 /// A rendered conversation is encoded with its control tokens, those in its words included: an
 /// answer that speaks of `<|im_end|>` ends there.
-pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
-    let Some(tokens) = context.options.tokenizer.and_then(control_tokens) else { return Ok(()) };
+pub(super) fn check(context: &mut Context<'_>) {
+    let Some(tokens) = context.options.tokenizer.and_then(control_tokens) else { return };
     for (at, sample) in context.samples.iter().enumerate() {
         let found = messages(sample).into_iter().find_map(|turn| tokens.find(turn.text()));
         if let Some(found) = found {
@@ -21,7 +20,6 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
             context.find("control-token-in-text", Severity::Warning, Some(at), message);
         }
     }
-    Ok(())
 }
 
 /// Finds any control token of the tokenizer; none if it has none, or too many to search for.

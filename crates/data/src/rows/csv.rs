@@ -30,10 +30,9 @@ fn read(text: &str, delimiter: u8, sink: &mut Sink<'_>) -> Result<(), DataError>
         // The library's own lines are one short in files with `\r\n`, and do not see blank lines.
         let start = record.position().map_or(0, csv::Position::byte);
         let start = usize::try_from(start).unwrap_or(0).clamp(at, text.len());
-        let rest = &text.as_bytes()[start..];
-        let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let passed = &text.as_bytes()[at..start + blank];
-        line += passed.iter().filter(|&&byte| byte == b'\n').count();
+        let rest = text.get(start..).unwrap_or_default();
+        let blank = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
+        line += text.get(at..start + blank).unwrap_or_default().matches('\n').count();
         at = start + blank;
         sink.check(line, record.as_slice().len())?;
         let value = |text: &str| match text {

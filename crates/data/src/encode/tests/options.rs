@@ -77,7 +77,7 @@ fn long_rows_lose_what_the_option_says_and_say_so() {
     let (len, trained) = (whole.tokens.len(), whole.num_supervised());
     assert_eq!((whole.lost_tokens, whole.lost_trained), (0, 0));
     let cut = |truncation, max_tokens| {
-        encode(CHATML, &sample, EncodeOptions { truncation, max_tokens, ..options() }).unwrap()
+        encode(CHATML, &sample, EncodeOptions { max_tokens, truncation, ..options() }).unwrap()
     };
     for max in [1, 2, 5, len - 3, len - 1] {
         for truncation in [Truncation::End, Truncation::Start, Truncation::Turns] {
