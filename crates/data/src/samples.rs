@@ -77,13 +77,12 @@ impl ReadReport {
         let mut drops: Vec<DropCount> = Vec::new();
         for DroppedRow { place, reason } in &self.dropped {
             let code = reason.code();
-            match drops.iter_mut().find(|drop| drop.code == code) {
-                Some(drop) => drop.count += 1,
-                None => {
-                    let (first, reason) = (self.place(*place), reason.to_string());
-                    drops.push(DropCount { code, count: 1, first, reason });
-                }
+            if let Some(drop) = drops.iter_mut().find(|drop| drop.code == code) {
+                drop.count += 1;
+                continue;
             }
+            let (first, reason) = (self.place(*place), reason.to_string());
+            drops.push(DropCount { code, count: 1, first, reason });
         }
         drops.sort_by_key(|drop| std::cmp::Reverse(drop.count));
         drops

@@ -12,7 +12,7 @@ pub(crate) const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}
 /// The same with marks around what the assistant writes.
 pub(crate) const CHATML_MARKED: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}\
      {% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>\
-     {% endif %}\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+     {% endif %}{{ '\n' }}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 /// The folder of goldens.
 pub(crate) fn golden() -> Utf8PathBuf {

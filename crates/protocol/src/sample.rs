@@ -209,38 +209,38 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn check(json: Value, kind: &str) {
+    fn check(json: &Value, kind: &str) {
         let sample: TrainingSample = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(sample.kind(), kind);
-        assert_eq!(serde_json::to_value(&sample).unwrap(), json);
+        assert_eq!(&serde_json::to_value(&sample).unwrap(), json);
     }
 
     #[test]
     fn the_shapes_are_those_of_the_data_sets() {
         let user = json!([{"role": "user", "content": "q"}]);
-        check(json!({"kind": "text", "text": "t"}), "text");
-        check(json!({"kind": "chat", "messages": user, "tools": [{"type": "function"}]}), "chat");
-        check(json!({"kind": "completion", "prompt": "p", "completion": "c"}), "completion");
+        check(&json!({"kind": "text", "text": "t"}), "text");
+        check(&json!({"kind": "chat", "messages": user, "tools": [{"type": "function"}]}), "chat");
+        check(&json!({"kind": "completion", "prompt": "p", "completion": "c"}), "completion");
         check(
-            json!({"kind": "preference", "prompt": user, "chosen": "a", "rejected": "b",
+            &json!({"kind": "preference", "prompt": user, "chosen": "a", "rejected": "b",
                 "chat_template_kwargs": {"enable_thinking": false}}),
             "preference",
         );
         check(
-            json!({"kind": "unpaired", "prompt": "p", "completion": "c", "label": true}),
+            &json!({"kind": "unpaired", "prompt": "p", "completion": "c", "label": true}),
             "unpaired",
         );
-        check(json!({"kind": "classification", "text": "t", "label": "card"}), "classification");
+        check(&json!({"kind": "classification", "text": "t", "label": "card"}), "classification");
         check(
-            json!({"kind": "classification", "text": "t", "text_pair": "u", "label": 0.5}),
+            &json!({"kind": "classification", "text": "t", "text_pair": "u", "label": 0.5}),
             "classification",
         );
-        check(json!({"kind": "token_labels", "tokens": ["a"], "labels": ["O"]}), "token_labels");
+        check(&json!({"kind": "token_labels", "tokens": ["a"], "labels": ["O"]}), "token_labels");
         check(
-            json!({"kind": "embedding", "anchor": "a", "positive": "b", "negatives": ["c"]}),
+            &json!({"kind": "embedding", "anchor": "a", "positive": "b", "negatives": ["c"]}),
             "embedding",
         );
-        check(json!({"kind": "rerank", "query": "q", "document": "d", "score": 1.0}), "rerank");
+        check(&json!({"kind": "rerank", "query": "q", "document": "d", "score": 1.0}), "rerank");
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl EntryReader<'_> {
             && let Some(text) = columns.remove("prompt")
         {
             // A prompt without an answer is a text to pre-train on.
-            format = "text".to_owned();
+            "text".clone_into(&mut format);
             columns.insert("text".to_owned(), text);
         }
         let layout = Layout { columns, tags: self.tags()?, turn_rule, own_tags_only: true };
@@ -222,7 +222,9 @@ impl EntryReader<'_> {
         match value {
             Value::Null => Ok(None),
             Value::String(text) => Ok(Some(text)),
-            other => Err(self.bad_value(key, &other.to_string(), "a text")),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                Err(self.bad_value(key, &value.to_string(), "a text"))
+            }
         }
     }
 

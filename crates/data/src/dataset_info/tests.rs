@@ -51,6 +51,7 @@ fn rows_are_drawn_once_before_any_comes_again() {
     assert!(draw(rows(0), 3, 0).is_empty());
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "rows are written where they are read")]
 fn refused(entry: Value) -> String {
     let (_guard, dir) = folder();
     let info = put(&dir, "dataset_info.json", json!({ "mine": entry }).to_string());
@@ -130,18 +131,16 @@ fn demo() -> Option<Utf8PathBuf> {
 /// One line of the digest that the golden was made with.
 fn line(sample: &TrainingSample) -> String {
     let of = |content: &Content| content.messages().to_vec();
-    let (mut turns, extras): (Vec<ChatMessage>, _) = match sample {
-        TrainingSample::Chat(sample) => (sample.messages.clone(), &sample.extras),
-        TrainingSample::Preference(pair) => {
-            ([of(&pair.prompt), of(&pair.chosen), of(&pair.rejected)].concat(), &pair.extras)
-        }
-        TrainingSample::Unpaired(one) => {
-            let blank = vec![ChatMessage::new(Role::Assistant, "")];
-            let completion = of(&one.completion);
-            let pair = if one.label { [completion, blank] } else { [blank, completion] };
-            ([of(&one.prompt), pair.concat()].concat(), &one.extras)
-        }
-        other => panic!("{other:?}"),
+    let (mut turns, extras): (Vec<ChatMessage>, _) = if let TrainingSample::Chat(sample) = sample {
+        (sample.messages.clone(), &sample.extras)
+    } else if let TrainingSample::Preference(pair) = sample {
+        ([of(&pair.prompt), of(&pair.chosen), of(&pair.rejected)].concat(), &pair.extras)
+    } else {
+        let TrainingSample::Unpaired(one) = sample else { panic!("{sample:?}") };
+        let blank = vec![ChatMessage::new(Role::Assistant, "")];
+        let completion = of(&one.completion);
+        let pair = if one.label { [completion, blank] } else { [blank, completion] };
+        ([of(&one.prompt), pair.concat()].concat(), &one.extras)
     };
     let has_system = turns.first().is_some_and(|turn| turn.role == Role::System);
     let system = if has_system { turns.remove(0).text().to_owned() } else { String::new() };

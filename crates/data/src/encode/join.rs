@@ -21,13 +21,13 @@ pub(super) struct Joiner<'t> {
 }
 
 impl Joiner<'_> {
-    /// Encodes `text`, which has boundaries at the bytes `bounds`, in order.
+    /// Encodes `text`, which has boundaries at the bytes `bounds`, in order. Every other one, from
+    /// the first, ends a prompt that serving would encode alone.
     ///
-    /// The text is encoded as a whole if each boundary falls between two tokens; then the tokens
-    /// before it are those that serving makes of the prompt, and those after it the ones that the
-    /// model would go on with. Where a token would span a boundary, a line end that joins with
-    /// one after it for example, the parts are encoded each alone, because in serving the model
-    /// can only continue after the prompt's last token.
+    /// The text is encoded as a whole if that gives every prompt the tokens that serving gives it.
+    /// Where it does not, because a line end joins with one after the boundary or white space is
+    /// cut otherwise before a word, the parts are encoded each alone: in serving the model can only
+    /// continue after the prompt's last token.
     pub(super) fn encode(self, text: &str, bounds: &[usize]) -> Result<Joined, TextError> {
         if !self.apart {
             let (tokens, spans) = if self.control {
@@ -35,7 +35,9 @@ impl Joiner<'_> {
             } else {
                 self.tokenizer.encode_with_offsets(text)?
             };
-            if let Some(positions) = positions(&spans, bounds) {
+            if let Some(positions) = positions(&spans, bounds)
+                && self.keeps_prompts(text, bounds, &tokens, &positions)?
+            {
                 return Ok(Joined { tokens, positions });
             }
         }
@@ -47,6 +49,25 @@ impl Joiner<'_> {
         }
         tokens.extend(self.tokenizer.encode(&text[from..], false, self.control)?);
         Ok(Joined { tokens, positions })
+    }
+}
+
+impl Joiner<'_> {
+    /// Whether the tokens before the end of each prompt are those of the prompt alone.
+    fn keeps_prompts(
+        self,
+        text: &str,
+        bounds: &[usize],
+        tokens: &[u32],
+        positions: &[usize],
+    ) -> Result<bool, TextError> {
+        for (&bound, &position) in bounds.iter().zip(positions).step_by(2) {
+            let prompt = self.tokenizer.encode(&text[..bound], false, self.control)?;
+            if prompt != tokens[..position] {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -28,17 +28,18 @@ impl Row {
     }
 
     /// The row within the limit of `options`.
-    pub(super) fn finish(self, options: &EncodeOptions) -> EncodedSample {
+    pub(super) fn finish(&self, options: &EncodeOptions) -> EncodedSample {
         let (len, max) = (self.tokens.len(), options.max_tokens);
-        let kept = match options.truncation {
-            _ if len <= max => vec![0..len],
-            Truncation::End => vec![0..max],
-            Truncation::Start => vec![len - max..len],
+        let one = |range: Range<usize>| self.keep(std::slice::from_ref(&range));
+        match options.truncation {
+            _ if len <= max => one(0..len),
+            Truncation::End => one(0..max),
+            Truncation::Start => one(len - max..len),
             Truncation::Turns => {
-                keep_turns(&self.answers, len, max, options.train_on == TrainOn::LastTurn)
+                let last_first = options.train_on == TrainOn::LastTurn;
+                self.keep(&keep_turns(&self.answers, len, max, last_first))
             }
-        };
-        self.keep(&kept)
+        }
     }
 
     /// The row with the tokens of `kept` only, which are in order.

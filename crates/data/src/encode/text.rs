@@ -22,7 +22,7 @@ impl Encoder<'_> {
         let control = self.options.control_tokens_in_text;
         let tokens = self.tokenizer.encode(text, false, control);
         let tokens = tokens.map_err(|source| failed(name, source))?;
-        Ok(framed(&frame.before, tokens, &frame.after))
+        Ok(framed(&frame.before, &tokens, &frame.after))
     }
 
     /// A prompt with its completion, which is trained together with the tokens after it. `apart`
@@ -40,7 +40,7 @@ impl Encoder<'_> {
         let joined = joiner.encode(&format!("{prompt}{completion}"), &[prompt.len()]);
         let joined = joined.map_err(|source| failed(name, source))?;
         let start = frame.before.len() + joined.positions.first().copied().unwrap_or_default();
-        let tokens = framed(&frame.before, joined.tokens, &frame.after);
+        let tokens = framed(&frame.before, &joined.tokens, &frame.after);
         let trained = (0..tokens.len()).map(|at| at >= start).collect();
         let answers = std::iter::once(start..tokens.len()).collect();
         Ok(Row { tokens, trained, answers })
@@ -48,10 +48,10 @@ impl Encoder<'_> {
 }
 
 /// `tokens` between `before` and `after`, neither repeated where the text itself has it.
-fn framed(before: &[u32], tokens: Vec<u32>, after: &[u32]) -> Vec<u32> {
+fn framed(before: &[u32], tokens: &[u32], after: &[u32]) -> Vec<u32> {
     let begins = !before.is_empty() && tokens.starts_with(before);
     let ends = !after.is_empty() && tokens.ends_with(after);
     let before = if begins { &[] } else { before };
     let after = if ends { &[] } else { after };
-    [before, &tokens, after].concat()
+    [before, tokens, after].concat()
 }

@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn every_error() -> Vec<DataError> {
+/// Errors of data files and of what names them.
+fn file_errors() -> Vec<DataError> {
     let path = || Utf8PathBuf::from("docs/fees.md");
     let io = || std::io::Error::from(std::io::ErrorKind::StorageFull);
     let json = || serde_json::from_str::<u8>("x").unwrap_err();
     let id = || "r1".to_owned();
-    let leak = |kind| DataError::Leak { kind, value: "v".to_owned(), train: id(), heldout: id() };
     let parquet = || parquet::errors::ParquetError::General("bad".to_owned());
     let unknown = |nearest| DataError::UnknownName {
         what: "key",
@@ -16,28 +16,7 @@ fn every_error() -> Vec<DataError> {
         nearest,
         known: "formatting, ranking".to_owned(),
     };
-    let template = catena_text::ChatTemplate::new("{% if %}", "", "").err();
     vec![
-        DataError::NotFound { path: path() },
-        DataError::UnknownFormat { path: path(), known: ".md, .txt" },
-        DataError::Binary { path: path(), offset: 7, value: 0 },
-        DataError::NotUtf8 { path: path(), offset: 7 },
-        DataError::PathNotUtf8 { folder: path() },
-        DataError::Json { path: path(), line: 2, source: json() },
-        DataError::Gzip { path: path(), source: io() },
-        DataError::NoDocuments { path: path() },
-        DataError::AllDropped { count: 3, rule: "empty" },
-        DataError::DuplicateId { id: id() },
-        DataError::TooLarge { path: path(), what: "number of files", limit: 10 },
-        DataError::Config { key: "bands", found: 0.0, expected: "from 1 to 512" },
-        leak(LeakKind::Document),
-        leak(LeakKind::Question),
-        leak(LeakKind::AnswerSentence),
-        DataError::AnswerCutOff { record: id(), prompt_tokens: 600, max_tokens: 512 },
-        DataError::TemplatePrefix { record: id(), offset: 12 },
-        DataError::Encode { record: id(), source: template.expect("the template is broken") },
-        DataError::Io { action: "write", path: path(), source: io() },
-        DataError::Parquet { path: path(), source: parquet() },
         DataError::RowJson { path: path(), line: 2, source: json() },
         DataError::NotAnObject { path: path(), line: 2, found: "a list" },
         DataError::Csv { path: path(), line: 2, source: csv::Error::from(io()) },
@@ -68,6 +47,38 @@ fn every_error() -> Vec<DataError> {
             line: 2,
             reason: crate::DropReason::NoTurns,
         },
+    ]
+}
+
+fn every_error() -> Vec<DataError> {
+    let path = || Utf8PathBuf::from("docs/fees.md");
+    let io = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+    let json = || serde_json::from_str::<u8>("x").unwrap_err();
+    let id = || "r1".to_owned();
+    let leak = |kind| DataError::Leak { kind, value: "v".to_owned(), train: id(), heldout: id() };
+    let parquet = || parquet::errors::ParquetError::General("bad".to_owned());
+    let template = catena_text::ChatTemplate::new("{% if %}", "", "").err();
+    vec![
+        DataError::NotFound { path: path() },
+        DataError::UnknownFormat { path: path(), known: ".md, .txt" },
+        DataError::Binary { path: path(), offset: 7, value: 0 },
+        DataError::NotUtf8 { path: path(), offset: 7 },
+        DataError::PathNotUtf8 { folder: path() },
+        DataError::Json { path: path(), line: 2, source: json() },
+        DataError::Gzip { path: path(), source: io() },
+        DataError::NoDocuments { path: path() },
+        DataError::AllDropped { count: 3, rule: "empty" },
+        DataError::DuplicateId { id: id() },
+        DataError::TooLarge { path: path(), what: "number of files", limit: 10 },
+        DataError::Config { key: "bands", found: 0.0, expected: "from 1 to 512" },
+        leak(LeakKind::Document),
+        leak(LeakKind::Question),
+        leak(LeakKind::AnswerSentence),
+        DataError::AnswerCutOff { record: id(), prompt_tokens: 600, max_tokens: 512 },
+        DataError::TemplatePrefix { record: id(), offset: 12 },
+        DataError::Encode { record: id(), source: template.expect("the template is broken") },
+        DataError::Io { action: "write", path: path(), source: io() },
+        DataError::Parquet { path: path(), source: parquet() },
         DataError::NoTemplate { record: id() },
         DataError::MarkedTurns { record: id(), marks: 1, turns: 2 },
         DataError::WrongSample { record: id(), found: "rerank", expected: "text or chat" },
@@ -79,6 +90,7 @@ fn every_error() -> Vec<DataError> {
 #[test]
 fn every_error_has_its_text() {
     let text = |error: &DataError| format!("{error}\n  hint: {}", error.hint().unwrap_or("-"));
-    let lines: Vec<String> = every_error().iter().map(text).collect();
+    let errors = every_error().into_iter().chain(file_errors());
+    let lines: Vec<String> = errors.map(|error| text(&error)).collect();
     insta::assert_snapshot!("every_error", lines.join("\n"));
 }

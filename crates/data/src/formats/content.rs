@@ -14,7 +14,9 @@ pub(super) fn content(key: &str, value: &Value) -> Result<Content, DropReason> {
         Value::String(text) => return Ok(Content::Text(text.clone())),
         Value::Array(_) => value.clone(),
         Value::Object(_) => Value::Array(vec![value.clone()]),
-        _ => return Err(DropReason::wrong_kind(key, value, "a text or messages")),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {
+            return Err(DropReason::wrong_kind(key, value, "a text or messages"));
+        }
     };
     let sharegpt = list.get(0).is_some_and(|turn| turn.get("from").is_some());
     let tags = if sharegpt { Tags::sharegpt() } else { Tags::openai() };

@@ -93,10 +93,8 @@ pub(super) fn as_text<'v>(key: &str, value: &'v Value) -> Result<&'v str, DropRe
 
 /// `value` as a list.
 pub(super) fn as_list<'v>(key: &str, value: &'v Value) -> Result<&'v [Value], DropReason> {
-    match value {
-        Value::Array(values) => Ok(values),
-        _ => Err(DropReason::wrong_kind(key, value, "a list")),
-    }
+    let list = value.as_array().map(Vec::as_slice);
+    list.ok_or_else(|| DropReason::wrong_kind(key, value, "a list"))
 }
 
 /// `value` as a label: the name or number of a class, or a score.

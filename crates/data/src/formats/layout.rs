@@ -150,11 +150,8 @@ impl<'r> Peek<'r> {
 
     /// The first of `keys` whose value is a truth value, also in CSV's spelling.
     pub(crate) fn first_bool<'k>(&self, keys: &[&'k str]) -> Option<&'k str> {
-        let is_bool = |value: &Value| match value {
-            Value::Bool(_) => true,
-            Value::String(text) => ["true", "false"].contains(&text.to_ascii_lowercase().as_str()),
-            _ => false,
-        };
+        let spelt = |text: &str| ["true", "false"].contains(&text.to_ascii_lowercase().as_str());
+        let is_bool = |value: &Value| value.is_boolean() || value.as_str().is_some_and(spelt);
         keys.iter().copied().find(|key| self.0.get(key).is_some_and(|value| is_bool(value)))
     }
 
@@ -175,9 +172,10 @@ impl<'r> Peek<'r> {
 
     /// Names of turns by the keys of the first turn of the conversation `key`.
     pub(crate) fn tags(&self, key: &str) -> Option<Tags> {
-        let turn = match self.0.get(key)? {
-            Value::Array(turns) => turns.first()?,
-            turn => *turn,
+        let value = *self.0.get(key)?;
+        let turn = match value.as_array() {
+            Some(turns) => turns.first()?,
+            None => value,
         };
         let has = |name: &str| turn.get(name).is_some();
         if has("from") && has("value") {

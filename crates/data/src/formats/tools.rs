@@ -70,10 +70,8 @@ pub(super) fn called_in_text(
     };
     let broken = || DropReason::FunctionCall { turn };
     let value: Value = serde_json::from_str(json).map_err(|_| broken())?;
-    let calls = match &value {
-        Value::Array(calls) => calls.iter().map(call).collect::<Option<Vec<_>>>(),
-        single => call(single).map(|call| vec![call]),
-    };
+    let list = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
+    let calls = list.iter().map(call).collect::<Option<Vec<_>>>();
     Ok((thought, calls.filter(|calls| !calls.is_empty()).ok_or_else(broken)?))
 }
 

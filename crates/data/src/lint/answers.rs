@@ -2,11 +2,10 @@
 
 use super::report::Severity;
 use super::rules::Context;
-use crate::error::DataError;
 use catena_protocol::{ChatMessage, Content, Role, TrainingSample};
 
 /// `empty-answer`, `same-answers`.
-pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
+pub(super) fn check(context: &mut Context<'_>) {
     for (at, sample) in context.samples.iter().enumerate() {
         if let Some(which) = empty(sample) {
             let message = format!("{which} is empty");
@@ -19,7 +18,6 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
             context.find("same-answers", Severity::Error, Some(at), message);
         }
     }
-    Ok(())
 }
 
 /// What of the sample is empty that must not be, in words.

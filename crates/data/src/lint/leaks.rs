@@ -4,7 +4,6 @@ use super::report::Severity;
 use super::rules::Context;
 use super::texts::Texts;
 use crate::dedup::NearIndex;
-use crate::error::DataError;
 use crate::leak::plain;
 use std::collections::HashMap;
 
@@ -12,10 +11,10 @@ use std::collections::HashMap;
 /// it).
 ///
 /// Texts are compared by their words, lower-cased, as records are.
-pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
+pub(super) fn check(context: &mut Context<'_>) {
     let eval: Vec<Texts> = context.options.eval.iter().map(Texts::of).collect();
     if eval.is_empty() {
-        return Ok(());
+        return;
     }
     let (mut whole, mut prompts) = (HashMap::new(), HashMap::new());
     let mut near = NearIndex::new(&context.options.near_duplicates);
@@ -41,5 +40,4 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
             context.find("eval-leak-near", Severity::Warning, Some(at), message);
         }
     }
-    Ok(())
 }

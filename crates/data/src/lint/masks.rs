@@ -9,8 +9,8 @@ use catena_text::Tokenizer;
 
 /// `nothing-trained`, `no-end-of-turn`, `double-bos`, `truncated`, `template-rewrites`,
 /// `no-template`, `not-encodable`.
-pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
-    let Some(tokenizer) = context.options.tokenizer else { return Ok(()) };
+pub(super) fn check(context: &mut Context<'_>) {
+    let Some(tokenizer) = context.options.tokenizer else { return };
     let options = context.options.encode.clone();
     let encoder = Encoder::new(tokenizer, context.options.template, options);
     let (mut encoded_samples, mut cut) = (0usize, 0usize);
@@ -41,7 +41,6 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
         );
         context.find("truncated", Severity::Warning, None, message);
     }
-    Ok(())
 }
 
 /// The rows whose loss counts tokens.
@@ -69,10 +68,14 @@ fn encode(
 fn refused(context: &mut Context<'_>, at: usize, error: &DataError) {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     let message = format!("{error}{}", cause.unwrap_or_default());
-    let code = match error {
-        DataError::TemplatePrefix { .. } | DataError::MarkedTurns { .. } => "template-rewrites",
-        DataError::NoTemplate { .. } => "no-template",
-        _ => "not-encodable",
+    let rewrites =
+        matches!(error, DataError::TemplatePrefix { .. } | DataError::MarkedTurns { .. });
+    let code = if rewrites {
+        "template-rewrites"
+    } else if matches!(error, DataError::NoTemplate { .. }) {
+        "no-template"
+    } else {
+        "not-encodable"
     };
     context.find(code, Severity::Error, Some(at), message);
 }

@@ -4,6 +4,7 @@
 //! findings apart, and a plain sentence for people.
 
 mod answers;
+mod control;
 mod duplicates;
 mod leaks;
 mod masks;

@@ -2,11 +2,10 @@
 
 use super::report::Severity;
 use super::rules::Context;
-use crate::error::DataError;
 
 /// `dropped-rows`, `unknown-key`.
-pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
-    let Some(read) = context.options.read else { return Ok(()) };
+pub(super) fn check(context: &mut Context<'_>) {
+    let Some(read) = context.options.read else { return };
     for drop in read.drops() {
         let (count, rows) = (drop.count, read.num_rows);
         let (first, reason) = (&drop.first, &drop.reason);
@@ -26,5 +25,4 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
         };
         context.find("unknown-key", Severity::Warning, None, message);
     }
-    Ok(())
 }

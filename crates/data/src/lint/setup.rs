@@ -2,7 +2,6 @@
 
 use super::report::Severity;
 use super::rules::Context;
-use crate::error::DataError;
 use catena_protocol::TrainingSample;
 
 /// `pad-is-eos`, `no-eos`.
@@ -10,8 +9,8 @@ use catena_protocol::TrainingSample;
 /// A trainer that masks padding by its token masks the end token too if both are one; the model
 /// then never learns to stop. Rows here carry their own labels, so padding is never found by its
 /// token; the finding is for trainers that do.
-pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
-    let Some(tokenizer) = context.options.tokenizer else { return Ok(()) };
+pub(super) fn check(context: &mut Context<'_>) {
+    let Some(tokenizer) = context.options.tokenizer else { return };
     let end = tokenizer.eos_token_id();
     match end {
         Some(end) if tokenizer.pad_token_id() == Some(end) => {
@@ -24,14 +23,11 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<(), DataError> {
         }
         None if context.options.encode.end_tokens.is_empty() => {
             let text = |sample: &TrainingSample| matches!(sample, TrainingSample::Text(_));
-            let severity = match context.samples.iter().all(text) {
-                true => Severity::Warning,
-                false => Severity::Error,
-            };
+            let text_only = context.samples.iter().all(text);
+            let severity = if text_only { Severity::Warning } else { Severity::Error };
             let message = "the tokenizer names no end token, so that nothing ends an answer";
             context.find("no-eos", severity, None, message);
         }
         Some(_) | None => {}
     }
-    Ok(())
 }

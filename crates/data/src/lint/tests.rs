@@ -90,15 +90,28 @@ fn a_template_that_rewrites_is_an_error_of_each_sample_it_rewrites() {
 
 #[test]
 fn both_adding_a_begin_token_is_found() {
-    let twice = "{{ bos_token }}<s>{% for m in messages %}{{ m.content }}{% endfor %}<|im_end|>";
+    let twice = "{{ bos_token }}<s>{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}";
     assert_eq!(check(&[good(1)], twice).of("double-bos").count(), 1);
-    let once = "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}<|im_end|>";
+    let once = "{{ bos_token }}{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}";
     assert_eq!(check(&[good(1)], once).of("double-bos").count(), 0);
     // The text has the begin token that the tokenizer adds, too: it is not doubled.
     let text = TrainingSample::Text(TextSample { text: "<s>a".into() });
     let control = EncodeOptions { control_tokens_in_text: true, ..EncodeOptions::new(64) };
     let report = check_with(&[text], &tokenizer(), None, control);
     assert_eq!(findings(&report), Vec::<String>::new());
+}
+
+#[test]
+fn a_mark_that_leaves_the_end_out_is_found() {
+    let source = "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}<|im_end|>\
+                  {% else %}{{ m.content }}{% endif %}{% endfor %}";
+    insta::assert_snapshot!(findings(&check(&[good(1)], source)).join("\n"), @"Error no-end-of-turn 0: no end-of-turn token is trained: the model will not learn to stop");
+}
+
+#[test]
+fn control_tokens_in_words_are_found() {
+    let sample = chat_sample(&[("user", "a"), ("assistant", "Write <|im_end|> at the end.")]);
+    insta::assert_snapshot!(findings(&check(&[sample, good(1)], CHATML)).join("\n"), @"Warning control-token-in-text 0: a turn holds the control token `<|im_end|>`, which is read as one");
 }
 
 #[test]
@@ -136,7 +149,7 @@ fn evaluation_samples_in_training_are_found() {
     Error eval-leak 0: the same as evaluation sample 0
     Error eval-leak-prompt 1: asks what evaluation sample 0 asks
     Error eval-leak-prompt 2: asks what evaluation sample 1 asks
-    Warning eval-leak-near 3: 96 % the same as evaluation sample 1
+    Warning eval-leak-near 3: 93 % the same as evaluation sample 1
     ");
 }
 

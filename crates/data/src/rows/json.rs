@@ -53,13 +53,11 @@ pub(super) fn read(text: &str, sink: &mut Sink<'_>) -> Result<(), DataError> {
 /// The parser's own word on a text whose brackets or commas are wrong.
 fn broken(text: &str, sink: &Sink<'_>, line: usize) -> DataError {
     let path = sink.path.to_owned();
-    match serde_json::from_str::<IgnoredAny>(text) {
-        Err(source) => DataError::RowJson { path, line: source.line(), source },
-        Ok(_) => {
-            let source = serde_json::Error::custom("expected a list of objects");
-            DataError::RowJson { path, line, source }
-        }
+    if let Err(source) = serde_json::from_str::<IgnoredAny>(text) {
+        return DataError::RowJson { path, line: source.line(), source };
     }
+    let source = serde_json::Error::custom("expected a list of objects");
+    DataError::RowJson { path, line, source }
 }
 
 /// A place in a text, with its line.
@@ -75,8 +73,7 @@ impl Cursor<'_> {
     }
 
     fn advance(&mut self, bytes: usize) {
-        let taken = &self.text.as_bytes()[self.at..self.at + bytes];
-        self.line += taken.iter().filter(|&&byte| byte == b'\n').count();
+        self.line += self.rest()[..bytes].matches('\n').count();
         self.at += bytes;
     }
 

@@ -73,9 +73,9 @@ fn value(field: &Field) -> Value {
         Field::Group(row) => Value::Object(object(row)),
         Field::ListInternal(list) => list.elements().iter().map(value).collect(),
         Field::MapInternal(map) => {
-            let key = |key: &Field| match value(key) {
-                Value::String(text) => text,
-                other => other.to_string(),
+            let key = |key: &Field| {
+                let name = value(key);
+                name.as_str().map_or_else(|| name.to_string(), ToOwned::to_owned)
             };
             let entries = map.entries().iter().map(|(name, field)| (key(name), value(field)));
             Value::Object(entries.collect())

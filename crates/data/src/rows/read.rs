@@ -38,10 +38,8 @@ pub(crate) fn read_rows(
     let (mut rows, mut total) = (Vec::new(), 0u64);
     for (file, path) in files.iter().enumerate() {
         let kind = Kind::of(path)?;
-        let text = match kind {
-            Kind::Parquet => String::new(),
-            _ => read_text(path, limits.max_file_bytes)?,
-        };
+        let is_text = kind != Kind::Parquet;
+        let text = if is_text { read_text(path, limits.max_file_bytes)? } else { String::new() };
         total = total.saturating_add(text.len() as u64);
         if total > limits.max_total_bytes {
             let (what, limit) = ("bytes of all files", limits.max_total_bytes);

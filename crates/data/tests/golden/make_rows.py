@@ -45,7 +45,7 @@ SPLITS = ["train", "train[:3]", "train[2:]", "train[-4:]", "train[:-1]", "train[
 
 PAIRS = [
     ("What is the fee?", None), ("What is the fee?", "The fee is 5 dollars."), ("a", "The quick brown fox jumps over the lazy dog."),
-    ("The quick brown fox jumps over the lazy dog.", "fee"), ("", ""), ("fee [SEP] card", "x [CLS]"),
+    ("The quick brown fox jumps over the lazy dog.", "fee"), ("", None), ("fee [SEP] card", "x [CLS]"),
 ]
 
 WORDS = [["What", "is", "the", "fee", "?"], ["unheardof", "Dollars,", "fee"], ["[SEP]", "a"], []]

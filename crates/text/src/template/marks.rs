@@ -20,7 +20,6 @@ const OPEN: char = '\u{FDD0}';
 const CLOSE: char = '\u{FDD1}';
 
 /// The filter: its text, between marks if they are wanted.
-#[expect(clippy::needless_pass_by_value, reason = "the engine hands arguments over whole")]
 pub(super) fn mark(state: &State, body: Value) -> Result<Value, Error> {
     let text = body.as_str().unwrap_or_default();
     state.consume_fuel(text.len() as u64 / 64)?;

@@ -41,7 +41,9 @@ impl ChatTemplate {
             let bytes = source.len();
             return Err(TextError::TemplateTooLarge { bytes, limit: MAX_TEMPLATE_BYTES });
         }
-        let (rewritten, marks_generation) = marks::rewrite(source);
+        // Python's engine reads every line end as `\n`.
+        let unified = source.replace("\r\n", "\n").replace('\r', "\n");
+        let (rewritten, marks_generation) = marks::rewrite(&unified);
         let mut environment = environment();
         environment
             .add_template_owned(NAME, rewritten)

@@ -29,7 +29,7 @@ impl Tokenizer {
             return Err(TextError::TextTooLong { bytes, limit: crate::limits::MAX_TEXT_BYTES });
         }
         let tokenizer = self.literal();
-        let encoding = contain("encoding words", || tokenizer.encode_fast(words, true))?;
+        let encoding = contain("encoding words", || tokenizer.encode(words, true))?;
         let encoding = encoding.map_err(TextError::Encode)?;
         let (ids, words) = (encoding.get_ids().to_vec(), encoding.get_word_ids().to_vec());
         Ok(WordTokens { ids, words })

@@ -1,6 +1,7 @@
 //! Rendered conversations and their masks against transformers' `apply_chat_template`.
 
 use crate::encode::{EncodeOptions, Encoder, Masking, TrainOn};
+use crate::preview::{preview, preview_text};
 use crate::test_support::{golden, golden_json, template, tokenizer};
 use catena_protocol::ChatSample;
 use serde_json::Value;
@@ -80,20 +81,21 @@ fn templates_without_marks_are_masked_as_those_with() {
     {
         for conversation in goldens["conversations"].as_array().unwrap() {
             let sample: ChatSample = serde_json::from_value(conversation.clone()).unwrap();
-            let encode = |name: &str, masking| {
+            let shown = |name: &str, masking| {
                 let template = template(&source(&goldens, name));
                 let options =
                     EncodeOptions { train_after_end: true, masking, ..EncodeOptions::new(4096) };
                 let encoder = Encoder::new(&tokenizer, Some(&template), options);
-                encoder.encode_chat("sample", &sample).ok()
+                let encoded = encoder.encode_chat("sample", &sample).ok()?;
+                Some(preview_text(&preview(&tokenizer, &encoded)))
             };
-            let (prefix, marks) = (encode(plain, Masking::Prefix), encode(marked, Masking::Auto));
+            let (prefix, marks) = (shown(plain, Masking::Prefix), shown(marked, Masking::Auto));
             let (Some(prefix), Some(marks)) = (prefix, marks) else { continue };
-            // What follows the last answer is left out where answers are found by rendering.
-            let len = prefix.tokens.len();
-            assert_eq!(prefix.tokens, marks.tokens[..len], "{plain} {conversation}");
-            assert_eq!(prefix.labels[..len - 1], marks.labels[..len - 1], "{plain} {conversation}");
-            assert_eq!(prefix.num_supervised(), marks.num_supervised());
+            // The same text is trained. White space before a word may be cut into other tokens, and
+            // what follows the last answer is left out where answers are found by rendering.
+            let rest = marks.strip_prefix(&prefix);
+            let rest = rest.unwrap_or_else(|| panic!("{plain}: {prefix} is not {marks}"));
+            assert!(!rest.contains('«'), "{plain}: {rest}");
             compared += 1;
         }
     }

@@ -77,7 +77,7 @@ fn long_rows_lose_what_the_option_says_and_say_so() {
     let (len, trained) = (whole.tokens.len(), whole.num_supervised());
     assert_eq!((whole.lost_tokens, whole.lost_trained), (0, 0));
     let cut = |truncation, max_tokens| {
-        encode(CHATML, &sample, EncodeOptions { truncation, max_tokens, ..options() }).unwrap()
+        encode(CHATML, &sample, EncodeOptions { max_tokens, truncation, ..options() }).unwrap()
     };
     for max in [1, 2, 5, len - 3, len - 1] {
         for truncation in [Truncation::End, Truncation::Start, Truncation::Turns] {
@@ -133,16 +133,16 @@ fn what_the_template_needs_is_there() {
 #[test]
 fn a_token_that_spans_the_border_does_not_change_the_prompt() {
     // The template's line end and the answer's make one token together.
-    let (tokenizer, sample) = (tokenizer(), chat(&[("user", "a"), ("assistant", "\nb")]));
+    let (tokenizer, sample) = (tokenizer(), chat(&[("user", "a"), ("assistant", "\n\n\nb")]));
     let template = template(CHATML);
     let encoder = Encoder::new(&tokenizer, Some(&template), options());
     let row = encoder.encode_chat("sample", &sample).unwrap();
     let prompt = "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n";
     let serving = tokenizer.encode(prompt, false, true).unwrap();
     assert_eq!(row.tokens[..row.prompt_tokens], serving);
-    let whole = tokenizer.encode(&format!("{prompt}\nb<|im_end|>"), false, true).unwrap();
+    let whole = tokenizer.encode(&format!("{prompt}\n\n\nb<|im_end|>"), false, true).unwrap();
     assert_ne!(whole, row.tokens, "the case tests nothing: no token spans the border");
-    assert_eq!(tokenizer.decode(&row.tokens, false), format!("{prompt}\nb<|im_end|>"));
+    assert_eq!(tokenizer.decode(&row.tokens, false), format!("{prompt}\n\n\nb<|im_end|>"));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn the_end_of_a_turn_is_known_by_any_of_its_names() {
     assert_eq!(shown(source, &sample, named), "[user]a[assistant]«b <|end|>»");
     let without = source.replace("<|eot_id|>", "");
     let plain = chat(&[("user", "a"), ("assistant", "b")]);
-    assert_eq!(shown(&without, &plain, options()), "[user]a[assistant]«b|»");
+    assert_eq!(shown(&without, &plain, options()), "[user]a[assistant]«b»");
 }
 
 #[test]
@@ -197,8 +197,11 @@ fn a_preview_shows_whole_characters() {
         "no character is cut"
     );
     assert!(tokens.iter().all(|token| !token.text.contains('\u{fffd}')));
-    let cut = EncodeOptions { max_tokens: encoded.tokens.len() - 3, ..options() };
-    assert!(shown(CHATML, &sample, cut).contains('\u{fffd}'), "a cut character is shown as such");
+    let cut = |lost: usize| {
+        let options = EncodeOptions { max_tokens: encoded.tokens.len() - lost, ..options() };
+        shown(CHATML, &sample, options).contains('\u{fffd}')
+    };
+    assert!((1..6).any(cut), "a cut character is shown as such");
 }
 
 #[test]

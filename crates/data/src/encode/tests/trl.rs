@@ -3,7 +3,7 @@
 use super::golden::{ids, source};
 use crate::encode::{EncodeOptions, Encoder};
 use crate::test_support::{golden_json, template, tokenizer};
-use catena_protocol::{ChatSample, CompletionSample, Content};
+use catena_protocol::{ChatExtras, ChatSample, CompletionSample, Content};
 
 #[test]
 fn completions_of_messages_begin_where_trls_do() {
@@ -47,7 +47,7 @@ fn completions_of_text_are_trls_where_no_token_spans_the_border() {
     for case in golden_json("rows.json")["completions"].as_array().unwrap() {
         let text = |key: &str| Content::Text(case[key].as_str().unwrap().to_owned());
         let (prompt, completion) = (text("prompt"), text("completion"));
-        let sample = CompletionSample { prompt, completion, extras: Default::default() };
+        let sample = CompletionSample { prompt, completion, extras: ChatExtras::default() };
         let encoded = encoder.encode_completion("sample", &sample).unwrap();
         let given = case["prompt"].as_str().unwrap();
         let alone = tokenizer.encode(given, true, false).unwrap();

@@ -9,30 +9,26 @@ use serde_json::json;
 /// A sample as LLaMA-Factory writes it: prompt, response, system and tools.
 fn standard(sample: TrainingSample) -> Value {
     let messages = |content: Content| content.messages().to_vec();
-    let (mut prompt, responses, extras) = match sample {
-        TrainingSample::Chat(mut sample) => {
-            let last: Vec<ChatMessage> = sample.messages.pop().into_iter().collect();
-            (sample.messages, vec![last], sample.extras)
-        }
-        TrainingSample::Preference(sample) => {
-            let responses = vec![messages(sample.chosen), messages(sample.rejected)];
-            (messages(sample.prompt), responses, sample.extras)
-        }
-        TrainingSample::Unpaired(sample) => {
-            let blank = vec![ChatMessage::new(Role::Assistant, "")];
-            let completion = messages(sample.completion);
-            let responses =
-                if sample.label { vec![completion, blank] } else { vec![blank, completion] };
-            (messages(sample.prompt), responses, sample.extras)
-        }
-        other => panic!("{other:?}"),
+    let (mut prompt, responses, extras) = if let TrainingSample::Chat(mut sample) = sample {
+        let last: Vec<ChatMessage> = sample.messages.pop().into_iter().collect();
+        (sample.messages, vec![last], sample.extras)
+    } else if let TrainingSample::Preference(sample) = sample {
+        let responses = vec![messages(sample.chosen), messages(sample.rejected)];
+        (messages(sample.prompt), responses, sample.extras)
+    } else {
+        let TrainingSample::Unpaired(sample) = sample else { panic!("{sample:?}") };
+        let blank = vec![ChatMessage::new(Role::Assistant, "")];
+        let completion = messages(sample.completion);
+        let responses =
+            if sample.label { vec![completion, blank] } else { vec![blank, completion] };
+        (messages(sample.prompt), responses, sample.extras)
     };
     let has_system = prompt.first().is_some_and(|turn| turn.role == Role::System);
     let system = if has_system { prompt.remove(0).text().to_owned() } else { String::new() };
-    let response: Vec<Value> = responses.into_iter().flatten().map(turn).collect();
+    let response: Vec<Value> = responses.iter().flatten().map(turn).collect();
     // What LLaMA-Factory joins into one turn of results stands alone in ours.
     let mut turns: Vec<Value> = Vec::new();
-    for message in prompt {
+    for message in &prompt {
         let made = turn(message);
         match turns.last_mut() {
             Some(before) if before["role"] == "observation" && made["role"] == "observation" => {
@@ -47,7 +43,7 @@ fn standard(sample: TrainingSample) -> Value {
     json!({"prompt": turns, "response": response, "system": system, "tools": extras.tools})
 }
 
-fn turn(message: ChatMessage) -> Value {
+fn turn(message: &ChatMessage) -> Value {
     if !message.tool_calls.is_empty() {
         let calls: Vec<Value> =
             message.tool_calls.iter().map(|call| json!(call.function)).collect();

@@ -4,18 +4,19 @@ use super::*;
 use catena_protocol::{ChatSample, Label, Role};
 use serde_json::json;
 
+#[expect(clippy::needless_pass_by_value, reason = "rows are written where they are read")]
 fn chat(row: Value) -> ChatSample {
-    match read(&row).unwrap() {
-        TrainingSample::Chat(sample) => sample,
-        other => panic!("{other:?}"),
-    }
+    let TrainingSample::Chat(sample) = read(&row).unwrap() else { panic!("{row}") };
+    sample
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "rows are written where they are read")]
 fn reason(row: Value) -> String {
     let reason = read(&row).unwrap_err();
     format!("{} ({})", reason, reason.code())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "rows are written where they are read")]
 fn messages(list: Value) -> Value {
     json!({ "messages": list })
 }
@@ -106,9 +107,9 @@ fn rows_that_do_not_fit_say_why() {
 
 #[test]
 fn labels_are_names_or_numbers() {
-    let label = |row: Value| match read(&row).unwrap() {
-        TrainingSample::Classification(sample) => sample.label,
-        other => panic!("{other:?}"),
+    let label = |row: Value| {
+        let TrainingSample::Classification(sample) = read(&row).unwrap() else { panic!("{row}") };
+        sample.label
     };
     assert_eq!(label(json!({"text": "a", "label": 2})), Label::Number(2.0));
     assert_eq!(label(json!({"text": "a", "label": true})), Label::Number(1.0));
