@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
-use catena_model::training::{Method, Task, TrainModel};
+use catena_model::training::{Method, Task, TrainBatch, TrainModel, TrainOptions};
 use catena_model::{Checkpoint, ModelError};
 use serde::Deserialize;
 
@@ -96,4 +96,28 @@ fn experts_and_latent_attention_are_refused_by_name() {
         format!("qwen3_moe: {}", does_not_know("experts", "qwen3_moe")),
     ];
     assert_eq!(refused, expected);
+}
+
+/// FIXME: whether a family with factors for long sequences takes them should follow from the
+/// sequences, as in `transformers`. It follows from the room for a micro-step, which many short ones
+/// may fill: the same sequence has another loss.
+#[test]
+fn factors_for_long_sequences_follow_from_the_room_for_a_micro_step() {
+    let checkpoint = Checkpoint::open(&folder("families/phi4")).unwrap();
+    let batch = TrainBatch {
+        tokens: (3..15).collect(),
+        labels: (4..16).map(Some).collect(),
+        seq_starts: vec![0],
+        ..TrainBatch::default()
+    };
+    let loss = |max_tokens| {
+        let (config, task, method) = (checkpoint.config(), Task::LanguageModel, Method::Full);
+        let options = TrainOptions { max_tokens, ..options() };
+        let mut model =
+            TrainModel::decoder(config, &checkpoint, task, &method, &options, pool()).unwrap();
+        model.loss(&batch).unwrap().loss_sum
+    };
+    assert_eq!(loss(12), loss(16));
+    assert_eq!(loss(17), loss(64));
+    assert!((loss(16) / loss(17) - 1.0).abs() > 1e-4);
 }
