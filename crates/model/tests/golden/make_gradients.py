@@ -1,0 +1,345 @@
+"""Makes the golden gradients of all tiny checkpoints in `families/` and `encoders/`.
+
+    python make_gradients.py
+
+Reads the checkpoints beside this script, computes losses and gradients with `transformers` (and PEFT)
+in f64 by torch's autograd, and writes `gradients/decoders.json`, `gradients/lora.json`,
+`gradients/heads.json` and `gradients/encoders.json`. Of each tensor they hold its norm and its
+projections on two vectors of signs, under the name and in the form that our loader gives it: fused
+matrices are cut, transposed ones turned. Signs and random values are those of splitmix64, which the
+tests draw again. Versions are written to PROVENANCE_gradients.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import peft
+import torch
+import transformers
+from transformers import (
+    AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification,
+    AutoModelForTokenClassification)
+
+HERE = Path(__file__).parent
+SEED = 20261129
+torch.manual_seed(SEED)
+torch.set_default_dtype(torch.float64)
+transformers.utils.logging.disable_progress_bar()
+
+DECODERS = [
+    "gemma", "gemma2", "gemma2_scalar", "gemma3", "glm", "glm4", "gpt2", "gpt_neox",
+    "gpt_neox_sequential", "granite", "llama", "llama_bias", "mistral", "mistral_window", "olmo2",
+    "phi3", "phi4", "qwen2", "qwen3", "smollm3", "starcoder2", "starcoder2_window",
+]
+LENGTHS = [13, 1, 22, 9]
+ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+# Family: PEFT's targets, ours.
+LORA = {
+    "llama": (ALL, ALL),
+    "qwen3": (ALL, ALL),
+    "gemma3": (ALL, ALL),
+    "olmo2": (["q_proj", "k_proj", "v_proj", "down_proj"], ["q_proj", "k_proj", "v_proj", "down_proj"]),
+    # Queries, keys and values are one module there and three here: only the others compare.
+    "gpt_neox": (["dense", "dense_h_to_4h", "dense_4h_to_h"], ["o_proj", "up_proj", "down_proj"]),
+}
+LORA_SHAPE = dict(r=4, lora_alpha=6.0)
+HEADS = {"llama": ["sequence", "token", "vector"], "gemma3": ["sequence"], "gpt_neox": ["vector"]}
+HEAD_LABELS = 3
+# name: (head, pooling of vectors)
+ENCODERS = {
+    "bert": ["mean", "first"],
+    "roberta": ["mean"],
+    "xlm_roberta": ["mean"],
+    "camembert": ["mean"],
+    "modernbert": ["mean", "first"],
+    "embed_mean": ["mean"],
+    "bert_sequence": ["sequence"],
+    "bert_cross_encoder": ["sequence"],
+    "bert_tokens": ["token"],
+    "roberta_cross_encoder": ["sequence"],
+    "roberta_tokens": ["token"],
+    "xlm_roberta_sequence": ["sequence"],
+    "xlm_roberta_cross_encoder": ["sequence"],
+    "modernbert_sequence": ["sequence"],
+    "modernbert_cross_encoder": ["sequence"],
+    "modernbert_tokens": ["token"],
+}
+
+
+def splitmix64(seed: int, count: int) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        z = np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15) * np.arange(1, count + 1, dtype=np.uint64)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+def signs(seed: int, count: int) -> np.ndarray:
+    return 1.0 - 2.0 * (splitmix64(seed, count) >> np.uint64(63)).astype(np.float64)
+
+
+def uniform(seed: int, shape) -> torch.Tensor:
+    """Within -1 and 1, exact in f32."""
+    bits = splitmix64(seed, int(np.prod(shape))) >> np.uint64(40)
+    return torch.tensor(bits.astype(np.float64) / 2**23 - 1.0).reshape(tuple(shape))
+
+
+def seed_of(name: str) -> int:
+    seed = 0xCBF29CE484222325
+    for byte in name.encode():
+        seed = ((seed ^ byte) * 0x100000001B3) % 2**64
+    return seed
+
+
+def digest(gradient: torch.Tensor) -> list[float]:
+    flat = gradient.detach().double().numpy().reshape(-1)
+    return [float(np.linalg.norm(flat)), *(float(flat @ signs(seed, flat.size)) for seed in (1, 2))]
+
+
+# Parts of names that `transformers` calls otherwise than our loader.
+RENAMED = {
+    "gemma2": [
+        ("post_attention_layernorm", "post_self_attn_layernorm"),
+        ("pre_feedforward_layernorm", "post_attention_layernorm"),
+        ("post_feedforward_layernorm", "post_mlp_layernorm")],
+    "olmo2": [
+        ("post_attention_layernorm", "post_self_attn_layernorm"),
+        ("post_feedforward_layernorm", "post_mlp_layernorm")],
+    "starcoder2": [("mlp.c_fc", "mlp.up_proj"), ("mlp.c_proj", "mlp.down_proj")],
+    "gpt2": [
+        ("transformer.wte", "model.embed_tokens"), ("transformer.wpe", "model.embed_positions"),
+        ("transformer.ln_f", "model.norm"), ("transformer.h", "model.layers"),
+        ("ln_1", "input_layernorm"), ("ln_2", "post_attention_layernorm"),
+        ("mlp.c_fc", "mlp.up_proj"), ("mlp.c_proj", "mlp.down_proj"),
+        ("attn.c_proj", "self_attn.o_proj"), ("attn.c_attn", "self_attn.qkv_proj")],
+    "gpt_neox": [
+        ("gpt_neox.embed_in", "model.embed_tokens"), ("gpt_neox.final_layer_norm", "model.norm"),
+        ("embed_out", "lm_head"), ("gpt_neox.layers", "model.layers"),
+        ("attention.query_key_value", "self_attn.qkv_proj"),
+        ("attention.dense", "self_attn.o_proj"), ("mlp.dense_h_to_4h", "mlp.up_proj"),
+        ("mlp.dense_4h_to_h", "mlp.down_proj")],
+}
+RENAMED["gemma3_text"] = RENAMED["gemma2"]
+
+
+def ours(name: str, model_type: str) -> str:
+    for theirs, own in RENAMED.get(model_type, []):
+        if theirs in name:
+            name = name.replace(theirs, own)
+            # A name has one norm: the new name may contain the old name of another.
+            if "norm" in own:
+                break
+    return name
+
+
+def parts(name: str, gradient: torch.Tensor, config) -> dict[str, torch.Tensor]:
+    """Our loader's tensors of one of `transformers`."""
+    name = ours(name, config.model_type)
+    if config.model_type == "gpt2" and gradient.dim() == 2 and "embed" not in name:
+        gradient = gradient.T
+    if "qkv_proj" in name:
+        heads = config.num_attention_heads
+        if config.model_type == "gpt_neox":
+            by_head = gradient.reshape(heads, 3, -1, *gradient.shape[1:])
+            cut = [by_head[:, i].reshape(-1, *gradient.shape[1:]) for i in range(3)]
+        else:
+            width = getattr(config, "head_dim", None) or config.hidden_size // heads
+            groups = heads if config.model_type == "gpt2" else config.num_key_value_heads
+            cut = gradient.split([heads * width, groups * width, groups * width])
+        return {name.replace("qkv_proj", f"{part}_proj"): cut[i] for i, part in enumerate("qkv")}
+    if "gate_up_proj" in name:
+        gate, up = gradient.chunk(2)
+        return {name.replace("gate_up", "gate"): gate, name.replace("gate_up", "up"): up}
+    return {name: gradient}
+
+
+def digests(model, config, names=lambda name: name) -> dict:
+    out = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and parameter.grad is not None:
+            for part, gradient in parts(names(name), parameter.grad, config).items():
+                out[part] = digest(gradient)
+    return dict(sorted(out.items()))
+
+
+def load(kind, folder: Path, **kwargs):
+    model = kind.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager", **kwargs)
+    return model.eval()
+
+
+def decoder_batch() -> dict:
+    """Sequences with their own labels; some positions have none, one sequence has none at all."""
+    generator = torch.Generator().manual_seed(SEED)
+    draw = lambda count: torch.randint(3, 96, (count,), generator=generator).tolist()
+    tokens, labels, starts = [], [], []
+    for length in LENGTHS:
+        starts.append(len(tokens))
+        sequence = draw(length)
+        following = [*sequence[1:], 2]
+        tokens += sequence
+        labels += [None if i % 4 == 1 or length == 1 else following[i] for i in range(length)]
+    return {"tokens": tokens, "labels": labels, "seq_starts": starts}
+
+
+def padded(batch: dict):
+    starts = [*batch["seq_starts"], len(batch["tokens"])]
+    longest = max(b - a for a, b in zip(starts, starts[1:]))
+    ids = torch.zeros(len(starts) - 1, longest, dtype=torch.long)
+    labels = torch.full_like(ids, -100)
+    for row, (a, b) in enumerate(zip(starts, starts[1:])):
+        ids[row, : b - a] = torch.tensor(batch["tokens"][a:b])
+        wanted = [-100 if label is None else label for label in batch["labels"][a:b]]
+        labels[row, : b - a] = torch.tensor(wanted)
+    return ids, labels
+
+
+def language_loss(model, batch: dict) -> torch.Tensor:
+    ids, labels = padded(batch)
+    # Without a mask: nothing looks back from the padding behind a sequence, and rows of a window
+    # that saw padding only would not be numbers.
+    logits = model(input_ids=ids, use_cache=False).logits
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100)
+
+
+def decoders() -> dict:
+    batch, out = decoder_batch(), {}
+    for name in DECODERS:
+        model = load(AutoModelForCausalLM, HERE / "families" / name)
+        loss = language_loss(model, batch)
+        loss.backward()
+        out[name] = {"loss": loss.item(), "tensors": digests(model, model.config)}
+        print(name, loss.item(), len(out[name]["tensors"]))
+    return {"batch": batch, "models": out}
+
+
+def lora() -> dict:
+    batch, out = decoder_batch(), {}
+    for name, (targets, own) in LORA.items():
+        model = load(AutoModelForCausalLM, HERE / "families" / name)
+        config = model.config
+        model = peft.get_peft_model(model, peft.LoraConfig(
+            target_modules=targets, lora_dropout=0.0, bias="none", **LORA_SHAPE))
+        model = model.double().eval()
+
+        def key(full: str) -> str:
+            base = full.removeprefix("base_model.model.").replace(".default", "")
+            return "base_model.model." + ours(base, config.model_type)
+
+        with torch.no_grad():
+            for full, parameter in model.named_parameters():
+                if parameter.requires_grad:
+                    parameter.copy_(0.2 * uniform(seed_of(key(full)), parameter.shape))
+        loss = language_loss(model, batch)
+        loss.backward()
+        tensors = {
+            key(full): digest(p.grad) for full, p in model.named_parameters() if p.requires_grad}
+        out[name] = {"loss": loss.item(), "targets": own, "tensors": dict(sorted(tensors.items()))}
+        print(name, "lora", loss.item(), len(tensors))
+    return {"batch": batch, **LORA_SHAPE, "models": out}
+
+
+def weigh(outputs: torch.Tensor) -> torch.Tensor:
+    """A loss whose derivative by the outputs is the same random vector in every test."""
+    return (uniform(7, outputs.shape) * outputs).sum()
+
+
+def heads() -> dict:
+    """Heads on decoders: the last token's, or each labelled token's; their tensors are random."""
+    batch, out = decoder_batch(), {}
+    starts = [*batch["seq_starts"], len(batch["tokens"])]
+    for name, kinds in HEADS.items():
+        for kind in kinds:
+            loader = {
+                "sequence": AutoModelForSequenceClassification,
+                "token": AutoModelForTokenClassification,
+                "vector": AutoModelForCausalLM,
+            }[kind]
+            config = AutoConfig.from_pretrained(HERE / "families" / name)
+            more = {} if kind == "vector" else {"num_labels": HEAD_LABELS}
+            model = load(loader, HERE / "families" / name, **more)
+            with torch.no_grad():
+                for full, parameter in model.named_parameters():
+                    if full.startswith("score"):
+                        parameter.copy_(0.2 * uniform(seed_of(full), parameter.shape))
+            rows = []
+            for a, b in zip(starts, starts[1:]):
+                ids = torch.tensor([batch["tokens"][a:b]])
+                if kind == "sequence":
+                    rows.append(model(input_ids=ids, use_cache=False).logits[0])
+                elif kind == "token":
+                    logits = model(input_ids=ids, use_cache=False).logits[0]
+                    rows += [logits[i] for i in range(b - a) if batch["labels"][a + i] is not None]
+                else:
+                    rows.append(model.base_model(input_ids=ids, use_cache=False).last_hidden_state[0, -1])
+            outputs = torch.stack(rows)
+            weigh(outputs).backward()
+            out[f"{name}/{kind}"] = {
+                "outputs": digest(outputs), "tensors": digests(model, config)}
+            print(name, kind, tuple(outputs.shape), len(out[f"{name}/{kind}"]["tensors"]))
+    return {"batch": batch, "labels": HEAD_LABELS, "models": out}
+
+
+def encoder_batch() -> dict:
+    generator = torch.Generator().manual_seed(SEED)
+    draw = lambda count: torch.randint(5, 190, (count,), generator=generator).tolist()
+    batch = {"tokens": [], "labels": [], "seq_starts": [], "token_types": []}
+    for length in [11, 1, 27, 6]:
+        batch["seq_starts"].append(len(batch["tokens"]))
+        batch["tokens"] += draw(length)
+        batch["labels"] += [None if i % 3 == 0 else 0 for i in range(length)]
+        batch["token_types"] += [int(i > length // 2) for i in range(length)]
+    return batch
+
+
+def encoders() -> dict:
+    batch, out = encoder_batch(), {}
+    starts = [*batch["seq_starts"], len(batch["tokens"])]
+    for name, kinds in ENCODERS.items():
+        for kind in kinds:
+            loader = {
+                "sequence": AutoModelForSequenceClassification, "token": AutoModelForTokenClassification,
+            }.get(kind, AutoModel)
+            model = load(loader, HERE / "encoders" / name)
+            typed = model.config.model_type == "bert"
+            rows = []
+            for a, b in zip(starts, starts[1:]):
+                ids = torch.tensor([batch["tokens"][a:b]])
+                more = {"token_type_ids": torch.tensor([batch["token_types"][a:b]])} if typed else {}
+                result = model(input_ids=ids, attention_mask=torch.ones_like(ids), **more)
+                if kind == "sequence":
+                    rows.append(result.logits[0])
+                elif kind == "token":
+                    rows += [
+                        result.logits[0, i] for i in range(b - a) if batch["labels"][a + i] is not None]
+                elif kind == "first":
+                    rows.append(result.last_hidden_state[0, 0])
+                else:
+                    rows.append(result.last_hidden_state[0].mean(0))
+            outputs = torch.stack(rows)
+            weigh(outputs).backward()
+            tensors = {
+                full: digest(p.grad) for full, p in model.named_parameters() if p.grad is not None}
+            out[f"{name}/{kind}"] = {
+                "width": outputs.shape[1], "outputs": digest(outputs),
+                "tensors": dict(sorted(tensors.items()))}
+            print(name, kind, tuple(outputs.shape), len(tensors))
+    return {"batch": batch, "models": out}
+
+
+def write(name: str, value: dict) -> None:
+    """One line a tensor."""
+    text = json.dumps(value, indent=1)
+    text = text.replace("[\n     ", "[").replace(",\n     ", ", ").replace("\n    ]", "]")
+    (HERE / "gradients" / f"{name}.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    (HERE / "gradients").mkdir(exist_ok=True)
+    jobs = {"decoders": decoders, "lora": lora, "heads": heads, "encoders": encoders}
+    for name in sys.argv[1:] or jobs:
+        write(name, jobs[name]())
+    (HERE / "PROVENANCE_gradients").write_text(
+        f"make_gradients.py, seed {SEED}; torch {torch.__version__}, transformers "
+        f"{transformers.__version__}, peft {peft.__version__}\n")
