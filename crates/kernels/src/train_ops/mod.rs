@@ -11,6 +11,7 @@
 mod activation;
 mod attention;
 mod bias;
+mod columns;
 mod cross_entropy;
 mod gated;
 mod layer_norm;
@@ -22,9 +23,11 @@ mod tests;
 
 pub use activation::{Activation, activation, activation_backward, bias_activation};
 pub use attention::{
-    AttentionMask, AttentionScratch, AttentionShape, attention_backward, attention_forward,
+    AttentionMask, AttentionPrefix, AttentionScratch, AttentionShape, attention_backward,
+    attention_forward, prefixed_attention_backward, prefixed_attention_forward,
 };
 pub use bias::add_bias;
+pub use columns::{scale_columns, scale_columns_backward};
 pub use cross_entropy::{cross_entropy, cross_entropy_loss};
 pub use gated::gated_mul_backward;
 pub use layer_norm::{bias_layer_norm, layer_norm};

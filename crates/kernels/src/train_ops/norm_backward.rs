@@ -210,7 +210,7 @@ fn gain_columns(pool: &Pool, x: &[f32], dy: &[f32], stats: &[f32], dgain: &mut [
     });
 }
 
-fn by_columns(pool: &Pool, c: usize, job: &(dyn Fn(Range<usize>) + Sync)) {
+pub(super) fn by_columns(pool: &Pool, c: usize, job: &(dyn Fn(Range<usize>) + Sync)) {
     // Whole lines: two threads never write the same one.
     let lines = c.div_ceil(16);
     pool.run(&|thread_idx| {

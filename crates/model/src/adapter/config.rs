@@ -38,7 +38,7 @@ pub struct LoraAdapterConfig {
     /// Whether the scale is `lora_alpha / sqrt(r)`.
     #[serde(default)]
     pub use_rslora: bool,
-    /// Whether magnitudes are trained apart: not supported.
+    /// Whether magnitudes are trained apart: not applied when the model runs.
     #[serde(default)]
     pub use_dora: bool,
     /// Other ranks for some modules, by name.
@@ -111,17 +111,24 @@ impl LoraAdapterConfig {
         pattern_value(&self.rank_pattern, module).unwrap_or(self.r)
     }
 
-    /// Refuses what we do not apply.
+    /// Refuses what is not applied when the model runs, although it is trained here.
+    pub(super) fn check_applied(&self, path: &Utf8Path) -> Result<(), ModelError> {
+        if !self.use_dora {
+            return Ok(());
+        }
+        Err(ModelError::UnsupportedAdapter {
+            path: path.to_owned(),
+            key: "use_dora",
+            value: "true".to_owned(),
+            reason: "supported is false",
+        })
+    }
+
+    /// Refuses what we know nothing of.
     pub(super) fn check(&self, path: &Utf8Path) -> Result<(), ModelError> {
         let refuse = |key, value: String, reason| {
             Err(ModelError::UnsupportedAdapter { path: path.to_owned(), key, value, reason })
         };
-        if self.peft_type != "LORA" {
-            return refuse("peft_type", self.peft_type.clone(), "supported is LORA");
-        }
-        if self.use_dora {
-            return refuse("use_dora", "true".to_owned(), "supported is false");
-        }
         if self.bias != "none" {
             return refuse("bias", self.bias.clone(), "supported is none");
         }
@@ -133,6 +140,12 @@ impl LoraAdapterConfig {
         if let Some(value) = self.extra.get(key).filter(|&value| is_set(value)) {
             let reason = "supported are pairs of linear layers, those of experts one by one";
             return refuse(key, value.to_string(), reason);
+        }
+        let key = "init_lora_weights";
+        let init = self.extra.get(key).and_then(Value::as_str).unwrap_or_default();
+        if RESIDUAL_INITS.iter().any(|kind| init.to_lowercase().starts_with(kind)) {
+            let reason = "its values go with a base that was changed; save it as plain LoRA";
+            return refuse(key, init.to_owned(), reason);
         }
         if self.r == 0 {
             return refuse("r", "0".to_owned(), "expected at least 1");
@@ -165,13 +178,16 @@ const OTHER_KINDS: [&str; 7] = [
     "use_qalora",
 ];
 
+/// First values that PEFT takes out of the base, also when it loads the adapter.
+const RESIDUAL_INITS: [&str; 4] = ["pissa", "olora", "corda", "lora_ga"];
+
 fn is_set(value: &Value) -> bool {
     let empty = value.as_array().is_some_and(Vec::is_empty);
     !(empty || matches!(value, Value::Null | Value::Bool(false)))
 }
 
 /// PEFT matches a pattern with the end of a module's path, at a dot.
-fn pattern_value<T: Copy>(pattern: &BTreeMap<String, T>, module: &str) -> Option<T> {
+pub(crate) fn pattern_value<T: Copy>(pattern: &BTreeMap<String, T>, module: &str) -> Option<T> {
     let matches = |name: &str| {
         module.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };

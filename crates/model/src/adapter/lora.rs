@@ -1,22 +1,19 @@
 //! The pairs, and adding them to a base weight.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use camino::Utf8Path;
 
 use super::config::LoraAdapterConfig;
+use super::peft::{PeftAdapter, write_folder};
 use crate::checkpoint::Checkpoint;
 use crate::error::ModelError;
-use crate::files::{io_error, read_json, write_json};
-use crate::safetensors::{SafetensorsFile, write_f32};
 use crate::tensors::nearest_name;
 
-const CONFIG_FILE: &str = "adapter_config.json";
-const TENSOR_FILE: &str = "adapter_model.safetensors";
 const PREFIX: &str = "base_model.model.";
 const LORA_A: &str = ".lora_A.weight";
 const LORA_B: &str = ".lora_B.weight";
+const MAGNITUDE: &str = ".lora_magnitude_vector";
 
 /// One tensor of an adapter.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,12 +34,6 @@ pub struct LoraAdapter {
     pub tensors: BTreeMap<String, AdapterTensor>,
 }
 
-/// Whether a tensor is the base's own weight beside a pair for it: PEFT saves that of the head again.
-fn is_base_of_pair(name: &str, file: &SafetensorsFile) -> bool {
-    name.strip_suffix(".base_layer.weight")
-        .is_some_and(|module| file.tensor(&format!("{module}{LORA_A}")).is_ok())
-}
-
 impl LoraAdapter {
     /// PEFT's keys of the pair of a base tensor: `(A, B)` of `model.….q_proj.weight`.
     pub fn keys_of(name: &str) -> (String, String) {
@@ -56,21 +47,7 @@ impl LoraAdapter {
     /// If a file is missing or broken, the adapter is of a kind that we do not apply, or its
     /// tensors are not whole pairs of the configured rank.
     pub fn read(folder: &Utf8Path) -> Result<Self, ModelError> {
-        let config: LoraAdapterConfig = read_json(&folder.join(CONFIG_FILE))?;
-        config.check(folder)?;
-        let file = SafetensorsFile::open(&folder.join(TENSOR_FILE))?;
-        let mut tensors = BTreeMap::new();
-        for name in file.names() {
-            if is_base_of_pair(name, &file) {
-                continue;
-            }
-            let view = file.tensor(name)?;
-            let tensor = AdapterTensor { shape: view.shape.to_vec(), data: view.to_f32()? };
-            tensors.insert(name.to_owned(), tensor);
-        }
-        let adapter = Self { config, tensors };
-        adapter.check_pairs()?;
-        Ok(adapter)
+        PeftAdapter::read(folder)?.into_lora(folder)
     }
 
     /// Writes an adapter folder that PEFT loads. The configuration is written last.
@@ -78,16 +55,7 @@ impl LoraAdapter {
     /// # Errors
     /// From the file system.
     pub fn write(&self, folder: &Utf8Path) -> Result<(), ModelError> {
-        fs::create_dir_all(folder).map_err(io_error(folder))?;
-        let tensors = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice(), tensor.data.as_slice()));
-        write_f32(&folder.join(TENSOR_FILE), tensors, &[("format", "pt")])?;
-        let path = folder.join(CONFIG_FILE);
-        let config = serde_json::to_value(&self.config)
-            .map_err(|source| ModelError::Json { path: path.clone(), source })?;
-        write_json(&path, &config)
+        write_folder(folder, &self.tensors, serde_json::to_value(&self.config))
     }
 
     /// The base tensors that the adapter changes, by Hugging Face's names, sorted.
@@ -173,7 +141,7 @@ impl LoraAdapter {
     }
 
     /// Every tensor is half of a pair of the configured rank, or a module saved whole.
-    fn check_pairs(&self) -> Result<(), ModelError> {
+    pub(super) fn check_pairs(&self) -> Result<(), ModelError> {
         for (name, tensor) in &self.tensors {
             let Some(key) = name.strip_prefix(PREFIX) else {
                 return Err(ModelError::UnknownAdapterTensor { name: name.clone() });
@@ -182,7 +150,7 @@ impl LoraAdapter {
                 (module, LORA_B, 0)
             } else if let Some(module) = key.strip_suffix(LORA_B) {
                 (module, LORA_A, 1)
-            } else if self.is_saved_whole(key) {
+            } else if self.is_saved_whole(key) || self.is_magnitude(key) {
                 continue;
             } else {
                 return Err(ModelError::UnknownAdapterTensor { name: name.clone() });
@@ -203,12 +171,17 @@ impl LoraAdapter {
     }
 
     fn is_saved_whole(&self, key: &str) -> bool {
-        let Some(module) = key.strip_suffix(".weight") else { return false };
-        let saved = self.config.modules_to_save.iter().flatten();
-        saved.into_iter().any(|name| {
-            module
-                .strip_suffix(name.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        })
+        let module = key.strip_suffix(".weight").or_else(|| key.strip_suffix(".bias"));
+        // As PEFT has it, a name may begin inside a part of the path.
+        let mut saved = self.config.modules_to_save.iter().flatten();
+        module.is_some_and(|module| saved.any(|name| module.ends_with(name.as_str())))
+    }
+
+    /// Whether a tensor is the magnitudes beside a pair.
+    fn is_magnitude(&self, key: &str) -> bool {
+        self.config.use_dora
+            && key.strip_suffix(MAGNITUDE).is_some_and(|module| {
+                self.tensors.contains_key(&format!("{PREFIX}{module}{LORA_A}"))
+            })
     }
 }

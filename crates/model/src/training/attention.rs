@@ -1,11 +1,14 @@
 //! Attention: projections, rotary positions, attention, output projection.
 
-use catena_kernels::{attention_backward, attention_forward, rope, rope_backward};
+use catena_kernels::{
+    AttentionPrefix, prefixed_attention_backward, prefixed_attention_forward, rope, rope_backward,
+};
 
 use super::buffers::{Saved, Work};
 use super::linear::{Columns, Linear};
 use super::norm::Norm;
 use super::pass::Pass;
+use super::prefix::Prefix;
 use super::spec::LayerSpec;
 use crate::config::QkNorm;
 
@@ -17,6 +20,8 @@ pub(super) struct AttentionBlock {
     pub(super) o_proj: Linear,
     /// Norms of queries and keys.
     pub(super) qk_norms: Option<(QkNorm, [Norm; 2])>,
+    /// Learned keys and values before those of every sequence.
+    pub(super) prefix: Option<Prefix>,
 }
 
 impl AttentionBlock {
@@ -52,8 +57,9 @@ impl AttentionBlock {
         let attended = &mut saved.attended_thd[..t * queries];
         let lse = &mut saved.lse_th[..t * shape.num_attention_heads];
         let (bounds, scratch) = (&pass.batch.bounds, &mut work.attention);
-        attention_forward(pool, shape, bounds, q, k, v, attended, Some(lse), scratch);
-        work.operand.set(pool, attended, t, queries, queries);
+        let (kv, lse, prefix) = ((&*k, &*v), Some(lse), self.prefix(pass));
+        prefixed_attention_forward(pool, shape, bounds, prefix, q, kv, attended, lse, scratch);
+        self.o_proj.enter(pass, attended, &mut work.operand, &mut work.linear);
         let out = (out, spec.hidden_size);
         self.o_proj.forward(pass, &work.operand, out, accumulate, &mut work.linear);
     }
@@ -80,8 +86,10 @@ impl AttentionBlock {
         let inputs = [&self.q_proj, &self.k_proj, &self.v_proj];
         let inner =
             self.qk_norms.as_ref().is_some_and(|(_, norms)| norms.iter().any(Norm::is_trained));
-        let ends_here =
-            dinput.is_none() && !inner && inputs.iter().all(|linear| !linear.is_trained());
+        let ends_here = dinput.is_none()
+            && !inner
+            && self.prefix.is_none()
+            && inputs.iter().all(|linear| !linear.is_trained());
         let dattended = &mut work.dattended_thd[..t * queries];
         let dy = Columns { data: dout, stride: c };
         let wanted = (!ends_here).then_some((&mut *dattended, false));
@@ -92,10 +100,13 @@ impl AttentionBlock {
         let dq = &mut work.dq_thd[..t * queries];
         let dk = &mut work.dk_tgd[..t * keys];
         let dv = &mut work.dv_tgd[..t * keys];
-        attention_backward(
+        let prefix = self.prefix(pass);
+        let dprefix = self.prefix.as_ref().map_or(&mut [][..], |prefix| prefix.grad(grads));
+        prefixed_attention_backward(
             pool,
             shape,
             &pass.batch.bounds,
+            (prefix, dprefix),
             (&saved.q_thd[..t * queries], &saved.k_tgd[..t * keys], &saved.v_tgd[..t * keys]),
             &saved.lse_th[..t * shape.num_attention_heads],
             dattended,
@@ -131,9 +142,16 @@ impl AttentionBlock {
         }
     }
 
+    /// The prefix, unless the model is asked for without its adapter.
+    fn prefix<'a>(&self, pass: &Pass<'a>) -> AttentionPrefix<'a> {
+        let prefix = self.prefix.as_ref().filter(|_| pass.adapted);
+        prefix.map_or_else(AttentionPrefix::default, |prefix| prefix.get(pass.values))
+    }
+
     pub(super) fn is_trained(&self) -> bool {
         let norms = self.qk_norms.as_ref();
         self.linears().iter().any(|linear| linear.is_trained())
+            || self.prefix.is_some()
             || norms.is_some_and(|(_, norms)| norms.iter().any(Norm::is_trained))
     }
 

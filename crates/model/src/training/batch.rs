@@ -38,6 +38,14 @@ pub(super) struct Layout {
     pub(super) targets: Vec<u32>,
 }
 
+impl Layout {
+    /// Lets positions begin behind so many tokens that stand before every sequence.
+    pub(super) fn shift(&mut self, tokens: usize) {
+        let tokens = u32::try_from(tokens).expect("a prefix is no longer than positions can count");
+        self.positions.iter_mut().for_each(|position| *position += tokens);
+    }
+}
+
 impl TrainBatch {
     /// Checks the batch against the plan and the vocabulary.
     pub(super) fn layout(

@@ -3,6 +3,7 @@
 use catena_kernels::{AlignedBuf, AttentionScratch, DenseType, RowOperand};
 
 use super::linear::LinearScratch;
+use super::method::AdapterNeeds;
 use super::spec::{LayerSpec, Placement, Spec};
 use crate::config::QkNorm;
 
@@ -29,6 +30,8 @@ pub(super) struct Saved {
     /// What the first products of the MLP gave, gate before up, `[t, 2 f]` or `[t, f]`; the
     /// backward pass turns it into gradients.
     pub(super) mlp_inner: AlignedBuf<f32>,
+    /// What the adapters of its projections multiply, `[t, width]` each.
+    pub(super) kept: Vec<AlignedBuf<f32>>,
 }
 
 /// Memory that all layers share.
@@ -58,7 +61,8 @@ pub(super) struct Work {
 }
 
 impl Saved {
-    pub(super) fn new(spec: &LayerSpec, tokens: usize) -> Self {
+    /// `kept_widths` are those of [`super::linear::Linear::kept_width`], by slot.
+    pub(super) fn new(spec: &LayerSpec, kept_widths: &[usize], tokens: usize) -> Self {
         let rows = |width: usize| AlignedBuf::zeroed(tokens * width);
         let rows_if = |is_there: bool, width: usize| rows(if is_there { width } else { 0 });
         let (c, (queries, keys)) = (spec.hidden_size, spec.widths());
@@ -77,13 +81,14 @@ impl Saved {
             attended_thd: rows(queries),
             lse_th: rows(spec.attention.num_attention_heads),
             mlp_inner: rows(spec.mlp_inner()),
+            kept: kept_widths.iter().map(|&width| rows(width)).collect(),
         }
     }
 }
 
 impl Work {
-    /// Memory for `tokens` rows of the widest of the layers, and adapters of rank `r`.
-    pub(super) fn new(spec: &Spec, dtype: DenseType, tokens: usize, r: usize) -> Self {
+    /// Memory for `tokens` rows of the widest of the layers, and the adapters of a method.
+    pub(super) fn new(spec: &Spec, dtype: DenseType, tokens: usize, needs: AdapterNeeds) -> Self {
         let rows = |width: usize| AlignedBuf::zeroed(tokens * width);
         let widest = |of: fn(&LayerSpec) -> usize| spec.layers.iter().map(of).max().unwrap_or(0);
         let (c, f) = (spec.hidden_size, widest(|layer| layer.intermediate_size));
@@ -109,7 +114,7 @@ impl Work {
             dnormed_heads: rows(if normed_heads { queries.max(keys) } else { 0 }),
             stats: vec![0.0; 2 * tokens * heads],
             operand: RowOperand::with_capacity(dtype, tokens, width),
-            linear: LinearScratch::new(dtype, tokens, width, r),
+            linear: LinearScratch::new(dtype, tokens, width, needs),
             attention: AttentionScratch::new(),
         }
     }

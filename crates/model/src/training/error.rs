@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// A LoRA configuration or a batch that the model cannot train on. All are to be fixed in the
+/// A method, an adapter or a batch that the model cannot train on. All are to be fixed in the
 /// input.
 #[derive(Debug, Error)]
 pub enum TrainingError {
@@ -37,8 +37,102 @@ pub enum TrainingError {
         /// The name.
         name: String,
         /// All projections.
+        known: Vec<String>,
+    },
+    /// The table of tokens or the output head as a target.
+    #[error(
+        "`target_modules` names `{name}`, beside which no pair is trained; name it in `modules_to_save` to train it whole"
+    )]
+    TableTarget {
+        /// The name.
+        name: String,
+    },
+    /// A projection that is rows of a larger matrix.
+    #[error("`target_modules` names `{name}`, which is several projections in one matrix")]
+    FusedTarget {
+        /// Its path.
+        name: String,
+    },
+    /// First values that we do not make.
+    #[error("`init_lora_weights` is {value}; known: true, gaussian, pissa, pissa_niter_N")]
+    UnknownInit {
+        /// The value.
+        value: String,
+    },
+    /// A vector of inputs on a module that has no vector.
+    #[error("`feedforward_modules` names `{name}`, which `target_modules` does not")]
+    FeedforwardNotTarget {
+        /// The name.
+        name: String,
+    },
+    /// A projection whose input others share.
+    #[error("`feedforward_modules` names `{name}`; inputs are scaled of {}", known.join(", "))]
+    InputNotScaled {
+        /// The name.
+        name: String,
+        /// Projections whose inputs can be scaled.
         known: &'static [&'static str],
     },
+    /// A module to be trained whole that the model does not have.
+    #[error("`modules_to_save` names `{name}`, and no module's name ends so")]
+    UnknownModule {
+        /// The name.
+        name: String,
+    },
+    /// The output head of a model whose head is its table of tokens.
+    #[error("`modules_to_save` names `lm_head`, which is `embed_tokens` in this model: name that")]
+    TiedHead,
+    /// The table of tokens of such a model beside vectors, whose configuration cannot say that it
+    /// stays the head.
+    #[error(
+        "`modules_to_save` names `embed_tokens`, which is the output head too: IA3 adapters cannot say so"
+    )]
+    TiedTable,
+    /// A method that only decoders have.
+    #[error("encoders are not trained by {method}")]
+    DecodersOnly {
+        /// The method.
+        method: &'static str,
+    },
+    /// An adapter that is put into a model whose method is another.
+    #[error("the adapter has no tensor `{name}`, which the model trains")]
+    AdapterLacks {
+        /// The tensor's key.
+        name: String,
+    },
+    /// An adapter with more than the model trains.
+    #[error("the adapter has a tensor `{name}`, which the model does not train")]
+    AdapterExtra {
+        /// The tensor's key.
+        name: String,
+    },
+    /// An adapter tensor of another shape.
+    #[error("adapter tensor `{name}` has shape {found:?}, the model trains {expected:?}")]
+    AdapterShape {
+        /// The tensor's key.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape of what is trained.
+        expected: Vec<usize>,
+    },
+    /// An adapter that is computed otherwise than the model's.
+    #[error("the adapter scales `{name}` by {found}{}, the model by {expected}{}", magnitudes(*found_dora), magnitudes(*dora))]
+    AdapterScale {
+        /// The module.
+        name: String,
+        /// The adapter's factor.
+        found: f64,
+        /// Whether the adapter has magnitudes.
+        found_dora: bool,
+        /// The model's factor.
+        expected: f64,
+        /// Whether the model has magnitudes.
+        dora: bool,
+    },
+    /// An adapter that says nothing about modules it changes.
+    #[error("the adapter changes no module")]
+    EmptyAdapter,
     /// Tokens, labels and sequence starts do not fit together.
     #[error("batch has {tokens} tokens, {labels} labels and sequence starts {seq_starts:?}")]
     BatchShape {
@@ -113,4 +207,8 @@ pub enum TrainingError {
         /// Rows of the embedding.
         vocab_size: usize,
     },
+}
+
+fn magnitudes(are_there: bool) -> &'static str {
+    if are_there { " and by magnitudes" } else { "" }
 }

@@ -48,6 +48,7 @@ impl Layer {
     fn run(&mut self, pass: &Pass<'_>, x: &mut [f32], saved: &mut Saved, work: &mut Work) {
         let spec = &self.spec;
         let len = x.len();
+        std::mem::swap(&mut work.linear.kept, &mut saved.kept);
         if spec.placement == Placement::Parallel {
             saved.before_mlp[..len].copy_from_slice(x);
         }
@@ -76,6 +77,7 @@ impl Layer {
             work.delta_tc = delta;
         }
         norm_sum(pass, self.mlp_sum_norm.as_ref(), &mut saved.mlp_sum, x);
+        std::mem::swap(&mut work.linear.kept, &mut saved.kept);
     }
 
     /// Adds the gradients of what is trained, and turns `dx`, the gradient of what the layer gave,
@@ -97,6 +99,7 @@ impl Layer {
             self.run(pass, x, passing, work);
         }
         let saved = own.as_mut().unwrap_or(passing);
+        std::mem::swap(&mut work.linear.kept, &mut saved.kept);
         // A parallel MLP's gradient is that of the sum, which attention's must not see changed.
         let parallel = self.spec.placement == Placement::Parallel;
         let mut dsum = std::mem::take(&mut work.dsum_tc);
@@ -112,7 +115,8 @@ impl Layer {
             norm_sum_backward(pass, norm, &saved.attention_sum, dx, grads, work);
         }
         let dout = parallel.then(|| &dsum[..dx.len()]);
-        self.attention_backward(pass, (dout, dx), wants_input, grads, (saved, &mut *work));
+        self.attention_backward(pass, (dout, dx), wants_input, grads, (&mut *saved, &mut *work));
+        std::mem::swap(&mut work.linear.kept, &mut saved.kept);
         work.dsum_tc = dsum;
         self.saved = own;
     }
@@ -176,8 +180,16 @@ impl Layer {
 
     /// Memory of weights, without trained values.
     pub(super) fn weight_bytes(&self) -> usize {
-        let linears = self.attention.linears().into_iter().chain(self.mlp.linears());
-        linears.map(Linear::bytes).sum()
+        self.linears().map(Linear::bytes).sum()
+    }
+
+    /// Values per token that the adapter of each projection keeps, by slot.
+    pub(super) fn kept_widths(&self) -> Vec<usize> {
+        self.linears().map(Linear::kept_width).collect()
+    }
+
+    fn linears(&self) -> impl Iterator<Item = &Linear> {
+        self.attention.linears().into_iter().chain(self.mlp.linears())
     }
 }
 

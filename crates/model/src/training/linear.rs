@@ -1,19 +1,35 @@
 //! One projection: its matrix, its bias and its adapter.
 
-use catena_kernels::{DenseMatrix, DenseType, RowOperand, add_bias, bias_backward};
+use catena_kernels::{
+    AlignedBuf, DenseMatrix, DenseType, RowOperand, add_bias, bias_backward, scale_columns,
+    scale_columns_backward,
+};
 
+use super::dora::NormScratch;
+use super::ia3::{Ia3, Ia3Side};
 use super::lora::Lora;
 use super::matrix::Matrix;
+use super::method::AdapterNeeds;
 use super::params::Vector;
 use super::pass::Pass;
 
-/// `y = x W^T + b`, with what an adapter adds.
+/// `y = x W^T + b`, with what an adapter adds or changes.
 pub(super) struct Linear {
     pub(super) n: usize,
     pub(super) k: usize,
     pub(super) weight: Matrix,
     pub(super) bias: Option<Vector>,
-    pub(super) lora: Option<Lora>,
+    pub(super) adapter: Option<Adapter>,
+    /// Its place among the layer's projections, for what its adapter keeps.
+    pub(super) slot: usize,
+}
+
+/// What stands beside a matrix.
+pub(super) enum Adapter {
+    /// A low-rank pair, with magnitudes or without.
+    Lora(Box<Lora>),
+    /// A vector of factors.
+    Ia3(Ia3),
 }
 
 /// Working memory that all projections share.
@@ -27,12 +43,19 @@ pub(super) struct LinearScratch {
     pub(super) inner_rows: RowOperand,
     pub(super) inner_columns: DenseMatrix,
     pub(super) dinner: Vec<f32>,
+    /// What adapters keep between the passes of the layer at hand: what they multiply.
+    pub(super) kept: Vec<AlignedBuf<f32>>,
+    /// Scaled values or the gradient of such, if an adapter scales.
+    pub(super) scaled: AlignedBuf<f32>,
+    pub(super) norms: NormScratch,
 }
 
 impl LinearScratch {
-    /// Memory for `tokens` rows of at most `width` columns and adapters of rank `r`; gradients of
-    /// weights need their own operands only if there are any.
-    pub(super) fn new(dtype: DenseType, tokens: usize, width: usize, r: usize) -> Self {
+    /// Memory for `tokens` rows of at most `width` columns and the adapters of a method; gradients
+    /// of weights need their own operands only if there are any.
+    pub(super) fn new(dtype: DenseType, tokens: usize, width: usize, needs: AdapterNeeds) -> Self {
+        let r = needs.rank;
+        let (norm_rank, norm_width) = if needs.norms { (r, width) } else { (0, 0) };
         LinearScratch {
             dy_rows: RowOperand::with_capacity(dtype, tokens, width),
             dy_t: RowOperand::with_capacity(dtype, tokens, width),
@@ -40,6 +63,9 @@ impl LinearScratch {
             inner_rows: RowOperand::with_capacity(dtype, tokens, r),
             inner_columns: DenseMatrix::with_capacity(dtype, r, tokens),
             dinner: vec![0.0; tokens * r],
+            kept: Vec::new(),
+            scaled: AlignedBuf::zeroed(if needs.scales { tokens * width } else { 0 }),
+            norms: NormScratch::new(dtype, norm_rank, norm_width),
         }
     }
 
@@ -64,6 +90,24 @@ impl Columns<'_> {
 }
 
 impl Linear {
+    /// Makes an input that no other projection shares the operand at hand.
+    pub(super) fn enter(
+        &self,
+        pass: &Pass<'_>,
+        x_tk: &[f32],
+        operand: &mut RowOperand,
+        s: &mut LinearScratch,
+    ) {
+        let (t, k) = (x_tk.len() / self.k, self.k);
+        let Some(vector) = self.vector(Ia3Side::Input).filter(|_| pass.adapted) else {
+            return operand.set(pass.pool, x_tk, t, k, k);
+        };
+        s.kept[self.slot][..t * k].copy_from_slice(x_tk);
+        let scaled = &mut s.scaled[..t * k];
+        scale_columns(pass.pool, x_tk, vector.get(pass.values), scaled, k, false);
+        operand.set(pass.pool, scaled, t, k, k);
+    }
+
     /// Writes to columns of `out`, or adds to them.
     pub(super) fn forward(
         &mut self,
@@ -73,8 +117,11 @@ impl Linear {
         accumulate: bool,
         s: &mut LinearScratch,
     ) {
+        if pass.adapted && self.scales_output() {
+            return self.scaled_forward(pass, x, (out, ldo), accumulate, s);
+        }
         self.weight.get(pass.values).matmul(pass.pool, x, out, ldo, accumulate);
-        if let Some(lora) = self.lora.as_mut().filter(|_| pass.adapted) {
+        if let Some(Adapter::Lora(lora)) = self.adapter.as_mut().filter(|_| pass.adapted) {
             lora.forward(pass, x, (out, ldo), s);
         }
         if let Some(bias) = &self.bias {
@@ -82,11 +129,90 @@ impl Linear {
         }
     }
 
+    /// As [`Self::forward`] for an adapter that scales the outputs, which are kept unscaled.
+    fn scaled_forward(
+        &mut self,
+        pass: &Pass<'_>,
+        x: &RowOperand,
+        (out, ldo): (&mut [f32], usize),
+        accumulate: bool,
+        s: &mut LinearScratch,
+    ) {
+        let (pool, n) = (pass.pool, self.n);
+        let mut kept = std::mem::take(&mut s.kept[self.slot]);
+        let u = &mut kept[..x.rows() * n];
+        let weight = self.weight.get(pass.values);
+        weight.matmul(pool, x, u, n, false);
+        let bias = self.bias.as_ref().map(|bias| bias.get(pass.values));
+        match &mut self.adapter {
+            Some(Adapter::Lora(lora)) => {
+                lora.forward(pass, x, (&mut *u, n), s);
+                let factors = lora.set_factors(pass, weight, &mut s.norms);
+                scale_columns(pool, u, factors, out, ldo, accumulate);
+                if let Some(bias) = bias {
+                    add_bias(pool, out, ldo, bias);
+                }
+            }
+            Some(Adapter::Ia3(ia3)) => {
+                if let Some(bias) = bias {
+                    add_bias(pool, u, n, bias);
+                }
+                scale_columns(pool, u, ia3.get(pass.values), out, ldo, accumulate);
+            }
+            None => unreachable!("nothing scales the outputs"),
+        }
+        s.kept[self.slot] = kept;
+    }
+
     /// Adds the gradients of what is trained, and writes or adds `dx` if it is wanted.
     ///
     /// The input must stand in the scratch ([`LinearScratch::set_input`]) if
     /// [`Self::needs_input`].
     pub(super) fn backward(
+        &self,
+        pass: &Pass<'_>,
+        dy: Columns<'_>,
+        dx: Option<(&mut [f32], bool)>,
+        grads: &mut [f32],
+        s: &mut LinearScratch,
+    ) {
+        let (t, n, k) = (dy.rows(), self.n, self.k);
+        if self.scales_output() {
+            let mut du = std::mem::take(&mut s.scaled);
+            let (u, du_tn) = (&s.kept[self.slot][..t * n], &mut du[..t * n]);
+            match &self.adapter {
+                Some(Adapter::Lora(lora)) => {
+                    lora.scale_backward(pass, u, dy, du_tn, grads, &mut s.norms);
+                }
+                Some(Adapter::Ia3(ia3)) => {
+                    let dvector = &mut grads[ia3.vector.clone()];
+                    let (factors, dy) = (ia3.get(pass.values), (dy.data, dy.stride));
+                    scale_columns_backward(pass.pool, u, factors, dy, Some(du_tn), dvector);
+                }
+                None => {}
+            }
+            let dy = Columns { data: &du[..t * n], stride: n };
+            self.products_backward(pass, dy, dx, grads, s);
+            s.scaled = du;
+        } else if let Some(vector) = self.vector(Ia3Side::Input) {
+            let mut dscaled = std::mem::take(&mut s.scaled);
+            let dscaled_tk = &mut dscaled[..t * k];
+            self.products_backward(pass, dy, Some((&mut *dscaled_tk, false)), grads, s);
+            let (x, factors) = (&s.kept[self.slot][..t * k], vector.get(pass.values));
+            let dvector = &mut grads[vector.vector.clone()];
+            let dx = dx.map(|(dx, accumulate)| {
+                assert!(!accumulate, "a scaled input is no other projection's");
+                dx
+            });
+            scale_columns_backward(pass.pool, x, factors, (dscaled_tk, k), dx, dvector);
+            s.scaled = dscaled;
+        } else {
+            self.products_backward(pass, dy, dx, grads, s);
+        }
+    }
+
+    /// The backward pass of everything but a scaling of outputs or inputs.
+    fn products_backward(
         &self,
         pass: &Pass<'_>,
         dy: Columns<'_>,
@@ -101,7 +227,8 @@ impl Linear {
         if dx.is_none() && !self.needs_input() {
             return;
         }
-        if dx.is_some() || self.lora.is_some() {
+        let lora = self.lora();
+        if dx.is_some() || lora.is_some() {
             s.dy_rows.set(pool, dy.data, t, n, dy.stride);
         }
         if let Some((dx, accumulate)) = &mut dx {
@@ -114,22 +241,52 @@ impl Linear {
         if let Some(dweight) = self.weight.grad(grads) {
             s.x_columns.matmul_operand(pool, &s.dy_t, dweight, k, true);
         }
-        if let Some(lora) = &self.lora {
+        if let Some(lora) = lora {
             lora.backward(pass, t, dx.map(|(dx, _)| dx), grads, s);
+        }
+    }
+
+    fn lora(&self) -> Option<&Lora> {
+        match &self.adapter {
+            Some(Adapter::Lora(lora)) => Some(lora),
+            Some(Adapter::Ia3(_)) | None => None,
+        }
+    }
+
+    fn vector(&self, side: Ia3Side) -> Option<&Ia3> {
+        match &self.adapter {
+            Some(Adapter::Ia3(ia3)) => Some(ia3).filter(|ia3| ia3.of == side),
+            Some(Adapter::Lora(_)) | None => None,
+        }
+    }
+
+    fn scales_output(&self) -> bool {
+        self.vector(Ia3Side::Output).is_some()
+            || self.lora().is_some_and(|lora| lora.dora.is_some())
+    }
+
+    /// Values per token that its adapter keeps.
+    pub(super) fn kept_width(&self) -> usize {
+        if self.scales_output() {
+            self.n
+        } else {
+            self.vector(Ia3Side::Input).map_or(0, |_| self.k)
         }
     }
 
     /// Whether gradients are computed from the input.
     pub(super) fn needs_input(&self) -> bool {
-        self.weight.is_trained() || self.lora.is_some()
+        self.weight.is_trained() || self.lora().is_some()
     }
 
     pub(super) fn is_trained(&self) -> bool {
-        self.needs_input() || self.bias.as_ref().is_some_and(Vector::is_trained)
+        self.weight.is_trained()
+            || self.adapter.is_some()
+            || self.bias.as_ref().is_some_and(Vector::is_trained)
     }
 
     /// Memory held, without trained values.
     pub(super) fn bytes(&self) -> usize {
-        self.weight.bytes() + self.lora.as_ref().map_or(0, Lora::bytes)
+        self.weight.bytes() + self.lora().map_or(0, Lora::bytes)
     }
 }

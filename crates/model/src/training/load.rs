@@ -1,21 +1,22 @@
 //! Putting the model together: frozen weights packed, trained ones into the flat vector.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use catena_kernels::{AlignedBuf, DenseMatrix, DenseType, Pool, QuantMatrix};
-use rand::Rng;
 
 use super::attention::AttentionBlock;
 use super::embedding::Embedding;
+use super::error::TrainingError;
 use super::layer::Layer;
 use super::linear::Linear;
-use super::lora::Lora;
 use super::matrix::{Matrix, Trained};
-use super::method::Method;
+use super::method::{AdapterKind, Method};
 use super::mlp::MlpBlock;
 use super::norm::Norm;
 use super::params::{ParamKind, Params, Vector};
-use super::source::{RandomWeights, WeightSource, generator};
+use super::prefix::Prefix;
+use super::source::{RandomWeights, WeightSource};
 use super::spec::{LayerSpec, MlpSpec, Module, NormSpec, Spec};
 use crate::ModelError;
 use crate::checkpoint::WeightData;
@@ -29,8 +30,17 @@ pub(super) struct Loader<'a> {
     /// Form of frozen float weights.
     pub(super) frozen: DenseType,
     pub(super) keep_blocks: bool,
+    /// Element type of products.
+    pub(super) dtype: DenseType,
     pub(super) max_tokens: usize,
     pub(super) params: Params,
+    /// The next projection's place in its layer.
+    pub(super) slot: usize,
+    /// Paths of all projections, and of all modules whose weights were taken.
+    pub(super) projections: Vec<String>,
+    pub(super) modules: BTreeSet<String>,
+    /// The values of the prefix of all layers, and per token.
+    pub(super) prefix: Option<(Range<usize>, usize)>,
 }
 
 /// Seed and standard deviation of a new head's matrices, the latter as in `transformers`.
@@ -63,10 +73,16 @@ impl Loader<'_> {
     }
 
     /// A layer that does not keep anything yet.
-    pub(super) fn layer(&mut self, spec: &LayerSpec, norm: NormSpec) -> Result<Layer, ModelError> {
+    pub(super) fn layer(
+        &mut self,
+        idx: usize,
+        spec: &LayerSpec,
+        norm: NormSpec,
+    ) -> Result<Layer, ModelError> {
         let (names, c, f) = (&spec.names, spec.hidden_size, spec.intermediate_size);
         let (queries, keys) = spec.widths();
         let (qkv_bias, mlp_bias) = (spec.qkv_bias, spec.mlp_bias);
+        self.slot = 0;
         Ok(Layer {
             attention_in_norm: self.norm(names.attention_in_norm.as_ref(), c, norm)?,
             attention: AttentionBlock {
@@ -91,6 +107,12 @@ impl Loader<'_> {
                     }
                 },
                 o_proj: self.linear(&names.o, c, queries, spec.out_bias)?,
+                prefix: self.prefix.as_ref().map(|(all, stride)| Prefix {
+                    all: all.clone(),
+                    first: idx * 2 * keys,
+                    stride: *stride,
+                    tokens: all.len() / stride,
+                }),
             },
             attention_out_norm: self.norm(names.attention_out_norm.as_ref(), c, norm)?,
             mlp_in_norm: self.norm(names.mlp_in_norm.as_ref(), c, norm)?,
@@ -139,19 +161,18 @@ impl Loader<'_> {
         kind: ParamKind,
     ) -> Result<Vector, ModelError> {
         let values = self.source.weight(name, shape)?.to_f32();
+        self.note(name);
         Ok(if self.method.trains(name) {
-            Vector::Trained(self.params.add(self.key(name), shape, kind, &values))
+            Vector::Trained(self.params.add(self.method.key(name), shape, kind, &values))
         } else {
             Vector::Frozen(values)
         })
     }
 
-    /// The name under which a trained tensor is saved: beside adapters, PEFT's for whole modules.
-    fn key(&self, name: &str) -> String {
-        match self.method {
-            Method::Lora(_) => format!("base_model.model.{name}"),
-            Method::Full | Method::Freeze(_) => name.to_owned(),
-        }
+    /// Notes that a tensor's module is there.
+    fn note(&mut self, name: &str) {
+        let module = name.rsplit_once('.').map_or(name, |(module, _)| module);
+        self.modules.insert(module.to_owned());
     }
 
     pub(super) fn linear(
@@ -161,9 +182,20 @@ impl Loader<'_> {
         k: usize,
         bias: bool,
     ) -> Result<Linear, ModelError> {
-        let weight = match module.part {
-            None => self.matrix(&module.name, n, k, ParamKind::Matrix)?,
-            Some(part) => self.matrix_part(&module.name, part, n, k)?,
+        let adapter = self.method.adapter(&module.name);
+        if adapter.is_some() && module.part.is_some() {
+            return Err(TrainingError::FusedTarget { name: module.name.clone() }.into());
+        }
+        self.projections.push(module.name.clone());
+        let mut start = None;
+        let weight = match (module.part, adapter) {
+            (Some(part), _) => self.matrix_part(&module.name, part, n, k)?,
+            (None, Some(AdapterKind::Pair(pair))) if pair.init.takes_weight() => {
+                let (residual, values) = self.split(&module.name, (n, k), pair)?;
+                start = Some(values);
+                residual
+            }
+            (None, _) => self.matrix(&module.name, n, k, ParamKind::Matrix)?,
         };
         let bias = match (bias, module.part) {
             (false, _) => None,
@@ -172,11 +204,10 @@ impl Loader<'_> {
             }
             (true, Some(part)) => Some(self.bias_part(&module.name, part, n)?),
         };
-        let lora = match module.part {
-            None => self.lora(&module.name, n, k),
-            Some(_) => None,
-        };
-        Ok(Linear { n, k, weight, bias, lora })
+        let adapter = adapter.map(|kind| self.adapter(kind, &module.name, &weight, (n, k), start));
+        let slot = self.slot;
+        self.slot += 1;
+        Ok(Linear { n, k, weight, bias, adapter, slot })
     }
 
     /// A linear layer of a task's head: trained, and drawn if the source does not have it.
@@ -193,7 +224,8 @@ impl Loader<'_> {
             false => None,
             true => Some(Vector::Trained(self.new_tensor(&bias_name, &[n])?)),
         };
-        Ok(Linear { n, k, weight: Matrix::Trained(Trained { range, n, k }), bias, lora: None })
+        let weight = Matrix::Trained(Trained { range, n, k });
+        Ok(Linear { n, k, weight, bias, adapter: None, slot: 0 })
     }
 
     /// A norm of a task's head.
@@ -213,6 +245,7 @@ impl Loader<'_> {
     }
 
     fn new_tensor(&mut self, name: &str, shape: &[usize]) -> Result<Range<usize>, ModelError> {
+        self.note(name);
         let new = RandomWeights { seed: HEAD_SEED, deviation: HEAD_DEVIATION };
         let values = match self.source.weight(name, shape) {
             Ok(weight) => weight.to_f32(),
@@ -222,7 +255,7 @@ impl Loader<'_> {
             }
             Err(error) => return Err(error),
         };
-        Ok(self.params.add(self.key(name), shape, ParamKind::Head, &values))
+        Ok(self.params.add(self.method.key(name), shape, ParamKind::Head, &values))
     }
 
     pub(super) fn matrix(
@@ -234,8 +267,9 @@ impl Loader<'_> {
     ) -> Result<Matrix, ModelError> {
         let name = format!("{module}.weight");
         let weight = self.source.weight(&name, &[n, k])?;
+        self.modules.insert(module.to_owned());
         let matrix = if self.method.trains(&name) {
-            let range = self.params.add(self.key(&name), &[n, k], kind, &weight.to_f32());
+            let range = self.params.add(self.method.key(&name), &[n, k], kind, &weight.to_f32());
             Matrix::Trained(Trained { range, n, k })
         } else if let WeightData::Blocks { format, rows } = &weight.data
             && self.keep_blocks
@@ -290,27 +324,11 @@ impl Loader<'_> {
         shape: &[usize],
         kind: ParamKind,
     ) -> Result<Range<usize>, ModelError> {
-        let key = self.key(name);
+        let key = self.method.key(name);
         if let Some(param) = self.params.list.iter().rev().find(|param| param.name == key) {
             return Ok(param.range.clone());
         }
         let values = self.source.weight(name, shape)?.to_f32();
         Ok(self.params.add(key, shape, kind, &values))
-    }
-
-    /// First values as PEFT draws them: A uniform within `1 / sqrt(fan_in)` (Kaiming with
-    /// `a = sqrt(5)`), B zero. The numbers are our generator's, not PyTorch's.
-    fn lora(&mut self, module: &str, n: usize, k: usize) -> Option<Lora> {
-        let config = self.method.lora(module)?;
-        let (r, key) = (config.r, format!("base_model.model.{module}"));
-        let bound = 1.0 / (k as f32).sqrt();
-        let name = format!("{key}.lora_A.weight");
-        let mut rng = generator(config.seed, &name);
-        let values: Vec<f32> = (0..r * k).map(|_| rng.random_range(-bound..bound)).collect();
-        let a = self.params.add(name, &[r, k], ParamKind::LoraA, &values);
-        let name = format!("{key}.lora_B.weight");
-        let b = self.params.add(name, &[n, r], ParamKind::LoraB, &vec![0.0; n * r]);
-        let inner = AlignedBuf::zeroed(self.max_tokens * r);
-        Some(Lora { n, k, r, scale: config.scale(), a, b, inner })
     }
 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use catena_kernels::{AlignedBuf, RowOperand, WeightRef, scale};
 
-use super::linear::LinearScratch;
+use super::dora::{Dora, NormScratch, PairView};
+use super::linear::{Columns, LinearScratch};
 use super::pass::Pass;
 
 /// `y += s (x A^T) B^T` with `A [r, k]` and `B [n, r]`.
@@ -17,6 +18,8 @@ pub(super) struct Lora {
     pub(super) b: Range<usize>,
     /// `s x A^T` of the forward pass, `[t, r]`.
     pub(super) inner: AlignedBuf<f32>,
+    /// Magnitudes of the rows of `W + s B A`, if they are learnt.
+    pub(super) dora: Option<Dora>,
 }
 
 impl Lora {
@@ -70,8 +73,45 @@ impl Lora {
         s.inner_columns.matmul_operand(pool, &s.dy_t, &mut grads[self.b.clone()], r, true);
     }
 
+    /// The pair beside its matrix.
+    pub(super) fn view<'a>(&self, weight: WeightRef<'a>, values: &'a [f32]) -> PairView<'a> {
+        PairView {
+            weight,
+            a: self.a(values),
+            a_rk: &values[self.a.clone()],
+            b_nr: &values[self.b.clone()],
+            scale: self.scale,
+        }
+    }
+
+    /// Factors of the outputs in this pass; none without magnitudes.
+    pub(super) fn set_factors(
+        &mut self,
+        pass: &Pass<'_>,
+        weight: WeightRef<'_>,
+        s: &mut NormScratch,
+    ) -> &[f32] {
+        let view = self.view(weight, pass.values);
+        self.dora.as_mut().map_or(&[], |dora| dora.set_factors(pass, view, s))
+    }
+
+    /// As [`Dora::backward`].
+    pub(super) fn scale_backward(
+        &self,
+        pass: &Pass<'_>,
+        u_tn: &[f32],
+        dy: Columns<'_>,
+        du_tn: &mut [f32],
+        grads: &mut [f32],
+        s: &mut NormScratch,
+    ) {
+        if let Some(dora) = &self.dora {
+            dora.backward(pass, u_tn, dy, du_tn, grads, s);
+        }
+    }
+
     /// Memory held, without trained values.
     pub(super) fn bytes(&self) -> usize {
-        self.inner.bytes()
+        self.inner.bytes() + self.dora.as_ref().map_or(0, Dora::bytes)
     }
 }

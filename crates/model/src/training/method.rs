@@ -1,10 +1,16 @@
 //! Which values are trained.
 
 use super::error::TrainingError;
+use super::ia3::Ia3Config;
+use super::lora_config::{LoraConfig, LoraSettings, PLAIN, PairConfig};
+use super::prefix::PrefixConfig;
 
-/// Projections that can be adapted, in the order of the forward pass.
+/// Projections of a decoder that can be adapted, in the order of the forward pass.
 pub(super) const PROJECTIONS: [&str; 7] =
     ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+/// PEFT's word for all linear layers but the output.
+pub(super) const ALL_LINEAR: &str = "all-linear";
 
 /// Which values are trained.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +21,12 @@ pub enum Method {
     Freeze(FreezeConfig),
     /// Low-rank pairs beside the model's projections, which stay as they are.
     Lora(LoraConfig),
+    /// The same with more of PEFT's settings: magnitudes, first values, patterns, whole modules.
+    LoraWith(LoraConfig, LoraSettings),
+    /// Vectors that scale what some projections give or get.
+    Ia3(Ia3Config),
+    /// Keys and values before those of every sequence.
+    Prefix(PrefixConfig),
 }
 
 /// Which tensors of the model are trained, the rest being frozen.
@@ -28,20 +40,26 @@ pub struct FreezeConfig {
     pub extra_modules: Vec<String>,
 }
 
-/// What to adapt and how.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LoraConfig {
-    /// Rank of the adapters.
-    pub r: usize,
-    /// The adapters' products are scaled by `lora_alpha / r`.
-    pub lora_alpha: f32,
-    /// Whether they are scaled by `lora_alpha / sqrt(r)` instead.
-    pub use_rslora: bool,
-    /// Adapted projections: any of `q_proj`, `k_proj`, `v_proj`, `o_proj`, `gate_proj`, `up_proj`,
-    /// `down_proj`.
-    pub target_modules: Vec<String>,
-    /// Seed of the first values.
-    pub seed: u64,
+/// What a method puts beside a projection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum AdapterKind {
+    /// A low-rank pair.
+    Pair(PairConfig),
+    /// A vector that scales the outputs.
+    OutputVector,
+    /// A vector that scales the inputs.
+    InputVector,
+}
+
+/// Working memory that adapters need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct AdapterNeeds {
+    /// The largest rank.
+    pub(super) rank: usize,
+    /// Whether rows or columns are scaled.
+    pub(super) scales: bool,
+    /// Whether norms of rows are computed.
+    pub(super) norms: bool,
 }
 
 impl Method {
@@ -50,23 +68,103 @@ impl Method {
         match self {
             Self::Full => true,
             Self::Freeze(freeze) => freeze.trains(name),
-            Self::Lora(_) => false,
+            Self::Lora(_) | Self::LoraWith(..) | Self::Ia3(_) | Self::Prefix(_) => {
+                let module = name.strip_suffix(".weight").or_else(|| name.strip_suffix(".bias"));
+                module.is_some_and(|module| is_saved_whole(self.modules_to_save(), module))
+            }
         }
     }
 
-    /// The adapter of a module, if it gets one.
-    pub(super) fn lora(&self, module: &str) -> Option<&LoraConfig> {
-        let Self::Lora(lora) = self else { return None };
-        let name = module.rsplit('.').next().unwrap_or(module);
-        lora.target_modules.iter().any(|target| target == name).then_some(lora)
-    }
-
-    /// Rank of the adapters, 0 without any.
-    pub(super) fn rank(&self) -> usize {
+    /// What stands beside a module, if anything does.
+    pub(super) fn adapter(&self, module: &str) -> Option<AdapterKind> {
+        if is_saved_whole(self.modules_to_save(), module) {
+            return None;
+        }
         match self {
-            Self::Lora(lora) => lora.r,
-            Self::Full | Self::Freeze(_) => 0,
+            Self::Full | Self::Freeze(_) | Self::Prefix(_) => None,
+            Self::Lora(_) | Self::LoraWith(..) => {
+                let (lora, settings) = self.lora()?;
+                settings.pair(lora, module).map(AdapterKind::Pair)
+            }
+            Self::Ia3(ia3) => ia3.vector(module),
         }
+    }
+
+    /// The LoRA configuration, if the method is one.
+    pub(super) fn lora(&self) -> Option<(&LoraConfig, &LoraSettings)> {
+        match self {
+            Self::Lora(lora) => Some((lora, &PLAIN)),
+            Self::LoraWith(lora, settings) => Some((lora, settings)),
+            Self::Full | Self::Freeze(_) | Self::Ia3(_) | Self::Prefix(_) => None,
+        }
+    }
+
+    /// Modules trained whole beside adapters.
+    pub(super) fn modules_to_save(&self) -> &[String] {
+        match self {
+            Self::LoraWith(_, settings) => &settings.modules_to_save,
+            Self::Ia3(ia3) => &ia3.modules_to_save,
+            Self::Full | Self::Freeze(_) | Self::Lora(_) | Self::Prefix(_) => &[],
+        }
+    }
+
+    /// Modules named as targets.
+    pub(super) fn targets(&self) -> &[String] {
+        match self {
+            Self::Lora(lora) | Self::LoraWith(lora, _) => &lora.target_modules,
+            Self::Ia3(ia3) => &ia3.target_modules,
+            Self::Full | Self::Freeze(_) | Self::Prefix(_) => &[],
+        }
+    }
+
+    /// What is learnt before every sequence.
+    pub(super) fn prefix(&self) -> Option<&PrefixConfig> {
+        match self {
+            Self::Prefix(prefix) => Some(prefix),
+            Self::Full | Self::Freeze(_) | Self::Lora(_) | Self::LoraWith(..) | Self::Ia3(_) => {
+                None
+            }
+        }
+    }
+
+    /// Tokens that stand before every sequence.
+    pub(super) fn virtual_tokens(&self) -> usize {
+        self.prefix().map_or(0, |prefix| prefix.num_virtual_tokens)
+    }
+
+    /// The name under which a trained tensor of the model is saved: beside adapters, PEFT's for
+    /// whole modules.
+    pub(super) fn key(&self, name: &str) -> String {
+        match self {
+            Self::Full | Self::Freeze(_) => name.to_owned(),
+            Self::Lora(_) | Self::LoraWith(..) | Self::Ia3(_) => format!("base_model.model.{name}"),
+            Self::Prefix(_) => format!("base_model.{name}"),
+        }
+    }
+
+    pub(super) fn needs(&self) -> AdapterNeeds {
+        match self {
+            Self::Full | Self::Freeze(_) | Self::Prefix(_) => AdapterNeeds::default(),
+            Self::Lora(lora) => AdapterNeeds { rank: lora.r, ..AdapterNeeds::default() },
+            Self::LoraWith(lora, settings) => AdapterNeeds {
+                rank: settings.rank_pattern.values().copied().fold(lora.r, usize::max),
+                scales: settings.use_dora,
+                norms: settings.use_dora,
+            },
+            Self::Ia3(_) => AdapterNeeds { scales: true, ..AdapterNeeds::default() },
+        }
+    }
+
+    /// Refuses what makes no sense for a model whose output head is its table of tokens.
+    pub(super) fn check_tied(&self) -> Result<(), TrainingError> {
+        let names = |name: &str| is_saved_whole(self.modules_to_save(), name);
+        if names("lm_head") {
+            return Err(TrainingError::TiedHead);
+        }
+        if matches!(self, Self::Ia3(_)) && names("model.embed_tokens") {
+            return Err(TrainingError::TiedTable);
+        }
+        Ok(())
     }
 
     /// Refuses what makes no sense for any model.
@@ -74,6 +172,9 @@ impl Method {
         match self {
             Self::Full | Self::Freeze(_) => Ok(()),
             Self::Lora(lora) => lora.check(),
+            Self::LoraWith(lora, settings) => lora.check().and_then(|()| settings.check()),
+            Self::Ia3(ia3) => ia3.check(),
+            Self::Prefix(prefix) => prefix.check(),
         }
     }
 }
@@ -82,8 +183,7 @@ impl FreezeConfig {
     fn trains(&self, name: &str) -> bool {
         let part_of =
             |wanted: &[String]| name.split('.').any(|part| wanted.iter().any(|w| w == part));
-        let layer = name.split('.').find_map(|part| part.parse::<usize>().ok());
-        match layer {
+        match layer_of(name) {
             Some(layer) => {
                 self.layers.contains(&layer) && (self.modules.is_empty() || part_of(&self.modules))
             }
@@ -92,29 +192,34 @@ impl FreezeConfig {
     }
 }
 
-impl LoraConfig {
-    pub(super) fn scale(&self) -> f32 {
-        let r = self.r as f32;
-        if self.use_rslora { self.lora_alpha / r.sqrt() } else { self.lora_alpha / r }
-    }
+/// The layer that a name is of, if it is of one.
+pub(super) fn layer_of(name: &str) -> Option<usize> {
+    name.split('.').find_map(|part| part.parse().ok())
+}
 
-    fn check(&self) -> Result<(), TrainingError> {
-        if self.r == 0 {
-            return Err(TrainingError::NotPositive { key: "r", value: self.r.to_string() });
-        }
-        if self.lora_alpha.is_nan() || self.lora_alpha <= 0.0 {
-            let value = self.lora_alpha.to_string();
-            return Err(TrainingError::NotPositive { key: "lora_alpha", value });
-        }
-        if self.target_modules.is_empty() {
-            return Err(TrainingError::NoTargets { known: &PROJECTIONS });
-        }
-        let unknown = |name: &&String| !PROJECTIONS.contains(&name.as_str());
-        match self.target_modules.iter().find(unknown) {
-            None => Ok(()),
-            Some(name) => {
-                Err(TrainingError::UnknownTarget { name: name.clone(), known: &PROJECTIONS })
-            }
-        }
+/// Whether a module is one of `targets`: by its whole path or the end of it, at a dot.
+pub(super) fn is_target(targets: &[String], module: &str) -> bool {
+    targets.iter().any(|target| {
+        target == ALL_LINEAR
+            || module
+                .strip_suffix(target.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
+/// As PEFT has it: at any place of the name, so that `norm` is every norm.
+fn is_saved_whole(modules_to_save: &[String], module: &str) -> bool {
+    modules_to_save.iter().any(|name| module.ends_with(name.as_str()))
+}
+
+/// Refuses an empty list of targets, and modules that are not adapted by name.
+pub(super) fn check_targets(targets: &[String]) -> Result<(), TrainingError> {
+    if targets.is_empty() {
+        return Err(TrainingError::NoTargets { known: &PROJECTIONS });
+    }
+    let tables = ["lm_head", "embed_tokens"];
+    match targets.iter().find(|target| tables.contains(&target.as_str())) {
+        Some(name) => Err(TrainingError::TableTarget { name: name.clone() }),
+        None => Ok(()),
     }
 }

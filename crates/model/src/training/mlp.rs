@@ -25,7 +25,7 @@ impl MlpBlock {
         work: &mut Work,
         (out, accumulate): (&mut [f32], bool),
     ) {
-        let (pool, t, f) = (pass.pool, pass.tokens(), spec.intermediate_size);
+        let (t, f) = (pass.tokens(), spec.intermediate_size);
         let width = spec.mlp_inner();
         let inner = &mut saved.mlp_inner[..t * width];
         let linear = &mut work.linear;
@@ -36,7 +36,7 @@ impl MlpBlock {
         self.up_proj.forward(pass, &work.operand, (up, width), false, linear);
         let act = &mut work.act_tf[..t * f];
         activate(pass, spec, inner, act);
-        work.operand.set(pool, act, t, f, f);
+        self.down_proj.enter(pass, act, &mut work.operand, linear);
         self.down_proj.forward(pass, &work.operand, (out, spec.hidden_size), accumulate, linear);
     }
 

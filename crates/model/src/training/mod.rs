@@ -1,10 +1,18 @@
 //! Training: the forward and backward pass of all trunks, written by hand.
 //!
 //! What a model computes is described by a [`spec::Spec`], whatever family and files it comes from.
-//! [`Method`] says which values are trained: the model's own, or low-rank pairs beside frozen
-//! projections,
+//! [`Method`] says which values are trained: the model's own, or, beside frozen weights,
 //!
-//! `y = x W^T + s (x A^T) B^T`
+//! | method | what a projection gives |
+//! |---|---|
+//! | LoRA | `y = x W^T + s (x A^T) B^T` |
+//! | DoRA | `y = m / norm(W + s B A) * (x W^T + s (x A^T) B^T)`, norms of rows |
+//! | PiSSA | as LoRA; `s B A` begins as the principal part of `W`, and the rest of `W` is frozen |
+//! | IA3 | `y = l * (x W^T)` or `y = (l * x) W^T` |
+//! | prefix tuning | the same; learned keys and values stand before those of every sequence |
+//!
+//! [`TrainModel::adapter`] gives what is trained in PEFT's form, and [`TrainModel::set_adapter`]
+//! begins with it again.
 //!
 //! A frozen matrix has one copy, in bf16 or in the blocks of its file, and a trained one is a part
 //! of the flat vector of values; panels for either direction are made while they are multiplied
@@ -20,17 +28,21 @@
 //! tokens; sequences packed into one batch never see each other; gradients do not depend on the
 //! number of threads.
 
+mod adapters;
 mod attention;
 mod batch;
 mod buffers;
+mod dora;
 mod embedding;
 mod encoder_spec;
 mod error;
 mod head;
+mod ia3;
 mod layer;
 mod linear;
 mod load;
 mod lora;
+mod lora_config;
 mod matrix;
 mod method;
 mod mlp;
@@ -39,8 +51,12 @@ mod norm;
 mod options;
 mod params;
 mod pass;
+mod pissa;
+mod prefix;
+mod saving;
 mod source;
 mod spec;
+mod svd;
 mod task;
 mod task_head;
 #[cfg(test)]
@@ -48,10 +64,13 @@ mod tests;
 
 pub use batch::{LossSum, TrainBatch};
 pub use error::TrainingError;
-pub use method::{FreezeConfig, LoraConfig, Method};
+pub use ia3::Ia3Config;
+pub use lora_config::{LoraConfig, LoraInit, LoraSettings};
+pub use method::{FreezeConfig, Method};
 pub use model::TrainModel;
 pub use options::{Recompute, TrainOptions};
 pub use params::{Param, ParamKind};
+pub use prefix::PrefixConfig;
 pub use source::{RandomWeights, WeightSource};
 pub use task::Task;
 pub use task_head::HeadPooling;

@@ -1,5 +1,6 @@
 //! The whole model with what is trained of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use catena_kernels::{AlignedBuf, Pool, RopeTable, add};
@@ -15,6 +16,7 @@ use super::method::Method;
 use super::options::TrainOptions;
 use super::params::{Param, ParamKind, Params};
 use super::pass::Pass;
+use super::saving::SavedAs;
 use super::source::WeightSource;
 use super::spec::{LayerSpec, Spec};
 use super::task::Task;
@@ -51,6 +53,10 @@ pub struct TrainModel {
     /// The lowest layer whose backward pass is needed.
     first_trained: usize,
     adapted: bool,
+    pub(super) method: Method,
+    pub(super) saved_as: SavedAs,
+    /// The first values, if a part of the frozen weights was moved into them.
+    pub(super) initial: Vec<f32>,
     params: Vec<Param>,
     values: Vec<f32>,
     grads: Vec<f32>,
@@ -81,7 +87,7 @@ impl TrainModel {
         pool: Arc<Pool>,
     ) -> Result<Self, ModelError> {
         let spec = Spec::of_decoder(config, options.dtype)?;
-        Self::build(spec, source, method, options, pool, |loader, spec, embedding| {
+        Self::build(spec, source, method, (task, options), pool, |loader, spec, embedding| {
             decoder_head(loader, spec, embedding, task, options)
         })
     }
@@ -97,8 +103,12 @@ impl TrainModel {
         options: &TrainOptions,
         pool: Arc<Pool>,
     ) -> Result<Self, ModelError> {
+        if method.prefix().is_some() {
+            return Err(TrainingError::DecodersOnly { method: "prefix tuning" }.into());
+        }
         let spec = Spec::of_encoder(weights, options.dtype);
-        let mut model = Self::build(spec, weights, method, options, pool, |loader, spec, _| {
+        let parts = (task, options);
+        let mut model = Self::build(spec, weights, method, parts, pool, |loader, spec, _| {
             encoder_head(loader, spec, weights, task, options)
         })?;
         model.type_vocab_size = weights.config().type_vocab_size;
@@ -109,11 +119,14 @@ impl TrainModel {
         spec: Spec,
         source: &dyn WeightSource,
         method: &Method,
-        options: &TrainOptions,
+        (task, options): (Task, &TrainOptions),
         pool: Arc<Pool>,
         head: impl FnOnce(&mut Loader<'_>, &Spec, &Embedding) -> Result<Head, ModelError>,
     ) -> Result<Self, ModelError> {
         method.check()?;
+        if spec.head.weight.is_none() {
+            method.check_tied()?;
+        }
         let max_tokens = options.max_tokens.max(1);
         let mut loader = Loader {
             pool: &pool,
@@ -121,15 +134,24 @@ impl TrainModel {
             method,
             frozen: options.frozen,
             keep_blocks: options.keep_blocks,
+            dtype: options.dtype,
             max_tokens,
             params: Params::default(),
+            slot: 0,
+            projections: Vec::new(),
+            modules: BTreeSet::new(),
+            prefix: None,
         };
         let embedding = loader.embedding(&spec)?;
+        if let Some(prefix) = method.prefix() {
+            loader.add_prefix(prefix, &spec.layers);
+        }
         let mut layers = Vec::with_capacity(spec.layers.len());
-        for layer in &spec.layers {
-            layers.push(loader.layer(layer, spec.norm)?);
+        for (idx, layer) in spec.layers.iter().enumerate() {
+            layers.push(loader.layer(idx, layer, spec.norm)?);
         }
         let head = head(&mut loader, &spec, &embedding)?;
+        loader.check_names()?;
         let Params { list: params, values } = loader.params;
         if values.is_empty() {
             return Err(TrainingError::NothingTrained.into());
@@ -144,10 +166,18 @@ impl TrainModel {
         for (idx, layer) in layers.iter_mut().enumerate().skip(first_trained) {
             layer.input = AlignedBuf::zeroed(max_tokens * c);
             if !options.recompute.covers(idx, last) {
-                layer.saved = Some(Saved::new(&layer.spec, max_tokens));
+                layer.saved = Some(Saved::new(&layer.spec, &layer.kept_widths(), max_tokens));
             }
         }
-        let longest = embedding.max_positions(&values, c).unwrap_or(max_tokens).min(max_tokens);
+        let before = method.virtual_tokens();
+        let positions = embedding.max_positions(&values, c).map(|rows| rows.saturating_sub(before));
+        let longest = positions.unwrap_or(max_tokens).min(max_tokens);
+        let kept = widest_kept(&layers);
+        let initial = if method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight()) {
+            values.clone()
+        } else {
+            Vec::new()
+        };
         Ok(TrainModel {
             hidden_size: c,
             vocab_size: spec.vocab_size,
@@ -157,16 +187,23 @@ impl TrainModel {
             embedding,
             layers,
             head,
-            ropes: spec.ropes.iter().map(|rope| RopeTable::new(rope, max_tokens)).collect(),
+            ropes: spec
+                .ropes
+                .iter()
+                .map(|rope| RopeTable::new(rope, before + max_tokens))
+                .collect(),
             first_trained,
             adapted: true,
+            method: method.clone(),
+            saved_as: SavedAs::new(&spec, task),
+            initial,
             params,
             grads: vec![0.0; values.len()],
             values,
             x_tc: AlignedBuf::zeroed(max_tokens * c),
             dx_tc: AlignedBuf::zeroed(max_tokens * c),
-            passing: Saved::new(&widest(&spec), max_tokens),
-            work: Work::new(&spec, options.dtype, max_tokens, method.rank()),
+            passing: Saved::new(&widest(&spec), &kept, max_tokens),
+            work: Work::new(&spec, options.dtype, max_tokens, method.needs()),
             losses: Vec::new(),
             pool,
         })
@@ -404,7 +441,10 @@ impl TrainModel {
     }
 
     fn check(&self, batch: &TrainBatch) -> Result<Layout, ModelError> {
-        let layout = batch.layout(self.max_tokens, self.vocab_size, self.type_vocab_size)?;
+        let mut layout = batch.layout(self.max_tokens, self.vocab_size, self.type_vocab_size)?;
+        if self.adapted {
+            layout.shift(self.method.virtual_tokens());
+        }
         let (noise, expected) = (batch.noise.len(), batch.tokens.len() * self.hidden_size);
         if noise != 0 && noise != expected {
             return Err(TrainingError::Noise { noise, expected }.into());
@@ -550,6 +590,15 @@ impl Head {
             Self::Task(head) => head.weight_bytes(),
         }
     }
+}
+
+/// The most that any layer's adapters keep, by slot.
+fn widest_kept(layers: &[Layer]) -> Vec<usize> {
+    layers.iter().map(Layer::kept_widths).fold(Vec::new(), |mut most, widths| {
+        most.resize(most.len().max(widths.len()), 0);
+        most.iter_mut().zip(widths).for_each(|(most, width)| *most = width.max(*most));
+        most
+    })
 }
 
 /// A layer as wide as the widest in each of its parts.

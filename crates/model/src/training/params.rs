@@ -25,11 +25,12 @@ pub enum ParamKind {
     Bias,
     /// Gain or bias of a norm.
     Norm,
-    /// A table of tokens, positions or token types.
+    /// A table of tokens, positions or token types, or of learned keys and values.
     Embedding,
     /// The output head, if it is not the embedding, or a task's head.
     Head,
-    /// The first matrix of a low-rank pair, `[r, k]`.
+    /// The first matrix of a low-rank pair, `[r, k]`, or what else scales a projection: magnitudes
+    /// `[n]`, factors of outputs `[n, 1]` or of inputs `[1, k]`.
     LoraA,
     /// The second, `[n, r]`.
     LoraB,

@@ -71,7 +71,7 @@ pub(super) fn generator(seed: u64, name: &str) -> ChaCha8Rng {
 
 /// Normal numbers by the method of Box and Muller.
 #[expect(clippy::cast_possible_truncation, reason = "drawn in f64, used in f32")]
-fn normals(rng: &mut ChaCha8Rng, len: usize, deviation: f32) -> Vec<f32> {
+pub(super) fn normals(rng: &mut ChaCha8Rng, len: usize, deviation: f32) -> Vec<f32> {
     let mut values = Vec::with_capacity(len + 1);
     while values.len() < len {
         let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * f64::from(deviation);

@@ -6,6 +6,7 @@ use catena_kernels::{
 
 use super::batch::Layout;
 use super::linear::{Columns, Linear, LinearScratch};
+use super::method::AdapterNeeds;
 use super::norm::Norm;
 use super::pass::Pass;
 
@@ -78,7 +79,7 @@ impl TaskHead {
             dact: Vec::new(),
             stats: vec![0.0; 2 * max_tokens],
             operand: RowOperand::new(dtype),
-            linear: LinearScratch::new(dtype, max_tokens, width, 0),
+            linear: LinearScratch::new(dtype, max_tokens, width, AdapterNeeds::default()),
         };
         TaskHead { trunk_norm, pooling, dense, norm, out, buffers }
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::prefix::AttentionPrefix;
 use super::products::Arithmetic;
 use super::rows::{cap_slopes, dsoftmax, multiply, scaled};
 use super::scratch::{AttentionScratch, ThreadScratch};
@@ -36,6 +37,36 @@ pub fn attention_backward(
     (dq_thd, dk_tgd, dv_tgd): (&mut [f32], &mut [f32], &mut [f32]),
     scratch: &mut AttentionScratch,
 ) {
+    prefixed_attention_backward(
+        pool,
+        shape,
+        seq_bounds,
+        (AttentionPrefix::default(), &mut []),
+        (q_thd, k_tgd, v_tgd),
+        lse_th,
+        dout_thd,
+        (dq_thd, dk_tgd, dv_tgd),
+        scratch,
+    );
+}
+
+/// Gradients of [`super::prefixed_attention_forward`]: as [`attention_backward`], and that of the
+/// prefix is added to `drows`, which is laid out as its rows.
+///
+/// # Panics
+/// As there, or if prefix and gradient differ in length.
+pub fn prefixed_attention_backward(
+    pool: &Pool,
+    shape: &AttentionShape,
+    seq_bounds: &[usize],
+    (prefix, drows): (AttentionPrefix<'_>, &mut [f32]),
+    (q_thd, k_tgd, v_tgd): (&[f32], &[f32], &[f32]),
+    lse_th: &[f32],
+    dout_thd: &[f32],
+    (dq_thd, dk_tgd, dv_tgd): (&mut [f32], &mut [f32], &mut [f32]),
+    scratch: &mut AttentionScratch,
+) {
+    prefix.check(shape);
     let tokens = shape.check(seq_bounds, q_thd, k_tgd, v_tgd);
     assert_eq!(lse_th.len(), tokens * shape.num_attention_heads, "log-sum-exps");
     for (name, len) in [("dout", dout_thd.len()), ("dq", dq_thd.len())] {
@@ -44,9 +75,14 @@ pub fn attention_backward(
     assert_eq!(dk_tgd.len(), k_tgd.len(), "keys and their gradient");
     assert_eq!(dv_tgd.len(), v_tgd.len(), "values and their gradient");
     let sequences = longest_first(seq_bounds);
+    let part_width = 2 * shape.key_width();
+    let part_len = prefix.tokens * part_width;
+    let (scratch, parts) = scratch.for_pool(pool, sequences.len() * part_len);
+    let arithmetic = Arithmetic { level: level(), dtype: shape.dtype };
     let task = Task {
         shape,
-        arithmetic: Arithmetic { level: level(), dtype: shape.dtype },
+        arithmetic,
+        prefix,
         q: q_thd,
         k: k_tgd,
         v: v_tgd,
@@ -55,19 +91,22 @@ pub fn attention_backward(
         dq: SharedMut::new(dq_thd),
         dk: SharedMut::new(dk_tgd),
         dv: SharedMut::new(dv_tgd),
+        parts: SharedMut::new(&mut *parts),
     };
     let heads = shape.num_key_value_heads;
-    let scratch = SharedMut::new(scratch.for_pool(pool));
+    let scratch = SharedMut::new(scratch);
     pool.for_each(sequences.len() * heads, &|thread_idx, i| {
         // SAFETY: each thread has its own index, and runs one task at a time.
         let scratch = unsafe { &mut scratch.range(thread_idx..thread_idx + 1)[0] };
-        task.run(&sequences[i / heads], i % heads, scratch);
+        task.run(i / heads * part_len, &sequences[i / heads], i % heads, scratch);
     });
+    prefix.add_gradients(pool, arithmetic, part_width, parts, drows);
 }
 
 struct Task<'a> {
     shape: &'a AttentionShape,
     arithmetic: Arithmetic,
+    prefix: AttentionPrefix<'a>,
     q: &'a [f32],
     k: &'a [f32],
     v: &'a [f32],
@@ -76,33 +115,48 @@ struct Task<'a> {
     dq: SharedMut<'a, f32>,
     dk: SharedMut<'a, f32>,
     dv: SharedMut<'a, f32>,
+    /// Each sequence's gradient of the prefix, `[sequences, tokens, 2, g, d]`.
+    parts: SharedMut<'a, f32>,
 }
 
 impl Task<'_> {
-    /// One key head of one sequence, with all query heads that share it.
-    fn run(&self, seq: &Range<usize>, kv_head: usize, s: &mut ThreadScratch) {
+    /// One key head of one sequence, with all query heads that share it. Its gradient of the prefix
+    /// goes to the part that begins at `part`.
+    fn run(&self, part: usize, seq: &Range<usize>, kv_head: usize, s: &mut ThreadScratch) {
         let (shape, Arithmetic { level, dtype }) = (self.shape, self.arithmetic);
         let (d, len, width) = (shape.head_dim, seq.len(), shape.key_width());
         let keys = head_rows(self.k, width, seq.start, len, kv_head * d, d);
         let values = head_rows(self.v, width, seq.start, len, kv_head * d, d);
+        let before = self.prefix.tokens;
+        let keys = self.prefix.before(keys, kv_head * d, &mut s.joined);
         s.key_columns.set_columns(level, dtype, keys);
-        s.value_columns.set_columns(level, dtype, values);
         s.key_rows.set_rows(level, dtype, keys);
+        let values = self.prefix.before(values, width + kv_head * d, &mut s.joined);
+        s.value_columns.set_columns(level, dtype, values);
         for sums in [&mut s.dkeys, &mut s.dvalues] {
-            sums.grow(len * d);
-            sums[..len * d].fill(0.0);
+            let all = (before + len) * d;
+            sums.grow(all);
+            sums[..all].fill(0.0);
         }
         for head in kv_head * shape.group()..(kv_head + 1) * shape.group() {
             for first in (0..len).step_by(BLOCK_ROWS) {
                 self.block(seq, head, first..len.min(first + BLOCK_ROWS), s);
             }
         }
-        for row in 0..len {
-            let at = (seq.start + row) * width + kv_head * d;
+        for token in 0..before + len {
             // SAFETY: this task alone writes this key head of this sequence.
-            let (dk, dv) = unsafe { (self.dk.range(at..at + d), self.dv.range(at..at + d)) };
-            scaled(level, &s.dkeys[row * d..][..d], shape.scale, dk);
-            dv.copy_from_slice(&s.dvalues[row * d..][..d]);
+            let (dk, dv) = unsafe {
+                if let Some(row) = token.checked_sub(before) {
+                    let at = (seq.start + row) * width + kv_head * d;
+                    (self.dk.range(at..at + d), self.dv.range(at..at + d))
+                } else {
+                    let at = part + token * 2 * width + kv_head * d;
+                    let (dk, dv) = (at..at + d, at + width..at + width + d);
+                    (self.parts.range(dk), self.parts.range(dv))
+                }
+            };
+            scaled(level, &s.dkeys[token * d..][..d], shape.scale, dk);
+            dv.copy_from_slice(&s.dvalues[token * d..][..d]);
         }
     }
 
@@ -110,7 +164,8 @@ impl Task<'_> {
         let (shape, arithmetic) = (self.shape, self.arithmetic);
         let Arithmetic { level, dtype } = arithmetic;
         let (d, width) = (shape.head_dim, shape.query_width());
-        let keys = shape.visible_of_block(&rows, seq.len());
+        let (before, all) = (self.prefix.tokens, self.prefix.tokens + seq.len());
+        let keys = shape.visible_of_block(&(before + rows.start..before + rows.end), all);
         let strip = keys.len().next_multiple_of(16);
         s.scores.grow(rows.len() * strip);
         s.dscores.grow(rows.len() * strip);
@@ -127,7 +182,7 @@ impl Task<'_> {
             let lse = self.lse[(seq.start + row) * shape.num_attention_heads + head];
             let scores = &mut s.scores[i * strip..][..keys.len()];
             let dscores = &mut s.dscores[i * strip..][..keys.len()];
-            let seen = shape.seen(row, seq.len(), &keys);
+            let seen = shape.seen(before + row, all, &keys);
             let Some(cap) = shape.logit_softcap else {
                 dsoftmax(level, scores, dscores, seen, lse);
                 continue;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::prefix::AttentionPrefix;
 use super::products::Arithmetic;
 use super::rows::{capped, scaled, softmax_numerators};
 use super::scratch::{AttentionScratch, ThreadScratch};
@@ -35,6 +36,28 @@ pub fn attention_forward(
     lse_th: Option<&mut [f32]>,
     scratch: &mut AttentionScratch,
 ) {
+    let (kv, prefix) = ((k_tgd, v_tgd), AttentionPrefix::default());
+    prefixed_attention_forward(
+        pool, shape, seq_bounds, prefix, q_thd, kv, out_thd, lse_th, scratch,
+    );
+}
+
+/// As [`attention_forward`], with keys and values that stand before those of every sequence.
+///
+/// # Panics
+/// As there, or if the prefix is too short.
+pub fn prefixed_attention_forward(
+    pool: &Pool,
+    shape: &AttentionShape,
+    seq_bounds: &[usize],
+    prefix: AttentionPrefix<'_>,
+    q_thd: &[f32],
+    (k_tgd, v_tgd): (&[f32], &[f32]),
+    out_thd: &mut [f32],
+    lse_th: Option<&mut [f32]>,
+    scratch: &mut AttentionScratch,
+) {
+    prefix.check(shape);
     let tokens = shape.check(seq_bounds, q_thd, k_tgd, v_tgd);
     assert_eq!(out_thd.len(), q_thd.len(), "queries and output");
     if let Some(lse) = &lse_th {
@@ -44,6 +67,7 @@ pub fn attention_forward(
     let task = Task {
         shape,
         arithmetic: Arithmetic { level: level(), dtype: shape.dtype },
+        prefix,
         q: q_thd,
         k: k_tgd,
         v: v_tgd,
@@ -51,7 +75,7 @@ pub fn attention_forward(
         lse: lse_th.map(SharedMut::new),
     };
     let heads = shape.num_attention_heads;
-    let scratch = SharedMut::new(scratch.for_pool(pool));
+    let scratch = SharedMut::new(scratch.for_pool(pool, 0).0);
     pool.for_each(sequences.len() * heads, &|thread_idx, i| {
         // SAFETY: each thread has its own index, and runs one task at a time.
         let scratch = unsafe { &mut scratch.range(thread_idx..thread_idx + 1)[0] };
@@ -62,6 +86,7 @@ pub fn attention_forward(
 struct Task<'a> {
     shape: &'a AttentionShape,
     arithmetic: Arithmetic,
+    prefix: AttentionPrefix<'a>,
     q: &'a [f32],
     k: &'a [f32],
     v: &'a [f32],
@@ -77,7 +102,10 @@ impl Task<'_> {
         let kv_offset = head / shape.group() * d;
         let keys = head_rows(self.k, shape.key_width(), seq.start, len, kv_offset, d);
         let values = head_rows(self.v, shape.key_width(), seq.start, len, kv_offset, d);
+        let keys = self.prefix.before(keys, kv_offset, &mut s.joined);
         s.key_columns.set_columns(level, dtype, keys);
+        let first = shape.key_width() + kv_offset;
+        let values = self.prefix.before(values, first, &mut s.joined);
         s.value_columns.set_rows(level, dtype, values);
         for first in (0..len).step_by(BLOCK_ROWS) {
             self.block(seq, head, first..len.min(first + BLOCK_ROWS), s);
@@ -87,7 +115,8 @@ impl Task<'_> {
     fn block(&self, seq: &Range<usize>, head: usize, rows: Range<usize>, s: &mut ThreadScratch) {
         let (shape, arithmetic) = (self.shape, self.arithmetic);
         let (d, width) = (shape.head_dim, shape.query_width());
-        let keys = shape.visible_of_block(&rows, seq.len());
+        let (before, all) = (self.prefix.tokens, self.prefix.tokens + seq.len());
+        let keys = shape.visible_of_block(&(before + rows.start..before + rows.end), all);
         let strip = keys.len().next_multiple_of(16);
         s.scores.grow(rows.len() * strip);
         s.tile.grow(BLOCK_ROWS * d);
@@ -98,7 +127,7 @@ impl Task<'_> {
         let mut inverse_sums = [0.0f32; BLOCK_ROWS];
         for (i, row) in rows.clone().enumerate() {
             let scores = &mut s.scores[i * strip..][..keys.len()];
-            let seen = shape.seen(row, seq.len(), &keys);
+            let seen = shape.seen(before + row, all, &keys);
             if let Some(cap) = shape.logit_softcap {
                 capped(arithmetic.level, &mut scores[seen.clone()], cap);
             }

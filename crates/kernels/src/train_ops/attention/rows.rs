@@ -75,6 +75,15 @@ leveled! {
     }
 }
 
+leveled! {
+    /// `out += x`.
+    pub(super) fn add_values(x: &[f32], out: &mut [f32]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out += x;
+        }
+    }
+}
+
 #[inline(always)]
 fn exp_minus(values: &mut [f32], max: f32) -> f32 {
     let mut lanes = [0.0f32; 16];

@@ -7,6 +7,8 @@ use crate::{AlignedBuf, Pool};
 #[derive(Default)]
 pub struct AttentionScratch {
     threads: Vec<ThreadScratch>,
+    /// Each sequence's gradient of the prefix (backward).
+    prefix_parts: AlignedBuf<f32>,
 }
 
 impl AttentionScratch {
@@ -15,16 +17,24 @@ impl AttentionScratch {
         Self::default()
     }
 
-    pub(super) fn for_pool(&mut self, pool: &Pool) -> &mut [ThreadScratch] {
+    /// A set of buffers per thread, and `part_len` values that the tasks share.
+    pub(super) fn for_pool(
+        &mut self,
+        pool: &Pool,
+        part_len: usize,
+    ) -> (&mut [ThreadScratch], &mut [f32]) {
         let threads = pool.threads().max(self.threads.len());
         self.threads.resize_with(threads, ThreadScratch::default);
-        &mut self.threads
+        self.prefix_parts.grow(part_len);
+        (&mut self.threads, &mut self.prefix_parts[..part_len])
     }
 }
 
 /// Buffers of one thread; forward uses the first half.
 #[derive(Default)]
 pub(super) struct ThreadScratch {
+    /// Keys or values behind a prefix.
+    pub(super) joined: AlignedBuf<f32>,
     /// Keys as columns of `q k^T`.
     pub(super) key_columns: Columns,
     /// Values as columns of `p v` (forward) or of `dout v^T` (backward).

@@ -45,11 +45,11 @@ pub struct AttentionShape {
 }
 
 impl AttentionShape {
-    pub(super) fn query_width(&self) -> usize {
+    pub(in crate::train_ops) fn query_width(&self) -> usize {
         self.num_attention_heads * self.head_dim
     }
 
-    pub(super) fn key_width(&self) -> usize {
+    pub(in crate::train_ops) fn key_width(&self) -> usize {
         self.num_key_value_heads * self.head_dim
     }
 

@@ -1,6 +1,7 @@
 //! Forward steps against formulas in f64; every backward against central differences of an f64
 //! forward; all at every level of the machine.
 
+mod prefix;
 mod slopes;
 
 use super::*;

@@ -159,3 +159,43 @@ fn looked_up_rows_collect_their_gradients() {
         assert_close("table", &found, &expected, F32_TOLERANCE);
     });
 }
+
+#[test]
+fn scaled_columns_are_their_formula_and_their_backward_the_derivative() {
+    at_every_level(|pool| {
+        let (t, n, ldo) = (5, 19, 40);
+        let mut rng = Rng::new(6);
+        let (x, factors) = (rng.normals(t * n), rng.normals(n));
+        let strided = t * ldo - (ldo - n);
+        let (start, dy) = (rng.normals(strided), rng.normals(strided));
+        for accumulate in [false, true] {
+            let mut found = start.clone();
+            scale_columns(pool, &x, &factors, &mut found, ldo, accumulate);
+            let expected: Vec<f64> = start
+                .iter()
+                .enumerate()
+                .map(|(at, &start)| {
+                    let (row, column) = (at / ldo, at % ldo);
+                    if column >= n {
+                        return f64::from(start);
+                    }
+                    let own = f64::from(x[row * n + column]) * f64::from(factors[column]);
+                    own + if accumulate { f64::from(start) } else { 0.0 }
+                })
+                .collect();
+            assert_close("columns", &found, &expected, F32_TOLERANCE);
+        }
+        let weights: Vec<f32> =
+            (0..t).flat_map(|row| dy[row * ldo..][..n].iter().copied()).collect();
+        let scaled = |x: &[f64], factors: &[f64]| -> Vec<f64> {
+            x.chunks_exact(n).flat_map(|x| x.iter().zip(factors).map(|(x, f)| x * f)).collect()
+        };
+        let dx = differences(&x, &weights, |x| scaled(x, &wide(&factors)));
+        let dfactors = differences(&factors, &weights, |factors| scaled(&wide(&x), factors));
+        let expected: Vec<f64> = dfactors.iter().map(|d| d + 1.0).collect();
+        let (mut found, mut sums) = (vec![f32::NAN; t * n], vec![1.0; n]);
+        scale_columns_backward(pool, &x, &factors, (&dy, ldo), Some(&mut found), &mut sums);
+        assert_close("dx", &found, &dx, F32_TOLERANCE);
+        assert_close("dfactors", &sums, &expected, F32_TOLERANCE);
+    });
+}
