@@ -38,7 +38,7 @@ fn options() -> TrainOptions {
 }
 
 fn pool() -> Arc<Pool> {
-    Arc::new(Pool::new(2))
+    Arc::new(Pool::new(1))
 }
 
 /// A decoder of which everything is trained; the tensors of a head are drawn as the golden's.
