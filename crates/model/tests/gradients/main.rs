@@ -4,7 +4,11 @@
 //! A golden holds the norm of a gradient and its projections on two vectors of signs, so a tensor
 //! that is turned, cut or shuffled otherwise than the loader does it shows.
 
-#![expect(clippy::cast_possible_truncation, reason = "tests mix f64 references with f32 values")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    reason = "tests: f64 references are mixed with f32 values, and what fails shall panic"
+)]
 
 mod decoders;
 mod digest;

@@ -3,6 +3,8 @@
 //!
 //! All on the real model with the tiny checkpoints of `catena-model`.
 
+#![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
+
 mod packing;
 mod quantized;
 mod recompute;

@@ -50,7 +50,7 @@ impl Run {
     /// Trains and compares all losses and gradient norms.
     pub(crate) fn check(&self, model: &mut TrainModel, objective: &mut dyn Objective) {
         let golden = &Golden::read().runs[self.name];
-        let pool = Pool::new(2);
+        let pool = Pool::new(1);
         prepare(model, objective);
         let mut optimizer = self.optimizer.build(&trained_tensors(model.params(), 1.0));
         let (count, total) = (objective.num_samples(), golden.losses.len());
