@@ -1,6 +1,6 @@
 //! The encoder: a tokenizer, a template and options.
 
-use super::options::{EncodeOptions, TrainOn};
+use super::options::{EncodeOptions, Masking, TrainOn};
 use super::row::Row;
 use super::sample::EncodedSample;
 use crate::error::DataError;
@@ -30,6 +30,19 @@ impl<'a> Encoder<'a> {
     /// Its options.
     pub fn options(&self) -> &EncodeOptions {
         &self.options
+    }
+
+    /// How the assistant's words will be found in conversations, and why, in words.
+    pub fn masking(&self) -> &'static str {
+        let marks = self.template.is_some_and(ChatTemplate::marks_generation);
+        match (self.options.train_on, self.options.masking, marks) {
+            (TrainOn::Everything, _, _) => "everything is trained, whoever says it",
+            (_, Masking::Auto, true) => "by the `generation` marks of the chat template",
+            (_, Masking::Auto, false) => {
+                "by rendering up to each turn (the chat template has no `generation` marks)"
+            }
+            (_, Masking::Prefix, _) => "by rendering up to each turn (as asked)",
+        }
     }
 
     /// The row of a text, a conversation or a completion: what is learned word for word.

@@ -2,7 +2,7 @@
 
 use super::report::Severity;
 use super::rules::Context;
-use crate::encode::{EncodedSample, Encoder};
+use crate::encode::{EncodeOptions, EncodedSample, Encoder};
 use crate::error::DataError;
 use catena_protocol::TrainingSample;
 use catena_text::Tokenizer;
@@ -12,10 +12,14 @@ use catena_text::Tokenizer;
 pub(super) fn check(context: &mut Context<'_>) {
     let Some(tokenizer) = context.options.tokenizer else { return };
     let options = context.options.encode.clone();
-    let encoder = Encoder::new(tokenizer, context.options.template, options);
+    let encoder = Encoder::new(tokenizer, context.options.template, options.clone());
+    let uncut = EncodeOptions { max_tokens: usize::MAX, ..options };
+    let uncut = Encoder::new(tokenizer, None, uncut);
     let (mut encoded_samples, mut cut) = (0usize, 0usize);
     for (at, sample) in context.samples.iter().enumerate() {
-        let rows = match encode(&encoder, &format!("sample {at}"), sample) {
+        let packed = context.options.pack_texts && matches!(sample, TrainingSample::Text(_));
+        let encoder = if packed { &uncut } else { &encoder };
+        let rows = match encode(encoder, &format!("sample {at}"), sample) {
             Ok(rows) => rows,
             Err(error) => {
                 refused(context, at, &error);
@@ -26,10 +30,11 @@ pub(super) fn check(context: &mut Context<'_>) {
             continue;
         }
         encoded_samples += 1;
-        cut += usize::from(rows.iter().any(|row| row.lost_trained > 0));
-        context.report.num_truncated += usize::from(rows.iter().any(|row| row.lost_tokens > 0));
-        for row in &rows {
-            look(context, tokenizer, at, sample, row);
+        cut += usize::from(rows.iter().any(|(_, row)| row.lost_trained > 0));
+        let any_lost = rows.iter().any(|(_, row)| row.lost_tokens > 0);
+        context.report.num_truncated += usize::from(any_lost);
+        for (part, row) in &rows {
+            look(context, tokenizer, (at, part), sample, row);
         }
     }
     let share = cut as f64 / encoded_samples.max(1) as f64;
@@ -43,21 +48,23 @@ pub(super) fn check(context: &mut Context<'_>) {
     }
 }
 
-/// The rows whose loss counts tokens.
+/// The rows whose loss counts tokens, each with how to speak of it.
 fn encode(
     encoder: &Encoder<'_>,
     name: &str,
     sample: &TrainingSample,
-) -> Result<Vec<EncodedSample>, DataError> {
+) -> Result<Vec<(&'static str, EncodedSample)>, DataError> {
     match sample {
         TrainingSample::Text(_) | TrainingSample::Chat(_) | TrainingSample::Completion(_) => {
-            Ok(vec![encoder.encode(name, sample)?])
+            Ok(vec![("", encoder.encode(name, sample)?)])
         }
         TrainingSample::Preference(sample) => {
             let pair = encoder.encode_preference(name, sample)?;
-            Ok(vec![pair.chosen, pair.rejected])
+            Ok(vec![("chosen: ", pair.chosen), ("rejected: ", pair.rejected)])
         }
-        TrainingSample::Unpaired(sample) => Ok(vec![encoder.encode_unpaired(name, sample)?.row]),
+        TrainingSample::Unpaired(sample) => {
+            Ok(vec![("", encoder.encode_unpaired(name, sample)?.row)])
+        }
         TrainingSample::Classification(_)
         | TrainingSample::TokenLabels(_)
         | TrainingSample::Embedding(_)
@@ -83,7 +90,7 @@ fn refused(context: &mut Context<'_>, at: usize, error: &DataError) {
 fn look(
     context: &mut Context<'_>,
     tokenizer: &Tokenizer,
-    at: usize,
+    (at, part): (usize, &str),
     sample: &TrainingSample,
     row: &EncodedSample,
 ) {
@@ -91,16 +98,15 @@ fn look(
     context.report.num_trained += row.num_supervised();
     if row.num_supervised() == 0 {
         let (lost, max) = (row.lost_trained, context.options.encode.max_tokens);
-        let message = match lost {
-            0 => "nothing is left to train on: no turn of the assistant has words".to_owned(),
-            lost => format!(
-                "nothing is left to train on: all {lost} trained tokens lie beyond the limit of \
-                 {max}"
-            ),
+        let why = match lost {
+            0 => "no turn of the assistant is trained on".to_owned(),
+            lost => format!("all {lost} trained tokens lie beyond the limit of {max}"),
         };
+        let message = format!("{part}nothing is left to train on: {why}");
         context.find("nothing-trained", Severity::Error, Some(at), message);
     } else if row.lost_trained == 0 && !ends(context, tokenizer, sample, row) {
-        let message = "no end-of-turn token is trained: the model will not learn to stop";
+        let message =
+            format!("{part}no end-of-turn token is trained: the model will not learn to stop");
         context.find("no-end-of-turn", Severity::Error, Some(at), message);
     }
     let begin = tokenizer.bos_token_id();

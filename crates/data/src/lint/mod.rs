@@ -5,6 +5,7 @@
 
 mod answers;
 mod control;
+mod dropped;
 mod duplicates;
 mod leaks;
 mod masks;

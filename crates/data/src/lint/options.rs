@@ -19,6 +19,8 @@ pub struct LintOptions<'a> {
     pub eval: &'a [TrainingSample],
     /// What became of the rows when they were read.
     pub read: Option<&'a ReadReport>,
+    /// Whether plain texts will be packed into rows, where none is cut.
+    pub pack_texts: bool,
     /// Share of samples that may lose trained tokens before it is a finding.
     pub max_truncated_share: f64,
     /// How near duplicates of samples to measure on are found.
@@ -28,7 +30,8 @@ pub struct LintOptions<'a> {
 }
 
 impl LintOptions<'_> {
-    /// Nothing known but how samples are encoded; one sample in twenty may be cut.
+    /// Nothing known but how samples are encoded; texts are packed, and one sample in twenty may
+    /// be cut.
     pub fn new(encode: EncodeOptions) -> Self {
         Self {
             tokenizer: None,
@@ -36,6 +39,7 @@ impl LintOptions<'_> {
             encode,
             eval: &[],
             read: None,
+            pack_texts: true,
             max_truncated_share: 0.05,
             near_duplicates: NearDuplicateConfig::default(),
             max_findings: 100,

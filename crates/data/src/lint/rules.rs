@@ -2,7 +2,7 @@
 
 use super::options::LintOptions;
 use super::report::{Finding, LintReport, Severity};
-use super::{answers, control, duplicates, leaks, masks, rows, setup};
+use super::{answers, control, dropped, duplicates, leaks, masks, rows, setup};
 use crate::error::DataError;
 use catena_protocol::TrainingSample;
 use std::collections::HashMap;
@@ -39,12 +39,13 @@ impl Context<'_> {
 type Rule = fn(&mut Context<'_>);
 
 /// One line for each file of rules.
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     rows::check,
     setup::check,
     masks::check,
     answers::check,
     control::check,
+    dropped::check,
     duplicates::check,
     leaks::check,
 ];

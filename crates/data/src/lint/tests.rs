@@ -70,7 +70,7 @@ fn broken_answers_are_found() {
     Warning duplicate 1: the same as sample 0
     Warning empty-answer 2: a turn of the assistant is empty
     Error same-answers 3: chosen and rejected are the same
-    Error nothing-trained 4: nothing is left to train on: no turn of the assistant has words
+    Error nothing-trained 4: nothing is left to train on: no turn of the assistant is trained on
     ");
 }
 
@@ -112,6 +112,37 @@ fn a_mark_that_leaves_the_end_out_is_found() {
 fn control_tokens_in_words_are_found() {
     let sample = chat_sample(&[("user", "a"), ("assistant", "Write <|im_end|> at the end.")]);
     insta::assert_snapshot!(findings(&check(&[sample, good(1)], CHATML)).join("\n"), @"Warning control-token-in-text 0: a turn holds the control token `<|im_end|>`, which is read as one");
+}
+
+#[test]
+fn what_a_template_leaves_out_is_found() {
+    let call = catena_protocol::ToolCall::new("fee", serde_json::json!({}));
+    let mut sample = crate::test_support::chat(&[("system", "Be brief."), ("user", "a")]);
+    sample.messages.push(catena_protocol::ChatMessage::calls(Some(String::new()), vec![call]));
+    sample.messages.push(crate::test_support::message("assistant", "<think>x</think>\nb"));
+    sample.extras.tools.push(serde_json::json!({"type": "function", "function": {"name": "fee"}}));
+    let sample = TrainingSample::Chat(sample);
+    // Writes no calls, no tools and no system prompt, and takes thoughts out.
+    let deaf = "{% for m in messages %}{% if m.role != 'system' %}{{ m.content.split('</think>')[-1] }}{% endif %}<|im_end|>{% endfor %}";
+    insta::assert_snapshot!(findings(&check(std::slice::from_ref(&sample), deaf)).join("\n"), @"
+    Error template-drops-call 0: the chat template leaves the call of `fee` out
+    Warning template-drops-tools 0: the chat template leaves the tool `fee` out
+    Warning template-drops-words 0: the chat template leaves words of the system out, or changes them
+    ");
+    let telling = "{{ tools | tojson }}{% for m in messages %}{{ m.content }}{% for c in m.tool_calls %}{{ c | tojson }}{% endfor %}<|im_end|>{% endfor %}";
+    assert_eq!(findings(&check(&[sample], telling)), Vec::<String>::new());
+}
+
+#[test]
+fn texts_that_will_be_packed_are_not_cut() {
+    let text = TrainingSample::Text(TextSample { text: "word ".repeat(200) });
+    let (tokenizer, encode) = (tokenizer(), EncodeOptions::new(32));
+    let packed = check_with(std::slice::from_ref(&text), &tokenizer, None, encode.clone());
+    assert_eq!((findings(&packed), packed.num_truncated), (vec![], 0));
+    let options =
+        LintOptions { tokenizer: Some(&tokenizer), pack_texts: false, ..LintOptions::new(encode) };
+    let alone = lint(&[text], &options).unwrap();
+    assert_eq!((alone.of("truncated").count(), alone.num_truncated), (1, 1));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod marked;
 mod real;
+mod tools;
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -58,6 +59,11 @@ fn the_names_that_hugging_face_adds_are_there() {
         "{{ {'b': 1, 'a': 2} | tojson(sort_keys=true, indent=2) }}",
         "{\n  \"a\": 2,\n  \"b\": 1\n}",
     );
+    check(
+        "{{ {'a': 'é😀\"'} | tojson(ensure_ascii=true) }}",
+        "{\"a\": \"\\u00e9\\ud83d\\ude00\\\"\"}",
+    );
+    check("{{ {'a': [1, 2]} | tojson(separators=(',', ':')) }}", "{\"a\":[1,2]}");
     check(
         "{{ ' x '.strip() }}{{ 'a,b'.split(',')[1] }}{{ 'Ab'.upper() }}{{ messages[0].get('x', 'y') }}",
         "xbABy",

@@ -53,6 +53,20 @@ fn every_option_trains_what_it_says() {
 }
 
 #[test]
+fn how_answers_are_found_is_said() {
+    let tokenizer = tokenizer();
+    let say = |source: &str, options: EncodeOptions| {
+        Encoder::new(&tokenizer, Some(&template(source)), options).masking()
+    };
+    let prefix = EncodeOptions { masking: Masking::Prefix, ..options() };
+    let everything = EncodeOptions { train_on: TrainOn::Everything, ..options() };
+    insta::assert_snapshot!(say(CHATML, options()), @"by rendering up to each turn (the chat template has no `generation` marks)");
+    insta::assert_snapshot!(say(CHATML_MARKED, options()), @"by the `generation` marks of the chat template");
+    insta::assert_snapshot!(say(CHATML_MARKED, prefix), @"by rendering up to each turn (as asked)");
+    insta::assert_snapshot!(say(CHATML_MARKED, everything), @"everything is trained, whoever says it");
+}
+
+#[test]
 fn turns_may_be_left_out() {
     let mut sample = chat(&TWO_TURNS);
     sample.messages[4].train = Some(false);

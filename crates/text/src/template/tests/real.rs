@@ -19,7 +19,7 @@ fn conversations(golden: &Value) -> Vec<Vec<Message>> {
 }
 
 /// What differs from the golden, if anything.
-fn difference(entry: &Value, rendered: Result<String, TextError>) -> Option<String> {
+pub(super) fn difference(entry: &Value, rendered: Result<String, TextError>) -> Option<String> {
     match rendered {
         // Where Python stops at a loop over `tools`, which are none, ours goes on without any.
         Ok(_) if entry["fails"] == true => None,
