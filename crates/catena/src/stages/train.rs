@@ -3,9 +3,7 @@
 use super::synth::TRAIN_FILE;
 use super::{Inputs, digest_setting, setting};
 use crate::models::{BoxError, LanguageModel};
-use crate::train::save_adapter;
 use catena_data::{encode_record, read_records};
-use catena_model::LoraAdapterConfig;
 use catena_model::training::{LoraConfig, Method, Task, TrainModel, TrainOptions};
 use catena_pipeline::config::TrainConfig;
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
@@ -99,9 +97,8 @@ impl Stage for Train {
             context.progress(),
             context.cancel(),
         )?;
-        let config =
-            LoraAdapterConfig::new(train.lora_rank, train.lora_alpha, train.target_modules.clone());
-        save_adapter(&trained, config, &context.dir().join(ADAPTER_DIR))?;
+        let adapter = trained.adapter().ok_or("a model trained by pairs has an adapter")?;
+        adapter.write(&context.dir().join(ADAPTER_DIR))?;
         let tokens: usize = outcome.metrics.iter().map(|step| step.tokens).sum();
         let supervised: usize = outcome.metrics.iter().map(|step| step.supervised_tokens).sum();
         Ok(super::summary(json!({

@@ -25,6 +25,7 @@ const SAME: &[(&str, &str)] = &[
     ("lora_rank", "lora_rank"),
     ("lora_alpha", "lora_alpha"),
     ("use_rslora", "use_rslora"),
+    ("use_dora", "use_dora"),
     ("loraplus_lr_ratio", "loraplus_lr_ratio"),
     ("freeze_trainable_layers", "freeze_trainable_layers"),
     ("num_train_epochs", "epochs"),
@@ -170,14 +171,24 @@ impl Import {
                 }
                 other => return Err(format!("`pref_loss` {other} is not supported")),
             },
+            "pissa_init" => {
+                if value == &Value::Bool(true) {
+                    set("init_lora_weights", "pissa_niter_16".into());
+                }
+            }
+            "pissa_iter" => {
+                let steps = value.as_i64().filter(|steps| *steps >= 0);
+                let init = steps.map_or("pissa".to_owned(), |n| format!("pissa_niter_{n}"));
+                set("init_lora_weights", init.into());
+            }
+            "additional_target" => set("modules_to_save", json!(names(value))),
             "pref_ftx" => set("nll_weight", value.clone()),
             "lora_dropout"
             | "label_smoothing_factor"
             | "streaming"
             | "enable_liger_kernel"
             | "use_unsloth"
-            | "use_dora"
-            | "pissa_init"
+            | "pissa_convert"
             | "use_galore"
             | "use_badam"
             | "use_apollo"

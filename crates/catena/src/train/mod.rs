@@ -14,4 +14,3 @@ mod save;
 mod settings;
 
 pub(crate) use command::run;
-pub(crate) use save::save_adapter;

@@ -7,15 +7,12 @@ use camino::Utf8Path;
 use catena_kernels::Pool;
 use catena_model::encoder::EncoderWeights;
 use catena_model::training::{
-    FreezeConfig, HeadPooling, LoraConfig, Method, Recompute, Task, TrainModel, TrainOptions,
+    FreezeConfig, HeadPooling, Ia3Config, LoraConfig, LoraInit, LoraSettings, Method, PrefixConfig,
+    Recompute, Task, TrainModel, TrainOptions, TrainingError,
 };
-use catena_model::{Checkpoint, open_tokenizer};
+use catena_model::{Checkpoint, ModelError, open_tokenizer};
 use catena_text::{ChatTemplate, Tokenizer};
 use std::sync::Arc;
-
-/// The projections that `all-linear` stands for.
-const ALL_LINEAR: [&str; 7] =
-    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
 /// A model's files.
 pub(super) enum Files {
@@ -74,9 +71,12 @@ impl BaseModel {
         task: Task,
         pool: &Arc<Pool>,
     ) -> Result<TrainModel, Failure> {
-        let fail =
-            |error| Failure::new(Exit::Usage, format!("cannot train `{}`", settings.model), error);
-        let (method, options) = (method(settings, self.layers()), options(settings)?);
+        let fail = |error: ModelError| {
+            Failure::new(Exit::Usage, format!("cannot train `{}`", settings.model), error)
+        };
+        let method = method(settings, self.layers(), self.model_type())
+            .map_err(|error| fail(error.into()))?;
+        let options = options(settings)?;
         let pool = pool.clone();
         match &self.files {
             Files::Decoder(checkpoint) => {
@@ -87,6 +87,13 @@ impl BaseModel {
             Files::Encoder(weights) => TrainModel::encoder(weights, task, &method, &options, pool),
         }
         .map_err(fail)
+    }
+
+    fn model_type(&self) -> &str {
+        match &self.files {
+            Files::Decoder(checkpoint) => checkpoint.config().model_type,
+            Files::Encoder(weights) => &weights.config().model_type,
+        }
     }
 
     fn layers(&self) -> usize {
@@ -115,22 +122,18 @@ pub(super) fn task(stage: TrainStage, base: &BaseModel, labels: usize) -> Task {
     }
 }
 
-/// Names of the projections that get a pair.
-pub(super) fn targets(settings: &TrainSettings) -> Vec<String> {
-    if settings.target_modules.iter().any(|name| name == "all-linear") {
-        return ALL_LINEAR.map(str::to_owned).to_vec();
-    }
-    settings.target_modules.clone()
-}
-
 /// Numerator of the pairs' scale.
-pub(super) fn lora_alpha(settings: &TrainSettings) -> f64 {
+fn lora_alpha(settings: &TrainSettings) -> f64 {
     settings.lora_alpha.unwrap_or(2.0 * settings.lora_rank as f64)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "alpha is a small number")]
-fn method(settings: &TrainSettings, layers: usize) -> Method {
-    match settings.method {
+fn method(
+    settings: &TrainSettings,
+    layers: usize,
+    model_type: &str,
+) -> Result<Method, TrainingError> {
+    Ok(match settings.method {
         TrainMethod::Full => Method::Full,
         TrainMethod::Freeze => {
             let wanted = settings.freeze_trainable_layers;
@@ -142,14 +145,28 @@ fn method(settings: &TrainSettings, layers: usize) -> Method {
                 extra_modules: settings.freeze_extra_modules.clone(),
             })
         }
-        TrainMethod::Lora => Method::Lora(LoraConfig {
-            r: settings.lora_rank,
-            lora_alpha: lora_alpha(settings) as f32,
-            use_rslora: settings.use_rslora,
-            target_modules: targets(settings),
+        TrainMethod::Lora => Method::LoraWith(
+            LoraConfig {
+                r: settings.lora_rank,
+                lora_alpha: lora_alpha(settings) as f32,
+                use_rslora: settings.use_rslora,
+                target_modules: settings.target_modules.clone(),
+                seed: settings.seed,
+            },
+            LoraSettings {
+                use_dora: settings.use_dora,
+                init_lora_weights: LoraInit::parse(&settings.init_lora_weights)?,
+                modules_to_save: settings.modules_to_save.clone(),
+                ..LoraSettings::default()
+            },
+        ),
+        TrainMethod::Ia3 => Method::Ia3(Ia3Config::for_family(model_type)),
+        TrainMethod::Prefix => Method::Prefix(PrefixConfig {
+            num_virtual_tokens: settings.num_virtual_tokens,
+            zero_init: false,
             seed: settings.seed,
         }),
-    }
+    })
 }
 
 fn options(settings: &TrainSettings) -> Result<TrainOptions, Failure> {

@@ -160,8 +160,12 @@ fn merged(
     method: TrainMethod,
 ) -> Result<camino::Utf8PathBuf, BoxError> {
     let folder = output.join(MODEL_DIR);
-    if method != TrainMethod::Lora {
-        return Ok(folder);
+    match method {
+        TrainMethod::Full | TrainMethod::Freeze => return Ok(folder),
+        TrainMethod::Lora => {}
+        TrainMethod::Ia3 | TrainMethod::Prefix => {
+            return Err("vectors and prefixes are used through PEFT; only pairs run here".into());
+        }
     }
     let folder = output.join("merged");
     let adapter = output.join(ADAPTER_DIR);

@@ -125,13 +125,17 @@ impl Prepared {
     fn identity(&self, file: &RunFile) -> String {
         let s = &file.settings;
         format!(
-            "{} {:?} {} {:?} {:?} {} {} {:?} {:?} {}",
+            "{} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
             self.digest,
             s.method,
             s.lora_rank,
             s.lora_alpha,
             s.target_modules,
             s.use_rslora,
+            s.use_dora,
+            s.init_lora_weights,
+            s.modules_to_save,
+            s.num_virtual_tokens,
             s.freeze_trainable_layers,
             s.freeze_trainable_modules,
             s.freeze_extra_modules,

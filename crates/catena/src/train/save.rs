@@ -1,17 +1,15 @@
 //! What a finished run leaves: an adapter in PEFT's format, or a model folder.
 
-use super::model::{BaseModel, Files, lora_alpha, targets};
-use super::settings::{TrainMethod, TrainSettings, TrainStage};
+use super::model::{BaseModel, Files};
+use super::settings::{TrainSettings, TrainStage};
 use crate::models::BoxError;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_data::Classes;
-use catena_model::adapter::AdapterTensor;
+use catena_model::adapter::PeftConfig;
 use catena_model::encoder::{EncoderTask, EncoderWeights};
 use catena_model::safetensors::write_f32;
 use catena_model::training::{TrainModel, WeightSource};
-use catena_model::{
-    Checkpoint, ExportSource, FloatType, LoraAdapter, LoraAdapterConfig, save_huggingface,
-};
+use catena_model::{Checkpoint, ExportSource, FloatType, save_huggingface};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -41,13 +39,8 @@ pub(super) fn save(
     classes: &Classes,
     output: &Utf8Path,
 ) -> Result<Utf8PathBuf, BoxError> {
-    if settings.method == TrainMethod::Lora {
-        let folder = output.join(ADAPTER_DIR);
-        let mut config =
-            LoraAdapterConfig::new(settings.lora_rank, lora_alpha(settings), targets(settings));
-        config.use_rslora = settings.use_rslora;
-        config.base_model_name_or_path = Some(settings.model.clone());
-        let task_type = match settings.stage {
+    if let Some(mut adapter) = model.adapter() {
+        let task = match settings.stage {
             TrainStage::Pretrain | TrainStage::Sft | TrainStage::Preference | TrainStage::Kto => {
                 "CAUSAL_LM"
             }
@@ -55,11 +48,22 @@ pub(super) fn save(
             TrainStage::Tag => "TOKEN_CLS",
             TrainStage::Embed => "FEATURE_EXTRACTION",
         };
-        config.task_type = Some(task_type.to_owned());
-        if model.params().iter().any(|param| param.name.contains(".score.")) {
-            config.modules_to_save = Some(vec!["score".to_owned()]);
-        }
-        save_adapter(model, config, &folder)?;
+        let (task_type, name) = match &mut adapter.config {
+            PeftConfig::Lora(config) => {
+                if model.params().iter().any(|param| param.name.contains(".score.")) {
+                    config.modules_to_save.get_or_insert_default().push("score".to_owned());
+                }
+                (&mut config.task_type, &mut config.base_model_name_or_path)
+            }
+            PeftConfig::Ia3(config) => (&mut config.task_type, &mut config.base_model_name_or_path),
+            PeftConfig::Prefix(config) => {
+                (&mut config.task_type, &mut config.base_model_name_or_path)
+            }
+        };
+        *task_type = Some(task.to_owned());
+        *name = Some(settings.model.clone());
+        let folder = output.join(ADAPTER_DIR);
+        adapter.write(&folder)?;
         return Ok(folder);
     }
     let folder = output.join(MODEL_DIR);
@@ -70,25 +74,6 @@ pub(super) fn save(
         }
     }
     Ok(folder)
-}
-
-/// Writes the trained values as a PEFT folder.
-pub(crate) fn save_adapter(
-    model: &TrainModel,
-    config: LoraAdapterConfig,
-    dir: &Utf8Path,
-) -> Result<(), BoxError> {
-    let values = model.values();
-    let tensors = model
-        .params()
-        .iter()
-        .map(|param| {
-            let data = values[param.range.clone()].to_vec();
-            (param.name.clone(), AdapterTensor { shape: param.shape.clone(), data })
-        })
-        .collect();
-    LoraAdapter { config, tensors }.write(dir)?;
-    Ok(())
 }
 
 fn save_decoder(

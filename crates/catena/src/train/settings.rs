@@ -39,6 +39,10 @@ pub(crate) enum TrainMethod {
     /// Low-rank pairs beside the model.
     #[default]
     Lora,
+    /// Vectors that scale keys, values and the MLP's inner values.
+    Ia3,
+    /// Keys and values before every sequence.
+    Prefix,
 }
 
 /// One run. Every key has a default but `model`, `data` and `output`.
@@ -78,6 +82,14 @@ pub(crate) struct TrainSettings {
     pub(crate) target_modules: Vec<String>,
     /// Whether pairs are scaled by the root of the rank.
     pub(crate) use_rslora: bool,
+    /// Whether the lengths of rows are learnt apart from their directions.
+    pub(crate) use_dora: bool,
+    /// What pairs begin with: `true`, `gaussian`, `pissa`, or `pissa_niter_` and a number.
+    pub(crate) init_lora_weights: String,
+    /// Modules trained whole beside pairs, such as `embed_tokens`.
+    pub(crate) modules_to_save: Vec<String>,
+    /// Of `prefix`: keys and values per layer.
+    pub(crate) num_virtual_tokens: usize,
     /// How many times as fast the second half of pairs learns.
     pub(crate) loraplus_lr_ratio: f64,
     /// Of `freeze`: how many layers are trained, the last ones, or the first if negative.
@@ -189,6 +201,10 @@ impl Default for TrainSettings {
             lora_alpha: None,
             target_modules: vec!["all-linear".to_owned()],
             use_rslora: false,
+            use_dora: false,
+            init_lora_weights: "true".to_owned(),
+            modules_to_save: Vec::new(),
+            num_virtual_tokens: 20,
             loraplus_lr_ratio: 1.0,
             freeze_trainable_layers: 2,
             freeze_trainable_modules: Vec::new(),
