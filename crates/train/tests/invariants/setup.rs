@@ -66,7 +66,7 @@ pub(crate) fn samples(count: usize) -> Vec<Sample> {
         let following = |at: usize| (at > index % 3).then(|| tokens.get(at + 1).copied()).flatten();
         let mut labels: Vec<Option<u32>> = (0..len).map(following).collect();
         labels[len - 1] = Some(2);
-        Sample { tokens, labels }
+        Sample { tokens, labels, ..Sample::default() }
     };
     (0..count).map(row).collect()
 }
