@@ -111,7 +111,10 @@ impl PeftAdapter {
         let value: Value = read_json(&folder.join(CONFIG_FILE))?;
         let config = PeftConfig::from_json(value, folder)?;
         let file = SafetensorsFile::open(&folder.join(TENSOR_FILE))?;
-        let tensors = read_tensors(&file)?;
+        let mut tensors = read_tensors(&file)?;
+        if is_tied(&config) && tensors.contains_key(TABLE) {
+            tensors.remove(HEAD);
+        }
         if let PeftConfig::Lora(config) = &config {
             let config = LoraAdapterConfig::clone(config);
             LoraAdapter { config, tensors: tensors.clone() }.check_pairs()?;
@@ -208,6 +211,19 @@ pub(super) fn read_tensors(
     Ok(tensors)
 }
 
+/// The table of tokens saved whole, and the output head. Where both are one, PEFT writes it twice.
+const TABLE: &str = "base_model.model.model.embed_tokens.weight";
+const HEAD: &str = "base_model.model.lm_head.weight";
+const TIED: &str = "ensure_weight_tying";
+
+fn is_tied(config: &PeftConfig) -> bool {
+    match config {
+        PeftConfig::Lora(config) => config.extra.get(TIED) == Some(&Value::Bool(true)),
+        PeftConfig::Ia3(_) | PeftConfig::Prefix(_) => false,
+    }
+}
+
+/// Writes an adapter folder, the configuration last.
 pub(super) fn write_folder(
     folder: &Utf8Path,
     tensors: &BTreeMap<String, AdapterTensor>,
@@ -216,8 +232,12 @@ pub(super) fn write_folder(
     fs::create_dir_all(folder).map_err(io_error(folder))?;
     let path = folder.join(CONFIG_FILE);
     let config = config.map_err(|source| ModelError::Json { path: path.clone(), source })?;
+    let table = tensors.get(TABLE).filter(|_| config[TIED] == Value::Bool(true));
+    let head = table.map(|table| (HEAD.to_owned(), table.clone()));
+    let head = head.as_ref().map(|(name, tensor)| (name, tensor));
     let views = tensors
         .iter()
+        .chain(head)
         .map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice(), tensor.data.as_slice()));
     write_f32(&folder.join(TENSOR_FILE), views, &[("format", "pt")])?;
     write_json(&path, &config)

@@ -118,8 +118,10 @@ fn read_changed(change: impl FnOnce(&mut Value)) -> ModelError {
 #[test]
 fn adapters_that_we_cannot_apply_are_refused() {
     let unsupported = [
-        ("peft_type", json!("IA3")),
+        ("peft_type", json!("ADALORA")),
         ("use_dora", json!(true)),
+        ("init_lora_weights", json!("pissa_niter_4")),
+        ("init_lora_weights", json!("olora")),
         ("target_parameters", json!(["mlp.experts.gate_up_proj"])),
         ("bias", json!("all")),
         ("alora_invocation_tokens", json!([3, 4])),
@@ -135,6 +137,69 @@ fn adapters_that_we_cannot_apply_are_refused() {
     assert!(matches!(refused, ModelError::ShapeMismatch { .. }), "{refused:?}");
     let refused = read_changed(|config| config["r"] = json!("eight"));
     assert!(matches!(refused, ModelError::Json { .. }), "{refused:?}");
+}
+
+#[test]
+fn every_other_kind_of_peft_is_refused_with_what_it_is() {
+    // As `peft/utils/peft_types.py` of PEFT 0.21.2 has them, without those that are trained here.
+    let kinds = "PROMPT_TUNING MULTITASK_PROMPT_TUNING P_TUNING ADALORA ADAMSS BOFT ADAPTION_PROMPT \
+        BEFT LILY LOHA LOKR OFT POLY LN_TUNING VERA FROD PVERA FOURIERFT GLORA XLORA HRA VBLORA \
+        UNILORA CPT MISS RANDLORA ROAD TRAINABLE_TOKENS HIRA SHIRA C3A WAVEFT OSF DELORA GRALORA \
+        CARTRIDGE TINYLORA PSOFT PEANUT SHADOW SUPERTUNING DEFT";
+    let mut reasons = std::collections::BTreeSet::new();
+    for kind in kinds.split_whitespace() {
+        // Such a configuration has no `r`: its kind is looked at first.
+        let refused = read_changed(|config| *config = json!({ "peft_type": kind })).to_string();
+        assert!(refused.contains(&format!("`peft_type` = {kind}, ")), "{refused}");
+        assert!(!refused.contains("has no such type"), "{refused}");
+        reasons.insert(refused);
+    }
+    assert_eq!(reasons.len(), super::peft_types::REFUSED.len());
+    let unknown = read_changed(|config| config["peft_type"] = json!("LORRA")).to_string();
+    assert!(unknown.contains("LORRA") && unknown.contains("PREFIX_TUNING"), "{unknown}");
+    let none = read_changed(|config| *config = json!({})).to_string();
+    assert!(none.contains("peft_type"), "{none}");
+}
+
+#[test]
+fn kinds_that_are_trained_but_not_applied_are_refused_by_name() {
+    for (config, tensor) in [
+        (json!({ "peft_type": "IA3" }), "base_model.model.model.layers.0.self_attn.k_proj.ia3_l"),
+        (json!({ "peft_type": "PREFIX_TUNING", "num_virtual_tokens": 3 }), "prompt_embeddings"),
+    ] {
+        let tiny = Tiny::new();
+        let folder = tiny.path("adapter");
+        let mut other = adapter();
+        other.tensors = BTreeMap::from([(tensor.to_owned(), self::tensor([3, 4], 1))]);
+        other.write(&folder).unwrap();
+        std::fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
+        let read = super::PeftAdapter::read(&folder).unwrap();
+        assert_eq!(read.tensors, other.tensors);
+        let refused = LoraAdapter::read(&folder).unwrap_err().to_string();
+        assert!(refused.contains("trained here but not applied"), "{refused}");
+        let projected = json!({
+            "peft_type": "PREFIX_TUNING", "num_virtual_tokens": 3, "prefix_projection": true
+        });
+        std::fs::write(folder.join("adapter_config.json"), projected.to_string()).unwrap();
+        let refused = super::PeftAdapter::read(&folder).unwrap_err().to_string();
+        assert!(refused.contains("prefix_projection"), "{refused}");
+    }
+}
+
+#[test]
+fn a_table_that_is_the_head_is_written_twice_and_read_once() {
+    let tiny = Tiny::new();
+    let mut adapter = adapter();
+    adapter.config.modules_to_save = Some(vec!["embed_tokens".to_owned()]);
+    adapter.config.extra.insert("ensure_weight_tying".to_owned(), json!(true));
+    let table = "base_model.model.model.embed_tokens.weight".to_owned();
+    adapter.tensors.insert(table, tensor([258, 64], 5));
+    let folder = tiny.path("adapter");
+    adapter.write(&folder).unwrap();
+    let file = folder.join("adapter_model.safetensors");
+    let file = crate::safetensors::SafetensorsFile::open(&file).unwrap();
+    assert_eq!(file.tensor("base_model.model.lm_head.weight").unwrap().shape, [258, 64]);
+    assert_eq!(LoraAdapter::read(&folder).unwrap(), adapter);
 }
 
 #[test]

@@ -29,10 +29,14 @@ macro_rules! pass {
     ($model:expr, $layout:expr) => {
         Pass {
             pool: &$model.pool,
-            values: &$model.values,
+            values: if $model.adapted || $model.initial.is_empty() {
+                &$model.values
+            } else {
+                &$model.initial
+            },
             batch: $layout,
             ropes: &$model.ropes,
-            adapted: $model.adapted,
+            adapted: $model.adapted || $model.moved,
         }
     };
 }
@@ -55,8 +59,11 @@ pub struct TrainModel {
     adapted: bool,
     pub(super) method: Method,
     pub(super) saved_as: SavedAs,
-    /// The first values, if a part of the frozen weights was moved into them.
+    /// The first values, if they are a part of the base: modules trained whole, or what was moved
+    /// into pairs.
     pub(super) initial: Vec<f32>,
+    /// Whether a part of the frozen weights was moved into pairs.
+    pub(super) moved: bool,
     params: Vec<Param>,
     values: Vec<f32>,
     grads: Vec<f32>,
@@ -173,11 +180,9 @@ impl TrainModel {
         let positions = embedding.max_positions(&values, c).map(|rows| rows.saturating_sub(before));
         let longest = positions.unwrap_or(max_tokens).min(max_tokens);
         let kept = widest_kept(&layers);
-        let initial = if method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight()) {
-            values.clone()
-        } else {
-            Vec::new()
-        };
+        let moved = method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight());
+        let of_base = moved || !method.modules_to_save().is_empty();
+        let initial = if of_base { values.clone() } else { Vec::new() };
         Ok(TrainModel {
             hidden_size: c,
             vocab_size: spec.vocab_size,
@@ -197,6 +202,7 @@ impl TrainModel {
             method: method.clone(),
             saved_as: SavedAs::new(&spec, task),
             initial,
+            moved,
             params,
             grads: vec![0.0; values.len()],
             values,
@@ -239,8 +245,8 @@ impl TrainModel {
         self.grads.fill(0.0);
     }
 
-    /// Whether adapters are added; without them the model is its base, the reference of preference
-    /// losses.
+    /// Whether adapters are added; without them, and with modules as they were before they were
+    /// trained whole, the model is its base, the reference of preference losses.
     pub fn set_adapted(&mut self, adapted: bool) {
         self.adapted = adapted;
     }

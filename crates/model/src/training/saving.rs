@@ -127,7 +127,8 @@ impl TrainModel {
     fn tensor(&self, param: &Param) -> AdapterTensor {
         let own = &self.values()[param.range.clone()];
         let mut shape = param.shape.clone();
-        let Some(initial) = self.initial.get(param.range.clone()) else {
+        let initial = self.initial.get(param.range.clone()).filter(|_| self.moved);
+        let Some(initial) = initial else {
             return AdapterTensor { shape, data: own.to_vec() };
         };
         let data = if param.name.ends_with(LORA_A) {
@@ -146,8 +147,7 @@ impl TrainModel {
     }
 
     fn lora_config(&self, lora: &LoraConfig, settings: &LoraSettings) -> LoraAdapterConfig {
-        let doubled = !self.initial.is_empty();
-        let (ranks, alphas) = match (doubled, lora.use_rslora) {
+        let (ranks, alphas) = match (self.moved, lora.use_rslora) {
             (false, _) => (1, 1.0),
             (true, false) => (2, 2.0),
             (true, true) => (2, 2f64.sqrt()),

@@ -68,6 +68,57 @@ def mean_loss(model, sequences):
     return total / count, count
 
 
+def trained(model):
+    """The trained tensors by the names they have in files."""
+    def name(key):
+        key = key.replace(".default", "").replace(".modules_to_save", "")
+        return key.removesuffix(".weight") if key.endswith("lora_magnitude_vector.weight") else key
+    return {name(n): p for n, p in model.named_parameters() if p.requires_grad}
+
+
+def trajectory(model, sequences, groups, grads=(0, 20), steps=(1, 5, 20)):
+    """Twenty steps of AdamW: what was saved on the way, the losses, the number of targets."""
+    tensors = trained(model)
+    optimizer = torch.optim.AdamW(groups(tensors), **{**ADAMW, "betas": tuple(ADAMW["betas"])}, foreach=False)
+    saved, losses = {}, []
+    def save(prefix, tensors):
+        saved.update({f"{prefix}.{name}": t.detach().clone() for name, t in tensors.items()})
+
+    save("init", tensors)
+    for step in range(21):
+        optimizer.zero_grad()
+        loss, count = mean_loss(model, sequences)
+        loss.backward()
+        losses.append(loss.item())
+        if step in grads:
+            save(f"grad{step}", {name: p.grad for name, p in tensors.items()})
+        if step < 20:
+            optimizer.step()
+        if step + 1 in steps:
+            save(f"step{step + 1}", tensors)
+    return saved, losses, count
+
+
+def batch_meta(sequences):
+    return {
+        "seq_starts": [sum(LENGTHS[:i]) for i in range(len(LENGTHS))],
+        "tokens": [int(t) for tokens, _ in sequences for t in tokens],
+        "labels": [label for _, labels in sequences for label in labels],
+    }
+
+
+def provenance(what, command, seed):
+    return (
+        f"{what}\n"
+        f"command: {command}\n"
+        f"seed: {seed}\n"
+        f"python {platform.python_version()}, torch {torch.__version__}, "
+        f"transformers {transformers.__version__}, peft {peft.__version__}, "
+        f"safetensors {safetensors.__version__}\n"
+        "float32 on one thread, eager attention, AdamW without clipping\n"
+    )
+
+
 def main():
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
@@ -77,44 +128,17 @@ def main():
     model = peft.get_peft_model(model, lora)
     model.train()
     sequences = batch()
-    adapter = {n.replace(".default", ""): p for n, p in model.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(adapter.values(), **{**ADAMW, "betas": tuple(ADAMW["betas"])}, foreach=False)
-
-    saved, losses = {}, []
-    def save(prefix, tensors):
-        saved.update({f"{prefix}.{name}": t.detach().clone() for name, t in tensors.items()})
-
-    save("init", adapter)
-    for step in range(21):
-        optimizer.zero_grad()
-        loss, count = mean_loss(model, sequences)
-        loss.backward()
-        losses.append(loss.item())
-        if step in (0, 20):
-            save(f"grad{step}", {name: p.grad for name, p in adapter.items()})
-        if step < 20:
-            optimizer.step()
-        if step + 1 in (1, 5, 20):
-            save(f"step{step + 1}", adapter)
-
+    saved, losses, count = trajectory(model, sequences, lambda tensors: tensors.values())
     safetensors.torch.save_file(saved, FOLDER / "lora.safetensors")
-    starts = [sum(LENGTHS[:i]) for i in range(len(LENGTHS))]
     meta = {
-        "r": 4, "lora_alpha": 8, "target_modules": MODULES, "adamw": ADAMW, "seq_starts": starts,
-        "tokens": [int(t) for tokens, _ in sequences for t in tokens],
-        "labels": [label for _, labels in sequences for label in labels],
+        "r": 4, "lora_alpha": 8, "target_modules": MODULES, "adamw": ADAMW, **batch_meta(sequences),
         "supervised": count, "losses": losses,
     }
     (FOLDER / "lora.json").write_text(json.dumps(meta) + "\n")
     (FOLDER / "PROVENANCE").write_text(
-        "tiny_lora: LoRA training of a tiny random Llama\n"
-        "command: python make_lora_golden.py\n"
-        f"seed: {SEED}\n"
-        f"python {platform.python_version()}, torch {torch.__version__}, "
-        f"transformers {transformers.__version__}, peft {peft.__version__}, "
-        f"safetensors {safetensors.__version__}\n"
-        "float32 on one thread, eager attention, AdamW without clipping\n"
+        provenance("tiny_lora: LoRA training of a tiny random Llama", "python make_lora_golden.py", SEED)
     )
 
 
-main()
+if __name__ == "__main__":
+    main()

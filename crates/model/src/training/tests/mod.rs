@@ -3,9 +3,12 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "tests mix f64 references with f32 values")]
 
+mod adapters;
+mod decomposition;
 mod derivative;
 mod families;
 mod golden;
+mod methods;
 mod refusals;
 mod tasks;
 

@@ -12,7 +12,11 @@ fn bad_adapters_are_refused() {
     let flat = LoraConfig { lora_alpha: 0.0, ..lora(4, &["q_proj"]) };
     assert!(matches!(refused(&flat), TrainingError::NotPositive { key: "lora_alpha", .. }));
     assert!(matches!(refused(&lora(4, &[])), TrainingError::NoTargets { .. }));
-    let message = refused(&lora(4, &["q_proj", "qproj"])).to_string();
+    let method = Method::Lora(lora(4, &["q_proj", "qproj"]));
+    let (options, pool) = (options(DenseType::F32), Arc::new(Pool::new(1)));
+    let task = Task::LanguageModel;
+    let model = TrainModel::decoder(&tiny_config(), &Random, task, &method, &options, pool);
+    let message = model.err().unwrap().to_string();
     assert!(message.contains("`qproj`") && message.contains("down_proj"), "{message}");
 }
 
