@@ -380,7 +380,7 @@ fn evaluations_are_kept_shown_and_stop_a_run_that_gets_worse() {
     assert_eq!(file.lines().count(), outcome.evaluations.len());
     // The values are those of the best evaluation, also when the finished run is asked again.
     let other =
-        vec![Sample { tokens: vec![0, 1], labels: vec![Some(2), Some(0)], ..Sample::default() }];
+        [Sample { tokens: vec![0, 1], labels: vec![Some(2), Some(0)], ..Sample::default() }];
     let loss = |model: &mut Unigram| {
         let batch = TrainBatch { labels: other[0].labels.clone(), ..TrainBatch::default() };
         model.losses(&batch).unwrap().iter().sum::<f64>() / 2.0

@@ -82,9 +82,11 @@ pub(super) fn encode(
     let mut lost = 0;
     let rows = match settings.stage {
         TrainStage::Pretrain => {
-            let texts = samples.iter().map(|sample| match sample {
-                TrainingSample::Text(sample) => Ok(sample.text.as_str()),
-                other => Err(wrong(other, "text")),
+            let texts = samples.iter().map(|sample| {
+                let TrainingSample::Text(text) = sample else {
+                    return Err(wrong(sample, "text"));
+                };
+                Ok(text.text.as_str())
             });
             let texts = texts.collect::<Result<Vec<_>, _>>()?;
             let block = |block: catena_data::EncodedBlock| Sample {

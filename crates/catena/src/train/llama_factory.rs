@@ -118,7 +118,7 @@ impl Import {
             self.notes.push(format!("`{key}` is passed over: {why}"));
             return Ok(());
         }
-        let text = || value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+        let text = || value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let mut set = |own: &str, value: Value| {
             self.values.insert(own.to_owned(), value);
         };

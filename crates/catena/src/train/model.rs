@@ -173,13 +173,13 @@ fn options(settings: &TrainSettings) -> Result<TrainOptions, Failure> {
     let recompute = match settings.recompute.as_str() {
         "off" => Recompute::Off,
         "all" => Recompute::All,
-        number => match number.parse() {
-            Ok(layers) => Recompute::Layers(layers),
-            Err(_) => {
+        number => {
+            let Ok(layers) = number.parse() else {
                 let cause = format!("`recompute` is `{number}`: off, all, or a number of layers");
                 return Err(Failure::new(Exit::Usage, "cannot train", cause));
-            }
-        },
+            };
+            Recompute::Layers(layers)
+        }
     };
     let tokens = settings.micro_step_tokens;
     let keep_blocks = settings.keep_blocks;

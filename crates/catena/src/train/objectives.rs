@@ -36,9 +36,10 @@ pub(super) fn objective<'a>(
         Rows::Labelled(rows) => {
             let numbers =
                 rows.iter().any(|row| matches!(row.target, catena_train::Target::Numbers(_)));
-            let loss = match numbers {
-                true => ClassifyLoss::Numbers,
-                false => ClassifyLoss::One(cross_entropy(settings)),
+            let loss = if numbers {
+                ClassifyLoss::Numbers
+            } else {
+                ClassifyLoss::One(cross_entropy(settings))
             };
             Classify::new(rows, loss, width, tokens).map(boxed)
         }
@@ -58,12 +59,11 @@ pub(super) fn objective<'a>(
         }
     };
     made.map_err(|error| {
-        let hint = match &error {
-            TrainError::SampleTooLong { .. } => {
-                "raise `micro_step_tokens`, or lower `max_tokens`: a pass holds a sample whole, \
+        let hint = if matches!(error, TrainError::SampleTooLong { .. }) {
+            "raise `micro_step_tokens`, or lower `max_tokens`: a pass holds a sample whole, \
                  of pairs both rows"
-            }
-            _ => "`catena train lint` shows what is wrong with the data",
+        } else {
+            "`catena train lint` shows what is wrong with the data"
         };
         Failure::new(Exit::Usage, "cannot train on these samples", error).hint(hint)
     })

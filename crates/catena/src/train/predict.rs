@@ -206,7 +206,15 @@ fn questions(
                 .last()
                 .and_then(|message| message.content.clone())
                 .unwrap_or_default(),
-            other => return Err(format!("a sample is of kind {}", other.kind()).into()),
+            TrainingSample::Text(_)
+            | TrainingSample::Preference(_)
+            | TrainingSample::Unpaired(_)
+            | TrainingSample::Classification(_)
+            | TrainingSample::TokenLabels(_)
+            | TrainingSample::Embedding(_)
+            | TrainingSample::Rerank(_) => {
+                return Err(format!("a sample is of kind {}", sample.kind()).into());
+            }
         };
         // The row's tokens up to the last answer are what the model is asked with.
         let row = encoder.encode(&format!("sample {index}"), sample)?;

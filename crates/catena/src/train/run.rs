@@ -93,9 +93,10 @@ pub(super) fn prepare(
     if lost > 0 {
         say(&format!("  {lost} samples have nothing left to train on and are left out"));
     }
-    let eval = match samples.eval.is_empty() {
-        true => None,
-        false => Some(encode::encode(settings, &base, &classes, &samples.eval).map_err(fail)?.0),
+    let eval = if samples.eval.is_empty() {
+        None
+    } else {
+        Some(encode::encode(settings, &base, &classes, &samples.eval).map_err(fail)?.0)
     };
     let (digest, output) = (input.digest, samples::output(file));
     Ok(Prepared { base, digest, classes, train, eval, pool, output })
@@ -169,21 +170,22 @@ fn train(
 
 /// What a person reads of a failed run.
 fn failure(error: TrainError) -> Failure {
-    let (exit, hint) = match &error {
-        TrainError::Interrupted { .. } | TrainError::Cancelled => {
-            (Exit::Interrupted, "run the same command again to go on from there")
-        }
-        TrainError::CheckpointMismatch { .. } => (
-            Exit::Usage,
-            "the output folder holds another run: choose another `output`, or remove its `run`",
-        ),
-        TrainError::NotFinite { .. } | TrainError::Diverged { .. } => {
-            (Exit::Usage, "lower `learning_rate`, or raise `warmup_ratio`")
-        }
-        TrainError::Io { .. } | TrainError::CorruptCheckpoint { .. } | TrainError::Model(_) => {
-            (Exit::Environment, "the last checkpoint is kept: run the same command again to go on")
-        }
-        _ => (Exit::Usage, "`catena train keys` lists the settings"),
+    let (exit, hint) = if matches!(error, TrainError::Interrupted { .. } | TrainError::Cancelled) {
+        (Exit::Interrupted, "run the same command again to go on from there")
+    } else if matches!(error, TrainError::CheckpointMismatch { .. }) {
+        let hint = "the output folder holds another run: choose another `output`, or remove its \
+                    `run`";
+        (Exit::Usage, hint)
+    } else if matches!(error, TrainError::NotFinite { .. } | TrainError::Diverged { .. }) {
+        (Exit::Usage, "lower `learning_rate`, or raise `warmup_ratio`")
+    } else if matches!(
+        error,
+        TrainError::Io { .. } | TrainError::CorruptCheckpoint { .. } | TrainError::Model(_)
+    ) {
+        let hint = "the last checkpoint is kept: run the same command again to go on";
+        (Exit::Environment, hint)
+    } else {
+        (Exit::Usage, "`catena train keys` lists the settings")
     };
     Failure::new(exit, "the run did not finish", error).hint(hint)
 }

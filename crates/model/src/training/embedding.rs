@@ -43,7 +43,9 @@ impl Embedding {
             for (x, row) in x.chunks_exact_mut(c).zip(rows) {
                 words.row(tokens[row] as usize, x);
                 if self.multiplier.to_bits() != 1f32.to_bits() {
-                    x.iter_mut().for_each(|x| *x *= self.multiplier);
+                    for x in &mut *x {
+                        *x *= self.multiplier;
+                    }
                 }
                 for (table, rows) in tables.iter().flatten() {
                     // Without types, all tokens are of the first.

@@ -220,10 +220,8 @@ impl Loader<'_> {
     ) -> Result<Linear, ModelError> {
         let (weight, bias_name) = (format!("{module}.weight"), format!("{module}.bias"));
         let range = self.new_tensor(&weight, &[n, k])?;
-        let bias = match bias {
-            false => None,
-            true => Some(Vector::Trained(self.new_tensor(&bias_name, &[n])?)),
-        };
+        let bias =
+            if bias { Some(Vector::Trained(self.new_tensor(&bias_name, &[n])?)) } else { None };
         let weight = Matrix::Trained(Trained { range, n, k });
         Ok(Linear { n, k, weight, bias, adapter: None, slot: 0 })
     }
@@ -237,9 +235,10 @@ impl Loader<'_> {
     ) -> Result<Option<Norm>, ModelError> {
         let Some(name) = name else { return Ok(None) };
         let gain = Vector::Trained(self.new_tensor(&format!("{name}.weight"), &[width])?);
-        let bias = match norm.bias {
-            true => Vector::Trained(self.new_tensor(&format!("{name}.bias"), &[width])?),
-            false => Vector::Frozen(vec![0.0; width]),
+        let bias = if norm.bias {
+            Vector::Trained(self.new_tensor(&format!("{name}.bias"), &[width])?)
+        } else {
+            Vector::Frozen(vec![0.0; width])
         };
         Ok(Some(Norm { kind: norm.kind, eps: norm.eps, gain, bias }))
     }

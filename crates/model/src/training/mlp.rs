@@ -8,6 +8,7 @@ use super::pass::Pass;
 use super::spec::{LayerSpec, MlpSpec};
 
 /// The MLP of one layer, without the norms around it.
+#[expect(clippy::struct_field_names, reason = "the field's names of the projections")]
 pub(super) struct MlpBlock {
     /// Only of a gated MLP.
     pub(super) gate_proj: Option<Linear>,

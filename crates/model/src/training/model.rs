@@ -94,7 +94,7 @@ impl TrainModel {
         pool: Arc<Pool>,
     ) -> Result<Self, ModelError> {
         let spec = Spec::of_decoder(config, options.dtype)?;
-        Self::build(spec, source, method, (task, options), pool, |loader, spec, embedding| {
+        Self::build(&spec, source, method, (task, options), pool, |loader, spec, embedding| {
             decoder_head(loader, spec, embedding, task, options)
         })
     }
@@ -115,7 +115,7 @@ impl TrainModel {
         }
         let spec = Spec::of_encoder(weights, options.dtype);
         let parts = (task, options);
-        let mut model = Self::build(spec, weights, method, parts, pool, |loader, spec, _| {
+        let mut model = Self::build(&spec, weights, method, parts, pool, |loader, spec, _| {
             encoder_head(loader, spec, weights, task, options)
         })?;
         model.type_vocab_size = weights.config().type_vocab_size;
@@ -123,7 +123,7 @@ impl TrainModel {
     }
 
     fn build(
-        spec: Spec,
+        spec: &Spec,
         source: &dyn WeightSource,
         method: &Method,
         (task, options): (Task, &TrainOptions),
@@ -149,7 +149,7 @@ impl TrainModel {
             modules: BTreeSet::new(),
             prefix: None,
         };
-        let embedding = loader.embedding(&spec)?;
+        let embedding = loader.embedding(spec)?;
         if let Some(prefix) = method.prefix() {
             loader.add_prefix(prefix, &spec.layers);
         }
@@ -157,7 +157,7 @@ impl TrainModel {
         for (idx, layer) in spec.layers.iter().enumerate() {
             layers.push(loader.layer(idx, layer, spec.norm)?);
         }
-        let head = head(&mut loader, &spec, &embedding)?;
+        let head = head(&mut loader, spec, &embedding)?;
         loader.check_names()?;
         let Params { list: params, values } = loader.params;
         if values.is_empty() {
@@ -200,7 +200,7 @@ impl TrainModel {
             first_trained,
             adapted: true,
             method: method.clone(),
-            saved_as: SavedAs::new(&spec, task),
+            saved_as: SavedAs::new(spec, task),
             initial,
             moved,
             params,
@@ -208,8 +208,8 @@ impl TrainModel {
             values,
             x_tc: AlignedBuf::zeroed(max_tokens * c),
             dx_tc: AlignedBuf::zeroed(max_tokens * c),
-            passing: Saved::new(&widest(&spec), &kept, max_tokens),
-            work: Work::new(&spec, options.dtype, max_tokens, method.needs()),
+            passing: Saved::new(&widest(spec), &kept, max_tokens),
+            work: Work::new(spec, options.dtype, max_tokens, method.needs()),
             losses: Vec::new(),
             pool,
         })

@@ -35,6 +35,10 @@ pub(super) struct TaskHead {
     buffers: Buffers,
 }
 
+/// The trunk's last norm, then the dense layer, its norm, and the scores.
+pub(super) type HeadParts =
+    (Option<Norm>, Option<(Linear, Activation)>, Option<Norm>, Option<Linear>);
+
 /// Memory of both passes.
 struct Buffers {
     hidden_size: usize,
@@ -58,7 +62,7 @@ struct Buffers {
 impl TaskHead {
     pub(super) fn new(
         pooling: HeadPooling,
-        parts: (Option<Norm>, Option<(Linear, Activation)>, Option<Norm>, Option<Linear>),
+        parts: HeadParts,
         dtype: DenseType,
         (max_tokens, hidden_size): (usize, usize),
     ) -> Self {
@@ -224,6 +228,8 @@ fn mean(rows: &[f32], c: usize) -> Vec<f32> {
         sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
     }
     let share = 1.0 / (rows.len() / c) as f32;
-    sums.iter_mut().for_each(|sum| *sum *= share);
+    for sum in &mut sums {
+        *sum *= share;
+    }
     sums
 }

@@ -185,7 +185,9 @@ impl Objective for Classify<'_> {
             match &sample.target {
                 Target::Label(label) => feed(&label.to_le_bytes()),
                 Target::Labels(values) | Target::Numbers(values) => {
-                    values.iter().for_each(|value| feed(&value.to_le_bytes()));
+                    for value in values {
+                        feed(&value.to_le_bytes());
+                    }
                 }
             }
         }

@@ -103,7 +103,7 @@ fn mismatched(prompt_of: &Sample, completion_of: &Sample, max_tokens: usize) -> 
     tokens.truncate(max_tokens);
     let next = |at: usize| (at + 1 >= prompt).then(|| tokens.get(at + 1).copied()).flatten();
     let labels = (0..tokens.len()).map(next).collect();
-    Sample { labels, tokens, ..Sample::default() }
+    Sample { tokens, labels, ..Sample::default() }
 }
 
 impl Objective for Kto<'_> {

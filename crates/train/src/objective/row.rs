@@ -72,7 +72,9 @@ impl TextRow {
     pub(super) fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(&(self.tokens.len() as u64).to_le_bytes());
         for part in [&self.tokens, &self.token_types] {
-            part.iter().for_each(|id| feed(&id.to_le_bytes()));
+            for id in part {
+                feed(&id.to_le_bytes());
+            }
         }
     }
 }

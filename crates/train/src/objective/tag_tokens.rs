@@ -50,7 +50,7 @@ impl<'a> TagTokens<'a> {
     ) -> Result<usize, TrainError> {
         let batch = batch_of(rows.iter().copied());
         let labels: Vec<Option<u32>> =
-            batch.labels.iter().copied().filter(Option::is_some).collect();
+            batch.labels.iter().flatten().map(|&label| Some(label)).collect();
         let logits = model.outputs(&batch)?;
         let loss = label_cross_entropy(&self.config, logits, &labels, self.width, total);
         let right = labels.iter().flatten().zip(logits.chunks_exact(self.width));

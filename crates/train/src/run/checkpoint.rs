@@ -75,7 +75,7 @@ impl Checkpoint {
             });
             data.push(f32_bytes(&model.values()[param.range.clone()]));
         }
-        for tensor in optimizer.map(|optimizer| optimizer.state()).unwrap_or_default() {
+        for tensor in optimizer.map(<dyn Optimizer>::state).unwrap_or_default() {
             let (dtype, bytes) = match tensor.data {
                 StateData::F32(values) => (Dtype::F32, f32_bytes(values)),
                 StateData::U8(values) => (Dtype::U8, Cow::Borrowed(values)),
@@ -103,9 +103,11 @@ impl Checkpoint {
         }
         let corrupt =
             |reason: String| TrainError::CorruptCheckpoint { path: path.to_owned(), reason };
-        let file = SafetensorsFile::open(path).map_err(|error| match error {
-            ModelError::Io { .. } => error.into(),
-            other => corrupt(other.to_string()),
+        let file = SafetensorsFile::open(path).map_err(|error| {
+            if matches!(error, ModelError::Io { .. }) {
+                return error.into();
+            }
+            corrupt(error.to_string())
         })?;
         let json = file
             .metadata()
@@ -120,7 +122,7 @@ impl Checkpoint {
         Ok(Some(Self { position, file }))
     }
 
-    fn corrupt(&self, reason: impl ToString) -> TrainError {
+    fn corrupt(&self, reason: &dyn ToString) -> TrainError {
         let path: Utf8PathBuf = self.file.path().to_owned();
         TrainError::CorruptCheckpoint { path, reason: reason.to_string() }
     }
@@ -141,7 +143,7 @@ impl Checkpoint {
             if !self.file.contains(&param.name) {
                 return Err(mismatch("none of that name".to_owned()));
             }
-            let view = self.file.tensor(&param.name).map_err(|error| self.corrupt(error))?;
+            let view = self.file.tensor(&param.name).map_err(|error| self.corrupt(&error))?;
             if view.dtype != Dtype::F32 || view.shape != param.shape {
                 return Err(mismatch(format!("{:?} {:?}", view.dtype, view.shape)));
             }
@@ -163,14 +165,14 @@ impl Checkpoint {
     pub fn restore_optimizer(&self, optimizer: &mut dyn Optimizer) -> Result<(), TrainError> {
         let mut tensors = Vec::new();
         for name in self.file.names().filter(|name| name.starts_with(OPTIMIZER)) {
-            let view = self.file.tensor(name).map_err(|error| self.corrupt(error))?;
-            let floats: Vec<f32> = match view.dtype {
-                Dtype::F32 => {
-                    let words = view.bytes.as_chunks::<4>().0;
-                    words.iter().map(|word| f32::from_le_bytes(*word)).collect()
-                }
-                Dtype::U8 => Vec::new(),
-                other => return Err(self.corrupt(format!("tensor `{name}` is {other:?}"))),
+            let view = self.file.tensor(name).map_err(|error| self.corrupt(&error))?;
+            let floats: Vec<f32> = if view.dtype == Dtype::F32 {
+                let words = view.bytes.as_chunks::<4>().0;
+                words.iter().map(|word| f32::from_le_bytes(*word)).collect()
+            } else if view.dtype == Dtype::U8 {
+                Vec::new()
+            } else {
+                return Err(self.corrupt(&format!("tensor `{name}` is {:?}", view.dtype)));
             };
             tensors.push((view, floats));
         }
@@ -179,9 +181,10 @@ impl Checkpoint {
             .map(|(view, floats)| StateTensor {
                 name: Cow::Borrowed(&view.name[OPTIMIZER.len()..]),
                 shape: Cow::Borrowed(view.shape),
-                data: match view.dtype {
-                    Dtype::U8 => StateData::U8(view.bytes),
-                    _ => StateData::F32(floats),
+                data: if view.dtype == Dtype::U8 {
+                    StateData::U8(view.bytes)
+                } else {
+                    StateData::F32(floats)
                 },
             })
             .collect();

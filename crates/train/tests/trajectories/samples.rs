@@ -92,7 +92,11 @@ impl Golden {
 
 impl Row {
     fn sample(&self) -> train::Sample {
-        train::Sample { tokens: self.tokens.clone(), labels: self.labels.clone(), ..train::Sample::default() }
+        train::Sample {
+            tokens: self.tokens.clone(),
+            labels: self.labels.clone(),
+            ..train::Sample::default()
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub(in crate::bench) fn run(
             Failure::new(Exit::Usage, format!("there is no step `{task}`"), known)
         })?;
         let model = Utf8Path::new(&args.model);
-        return step::measure(task, model, pool(flag)).map_err(|error| {
+        return step::measure(task, model, &pool(flag)).map_err(|error| {
             Failure::new(Exit::Environment, format!("cannot train `{model}`"), error)
         });
     }

@@ -32,7 +32,7 @@ pub(super) struct Measured {
 }
 
 /// Measures a task in this process and prints the figures.
-pub(super) fn measure(task: Task, model: &Utf8Path, pool: Arc<Pool>) -> Result<(), BoxError> {
+pub(super) fn measure(task: Task, model: &Utf8Path, pool: &Arc<Pool>) -> Result<(), BoxError> {
     let mut trained = match task.kind {
         Kind::Qlora => {
             let (config, source) = (llama_1b()?, RandomBlocks::new(SEED));
@@ -57,11 +57,11 @@ pub(super) fn measure(task: Task, model: &Utf8Path, pool: Arc<Pool>) -> Result<(
         let start = Instant::now();
         trained.zero_grads();
         trained.forward_backward(&batch, 1.0 / supervised as f32)?;
-        let norm = sum_of_squares(&pool, trained.grads()).sqrt();
+        let norm = sum_of_squares(pool, trained.grads()).sqrt();
         #[expect(clippy::cast_possible_truncation, reason = "a factor of f32 gradients")]
         let scale = (1.0 / (norm + 1e-6)).min(1.0) as f32;
         let (values, grads) = trained.values_and_grads();
-        optimizer.step(&pool, values, grads, scale, 1e-5);
+        optimizer.step(pool, values, grads, scale, 1e-5);
         times.push(start.elapsed().as_secs_f64());
     }
     let counted = &mut times[1..];

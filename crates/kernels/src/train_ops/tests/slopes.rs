@@ -86,7 +86,9 @@ fn a_bias_of_some_columns_gets_their_sums() {
     });
 }
 
-fn functions() -> [(Activation, fn(f64) -> f64); 6] {
+type Function = fn(f64) -> f64;
+
+fn functions() -> [(Activation, Function); 6] {
     let gelu = |x: f64| x / 2.0 * (1.0 + erf_series((x / 2f64.sqrt()).clamp(-5.0, 5.0)));
     let gelu_tanh = |x: f64| {
         let root = (2.0 / std::f64::consts::PI).sqrt();

@@ -109,10 +109,11 @@ fn the_gradient_of_every_adapter_predicts_the_loss() {
             let grads = model.grads().to_vec();
             for param in model.params().to_vec() {
                 // The norm of DoRA is a constant to the gradient of its pair.
-                if name.starts_with("dora") && param.name.contains(".lora_") {
-                    if !param.name.ends_with("lora_magnitude_vector") {
-                        continue;
-                    }
+                if name.starts_with("dora")
+                    && param.name.contains(".lora_")
+                    && !param.name.ends_with("lora_magnitude_vector")
+                {
+                    continue;
                 }
                 let part = &grads[param.range.clone()];
                 let norm = dot(part, part).sqrt();

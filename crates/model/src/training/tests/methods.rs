@@ -112,7 +112,12 @@ fn every_method_follows_peft() {
         let plus = if name == "loraplus" { meta.loraplus_lr_ratio } else { 1.0 };
         let faster = |param: &super::super::Param| match param.kind {
             ParamKind::LoraB => plus,
-            _ => 1.0,
+            ParamKind::Matrix
+            | ParamKind::Bias
+            | ParamKind::Norm
+            | ParamKind::Embedding
+            | ParamKind::Head
+            | ParamKind::LoraA => 1.0,
         };
         check(name, &mut golden, if name == "pissa" { &PISSA } else { &F32 }, faster);
     }

@@ -15,8 +15,11 @@ fn golden(name: &str) -> Utf8PathBuf {
     Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/encoders").join(name)
 }
 
+/// Tokens and their types.
+type Typed = (Vec<u32>, Vec<u32>);
+
 /// Texts of random tokens below `vocab`, in one batch, with types if there are two.
-fn texts(lens: &[usize], vocab: u32, types: bool) -> (TrainBatch, Vec<(Vec<u32>, Vec<u32>)>) {
+fn texts(lens: &[usize], vocab: u32, types: bool) -> (TrainBatch, Vec<Typed>) {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     let mut batch = TrainBatch::default();
     let mut alone = Vec::new();
