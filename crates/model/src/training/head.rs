@@ -87,7 +87,8 @@ impl LmHead {
             chunks(losses.len(), self.chunk_rows).zip(losses.chunks_mut(self.chunk_rows))
         {
             self.logits(pass, embedding, &pass.batch.supervised[range.clone()], x_tc);
-            let logits = &mut self.logits_tv[..range.len() * vocab(&self.weight, embedding, pass)];
+            let logits =
+                &mut self.logits_tv[..range.len() * vocab(self.weight.as_ref(), embedding, pass)];
             cross_entropy_loss(pass.pool, logits, &pass.batch.targets[range], losses);
         }
     }
@@ -193,8 +194,8 @@ impl LmHead {
     }
 }
 
-fn vocab(weight: &Option<Matrix>, embedding: &Embedding, pass: &Pass<'_>) -> usize {
-    weight.as_ref().unwrap_or(&embedding.words).get(pass.values).n()
+fn vocab(weight: Option<&Matrix>, embedding: &Embedding, pass: &Pass<'_>) -> usize {
+    weight.unwrap_or(&embedding.words).get(pass.values).n()
 }
 
 fn chunks(len: usize, rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {

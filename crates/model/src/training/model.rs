@@ -1,6 +1,5 @@
 //! The whole model with what is trained of it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use catena_kernels::{AlignedBuf, Pool, RopeTable, add};
@@ -94,7 +93,7 @@ impl TrainModel {
         pool: Arc<Pool>,
     ) -> Result<Self, ModelError> {
         let spec = Spec::of_decoder(config, options.dtype)?;
-        Self::build(spec, source, method, (task, options), pool, |loader, spec, embedding| {
+        Self::build(&spec, source, method, (task, options), pool, |loader, spec, embedding| {
             decoder_head(loader, spec, embedding, task, options)
         })
     }
@@ -115,7 +114,7 @@ impl TrainModel {
         }
         let spec = Spec::of_encoder(weights, options.dtype);
         let parts = (task, options);
-        let mut model = Self::build(spec, weights, method, parts, pool, |loader, spec, _| {
+        let mut model = Self::build(&spec, weights, method, parts, pool, |loader, spec, _| {
             encoder_head(loader, spec, weights, task, options)
         })?;
         model.type_vocab_size = weights.config().type_vocab_size;
@@ -123,7 +122,7 @@ impl TrainModel {
     }
 
     fn build(
-        spec: Spec,
+        spec: &Spec,
         source: &dyn WeightSource,
         method: &Method,
         (task, options): (Task, &TrainOptions),
@@ -135,21 +134,8 @@ impl TrainModel {
             method.check_tied()?;
         }
         let max_tokens = options.max_tokens.max(1);
-        let mut loader = Loader {
-            pool: &pool,
-            source,
-            method,
-            frozen: options.frozen,
-            keep_blocks: options.keep_blocks,
-            dtype: options.dtype,
-            max_tokens,
-            params: Params::default(),
-            slot: 0,
-            projections: Vec::new(),
-            modules: BTreeSet::new(),
-            prefix: None,
-        };
-        let embedding = loader.embedding(&spec)?;
+        let mut loader = Loader::new(&pool, source, method, options);
+        let embedding = loader.embedding(spec)?;
         if let Some(prefix) = method.prefix() {
             loader.add_prefix(prefix, &spec.layers);
         }
@@ -157,28 +143,21 @@ impl TrainModel {
         for (idx, layer) in spec.layers.iter().enumerate() {
             layers.push(loader.layer(idx, layer, spec.norm)?);
         }
-        let head = head(&mut loader, &spec, &embedding)?;
+        let head = head(&mut loader, spec, &embedding)?;
         loader.check_names()?;
         let Params { list: params, values } = loader.params;
         if values.is_empty() {
             return Err(TrainingError::NothingTrained.into());
         }
         let c = spec.hidden_size;
-        let first_trained = if embedding.is_trained() {
-            0
-        } else {
-            layers.iter().position(Layer::is_trained).unwrap_or(layers.len())
-        };
-        let last = layers.len();
-        for (idx, layer) in layers.iter_mut().enumerate().skip(first_trained) {
-            layer.input = AlignedBuf::zeroed(max_tokens * c);
-            if !options.recompute.covers(idx, last) {
-                layer.saved = Some(Saved::new(&layer.spec, &layer.kept_widths(), max_tokens));
-            }
-        }
+        let lowest = layers.iter().position(Layer::is_trained).unwrap_or(layers.len());
+        let first_trained = if embedding.is_trained() { 0 } else { lowest };
+        give_memory(&mut layers, first_trained, options, c);
         let before = method.virtual_tokens();
         let positions = embedding.max_positions(&values, c).map(|rows| rows.saturating_sub(before));
         let longest = positions.unwrap_or(max_tokens).min(max_tokens);
+        let ropes = spec.ropes.iter().map(|rope| RopeTable::new(rope, before + max_tokens));
+        let ropes = ropes.collect();
         let kept = widest_kept(&layers);
         let moved = method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight());
         let of_base = moved || !method.modules_to_save().is_empty();
@@ -192,15 +171,11 @@ impl TrainModel {
             embedding,
             layers,
             head,
-            ropes: spec
-                .ropes
-                .iter()
-                .map(|rope| RopeTable::new(rope, before + max_tokens))
-                .collect(),
+            ropes,
             first_trained,
             adapted: true,
             method: method.clone(),
-            saved_as: SavedAs::new(&spec, task),
+            saved_as: SavedAs::new(spec, task),
             initial,
             moved,
             params,
@@ -208,8 +183,8 @@ impl TrainModel {
             values,
             x_tc: AlignedBuf::zeroed(max_tokens * c),
             dx_tc: AlignedBuf::zeroed(max_tokens * c),
-            passing: Saved::new(&widest(&spec), &kept, max_tokens),
-            work: Work::new(&spec, options.dtype, max_tokens, method.needs()),
+            passing: Saved::new(&widest(spec), &kept, max_tokens),
+            work: Work::new(spec, options.dtype, max_tokens, method.needs()),
             losses: Vec::new(),
             pool,
         })
@@ -594,6 +569,17 @@ impl Head {
         match self {
             Self::LanguageModel(head) => head.weight_bytes(),
             Self::Task(head) => head.weight_bytes(),
+        }
+    }
+}
+
+/// Gives the layers what they keep from the forward pass for the way back.
+fn give_memory(layers: &mut [Layer], first_trained: usize, options: &TrainOptions, c: usize) {
+    let (count, max_tokens) = (layers.len(), options.max_tokens.max(1));
+    for (idx, layer) in layers.iter_mut().enumerate().skip(first_trained) {
+        layer.input = AlignedBuf::zeroed(max_tokens * c);
+        if !options.recompute.covers(idx, count) {
+            layer.saved = Some(Saved::new(&layer.spec, &layer.kept_widths(), max_tokens));
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::golden::{F32, Golden, PISSA, check, folder, open};
 use super::*;
 use crate::adapter::{PeftAdapter, PeftConfig};
-use crate::training::{Ia3Config, LoraInit, LoraSettings, ParamKind, PrefixConfig};
+use crate::training::{Ia3Config, LoraInit, LoraSettings, Param, ParamKind, PrefixConfig};
 
 #[derive(Deserialize)]
 struct Meta {
@@ -110,10 +110,7 @@ fn every_method_follows_peft() {
     for (name, method) in methods(&meta) {
         let mut golden = golden(name, &method, Recompute::Off);
         let plus = if name == "loraplus" { meta.loraplus_lr_ratio } else { 1.0 };
-        let faster = |param: &super::super::Param| match param.kind {
-            ParamKind::LoraB => plus,
-            _ => 1.0,
-        };
+        let faster = |param: &Param| if param.kind == ParamKind::LoraB { plus } else { 1.0 };
         check(name, &mut golden, if name == "pissa" { &PISSA } else { &F32 }, faster);
     }
 }
@@ -301,6 +298,35 @@ fn check_further(name: &str, golden: &mut Golden, adapter: &PeftAdapter) {
     for (found, expected) in found.iter().zip(&expected) {
         let bound = if name == "pissa" { 1e-4 } else { 0.0 };
         assert!((found - expected).abs() <= bound * expected, "{name}: {found}, not {expected}");
+    }
+}
+
+#[test]
+fn training_goes_on_from_what_peft_saved() {
+    let meta = meta();
+    for (name, method) in methods(&meta) {
+        let mut golden = golden(name, &method, Recompute::Off);
+        golden.start_from("step20");
+        let saved = &meta.methods[name].saved;
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(folder.path()).unwrap();
+        std::fs::write(path.join("adapter_config.json"), saved.config.to_string()).unwrap();
+        // The head that is the table is saved under both names.
+        let values = |key: &str| {
+            let key = key.replace("lm_head", "model.embed_tokens");
+            &golden.tensors[&format!("step20.{key}")]
+        };
+        let tensors =
+            saved.shapes.iter().map(|(key, shape)| (&key[..], &shape[..], &values(key)[..]));
+        let file = path.join("adapter_model.safetensors");
+        crate::safetensors::write_f32(&file, tensors, &[]).unwrap();
+        let read = PeftAdapter::read(path);
+        if name == "pissa" {
+            let refused = read.unwrap_err().to_string();
+            assert!(refused.contains("`init_lora_weights` = pissa"), "{refused}");
+            continue;
+        }
+        check_further(name, &mut golden, &read.unwrap());
     }
 }
 
