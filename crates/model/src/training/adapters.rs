@@ -121,13 +121,20 @@ impl Loader<'_> {
     pub(super) fn check_names(&self) -> Result<(), TrainingError> {
         let seen = |name: &str| self.projections.iter().any(|m| is_target(&[name.to_owned()], m));
         let passed_over = |name: &str| name == ALL_LINEAR || PROJECTIONS.contains(&name);
-        let targets = self.method.targets().iter();
-        if let Some(name) = targets.into_iter().find(|name| !passed_over(name) && !seen(name)) {
+        let targets = self.method.targets();
+        // Those that are passed over must not be all that there are.
+        let unknown = targets.iter().find(|name| !passed_over(name) && !seen(name));
+        let none = targets.first().filter(|_| !targets.iter().any(|name| seen(name)));
+        if let Some(name) = unknown.or(none) {
             let last = |module: &String| module.rsplit('.').next().map(str::to_owned);
             let mut known: Vec<String> = self.projections.iter().filter_map(last).collect();
             known.sort();
             known.dedup();
             return Err(TrainingError::UnknownTarget { name: name.clone(), known });
+        }
+        let adapted = self.projections.iter().any(|module| self.method.adapter(module).is_some());
+        if !targets.is_empty() && !adapted {
+            return Err(TrainingError::NothingTrained);
         }
         let mut whole = self.method.modules_to_save().iter();
         let is_there = |name: &String| self.modules.iter().any(|module| module.ends_with(name));

@@ -1,7 +1,8 @@
 //! Attention: projections, rotary positions, attention, output projection.
 
 use catena_kernels::{
-    AttentionPrefix, prefixed_attention_backward, prefixed_attention_forward, rope, rope_backward,
+    AttentionPrefix, AttentionScratch, prefixed_attention_backward, prefixed_attention_forward,
+    rope, rope_backward,
 };
 
 use super::buffers::{Saved, Work};
@@ -78,7 +79,6 @@ impl AttentionBlock {
     ) {
         let (pool, t, c) = (pass.pool, pass.tokens(), spec.hidden_size);
         let (queries, keys) = spec.widths();
-        let shape = &spec.attention;
         let attended = &saved.attended_thd[..t * queries];
         if self.o_proj.needs_input() {
             work.linear.set_input(pass, attended, queries);
@@ -100,19 +100,8 @@ impl AttentionBlock {
         let dq = &mut work.dq_thd[..t * queries];
         let dk = &mut work.dk_tgd[..t * keys];
         let dv = &mut work.dv_tgd[..t * keys];
-        let prefix = self.prefix(pass);
-        let dprefix = self.prefix.as_ref().map_or(&mut [][..], |prefix| prefix.grad(grads));
-        prefixed_attention_backward(
-            pool,
-            shape,
-            &pass.batch.bounds,
-            (prefix, dprefix),
-            (&saved.q_thd[..t * queries], &saved.k_tgd[..t * keys], &saved.v_tgd[..t * keys]),
-            &saved.lse_th[..t * shape.num_attention_heads],
-            dattended,
-            (dq, dk, dv),
-            &mut work.attention,
-        );
+        let dqkv = (&mut *dq, &mut *dk, &mut *dv);
+        self.attend_backward(pass, spec, saved, dattended, dqkv, grads, &mut work.attention);
         if let Some(idx) = spec.rope {
             rope_backward(pool, dq, &pass.batch.positions, &pass.ropes[idx]);
             rope_backward(pool, dk, &pass.batch.positions, &pass.ropes[idx]);
@@ -140,6 +129,35 @@ impl AttentionBlock {
             let dx = dinput.as_deref_mut().map(|dx| (dx, i > 0));
             linear.backward(pass, dy, dx, grads, &mut work.linear);
         }
+    }
+
+    /// The gradients of queries, keys and values, and of the prefix.
+    fn attend_backward(
+        &self,
+        pass: &Pass<'_>,
+        spec: &LayerSpec,
+        saved: &Saved,
+        dattended: &[f32],
+        dqkv: (&mut [f32], &mut [f32], &mut [f32]),
+        grads: &mut [f32],
+        scratch: &mut AttentionScratch,
+    ) {
+        let (t, (queries, keys)) = (pass.tokens(), spec.widths());
+        let q = &saved.q_thd[..t * queries];
+        let (k, v) = (&saved.k_tgd[..t * keys], &saved.v_tgd[..t * keys]);
+        let lse = &saved.lse_th[..t * spec.attention.num_attention_heads];
+        let dprefix = self.prefix.as_ref().map_or(&mut [][..], |prefix| prefix.grad(grads));
+        prefixed_attention_backward(
+            pass.pool,
+            &spec.attention,
+            &pass.batch.bounds,
+            (self.prefix(pass), dprefix),
+            (q, k, v),
+            lse,
+            dattended,
+            dqkv,
+            scratch,
+        );
     }
 
     /// The prefix, unless the model is asked for without its adapter.

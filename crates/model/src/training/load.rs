@@ -14,6 +14,7 @@ use super::matrix::{Matrix, Trained};
 use super::method::{AdapterKind, Method};
 use super::mlp::MlpBlock;
 use super::norm::Norm;
+use super::options::TrainOptions;
 use super::params::{ParamKind, Params, Vector};
 use super::prefix::Prefix;
 use super::source::{RandomWeights, WeightSource};
@@ -46,6 +47,30 @@ pub(super) struct Loader<'a> {
 /// Seed and standard deviation of a new head's matrices, the latter as in `transformers`.
 const HEAD_SEED: u64 = 42;
 const HEAD_DEVIATION: f32 = 0.02;
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(
+        pool: &'a Pool,
+        source: &'a dyn WeightSource,
+        method: &'a Method,
+        options: &TrainOptions,
+    ) -> Self {
+        Loader {
+            pool,
+            source,
+            method,
+            frozen: options.frozen,
+            keep_blocks: options.keep_blocks,
+            dtype: options.dtype,
+            max_tokens: options.max_tokens.max(1),
+            params: Params::default(),
+            slot: 0,
+            projections: Vec::new(),
+            modules: BTreeSet::new(),
+            prefix: None,
+        }
+    }
+}
 
 impl Loader<'_> {
     pub(super) fn embedding(&mut self, spec: &Spec) -> Result<Embedding, ModelError> {
@@ -220,8 +245,8 @@ impl Loader<'_> {
     ) -> Result<Linear, ModelError> {
         let (weight, bias_name) = (format!("{module}.weight"), format!("{module}.bias"));
         let range = self.new_tensor(&weight, &[n, k])?;
-        let bias =
-            if bias { Some(Vector::Trained(self.new_tensor(&bias_name, &[n])?)) } else { None };
+        let bias = if bias { Some(self.new_tensor(&bias_name, &[n])?) } else { None };
+        let bias = bias.map(Vector::Trained);
         let weight = Matrix::Trained(Trained { range, n, k });
         Ok(Linear { n, k, weight, bias, adapter: None, slot: 0 })
     }

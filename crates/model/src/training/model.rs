@@ -1,6 +1,5 @@
 //! The whole model with what is trained of it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use catena_kernels::{AlignedBuf, Pool, RopeTable, add};
@@ -135,20 +134,7 @@ impl TrainModel {
             method.check_tied()?;
         }
         let max_tokens = options.max_tokens.max(1);
-        let mut loader = Loader {
-            pool: &pool,
-            source,
-            method,
-            frozen: options.frozen,
-            keep_blocks: options.keep_blocks,
-            dtype: options.dtype,
-            max_tokens,
-            params: Params::default(),
-            slot: 0,
-            projections: Vec::new(),
-            modules: BTreeSet::new(),
-            prefix: None,
-        };
+        let mut loader = Loader::new(&pool, source, method, options);
         let embedding = loader.embedding(spec)?;
         if let Some(prefix) = method.prefix() {
             loader.add_prefix(prefix, &spec.layers);
@@ -164,21 +150,14 @@ impl TrainModel {
             return Err(TrainingError::NothingTrained.into());
         }
         let c = spec.hidden_size;
-        let first_trained = if embedding.is_trained() {
-            0
-        } else {
-            layers.iter().position(Layer::is_trained).unwrap_or(layers.len())
-        };
-        let last = layers.len();
-        for (idx, layer) in layers.iter_mut().enumerate().skip(first_trained) {
-            layer.input = AlignedBuf::zeroed(max_tokens * c);
-            if !options.recompute.covers(idx, last) {
-                layer.saved = Some(Saved::new(&layer.spec, &layer.kept_widths(), max_tokens));
-            }
-        }
+        let lowest = layers.iter().position(Layer::is_trained).unwrap_or(layers.len());
+        let first_trained = if embedding.is_trained() { 0 } else { lowest };
+        give_memory(&mut layers, first_trained, options, c);
         let before = method.virtual_tokens();
         let positions = embedding.max_positions(&values, c).map(|rows| rows.saturating_sub(before));
         let longest = positions.unwrap_or(max_tokens).min(max_tokens);
+        let ropes = spec.ropes.iter().map(|rope| RopeTable::new(rope, before + max_tokens));
+        let ropes = ropes.collect();
         let kept = widest_kept(&layers);
         let moved = method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight());
         let of_base = moved || !method.modules_to_save().is_empty();
@@ -192,11 +171,7 @@ impl TrainModel {
             embedding,
             layers,
             head,
-            ropes: spec
-                .ropes
-                .iter()
-                .map(|rope| RopeTable::new(rope, before + max_tokens))
-                .collect(),
+            ropes,
             first_trained,
             adapted: true,
             method: method.clone(),
@@ -594,6 +569,17 @@ impl Head {
         match self {
             Self::LanguageModel(head) => head.weight_bytes(),
             Self::Task(head) => head.weight_bytes(),
+        }
+    }
+}
+
+/// Gives the layers what they keep from the forward pass for the way back.
+fn give_memory(layers: &mut [Layer], first_trained: usize, options: &TrainOptions, c: usize) {
+    let (count, max_tokens) = (layers.len(), options.max_tokens.max(1));
+    for (idx, layer) in layers.iter_mut().enumerate().skip(first_trained) {
+        layer.input = AlignedBuf::zeroed(max_tokens * c);
+        if !options.recompute.covers(idx, count) {
+            layer.saved = Some(Saved::new(&layer.spec, &layer.kept_widths(), max_tokens));
         }
     }
 }

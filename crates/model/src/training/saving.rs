@@ -8,7 +8,7 @@ use super::adapters::PROMPT;
 use super::error::TrainingError;
 use super::ia3::Ia3Config;
 use super::lora_config::{LoraConfig, LoraInit, LoraSettings};
-use super::method::{AdapterKind, Method};
+use super::method::{AdapterKind, Method, PROJECTIONS};
 use super::model::TrainModel;
 use super::params::{Param, ParamKind};
 use super::prefix::PrefixConfig;
@@ -223,11 +223,15 @@ impl TrainModel {
         }
     }
 
-    /// Last parts of the paths of the modules that have a tensor, sorted.
+    /// The modules that have a tensor, sorted: the names of a decoder's projections, which no other
+    /// module has, else whole paths, so that PEFT adapts neither more nor less.
     fn names_of<'a>(&'a self, module: impl Fn(&'a str) -> Option<&'a str>) -> Vec<String> {
         let names = self.params().iter().filter_map(|param| module(&param.name));
-        let last = names.filter_map(|module| module.rsplit('.').next());
-        last.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
+        let paths = names.map(|module| module.strip_prefix(PREFIX).unwrap_or(module));
+        let known = |target: &String| PROJECTIONS.contains(&target.as_str());
+        let short = self.method.targets().iter().all(known);
+        let named = |path: &'a str| if short { path.rsplit('.').next() } else { Some(path) };
+        paths.filter_map(named).collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
     }
 
     /// Modules that are saved whole: those asked for, and new heads by their path.

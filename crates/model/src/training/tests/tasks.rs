@@ -16,10 +16,10 @@ fn golden(name: &str) -> Utf8PathBuf {
 }
 
 /// Tokens and their types.
-type Typed = (Vec<u32>, Vec<u32>);
+type Text = (Vec<u32>, Vec<u32>);
 
 /// Texts of random tokens below `vocab`, in one batch, with types if there are two.
-fn texts(lens: &[usize], vocab: u32, types: bool) -> (TrainBatch, Vec<Typed>) {
+fn texts(lens: &[usize], vocab: u32, types: bool) -> (TrainBatch, Vec<Text>) {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     let mut batch = TrainBatch::default();
     let mut alone = Vec::new();
@@ -38,10 +38,19 @@ fn texts(lens: &[usize], vocab: u32, types: bool) -> (TrainBatch, Vec<Typed>) {
 }
 
 fn encoder(name: &str, task: Task, recompute: Recompute) -> TrainModel {
+    encoder_by(&Method::Full, name, task, recompute).unwrap()
+}
+
+fn encoder_by(
+    method: &Method,
+    name: &str,
+    task: Task,
+    recompute: Recompute,
+) -> Result<TrainModel, ModelError> {
     let pool = Arc::new(Pool::new(2));
     let weights = EncoderWeights::open(&golden(name), pool.clone()).unwrap();
     let options = TrainOptions { recompute, ..options(DenseType::F32) };
-    TrainModel::encoder(&weights, task, &Method::Full, &options, pool).unwrap()
+    TrainModel::encoder(&weights, task, method, &options, pool)
 }
 
 fn exact() -> LoadOptions {
@@ -209,4 +218,40 @@ fn a_task_without_a_head_and_a_text_without_tokens_are_refused() {
     let (mut batch, _) = texts(&[3], 40, false);
     batch.token_types = vec![9; 3];
     assert!(model.outputs(&batch).unwrap_err().to_string().contains("token type 9"));
+}
+
+#[test]
+fn encoders_are_trained_by_adapters_under_their_own_names() {
+    let task = Task::Sequence { labels: 3 };
+    let by = |targets: &[&str], name: &str| {
+        encoder_by(&Method::Lora(lora(3, targets)), name, task, Recompute::Off)
+    };
+    let (batch, _) = texts(&[7, 1, 12], 40, true);
+    for targets in [&["query", "attention.output.dense"][..], &["all-linear"]] {
+        let mut model = by(targets, "bert_sequence").unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        for value in model.values_mut() {
+            *value += rng.random_range(-0.1f32..0.1);
+        }
+        check_gradient("bert_sequence", &mut model, &batch);
+        let adapter = model.adapter().unwrap();
+        let crate::adapter::PeftConfig::Lora(config) = &adapter.config else { panic!("pairs") };
+        assert_eq!(config.task_type.as_deref(), Some("SEQ_CLS"));
+        // The head is trained, so it is saved.
+        let whole = config.modules_to_save.as_ref().unwrap();
+        assert!(whole.iter().any(|name| name.ends_with("classifier")), "{whole:?}");
+        let method = adapter.method().unwrap();
+        let mut further = encoder_by(&method, "bert_sequence", task, Recompute::Off).unwrap();
+        further.set_adapter(&adapter).unwrap();
+        assert_eq!(further.outputs(&batch).unwrap(), model.outputs(&batch).unwrap());
+    }
+    let refused = by(&["q_proj"], "bert_sequence").err().unwrap().to_string();
+    assert!(refused.contains("`q_proj`"), "{refused}");
+    let refused = by(&["quary"], "bert_sequence").err().unwrap().to_string();
+    assert!(refused.contains("known: dense, key, query, value"), "{refused}");
+    let refused = by(&["all-linear"], "modernbert_sequence").err().unwrap().to_string();
+    assert!(refused.contains("Wqkv`, which is several projections"), "{refused}");
+    let prefix = super::super::PrefixConfig { num_virtual_tokens: 2, zero_init: false, seed: 0 };
+    let refused = encoder_by(&Method::Prefix(prefix), "bert", task, Recompute::Off);
+    assert!(refused.err().unwrap().to_string().contains("prefix tuning"));
 }
