@@ -4,6 +4,7 @@ use super::fields::Fields;
 use super::format::{Format, Goal, RowView};
 use super::layout::{Layout, Peek};
 use super::reason::DropReason;
+use super::sharegpt::JUDGEMENTS;
 use super::tools::extras;
 use catena_protocol::{
     ChatMessage, ChatSample, Content, PreferenceSample, Role, TrainingSample, UnpairedSample,
@@ -14,8 +15,13 @@ use serde_json::Value;
 /// `kto_tag`.
 ///
 /// The semantics are LLaMA-Factory's: the prompt is the instruction and the input with a line end
-/// between, and answers of the history are learned too.
+/// between, and answers of the history are learned too. A judgement that is not true or false drops
+/// its row, where LLaMA-Factory drops it later.
 pub(super) struct Alpaca(pub(super) Goal);
+
+/// Columns of the input, and of the answer, in sets made after Alpaca's.
+const INPUTS: [&str; 2] = ["input", "context"];
+const OUTPUTS: [&str; 4] = ["output", "response", "answer", "completion"];
 
 const COMMON: [&str; 6] = ["prompt", "query", "response", "history", "system", "tools"];
 
@@ -43,15 +49,25 @@ impl Format for Alpaca {
             return None;
         }
         let mut layout = self.default_layout();
-        let needed = match self.0 {
-            Goal::Learn => vec!["output"],
+        let mut name = |part: &str, column: &str| {
+            layout.columns.insert(part.to_owned(), column.to_owned());
+        };
+        if let Some(input) = peek.first(&INPUTS) {
+            name("query", input);
+        }
+        let mut needed = match self.0 {
             Goal::Rank => vec!["chosen", "rejected"],
-            Goal::Judge => {
-                let tag = peek.first_bool(&["kto_tag", "label"])?;
-                layout.columns.insert("kto_tag".to_owned(), tag.to_owned());
-                vec!["output", tag]
+            Goal::Learn | Goal::Judge => {
+                let output = peek.first(&OUTPUTS)?;
+                name("response", output);
+                vec![output]
             }
         };
+        if self.0 == Goal::Judge {
+            let tag = peek.first_bool(&JUDGEMENTS)?;
+            name("kto_tag", tag);
+            needed.push(tag);
+        }
         if !needed.iter().all(|key| peek.has(key)) {
             return None;
         }

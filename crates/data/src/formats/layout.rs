@@ -155,6 +155,12 @@ impl<'r> Peek<'r> {
         keys.iter().copied().find(|key| self.0.get(key).is_some_and(|value| is_bool(value)))
     }
 
+    /// Whether `key` holds 0 or 1.
+    pub(crate) fn is_zero_or_one(&self, key: &str) -> bool {
+        let number = self.0.get(key).and_then(|value| value.as_f64());
+        number.is_some_and(|number| number == 0.0 || number == 1.0)
+    }
+
     /// Whether `key` holds a text.
     pub(crate) fn is_text(&self, key: &str) -> bool {
         self.0.get(key).is_some_and(|value| value.is_string())

@@ -11,7 +11,8 @@ use serde_json::Value;
 /// Texts or messages.
 ///
 /// The prompt is taken out of the answers as TRL's `maybe_extract_prompt` does. Where a prompt is
-/// given as text and the answers as messages that hold no prompt, it is the person's turn.
+/// given as text and the answers as messages that hold no prompt, it is the person's turn; where it
+/// is given as messages, answers may be text, which TRL compares letter by letter.
 pub(super) struct Preference;
 
 impl Format for Preference {
@@ -47,9 +48,9 @@ impl Format for Preference {
         let (chosen, rejected) = (row.need(chosen_key)?, row.need(rejected_key)?);
         let prompt_key = layout.need("prompt");
         let given = row.get(prompt_key);
-        let of_chat = |value: &Value| value.is_array();
-        let explicit =
-            given.is_some_and(|prompt| of_chat(prompt) == of_chat(chosen)) || chosen.is_object();
+        // A prompt written as text beside whole conversations is their first turn once more.
+        let repeated = given.is_some_and(Value::is_string) && chosen.is_array();
+        let explicit = (given.is_some() && !repeated) || chosen.is_object();
         let (prompt, chosen, rejected) = if explicit {
             let prompt = given.ok_or_else(|| DropReason::missing(prompt_key))?;
             (

@@ -4,6 +4,7 @@ use super::content::{alike, need_content};
 use super::format::{Format, RowView};
 use super::layout::{Layout, Peek};
 use super::reason::DropReason;
+use super::sharegpt::JUDGEMENTS;
 use super::tools::extras;
 use catena_protocol::{TrainingSample, UnpairedSample};
 
@@ -20,7 +21,8 @@ impl Format for Unpaired {
     }
 
     fn detect(&self, peek: &Peek<'_>) -> Option<(Layout, String)> {
-        let label = peek.first_bool(&["label", "kto_tag"])?;
+        let number = || Some("label").filter(|key| peek.is_zero_or_one(key));
+        let label = peek.first_bool(&JUDGEMENTS).or_else(number)?;
         let completion = peek.first(&["completion", "response"])?;
         peek.has("prompt").then(|| {
             let columns = [("prompt", "prompt"), ("completion", completion), ("label", label)];

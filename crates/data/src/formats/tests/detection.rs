@@ -25,6 +25,8 @@ fn conversations_are_known_by_their_columns() {
     let check = |row, name, reason| check(row, name, reason, "chat");
     let row = json!({"instruction": "a", "input": "", "output": "b"});
     check(row, "alpaca", "columns `instruction` and `output`");
+    let row = json!({"instruction": "a", "context": "c", "response": "b", "category": "d"});
+    check(row, "alpaca", "columns `instruction` and `response`");
     let row = json!({"conversations": turns(), "tools": "[]"});
     check(row, "sharegpt", "column `conversations` of `from` and `value`");
     let row = json!({"messages": messages()});
@@ -76,6 +78,7 @@ fn completions_and_judgements_are_known_by_their_columns() {
     let row = json!({"prompt": "a", "completion": "b", "label": true});
     let reason = "columns `prompt` and `completion`, and `label` is true or false";
     check(row, "unpaired", reason);
+    check(json!({"prompt": "a", "completion": "b", "label": 1}), "unpaired", reason);
 }
 
 #[test]

@@ -1,6 +1,10 @@
-//! Rows of any JSON give a sample or a reason, never a panic.
+//! Rows of any JSON give a sample or a reason, and what gives a sample is encoded or refused; nothing
+//! panics.
 
 use super::*;
+use crate::encode::EncodeOptions;
+use crate::lint::{LintOptions, lint};
+use crate::test_support::{CHATML, CHATML_MARKED, template, tokenizer};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -105,6 +109,63 @@ proptest! {
                 }
                 Err(reason) => prop_assert!(!reason.to_string().is_empty()),
             }
+        }
+    }
+}
+
+/// Rows of turns, which most random rows are not.
+fn turns() -> impl Strategy<Value = Value> {
+    let turn = (prop::sample::select(WORDS.to_vec()), value(), ".{0,12}").prop_map(|(role, extra, words)| {
+        json!({"role": role, "from": role, "content": words, "value": words, "tool_calls": extra})
+    });
+    prop::collection::vec(turn, 0..6).prop_map(Value::Array)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn what_is_read_is_encoded_or_refused(
+        a in turns(), b in turns(), words in ".{0,20}", flag in any::<bool>(), max in 0usize..60,
+    ) {
+        let (tokenizer, templates) = (tokenizer(), [template(CHATML), template(CHATML_MARKED)]);
+        let rows = [
+            json!({"messages": a}), json!({"conversations": a, "label": flag}), json!({"prompt": a, "completion": b}),
+            json!({"prompt": words, "chosen": a, "rejected": b}), json!({"chosen": a, "rejected": b}),
+            json!({"prompt": words, "completion": words, "label": flag}), json!({"text": words}),
+            json!({"instruction": words, "input": words, "output": words}),
+        ];
+        let mut samples = Vec::new();
+        for row in &rows {
+            let row = fields(row);
+            let peek = Peek::new(std::iter::once(&row));
+            let Ok((format, mut layout, _)) = detect(camino::Utf8Path::new("rows"), &peek) else { continue };
+            layout.turn_rule = TurnRule::Free;
+            samples.extend(format.read(Fields(&row), &layout));
+        }
+        for template in &templates {
+            let options = LintOptions {
+                tokenizer: Some(&tokenizer),
+                template: Some(template),
+                eval: &samples,
+                ..LintOptions::new(EncodeOptions::new(max))
+            };
+            let report = lint(&samples, &options).unwrap();
+            // Each sample is its own leak, whatever else is wrong with it.
+            prop_assert_eq!(report.of("eval-leak").count(), samples.len());
+        }
+    }
+
+    #[test]
+    fn no_entry_of_a_data_set_panics(
+        pairs in prop::collection::vec((prop::sample::select(vec![
+            "file_name", "hf_hub_url", "formatting", "ranking", "subset", "split", "folder", "num_samples", "columns", "tags",
+        ]), value()), 0..8),
+    ) {
+        let entry: Map<String, Value> =
+            pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        if let Err(error) = crate::dataset_info::entry_of("random", &entry) {
+            prop_assert!(!error.to_string().is_empty());
         }
     }
 }

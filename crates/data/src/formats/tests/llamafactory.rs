@@ -136,6 +136,9 @@ fn prompts_are_taken_out_of_answers_as_trl_does() {
         "rejected": [{"role": "assistant", "content": "b"}]});
     let TrainingSample::Preference(pair) = read(&text_prompt).unwrap() else { panic!() };
     assert_eq!(json!(pair.prompt), json!([{"role": "user", "content": "q"}]));
+    let chat_prompt = json!({"prompt": [{"role": "user", "content": "q"}], "chosen": "same a", "rejected": "same b"});
+    let TrainingSample::Preference(pair) = read(&chat_prompt).unwrap() else { panic!() };
+    assert_eq!(json!(pair.chosen), json!([{"role": "assistant", "content": "same a"}]));
     let none = json!({"chosen": [{"role": "assistant", "content": "a"}],
         "rejected": [{"role": "assistant", "content": "b"}]});
     assert_eq!(read(&none).unwrap_err(), DropReason::NoPrompt);
