@@ -76,158 +76,165 @@ pub(super) fn encode(
     classes: &Classes,
     samples: &[TrainingSample],
 ) -> Result<(Rows, usize), BoxError> {
-    let encoder = Encoder::new(&base.tokenizer, base.template.as_ref(), options(settings, base));
-    let texts = TextEncoder::new(&base.tokenizer, settings.max_tokens);
-    let named = || samples.iter().enumerate().map(|(index, s)| (format!("sample {index}"), s));
-    let mut lost = 0;
-    let rows = match settings.stage {
-        TrainStage::Pretrain => {
-            let texts = samples.iter().map(|sample| {
-                let TrainingSample::Text(text) = sample else {
-                    return Err(wrong(sample, "text"));
-                };
-                Ok(text.text.as_str())
-            });
-            let texts = texts.collect::<Result<Vec<_>, _>>()?;
-            let block = |block: catena_data::EncodedBlock| Sample {
-                tokens: block.row.tokens,
-                labels: block.row.labels,
-                starts: block.starts,
-            };
-            let blocks = encoder.pack_texts(texts)?.into_iter().map(block);
-            Rows::Tokens(blocks.filter(|row| row.num_supervised() > 0).collect())
-        }
-        TrainStage::Sft => {
-            let mut rows = Vec::with_capacity(samples.len());
-            for (name, sample) in named() {
-                rows.push(row(encoder.encode(&name, sample)?));
-            }
-            let all = rows.len();
-            rows.retain(|row| row.num_supervised() > 0);
-            lost = all - rows.len();
-            Rows::Tokens(rows)
-        }
-        TrainStage::Preference => {
-            let mut pairs = Vec::with_capacity(samples.len());
-            for (name, sample) in named() {
-                let pair = preference(&encoder, &name, sample)?;
-                if pair.chosen.num_supervised() > 0 && pair.rejected.num_supervised() > 0 {
-                    pairs.push(pair);
-                } else {
-                    lost += 1;
-                }
-            }
-            Rows::Pairs(pairs)
-        }
-        TrainStage::Reward => {
-            let mut pairs = Vec::with_capacity(samples.len());
-            for (name, sample) in named() {
-                let pair = preference(&encoder, &name, sample)?;
-                let text = |row: Sample| TextRow { tokens: row.tokens, ..TextRow::default() };
-                pairs.push(RewardSample {
-                    chosen: text(pair.chosen),
-                    rejected: text(pair.rejected),
-                    margin: 0.0,
-                });
-            }
-            Rows::Rewards(pairs)
-        }
-        TrainStage::Kto => {
-            let mut rows = Vec::with_capacity(samples.len());
-            for (name, sample) in named() {
-                let TrainingSample::Unpaired(sample) = sample else {
-                    return Err(wrong(sample, "unpaired"));
-                };
-                let encoded = encoder.encode_unpaired(&name, sample)?;
-                let judged = KtoSample { row: row(encoded.row), desirable: encoded.label };
-                if judged.row.num_supervised() > 0 {
-                    rows.push(judged);
-                } else {
-                    lost += 1;
-                }
-            }
-            Rows::Judged(rows)
-        }
-        TrainStage::Classify => {
-            let mut rows = Vec::with_capacity(samples.len());
-            for (name, sample) in named() {
-                let TrainingSample::Classification(sample) = sample else {
-                    return Err(wrong(sample, "classification"));
-                };
-                let (text, label) = texts.encode_classification(&name, sample, classes)?;
-                rows.push(ClassifySample { row: text_row(text), target: target(label) });
-            }
-            Rows::Labelled(rows)
-        }
-        TrainStage::Tag => {
-            let mut rows = Vec::with_capacity(samples.len());
-            for (name, sample) in named() {
-                let TrainingSample::TokenLabels(sample) = sample else {
-                    return Err(wrong(sample, "token_labels"));
-                };
-                let words = texts.encode_words(&name, sample, classes)?;
-                let label = |label: Option<EncodedLabel>| match label {
-                    Some(EncodedLabel::Class(class)) => u32::try_from(class).ok(),
-                    Some(EncodedLabel::Score(_)) | None => None,
-                };
-                let labels = words.labels.into_iter().map(label).collect();
-                let row = Sample { tokens: words.tokens, labels, ..Sample::default() };
-                if row.num_supervised() > 0 {
-                    rows.push(row);
-                } else {
-                    lost += 1;
-                }
-            }
-            Rows::Words(rows)
-        }
-        TrainStage::Embed => {
-            let mut rows = Vec::with_capacity(samples.len());
-            for (name, sample) in named() {
-                let TrainingSample::Embedding(sample) = sample else {
-                    return Err(wrong(sample, "embedding"));
-                };
-                let mut texts = texts.encode_embedding(&name, sample)?.into_iter().map(text_row);
-                let (anchor, positive) = (texts.next(), texts.next());
-                rows.push(EmbedSample {
-                    anchor: anchor.unwrap_or_default(),
-                    positive: positive.unwrap_or_default(),
-                    negatives: texts.collect(),
-                });
-            }
-            Rows::Near(rows)
-        }
-        TrainStage::Rerank => {
-            // Documents of one query that stand together are ranked together.
-            let mut rows: Vec<(String, RerankSample)> = Vec::new();
-            for (name, sample) in named() {
-                let TrainingSample::Rerank(sample) = sample else {
-                    return Err(wrong(sample, "rerank"));
-                };
-                let (text, score) = texts.encode_rerank(&name, sample)?;
-                if rows.last().is_none_or(|(query, _)| *query != sample.query) {
-                    rows.push((sample.query.clone(), RerankSample::default()));
-                }
-                if let Some((_, documents)) = rows.last_mut() {
-                    documents.rows.push(text_row(text));
-                    documents.relevance.push(narrow(score));
-                }
-            }
-            Rows::Ranked(rows.into_iter().map(|(_, documents)| documents).collect())
-        }
+    let mut set = SetEncoder {
+        chats: Encoder::new(&base.tokenizer, base.template.as_ref(), options(settings, base)),
+        texts: TextEncoder::new(&base.tokenizer, settings.max_tokens),
+        classes,
+        lost: 0,
     };
-    Ok((rows, lost))
+    let rows = match settings.stage {
+        TrainStage::Pretrain => Rows::Tokens(set.blocks(samples)?),
+        TrainStage::Sft => Rows::Tokens(set.each(samples, SetEncoder::chat)?),
+        TrainStage::Preference => Rows::Pairs(set.each(samples, SetEncoder::pair)?),
+        TrainStage::Reward => Rows::Rewards(set.each(samples, SetEncoder::reward)?),
+        TrainStage::Kto => Rows::Judged(set.each(samples, SetEncoder::judged)?),
+        TrainStage::Classify => Rows::Labelled(set.each(samples, SetEncoder::labelled)?),
+        TrainStage::Tag => Rows::Words(set.each(samples, SetEncoder::words)?),
+        TrainStage::Embed => Rows::Near(set.each(samples, SetEncoder::near)?),
+        TrainStage::Rerank => Rows::Ranked(set.ranked(samples)?),
+    };
+    Ok((rows, set.lost))
 }
 
-fn preference(
-    encoder: &Encoder<'_>,
-    name: &str,
-    sample: &TrainingSample,
-) -> Result<PreferenceSample, BoxError> {
-    let TrainingSample::Preference(sample) = sample else {
-        return Err(wrong(sample, "preference"));
-    };
-    let pair = encoder.encode_preference(name, sample)?;
-    Ok(PreferenceSample { chosen: row(pair.chosen), rejected: row(pair.rejected) })
+/// What encodes the samples of one set. A row is `None` if nothing of it is trained any more.
+struct SetEncoder<'a> {
+    chats: Encoder<'a>,
+    texts: TextEncoder<'a>,
+    classes: &'a Classes,
+    lost: usize,
+}
+
+impl SetEncoder<'_> {
+    /// One row for each sample.
+    fn each<R>(
+        &mut self,
+        samples: &[TrainingSample],
+        encode: impl Fn(&Self, &str, &TrainingSample) -> Result<Option<R>, BoxError>,
+    ) -> Result<Vec<R>, BoxError> {
+        let mut rows = Vec::with_capacity(samples.len());
+        for (index, sample) in samples.iter().enumerate() {
+            match encode(self, &format!("sample {index}"), sample)? {
+                Some(row) => rows.push(row),
+                None => self.lost += 1,
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Texts one after another in blocks.
+    fn blocks(&self, samples: &[TrainingSample]) -> Result<Vec<Sample>, BoxError> {
+        let texts = samples.iter().map(|sample| {
+            let TrainingSample::Text(text) = sample else { return Err(wrong(sample, "text")) };
+            Ok(text.text.as_str())
+        });
+        let texts = texts.collect::<Result<Vec<_>, _>>()?;
+        let block = |block: catena_data::EncodedBlock| Sample {
+            tokens: block.row.tokens,
+            labels: block.row.labels,
+            starts: block.starts,
+        };
+        let blocks = self.chats.pack_texts(texts)?.into_iter().map(block);
+        Ok(blocks.filter(|row| row.num_supervised() > 0).collect())
+    }
+
+    fn chat(&self, name: &str, sample: &TrainingSample) -> Result<Option<Sample>, BoxError> {
+        Ok(Some(row(self.chats.encode(name, sample)?)).filter(|row| row.num_supervised() > 0))
+    }
+
+    fn preference(&self, name: &str, sample: &TrainingSample) -> Result<[Sample; 2], BoxError> {
+        let TrainingSample::Preference(sample) = sample else {
+            return Err(wrong(sample, "preference"));
+        };
+        let pair = self.chats.encode_preference(name, sample)?;
+        Ok([row(pair.chosen), row(pair.rejected)])
+    }
+
+    fn pair(
+        &self,
+        name: &str,
+        sample: &TrainingSample,
+    ) -> Result<Option<PreferenceSample>, BoxError> {
+        let [chosen, rejected] = self.preference(name, sample)?;
+        let trained = chosen.num_supervised() > 0 && rejected.num_supervised() > 0;
+        Ok(trained.then_some(PreferenceSample { chosen, rejected }))
+    }
+
+    fn reward(
+        &self,
+        name: &str,
+        sample: &TrainingSample,
+    ) -> Result<Option<RewardSample>, BoxError> {
+        let text = |row: Sample| TextRow { tokens: row.tokens, ..TextRow::default() };
+        let [chosen, rejected] = self.preference(name, sample)?.map(text);
+        Ok(Some(RewardSample { chosen, rejected, margin: 0.0 }))
+    }
+
+    fn judged(&self, name: &str, sample: &TrainingSample) -> Result<Option<KtoSample>, BoxError> {
+        let TrainingSample::Unpaired(sample) = sample else {
+            return Err(wrong(sample, "unpaired"));
+        };
+        let encoded = self.chats.encode_unpaired(name, sample)?;
+        let judged = KtoSample { row: row(encoded.row), desirable: encoded.label };
+        Ok(Some(judged).filter(|judged| judged.row.num_supervised() > 0))
+    }
+
+    fn labelled(
+        &self,
+        name: &str,
+        sample: &TrainingSample,
+    ) -> Result<Option<ClassifySample>, BoxError> {
+        let TrainingSample::Classification(sample) = sample else {
+            return Err(wrong(sample, "classification"));
+        };
+        let (text, label) = self.texts.encode_classification(name, sample, self.classes)?;
+        Ok(Some(ClassifySample { row: text_row(text), target: target(label) }))
+    }
+
+    fn words(&self, name: &str, sample: &TrainingSample) -> Result<Option<Sample>, BoxError> {
+        let TrainingSample::TokenLabels(sample) = sample else {
+            return Err(wrong(sample, "token_labels"));
+        };
+        let words = self.texts.encode_words(name, sample, self.classes)?;
+        let label = |label: Option<EncodedLabel>| match label {
+            Some(EncodedLabel::Class(class)) => u32::try_from(class).ok(),
+            Some(EncodedLabel::Score(_)) | None => None,
+        };
+        let labels = words.labels.into_iter().map(label).collect();
+        let row = Sample { tokens: words.tokens, labels, ..Sample::default() };
+        Ok(Some(row).filter(|row| row.num_supervised() > 0))
+    }
+
+    fn near(&self, name: &str, sample: &TrainingSample) -> Result<Option<EmbedSample>, BoxError> {
+        let TrainingSample::Embedding(sample) = sample else {
+            return Err(wrong(sample, "embedding"));
+        };
+        let mut texts = self.texts.encode_embedding(name, sample)?.into_iter().map(text_row);
+        let (anchor, positive) = (texts.next(), texts.next());
+        Ok(Some(EmbedSample {
+            anchor: anchor.unwrap_or_default(),
+            positive: positive.unwrap_or_default(),
+            negatives: texts.collect(),
+        }))
+    }
+
+    /// Documents of one query that stand together are ranked together.
+    fn ranked(&self, samples: &[TrainingSample]) -> Result<Vec<RerankSample>, BoxError> {
+        let mut rows: Vec<(&str, RerankSample)> = Vec::new();
+        for (index, sample) in samples.iter().enumerate() {
+            let TrainingSample::Rerank(sample) = sample else {
+                return Err(wrong(sample, "rerank"));
+            };
+            let (text, score) = self.texts.encode_rerank(&format!("sample {index}"), sample)?;
+            if rows.last().is_none_or(|(query, _)| *query != sample.query) {
+                rows.push((&sample.query, RerankSample::default()));
+            }
+            if let Some((_, documents)) = rows.last_mut() {
+                documents.rows.push(text_row(text));
+                documents.relevance.push(narrow(score));
+            }
+        }
+        Ok(rows.into_iter().map(|(_, documents)| documents).collect())
+    }
 }
 
 fn row(encoded: EncodedSample) -> Sample {

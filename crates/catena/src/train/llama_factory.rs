@@ -83,6 +83,54 @@ const PASSED_OVER: &[(&str, &str)] = &[
     ("cache_dir", "see XDG_CACHE_HOME"),
 ];
 
+/// Keys that are taken if they are off.
+const OFF_ONLY: &[&str] = &[
+    "lora_dropout",
+    "label_smoothing_factor",
+    "streaming",
+    "enable_liger_kernel",
+    "use_unsloth",
+    "pissa_convert",
+    "use_galore",
+    "use_badam",
+    "use_apollo",
+    "shift_attn",
+    "resize_vocab",
+    "efficient_eos",
+];
+
+/// Keys that change what is learned, and that we do not have.
+const REFUSED: &[&str] = &[
+    "deepspeed",
+    "fsdp",
+    "quantization_bit",
+    "adapter_name_or_path",
+    "resume_from_checkpoint",
+    "rope_scaling",
+    "ref_model",
+    "reward_model",
+];
+
+fn only_off(key: &str, value: &Value) -> Result<(), String> {
+    if matches!(value, Value::Bool(false)) || value.as_f64() == Some(0.0) {
+        return Ok(());
+    }
+    Err(format!("the key `{key}` is not supported; remove it or set it off"))
+}
+
+/// Our name of an optimizer.
+fn optimizer(theirs: &str) -> Option<&'static str> {
+    Some(match theirs {
+        "adamw_torch" | "adamw_torch_fused" | "adamw_hf" => "adamw",
+        "adamw_8bit" | "adamw_bnb_8bit" | "paged_adamw_8bit" => "adamw_8bit",
+        "lion_32bit" => "lion",
+        "adafactor" => "adafactor",
+        "sgd" => "sgd",
+        "muon" => "muon",
+        _ => return None,
+    })
+}
+
 /// Takes a YAML over.
 ///
 /// # Errors
@@ -118,107 +166,77 @@ impl Import {
             self.notes.push(format!("`{key}` is passed over: {why}"));
             return Ok(());
         }
-        let text = || value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let mut set = |own: &str, value: Value| {
-            self.values.insert(own.to_owned(), value);
-        };
+        if OFF_ONLY.contains(&key) {
+            return only_off(key, value);
+        }
+        if REFUSED.contains(&key) {
+            return Err(format!("the key `{key}` is not supported"));
+        }
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let refused = || Err(format!("`{key}` {text} is not supported"));
+        let on = value == &Value::Bool(true);
         match key {
-            "stage" => self.stage = Some(text()),
-            "finetuning_type" => match text().as_str() {
-                kind @ ("lora" | "full" | "freeze") => set("method", kind.into()),
-                other => return Err(format!("`finetuning_type` {other} is not supported")),
+            "stage" => self.stage = Some(text),
+            "finetuning_type" => match text.as_str() {
+                kind @ ("lora" | "full" | "freeze") => self.set("method", kind),
+                _ => return refused(),
             },
-            "lora_target" | "freeze_trainable_modules" | "freeze_extra_modules" => {
-                let names = names(value);
-                let own = if key == "lora_target" { "target_modules" } else { key };
-                let all = names.iter().any(|name| name == "all");
-                let all_value =
-                    if key == "lora_target" { json!(["all-linear"]) } else { json!([]) };
-                set(own, if all { all_value } else { json!(names) });
-            }
-            "dataset" => set("data", json!(names(value))),
-            "eval_dataset" => set("eval_data", json!(names(value))),
+            "lora_target" => self.set_names("target_modules", value, &["all-linear"]),
+            "freeze_trainable_modules" | "freeze_extra_modules" => self.set_names(key, value, &[]),
+            "dataset" => self.set("data", names(value)),
+            "eval_dataset" => self.set("eval_data", names(value)),
+            "additional_target" => self.set("modules_to_save", names(value)),
             "per_device_train_batch_size" => self.per_device = value.as_u64(),
             "gradient_accumulation_steps" => self.accumulation = value.as_u64(),
-            "lr_scheduler_type" => match text().as_str() {
+            "lr_scheduler_type" => match text.as_str() {
                 "constant" => {
-                    set("schedule", "constant".into());
-                    set("warmup_ratio", 0.0.into());
+                    self.set("schedule", "constant");
+                    self.set("warmup_ratio", 0.0);
                 }
-                "constant_with_warmup" => set("schedule", "constant".into()),
-                other => set("schedule", other.into()),
+                "constant_with_warmup" => self.set("schedule", "constant"),
+                other => self.set("schedule", other),
             },
-            "optim" => match text().as_str() {
-                "adamw_torch" | "adamw_torch_fused" | "adamw_hf" => {
-                    set("optimizer", "adamw".into());
-                }
-                "adamw_8bit" | "adamw_bnb_8bit" | "paged_adamw_8bit" => {
-                    set("optimizer", "adamw_8bit".into());
-                }
-                "lion_32bit" => set("optimizer", "lion".into()),
-                own @ ("adafactor" | "sgd" | "muon") => set("optimizer", own.into()),
-                other => return Err(format!("`optim` {other} is not supported")),
+            "optim" => match optimizer(&text) {
+                Some(own) => self.set("optimizer", own),
+                None => return refused(),
             },
-            "use_muon" if value == &Value::Bool(true) => set("optimizer", "muon".into()),
+            "use_muon" if on => self.set("optimizer", "muon"),
             "max_steps" => {
                 if value.as_i64().is_some_and(|steps| steps > 0) {
-                    set("max_steps", value.clone());
+                    self.set("max_steps", value.clone());
                 }
             }
-            "pref_loss" => match text().as_str() {
-                "sigmoid" | "hinge" | "ipo" | "orpo" | "simpo" => {
-                    set("preference_loss", text().into());
+            "pref_loss" => match text.as_str() {
+                loss @ ("sigmoid" | "hinge" | "ipo" | "orpo" | "simpo") => {
+                    self.set("preference_loss", loss);
                 }
-                other => return Err(format!("`pref_loss` {other} is not supported")),
+                _ => return refused(),
             },
-            "pissa_init" => {
-                if value == &Value::Bool(true) {
-                    set("init_lora_weights", "pissa_niter_16".into());
-                }
-            }
+            "pissa_init" if on => self.set("init_lora_weights", "pissa_niter_16"),
+            "use_muon" | "pissa_init" => {}
             "pissa_iter" => {
                 let steps = value.as_i64().filter(|steps| *steps >= 0);
                 let init = steps.map_or("pissa".to_owned(), |n| format!("pissa_niter_{n}"));
-                set("init_lora_weights", init.into());
+                self.set("init_lora_weights", init);
             }
-            "additional_target" => set("modules_to_save", json!(names(value))),
-            "pref_ftx" => set("nll_weight", value.clone()),
-            "lora_dropout"
-            | "label_smoothing_factor"
-            | "streaming"
-            | "enable_liger_kernel"
-            | "use_unsloth"
-            | "pissa_convert"
-            | "use_galore"
-            | "use_badam"
-            | "use_apollo"
-            | "shift_attn"
-            | "resize_vocab"
-            | "efficient_eos"
-            | "use_muon" => {
-                let off = matches!(value, Value::Bool(false)) || value.as_f64() == Some(0.0);
-                if !off {
-                    return Err(format!(
-                        "the key `{key}` is not supported; remove it or set it off"
-                    ));
-                }
-            }
-            "deepspeed"
-            | "fsdp"
-            | "quantization_bit"
-            | "adapter_name_or_path"
-            | "resume_from_checkpoint"
-            | "rope_scaling"
-            | "ref_model"
-            | "reward_model" => {
-                return Err(format!("the key `{key}` is not supported"));
-            }
+            "pref_ftx" => self.set("nll_weight", value.clone()),
             _ => {
                 let known = SAME.iter().chain(PASSED_OVER).map(|(name, _)| *name);
                 return Err(unknown(key, known));
             }
         }
         Ok(())
+    }
+
+    fn set(&mut self, own: &str, value: impl Into<Value>) {
+        self.values.insert(own.to_owned(), value.into());
+    }
+
+    /// Names of modules; `all` stands for `every`.
+    fn set_names(&mut self, own: &str, value: &Value, every: &[&str]) {
+        let names = names(value);
+        let all = names.iter().any(|name| name == "all");
+        self.set(own, if all { json!(every) } else { json!(names) });
     }
 
     fn finish(mut self) -> Result<Imported, String> {

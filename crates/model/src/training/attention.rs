@@ -106,19 +106,8 @@ impl AttentionBlock {
             rope_backward(pool, dq, &pass.batch.positions, &pass.ropes[idx]);
             rope_backward(pool, dk, &pass.batch.positions, &pass.ropes[idx]);
         }
-        if let Some((_, [q_norm, k_norm])) = &self.qk_norms {
-            let stats = &mut work.stats;
-            // What was normed gives room to its gradient.
-            for (norm, before, dy) in [
-                (q_norm, &mut saved.q_before_norm[..t * queries], &mut *dq),
-                (k_norm, &mut saved.k_before_norm[..t * keys], &mut *dk),
-            ] {
-                let dx = &mut work.dnormed_heads[..dy.len()];
-                dx.fill(0.0);
-                norm.backward(pass, before, dy, Some(dx), grads, stats);
-                dy.copy_from_slice(dx);
-            }
-        }
+        let (stats, room) = (&mut work.stats, &mut work.dnormed_heads[..]);
+        self.norms_backward(pass, saved, (dq, dk), grads, stats, room);
         if inputs.iter().any(|linear| linear.needs_input()) {
             let normed = &mut work.normed_tc[..t * c];
             input(normed);
@@ -128,6 +117,28 @@ impl AttentionBlock {
             let dy = Columns { data: dy, stride: dy.len() / t };
             let dx = dinput.as_deref_mut().map(|dx| (dx, i > 0));
             linear.backward(pass, dy, dx, grads, &mut work.linear);
+        }
+    }
+
+    /// Turns the gradients of normed queries and keys into those of what was normed; `room` holds
+    /// one of them.
+    fn norms_backward(
+        &self,
+        pass: &Pass<'_>,
+        saved: &Saved,
+        (dq, dk): (&mut [f32], &mut [f32]),
+        grads: &mut [f32],
+        stats: &mut [f32],
+        room: &mut [f32],
+    ) {
+        let Some((_, [q_norm, k_norm])) = &self.qk_norms else { return };
+        for (norm, before, dy) in
+            [(q_norm, &saved.q_before_norm, dq), (k_norm, &saved.k_before_norm, dk)]
+        {
+            let dx = &mut room[..dy.len()];
+            dx.fill(0.0);
+            norm.backward(pass, &before[..dy.len()], dy, Some(dx), grads, stats);
+            dy.copy_from_slice(dx);
         }
     }
 

@@ -75,6 +75,42 @@ pub struct TrainModel {
     losses: Vec<f64>,
 }
 
+/// What was read of a model.
+struct Loaded {
+    embedding: Embedding,
+    layers: Vec<Layer>,
+    head: Head,
+    params: Params,
+}
+
+impl Loaded {
+    fn load(
+        mut loader: Loader<'_>,
+        spec: &Spec,
+        head: impl FnOnce(&mut Loader<'_>, &Spec, &Embedding) -> Result<Head, ModelError>,
+    ) -> Result<Self, ModelError> {
+        let method = loader.method;
+        method.check()?;
+        if spec.head.weight.is_none() {
+            method.check_tied()?;
+        }
+        let embedding = loader.embedding(spec)?;
+        if let Some(prefix) = method.prefix() {
+            loader.add_prefix(prefix, &spec.layers);
+        }
+        let mut layers = Vec::with_capacity(spec.layers.len());
+        for (idx, layer) in spec.layers.iter().enumerate() {
+            layers.push(loader.layer(idx, layer, spec.norm)?);
+        }
+        let head = head(&mut loader, spec, &embedding)?;
+        loader.check_names()?;
+        if loader.params.values.is_empty() {
+            return Err(TrainingError::NothingTrained.into());
+        }
+        Ok(Self { embedding, layers, head, params: loader.params })
+    }
+}
+
 impl TrainModel {
     /// A decoder whose weights come from `source`: frozen ones are packed, those that `method`
     /// trains become values. A head that is not a language model's is new and trained.
@@ -129,26 +165,10 @@ impl TrainModel {
         pool: Arc<Pool>,
         head: impl FnOnce(&mut Loader<'_>, &Spec, &Embedding) -> Result<Head, ModelError>,
     ) -> Result<Self, ModelError> {
-        method.check()?;
-        if spec.head.weight.is_none() {
-            method.check_tied()?;
-        }
         let max_tokens = options.max_tokens.max(1);
-        let mut loader = Loader::new(&pool, source, method, options);
-        let embedding = loader.embedding(spec)?;
-        if let Some(prefix) = method.prefix() {
-            loader.add_prefix(prefix, &spec.layers);
-        }
-        let mut layers = Vec::with_capacity(spec.layers.len());
-        for (idx, layer) in spec.layers.iter().enumerate() {
-            layers.push(loader.layer(idx, layer, spec.norm)?);
-        }
-        let head = head(&mut loader, spec, &embedding)?;
-        loader.check_names()?;
-        let Params { list: params, values } = loader.params;
-        if values.is_empty() {
-            return Err(TrainingError::NothingTrained.into());
-        }
+        let loader = Loader::new(&pool, source, method, options);
+        let Loaded { embedding, mut layers, head, params } = Loaded::load(loader, spec, head)?;
+        let Params { list: params, values } = params;
         let c = spec.hidden_size;
         let lowest = layers.iter().position(Layer::is_trained).unwrap_or(layers.len());
         let first_trained = if embedding.is_trained() { 0 } else { lowest };
