@@ -65,10 +65,9 @@ pub(super) fn rewrite(source: &str) -> (String, bool) {
     while let Some(at) = rest.find("{%").into_iter().chain(rest.find("{#")).min() {
         text.push_str(&rest[..at]);
         rest = &rest[at..];
-        let (taken, replacement) = if rest.starts_with("{#") {
-            (rest.find("#}").map_or(rest.len(), |end| end + 2), None)
-        } else {
-            tag(rest)
+        let (taken, replacement) = match rest.strip_prefix("{#") {
+            Some(comment) => (comment.find("#}").map_or(rest.len(), |end| end + 4), None),
+            None => tag(rest),
         };
         match replacement {
             Some(tags) => {
@@ -87,7 +86,8 @@ pub(super) fn rewrite(source: &str) -> (String, bool) {
 /// any other tag only its opening is taken.
 fn tag(text: &str) -> (usize, Option<String>) {
     let other = (2, None);
-    let Some(end) = text.find("%}") else { return other };
+    // A tag's end is not that of its own opening, as in `{%}`.
+    let Some(end) = text[2..].find("%}").map(|end| end + 2) else { return other };
     let inner = &text[2..end];
     let (before, inner) = sign(inner, str::strip_prefix);
     let (after, inner) = sign(inner, str::strip_suffix);

@@ -70,6 +70,9 @@ fn templates_say_whether_they_have_marks() {
     ));
     let source = "a{% generation %}b{% endgeneration %}";
     assert_eq!(ChatTemplate::new(source, "", "").unwrap().source(), source);
+    for cut in ["{%}", "{%}generation%}", "{%-%}", "{#}", "{%", "{#", "{%}{% generation"] {
+        assert!(ChatTemplate::new(cut, "", "").is_err(), "{cut}");
+    }
     assert!(matches!(
         ChatTemplate::new("{% generation %}a", "", ""),
         Err(TextError::TemplateSyntax(_))
@@ -138,13 +141,13 @@ fn tools_and_variables_reach_the_template() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn marks_never_change_the_text(parts in prop::collection::vec(prop_oneof![
         Just("{% generation %}"), Just("{%- endgeneration -%}"), Just("{% endgeneration %}"), Just("\n"), Just("a "),
         Just("{{ messages[0].content }}"), Just("{% for m in messages %}"), Just("{% endfor %}"), Just("{#"), Just("#}"),
-        Just("{%"), Just("%}"), Just("{{ '{% generation %}' }}"),
+        Just("{%"), Just("%}"), Just("{%}"), Just("-"), Just("generation"), Just("{{ '{% generation %}' }}"),
     ], 0..16)) {
         let messages = [ChatMessage::new(Role::User, "x\ny")];
         let input = ChatInput { messages: &messages, ..ChatInput::default() };
