@@ -13,6 +13,12 @@ fn help_pages() {
         &["bench", "--help"],
         &["bench", "infer", "--help"],
         &["bench", "engine", "--help"],
+        &["bench", "train", "--help"],
+        &["train", "--help"],
+        &["train", "run", "--help"],
+        &["train", "lint", "--help"],
+        &["train", "predict", "--help"],
+        &["train", "keys"],
         &["pull", "--list"],
     ]
     .iter()
