@@ -73,35 +73,6 @@ impl AdamW {
         let num_values = num_values(tensors);
         Self { config, segments: segments(tensors), num_values, memory }
     }
-
-    /// First and second moments of all values.
-    pub fn moments(&self) -> (&[f32], &[f32]) {
-        self.memory.floats.split_at(self.num_values)
-    }
-
-    /// Puts saved moments of all values in place.
-    ///
-    /// # Errors
-    /// [`TrainError::CheckpointMismatch`] when the sizes differ.
-    pub fn restore_moments(
-        &mut self,
-        steps: u64,
-        first: &[f32],
-        second: &[f32],
-    ) -> Result<(), TrainError> {
-        let expected = self.num_values;
-        if first.len() != expected || second.len() != expected {
-            return Err(TrainError::CheckpointMismatch {
-                what: "number of optimizer values",
-                found: first.len().min(second.len()).to_string(),
-                expected: expected.to_string(),
-            });
-        }
-        self.memory.set_steps(steps);
-        self.memory.floats[..expected].copy_from_slice(first);
-        self.memory.floats[expected..].copy_from_slice(second);
-        Ok(())
-    }
 }
 
 impl Optimizer for AdamW {

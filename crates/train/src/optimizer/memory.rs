@@ -74,10 +74,6 @@ impl OptimizerMemory {
         self.steps
     }
 
-    pub(super) fn set_steps(&mut self, steps: u64) {
-        self.steps = steps;
-    }
-
     /// Adds zeros for `<tensor>.<kind>` and returns their range in [`Self::floats`].
     pub(super) fn add_floats(&mut self, tensor: &str, kind: &str, shape: &[usize]) -> Range<usize> {
         let range = self.floats.len()..self.floats.len() + shape.iter().product::<usize>();
