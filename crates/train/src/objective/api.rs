@@ -1,9 +1,11 @@
 //! What the loop asks of an objective.
 
 use crate::error::TrainError;
-use crate::run::Figures;
+use crate::loss::LossAndGrad;
+use crate::run::{Figures, groups};
 use crate::trainable::Trainable;
 use camino::Utf8Path;
+use catena_model::training::TrainBatch;
 use catena_protocol::{Cancel, Progress};
 
 /// What is learnt from a set of samples.
@@ -30,35 +32,99 @@ pub trait Objective {
         Ok(())
     }
 
-    /// Adds the gradient of the mean loss over the step's samples.
+    /// The mean loss over the samples of a pass, whose gradient is added if the pass learns.
     ///
     /// # Errors
-    /// What the model says about a batch.
-    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError>;
+    /// What the model says about a batch; cancellation.
+    fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError>;
 
     /// The mean loss over all samples; gradients stay as they are.
     ///
     /// # Errors
-    /// What the model says about a batch; cancellation.
+    /// As [`Self::run`].
     fn evaluate(
         &mut self,
         model: &mut dyn Trainable,
         micro_step_tokens: usize,
         cancel: &Cancel,
-    ) -> Result<Figures, TrainError>;
+    ) -> Result<Figures, TrainError> {
+        let chosen: Vec<usize> = (0..self.num_samples()).collect();
+        let purpose = Purpose::Evaluate(cancel);
+        self.run(model, &Pass { chosen: &chosen, micro_step_tokens, purpose })
+    }
+}
+
+/// Samples that a loss is the mean of: those of an optimizer step, or of an evaluation.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass<'a> {
+    /// The samples, by index.
+    pub chosen: &'a [usize],
+    /// Most tokens in one micro-step.
+    pub micro_step_tokens: usize,
+    /// What the samples are run for.
+    pub purpose: Purpose<'a>,
+}
+
+/// What samples are run for.
+#[derive(Clone, Copy, Debug)]
+pub enum Purpose<'a> {
+    /// To learn from them, to the end of the step.
+    Learn(Step),
+    /// To see how well they are known, until it is cancelled; gradients stay as they are.
+    Evaluate(&'a Cancel),
 }
 
 /// One optimizer step.
-#[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Step {
     /// Its number, from 0.
     pub number: u64,
-    /// Its samples, by index.
-    pub chosen: &'a [usize],
-    /// Most tokens in one pass.
-    pub micro_step_tokens: usize,
     /// Strength and seed of the noise on embeddings.
     pub noise: Option<(f64, u64)>,
+}
+
+impl<'a> Pass<'a> {
+    /// Whether gradients are added.
+    pub(super) fn learns(&self) -> bool {
+        matches!(self.purpose, Purpose::Learn(_))
+    }
+
+    pub(super) fn cancel(&self) -> Option<&'a Cancel> {
+        match self.purpose {
+            Purpose::Learn(_) => None,
+            Purpose::Evaluate(cancel) => Some(cancel),
+        }
+    }
+
+    /// The samples in runs of at most `micro_step_tokens` tokens, of which `len` says how many a
+    /// sample has; an error once the pass is cancelled.
+    pub(super) fn micro_steps(
+        &self,
+        len: impl Fn(usize) -> usize,
+    ) -> impl Iterator<Item = Result<&'a [usize], TrainError>> {
+        let (chosen, cancel) = (self.chosen, self.cancel());
+        let lens: Vec<usize> = chosen.iter().map(|&index| len(index)).collect();
+        groups(&lens, self.micro_step_tokens)
+            .into_iter()
+            .map(move |group| check_cancel(cancel).map(|()| &chosen[group]))
+    }
+
+    /// Runs a batch whose loss is computed by `loss` from the outputs of the model's head.
+    pub(super) fn run_outputs(
+        &self,
+        model: &mut dyn Trainable,
+        batch: &TrainBatch,
+        figures: &mut Figures,
+        loss: impl FnOnce(&[f32]) -> LossAndGrad,
+    ) -> Result<(), TrainError> {
+        let LossAndGrad { loss, grad } = loss(model.outputs(batch)?);
+        figures.loss += loss;
+        figures.tokens += batch.tokens.len();
+        if self.learns() {
+            model.backward_outputs(batch, &grad)?;
+        }
+        Ok(())
+    }
 }
 
 /// Where and how an objective prepares.
@@ -67,13 +133,15 @@ pub struct Preparation<'a> {
     pub dir: &'a Utf8Path,
     /// Which set of samples it is: part of file names.
     pub set: &'a str,
+    /// Tells the samples and the model from others: what was kept for others is not used.
+    pub fingerprint: &'a str,
     /// Who is told.
     pub progress: &'a dyn Progress,
     /// Whether to stop.
     pub cancel: &'a Cancel,
 }
 
-/// Stops an evaluation that nobody waits for.
-pub(super) fn check_cancel(cancel: &Cancel) -> Result<(), TrainError> {
-    if cancel.is_cancelled() { Err(TrainError::Cancelled) } else { Ok(()) }
+/// Stops what nobody waits for.
+pub(super) fn check_cancel(cancel: Option<&Cancel>) -> Result<(), TrainError> {
+    if cancel.is_some_and(Cancel::is_cancelled) { Err(TrainError::Cancelled) } else { Ok(()) }
 }

@@ -1,16 +1,14 @@
 //! Labels, or a number, of texts and pairs of texts.
 
-use super::api::{Objective, Step, check_cancel};
+use super::api::{Objective, Pass};
 use super::row::{TextRow, batch_of_texts};
 use crate::error::TrainError;
 use crate::loss::{
     CrossEntropyConfig, LossAndGrad, cross_entropy_weight, label_cross_entropy, multi_label_loss,
     regression_loss,
 };
-use crate::run::{Figures, groups};
+use crate::run::Figures;
 use crate::trainable::Trainable;
-use catena_protocol::Cancel;
-use std::ops::Range;
 
 /// A text with what it should be told as.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,11 +78,6 @@ impl<'a> Classify<'a> {
         Ok(Self { samples, loss, width })
     }
 
-    fn groups(&self, indices: &[usize], max_tokens: usize) -> Vec<Range<usize>> {
-        let len = |&index: &usize| self.samples[index].row.tokens.len();
-        groups(&indices.iter().map(len).collect::<Vec<_>>(), max_tokens)
-    }
-
     /// What the mean goes over.
     fn total(&self, indices: &[usize]) -> f64 {
         match &self.loss {
@@ -109,39 +102,20 @@ impl<'a> Classify<'a> {
         indices.iter().flat_map(values).collect()
     }
 
-    /// Runs texts, learning from them if `learn` says so; how many were told right.
-    fn run(
-        &self,
-        model: &mut dyn Trainable,
-        indices: &[usize],
-        total: f64,
-        learn: bool,
-        figures: &mut Figures,
-    ) -> Result<usize, TrainError> {
-        let rows = indices.iter().map(|&index| &self.samples[index].row);
-        let batch = batch_of_texts(rows);
-        let logits = model.outputs(&batch)?;
+    fn loss(&self, logits: &[f32], indices: &[usize], total: f64) -> LossAndGrad {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a count of outputs"
         )]
         let count = total as usize;
-        let LossAndGrad { loss, grad } = match &self.loss {
+        match &self.loss {
             ClassifyLoss::One(config) => {
                 label_cross_entropy(config, logits, &self.labels(indices), self.width, total)
             }
             ClassifyLoss::Many => multi_label_loss(logits, &self.values(indices), None, count),
             ClassifyLoss::Numbers => regression_loss(logits, &self.values(indices), count),
-        };
-        let right = indices.iter().zip(logits.chunks_exact(self.width));
-        let right = right.filter(|(index, row)| self.is_right(**index, row)).count();
-        figures.loss += loss;
-        figures.tokens += batch.tokens.len();
-        if learn {
-            model.backward_outputs(&batch, &grad)?;
         }
-        Ok(right)
     }
 
     fn is_right(&self, index: usize, logits: &[f32]) -> bool {
@@ -152,14 +126,6 @@ impl<'a> Classify<'a> {
             }
             Target::Numbers(_) => false,
         }
-    }
-
-    fn finish(&self, mut figures: Figures, right: usize) -> Figures {
-        if self.loss != ClassifyLoss::Numbers {
-            let accuracy = right as f64 / figures.supervised as f64;
-            figures.extra.insert("accuracy".to_owned(), accuracy);
-        }
-        figures
     }
 }
 
@@ -193,30 +159,23 @@ impl Objective for Classify<'_> {
         }
     }
 
-    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
-        let total = self.total(step.chosen);
-        let mut figures = Figures { supervised: step.chosen.len(), ..Figures::default() };
+    fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError> {
+        let total = self.total(pass.chosen);
+        let mut figures = Figures { supervised: pass.chosen.len(), ..Figures::default() };
         let mut right = 0;
-        for group in self.groups(step.chosen, step.micro_step_tokens) {
-            right += self.run(model, &step.chosen[group], total, true, &mut figures)?;
+        for indices in pass.micro_steps(|index| self.samples[index].row.tokens.len()) {
+            let indices = indices?;
+            let batch = batch_of_texts(indices.iter().map(|&index| &self.samples[index].row));
+            pass.run_outputs(model, &batch, &mut figures, |logits| {
+                let told = indices.iter().zip(logits.chunks_exact(self.width));
+                right += told.filter(|(index, logits)| self.is_right(**index, logits)).count();
+                self.loss(logits, indices, total)
+            })?;
         }
-        Ok(self.finish(figures, right))
-    }
-
-    fn evaluate(
-        &mut self,
-        model: &mut dyn Trainable,
-        micro_step_tokens: usize,
-        cancel: &Cancel,
-    ) -> Result<Figures, TrainError> {
-        let all: Vec<usize> = (0..self.samples.len()).collect();
-        let total = self.total(&all);
-        let mut figures = Figures { supervised: all.len(), ..Figures::default() };
-        let mut right = 0;
-        for group in self.groups(&all, micro_step_tokens) {
-            check_cancel(cancel)?;
-            right += self.run(model, &all[group], total, false, &mut figures)?;
+        if self.loss != ClassifyLoss::Numbers {
+            let accuracy = right as f64 / figures.supervised as f64;
+            figures.extra.insert("accuracy".to_owned(), accuracy);
         }
-        Ok(self.finish(figures, right))
+        Ok(figures)
     }
 }

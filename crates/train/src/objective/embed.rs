@@ -1,12 +1,14 @@
 //! Vectors of texts that should be near each other.
 
-use super::api::{Objective, Step, check_cancel};
+use super::api::{Objective, Pass, check_cancel};
 use super::row::{TextRow, batch_of_texts};
 use crate::error::TrainError;
 use crate::loss::{RankingConfig, ranking_loss};
 use crate::run::{Figures, groups};
 use crate::trainable::Trainable;
-use catena_protocol::Cancel;
+
+/// Samples whose texts are told apart when they are evaluated, as if they were one step.
+const EVALUATED_TOGETHER: usize = 64;
 
 /// A text, what it should be near, and what it should not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +70,8 @@ impl<'a> Embed<'a> {
         rows
     }
 
-    fn run(
+    /// Tells the texts of `indices` apart.
+    fn run_together(
         &self,
         model: &mut dyn Trainable,
         indices: &[usize],
@@ -141,27 +144,18 @@ impl Objective for Embed<'_> {
         }
     }
 
-    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
-        self.run(model, step.chosen, step.micro_step_tokens, true)
-    }
-
-    /// In batches of 64, as if they were steps.
-    fn evaluate(
-        &mut self,
-        model: &mut dyn Trainable,
-        micro_step_tokens: usize,
-        cancel: &Cancel,
-    ) -> Result<Figures, TrainError> {
-        let all: Vec<usize> = (0..self.samples.len()).collect();
+    fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError> {
+        let (max_tokens, learn) = (pass.micro_step_tokens, pass.learns());
+        let together = if learn { pass.chosen.len() } else { EVALUATED_TOGETHER };
         let mut figures = Figures::default();
         let mut accurate = 0.0;
-        for part in all.chunks(64) {
-            check_cancel(cancel)?;
-            let found = self.run(model, part, micro_step_tokens, false)?;
-            let weight = part.len() as f64;
+        for indices in pass.chosen.chunks(together) {
+            check_cancel(pass.cancel())?;
+            let found = self.run_together(model, indices, max_tokens, learn)?;
+            let weight = indices.len() as f64;
             figures.loss += found.loss * weight;
             accurate += found.extra["accuracy"] * weight;
-            figures.supervised += part.len();
+            figures.supervised += indices.len();
             figures.tokens += found.tokens;
         }
         figures.loss /= figures.supervised as f64;

@@ -1,14 +1,13 @@
 //! Completions that were liked or not.
 
-use super::api::{Objective, Preparation, Step, check_cancel};
+use super::api::{Objective, Pass, Preparation};
 use super::preference::push_scales;
 use super::reference::{reference_logps, row_logps, sums_of_rows};
 use super::row::{Sample, batch_of};
 use crate::error::TrainError;
 use crate::loss::{KtoConfig, KtoExample, KtoKind, KtoOutcome, kto_divergence, kto_loss};
-use crate::run::{Figures, groups};
+use crate::run::Figures;
 use crate::trainable::Trainable;
-use catena_protocol::Cancel;
 
 /// A completion behind its prompt, with labels on the completion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,20 +60,15 @@ impl<'a> Kto<'a> {
         Ok(Self { samples, config, max_tokens, mismatched, reference, reference_mismatched })
     }
 
-    fn divergence(
-        &self,
-        model: &mut dyn Trainable,
-        indices: &[usize],
-        max_tokens: usize,
-        cancel: &Cancel,
-    ) -> Result<f64, TrainError> {
+    /// How far the policy is from the reference, on the mismatched rows of the pass.
+    fn divergence(&self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<f64, TrainError> {
         if self.mismatched.is_empty() {
             return Ok(0.0);
         }
-        let rows: Vec<&Sample> = indices.iter().map(|&index| &self.mismatched[index]).collect();
-        let policy = row_logps(model, &rows, max_tokens, cancel, |_| ())?;
-        let reference: Vec<f64> =
-            indices.iter().map(|&index| self.reference_mismatched[index]).collect();
+        let chosen = || pass.chosen.iter().copied();
+        let rows: Vec<&Sample> = chosen().map(|index| &self.mismatched[index]).collect();
+        let policy = row_logps(model, &rows, pass.micro_step_tokens, pass.cancel(), |_| ())?;
+        let reference: Vec<f64> = chosen().map(|index| self.reference_mismatched[index]).collect();
         Ok(kto_divergence(&policy, &reference))
     }
 
@@ -86,11 +80,6 @@ impl<'a> Kto<'a> {
             desirable: self.samples[index].desirable,
         };
         indices.iter().zip(sums_of_rows(&rows, losses)).map(example).collect()
-    }
-
-    fn groups(&self, indices: &[usize], max_tokens: usize) -> Vec<std::ops::Range<usize>> {
-        let len = |&index: &usize| self.samples[index].row.tokens.len();
-        groups(&indices.iter().map(len).collect::<Vec<_>>(), max_tokens)
     }
 }
 
@@ -139,40 +128,22 @@ impl Objective for Kto<'_> {
         Ok(())
     }
 
-    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
-        let never = Cancel::new();
-        let divergence = self.divergence(model, step.chosen, step.micro_step_tokens, &never)?;
+    fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError> {
+        let divergence = self.divergence(model, pass)?;
         let mut sums = Sums { divergence, ..Sums::default() };
-        for group in self.groups(step.chosen, step.micro_step_tokens) {
-            let indices = &step.chosen[group];
+        for indices in pass.micro_steps(|index| self.samples[index].row.tokens.len()) {
+            let indices = indices?;
             let batch = batch_of(indices.iter().map(|&index| &self.samples[index].row));
             let examples = self.examples(indices, model.losses(&batch)?);
-            let loss = kto_loss(&self.config, &examples, divergence, step.chosen.len());
-            let mut scales = Vec::new();
-            for (outcome, &index) in loss.outcomes.iter().zip(indices) {
-                push_scales(&mut scales, -outcome.grad, self.samples[index].row.num_supervised());
+            let loss = kto_loss(&self.config, &examples, divergence, pass.chosen.len());
+            if pass.learns() {
+                let mut scales = Vec::new();
+                for (outcome, &index) in loss.outcomes.iter().zip(indices) {
+                    let count = self.samples[index].row.num_supervised();
+                    push_scales(&mut scales, -outcome.grad, count);
+                }
+                model.backward_losses(&batch, &scales)?;
             }
-            model.backward_losses(&batch, &scales)?;
-            sums.add(&examples, &loss.outcomes, batch.tokens.len());
-        }
-        Ok(sums.figures())
-    }
-
-    fn evaluate(
-        &mut self,
-        model: &mut dyn Trainable,
-        micro_step_tokens: usize,
-        cancel: &Cancel,
-    ) -> Result<Figures, TrainError> {
-        let all: Vec<usize> = (0..self.samples.len()).collect();
-        let divergence = self.divergence(model, &all, micro_step_tokens, cancel)?;
-        let mut sums = Sums { divergence, ..Sums::default() };
-        for group in self.groups(&all, micro_step_tokens) {
-            check_cancel(cancel)?;
-            let indices = &all[group];
-            let batch = batch_of(indices.iter().map(|&index| &self.samples[index].row));
-            let examples = self.examples(indices, model.losses(&batch)?);
-            let loss = kto_loss(&self.config, &examples, divergence, all.len());
             sums.add(&examples, &loss.outcomes, batch.tokens.len());
         }
         Ok(sums.figures())

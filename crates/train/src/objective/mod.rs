@@ -27,7 +27,7 @@ mod row;
 mod sft;
 mod tag_tokens;
 
-pub use api::{Objective, Preparation, Step};
+pub use api::{Objective, Pass, Preparation, Purpose, Step};
 pub use classify::{Classify, ClassifyLoss, ClassifySample, Target};
 pub use embed::{Embed, EmbedSample};
 pub use kto::{Kto, KtoSample};

@@ -1,16 +1,14 @@
 //! Pairs of completions, of which one was chosen.
 
-use super::api::{Objective, Preparation, Step, check_cancel};
+use super::api::{Objective, Pass, Preparation};
 use super::reference::{reference_logps, sums_of_rows};
-use super::row::{Sample, batch_of};
+use super::row::{Sample, batch_of, check_len};
 use crate::error::TrainError;
 use crate::loss::{
     PairLogps, PairOutcome, PreferenceConfig, PreferenceTotals, ReferenceLogps, preference_loss,
 };
-use crate::run::{Figures, groups};
+use crate::run::Figures;
 use crate::trainable::Trainable;
-use catena_protocol::Cancel;
-use std::ops::Range;
 
 /// Both completions behind their prompt, with labels on the completions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +45,7 @@ impl<'a> Preference<'a> {
         for (index, sample) in samples.iter().enumerate() {
             sample.chosen.check(index, max_tokens)?;
             sample.rejected.check(index, max_tokens)?;
-            let tokens = sample.len();
-            if tokens > max_tokens {
-                return Err(TrainError::SampleTooLong { index, tokens, max_tokens });
-            }
+            check_len(index, sample.len(), max_tokens)?;
         }
         Ok(Self { samples, config, max_tokens, reference: Vec::new() })
     }
@@ -75,11 +70,6 @@ impl<'a> Preference<'a> {
     fn totals(&self, indices: &[usize]) -> PreferenceTotals {
         let tokens = |&index: &usize| self.samples[index].chosen.num_supervised();
         PreferenceTotals { pairs: indices.len(), chosen_tokens: indices.iter().map(tokens).sum() }
-    }
-
-    fn groups(&self, indices: &[usize], max_tokens: usize) -> Vec<Range<usize>> {
-        let lens: Vec<usize> = indices.iter().map(|&index| self.samples[index].len()).collect();
-        groups(&lens, max_tokens)
     }
 }
 
@@ -122,43 +112,24 @@ impl Objective for Preference<'_> {
         Ok(())
     }
 
-    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
-        let totals = self.totals(step.chosen);
+    fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError> {
+        let totals = self.totals(pass.chosen);
         let mut sums = Sums::default();
-        for group in self.groups(step.chosen, step.micro_step_tokens) {
-            let indices = &step.chosen[group];
-            let samples = indices.iter().map(|&index| &self.samples[index]);
-            let rows = rows(samples);
+        for indices in pass.micro_steps(|index| self.samples[index].len()) {
+            let indices = indices?;
+            let rows = rows(indices.iter().map(|&index| &self.samples[index]));
             let batch = batch_of(rows.iter().copied());
             let pairs = self.pairs(indices, model.losses(&batch)?);
             let loss = preference_loss(&self.config, &pairs, totals);
-            let mut scales = Vec::new();
-            for (pair, rows) in loss.outcomes.iter().zip(rows.as_chunks::<2>().0) {
-                // The model's losses are negative log-likelihoods.
-                push_scales(&mut scales, -pair.chosen_grad, rows[0].num_supervised());
-                push_scales(&mut scales, -pair.rejected_grad, rows[1].num_supervised());
+            if pass.learns() {
+                let mut scales = Vec::new();
+                for (pair, rows) in loss.outcomes.iter().zip(rows.as_chunks::<2>().0) {
+                    // The model's losses are negative log-likelihoods.
+                    push_scales(&mut scales, -pair.chosen_grad, rows[0].num_supervised());
+                    push_scales(&mut scales, -pair.rejected_grad, rows[1].num_supervised());
+                }
+                model.backward_losses(&batch, &scales)?;
             }
-            model.backward_losses(&batch, &scales)?;
-            sums.add(&loss.outcomes, &pairs, batch.tokens.len());
-        }
-        Ok(sums.figures())
-    }
-
-    fn evaluate(
-        &mut self,
-        model: &mut dyn Trainable,
-        micro_step_tokens: usize,
-        cancel: &Cancel,
-    ) -> Result<Figures, TrainError> {
-        let all: Vec<usize> = (0..self.samples.len()).collect();
-        let totals = self.totals(&all);
-        let mut sums = Sums::default();
-        for group in self.groups(&all, micro_step_tokens) {
-            check_cancel(cancel)?;
-            let indices = &all[group];
-            let batch = batch_of(rows(indices.iter().map(|&index| &self.samples[index])));
-            let pairs = self.pairs(indices, model.losses(&batch)?);
-            let loss = preference_loss(&self.config, &pairs, totals);
             sums.add(&loss.outcomes, &pairs, batch.tokens.len());
         }
         Ok(sums.figures())

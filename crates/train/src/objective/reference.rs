@@ -7,14 +7,20 @@ use crate::error::TrainError;
 use crate::run::groups;
 use crate::trainable::Trainable;
 use camino::Utf8Path;
+use catena_model::safetensors::{Dtype, SafetensorsFile, TensorSpec, write_safetensors};
 use catena_protocol::Cancel;
+use std::borrow::Cow;
+
+/// Names in the file that is kept.
+const LOGPS: &str = "logps";
+const FINGERPRINT: &str = "fingerprint";
 
 /// Sums of the log-probabilities of each row's supervised tokens.
 pub(super) fn row_logps(
     model: &mut dyn Trainable,
     rows: &[&Sample],
     max_tokens: usize,
-    cancel: &Cancel,
+    cancel: Option<&Cancel>,
     mut told: impl FnMut(u64),
 ) -> Result<Vec<f64>, TrainError> {
     let lens: Vec<usize> = rows.iter().map(|row| row.tokens.len()).collect();
@@ -54,40 +60,42 @@ pub(super) fn reference_logps(
     name: &str,
     preparation: &Preparation<'_>,
 ) -> Result<Vec<f64>, TrainError> {
-    let path = preparation.dir.join(format!("reference-{}-{name}.json", preparation.set));
-    if let Some(saved) = read(&path, rows.len())? {
+    let path = preparation.dir.join(format!("reference-{}-{name}.safetensors", preparation.set));
+    if let Some(saved) = read(&path, preparation.fingerprint, rows.len())? {
         return Ok(saved);
     }
     let progress = preparation.progress;
     progress.begin("reference", Some(rows.len() as u64), "rows");
     model.set_adapted(false);
-    let logps = row_logps(model, rows, max_tokens, preparation.cancel, |done| {
+    let logps = row_logps(model, rows, max_tokens, Some(preparation.cancel), |done| {
         progress.update(done);
     });
     model.set_adapted(true);
     let logps = logps?;
     progress.end();
-    let io = |source| TrainError::Io { path: path.clone(), source };
-    let partial = preparation.dir.join(format!("reference-{}-{name}.partial", preparation.set));
-    // As bits: a float that went through text may lose its last one.
-    let bits: Vec<u64> = logps.iter().map(|logp| logp.to_bits()).collect();
-    let text = serde_json::to_string(&bits).expect("numbers serialize");
-    std::fs::write(&partial, text).map_err(io)?;
-    std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(io)?;
-    std::fs::rename(&partial, &path).map_err(io)?;
+    let spec = TensorSpec { name: LOGPS.to_owned(), dtype: Dtype::F64, shape: vec![logps.len()] };
+    let metadata = [(FINGERPRINT, preparation.fingerprint)];
+    write_safetensors(&path, &[spec], &metadata, |_| {
+        Ok(Cow::Owned(logps.iter().flat_map(|logp| logp.to_le_bytes()).collect()))
+    })?;
     Ok(logps)
 }
 
-fn read(path: &Utf8Path, rows: usize) -> Result<Option<Vec<f64>>, TrainError> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(TrainError::Io { path: path.to_owned(), source }),
-    };
-    let corrupt = |reason: String| TrainError::CorruptCheckpoint { path: path.to_owned(), reason };
-    let bits: Vec<u64> = serde_json::from_str(&text).map_err(|error| corrupt(error.to_string()))?;
-    if bits.len() != rows {
-        return Err(corrupt(format!("it has {} rows, the samples have {rows}", bits.len())));
+/// What is kept at `path` for this fingerprint.
+fn read(path: &Utf8Path, fingerprint: &str, rows: usize) -> Result<Option<Vec<f64>>, TrainError> {
+    if !path.exists() {
+        return Ok(None);
     }
-    Ok(Some(bits.into_iter().map(f64::from_bits).collect()))
+    let corrupt = |reason: String| TrainError::CorruptCheckpoint { path: path.to_owned(), reason };
+    let file = SafetensorsFile::open(path)?;
+    let kept_for = file.metadata().and_then(|metadata| metadata.get(FINGERPRINT));
+    if kept_for.is_none_or(|kept_for| kept_for != fingerprint) {
+        return Ok(None);
+    }
+    let logps = file.tensor(LOGPS)?;
+    if logps.dtype != Dtype::F64 || logps.shape != [rows] {
+        return Err(corrupt(format!("it holds {:?} {:?}", logps.dtype, logps.shape)));
+    }
+    let words = logps.bytes.as_chunks::<8>().0;
+    Ok(Some(words.iter().map(|word| f64::from_le_bytes(*word)).collect()))
 }

@@ -1,15 +1,13 @@
 //! Cross-encoders: scores of a query's documents.
 
-use super::api::{Objective, Step, check_cancel};
-use super::row::{TextRow, batch_of_texts};
+use super::api::{Objective, Pass};
+use super::row::{TextRow, batch_of_texts, check_len};
 use crate::error::TrainError;
 use crate::loss::{
     LossAndGrad, PairwiseConfig, list_net_loss, pairwise_loss, pairwise_total, pointwise_loss,
 };
-use crate::run::{Figures, groups};
+use crate::run::Figures;
 use crate::trainable::Trainable;
-use catena_protocol::Cancel;
-use std::ops::Range;
 
 /// A query with its documents, each a pair of texts, and how relevant they are.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,17 +57,9 @@ impl<'a> Rerank<'a> {
                 return Err(TrainError::LabelCount { index, tokens, labels });
             }
             sample.rows.iter().try_for_each(|row| row.check(index, max_tokens))?;
-            let tokens = sample.len();
-            if tokens > max_tokens {
-                return Err(TrainError::SampleTooLong { index, tokens, max_tokens });
-            }
+            check_len(index, sample.len(), max_tokens)?;
         }
         Ok(Self { samples, loss })
-    }
-
-    fn groups(&self, indices: &[usize], max_tokens: usize) -> Vec<Range<usize>> {
-        let lens: Vec<usize> = indices.iter().map(|&index| self.samples[index].len()).collect();
-        groups(&lens, max_tokens)
     }
 
     /// Relevance of all documents, and how many each query has.
@@ -89,34 +79,14 @@ impl<'a> Rerank<'a> {
         }
     }
 
-    fn run(
-        &self,
-        model: &mut dyn Trainable,
-        indices: &[usize],
-        total: usize,
-        learn: bool,
-        figures: &mut Figures,
-    ) -> Result<f64, TrainError> {
-        let rows = indices.iter().flat_map(|&index| &self.samples[index].rows);
-        let batch = batch_of_texts(rows);
-        let (relevance, lens) = self.relevance(indices);
-        let scores = model.outputs(&batch)?;
-        let LossAndGrad { loss, grad } = match self.loss {
+    fn loss(&self, scores: &[f32], relevance: &[f32], lens: &[usize], total: usize) -> LossAndGrad {
+        match self.loss {
             RerankLoss::Pointwise { positive_weight } => {
-                pointwise_loss(scores, &relevance, positive_weight, total)
+                pointwise_loss(scores, relevance, positive_weight, total)
             }
-            RerankLoss::Pairwise(config) => {
-                pairwise_loss(&config, scores, &relevance, &lens, total)
-            }
-            RerankLoss::ListNet => list_net_loss(scores, &relevance, &lens, total),
-        };
-        let reciprocal_ranks = reciprocal_ranks(scores, &relevance, &lens);
-        figures.loss += loss;
-        figures.tokens += batch.tokens.len();
-        if learn {
-            model.backward_outputs(&batch, &grad)?;
+            RerankLoss::Pairwise(config) => pairwise_loss(&config, scores, relevance, lens, total),
+            RerankLoss::ListNet => list_net_loss(scores, relevance, lens, total),
         }
-        Ok(reciprocal_ranks)
     }
 }
 
@@ -156,32 +126,20 @@ impl Objective for Rerank<'_> {
         }
     }
 
-    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
-        let total = self.total(step.chosen);
-        let mut figures = Figures { supervised: step.chosen.len(), ..Figures::default() };
+    fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError> {
+        let total = self.total(pass.chosen);
+        let mut figures = Figures { supervised: pass.chosen.len(), ..Figures::default() };
         let mut ranks = 0.0;
-        for group in self.groups(step.chosen, step.micro_step_tokens) {
-            ranks += self.run(model, &step.chosen[group], total, true, &mut figures)?;
+        for indices in pass.micro_steps(|index| self.samples[index].len()) {
+            let indices = indices?;
+            let rows = indices.iter().flat_map(|&index| &self.samples[index].rows);
+            let (relevance, lens) = self.relevance(indices);
+            pass.run_outputs(model, &batch_of_texts(rows), &mut figures, |scores| {
+                ranks += reciprocal_ranks(scores, &relevance, &lens);
+                self.loss(scores, &relevance, &lens, total)
+            })?;
         }
-        figures.extra.insert("mrr".to_owned(), ranks / step.chosen.len() as f64);
-        Ok(figures)
-    }
-
-    fn evaluate(
-        &mut self,
-        model: &mut dyn Trainable,
-        micro_step_tokens: usize,
-        cancel: &Cancel,
-    ) -> Result<Figures, TrainError> {
-        let all: Vec<usize> = (0..self.samples.len()).collect();
-        let total = self.total(&all);
-        let mut figures = Figures { supervised: all.len(), ..Figures::default() };
-        let mut ranks = 0.0;
-        for group in self.groups(&all, micro_step_tokens) {
-            check_cancel(cancel)?;
-            ranks += self.run(model, &all[group], total, false, &mut figures)?;
-        }
-        figures.extra.insert("mrr".to_owned(), ranks / all.len() as f64);
+        figures.extra.insert("mrr".to_owned(), ranks / pass.chosen.len() as f64);
         Ok(figures)
     }
 }

@@ -1,13 +1,11 @@
 //! Reward models: a score that is higher for the chosen completion.
 
-use super::api::{Objective, Step, check_cancel};
-use super::row::{TextRow, batch_of_texts};
+use super::api::{Objective, Pass};
+use super::row::{TextRow, batch_of_texts, check_len};
 use crate::error::TrainError;
-use crate::loss::{RewardConfig, RewardPair, reward_loss};
-use crate::run::{Figures, groups};
+use crate::loss::{LossAndGrad, RewardConfig, RewardPair, reward_loss};
+use crate::run::Figures;
 use crate::trainable::Trainable;
-use catena_protocol::Cancel;
-use std::ops::Range;
 
 /// Both conversations of a pair.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,50 +40,9 @@ impl<'a> Reward<'a> {
         for (index, sample) in samples.iter().enumerate() {
             sample.chosen.check(index, max_tokens)?;
             sample.rejected.check(index, max_tokens)?;
-            let tokens = sample.len();
-            if tokens > max_tokens {
-                return Err(TrainError::SampleTooLong { index, tokens, max_tokens });
-            }
+            check_len(index, sample.len(), max_tokens)?;
         }
         Ok(Self { samples, config })
-    }
-
-    fn groups(&self, indices: &[usize], max_tokens: usize) -> Vec<Range<usize>> {
-        let lens: Vec<usize> = indices.iter().map(|&index| self.samples[index].len()).collect();
-        groups(&lens, max_tokens)
-    }
-
-    /// Runs pairs, learning from them if `learn` says so.
-    fn run(
-        &self,
-        model: &mut dyn Trainable,
-        indices: &[usize],
-        total: usize,
-        learn: bool,
-        figures: &mut Figures,
-    ) -> Result<usize, TrainError> {
-        let rows: Vec<&TextRow> = indices
-            .iter()
-            .flat_map(|&index| [&self.samples[index].chosen, &self.samples[index].rejected])
-            .collect();
-        let batch = batch_of_texts(rows.iter().copied());
-        let scores = model.outputs(&batch)?;
-        let pair = |(&index, scores): (&usize, &[f32; 2])| RewardPair {
-            chosen: f64::from(scores[0]),
-            rejected: f64::from(scores[1]),
-            margin: self.samples[index].margin,
-        };
-        let pairs: Vec<_> = indices.iter().zip(scores.as_chunks::<2>().0).map(pair).collect();
-        let loss = reward_loss(&self.config, &pairs, total);
-        figures.loss += loss.loss;
-        figures.tokens += batch.tokens.len();
-        if learn {
-            #[expect(clippy::cast_possible_truncation, reason = "the backward pass is f32")]
-            let doutputs: Vec<f32> =
-                loss.grads.as_flattened().iter().map(|&grad| grad as f32).collect();
-            model.backward_outputs(&batch, &doutputs)?;
-        }
-        Ok(loss.num_accurate)
     }
 }
 
@@ -113,31 +70,29 @@ impl Objective for Reward<'_> {
         }
     }
 
-    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
-        let total = step.chosen.len();
+    fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError> {
+        let total = pass.chosen.len();
         let mut figures = Figures { supervised: total, ..Figures::default() };
         let mut accurate = 0;
-        for group in self.groups(step.chosen, step.micro_step_tokens) {
-            accurate += self.run(model, &step.chosen[group], total, true, &mut figures)?;
+        for indices in pass.micro_steps(|index| self.samples[index].len()) {
+            let indices = indices?;
+            let samples = || indices.iter().map(|&index| &self.samples[index]);
+            let rows = samples().flat_map(|sample| [&sample.chosen, &sample.rejected]);
+            pass.run_outputs(model, &batch_of_texts(rows), &mut figures, |scores| {
+                let pair = |(sample, scores): (&RewardSample, &[f32; 2])| RewardPair {
+                    chosen: f64::from(scores[0]),
+                    rejected: f64::from(scores[1]),
+                    margin: sample.margin,
+                };
+                let pairs: Vec<_> = samples().zip(scores.as_chunks::<2>().0).map(pair).collect();
+                let loss = reward_loss(&self.config, &pairs, total);
+                accurate += loss.num_accurate;
+                #[expect(clippy::cast_possible_truncation, reason = "the backward pass is f32")]
+                let grad = loss.grads.as_flattened().iter().map(|&grad| grad as f32).collect();
+                LossAndGrad { loss: loss.loss, grad }
+            })?;
         }
         figures.extra.insert("accuracy".to_owned(), accurate as f64 / total as f64);
-        Ok(figures)
-    }
-
-    fn evaluate(
-        &mut self,
-        model: &mut dyn Trainable,
-        micro_step_tokens: usize,
-        cancel: &Cancel,
-    ) -> Result<Figures, TrainError> {
-        let all: Vec<usize> = (0..self.samples.len()).collect();
-        let mut figures = Figures { supervised: all.len(), ..Figures::default() };
-        let mut accurate = 0;
-        for group in self.groups(&all, micro_step_tokens) {
-            check_cancel(cancel)?;
-            accurate += self.run(model, &all[group], all.len(), false, &mut figures)?;
-        }
-        figures.extra.insert("accuracy".to_owned(), accurate as f64 / all.len() as f64);
         Ok(figures)
     }
 }

@@ -37,9 +37,7 @@ impl Sample {
         if tokens != labels {
             return Err(TrainError::LabelCount { index, tokens, labels });
         }
-        if tokens > max_tokens {
-            return Err(TrainError::SampleTooLong { index, tokens, max_tokens });
-        }
+        check_len(index, tokens, max_tokens)?;
         if self.num_supervised() == 0 {
             return Err(TrainError::NothingSupervised { index });
         }
@@ -63,10 +61,7 @@ impl TextRow {
         if tokens == 0 {
             return Err(TrainError::EmptySample { index });
         }
-        if tokens > max_tokens {
-            return Err(TrainError::SampleTooLong { index, tokens, max_tokens });
-        }
-        Ok(())
+        check_len(index, tokens, max_tokens)
     }
 
     pub(super) fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
@@ -77,6 +72,14 @@ impl TextRow {
             }
         }
     }
+}
+
+/// Refuses a sample that does not fit a micro-step.
+pub(super) fn check_len(index: usize, tokens: usize, max_tokens: usize) -> Result<(), TrainError> {
+    if tokens > max_tokens {
+        return Err(TrainError::SampleTooLong { index, tokens, max_tokens });
+    }
+    Ok(())
 }
 
 /// Rows with labels, one after another.

@@ -1,12 +1,12 @@
 //! Next-token prediction: pre-training and supervised fine-tuning.
 
-use super::api::{Objective, Step, check_cancel};
+use super::api::{Objective, Pass, Purpose, Step};
 use super::row::{Sample, batch_of};
 use crate::error::TrainError;
 use crate::neftune::add_neftune_noise;
-use crate::run::{Figures, groups};
+use crate::run::Figures;
 use crate::trainable::Trainable;
-use catena_protocol::Cancel;
+use catena_model::training::TrainBatch;
 
 /// The mean negative log-likelihood of the supervised tokens of a step.
 ///
@@ -44,51 +44,40 @@ impl Objective for Sft<'_> {
         self.samples.iter().for_each(|sample| sample.identify(feed));
     }
 
-    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
-        let chosen: Vec<&Sample> = step.chosen.iter().map(|&index| &self.samples[index]).collect();
-        let supervised: usize = chosen.iter().map(|sample| sample.num_supervised()).sum();
+    fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError> {
+        let counts = pass.chosen.iter().map(|&index| self.samples[index].num_supervised());
+        let supervised: usize = counts.sum();
         let mut figures = Figures { supervised, ..Figures::default() };
-        let lens: Vec<usize> = chosen.iter().map(|sample| sample.tokens.len()).collect();
-        let mut row = 0;
-        for group in groups(&lens, step.micro_step_tokens) {
-            let mut batch = batch_of(chosen[group].iter().copied());
-            if let Some((alpha, seed)) = step.noise {
-                let c = model.hidden_size();
-                batch.noise = vec![0.0; batch.tokens.len() * c];
-                let ends = batch.seq_starts.iter().skip(1).copied().chain([batch.tokens.len()]);
-                for (&start, end) in batch.seq_starts.iter().zip(ends) {
-                    let noise = &mut batch.noise[start * c..end * c];
-                    add_neftune_noise((seed, step.number, row), alpha, noise, end - start, c);
-                    row += 1;
+        let mut num_rows = 0;
+        for indices in pass.micro_steps(|index| self.samples[index].tokens.len()) {
+            let mut batch = batch_of(indices?.iter().map(|&index| &self.samples[index]));
+            let losses = match pass.purpose {
+                Purpose::Learn(step) => {
+                    add_noise(&mut batch, step, &mut num_rows, model.hidden_size());
+                    let count = batch.labels.iter().flatten().count();
+                    model.learn_losses(&batch, &vec![1.0 / supervised as f32; count])?
                 }
-            }
-            let count = batch.labels.iter().flatten().count();
-            let scales = vec![1.0 / supervised as f32; count];
+                Purpose::Evaluate(_) => model.losses(&batch)?,
+            };
+            figures.loss += losses.iter().sum::<f64>();
             figures.tokens += batch.tokens.len();
-            figures.loss += model.learn_losses(&batch, &scales)?.iter().sum::<f64>();
         }
         figures.loss /= supervised as f64;
+        if !pass.learns() {
+            figures.extra.insert("perplexity".to_owned(), figures.loss.exp());
+        }
         Ok(figures)
     }
+}
 
-    fn evaluate(
-        &mut self,
-        model: &mut dyn Trainable,
-        micro_step_tokens: usize,
-        cancel: &Cancel,
-    ) -> Result<Figures, TrainError> {
-        let lens: Vec<usize> = self.samples.iter().map(|sample| sample.tokens.len()).collect();
-        let mut figures = Figures::default();
-        for group in groups(&lens, micro_step_tokens) {
-            check_cancel(cancel)?;
-            let batch = batch_of(&self.samples[group]);
-            let losses = model.losses(&batch)?;
-            figures.loss += losses.iter().sum::<f64>();
-            figures.supervised += losses.len();
-            figures.tokens += batch.tokens.len();
-        }
-        figures.loss /= figures.supervised as f64;
-        figures.extra.insert("perplexity".to_owned(), figures.loss.exp());
-        Ok(figures)
+/// Noise on the embeddings of each text; `row` counts the texts of the step.
+fn add_noise(batch: &mut TrainBatch, step: Step, row: &mut u32, hidden_size: usize) {
+    let Some((alpha, seed)) = step.noise else { return };
+    batch.noise = vec![0.0; batch.tokens.len() * hidden_size];
+    let ends = batch.seq_starts.iter().skip(1).copied().chain([batch.tokens.len()]);
+    for (&start, end) in batch.seq_starts.iter().zip(ends) {
+        let noise = &mut batch.noise[start * hidden_size..end * hidden_size];
+        add_neftune_noise((seed, step.number, *row), alpha, noise, end - start, hidden_size);
+        *row += 1;
     }
 }

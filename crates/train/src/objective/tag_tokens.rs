@@ -1,13 +1,12 @@
 //! Labels of tokens, such as names of people and places.
 
-use super::api::{Objective, Step, check_cancel};
+use super::api::{Objective, Pass};
 use super::classify::argmax;
 use super::row::{Sample, batch_of};
 use crate::error::TrainError;
 use crate::loss::{CrossEntropyConfig, label_cross_entropy};
-use crate::run::{Figures, groups};
+use crate::run::Figures;
 use crate::trainable::Trainable;
-use catena_protocol::Cancel;
 
 /// Classification of tokens: the mean cross-entropy of the tokens that have a label.
 pub struct TagTokens<'a> {
@@ -39,30 +38,6 @@ impl<'a> TagTokens<'a> {
         }
         Ok(Self { samples, config, width })
     }
-
-    fn run(
-        &self,
-        model: &mut dyn Trainable,
-        rows: &[&Sample],
-        total: f64,
-        learn: bool,
-        figures: &mut Figures,
-    ) -> Result<usize, TrainError> {
-        let batch = batch_of(rows.iter().copied());
-        let labels: Vec<Option<u32>> =
-            batch.labels.iter().flatten().map(|&label| Some(label)).collect();
-        let logits = model.outputs(&batch)?;
-        let loss = label_cross_entropy(&self.config, logits, &labels, self.width, total);
-        let right = labels.iter().flatten().zip(logits.chunks_exact(self.width));
-        let right = right.filter(|(label, row)| argmax(row) == **label as usize).count();
-        figures.loss += loss.loss;
-        figures.tokens += batch.tokens.len();
-        figures.supervised += labels.len();
-        if learn {
-            model.backward_outputs(&batch, &loss.grad)?;
-        }
-        Ok(right)
-    }
 }
 
 impl Objective for TagTokens<'_> {
@@ -75,40 +50,26 @@ impl Objective for TagTokens<'_> {
     }
 
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
+        feed(format!("{:?}", self.config).as_bytes());
         self.samples.iter().for_each(|sample| sample.identify(feed));
     }
 
-    fn learn(&mut self, model: &mut dyn Trainable, step: &Step<'_>) -> Result<Figures, TrainError> {
-        let chosen: Vec<&Sample> = step.chosen.iter().map(|&index| &self.samples[index]).collect();
-        over(self, model, &chosen, step.micro_step_tokens, true, &Cancel::new())
+    fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError> {
+        let labelled = pass.chosen.iter().map(|&index| self.samples[index].num_supervised());
+        let total: usize = labelled.sum();
+        let mut figures = Figures { supervised: total, ..Figures::default() };
+        let mut right = 0;
+        for indices in pass.micro_steps(|index| self.samples[index].tokens.len()) {
+            let batch = batch_of(indices?.iter().map(|&index| &self.samples[index]));
+            let labels: Vec<Option<u32>> =
+                batch.labels.iter().flatten().map(|&label| Some(label)).collect();
+            pass.run_outputs(model, &batch, &mut figures, |logits| {
+                let told = labels.iter().flatten().zip(logits.chunks_exact(self.width));
+                right += told.filter(|(label, row)| argmax(row) == **label as usize).count();
+                label_cross_entropy(&self.config, logits, &labels, self.width, total as f64)
+            })?;
+        }
+        figures.extra.insert("accuracy".to_owned(), right as f64 / total as f64);
+        Ok(figures)
     }
-
-    fn evaluate(
-        &mut self,
-        model: &mut dyn Trainable,
-        micro_step_tokens: usize,
-        cancel: &Cancel,
-    ) -> Result<Figures, TrainError> {
-        let all: Vec<&Sample> = self.samples.iter().collect();
-        over(self, model, &all, micro_step_tokens, false, cancel)
-    }
-}
-
-fn over(
-    this: &TagTokens<'_>,
-    model: &mut dyn Trainable,
-    rows: &[&Sample],
-    max_tokens: usize,
-    learn: bool,
-    cancel: &Cancel,
-) -> Result<Figures, TrainError> {
-    let lens: Vec<usize> = rows.iter().map(|row| row.tokens.len()).collect();
-    let total: usize = rows.iter().map(|row| row.num_supervised()).sum();
-    let (mut figures, mut right) = (Figures::default(), 0);
-    for group in groups(&lens, max_tokens) {
-        check_cancel(cancel)?;
-        right += this.run(model, &rows[group], total as f64, learn, &mut figures)?;
-    }
-    figures.extra.insert("accuracy".to_owned(), right as f64 / total as f64);
-    Ok(figures)
 }

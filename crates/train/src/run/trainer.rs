@@ -7,7 +7,7 @@ use super::figures::{EvalMetrics, Figures, LinesFile, StepMetrics};
 use super::fingerprint::fingerprint;
 use super::order::epoch_order;
 use crate::error::TrainError;
-use crate::objective::{Objective, Preparation, Step};
+use crate::objective::{Objective, Pass, Preparation, Purpose, Step};
 use crate::optimizer::Optimizer;
 use crate::tensorboard::EventWriter;
 use crate::trainable::{Trainable, trained_tensors};
@@ -102,7 +102,7 @@ impl Trainer {
         let schedule = self.config.schedule;
         schedule.validate(self.config.learning_rate, self.config.warmup(total), total)?;
         let mut parts = Parts { objective, eval, observer };
-        parts.prepare(model, &self.dir, progress, cancel)?;
+        self.prepare(model, &mut parts, progress, cancel)?;
         let mut state = self.start(model, parts.objective)?;
         let resumed_from = state.position.step;
         progress.begin("train", Some(total), "steps");
@@ -142,6 +142,23 @@ impl Trainer {
             stopped_early,
             best: state.position.best,
         })
+    }
+
+    fn prepare(
+        &self,
+        model: &mut dyn Trainable,
+        parts: &mut Parts<'_>,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<(), TrainError> {
+        let mut objectives = vec![("train", &mut *parts.objective)];
+        objectives.extend(parts.eval.as_mut().map(|eval| ("eval", &mut **eval)));
+        for (set, objective) in objectives {
+            let fingerprint = &fingerprint(&self.config, objective, &self.base);
+            let dir = &self.dir;
+            objective.prepare(model, &Preparation { dir, set, fingerprint, progress, cancel })?;
+        }
+        Ok(())
     }
 
     /// A fresh start, or the folder's checkpoint.
@@ -184,13 +201,13 @@ impl Trainer {
         let number = state.position.step;
         let chosen = self.samples_of(number, parts.objective.num_samples());
         model.zero_grads();
-        let step = Step {
-            number,
+        let noise = self.config.neftune_alpha.map(|alpha| (alpha, self.config.seed));
+        let pass = Pass {
             chosen: &chosen,
             micro_step_tokens: self.config.micro_step_tokens,
-            noise: self.config.neftune_alpha.map(|alpha| (alpha, self.config.seed)),
+            purpose: Purpose::Learn(Step { number, noise }),
         };
-        let figures = parts.objective.learn(model, &step)?;
+        let figures = parts.objective.run(model, &pass)?;
         let loss = finite("loss", number, figures.loss, model)?;
         let norm = sum_of_squares(pool, model.grads()).sqrt();
         let grad_norm = finite("gradient norm", number, norm, model)?;
@@ -276,23 +293,6 @@ impl Trainer {
     fn save(&self, model: &dyn Trainable, state: &State) -> Result<(), TrainError> {
         let file = self.dir.join(Checkpoint::FILE_NAME);
         Checkpoint::save(&file, &state.position, model, Some(state.optimizer.as_ref()))
-    }
-}
-
-impl Parts<'_> {
-    fn prepare(
-        &mut self,
-        model: &mut dyn Trainable,
-        dir: &Utf8Path,
-        progress: &dyn Progress,
-        cancel: &Cancel,
-    ) -> Result<(), TrainError> {
-        let mut objectives = vec![("train", &mut *self.objective)];
-        objectives.extend(self.eval.as_mut().map(|eval| ("eval", &mut **eval)));
-        for (set, objective) in objectives {
-            objective.prepare(model, &Preparation { dir, set, progress, cancel })?;
-        }
-        Ok(())
     }
 }
 

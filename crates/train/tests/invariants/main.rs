@@ -8,5 +8,6 @@
 mod packing;
 mod quantized;
 mod recompute;
+mod reference;
 mod resume;
 mod setup;

@@ -6,9 +6,9 @@ use catena_model::training::{
 };
 use catena_protocol::{Cancel, NoProgress};
 use catena_train::{
-    AdamWConfig, Embed, EmbedSample, Objective, Optimizer, OptimizerConfig, Preference,
-    PreferenceConfig, PreferenceKind, PreferenceSample, Preparation, RankingConfig, Reward,
-    RewardConfig, RewardSample, Sample, Sft, Step, TextRow, Trainable, trained_tensors,
+    AdamWConfig, Embed, EmbedSample, Objective, Optimizer, OptimizerConfig, Pass, Preference,
+    PreferenceConfig, PreferenceKind, PreferenceSample, Preparation, Purpose, RankingConfig,
+    Reward, RewardConfig, RewardSample, Sample, Sft, Step, TextRow, Trainable, trained_tensors,
 };
 
 use crate::setup::{MAX_TOKENS, dir, distance, language_model, lora, model, options, samples};
@@ -26,7 +26,7 @@ fn step(
 ) -> (f64, Vec<f32>) {
     let (_guard, path) = dir();
     let (progress, cancel) = (&NoProgress, &Cancel::new());
-    let preparation = Preparation { dir: &path, set: "train", progress, cancel };
+    let preparation = Preparation { dir: &path, set: "train", fingerprint: "", progress, cancel };
     objective.prepare(model, &preparation).unwrap();
     // Away from the reference model, where all preferences are even.
     for value in model.values_mut() {
@@ -34,8 +34,9 @@ fn step(
     }
     let chosen: Vec<usize> = (0..8).collect();
     model.zero_grads();
-    let step = Step { number: 0, chosen: &chosen, micro_step_tokens, noise: None };
-    let figures = objective.learn(model, &step).unwrap();
+    let purpose = Purpose::Learn(Step::default());
+    let figures =
+        objective.run(model, &Pass { chosen: &chosen, micro_step_tokens, purpose }).unwrap();
     (figures.loss, model.grads().to_vec())
 }
 
@@ -124,8 +125,9 @@ fn trajectories_do_not_depend_on_passes() {
         let mut losses = Vec::new();
         for number in 0..10 {
             model.zero_grads();
-            let step = Step { number, chosen: &chosen, micro_step_tokens, noise: None };
-            losses.push(objective.learn(&mut model, &step).unwrap().loss);
+            let purpose = Purpose::Learn(Step { number, noise: None });
+            let pass = Pass { chosen: &chosen, micro_step_tokens, purpose };
+            losses.push(objective.run(&mut model, &pass).unwrap().loss);
             let (values, grads) = Trainable::values_and_grads(&mut model);
             optimizer.step(&pool, values, grads, 1.0, 1e-3);
         }

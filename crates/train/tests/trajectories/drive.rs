@@ -5,7 +5,7 @@ use catena_kernels::{Pool, sum_of_squares};
 use catena_model::training::TrainModel;
 use catena_protocol::{Cancel, NoProgress};
 use catena_train::{
-    AdamWConfig, Objective, OptimizerConfig, Preparation, Schedule, Step, Trainable,
+    AdamWConfig, Objective, OptimizerConfig, Pass, Preparation, Purpose, Schedule, Step, Trainable,
     trained_tensors,
 };
 
@@ -59,13 +59,12 @@ impl Run {
             let chosen: Vec<usize> =
                 (number * self.batch..(number + 1) * self.batch).map(|at| at % count).collect();
             model.zero_grads();
-            let step = Step {
-                number: number as u64,
+            let pass = Pass {
                 chosen: &chosen,
                 micro_step_tokens: self.micro_step_tokens,
-                noise: None,
+                purpose: Purpose::Learn(Step { number: number as u64, noise: None }),
             };
-            let loss = objective.learn(model, &step).unwrap().loss;
+            let loss = objective.run(model, &pass).unwrap().loss;
             let norm = sum_of_squares(&pool, model.grads()).sqrt();
             // A norm has the errors of all values, a loss those that change the answer.
             self.compare("loss", number, loss, &golden.losses, self.tolerance);
@@ -96,6 +95,7 @@ fn prepare(model: &mut TrainModel, objective: &mut dyn Objective) {
     let preparation = Preparation {
         dir: Utf8Path::from_path(dir.path()).unwrap(),
         set: "train",
+        fingerprint: "",
         progress: &NoProgress,
         cancel: &Cancel::new(),
     };
