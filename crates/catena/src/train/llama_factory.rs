@@ -83,6 +83,28 @@ const PASSED_OVER: &[(&str, &str)] = &[
     ("cache_dir", "see XDG_CACHE_HOME"),
 ];
 
+/// Keys that [`Import::key`] turns into ours one by one.
+const CONVERTED: &[&str] = &[
+    "stage",
+    "finetuning_type",
+    "lora_target",
+    "freeze_trainable_modules",
+    "freeze_extra_modules",
+    "dataset",
+    "eval_dataset",
+    "additional_target",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "lr_scheduler_type",
+    "optim",
+    "use_muon",
+    "max_steps",
+    "pref_loss",
+    "pissa_init",
+    "pissa_iter",
+    "pref_ftx",
+];
+
 /// Keys that are taken if they are off.
 const OFF_ONLY: &[&str] = &[
     "lora_dropout",
@@ -222,7 +244,7 @@ impl Import {
             "pref_ftx" => self.set("nll_weight", value.clone()),
             _ => {
                 let known = SAME.iter().chain(PASSED_OVER).map(|(name, _)| *name);
-                return Err(unknown(key, known));
+                return Err(unknown(key, known.chain(CONVERTED.iter().copied())));
             }
         }
         Ok(())
@@ -353,12 +375,17 @@ resume_from_checkpoint: null
             ("finetuning_type: oft", "oft"),
             ("stage: ppo", "ppo"),
             ("learning_rat: 1", "did you mean `learning_rate`"),
+            ("finetuning_typ: lora", "did you mean `finetuning_type`"),
             ("num_train_epochs: 1.5", "1.5"),
         ] {
             let error = import(line).err().unwrap();
             assert!(error.contains(said), "{line}: {error}");
         }
         assert!(import("- a list").is_err());
+        for key in CONVERTED {
+            let error = import(&format!("{key}: x")).err().unwrap_or_default();
+            assert!(!error.contains("not known"), "{error}");
+        }
         assert!(import("lora_dropout: 0").is_ok());
     }
 }

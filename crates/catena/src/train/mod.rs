@@ -1,5 +1,6 @@
 //! `catena train`: runs described by one section of TOML, or by a LLaMA-Factory YAML as it is.
 
+mod choices;
 mod command;
 mod encode;
 mod lint;

@@ -1,7 +1,9 @@
 //! The objective of a stage over its rows, and the run's hyper-parameters.
 
 use super::encode::Rows;
-use super::settings::TrainSettings;
+use super::settings::{
+    OptimizerName, PreferenceLossName, RerankLossName, ScheduleName, TrainSettings,
+};
 use crate::failure::{Exit, Failure};
 use catena_train::{
     AdafactorConfig, AdamWConfig, Classify, ClassifyLoss, CrossEntropyConfig, Embed, Kto,
@@ -22,7 +24,7 @@ pub(super) fn objective<'a>(
         Rows::Words(rows) => {
             TagTokens::new(rows, cross_entropy(settings), width, tokens).map(boxed)
         }
-        Rows::Pairs(rows) => Preference::new(rows, preference(settings)?, tokens).map(boxed),
+        Rows::Pairs(rows) => Preference::new(rows, preference(settings), tokens).map(boxed),
         Rows::Judged(rows) => {
             let config = KtoConfig {
                 kind: KtoKind::Kto,
@@ -49,11 +51,10 @@ pub(super) fn objective<'a>(
             Embed::new(rows, config, tokens).map(boxed)
         }
         Rows::Ranked(rows) => {
-            let loss = match settings.rerank_loss.as_str() {
-                "pointwise" => RerankLoss::Pointwise { positive_weight: 1.0 },
-                "pairwise" => RerankLoss::Pairwise(PairwiseConfig::default()),
-                "listwise" => RerankLoss::ListNet,
-                other => return Err(unknown("rerank_loss", other)),
+            let loss = match settings.rerank_loss {
+                RerankLossName::Pointwise => RerankLoss::Pointwise { positive_weight: 1.0 },
+                RerankLossName::Pairwise => RerankLoss::Pairwise(PairwiseConfig::default()),
+                RerankLossName::Listwise => RerankLoss::ListNet,
             };
             Rerank::new(rows, loss, tokens).map(boxed)
         }
@@ -77,30 +78,33 @@ fn cross_entropy(settings: &TrainSettings) -> CrossEntropyConfig {
     CrossEntropyConfig { label_smoothing: settings.label_smoothing, class_weights: None }
 }
 
-fn preference(settings: &TrainSettings) -> Result<PreferenceConfig, Failure> {
+fn preference(settings: &TrainSettings) -> PreferenceConfig {
     let label_smoothing = settings.label_smoothing;
-    let kind = match settings.preference_loss.as_str() {
-        "sigmoid" => PreferenceKind::Sigmoid { label_smoothing },
-        "hinge" => PreferenceKind::Hinge,
-        "ipo" => PreferenceKind::Ipo,
-        "robust" => PreferenceKind::Robust { label_smoothing },
-        "exo_pair" => PreferenceKind::ExoPair { label_smoothing: label_smoothing.max(1e-3) },
-        "nca_pair" => PreferenceKind::NcaPair,
-        "bco_pair" => PreferenceKind::BcoPair,
-        "sppo_hard" => PreferenceKind::SppoHard,
-        "apo_zero" => PreferenceKind::ApoZero,
-        "apo_down" => PreferenceKind::ApoDown,
-        "discopop" => PreferenceKind::Discopop { tau: 0.05 },
-        "simpo" => PreferenceKind::SimPo { gamma: settings.simpo_gamma, label_smoothing },
-        "cpo" => PreferenceKind::Cpo { label_smoothing },
-        "orpo" => PreferenceKind::Orpo,
-        other => return Err(unknown("preference_loss", other)),
+    let kind = match settings.preference_loss {
+        PreferenceLossName::Sigmoid => PreferenceKind::Sigmoid { label_smoothing },
+        PreferenceLossName::Hinge => PreferenceKind::Hinge,
+        PreferenceLossName::Ipo => PreferenceKind::Ipo,
+        PreferenceLossName::Robust => PreferenceKind::Robust { label_smoothing },
+        PreferenceLossName::ExoPair => {
+            PreferenceKind::ExoPair { label_smoothing: label_smoothing.max(1e-3) }
+        }
+        PreferenceLossName::NcaPair => PreferenceKind::NcaPair,
+        PreferenceLossName::BcoPair => PreferenceKind::BcoPair,
+        PreferenceLossName::SppoHard => PreferenceKind::SppoHard,
+        PreferenceLossName::ApoZero => PreferenceKind::ApoZero,
+        PreferenceLossName::ApoDown => PreferenceKind::ApoDown,
+        PreferenceLossName::Discopop => PreferenceKind::Discopop { tau: 0.05 },
+        PreferenceLossName::Simpo => {
+            PreferenceKind::SimPo { gamma: settings.simpo_gamma, label_smoothing }
+        }
+        PreferenceLossName::Cpo => PreferenceKind::Cpo { label_smoothing },
+        PreferenceLossName::Orpo => PreferenceKind::Orpo,
     };
     let mut config = PreferenceConfig::new(kind, settings.beta);
     if let Some(weight) = settings.nll_weight {
         config.nll_weight = weight;
     }
-    Ok(config)
+    config
 }
 
 /// The hyper-parameters that all objectives share.
@@ -115,17 +119,22 @@ pub(super) fn run_config(
         weight_decay: settings.weight_decay,
     };
     let weight_decay = settings.weight_decay;
-    let optimizer = match settings.optimizer.as_str() {
-        "adamw" => OptimizerConfig::AdamW(adam),
-        "adamw_8bit" => OptimizerConfig::AdamW8bit(adam),
-        "sgd" => OptimizerConfig::Sgd(SgdConfig { weight_decay, ..SgdConfig::default() }),
-        "lion" => OptimizerConfig::Lion(LionConfig { weight_decay, ..LionConfig::default() }),
-        "adafactor" => OptimizerConfig::Adafactor(AdafactorConfig {
+    let optimizer = match settings.optimizer {
+        OptimizerName::Adamw => OptimizerConfig::AdamW(adam),
+        OptimizerName::Adamw8bit => OptimizerConfig::AdamW8bit(adam),
+        OptimizerName::Sgd => {
+            OptimizerConfig::Sgd(SgdConfig { weight_decay, ..SgdConfig::default() })
+        }
+        OptimizerName::Lion => {
+            OptimizerConfig::Lion(LionConfig { weight_decay, ..LionConfig::default() })
+        }
+        OptimizerName::Adafactor => OptimizerConfig::Adafactor(AdafactorConfig {
             weight_decay,
             ..AdafactorConfig::default()
         }),
-        "muon" => OptimizerConfig::Muon(MuonConfig { weight_decay, ..MuonConfig::default() }),
-        other => return Err(unknown("optimizer", other)),
+        OptimizerName::Muon => {
+            OptimizerConfig::Muon(MuonConfig { weight_decay, ..MuonConfig::default() })
+        }
     };
     let mut config = RunConfig {
         epochs: settings.epochs,
@@ -150,7 +159,7 @@ pub(super) fn run_config(
     config
         .validate()
         .map_err(|error| Failure::new(Exit::Usage, "cannot train with these settings", error))?;
-    config.schedule = schedule(settings, config.total_steps(num_samples))?;
+    config.schedule = schedule(settings, config.total_steps(num_samples));
     Ok(config)
 }
 
@@ -159,23 +168,23 @@ pub(super) fn run_config(
     clippy::cast_sign_loss,
     reason = "a share of the steps is a number of steps, waves are few"
 )]
-fn schedule(settings: &TrainSettings, total: u64) -> Result<Schedule, Failure> {
+fn schedule(settings: &TrainSettings, total: u64) -> Schedule {
     let cycles = settings.schedule_num_cycles;
     let min_lr = settings.schedule_min_lr_ratio;
-    Ok(match settings.schedule.as_str() {
-        "constant" | "constant_with_warmup" => Schedule::Constant,
-        "linear" => Schedule::Linear,
-        "cosine" => Schedule::Cosine,
-        "cosine_with_restarts" => {
+    match settings.schedule {
+        ScheduleName::Constant => Schedule::Constant,
+        ScheduleName::Linear => Schedule::Linear,
+        ScheduleName::Cosine => Schedule::Cosine,
+        ScheduleName::CosineWithRestarts => {
             Schedule::CosineWithRestarts { num_cycles: cycles.unwrap_or(1.0) as u32 }
         }
-        "cosine_with_min_lr" => Schedule::CosineWithMinLr {
+        ScheduleName::CosineWithMinLr => Schedule::CosineWithMinLr {
             num_cycles: cycles.unwrap_or(0.5),
             min_lr_rate: min_lr.unwrap_or(0.1),
         },
-        "inverse_sqrt" => Schedule::InverseSqrt { timescale: None },
-        "polynomial" => Schedule::POLYNOMIAL,
-        "warmup_stable_decay" => {
+        ScheduleName::InverseSqrt => Schedule::InverseSqrt { timescale: None },
+        ScheduleName::Polynomial => Schedule::POLYNOMIAL,
+        ScheduleName::WarmupStableDecay => {
             let decay = (settings.schedule_decay_ratio * total as f64).ceil() as u64;
             let min_lr_ratio = min_lr.unwrap_or(0.0);
             Schedule::WarmupStableDecay(WarmupStableDecay {
@@ -183,11 +192,5 @@ fn schedule(settings: &TrainSettings, total: u64) -> Result<Schedule, Failure> {
                 ..WarmupStableDecay::new(decay)
             })
         }
-        other => return Err(unknown("schedule", other)),
-    })
-}
-
-fn unknown(key: &str, value: &str) -> Failure {
-    Failure::new(Exit::Usage, "cannot train with these settings", format!("`{key}` is `{value}`"))
-        .hint("`catena train keys` lists what each key may be")
+    }
 }

@@ -148,6 +148,8 @@ mod tests {
         assert!(near.contains("did you mean `learning_rate`"), "{near}");
         let wrong = read_section("[train]\nepochs = 'many'").unwrap_err();
         assert!(wrong.contains("`epochs` is \"many\""), "{wrong}");
+        let word = read_section("[train]\noptimizer = 'adamv'").unwrap_err();
+        assert!(word.contains("`optimizer`") && word.contains("`adamw_8bit`"), "{word}");
         assert!(read_section("x = 1").unwrap_err().contains("[train]"));
     }
 

@@ -64,6 +64,8 @@ pub(super) fn prepare(
     cancel: &Cancel,
 ) -> Result<Prepared, Failure> {
     let settings = &file.settings;
+    // Out of range, whatever the number of samples: told before anything is read.
+    run_config(settings, 1)?;
     let progress = for_stderr();
     let finder = Finder { project: &file.folder, progress: progress.as_ref(), cancel };
     let input = finder.model(&settings.model)?;

@@ -1,49 +1,10 @@
 //! The keys of a run.
 
+pub(crate) use super::choices::{
+    OptimizerName, PreferenceLossName, RerankLossName, ScheduleName, TrainMethod, TrainStage,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// What a run learns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum TrainStage {
-    /// Texts, word for word, packed into full rows.
-    Pretrain,
-    /// Answers of conversations and completions.
-    #[default]
-    Sft,
-    /// A score that is higher for chosen answers.
-    Reward,
-    /// Chosen answers before rejected ones.
-    Preference,
-    /// Liked answers before disliked ones.
-    Kto,
-    /// Labels of texts.
-    Classify,
-    /// Labels of words.
-    Tag,
-    /// Vectors of texts.
-    Embed,
-    /// Relevance of documents to queries.
-    Rerank,
-}
-
-/// Which values are trained.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum TrainMethod {
-    /// All of the model's.
-    Full,
-    /// Some layers of the model.
-    Freeze,
-    /// Low-rank pairs beside the model.
-    #[default]
-    Lora,
-    /// Vectors that scale keys, values and the MLP's inner values.
-    Ia3,
-    /// Keys and values before every sequence.
-    Prefix,
-}
 
 /// One run. Every key has a default but `model`, `data` and `output`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,8 +12,7 @@ pub(crate) enum TrainMethod {
 pub(crate) struct TrainSettings {
     /// What is learnt.
     pub(crate) stage: TrainStage,
-    /// The model: a path, or a name that `catena pull` knows. For pre-training from nothing, a
-    /// folder with `config.json` and a tokenizer.
+    /// The model: a path, or a name that `catena pull` knows.
     pub(crate) model: String,
     /// Folder of the result; a run that finds its checkpoint there goes on from it.
     pub(crate) output: String,
@@ -110,9 +70,8 @@ pub(crate) struct TrainSettings {
     pub(crate) max_steps: Option<u64>,
     /// Peak learning rate.
     pub(crate) learning_rate: f64,
-    /// `constant`, `linear`, `cosine`, `cosine_with_restarts`, `cosine_with_min_lr`, `inverse_sqrt`,
-    /// `polynomial` or `warmup_stable_decay`.
-    pub(crate) schedule: String,
+    /// How the rate moves after warming up.
+    pub(crate) schedule: ScheduleName,
     /// Waves of the cosine schedules that have several.
     pub(crate) schedule_num_cycles: Option<f64>,
     /// Lowest rate as a share of the peak, of schedules that have one.
@@ -123,8 +82,8 @@ pub(crate) struct TrainSettings {
     pub(crate) warmup_ratio: f64,
     /// Steps spent warming up, in the place of the share.
     pub(crate) warmup_steps: Option<u64>,
-    /// `adamw`, `adamw_8bit`, `sgd`, `lion`, `adafactor` or `muon`.
-    pub(crate) optimizer: String,
+    /// How gradients become changes.
+    pub(crate) optimizer: OptimizerName,
     /// Weight decay.
     pub(crate) weight_decay: f64,
     /// Adam's decay of the first moment.
@@ -141,9 +100,8 @@ pub(crate) struct TrainSettings {
     pub(crate) mask_history: bool,
     /// Whether prompts are learnt too.
     pub(crate) train_on_prompt: bool,
-    /// Of `preference`: `sigmoid`, `hinge`, `ipo`, `robust`, `exo_pair`, `nca_pair`, `bco_pair`,
-    /// `sppo_hard`, `apo_zero`, `apo_down`, `discopop`, `simpo`, `cpo` or `orpo`.
-    pub(crate) preference_loss: String,
+    /// Of `preference`: what pairs are learnt by.
+    pub(crate) preference_loss: PreferenceLossName,
     /// Of `preference` and `kto`: how strongly a preference pulls.
     pub(crate) beta: f64,
     /// Of `simpo`: margin between the rewards.
@@ -158,8 +116,8 @@ pub(crate) struct TrainSettings {
     pub(crate) undesirable_weight: f64,
     /// Of `embed`: one by the temperature.
     pub(crate) similarity_scale: f64,
-    /// Of `rerank`: `pointwise`, `pairwise` or `listwise`.
-    pub(crate) rerank_loss: String,
+    /// Of `rerank`: what scores are learnt by.
+    pub(crate) rerank_loss: RerankLossName,
     /// `off`, `all`, or a number of layers that are computed again on the way back.
     pub(crate) recompute: String,
     /// Whether quantized base weights are kept as they are, not unpacked to bf16.
@@ -215,13 +173,13 @@ impl Default for TrainSettings {
             epochs: 3,
             max_steps: None,
             learning_rate: 2e-4,
-            schedule: "cosine".to_owned(),
+            schedule: ScheduleName::Cosine,
             schedule_num_cycles: None,
             schedule_min_lr_ratio: None,
             schedule_decay_ratio: 0.1,
             warmup_ratio: 0.05,
             warmup_steps: None,
-            optimizer: "adamw".to_owned(),
+            optimizer: OptimizerName::Adamw,
             weight_decay: 0.0,
             adam_beta1: 0.9,
             adam_beta2: 0.999,
@@ -230,7 +188,7 @@ impl Default for TrainSettings {
             neftune_alpha: None,
             mask_history: false,
             train_on_prompt: false,
-            preference_loss: "sigmoid".to_owned(),
+            preference_loss: PreferenceLossName::Sigmoid,
             beta: 0.1,
             simpo_gamma: 0.5,
             label_smoothing: 0.0,
@@ -238,7 +196,7 @@ impl Default for TrainSettings {
             desirable_weight: 1.0,
             undesirable_weight: 1.0,
             similarity_scale: 20.0,
-            rerank_loss: "pointwise".to_owned(),
+            rerank_loss: RerankLossName::Pointwise,
             recompute: "off".to_owned(),
             keep_blocks: true,
             checkpoint_steps: 50,

@@ -1,0 +1,134 @@
+//! Keys that are one of a few words. An unknown word is refused when the file is read, with those
+//! that there are.
+
+use serde::{Deserialize, Serialize};
+
+/// What a run learns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrainStage {
+    /// Texts, word for word, packed into full rows.
+    Pretrain,
+    /// Answers of conversations and completions.
+    #[default]
+    Sft,
+    /// A score that is higher for chosen answers.
+    Reward,
+    /// Chosen answers before rejected ones.
+    Preference,
+    /// Liked answers before disliked ones.
+    Kto,
+    /// Labels of texts.
+    Classify,
+    /// Labels of words.
+    Tag,
+    /// Vectors of texts.
+    Embed,
+    /// Relevance of documents to queries.
+    Rerank,
+}
+
+/// Which values are trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrainMethod {
+    /// All of the model's.
+    Full,
+    /// Some layers of the model.
+    Freeze,
+    /// Low-rank pairs beside the model.
+    #[default]
+    Lora,
+    /// Vectors that scale keys, values and the MLP's inner values.
+    Ia3,
+    /// Keys and values before every sequence.
+    Prefix,
+}
+
+/// Schedules, by their names in transformers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ScheduleName {
+    /// The same rate.
+    #[serde(alias = "constant_with_warmup")]
+    Constant,
+    /// Down to zero in a line.
+    Linear,
+    /// Down in half a wave.
+    Cosine,
+    /// Waves that each begin at the peak.
+    CosineWithRestarts,
+    /// Half a wave, not to zero.
+    CosineWithMinLr,
+    /// By the root of the step.
+    InverseSqrt,
+    /// Down in a power of the rest.
+    Polynomial,
+    /// The same rate, then down.
+    WarmupStableDecay,
+}
+
+/// Optimizers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OptimizerName {
+    /// Moments in f32.
+    Adamw,
+    /// Moments in 8 bits.
+    #[serde(rename = "adamw_8bit")]
+    Adamw8bit,
+    /// Gradients as they are.
+    Sgd,
+    /// Signs of a moment.
+    Lion,
+    /// Rows and columns of the second moment.
+    Adafactor,
+    /// Orthogonal changes of matrices, `AdamW` for the rest.
+    Muon,
+}
+
+/// Losses of pairs, by their names in TRL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PreferenceLossName {
+    /// DPO.
+    Sigmoid,
+    /// SLiC.
+    Hinge,
+    /// IPO.
+    Ipo,
+    /// DPO for labels that may be wrong.
+    Robust,
+    /// EXO.
+    ExoPair,
+    /// NCA.
+    NcaPair,
+    /// BCO.
+    BcoPair,
+    /// SPPO.
+    SppoHard,
+    /// APO, up and down.
+    ApoZero,
+    /// APO, both down.
+    ApoDown,
+    /// `DiscoPOP`.
+    Discopop,
+    /// `SimPO`: no reference, means over tokens.
+    Simpo,
+    /// CPO: no reference.
+    Cpo,
+    /// ORPO: odds, no reference.
+    Orpo,
+}
+
+/// Losses of rerankers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RerankLossName {
+    /// Each document by itself.
+    Pointwise,
+    /// Two documents of a query.
+    Pairwise,
+    /// All documents of a query.
+    Listwise,
+}
