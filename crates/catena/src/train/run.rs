@@ -90,7 +90,10 @@ pub(super) fn prepare(
         lint::gate(settings, &base, &samples)?;
     }
     let classes = classes(settings.stage, &samples);
-    let fail = |error| Failure::new(Exit::Usage, "cannot encode the samples", error);
+    let fail = |error| {
+        Failure::new(Exit::Usage, "cannot encode the samples", error)
+            .hint("`stage` says what is learned, `data_format` how rows are read")
+    };
     let (train, lost) = encode::encode(settings, &base, &classes, &samples.train).map_err(fail)?;
     if lost > 0 {
         say(&format!("  {lost} samples have nothing left to train on and are left out"));

@@ -10,3 +10,4 @@ mod errors;
 mod flow;
 mod help;
 mod support;
+mod train;
