@@ -37,7 +37,9 @@ pub(crate) trait Panels: Sync {
     fn reduction(&self) -> usize;
 
     /// Panels that are made together.
-    fn group(&self) -> usize;
+    fn group(&self) -> usize {
+        1
+    }
 
     /// Writes `steps` of `panels` as `out[panel][step][16]`, columns beyond the matrix zero.
     ///

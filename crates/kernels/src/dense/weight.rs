@@ -139,10 +139,6 @@ impl Panels for Rows<'_> {
         self.0.len
     }
 
-    fn group(&self) -> usize {
-        1
-    }
-
     fn make(
         &self,
         level: Level,
@@ -172,10 +168,6 @@ impl Panels for Columns<'_> {
         self.0.rows
     }
 
-    fn group(&self) -> usize {
-        1
-    }
-
     fn make(
         &self,
         level: Level,
@@ -200,10 +192,6 @@ impl Panels for Widened<'_> {
 
     fn reduction(&self) -> usize {
         self.0.k()
-    }
-
-    fn group(&self) -> usize {
-        1
     }
 
     fn make(
@@ -261,10 +249,6 @@ impl Panels for Transposed<'_> {
 
     fn reduction(&self) -> usize {
         self.0.n()
-    }
-
-    fn group(&self) -> usize {
-        1
     }
 
     fn make(

@@ -72,10 +72,6 @@ impl Panels for Tiles<'_> {
         self.0.k()
     }
 
-    fn group(&self) -> usize {
-        1
-    }
-
     fn make(
         &self,
         level: Level,
