@@ -103,7 +103,7 @@ impl KvCache {
         let out_thd = SharedMut::new(out_thd);
         macro_rules! run {
             ($planes:ident) => {{
-                let (cache, planes, ops) = (self, $planes, SegmentOps::of(level));
+                let (cache, planes, ops) = (self, $planes, SegmentOps::of(level, params.exact));
                 let call =
                     Call { cache, planes, ops, layer, seqs, q, ldq, num_heads, params, out_thd };
                 call.run(pool);

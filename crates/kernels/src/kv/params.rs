@@ -12,11 +12,14 @@ pub struct AttendParams {
     /// # Source
     /// Bello et al. 2017, arXiv:1611.09940, section 3; Gemma 2, arXiv:2408.00118.
     pub logit_softcap: Option<f32>,
+    /// Whether queries and weights stay f32 where an instruction would take them rounded to bf16, which
+    /// is several times as fast: for models that are held in f32 so as to compare them.
+    pub exact: bool,
 }
 
 impl AttendParams {
     /// Causal attention over all positions.
     pub fn causal(scale: f32) -> Self {
-        Self { scale, sliding_window: None, logit_softcap: None }
+        Self { scale, sliding_window: None, logit_softcap: None, exact: false }
     }
 }

@@ -59,9 +59,10 @@ pub(super) struct SegmentOps<E: Element> {
 }
 
 impl<E: Element> SegmentOps<E> {
-    /// The steps of `level`, or nothing for the scalar one, which has no segments.
+    /// The steps of `level`, or nothing for the scalar one, which has no segments. `exact`: see
+    /// [`AttendParams`](super::AttendParams).
     #[cfg(target_arch = "x86_64")]
-    pub(super) fn of(level: Level) -> Option<Self> {
+    pub(super) fn of(level: Level, exact: bool) -> Option<Self> {
         use super::{avx2, avx512};
         match level {
             Level::Scalar => None,
@@ -71,7 +72,8 @@ impl<E: Element> SegmentOps<E> {
                 add_values: avx2::add_values::<E>,
             }),
             Level::Avx512 => {
-                let as_they_stand = multiplies_bf16(level).then(E::steps_as_they_stand).flatten();
+                let rounds = multiplies_bf16(level) && !exact;
+                let as_they_stand = rounds.then(E::steps_as_they_stand).flatten();
                 Some(as_they_stand.unwrap_or(Self {
                     scores: avx512::scores::<E>,
                     softmax_row: avx512::softmax_row,
@@ -83,7 +85,7 @@ impl<E: Element> SegmentOps<E> {
 
     /// No level but the scalar one runs here.
     #[cfg(not(target_arch = "x86_64"))]
-    pub(super) fn of(_level: Level) -> Option<Self> {
+    pub(super) fn of(_level: Level, _exact: bool) -> Option<Self> {
         None
     }
 

@@ -49,6 +49,7 @@ impl Loader<'_> {
                 scale: config.attention_scale,
                 sliding_window: of_layer.sliding_window,
                 logit_softcap: config.attn_logit_softcapping,
+                exact: self.options.dense_type == DenseType::F32,
             },
             post_self_attn_layernorm: norm(outputs, "post_self_attn_layernorm")?,
             post_attention_layernorm: norm(inputs, "post_attention_layernorm")?,
