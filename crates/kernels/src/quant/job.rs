@@ -60,7 +60,8 @@ impl<'a, 't> Job<'a, 't> {
 /// Defines a function that walks the rows in steps of `$step` and ends with the matching rest.
 ///
 /// The first pass over a group of tiles fetches the next group's weights; without that the hardware
-/// prefetcher starts over at every group, which halves the speed of small batches.
+/// prefetcher starts over at every group, which halves the speed of small batches. Whether to fetch is
+/// a constant of the micro-kernel: a branch for each vector of weights made the compiler spill.
 macro_rules! walk_rows {
     (
         $(#[$meta:meta])* $name:ident, $micro:ident,
@@ -76,19 +77,23 @@ macro_rules! walk_rows {
             rows: Range<usize>,
             tile: usize,
         ) {
-            let mut ahead = $tiles * job.tile_bytes;
+            let ahead = $tiles * job.tile_bytes;
             let mut row = rows.start;
-            while row + $step <= rows.end {
-                // SAFETY: passed on to the caller.
-                unsafe { $micro::<P, $tiles, $step>(job, w, row, tile, ahead) };
-                row += $step;
-                ahead = 0;
-            }
             // SAFETY: passed on to the caller.
             unsafe {
+                if row + $step <= rows.end {
+                    $micro::<P, $tiles, $step, true>(job, w, row, tile, ahead);
+                    row += $step;
+                }
+                while row + $step <= rows.end {
+                    $micro::<P, $tiles, $step, false>(job, w, row, tile, 0);
+                    row += $step;
+                }
+                // Behind other rows there is nothing to fetch: no version of its own for that.
+                let ahead = if row == rows.start { ahead } else { 0 };
                 match rows.end - row {
                     0 => {}
-                    $($rest => $micro::<P, $tiles, $rest>(job, w, row, tile, ahead),)*
+                    $($rest => $micro::<P, $tiles, $rest, true>(job, w, row, tile, ahead),)*
                     rest => unreachable!("{rest} rows left of steps of {}", $step),
                 }
             }

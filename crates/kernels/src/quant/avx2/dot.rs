@@ -43,7 +43,7 @@ const fn steps_in_16_bits(g: &Geometry) -> usize {
 /// and at each further row's distance `k`.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn dot<P: Packed, const SUB: usize, const NR: usize>(
+pub(super) unsafe fn dot<P: Packed, const SUB: usize, const NR: usize, const FETCH: bool>(
     at: *const u8,
     ahead: usize,
     q: *const i8,
@@ -55,7 +55,7 @@ pub(super) unsafe fn dot<P: Packed, const SUB: usize, const NR: usize>(
         // No step differs from another: a loop leaves the optimizer more sense for registers.
         for step in 0..STEPS {
             // SAFETY: promised by the caller.
-            unsafe { add_signed::<P, NR>(&mut sums, at, step, ahead, q.add(4 * step), k) };
+            unsafe { add_signed::<P, NR, FETCH>(&mut sums, at, step, ahead, q.add(4 * step), k) };
         }
         return sums;
     }
@@ -67,9 +67,9 @@ pub(super) unsafe fn dot<P: Packed, const SUB: usize, const NR: usize>(
             // SAFETY: promised by the caller.
             unsafe {
                 if is_signed(&P::G) {
-                    add_signed::<P, NR>(&mut sums, at, step, ahead, q.add(4 * step), k);
+                    add_signed::<P, NR, FETCH>(&mut sums, at, step, ahead, q.add(4 * step), k);
                 } else {
-                    add_unsigned::<P, NR>(&mut pairs, at, step, ahead, q.add(4 * step), k);
+                    add_unsigned::<P, NR, FETCH>(&mut pairs, at, step, ahead, q.add(4 * step), k);
                     if ($i + 1) % const { steps_in_16_bits(&P::G) } == 0 {
                         widen::<NR>(&mut sums, &mut pairs);
                     }
@@ -87,7 +87,7 @@ pub(super) unsafe fn dot<P: Packed, const SUB: usize, const NR: usize>(
 /// As for [`dot`], `q` being where the step's activations start.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn add_unsigned<P: Packed, const NR: usize>(
+unsafe fn add_unsigned<P: Packed, const NR: usize, const FETCH: bool>(
     pairs: &mut [[__m256i; HALVES]; NR],
     at: *const u8,
     step: usize,
@@ -96,8 +96,12 @@ unsafe fn add_unsigned<P: Packed, const NR: usize>(
     k: usize,
 ) {
     // SAFETY: promised by the caller.
-    let codes =
-        unsafe { [weights::codes::<P>(at, step, ahead), weights::codes::<P>(at.add(32), step, 0)] };
+    let codes = unsafe {
+        [
+            weights::codes::<P, FETCH>(at, step, ahead),
+            weights::codes::<P, false>(at.add(32), step, 0),
+        ]
+    };
     for t in 0..NR {
         // SAFETY: promised by the caller.
         let four = unsafe { broadcast(q.add(t * k)) };
@@ -115,7 +119,7 @@ unsafe fn add_unsigned<P: Packed, const NR: usize>(
 /// As for [`add_unsigned`].
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn add_signed<P: Packed, const NR: usize>(
+unsafe fn add_signed<P: Packed, const NR: usize, const FETCH: bool>(
     sums: &mut [[__m256i; HALVES]; NR],
     at: *const u8,
     step: usize,
@@ -125,8 +129,12 @@ unsafe fn add_signed<P: Packed, const NR: usize>(
 ) {
     let (ones, zero_point) = (_mm256_set1_epi16(1), _mm256_set1_epi8(-128));
     // SAFETY: promised by the caller.
-    let codes =
-        unsafe { [weights::codes::<P>(at, step, ahead), weights::codes::<P>(at.add(32), step, 0)] };
+    let codes = unsafe {
+        [
+            weights::codes::<P, FETCH>(at, step, ahead),
+            weights::codes::<P, false>(at.add(32), step, 0),
+        ]
+    };
     let signed = [_mm256_xor_si256(codes[0], zero_point), _mm256_xor_si256(codes[1], zero_point)];
     let magnitudes = [_mm256_abs_epi8(signed[0]), _mm256_abs_epi8(signed[1])];
     for t in 0..NR {

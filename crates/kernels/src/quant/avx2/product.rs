@@ -36,7 +36,7 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
         // SAFETY: `Job::new` has verified all sizes for these rows and tiles.
         unsafe {
             if rows.len() == 1 {
-                micro::<P, 1, 1>(&job, w, rows.start, tile, AHEAD_BYTES);
+                micro::<P, 1, 1, true>(&job, w, rows.start, tile, AHEAD_BYTES);
             } else {
                 one_tile::<P>(&job, w, rows.clone(), tile);
             }
@@ -71,7 +71,7 @@ struct Pointers {
 /// `job` must cover these rows and the tile; `w` is the start of the tile.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
+unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
     job: &Job<'_, '_>,
     w: *const u8,
     row: usize,
@@ -93,9 +93,9 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     for block in 0..blocks {
         // SAFETY: all reads are inside the tile and rows that the job has measured.
         unsafe {
-            add_sub_block::<P, 0, NR>(&mut acc, &x, w, block, ahead);
+            add_sub_block::<P, 0, NR, FETCH>(&mut acc, &x, w, block, ahead);
             if P::G.subs == 2 {
-                add_sub_block::<P, 1, NR>(&mut acc, &x, w, block, ahead);
+                add_sub_block::<P, 1, NR, FETCH>(&mut acc, &x, w, block, ahead);
             }
         }
     }
@@ -113,7 +113,7 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
 /// `w` must be the start of a tile of format `P`; tile and activations must have the block.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn add_sub_block<P: Packed, const SUB: usize, const NR: usize>(
+unsafe fn add_sub_block<P: Packed, const SUB: usize, const NR: usize, const FETCH: bool>(
     acc: &mut [[__m256; HALVES]; NR],
     x: &Pointers,
     w: *const u8,
@@ -124,7 +124,7 @@ unsafe fn add_sub_block<P: Packed, const SUB: usize, const NR: usize>(
     // SAFETY: promised by the caller.
     unsafe {
         let at = w.add(g.codes_at(block));
-        let sums = dot::<P, SUB, NR>(at, ahead, x.codes.add(block * BLOCK), x.k);
+        let sums = dot::<P, SUB, NR, FETCH>(at, ahead, x.codes.add(block * BLOCK), x.k);
         let d = [weights::scales::<P>(w, block, SUB, 0), weights::scales::<P>(w, block, SUB, 1)];
         for t in 0..NR {
             let at = t * x.blocks + block;

@@ -43,7 +43,7 @@ pub(in crate::quant) unsafe fn unpack<P: Packed>(tile: &[u8], out_k16: &mut [f32
                     macro_rules! steps {
                         ($($i:literal)*) => { $(if $i < steps {
                             let step = sub * steps + $i;
-                            let words = weights::codes::<P>(at, step, 0);
+                            let words = weights::codes::<P, false>(at, step, 0);
                             store(words, 4 * step);
                             store(_mm256_srli_epi32::<8>(words), 4 * step + 1);
                             store(_mm256_srli_epi32::<16>(words), 4 * step + 2);

@@ -10,21 +10,25 @@ use std::arch::x86_64::{
 
 use crate::quant::geometry::{Packed, Scales, VECTOR};
 
-/// The unsigned codes of a step for 8 outputs, looked up if they are indices. If `ahead` is not 0,
-/// the codes that many bytes further are prefetched.
+/// The unsigned codes of a step for 8 outputs, looked up if they are indices. With `FETCH`
+/// the codes `ahead` bytes further are prefetched.
 ///
 /// # Safety
 /// `at` must be the start of the codes of a block of format `P`, or that plus 32 for the upper
 /// half of the outputs.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn codes<P: Packed>(at: *const u8, step: usize, ahead: usize) -> __m256i {
+pub(super) unsafe fn codes<P: Packed, const FETCH: bool>(
+    at: *const u8,
+    step: usize,
+    ahead: usize,
+) -> __m256i {
     let g = P::G;
     // SAFETY: the geometry's vectors are within the block, which the caller promises.
-    let mut codes = unsafe { part(at, g.low(step), g.low_bits, 0, ahead) };
+    let mut codes = unsafe { part::<FETCH>(at, g.low(step), g.low_bits, 0, ahead) };
     if g.high_bits > 0 {
         // SAFETY: as above.
-        let high = unsafe { part(at, g.high(step), g.high_bits, g.low_bits, ahead) };
+        let high = unsafe { part::<FETCH>(at, g.high(step), g.high_bits, g.low_bits, ahead) };
         codes = _mm256_or_si256(codes, high);
     }
     if let Some(table) = g.table {
@@ -41,7 +45,7 @@ pub(super) unsafe fn codes<P: Packed>(at: *const u8, step: usize, ahead: usize) 
 /// 32 bytes must be readable at that vector from `at` on; a prefetch may point anywhere.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn part(
+unsafe fn part<const FETCH: bool>(
     at: *const u8,
     (vector, shift): (usize, usize),
     bits: usize,
@@ -51,7 +55,7 @@ unsafe fn part(
     // SAFETY: promised by the caller.
     let codes = unsafe {
         let at = at.add(vector * VECTOR);
-        if shift == 0 && ahead > 0 {
+        if FETCH && shift == 0 {
             _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(ahead).cast());
         }
         _mm256_loadu_si256(at.cast())

@@ -43,7 +43,7 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
         // SAFETY: `Job::new` has verified all sizes for these rows and tiles.
         unsafe {
             if rows.len() == 1 {
-                micro::<P, 1, 1>(&job, w, rows.start, tile, AHEAD_BYTES);
+                micro::<P, 1, 1, true>(&job, w, rows.start, tile, AHEAD_BYTES);
                 tile += 1;
             } else if tile + GROUP <= tiles.end {
                 two_tiles::<P>(&job, w, rows.clone(), tile);
@@ -94,7 +94,7 @@ struct Pointers {
     target_feature(enable = "avx512bw,avx512vl,avx512vnni")
 )]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
+unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
     job: &Job<'_, '_>,
     w: *const u8,
     row: usize,
@@ -116,14 +116,18 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     for block in 0..blocks {
         // SAFETY: all reads are inside the tiles and rows that the job has measured.
         unsafe {
-            add_sub_block::<P, 0, MR, NR>(&mut acc, &x, w, block, ahead);
+            add_sub_block::<P, 0, MR, NR, FETCH>(&mut acc, &x, w, block, ahead);
             if P::G.subs == 2 {
-                add_sub_block::<P, 1, MR, NR>(&mut acc, &x, w, block, ahead);
+                add_sub_block::<P, 1, MR, NR, FETCH>(&mut acc, &x, w, block, ahead);
             }
         }
     }
-    // SAFETY: passed on to the caller.
-    unsafe { store(job, &acc, row, tile) };
+    for i in 0..MR {
+        for t in 0..NR {
+            // SAFETY: passed on to the caller.
+            unsafe { store(job, acc[i][t], row + t, tile + i) };
+        }
+    }
 }
 
 /// One sub-block of the sums that `micro` computes.
@@ -137,7 +141,13 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize>(
     target_feature(enable = "avx512bw,avx512vl,avx512vnni")
 )]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn add_sub_block<P: Packed, const SUB: usize, const MR: usize, const NR: usize>(
+unsafe fn add_sub_block<
+    P: Packed,
+    const SUB: usize,
+    const MR: usize,
+    const NR: usize,
+    const FETCH: bool,
+>(
     acc: &mut [[__m512; NR]; MR],
     x: &Pointers,
     w: *const u8,
@@ -163,7 +173,7 @@ unsafe fn add_sub_block<P: Packed, const SUB: usize, const MR: usize, const NR: 
         macro_rules! steps {
             ($($i:literal)*) => { $(if $i < steps {
                 let step = SUB * steps + $i;
-                let codes = weights::codes::<P, MR>(at, x.tile_bytes, step, ahead);
+                let codes = weights::codes::<P, MR, FETCH>(at, x.tile_bytes, step, ahead);
                 dot::<MR, NR>(&mut sums, codes, q.add(4 * step), x.k);
             })* };
         }
@@ -211,32 +221,21 @@ unsafe fn dot<const MR: usize, const NR: usize>(
     }
 }
 
-/// Writes the accumulators; lanes beyond the last output are masked off.
+/// Writes the outputs of a tile in a row; lanes beyond the last output are masked off.
 ///
 /// # Safety
-/// `job` must cover these rows and tiles.
+/// `job` must cover the row and the tile.
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn store<const MR: usize, const NR: usize>(
-    job: &Job<'_, '_>,
-    acc: &[[__m512; NR]; MR],
-    row: usize,
-    tile: usize,
-) {
-    for i in 0..MR {
-        let mask = (u32::MAX >> (32 - job.lanes(tile + i))) as __mmask16;
-        for t in 0..NR {
-            // SAFETY: row and tile are covered, and the mask ends at the last column.
-            unsafe {
-                let at = job.out(row + t, tile + i);
-                let sum = if job.target.accumulate {
-                    _mm512_add_ps(_mm512_maskz_loadu_ps(mask, at), acc[i][t])
-                } else {
-                    acc[i][t]
-                };
-                _mm512_mask_storeu_ps(at, mask, sum);
-            }
+unsafe fn store(job: &Job<'_, '_>, mut acc: __m512, row: usize, tile: usize) {
+    let mask = (u32::MAX >> (32 - job.lanes(tile))) as __mmask16;
+    // SAFETY: row and tile are covered, and the mask ends at the last column.
+    unsafe {
+        let at = job.out(row, tile);
+        if job.target.accumulate {
+            acc = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, at), acc);
         }
+        _mm512_mask_storeu_ps(at, mask, acc);
     }
 }

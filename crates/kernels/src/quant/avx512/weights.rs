@@ -11,8 +11,8 @@ use crate::x86::{
 
 use crate::quant::geometry::{Packed, Scales, VECTOR};
 
-/// The unsigned codes of a step in each of `MR` tiles, looked up if they are indices. If `ahead` is
-/// not 0, the codes that many bytes further are prefetched.
+/// The unsigned codes of a step in each of `MR` tiles, looked up if they are indices. With `FETCH` the
+/// codes `ahead` bytes further are prefetched.
 ///
 /// # Safety
 /// `at` must be the start of the codes of a block of format `P`, and so must be the places at each
@@ -20,7 +20,7 @@ use crate::quant::geometry::{Packed, Scales, VECTOR};
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(super) unsafe fn codes<P: Packed, const MR: usize>(
+pub(super) unsafe fn codes<P: Packed, const MR: usize, const FETCH: bool>(
     at: *const u8,
     tile_bytes: usize,
     step: usize,
@@ -32,9 +32,9 @@ pub(super) unsafe fn codes<P: Packed, const MR: usize>(
         // SAFETY: the geometry's vectors are within the block, which the caller promises.
         unsafe {
             let at = at.add(i * tile_bytes);
-            codes[i] = part(at, g.low(step), g.low_bits, 0, ahead);
+            codes[i] = part::<FETCH>(at, g.low(step), g.low_bits, 0, ahead);
             if g.high_bits > 0 {
-                let high = part(at, g.high(step), g.high_bits, g.low_bits, ahead);
+                let high = part::<FETCH>(at, g.high(step), g.high_bits, g.low_bits, ahead);
                 codes[i] = _mm512_or_si512(codes[i], high);
             }
         }
@@ -56,7 +56,7 @@ pub(super) unsafe fn codes<P: Packed, const MR: usize>(
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn part(
+unsafe fn part<const FETCH: bool>(
     at: *const u8,
     (vector, shift): (usize, usize),
     bits: usize,
@@ -66,7 +66,7 @@ unsafe fn part(
     // SAFETY: promised by the caller.
     let codes = unsafe {
         let at = at.add(vector * VECTOR);
-        if shift == 0 && ahead > 0 {
+        if FETCH && shift == 0 {
             _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(ahead).cast());
         }
         _mm512_loadu_si512(at.cast())
