@@ -1,4 +1,4 @@
-//! Attention at AVX-512: up to 8 rows by 2 vectors of keys, or of columns of the values, at a time.
+//! Attention at AVX-512: 6 rows by 4 vectors of keys, or of columns of the values, at a time, or 8 by 2.
 //!
 //! Where the processor multiplies bf16, pages of bf16 are operands as they stand, and queries and
 //! weights are rounded to it; otherwise pages are widened in registers.
@@ -12,11 +12,11 @@ use super::task::{KEYS, MASKED, MAX_ROWS, View};
 use crate::Level;
 use crate::dense::{DenseType, Source, words_of_rows};
 use crate::x86::{
-    __m512, __m512bh, __m512i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm256_loadu_si256,
-    _mm512_abs_ps, _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps,
+    __m512, __m512bh, __m512i, _MM_FROUND_TO_NEG_INF, _mm256_loadu_si256, _mm512_abs_ps,
+    _mm512_add_ps, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps,
     _mm512_cvtepi8_epi16, _mm512_cvtepi32_ps, _mm512_div_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps,
     _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps, _mm512_mul_ps, _mm512_or_si512,
-    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_reduce_ps, _mm512_scalef_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
     _mm512_slli_epi32, _mm512_srai_epi32, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
@@ -93,6 +93,9 @@ trait Multiply<E> {
     /// The two values of a row that a word is multiplied by.
     type Pair;
 
+    /// Vectors that are multiplied together; words that are widened need registers of their own.
+    const WIDTH: usize;
+
     /// How many pairs the weights of two rows for the keys of `blocks` blocks are apart.
     fn weight_stride(blocks: usize) -> usize;
 
@@ -113,6 +116,7 @@ struct Dot;
 
 impl<E: Words> Multiply<E> for Widened {
     type Pair = [f32; 2];
+    const WIDTH: usize = 2;
 
     fn weight_stride(_blocks: usize) -> usize {
         KEYS / 2
@@ -149,6 +153,7 @@ impl<E: Words> Multiply<E> for Widened {
 
 impl Multiply<u16> for Dot {
     type Pair = u32;
+    const WIDTH: usize = 4;
 
     fn weight_stride(blocks: usize) -> usize {
         blocks * BLOCK_TOKENS / 2
@@ -177,25 +182,25 @@ impl Multiply<u16> for Dot {
     }
 }
 
-/// Runs `$product::<_, _, N>` over `$rows` rows from the first on, in groups of 8 and then the rest;
-/// each row is computed alike in any group.
+/// Runs `$product::<_, _, N>` over `$rows` rows from the first on, in groups of `$group` and then the
+/// `$rest`; each row is computed alike in any group.
 macro_rules! for_row_groups {
-    ($rows:expr, |$row:ident| $product:ident::<$way:ty>($($arg:expr),* $(,)?)) => {
+    (
+        $rows:expr, $group:literal: $($rest:literal)*,
+        |$row:ident| $product:ident::<$way:ty> $args:tt
+    ) => {
         let rows = $rows;
         let mut $row = 0;
         while $row < rows {
             match rows - $row {
-                1 => $product::<_, $way, 1>($($arg),*),
-                2 => $product::<_, $way, 2>($($arg),*),
-                3 => $product::<_, $way, 3>($($arg),*),
-                4 => $product::<_, $way, 4>($($arg),*),
-                5 => $product::<_, $way, 5>($($arg),*),
-                6 => $product::<_, $way, 6>($($arg),*),
-                7 => $product::<_, $way, 7>($($arg),*),
-                _ => $product::<_, $way, 8>($($arg),*),
+                $($rest => for_row_groups!(@ $product $way, $rest, $args),)*
+                _ => for_row_groups!(@ $product $way, $group, $args),
             }
-            $row += 8;
+            $row += $group;
         }
+    };
+    (@ $product:ident $way:ty, $count:literal, ($($arg:expr),* $(,)?)) => {
+        $product::<_, $way, $count>($($arg),*)
     };
 }
 
@@ -216,7 +221,7 @@ pub(super) unsafe fn scores<E: Element>(
     let (pairs, stride) = (q_rd.as_ptr().cast::<[f32; 2]>(), view.head_dim / 2);
     // SAFETY: passed on to the caller.
     unsafe {
-        for_row_groups!(view.count, |row| score_rows::<Widened>(
+        for_row_groups!(view.count, 8: 1 2 3 4 5 6 7, |row| score_rows::<Widened>(
             view,
             blocks,
             pairs.add(row * stride),
@@ -242,7 +247,7 @@ pub(super) unsafe fn add_values<E: Element>(
     let pairs = weights.as_ptr().cast::<[f32; 2]>();
     // SAFETY: passed on to the caller.
     unsafe {
-        for_row_groups!(view.count, |row| add_value_rows::<Widened>(
+        for_row_groups!(view.count, 8: 1 2 3 4 5 6 7, |row| add_value_rows::<Widened>(
             view,
             blocks,
             pairs.add(row * KEYS / 2),
@@ -269,7 +274,7 @@ pub(super) unsafe fn scores_dot(
     let pairs = rounded(q_rd, view.count, d, d, words);
     // SAFETY: passed on to the caller.
     unsafe {
-        for_row_groups!(view.count, |row| score_rows::<Dot>(
+        for_row_groups!(view.count, 6: 1 2 3 4 5, |row| score_rows::<Dot>(
             view,
             blocks,
             pairs.add(row * d / 2),
@@ -296,7 +301,7 @@ pub(super) unsafe fn add_values_dot(
     let pairs = rounded(weights, view.count, KEYS, keys, words);
     // SAFETY: passed on to the caller.
     unsafe {
-        for_row_groups!(view.count, |row| add_value_rows::<Dot>(
+        for_row_groups!(view.count, 6: 1 2 3 4 5, |row| add_value_rows::<Dot>(
             view,
             blocks,
             pairs.add(row * keys / 2),
@@ -328,16 +333,23 @@ unsafe fn score_rows<E: Element, M: Multiply<E>, const NR: usize>(
     pairs: *const M::Pair,
     scores: *mut f32,
 ) {
-    let (two, rest) = blocks.as_chunks::<2>();
+    let mut page = 0;
     // SAFETY: passed on to the caller.
     unsafe {
-        for (i, blocks) in two.iter().enumerate() {
-            score_pages::<E, M, 2, NR>(view, *blocks, pairs, scores.add(2 * i * BLOCK_TOKENS));
+        macro_rules! pages {
+            ($count:literal) => {
+                while let Some(blocks) = blocks[page..].first_chunk() {
+                    let scores = scores.add(page * BLOCK_TOKENS);
+                    score_pages::<E, M, $count, NR>(view, blocks, pairs, scores);
+                    page += $count;
+                }
+            };
         }
-        if let [block] = rest {
-            let scores = scores.add(2 * two.len() * BLOCK_TOKENS);
-            score_pages::<E, M, 1, NR>(view, [*block], pairs, scores);
+        if M::WIDTH == 4 {
+            pages!(4);
         }
+        pages!(2);
+        pages!(1);
     }
 }
 
@@ -348,7 +360,7 @@ unsafe fn score_rows<E: Element, M: Multiply<E>, const NR: usize>(
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn score_pages<E: Element, M: Multiply<E>, const P: usize, const NR: usize>(
     view: &View<'_, E>,
-    blocks: [u32; P],
+    blocks: &[u32; P],
     pairs: *const M::Pair,
     scores: *mut f32,
 ) {
@@ -390,13 +402,21 @@ unsafe fn add_value_rows<E: Element, M: Multiply<E>, const NR: usize>(
     let mut column = 0;
     // SAFETY: passed on to the caller.
     unsafe {
-        while column + 2 * BLOCK_TOKENS <= d {
-            add_value_columns::<E, M, 2, NR>(view, blocks, pairs, old_weight, out_rd, column);
-            column += 2 * BLOCK_TOKENS;
+        macro_rules! columns {
+            ($count:literal) => {
+                while column + $count * BLOCK_TOKENS <= d {
+                    add_value_columns::<E, M, $count, NR>(
+                        view, blocks, pairs, old_weight, out_rd, column,
+                    );
+                    column += $count * BLOCK_TOKENS;
+                }
+            };
         }
-        if column < d {
-            add_value_columns::<E, M, 1, NR>(view, blocks, pairs, old_weight, out_rd, column);
+        if M::WIDTH == 4 {
+            columns!(4);
         }
+        columns!(2);
+        columns!(1);
     }
 }
 
@@ -476,7 +496,7 @@ unsafe fn accumulate<E: Element, M: Multiply<E>, const P: usize, const NR: usize
 ///
 /// # Safety
 /// The processor must have the features of [`Level::Avx512`].
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512dq"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 pub(super) unsafe fn softmax_row(
     scores: &mut [f32],
@@ -517,7 +537,7 @@ pub(super) unsafe fn softmax_row(
             _mm512_storeu_ps(chunk.as_mut_ptr(), weights);
         }
     }
-    let old_weight = (*max - new_max).exp2();
+    let old_weight = lanes(exp2(_mm512_set1_ps(*max - new_max)))[0];
     *sum = *sum * old_weight + lanes(sums).into_iter().sum::<f32>();
     *max = new_max;
     old_weight
@@ -535,27 +555,23 @@ fn lanes(v: __m512) -> [f32; 16] {
 
 /// `2^x` for `x <= 0` within 2e-7; exactly 0 below -150.
 ///
-/// Nearest integer into the exponent; Taylor polynomial of degree 6 for the rest in [-0.5, 0.5].
+/// The polynomial of degree 5 that is 1 at 0 and else has the least relative error over [0, 1), of
+/// `x - floor(x)`, times `2^floor(x)`.
 #[inline]
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512dq"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn exp2(x: __m512) -> __m512 {
-    // Half of the smallest subnormal number rounds to zero; infinities have no rest.
-    let x = _mm512_max_ps(x, _mm512_set1_ps(-160.0));
-    let whole = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);
-    let rest = _mm512_sub_ps(x, whole);
-    let mut poly = _mm512_set1_ps(1.540_353e-4);
-    for coefficient in
-        [1.333_355_8e-3, 9.618_129e-3, 5.550_411e-2, 0.240_226_5, std::f32::consts::LN_2, 1.0]
-    {
+    let rest = _mm512_reduce_ps::<_MM_FROUND_TO_NEG_INF>(x);
+    let mut poly = _mm512_set1_ps(1.867_119_1e-3);
+    for coefficient in [9.017_054e-3, 5.579_989_8e-2, 0.240_164_46, 0.693_151_3, 1.0] {
         poly = _mm512_fmadd_ps(poly, rest, _mm512_set1_ps(coefficient));
     }
-    _mm512_scalef_ps(poly, whole)
+    _mm512_scalef_ps(poly, x)
 }
 
 /// `tanh(x) = (1 - e) / (1 + e)` with `e = exp(-2 |x|)`, and the sign of `x`; within 3e-7.
 #[inline]
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512dq"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn tanh(x: __m512) -> __m512 {
     let e = exp2(_mm512_mul_ps(_mm512_abs_ps(x), _mm512_set1_ps(-2.0 * LOG2_E)));

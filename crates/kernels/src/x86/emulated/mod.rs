@@ -46,7 +46,9 @@ pub(crate) use memory::{
     _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
     _mm512_storeu_ps,
 };
-pub(crate) use round::{_mm512_roundscale_ps, _mm512_scalef_ps};
+#[cfg(test)]
+pub(crate) use round::_mm512_roundscale_ps;
+pub(crate) use round::{_mm512_reduce_ps, _mm512_scalef_ps};
 pub(crate) use shuffle::{
     _mm512_broadcast_i32x4, _mm512_permutexvar_ps, _mm512_shuffle_epi8, _mm512_shuffle_i32x4,
     _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,

@@ -22,6 +22,26 @@ pub(crate) fn _mm512_roundscale_ps<const IMM8: i32>(a: __m512) -> __m512 {
     }))
 }
 
+/// What [`_mm512_roundscale_ps`] takes away from `a`, rounded in the same direction; nothing of
+/// infinities.
+#[inline(always)]
+pub(crate) fn _mm512_reduce_ps<const IMM8: i32>(a: __m512) -> __m512 {
+    let kept = _mm512_roundscale_ps::<IMM8>(a);
+    __m512(from_fn(|i| {
+        // Exact, but for what is too small beside what was kept.
+        let exact = f64::from(a.0[i]) - f64::from(kept.0[i]);
+        let nearest = exact as f32;
+        match IMM8 & 7 {
+            _ if a.0[i].is_infinite() => 0.0,
+            1 if exact == 0.0 => -0.0,
+            1 if f64::from(nearest) > exact || (a.0[i] < 0.0 && nearest >= 1.0) => {
+                nearest.next_down()
+            }
+            _ => nearest,
+        }
+    }))
+}
+
 /// `a * 2^floor(b)`, rounded once.
 ///
 /// Zero or infinity times an infinite power that leads away from it is NaN, but a quiet NaN times

@@ -19,7 +19,7 @@ agree! { floats_agree needs ["avx512f", "avx512dq"]
     float(a, b) _mm512_scalef_ps;
 }
 
-agree! { roundings_agree needs ["avx512f"]
+agree! { roundings_agree needs ["avx512f", "avx512dq"]
     float(a) _mm512_roundscale_ps::<0> = _mm256_round_ps::<0>;
     float(a) _mm512_roundscale_ps::<4> = _mm256_round_ps::<4>;
     float(a) _mm512_roundscale_ps::<8> = _mm256_round_ps::<8>;
@@ -29,6 +29,8 @@ agree! { roundings_agree needs ["avx512f"]
     float(a) _mm512_roundscale_ps::<0x38> = twin::round_to_8ths::<8>;
     float(a) _mm512_roundscale_ps::<0x3b> = twin::round_to_8ths::<11>;
     float(a) _mm512_roundscale_ps::<0xf9>;
+    float(a) _mm512_reduce_ps::<1>;
+    float(a) _mm512_reduce_ps::<0x38>;
 }
 
 agree! { comparisons_agree needs ["avx512f"]
