@@ -25,7 +25,7 @@ pub use neftune::{add_neftune_noise, neftune_scale};
 pub use objective::*;
 pub use optimizer::*;
 pub use run::{
-    Best, Checkpoint, EvalMetrics, Figures, Observer, Position, RunConfig, StepMetrics,
+    Best, Checkpoint, EvalMetrics, Figures, Forecast, Observer, Position, RunConfig, StepMetrics,
     TrainOutcome, Trainer,
 };
 pub use schedule::{Schedule, WarmupStableDecay, WsdShape};

@@ -7,6 +7,7 @@ mod lint;
 mod llama_factory;
 mod model;
 mod objectives;
+mod plan;
 mod predict;
 mod read;
 mod run;

@@ -2,8 +2,9 @@
 
 use super::encode::{self, Rows};
 use super::lint;
-use super::model::{BaseModel, task};
+use super::model::{BaseModel, Fit, task};
 use super::objectives::{objective, run_config};
+use super::plan::{self, Plan, Taken, max_memory};
 use super::read::RunFile;
 use super::samples::{self, Samples};
 use super::save::{labels, save};
@@ -17,9 +18,11 @@ use camino::Utf8PathBuf;
 use catena_data::Classes;
 use catena_kernels::Pool;
 use catena_model::training::TrainModel;
+use catena_pipeline::memory::peak_bytes;
 use catena_protocol::Cancel;
 use catena_train::{Objective, TrainError, TrainOutcome, Trainer};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Folder of checkpoint and figures below the output.
 pub(super) const RUN_DIR: &str = "run";
@@ -38,22 +41,35 @@ pub(super) struct Prepared {
 /// Runs `catena train run`.
 pub(super) fn run(file: &RunFile, threads: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
     let prepared = prepare(file, threads, cancel)?;
-    let mut model = prepared.model(file)?;
-    say(&format!(
-        "  training {} values of `{}` on {} rows, {} MiB of weights, values and gradients",
-        model.values().len(),
-        file.settings.model,
-        prepared.train.len(),
-        model.weight_bytes() >> 20,
-    ));
-    let outcome = train(file, &prepared, &mut model, cancel)?;
-    let folder = save(&file.settings, &prepared.base, &model, &prepared.classes, &prepared.output)
+    let mut run = Run::open(file, &prepared)?;
+    let plan = run.plan(file, &prepared, cancel)?;
+    plan.lines().iter().for_each(|line| say(line));
+    let outcome = run.train(&prepared, plan, cancel)?;
+    let model = &run.model;
+    let folder = save(&file.settings, &prepared.base, model, &prepared.classes, &prepared.output)
         .map_err(|error| {
-            Failure::new(Exit::Environment, "cannot save the result", error)
-                .hint("the checkpoint is kept: run the same command again once there is room")
-        })?;
+        Failure::new(Exit::Environment, "cannot save the result", error)
+            .hint("the checkpoint is kept: run the same command again once there is room")
+    })?;
     report(&outcome);
     print_line(folder.as_str());
+    Ok(())
+}
+
+/// Runs `catena train plan`.
+pub(super) fn plan(
+    file: &RunFile,
+    json: bool,
+    threads: Option<usize>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let prepared = prepare(file, threads, cancel)?;
+    let plan = Run::open(file, &prepared)?.plan(file, &prepared, cancel)?;
+    if json {
+        print_line(&serde_json::to_string(&plan).expect("plain values serialize"));
+    } else {
+        plan.lines().iter().for_each(|line| print_line(line));
+    }
     Ok(())
 }
 
@@ -65,7 +81,8 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     let settings = &file.settings;
     // Out of range, whatever the number of samples: told before anything is read.
-    run_config(settings, 1)?;
+    run_config(settings, 1, 1)?;
+    max_memory(settings)?;
     let progress = for_stderr();
     let finder = Finder { project: &file.folder, progress: progress.as_ref(), cancel };
     let input = finder.model(&settings.model)?;
@@ -122,9 +139,9 @@ fn classes(stage: TrainStage, samples: &Samples) -> Classes {
 
 impl Prepared {
     /// The model with what is trained of it.
-    pub(super) fn model(&self, file: &RunFile) -> Result<TrainModel, Failure> {
+    pub(super) fn model(&self, file: &RunFile, fit: Fit) -> Result<TrainModel, Failure> {
         let task = task(file.settings.stage, &self.base, labels(&self.classes).len());
-        self.base.build(&file.settings, task, &self.pool)
+        self.base.build(&file.settings, task, fit, &self.pool)
     }
 
     /// What tells the run from others, beside samples and hyper-parameters.
@@ -150,27 +167,78 @@ impl Prepared {
     }
 }
 
-fn train(
-    file: &RunFile,
-    prepared: &Prepared,
-    model: &mut TrainModel,
-    cancel: &Cancel,
-) -> Result<TrainOutcome, Failure> {
-    let settings = &file.settings;
-    let width = labels(&prepared.classes).len();
-    let mut learnt = objective(settings, &prepared.train, width)?;
-    let mut eval = match &prepared.eval {
-        None => None,
-        Some(rows) => Some(objective(settings, rows, width)?),
-    };
-    let config = run_config(settings, learnt.num_samples())?;
-    let dir = prepared.output.join(RUN_DIR);
-    let trainer = Trainer::new(config, &dir, &prepared.identity(file)).map_err(failure)?;
-    let progress = for_stderr();
-    let eval = eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);
-    trainer
-        .run(model, learnt.as_mut(), eval, None, &prepared.pool, progress.as_ref(), cancel)
-        .map_err(failure)
+/// A model, what it learns from and is measured on, and the loop.
+struct Run<'a> {
+    memory: Plan,
+    model: TrainModel,
+    learnt: Box<dyn Objective + 'a>,
+    eval: Option<Box<dyn Objective + 'a>>,
+    trainer: Trainer,
+    dir: Utf8PathBuf,
+}
+
+impl<'a> Run<'a> {
+    /// Plans the memory, then takes it.
+    fn open(file: &RunFile, prepared: &'a Prepared) -> Result<Self, Failure> {
+        let settings = &file.settings;
+        let memory = plan::plan(settings, prepared)?;
+        let (width, tokens) = (labels(&prepared.classes).len(), memory.micro_step_tokens);
+        let learnt = objective(settings, &prepared.train, width, tokens)?;
+        let eval = prepared.eval.as_ref().map(|rows| objective(settings, rows, width, tokens));
+        let eval = eval.transpose()?;
+        let config = run_config(settings, learnt.num_samples(), tokens)?;
+        let dir = prepared.output.join(RUN_DIR);
+        let trainer = Trainer::new(config, &dir, &prepared.identity(file)).map_err(failure)?;
+        let model = prepared.model(file, memory.room)?;
+        Ok(Self { memory, model, learnt, eval, trainer, dir })
+    }
+
+    /// The plan, with the time that a few of the run's samples let expect.
+    fn plan(
+        &mut self,
+        file: &RunFile,
+        prepared: &Prepared,
+        cancel: &Cancel,
+    ) -> Result<Plan, Failure> {
+        say(&format!(
+            "  training {} values of `{}` on {} rows",
+            self.model.values().len(),
+            file.settings.model,
+            prepared.train.len(),
+        ));
+        let eval = self.eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);
+        let (model, learnt, pool) = (&mut self.model, self.learnt.as_mut(), &prepared.pool);
+        let forecast = self.trainer.forecast(model, learnt, eval, pool, cancel).map_err(failure)?;
+        let time = (forecast.steps > 0).then(|| forecast.into());
+        Ok(Plan { time, ..self.memory.clone() })
+    }
+
+    /// Trains, and keeps the plan beside what was taken.
+    fn train(
+        &mut self,
+        prepared: &Prepared,
+        mut plan: Plan,
+        cancel: &Cancel,
+    ) -> Result<TrainOutcome, Failure> {
+        if plan.time.is_some() {
+            plan.keep(&self.dir)?;
+        }
+        let progress = for_stderr();
+        let eval = self.eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);
+        let (model, learnt, pool) = (&mut self.model, self.learnt.as_mut(), &prepared.pool);
+        let start = Instant::now();
+        let outcome = self
+            .trainer
+            .run(model, learnt, eval, None, pool, progress.as_ref(), cancel)
+            .map_err(failure)?;
+        let seconds = start.elapsed().as_secs_f64();
+        plan.taken = Some(Taken { peak_bytes: peak_bytes(), seconds });
+        if let Some(line) = plan.compared() {
+            plan.keep(&self.dir)?;
+            say(&line);
+        }
+        Ok(outcome)
+    }
 }
 
 /// What a person reads of a failed run.

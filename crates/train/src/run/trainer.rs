@@ -45,8 +45,8 @@ pub trait Observer {
 
 /// A run in a folder that holds its checkpoint and metrics.
 pub struct Trainer {
-    config: RunConfig,
-    dir: Utf8PathBuf,
+    pub(super) config: RunConfig,
+    pub(super) dir: Utf8PathBuf,
     base: String,
 }
 
@@ -282,7 +282,7 @@ impl Trainer {
     }
 
     /// The samples of a step, by index.
-    fn samples_of(&self, step: u64, num_samples: usize) -> Vec<usize> {
+    pub(super) fn samples_of(&self, step: u64, num_samples: usize) -> Vec<usize> {
         let per_epoch = self.config.steps_per_epoch(num_samples);
         let order = epoch_order(num_samples, self.config.seed, step / per_epoch);
         let first = usize::try_from(step % per_epoch).expect("a step index fits in memory")
