@@ -142,6 +142,16 @@ pub(crate) enum RecomputeChoice {
     Word(RecomputeWord),
 }
 
+/// An amount of memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number of bytes, or a size such as \"4GiB\"")]
+pub(crate) enum ByteSize {
+    /// Bytes.
+    Bytes(u64),
+    /// A number with a unit.
+    Text(String),
+}
+
 /// Left to the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

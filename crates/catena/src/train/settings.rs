@@ -1,7 +1,7 @@
 //! The keys of a run.
 
 pub(crate) use super::choices::{
-    Auto, MicroStep, OptimizerName, PreferenceLossName, RecomputeChoice, RecomputeWord,
+    Auto, ByteSize, MicroStep, OptimizerName, PreferenceLossName, RecomputeChoice, RecomputeWord,
     RerankLossName, ScheduleName, TrainMethod, TrainStage,
 };
 use serde::{Deserialize, Serialize};
@@ -123,7 +123,7 @@ pub(crate) struct TrainSettings {
     /// few as fit the memory.
     pub(crate) recompute: RecomputeChoice,
     /// Most memory of the process, such as `4GiB`; nine tenths of what is free if none is given.
-    pub(crate) max_memory: Option<String>,
+    pub(crate) max_memory: Option<ByteSize>,
     /// Whether quantized base weights are kept as they are, not unpacked to bf16.
     pub(crate) keep_blocks: bool,
     /// Steps between two checkpoints.

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::machine::Choice;
 use crate::train::model::Fit;
 use crate::train::run::Prepared;
-use crate::train::settings::{OptimizerName, TrainMethod, TrainSettings};
+use crate::train::settings::{ByteSize, OptimizerName, TrainMethod, TrainSettings};
 use catena_model::training::Recompute;
 use catena_pipeline::memory::{available_bytes, resident_bytes};
 
@@ -40,8 +40,12 @@ pub(super) fn limit(settings: &TrainSettings) -> Result<Choice<u64>, Failure> {
 /// # Errors
 /// It is no number of bytes.
 pub(in crate::train) fn max_memory(settings: &TrainSettings) -> Result<Option<u64>, Failure> {
-    let Some(text) = &settings.max_memory else { return Ok(None) };
-    parse_bytes(text).map(Some).ok_or_else(|| {
+    let bytes = match &settings.max_memory {
+        None => return Ok(None),
+        Some(ByteSize::Bytes(bytes)) => return Ok(Some(*bytes)),
+        Some(ByteSize::Text(text)) => parse_bytes(text).ok_or(text),
+    };
+    bytes.map(Some).map_err(|text| {
         let cause =
             format!("`max_memory` is `{text}`: a number with a unit, such as 4GiB or 500MB");
         Failure::new(Exit::Usage, "cannot train with these settings", cause)
