@@ -223,11 +223,8 @@ impl Import {
                 None => return refused(),
             },
             "use_muon" if on => self.set("optimizer", "muon"),
-            "max_steps" => {
-                if value.as_i64().is_some_and(|steps| steps > 0) {
-                    self.set("max_steps", value.clone());
-                }
-            }
+            "max_steps" if value.as_i64().is_none_or(|steps| steps <= 0) => {}
+            "max_steps" => self.set("max_steps", value.clone()),
             "pref_loss" => match text.as_str() {
                 loss @ ("sigmoid" | "hinge" | "ipo" | "orpo" | "simpo") => {
                     self.set("preference_loss", loss);

@@ -14,5 +14,6 @@ mod run;
 mod samples;
 mod save;
 mod settings;
+mod write;
 
 pub(crate) use command::run;

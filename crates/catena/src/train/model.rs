@@ -65,6 +65,11 @@ impl BaseModel {
         }
     }
 
+    /// Tokens that end what the model writes: those of a turn, and the tokenizer's own.
+    pub(super) fn turn_ends(&self) -> Vec<u32> {
+        self.end_tokens().into_iter().chain(self.tokenizer.eos_token_id()).collect()
+    }
+
     /// Whether weights may be in blocks already.
     pub(super) fn is_gguf(&self) -> bool {
         match &self.files {

@@ -4,11 +4,12 @@ use super::encode::{self, Rows};
 use super::lint;
 use super::model::{BaseModel, Fit, task};
 use super::objectives::{objective, run_config};
-use super::plan::{self, Plan, Taken, max_memory};
+use super::plan::{self, Plan, Taken, TimePlan, max_memory};
 use super::read::RunFile;
 use super::samples::{self, Samples};
 use super::save::{labels, save};
 use super::settings::TrainStage;
+use super::write::{self, Asked, Writer};
 use crate::failure::{Exit, Failure};
 use crate::machine::pool;
 use crate::output::print_line;
@@ -20,7 +21,7 @@ use catena_kernels::Pool;
 use catena_model::training::TrainModel;
 use catena_pipeline::memory::peak_bytes;
 use catena_protocol::Cancel;
-use catena_train::{Objective, TrainError, TrainOutcome, Trainer};
+use catena_train::{Objective, Observer, TrainError, TrainOutcome, Trainer};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -34,6 +35,8 @@ pub(super) struct Prepared {
     pub(super) classes: Classes,
     pub(super) train: Rows,
     pub(super) eval: Option<Rows>,
+    /// What the model is asked to write while it is trained.
+    pub(super) asked: Vec<Asked>,
     pub(super) pool: Arc<Pool>,
     pub(super) output: Utf8PathBuf,
 }
@@ -44,7 +47,7 @@ pub(super) fn run(file: &RunFile, threads: Option<usize>, cancel: &Cancel) -> Re
     let mut run = Run::open(file, &prepared)?;
     let plan = run.plan(file, &prepared, cancel)?;
     plan.lines().iter().for_each(|line| say(line));
-    let outcome = run.train(&prepared, plan, cancel)?;
+    let outcome = run.train(file, &prepared, plan, cancel)?;
     let model = &run.model;
     let folder = save(&file.settings, &prepared.base, model, &prepared.classes, &prepared.output)
         .map_err(|error| {
@@ -102,6 +105,7 @@ pub(super) fn prepare(
         );
         return Err(Failure::new(Exit::Usage, "cannot train with these settings", cause));
     }
+    let asked = write::asked(settings, &base)?;
     let samples = samples::read(file)?;
     if !settings.ignore_lint {
         lint::gate(settings, &base, &samples)?;
@@ -121,7 +125,7 @@ pub(super) fn prepare(
         Some(encode::encode(settings, &base, &classes, &samples.eval).map_err(fail)?.0)
     };
     let (digest, output) = (input.digest, samples::output(file));
-    Ok(Prepared { base, digest, classes, train, eval, pool, output })
+    Ok(Prepared { base, digest, classes, train, eval, asked, pool, output })
 }
 
 fn classes(stage: TrainStage, samples: &Samples) -> Classes {
@@ -209,13 +213,15 @@ impl<'a> Run<'a> {
         let eval = self.eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);
         let (model, learnt, pool) = (&mut self.model, self.learnt.as_mut(), &prepared.pool);
         let forecast = self.trainer.forecast(model, learnt, eval, pool, cancel).map_err(failure)?;
-        let time = (forecast.steps > 0).then(|| forecast.into());
+        let written = Asked::work(&prepared.asked, file.settings.samples.sample_tokens);
+        let time = (forecast.steps > 0).then(|| TimePlan::new(&forecast, written));
         Ok(Plan { time, ..self.memory.clone() })
     }
 
     /// Trains, and keeps the plan beside what was taken.
     fn train(
         &mut self,
+        file: &RunFile,
         prepared: &Prepared,
         mut plan: Plan,
         cancel: &Cancel,
@@ -224,12 +230,22 @@ impl<'a> Run<'a> {
             plan.keep(&self.dir)?;
         }
         let progress = for_stderr();
+        let mut writer = Writer {
+            asked: &prepared.asked,
+            tokenizer: &prepared.base.tokenizer,
+            ends: prepared.base.turn_ends(),
+            tokens: file.settings.samples.sample_tokens,
+            max_tokens: self.model.max_tokens(),
+            cancel,
+        };
+        let observer: Option<&mut dyn Observer> =
+            if prepared.asked.is_empty() { None } else { Some(&mut writer) };
         let eval = self.eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);
         let (model, learnt, pool) = (&mut self.model, self.learnt.as_mut(), &prepared.pool);
         let start = Instant::now();
         let outcome = self
             .trainer
-            .run(model, learnt, eval, None, pool, progress.as_ref(), cancel)
+            .run(model, learnt, eval, observer, pool, progress.as_ref(), cancel)
             .map_err(failure)?;
         let seconds = start.elapsed().as_secs_f64();
         plan.taken = Some(Taken { peak_bytes: peak_bytes(), seconds });

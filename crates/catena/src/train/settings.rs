@@ -130,6 +130,9 @@ pub(crate) struct TrainSettings {
     pub(crate) checkpoint_steps: u64,
     /// Steps between two evaluations, besides the one at the end.
     pub(crate) eval_steps: Option<u64>,
+    /// What the model writes at every evaluation.
+    #[serde(flatten)]
+    pub(crate) samples: SampleSettings,
     /// Evaluations without a better one after which the run ends.
     pub(crate) early_stopping_patience: Option<u32>,
     /// Whether the values of the best evaluation are the result.
@@ -142,6 +145,22 @@ pub(crate) struct TrainSettings {
     pub(crate) ignore_lint: bool,
     /// Seed of the order, of new values and of noise.
     pub(crate) seed: u64,
+}
+
+/// What the model writes while it is trained, to be read by a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SampleSettings {
+    /// Prompts that it goes on from; none for no texts.
+    pub(crate) sample_prompts: Vec<String>,
+    /// Most tokens of each text.
+    pub(crate) sample_tokens: usize,
+}
+
+impl Default for SampleSettings {
+    fn default() -> Self {
+        Self { sample_prompts: Vec::new(), sample_tokens: 64 }
+    }
 }
 
 impl Default for TrainSettings {
@@ -206,6 +225,7 @@ impl Default for TrainSettings {
             keep_blocks: true,
             checkpoint_steps: 50,
             eval_steps: None,
+            samples: SampleSettings::default(),
             early_stopping_patience: None,
             keep_best: false,
             divergence_factor: 4.0,

@@ -175,3 +175,27 @@ fn too_little_memory_is_told_before_the_first_step() {
     }
     assert!(!dir.path().join("out").exists(), "{}", done.stderr);
 }
+
+/// What the model writes before and while it learns is printed, kept, and ends where a turn does.
+#[test]
+fn texts_are_written_while_training() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = "data = [\"rows.jsonl\"]\nignore_lint = true\neval_steps = 30\nlearning_rate = 2e-3\n\
+                sample_prompts = [\"Say three.\"]\nsample_tokens = 24\nepochs = 30";
+    let file = write(dir.path(), "");
+    let text = std::fs::read_to_string(&file).unwrap().replace("epochs = 1\n", "");
+    std::fs::write(&file, text + keys).unwrap();
+    let done = run(&["train", "run", &file]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let kept = std::fs::read_to_string(dir.path().join("out/run/samples.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> =
+        kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{kept}");
+    assert_eq!(lines[1]["step"], 60);
+    assert_eq!(lines[1]["prompt"], "Say three.");
+    assert_eq!(lines[1]["text"], "Three it is.", "{kept}");
+    assert!(done.stderr.contains("step 60: Say three. -> Three it is."), "{}", done.stderr);
+    let wrong = run(&["train", "run", &file, "--set", "stage=reward"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("`sample_prompts` are for"), "{}", wrong.stderr);
+}

@@ -95,6 +95,18 @@ impl LmHead {
         }
     }
 
+    /// The logits of one row.
+    pub(super) fn logits_of(
+        &mut self,
+        pass: &Pass<'_>,
+        embedding: &Embedding,
+        row: usize,
+        x_tc: &[f32],
+    ) -> &[f32] {
+        self.logits(pass, embedding, &[row], x_tc);
+        &self.logits_tv[..vocab(self.weight.as_ref(), embedding, pass)]
+    }
+
     /// As [`Self::losses`], and the gradients of `sum(scale * loss)`: `dx_tc` is written, zero in
     /// rows that are not supervised.
     pub(super) fn backward(

@@ -37,6 +37,7 @@ mod embedding;
 mod encoder_spec;
 mod error;
 mod head;
+mod heads;
 mod ia3;
 mod layer;
 mod linear;

@@ -8,21 +8,20 @@ use super::TrainingError;
 use super::batch::{Layout, LossSum, TrainBatch};
 use super::buffers::{Saved, Work};
 use super::embedding::Embedding;
-use super::head::LmHead;
+use super::heads::{Head, decoder_head, encoder_head};
 use super::layer::Layer;
 use super::load::Loader;
 use super::memory::{TrainMemory, TrainPlan};
 use super::method::Method;
 use super::options::TrainOptions;
-use super::params::{Param, ParamKind, Params};
+use super::params::{Param, Params};
 use super::pass::Pass;
 use super::room::Room;
 use super::saving::SavedAs;
 use super::source::WeightSource;
 use super::spec::{LayerSpec, Spec};
 use super::task::Task;
-use super::task_head::{HeadPooling, TaskHead};
-use crate::encoder::{EncoderTask, EncoderWeights};
+use crate::encoder::EncoderWeights;
 use crate::{ModelConfig, ModelError};
 
 /// What a pass reads, without borrowing the buffers that it changes.
@@ -233,20 +232,13 @@ impl TrainModel {
         let lowest = layers.iter().position(Layer::is_trained).unwrap_or(layers.len());
         let first_trained = if embedding.is_trained() { 0 } else { lowest };
         let (mut kept, mut working) = (Room::new(takes), buffers);
-        let count = layers.len();
-        for (idx, layer) in layers.iter_mut().enumerate() {
-            let recomputed = options.recompute.covers(idx, count);
-            layer.give_memory(&mut kept, max_tokens, idx >= first_trained, recomputed);
-        }
+        give_memory(&mut layers, first_trained, options, &mut kept);
         embedding.give_memory(&mut working, max_tokens, c);
         let passing = Saved::new(&mut working, &widest(spec), &widest_kept(&layers), max_tokens);
         let work = Work::new(&mut working, spec, options.dtype, max_tokens, method.needs());
         let (x_tc, dx_tc) = (working.floats(max_tokens * c), working.floats(max_tokens * c));
         let before = method.virtual_tokens();
-        let attention = spec.layers.iter().map(|layer| {
-            AttentionScratch::bytes_for(&layer.attention, before + max_tokens, pool.threads())
-        });
-        working.count(attention.max().unwrap_or(0));
+        working.count(attention_bytes(spec, before + max_tokens, pool.threads()));
         let moved = method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight());
         let of_base = moved || !method.modules_to_save().is_empty();
         let memory = TrainMemory {
@@ -373,6 +365,34 @@ impl TrainModel {
             head.losses(&pass, &self.embedding, &self.x_tc[..len], &mut self.losses);
         }
         Ok(&self.losses)
+    }
+
+    /// Logits of the token that follows `tokens`, one per row of the embedding.
+    ///
+    /// All of the sequence is run for it: made for looking at a few texts while training, not for
+    /// serving.
+    ///
+    /// # Errors
+    /// No tokens, more than planned, or one that is not in the vocabulary.
+    ///
+    /// # Panics
+    /// As [`Self::losses`].
+    pub fn next_logits(&mut self, tokens: &[u32]) -> Result<&[f32], ModelError> {
+        let Some(last) = tokens.len().checked_sub(1) else {
+            return Err(TrainingError::EmptySequence { index: 0 }.into());
+        };
+        let batch = TrainBatch {
+            tokens: tokens.to_vec(),
+            labels: vec![None; tokens.len()],
+            seq_starts: vec![0],
+            ..TrainBatch::default()
+        };
+        let layout = self.check(&batch)?;
+        self.forward(&layout, &batch);
+        let len = tokens.len() * self.hidden_size;
+        let pass = pass!(self, &layout);
+        let head = self.head.language_model();
+        Ok(head.logits_of(&pass, &self.embedding, last, &self.x_tc[..len]))
     }
 
     /// What the task's head gives for the batch: a row of [`Self::output_width`] values per
@@ -576,119 +596,24 @@ impl TrainModel {
     }
 }
 
-fn decoder_head(
-    loader: &mut Loader<'_>,
-    spec: &Spec,
-    embedding: &Embedding,
-    task: Task,
+/// Gives the layers what they keep from the forward pass for the way back.
+fn give_memory(
+    layers: &mut [Layer],
+    first_trained: usize,
     options: &TrainOptions,
-) -> Result<Head, ModelError> {
-    let (c, max_tokens) = (spec.hidden_size, options.max_tokens.max(1));
-    let norm = loader.norm(spec.final_norm.as_ref(), c, spec.norm)?;
-    let (pooling, labels, bias) = match task {
-        Task::LanguageModel => {
-            let weight = match &spec.head.weight {
-                None => None,
-                Some(name) => Some(loader.matrix(name, spec.vocab_size, c, ParamKind::Head)?),
-            };
-            let head = LmHead::new(
-                spec,
-                options.dtype,
-                max_tokens,
-                (norm, weight),
-                embedding,
-                &mut loader.buffers,
-            );
-            return Ok(Head::LanguageModel(Box::new(head)));
-        }
-        Task::Sequence { labels } => (HeadPooling::Last, Some(labels), false),
-        Task::Token { labels } => (HeadPooling::EachToken, Some(labels), true),
-        Task::Vector { pooling } => (pooling, None, false),
-    };
-    let out = match labels {
-        None => None,
-        Some(labels) => Some(loader.new_linear("score", labels, c, bias)?),
-    };
-    let parts = (norm, None, None, out);
-    Ok(Head::Task(Box::new(TaskHead::new(
-        pooling,
-        parts,
-        options.dtype,
-        (max_tokens, c),
-        &mut loader.buffers,
-    ))))
-}
-
-fn encoder_head(
-    loader: &mut Loader<'_>,
-    spec: &Spec,
-    weights: &EncoderWeights,
-    task: Task,
-    options: &TrainOptions,
-) -> Result<Head, ModelError> {
-    let (c, max_tokens) = (spec.hidden_size, options.max_tokens.max(1));
-    let (config, model_type) = (weights.config(), &weights.config().model_type);
-    let trunk_norm = loader.norm(spec.final_norm.as_ref(), c, spec.norm)?;
-    let (pooling, kind, labels) = match task {
-        Task::LanguageModel => {
-            let (model_type, task) = (model_type.clone(), "prediction of tokens");
-            return Err(TrainingError::NoHead { model_type, task }.into());
-        }
-        Task::Vector { pooling } => {
-            let parts = (trunk_norm, None, None, None);
-            let head =
-                TaskHead::new(pooling, parts, options.dtype, (max_tokens, c), &mut loader.buffers);
-            return Ok(Head::Task(Box::new(head)));
-        }
-        Task::Sequence { labels } => {
-            let mean = config.head.mean_pooling;
-            let pooling = if mean { HeadPooling::Mean } else { HeadPooling::First };
-            (pooling, EncoderTask::SequenceClassification, labels)
-        }
-        Task::Token { labels } => {
-            (HeadPooling::EachToken, EncoderTask::TokenClassification, labels)
-        }
-    };
-    let Some(names) = weights.head(kind) else {
-        let (model_type, task) = (model_type.clone(), "labels");
-        return Err(TrainingError::NoHead { model_type, task }.into());
-    };
-    let dense = match names.dense {
-        None => None,
-        Some(name) => Some((loader.new_linear(name, c, c, config.biases.head)?, config.head.act)),
-    };
-    let norm = loader.new_norm(names.norm.filter(|_| dense.is_some()), c, spec.norm)?;
-    let out = Some(loader.new_linear(names.out, labels, c, true)?);
-    let parts = (trunk_norm, dense, norm, out);
-    Ok(Head::Task(Box::new(TaskHead::new(
-        pooling,
-        parts,
-        options.dtype,
-        (max_tokens, c),
-        &mut loader.buffers,
-    ))))
-}
-
-/// What stands on the trunk.
-enum Head {
-    LanguageModel(Box<LmHead>),
-    Task(Box<TaskHead>),
-}
-
-impl Head {
-    fn language_model(&mut self) -> &mut LmHead {
-        match self {
-            Self::LanguageModel(head) => head,
-            Self::Task(_) => panic!("losses of tokens were asked of a model with another head"),
-        }
+    room: &mut Room,
+) {
+    let (count, max_tokens) = (layers.len(), options.max_tokens.max(1));
+    for (idx, layer) in layers.iter_mut().enumerate() {
+        let recomputed = options.recompute.covers(idx, count);
+        layer.give_memory(room, max_tokens, idx >= first_trained, recomputed);
     }
+}
 
-    fn task(&mut self) -> &mut TaskHead {
-        match self {
-            Self::Task(head) => head,
-            Self::LanguageModel(_) => panic!("outputs of a task were asked of a language model"),
-        }
-    }
+/// What attention grows to by itself, in the layer where that is most.
+fn attention_bytes(spec: &Spec, longest: usize, threads: usize) -> usize {
+    let bytes = |shape| AttentionScratch::bytes_for(shape, longest, threads);
+    spec.layers.iter().map(|layer| bytes(&layer.attention)).max().unwrap_or(0)
 }
 
 /// The most that any layer's adapters keep, by slot.

@@ -1,6 +1,8 @@
 //! What a plan says a model takes is what the allocator gives it. Its own binary: the allocator
 //! counts the whole process.
 
+#![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
+
 use std::sync::Arc;
 
 use catena_kernels::{Pool, QuantFormat};

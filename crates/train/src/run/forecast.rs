@@ -42,7 +42,9 @@ pub struct Forecast {
     pub optimizer_seconds: f64,
     /// What is computed before the first step: log-probabilities of a reference.
     pub reference_seconds: f64,
-    /// Evaluations.
+    /// How often the model is evaluated, if there is something to measure on or to write.
+    pub evaluations: u64,
+    /// Evaluations, without what the model writes.
     pub evaluation_seconds: f64,
     /// Writing of checkpoints, guessed from their size.
     pub checkpoint_seconds: f64,
@@ -121,6 +123,7 @@ impl Trainer {
             learning_seconds: learning.seconds_of(tokens),
             optimizer_seconds: step * steps as f64,
             reference_seconds: reference,
+            evaluations: self.evaluations(&left),
             evaluation_seconds: evaluation,
             checkpoint_seconds: self.checkpoint_seconds(model, &left),
         })

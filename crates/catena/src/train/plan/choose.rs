@@ -10,6 +10,7 @@ use crate::train::objectives::{objective, run_config};
 use crate::train::run::{Prepared, RUN_DIR};
 use crate::train::save::labels;
 use crate::train::settings::TrainSettings;
+use crate::train::write::Asked;
 use camino::Utf8Path;
 use catena_model::training::{Recompute, TrainMemory, TrainPlan};
 use catena_pipeline::memory::{peak_bytes, resident_bytes};
@@ -101,6 +102,8 @@ impl Sizes {
             sizes.longest = sizes.longest.max(eval.longest());
             sizes.most = sizes.most.max(all_tokens(eval.as_ref())).max(eval.reference_tokens());
         }
+        let written = Asked::longest(&prepared.asked, settings.samples.sample_tokens);
+        sizes.longest = sizes.longest.max(written);
         sizes.most = sizes.most.max(sizes.longest);
         Ok(sizes)
     }

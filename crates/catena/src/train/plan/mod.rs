@@ -7,4 +7,4 @@ mod record;
 
 pub(super) use budget::max_memory;
 pub(super) use choose::plan;
-pub(super) use record::{Plan, Taken};
+pub(super) use record::{Plan, Taken, TimePlan};

@@ -56,6 +56,7 @@ pub(in crate::train) struct TimePlan {
     pub(in crate::train) optimizer_seconds: f64,
     pub(in crate::train) reference_seconds: f64,
     pub(in crate::train) evaluation_seconds: f64,
+    pub(in crate::train) writing_seconds: f64,
     pub(in crate::train) checkpoint_seconds: f64,
 }
 
@@ -70,10 +71,15 @@ fn no_fit() -> Fit {
     Fit { tokens: 0, recompute: Recompute::Off }
 }
 
-impl From<Forecast> for TimePlan {
-    fn from(forecast: Forecast) -> Self {
+impl TimePlan {
+    /// From what was measured; the model writes by passes over `written` tokens each time that it
+    /// is evaluated.
+    pub(in crate::train) fn new(forecast: &Forecast, written: usize) -> Self {
+        // Of three products per weight, one goes forward.
+        let forward = 3.0 * forecast.tokens_per_second;
+        let writing_seconds = (forecast.evaluations * written as u64) as f64 / forward;
         TimePlan {
-            seconds: forecast.seconds(),
+            seconds: forecast.seconds() + writing_seconds,
             steps: forecast.steps,
             tokens: forecast.tokens,
             tokens_per_second: forecast.tokens_per_second,
@@ -81,6 +87,7 @@ impl From<Forecast> for TimePlan {
             optimizer_seconds: forecast.optimizer_seconds,
             reference_seconds: forecast.reference_seconds,
             evaluation_seconds: forecast.evaluation_seconds,
+            writing_seconds,
             checkpoint_seconds: forecast.checkpoint_seconds,
         }
     }
@@ -169,6 +176,7 @@ impl TimePlan {
             ("reference", self.reference_seconds),
             ("optimizer", self.optimizer_seconds),
             ("evaluation", self.evaluation_seconds),
+            ("texts", self.writing_seconds),
             ("checkpoints", self.checkpoint_seconds),
         ];
         let said = parts.into_iter().filter(|(_, seconds)| *seconds >= 1.0);
