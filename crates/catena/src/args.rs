@@ -103,6 +103,7 @@ pub(crate) struct PullArgs {
 #[command(after_help = "\
 Examples:
   catena train lint train.toml --sample 0   show which tokens are trained on
+  catena train plan train.toml              say what it takes, before it is started
   catena train run train.toml               train; run it again to go on after a stop
   catena train run llama3_lora_sft.yaml     a LLaMA-Factory file as it is
   catena train run train.toml --set epochs=1 --set output=short
@@ -116,6 +117,8 @@ pub(crate) struct TrainArgs {
 pub(crate) enum TrainAction {
     /// Train as the file says, from its last checkpoint if there is one
     Run(TrainRunArgs),
+    /// Say what a run takes, memory and time, and how it is cut to fit; train nothing
+    Plan(TrainPlanArgs),
     /// Look for what would spoil the run, or show what is trained on in one sample
     Lint(LintArgs),
     /// Answer samples with the finished model and say how many answers are right
@@ -132,6 +135,15 @@ pub(crate) struct TrainRunArgs {
     /// Set a key to another value; may be given again
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainPlanArgs {
+    #[command(flatten)]
+    pub(crate) run: TrainRunArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -25,8 +25,8 @@ pub use neftune::{add_neftune_noise, neftune_scale};
 pub use objective::*;
 pub use optimizer::*;
 pub use run::{
-    Best, Checkpoint, EvalMetrics, Figures, Observer, Position, RunConfig, StepMetrics,
-    TrainOutcome, Trainer,
+    Best, Checkpoint, EvalMetrics, Figures, Forecast, Generation, Observer, Position, RunConfig,
+    StepMetrics, TrainOutcome, Trainer,
 };
 pub use schedule::{Schedule, WarmupStableDecay, WsdShape};
 pub use tensorboard::EventWriter;

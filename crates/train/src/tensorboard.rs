@@ -1,7 +1,7 @@
-//! TensorBoard event files, written by hand: four fields of one protobuf message.
+//! TensorBoard event files, written by hand: scalars and texts, a few protobuf messages.
 //!
 //! # Source
-//! `tensorflow/core/util/event.proto` and the TFRecord framing: `u64 length`,
+//! `tensorflow/core/util/event.proto`, `summary.proto` and `tensor.proto`, and the TFRecord framing: `u64 length`,
 //! `u32 masked crc32c(length)`, data, `u32 masked crc32c(data)`, all little-endian, with
 //! `mask(c) = rotr(c, 15) + 0xa282ead8`.
 
@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Appends scalar summaries to one event file.
+/// Appends summaries to one event file.
 #[derive(Debug)]
 pub struct EventWriter {
     file: File,
@@ -47,6 +47,15 @@ impl EventWriter {
         self.record(&event)
     }
 
+    /// Writes a text under `tag` at `step`.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`].
+    pub fn text(&mut self, tag: &str, text: &str, step: u64) -> Result<(), TrainError> {
+        let event = text_event(tag, text, step, wall_time());
+        self.record(&event)
+    }
+
     fn record(&mut self, data: &[u8]) -> Result<(), TrainError> {
         self.file
             .write_all(&frame(data))
@@ -63,8 +72,34 @@ pub(crate) fn scalar_event(tag: &str, value: f32, step: u64, wall_time: f64) -> 
     put_bytes(&mut entry, 1, tag.as_bytes());
     entry.push(2 << 3 | 5);
     entry.extend_from_slice(&value.to_le_bytes());
+    summary_event(&entry, step, wall_time)
+}
+
+/// A tensor of one string, marked for the plugin that shows texts.
+pub(crate) fn text_event(tag: &str, text: &str, step: u64, wall_time: f64) -> Vec<u8> {
+    const DT_STRING: u64 = 7;
+    let mut plugin = Vec::new();
+    put_bytes(&mut plugin, 1, b"text");
+    let mut metadata = Vec::new();
+    put_bytes(&mut metadata, 1, &plugin);
+    let mut dim = vec![1 << 3];
+    put_varint(&mut dim, 1);
+    let mut shape = Vec::new();
+    put_bytes(&mut shape, 2, &dim);
+    let mut tensor = vec![1 << 3];
+    put_varint(&mut tensor, DT_STRING);
+    put_bytes(&mut tensor, 2, &shape);
+    put_bytes(&mut tensor, 8, text.as_bytes());
+    let mut entry = Vec::new();
+    put_bytes(&mut entry, 1, tag.as_bytes());
+    put_bytes(&mut entry, 8, &tensor);
+    put_bytes(&mut entry, 9, &metadata);
+    summary_event(&entry, step, wall_time)
+}
+
+fn summary_event(entry: &[u8], step: u64, wall_time: f64) -> Vec<u8> {
     let mut summary = Vec::new();
-    put_bytes(&mut summary, 1, &entry);
+    put_bytes(&mut summary, 1, entry);
     let mut event = Vec::new();
     put_double(&mut event, 1, wall_time);
     event.push(2 << 3);

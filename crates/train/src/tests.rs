@@ -1,9 +1,9 @@
 //! Tests of the training loop with a toy model, and of its parts against goldens.
 
-use crate::tensorboard::{frame, scalar_event};
+use crate::tensorboard::{frame, scalar_event, text_event};
 use crate::{
-    AdamW, AdamWConfig, Checkpoint, EvalMetrics, Observer, Optimizer, Position, RunConfig, Sample,
-    Schedule, Sft, TrainError, TrainOutcome, Trainable, TrainedTensor, Trainer,
+    AdamW, AdamWConfig, Checkpoint, EvalMetrics, Generation, Observer, Optimizer, Position,
+    RunConfig, Sample, Schedule, Sft, TrainError, TrainOutcome, Trainable, TrainedTensor, Trainer,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
@@ -96,6 +96,9 @@ impl Trainable for Unigram {
     fn learn_losses(&mut self, b: &TrainBatch, scales: &[f32]) -> Result<&[f64], TrainError> {
         self.backward_losses(b, scales)?;
         self.losses(b)
+    }
+    fn next_logits(&mut self, _: &[u32]) -> Result<&[f32], TrainError> {
+        Ok(&self.values)
     }
     fn outputs(&mut self, _: &TrainBatch) -> Result<&[f32], TrainError> {
         panic!("a language model has losses")
@@ -328,19 +331,54 @@ fn a_run_that_comes_apart_is_stopped() {
     run(unguarded, &samples(18), &path, &mut Unigram::new(5)).unwrap();
 }
 
-/// Notes the evaluations that it is shown.
+/// Notes the evaluations that it is shown, and has the likeliest token written.
 #[derive(Default)]
 struct Seen(Vec<EvalMetrics>);
 
 impl Observer for Seen {
     fn evaluated(
         &mut self,
-        metrics: &EvalMetrics,
-        _: &mut dyn Trainable,
-    ) -> Result<(), TrainError> {
-        self.0.push(metrics.clone());
-        Ok(())
+        step: u64,
+        metrics: Option<&EvalMetrics>,
+        model: &mut dyn Trainable,
+    ) -> Result<Vec<Generation>, TrainError> {
+        self.0.extend(metrics.cloned());
+        let logits = model.next_logits(&[0])?;
+        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+        Ok(vec![Generation { step, prompt: "0".to_owned(), text: format!("{best:?}") }])
     }
+}
+
+fn written(path: &Utf8Path) -> Vec<Generation> {
+    let text = std::fs::read_to_string(path.join("samples.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Texts are written where evaluations are, without a set to measure on too, and a resumed run
+/// keeps those up to its checkpoint.
+#[test]
+fn what_the_model_writes_is_kept() {
+    let config = RunConfig { eval_steps: Some(4), checkpoint_steps: 3, ..config() };
+    let (samples, pool) = (samples(18), Pool::new(1));
+    let trained = |path: &Utf8Path, after: Option<u64>| {
+        let cancel = Cancel::new();
+        let stop = StopAfter { after: after.unwrap_or(u64::MAX), cancel: cancel.clone() };
+        let mut objective = Sft::new(&samples, config.micro_step_tokens).unwrap();
+        let (mut seen, mut model) = (Seen::default(), Unigram::new(5));
+        let trainer = Trainer::new(config.clone(), path, "base").unwrap();
+        let observer = Some(&mut seen as _);
+        let done = trainer.run(&mut model, &mut objective, None, observer, &pool, &stop, &cancel);
+        assert_eq!(done.is_ok(), after.is_none());
+        assert_eq!(seen.0, [], "nothing was measured");
+    };
+    let (_guard, straight) = dir();
+    trained(&straight, None);
+    let steps: Vec<u64> = written(&straight).iter().map(|one| one.step).collect();
+    assert_eq!(steps, [4, 8, 12, 15]);
+    let (_guard, resumed) = dir();
+    trained(&resumed, Some(9));
+    trained(&resumed, None);
+    assert_eq!(written(&resumed), written(&straight));
 }
 
 /// Runs with an evaluation set that wants the opposite of the training set.
@@ -424,14 +462,19 @@ fn schedules_follow_transformers() {
     }
 }
 
+fn bytes(hex: &Value) -> Vec<u8> {
+    let hex = hex.as_str().unwrap();
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
+
 #[test]
 fn an_event_has_the_bytes_tensorboard_writes() {
     let record = frame(&scalar_event("train/loss", 1.25, 300, 1_700_000_000.5));
     let golden = golden();
-    let hex = golden["event"].as_str().unwrap();
-    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    let expected: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
-    assert_eq!(record, expected);
+    assert_eq!(record, bytes(&golden["event"]));
+    let record = frame(&text_event("samples/0", "**a**\n\nb é", 300, 1_700_000_000.5));
+    assert_eq!(record, bytes(&golden["text_event"]));
 }
 
 #[test]

@@ -47,6 +47,12 @@ pub trait Trainable {
     /// What the model says about the batch.
     fn learn_losses(&mut self, batch: &TrainBatch, scales: &[f32]) -> Result<&[f64], TrainError>;
 
+    /// Logits of the token that follows, from a language model.
+    ///
+    /// # Errors
+    /// What the model says about the tokens.
+    fn next_logits(&mut self, tokens: &[u32]) -> Result<&[f32], TrainError>;
+
     /// Values of the model's head, a row per sequence or labelled token.
     ///
     /// # Errors
@@ -111,6 +117,10 @@ impl Trainable for TrainModel {
 
     fn learn_losses(&mut self, batch: &TrainBatch, scales: &[f32]) -> Result<&[f64], TrainError> {
         Ok(TrainModel::forward_backward_rows(self, batch, scales)?)
+    }
+
+    fn next_logits(&mut self, tokens: &[u32]) -> Result<&[f32], TrainError> {
+        Ok(TrainModel::next_logits(self, tokens)?)
     }
 
     fn outputs(&mut self, batch: &TrainBatch) -> Result<&[f32], TrainError> {

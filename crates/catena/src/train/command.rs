@@ -15,6 +15,9 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     match &args.action {
         TrainAction::Run(args) => runs::run(&read(&args.file, &args.set)?, threads, cancel),
+        TrainAction::Plan(args) => {
+            runs::plan(&read(&args.run.file, &args.run.set)?, args.json, threads, cancel)
+        }
         TrainAction::Lint(args) => {
             lint::run(&read(&args.run.file, &args.run.set)?, args.sample, threads, cancel)
         }

@@ -74,8 +74,7 @@ const PASSED_OVER: &[(&str, &str)] = &[
     ("packing", "samples are always packed without seeing each other"),
     ("neat_packing", "samples are always packed without seeing each other"),
     ("per_device_eval_batch_size", "evaluation follows `micro_step_tokens`"),
-    ("gradient_checkpointing", "see the key `recompute`"),
-    ("disable_gradient_checkpointing", "see the key `recompute`"),
+    ("gradient_checkpointing", "layers are computed again if memory asks for it, see `recompute`"),
     ("include_num_input_tokens_seen", "tokens are always counted"),
     ("run_name", "runs are told apart by their folder"),
     ("logging_dir", "logs are in the run's folder"),
@@ -103,6 +102,7 @@ const CONVERTED: &[&str] = &[
     "pissa_init",
     "pissa_iter",
     "pref_ftx",
+    "disable_gradient_checkpointing",
 ];
 
 /// Keys that are taken if they are off.
@@ -223,11 +223,8 @@ impl Import {
                 None => return refused(),
             },
             "use_muon" if on => self.set("optimizer", "muon"),
-            "max_steps" => {
-                if value.as_i64().is_some_and(|steps| steps > 0) {
-                    self.set("max_steps", value.clone());
-                }
-            }
+            "max_steps" if value.as_i64().is_none_or(|steps| steps <= 0) => {}
+            "max_steps" => self.set("max_steps", value.clone()),
             "pref_loss" => match text.as_str() {
                 loss @ ("sigmoid" | "hinge" | "ipo" | "orpo" | "simpo") => {
                     self.set("preference_loss", loss);
@@ -235,7 +232,8 @@ impl Import {
                 _ => return refused(),
             },
             "pissa_init" if on => self.set("init_lora_weights", "pissa_niter_16"),
-            "use_muon" | "pissa_init" => {}
+            "disable_gradient_checkpointing" if on => self.set("recompute", "off"),
+            "use_muon" | "pissa_init" | "disable_gradient_checkpointing" => {}
             "pissa_iter" => {
                 let steps = value.as_i64().filter(|steps| *steps >= 0);
                 let init = steps.map_or("pissa".to_owned(), |n| format!("pissa_niter_{n}"));

@@ -7,11 +7,13 @@ mod lint;
 mod llama_factory;
 mod model;
 mod objectives;
+mod plan;
 mod predict;
 mod read;
 mod run;
 mod samples;
 mod save;
 mod settings;
+mod write;
 
 pub(crate) use command::run;

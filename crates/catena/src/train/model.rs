@@ -8,7 +8,7 @@ use catena_kernels::Pool;
 use catena_model::encoder::EncoderWeights;
 use catena_model::training::{
     FreezeConfig, HeadPooling, Ia3Config, LoraConfig, LoraInit, LoraSettings, Method, PrefixConfig,
-    Recompute, Task, TrainModel, TrainOptions, TrainingError,
+    Recompute, Task, TrainModel, TrainOptions, TrainPlan, TrainingError,
 };
 use catena_model::{Checkpoint, ModelError, open_tokenizer};
 use catena_text::{ChatTemplate, Tokenizer};
@@ -18,6 +18,15 @@ use std::sync::Arc;
 pub(super) enum Files {
     Decoder(Box<Checkpoint>),
     Encoder(Box<EncoderWeights>),
+}
+
+/// What a model is made for, so that it fits the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fit {
+    /// Most tokens of a pass.
+    pub(super) tokens: usize,
+    /// Layers that are computed again.
+    pub(super) recompute: Recompute,
 }
 
 /// A model with what encodes its texts.
@@ -56,6 +65,19 @@ impl BaseModel {
         }
     }
 
+    /// Tokens that end what the model writes: those of a turn, and the tokenizer's own.
+    pub(super) fn turn_ends(&self) -> Vec<u32> {
+        self.end_tokens().into_iter().chain(self.tokenizer.eos_token_id()).collect()
+    }
+
+    /// Whether weights may be in blocks already.
+    pub(super) fn is_gguf(&self) -> bool {
+        match &self.files {
+            Files::Decoder(checkpoint) => checkpoint.path().extension() == Some("gguf"),
+            Files::Encoder(_) => false,
+        }
+    }
+
     /// Longest sequence.
     pub(super) fn max_positions(&self) -> usize {
         match &self.files {
@@ -69,24 +91,55 @@ impl BaseModel {
         &self,
         settings: &TrainSettings,
         task: Task,
+        fit: Fit,
         pool: &Arc<Pool>,
     ) -> Result<TrainModel, Failure> {
-        let fail = |error: ModelError| {
-            Failure::new(Exit::Usage, format!("cannot train `{}`", settings.model), error)
-        };
-        let method = method(settings, self.layers(), self.model_type())
-            .map_err(|error| fail(error.into()))?;
-        let options = options(settings)?;
-        let pool = pool.clone();
+        let (method, options, pool) = self.parts(settings, fit, pool)?;
         match &self.files {
             Files::Decoder(checkpoint) => {
-                let checkpoint = checkpoint.as_ref();
-                let config = checkpoint.config();
-                TrainModel::decoder(config, checkpoint, task, &method, &options, pool)
+                let (config, source) = (checkpoint.config(), checkpoint.as_ref());
+                TrainModel::decoder(config, source, task, &method, &options, pool)
             }
             Files::Encoder(weights) => TrainModel::encoder(weights, task, &method, &options, pool),
         }
-        .map_err(fail)
+        .map_err(|error| cannot_train(settings, error))
+    }
+
+    /// What [`Self::build`] will take.
+    pub(super) fn plan(
+        &self,
+        settings: &TrainSettings,
+        task: Task,
+        fit: Fit,
+        pool: &Arc<Pool>,
+    ) -> Result<TrainPlan, Failure> {
+        let (method, options, pool) = self.parts(settings, fit, pool)?;
+        match &self.files {
+            Files::Decoder(checkpoint) => {
+                let (config, source) = (checkpoint.config(), checkpoint.as_ref());
+                TrainModel::plan_decoder(config, source, task, &method, &options, pool)
+            }
+            Files::Encoder(weights) => {
+                TrainModel::plan_encoder(weights, task, &method, &options, pool)
+            }
+        }
+        .map_err(|error| cannot_train(settings, error))
+    }
+
+    fn parts(
+        &self,
+        settings: &TrainSettings,
+        fit: Fit,
+        pool: &Arc<Pool>,
+    ) -> Result<(Method, TrainOptions, Arc<Pool>), Failure> {
+        let method = method(settings, self.layers(), self.model_type())
+            .map_err(|error| cannot_train(settings, error.into()))?;
+        let options = TrainOptions {
+            recompute: fit.recompute,
+            keep_blocks: settings.keep_blocks,
+            ..TrainOptions::new(fit.tokens)
+        };
+        Ok((method, options, pool.clone()))
     }
 
     fn model_type(&self) -> &str {
@@ -96,12 +149,16 @@ impl BaseModel {
         }
     }
 
-    fn layers(&self) -> usize {
+    pub(super) fn layers(&self) -> usize {
         match &self.files {
             Files::Decoder(checkpoint) => checkpoint.config().num_hidden_layers,
             Files::Encoder(weights) => weights.config().layers.len(),
         }
     }
+}
+
+fn cannot_train(settings: &TrainSettings, error: ModelError) -> Failure {
+    Failure::new(Exit::Usage, format!("cannot train `{}`", settings.model), error)
 }
 
 /// The head that a stage trains.
@@ -167,21 +224,4 @@ fn method(
             seed: settings.seed,
         }),
     })
-}
-
-fn options(settings: &TrainSettings) -> Result<TrainOptions, Failure> {
-    let recompute = match settings.recompute.as_str() {
-        "off" => Recompute::Off,
-        "all" => Recompute::All,
-        number => {
-            let Ok(layers) = number.parse() else {
-                let cause = format!("`recompute` is `{number}`: off, all, or a number of layers");
-                return Err(Failure::new(Exit::Usage, "cannot train", cause));
-            };
-            Recompute::Layers(layers)
-        }
-    };
-    let tokens = settings.micro_step_tokens;
-    let keep_blocks = settings.keep_blocks;
-    Ok(TrainOptions { recompute, keep_blocks, ..TrainOptions::new(tokens) })
 }

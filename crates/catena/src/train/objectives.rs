@@ -12,13 +12,13 @@ use catena_train::{
     RewardConfig, RunConfig, Schedule, Sft, SgdConfig, TagTokens, TrainError, WarmupStableDecay,
 };
 
-/// The objective over rows, for a head of `width` outputs.
+/// The objective over rows, for a head of `width` outputs and passes of up to `tokens` tokens.
 pub(super) fn objective<'a>(
     settings: &TrainSettings,
     rows: &'a Rows,
     width: usize,
+    tokens: usize,
 ) -> Result<Box<dyn Objective + 'a>, Failure> {
-    let tokens = settings.micro_step_tokens;
     let made: Result<Box<dyn Objective + 'a>, TrainError> = match rows {
         Rows::Tokens(rows) => Sft::new(rows, tokens).map(boxed),
         Rows::Words(rows) => {
@@ -111,6 +111,7 @@ fn preference(settings: &TrainSettings) -> PreferenceConfig {
 pub(super) fn run_config(
     settings: &TrainSettings,
     num_samples: usize,
+    micro_step_tokens: usize,
 ) -> Result<RunConfig, Failure> {
     let adam = AdamWConfig {
         beta1: settings.adam_beta1,
@@ -140,7 +141,7 @@ pub(super) fn run_config(
         epochs: settings.epochs,
         max_steps: settings.max_steps,
         batch_size: settings.batch_size,
-        micro_step_tokens: settings.micro_step_tokens,
+        micro_step_tokens,
         learning_rate: settings.learning_rate,
         warmup_ratio: settings.warmup_ratio,
         warmup_steps: settings.warmup_steps,

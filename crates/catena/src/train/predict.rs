@@ -1,7 +1,7 @@
 //! `catena train predict`: what a finished run answers to samples, and how often it is right.
 
 use super::encode::{self, Rows};
-use super::model::{BaseModel, Files};
+use super::model::{BaseModel, Files, Fit};
 use super::objectives::objective;
 use super::read::RunFile;
 use super::run::{RUN_DIR, prepare};
@@ -17,12 +17,15 @@ use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use camino::Utf8Path;
 use catena_engine::{KvBudget, Request, SamplingParams};
+use catena_model::training::Recompute;
 use catena_model::{ExportSource, FloatType, LoraAdapter, save_huggingface};
 use catena_protocol::{Cancel, Content, TrainingSample};
 use catena_train::{Checkpoint, Trainable};
 use serde_json::json;
 use std::io::Write as _;
 
+/// Tokens of a pass that only measures.
+const PASS_TOKENS: usize = 512;
 /// Sequences that are answered at once.
 const BATCH: usize = 32;
 /// Tokens of the cache beside a sequence's own.
@@ -57,19 +60,23 @@ fn scored(
     threads: Option<usize>,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
+    let settings = &file.settings;
     let prepared = prepare(file, threads, cancel)?;
-    let mut model = prepared.model(file)?;
-    if !args.base {
-        restore(&prepared.output.join(RUN_DIR), file.settings.keep_best, &mut model)?;
-    }
     let mut samples = read_set(file, &args.data)?.samples;
     samples.truncate(args.limit.unwrap_or(usize::MAX));
     let fail = |error| Failure::new(Exit::Usage, "cannot encode the samples", error);
     let (rows, _): (Rows, usize) =
-        encode::encode(&file.settings, &prepared.base, &prepared.classes, &samples)
-            .map_err(fail)?;
-    let mut test = objective(&file.settings, &rows, labels(&prepared.classes).len())?;
-    let tokens = file.settings.micro_step_tokens;
+        encode::encode(settings, &prepared.base, &prepared.classes, &samples).map_err(fail)?;
+    let given = settings.micro_step_tokens.given();
+    let width = labels(&prepared.classes).len();
+    let mut test = objective(settings, &rows, width, given.unwrap_or(usize::MAX))?;
+    let tokens = given.unwrap_or_else(|| test.longest().max(PASS_TOKENS));
+    // Nothing goes back through the layers, so they need not keep anything.
+    let fit = Fit { tokens, recompute: Recompute::All };
+    let mut model = prepared.model(file, fit)?;
+    if !args.base {
+        restore(&prepared.output.join(RUN_DIR), settings.keep_best, &mut model)?;
+    }
     let figures = test
         .evaluate(&mut model, tokens, cancel)
         .map_err(|error| Failure::new(Exit::Environment, "cannot measure the model", error))?;

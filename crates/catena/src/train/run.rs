@@ -2,12 +2,14 @@
 
 use super::encode::{self, Rows};
 use super::lint;
-use super::model::{BaseModel, task};
+use super::model::{BaseModel, Fit, task};
 use super::objectives::{objective, run_config};
+use super::plan::{self, Plan, Taken, TimePlan, max_memory};
 use super::read::RunFile;
 use super::samples::{self, Samples};
 use super::save::{labels, save};
 use super::settings::TrainStage;
+use super::write::{self, Asked, Writer};
 use crate::failure::{Exit, Failure};
 use crate::machine::pool;
 use crate::output::print_line;
@@ -17,9 +19,11 @@ use camino::Utf8PathBuf;
 use catena_data::Classes;
 use catena_kernels::Pool;
 use catena_model::training::TrainModel;
+use catena_pipeline::memory::peak_bytes;
 use catena_protocol::Cancel;
-use catena_train::{Objective, TrainError, TrainOutcome, Trainer};
+use catena_train::{Objective, Observer, TrainError, TrainOutcome, Trainer};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Folder of checkpoint and figures below the output.
 pub(super) const RUN_DIR: &str = "run";
@@ -31,6 +35,8 @@ pub(super) struct Prepared {
     pub(super) classes: Classes,
     pub(super) train: Rows,
     pub(super) eval: Option<Rows>,
+    /// What the model is asked to write while it is trained.
+    pub(super) asked: Vec<Asked>,
     pub(super) pool: Arc<Pool>,
     pub(super) output: Utf8PathBuf,
 }
@@ -38,22 +44,35 @@ pub(super) struct Prepared {
 /// Runs `catena train run`.
 pub(super) fn run(file: &RunFile, threads: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
     let prepared = prepare(file, threads, cancel)?;
-    let mut model = prepared.model(file)?;
-    say(&format!(
-        "  training {} values of `{}` on {} rows, {} MiB of weights, values and gradients",
-        model.values().len(),
-        file.settings.model,
-        prepared.train.len(),
-        model.weight_bytes() >> 20,
-    ));
-    let outcome = train(file, &prepared, &mut model, cancel)?;
-    let folder = save(&file.settings, &prepared.base, &model, &prepared.classes, &prepared.output)
+    let mut run = Run::open(file, &prepared)?;
+    let plan = run.plan(file, &prepared, cancel)?;
+    plan.lines().iter().for_each(|line| say(line));
+    let outcome = run.train(file, &prepared, plan, cancel)?;
+    let model = &run.model;
+    let folder = save(&file.settings, &prepared.base, model, &prepared.classes, &prepared.output)
         .map_err(|error| {
-            Failure::new(Exit::Environment, "cannot save the result", error)
-                .hint("the checkpoint is kept: run the same command again once there is room")
-        })?;
+        Failure::new(Exit::Environment, "cannot save the result", error)
+            .hint("the checkpoint is kept: run the same command again once there is room")
+    })?;
     report(&outcome);
     print_line(folder.as_str());
+    Ok(())
+}
+
+/// Runs `catena train plan`.
+pub(super) fn plan(
+    file: &RunFile,
+    json: bool,
+    threads: Option<usize>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let prepared = prepare(file, threads, cancel)?;
+    let plan = Run::open(file, &prepared)?.plan(file, &prepared, cancel)?;
+    if json {
+        print_line(&serde_json::to_string(&plan).expect("plain values serialize"));
+    } else {
+        plan.lines().iter().for_each(|line| print_line(line));
+    }
     Ok(())
 }
 
@@ -65,7 +84,8 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     let settings = &file.settings;
     // Out of range, whatever the number of samples: told before anything is read.
-    run_config(settings, 1)?;
+    run_config(settings, 1, 1)?;
+    max_memory(settings)?;
     let progress = for_stderr();
     let finder = Finder { project: &file.folder, progress: progress.as_ref(), cancel };
     let input = finder.model(&settings.model)?;
@@ -85,6 +105,7 @@ pub(super) fn prepare(
         );
         return Err(Failure::new(Exit::Usage, "cannot train with these settings", cause));
     }
+    let asked = write::asked(settings, &base)?;
     let samples = samples::read(file)?;
     if !settings.ignore_lint {
         lint::gate(settings, &base, &samples)?;
@@ -104,7 +125,7 @@ pub(super) fn prepare(
         Some(encode::encode(settings, &base, &classes, &samples.eval).map_err(fail)?.0)
     };
     let (digest, output) = (input.digest, samples::output(file));
-    Ok(Prepared { base, digest, classes, train, eval, pool, output })
+    Ok(Prepared { base, digest, classes, train, eval, asked, pool, output })
 }
 
 fn classes(stage: TrainStage, samples: &Samples) -> Classes {
@@ -122,9 +143,9 @@ fn classes(stage: TrainStage, samples: &Samples) -> Classes {
 
 impl Prepared {
     /// The model with what is trained of it.
-    pub(super) fn model(&self, file: &RunFile) -> Result<TrainModel, Failure> {
+    pub(super) fn model(&self, file: &RunFile, fit: Fit) -> Result<TrainModel, Failure> {
         let task = task(file.settings.stage, &self.base, labels(&self.classes).len());
-        self.base.build(&file.settings, task, &self.pool)
+        self.base.build(&file.settings, task, fit, &self.pool)
     }
 
     /// What tells the run from others, beside samples and hyper-parameters.
@@ -150,27 +171,90 @@ impl Prepared {
     }
 }
 
-fn train(
-    file: &RunFile,
-    prepared: &Prepared,
-    model: &mut TrainModel,
-    cancel: &Cancel,
-) -> Result<TrainOutcome, Failure> {
-    let settings = &file.settings;
-    let width = labels(&prepared.classes).len();
-    let mut learnt = objective(settings, &prepared.train, width)?;
-    let mut eval = match &prepared.eval {
-        None => None,
-        Some(rows) => Some(objective(settings, rows, width)?),
-    };
-    let config = run_config(settings, learnt.num_samples())?;
-    let dir = prepared.output.join(RUN_DIR);
-    let trainer = Trainer::new(config, &dir, &prepared.identity(file)).map_err(failure)?;
-    let progress = for_stderr();
-    let eval = eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);
-    trainer
-        .run(model, learnt.as_mut(), eval, None, &prepared.pool, progress.as_ref(), cancel)
-        .map_err(failure)
+/// A model, what it learns from and is measured on, and the loop.
+struct Run<'a> {
+    memory: Plan,
+    model: TrainModel,
+    learnt: Box<dyn Objective + 'a>,
+    eval: Option<Box<dyn Objective + 'a>>,
+    trainer: Trainer,
+    dir: Utf8PathBuf,
+}
+
+impl<'a> Run<'a> {
+    /// Plans the memory, then takes it.
+    fn open(file: &RunFile, prepared: &'a Prepared) -> Result<Self, Failure> {
+        let settings = &file.settings;
+        let memory = plan::plan(settings, prepared)?;
+        let (width, tokens) = (labels(&prepared.classes).len(), memory.micro_step_tokens);
+        let learnt = objective(settings, &prepared.train, width, tokens)?;
+        let eval = prepared.eval.as_ref().map(|rows| objective(settings, rows, width, tokens));
+        let eval = eval.transpose()?;
+        let config = run_config(settings, learnt.num_samples(), tokens)?;
+        let dir = prepared.output.join(RUN_DIR);
+        let trainer = Trainer::new(config, &dir, &prepared.identity(file)).map_err(failure)?;
+        let model = prepared.model(file, memory.room)?;
+        Ok(Self { memory, model, learnt, eval, trainer, dir })
+    }
+
+    /// The plan, with the time that a few of the run's samples let expect.
+    fn plan(
+        &mut self,
+        file: &RunFile,
+        prepared: &Prepared,
+        cancel: &Cancel,
+    ) -> Result<Plan, Failure> {
+        say(&format!(
+            "  training {} values of `{}` on {} rows",
+            self.model.values().len(),
+            file.settings.model,
+            prepared.train.len(),
+        ));
+        let eval = self.eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);
+        let (model, learnt, pool) = (&mut self.model, self.learnt.as_mut(), &prepared.pool);
+        let forecast = self.trainer.forecast(model, learnt, eval, pool, cancel).map_err(failure)?;
+        let written = Asked::work(&prepared.asked, file.settings.samples.sample_tokens);
+        let time = (forecast.steps > 0).then(|| TimePlan::new(&forecast, written));
+        Ok(Plan { time, ..self.memory.clone() })
+    }
+
+    /// Trains, and keeps the plan beside what was taken.
+    fn train(
+        &mut self,
+        file: &RunFile,
+        prepared: &Prepared,
+        mut plan: Plan,
+        cancel: &Cancel,
+    ) -> Result<TrainOutcome, Failure> {
+        if plan.time.is_some() {
+            plan.keep(&self.dir)?;
+        }
+        let progress = for_stderr();
+        let mut writer = Writer {
+            asked: &prepared.asked,
+            tokenizer: &prepared.base.tokenizer,
+            ends: prepared.base.turn_ends(),
+            tokens: file.settings.samples.sample_tokens,
+            max_tokens: self.model.max_tokens(),
+            cancel,
+        };
+        let observer: Option<&mut dyn Observer> =
+            if prepared.asked.is_empty() { None } else { Some(&mut writer) };
+        let eval = self.eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);
+        let (model, learnt, pool) = (&mut self.model, self.learnt.as_mut(), &prepared.pool);
+        let start = Instant::now();
+        let outcome = self
+            .trainer
+            .run(model, learnt, eval, observer, pool, progress.as_ref(), cancel)
+            .map_err(failure)?;
+        let seconds = start.elapsed().as_secs_f64();
+        plan.taken = Some(Taken { peak_bytes: peak_bytes(), seconds });
+        if let Some(line) = plan.compared() {
+            plan.keep(&self.dir)?;
+            say(&line);
+        }
+        Ok(outcome)
+    }
 }
 
 /// What a person reads of a failed run.

@@ -1,7 +1,8 @@
 //! The keys of a run.
 
 pub(crate) use super::choices::{
-    OptimizerName, PreferenceLossName, RerankLossName, ScheduleName, TrainMethod, TrainStage,
+    Auto, ByteSize, MicroStep, OptimizerName, PreferenceLossName, RecomputeChoice, RecomputeWord,
+    RerankLossName, ScheduleName, TrainMethod, TrainStage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,8 +61,8 @@ pub(crate) struct TrainSettings {
     pub(crate) freeze_extra_modules: Vec<String>,
     /// Most tokens of a sample; longer ones are cut.
     pub(crate) max_tokens: usize,
-    /// Most tokens of one pass.
-    pub(crate) micro_step_tokens: usize,
+    /// Most tokens of one pass; `auto` for as many as fit the memory.
+    pub(crate) micro_step_tokens: MicroStep,
     /// Samples per step.
     pub(crate) batch_size: usize,
     /// Passes over the data.
@@ -118,14 +119,20 @@ pub(crate) struct TrainSettings {
     pub(crate) similarity_scale: f64,
     /// Of `rerank`: what scores are learnt by.
     pub(crate) rerank_loss: RerankLossName,
-    /// `off`, `all`, or a number of layers that are computed again on the way back.
-    pub(crate) recompute: String,
+    /// `off`, `all`, or a number of layers that are computed again on the way back; `auto` for as
+    /// few as fit the memory.
+    pub(crate) recompute: RecomputeChoice,
+    /// Most memory of the process, such as `4GiB`; nine tenths of what is free if none is given.
+    pub(crate) max_memory: Option<ByteSize>,
     /// Whether quantized base weights are kept as they are, not unpacked to bf16.
     pub(crate) keep_blocks: bool,
     /// Steps between two checkpoints.
     pub(crate) checkpoint_steps: u64,
     /// Steps between two evaluations, besides the one at the end.
     pub(crate) eval_steps: Option<u64>,
+    /// What the model writes at every evaluation.
+    #[serde(flatten)]
+    pub(crate) samples: SampleSettings,
     /// Evaluations without a better one after which the run ends.
     pub(crate) early_stopping_patience: Option<u32>,
     /// Whether the values of the best evaluation are the result.
@@ -138,6 +145,22 @@ pub(crate) struct TrainSettings {
     pub(crate) ignore_lint: bool,
     /// Seed of the order, of new values and of noise.
     pub(crate) seed: u64,
+}
+
+/// What the model writes while it is trained, to be read by a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SampleSettings {
+    /// Prompts that it goes on from; none for no texts.
+    pub(crate) sample_prompts: Vec<String>,
+    /// Most tokens of each text.
+    pub(crate) sample_tokens: usize,
+}
+
+impl Default for SampleSettings {
+    fn default() -> Self {
+        Self { sample_prompts: Vec::new(), sample_tokens: 64 }
+    }
 }
 
 impl Default for TrainSettings {
@@ -168,7 +191,7 @@ impl Default for TrainSettings {
             freeze_trainable_modules: Vec::new(),
             freeze_extra_modules: Vec::new(),
             max_tokens: 1024,
-            micro_step_tokens: 2048,
+            micro_step_tokens: MicroStep::Word(Auto::Auto),
             batch_size: 16,
             epochs: 3,
             max_steps: None,
@@ -197,10 +220,12 @@ impl Default for TrainSettings {
             undesirable_weight: 1.0,
             similarity_scale: 20.0,
             rerank_loss: RerankLossName::Pointwise,
-            recompute: "off".to_owned(),
+            recompute: RecomputeChoice::Word(RecomputeWord::Auto),
+            max_memory: None,
             keep_blocks: true,
             checkpoint_steps: 50,
             eval_steps: None,
+            samples: SampleSettings::default(),
             early_stopping_patience: None,
             keep_best: false,
             divergence_factor: 4.0,

@@ -16,6 +16,7 @@ fn help_pages() {
         &["bench", "train", "--help"],
         &["train", "--help"],
         &["train", "run", "--help"],
+        &["train", "plan", "--help"],
         &["train", "lint", "--help"],
         &["train", "predict", "--help"],
         &["train", "keys"],

@@ -41,6 +41,8 @@ fn bad_input() {
         ("unknown-word", format!("{data}optimizer = \"adamv\"")),
         ("wrong-type", format!("{data}seed = \"many\"")),
         ("out-of-range", format!("{data}learning_rate = -1.0")),
+        ("memory-without-unit", format!("{data}max_memory = \"4 pounds\"")),
+        ("wrong-word", format!("{data}recompute = \"some\"")),
         ("unknown-module", format!("{data}target_modules = [\"q_prj\"]")),
         ("unknown-format", format!("{data}data_format = \"alpacca\"")),
         ("other-stage", format!("{data}stage = \"kto\"")),
@@ -85,4 +87,115 @@ fn a_run_is_kept() {
     assert_eq!(other.code, Some(2), "{}", other.stderr);
     assert!(other.stderr.contains("choose another `output`"), "{}", other.stderr);
     assert!(std::fs::read(&adapter).unwrap() == bytes, "a refused run changed the folder");
+}
+
+/// Rows of about a hundred tokens, enough for steps that a small memory has to cut.
+fn long_rows(dir: &Path) {
+    let row = |index: usize| {
+        let answer = format!("number {index} is what comes next. ").repeat(12);
+        format!("{{\"instruction\": \"Count on from {index}.\", \"output\": \"{answer}\"}}\n")
+    };
+    std::fs::write(dir.join("rows.jsonl"), (0..24).map(row).collect::<String>()).unwrap();
+}
+
+/// A plan as JSON.
+fn plan(file: &str, keys: &[&str]) -> serde_json::Value {
+    let sets = keys.iter().flat_map(|key| ["--set", key]);
+    let args: Vec<&str> = ["train", "plan", file, "--json"].into_iter().chain(sets).collect();
+    let done = run(&args);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    serde_json::from_str(&done.stdout).unwrap()
+}
+
+/// The plan says before the first step what the run's peak then is, and the run keeps both.
+#[test]
+fn a_plan_is_kept_beside_what_was_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = "data = [\"rows.jsonl\"]\nignore_lint = true\nmax_steps = 2\n\
+                eval_share = 0.2\nkeep_best = true\nmax_tokens = 128\nbatch_size = 8";
+    let file = write(dir.path(), "").replace("train.toml", "plan.toml");
+    let text = std::fs::read_to_string(dir.path().join("train.toml")).unwrap();
+    let ours = ["max_tokens", "micro_step_tokens", "batch_size"];
+    let rest = text.lines().filter(|line| !ours.iter().any(|key| line.starts_with(key)));
+    let text: Vec<&str> = rest.chain([keys]).collect();
+    std::fs::write(&file, text.join("\n")).unwrap();
+    long_rows(dir.path());
+    let planned = plan(&file, &[]);
+    assert!(!dir.path().join("out").exists(), "a plan writes nothing");
+    assert_eq!(planned["recomputed_layers"], 0);
+    // A step of eight rows in one pass.
+    assert!(planned["micro_step_tokens"].as_u64().unwrap() > 512, "{planned}");
+    let bytes = |plan: &serde_json::Value| plan["memory"]["peak_bytes"].as_f64().unwrap();
+
+    // Half of what the activations took: fewer tokens, or layers that are computed again.
+    let half = format!("max_memory={:.0}", bytes(&planned) * 0.5);
+    let small = plan(&file, &[&half]);
+    assert!(bytes(&small) <= bytes(&planned) * 0.5, "{small}");
+    assert!(small["micro_step_tokens"].as_u64() < planned["micro_step_tokens"].as_u64());
+    assert!(small["recomputed_layers"].as_u64().unwrap() > 0, "{small}");
+
+    let losses = |output: &str, set: &str| -> Vec<f64> {
+        let output_key = format!("output={output}");
+        let done = run(&["train", "run", &file, "--set", &output_key, "--set", set]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        assert!(done.stderr.contains("  plan  memory "), "{}", done.stderr);
+        assert!(done.stderr.contains("  planned "), "{}", done.stderr);
+        let folder = dir.path().join(output).join("run");
+        let kept = std::fs::read_to_string(folder.join("plan.json")).unwrap();
+        let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+        let taken = kept["taken"]["peak_bytes"].as_f64().unwrap();
+        let error = bytes(&kept) / taken - 1.0;
+        assert!(error.abs() < 0.15, "{output}: planned {}, taken {taken}", bytes(&kept));
+        assert!(kept["time"]["seconds"].as_f64().unwrap() > 0.0, "{kept}");
+        assert!(kept["taken"]["seconds"].as_f64().unwrap() > 0.0, "{kept}");
+        let lines = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+        let loss = |line: &str| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64().unwrap()
+        };
+        lines.lines().map(loss).collect()
+    };
+    let whole = losses("whole", "seed=42");
+    let cut = losses("cut", &half);
+    for (whole, cut) in whole.iter().zip(&cut) {
+        assert!((whole / cut - 1.0).abs() < 1e-2, "{whole} {cut}: the cut moved the loss");
+    }
+}
+
+/// Too little memory is told before anything is trained, with what is needed and what helps.
+#[test]
+fn too_little_memory_is_told_before_the_first_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = "data = [\"rows.jsonl\"]\nignore_lint = true\nmethod = \"full\"\n\
+                max_memory = \"600MB\"\nrecompute = \"off\"";
+    let file = write(dir.path(), keys);
+    let done = run(&["train", "run", &file]);
+    assert_eq!(done.code, Some(3), "{}", done.stderr);
+    for said in ["does not fit", "572 MiB (`max_memory`)", "adamw_8bit", "`method = \"lora\"`"] {
+        assert!(done.stderr.contains(said), "{said}: {}", done.stderr);
+    }
+    assert!(!dir.path().join("out").exists(), "{}", done.stderr);
+}
+
+/// What the model writes before and while it learns is printed, kept, and ends where a turn does.
+#[test]
+fn texts_are_written_while_training() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = "data = [\"rows.jsonl\"]\nignore_lint = true\neval_steps = 30\nlearning_rate = 2e-3\n\
+                sample_prompts = [\"Say three.\"]\nsample_tokens = 24\nepochs = 30";
+    let file = write(dir.path(), "");
+    let text = std::fs::read_to_string(&file).unwrap().replace("epochs = 1\n", "");
+    std::fs::write(&file, text + keys).unwrap();
+    let done = run(&["train", "run", &file]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let kept = std::fs::read_to_string(dir.path().join("out/run/samples.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> =
+        kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{kept}");
+    assert_eq!(lines[1]["step"], 60);
+    assert_eq!(lines[1]["prompt"], "Say three.");
+    assert_eq!(lines[1]["text"], "Three it is.", "{kept}");
+    assert!(done.stderr.contains("step 60: Say three. -> Three it is."), "{}", done.stderr);
+    let wrong = run(&["train", "run", &file, "--set", "stage=reward"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("`sample_prompts` are for"), "{}", wrong.stderr);
 }

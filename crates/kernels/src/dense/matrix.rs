@@ -54,8 +54,17 @@ impl DenseMatrix {
 
     /// An empty matrix with room for `[n, k]`, to be filled by the `repack` functions.
     pub fn with_capacity(dtype: DenseType, n: usize, k: usize) -> Self {
-        let words = AlignedBuf::zeroed(n.div_ceil(16) * 16 * dtype.steps(k));
+        let words = AlignedBuf::zeroed(Self::num_words(dtype, n, k));
         DenseMatrix { dtype, n: 0, k: 0, words }
+    }
+
+    /// Memory that [`Self::with_capacity`] takes, and the packed form of `[n, k]`.
+    pub fn capacity_bytes(dtype: DenseType, n: usize, k: usize) -> usize {
+        Self::num_words(dtype, n, k) * size_of::<u32>()
+    }
+
+    fn num_words(dtype: DenseType, n: usize, k: usize) -> usize {
+        n.div_ceil(16) * 16 * dtype.steps(k)
     }
 
     /// Replaces the content by `W [n, k]`, as [`Self::pack`]; memory is reused when it suffices.

@@ -34,9 +34,16 @@ impl RowOperand {
 
     /// An empty operand with room for `rows` rows of `reduction` elements (either orientation).
     pub fn with_capacity(dtype: DenseType, rows: usize, reduction: usize) -> Self {
-        let words = dtype.steps(reduction) * rows;
-        let transposed = dtype.steps(rows) * reduction;
-        Self::on(dtype, AlignedBuf::zeroed(words.max(transposed)))
+        Self::on(dtype, AlignedBuf::zeroed(Self::num_words(dtype, rows, reduction)))
+    }
+
+    /// Memory that [`Self::with_capacity`] takes.
+    pub fn capacity_bytes(dtype: DenseType, rows: usize, reduction: usize) -> usize {
+        Self::num_words(dtype, rows, reduction) * size_of::<u32>()
+    }
+
+    fn num_words(dtype: DenseType, rows: usize, reduction: usize) -> usize {
+        (dtype.steps(reduction) * rows).max(dtype.steps(rows) * reduction)
     }
 
     /// Element type.

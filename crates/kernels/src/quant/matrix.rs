@@ -93,6 +93,11 @@ impl QuantMatrix {
         Ok(Self { format, n, k, tiles })
     }
 
+    /// Memory of the packed form of `[n, k]`.
+    pub fn packed_bytes(format: QuantFormat, n: usize, k: usize) -> usize {
+        n.div_ceil(TILE).saturating_mul(Geometry::of(format).tile_bytes(k / BLOCK))
+    }
+
     fn geometry(&self) -> Geometry {
         Geometry::of(self.format)
     }
@@ -266,7 +271,7 @@ fn pack(
     k: usize,
 ) -> Result<AlignedBuf<u8>, KernelError> {
     let tile_bytes = Geometry::of(format).tile_bytes(k / BLOCK);
-    let bytes = rows.len().div_ceil(TILE).saturating_mul(tile_bytes);
+    let bytes = QuantMatrix::packed_bytes(format, rows.len(), k);
     let mut tiles = AlignedBuf::try_zeroed(bytes, "packed weights")?;
     let num_tiles = rows.len().div_ceil(TILE);
     let shared = SharedMut::new(&mut tiles);

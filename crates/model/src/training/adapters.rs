@@ -1,6 +1,6 @@
 //! First values of what stands beside projections.
 
-use catena_kernels::{AlignedBuf, DenseMatrix};
+use catena_kernels::AlignedBuf;
 use rand::Rng;
 
 use super::dora::{Dora, NormScratch};
@@ -15,6 +15,7 @@ use super::method::{ALL_LINEAR, AdapterKind, PROJECTIONS, is_target};
 use super::params::ParamKind;
 use super::pissa::{Pissa, pissa};
 use super::prefix::PrefixConfig;
+use super::room::Room;
 use super::source::{generator, normals};
 use super::spec::LayerSpec;
 use crate::ModelError;
@@ -34,17 +35,21 @@ impl Loader<'_> {
         pair: PairConfig,
     ) -> Result<(Matrix, Pissa), ModelError> {
         let name = format!("{module}.weight");
-        let mut values = self.source.weight(&name, &[n, k])?.to_f32();
+        let mut values = self.values(&name, &[n, k])?;
         self.source.release(&name);
         self.modules.insert(module.to_owned());
+        if !self.room.takes {
+            let first = Pissa { a_rk: Vec::new(), b_nr: Vec::new() };
+            return Ok((self.room.dense(self.pool, &[], (n, k), self.frozen), first));
+        }
         let niter = match pair.init {
             LoraInit::Pissa { niter } => niter,
             LoraInit::Kaiming | LoraInit::Gaussian => None,
         };
         let mut rng = generator(pair.seed, &name);
         let first = pissa(self.pool, &mut values, (n, k), (pair.r, pair.scale), niter, &mut rng);
-        let residual = DenseMatrix::pack(self.pool, &values, n, k, self.frozen);
-        Ok((Matrix::Dense(residual), first))
+        let residual = self.room.dense(self.pool, &values, (n, k), self.frozen);
+        Ok((residual, first))
     }
 
     /// What stands beside a projection, with its first values.
@@ -62,7 +67,11 @@ impl Loader<'_> {
         };
         match kind {
             AdapterKind::Pair(pair) => {
-                let start = start.unwrap_or_else(|| first_values(module, (n, k), pair));
+                let start = match start {
+                    Some(start) => start,
+                    None if self.room.takes => first_values(module, (n, k), pair),
+                    None => Pissa { a_rk: Vec::new(), b_nr: Vec::new() },
+                };
                 Adapter::Lora(Box::new(self.pair(module, weight, (n, k), pair, &start)))
             }
             AdapterKind::OutputVector => {
@@ -87,14 +96,18 @@ impl Loader<'_> {
         let a = self.params.add(name, &[r, k], ParamKind::LoraA, &start.a_rk);
         let name = format!("{PREFIX}{module}.lora_B.weight");
         let b = self.params.add(name, &[n, r], ParamKind::LoraB, &start.b_nr);
-        let inner = AlignedBuf::zeroed(self.max_tokens * r);
+        let inner = AlignedBuf::default();
         let mut lora = Lora { n, k, r, scale: pair.scale, a, b, inner, dora: None };
         if pair.use_dora {
-            let mut scratch = NormScratch::new(self.dtype, r, n.max(k));
-            let values = std::mem::take(&mut self.params.values);
-            let view = lora.view(weight.get(&values), &values);
-            let (mut dora, magnitudes) = Dora::new(self.pool, view, &mut scratch);
-            self.params.values = values;
+            let (mut dora, mut magnitudes) = (Dora::default(), Vec::new());
+            self.room.count(n * Dora::BYTES_PER_ROW);
+            if self.room.takes {
+                let mut scratch = NormScratch::new(&mut Room::new(true), self.dtype, r, n.max(k));
+                let values = std::mem::take(&mut self.params.values);
+                let view = lora.view(weight.get(&values), &values);
+                (dora, magnitudes) = Dora::new(self.pool, view, &mut scratch);
+                self.params.values = values;
+            }
             let name = format!("{PREFIX}{module}.lora_magnitude_vector");
             dora.magnitude = self.params.add(name, &[n], ParamKind::LoraA, &magnitudes);
             lora.dora = Some(dora);
@@ -106,8 +119,8 @@ impl Loader<'_> {
     pub(super) fn add_prefix(&mut self, config: &PrefixConfig, layers: &[LayerSpec]) {
         let stride: usize = layers.iter().map(|layer| 2 * layer.widths().1).sum();
         let len = config.num_virtual_tokens * stride;
-        let values = if config.zero_init {
-            vec![0.0; len]
+        let values = if config.zero_init || !self.room.takes {
+            vec![0.0; if self.room.takes { len } else { 0 }]
         } else {
             normals(&mut generator(config.seed, PROMPT), len, 1.0)
         };

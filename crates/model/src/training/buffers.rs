@@ -4,6 +4,7 @@ use catena_kernels::{AlignedBuf, AttentionScratch, DenseType, RowOperand};
 
 use super::linear::LinearScratch;
 use super::method::AdapterNeeds;
+use super::room::Room;
 use super::spec::{LayerSpec, Placement, Spec};
 use crate::config::QkNorm;
 
@@ -62,19 +63,23 @@ pub(super) struct Work {
 
 impl Saved {
     /// `kept_widths` are those of [`super::linear::Linear::kept_width`], by slot.
-    pub(super) fn new(spec: &LayerSpec, kept_widths: &[usize], tokens: usize) -> Self {
-        let rows = |width: usize| AlignedBuf::zeroed(tokens * width);
-        let rows_if = |is_there: bool, width: usize| rows(if is_there { width } else { 0 });
+    pub(super) fn new(
+        room: &mut Room,
+        spec: &LayerSpec,
+        kept_widths: &[usize],
+        tokens: usize,
+    ) -> Self {
+        let mut rows = |width: usize| room.floats(tokens * width);
         let (c, (queries, keys)) = (spec.hidden_size, spec.widths());
         let names = &spec.names;
         Saved {
             before_mlp: rows(c),
-            attention_out: rows_if(names.attention_out_norm.is_some(), c),
-            mlp_out: rows_if(names.mlp_out_norm.is_some(), c),
-            attention_sum: rows_if(names.attention_sum_norm.is_some(), c),
-            mlp_sum: rows_if(names.mlp_sum_norm.is_some(), c),
-            q_before_norm: rows_if(spec.qk_norm.is_some(), queries),
-            k_before_norm: rows_if(spec.qk_norm.is_some(), keys),
+            attention_out: rows(if names.attention_out_norm.is_some() { c } else { 0 }),
+            mlp_out: rows(if names.mlp_out_norm.is_some() { c } else { 0 }),
+            attention_sum: rows(if names.attention_sum_norm.is_some() { c } else { 0 }),
+            mlp_sum: rows(if names.mlp_sum_norm.is_some() { c } else { 0 }),
+            q_before_norm: rows(if spec.qk_norm.is_some() { queries } else { 0 }),
+            k_before_norm: rows(if spec.qk_norm.is_some() { keys } else { 0 }),
             q_thd: rows(queries),
             k_tgd: rows(keys),
             v_tgd: rows(keys),
@@ -88,8 +93,13 @@ impl Saved {
 
 impl Work {
     /// Memory for `tokens` rows of the widest of the layers, and the adapters of a method.
-    pub(super) fn new(spec: &Spec, dtype: DenseType, tokens: usize, needs: AdapterNeeds) -> Self {
-        let rows = |width: usize| AlignedBuf::zeroed(tokens * width);
+    pub(super) fn new(
+        room: &mut Room,
+        spec: &Spec,
+        dtype: DenseType,
+        tokens: usize,
+        needs: AdapterNeeds,
+    ) -> Self {
         let widest = |of: fn(&LayerSpec) -> usize| spec.layers.iter().map(of).max().unwrap_or(0);
         let (c, f) = (spec.hidden_size, widest(|layer| layer.intermediate_size));
         let (queries, keys) = (widest(|layer| layer.widths().0), widest(|layer| layer.widths().1));
@@ -100,6 +110,10 @@ impl Work {
         });
         let parallel = spec.layers.iter().any(|layer| layer.placement == Placement::Parallel);
         let width = c.max(f).max(queries).max(keys);
+        let stats = room.zeros(2 * tokens * heads);
+        let operand = room.operand(dtype, tokens, width);
+        let linear = LinearScratch::new(room, dtype, tokens, width, needs);
+        let mut rows = |width: usize| room.floats(tokens * width);
         Work {
             normed_tc: rows(c),
             dnormed_tc: rows(c),
@@ -112,9 +126,9 @@ impl Work {
             dk_tgd: rows(keys),
             dv_tgd: rows(keys),
             dnormed_heads: rows(if normed_heads { queries.max(keys) } else { 0 }),
-            stats: vec![0.0; 2 * tokens * heads],
-            operand: RowOperand::with_capacity(dtype, tokens, width),
-            linear: LinearScratch::new(dtype, tokens, width, needs),
+            stats,
+            operand,
+            linear,
             attention: AttentionScratch::new(),
         }
     }

@@ -6,6 +6,7 @@ use catena_kernels::{DenseType, Pool, RowOperand, WeightRef, scale_columns_backw
 
 use super::linear::Columns;
 use super::pass::Pass;
+use super::room::Room;
 
 /// Row norms below this count as this: a row of zeros has no direction.
 const SMALLEST_SQUARE: f64 = 1e-30;
@@ -20,6 +21,7 @@ const SMALLEST_SQUARE: f64 = 1e-30;
 ///
 /// # Source
 /// Liu et al. 2024, arXiv:2402.09353, section 4.3.
+#[derive(Default)]
 pub(super) struct Dora {
     pub(super) magnitude: Range<usize>,
     /// `||W_i||^2` of the frozen rows as they are held.
@@ -51,17 +53,20 @@ pub(super) struct NormScratch {
 
 impl NormScratch {
     /// For pairs of up to `r`, beside matrices of up to `width` rows and columns.
-    pub(super) fn new(dtype: DenseType, r: usize, width: usize) -> Self {
+    pub(super) fn new(room: &mut Room, dtype: DenseType, r: usize, width: usize) -> Self {
         NormScratch {
-            operand: RowOperand::with_capacity(dtype, r, width),
-            products_rn: vec![0.0; r * width],
-            gram_rr: vec![0.0; r * r],
-            sums_n: vec![0.0; width],
+            operand: room.operand(dtype, r, width),
+            products_rn: room.zeros(r * width),
+            gram_rr: room.zeros(r * r),
+            sums_n: room.zeros(width),
         }
     }
 }
 
 impl Dora {
+    /// Memory per row of the matrix, without trained values.
+    pub(super) const BYTES_PER_ROW: usize = size_of::<f64>() + 2 * size_of::<f32>();
+
     /// Without a place for the magnitudes yet, and the magnitudes that the pair's first values
     /// give.
     pub(super) fn new(pool: &Pool, pair: PairView<'_>, s: &mut NormScratch) -> (Self, Vec<f32>) {
@@ -143,10 +148,5 @@ impl Dora {
         for ((dm, sum), inverse) in dmagnitudes.iter_mut().zip(sums).zip(&self.inverse_norms) {
             *dm += *sum * inverse;
         }
-    }
-
-    /// Memory held, without trained values.
-    pub(super) fn bytes(&self) -> usize {
-        self.squares.len() * (size_of::<f64>() + 2 * size_of::<f32>())
     }
 }

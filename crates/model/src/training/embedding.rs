@@ -6,6 +6,7 @@ use super::matrix::Matrix;
 use super::norm::Norm;
 use super::params::Vector;
 use super::pass::Pass;
+use super::room::Room;
 
 /// The tables that rows of the residual stream are looked up in.
 pub(super) struct Embedding {
@@ -26,6 +27,14 @@ pub(super) struct Embedding {
 }
 
 impl Embedding {
+    /// Gives it what it keeps from the forward pass of `tokens` tokens.
+    pub(super) fn give_memory(&mut self, room: &mut Room, tokens: usize, hidden_size: usize) {
+        self.sum_tc = room.floats(if self.norm.is_some() { tokens * hidden_size } else { 0 });
+        if room.takes {
+            self.rows_t.reserve_exact(tokens);
+        }
+    }
+
     /// Writes the first residual stream.
     pub(super) fn forward(
         &mut self,

@@ -9,6 +9,7 @@ use super::embedding::{Embedding, scale_by};
 use super::matrix::Matrix;
 use super::norm::Norm;
 use super::pass::Pass;
+use super::room::Room;
 use super::spec::{HeadSpec, Spec};
 
 /// Supervised rows whose logits exist at once: enough for full tiles, and the logits of a large
@@ -46,6 +47,7 @@ impl LmHead {
         max_tokens: usize,
         (norm, weight): (Option<Norm>, Option<Matrix>),
         embedding: &Embedding,
+        room: &mut Room,
     ) -> Self {
         let (c, v) = (spec.hidden_size, spec.vocab_size);
         let trained = weight.as_ref().unwrap_or(&embedding.words).is_trained();
@@ -63,15 +65,15 @@ impl LmHead {
             spec: spec.head.clone(),
             hidden_size: c,
             chunk_rows: rows,
-            rows_tc: AlignedBuf::zeroed(rows * c),
-            normed_tc: AlignedBuf::zeroed(rows * c),
-            drows_tc: AlignedBuf::zeroed(rows * c),
-            logits_tv: AlignedBuf::zeroed(rows * v),
-            slopes_tv: AlignedBuf::zeroed(slopes),
-            stats: vec![0.0; 2 * rows],
-            operand: RowOperand::with_capacity(dtype, rows, v.max(c)),
-            dlogits_t: RowOperand::with_capacity(dtype, trained_rows, trained_width),
-            columns: DenseMatrix::with_capacity(dtype, c, trained_rows),
+            rows_tc: room.floats(rows * c),
+            normed_tc: room.floats(rows * c),
+            drows_tc: room.floats(rows * c),
+            logits_tv: room.floats(rows * v),
+            slopes_tv: room.floats(slopes),
+            stats: room.zeros(2 * rows),
+            operand: room.operand(dtype, rows, v.max(c)),
+            dlogits_t: room.operand(dtype, trained_rows, trained_width),
+            columns: room.columns(dtype, c, trained_rows),
         }
     }
 
@@ -91,6 +93,18 @@ impl LmHead {
                 &mut self.logits_tv[..range.len() * vocab(self.weight.as_ref(), embedding, pass)];
             cross_entropy_loss(pass.pool, logits, &pass.batch.targets[range], losses);
         }
+    }
+
+    /// The logits of one row.
+    pub(super) fn logits_of(
+        &mut self,
+        pass: &Pass<'_>,
+        embedding: &Embedding,
+        row: usize,
+        x_tc: &[f32],
+    ) -> &[f32] {
+        self.logits(pass, embedding, &[row], x_tc);
+        &self.logits_tv[..vocab(self.weight.as_ref(), embedding, pass)]
     }
 
     /// As [`Self::losses`], and the gradients of `sum(scale * loss)`: `dx_tc` is written, zero in
@@ -186,11 +200,6 @@ impl LmHead {
         for (drow, &row) in drows.chunks_exact(c).zip(rows) {
             dx_tc[row * c..][..c].copy_from_slice(drow);
         }
-    }
-
-    /// Memory of a head of its own, without trained values.
-    pub(super) fn weight_bytes(&self) -> usize {
-        self.weight.as_ref().map_or(0, Matrix::bytes)
     }
 }
 

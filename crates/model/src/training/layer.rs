@@ -8,6 +8,7 @@ use super::linear::Linear;
 use super::mlp::MlpBlock;
 use super::norm::Norm;
 use super::pass::Pass;
+use super::room::Room;
 use super::spec::{LayerSpec, Placement};
 
 /// A layer and what its forward pass keeps.
@@ -178,9 +179,25 @@ impl Layer {
             || norms.into_iter().flatten().any(Norm::is_trained)
     }
 
-    /// Memory of weights, without trained values.
-    pub(super) fn weight_bytes(&self) -> usize {
-        self.linears().map(Linear::bytes).sum()
+    /// Gives it what it keeps from the forward pass of `tokens` tokens: its input, if `trained`
+    /// says that the way back reaches it, and all else unless it is `recomputed`.
+    pub(super) fn give_memory(
+        &mut self,
+        room: &mut Room,
+        tokens: usize,
+        trained: bool,
+        recomputed: bool,
+    ) {
+        for linear in self.attention.linears_mut().into_iter().chain(self.mlp.linears_mut()) {
+            linear.give_memory(room, tokens);
+        }
+        if !trained {
+            return;
+        }
+        self.input = room.floats(tokens * self.spec.hidden_size);
+        if !recomputed {
+            self.saved = Some(Saved::new(room, &self.spec, &self.kept_widths(), tokens));
+        }
     }
 
     /// Values per token that the adapter of each projection keeps, by slot.

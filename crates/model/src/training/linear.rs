@@ -12,6 +12,7 @@ use super::matrix::Matrix;
 use super::method::AdapterNeeds;
 use super::params::Vector;
 use super::pass::Pass;
+use super::room::Room;
 
 /// `y = x W^T + b`, with what an adapter adds or changes.
 pub(super) struct Linear {
@@ -53,19 +54,25 @@ pub(super) struct LinearScratch {
 impl LinearScratch {
     /// Memory for `tokens` rows of at most `width` columns and the adapters of a method; gradients
     /// of weights need their own operands only if there are any.
-    pub(super) fn new(dtype: DenseType, tokens: usize, width: usize, needs: AdapterNeeds) -> Self {
+    pub(super) fn new(
+        room: &mut Room,
+        dtype: DenseType,
+        tokens: usize,
+        width: usize,
+        needs: AdapterNeeds,
+    ) -> Self {
         let r = needs.rank;
         let (norm_rank, norm_width) = if needs.norms { (r, width) } else { (0, 0) };
         LinearScratch {
-            dy_rows: RowOperand::with_capacity(dtype, tokens, width),
-            dy_t: RowOperand::with_capacity(dtype, tokens, width),
-            x_columns: DenseMatrix::with_capacity(dtype, width, tokens),
-            inner_rows: RowOperand::with_capacity(dtype, tokens, r),
-            inner_columns: DenseMatrix::with_capacity(dtype, r, tokens),
-            dinner: vec![0.0; tokens * r],
+            dy_rows: room.operand(dtype, tokens, width),
+            dy_t: room.operand(dtype, tokens, width),
+            x_columns: room.columns(dtype, width, tokens),
+            inner_rows: room.operand(dtype, tokens, r),
+            inner_columns: room.columns(dtype, r, tokens),
+            dinner: room.zeros(tokens * r),
             kept: Vec::new(),
-            scaled: AlignedBuf::zeroed(if needs.scales { tokens * width } else { 0 }),
-            norms: NormScratch::new(dtype, norm_rank, norm_width),
+            scaled: room.floats(if needs.scales { tokens * width } else { 0 }),
+            norms: NormScratch::new(room, dtype, norm_rank, norm_width),
         }
     }
 
@@ -285,8 +292,10 @@ impl Linear {
             || self.bias.as_ref().is_some_and(Vector::is_trained)
     }
 
-    /// Memory held, without trained values.
-    pub(super) fn bytes(&self) -> usize {
-        self.weight.bytes() + self.lora().map_or(0, Lora::bytes)
+    /// Gives its adapter what it keeps from the forward pass of `tokens` tokens.
+    pub(super) fn give_memory(&mut self, room: &mut Room, tokens: usize) {
+        if let Some(Adapter::Lora(lora)) = &mut self.adapter {
+            lora.inner = room.floats(tokens * lora.r);
+        }
     }
 }

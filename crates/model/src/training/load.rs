@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use catena_kernels::{AlignedBuf, DenseMatrix, DenseType, Pool, QuantMatrix};
+use catena_kernels::{AlignedBuf, DenseType, Pool};
 
 use super::attention::AttentionBlock;
 use super::embedding::Embedding;
@@ -17,10 +17,11 @@ use super::norm::Norm;
 use super::options::TrainOptions;
 use super::params::{ParamKind, Params, Vector};
 use super::prefix::Prefix;
+use super::room::Room;
 use super::source::{RandomWeights, WeightSource};
 use super::spec::{LayerSpec, MlpSpec, Module, NormSpec, Spec};
 use crate::ModelError;
-use crate::checkpoint::WeightData;
+use crate::checkpoint::{Weight, WeightData};
 use crate::config::{NormKind, QkNorm};
 
 /// Takes weights from their source, each once.
@@ -33,7 +34,9 @@ pub(super) struct Loader<'a> {
     pub(super) keep_blocks: bool,
     /// Element type of products.
     pub(super) dtype: DenseType,
-    pub(super) max_tokens: usize,
+    /// Memory of frozen weights, and of what passes use.
+    pub(super) room: Room,
+    pub(super) buffers: Room,
     pub(super) params: Params,
     /// The next projection's place in its layer.
     pub(super) slot: usize,
@@ -54,6 +57,7 @@ impl<'a> Loader<'a> {
         source: &'a dyn WeightSource,
         method: &'a Method,
         options: &TrainOptions,
+        takes: bool,
     ) -> Self {
         Loader {
             pool,
@@ -62,8 +66,9 @@ impl<'a> Loader<'a> {
             frozen: options.frozen,
             keep_blocks: options.keep_blocks,
             dtype: options.dtype,
-            max_tokens: options.max_tokens.max(1),
-            params: Params::default(),
+            params: Params::new(takes),
+            room: Room::new(takes),
+            buffers: Room::new(takes),
             slot: 0,
             projections: Vec::new(),
             modules: BTreeSet::new(),
@@ -72,7 +77,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
     pub(super) fn embedding(&mut self, spec: &Spec) -> Result<Embedding, ModelError> {
         let (embedding, c) = (&spec.embedding, spec.hidden_size);
         let words = self.matrix(&embedding.words, spec.vocab_size, c, ParamKind::Embedding)?;
@@ -91,8 +96,8 @@ impl Loader<'_> {
             positions,
             padding_idx,
             types,
-            sum_tc: AlignedBuf::zeroed(if norm.is_some() { self.max_tokens * c } else { 0 }),
-            rows_t: Vec::with_capacity(self.max_tokens),
+            sum_tc: AlignedBuf::default(),
+            rows_t: Vec::new(),
             norm,
         })
     }
@@ -174,7 +179,7 @@ impl Loader<'_> {
             NormKind::Layer if norm.bias => {
                 self.vector(&format!("{name}.bias"), &[width], ParamKind::Norm)?
             }
-            NormKind::Layer => Vector::Frozen(vec![0.0; width]),
+            NormKind::Layer => Vector::Frozen(self.room.zeros(width)),
         };
         Ok(Norm { kind: norm.kind, eps: norm.eps, gain, bias })
     }
@@ -185,13 +190,29 @@ impl Loader<'_> {
         shape: &[usize],
         kind: ParamKind,
     ) -> Result<Vector, ModelError> {
-        let values = self.source.weight(name, shape)?.to_f32();
+        let values = self.values(name, shape)?;
         self.note(name);
         Ok(if self.method.trains(name) {
             Vector::Trained(self.params.add(self.method.key(name), shape, kind, &values))
         } else {
+            self.room.count(shape.iter().product::<usize>() * size_of::<f32>());
             Vector::Frozen(values)
         })
+    }
+
+    /// A tensor, or its form where memory is only counted.
+    fn weight(&self, name: &str, shape: &[usize]) -> Result<Weight<'a>, ModelError> {
+        if self.room.takes {
+            self.source.weight(name, shape)
+        } else {
+            self.source.form(name, shape)
+        }
+    }
+
+    /// The values of a tensor; none where memory is only counted.
+    pub(super) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
+        let weight = self.weight(name, shape)?;
+        Ok(if self.room.takes { weight.to_f32() } else { Vec::new() })
     }
 
     /// Notes that a tensor's module is there.
@@ -263,7 +284,7 @@ impl Loader<'_> {
         let bias = if norm.bias {
             Vector::Trained(self.new_tensor(&format!("{name}.bias"), &[width])?)
         } else {
-            Vector::Frozen(vec![0.0; width])
+            Vector::Frozen(self.room.zeros(width))
         };
         Ok(Some(Norm { kind: norm.kind, eps: norm.eps, gain, bias }))
     }
@@ -271,8 +292,8 @@ impl Loader<'_> {
     fn new_tensor(&mut self, name: &str, shape: &[usize]) -> Result<Range<usize>, ModelError> {
         self.note(name);
         let new = RandomWeights { seed: HEAD_SEED, deviation: HEAD_DEVIATION };
-        let values = match self.source.weight(name, shape) {
-            Ok(weight) => weight.to_f32(),
+        let values = match self.values(name, shape) {
+            Ok(values) => values,
             // Of another number of labels, or none: a head for another task.
             Err(ModelError::MissingTensor { .. } | ModelError::ShapeMismatch { .. }) => {
                 new.weight(name, shape)?.to_f32()
@@ -290,17 +311,20 @@ impl Loader<'_> {
         kind: ParamKind,
     ) -> Result<Matrix, ModelError> {
         let name = format!("{module}.weight");
-        let weight = self.source.weight(&name, &[n, k])?;
+        let weight = self.weight(&name, &[n, k])?;
         self.modules.insert(module.to_owned());
+        let takes = self.room.takes;
+        let values = || if takes { weight.to_f32() } else { Vec::new() };
         let matrix = if self.method.trains(&name) {
-            let range = self.params.add(self.method.key(&name), &[n, k], kind, &weight.to_f32());
+            self.room.pass(n * k * size_of::<f32>());
+            let range = self.params.add(self.method.key(&name), &[n, k], kind, &values());
             Matrix::Trained(Trained { range, n, k })
         } else if let WeightData::Blocks { format, rows } = &weight.data
             && self.keep_blocks
         {
-            Matrix::Quant(QuantMatrix::from_blocks(self.pool, *format, rows, k)?)
+            self.room.blocks(self.pool, *format, rows, k)?
         } else {
-            Matrix::Dense(DenseMatrix::pack(self.pool, &weight.to_f32(), n, k, self.frozen))
+            self.room.dense(self.pool, &values(), (n, k), self.frozen)
         };
         self.source.release(&name);
         Ok(matrix)
@@ -321,9 +345,9 @@ impl Loader<'_> {
             let range = whole.start + first * k..whole.start + (first + n) * k;
             return Ok(Matrix::Trained(Trained { range, n, k }));
         }
-        let values = self.source.weight(&name, &[total, k])?.to_f32();
-        let rows = &values[first * k..(first + n) * k];
-        Ok(Matrix::Dense(DenseMatrix::pack(self.pool, rows, n, k, self.frozen)))
+        let values = self.values(&name, &[total, k])?;
+        let rows = values.get(first * k..(first + n) * k).unwrap_or_default();
+        Ok(self.room.dense(self.pool, rows, (n, k), self.frozen))
     }
 
     fn bias_part(
@@ -337,8 +361,9 @@ impl Loader<'_> {
             let whole = self.shared(&name, &[total], ParamKind::Bias)?;
             return Ok(Vector::Trained(whole.start + first..whole.start + first + n));
         }
-        let values = self.source.weight(&name, &[total])?.to_f32();
-        Ok(Vector::Frozen(values[first..first + n].to_vec()))
+        let values = self.values(&name, &[total])?;
+        self.room.count(n * size_of::<f32>());
+        Ok(Vector::Frozen(values.get(first..first + n).unwrap_or_default().to_vec()))
     }
 
     /// The place of a parameter that several projections share; added by the first of them.
@@ -352,7 +377,7 @@ impl Loader<'_> {
         if let Some(param) = self.params.list.iter().rev().find(|param| param.name == key) {
             return Ok(param.range.clone());
         }
-        let values = self.source.weight(name, shape)?.to_f32();
+        let values = self.values(name, shape)?;
         Ok(self.params.add(key, shape, kind, &values))
     }
 }

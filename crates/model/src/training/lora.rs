@@ -109,9 +109,4 @@ impl Lora {
             dora.backward(pass, u_tn, dy, du_tn, grads, s);
         }
     }
-
-    /// Memory held, without trained values.
-    pub(super) fn bytes(&self) -> usize {
-        self.inner.bytes() + self.dora.as_ref().map_or(0, Dora::bytes)
-    }
 }

@@ -44,13 +44,4 @@ impl Matrix {
     pub(super) fn is_trained(&self) -> bool {
         matches!(self, Self::Trained(_))
     }
-
-    /// Memory of a frozen one; trained values are counted with the others.
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::Dense(matrix) => matrix.bytes(),
-            Self::Quant(matrix) => matrix.bytes(),
-            Self::Trained(_) => 0,
-        }
-    }
 }

@@ -95,6 +95,10 @@ impl MlpBlock {
         self.linears().any(Linear::is_trained)
     }
 
+    pub(super) fn linears_mut(&mut self) -> impl Iterator<Item = &mut Linear> {
+        self.gate_proj.iter_mut().chain([&mut self.up_proj, &mut self.down_proj])
+    }
+
     pub(super) fn linears(&self) -> impl Iterator<Item = &Linear> {
         self.gate_proj.iter().chain([&self.up_proj, &self.down_proj])
     }

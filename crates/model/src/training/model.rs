@@ -2,25 +2,26 @@
 
 use std::sync::Arc;
 
-use catena_kernels::{AlignedBuf, Pool, RopeTable, add};
+use catena_kernels::{AlignedBuf, AttentionScratch, Pool, RopeTable, add};
 
 use super::TrainingError;
 use super::batch::{Layout, LossSum, TrainBatch};
 use super::buffers::{Saved, Work};
 use super::embedding::Embedding;
-use super::head::LmHead;
+use super::heads::{Head, decoder_head, encoder_head};
 use super::layer::Layer;
 use super::load::Loader;
+use super::memory::{TrainMemory, TrainPlan};
 use super::method::Method;
 use super::options::TrainOptions;
-use super::params::{Param, ParamKind, Params};
+use super::params::{Param, Params};
 use super::pass::Pass;
+use super::room::Room;
 use super::saving::SavedAs;
 use super::source::WeightSource;
 use super::spec::{LayerSpec, Spec};
 use super::task::Task;
-use super::task_head::{HeadPooling, TaskHead};
-use crate::encoder::{EncoderTask, EncoderWeights};
+use crate::encoder::EncoderWeights;
 use crate::{ModelConfig, ModelError};
 
 /// What a pass reads, without borrowing the buffers that it changes.
@@ -63,6 +64,7 @@ pub struct TrainModel {
     pub(super) initial: Vec<f32>,
     /// Whether a part of the frozen weights was moved into pairs.
     pub(super) moved: bool,
+    memory: TrainMemory,
     params: Vec<Param>,
     values: Vec<f32>,
     grads: Vec<f32>,
@@ -81,6 +83,9 @@ struct Loaded {
     layers: Vec<Layer>,
     head: Head,
     params: Params,
+    /// Memory of frozen weights, and of what passes use.
+    room: Room,
+    buffers: Room,
 }
 
 impl Loaded {
@@ -104,10 +109,12 @@ impl Loaded {
         }
         let head = head(&mut loader, spec, &embedding)?;
         loader.check_names()?;
-        if loader.params.values.is_empty() {
+        if loader.params.len == 0 {
             return Err(TrainingError::NothingTrained.into());
         }
-        Ok(Self { embedding, layers, head, params: loader.params })
+        let Loader { mut params, room, buffers, .. } = loader;
+        params.values.shrink_to_fit();
+        Ok(Self { embedding, layers, head, params, room, buffers })
     }
 }
 
@@ -128,10 +135,22 @@ impl TrainModel {
         options: &TrainOptions,
         pool: Arc<Pool>,
     ) -> Result<Self, ModelError> {
-        let spec = Spec::of_decoder(config, options.dtype)?;
-        Self::build(&spec, source, method, (task, options), pool, |loader, spec, embedding| {
-            decoder_head(loader, spec, embedding, task, options)
-        })
+        Self::build_decoder(config, source, task, method, options, (pool, true))
+    }
+
+    /// What [`Self::decoder`] will take, found without taking it.
+    ///
+    /// # Errors
+    /// As [`Self::decoder`].
+    pub fn plan_decoder(
+        config: &ModelConfig,
+        source: &dyn WeightSource,
+        task: Task,
+        method: &Method,
+        options: &TrainOptions,
+        pool: Arc<Pool>,
+    ) -> Result<TrainPlan, ModelError> {
+        Ok(Self::build_decoder(config, source, task, method, options, (pool, false))?.plan())
     }
 
     /// An encoder with the head of `task`, which is taken from the files if they have it.
@@ -145,43 +164,98 @@ impl TrainModel {
         options: &TrainOptions,
         pool: Arc<Pool>,
     ) -> Result<Self, ModelError> {
+        Self::build_encoder(weights, task, method, options, (pool, true))
+    }
+
+    /// What [`Self::encoder`] will take, found without taking it.
+    ///
+    /// # Errors
+    /// As [`Self::encoder`].
+    pub fn plan_encoder(
+        weights: &EncoderWeights,
+        task: Task,
+        method: &Method,
+        options: &TrainOptions,
+        pool: Arc<Pool>,
+    ) -> Result<TrainPlan, ModelError> {
+        Ok(Self::build_encoder(weights, task, method, options, (pool, false))?.plan())
+    }
+
+    fn build_decoder(
+        config: &ModelConfig,
+        source: &dyn WeightSource,
+        task: Task,
+        method: &Method,
+        options: &TrainOptions,
+        on: (Arc<Pool>, bool),
+    ) -> Result<Self, ModelError> {
+        let spec = Spec::of_decoder(config, options.dtype)?;
+        Self::build(&spec, source, method, (task, options), on, |loader, spec, embedding| {
+            decoder_head(loader, spec, embedding, task, options)
+        })
+    }
+
+    fn build_encoder(
+        weights: &EncoderWeights,
+        task: Task,
+        method: &Method,
+        options: &TrainOptions,
+        on: (Arc<Pool>, bool),
+    ) -> Result<Self, ModelError> {
         if method.prefix().is_some() {
             return Err(TrainingError::DecodersOnly { method: "prefix tuning" }.into());
         }
         let spec = Spec::of_encoder(weights, options.dtype);
         let parts = (task, options);
-        let mut model = Self::build(&spec, weights, method, parts, pool, |loader, spec, _| {
+        let mut model = Self::build(&spec, weights, method, parts, on, |loader, spec, _| {
             encoder_head(loader, spec, weights, task, options)
         })?;
         model.type_vocab_size = weights.config().type_vocab_size;
         Ok(model)
     }
 
+    /// Makes the model, or, if it is not to take memory, an empty shell that knows how much it
+    /// would take.
     fn build(
         spec: &Spec,
         source: &dyn WeightSource,
         method: &Method,
         (task, options): (Task, &TrainOptions),
-        pool: Arc<Pool>,
+        (pool, takes): (Arc<Pool>, bool),
         head: impl FnOnce(&mut Loader<'_>, &Spec, &Embedding) -> Result<Head, ModelError>,
     ) -> Result<Self, ModelError> {
         let max_tokens = options.max_tokens.max(1);
-        let loader = Loader::new(&pool, source, method, options);
-        let Loaded { embedding, mut layers, head, params } = Loaded::load(loader, spec, head)?;
-        let Params { list: params, values } = params;
+        let loader = Loader::new(&pool, source, method, options, takes);
+        let loaded = Loaded::load(loader, spec, head)?;
+        let Loaded { mut embedding, mut layers, head, params, room: weights, buffers } = loaded;
         let c = spec.hidden_size;
         let lowest = layers.iter().position(Layer::is_trained).unwrap_or(layers.len());
         let first_trained = if embedding.is_trained() { 0 } else { lowest };
-        give_memory(&mut layers, first_trained, options, c);
+        let (mut kept, mut working) = (Room::new(takes), buffers);
+        give_memory(&mut layers, first_trained, options, &mut kept);
+        embedding.give_memory(&mut working, max_tokens, c);
+        let passing = Saved::new(&mut working, &widest(spec), &widest_kept(&layers), max_tokens);
+        let work = Work::new(&mut working, spec, options.dtype, max_tokens, method.needs());
+        let (x_tc, dx_tc) = (working.floats(max_tokens * c), working.floats(max_tokens * c));
         let before = method.virtual_tokens();
-        let positions = embedding.max_positions(&values, c).map(|rows| rows.saturating_sub(before));
-        let longest = positions.unwrap_or(max_tokens).min(max_tokens);
-        let ropes = spec.ropes.iter().map(|rope| RopeTable::new(rope, before + max_tokens));
-        let ropes = ropes.collect();
-        let kept = widest_kept(&layers);
+        working.count(attention_bytes(spec, before + max_tokens, pool.threads()));
         let moved = method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight());
         let of_base = moved || !method.modules_to_save().is_empty();
-        let initial = if of_base { values.clone() } else { Vec::new() };
+        let memory = TrainMemory {
+            weights: weights.bytes(),
+            values: params.len * size_of::<f32>() * if of_base { 3 } else { 2 },
+            activations: kept.bytes(),
+            working: working.bytes(),
+            loading: weights.passing(),
+        };
+        let Params { list: params, values, .. } = params;
+        let positions = if takes { embedding.max_positions(&values, c) } else { None };
+        let positions = positions.map(|rows| rows.saturating_sub(before));
+        let longest = positions.unwrap_or(max_tokens).min(max_tokens);
+        let ropes = spec
+            .ropes
+            .iter()
+            .map(|rope| RopeTable::new(rope, if takes { before + max_tokens } else { 0 }));
         Ok(TrainModel {
             hidden_size: c,
             vocab_size: spec.vocab_size,
@@ -191,23 +265,33 @@ impl TrainModel {
             embedding,
             layers,
             head,
-            ropes,
+            ropes: ropes.collect(),
             first_trained,
             adapted: true,
             method: method.clone(),
             saved_as: SavedAs::new(spec, task),
-            initial,
+            initial: if of_base { values.clone() } else { Vec::new() },
             moved,
+            memory,
             params,
             grads: vec![0.0; values.len()],
             values,
-            x_tc: AlignedBuf::zeroed(max_tokens * c),
-            dx_tc: AlignedBuf::zeroed(max_tokens * c),
-            passing: Saved::new(&widest(spec), &kept, max_tokens),
-            work: Work::new(spec, options.dtype, max_tokens, method.needs()),
+            x_tc,
+            dx_tc,
+            passing,
+            work,
             losses: Vec::new(),
             pool,
         })
+    }
+
+    fn plan(self) -> TrainPlan {
+        TrainPlan { memory: self.memory, params: self.params, layers: self.layers.len() }
+    }
+
+    /// The memory that it was made with.
+    pub fn memory(&self) -> TrainMemory {
+        self.memory
     }
 
     /// The trained tensors, in flat order.
@@ -261,13 +345,6 @@ impl TrainModel {
         self.max_tokens
     }
 
-    /// Memory of weights and trained values with their gradients.
-    pub fn weight_bytes(&self) -> usize {
-        let layers: usize = self.layers.iter().map(Layer::weight_bytes).sum();
-        let trained = (self.values.len() + self.grads.len()) * size_of::<f32>();
-        self.embedding.words.bytes() + layers + self.head.weight_bytes() + trained
-    }
-
     /// Negative log-likelihood of each supervised target of the batch, in order, in nats.
     ///
     /// # Errors
@@ -288,6 +365,34 @@ impl TrainModel {
             head.losses(&pass, &self.embedding, &self.x_tc[..len], &mut self.losses);
         }
         Ok(&self.losses)
+    }
+
+    /// Logits of the token that follows `tokens`, one per row of the embedding.
+    ///
+    /// All of the sequence is run for it: made for looking at a few texts while training, not for
+    /// serving.
+    ///
+    /// # Errors
+    /// No tokens, more than planned, or one that is not in the vocabulary.
+    ///
+    /// # Panics
+    /// As [`Self::losses`].
+    pub fn next_logits(&mut self, tokens: &[u32]) -> Result<&[f32], ModelError> {
+        let Some(last) = tokens.len().checked_sub(1) else {
+            return Err(TrainingError::EmptySequence { index: 0 }.into());
+        };
+        let batch = TrainBatch {
+            tokens: tokens.to_vec(),
+            labels: vec![None; tokens.len()],
+            seq_starts: vec![0],
+            ..TrainBatch::default()
+        };
+        let layout = self.check(&batch)?;
+        self.forward(&layout, &batch);
+        let len = tokens.len() * self.hidden_size;
+        let pass = pass!(self, &layout);
+        let head = self.head.language_model();
+        Ok(head.logits_of(&pass, &self.embedding, last, &self.x_tc[..len]))
     }
 
     /// What the task's head gives for the batch: a row of [`Self::output_width`] values per
@@ -491,117 +596,24 @@ impl TrainModel {
     }
 }
 
-fn decoder_head(
-    loader: &mut Loader<'_>,
-    spec: &Spec,
-    embedding: &Embedding,
-    task: Task,
-    options: &TrainOptions,
-) -> Result<Head, ModelError> {
-    let (c, max_tokens) = (spec.hidden_size, options.max_tokens.max(1));
-    let norm = loader.norm(spec.final_norm.as_ref(), c, spec.norm)?;
-    let (pooling, labels, bias) = match task {
-        Task::LanguageModel => {
-            let weight = match &spec.head.weight {
-                None => None,
-                Some(name) => Some(loader.matrix(name, spec.vocab_size, c, ParamKind::Head)?),
-            };
-            let head = LmHead::new(spec, options.dtype, max_tokens, (norm, weight), embedding);
-            return Ok(Head::LanguageModel(Box::new(head)));
-        }
-        Task::Sequence { labels } => (HeadPooling::Last, Some(labels), false),
-        Task::Token { labels } => (HeadPooling::EachToken, Some(labels), true),
-        Task::Vector { pooling } => (pooling, None, false),
-    };
-    let out = match labels {
-        None => None,
-        Some(labels) => Some(loader.new_linear("score", labels, c, bias)?),
-    };
-    let parts = (norm, None, None, out);
-    Ok(Head::Task(Box::new(TaskHead::new(pooling, parts, options.dtype, (max_tokens, c)))))
-}
-
-fn encoder_head(
-    loader: &mut Loader<'_>,
-    spec: &Spec,
-    weights: &EncoderWeights,
-    task: Task,
-    options: &TrainOptions,
-) -> Result<Head, ModelError> {
-    let (c, max_tokens) = (spec.hidden_size, options.max_tokens.max(1));
-    let (config, model_type) = (weights.config(), &weights.config().model_type);
-    let trunk_norm = loader.norm(spec.final_norm.as_ref(), c, spec.norm)?;
-    let (pooling, kind, labels) = match task {
-        Task::LanguageModel => {
-            let (model_type, task) = (model_type.clone(), "prediction of tokens");
-            return Err(TrainingError::NoHead { model_type, task }.into());
-        }
-        Task::Vector { pooling } => {
-            let parts = (trunk_norm, None, None, None);
-            let head = TaskHead::new(pooling, parts, options.dtype, (max_tokens, c));
-            return Ok(Head::Task(Box::new(head)));
-        }
-        Task::Sequence { labels } => {
-            let mean = config.head.mean_pooling;
-            let pooling = if mean { HeadPooling::Mean } else { HeadPooling::First };
-            (pooling, EncoderTask::SequenceClassification, labels)
-        }
-        Task::Token { labels } => {
-            (HeadPooling::EachToken, EncoderTask::TokenClassification, labels)
-        }
-    };
-    let Some(names) = weights.head(kind) else {
-        let (model_type, task) = (model_type.clone(), "labels");
-        return Err(TrainingError::NoHead { model_type, task }.into());
-    };
-    let dense = match names.dense {
-        None => None,
-        Some(name) => Some((loader.new_linear(name, c, c, config.biases.head)?, config.head.act)),
-    };
-    let norm = loader.new_norm(names.norm.filter(|_| dense.is_some()), c, spec.norm)?;
-    let out = Some(loader.new_linear(names.out, labels, c, true)?);
-    let parts = (trunk_norm, dense, norm, out);
-    Ok(Head::Task(Box::new(TaskHead::new(pooling, parts, options.dtype, (max_tokens, c)))))
-}
-
-/// What stands on the trunk.
-enum Head {
-    LanguageModel(Box<LmHead>),
-    Task(Box<TaskHead>),
-}
-
-impl Head {
-    fn language_model(&mut self) -> &mut LmHead {
-        match self {
-            Self::LanguageModel(head) => head,
-            Self::Task(_) => panic!("losses of tokens were asked of a model with another head"),
-        }
-    }
-
-    fn task(&mut self) -> &mut TaskHead {
-        match self {
-            Self::Task(head) => head,
-            Self::LanguageModel(_) => panic!("outputs of a task were asked of a language model"),
-        }
-    }
-
-    fn weight_bytes(&self) -> usize {
-        match self {
-            Self::LanguageModel(head) => head.weight_bytes(),
-            Self::Task(head) => head.weight_bytes(),
-        }
-    }
-}
-
 /// Gives the layers what they keep from the forward pass for the way back.
-fn give_memory(layers: &mut [Layer], first_trained: usize, options: &TrainOptions, c: usize) {
+fn give_memory(
+    layers: &mut [Layer],
+    first_trained: usize,
+    options: &TrainOptions,
+    room: &mut Room,
+) {
     let (count, max_tokens) = (layers.len(), options.max_tokens.max(1));
-    for (idx, layer) in layers.iter_mut().enumerate().skip(first_trained) {
-        layer.input = AlignedBuf::zeroed(max_tokens * c);
-        if !options.recompute.covers(idx, count) {
-            layer.saved = Some(Saved::new(&layer.spec, &layer.kept_widths(), max_tokens));
-        }
+    for (idx, layer) in layers.iter_mut().enumerate() {
+        let recomputed = options.recompute.covers(idx, count);
+        layer.give_memory(room, max_tokens, idx >= first_trained, recomputed);
     }
+}
+
+/// What attention grows to by itself, in the layer where that is most.
+fn attention_bytes(spec: &Spec, longest: usize, threads: usize) -> usize {
+    let bytes = |shape| AttentionScratch::bytes_for(shape, longest, threads);
+    spec.layers.iter().map(|layer| bytes(&layer.attention)).max().unwrap_or(0)
 }
 
 /// The most that any layer's adapters keep, by slot.

@@ -44,13 +44,21 @@ impl ParamKind {
 }
 
 /// The trained tensors while a model is put together.
-#[derive(Default)]
 pub(super) struct Params {
     pub(super) list: Vec<Param>,
+    /// First values; none where they are only counted.
     pub(super) values: Vec<f32>,
+    /// Number of all values.
+    pub(super) len: usize,
+    takes: bool,
 }
 
 impl Params {
+    /// None yet; `takes` says whether values are kept, not only counted.
+    pub(super) fn new(takes: bool) -> Self {
+        Params { list: Vec::new(), values: Vec::new(), len: 0, takes }
+    }
+
     /// Adds a tensor with its first values and returns its place.
     pub(super) fn add(
         &mut self,
@@ -59,10 +67,12 @@ impl Params {
         kind: ParamKind,
         values: &[f32],
     ) -> Range<usize> {
-        let start = self.values.len();
-        assert_eq!(values.len(), shape.iter().product::<usize>(), "values of {name}");
-        self.values.extend_from_slice(values);
-        let range = start..self.values.len();
+        let range = self.len..self.len + shape.iter().product::<usize>();
+        self.len = range.end;
+        if self.takes {
+            assert_eq!(values.len(), range.len(), "values of {name}");
+            self.values.extend_from_slice(values);
+        }
         self.list.push(Param { name, shape: shape.to_vec(), range: range.clone(), kind });
         range
     }

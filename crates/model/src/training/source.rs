@@ -16,6 +16,14 @@ pub trait WeightSource {
     /// It is missing, unreadable, or has another shape.
     fn weight(&self, name: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError>;
 
+    /// As [`Self::weight`] where only form and shape matter: values may be missing.
+    ///
+    /// # Errors
+    /// As [`Self::weight`].
+    fn form(&self, name: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError> {
+        self.weight(name, shape)
+    }
+
     /// Says that a tensor was taken: its pages need not stay in memory.
     fn release(&self, _name: &str) {}
 }
@@ -57,6 +65,10 @@ impl WeightSource for RandomWeights {
             _ => normals(&mut generator(self.seed, name), len, self.deviation),
         };
         Ok(Weight { shape: shape.to_vec(), data: WeightData::F32(Cow::Owned(values)) })
+    }
+
+    fn form(&self, _name: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError> {
+        Ok(Weight { shape: shape.to_vec(), data: WeightData::F32(Cow::Borrowed(&[])) })
     }
 }
 

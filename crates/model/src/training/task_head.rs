@@ -9,6 +9,7 @@ use super::linear::{Columns, Linear, LinearScratch};
 use super::method::AdapterNeeds;
 use super::norm::Norm;
 use super::pass::Pass;
+use super::room::Room;
 
 /// Which rows of the last residual stream a head reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +66,14 @@ impl TaskHead {
         parts: HeadParts,
         dtype: DenseType,
         (max_tokens, hidden_size): (usize, usize),
+        room: &mut Room,
     ) -> Self {
         let (trunk_norm, dense, norm, out) = parts;
         let width = out.as_ref().map_or(hidden_size, |out| out.n.max(hidden_size));
-        let rows = || AlignedBuf::zeroed(max_tokens * hidden_size);
+        let needs = AdapterNeeds::default();
+        let linear = LinearScratch::new(room, dtype, max_tokens, width, needs);
+        let stats = room.zeros(2 * max_tokens);
+        let mut rows = || room.floats(max_tokens * hidden_size);
         let buffers = Buffers {
             hidden_size,
             rows_tc: rows(),
@@ -81,9 +86,9 @@ impl TaskHead {
             outputs: Vec::new(),
             dlast: Vec::new(),
             dact: Vec::new(),
-            stats: vec![0.0; 2 * max_tokens],
+            stats,
             operand: RowOperand::new(dtype),
-            linear: LinearScratch::new(dtype, max_tokens, width, AdapterNeeds::default()),
+            linear,
         };
         TaskHead { trunk_norm, pooling, dense, norm, out, buffers }
     }
@@ -202,12 +207,6 @@ impl TaskHead {
         for (drow, &row) in drows.chunks_exact(c).zip(&rows) {
             dx_tc[row * c..][..c].copy_from_slice(drow);
         }
-    }
-
-    /// Memory of frozen weights.
-    pub(super) fn weight_bytes(&self) -> usize {
-        let dense = self.dense.as_ref().map(|(dense, _)| dense);
-        dense.into_iter().chain(&self.out).map(Linear::bytes).sum()
     }
 }
 

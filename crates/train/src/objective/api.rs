@@ -16,6 +16,23 @@ pub trait Objective {
     /// Number of samples.
     fn num_samples(&self) -> usize;
 
+    /// Tokens of a sample, with all that belongs to it.
+    fn num_tokens(&self, index: usize) -> usize;
+
+    /// Tokens of the longest piece that one pass must hold whole.
+    fn longest(&self) -> usize {
+        (0..self.num_samples()).map(|index| self.num_tokens(index)).max().unwrap_or(0)
+    }
+
+    /// Tokens that [`Self::prepare`] runs forward.
+    fn reference_tokens(&self) -> usize {
+        0
+    }
+
+    /// Lets samples be run before [`Self::prepare`], to see how long they take: the losses are
+    /// none that mean anything.
+    fn rehearse(&mut self) {}
+
     /// Hands over everything that the result depends on.
     fn identify(&self, feed: &mut dyn FnMut(&[u8]));
 

@@ -144,6 +144,10 @@ impl Objective for Classify<'_> {
         self.samples.len()
     }
 
+    fn num_tokens(&self, index: usize) -> usize {
+        self.samples[index].row.tokens.len()
+    }
+
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(format!("{:?}", self.loss).as_bytes());
         for sample in self.samples {
@@ -163,7 +167,7 @@ impl Objective for Classify<'_> {
         let total = self.total(pass.chosen);
         let mut figures = Figures { supervised: pass.chosen.len(), ..Figures::default() };
         let mut right = 0;
-        for indices in pass.micro_steps(|index| self.samples[index].row.tokens.len()) {
+        for indices in pass.micro_steps(|index| self.num_tokens(index)) {
             let indices = indices?;
             let batch = batch_of_texts(indices.iter().map(|&index| &self.samples[index].row));
             pass.run_outputs(model, &batch, &mut figures, |logits| {

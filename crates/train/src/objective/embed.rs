@@ -135,6 +135,15 @@ impl Objective for Embed<'_> {
         self.samples.len()
     }
 
+    fn num_tokens(&self, index: usize) -> usize {
+        self.rows(&[index]).iter().map(|row| row.tokens.len()).sum()
+    }
+
+    fn longest(&self) -> usize {
+        let all: Vec<usize> = (0..self.samples.len()).collect();
+        self.rows(&all).iter().map(|row| row.tokens.len()).max().unwrap_or(0)
+    }
+
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(format!("{:?}", self.config).as_bytes());
         for sample in self.samples {

@@ -104,6 +104,25 @@ impl Objective for Kto<'_> {
         self.samples.len()
     }
 
+    fn num_tokens(&self, index: usize) -> usize {
+        self.samples[index].row.tokens.len()
+    }
+
+    fn longest(&self) -> usize {
+        let rows = self.samples.iter().map(|sample| &sample.row).chain(&self.mismatched);
+        rows.map(|row| row.tokens.len()).max().unwrap_or(0)
+    }
+
+    fn reference_tokens(&self) -> usize {
+        let rows = self.samples.iter().map(|sample| &sample.row).chain(&self.mismatched);
+        rows.map(|row| row.tokens.len()).sum()
+    }
+
+    fn rehearse(&mut self) {
+        self.reference = vec![0.0; self.samples.len()];
+        self.reference_mismatched = vec![0.0; self.mismatched.len()];
+    }
+
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(serde_json::to_string(&self.config).expect("plain numbers serialize").as_bytes());
         for sample in self.samples {
@@ -131,7 +150,7 @@ impl Objective for Kto<'_> {
     fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError> {
         let divergence = self.divergence(model, pass)?;
         let mut sums = Sums { divergence, ..Sums::default() };
-        for indices in pass.micro_steps(|index| self.samples[index].row.tokens.len()) {
+        for indices in pass.micro_steps(|index| self.num_tokens(index)) {
             let indices = indices?;
             let batch = batch_of(indices.iter().map(|&index| &self.samples[index].row));
             let examples = self.examples(indices, model.losses(&batch)?);

@@ -93,6 +93,19 @@ impl Objective for Preference<'_> {
         self.samples.len()
     }
 
+    fn num_tokens(&self, index: usize) -> usize {
+        self.samples[index].len()
+    }
+
+    fn reference_tokens(&self) -> usize {
+        let tokens = || self.samples.iter().map(PreferenceSample::len).sum();
+        if self.config.needs_reference() { tokens() } else { 0 }
+    }
+
+    fn rehearse(&mut self) {
+        self.reference = vec![0.0; 2 * self.samples.len()];
+    }
+
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(serde_json::to_string(&self.config).expect("plain numbers serialize").as_bytes());
         for row in rows(self.samples.iter()) {
@@ -115,7 +128,7 @@ impl Objective for Preference<'_> {
     fn run(&mut self, model: &mut dyn Trainable, pass: &Pass<'_>) -> Result<Figures, TrainError> {
         let totals = self.totals(pass.chosen);
         let mut sums = Sums::default();
-        for indices in pass.micro_steps(|index| self.samples[index].len()) {
+        for indices in pass.micro_steps(|index| self.num_tokens(index)) {
             let indices = indices?;
             let rows = rows(indices.iter().map(|&index| &self.samples[index]));
             let batch = batch_of(rows.iter().copied());

@@ -118,6 +118,10 @@ impl Objective for Rerank<'_> {
         self.samples.len()
     }
 
+    fn num_tokens(&self, index: usize) -> usize {
+        self.samples[index].len()
+    }
+
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(format!("{:?}", self.loss).as_bytes());
         for sample in self.samples {
@@ -130,7 +134,7 @@ impl Objective for Rerank<'_> {
         let total = self.total(pass.chosen);
         let mut figures = Figures { supervised: pass.chosen.len(), ..Figures::default() };
         let mut ranks = 0.0;
-        for indices in pass.micro_steps(|index| self.samples[index].len()) {
+        for indices in pass.micro_steps(|index| self.num_tokens(index)) {
             let indices = indices?;
             let rows = indices.iter().flat_map(|&index| &self.samples[index].rows);
             let (relevance, lens) = self.relevance(indices);

@@ -61,6 +61,10 @@ impl Objective for Reward<'_> {
         self.samples.len()
     }
 
+    fn num_tokens(&self, index: usize) -> usize {
+        self.samples[index].len()
+    }
+
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(serde_json::to_string(&self.config).expect("plain numbers serialize").as_bytes());
         for sample in self.samples {
@@ -74,7 +78,7 @@ impl Objective for Reward<'_> {
         let total = pass.chosen.len();
         let mut figures = Figures { supervised: total, ..Figures::default() };
         let mut accurate = 0;
-        for indices in pass.micro_steps(|index| self.samples[index].len()) {
+        for indices in pass.micro_steps(|index| self.num_tokens(index)) {
             let indices = indices?;
             let samples = || indices.iter().map(|&index| &self.samples[index]);
             let rows = samples().flat_map(|sample| [&sample.chosen, &sample.rejected]);

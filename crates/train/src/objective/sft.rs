@@ -40,6 +40,10 @@ impl Objective for Sft<'_> {
         self.samples.len()
     }
 
+    fn num_tokens(&self, index: usize) -> usize {
+        self.samples[index].tokens.len()
+    }
+
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         self.samples.iter().for_each(|sample| sample.identify(feed));
     }
@@ -49,7 +53,7 @@ impl Objective for Sft<'_> {
         let supervised: usize = counts.sum();
         let mut figures = Figures { supervised, ..Figures::default() };
         let mut num_rows = 0;
-        for indices in pass.micro_steps(|index| self.samples[index].tokens.len()) {
+        for indices in pass.micro_steps(|index| self.num_tokens(index)) {
             let mut batch = batch_of(indices?.iter().map(|&index| &self.samples[index]));
             let losses = match pass.purpose {
                 Purpose::Learn(step) => {

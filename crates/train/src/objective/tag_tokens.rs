@@ -49,6 +49,10 @@ impl Objective for TagTokens<'_> {
         self.samples.len()
     }
 
+    fn num_tokens(&self, index: usize) -> usize {
+        self.samples[index].tokens.len()
+    }
+
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(format!("{:?}", self.config).as_bytes());
         self.samples.iter().for_each(|sample| sample.identify(feed));
@@ -59,7 +63,7 @@ impl Objective for TagTokens<'_> {
         let total: usize = labelled.sum();
         let mut figures = Figures { supervised: total, ..Figures::default() };
         let mut right = 0;
-        for indices in pass.micro_steps(|index| self.samples[index].tokens.len()) {
+        for indices in pass.micro_steps(|index| self.num_tokens(index)) {
             let batch = batch_of(indices?.iter().map(|&index| &self.samples[index]));
             let labels: Vec<Option<u32>> =
                 batch.labels.iter().flatten().map(|&label| Some(label)).collect();

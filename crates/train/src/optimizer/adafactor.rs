@@ -111,7 +111,15 @@ impl Adafactor {
     /// # Panics
     /// If the tensors do not cover a vector in order.
     pub fn new(tensors: &[TrainedTensor], config: AdafactorConfig) -> Self {
-        let mut memory = OptimizerMemory::default();
+        Self::on(OptimizerMemory::default(), tensors, config)
+    }
+
+    /// As [`Self::new`] with its state in `memory`.
+    pub(super) fn on(
+        mut memory: OptimizerMemory,
+        tensors: &[TrainedTensor],
+        config: AdafactorConfig,
+    ) -> Self {
         let mut scratch = AdafactorScratch::default();
         let mut placed = Vec::with_capacity(tensors.len());
         for tensor in tensors {
@@ -188,6 +196,10 @@ impl Optimizer for Adafactor {
 
     fn memory_mut(&mut self) -> &mut OptimizerMemory {
         &mut self.memory
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        self.scratch.bytes()
     }
 }
 

@@ -64,7 +64,15 @@ impl AdamW {
     /// # Panics
     /// If the tensors do not cover a vector in order.
     pub fn new(tensors: &[TrainedTensor], config: AdamWConfig) -> Self {
-        let mut memory = OptimizerMemory::default();
+        Self::on(OptimizerMemory::default(), tensors, config)
+    }
+
+    /// As [`Self::new`] with its state in `memory`.
+    pub(super) fn on(
+        mut memory: OptimizerMemory,
+        tensors: &[TrainedTensor],
+        config: AdamWConfig,
+    ) -> Self {
         for kind in ["exp_avg", "exp_avg_sq"] {
             for tensor in tensors {
                 memory.add_floats(&tensor.name, kind, &tensor.shape);

@@ -47,7 +47,15 @@ impl AdamW8bit {
     /// # Panics
     /// If the tensors do not cover a vector in order.
     pub fn new(tensors: &[TrainedTensor], config: AdamWConfig) -> Self {
-        let mut memory = OptimizerMemory::default();
+        Self::on(OptimizerMemory::default(), tensors, config)
+    }
+
+    /// As [`Self::new`] with its state in `memory`.
+    pub(super) fn on(
+        mut memory: OptimizerMemory,
+        tensors: &[TrainedTensor],
+        config: AdamWConfig,
+    ) -> Self {
         let placed = tensors.iter().map(|tensor| (tensor.clone(), place(&mut memory, tensor)));
         Self {
             config,

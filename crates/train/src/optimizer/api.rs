@@ -54,4 +54,9 @@ pub trait Optimizer: Send {
     fn state_bytes(&self) -> usize {
         self.memory().num_bytes()
     }
+
+    /// Memory that a step works in.
+    fn scratch_bytes(&self) -> usize {
+        0
+    }
 }

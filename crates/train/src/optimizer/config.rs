@@ -2,7 +2,7 @@
 
 use super::{
     Adafactor, AdafactorConfig, AdamW, AdamW8bit, AdamWConfig, Lion, LionConfig, Muon, MuonConfig,
-    Optimizer, Sgd, SgdConfig, TrainedTensor,
+    Optimizer, OptimizerMemory, Sgd, SgdConfig, TrainedTensor,
 };
 use crate::check::check;
 use crate::error::TrainError;
@@ -54,13 +54,26 @@ impl OptimizerConfig {
     /// # Panics
     /// If the tensors do not cover a vector in order.
     pub fn build(&self, tensors: &[TrainedTensor]) -> Box<dyn Optimizer> {
+        self.on(OptimizerMemory::default(), tensors)
+    }
+
+    /// Memory of the optimizer that [`Self::build`] gives, found without taking that of its state.
+    ///
+    /// # Panics
+    /// As [`Self::build`].
+    pub fn bytes(&self, tensors: &[TrainedTensor]) -> usize {
+        let optimizer = self.on(OptimizerMemory::counting(), tensors);
+        optimizer.state_bytes() + optimizer.scratch_bytes()
+    }
+
+    fn on(&self, memory: OptimizerMemory, tensors: &[TrainedTensor]) -> Box<dyn Optimizer> {
         match *self {
-            Self::AdamW(config) => Box::new(AdamW::new(tensors, config)),
-            Self::AdamW8bit(config) => Box::new(AdamW8bit::new(tensors, config)),
-            Self::Sgd(config) => Box::new(Sgd::new(tensors, config)),
-            Self::Lion(config) => Box::new(Lion::new(tensors, config)),
-            Self::Adafactor(config) => Box::new(Adafactor::new(tensors, config)),
-            Self::Muon(config) => Box::new(Muon::new(tensors, config)),
+            Self::AdamW(config) => Box::new(AdamW::on(memory, tensors, config)),
+            Self::AdamW8bit(config) => Box::new(AdamW8bit::on(memory, tensors, config)),
+            Self::Sgd(config) => Box::new(Sgd::on(memory, tensors, config)),
+            Self::Lion(config) => Box::new(Lion::on(memory, tensors, config)),
+            Self::Adafactor(config) => Box::new(Adafactor::on(memory, tensors, config)),
+            Self::Muon(config) => Box::new(Muon::on(memory, tensors, config)),
         }
     }
 }

@@ -48,7 +48,15 @@ impl Lion {
     /// # Panics
     /// If the tensors do not cover a vector in order.
     pub fn new(tensors: &[TrainedTensor], config: LionConfig) -> Self {
-        let mut memory = OptimizerMemory::default();
+        Self::on(OptimizerMemory::default(), tensors, config)
+    }
+
+    /// As [`Self::new`] with its state in `memory`.
+    pub(super) fn on(
+        mut memory: OptimizerMemory,
+        tensors: &[TrainedTensor],
+        config: LionConfig,
+    ) -> Self {
         for tensor in tensors {
             memory.add_floats(&tensor.name, "exp_avg", &tensor.shape);
         }

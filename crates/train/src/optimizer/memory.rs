@@ -60,10 +60,19 @@ pub struct OptimizerMemory {
     steps: u64,
     pub(super) floats: Vec<f32>,
     pub(super) bytes: Vec<u8>,
+    /// Lengths of the buffers, which are empty where they are only counted.
+    num_floats: usize,
+    num_codes: usize,
+    counts: bool,
     slots: Vec<Slot>,
 }
 
 impl OptimizerMemory {
+    /// Memory that is only counted: an optimizer on it cannot step.
+    pub(super) fn counting() -> Self {
+        Self { counts: true, ..Self::default() }
+    }
+
     /// Counts one more step and returns its number, from 1.
     pub(super) fn next_step(&mut self) -> u64 {
         self.steps += 1;
@@ -76,16 +85,22 @@ impl OptimizerMemory {
 
     /// Adds zeros for `<tensor>.<kind>` and returns their range in [`Self::floats`].
     pub(super) fn add_floats(&mut self, tensor: &str, kind: &str, shape: &[usize]) -> Range<usize> {
-        let range = self.floats.len()..self.floats.len() + shape.iter().product::<usize>();
-        self.floats.resize(range.end, 0.0);
+        let range = self.num_floats..self.num_floats + shape.iter().product::<usize>();
+        self.num_floats = range.end;
+        if !self.counts {
+            self.floats.resize(range.end, 0.0);
+        }
         self.add(tensor, kind, shape, Place::F32(range.clone()));
         range
     }
 
     /// Adds zeros for `<tensor>.<kind>` and returns their range in [`Self::bytes`].
     pub(super) fn add_bytes(&mut self, tensor: &str, kind: &str, shape: &[usize]) -> Range<usize> {
-        let range = self.bytes.len()..self.bytes.len() + shape.iter().product::<usize>();
-        self.bytes.resize(range.end, 0);
+        let range = self.num_codes..self.num_codes + shape.iter().product::<usize>();
+        self.num_codes = range.end;
+        if !self.counts {
+            self.bytes.resize(range.end, 0);
+        }
         self.add(tensor, kind, shape, Place::U8(range.clone()));
         range
     }
@@ -95,7 +110,7 @@ impl OptimizerMemory {
     }
 
     pub(super) fn num_bytes(&self) -> usize {
-        size_of_val(self.floats.as_slice()) + self.bytes.len()
+        self.num_floats * size_of::<f32>() + self.num_codes
     }
 
     pub(super) fn tensors(&self) -> Vec<StateTensor<'_>> {

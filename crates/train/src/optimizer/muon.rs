@@ -132,7 +132,15 @@ impl Muon {
     /// # Panics
     /// If the tensors do not cover a vector in order.
     pub fn new(tensors: &[TrainedTensor], config: MuonConfig) -> Self {
-        let mut memory = OptimizerMemory::default();
+        Self::on(OptimizerMemory::default(), tensors, config)
+    }
+
+    /// As [`Self::new`] with its state in `memory`.
+    pub(super) fn on(
+        mut memory: OptimizerMemory,
+        tensors: &[TrainedTensor],
+        config: MuonConfig,
+    ) -> Self {
         let placed: Vec<(TrainedTensor, Place)> =
             tensors.iter().map(|tensor| (tensor.clone(), place(&mut memory, tensor))).collect();
         let shapes: Vec<[usize; 2]> = placed
@@ -230,5 +238,9 @@ impl Optimizer for Muon {
 
     fn memory_mut(&mut self) -> &mut OptimizerMemory {
         &mut self.memory
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        size_of_val(self.update.as_slice()) + self.iteration.bytes()
     }
 }

@@ -54,7 +54,15 @@ impl Sgd {
     /// # Panics
     /// If the tensors do not cover a vector in order.
     pub fn new(tensors: &[TrainedTensor], config: SgdConfig) -> Self {
-        let mut memory = OptimizerMemory::default();
+        Self::on(OptimizerMemory::default(), tensors, config)
+    }
+
+    /// As [`Self::new`] with its state in `memory`.
+    pub(super) fn on(
+        mut memory: OptimizerMemory,
+        tensors: &[TrainedTensor],
+        config: SgdConfig,
+    ) -> Self {
         if config.momentum != 0.0 {
             for tensor in tensors {
                 memory.add_floats(&tensor.name, "momentum_buffer", &tensor.shape);

@@ -55,6 +55,17 @@ pub struct EvalMetrics {
     pub extra: BTreeMap<String, f64>,
 }
 
+/// A text that the model wrote while it was trained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// Steps done.
+    pub step: u64,
+    /// What it was asked.
+    pub prompt: String,
+    /// What it wrote.
+    pub text: String,
+}
+
 /// A line of a file of figures.
 pub(crate) trait Line: Serialize + DeserializeOwned {
     /// Steps done when it was written.
@@ -62,6 +73,12 @@ pub(crate) trait Line: Serialize + DeserializeOwned {
 }
 
 impl Line for StepMetrics {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+impl Line for Generation {
     fn step(&self) -> u64 {
         self.step
     }

@@ -5,12 +5,14 @@ mod config;
 mod divergence;
 mod figures;
 mod fingerprint;
+mod forecast;
 mod order;
 mod trainer;
 
 pub use checkpoint::{Best, Checkpoint, Position};
 pub use config::RunConfig;
-pub use figures::{EvalMetrics, Figures, StepMetrics};
+pub use figures::{EvalMetrics, Figures, Generation, StepMetrics};
+pub use forecast::Forecast;
 pub use trainer::{Observer, TrainOutcome, Trainer};
 
 pub(crate) use order::groups;

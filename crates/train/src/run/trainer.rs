@@ -3,7 +3,7 @@
 use super::checkpoint::{Best, Checkpoint, Position};
 use super::config::RunConfig;
 use super::divergence;
-use super::figures::{EvalMetrics, Figures, LinesFile, StepMetrics};
+use super::figures::{EvalMetrics, Figures, Generation, LinesFile, StepMetrics};
 use super::fingerprint::fingerprint;
 use super::order::epoch_order;
 use crate::error::TrainError;
@@ -30,23 +30,25 @@ pub struct TrainOutcome {
     pub best: Option<Best>,
 }
 
-/// Looks at the model each time it is evaluated: to write samples, for one.
+/// Looks at the model where it is evaluated, and has it write texts.
 pub trait Observer {
-    /// Called after an evaluation.
+    /// Called when `step` steps are done: after an evaluation, or where one would be if there is
+    /// nothing to measure on. What the model wrote is kept with the run's figures.
     ///
     /// # Errors
     /// What stops the run.
     fn evaluated(
         &mut self,
-        metrics: &EvalMetrics,
+        step: u64,
+        metrics: Option<&EvalMetrics>,
         model: &mut dyn Trainable,
-    ) -> Result<(), TrainError>;
+    ) -> Result<Vec<Generation>, TrainError>;
 }
 
 /// A run in a folder that holds its checkpoint and metrics.
 pub struct Trainer {
-    config: RunConfig,
-    dir: Utf8PathBuf,
+    pub(super) config: RunConfig,
+    pub(super) dir: Utf8PathBuf,
     base: String,
 }
 
@@ -65,6 +67,8 @@ struct State {
     evaluations: Vec<EvalMetrics>,
     metrics_file: LinesFile,
     eval_file: LinesFile,
+    /// What the model wrote, if somebody has it write.
+    samples_file: Option<LinesFile>,
     events: EventWriter,
 }
 
@@ -103,7 +107,7 @@ impl Trainer {
         schedule.validate(self.config.learning_rate, self.config.warmup(total), total)?;
         let mut parts = Parts { objective, eval, observer };
         self.prepare(model, &mut parts, progress, cancel)?;
-        let mut state = self.start(model, parts.objective)?;
+        let mut state = self.start(model, parts.objective, parts.observer.is_some())?;
         let resumed_from = state.position.step;
         progress.begin("train", Some(total), "steps");
         progress.update(resumed_from);
@@ -166,6 +170,7 @@ impl Trainer {
         &self,
         model: &mut dyn Trainable,
         objective: &dyn Objective,
+        writes: bool,
     ) -> Result<State, TrainError> {
         let fingerprint = fingerprint(&self.config, objective, &self.base);
         let tensors = trained_tensors(model.params(), self.config.loraplus_lr_ratio);
@@ -186,8 +191,19 @@ impl Trainer {
         let step = position.step;
         let (metrics_file, metrics) = LinesFile::open(&self.dir.join("metrics.jsonl"), step)?;
         let (eval_file, evaluations) = LinesFile::open(&self.dir.join("evaluations.jsonl"), step)?;
+        let samples = self.dir.join("samples.jsonl");
+        let samples = writes.then(|| LinesFile::open::<Generation>(&samples, step)).transpose()?;
         let events = EventWriter::create(&self.dir.join("tensorboard"))?;
-        Ok(State { position, optimizer, metrics, evaluations, metrics_file, eval_file, events })
+        Ok(State {
+            position,
+            optimizer,
+            metrics,
+            evaluations,
+            metrics_file,
+            eval_file,
+            samples_file: samples.map(|(file, _)| file),
+            events,
+        })
     }
 
     /// One optimizer step: gradients of the step's samples, clipped, applied.
@@ -244,6 +260,7 @@ impl Trainer {
         }
     }
 
+    /// Measures the model and has it write.
     fn evaluate(
         &self,
         model: &mut dyn Trainable,
@@ -251,7 +268,25 @@ impl Trainer {
         state: &mut State,
         cancel: &Cancel,
     ) -> Result<(), TrainError> {
-        let Some(eval) = &mut parts.eval else { return Ok(()) };
+        let metrics = match &mut parts.eval {
+            Some(eval) => Some(self.measure(model, *eval, state, cancel)?),
+            None => None,
+        };
+        if let Some(observer) = &mut parts.observer {
+            let written = observer.evaluated(state.position.step, metrics.as_ref(), model)?;
+            state.keep_written(&written)?;
+        }
+        state.evaluations.extend(metrics);
+        Ok(())
+    }
+
+    fn measure(
+        &self,
+        model: &mut dyn Trainable,
+        eval: &mut dyn Objective,
+        state: &mut State,
+        cancel: &Cancel,
+    ) -> Result<EvalMetrics, TrainError> {
         let step = state.position.step;
         let figures = eval.evaluate(model, self.config.micro_step_tokens, cancel)?;
         let loss = finite("evaluation loss", step - 1, figures.loss, model)?;
@@ -269,11 +304,7 @@ impl Trainer {
         } else {
             state.position.evaluations_since_best += 1;
         }
-        if let Some(observer) = &mut parts.observer {
-            observer.evaluated(&metrics, model)?;
-        }
-        state.evaluations.push(metrics);
-        Ok(())
+        Ok(metrics)
     }
 
     fn is_patience_over(&self, position: &Position) -> bool {
@@ -282,7 +313,7 @@ impl Trainer {
     }
 
     /// The samples of a step, by index.
-    fn samples_of(&self, step: u64, num_samples: usize) -> Vec<usize> {
+    pub(super) fn samples_of(&self, step: u64, num_samples: usize) -> Vec<usize> {
         let per_epoch = self.config.steps_per_epoch(num_samples);
         let order = epoch_order(num_samples, self.config.seed, step / per_epoch);
         let first = usize::try_from(step % per_epoch).expect("a step index fits in memory")
@@ -297,6 +328,18 @@ impl Trainer {
 }
 
 impl State {
+    fn keep_written(&mut self, written: &[Generation]) -> Result<(), TrainError> {
+        for (index, one) in written.iter().enumerate() {
+            if let Some(file) = &mut self.samples_file {
+                file.append(one)?;
+            }
+            // TensorBoard shows texts as Markdown.
+            let text = format!("**{}**\n\n{}", one.prompt, one.text);
+            self.events.text(&format!("samples/{index}"), &text, one.step)?;
+        }
+        Ok(())
+    }
+
     fn log_step(&mut self, figures: &StepMetrics) -> Result<(), TrainError> {
         let own = [
             ("loss", figures.loss),

@@ -8,7 +8,7 @@ import platform
 import tensorboard
 import torch
 import transformers
-from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
 SEED = 7
@@ -51,9 +51,26 @@ def schedules():
 
 
 def event():
-    summary = summary_pb2.Summary(
-        value=[summary_pb2.Summary.Value(tag="train/loss", simple_value=1.25)]
+    return framed(summary_pb2.Summary.Value(tag="train/loss", simple_value=1.25))
+
+
+def text_event():
+    """As `SummaryWriter.add_text` writes it."""
+    plugin = summary_pb2.SummaryMetadata.PluginData(plugin_name="text")
+    shape = tensor_shape_pb2.TensorShapeProto(
+        dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)]
     )
+    tensor = tensor_pb2.TensorProto(
+        dtype="DT_STRING", string_val=["**a**\n\nb é".encode()], tensor_shape=shape
+    )
+    metadata = summary_pb2.SummaryMetadata(plugin_data=plugin)
+    return framed(
+        summary_pb2.Summary.Value(tag="samples/0", metadata=metadata, tensor=tensor)
+    )
+
+
+def framed(value):
+    summary = summary_pb2.Summary(value=[value])
     data = event_pb2.Event(wall_time=1700000000.5, step=300, summary=summary).SerializeToString()
     length = len(data).to_bytes(8, "little")
     frame = io.BytesIO()
@@ -78,6 +95,7 @@ print(
             "adamw": adamw(),
             "schedules": schedules(),
             "event": event(),
+            "text_event": text_event(),
         }
     )
 )

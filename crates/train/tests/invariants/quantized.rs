@@ -60,8 +60,8 @@ fn pairs_beside_blocks_are_pairs_beside_what_the_blocks_stand_for() {
         let kept = options(DenseType::F32);
         let unpacked = TrainOptions { keep_blocks: false, ..kept.clone() };
         assert!(
-            lora_on(Some(&blocks), &kept).weight_bytes()
-                < lora_on(Some(&blocks), &unpacked).weight_bytes()
+            lora_on(Some(&blocks), &kept).memory().weights
+                < lora_on(Some(&blocks), &unpacked).memory().weights
         );
         let quantized = trained(lora_on(Some(&blocks), &kept));
         let values = trained(lora_on(Some(&blocks), &unpacked));

@@ -1,7 +1,8 @@
 //! Working memory of attention.
 
 use super::products::Columns;
-use crate::{AlignedBuf, Pool};
+use super::shape::{AttentionShape, BLOCK_ROWS};
+use crate::{AlignedBuf, DenseMatrix, Pool};
 
 /// Working memory of attention: one set of buffers per thread, grown to the longest sequence seen.
 #[derive(Default)]
@@ -15,6 +16,16 @@ impl AttentionScratch {
     /// Empty; sized at first use.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Memory that it comes to hold on `threads` threads, for sequences of up to `longest` tokens, a
+    /// prefix with them: the columns of a head three times, its sums twice, and a block of scores.
+    pub fn bytes_for(shape: &AttentionShape, longest: usize, threads: usize) -> usize {
+        let d = shape.head_dim;
+        let columns = 3 * DenseMatrix::capacity_bytes(shape.dtype, longest, d);
+        let values = 2 * longest * d + 2 * BLOCK_ROWS * longest.next_multiple_of(16);
+        let words = BLOCK_ROWS * shape.dtype.steps(longest);
+        threads * (columns + (values + words) * size_of::<f32>())
     }
 
     /// A set of buffers per thread, and `part_len` values that the tasks share.

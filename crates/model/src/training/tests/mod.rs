@@ -9,6 +9,7 @@ mod derivative;
 mod families;
 mod golden;
 mod methods;
+mod next;
 mod refusals;
 mod tasks;
 

@@ -86,6 +86,8 @@ fn names_and_sizes_of_the_state_are_told() {
     for config in every_config() {
         let optimizer = config.build(&tensors);
         lines.push(format!("{}: {} bytes", optimizer.name(), optimizer.state_bytes()));
+        let taken = optimizer.state_bytes() + optimizer.scratch_bytes();
+        assert_eq!(config.bytes(&tensors), taken, "{config:?}");
         for tensor in optimizer.state() {
             let dtype = if matches!(tensor.data, StateData::U8(_)) { "U8" } else { "F32" };
             lines.push(format!("  {} {:?} {dtype}", tensor.name, tensor.shape));

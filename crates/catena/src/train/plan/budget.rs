@@ -1,0 +1,140 @@
+//! How much memory a run may take, and what is said if that is too little.
+
+use super::record::gib;
+use crate::failure::{Exit, Failure};
+use crate::machine::Choice;
+use crate::train::model::Fit;
+use crate::train::run::Prepared;
+use crate::train::settings::{ByteSize, OptimizerName, TrainMethod, TrainSettings};
+use catena_model::training::Recompute;
+use catena_pipeline::memory::{available_bytes, resident_bytes};
+
+/// Share of the free memory that a run may take.
+const SHARE: f64 = 0.9;
+/// Free memory where the system does not tell.
+const ASSUMED_MEMORY: u64 = 2 << 30;
+
+/// The memory that the process may take, with what it has already.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a number of bytes"
+)]
+pub(super) fn limit(settings: &TrainSettings) -> Result<Choice<u64>, Failure> {
+    if let Some(given) = max_memory(settings)? {
+        return Ok(Choice { value: given, reason: "`max_memory`".to_owned() });
+    }
+    let (free, found) = match available_bytes() {
+        Some(free) => (free, "what is free"),
+        None => (ASSUMED_MEMORY, "the 2 GiB that are taken to be free"),
+    };
+    let value = resident_bytes() + (free as f64 * SHARE) as u64;
+    Ok(Choice {
+        value,
+        reason: format!("{:.0} % of {found}; `max_memory` overrides", SHARE * 100.0),
+    })
+}
+
+/// Bytes of `max_memory`, if it is set.
+///
+/// # Errors
+/// It is no number of bytes.
+pub(in crate::train) fn max_memory(settings: &TrainSettings) -> Result<Option<u64>, Failure> {
+    let bytes = match &settings.max_memory {
+        None => return Ok(None),
+        Some(ByteSize::Bytes(bytes)) => return Ok(Some(*bytes)),
+        Some(ByteSize::Text(text)) => parse_bytes(text).ok_or(text),
+    };
+    bytes.map(Some).map_err(|text| {
+        let cause =
+            format!("`max_memory` is `{text}`: a number with a unit, such as 4GiB or 500MB");
+        Failure::new(Exit::Usage, "cannot train with these settings", cause)
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bytes are whole, and their range was checked"
+)]
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = (text[..end].parse::<f64>().ok()?, text[end..].trim());
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "k" | "kib" => 1024f64,
+        "m" | "mib" => 1024f64.powi(2),
+        "g" | "gib" => 1024f64.powi(3),
+        "t" | "tib" => 1024f64.powi(4),
+        _ => return None,
+    };
+    let bytes = number * factor;
+    (1.0..1e18).contains(&bytes).then_some(bytes as u64)
+}
+
+pub(super) fn too_little(
+    settings: &TrainSettings,
+    prepared: &Prepared,
+    needed: u64,
+    limit: &Choice<u64>,
+    least: Fit,
+    begun: Option<usize>,
+) -> Failure {
+    let cause = format!(
+        "it takes {} at least, with micro-steps of {} tokens, and may take {} ({})",
+        gib(needed),
+        least.tokens,
+        gib(limit.value),
+        limit.reason
+    );
+    let mut help = Vec::new();
+    if settings.recompute.given().is_some_and(|recompute| recompute != Recompute::All) {
+        help.push("`recompute = \"auto\"`");
+    }
+    if settings.micro_step_tokens.given().is_some() {
+        help.push("`micro_step_tokens = \"auto\"`");
+    } else if begun.is_some() {
+        help.push("another `output`: a run that goes on keeps the micro-steps it began with");
+    }
+    if matches!(settings.method, TrainMethod::Full | TrainMethod::Freeze) {
+        help.push("`method = \"lora\"`");
+    }
+    if matches!(settings.optimizer, OptimizerName::Adamw) && settings.method == TrainMethod::Full {
+        help.push("`optimizer = \"adamw_8bit\"`");
+    }
+    help.push("a smaller `max_tokens`");
+    if !prepared.base.is_gguf() && settings.method == TrainMethod::Lora {
+        help.push("the model as a 4-bit GGUF");
+    }
+    help.push("a larger `max_memory`");
+    Failure::new(Exit::Environment, "the run does not fit the memory", cause)
+        .hint(format!("these help, the first ones most: {}", help.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        for (text, bytes) in [
+            ("4GiB", Some(4 << 30)),
+            ("1.5 gib", Some(3 << 29)),
+            ("500MB", Some(500_000_000)),
+            ("2g", Some(2 << 30)),
+            ("123456", Some(123_456)),
+            ("", None),
+            ("0", None),
+            ("4 pounds", None),
+            ("-1GiB", None),
+            ("1e30", None),
+        ] {
+            assert_eq!(parse_bytes(text), bytes, "{text}");
+        }
+    }
+}

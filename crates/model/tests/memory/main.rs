@@ -1,0 +1,115 @@
+//! What a plan says a model takes is what the allocator gives it. Its own binary: the allocator
+//! counts the whole process.
+
+#![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
+
+use std::sync::Arc;
+
+use catena_kernels::{Pool, QuantFormat};
+use catena_model::training::{
+    LoraConfig, LoraSettings, Method, Recompute, Task, TrainBatch, TrainModel, TrainOptions,
+    WeightSource,
+};
+use catena_model::{ModelConfig, ModelError, Weight, WeightData};
+use peak_alloc::PeakAlloc;
+use serde_json::json;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+const TOKENS: usize = 192;
+const FORMAT: QuantFormat = QuantFormat::Q8_0;
+const WIDEST: usize = 640;
+
+/// Large enough that names and lists weigh little, small enough that no buffer is a mapping of its
+/// own, which the allocator would not see.
+fn config(tied: bool) -> ModelConfig {
+    let serde_json::Value::Object(keys) = json!({
+        "model_type": "llama", "hidden_size": 256, "intermediate_size": WIDEST,
+        "num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "vocab_size": 4096, "max_position_embeddings": 512, "rms_norm_eps": 1e-5,
+        "rope_theta": 10000.0, "tie_word_embeddings": tied, "hidden_act": "silu",
+        "bos_token_id": 1, "eos_token_id": 2,
+    }) else {
+        unreachable!("an object is written above")
+    };
+    ModelConfig::from_json(keys, "model".into()).unwrap()
+}
+
+/// Matrices of blocks that stand for zero, or of bf16 zeros.
+struct Zeros {
+    blocks: bool,
+    bytes: Vec<u8>,
+}
+
+impl WeightSource for Zeros {
+    fn weight(&self, _: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError> {
+        let data = match shape {
+            [rows, columns] if self.blocks => {
+                let row = &self.bytes[..FORMAT.row_bytes(*columns)];
+                WeightData::Blocks { format: FORMAT, rows: vec![row; *rows] }
+            }
+            [_] => WeightData::F32(vec![1.0; shape[0]].into()),
+            _ => WeightData::Bf16(self.bytes[..2 * shape.iter().product::<usize>()].into()),
+        };
+        Ok(Weight { shape: shape.to_vec(), data })
+    }
+}
+
+fn batch() -> TrainBatch {
+    let token = |at: usize| u32::try_from(at * 7 % 4096).unwrap();
+    TrainBatch {
+        tokens: (0..TOKENS).map(token).collect(),
+        labels: (0..TOKENS).map(|at| Some(token(at + 1))).collect(),
+        seq_starts: vec![0, TOKENS / 3],
+        ..TrainBatch::default()
+    }
+}
+
+fn pair(use_dora: bool) -> Method {
+    let lora = LoraConfig {
+        r: 16,
+        lora_alpha: 32.0,
+        use_rslora: false,
+        target_modules: vec!["all-linear".to_owned()],
+        seed: 1,
+    };
+    Method::LoraWith(lora, LoraSettings { use_dora, ..LoraSettings::default() })
+}
+
+#[test]
+fn a_plan_is_what_is_taken() {
+    let pool = Arc::new(Pool::new(2));
+    let cases = [
+        ("pairs", pair(false), false, true, Recompute::Off),
+        ("pairs, some layers again", pair(false), false, true, Recompute::Layers(3)),
+        ("pairs, all layers again", pair(false), false, false, Recompute::All),
+        ("pairs with magnitudes", pair(true), false, true, Recompute::Off),
+        ("pairs beside blocks", pair(false), true, false, Recompute::Off),
+        ("all values", Method::Full, false, true, Recompute::Off),
+        ("all values, all layers again", Method::Full, false, false, Recompute::All),
+    ];
+    for (name, method, blocks, tied, recompute) in cases {
+        let config = config(tied);
+        let source = Zeros { blocks, bytes: vec![0; 2 * 4096 * 256] };
+        let options = TrainOptions { recompute, ..TrainOptions::new(TOKENS) };
+        let batch = batch();
+        let (task, on) = (Task::LanguageModel, pool.clone());
+        let before = ALLOCATOR.current_usage();
+        let plan = TrainModel::plan_decoder(&config, &source, task, &method, &options, on).unwrap();
+        let planning = ALLOCATOR.current_usage() - before;
+        assert!(planning < 200_000, "{name}: planning keeps {planning} bytes");
+        let before = ALLOCATOR.current_usage();
+        let mut model =
+            TrainModel::decoder(&config, &source, task, &method, &options, pool.clone()).unwrap();
+        assert_eq!(model.memory(), plan.memory, "{name}");
+        assert_eq!(model.params(), plan.params, "{name}");
+        model.forward_backward(&batch, 1.0).unwrap();
+        let taken = (ALLOCATOR.current_usage() - before) as f64;
+        let memory = plan.memory;
+        let planned = (memory.weights + memory.values + memory.activations + memory.working) as f64;
+        let error = (planned / taken - 1.0) * 100.0;
+        println!("{name}: planned {planned}, taken {taken}, {error:.2} % {memory:?}");
+        assert!(error.abs() < 4.0, "{name}: planned {planned}, taken {taken}");
+    }
+}
