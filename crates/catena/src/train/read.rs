@@ -1,7 +1,7 @@
 //! From a file, and changes on the command line, to settings.
 
 use super::llama_factory;
-use super::settings::TrainSettings;
+use super::settings::{TrainMethod, TrainSettings};
 use crate::failure::{Exit, Failure};
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,6 +16,13 @@ const SECTION: &str = "train";
 pub(super) struct RunFile {
     pub(super) settings: TrainSettings,
     pub(super) folder: Utf8PathBuf,
+}
+
+impl RunFile {
+    /// Folder of the result.
+    pub(super) fn output(&self) -> Utf8PathBuf {
+        self.folder.join(&self.settings.output)
+    }
 }
 
 /// Reads `[train]` of a TOML file, or a LLaMA-Factory YAML, then takes `key=value` changes over.
@@ -46,7 +53,7 @@ pub(super) fn read(file: &Utf8Path, changes: &[String]) -> Result<RunFile, Failu
     }
     let settings = settings(values).map_err(|cause| Failure::new(Exit::Usage, goal(), cause))?;
     for (key, is_empty) in [
-        ("model", settings.model.is_empty()),
+        ("model", settings.model.is_empty() && settings.new_model.is_none()),
         ("data", settings.data.is_empty()),
         ("output", settings.output.is_empty()),
     ] {
@@ -56,6 +63,7 @@ pub(super) fn read(file: &Utf8Path, changes: &[String]) -> Result<RunFile, Failu
                 .hint("`catena train keys` lists all keys with their defaults"));
         }
     }
+    check_scratch(&settings).map_err(|cause| Failure::new(Exit::Usage, goal(), cause))?;
     let folder = match file.parent() {
         Some(parent) if !parent.as_str().is_empty() => parent.to_owned(),
         _ => Utf8PathBuf::from("."),
@@ -63,6 +71,17 @@ pub(super) fn read(file: &Utf8Path, changes: &[String]) -> Result<RunFile, Failu
     // LLaMA-Factory's paths are relative to where it is started.
     let folder = if yaml { Utf8PathBuf::from(".") } else { folder };
     Ok(RunFile { settings, folder })
+}
+
+/// What a model without weights cannot be trained by.
+fn check_scratch(settings: &TrainSettings) -> Result<(), String> {
+    if settings.new_model.is_some() && !settings.model.is_empty() {
+        return Err("`model` and `new_model` exclude each other".to_owned());
+    }
+    if settings.from_scratch() && settings.method != TrainMethod::Full {
+        return Err("weights that are drawn must be trained: set `method = \"full\"`".to_owned());
+    }
+    Ok(())
 }
 
 /// The keys of the section as JSON.

@@ -2,7 +2,7 @@
 
 use super::encode::{self, Rows};
 use super::lint;
-use super::model::{BaseModel, task};
+use super::model::{BaseModel, base_path, task};
 use super::objectives::{objective, run_config};
 use super::read::RunFile;
 use super::samples::{self, Samples};
@@ -42,7 +42,7 @@ pub(super) fn run(file: &RunFile, threads: Option<usize>, cancel: &Cancel) -> Re
     say(&format!(
         "  training {} values of `{}` on {} rows, {} MiB of weights, values and gradients",
         model.values().len(),
-        file.settings.model,
+        file.settings.model_name(),
         prepared.train.len(),
         model.weight_bytes() >> 20,
     ));
@@ -68,15 +68,9 @@ pub(super) fn prepare(
     run_config(settings, 1)?;
     let progress = for_stderr();
     let finder = Finder { project: &file.folder, progress: progress.as_ref(), cancel };
-    let input = finder.model(&settings.model)?;
+    let input = Finder::digested(base_path(file, &finder)?)?;
     let pool = pool(threads);
-    let base = BaseModel::open(&input.path, settings.stage, &pool).map_err(|error| {
-        Failure::new(
-            Exit::Environment,
-            format!("cannot open the model `{}`", settings.model),
-            error,
-        )
-    })?;
+    let base = BaseModel::open(&input.path, settings, &pool)?;
     if settings.max_tokens > base.max_positions() {
         let cause = format!(
             "`max_tokens` is {}, the model takes {} tokens",
@@ -103,7 +97,7 @@ pub(super) fn prepare(
     } else {
         Some(encode::encode(settings, &base, &classes, &samples.eval).map_err(fail)?.0)
     };
-    let (digest, output) = (input.digest, samples::output(file));
+    let (digest, output) = (input.digest, file.output());
     Ok(Prepared { base, digest, classes, train, eval, pool, output })
 }
 
@@ -131,8 +125,9 @@ impl Prepared {
     fn identity(&self, file: &RunFile) -> String {
         let s = &file.settings;
         format!(
-            "{} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
+            "{} {} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
             self.digest,
+            s.from_scratch(),
             s.method,
             s.lora_rank,
             s.lora_alpha,

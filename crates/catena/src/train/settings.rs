@@ -1,12 +1,14 @@
 //! The keys of a run.
 
 pub(crate) use super::choices::{
-    OptimizerName, PreferenceLossName, RerankLossName, ScheduleName, TrainMethod, TrainStage,
+    MuonAdjustName, OptimizerName, PreferenceLossName, RerankLossName, ScheduleName, TrainMethod,
+    TrainStage,
 };
+pub(crate) use super::new_model::NewModel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One run. Every key has a default but `model`, `data` and `output`.
+/// One run. Every key has a default but `model` (or `new_model`), `data` and `output`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct TrainSettings {
@@ -14,6 +16,10 @@ pub(crate) struct TrainSettings {
     pub(crate) stage: TrainStage,
     /// The model: a path, or a name that `catena pull` knows.
     pub(crate) model: String,
+    /// In the place of `model`: one that is trained from nothing.
+    pub(crate) new_model: Option<NewModel>,
+    /// Whether the model's weights are drawn anew and not read: a folder needs none.
+    pub(crate) train_from_scratch: bool,
     /// Folder of the result; a run that finds its checkpoint there goes on from it.
     pub(crate) output: String,
     /// Data files, or names in `dataset_dir`'s `dataset_info.json`.
@@ -60,6 +66,8 @@ pub(crate) struct TrainSettings {
     pub(crate) freeze_extra_modules: Vec<String>,
     /// Most tokens of a sample; longer ones are cut.
     pub(crate) max_tokens: usize,
+    /// Of `pretrain`: whether documents that share a row see those before them.
+    pub(crate) join_documents: bool,
     /// Most tokens of one pass.
     pub(crate) micro_step_tokens: usize,
     /// Samples per step.
@@ -92,6 +100,8 @@ pub(crate) struct TrainSettings {
     pub(crate) adam_beta2: f64,
     /// What Adam adds to the root of the second moment.
     pub(crate) adam_epsilon: f64,
+    /// Of `muon`: how a matrix's shape changes the length of its steps.
+    pub(crate) muon_adjust_lr: MuonAdjustName,
     /// Gradients are scaled down to this norm; 0 turns clipping off.
     pub(crate) max_grad_norm: f64,
     /// Scale of the noise on embeddings.
@@ -140,11 +150,25 @@ pub(crate) struct TrainSettings {
     pub(crate) seed: u64,
 }
 
+impl TrainSettings {
+    /// Whether the first weights are drawn.
+    pub(crate) fn from_scratch(&self) -> bool {
+        self.train_from_scratch || self.new_model.is_some()
+    }
+
+    /// The model in words.
+    pub(crate) fn model_name(&self) -> &str {
+        if self.new_model.is_some() { "new_model" } else { &self.model }
+    }
+}
+
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
             stage: TrainStage::Sft,
             model: String::new(),
+            new_model: None,
+            train_from_scratch: false,
             output: String::new(),
             data: Vec::new(),
             eval_data: Vec::new(),
@@ -168,6 +192,7 @@ impl Default for TrainSettings {
             freeze_trainable_modules: Vec::new(),
             freeze_extra_modules: Vec::new(),
             max_tokens: 1024,
+            join_documents: false,
             micro_step_tokens: 2048,
             batch_size: 16,
             epochs: 3,
@@ -184,6 +209,7 @@ impl Default for TrainSettings {
             adam_beta1: 0.9,
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,
+            muon_adjust_lr: MuonAdjustName::Original,
             max_grad_norm: 1.0,
             neftune_alpha: None,
             mask_history: false,
