@@ -17,8 +17,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A conversation in the ChatML form; what the assistant says is marked, so that it can be learned.
 const CHATML: &str = include_str!("chatml.jinja");
-/// The tokens of the form.
-const CHATML_TOKENS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
+/// The tokens of the form: what begins a turn and what ends it.
+pub(crate) const CHATML_TOKENS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
 /// The word for no token.
 const NONE: &str = "none";
 const GOAL: &str = "cannot learn a tokenizer";
@@ -114,7 +114,8 @@ fn text_of(file: &Utf8PathBuf, sample: TrainingSample) -> Result<String, Failure
 }
 
 fn unreadable(error: DataError) -> Failure {
-    let hint = error.hint();
+    // Paths come from the command line here.
+    let hint = error.hint().filter(|_| !matches!(error, DataError::NotFound { .. }));
     let failure = Failure::new(Exit::Environment, GOAL, error);
     match hint {
         Some(hint) => failure.hint(hint),
@@ -160,4 +161,25 @@ fn write(args: &TokenizerTrainArgs, tokenizer: &Tokenizer) -> Result<(), Failure
             .map_err(|error| store_failure(&goal, error))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHATML;
+    use catena_protocol::{ChatMessage, Role};
+    use catena_text::{ChatInput, ChatTemplate};
+
+    #[test]
+    fn the_template_is_chatml_and_marks_answers() {
+        let template = ChatTemplate::new(CHATML, "", "").unwrap();
+        assert!(template.marks_generation());
+        let messages = [(Role::User, "Hi\n"), (Role::Assistant, "Yes")];
+        let messages = messages.map(|(role, text)| ChatMessage::new(role, text));
+        let input =
+            ChatInput { messages: &messages, add_generation_prompt: true, ..ChatInput::default() };
+        let text = template.render_chat(&input).unwrap();
+        let expected = "<|im_start|>user\nHi\n<|im_end|>\n<|im_start|>assistant\nYes<|im_end|>\n\
+                        <|im_start|>assistant\n";
+        assert_eq!(text, expected);
+    }
 }

@@ -68,7 +68,7 @@ pub(super) fn options(settings: &TrainSettings, base: &BaseModel) -> EncodeOptio
             (false, false) => TrainOn::AllTurns,
         },
         end_tokens: base.end_tokens(),
-        join_texts: settings.join_documents,
+        join_texts: settings.pretrain.join_documents,
         ..EncodeOptions::new(settings.max_tokens)
     }
 }

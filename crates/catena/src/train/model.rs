@@ -21,7 +21,9 @@ use std::sync::Arc;
 /// Where the model is that a run starts from; the folder of a new one is written first.
 pub(super) fn base_path(file: &RunFile, finder: &Finder<'_>) -> Result<Utf8PathBuf, Failure> {
     let settings = &file.settings;
-    let Some(model) = &settings.new_model else { return finder.model_path(&settings.model) };
+    let Some(model) = &settings.pretrain.new_model else {
+        return finder.model_path(&settings.model);
+    };
     let folder = file.output().join(NEW_MODEL_DIR);
     let chosen = model.write(&file.folder.join(&model.tokenizer), settings.max_tokens, &folder)?;
     say(&format!("  {chosen}"));
@@ -48,7 +50,7 @@ impl BaseModel {
         settings: &TrainSettings,
         pool: &Arc<Pool>,
     ) -> Result<Self, Failure> {
-        let opened = if settings.from_scratch() {
+        let opened = if settings.draws_weights() {
             Checkpoint::drawn(path, settings.seed).map_err(Into::into).and_then(Self::decoder)
         } else {
             Self::of_files(path, settings.stage, pool)

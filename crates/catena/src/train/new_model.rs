@@ -3,6 +3,7 @@
 
 use crate::failure::{Exit, Failure};
 use crate::models::BoxError;
+use crate::tokenizer::CHATML_TOKENS;
 use camino::Utf8Path;
 use catena_model::{ModelConfig, open_tokenizer};
 use catena_store::write_atomic;
@@ -104,6 +105,10 @@ impl NewModel {
         let tokenizer = open_tokenizer(tokenizer_folder)?;
         let vocab_size = tokenizer.vocab_size();
         let shape = self.shape(vocab_size)?;
+        // A turn ends a generation too.
+        let end_of_turn = tokenizer.token_id(CHATML_TOKENS[1]);
+        let end_tokens: Vec<u32> =
+            tokenizer.eos_token_id().into_iter().chain(end_of_turn).collect();
         let positions = self.max_position_embeddings.unwrap_or(MIN_POSITIONS.max(max_tokens));
         let keys = json!({
             "model_type": self.model_type,
@@ -119,7 +124,7 @@ impl NewModel {
             "tie_word_embeddings": self.tie_word_embeddings,
             "vocab_size": vocab_size,
             "bos_token_id": tokenizer.bos_token_id(),
-            "eos_token_id": tokenizer.eos_token_id(),
+            "eos_token_id": end_tokens,
             "pad_token_id": tokenizer.pad_token_id(),
         });
         let keys: Map<String, Value> = serde_json::from_value(keys)?;

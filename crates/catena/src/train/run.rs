@@ -127,7 +127,7 @@ impl Prepared {
         format!(
             "{} {} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
             self.digest,
-            s.from_scratch(),
+            s.draws_weights(),
             s.method,
             s.lora_rank,
             s.lora_alpha,

@@ -16,10 +16,9 @@ pub(crate) struct TrainSettings {
     pub(crate) stage: TrainStage,
     /// The model: a path, or a name that `catena pull` knows.
     pub(crate) model: String,
-    /// In the place of `model`: one that is trained from nothing.
-    pub(crate) new_model: Option<NewModel>,
-    /// Whether the model's weights are drawn anew and not read: a folder needs none.
-    pub(crate) train_from_scratch: bool,
+    /// What only pre-training asks about.
+    #[serde(flatten)]
+    pub(crate) pretrain: PretrainSettings,
     /// Folder of the result; a run that finds its checkpoint there goes on from it.
     pub(crate) output: String,
     /// Data files, or names in `dataset_dir`'s `dataset_info.json`.
@@ -66,8 +65,6 @@ pub(crate) struct TrainSettings {
     pub(crate) freeze_extra_modules: Vec<String>,
     /// Most tokens of a sample; longer ones are cut.
     pub(crate) max_tokens: usize,
-    /// Of `pretrain`: whether documents that share a row see those before them.
-    pub(crate) join_documents: bool,
     /// Most tokens of one pass.
     pub(crate) micro_step_tokens: usize,
     /// Samples per step.
@@ -150,15 +147,27 @@ pub(crate) struct TrainSettings {
     pub(crate) seed: u64,
 }
 
+/// Keys of the same table that only pre-training asks about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PretrainSettings {
+    /// In the place of `model`: one that is trained from nothing.
+    pub(crate) new_model: Option<NewModel>,
+    /// Whether the model's weights are drawn anew and not read: a folder needs none.
+    pub(crate) train_from_scratch: bool,
+    /// Whether documents that share a row see those before them.
+    pub(crate) join_documents: bool,
+}
+
 impl TrainSettings {
     /// Whether the first weights are drawn.
-    pub(crate) fn from_scratch(&self) -> bool {
-        self.train_from_scratch || self.new_model.is_some()
+    pub(crate) fn draws_weights(&self) -> bool {
+        self.pretrain.train_from_scratch || self.pretrain.new_model.is_some()
     }
 
     /// The model in words.
     pub(crate) fn model_name(&self) -> &str {
-        if self.new_model.is_some() { "new_model" } else { &self.model }
+        if self.pretrain.new_model.is_some() { "new_model" } else { &self.model }
     }
 }
 
@@ -167,8 +176,7 @@ impl Default for TrainSettings {
         Self {
             stage: TrainStage::Sft,
             model: String::new(),
-            new_model: None,
-            train_from_scratch: false,
+            pretrain: PretrainSettings::default(),
             output: String::new(),
             data: Vec::new(),
             eval_data: Vec::new(),
@@ -192,7 +200,6 @@ impl Default for TrainSettings {
             freeze_trainable_modules: Vec::new(),
             freeze_extra_modules: Vec::new(),
             max_tokens: 1024,
-            join_documents: false,
             micro_step_tokens: 2048,
             batch_size: 16,
             epochs: 3,
