@@ -21,6 +21,7 @@ Examples:
   catena pull bank-support            fetch a model or data set by name
   catena doctor                       say what this machine has and what was chosen
   catena train run train.toml         train a model as a file says
+  catena tokenizer train docs --vocab-size 8192 --output tokenizer
   catena bench infer                  measure how fast a model runs here
 
 Exit codes: 0 done, 1 ran and the answer is no, 2 usage or configuration,
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Train a model: pre-training, fine-tuning, preferences, rewards, labels, vectors
     Train(TrainArgs),
+    /// Learn a tokenizer's vocabulary from texts
+    Tokenizer(TokenizerArgs),
     /// Fetch a model or data set by name, checksummed and resumable
     Pull(PullArgs),
     /// Say what this machine has and what each automatic choice was
@@ -174,6 +177,60 @@ pub(crate) struct PredictArgs {
     /// Write each answer beside the wanted one, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenizerArgs {
+    #[command(subcommand)]
+    pub(crate) action: TokenizerAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenizerAction {
+    /// Learn a byte-level BPE vocabulary and write tokenizer.json and tokenizer_config.json
+    Train(TokenizerTrainArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena tokenizer train docs --vocab-size 8192 --output tokenizer
+  catena tokenizer train books.jsonl notes.md --vocab-size 32000 --chat --output tokenizer
+  catena tokenizer train rows.csv --column body --pre-tokenizer qwen2 --vocab-size 4096 --output t")]
+pub(crate) struct TokenizerTrainArgs {
+    /// Text, Markdown, JSON, JSON Lines, CSV, TSV or Parquet files, or folders of them
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<Utf8PathBuf>,
+    /// Tokens in all, the 256 bytes and special tokens included
+    #[arg(long, value_name = "N")]
+    pub(crate) vocab_size: usize,
+    /// New folder for the tokenizer
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) output: Utf8PathBuf,
+    /// Column that holds the text (default: `text` or `content`)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) column: Option<String>,
+    /// How often a pair must stand in the texts to become a token
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub(crate) min_frequency: u64,
+    /// How texts are cut into words, by llama.cpp's names: gpt-2, llama-bpe, qwen2 and others
+    #[arg(long, default_value = "llama-bpe", value_name = "NAME")]
+    pub(crate) pre_tokenizer: String,
+    /// Token that begins every text; `none` for none
+    #[arg(long, default_value = "<|begin_of_text|>", value_name = "TOKEN")]
+    pub(crate) bos: String,
+    /// Token that ends a text
+    #[arg(long, default_value = "<|end_of_text|>", value_name = "TOKEN")]
+    pub(crate) eos: String,
+    /// Token of empty places in a batch; `none` for none
+    #[arg(long, default_value = "<|pad|>", value_name = "TOKEN")]
+    pub(crate) pad: String,
+    /// Another special token; may be given again
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) special: Vec<String>,
+    /// Add the tokens and the template of conversations in the ChatML form
+    #[arg(long)]
+    pub(crate) chat: bool,
 }
 
 #[derive(Debug, Args)]

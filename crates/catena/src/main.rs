@@ -19,6 +19,7 @@ mod pull;
 mod report;
 mod server;
 mod stages;
+mod tokenizer;
 mod train;
 mod up;
 
@@ -58,6 +59,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Pull(args) => pull::run(args, &cancel),
         Command::Bench(args) => bench::run(args, cli.threads, &cancel),
         Command::Train(args) => train::run(args, cli.threads, &cancel),
+        Command::Tokenizer(args) => tokenizer::run(args, cli.threads, &cancel),
         Command::Doctor => Ok(()),
     }
 }

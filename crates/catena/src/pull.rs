@@ -90,7 +90,7 @@ impl Finder<'_> {
     }
 
     /// The SHA-256 of a file, or of a folder's names and bytes.
-    fn digested(path: Utf8PathBuf) -> Result<ModelInput, Failure> {
+    pub(crate) fn digested(path: Utf8PathBuf) -> Result<ModelInput, Failure> {
         let goal = format!("cannot read `{path}`");
         let digest = if path.is_dir() {
             let mut hasher = Hasher::new();

@@ -65,7 +65,7 @@ pub use preview::{PreviewToken, preview, preview_text};
 pub use profile::{Bin, Distribution, DocumentProfile, Profile};
 pub use read::{ReadLimits, read_documents};
 pub use record::{Record, RecordPassage, Split, read_records, write_records};
-pub use rows::{RowLimits, RowPlace, TextBy};
+pub use rows::{RowLimits, RowPlace, TextBy, data_files};
 pub use samples::{DropCount, DroppedRow, ReadReport, SampleOptions, SampleSet, read_samples};
 pub use split::split_documents;
 pub use write::{CleanFiles, read_clean_documents, write_clean};

@@ -133,6 +133,32 @@ pub enum TextError {
         /// Ids that exist.
         vocab_size: usize,
     },
+    /// A vocabulary to learn has no room for all bytes and special tokens.
+    #[error("a vocabulary of {found} tokens is too small: bytes and special tokens are {least}")]
+    VocabTooSmall {
+        /// Tokens asked for.
+        found: usize,
+        /// Fewest that hold every text.
+        least: usize,
+    },
+    /// A special token of a vocabulary to learn could be learned as a word as well.
+    #[error("special token `{token}` is one word of a text; put it between brackets")]
+    SpecialTokenIsWord {
+        /// Its text.
+        token: String,
+    },
+    /// Nothing to learn a vocabulary from.
+    #[error("there is no text to learn a vocabulary from")]
+    NoTrainingText,
+    /// More text than the pairs of a vocabulary can be counted in.
+    #[error("there are more than {limit} bytes of text to learn a vocabulary from; take a part")]
+    TrainingTextTooLong {
+        /// Most bytes.
+        limit: u64,
+    },
+    /// Learning a vocabulary was cancelled.
+    #[error("learning the vocabulary was stopped")]
+    TrainingCancelled,
     /// A text to encode is too long.
     #[error("text has {bytes} bytes, limit is {limit}")]
     TextTooLong {

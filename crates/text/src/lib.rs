@@ -3,6 +3,7 @@
 //! - [`Tokenizer`] reads a `tokenizer.json` or the vocabulary of a GGUF file ([`GgufVocab`]) and
 //!   gives the ids that the reference implementation gives. [`TokenStream`] turns generated ids
 //!   into text piece by piece and never splits a character.
+//! - [`train_bpe`] learns a vocabulary from texts.
 //! - [`ChatTemplate`] renders a conversation with the model's own Jinja template, and says which
 //!   parts of it the assistant wrote where the template marks them.
 //!
@@ -20,5 +21,6 @@ mod tokenizer;
 pub use error::{TextError, ToolError};
 pub use template::{ChatInput, ChatTemplate, MarkedChat};
 pub use tokenizer::{
-    Frame, GgufVocab, SpecialTokens, TokenStream, TokenType, Tokenizer, TypedTokens, WordTokens,
+    BpeOptions, Frame, GgufVocab, SpecialTokens, TokenStream, TokenType, Tokenizer, TypedTokens,
+    WordTokens, train_bpe,
 };

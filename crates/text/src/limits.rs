@@ -26,3 +26,6 @@ pub const TEMPLATE_FUEL: u64 = 2_000_000;
 
 /// Bytes of one rendered conversation.
 pub const MAX_RENDERED_BYTES: usize = 16 << 20;
+
+/// Bytes of all texts that one vocabulary is learned from: pairs are counted in 31 bits.
+pub const MAX_TRAINING_BYTES: u64 = (1 << 31) - 1;

@@ -44,6 +44,11 @@ fn every_error() -> Vec<TextError> {
         E::NoRoom { max_tokens: 2, added: 3 },
         E::TemplateMarks { offset: 40 },
         E::ReservedCharacter,
+        E::VocabTooSmall { found: 100, least: 259 },
+        E::SpecialTokenIsWord { token: "end".into() },
+        E::NoTrainingText,
+        E::TrainingTextTooLong { limit: limits::MAX_TRAINING_BYTES },
+        E::TrainingCancelled,
     ]
 }
 
@@ -80,6 +85,11 @@ fn position(error: &TextError) -> usize {
         E::NoRoom { .. } => 26,
         E::TemplateMarks { .. } => 27,
         E::ReservedCharacter => 28,
+        E::VocabTooSmall { .. } => 29,
+        E::SpecialTokenIsWord { .. } => 30,
+        E::NoTrainingText => 31,
+        E::TrainingTextTooLong { .. } => 32,
+        E::TrainingCancelled => 33,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::tensorboard::{frame, scalar_event, text_event};
 use crate::{
-    AdamW, AdamWConfig, Checkpoint, EvalMetrics, Generation, Observer, Optimizer, Position,
-    RunConfig, Sample, Schedule, Sft, TrainError, TrainOutcome, Trainable, TrainedTensor, Trainer,
+    AdamW, AdamWConfig, Checkpoint, EvalMetrics, Generation, Objective as _, Observer, Optimizer,
+    Position, RunConfig, Sample, Schedule, Sft, TrainError, TrainOutcome, Trainable, TrainedTensor,
+    Trainer,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
@@ -536,4 +537,28 @@ fn every_other_error_reads_well() {
     ];
     let text: Vec<String> = errors.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(text.join("\n"));
+}
+
+/// Two bits a token at first; five labels of 1 + 2 + 3 + 0 + 2 bytes give 10 / 8 bits per byte,
+/// however the samples are cut into micro-steps.
+#[test]
+fn bits_per_byte_are_bits_by_bytes() {
+    let labels = |ids: &[u32]| ids.iter().copied().map(Some).collect::<Vec<_>>();
+    let sample = |ids: &[u32]| Sample {
+        tokens: vec![0; ids.len()],
+        labels: labels(ids),
+        ..Sample::default()
+    };
+    let samples = [sample(&[0, 1, 2]), sample(&[3, 1])];
+    for tokens in [3, 8] {
+        let mut objective = Sft::new(&samples, tokens).unwrap().with_token_bytes(&[1, 2, 3, 0]);
+        let figures = objective.evaluate(&mut Unigram::new(4), tokens, &Cancel::new()).unwrap();
+        assert!((figures.extra["bits_per_byte"] - 1.25).abs() < 1e-6, "{figures:?}");
+        assert!((figures.extra["perplexity"] - 4.0).abs() < 1e-6, "{figures:?}");
+    }
+    // Control tokens alone are no text.
+    let control = [sample(&[3, 3])];
+    let mut objective = Sft::new(&control, 8).unwrap().with_token_bytes(&[1, 2, 3, 0]);
+    let figures = objective.evaluate(&mut Unigram::new(4), 8, &Cancel::new()).unwrap();
+    assert!(!figures.extra.contains_key("bits_per_byte"), "{figures:?}");
 }

@@ -88,6 +88,16 @@ pub(crate) enum OptimizerName {
     Muon,
 }
 
+/// How Muon's steps follow from a matrix's shape, by their names in PyTorch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MuonAdjustName {
+    /// Longer for matrices with more rows than columns.
+    Original,
+    /// As long as `AdamW`'s, whose rates then fit.
+    MatchRmsAdamw,
+}
+
 /// Losses of pairs, by their names in TRL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,6 @@
 //! The commands.
 
-use super::read::{keys, read};
+use super::read::{keys, new_model_keys, read};
 use super::{lint, predict, run as runs};
 use crate::args::{TrainAction, TrainArgs};
 use crate::failure::Failure;
@@ -27,6 +27,9 @@ pub(crate) fn run(
         TrainAction::Keys => {
             for (key, default) in keys() {
                 print_line(&format!("{key} = {default}"));
+            }
+            for (key, default) in new_model_keys() {
+                print_line(&format!("new_model.{key} = {default}"));
             }
             Ok(())
         }

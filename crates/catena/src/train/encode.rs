@@ -7,6 +7,7 @@ use catena_data::{
     Classes, EncodeOptions, EncodedLabel, EncodedSample, EncodedText, Encoder, TextEncoder, TrainOn,
 };
 use catena_protocol::TrainingSample;
+use catena_text::Tokenizer;
 use catena_train::{
     ClassifySample, EmbedSample, KtoSample, PreferenceSample, RerankSample, RewardSample, Sample,
     Target, TextRow,
@@ -14,8 +15,10 @@ use catena_train::{
 
 /// The rows of a set.
 pub(super) enum Rows {
-    /// Pre-training and fine-tuning.
+    /// Fine-tuning.
     Tokens(Vec<Sample>),
+    /// Pre-training, with the bytes of text that each token stands for.
+    Texts(Vec<Sample>, Vec<usize>),
     /// Words with labels.
     Words(Vec<Sample>),
     Pairs(Vec<PreferenceSample>),
@@ -29,7 +32,7 @@ pub(super) enum Rows {
 impl Rows {
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Tokens(rows) | Self::Words(rows) => rows.len(),
+            Self::Tokens(rows) | Self::Texts(rows, _) | Self::Words(rows) => rows.len(),
             Self::Pairs(rows) => rows.len(),
             Self::Judged(rows) => rows.len(),
             Self::Rewards(rows) => rows.len(),
@@ -65,6 +68,7 @@ pub(super) fn options(settings: &TrainSettings, base: &BaseModel) -> EncodeOptio
             (false, false) => TrainOn::AllTurns,
         },
         end_tokens: base.end_tokens(),
+        join_texts: settings.pretrain.join_documents,
         ..EncodeOptions::new(settings.max_tokens)
     }
 }
@@ -83,7 +87,7 @@ pub(super) fn encode(
         lost: 0,
     };
     let rows = match settings.stage {
-        TrainStage::Pretrain => Rows::Tokens(set.blocks(samples)?),
+        TrainStage::Pretrain => Rows::Texts(set.blocks(samples)?, token_bytes(&base.tokenizer)),
         TrainStage::Sft => Rows::Tokens(set.each(samples, SetEncoder::chat)?),
         TrainStage::Preference => Rows::Pairs(set.each(samples, SetEncoder::pair)?),
         TrainStage::Reward => Rows::Rewards(set.each(samples, SetEncoder::reward)?),
@@ -94,6 +98,13 @@ pub(super) fn encode(
         TrainStage::Rerank => Rows::Ranked(set.ranked(samples)?),
     };
     Ok((rows, set.lost))
+}
+
+/// The bytes of text that each token stands for; control tokens stand for none.
+fn token_bytes(tokenizer: &Tokenizer) -> Vec<usize> {
+    let ids = 0..u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX);
+    let bytes = |id| if tokenizer.is_special(id) { 0 } else { tokenizer.token_bytes(id).len() };
+    ids.map(bytes).collect()
 }
 
 /// What encodes the samples of one set. A row is `None` if nothing of it is trained any more.

@@ -1,7 +1,7 @@
 //! `catena train lint`: what would spoil a run, and what is trained on.
 
 use super::encode::options;
-use super::model::BaseModel;
+use super::model::{BaseModel, base_path};
 use super::read::RunFile;
 use super::samples::{self, Samples};
 use super::settings::{TrainSettings, TrainStage};
@@ -23,14 +23,8 @@ pub(super) fn run(
     let settings = &file.settings;
     let progress = for_stderr();
     let finder = Finder { project: &file.folder, progress: progress.as_ref(), cancel };
-    let path = finder.model_path(&settings.model)?;
-    let base = BaseModel::open(&path, settings.stage, &pool(threads)).map_err(|error| {
-        Failure::new(
-            Exit::Environment,
-            format!("cannot open the model `{}`", settings.model),
-            error,
-        )
-    })?;
+    let path = base_path(file, &finder)?;
+    let base = BaseModel::open(&path, settings, &pool(threads))?;
     let samples = samples::read(file)?;
     if let Some(index) = sample {
         return show(settings, &base, &samples, index);

@@ -16,6 +16,7 @@ pub(super) struct Imported {
 const SAME: &[(&str, &str)] = &[
     ("output_dir", "output"),
     ("model_name_or_path", "model"),
+    ("train_from_scratch", "train_from_scratch"),
     ("dataset_dir", "dataset_dir"),
     ("max_samples", "max_samples"),
     ("cutoff_len", "max_tokens"),

@@ -6,6 +6,7 @@ mod encode;
 mod lint;
 mod llama_factory;
 mod model;
+mod new_model;
 mod objectives;
 mod plan;
 mod predict;

@@ -1,9 +1,13 @@
 //! Opening a run's model: decoders and encoders, with their tokenizers.
 
+use super::new_model::NEW_MODEL_DIR;
+use super::read::RunFile;
 use super::settings::{TrainMethod, TrainSettings, TrainStage};
 use crate::failure::{Exit, Failure};
 use crate::models::BoxError;
-use camino::Utf8Path;
+use crate::progress::say;
+use crate::pull::Finder;
+use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
 use catena_model::encoder::EncoderWeights;
 use catena_model::training::{
@@ -13,6 +17,18 @@ use catena_model::training::{
 use catena_model::{Checkpoint, ModelError, open_tokenizer};
 use catena_text::{ChatTemplate, Tokenizer};
 use std::sync::Arc;
+
+/// Where the model is that a run starts from; the folder of a new one is written first.
+pub(super) fn base_path(file: &RunFile, finder: &Finder<'_>) -> Result<Utf8PathBuf, Failure> {
+    let settings = &file.settings;
+    let Some(model) = &settings.pretrain.new_model else {
+        return finder.model_path(&settings.model);
+    };
+    let folder = file.output().join(NEW_MODEL_DIR);
+    let chosen = model.write(&file.folder.join(&model.tokenizer), settings.max_tokens, &folder)?;
+    say(&format!("  {chosen}"));
+    Ok(folder)
+}
 
 /// A model's files.
 pub(super) enum Files {
@@ -37,12 +53,29 @@ pub(super) struct BaseModel {
 }
 
 impl BaseModel {
-    /// Opens a model: as an encoder where the stage can use one and the files are one.
+    /// Opens the model at `path` that a run starts from.
     pub(super) fn open(
         path: &Utf8Path,
-        stage: TrainStage,
+        settings: &TrainSettings,
         pool: &Arc<Pool>,
-    ) -> Result<Self, BoxError> {
+    ) -> Result<Self, Failure> {
+        let opened = if settings.draws_weights() {
+            Checkpoint::drawn(path, settings.seed).map_err(Into::into).and_then(Self::decoder)
+        } else {
+            Self::of_files(path, settings.stage, pool)
+        };
+        opened.map_err(|error| {
+            let goal = format!("cannot open the model `{}`", settings.model_name());
+            let failure = Failure::new(Exit::Environment, goal, error);
+            if path.join("config.json").exists() && !path.join("model.safetensors").exists() {
+                return failure.hint("`train_from_scratch = true` draws its weights");
+            }
+            failure
+        })
+    }
+
+    /// As an encoder where the stage can use one and the files are one.
+    fn of_files(path: &Utf8Path, stage: TrainStage, pool: &Arc<Pool>) -> Result<Self, BoxError> {
         let encoders = matches!(
             stage,
             TrainStage::Classify | TrainStage::Tag | TrainStage::Embed | TrainStage::Rerank
@@ -51,7 +84,10 @@ impl BaseModel {
             let (tokenizer, template) = (open_tokenizer(path)?, None);
             return Ok(Self { files: Files::Encoder(Box::new(weights)), tokenizer, template });
         }
-        let checkpoint = Checkpoint::open(path)?;
+        Self::decoder(Checkpoint::open(path)?)
+    }
+
+    fn decoder(checkpoint: Checkpoint) -> Result<Self, BoxError> {
         let tokenizer = checkpoint.tokenizer()?;
         let template = checkpoint.chat_template(&tokenizer)?;
         Ok(Self { files: Files::Decoder(Box::new(checkpoint)), tokenizer, template })
@@ -158,7 +194,7 @@ impl BaseModel {
 }
 
 fn cannot_train(settings: &TrainSettings, error: ModelError) -> Failure {
-    Failure::new(Exit::Usage, format!("cannot train `{}`", settings.model), error)
+    Failure::new(Exit::Usage, format!("cannot train `{}`", settings.model_name()), error)
 }
 
 /// The head that a stage trains.

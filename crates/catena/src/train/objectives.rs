@@ -2,14 +2,15 @@
 
 use super::encode::Rows;
 use super::settings::{
-    OptimizerName, PreferenceLossName, RerankLossName, ScheduleName, TrainSettings,
+    MuonAdjustName, OptimizerName, PreferenceLossName, RerankLossName, ScheduleName, TrainSettings,
 };
 use crate::failure::{Exit, Failure};
 use catena_train::{
     AdafactorConfig, AdamWConfig, Classify, ClassifyLoss, CrossEntropyConfig, Embed, Kto,
-    KtoConfig, KtoKind, LionConfig, MuonConfig, Objective, OptimizerConfig, PairwiseConfig,
-    Preference, PreferenceConfig, PreferenceKind, RankingConfig, Rerank, RerankLoss, Reward,
-    RewardConfig, RunConfig, Schedule, Sft, SgdConfig, TagTokens, TrainError, WarmupStableDecay,
+    KtoConfig, KtoKind, LionConfig, MuonAdjust, MuonConfig, Objective, OptimizerConfig,
+    PairwiseConfig, Preference, PreferenceConfig, PreferenceKind, RankingConfig, Rerank,
+    RerankLoss, Reward, RewardConfig, RunConfig, Schedule, Sft, SgdConfig, TagTokens, TrainError,
+    WarmupStableDecay,
 };
 
 /// The objective over rows, for a head of `width` outputs and passes of up to `tokens` tokens.
@@ -21,6 +22,9 @@ pub(super) fn objective<'a>(
 ) -> Result<Box<dyn Objective + 'a>, Failure> {
     let made: Result<Box<dyn Objective + 'a>, TrainError> = match rows {
         Rows::Tokens(rows) => Sft::new(rows, tokens).map(boxed),
+        Rows::Texts(rows, bytes) => {
+            Sft::new(rows, tokens).map(|sft| boxed(sft.with_token_bytes(bytes)))
+        }
         Rows::Words(rows) => {
             TagTokens::new(rows, cross_entropy(settings), width, tokens).map(boxed)
         }
@@ -133,9 +137,15 @@ pub(super) fn run_config(
             weight_decay,
             ..AdafactorConfig::default()
         }),
-        OptimizerName::Muon => {
-            OptimizerConfig::Muon(MuonConfig { weight_decay, ..MuonConfig::default() })
-        }
+        OptimizerName::Muon => OptimizerConfig::Muon(MuonConfig {
+            weight_decay,
+            adamw: adam,
+            adjust_lr: match settings.muon_adjust_lr {
+                MuonAdjustName::Original => MuonAdjust::Original,
+                MuonAdjustName::MatchRmsAdamw => MuonAdjust::MatchRmsAdamw,
+            },
+            ..MuonConfig::default()
+        }),
     };
     let mut config = RunConfig {
         epochs: settings.epochs,

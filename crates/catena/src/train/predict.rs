@@ -1,7 +1,7 @@
 //! `catena train predict`: what a finished run answers to samples, and how often it is right.
 
 use super::encode::{self, Rows};
-use super::model::{BaseModel, Files, Fit};
+use super::model::{BaseModel, Files, Fit, base_path};
 use super::objectives::objective;
 use super::read::RunFile;
 use super::run::{RUN_DIR, prepare};
@@ -114,7 +114,7 @@ fn generated(
     let settings = &file.settings;
     let progress = for_stderr();
     let finder = Finder { project: &file.folder, progress: progress.as_ref(), cancel };
-    let path = finder.model_path(&settings.model)?;
+    let path = base_path(file, &finder)?;
     let pool = pool(threads);
     let output = file.folder.join(&settings.output);
     let fail = |error: BoxError| Failure::new(Exit::Environment, "cannot open the model", error);
@@ -124,7 +124,7 @@ fn generated(
         merged(&path, &output, settings.method).and_then(|path| LanguageModel::open_base(&path))
     }
     .map_err(fail)?;
-    let base = BaseModel::open(&path, settings.stage, &pool).map_err(fail)?;
+    let base = BaseModel::open(&path, settings, &pool)?;
     let mut samples = read_set(file, &args.data)?.samples;
     samples.truncate(args.limit.unwrap_or(usize::MAX));
     let asked = questions(&base, settings.max_tokens, &samples)

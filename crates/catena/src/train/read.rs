@@ -1,10 +1,12 @@
 //! From a file, and changes on the command line, to settings.
 
 use super::llama_factory;
-use super::settings::TrainSettings;
+use super::new_model::NewModel;
+use super::settings::{TrainMethod, TrainSettings};
 use crate::failure::{Exit, Failure};
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Largest settings file.
@@ -16,6 +18,13 @@ const SECTION: &str = "train";
 pub(super) struct RunFile {
     pub(super) settings: TrainSettings,
     pub(super) folder: Utf8PathBuf,
+}
+
+impl RunFile {
+    /// Folder of the result.
+    pub(super) fn output(&self) -> Utf8PathBuf {
+        self.folder.join(&self.settings.output)
+    }
 }
 
 /// Reads `[train]` of a TOML file, or a LLaMA-Factory YAML, then takes `key=value` changes over.
@@ -46,7 +55,7 @@ pub(super) fn read(file: &Utf8Path, changes: &[String]) -> Result<RunFile, Failu
     }
     let settings = settings(values).map_err(|cause| Failure::new(Exit::Usage, goal(), cause))?;
     for (key, is_empty) in [
-        ("model", settings.model.is_empty()),
+        ("model", settings.model.is_empty() && settings.pretrain.new_model.is_none()),
         ("data", settings.data.is_empty()),
         ("output", settings.output.is_empty()),
     ] {
@@ -56,6 +65,7 @@ pub(super) fn read(file: &Utf8Path, changes: &[String]) -> Result<RunFile, Failu
                 .hint("`catena train keys` lists all keys with their defaults"));
         }
     }
+    check_scratch(&settings).map_err(|cause| Failure::new(Exit::Usage, goal(), cause))?;
     let folder = match file.parent() {
         Some(parent) if !parent.as_str().is_empty() => parent.to_owned(),
         _ => Utf8PathBuf::from("."),
@@ -63,6 +73,17 @@ pub(super) fn read(file: &Utf8Path, changes: &[String]) -> Result<RunFile, Failu
     // LLaMA-Factory's paths are relative to where it is started.
     let folder = if yaml { Utf8PathBuf::from(".") } else { folder };
     Ok(RunFile { settings, folder })
+}
+
+/// What a model without weights cannot be trained by.
+fn check_scratch(settings: &TrainSettings) -> Result<(), String> {
+    if settings.pretrain.new_model.is_some() && !settings.model.is_empty() {
+        return Err("`model` and `new_model` exclude each other".to_owned());
+    }
+    if settings.draws_weights() && settings.method != TrainMethod::Full {
+        return Err("weights that are drawn must be trained: set `method = \"full\"`".to_owned());
+    }
+    Ok(())
 }
 
 /// The keys of the section as JSON.
@@ -106,7 +127,16 @@ pub(super) fn settings(values: Map<String, Value>) -> Result<TrainSettings, Stri
 
 /// All keys with their defaults.
 pub(super) fn keys() -> Map<String, Value> {
-    match serde_json::to_value(TrainSettings::default()) {
+    defaults(&TrainSettings::default())
+}
+
+/// The keys of `[train.new_model]` with their defaults.
+pub(super) fn new_model_keys() -> Map<String, Value> {
+    defaults(&NewModel::default())
+}
+
+fn defaults(settings: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(settings) {
         Ok(Value::Object(keys)) => keys,
         Ok(_) | Err(_) => unreachable!("settings are an object of plain values"),
     }

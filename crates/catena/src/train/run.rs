@@ -2,7 +2,7 @@
 
 use super::encode::{self, Rows};
 use super::lint;
-use super::model::{BaseModel, Fit, task};
+use super::model::{BaseModel, Fit, base_path, task};
 use super::objectives::{objective, run_config};
 use super::plan::{self, Plan, Taken, TimePlan, max_memory};
 use super::read::RunFile;
@@ -88,15 +88,9 @@ pub(super) fn prepare(
     max_memory(settings)?;
     let progress = for_stderr();
     let finder = Finder { project: &file.folder, progress: progress.as_ref(), cancel };
-    let input = finder.model(&settings.model)?;
+    let input = Finder::digested(base_path(file, &finder)?)?;
     let pool = pool(threads);
-    let base = BaseModel::open(&input.path, settings.stage, &pool).map_err(|error| {
-        Failure::new(
-            Exit::Environment,
-            format!("cannot open the model `{}`", settings.model),
-            error,
-        )
-    })?;
+    let base = BaseModel::open(&input.path, settings, &pool)?;
     if settings.max_tokens > base.max_positions() {
         let cause = format!(
             "`max_tokens` is {}, the model takes {} tokens",
@@ -124,7 +118,7 @@ pub(super) fn prepare(
     } else {
         Some(encode::encode(settings, &base, &classes, &samples.eval).map_err(fail)?.0)
     };
-    let (digest, output) = (input.digest, samples::output(file));
+    let (digest, output) = (input.digest, file.output());
     Ok(Prepared { base, digest, classes, train, eval, asked, pool, output })
 }
 
@@ -152,8 +146,9 @@ impl Prepared {
     fn identity(&self, file: &RunFile) -> String {
         let s = &file.settings;
         format!(
-            "{} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
+            "{} {} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
             self.digest,
+            s.draws_weights(),
             s.method,
             s.lora_rank,
             s.lora_alpha,
@@ -207,7 +202,7 @@ impl<'a> Run<'a> {
         say(&format!(
             "  training {} values of `{}` on {} rows",
             self.model.values().len(),
-            file.settings.model,
+            file.settings.model_name(),
             prepared.train.len(),
         ));
         let eval = self.eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);

@@ -4,7 +4,6 @@ use super::read::RunFile;
 use super::settings::TrainSettings;
 use crate::failure::{Exit, Failure};
 use crate::progress::say;
-use camino::Utf8PathBuf;
 use catena_data::{ReadReport, RowLimits, SampleOptions, SampleSet, read_dataset, read_samples};
 use catena_protocol::{Content, TrainingSample};
 use rand::SeedableRng;
@@ -117,9 +116,4 @@ fn split(train: &mut Vec<TrainingSample>, settings: &TrainSettings) -> Vec<Train
     let (eval, rest): (Vec<_>, Vec<_>) = all.partition(|(_, held)| *held);
     *train = rest.into_iter().map(|(sample, _)| sample).collect();
     eval.into_iter().map(|(sample, _)| sample).collect()
-}
-
-/// The paths of the sets, for what must know them.
-pub(super) fn output(run: &RunFile) -> Utf8PathBuf {
-    run.folder.join(&run.settings.output)
 }

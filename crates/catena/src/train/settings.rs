@@ -1,13 +1,14 @@
 //! The keys of a run.
 
 pub(crate) use super::choices::{
-    Auto, ByteSize, MicroStep, OptimizerName, PreferenceLossName, RecomputeChoice, RecomputeWord,
-    RerankLossName, ScheduleName, TrainMethod, TrainStage,
+    Auto, ByteSize, MicroStep, MuonAdjustName, OptimizerName, PreferenceLossName, RecomputeChoice,
+    RecomputeWord, RerankLossName, ScheduleName, TrainMethod, TrainStage,
 };
+pub(crate) use super::new_model::NewModel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One run. Every key has a default but `model`, `data` and `output`.
+/// One run. Every key has a default but `model` (or `new_model`), `data` and `output`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct TrainSettings {
@@ -15,6 +16,9 @@ pub(crate) struct TrainSettings {
     pub(crate) stage: TrainStage,
     /// The model: a path, or a name that `catena pull` knows.
     pub(crate) model: String,
+    /// What only pre-training asks about.
+    #[serde(flatten)]
+    pub(crate) pretrain: PretrainSettings,
     /// Folder of the result; a run that finds its checkpoint there goes on from it.
     pub(crate) output: String,
     /// Data files, or names in `dataset_dir`'s `dataset_info.json`.
@@ -93,6 +97,8 @@ pub(crate) struct TrainSettings {
     pub(crate) adam_beta2: f64,
     /// What Adam adds to the root of the second moment.
     pub(crate) adam_epsilon: f64,
+    /// Of `muon`: how a matrix's shape changes the length of its steps.
+    pub(crate) muon_adjust_lr: MuonAdjustName,
     /// Gradients are scaled down to this norm; 0 turns clipping off.
     pub(crate) max_grad_norm: f64,
     /// Scale of the noise on embeddings.
@@ -163,11 +169,36 @@ impl Default for SampleSettings {
     }
 }
 
+/// Keys of the same table that only pre-training asks about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PretrainSettings {
+    /// In the place of `model`: one that is trained from nothing.
+    pub(crate) new_model: Option<NewModel>,
+    /// Whether the model's weights are drawn anew and not read: a folder needs none.
+    pub(crate) train_from_scratch: bool,
+    /// Whether documents that share a row see those before them.
+    pub(crate) join_documents: bool,
+}
+
+impl TrainSettings {
+    /// Whether the first weights are drawn.
+    pub(crate) fn draws_weights(&self) -> bool {
+        self.pretrain.train_from_scratch || self.pretrain.new_model.is_some()
+    }
+
+    /// The model in words.
+    pub(crate) fn model_name(&self) -> &str {
+        if self.pretrain.new_model.is_some() { "new_model" } else { &self.model }
+    }
+}
+
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
             stage: TrainStage::Sft,
             model: String::new(),
+            pretrain: PretrainSettings::default(),
             output: String::new(),
             data: Vec::new(),
             eval_data: Vec::new(),
@@ -207,6 +238,7 @@ impl Default for TrainSettings {
             adam_beta1: 0.9,
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,
+            muon_adjust_lr: MuonAdjustName::Original,
             max_grad_norm: 1.0,
             neftune_alpha: None,
             mask_history: false,

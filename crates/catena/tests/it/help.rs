@@ -14,6 +14,7 @@ fn help_pages() {
         &["bench", "infer", "--help"],
         &["bench", "engine", "--help"],
         &["bench", "train", "--help"],
+        &["tokenizer", "train", "--help"],
         &["train", "--help"],
         &["train", "run", "--help"],
         &["train", "plan", "--help"],

@@ -9,5 +9,6 @@
 mod errors;
 mod flow;
 mod help;
+mod pretrain;
 mod support;
 mod train;

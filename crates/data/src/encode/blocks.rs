@@ -1,7 +1,6 @@
 //! Documents packed into rows of equal length, for pre-training.
 
 use super::encoder::Encoder;
-use super::row::Row;
 use super::sample::EncodedBlock;
 use crate::error::DataError;
 
@@ -10,8 +9,12 @@ impl Encoder<'_> {
     /// text (its end token at least), and cuts the whole into rows of `max_tokens`; the last row
     /// may be shorter. Texts are named by their number.
     ///
+    /// Every token of a document but its first is learned once: where a document goes on in the
+    /// next row, the last position of the row predicts the first token of the next.
+    ///
     /// Documents share a row, but nothing is learned across their border: the last token of one
-    /// does not predict the first of the next, and `starts` says where attention must stop.
+    /// does not predict the first of the next, and `starts` says where attention must stop. With
+    /// [`EncodeOptions::join_texts`](super::EncodeOptions::join_texts) all are one text.
     ///
     /// # Errors
     /// [`DataError::Encode`].
@@ -19,52 +22,61 @@ impl Encoder<'_> {
         &self,
         texts: impl IntoIterator<Item = &'t str>,
     ) -> Result<Vec<EncodedBlock>, DataError> {
-        let max = self.options.max_tokens.max(1);
-        let (mut blocks, mut open) = (Vec::new(), Open::default());
+        let mut packer = Packer {
+            max_tokens: self.options.max_tokens.max(1),
+            join: self.options.join_texts,
+            blocks: Vec::new(),
+            open: EncodedBlock::default(),
+        };
         for (number, text) in texts.into_iter().enumerate() {
-            let tokens = self.document_tokens(&format!("text {number}"), text)?;
-            let mut rest = tokens.as_slice();
-            while !rest.is_empty() {
-                let (part, after) = rest.split_at(rest.len().min(max - open.tokens.len()));
-                open.push(part, rest.len() == tokens.len());
-                rest = after;
-                if open.tokens.len() == max {
-                    blocks.push(std::mem::take(&mut open).close());
-                }
+            packer.push(&self.document_tokens(&format!("text {number}"), text)?);
+        }
+        packer.close();
+        Ok(packer.blocks)
+    }
+}
+
+/// Rows that are being filled.
+struct Packer {
+    max_tokens: usize,
+    join: bool,
+    blocks: Vec<EncodedBlock>,
+    open: EncodedBlock,
+}
+
+impl Packer {
+    fn push(&mut self, document: &[u32]) {
+        if self.join {
+            self.predict(document.first().copied());
+        }
+        for (at, &token) in document.iter().enumerate() {
+            if self.open.row.tokens.len() == self.max_tokens {
+                self.close();
             }
+            let place = self.open.row.tokens.len();
+            if place == 0 || (at == 0 && !self.join) {
+                self.open.starts.push(place);
+            }
+            self.open.row.tokens.push(token);
+            self.open.row.labels.push(document.get(at + 1).copied());
         }
-        if !open.tokens.is_empty() {
-            blocks.push(open.close());
-        }
-        Ok(blocks)
-    }
-}
-
-/// A row that is being filled.
-#[derive(Default)]
-struct Open {
-    tokens: Vec<u32>,
-    trained: Vec<bool>,
-    starts: Vec<usize>,
-}
-
-impl Open {
-    /// Appends a part of a document, or its begin. The first token of a part has nothing before it
-    /// in the row that it could be predicted from.
-    fn push(&mut self, part: &[u32], begins: bool) {
-        if begins || self.tokens.is_empty() {
-            self.starts.push(self.tokens.len());
-        }
-        let first = self.tokens.len();
-        self.tokens.extend(part);
-        self.trained.resize(self.tokens.len(), true);
-        self.trained[first] = first == 0;
     }
 
-    fn close(self) -> EncodedBlock {
-        let len = self.tokens.len();
-        let answers = std::iter::once(0..len).collect();
-        let row = Row { tokens: self.tokens, trained: self.trained, answers };
-        EncodedBlock { row: row.keep(std::slice::from_ref(&(0..len))), starts: self.starts }
+    /// Lets the last token so far, if there is one, predict `next`.
+    fn predict(&mut self, next: Option<u32>) {
+        let last = if self.open.row.labels.is_empty() {
+            self.blocks.last_mut().and_then(|block| block.row.labels.last_mut())
+        } else {
+            self.open.row.labels.last_mut()
+        };
+        if let Some(last) = last {
+            *last = next;
+        }
+    }
+
+    fn close(&mut self) {
+        if !self.open.row.tokens.is_empty() {
+            self.blocks.push(std::mem::take(&mut self.open));
+        }
     }
 }

@@ -56,6 +56,9 @@ pub struct EncodeOptions {
     /// Whether control tokens written in plain text, `<|im_end|>` for one, are read as those tokens.
     /// Serving takes them for text; turn this on for texts that were formatted by hand.
     pub control_tokens_in_text: bool,
+    /// Of packed texts: whether they are one text, each seeing what stands before it in its row and
+    /// its first token predicted by the last of the one before.
+    pub join_texts: bool,
 }
 
 impl EncodeOptions {
@@ -69,6 +72,7 @@ impl EncodeOptions {
             end_tokens: Vec::new(),
             train_after_end: false,
             control_tokens_in_text: false,
+            join_texts: false,
         }
     }
 }

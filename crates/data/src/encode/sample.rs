@@ -52,7 +52,7 @@ pub struct EncodedUnpaired {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncodedBlock {
     /// Tokens and labels. The last token of a document predicts nothing: what comes after it is
-    /// another text.
+    /// another text. The last of a row predicts the first of the next, if that is the same text.
     pub row: EncodedSample,
     /// Where parts of different documents begin; the first is 0. Attention that stays between two
     /// of them sees one document only.

@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use super::sink::Sink;
 
 /// The endings that are read, as errors name them.
-const KNOWN: &str = ".json, .jsonl, .csv, .tsv, .txt, each also with .gz, and .parquet";
+const KNOWN: &str = ".json, .jsonl, .csv, .tsv, .txt, .md, each also with .gz, and .parquet";
 
 /// How a file holds rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +22,15 @@ pub(super) enum Kind {
 }
 
 /// One line for each ending.
-const KINDS: [(&str, Kind); 7] = [
+const KINDS: [(&str, Kind); 9] = [
     ("json", Kind::Json),
     ("jsonl", Kind::JsonLines),
     ("ndjson", Kind::JsonLines),
     ("csv", Kind::Csv),
     ("tsv", Kind::Tsv),
     ("txt", Kind::Text),
+    ("md", Kind::Text),
+    ("markdown", Kind::Text),
     ("parquet", Kind::Parquet),
 ];
 

@@ -15,6 +15,7 @@ mod text;
 
 pub use limits::RowLimits;
 pub use place::RowPlace;
+pub use read::data_files;
 pub use text::TextBy;
 
 pub(crate) use place::Row;

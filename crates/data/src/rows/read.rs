@@ -25,15 +25,7 @@ pub(crate) fn read_rows(
     limits: &RowLimits,
     text_by: TextBy,
 ) -> Result<RowSet, DataError> {
-    if !path.exists() {
-        return Err(DataError::NotFound { path: path.to_owned() });
-    }
-    let files = if path.is_dir() {
-        let limits = ReadLimits { max_files: limits.max_files, ..ReadLimits::default() };
-        list_files(path, &limits)?
-    } else {
-        vec![path.to_owned()]
-    };
+    let files = data_files(path, limits)?;
     check_kinds(&files)?;
     let (mut rows, mut total) = (Vec::new(), 0u64);
     for (file, path) in files.iter().enumerate() {
@@ -51,6 +43,21 @@ pub(crate) fn read_rows(
         return Err(DataError::NoRows { path: path.to_owned() });
     }
     Ok(RowSet { files, rows })
+}
+
+/// The file `path`, or the files of the folder `path` in the order of their names.
+///
+/// # Errors
+/// Nothing is there, or a folder cannot be read or holds too many files.
+pub fn data_files(path: &Utf8Path, limits: &RowLimits) -> Result<Vec<Utf8PathBuf>, DataError> {
+    if !path.exists() {
+        return Err(DataError::NotFound { path: path.to_owned() });
+    }
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let limits = ReadLimits { max_files: limits.max_files, ..ReadLimits::default() };
+    list_files(path, &limits)
 }
 
 fn check_kinds(files: &[Utf8PathBuf]) -> Result<(), DataError> {

@@ -100,7 +100,7 @@ fn what_is_wrong_is_named_with_its_line() {
     insta::assert_snapshot!(say("g.json", b"\"text\""), @"DIR/g.json, line 1: a row is a text, expected an object; hint: write each row as an object of named values");
     insta::assert_snapshot!(say("h.json", b"[]"), @"DIR/h.json holds no rows; hint: add rows to the file");
     insta::assert_snapshot!(say("i.csv", b"a,b\n1,2\n1,2,3\n"), @"DIR/i.csv, line 3: not a row of the table; hint: quote values that hold commas, quotes or line ends");
-    insta::assert_snapshot!(say("j.arrow", b"x"), @"DIR/j.arrow is of no known kind of data file (known: .json, .jsonl, .csv, .tsv, .txt, each also with .gz, and .parquet); hint: convert the file to JSON Lines");
+    insta::assert_snapshot!(say("j.arrow", b"x"), @"DIR/j.arrow is of no known kind of data file (known: .json, .jsonl, .csv, .tsv, .txt, .md, each also with .gz, and .parquet); hint: convert the file to JSON Lines");
     insta::assert_snapshot!(say("k.parquet", b"PAR1PAR1"), @"cannot read Parquet file DIR/k.parquet; hint: write the file again, compressed with snappy");
     insta::assert_snapshot!(say("l.jsonl", b"{\"a\":\"\xB7\"}"), @"DIR/l.jsonl is not UTF-8 text (first bad byte at offset 6); hint: convert the file, for example: iconv -f GB18030 -t UTF-8");
 }

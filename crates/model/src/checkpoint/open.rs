@@ -15,6 +15,7 @@ use crate::families::Family;
 use crate::files::{read, read_json};
 use crate::gguf::GgufFile;
 use crate::tensors::nearest_name;
+use crate::training::{RandomWeights, WeightSource as _};
 
 /// A language model on disk: its configuration, tokenizer, template and tensors.
 #[derive(Debug)]
@@ -23,8 +24,19 @@ pub struct Checkpoint {
     config: ModelConfig,
     /// Where each tensor of the decoder is, by its name.
     sources: BTreeMap<String, Source>,
-    files: Files,
+    origin: Origin,
 }
+
+/// Where values come from.
+#[derive(Debug)]
+enum Origin {
+    Files(Files),
+    /// Nowhere yet: they are drawn.
+    Drawn(RandomWeights),
+}
+
+/// Standard deviation of first weights where a `config.json` does not say: that of transformers.
+const INITIALIZER_RANGE: f32 = 0.02;
 
 /// Ends of the names of tensors that follow from the configuration and that old files carry.
 const PASSED_OVER: &[&str] = &[
@@ -61,7 +73,7 @@ impl Checkpoint {
         let shapes = shapes.map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice()));
         check_tensors(&layout, &shapes.collect(), architecture, path)?;
         let (path, sources) = (path.to_owned(), layout.sources);
-        Ok(Self { path, config, sources, files: Files::Gguf(file) })
+        Ok(Self { path, config, sources, origin: Origin::Files(Files::Gguf(file)) })
     }
 
     fn open_folder(path: &Utf8Path) -> Result<Self, ModelError> {
@@ -91,7 +103,24 @@ impl Checkpoint {
         }
         check_tensors(&layout, &shapes, model_type, path)?;
         let (path, sources) = (path.to_owned(), std::mem::take(&mut layout.sources));
-        Ok(Self { path, config, sources, files })
+        Ok(Self { path, config, sources, origin: Origin::Files(files) })
+    }
+
+    /// A model that is trained from nothing: configuration and tokenizer of the folder `path`, and
+    /// weights drawn with `seed` and the configuration's `initializer_range`. Weights of the folder,
+    /// if it has any, are not read.
+    ///
+    /// # Errors
+    /// If there is no `config.json`, or it describes no architecture of ours.
+    pub fn drawn(path: &Utf8Path, seed: u64) -> Result<Self, ModelError> {
+        let file = path.join("config.json");
+        let keys = JsonKeys::read(&file)?;
+        let (family, model_type) = Family::of_json(&keys)?;
+        let config = (family.from_json)(&keys, model_type)?.validate(&file)?;
+        let deviation = keys.or("initializer_range", INITIALIZER_RANGE)?;
+        let layout = Layout::new(&config, &family.huggingface.iter(), &|_| true);
+        let origin = Origin::Drawn(RandomWeights { seed, deviation });
+        Ok(Self { path: path.to_owned(), config, sources: layout.sources, origin })
     }
 
     /// The file or folder.
@@ -106,9 +135,9 @@ impl Checkpoint {
 
     /// The GGUF file, if the model is one.
     pub fn gguf(&self) -> Option<&GgufFile> {
-        match &self.files {
-            Files::Gguf(file) => Some(file),
-            Files::Folder(_) => None,
+        match &self.origin {
+            Origin::Files(Files::Gguf(file)) => Some(file),
+            Origin::Files(Files::Folder(_)) | Origin::Drawn(_) => None,
         }
     }
 
@@ -130,7 +159,11 @@ impl Checkpoint {
     /// # Errors
     /// If there is none of that name, or its type is not one that we compute with.
     pub fn weight(&self, name: &str) -> Result<Weight<'_>, ModelError> {
-        self.files.weight(self.source(name)?, name)
+        let source = self.source(name)?;
+        match &self.origin {
+            Origin::Files(files) => files.weight(source, name),
+            Origin::Drawn(weights) => weights.weight(name, &source.shape),
+        }
     }
 
     /// A tensor's values as f32, row-major.
@@ -144,8 +177,8 @@ impl Checkpoint {
     /// Takes a tensor's bytes out of the process's memory once they are packed elsewhere, so that
     /// weights do not count twice; reading it again is slower but the same.
     pub fn release(&self, name: &str) {
-        if let Ok(source) = self.source(name) {
-            self.files.release(&source.file);
+        if let (Ok(source), Origin::Files(files)) = (self.source(name), &self.origin) {
+            files.release(&source.file);
         }
     }
 
@@ -162,9 +195,9 @@ impl Checkpoint {
     /// # Errors
     /// If its files are missing or broken.
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
-        match &self.files {
-            Files::Gguf(file) => Ok(Tokenizer::from_gguf(&file.vocab()?)?),
-            Files::Folder(_) => open_tokenizer(&self.path),
+        match self.gguf() {
+            Some(file) => Ok(Tokenizer::from_gguf(&file.vocab()?)?),
+            None => open_tokenizer(&self.path),
         }
     }
 
@@ -173,9 +206,9 @@ impl Checkpoint {
     /// # Errors
     /// If its file is broken.
     pub fn chat_template_source(&self) -> Result<Option<String>, ModelError> {
-        match &self.files {
-            Files::Gguf(file) => Ok(file.chat_template().map(ToOwned::to_owned)),
-            Files::Folder(_) => folder_template(&self.path),
+        match self.gguf() {
+            Some(file) => Ok(file.chat_template().map(ToOwned::to_owned)),
+            None => folder_template(&self.path),
         }
     }
 

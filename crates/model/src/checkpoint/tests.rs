@@ -149,3 +149,31 @@ fn runs_of_rows_stand_apart() {
     let order = RowOrder::Runs { first: 2, count: 3, stride: 8 };
     assert_eq!([0, 2, 3, 5, 6].map(|row| order.place(row)), [2, 4, 10, 12, 18]);
 }
+
+/// Weights follow from the seed and the configuration, and what the folder holds is not read.
+#[test]
+fn a_model_without_weights_is_drawn() {
+    let tiny = Tiny::with(|config| config["initializer_range"] = 0.1.into(), |_| {});
+    let with_weights = Checkpoint::drawn(&tiny.folder, 7).unwrap();
+    std::fs::remove_file(tiny.path("model.safetensors")).unwrap();
+    assert!(matches!(refused(&tiny), ModelError::NotAModel { .. }));
+    let drawn = Checkpoint::drawn(&tiny.folder, 7).unwrap();
+    let other = Checkpoint::drawn(&tiny.folder, 8).unwrap();
+    for (name, (shape, _)) in &tiny.tensors {
+        let values = drawn.dequantize(name).unwrap();
+        assert_eq!(drawn.shape(name).unwrap(), shape);
+        assert_eq!(values, with_weights.dequantize(name).unwrap(), "{name}");
+        if shape.len() == 1 {
+            assert!(values.iter().all(|&gain| gain == 1.0), "{name}");
+            continue;
+        }
+        assert_ne!(values, other.dequantize(name).unwrap(), "{name}");
+        let count = values.len() as f64;
+        let variance = values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / count;
+        // Four standard errors of a variance.
+        assert!((variance / 0.01 - 1.0).abs() < 4.0 * (2.0 / count).sqrt(), "{name}: {variance}");
+    }
+    assert_eq!(drawn.tokenizer().unwrap().vocab_size(), 258);
+    std::fs::remove_file(tiny.path("config.json")).unwrap();
+    assert!(matches!(Checkpoint::drawn(&tiny.folder, 7), Err(ModelError::Io { .. })));
+}

@@ -145,3 +145,22 @@ fn folders_of_gguf_files_are_those_that_transformers_wrote() {
         assert!(found.0 != expected.0 || found.1 == expected.1, "{name}: {found:?}");
     }
 }
+
+/// First weights of every family go into a folder and come back.
+#[test]
+fn drawn_models_of_every_family_are_saved() {
+    for name in families() {
+        let folder = golden("families").join(&name);
+        let drawn = Checkpoint::drawn(&folder, 1).unwrap();
+        let guard = tempfile::tempdir().unwrap();
+        let saved = Utf8Path::from_path(guard.path()).unwrap();
+        let source = ExportSource::new(&drawn);
+        write_weights(saved, &source, drawn.config(), FloatType::F32).unwrap();
+        std::fs::copy(folder.join("config.json"), saved.join("config.json")).unwrap();
+        let back = Checkpoint::open(saved).unwrap();
+        for tensor in drawn.tensor_names() {
+            let (found, expected) = (back.dequantize(tensor), drawn.dequantize(tensor));
+            assert_eq!(found.unwrap(), expected.unwrap(), "{name}: {tensor}");
+        }
+    }
+}

@@ -3,7 +3,6 @@
 use std::fs;
 
 use camino::Utf8Path;
-use catena_text::Tokenizer;
 use half::{bf16, f16};
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
@@ -187,26 +186,13 @@ fn write_tokenizer(folder: &Utf8Path, checkpoint: &Checkpoint) -> Result<(), Mod
     }
     let tokenizer = checkpoint.tokenizer()?;
     write_bytes(&folder.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
-    let mut config = special_tokens(&tokenizer);
-    write_json(&folder.join("special_tokens_map.json"), &Value::Object(config.clone()))?;
-    config.insert("add_prefix_space".to_owned(), json!(false));
-    config.insert("clean_up_tokenization_spaces".to_owned(), json!(false));
+    let special = tokenizer.special_tokens_map();
+    write_json(&folder.join("special_tokens_map.json"), &Value::Object(special))?;
+    let mut config = tokenizer.config_json();
     let positions = checkpoint.config().max_position_embeddings;
     config.insert("model_max_length".to_owned(), json!(positions));
-    config.insert("tokenizer_class".to_owned(), json!("PreTrainedTokenizerFast"));
     if let Some(template) = checkpoint.chat_template_source()? {
         config.insert("chat_template".to_owned(), json!(template));
     }
     write_json(&folder.join("tokenizer_config.json"), &Value::Object(config))
-}
-
-fn special_tokens(tokenizer: &Tokenizer) -> Map<String, Value> {
-    let ids = [
-        ("bos_token", tokenizer.bos_token_id()),
-        ("eos_token", tokenizer.eos_token_id()),
-        ("unk_token", tokenizer.unk_token_id()),
-        ("pad_token", tokenizer.pad_token_id()),
-    ];
-    let texts = ids.into_iter().filter_map(|(key, id)| Some((key, tokenizer.token_text(id?)?)));
-    texts.map(|(key, text)| (key.to_owned(), json!(text))).collect()
 }

@@ -49,6 +49,7 @@ impl WeightSource for Checkpoint {
 /// # Source
 /// `_init_weights` of Hugging Face `transformers`. The numbers are our generator's, not PyTorch's;
 /// each tensor's follow from the seed and its name alone.
+#[derive(Clone, Debug)]
 pub struct RandomWeights {
     /// Seed of all tensors.
     pub seed: u64,

@@ -2,7 +2,7 @@
 //!
 //! The algorithms (BPE, WordPiece, Unigram, normalizers, pre-tokenizers) are those of the
 //! `tokenizers` crate, the reference implementation itself. Around it stand: vocabularies from
-//! GGUF files, the switch between control tokens and text that merely looks like them, each
+//! GGUF files or learned from texts, the switch between control tokens and text that merely looks like them, each
 //! token's bytes for constrained decoding, and streaming.
 
 mod byte_level;
@@ -15,6 +15,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod token_table;
+mod train;
 mod words;
 
 pub use encode::{SpecialTokens, Tokenizer};
@@ -22,4 +23,5 @@ pub use frame::Frame;
 pub use gguf::{GgufVocab, TokenType};
 pub use pair::TypedTokens;
 pub use stream::TokenStream;
+pub use train::{BpeOptions, train_bpe};
 pub use words::WordTokens;

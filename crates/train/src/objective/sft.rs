@@ -13,6 +13,8 @@ use catena_model::training::TrainBatch;
 /// Every token of the step weighs the same, in whatever sample and micro-step it stands.
 pub struct Sft<'a> {
     samples: &'a [Sample],
+    /// Bytes of text that each token stands for.
+    token_bytes: Option<&'a [usize]>,
 }
 
 impl<'a> Sft<'a> {
@@ -27,7 +29,23 @@ impl<'a> Sft<'a> {
         for (index, sample) in samples.iter().enumerate() {
             sample.check(index, max_tokens)?;
         }
-        Ok(Self { samples })
+        Ok(Self { samples, token_bytes: None })
+    }
+
+    /// Says the loss in bits per byte of text too, which compares models of different tokenizers:
+    /// all nats by `ln 2` and by the bytes of the tokens that were predicted. `token_bytes` has the
+    /// UTF-8 bytes that each token stands for, none for control tokens, whose nats count.
+    #[must_use]
+    pub fn with_token_bytes(mut self, token_bytes: &'a [usize]) -> Self {
+        self.token_bytes = Some(token_bytes);
+        self
+    }
+
+    /// Bytes of the text that the samples predict.
+    fn num_bytes(&self, chosen: &[usize]) -> Option<usize> {
+        let token_bytes = self.token_bytes?;
+        let labels = chosen.iter().flat_map(|&index| self.samples[index].labels.iter().flatten());
+        Some(labels.map(|&label| token_bytes.get(label as usize).copied().unwrap_or(0)).sum())
     }
 }
 
@@ -65,6 +83,10 @@ impl Objective for Sft<'_> {
             };
             figures.loss += losses.iter().sum::<f64>();
             figures.tokens += batch.tokens.len();
+        }
+        if let Some(bytes) = self.num_bytes(pass.chosen).filter(|&bytes| bytes > 0) {
+            let bits = figures.loss / std::f64::consts::LN_2;
+            figures.extra.insert("bits_per_byte".to_owned(), bits / bytes as f64);
         }
         figures.loss /= supervised as f64;
         if !pass.learns() {

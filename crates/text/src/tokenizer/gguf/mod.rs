@@ -7,7 +7,7 @@ mod bpe;
 mod build;
 mod export;
 mod parts;
-mod pre_tokenizer;
+pub(super) mod pre_tokenizer;
 mod pre_tokenizer_table;
 mod sentencepiece;
 #[cfg(test)]
@@ -16,4 +16,5 @@ mod unigram;
 mod vocab;
 mod wordpiece;
 
+pub(super) use parts::Frame;
 pub use vocab::{GgufVocab, TokenType};

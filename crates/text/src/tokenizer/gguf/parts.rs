@@ -33,17 +33,19 @@ fn one(token: Option<&(String, u32)>, type_id: u32) -> Option<Value> {
 
 /// Tokens that stand before and after every text, each with its id.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Frame {
-    pub(super) before: Option<(String, u32)>,
-    pub(super) after: Option<(String, u32)>,
+pub(in crate::tokenizer) struct Frame {
+    pub(in crate::tokenizer) before: Option<(String, u32)>,
+    pub(in crate::tokenizer) after: Option<(String, u32)>,
     /// What stands before the second text of a pair as well; RoBERTa's way, whose tokens are all of
     /// one type.
-    pub(super) between: Option<(String, u32)>,
+    pub(in crate::tokenizer) between: Option<(String, u32)>,
 }
 
 impl Frame {
     /// The library's part that adds them.
-    pub(super) fn post_processor(&self) -> Result<Option<PostProcessorWrapper>, TextError> {
+    pub(in crate::tokenizer) fn post_processor(
+        &self,
+    ) -> Result<Option<PostProcessorWrapper>, TextError> {
         if self.before.is_none() && self.after.is_none() {
             return Ok(None);
         }

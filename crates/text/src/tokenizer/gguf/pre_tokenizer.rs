@@ -11,10 +11,10 @@ use super::pre_tokenizer_table::{Kind, RULES, Rule};
 use crate::error::TextError;
 
 /// A pre-tokenizer and what else its name says.
-pub(super) struct PreTokenizer {
-    pub(super) wrapper: PreTokenizerWrapper,
+pub(in crate::tokenizer) struct PreTokenizer {
+    pub(in crate::tokenizer) wrapper: PreTokenizerWrapper,
     /// Whether a whole word in the vocabulary is taken without merging.
-    pub(super) ignore_merges: bool,
+    pub(in crate::tokenizer) ignore_merges: bool,
     /// Whether a text begins with begin of text where the file does not say.
     pub(super) add_bos: bool,
 }
@@ -23,7 +23,7 @@ pub(super) struct PreTokenizer {
 ///
 /// # Errors
 /// If the name is unknown: guessing would give silently wrong tokens.
-pub(super) fn by_name(name: &str) -> Result<PreTokenizer, TextError> {
+pub(in crate::tokenizer) fn by_name(name: &str) -> Result<PreTokenizer, TextError> {
     let Some(rule) = RULES.iter().find(|rule| rule.names.contains(&name)) else {
         let found = name.to_owned();
         return Err(TextError::UnsupportedPreTokenizer { found, known: names() });
