@@ -37,6 +37,10 @@ TITLES = {
     "ngram": "An answer that copies its prompt",
     "scheduler": "What a step costs beside the model",
     "mask": "Constrained decoding",
+    "lora": "Training pairs of rank 16",
+    "answers": "The same, the loss on the last quarter of each sequence",
+    "full": "Training all weights",
+    "qlora": "Training pairs beside 4-bit weights of a Llama of 1.1 billion",
 }
 # What a group's cells are, where its title does not say it.
 CAPTIONS = {
@@ -56,6 +60,9 @@ CAPTIONS = {
                  "over a vocabulary of 32 tokens, and (sampling) with the choice among 49,152.",
     "mask": "Time until the tokens that a JSON schema allows next are known, before every token of documents that "
             "fit it, at the 50th and 99th percentile; a vocabulary of 49,152 tokens.",
+    "lora": "SmolLM2-135M, all linear layers, sequences x tokens; `peak` is the process's peak memory. PyTorch with PEFT "
+            "in the fastest of float32, autocast to bfloat16, and bfloat16; the notes have all three.",
+    "full": "Catena with 8-bit states of AdamW and all layers computed again, to stay below 2 GB; PyTorch with AdamW.",
 }
 # Digits after the point of figures that differ little.
 EXACT = {"cosine": 6, "ppl": 3}

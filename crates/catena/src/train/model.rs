@@ -229,13 +229,13 @@ fn method(
     Ok(match settings.method {
         TrainMethod::Full => Method::Full,
         TrainMethod::Freeze => {
-            let wanted = settings.freeze_trainable_layers;
+            let wanted = settings.freeze.freeze_trainable_layers;
             let count = usize::try_from(wanted.unsigned_abs()).unwrap_or(layers).min(layers);
             let trained = if wanted < 0 { 0..count } else { layers - count..layers };
             Method::Freeze(FreezeConfig {
                 layers: trained.collect(),
-                modules: settings.freeze_trainable_modules.clone(),
-                extra_modules: settings.freeze_extra_modules.clone(),
+                modules: settings.freeze.freeze_trainable_modules.clone(),
+                extra_modules: settings.freeze.freeze_extra_modules.clone(),
             })
         }
         TrainMethod::Lora => Method::LoraWith(

@@ -158,9 +158,9 @@ impl Prepared {
             s.init_lora_weights,
             s.modules_to_save,
             s.num_virtual_tokens,
-            s.freeze_trainable_layers,
-            s.freeze_trainable_modules,
-            s.freeze_extra_modules,
+            s.freeze.freeze_trainable_layers,
+            s.freeze.freeze_trainable_modules,
+            s.freeze.freeze_extra_modules,
             s.keep_blocks,
         )
     }

@@ -57,12 +57,8 @@ pub(crate) struct TrainSettings {
     pub(crate) num_virtual_tokens: usize,
     /// How many times as fast the second half of pairs learns.
     pub(crate) loraplus_lr_ratio: f64,
-    /// Of `freeze`: how many layers are trained, the last ones, or the first if negative.
-    pub(crate) freeze_trainable_layers: i64,
-    /// Of `freeze`: modules of these layers, none for all.
-    pub(crate) freeze_trainable_modules: Vec<String>,
-    /// Of `freeze`: modules outside the layers, such as `embed_tokens` or `norm`.
-    pub(crate) freeze_extra_modules: Vec<String>,
+    #[serde(flatten)]
+    pub(crate) freeze: FreezeSettings,
     /// Most tokens of a sample; longer ones are cut.
     pub(crate) max_tokens: usize,
     /// Most tokens of one pass; `auto` for as many as fit the memory.
@@ -153,6 +149,28 @@ pub(crate) struct TrainSettings {
     pub(crate) seed: u64,
 }
 
+/// What is trained of a model that is frozen else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct FreezeSettings {
+    /// Of `freeze`: how many layers are trained, the last ones, or the first if negative.
+    pub(crate) freeze_trainable_layers: i64,
+    /// Of `freeze`: modules of these layers, none for all.
+    pub(crate) freeze_trainable_modules: Vec<String>,
+    /// Of `freeze`: modules outside the layers, such as `embed_tokens` or `norm`.
+    pub(crate) freeze_extra_modules: Vec<String>,
+}
+
+impl Default for FreezeSettings {
+    fn default() -> Self {
+        Self {
+            freeze_trainable_layers: 2,
+            freeze_trainable_modules: Vec::new(),
+            freeze_extra_modules: Vec::new(),
+        }
+    }
+}
+
 /// What the model writes while it is trained, to be read by a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -218,9 +236,7 @@ impl Default for TrainSettings {
             modules_to_save: Vec::new(),
             num_virtual_tokens: 20,
             loraplus_lr_ratio: 1.0,
-            freeze_trainable_layers: 2,
-            freeze_trainable_modules: Vec::new(),
-            freeze_extra_modules: Vec::new(),
+            freeze: FreezeSettings::default(),
             max_tokens: 1024,
             micro_step_tokens: MicroStep::Word(Auto::Auto),
             batch_size: 16,
