@@ -26,7 +26,7 @@ def parts(documents, max_tokens):
             start = end
 
 
-def main(folder="runs/5m/model", held_out="data/held_out.jsonl", max_tokens=512):
+def main(folder="runs/5m/model", held_out="data/held_out.jsonl", max_tokens=256):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     texts = [json.loads(line)["content"] for line in open(held_out, encoding="utf-8")]
