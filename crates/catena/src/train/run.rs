@@ -208,9 +208,12 @@ impl<'a> Run<'a> {
         let eval = self.eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);
         let (model, learnt, pool) = (&mut self.model, self.learnt.as_mut(), &prepared.pool);
         let forecast = self.trainer.forecast(model, learnt, eval, pool, cancel).map_err(failure)?;
-        let written = Asked::work(&prepared.asked, file.settings.samples.sample_tokens);
-        let time = (forecast.steps > 0).then(|| TimePlan::new(&forecast, written));
-        Ok(Plan { time, ..self.memory.clone() })
+        if forecast.steps == 0 {
+            return Ok(self.memory.clone());
+        }
+        let tokens = file.settings.samples.sample_tokens;
+        let writing = Asked::seconds(&prepared.asked, tokens, &mut self.model).map_err(failure)?;
+        Ok(Plan { time: Some(TimePlan::new(&forecast, writing)), ..self.memory.clone() })
     }
 
     /// Trains, and keeps the plan beside what was taken.

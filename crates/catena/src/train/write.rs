@@ -4,9 +4,11 @@ use super::model::BaseModel;
 use super::settings::{TrainSettings, TrainStage};
 use crate::failure::{Exit, Failure};
 use crate::progress::say;
+use catena_model::training::TrainModel;
 use catena_protocol::{Cancel, Message, Role};
 use catena_text::Tokenizer;
 use catena_train::{EvalMetrics, Generation, Observer, TrainError, Trainable};
+use std::time::Instant;
 
 /// A prompt of the settings, as the model is asked it.
 pub(super) struct Asked {
@@ -69,9 +71,24 @@ impl Asked {
         asked.iter().map(|one| one.tokens.len() + tokens).max().unwrap_or(0)
     }
 
-    /// Tokens that are run to write `tokens` for each prompt: the whole text for each of them.
-    pub(super) fn work(asked: &[Self], tokens: usize) -> usize {
-        asked.iter().map(|one| tokens * one.tokens.len() + tokens * tokens / 2).sum()
+    /// Seconds to write all texts to their full length: each of their tokens is taken to cost what
+    /// the one in the middle does.
+    pub(super) fn seconds(
+        asked: &[Self],
+        tokens: usize,
+        model: &mut TrainModel,
+    ) -> Result<f64, TrainError> {
+        let mut seconds = 0.0;
+        for one in asked {
+            let middle = (one.tokens.len() + tokens / 2).min(model.max_tokens());
+            let text: Vec<u32> = one.tokens.iter().cycle().take(middle).copied().collect();
+            // The first pass of a length makes working memory grow.
+            model.next_logits(&text)?;
+            let start = Instant::now();
+            model.next_logits(&text)?;
+            seconds += start.elapsed().as_secs_f64() * tokens as f64;
+        }
+        Ok(seconds)
     }
 }
 

@@ -72,12 +72,9 @@ fn no_fit() -> Fit {
 }
 
 impl TimePlan {
-    /// From what was measured; the model writes by passes over `written` tokens each time that it
-    /// is evaluated.
-    pub(in crate::train) fn new(forecast: &Forecast, written: usize) -> Self {
-        // Of three products per weight, one goes forward.
-        let forward = 3.0 * forecast.tokens_per_second;
-        let writing_seconds = (forecast.evaluations * written as u64) as f64 / forward;
+    /// From what was measured; `writing` are the seconds of the texts of one evaluation.
+    pub(in crate::train) fn new(forecast: &Forecast, writing: f64) -> Self {
+        let writing_seconds = forecast.evaluations as f64 * writing;
         TimePlan {
             seconds: forecast.seconds() + writing_seconds,
             steps: forecast.steps,
