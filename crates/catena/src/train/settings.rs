@@ -150,6 +150,7 @@ pub(crate) struct TrainSettings {
 }
 
 /// What is trained of a model that is frozen else.
+#[expect(clippy::struct_field_names, reason = "they are the keys of the file")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct FreezeSettings {
