@@ -38,8 +38,8 @@ pub use catena_model::{Adapter, AdapterId, LogitsFor, SeqInput};
 pub use catena_text::{CALL_ID_CHARS, CallMark, ChatInput, ToolPiece, ToolSyntax};
 pub use codec::{PromptCodec, TextCodec};
 pub use constraint::{
-    ConstraintProbe, MAX_CHOICES, MAX_COMPOSED_BYTES, MAX_CONSTRAINT_BYTES, MAX_GRAMMAR_LEVELS,
-    MAX_GRAMMAR_RULES, MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS, MAX_SCHEMAS,
+    COMPOSED_KIND, ConstraintProbe, MAX_CHOICES, MAX_COMPOSED_BYTES, MAX_CONSTRAINT_BYTES,
+    MAX_GRAMMAR_LEVELS, MAX_GRAMMAR_RULES, MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS, MAX_SCHEMAS,
 };
 pub use engine::{Engine, EngineOptions, Intake, Prepared};
 pub use error::{EngineError, RunnerError};

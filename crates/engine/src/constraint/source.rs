@@ -18,6 +18,8 @@ pub const MAX_GRAMMAR_LEVELS: usize = 200;
 pub const MAX_GRAMMAR_RULES: usize = 512;
 /// Most texts of a choice.
 pub const MAX_CHOICES: usize = 4096;
+/// What errors call a composed grammar.
+pub const COMPOSED_KIND: &str = "grammar of JSON schemas";
 /// Most schemas of a composed grammar.
 pub const MAX_SCHEMAS: usize = 256;
 /// Largest composed grammar taken, in bytes of all its texts.
@@ -41,7 +43,7 @@ pub(super) fn kind(constraint: &Constraint) -> &'static str {
         Constraint::Regex(_) => "regex",
         Constraint::Choice(_) => "choice",
         Constraint::Lark(_) => "Lark grammar",
-        Constraint::Composed(_) => "grammar of JSON schemas",
+        Constraint::Composed(_) => COMPOSED_KIND,
     }
 }
 
