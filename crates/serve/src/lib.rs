@@ -15,6 +15,7 @@ mod blocking;
 mod body;
 mod chat;
 mod completions;
+mod counts;
 mod embeddings;
 mod error;
 mod generation;
@@ -23,9 +24,11 @@ mod metrics;
 mod router;
 mod sampling;
 mod server;
-mod sse;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod tools;
+mod turn;
 
 pub use app::{App, LanguageModel, ServeLimits, ServedModel};
 pub use assistant::{Assistant, IndexRetriever, Retriever};

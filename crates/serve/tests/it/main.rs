@@ -7,3 +7,4 @@ mod lifecycle;
 mod refusals;
 mod support;
 mod system;
+mod tools;
