@@ -35,7 +35,7 @@ pub use adapters::AdapterLimits;
 pub use capacity::{KvBudget, KvChoice, choose_kv_blocks};
 pub use catena_kernels::BLOCK_TOKENS;
 pub use catena_model::{Adapter, AdapterId, LogitsFor, SeqInput};
-pub use codec::{PromptCodec, TextCodec};
+pub use codec::{PromptCodec, TextCodec, TextToken};
 pub use constraint::{
     ConstraintProbe, MAX_CHOICES, MAX_CONSTRAINT_BYTES, MAX_GRAMMAR_LEVELS, MAX_GRAMMAR_RULES,
     MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS,
@@ -48,7 +48,8 @@ pub use params::{
     MAX_TOP_LOGPROBS, SamplingParams, XtcParams,
 };
 pub use request::{
-    CacheScope, Completion, Constraint, Event, Request, RequestId, TokenEvent, TokenLogprob,
+    CacheScope, Completion, Constraint, Event, Request, RequestId, StopCause, TokenEvent,
+    TokenLogprob,
 };
 pub use runner::{BlockGroup, ModelRunner, Runner};
 pub use sampler::SamplingProbe;

@@ -6,7 +6,7 @@ use crate::error::ApiError;
 use crate::generation::{Generation, finish_reason};
 use crate::logprobs::{finite, token_text};
 use crate::sampling::{SamplingFields, max_new_tokens};
-use crate::sse::{self, Chunks};
+use crate::sse::{self, Chunks, Framing};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -108,7 +108,7 @@ pub(crate) async fn completions(
     reply.start(requests.len());
     let mut generation = Generation::start(&app, &name, &engine, requests, started).await?;
     if stream {
-        return Ok(ignored.tell(sse::respond(generation, reply)));
+        return Ok(ignored.tell(sse::respond(Framing::DataAndDone, generation, reply)));
     }
     while let Some(event) = generation.next().await {
         match event? {

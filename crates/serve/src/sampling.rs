@@ -148,7 +148,7 @@ impl SamplingFields {
 }
 
 /// A seed for a request that gives none.
-fn random_seed() -> u64 {
+pub(crate) fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

@@ -7,7 +7,7 @@ use crate::body::{Parsed, parse};
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::sampling::max_new_tokens;
-use crate::sse;
+use crate::sse::{self, Framing};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -44,7 +44,7 @@ async fn answer(app: &App, request: ChatRequest, started: Instant) -> Result<Res
     let mut generation =
         Generation::start(app, &name, &engine, vec![engine_request], started).await?;
     if stream {
-        return Ok(sse::respond(generation, reply));
+        return Ok(sse::respond(Framing::DataAndDone, generation, reply));
     }
     let mut reply = reply;
     while let Some(event) = generation.next().await {
@@ -63,7 +63,7 @@ fn language_model<'a>(served: &'a ServedModel, name: &str) -> Result<&'a Languag
     match served {
         ServedModel::Language(model) => Ok(model),
         ServedModel::Assistant(assistant) => Ok(&assistant.model),
-        ServedModel::Embedder(_) => Err(ApiError::WrongModel {
+        ServedModel::Embedder(_) | ServedModel::Classifier(_) => Err(ApiError::WrongModel {
             model: name.to_owned(),
             needs: "a model that answers conversations",
         }),
@@ -85,7 +85,9 @@ fn prepare(
             passages = Some(found);
             model.codec.encode_chat(&grounded)?
         }
-        ServedModel::Language(_) | ServedModel::Embedder(_) => model.codec.encode_chat(messages)?,
+        ServedModel::Language(_) | ServedModel::Embedder(_) | ServedModel::Classifier(_) => {
+            model.codec.encode_chat(messages)?
+        }
     };
     let mut params = request.sampling.params(model.default_temperature)?;
     params.max_new_tokens = max_new_tokens(

@@ -7,3 +7,5 @@ mod lifecycle;
 mod refusals;
 mod support;
 mod system;
+mod tei;
+mod tgi;
