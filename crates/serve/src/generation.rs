@@ -7,16 +7,18 @@ use catena_protocol::{FinishReason, Usage};
 use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-/// One or more engine requests that answer one HTTP request. Dropping it cancels what still runs:
-/// that is how a client that goes away frees its place.
+/// One or more engine requests that answer one HTTP request. Each gives one or more choices, counted
+/// through over all of them. Dropping it cancels what still runs: that is how a client that goes away
+/// frees its place.
 pub(crate) struct Generation {
     app: App,
     model: String,
     /// Bounded by the requests' own token limits.
     events: UnboundedReceiver<(usize, Event)>,
     started: Instant,
-    /// When each request gave its last token.
+    /// When each choice gave its last token.
     last_token: Vec<Option<Instant>>,
+    /// Choices that have not ended.
     open: usize,
     /// Cancel the requests when they are dropped.
     guards: Vec<RequestGuard>,
@@ -34,7 +36,7 @@ impl Generation {
         requests: Vec<Request>,
         started: Instant,
     ) -> Result<Self, ApiError> {
-        let open = requests.len();
+        let open = requests.iter().map(|request| request.params.n).sum();
         let (sender, events) = unbounded_channel();
         // A client may go away while its requests are submitted; they count as aborted then too.
         let mut generation = Self {
@@ -50,10 +52,13 @@ impl Generation {
         // Submitting compiles constraints, so it computes.
         let submit = move || {
             let mut guards = Vec::with_capacity(requests.len());
-            for (idx, request) in requests.into_iter().enumerate() {
+            let mut first = 0;
+            for request in requests {
                 let sender = sender.clone();
-                let sink = move |event| sender.send((idx, event)).is_ok();
+                let count = request.params.n;
+                let sink = move |event| sender.send((first + sample(&event), event)).is_ok();
                 guards.push(engine.submit_with(request, sink)?);
+                first += count;
             }
             Ok(guards)
         };
@@ -67,7 +72,7 @@ impl Generation {
         Ok(generation)
     }
 
-    /// The next event with its request's index; nothing once all have finished.
+    /// The next event with its choice; nothing once all have finished.
     ///
     /// # Errors
     /// If the engine failed a request or stopped; nothing follows.
@@ -86,7 +91,11 @@ impl Generation {
             }
             Event::Finished(completion) => {
                 self.open -= 1;
-                let (reason, usage) = (completion.finish_reason, completion.usage);
+                let (reason, mut usage) = (completion.finish_reason, completion.usage);
+                if completion.sample > 0 {
+                    // The samples of a request share its prompt.
+                    usage = Usage::new(0, usage.completion_tokens);
+                }
                 self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
                 // Nobody but a stopping engine cancels a request that we still listen to.
                 if reason == FinishReason::Cancelled {
@@ -120,6 +129,15 @@ impl Drop for Generation {
             let (reason, usage) = (FinishReason::Cancelled, Usage::default());
             self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
         }
+    }
+}
+
+/// Which of its request's samples an event belongs to.
+fn sample(event: &Event) -> usize {
+    match event {
+        Event::Token(token) => token.sample,
+        Event::Finished(completion) => completion.sample,
+        Event::Failed(_) => 0,
     }
 }
 

@@ -17,6 +17,7 @@ mod blocking;
 mod body;
 mod chat;
 mod completions;
+mod counts;
 mod dialect;
 mod embeddings;
 mod error;
@@ -28,11 +29,13 @@ mod router;
 mod sampling;
 mod scores;
 mod server;
-mod sse;
+mod stream;
 mod tei;
 #[cfg(test)]
 mod tests;
 mod tgi;
+mod tools;
+mod turn;
 mod vectors;
 
 pub use app::{App, LanguageModel, ServeLimits, ServedModel};

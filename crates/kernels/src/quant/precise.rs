@@ -162,9 +162,9 @@ fn unpack_tile(level: Level, format: QuantFormat, tile: &[u8], out_k16: &mut [f3
         Level::Avx2 => unsafe { super::avx2::unpack::<P>(tile, out_k16) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Level::Avx512 => unsafe { super::avx512::unpack::<P>(tile, out_k16) },
+        Level::Avx512 | Level::Amx => unsafe { super::avx512::unpack::<P>(tile, out_k16) },
         #[cfg(not(target_arch = "x86_64"))]
-        Level::Avx2 | Level::Avx512 => unpack::<P>(tile, out_k16),
+        Level::Avx2 | Level::Avx512 | Level::Amx => unpack::<P>(tile, out_k16),
     });
 }
 

@@ -3,8 +3,9 @@
 use super::request::{GenerateParameters, Prepared};
 use crate::dialect::Dialect;
 use crate::error::ApiError;
+use crate::generation::Generation;
 use crate::logprobs::{finite, token_text};
-use crate::sse::Chunks;
+use crate::stream::{Frame, Render};
 use catena_engine::{Completion, EngineHandle, Event, StopCause, TokenEvent, TokenLogprob};
 use catena_protocol::FinishReason;
 use serde_json::{Value, json};
@@ -169,15 +170,15 @@ impl Reply {
     }
 }
 
-impl Chunks for Reply {
-    fn opening(&mut self) -> Vec<Value> {
+impl Render<Generation> for Reply {
+    fn opening(&mut self, _: &Generation) -> Vec<Frame> {
         Vec::new()
     }
 
     /// A token is held back until the next one where it may be the last: the event of the last one
     /// is another.
-    fn chunks(&mut self, _idx: usize, event: Event) -> Vec<Value> {
-        match event {
+    fn item(&mut self, _: &Generation, (_, event): (usize, Event)) -> Vec<Frame> {
+        let events = match event {
             Event::Token(token) => {
                 let mut events = Vec::new();
                 if let Some(held) = self.held.take() {
@@ -194,15 +195,16 @@ impl Chunks for Reply {
             }
             Event::Finished(completion) => self.last(&completion),
             Event::Failed(_) => Vec::new(),
-        }
+        };
+        events.iter().map(Frame::data).collect()
     }
 
-    fn closing(&mut self) -> Vec<Value> {
+    fn closing(&mut self, _: &Generation) -> Vec<Frame> {
         Vec::new()
     }
 
-    fn failure(&mut self, error: &ApiError) -> Vec<Value> {
-        vec![Dialect::Tgi.tell(&error.problem()).1]
+    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
+        vec![Frame::data(&Dialect::Tgi.tell(&error.problem()).1)]
     }
 }
 

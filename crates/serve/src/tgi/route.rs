@@ -6,7 +6,7 @@ use crate::app::{App, ServedModel};
 use crate::body::object;
 use crate::error::ApiError;
 use crate::generation::Generation;
-use crate::sse::{self, Framing};
+use crate::stream;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -70,7 +70,7 @@ pub(crate) async fn generate_fields(
     let (request, mut reply) = app.workers().run(prepare).await?;
     let mut generation = Generation::start(app, &name, &engine, vec![request], started).await?;
     if stream {
-        return Ok(ignored.tell(sse::respond(Framing::Data, generation, reply)));
+        return Ok(ignored.tell(stream::sse(generation, reply)));
     }
     while let Some(event) = generation.next().await {
         match event? {

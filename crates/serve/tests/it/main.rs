@@ -9,3 +9,4 @@ mod support;
 mod system;
 mod tei;
 mod tgi;
+mod tools;

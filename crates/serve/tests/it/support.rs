@@ -1,11 +1,11 @@
 //! A server with a scripted model, and a client for it.
 
 use catena_engine::{
-    BLOCK_TOKENS, BlockGroup, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec, Runner,
-    RunnerError, SchedulerLimits, SeqInput, TextToken, Vocabulary,
+    BLOCK_TOKENS, BlockGroup, ChatInput, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec,
+    Runner, RunnerError, SchedulerLimits, SeqInput, TextToken, ToolSyntax, Vocabulary,
 };
 use catena_knowledge::{Classifier, Embedder, KnowledgeError, TextOrPair};
-use catena_protocol::{Chunk, Message, Passage, Span};
+use catena_protocol::{Chunk, Passage, Span};
 use catena_serve::{App, Assistant, Ended, LanguageModel, Retriever, ServeLimits, ServedModel};
 use serde_json::Value;
 use std::io::Read;
@@ -22,7 +22,7 @@ const TURN: u32 = 257;
 const EOS: u32 = 256;
 const VOCAB_SIZE: usize = 258;
 /// Tokens of prompt and output together.
-pub(crate) const CONTEXT: usize = 512;
+pub(crate) const CONTEXT: usize = 1024;
 
 struct Script {
     num_blocks: usize,
@@ -78,9 +78,9 @@ impl Runner for Script {
 struct Bytes;
 
 impl PromptCodec for Bytes {
-    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, EngineError> {
+    fn encode_chat(&self, chat: &ChatInput<'_>) -> Result<Vec<u32>, EngineError> {
         let text: String =
-            messages.iter().flat_map(|message| [message.content.as_str(), "\n"]).collect();
+            chat.messages.iter().flat_map(|message| [message.text(), "\n"]).collect();
         self.encode_text(&text)
     }
 
@@ -98,6 +98,10 @@ impl PromptCodec for Bytes {
         };
         let turn = TextToken { token: TURN, span: None };
         Ok(text.bytes().enumerate().map(byte).chain([turn]).collect())
+    }
+
+    fn tool_syntax(&self) -> Option<&ToolSyntax> {
+        None
     }
 }
 

@@ -15,12 +15,12 @@ pub(crate) fn _mm512_dpbf16_ps(src: __m512, a: __m512bh, b: __m512bh) -> __m512 
 }
 
 #[inline(always)]
-fn wide(bits: u16) -> f32 {
+pub(super) fn wide(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
 #[inline(always)]
-fn add_product(sum: f32, a: f32, b: f32) -> f32 {
+pub(super) fn add_product(sum: f32, a: f32, b: f32) -> f32 {
     let [sum, a, b] = [sum, a, b].map(zero_if_subnormal);
     let result = a.mul_add(b, sum);
     // What counts is the result as 24 bits would round it, which subnormal numbers do not have: a

@@ -7,6 +7,7 @@
 //! What a kernel imports and this list lacks is the processor's. On vectors of 512 bits that fails
 //! to compile, since the types differ; an instruction of AVX-512 on shorter ones must be listed.
 
+pub(crate) mod amx;
 mod bf16;
 mod bits;
 mod compare;
