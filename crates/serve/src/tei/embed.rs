@@ -1,6 +1,6 @@
 //! `POST /embed`.
 
-use super::{Direction, Texts};
+use super::texts::{Direction, Texts};
 use crate::app::{App, ServedModel};
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, object, read};
 use crate::error::ApiError;

@@ -1,6 +1,6 @@
 //! `POST /predict`.
 
-use super::Direction;
+use super::texts::Direction;
 use crate::app::{App, ServedModel};
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, object, read};
 use crate::error::ApiError;

@@ -1,6 +1,6 @@
 //! `POST /rerank`.
 
-use super::Direction;
+use super::texts::Direction;
 use crate::app::{App, ServedModel};
 use crate::body::{ApiRequest, Parsed, Refused, object, read};
 use crate::error::ApiError;
