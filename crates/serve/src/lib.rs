@@ -1,5 +1,5 @@
-//! The HTTP side: the wire protocols of OpenAI and of Hugging Face's servers over engines, retrieval,
-//! embedders and classifiers.
+//! The HTTP side: the wire protocols of OpenAI, Anthropic, Cohere, Ollama and Hugging Face's servers
+//! over engines, retrieval, embedders and classifiers.
 //!
 //! [`App`] names what is served, [`router`] makes its routes, [`serve`] runs them and ends well.
 //! Errors become answers in one table (`error`), in the form of the route's protocol (`dialect`). A
@@ -10,12 +10,15 @@
 //! both numbers. Nothing computes on an async thread. A client that goes away frees its blocks
 //! within a step.
 
+mod anthropic;
 mod app;
 mod assistant;
 mod base64;
 mod blocking;
 mod body;
 mod chat;
+mod clock;
+mod cohere;
 mod completions;
 mod counts;
 mod dialect;
@@ -25,6 +28,7 @@ mod generation;
 mod huggingface;
 mod logprobs;
 mod metrics;
+mod ollama;
 mod router;
 mod sampling;
 mod scores;
