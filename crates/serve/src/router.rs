@@ -3,11 +3,13 @@
 use crate::app::{App, ServedModel};
 use crate::chat::chat_completions;
 use crate::completions::completions;
+use crate::dialect;
 use crate::embeddings::embeddings;
 use crate::error::ApiError;
-use crate::metrics;
+use crate::{anthropic, cohere, huggingface, metrics, ollama, tei, tgi};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -22,9 +24,32 @@ pub fn router(app: App) -> Router {
         .route("/v1/embeddings", post(embeddings))
         .route("/v1/models", get(list_models))
         .route("/v1/models/{*name}", get(one_model))
+        .route("/", post(huggingface::root))
+        .route("/info", get(huggingface::info))
+        .route("/tokenize", post(huggingface::tokenize))
+        .route("/generate", post(tgi::generate))
+        .route("/generate_stream", post(tgi::generate_stream))
+        .route("/embed", post(tei::embed))
+        .route("/rerank", post(tei::rerank))
+        .route("/predict", post(tei::predict))
+        .route("/similarity", post(tei::similarity))
+        .route("/api/chat", post(ollama::chat))
+        .route("/api/generate", post(ollama::generate))
+        .route("/api/embed", post(ollama::embed))
+        .route("/api/embeddings", post(ollama::embeddings))
+        .route("/api/tags", get(ollama::tags))
+        .route("/api/ps", get(ollama::ps))
+        .route("/api/show", post(ollama::show))
+        .route("/api/version", get(ollama::version))
+        .route("/v1/messages", post(anthropic::messages))
+        .route("/v1/messages/count_tokens", post(anthropic::count_tokens))
+        .route("/v2/chat", post(cohere::chat))
+        .route("/v2/embed", post(cohere::embed))
+        .route("/v2/rerank", post(cohere::rerank))
         .route("/health", get(health))
         .route("/metrics", get(scrape))
         .layer(limit)
+        .layer(middleware::from_fn(dialect::shape))
         .with_state(app)
 }
 
@@ -43,17 +68,12 @@ async fn one_model(
 }
 
 fn describe(app: &App, name: &str, model: &ServedModel) -> Value {
-    let max_model_len = match model {
-        ServedModel::Language(model) => model.engine.intake().context_tokens(),
-        ServedModel::Assistant(assistant) => assistant.model.engine.intake().context_tokens(),
-        ServedModel::Embedder(embedder) => embedder.max_tokens(),
-    };
     json!({
         "id": name,
         "object": "model",
         "created": app.created(),
         "owned_by": "catena",
-        "max_model_len": max_model_len,
+        "max_model_len": model.max_tokens(),
     })
 }
 

@@ -1,10 +1,15 @@
 //! Whole HTTP exchanges through real sockets, with a model of a few lines behind the real engine.
 
+mod anthropic;
 mod chat;
+mod cohere;
 mod completions;
 mod embeddings;
 mod lifecycle;
+mod ollama;
 mod refusals;
 mod support;
 mod system;
+mod tei;
+mod tgi;
 mod tools;
