@@ -312,7 +312,13 @@ pub(super) unsafe fn add_values_dot(
 }
 
 /// `rows` rows of `len` values, `stride` apart, as pairs of bf16 that follow each other.
-fn rounded(data: &[f32], rows: usize, stride: usize, len: usize, words: &mut [u32]) -> *const u32 {
+pub(super) fn rounded(
+    data: &[f32],
+    rows: usize,
+    stride: usize,
+    len: usize,
+    words: &mut [u32],
+) -> *const u32 {
     let words = &mut words[..rows * len / 2];
     let source = Source { data, stride, rows, len };
     words_of_rows(Level::Avx512, DenseType::Bf16, source, 1.0, words);

@@ -12,23 +12,27 @@ use crate::dense::multiplies_bf16;
 /// What the levels need to know of the type of pages.
 #[cfg(target_arch = "x86_64")]
 pub(super) trait Lines: super::avx2::Words + super::avx512::Words {
-    /// The steps where pages are multiplied as they stand, if there are such.
-    fn steps_as_they_stand() -> Option<SegmentOps<Self>>
+    /// The steps of a level where pages are multiplied as they stand, if there are such.
+    fn steps_as_they_stand(level: Level) -> Option<SegmentOps<Self>>
     where
         Self: Element;
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Lines for u16 {
-    fn steps_as_they_stand() -> Option<SegmentOps<Self>> {
+    fn steps_as_they_stand(level: Level) -> Option<SegmentOps<Self>> {
+        use super::amx::{add_values, scores};
         use super::avx512::{add_values_dot, scores_dot, softmax_row};
+        if level == Level::Amx {
+            return Some(SegmentOps { scores, softmax_row, add_values });
+        }
         Some(SegmentOps { scores: scores_dot, softmax_row, add_values: add_values_dot })
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Lines for i8 {
-    fn steps_as_they_stand() -> Option<SegmentOps<Self>> {
+    fn steps_as_they_stand(_level: Level) -> Option<SegmentOps<Self>> {
         None
     }
 }
@@ -73,7 +77,7 @@ impl<E: Element> SegmentOps<E> {
             }),
             Level::Avx512 | Level::Amx => {
                 let rounds = multiplies_bf16(level) && !exact;
-                let as_they_stand = rounds.then(E::steps_as_they_stand).flatten();
+                let as_they_stand = rounds.then(|| E::steps_as_they_stand(level)).flatten();
                 Some(as_they_stand.unwrap_or(Self {
                     scores: avx512::scores::<E>,
                     softmax_row: avx512::softmax_row,
