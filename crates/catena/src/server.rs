@@ -10,7 +10,7 @@ use catena_engine::{DEFAULT_MAX_WAITING, EngineHandle, KvBudget};
 use catena_knowledge::{Embedder, Index, Method};
 use catena_pipeline::Finished;
 use catena_protocol::{Cancel, Document, RunReport};
-use catena_serve::{App, Assistant, IndexRetriever, ServeLimits, ServedModel};
+use catena_serve::{App, Assistant, Endpoint, IndexRetriever, ServeLimits, ServedModel};
 use catena_studio::{Language, StudioInfo, StudioState};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -111,7 +111,8 @@ async fn listen(
         // An error means that the sender is gone, which stops the server as well.
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    catena_serve::serve(listener, app, router, shutdown, DRAIN).await.map(|_| ())
+    let endpoint = Endpoint::plain(listener, DRAIN);
+    catena_serve::serve(endpoint, app, router, shutdown).await.map(|_| ())
 }
 
 /// The assistant, the bare model and the embedder by name.

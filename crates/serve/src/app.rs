@@ -1,16 +1,20 @@
 //! What a server serves.
 
+use crate::access::{Access, AuditLog, Outcome};
 use crate::assistant::Assistant;
 use crate::blocking::Workers;
+use crate::context;
 use crate::error::ApiError;
+use crate::limits::Admission;
 use crate::metrics::Metrics;
 use catena_engine::{EngineHandle, PromptCodec};
 use catena_knowledge::Embedder;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 /// A model that continues prompts.
 #[derive(Clone)]
@@ -49,6 +53,11 @@ pub struct ServeLimits {
     pub max_inputs: usize,
     /// Requests that tokenize, retrieve or embed at once; the others wait their turn.
     pub workers: usize,
+    /// Time in which a body must have come.
+    pub body_timeout: Duration,
+    /// Longest wait for the engine that is worth beginning: a request that would wait longer, at the
+    /// engine's present pace, is refused at once.
+    pub max_wait: Duration,
 }
 
 impl Default for ServeLimits {
@@ -59,8 +68,28 @@ impl Default for ServeLimits {
             max_prompts: 16,
             max_inputs: 256,
             workers: 2,
+            body_timeout: Duration::from_secs(30),
+            max_wait: Duration::from_mins(1),
         }
     }
+}
+
+/// What a running server may be given anew: see [`App::reload`].
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Limits of requests.
+    pub limits: ServeLimits,
+    /// Who may ask.
+    pub access: Access,
+    /// Other names of models.
+    pub aliases: BTreeMap<String, String>,
+}
+
+/// Where a server tells what became of requests, beside its metrics.
+#[derive(Clone, Debug, Default)]
+pub struct Observers {
+    /// The audit log.
+    pub audit: Option<AuditLog>,
 }
 
 /// Everything the routes need. Clones share it.
@@ -69,33 +98,54 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     models: Vec<(String, ServedModel)>,
-    limits: ServeLimits,
+    settings: RwLock<Arc<Settings>>,
+    observers: Observers,
     workers: Workers,
     metrics: Metrics,
+    /// By the name that the engine is reported under.
+    admissions: Mutex<BTreeMap<String, Arc<Admission>>>,
     created: u64,
     next_id: AtomicU64,
     id_salt: u64,
     draining: AtomicBool,
+    /// Set once running answers are to end at once.
+    cut_off: watch::Sender<bool>,
 }
 
 impl App {
-    /// A server of `models` by name, in the order they are listed.
+    /// A server of `models` by name, in the order they are listed, that lets everyone in.
     ///
     /// # Panics
     /// If two models have the same name: a caller's bug.
     pub fn new(models: Vec<(String, ServedModel)>, limits: ServeLimits) -> Self {
+        let settings = Settings { limits, ..Settings::default() };
+        Self::with(models, settings, Observers::default())
+    }
+
+    /// [`App::new`] with rules about who may ask, and with observers.
+    ///
+    /// # Panics
+    /// If two models have the same name: a caller's bug.
+    pub fn with(
+        models: Vec<(String, ServedModel)>,
+        settings: Settings,
+        observers: Observers,
+    ) -> Self {
         let names: BTreeSet<&str> = models.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names.len(), models.len(), "model names must differ");
         let metrics = Metrics::new(models.iter().map(|(name, _)| name.clone()));
         Self(Arc::new(Inner {
             models,
-            limits,
-            workers: Workers::new(limits.workers),
+            workers: Workers::new(settings.limits.workers),
+            settings: RwLock::new(Arc::new(settings)),
+            observers,
             metrics,
+            admissions: Mutex::default(),
             created: unix_seconds(),
             next_id: AtomicU64::new(0),
             id_salt: RandomState::new().build_hasher().finish(),
             draining: AtomicBool::new(false),
+            cut_off: watch::Sender::new(false),
         }))
     }
 
@@ -104,8 +154,25 @@ impl App {
         &self.0.models
     }
 
+    /// Takes other settings. Requests that run keep those they began with; the number of workers
+    /// stays as it was.
+    pub fn reload(&self, settings: Settings) {
+        *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.0.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn limits(&self) -> ServeLimits {
-        self.0.limits
+        self.settings().limits
+    }
+
+    /// Tells everyone who observes what became of a request.
+    pub(crate) fn tell(&self, outcome: &Outcome) {
+        if let Some(audit) = &self.0.observers.audit {
+            audit.write(outcome);
+        }
     }
 
     pub(crate) fn workers(&self) -> &Workers {
@@ -114,6 +181,14 @@ impl App {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Counts texts that were turned into vectors.
+    pub(crate) fn embedded(&self, model: &str, tokens: usize, took: Duration) {
+        self.metrics().embedded(model, tokens, took);
+        if let Some(request) = context::current() {
+            request.charge(tokens as u64);
+        }
     }
 
     /// Unix seconds of the server's start.
@@ -140,6 +215,11 @@ impl App {
         if self.is_draining() {
             return Err(ApiError::Draining);
         }
+        if let Some(request) = context::current() {
+            request.use_model(name)?;
+        }
+        let settings = self.settings();
+        let name = settings.aliases.get(name).map_or(name, String::as_str);
         let found = self.0.models.iter().find(|(known, _)| known == name);
         found.map(|(_, model)| model).ok_or_else(|| ApiError::UnknownModel {
             model: name.chars().take(200).collect(),
@@ -154,6 +234,34 @@ impl App {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::Acquire)
+    }
+
+    /// From now on, running generations end with [`ApiError::Draining`], which their clients are
+    /// told.
+    pub fn cut_off(&self) {
+        self.0.cut_off.send_replace(true);
+    }
+
+    pub(crate) fn when_cut_off(&self) -> watch::Receiver<bool> {
+        self.0.cut_off.subscribe()
+    }
+
+    /// The pace of `engine`.
+    ///
+    /// # Errors
+    /// [`ApiError::Overloaded`] if another request would wait too long.
+    pub(crate) fn admit(&self, engine: &EngineHandle) -> Result<Arc<Admission>, ApiError> {
+        let engines = self.engines();
+        let name = engines.iter().find(|(_, known)| known.is_same(engine)).map_or("", |(n, _)| *n);
+        let mut admissions = self.0.admissions.lock().unwrap_or_else(PoisonError::into_inner);
+        let admission = admissions.entry(name.to_owned()).or_default().clone();
+        drop(admissions);
+        let limit = self.limits().max_wait;
+        let wait = admission.expected_wait(engine.stats().waiting, Instant::now());
+        match wait.filter(|wait| *wait > limit) {
+            Some(wait) => Err(ApiError::Overloaded { wait, limit }),
+            None => Ok(admission),
+        }
     }
 
     /// The engines with the name they are reported under: that of the first model on each.

@@ -66,7 +66,7 @@ pub(crate) async fn embeddings(
     let encoding = request.encoding_format;
     let compute = move || embed(&*embedder, &texts);
     let (vectors, tokens) = app.workers().run(compute).await?;
-    app.metrics().embedded(&request.model, tokens, started.elapsed());
+    app.embedded(&request.model, tokens, started.elapsed());
     let data: Vec<Value> = vectors
         .into_iter()
         .enumerate()

@@ -8,6 +8,7 @@
 //! **Invariant:** no prompt is ever cut: what does not fit is refused with both numbers. Nothing
 //! computes on an async thread. A client that goes away frees its blocks within a step.
 
+mod access;
 mod app;
 mod assistant;
 mod base64;
@@ -15,9 +16,13 @@ mod blocking;
 mod body;
 mod chat;
 mod completions;
+mod connection;
+mod context;
 mod embeddings;
 mod error;
 mod generation;
+pub mod keys;
+mod limits;
 mod logprobs;
 mod metrics;
 mod router;
@@ -26,9 +31,13 @@ mod server;
 mod sse;
 #[cfg(test)]
 mod tests;
+mod tls;
 
-pub use app::{App, LanguageModel, ServeLimits, ServedModel};
+pub use access::{Access, AuditError, AuditLog, PUBLIC_PATHS};
+pub use app::{App, LanguageModel, Observers, ServeLimits, ServedModel, Settings};
 pub use assistant::{Assistant, IndexRetriever, Retriever};
 pub use error::ApiError;
-pub use router::router;
-pub use server::{Ended, serve};
+pub use limits::Exhausted;
+pub use router::{router, routes};
+pub use server::{ConnectionLimits, Ended, Endpoint, serve};
+pub use tls::{Tls, TlsError};

@@ -9,23 +9,47 @@ use crate::metrics;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
 /// The API's routes. Has no fallback: whoever merges it brings one.
 pub fn router(app: App) -> Router {
     let limit = DefaultBodyLimit::max(app.limits().max_body_bytes);
-    Router::new()
+    table().router.layer(limit).with_state(app)
+}
+
+/// The paths of the API as they stand in its router.
+pub fn routes() -> Vec<&'static str> {
+    table().paths
+}
+
+/// A router that knows its paths.
+#[derive(Default)]
+pub(crate) struct Routes {
+    router: Router<App>,
+    paths: Vec<&'static str>,
+}
+
+impl Routes {
+    pub(crate) fn route(mut self, path: &'static str, methods: MethodRouter<App>) -> Self {
+        self.router = self.router.route(path, methods);
+        self.paths.push(path);
+        self
+    }
+}
+
+fn table() -> Routes {
+    Routes::default()
         .route("/v1/chat/completions", post(chat_completions))
         .route("/v1/completions", post(completions))
         .route("/v1/embeddings", post(embeddings))
         .route("/v1/models", get(list_models))
         .route("/v1/models/{*name}", get(one_model))
-        .route("/health", get(health))
+        .route("/health", get(ready))
+        .route("/readyz", get(ready))
+        .route("/livez", get(alive))
         .route("/metrics", get(scrape))
-        .layer(limit)
-        .with_state(app)
 }
 
 async fn list_models(State(app): State<App>) -> Json<Value> {
@@ -57,15 +81,10 @@ fn describe(app: &App, name: &str, model: &ServedModel) -> Value {
     })
 }
 
-/// 200 while every engine runs and no shutdown has begun, otherwise 503: what a load balancer
-/// should know.
-async fn health(State(app): State<App>) -> Response {
-    let stopped: Vec<&str> = app
-        .engines()
-        .into_iter()
-        .filter(|(_, engine)| !engine.stats().alive)
-        .map(|(name, _)| name)
-        .collect();
+/// 200 while every engine runs and no shutdown has begun, otherwise 503: whether a load balancer
+/// should send requests.
+async fn ready(State(app): State<App>) -> Response {
+    let stopped = stopped(&app);
     let status = if app.is_draining() {
         "draining"
     } else if stopped.is_empty() {
@@ -73,6 +92,22 @@ async fn health(State(app): State<App>) -> Response {
     } else {
         "engine_stopped"
     };
+    told(status, &stopped)
+}
+
+/// 200 while every engine runs, otherwise 503: whether the process should be started again. One that
+/// drains is alive.
+async fn alive(State(app): State<App>) -> Response {
+    let stopped = stopped(&app);
+    told(if stopped.is_empty() { "ok" } else { "engine_stopped" }, &stopped)
+}
+
+fn stopped(app: &App) -> Vec<String> {
+    let engines = app.engines().into_iter();
+    engines.filter(|(_, engine)| !engine.stats().alive).map(|(name, _)| name.to_owned()).collect()
+}
+
+fn told(status: &str, stopped: &[String]) -> Response {
     let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(json!({"status": status, "stopped": stopped}))).into_response()
 }

@@ -1,9 +1,12 @@
 //! Whole HTTP exchanges through real sockets, with a model of a few lines behind the real engine.
 
+mod access;
 mod chat;
 mod completions;
 mod embeddings;
+mod faults;
 mod lifecycle;
 mod refusals;
 mod support;
 mod system;
+mod tls;
