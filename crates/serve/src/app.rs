@@ -1,12 +1,13 @@
 //! What a server serves.
 
-use crate::access::{Access, AuditLog, Outcome};
+use crate::access::{self, Access, AuditLog, Outcome};
 use crate::assistant::Assistant;
 use crate::blocking::Workers;
 use crate::context;
 use crate::error::ApiError;
 use crate::limits::Admission;
 use crate::metrics::Metrics;
+use crate::traces::Traces;
 use catena_engine::{EngineHandle, PromptCodec};
 use catena_knowledge::Embedder;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
+
+/// Status in logs and metrics of a request whose client went away before its answer.
+pub(crate) const CLIENT_GONE: u16 = 499;
 
 /// A model that continues prompts.
 #[derive(Clone)]
@@ -90,6 +94,8 @@ pub struct Settings {
 pub struct Observers {
     /// The audit log.
     pub audit: Option<AuditLog>,
+    /// Where traces go.
+    pub traces: Option<Traces>,
 }
 
 /// Everything the routes need. Clones share it.
@@ -156,7 +162,13 @@ impl App {
 
     /// Takes other settings. Requests that run keep those they began with; the number of workers
     /// stays as it was.
-    pub fn reload(&self, settings: Settings) {
+    pub fn reload(&self, mut settings: Settings) {
+        let known = self.settings().access.keys.clone();
+        if let (Some(known), Some(read)) = (known, &settings.access.keys) {
+            // What keys have used of their limits stays used.
+            known.replace(read.records());
+            settings.access.keys = Some(known);
+        }
         *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
@@ -170,9 +182,20 @@ impl App {
 
     /// Tells everyone who observes what became of a request.
     pub(crate) fn tell(&self, outcome: &Outcome) {
+        let (route, method) = (&outcome.route, outcome.method.as_str());
+        let status = outcome.status.map_or(CLIENT_GONE, |status| status.as_u16());
+        self.metrics().answered(route, method, status, outcome.took);
+        access::log(outcome);
         if let Some(audit) = &self.0.observers.audit {
             audit.write(outcome);
         }
+        if let Some(traces) = &self.0.observers.traces {
+            traces.record(outcome);
+        }
+    }
+
+    pub(crate) fn audit_lines_lost(&self) -> u64 {
+        self.0.observers.audit.as_ref().map_or(0, AuditLog::lost)
     }
 
     pub(crate) fn workers(&self) -> &Workers {

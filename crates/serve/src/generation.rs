@@ -20,7 +20,8 @@ pub(crate) struct Generation {
     /// Bounded by the requests' own token limits.
     events: UnboundedReceiver<(usize, Event)>,
     started: Instant,
-    /// When each request gave its last token.
+    /// When each request gave its first token, and its last.
+    first_token: Vec<Option<Instant>>,
     last_token: Vec<Option<Instant>>,
     open: usize,
     /// Cancel the requests when they are dropped.
@@ -58,6 +59,10 @@ impl Generation {
         let admission = app.admit(engine)?;
         let reservation = reserve(&mut requests)?;
         admission.began(Instant::now());
+        for Request { params, .. } in &requests {
+            app.metrics().began(model, params.n, params.max_new_tokens);
+        }
+        app.metrics().set_running(model, true);
         let open = requests.len();
         let (sender, events) = unbounded_channel();
         // A client may go away while its requests are submitted; they count as aborted then too.
@@ -66,6 +71,7 @@ impl Generation {
             model: model.to_owned(),
             events,
             started,
+            first_token: vec![None; open],
             last_token: vec![None; open],
             open,
             guards: Vec::new(),
@@ -129,6 +135,9 @@ impl Generation {
                     reservation.finished(finish_reason(reason), usage.completion_tokens);
                 }
                 self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
+                if let (Some(first), Some(last)) = (self.first_token[idx], self.last_token[idx]) {
+                    self.app.metrics().decoded(&self.model, last - first);
+                }
                 // Nobody but a stopping engine cancels a request that we still listen to.
                 if reason == FinishReason::Cancelled {
                     self.open = 0;
@@ -146,7 +155,10 @@ impl Generation {
         }
         let metrics = self.app.metrics();
         match self.last_token[idx].replace(now) {
-            None => metrics.first_token(&self.model, now - self.started),
+            None => {
+                self.first_token[idx] = Some(now);
+                metrics.first_token(&self.model, now - self.started);
+            }
             Some(last) => metrics.next_token(&self.model, now - last),
         }
     }
@@ -160,6 +172,7 @@ impl Generation {
 
 impl Drop for Generation {
     fn drop(&mut self) {
+        self.app.metrics().set_running(&self.model, false);
         for _ in 0..self.open {
             let (reason, usage) = (FinishReason::Cancelled, Usage::default());
             self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());

@@ -32,6 +32,7 @@ mod sse;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod traces;
 
 pub use access::{Access, AuditError, AuditLog, PUBLIC_PATHS};
 pub use app::{App, LanguageModel, Observers, ServeLimits, ServedModel, Settings};
@@ -41,3 +42,4 @@ pub use limits::Exhausted;
 pub use router::{router, routes};
 pub use server::{ConnectionLimits, Ended, Endpoint, serve};
 pub use tls::{Tls, TlsError};
+pub use traces::{Traces, TracesError};

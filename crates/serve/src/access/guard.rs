@@ -74,6 +74,7 @@ async fn admit(
         route: route.unwrap_or("(unknown)").to_owned(),
         begin: SystemTime::now(),
         started,
+        trace_parent: text(request.headers(), "traceparent"),
         status: None,
         is_whole: false,
         permit,

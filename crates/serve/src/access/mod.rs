@@ -9,11 +9,13 @@ mod audit;
 mod body;
 mod credentials;
 mod guard;
+mod log;
 mod origin;
 mod outcome;
 
 pub use audit::{AuditError, AuditLog};
 pub(crate) use guard::{protect, whole_seconds};
+pub(crate) use log::log;
 pub(crate) use outcome::Outcome;
 
 use crate::keys::Keyring;

@@ -26,6 +26,10 @@ pub(crate) struct Outcome {
     pub(crate) is_whole: bool,
     pub(crate) begin: SystemTime,
     pub(crate) took: Duration,
+    /// When the request came, on the same clock as the first token.
+    pub(crate) started: Instant,
+    /// The client's `traceparent`.
+    pub(crate) trace_parent: Option<String>,
 }
 
 /// Tells the outcome when it is dropped: by then the handler, or the answer's body, has ended.
@@ -36,6 +40,7 @@ pub(super) struct Pending {
     pub(super) route: String,
     pub(super) begin: SystemTime,
     pub(super) started: Instant,
+    pub(super) trace_parent: Option<String>,
     pub(super) status: Option<StatusCode>,
     pub(super) is_whole: bool,
     /// Held until the answer has ended.
@@ -54,6 +59,8 @@ impl Drop for Pending {
             is_whole: self.is_whole,
             begin: self.begin,
             took: self.started.elapsed(),
+            started: self.started,
+            trace_parent: self.trace_parent.take(),
         };
         self.app.tell(&outcome);
     }

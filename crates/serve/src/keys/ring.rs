@@ -46,6 +46,12 @@ impl Keyring {
         *keys = records.into_iter().map(renewed).collect();
     }
 
+    /// What is known about the keys, in no particular order.
+    pub fn records(&self) -> Vec<KeyRecord> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        keys.values().map(|key| key.record.clone()).collect()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.read().unwrap_or_else(PoisonError::into_inner).len()

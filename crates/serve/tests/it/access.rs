@@ -257,7 +257,7 @@ fn the_audit_log_says_who_and_how_much_but_no_text() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = Utf8PathBuf::from_path_buf(dir.path().join("logs/audit.jsonl")).expect("plain");
     let audit = AuditLog::open(&path).expect("it opens");
-    let observers = Observers { audit: Some(audit.clone()) };
+    let observers = Observers { audit: Some(audit.clone()), ..Observers::default() };
     let new = NewKey { name: "ann".to_owned(), ..NewKey::default() };
     let locked = locked_with(&[new], Settings::default(), observers);
     let key = &locked.keys[0];

@@ -6,6 +6,7 @@ mod completions;
 mod embeddings;
 mod faults;
 mod lifecycle;
+mod operations;
 mod refusals;
 mod support;
 mod system;
