@@ -24,8 +24,9 @@ pub(crate) fn run(args: &UpArgs, threads: Option<usize>, cancel: &Cancel) -> Res
     let state_dir = args.project.join(".catena");
     let mut run_report = report::assemble(&inputs.config.project.name, &finished, &state_dir)?;
     say(&report::summary(&run_report));
-    let options = Options::of_project(&args.project, &inputs.config.serve, |serve| {
-        serve.port = args.port.unwrap_or(serve.port);
+    let port = args.port;
+    let options = Options::of_project(&args.project, &inputs.config.serve, move |serve| {
+        serve.port = port.unwrap_or(serve.port);
     })?;
     let server = ProjectServer::start(&inputs, &finished, &run_report, options)?;
     if !args.once {

@@ -3,30 +3,34 @@
 use crate::error::EngineError;
 use crate::vocabulary::Vocabulary;
 use catena_model::{Checkpoint, ModelError};
-use catena_protocol::Message;
-use catena_text::{ChatTemplate, Tokenizer};
+use catena_protocol::{ChatMessage, Message};
+use catena_text::{ChatInput, ChatTemplate, Tokenizer, ToolSyntax};
 use std::sync::Arc;
 
 /// Turns what a client sends into a prompt. Implemented by [`TextCodec`]; servers take the trait,
 /// so that they can be tested without a model.
 pub trait PromptCodec: Send + Sync {
-    /// The prompt of a conversation, ending where the assistant's next turn begins.
+    /// The prompt of a conversation.
     ///
     /// # Errors
     /// [`EngineError::NoChatTemplate`], [`EngineError::Text`].
-    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, EngineError>;
+    fn encode_chat(&self, chat: &ChatInput<'_>) -> Result<Vec<u32>, EngineError>;
 
     /// The prompt of plain text; control tokens written in it are text.
     ///
     /// # Errors
     /// [`EngineError::Text`].
     fn encode_text(&self, text: &str) -> Result<Vec<u32>, EngineError>;
+
+    /// How the model writes calls of tools, if its template shows it.
+    fn tool_syntax(&self) -> Option<&ToolSyntax>;
 }
 
 /// Tokenizer, chat template and vocabulary of one model.
 pub struct TextCodec {
     tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
+    tool_syntax: Option<ToolSyntax>,
     vocabulary: Arc<Vocabulary>,
 }
 
@@ -55,8 +59,11 @@ impl TextCodec {
         let vocab_size = u32::try_from(tokenizer.vocab_size()).expect("token ids are u32");
         let tokens =
             (0..vocab_size).map(|id| (tokenizer.token_bytes(id), tokenizer.is_special(id)));
+        let tool_syntax = template
+            .as_ref()
+            .and_then(|template| ToolSyntax::read(template, &tokenizer, &eos_tokens));
         let vocabulary = Arc::new(Vocabulary::new(tokens, eos_tokens));
-        Self { tokenizer: Arc::new(tokenizer), template, vocabulary }
+        Self { tokenizer: Arc::new(tokenizer), template, tool_syntax, vocabulary }
     }
 
     /// The tokenizer.
@@ -69,6 +76,17 @@ impl TextCodec {
         self.template.as_ref()
     }
 
+    /// The prompt of a conversation in words alone, ending where the assistant's next turn begins.
+    ///
+    /// # Errors
+    /// As [`PromptCodec::encode_chat`].
+    pub fn encode_messages(&self, messages: &[Message]) -> Result<Vec<u32>, EngineError> {
+        let messages: Vec<ChatMessage> = messages.iter().cloned().map(Into::into).collect();
+        let chat =
+            ChatInput { messages: &messages, add_generation_prompt: true, ..ChatInput::default() };
+        self.encode_chat(&chat)
+    }
+
     /// The vocabulary, for [`crate::Engine::new`].
     pub fn vocabulary(&self) -> &Arc<Vocabulary> {
         &self.vocabulary
@@ -76,14 +94,18 @@ impl TextCodec {
 }
 
 impl PromptCodec for TextCodec {
-    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, EngineError> {
+    fn encode_chat(&self, chat: &ChatInput<'_>) -> Result<Vec<u32>, EngineError> {
         let template = self.template.as_ref().ok_or(EngineError::NoChatTemplate)?;
-        let prompt = template.render(messages, true).map_err(EngineError::Text)?;
+        let prompt = template.render_chat(chat).map_err(EngineError::Text)?;
         // The template writes begin of text itself, and its control tokens must become tokens.
         self.tokenizer.encode(&prompt, false, true).map_err(EngineError::Text)
     }
 
     fn encode_text(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         self.tokenizer.encode(text, true, false).map_err(EngineError::Text)
+    }
+
+    fn tool_syntax(&self) -> Option<&ToolSyntax> {
+        self.tool_syntax.as_ref()
     }
 }

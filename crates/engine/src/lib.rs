@@ -35,10 +35,11 @@ pub use adapters::AdapterLimits;
 pub use capacity::{KvBudget, KvChoice, choose_kv_blocks};
 pub use catena_kernels::BLOCK_TOKENS;
 pub use catena_model::{Adapter, AdapterId, LogitsFor, SeqInput};
+pub use catena_text::{CALL_ID_CHARS, CallMark, ChatInput, ToolPiece, ToolSyntax};
 pub use codec::{PromptCodec, TextCodec};
 pub use constraint::{
-    ConstraintProbe, MAX_CHOICES, MAX_CONSTRAINT_BYTES, MAX_GRAMMAR_LEVELS, MAX_GRAMMAR_RULES,
-    MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS,
+    COMPOSED_KIND, ConstraintProbe, MAX_CHOICES, MAX_COMPOSED_BYTES, MAX_CONSTRAINT_BYTES,
+    MAX_GRAMMAR_LEVELS, MAX_GRAMMAR_RULES, MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS, MAX_SCHEMAS,
 };
 pub use engine::{Engine, EngineOptions, Intake, Prepared};
 pub use error::{EngineError, RunnerError};
@@ -48,7 +49,8 @@ pub use params::{
     MAX_TOP_LOGPROBS, SamplingParams, XtcParams,
 };
 pub use request::{
-    CacheScope, Completion, Constraint, Event, Request, RequestId, TokenEvent, TokenLogprob,
+    CacheScope, Completion, ComposedGrammar, Constraint, Event, NamedSchema, Request, RequestId,
+    TokenEvent, TokenLogprob,
 };
 pub use runner::{BlockGroup, ModelRunner, Runner};
 pub use sampler::SamplingProbe;

@@ -32,6 +32,30 @@ pub enum Constraint {
     Choice(Vec<String>),
     /// Text that this Lark grammar derives from its rule `start` (llguidance's variant of Lark).
     Lark(String),
+    /// Text that a Lark grammar derives whose references `@name` are JSON of schemas.
+    Composed(ComposedGrammar),
+}
+
+/// A Lark grammar around JSON schemas, as a server composes it: how calls of tools are held to what the
+/// tools take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComposedGrammar {
+    /// The grammar; its rule `start` is the whole output.
+    pub lark: String,
+    /// What it refers to as `@name`.
+    pub schemas: Vec<NamedSchema>,
+}
+
+/// A JSON schema inside a grammar.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedSchema {
+    /// Its name: letters, digits and underscores.
+    pub name: String,
+    /// The schema.
+    pub schema: serde_json::Value,
+    /// Take a schema with keywords that cannot be enforced, and enforce the others. The output is
+    /// JSON in any case.
+    pub lenient: bool,
 }
 
 /// One generation or scoring request.

@@ -18,6 +18,11 @@ pub enum Level {
     ///
     /// Ops without a version of their own use the one of [`Level::Avx2`].
     Avx512,
+    /// AVX-512 with its BF16 instructions, and the matrix registers of Intel's servers (Sapphire Rapids
+    /// and later): products of bf16 with many rows.
+    ///
+    /// Ops without a version of their own use the one of [`Level::Avx512`].
+    Amx,
 }
 
 /// The level in use and why it was chosen, to be printed once.
@@ -31,7 +36,7 @@ pub struct LevelChoice {
 
 impl Level {
     /// All levels, plainest first.
-    pub const ALL: [Level; 3] = [Level::Scalar, Level::Avx2, Level::Avx512];
+    pub const ALL: [Level; 4] = [Level::Scalar, Level::Avx2, Level::Avx512, Level::Amx];
 
     /// The name by which a user forces the level.
     pub fn name(self) -> &'static str {
@@ -39,6 +44,7 @@ impl Level {
             Level::Scalar => "scalar",
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
+            Level::Amx => "amx",
         }
     }
 
@@ -48,6 +54,7 @@ impl Level {
             Level::Scalar => None,
             Level::Avx2 => missing_avx2(),
             Level::Avx512 => missing_avx512(),
+            Level::Amx => missing_amx(),
         }
     }
 
@@ -80,6 +87,21 @@ fn missing_avx512() -> Option<&'static str> {
 fn missing_avx512() -> Option<&'static str> {
     missing_avx2()
         .or_else(|| first_missing!("avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni"))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn missing_amx() -> Option<&'static str> {
+    missing_avx512().or_else(|| {
+        if !avx512_has_bf16() {
+            return Some("avx512bf16");
+        }
+        (!crate::x86::amx::is_available()).then_some("AMX with bf16")
+    })
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn missing_amx() -> Option<&'static str> {
+    Some("AMX")
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -190,7 +212,7 @@ mod tests {
         }
         let message = parse("sse9").unwrap_err().to_string();
         assert!(
-            message.contains("`sse9`") && message.contains("scalar, avx2, avx512"),
+            message.contains("`sse9`") && message.contains("scalar, avx2, avx512, amx"),
             "{message}"
         );
     }

@@ -39,7 +39,7 @@ macro_rules! leveled {
                 $crate::Level::Avx2 => unsafe { avx2($($arg),*) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
-                $crate::Level::Avx512 => unsafe { avx512($($arg),*) },
+                $crate::Level::Avx512 | $crate::Level::Amx => unsafe { avx512($($arg),*) },
                 #[cfg(not(target_arch = "x86_64"))]
                 _ => body($($arg),*),
             }

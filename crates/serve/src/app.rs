@@ -8,7 +8,7 @@ use crate::error::ApiError;
 use crate::limits::Admission;
 use crate::metrics::Metrics;
 use crate::traces::Traces;
-use catena_engine::{EngineHandle, PromptCodec};
+use catena_engine::{CALL_ID_CHARS, EngineHandle, PromptCodec};
 use catena_knowledge::Embedder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -228,6 +228,22 @@ impl App {
     pub(crate) fn answer_id(&self, prefix: &str) -> String {
         let number = self.0.next_id.fetch_add(1, Ordering::Relaxed);
         format!("{prefix}-{:016x}{number:08x}", self.0.id_salt)
+    }
+
+    /// An identity for a call of a tool, unique in this process; `short` has nine letters and digits,
+    /// as some chat templates want.
+    pub(crate) fn call_id(&self, short: bool) -> String {
+        if !short {
+            return self.answer_id("call").replace('-', "_");
+        }
+        let number = self.0.next_id.fetch_add(1, Ordering::Relaxed);
+        let mut rest = self.0.id_salt.wrapping_add(number);
+        let mut digit = || {
+            let digit = u32::try_from(rest % 36).expect("less than 36");
+            rest /= 36;
+            char::from_digit(digit, 36).expect("a digit")
+        };
+        (0..CALL_ID_CHARS).map(|_| digit()).collect()
     }
 
     /// The model called `name`.

@@ -3,7 +3,7 @@
 use crate::app::LanguageModel;
 use crate::error::ApiError;
 use catena_knowledge::{Embedder, Index, Method, build_prompt};
-use catena_protocol::{Message, Passage, Role, Span};
+use catena_protocol::{ChatMessage, Passage, Role, Span};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -77,33 +77,40 @@ pub(crate) fn numbered(passages: &[Passage]) -> Vec<NumberedPassage> {
 impl Assistant {
     /// Retrieves for the last question of `messages` and words the grounded conversation: our
     /// instruction (and the client's after it), the earlier turns, then the question with its
-    /// passages.
+    /// passages, and what came of tools since.
     ///
     /// # Errors
-    /// [`ApiError::InvalidField`] if the conversation does not end with a question,
-    /// [`ApiError::Knowledge`].
+    /// [`ApiError::InvalidField`] if the conversation does not end with a question or with what tools
+    /// gave for it, [`ApiError::Knowledge`].
     pub(crate) fn ground(
         &self,
-        messages: &[Message],
-    ) -> Result<(Vec<Message>, Vec<Passage>), ApiError> {
-        let Some((question, earlier)) = messages.split_last().filter(|(m, _)| m.role == Role::User)
-        else {
+        mut messages: Vec<ChatMessage>,
+    ) -> Result<(Vec<ChatMessage>, Vec<Passage>), ApiError> {
+        let of_tools =
+            |message: &ChatMessage| message.role == Role::Tool || !message.tool_calls.is_empty();
+        let asked = messages.iter().rposition(|message| !of_tools(message));
+        let Some(asked) = asked.filter(|&at| messages[at].role == Role::User) else {
             let reason = "the conversation must end with a message of the user".to_owned();
             return Err(ApiError::InvalidField { field: "messages", reason });
         };
-        let passages = self.retriever.retrieve(&question.content, self.num_passages)?;
-        let mut grounded = build_prompt(&question.content, &passages);
-        let (instructions, turns): (Vec<&Message>, Vec<&Message>) =
-            earlier.iter().partition(|message| message.role == Role::System);
+        let since = messages.split_off(asked + 1);
+        let question = messages.pop().expect("the question is there");
+        let passages = self.retriever.retrieve(question.text(), self.num_passages)?;
+        let mut grounded: Vec<ChatMessage> =
+            build_prompt(question.text(), &passages).into_iter().map(Into::into).collect();
+        let (instructions, turns): (Vec<ChatMessage>, Vec<ChatMessage>) =
+            messages.into_iter().partition(|message| message.role == Role::System);
         let system = grounded.iter().position(|message| message.role == Role::System);
         if let Some(at) = system {
+            let told = grounded[at].content.get_or_insert_default();
             for instruction in instructions {
-                grounded[at].content.push_str("\n\n");
-                grounded[at].content.push_str(&instruction.content);
+                told.push_str("\n\n");
+                told.push_str(instruction.text());
             }
         }
         let after_system = system.map_or(0, |at| at + 1);
-        grounded.splice(after_system..after_system, turns.into_iter().cloned());
+        grounded.splice(after_system..after_system, turns);
+        grounded.extend(since);
         Ok((grounded, passages))
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Ignored(Vec<String>);
 pub(crate) trait ApiRequest: DeserializeOwned {
     /// Fields read by this type.
     const KNOWN: &'static [&'static str];
+    /// Further ones that it shares with other types.
+    const SHARED: &'static [&'static str] = &[];
     /// Fields that are refused unless their value has no effect.
     const REFUSED: &'static [Refused];
 }
@@ -79,9 +81,9 @@ pub(crate) fn parse<T: ApiRequest>(
             return Err(ApiError::Unsupported { field: refused.field, hint: refused.hint });
         }
     }
-    let ignored =
-        fields.keys().filter(|field| !T::KNOWN.contains(&field.as_str())).cloned().collect();
-    fields.retain(|field, _| T::KNOWN.contains(&field.as_str()));
+    let is_known = |field: &str| T::KNOWN.contains(&field) || T::SHARED.contains(&field);
+    let ignored = fields.keys().filter(|field| !is_known(field)).cloned().collect();
+    fields.retain(|field, _| is_known(field));
     let value = serde_json::from_value(Value::Object(fields)).map_err(invalid)?;
     Ok(Parsed { value, ignored: Ignored(ignored) })
 }

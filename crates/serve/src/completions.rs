@@ -2,18 +2,18 @@
 
 use crate::app::{App, LanguageModel, ServedModel};
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, is_one, parse};
+use crate::counts::Counts;
 use crate::error::ApiError;
 use crate::generation::{Generation, finish_reason};
 use crate::logprobs::{finite, token_text};
 use crate::sampling::{SamplingFields, max_new_tokens};
-use crate::sse::{self, Chunks};
+use crate::stream::{self, Frame, Render};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use catena_engine::{Completion, EngineHandle, Event, Request, TokenEvent, Vocabulary};
-use catena_protocol::Usage;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::time::Instant;
@@ -53,33 +53,10 @@ enum Prompt {
 }
 
 impl ApiRequest for CompletionRequest {
-    const KNOWN: &'static [&'static str] = &[
-        "model",
-        "prompt",
-        "max_tokens",
-        "stream",
-        "stream_options",
-        "logprobs",
-        "temperature",
-        "top_p",
-        "top_k",
-        "min_p",
-        "typical_p",
-        "repetition_penalty",
-        "frequency_penalty",
-        "presence_penalty",
-        "logit_bias",
-        "seed",
-        "stop",
-        "stop_token_ids",
-        "min_tokens",
-        "include_stop_str_in_output",
-        "ignore_eos",
-        "response_format",
-        "structured_outputs",
-    ];
+    const KNOWN: &'static [&'static str] =
+        &["model", "prompt", "max_tokens", "stream", "stream_options", "logprobs"];
+    const SHARED: &'static [&'static str] = SamplingFields::NAMES;
     const REFUSED: &'static [Refused] = &[
-        Refused { field: "n", is_neutral: is_one, hint: "; send the prompt several times" },
         Refused { field: "best_of", is_neutral: is_one, hint: "" },
         Refused { field: "echo", is_neutral: is_empty, hint: "" },
         Refused { field: "suffix", is_neutral: is_empty, hint: "" },
@@ -105,10 +82,10 @@ pub(crate) async fn completions(
     let mut reply = Reply::new(&app, &request, engine.clone());
     let limit = app.limits().max_prompts;
     let requests = app.workers().run(move || prepare(&model, &request, limit)).await?;
-    reply.start(requests.len());
+    reply.start(requests.iter().map(|request| request.params.n).sum());
     let mut generation = Generation::start(&app, &name, &engine, requests, started).await?;
     if stream {
-        return Ok(ignored.tell(sse::respond(generation, reply)));
+        return Ok(ignored.tell(stream::sse(generation, reply)));
     }
     while let Some(event) = generation.next().await {
         match event? {
@@ -151,6 +128,8 @@ fn prepare(
             let mut params = params.clone();
             params.max_new_tokens =
                 max_new_tokens(asked, DEFAULT_MAX_TOKENS, prompt.len(), context_tokens)?;
+            // Before anything is made for each of the answers.
+            params.validate()?;
             Ok(Request { constraint: constraint.clone(), ..Request::new(prompt, params) })
         })
         .collect()
@@ -208,7 +187,7 @@ struct Reply {
     engine: EngineHandle,
     with_logprobs: bool,
     with_usage: bool,
-    usage: Usage,
+    counts: Counts,
     choices: Vec<Choice>,
 }
 
@@ -221,20 +200,17 @@ impl Reply {
             engine,
             with_logprobs: request.logprobs.is_some(),
             with_usage: request.stream_options.include_usage,
-            usage: Usage::default(),
+            counts: Counts::default(),
             choices: Vec::new(),
         }
     }
 
-    fn start(&mut self, num_prompts: usize) {
-        self.choices.resize_with(num_prompts, Choice::default);
+    fn start(&mut self, num_choices: usize) {
+        self.choices.resize_with(num_choices, Choice::default);
     }
 
     fn finish(&mut self, idx: usize, completion: Completion) {
-        self.usage = Usage::new(
-            self.usage.prompt_tokens + completion.usage.prompt_tokens,
-            self.usage.completion_tokens + completion.usage.completion_tokens,
-        );
+        self.counts.add(&completion);
         self.choices[idx].completion = Some(completion);
     }
 
@@ -259,7 +235,7 @@ impl Reply {
         };
         let choices: Vec<Value> = self.choices.iter_mut().enumerate().map(choice).collect();
         let mut body = self.body(&Value::Array(choices));
-        body["usage"] = json!(self.usage);
+        body["usage"] = self.counts.usage();
         body
     }
 
@@ -270,41 +246,46 @@ impl Reply {
     }
 }
 
-impl Chunks for Reply {
-    fn opening(&mut self) -> Vec<Value> {
+impl Render<Generation> for Reply {
+    fn opening(&mut self, _: &Generation) -> Vec<Frame> {
         Vec::new()
     }
 
-    fn chunks(&mut self, idx: usize, event: Event) -> Vec<Value> {
-        match event {
+    fn item(&mut self, _: &Generation, (idx, event): (usize, Event)) -> Vec<Frame> {
+        let chunk = match event {
             Event::Token(token) => {
                 let choice = &mut self.choices[idx];
                 choice.add(self.engine.intake().vocabulary(), &token);
                 if self.with_logprobs {
                     let logprobs = choice.take_logprobs();
-                    vec![self.chunk(idx, &token.text, &logprobs, None)]
+                    self.chunk(idx, &token.text, &logprobs, None)
                 } else if token.text.is_empty() {
-                    Vec::new()
+                    return Vec::new();
                 } else {
-                    vec![self.chunk(idx, &token.text, &Value::Null, None)]
+                    self.chunk(idx, &token.text, &Value::Null, None)
                 }
             }
             Event::Finished(completion) => {
                 let reason = finish_reason(completion.finish_reason);
                 let chunk = self.chunk(idx, &completion.tail, &Value::Null, Some(reason));
                 self.finish(idx, completion);
-                vec![chunk]
+                chunk
             }
-            Event::Failed(_) => Vec::new(),
-        }
+            Event::Failed(_) => return Vec::new(),
+        };
+        vec![Frame::data(&chunk)]
     }
 
-    fn closing(&mut self) -> Vec<Value> {
+    fn closing(&mut self, _: &Generation) -> Vec<Frame> {
         if !self.with_usage {
-            return Vec::new();
+            return vec![Frame::done()];
         }
         let mut chunk = self.body(&json!([]));
-        chunk["usage"] = json!(self.usage);
-        vec![chunk]
+        chunk["usage"] = self.counts.usage();
+        vec![Frame::data(&chunk), Frame::done()]
+    }
+
+    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
+        vec![Frame::data(&error.body()), Frame::done()]
     }
 }

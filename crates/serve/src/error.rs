@@ -6,7 +6,7 @@ use crate::limits::Exhausted;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use catena_engine::EngineError;
+use catena_engine::{COMPOSED_KIND, EngineError};
 use catena_knowledge::KnowledgeError;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -229,6 +229,10 @@ fn engine_told(error: &EngineError) -> Told {
         EngineError::TokenOutOfRange { .. } => bad("invalid_token", Some("prompt")),
         EngineError::ParameterOutOfRange { name, .. } => bad("invalid_value", Some(name)),
         EngineError::ScoreOutOfRange { .. } => bad("invalid_value", None),
+        EngineError::ConstraintTooLarge { kind: COMPOSED_KIND, .. }
+        | EngineError::ConstraintInvalid { kind: COMPOSED_KIND, .. } => {
+            bad("invalid_value", Some("tools"))
+        }
         EngineError::ConstraintTooLarge { .. } | EngineError::ConstraintInvalid { .. } => {
             bad("invalid_response_format", Some("response_format"))
         }

@@ -12,17 +12,19 @@ use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
-/// One or more engine requests that answer one HTTP request. Dropping it cancels what still runs:
-/// that is how a client that goes away frees its place.
+/// One or more engine requests that answer one HTTP request. Each gives one or more choices, counted
+/// through over all of them. Dropping it cancels what still runs: that is how a client that goes away
+/// frees its place.
 pub(crate) struct Generation {
     app: App,
     model: String,
     /// Bounded by the requests' own token limits.
     events: UnboundedReceiver<(usize, Event)>,
     started: Instant,
-    /// When each request gave its first token, and its last.
+    /// When each choice gave its first token, and its last.
     first_token: Vec<Option<Instant>>,
     last_token: Vec<Option<Instant>>,
+    /// Choices that have not ended.
     open: usize,
     /// Cancel the requests when they are dropped.
     guards: Vec<RequestGuard>,
@@ -63,7 +65,7 @@ impl Generation {
             app.metrics().began(model, params.n, params.max_new_tokens);
         }
         app.metrics().set_running(model, true);
-        let open = requests.len();
+        let open = requests.iter().map(|request| request.params.n).sum();
         let (sender, events) = unbounded_channel();
         // A client may go away while its requests are submitted; they count as aborted then too.
         let mut generation = Self {
@@ -83,10 +85,13 @@ impl Generation {
         // Submitting compiles constraints, so it computes.
         let submit = move || {
             let mut guards = Vec::with_capacity(requests.len());
-            for (idx, request) in requests.into_iter().enumerate() {
+            let mut first = 0;
+            for request in requests {
                 let sender = sender.clone();
-                let sink = move |event| sender.send((idx, event)).is_ok();
+                let count = request.params.n;
+                let sink = move |event| sender.send((first + sample(&event), event)).is_ok();
                 guards.push(engine.submit_with(request, sink)?);
+                first += count;
             }
             Ok(guards)
         };
@@ -104,7 +109,7 @@ impl Generation {
         Ok(generation)
     }
 
-    /// The next event with its request's index; nothing once all have finished.
+    /// The next event with its choice; nothing once all have finished.
     ///
     /// # Errors
     /// If the engine failed a request or stopped; nothing follows.
@@ -130,7 +135,11 @@ impl Generation {
             }
             Event::Finished(completion) => {
                 self.open -= 1;
-                let (reason, usage) = (completion.finish_reason, completion.usage);
+                let (reason, mut usage) = (completion.finish_reason, completion.usage);
+                if completion.sample > 0 {
+                    // The samples of a request share its prompt.
+                    usage = Usage::new(0, usage.completion_tokens);
+                }
                 if let Some(reservation) = &mut self.reservation {
                     reservation.finished(finish_reason(reason), usage.completion_tokens);
                 }
@@ -186,8 +195,8 @@ impl Drop for Generation {
 /// [`ApiError::RateLimited`].
 fn reserve(requests: &mut [Request]) -> Result<Option<Reservation>, ApiError> {
     let prompt_tokens: usize = requests.iter().map(|request| request.prompt_tokens.len()).sum();
-    let most = |request: &Request| request.params.max_new_tokens * request.params.n.max(1);
-    let new_tokens: usize = requests.iter().map(most).sum();
+    let most = |request: &Request| request.params.max_new_tokens.saturating_mul(request.params.n);
+    let new_tokens = requests.iter().map(most).fold(0, usize::saturating_add);
     let reservation = Reservation::take(prompt_tokens as u64, new_tokens as u64)?;
     if let Some(tenant) = reservation.as_ref().and_then(Reservation::tenant) {
         for request in requests {
@@ -195,6 +204,15 @@ fn reserve(requests: &mut [Request]) -> Result<Option<Reservation>, ApiError> {
         }
     }
     Ok(reservation)
+}
+
+/// Which of its request's samples an event belongs to.
+fn sample(event: &Event) -> usize {
+    match event {
+        Event::Token(token) => token.sample,
+        Event::Finished(completion) => completion.sample,
+        Event::Failed(_) => 0,
+    }
 }
 
 /// `finish_reason` on the wire.

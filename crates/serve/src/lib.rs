@@ -18,6 +18,7 @@ mod chat;
 mod completions;
 mod connection;
 mod context;
+mod counts;
 mod embeddings;
 mod error;
 mod generation;
@@ -28,11 +29,13 @@ mod metrics;
 mod router;
 mod sampling;
 mod server;
-mod sse;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tools;
 mod traces;
+mod turn;
 
 pub use access::{Access, AuditError, AuditLog, PUBLIC_PATHS};
 pub use app::{App, LanguageModel, Observers, ServeLimits, ServedModel, Settings};

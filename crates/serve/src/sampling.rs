@@ -23,6 +23,7 @@ pub(crate) struct SamplingFields {
     #[serde(default)]
     logit_bias: Option<BTreeMap<String, f32>>,
     seed: Option<i64>,
+    n: Option<usize>,
     stop: Option<OneOrMany>,
     /// vLLM's names for further ways to end.
     #[serde(default)]
@@ -34,6 +35,39 @@ pub(crate) struct SamplingFields {
     ignore_eos: bool,
     response_format: Option<ResponseFormat>,
     structured_outputs: Option<StructuredOutputs>,
+    /// vLLM's older names of the same.
+    guided_json: Option<Value>,
+    guided_regex: Option<String>,
+    guided_choice: Option<Vec<String>>,
+    guided_grammar: Option<String>,
+}
+
+impl SamplingFields {
+    /// The fields, for the tables of what routes know.
+    pub(crate) const NAMES: &'static [&'static str] = &[
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "typical_p",
+        "repetition_penalty",
+        "frequency_penalty",
+        "presence_penalty",
+        "logit_bias",
+        "seed",
+        "n",
+        "stop",
+        "stop_token_ids",
+        "min_tokens",
+        "include_stop_str_in_output",
+        "ignore_eos",
+        "response_format",
+        "structured_outputs",
+        "guided_json",
+        "guided_regex",
+        "guided_choice",
+        "guided_grammar",
+    ];
 }
 
 /// A string or a list of strings.
@@ -67,6 +101,8 @@ enum StructuredOutputs {
     Choice(Vec<String>),
     /// A Lark grammar.
     Grammar(String),
+    /// Whether it is any JSON object.
+    JsonObject(bool),
 }
 
 impl SamplingFields {
@@ -99,6 +135,7 @@ impl SamplingFields {
             presence_penalty: self.presence_penalty.unwrap_or(base.presence_penalty),
             logit_bias: self.logit_bias()?,
             seed: self.seed.map_or_else(random_seed, i64::cast_unsigned),
+            n: self.n.unwrap_or(base.n),
             stop,
             stop_tokens: self.stop_token_ids.clone().unwrap_or_default(),
             min_new_tokens: self.min_tokens.unwrap_or(base.min_new_tokens),
@@ -133,22 +170,35 @@ impl SamplingFields {
                 Some(Constraint::JsonSchema(json_schema.schema.clone()))
             }
         });
-        let by_structure = self.structured_outputs.as_ref().map(|outputs| match outputs {
-            StructuredOutputs::Json(schema) => Constraint::JsonSchema(schema.clone()),
-            StructuredOutputs::Regex(pattern) => Constraint::Regex(pattern.clone()),
-            StructuredOutputs::Choice(texts) => Constraint::Choice(texts.clone()),
-            StructuredOutputs::Grammar(grammar) => Constraint::Lark(grammar.clone()),
+        let by_structure = self.structured_outputs.as_ref().and_then(|outputs| match outputs {
+            StructuredOutputs::Json(schema) => Some(Constraint::JsonSchema(schema.clone())),
+            StructuredOutputs::Regex(pattern) => Some(Constraint::Regex(pattern.clone())),
+            StructuredOutputs::Choice(texts) => Some(Constraint::Choice(texts.clone())),
+            StructuredOutputs::Grammar(grammar) => Some(Constraint::Lark(grammar.clone())),
+            StructuredOutputs::JsonObject(wanted) => wanted.then_some(Constraint::JsonObject),
         });
-        if by_format.is_some() && by_structure.is_some() {
-            let reason = "`response_format` asks for a form already".to_owned();
-            return Err(ApiError::InvalidField { field: "structured_outputs", reason });
+        let asked = [
+            ("response_format", by_format),
+            ("structured_outputs", by_structure),
+            ("guided_json", self.guided_json.clone().map(Constraint::JsonSchema)),
+            ("guided_regex", self.guided_regex.clone().map(Constraint::Regex)),
+            ("guided_choice", self.guided_choice.clone().map(Constraint::Choice)),
+            ("guided_grammar", self.guided_grammar.clone().map(Constraint::Lark)),
+        ];
+        let mut asked = asked.into_iter().filter_map(|(field, form)| Some((field, form?)));
+        let Some((first, form)) = asked.next() else { return Ok(None) };
+        match asked.next() {
+            None => Ok(Some(form)),
+            Some((field, _)) => {
+                let reason = format!("`{first}` asks for a form already");
+                Err(ApiError::InvalidField { field, reason })
+            }
         }
-        Ok(by_format.or(by_structure))
     }
 }
 
 /// A seed for a request that gives none.
-fn random_seed() -> u64 {
+pub(crate) fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

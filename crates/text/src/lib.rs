@@ -6,6 +6,7 @@
 //! - [`train_bpe`] learns a vocabulary from texts.
 //! - [`ChatTemplate`] renders a conversation with the model's own Jinja template, and says which
 //!   parts of it the assistant wrote where the template marks them.
+//! - [`ToolSyntax`] is how the model writes calls of tools, read off that template.
 //!
 //! Vocabularies and templates come from strangers. **Invariant:** nothing here panics on them, runs
 //! code of theirs outside the template language, or works without a bound on time and memory;
@@ -17,6 +18,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
+mod tool_syntax;
 
 pub use error::{TextError, ToolError};
 pub use template::{ChatInput, ChatTemplate, MarkedChat};
@@ -24,3 +26,4 @@ pub use tokenizer::{
     BpeOptions, Frame, GgufVocab, SpecialTokens, TokenStream, TokenType, Tokenizer, TypedTokens,
     WordTokens, train_bpe,
 };
+pub use tool_syntax::{CALL_ID_CHARS, CallMark, ToolPiece, ToolSyntax};

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::keys::keys_failure;
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_pipeline::config::{self, FILE_NAME, LogFormat, ServeConfig};
+use catena_pipeline::config::{self, FILE_NAME, ServeConfig};
 use catena_serve::keys::{KeyFile, Keyring};
 use catena_serve::{Access, AuditLog, Observers, ServeLimits, Settings, Tls, Traces};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -11,10 +11,10 @@ use crate::failure::{Exit, Failure};
 use crate::models::BoxError;
 use crate::progress::say;
 use catena_engine::{
-    BLOCK_TOKENS, BlockGroup, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec, Runner,
-    RunnerError, SchedulerLimits, SeqInput, Vocabulary,
+    BLOCK_TOKENS, BlockGroup, ChatInput, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec,
+    Runner, RunnerError, SchedulerLimits, SeqInput, ToolSyntax, Vocabulary,
 };
-use catena_protocol::{Cancel, Message};
+use catena_protocol::Cancel;
 use catena_serve::{App, LanguageModel, ServedModel};
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,10 +97,13 @@ struct Codec {
 }
 
 impl PromptCodec for Codec {
-    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, EngineError> {
-        let turns =
-            messages.iter().map(|message| format!("{:?}\n{}\n", message.role, message.content));
+    fn encode_chat(&self, chat: &ChatInput<'_>) -> Result<Vec<u32>, EngineError> {
+        let turns = chat.messages.iter().flat_map(|message| [message.text(), "\n"]);
         self.encode_text(&turns.collect::<String>())
+    }
+
+    fn tool_syntax(&self) -> Option<&ToolSyntax> {
+        None
     }
 
     fn encode_text(&self, text: &str) -> Result<Vec<u32>, EngineError> {

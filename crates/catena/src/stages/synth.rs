@@ -8,7 +8,7 @@ use catena_data::{
     Record, RecordPassage, Split, check_leaks, drop_leaks, read_clean_documents, split_documents,
     write_records,
 };
-use catena_engine::{Completion, Constraint, PromptCodec, Request, SamplingParams};
+use catena_engine::{Completion, Constraint, Request, SamplingParams};
 use catena_knowledge::{Embedder, Grounding, Index, Method, build_prompt};
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use catena_protocol::{Chunk, Document, Message, Passage, Role};
@@ -205,7 +205,7 @@ impl Synth {
             "required": ["question"],
             "additionalProperties": false,
         });
-        let prompt = model.codec.encode_chat(&question_prompt(chunk))?;
+        let prompt = model.codec.encode_messages(&question_prompt(chunk))?;
         Ok(Request::new(prompt, params).with_constraint(Constraint::JsonSchema(schema)))
     }
 

@@ -19,8 +19,8 @@ mod worker;
 pub(crate) use compiler::GrammarCompiler;
 pub use probe::ConstraintProbe;
 pub use source::{
-    MAX_CHOICES, MAX_CONSTRAINT_BYTES, MAX_GRAMMAR_LEVELS, MAX_GRAMMAR_RULES, MAX_PATTERN_BYTES,
-    MAX_SCHEMA_LEVELS,
+    COMPOSED_KIND, MAX_CHOICES, MAX_COMPOSED_BYTES, MAX_CONSTRAINT_BYTES, MAX_GRAMMAR_LEVELS,
+    MAX_GRAMMAR_RULES, MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS, MAX_SCHEMAS,
 };
 pub(crate) use state::ConstraintState;
 pub(crate) use worker::MaskWorker;

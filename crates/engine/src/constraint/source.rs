@@ -1,8 +1,8 @@
 //! From what a request asks for to a grammar, within limits of size.
 
 use crate::error::EngineError;
-use crate::request::Constraint;
-use llguidance::api::TopLevelGrammar;
+use crate::request::{ComposedGrammar, Constraint, NamedSchema};
+use llguidance::api::{GrammarWithLexer, TopLevelGrammar};
 use serde_json::{Value, json};
 
 /// Largest JSON schema or list of choices taken, in bytes of its text.
@@ -18,6 +18,12 @@ pub const MAX_GRAMMAR_LEVELS: usize = 200;
 pub const MAX_GRAMMAR_RULES: usize = 512;
 /// Most texts of a choice.
 pub const MAX_CHOICES: usize = 4096;
+/// What errors call a composed grammar.
+pub const COMPOSED_KIND: &str = "grammar of JSON schemas";
+/// Most schemas of a composed grammar.
+pub const MAX_SCHEMAS: usize = 256;
+/// Largest composed grammar taken, in bytes of all its texts.
+pub const MAX_COMPOSED_BYTES: usize = 256 * 1024;
 /// Space between the elements of generated JSON: bounded, or a weak model emits it for ever.
 const JSON_SPACE: &str = r"[ \n]{1,16}";
 
@@ -37,6 +43,7 @@ pub(super) fn kind(constraint: &Constraint) -> &'static str {
         Constraint::Regex(_) => "regex",
         Constraint::Choice(_) => "choice",
         Constraint::Lark(_) => "Lark grammar",
+        Constraint::Composed(_) => COMPOSED_KIND,
     }
 }
 
@@ -50,20 +57,16 @@ pub(super) fn source(constraint: &Constraint) -> Result<Source, EngineError> {
         |reason: &str| Err(EngineError::ConstraintInvalid { kind, reason: reason.to_owned() });
     let (text, grammar) = match constraint {
         Constraint::JsonSchema(schema) => {
-            check_limit(kind, "levels", levels(schema), MAX_SCHEMA_LEVELS)?;
             let text = schema.to_string();
             check_limit(kind, "bytes", text.len(), MAX_CONSTRAINT_BYTES)?;
             check_limit(kind, "bytes of patterns", pattern_bytes(schema), MAX_PATTERN_BYTES)?;
-            let Value::Object(mut object) = schema.clone() else {
-                return invalid("it is not a JSON object");
-            };
-            object.insert("x-guidance".to_owned(), json_options());
-            (text, TopLevelGrammar::from_json_schema(Value::Object(object)))
+            (text, TopLevelGrammar::from_json_schema(optioned(kind, schema, false)?))
         }
         Constraint::JsonObject => {
-            let schema = json!({"type": "object", "x-guidance": json_options()});
+            let schema = optioned(kind, &json!({"type": "object"}), false)?;
             (String::new(), TopLevelGrammar::from_json_schema(schema))
         }
+        Constraint::Composed(grammar) => composed(kind, grammar)?,
         Constraint::Regex(pattern) => {
             check_limit(kind, "bytes", pattern.len(), MAX_PATTERN_BYTES)?;
             (pattern.clone(), TopLevelGrammar::from_regex(pattern))
@@ -91,8 +94,38 @@ pub(super) fn source(constraint: &Constraint) -> Result<Source, EngineError> {
     Ok(Source { key: (kind, text), grammar })
 }
 
-fn json_options() -> Value {
-    json!({"whitespace_pattern": JSON_SPACE})
+/// The text and the grammar of schemas inside Lark. Its sizes are bounded as those of one schema; the
+/// Lark around them is ours, but for names.
+fn composed(
+    kind: &'static str,
+    grammar: &ComposedGrammar,
+) -> Result<(String, TopLevelGrammar), EngineError> {
+    check_limit(kind, "schemas", grammar.schemas.len(), MAX_SCHEMAS)?;
+    let mut text = grammar.lark.clone();
+    let mut grammars = vec![GrammarWithLexer::from_lark(grammar.lark.clone())];
+    let mut patterns = 0;
+    for NamedSchema { name, schema, lenient } in &grammar.schemas {
+        text.push_str(&format!("\n{name} {lenient} {schema}"));
+        patterns += pattern_bytes(schema);
+        let mut schema = GrammarWithLexer::from_json_schema(optioned(kind, schema, *lenient)?);
+        schema.name = Some(name.clone());
+        grammars.push(schema);
+    }
+    check_limit(kind, "bytes", text.len(), MAX_COMPOSED_BYTES)?;
+    check_limit(kind, "bytes of patterns", patterns, MAX_PATTERN_BYTES)?;
+    Ok((text, TopLevelGrammar { grammars, max_tokens: None }))
+}
+
+/// `schema` with our options, if it is an object of bounded depth.
+fn optioned(kind: &'static str, schema: &Value, lenient: bool) -> Result<Value, EngineError> {
+    check_limit(kind, "levels", levels(schema), MAX_SCHEMA_LEVELS)?;
+    let Value::Object(mut object) = schema.clone() else {
+        let reason = "it is not a JSON object".to_owned();
+        return Err(EngineError::ConstraintInvalid { kind, reason });
+    };
+    let options = json!({"whitespace_pattern": JSON_SPACE, "lenient": lenient});
+    object.insert("x-guidance".to_owned(), options);
+    Ok(Value::Object(object))
 }
 
 fn check_limit(

@@ -2,8 +2,8 @@
 
 use super::fake::{FakeRunner, noise, tokens, vocabulary};
 use crate::{
-    Completion, Constraint, Engine, EngineError, MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS, Request,
-    SamplingParams, SchedulerLimits,
+    Completion, ComposedGrammar, Constraint, ConstraintProbe, Engine, EngineError,
+    MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS, NamedSchema, Request, SamplingParams, SchedulerLimits,
 };
 use catena_protocol::{Cancel, FinishReason, NoProgress};
 use serde_json::{Value, json};
@@ -73,6 +73,58 @@ fn any_object_is_a_prefix_of_json_at_least() {
             (reason, parsed) => panic!("{reason:?} with {parsed:?}"),
         }
     }
+}
+
+/// Words, then up to three calls whose arguments are schemas of their own.
+fn calls(lenient: bool) -> Constraint {
+    let schema = |name: &str, schema| NamedSchema { name: name.to_owned(), schema, lenient };
+    let pair = json!({"type": "object", "properties": {"to": {"$ref": "#/$defs/to"}},
+        "required": ["to"], "additionalProperties": false,
+        "$defs": {"to": {"enum": ["a", "b"]}}});
+    let tags = json!({"type": "array", "items": {"type": "boolean"}, "maxItems": 2,
+        "uniqueItems": true});
+    Constraint::Composed(ComposedGrammar {
+        lark: "start: open call (\"\\n\" call){0,2} \"</c>\" | TEXT\n\
+            open[lazy]: TEXT \"<c>\"\n\
+            call: \"pair(\" @pair \")\" | \"tags(\" @tags \")\"\n\
+            TEXT: /(.|\\n)*/"
+            .to_owned(),
+        schemas: vec![schema("pair", pair), schema("tags", tags)],
+    })
+}
+
+#[test]
+fn schemas_inside_a_grammar_hold_from_the_mark_on() {
+    let probe = |text: &str| {
+        let mut probe = ConstraintProbe::new(&vocabulary(), &calls(true)).expect("it compiles");
+        let tokens = tokens(text);
+        probe.valid_prefix(&tokens).expect("it is checked") == tokens.len()
+    };
+    for good in [
+        "Hi.",
+        "a < b",
+        "x <c>pair({\"to\": \"a\"})</c>",
+        "<c>pair({\"to\": \"a\"})\ntags([true,false])</c>",
+        "<c>tags([ ])",
+    ] {
+        assert!(probe(good), "{good}");
+    }
+    for bad in [
+        "x <c>Hi",
+        "<c>pair({\"to\": \"c",
+        "<c>pair({})",
+        "<c>tags([1",
+        "<c>tags([])</c>x",
+        "<c>tags([])\ntags([])\ntags([])\n",
+    ] {
+        assert!(!probe(bad), "{bad}");
+    }
+}
+
+#[test]
+fn keywords_that_cannot_be_enforced_are_refused_unless_leniency_is_asked_for() {
+    let error = ConstraintProbe::new(&vocabulary(), &calls(false)).err().expect("it is refused");
+    assert!(error.to_string().contains("uniqueItems"), "{error}");
 }
 
 #[test]

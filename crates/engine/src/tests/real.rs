@@ -1,7 +1,7 @@
 //! The engine on a real model: SmolLM2-135M-Instruct, 4 bits.
 
 use crate::{
-    Completion, Constraint, Engine, KvBudget, ModelRunner, PromptCodec, Request, SamplingParams,
+    Completion, Constraint, Engine, KvBudget, ModelRunner, Request, SamplingParams,
     SchedulerLimits, TextCodec,
 };
 use camino::Utf8PathBuf;
@@ -49,7 +49,7 @@ fn model() -> &'static Model {
 }
 
 fn prompt(question: &str) -> Vec<u32> {
-    model().codec.encode_chat(&[Message::new(Role::User, question)]).expect("it encodes")
+    model().codec.encode_messages(&[Message::new(Role::User, question)]).expect("it encodes")
 }
 
 fn run(requests: Vec<Request>, limits: SchedulerLimits, budget: KvBudget) -> Vec<Completion> {

@@ -142,10 +142,10 @@ impl Product<'_> {
             && self.level != Level::Scalar
             && !multiplies_bf16(self.level);
         // Transposed rows stand one step per line: a tile would touch a line for every step.
-        let gather = self.dtype == DenseType::F32
-            && self.level != Level::Scalar
-            && self.rows.step_stride != 1;
-        let tile = kernel(self.level, self.dtype).rows;
+        let kernel = kernel(self.level, self.dtype);
+        let apart = self.rows.step_stride != 1;
+        let gather = apart && self.dtype == DenseType::F32 && self.level != Level::Scalar;
+        let tile = kernel.rows;
         let row_words = if widen { 2 * self.steps } else { self.steps };
         let block = (BLOCK_WORDS / row_words / tile).max(1) * tile;
         for first in rows.clone().step_by(block) {
@@ -154,7 +154,7 @@ impl Product<'_> {
             unsafe {
                 if widen && rows.len() >= PREPARE_FROM_ROWS {
                     self.widened_block(out, ldo, rows, panels.clone());
-                } else if gather && rows.len() >= PREPARE_FROM_ROWS {
+                } else if apart && kernel.contiguous || gather && rows.len() >= PREPARE_FROM_ROWS {
                     self.gathered_block(out, ldo, rows, panels.clone());
                 } else {
                     self.block(out, ldo, &rows, panels.clone());
@@ -244,7 +244,7 @@ impl Product<'_> {
                 unsafe { self.ragged_panel(kernel, out, ldo, rows, panel) };
                 return;
             }
-            let count = (panels.end.min(full_panels) - panel).min(kernel.panels);
+            let count = (panels.end.min(full_panels) - panel).min(kernel.panels_at_once);
             // SAFETY: offsets stay inside what `check` proved; the kernel's level is available.
             unsafe {
                 let target = out.add(rows.start * ldo + panel * 16);
@@ -266,7 +266,7 @@ impl Product<'_> {
         rows: &Range<usize>,
         panel: usize,
     ) {
-        const MAX_ROWS: usize = 8;
+        const MAX_ROWS: usize = 32;
         let cols = self.cols.cols - panel * 16;
         let mut buffer = [0.0f32; MAX_ROWS * 16];
         for first in rows.clone().step_by(MAX_ROWS) {

@@ -71,7 +71,7 @@ impl<E: Element> SegmentOps<E> {
                 softmax_row: avx2::softmax_row,
                 add_values: avx2::add_values::<E>,
             }),
-            Level::Avx512 => {
+            Level::Avx512 | Level::Amx => {
                 let rounds = multiplies_bf16(level) && !exact;
                 let as_they_stand = rounds.then(E::steps_as_they_stand).flatten();
                 Some(as_they_stand.unwrap_or(Self {

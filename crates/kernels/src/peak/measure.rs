@@ -85,17 +85,26 @@ fn chains(level: Level) -> Chains {
             bf16: None,
         },
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => Chains {
+        Level::Avx512 | Level::Amx => Chains {
             // SAFETY: as above.
             f32: |rounds| unsafe { super::avx512::f32_ops(rounds) },
             // SAFETY: as above.
             int8: |rounds| unsafe { super::avx512::int8_ops(rounds) },
-            bf16: crate::level::avx512_has_bf16()
-                // SAFETY: as above, and the line before asked for bf16.
-                .then_some(|rounds| unsafe { super::avx512::bf16_ops(rounds) }),
+            bf16: bf16_chain(level),
         },
         _ => Chains { f32: scalar_f32, int8: scalar_int8, bf16: None },
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn bf16_chain(level: Level) -> Option<Chain> {
+    if level == Level::Amx {
+        // SAFETY: a level is only in use where the processor has its features.
+        return Some(|rounds| unsafe { super::amx::bf16_ops(rounds / 8) });
+    }
+    crate::level::avx512_has_bf16()
+        // SAFETY: as above, and the line before asked for bf16.
+        .then_some(|rounds| unsafe { super::avx512::bf16_ops(rounds) })
 }
 
 /// Independent chains in plain Rust.
@@ -160,8 +169,8 @@ mod tests {
         for level in Level::supported() {
             let chains = chains(level);
             for chain in [Some(chains.f32), Some(chains.int8), chains.bf16].into_iter().flatten() {
-                assert!(chain(4) > 0.0);
-                assert_eq!(chain(8), 2.0 * chain(4));
+                assert!(chain(8) > 0.0);
+                assert_eq!(chain(16), 2.0 * chain(8));
             }
         }
     }

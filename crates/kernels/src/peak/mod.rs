@@ -1,6 +1,8 @@
 //! What this machine can do at most: the yardsticks that products and memory reads are held to.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;

@@ -111,9 +111,9 @@ fn quantize_rows(level: Level, x: &[f32], sums: Sums, out: Rows<'_>) {
         Level::Avx2 => unsafe { super::avx2::quantize_rows(x, sums, out) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Level::Avx512 => unsafe { super::avx512::quantize_rows(x, sums, out) },
+        Level::Avx512 | Level::Amx => unsafe { super::avx512::quantize_rows(x, sums, out) },
         #[cfg(not(target_arch = "x86_64"))]
-        Level::Avx2 | Level::Avx512 => scalar(x, sums, out),
+        Level::Avx2 | Level::Avx512 | Level::Amx => scalar(x, sums, out),
     }
 }
 

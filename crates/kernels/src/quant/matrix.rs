@@ -237,9 +237,9 @@ impl QuantMatrix {
             Level::Avx2 => unsafe { super::avx2::product::<P>(w, x, rows, tiles, target) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Level::Avx512 => unsafe { super::avx512::product::<P>(w, x, rows, tiles, target) },
+            Level::Avx512 | Level::Amx => unsafe { super::avx512::product::<P>(w, x, rows, tiles, target) },
             #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 | Level::Avx512 => {
+            Level::Avx2 | Level::Avx512 | Level::Amx => {
                 super::scalar::product::<P>(w, x, rows, tiles, target);
             }
         });

@@ -350,6 +350,28 @@ impl Default for ServeConfig {
     }
 }
 
+impl ServeConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`PipelineError::InvalidValue`] with the first key out of range.
+    pub fn validate(&self) -> Result<(), PipelineError> {
+        let serve = self;
+        count("serve.max_sequences", serve.max_sequences, 1, 256, "1 to 256")?;
+        count("serve.passages", serve.passages, 1, 16, "1 to 16")?;
+        count("serve.max_new_tokens", serve.max_new_tokens, 1, 4096, "1 to 4096")?;
+        let is_address = serve.host == "localhost" || serve.host.parse::<IpAddr>().is_ok();
+        check("serve.host", is_address, &serve.host, "an IP address or localhost")?;
+        let is_pair = serve.tls_certificate.is_empty() == serve.tls_key.is_empty();
+        check("serve.tls_key", is_pair, &serve.tls_key, "given if tls_certificate is")?;
+        let longest = 86_400;
+        let seconds = serve.drain_seconds.max(serve.max_wait_seconds);
+        check("serve.drain_seconds", seconds <= longest, seconds, "a day at most")?;
+        count("serve.max_waiting", serve.max_waiting, 0, 65_536, "0 to 65536")?;
+        count("serve.max_body_bytes", serve.max_body_bytes, 1024, 1 << 30, "1024 to 1073741824")
+    }
+}
+
 impl ProjectConfig {
     /// Checks every range.
     ///
@@ -388,23 +410,7 @@ impl ProjectConfig {
         )?;
         let served = quantize.formats.contains(&quantize.serve);
         check("quantize.serve", served, &quantize.serve, "one of quantize.formats")?;
-        count("serve.max_sequences", self.serve.max_sequences, 1, 256, "1 to 256")?;
-        count("serve.passages", self.serve.passages, 1, 16, "1 to 16")?;
-        count("serve.max_new_tokens", self.serve.max_new_tokens, 1, 4096, "1 to 4096")?;
-        self.validate_serve()
-    }
-
-    fn validate_serve(&self) -> Result<(), PipelineError> {
-        let serve = &self.serve;
-        let is_address = serve.host == "localhost" || serve.host.parse::<IpAddr>().is_ok();
-        check("serve.host", is_address, &serve.host, "an IP address or localhost")?;
-        let is_pair = serve.tls_certificate.is_empty() == serve.tls_key.is_empty();
-        check("serve.tls_key", is_pair, &serve.tls_key, "given if tls_certificate is")?;
-        let longest = 86_400;
-        let seconds = serve.drain_seconds.max(serve.max_wait_seconds);
-        check("serve.drain_seconds", seconds <= longest, seconds, "a day at most")?;
-        count("serve.max_waiting", serve.max_waiting, 0, 65_536, "0 to 65536")?;
-        count("serve.max_body_bytes", serve.max_body_bytes, 1024, 1 << 30, "1024 to 1073741824")
+        self.serve.validate()
     }
 
     fn validate_synth(&self) -> Result<(), PipelineError> {

@@ -1,5 +1,6 @@
 //! `POST /v1/chat/completions`.
 
+mod message;
 mod request;
 mod response;
 mod route;

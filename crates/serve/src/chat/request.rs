@@ -1,11 +1,18 @@
 //! The request of a chat completion.
 
+use super::message::{WireChoice, WireMessage, WireTool};
 use crate::body::{ApiRequest, Refused, is_empty, is_one};
 use crate::error::ApiError;
 use crate::sampling::SamplingFields;
-use catena_protocol::{Message, Role};
+use crate::tools::{Tool, Tools};
+use crate::turn::TurnRequest;
+use catena_protocol::ChatMessage;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+/// Variables of chat templates that a client may set: switches that templates document.
+const VARIABLES: [&str; 5] =
+    ["enable_thinking", "thinking", "reasoning_effort", "thinking_budget", "preserve_thinking"];
 
 /// What a client sends.
 #[derive(Debug, Deserialize)]
@@ -19,8 +26,15 @@ pub(crate) struct ChatRequest {
     #[serde(default)]
     pub(crate) stream_options: StreamOptions,
     #[serde(default)]
-    logprobs: bool,
+    pub(crate) logprobs: bool,
     top_logprobs: Option<usize>,
+    #[serde(default)]
+    tools: Vec<WireTool>,
+    tool_choice: Option<WireChoice>,
+    parallel_tool_calls: Option<bool>,
+    chat_template_kwargs: Option<Map<String, Value>>,
+    #[serde(default)]
+    priority: i32,
     #[serde(flatten)]
     pub(crate) sampling: SamplingFields,
 }
@@ -30,30 +44,9 @@ pub(crate) struct ChatRequest {
 pub(crate) struct StreamOptions {
     #[serde(default)]
     pub(crate) include_usage: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct WireMessage {
-    role: String,
+    /// vLLM's: counts in every chunk.
     #[serde(default)]
-    content: Option<Content>,
-    #[serde(default)]
-    tool_calls: Option<Value>,
-}
-
-/// A text, or a list of parts.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-}
-
-#[derive(Debug, Deserialize)]
-struct Part {
-    #[serde(rename = "type")]
-    kind: String,
-    text: Option<String>,
+    pub(crate) continuous_usage_stats: bool,
 }
 
 impl ApiRequest for ChatRequest {
@@ -66,31 +59,21 @@ impl ApiRequest for ChatRequest {
         "stream_options",
         "logprobs",
         "top_logprobs",
-        "temperature",
-        "top_p",
-        "top_k",
-        "min_p",
-        "typical_p",
-        "repetition_penalty",
-        "frequency_penalty",
-        "presence_penalty",
-        "logit_bias",
-        "seed",
-        "stop",
-        "stop_token_ids",
-        "min_tokens",
-        "include_stop_str_in_output",
-        "ignore_eos",
-        "response_format",
-        "structured_outputs",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "chat_template_kwargs",
+        "priority",
     ];
+    const SHARED: &'static [&'static str] = SamplingFields::NAMES;
     const REFUSED: &'static [Refused] = &[
-        Refused { field: "tools", is_neutral: is_empty, hint: "" },
-        Refused { field: "tool_choice", is_neutral: |v| v == "none" || v == "auto", hint: "" },
-        Refused { field: "functions", is_neutral: is_empty, hint: "" },
-        Refused { field: "function_call", is_neutral: |v| v == "none" || v == "auto", hint: "" },
-        Refused { field: "n", is_neutral: is_one, hint: "; send one request per answer" },
-        Refused { field: "best_of", is_neutral: is_one, hint: "; send one request per answer" },
+        Refused { field: "functions", is_neutral: is_empty, hint: "; use `tools`" },
+        Refused {
+            field: "function_call",
+            is_neutral: |v| v == "none" || v == "auto",
+            hint: "; use `tool_choice`",
+        },
+        Refused { field: "best_of", is_neutral: is_one, hint: "; use `n`" },
         Refused {
             field: "modalities",
             is_neutral: |v| *v == serde_json::json!(["text"]),
@@ -99,37 +82,46 @@ impl ApiRequest for ChatRequest {
         Refused { field: "audio", is_neutral: is_empty, hint: "" },
         Refused { field: "web_search_options", is_neutral: |_| false, hint: "" },
         Refused { field: "use_beam_search", is_neutral: is_empty, hint: "" },
-        Refused {
-            field: "guided_json",
-            is_neutral: is_empty,
-            hint: "; use `response_format` with `json_schema`",
-        },
-        Refused {
-            field: "guided_regex",
-            is_neutral: is_empty,
-            hint: "; use `structured_outputs` with `regex`",
-        },
     ];
 }
 
 impl ChatRequest {
-    /// The conversation.
+    /// The turn that is asked for; `default_temperature` is the model's.
     ///
     /// # Errors
-    /// [`ApiError::InvalidField`], [`ApiError::Unsupported`] for tools and media.
-    pub(crate) fn messages(&self, limit: usize) -> Result<Vec<Message>, ApiError> {
+    /// [`ApiError::InvalidField`], [`ApiError::Unsupported`] for media.
+    pub(crate) fn turn(
+        self,
+        default_temperature: f32,
+        max_messages: usize,
+    ) -> Result<TurnRequest, ApiError> {
+        let mut params = self.sampling.params(default_temperature)?;
+        params.logprobs = self.logprobs()?;
+        let (max_tokens, form) = (self.max_tokens()?, self.sampling.constraint()?);
+        let messages = self.messages(max_messages)?;
+        let variables = self.chat_template_kwargs.map(checked_variables).transpose()?;
+        let tools = self.tools.into_iter().enumerate().map(|(idx, tool)| tool.read(idx));
+        let mut list: Vec<Tool> = tools.collect::<Result<_, _>>()?;
+        let choice = self.tool_choice.map(|choice| choice.read(&mut list)).transpose()?;
+        let one_call = self.parallel_tool_calls == Some(false);
+        let tools = Tools { list, choice: choice.unwrap_or_default(), one_call };
+        let priority = self.priority;
+        let turn = TurnRequest::new(self.model, messages, params);
+        Ok(TurnRequest { tools, max_tokens, form, variables, priority, ..turn })
+    }
+
+    /// The conversation.
+    fn messages(&self, limit: usize) -> Result<Vec<ChatMessage>, ApiError> {
         let count = self.messages.len();
         if count == 0 || count > limit {
-            return Err(invalid(format!("{count} messages were sent, 1 to {limit} are taken")));
+            let reason = format!("{count} messages were sent, 1 to {limit} are taken");
+            return Err(ApiError::InvalidField { field: "messages", reason });
         }
-        self.messages.iter().enumerate().map(|(idx, message)| read(idx, message)).collect()
+        self.messages.iter().enumerate().map(|(idx, message)| message.read(idx)).collect()
     }
 
     /// The output limit with the name of the field that gave it.
-    ///
-    /// # Errors
-    /// [`ApiError::InvalidField`] if both fields are there and differ.
-    pub(crate) fn max_tokens(&self) -> Result<Option<(&'static str, usize)>, ApiError> {
+    fn max_tokens(&self) -> Result<Option<(&'static str, usize)>, ApiError> {
         match (self.max_completion_tokens, self.max_tokens) {
             (Some(new), Some(old)) if new != old => Err(ApiError::InvalidField {
                 field: "max_tokens",
@@ -142,10 +134,7 @@ impl ChatRequest {
     }
 
     /// Alternatives to report beside each token, if log-probabilities were asked for.
-    ///
-    /// # Errors
-    /// [`ApiError::InvalidField`] if alternatives were asked for without log-probabilities.
-    pub(crate) fn logprobs(&self) -> Result<Option<usize>, ApiError> {
+    fn logprobs(&self) -> Result<Option<usize>, ApiError> {
         match (self.logprobs, self.top_logprobs) {
             (true, count) => Ok(Some(count.unwrap_or(0))),
             (false, None | Some(0)) => Ok(None),
@@ -157,41 +146,22 @@ impl ChatRequest {
     }
 }
 
-fn invalid(reason: String) -> ApiError {
-    ApiError::InvalidField { field: "messages", reason }
-}
-
-fn read(idx: usize, message: &WireMessage) -> Result<Message, ApiError> {
-    let role = match message.role.as_str() {
-        "system" | "developer" => Role::System,
-        "user" => Role::User,
-        "assistant" => Role::Assistant,
-        "tool" | "function" => {
-            return Err(ApiError::Unsupported { field: "messages", hint: " with the role `tool`" });
+/// Only known switches: a template may do anything with other names, also with those of its own
+/// variables.
+fn checked_variables(variables: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+    let is_plain = |value: &Value| value.is_boolean() || value.is_number() || value.is_string();
+    let bad = variables
+        .iter()
+        .find(|(key, value)| !VARIABLES.contains(&key.as_str()) || !is_plain(value));
+    match bad {
+        None => Ok(variables),
+        Some((key, _)) => {
+            let key: String = key.chars().take(40).collect();
+            let known = VARIABLES.join(", ");
+            let reason = format!(
+                "`{key}` cannot be set; a word, number or truth value may be given to {known}"
+            );
+            Err(ApiError::InvalidField { field: "chat_template_kwargs", reason })
         }
-        other => {
-            let other: String = other.chars().take(40).collect();
-            let known = "system, developer, user, assistant";
-            return Err(invalid(format!("message {idx} has the role `{other}`; known: {known}")));
-        }
-    };
-    if message.tool_calls.as_ref().is_some_and(|calls| !is_empty(calls)) {
-        return Err(ApiError::Unsupported { field: "messages", hint: " with `tool_calls`" });
     }
-    let text = match &message.content {
-        None => return Err(invalid(format!("message {idx} has no content"))),
-        Some(Content::Text(text)) => text.clone(),
-        Some(Content::Parts(parts)) => {
-            let mut text = String::new();
-            for part in parts {
-                let Some(part) = part.text.as_ref().filter(|_| part.kind == "text") else {
-                    let hint = " with content other than text";
-                    return Err(ApiError::Unsupported { field: "messages", hint });
-                };
-                text.push_str(part);
-            }
-            text
-        }
-    };
-    Ok(Message::new(role, text))
 }

@@ -3,12 +3,13 @@
 use super::request::ChatRequest;
 use crate::app::App;
 use crate::assistant::numbered;
-use crate::generation::finish_reason;
+use crate::error::ApiError;
 use crate::logprobs::token_logprobs;
-use crate::sse::Chunks;
-use catena_engine::{Completion, EngineHandle, Event, TokenEvent};
+use crate::stream::{Frame, Render};
+use crate::tools::Part;
+use crate::turn::{Answer, AnswerCall, Delta, End, EndReason, Turn, TurnEvent};
+use catena_engine::TokenEvent;
 use catena_knowledge::cite;
-use catena_protocol::{Passage, Usage};
 use serde_json::{Map, Value, json};
 
 /// An answer in the making.
@@ -16,66 +17,59 @@ pub(crate) struct Reply {
     id: String,
     created: u64,
     model: String,
-    engine: EngineHandle,
-    /// What an assistant retrieved.
-    passages: Option<Vec<Passage>>,
     with_logprobs: bool,
     with_usage: bool,
-    logprobs: Vec<Value>,
-    usage: Usage,
+    /// Whether each chunk tells the counts so far.
+    with_running_usage: bool,
 }
 
 impl Reply {
-    pub(crate) fn new(
-        app: &App,
-        request: &ChatRequest,
-        engine: EngineHandle,
-        passages: Option<Vec<Passage>>,
-        with_logprobs: bool,
-    ) -> Self {
+    pub(crate) fn new(app: &App, request: &ChatRequest) -> Self {
         Self {
             id: app.answer_id("chatcmpl"),
             created: app.now(),
             model: request.model.clone(),
-            engine,
-            passages,
-            with_logprobs,
+            with_logprobs: request.logprobs,
             with_usage: request.stream_options.include_usage,
-            logprobs: Vec::new(),
-            usage: Usage::default(),
-        }
-    }
-
-    /// Takes note of a token of an answer that is sent whole.
-    pub(crate) fn add_token(&mut self, token: &TokenEvent) {
-        if self.with_logprobs {
-            self.logprobs.push(token_logprobs(self.engine.intake().vocabulary(), token));
+            with_running_usage: request.stream_options.continuous_usage_stats,
         }
     }
 
     /// The whole answer.
-    pub(crate) fn whole(self, completion: Completion) -> Value {
-        let mut message = Map::new();
-        message.insert("role".to_owned(), json!("assistant"));
-        if let Some(passages) = &self.passages {
-            message.insert("citations".to_owned(), json!(cite(&completion.text, passages)));
-            message.insert("passages".to_owned(), json!(numbered(passages)));
-        }
-        message.insert("content".to_owned(), Value::String(completion.text));
-        message.insert("refusal".to_owned(), Value::Null);
-        let choice = json!({
-            "index": 0,
-            "message": message,
-            "logprobs": self.with_logprobs.then(|| json!({"content": self.logprobs})),
-            "finish_reason": finish_reason(completion.finish_reason),
-        });
+    pub(crate) fn whole(&mut self, turn: &Turn, answers: Vec<Answer>) -> Value {
+        let choices = answers.into_iter().enumerate();
+        let choices: Vec<Value> =
+            choices.map(|(idx, answer)| self.choice(turn, idx, answer)).collect();
         json!({
             "id": self.id,
             "object": "chat.completion",
             "created": self.created,
             "model": self.model,
-            "choices": [choice],
-            "usage": completion.usage,
+            "choices": choices,
+            "usage": turn.counts().usage(),
+        })
+    }
+
+    fn choice(&self, turn: &Turn, idx: usize, answer: Answer) -> Value {
+        let mut message = Map::new();
+        message.insert("role".to_owned(), json!("assistant"));
+        if let Some(passages) = turn.passages() {
+            message.insert("citations".to_owned(), json!(cite(&answer.text, passages)));
+            message.insert("passages".to_owned(), json!(numbered(passages)));
+        }
+        let is_silent = answer.text.is_empty() && !answer.calls.is_empty();
+        let content = if is_silent { Value::Null } else { Value::String(answer.text) };
+        message.insert("content".to_owned(), content);
+        message.insert("refusal".to_owned(), Value::Null);
+        if !answer.calls.is_empty() {
+            let calls: Vec<Value> = answer.calls.iter().map(whole_call).collect();
+            message.insert("tool_calls".to_owned(), Value::Array(calls));
+        }
+        json!({
+            "index": idx,
+            "message": message,
+            "logprobs": if self.with_logprobs { logprobs(turn, &answer.tokens) } else { Value::Null },
+            "finish_reason": finish_reason(answer.reason),
         })
     }
 
@@ -89,67 +83,122 @@ impl Reply {
         })
     }
 
-    fn delta(&self, delta: &Value, logprobs: &Value, finish_reason: Option<&str>) -> Value {
-        self.chunk(&json!([{
-            "index": 0,
+    fn delta(&self, choice: usize, delta: &Value, logprobs: &Value, reason: Option<&str>) -> Value {
+        let mut chunk = self.chunk(&json!([{
+            "index": choice,
             "delta": delta,
             "logprobs": logprobs,
-            "finish_reason": finish_reason,
-        }]))
+            "finish_reason": reason,
+        }]));
+        if self.with_usage {
+            // What OpenAI sends until the counts come.
+            chunk["usage"] = Value::Null;
+        }
+        chunk
     }
 
-    fn token(&self, token: &TokenEvent) -> Option<Value> {
-        let logprobs = if self.with_logprobs {
-            json!({"content": [token_logprobs(self.engine.intake().vocabulary(), token)]})
-        } else if token.text.is_empty() {
-            return None;
-        } else {
-            Value::Null
+    fn token(&self, turn: &Turn, delta: Delta) -> Vec<Value> {
+        let mut values: Vec<Value> = delta.parts.into_iter().map(part).collect();
+        let mut logprobs_of_token = Value::Null;
+        if self.with_logprobs {
+            logprobs_of_token = logprobs(turn, std::slice::from_ref(&delta.token));
+            if values.is_empty() {
+                values.push(json!({"content": ""}));
+            }
+        }
+        // The token's log-probability goes with the first of what it brought.
+        let chunk = |value: Value| {
+            self.delta(delta.choice, &value, &std::mem::take(&mut logprobs_of_token), None)
         };
-        Some(self.delta(&json!({"content": token.text}), &logprobs, None))
+        values.into_iter().map(chunk).collect()
     }
 
     /// Text that was held back goes into a chunk of its own, so that the last one carries only
     /// the end and the citations.
-    fn end(&mut self, completion: &Completion) -> Vec<Value> {
-        self.usage = completion.usage;
-        let mut chunks = Vec::new();
-        if !completion.tail.is_empty() {
-            chunks.push(self.delta(&json!({"content": completion.tail}), &Value::Null, None));
-        }
-        let last = match &self.passages {
-            Some(passages) => json!({"citations": cite(&completion.text, passages)}),
+    fn end(&self, turn: &Turn, end: End) -> Vec<Value> {
+        let parts = end.parts.into_iter();
+        let mut chunks: Vec<Value> =
+            parts.map(|one| self.delta(end.choice, &part(one), &Value::Null, None)).collect();
+        let last = match turn.passages() {
+            Some(passages) => json!({"citations": cite(&end.completion.text, passages)}),
             None => json!({}),
         };
-        let reason = finish_reason(completion.finish_reason);
-        chunks.push(self.delta(&last, &Value::Null, Some(reason)));
+        chunks.push(self.delta(end.choice, &last, &Value::Null, Some(finish_reason(end.reason))));
         chunks
+    }
+
+    fn frames(&self, turn: &Turn, mut chunks: Vec<Value>) -> Vec<Frame> {
+        if self.with_running_usage {
+            for chunk in &mut chunks {
+                chunk["usage"] = turn.counts().usage();
+            }
+        }
+        chunks.iter().map(Frame::data).collect()
     }
 }
 
-impl Chunks for Reply {
-    fn opening(&mut self) -> Vec<Value> {
+impl Render<Turn> for Reply {
+    fn opening(&mut self, turn: &Turn) -> Vec<Frame> {
         let mut delta = json!({"role": "assistant", "content": ""});
-        if let Some(passages) = &self.passages {
+        if let Some(passages) = turn.passages() {
             delta["passages"] = json!(numbered(passages));
         }
-        vec![self.delta(&delta, &Value::Null, None)]
+        let open = |choice| self.delta(choice, &delta, &Value::Null, None);
+        self.frames(turn, (0..turn.num_choices()).map(open).collect())
     }
 
-    fn chunks(&mut self, _idx: usize, event: Event) -> Vec<Value> {
-        match event {
-            Event::Token(token) => self.token(&token).into_iter().collect(),
-            Event::Finished(completion) => self.end(&completion),
-            Event::Failed(_) => Vec::new(),
-        }
+    fn item(&mut self, turn: &Turn, event: TurnEvent) -> Vec<Frame> {
+        let chunks = match event {
+            TurnEvent::Delta(delta) => self.token(turn, delta),
+            TurnEvent::End(end) => self.end(turn, end),
+        };
+        self.frames(turn, chunks)
     }
 
-    fn closing(&mut self) -> Vec<Value> {
+    fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
         if !self.with_usage {
-            return Vec::new();
+            return vec![Frame::done()];
         }
         let mut chunk = self.chunk(&json!([]));
-        chunk["usage"] = json!(self.usage);
-        vec![chunk]
+        chunk["usage"] = turn.counts().usage();
+        vec![Frame::data(&chunk), Frame::done()]
     }
+
+    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
+        vec![Frame::data(&error.body()), Frame::done()]
+    }
+}
+
+/// `finish_reason` on the wire.
+fn finish_reason(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Stop => "stop",
+        EndReason::Length => "length",
+        EndReason::ToolCalls => "tool_calls",
+    }
+}
+
+fn logprobs(turn: &Turn, tokens: &[TokenEvent]) -> Value {
+    let tokens = tokens.iter().map(|token| token_logprobs(turn.vocabulary(), token));
+    json!({"content": tokens.collect::<Vec<Value>>(), "refusal": null})
+}
+
+fn whole_call(call: &AnswerCall) -> Value {
+    let function = json!({"name": call.name, "arguments": call.arguments});
+    json!({"id": call.id, "type": "function", "function": function})
+}
+
+/// A part as `delta`.
+fn part(part: Part) -> Value {
+    let call = match part {
+        Part::Text(text) => return json!({"content": text}),
+        Part::CallStart { index, id, name } => {
+            let function = json!({"name": name, "arguments": ""});
+            json!({"index": index, "id": id, "type": "function", "function": function})
+        }
+        Part::CallArguments { index, json } => {
+            json!({"index": index, "function": {"arguments": json}})
+        }
+    };
+    json!({"tool_calls": [call]})
 }

@@ -190,3 +190,62 @@ fn fields_without_effect_are_named() {
     let answer = server.post("/v1/chat/completions", &body);
     assert_eq!(answer.header("x-catena-ignored-fields"), Some("user, metadata, we?ird"));
 }
+
+#[test]
+fn a_conversation_can_have_several_answers() {
+    let server = start();
+    let mut body = ask("bank-model");
+    body["n"] = json!(3);
+    let answer = server.post("/v1/chat/completions", &body).json();
+    let choices = answer["choices"].as_array().expect("a list");
+    assert_eq!(choices.len(), 3);
+    for (idx, choice) in choices.iter().enumerate() {
+        assert_eq!(
+            (&choice["index"], &choice["message"]["content"]),
+            (&json!(idx), &json!(ANSWER))
+        );
+    }
+    let prompt_tokens = "What does a wire cost?".len() + 2;
+    assert_eq!(answer["usage"]["prompt_tokens"], prompt_tokens);
+    assert_eq!(answer["usage"]["completion_tokens"], 3 * (ANSWER.len() + 1));
+    body["stream_options"] = json!({"include_usage": true});
+    let chunks = streamed(&server, body);
+    for idx in 0..3 {
+        let of_choice: Vec<Value> =
+            chunks.iter().filter(|chunk| chunk["choices"][0]["index"] == idx).cloned().collect();
+        assert_eq!(content(&of_choice), ANSWER);
+    }
+    assert_eq!(chunks.last().expect("chunks")["usage"]["prompt_tokens"], prompt_tokens);
+}
+
+#[test]
+fn tokens_of_a_known_beginning_are_told() {
+    let server = start();
+    let mut body = ask("bank-model");
+    body["messages"][0]["content"] = json!("x".repeat(100));
+    let told = |server: &Server| {
+        let usage = server.post("/v1/chat/completions", &body).json()["usage"].clone();
+        usage["prompt_tokens_details"]["cached_tokens"].as_u64()
+    };
+    assert_eq!(told(&server), Some(0));
+    // Whole blocks of the 102 tokens.
+    assert_eq!(told(&server), Some(96));
+}
+
+#[test]
+fn older_names_of_forms_are_understood() {
+    let server = start();
+    for (field, value) in [
+        ("guided_regex", json!("(yes|no)!")),
+        ("guided_choice", json!(["yes!", "no!"])),
+        ("guided_grammar", json!("start: (\"yes\" | \"no\") \"!\"")),
+        ("guided_json", json!({"enum": ["yes!", "no!"]})),
+        ("structured_outputs", json!({"choice": ["yes!", "no!"]})),
+    ] {
+        let mut body = ask("bank-model");
+        body[field] = value;
+        let answer = server.post("/v1/chat/completions", &body).json();
+        let text = answer["choices"][0]["message"]["content"].as_str().expect("text").to_owned();
+        assert!(["yes!", "no!"].contains(&text.trim_matches('"')), "{field}: {text}");
+    }
+}

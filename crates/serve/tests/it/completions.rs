@@ -67,3 +67,18 @@ fn log_probabilities_have_the_legacy_form() {
     assert_eq!(logprobs["token_logprobs"].as_array().map(Vec::len), Some(3));
     assert!(logprobs["top_logprobs"][0]["A"].is_number());
 }
+
+#[test]
+fn a_prompt_can_have_several_answers() {
+    let server = start();
+    let body = json!({"model": "bank-model", "prompt": ["one", "three"], "max_tokens": 6, "n": 3,
+                      "temperature": 0.5, "seed": 1});
+    let answer = server.post("/v1/completions", &body).json();
+    let choices = answer["choices"].as_array().expect("a list");
+    assert_eq!(choices.len(), 6);
+    let indexes: Vec<u64> = choices.iter().filter_map(|choice| choice["index"].as_u64()).collect();
+    assert_eq!(indexes, [0, 1, 2, 3, 4, 5]);
+    // Each prompt counts once.
+    assert_eq!(answer["usage"]["prompt_tokens"], 4 + 6);
+    assert_eq!(answer["usage"]["completion_tokens"], 36);
+}

@@ -11,3 +11,4 @@ mod refusals;
 mod support;
 mod system;
 mod tls;
+mod tools;

@@ -18,7 +18,7 @@ fn with(change: Value) -> Value {
 fn refusals_name_the_field_and_the_reason() {
     let server = start();
     let mut told = String::new();
-    let long = "x".repeat(600);
+    let long = "x".repeat(1200);
     let cases = [
         json!({"model": "gpt-4"}),
         json!({"model": "bank-embedder"}),
@@ -26,17 +26,20 @@ fn refusals_name_the_field_and_the_reason() {
         json!({"messages": []}),
         json!({"messages": [{"role": "user"}]}),
         json!({"messages": [{"role": "wizard", "content": "x"}]}),
-        json!({"messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}]}),
+        json!({"messages": [{"role": "user", "content": "x", "tool_calls": [{"function": {"name": "f"}}]}]}),
         json!({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]}),
         json!({"messages": [{"role": "user", "content": long}]}),
-        json!({"max_tokens": 600}),
+        json!({"max_tokens": 1200}),
         json!({"max_tokens": 0}),
         json!({"max_tokens": 5, "max_completion_tokens": 6}),
-        json!({"tools": [{"type": "function"}]}),
-        json!({"n": 2}),
+        json!({"n": 0}),
+        json!({"n": 1_000_000_000}),
+        json!({"n": 1.5}),
+        json!({"best_of": 2}),
         json!({"logit_bias": {"fifty": -100}}),
         json!({"logit_bias": {"50": -101}}),
-        json!({"guided_regex": "a+"}),
+        json!({"guided_regex": "("}),
+        json!({"guided_regex": "a+", "guided_choice": ["a"]}),
         json!({"temperature": 11}),
         json!({"temperature": "hot"}),
         json!({"top_k": -5}),

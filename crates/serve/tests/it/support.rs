@@ -2,11 +2,11 @@
 
 use axum::Router;
 use catena_engine::{
-    BLOCK_TOKENS, BlockGroup, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec, Runner,
-    RunnerError, SchedulerLimits, SeqInput, Vocabulary,
+    BLOCK_TOKENS, BlockGroup, ChatInput, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec,
+    Runner, RunnerError, SchedulerLimits, SeqInput, ToolSyntax, Vocabulary,
 };
 use catena_knowledge::{Embedder, KnowledgeError};
-use catena_protocol::{Chunk, Message, Passage, Span};
+use catena_protocol::{Chunk, Passage, Span};
 use catena_serve::{
     App, Assistant, ConnectionLimits, Ended, Endpoint, LanguageModel, Observers, Retriever,
     ServeLimits, ServedModel, Settings, Tls,
@@ -26,7 +26,7 @@ const TURN: u32 = 257;
 const EOS: u32 = 256;
 const VOCAB_SIZE: usize = 258;
 /// Tokens of prompt and output together.
-pub(crate) const CONTEXT: usize = 512;
+pub(crate) const CONTEXT: usize = 1024;
 
 struct Script {
     num_blocks: usize,
@@ -82,14 +82,18 @@ impl Runner for Script {
 struct Bytes;
 
 impl PromptCodec for Bytes {
-    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, EngineError> {
+    fn encode_chat(&self, chat: &ChatInput<'_>) -> Result<Vec<u32>, EngineError> {
         let text: String =
-            messages.iter().flat_map(|message| [message.content.as_str(), "\n"]).collect();
+            chat.messages.iter().flat_map(|message| [message.text(), "\n"]).collect();
         self.encode_text(&text)
     }
 
     fn encode_text(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         Ok(text.bytes().map(u32::from).chain([TURN]).collect())
+    }
+
+    fn tool_syntax(&self) -> Option<&ToolSyntax> {
+        None
     }
 }
 

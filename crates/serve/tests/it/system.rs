@@ -11,7 +11,7 @@ fn models_are_listed_and_described() {
         list["data"].as_array().expect("a list").iter().filter_map(|m| m["id"].as_str()).collect();
     assert_eq!(ids, ["bank", "bank-model", "bank-embedder"]);
     let one = server.get("/v1/models/bank-model").json();
-    assert_eq!((&one["object"], &one["max_model_len"]), (&json!("model"), &json!(512)));
+    assert_eq!((&one["object"], &one["max_model_len"]), (&json!("model"), &json!(1024)));
     let none = server.get("/v1/models/other");
     assert_eq!((none.status, &none.json()["error"]["code"]), (404, &json!("model_not_found")));
 }

@@ -5,7 +5,7 @@ use super::command::{Named, PASSAGE, Subject};
 use super::watch::{Watched, greedy, watch};
 use crate::bench::cells::Samples;
 use crate::models::BoxError;
-use catena_engine::{Engine, ModelRunner, PromptCodec, Request, Speculation};
+use catena_engine::{Engine, ModelRunner, Request, Speculation};
 use catena_protocol::{Message, Role};
 use serde_json::{Value, json};
 
@@ -109,5 +109,5 @@ fn copy_prompt(subject: &Subject<'_>) -> Result<Vec<u32>, BoxError> {
 fn ask(subject: &Subject<'_>, what: &str) -> Result<Vec<u32>, BoxError> {
     let paragraphs: Vec<&str> = PASSAGE.split("\n\n").take(PARAGRAPHS).collect();
     let ask = format!("{what}\n\n{}", paragraphs.join("\n\n"));
-    Ok(subject.model.codec.encode_chat(&[Message::new(Role::User, ask)])?)
+    Ok(subject.model.codec.encode_messages(&[Message::new(Role::User, ask)])?)
 }

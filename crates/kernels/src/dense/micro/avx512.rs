@@ -12,9 +12,12 @@ use crate::x86::{
 use super::table::Kernel;
 use super::tile::{Tile, run_rows};
 
-pub(crate) static F32: Kernel = Kernel { panels: 3, rows: 8, run: run_f32 };
-pub(crate) static BF16: Kernel = Kernel { panels: 3, rows: 8, run: run_bf16 };
-pub(crate) static BF16_WIDENED: Kernel = Kernel { panels: 3, rows: 8, run: run_widened };
+pub(crate) static F32: Kernel =
+    Kernel { panels: 3, panels_at_once: 3, rows: 8, contiguous: false, run: run_f32 };
+pub(crate) static BF16: Kernel =
+    Kernel { panels: 3, panels_at_once: 3, rows: 8, contiguous: false, run: run_bf16 };
+pub(crate) static BF16_WIDENED: Kernel =
+    Kernel { panels: 3, panels_at_once: 3, rows: 8, contiguous: false, run: run_widened };
 
 unsafe fn run_f32(tile: &Tile, num_panels: usize, num_rows: usize) {
     // SAFETY: the caller promises the level and the operands.

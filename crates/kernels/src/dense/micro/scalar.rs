@@ -3,8 +3,10 @@
 use super::table::Kernel;
 use super::tile::{Tile, run_rows};
 
-pub(crate) static F32: Kernel = Kernel { panels: 1, rows: 4, run: run_f32 };
-pub(crate) static BF16: Kernel = Kernel { panels: 1, rows: 4, run: run_bf16 };
+pub(crate) static F32: Kernel =
+    Kernel { panels: 1, panels_at_once: 1, rows: 4, contiguous: false, run: run_f32 };
+pub(crate) static BF16: Kernel =
+    Kernel { panels: 1, panels_at_once: 1, rows: 4, contiguous: false, run: run_bf16 };
 
 unsafe fn run_f32(tile: &Tile, _num_panels: usize, num_rows: usize) {
     // SAFETY: passed through.

@@ -1,18 +1,22 @@
 //! Which micro-kernel works at which level and on which element type.
 
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512};
+use super::{amx, avx2, avx512};
 use super::{scalar, tile::Tile};
 use crate::Level;
 use crate::dense::convert::DenseType;
 
 /// One entry of the table.
 pub(in crate::dense) struct Kernel {
-    /// Panels that one call takes at most.
+    /// Panels of a register tile: the unit by which threads split columns.
     pub(in crate::dense) panels: usize,
+    /// Panels that one call takes at most.
+    pub(in crate::dense) panels_at_once: usize,
     /// Rows per register tile: the unit by which threads split rows.
     pub(in crate::dense) rows: usize,
-    /// Computes `num_panels <= panels` panels for any number of rows.
+    /// Whether the steps of a row must stand next to each other.
+    pub(in crate::dense) contiguous: bool,
+    /// Computes `num_panels <= panels_at_once` panels for any number of rows.
     ///
     /// Safety: the operands cover the shape, the machine has the level, and the output is
     /// exclusive.
@@ -23,11 +27,13 @@ pub(in crate::dense) struct Kernel {
 pub(in crate::dense) fn kernel(level: Level, dtype: DenseType) -> &'static Kernel {
     match (level, dtype) {
         #[cfg(target_arch = "x86_64")]
-        (Level::Avx512, DenseType::F32) => &avx512::F32,
+        (Level::Avx512 | Level::Amx, DenseType::F32) => &avx512::F32,
+        #[cfg(target_arch = "x86_64")]
+        (Level::Amx, DenseType::Bf16) if multiplies_bf16(level) => &amx::BF16,
         #[cfg(target_arch = "x86_64")]
         (Level::Avx512, DenseType::Bf16) if multiplies_bf16(level) => &avx512::BF16,
         #[cfg(target_arch = "x86_64")]
-        (Level::Avx512, DenseType::Bf16) => &avx512::BF16_WIDENED,
+        (Level::Avx512 | Level::Amx, DenseType::Bf16) => &avx512::BF16_WIDENED,
         #[cfg(target_arch = "x86_64")]
         (Level::Avx2, DenseType::F32) => &avx2::F32,
         #[cfg(target_arch = "x86_64")]
@@ -50,7 +56,7 @@ pub(crate) fn multiplies_bf16(level: Level) -> bool {
         return false;
     }
     #[cfg(target_arch = "x86_64")]
-    return level == Level::Avx512 && crate::level::avx512_has_bf16();
+    return level >= Level::Avx512 && crate::level::avx512_has_bf16();
     #[cfg(not(target_arch = "x86_64"))]
     return false;
 }

@@ -6,4 +6,5 @@ mod by_hand;
 mod cases;
 mod inputs;
 mod memory;
+mod tiles;
 mod twins;

@@ -1,0 +1,254 @@
+//! Messages and tools as OpenAI's chat format has them.
+
+use crate::error::ApiError;
+use crate::tools::{Tool, ToolChoice};
+use catena_protocol::{ChatMessage, FunctionCall, Role, ToolCall};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One turn.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct WireMessage {
+    role: String,
+    #[serde(default)]
+    content: Option<Content>,
+    #[serde(default)]
+    reasoning_content: Option<String>,
+    #[serde(default)]
+    refusal: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    tool_calls: Option<Vec<WireCall>>,
+    #[serde(default)]
+    tool_call_id: Option<String>,
+}
+
+/// A text, or a list of parts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Part {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(alias = "refusal")]
+    text: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct WireCall {
+    #[serde(default)]
+    id: Option<String>,
+    function: WireFunction,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct WireFunction {
+    name: String,
+    #[serde(default)]
+    arguments: Option<Value>,
+}
+
+/// A tool.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct WireTool {
+    #[serde(rename = "type")]
+    kind: String,
+    function: Option<FunctionTool>,
+}
+
+/// A function that may be called.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct FunctionTool {
+    name: String,
+    description: Option<String>,
+    parameters: Option<Value>,
+    strict: Option<bool>,
+}
+
+/// `tool_choice`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum WireChoice {
+    Word(String),
+    Named {
+        #[serde(rename = "type")]
+        kind: String,
+        function: Option<ChosenFunction>,
+        allowed_tools: Option<AllowedTools>,
+    },
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ChosenFunction {
+    name: String,
+}
+
+/// The tools that may be called among those that the model is told of.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct AllowedTools {
+    mode: String,
+    tools: Vec<WireTool>,
+}
+
+fn invalid(reason: String) -> ApiError {
+    ApiError::InvalidField { field: "messages", reason }
+}
+
+impl WireMessage {
+    /// The turn that stands at `idx`.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidField`]; [`ApiError::Unsupported`] for media.
+    pub(crate) fn read(&self, idx: usize) -> Result<ChatMessage, ApiError> {
+        let role = match self.role.as_str() {
+            "system" | "developer" => Role::System,
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            "tool" => Role::Tool,
+            other => {
+                let other: String = other.chars().take(40).collect();
+                let known = "system, developer, user, assistant, tool";
+                return Err(invalid(format!(
+                    "message {idx} has the role `{other}`; known: {known}"
+                )));
+            }
+        };
+        let calls = self.tool_calls.as_deref().unwrap_or_default();
+        if !calls.is_empty() && role != Role::Assistant {
+            return Err(invalid(format!(
+                "message {idx} has `tool_calls` but not the role `assistant`"
+            )));
+        }
+        let content = match (&self.content, &self.refusal) {
+            (Some(content), _) => Some(content.text()?),
+            (None, Some(refusal)) => Some(refusal.clone()),
+            (None, None) if calls.is_empty() => {
+                return Err(invalid(format!("message {idx} has no content")));
+            }
+            (None, None) => None,
+        };
+        Ok(ChatMessage {
+            content,
+            reasoning_content: self.reasoning_content.clone(),
+            name: self.name.clone().filter(|_| role == Role::Tool),
+            tool_calls: calls.iter().map(WireCall::read).collect(),
+            tool_call_id: self.tool_call_id.clone().filter(|_| role == Role::Tool),
+            ..ChatMessage::new(role, String::new())
+        })
+    }
+}
+
+impl Content {
+    /// Its words.
+    ///
+    /// # Errors
+    /// [`ApiError::Unsupported`] for media.
+    pub(crate) fn text(&self) -> Result<String, ApiError> {
+        let parts = match self {
+            Self::Text(text) => return Ok(text.clone()),
+            Self::Parts(parts) => parts,
+        };
+        let mut text = String::new();
+        for part in parts {
+            let is_text =
+                matches!(part.kind.as_str(), "text" | "refusal" | "input_text" | "output_text");
+            let Some(part) = part.text.as_ref().filter(|_| is_text) else {
+                let hint = " with content other than text";
+                return Err(ApiError::Unsupported { field: "messages", hint });
+            };
+            text.push_str(part);
+        }
+        Ok(text)
+    }
+}
+
+impl WireCall {
+    /// Arguments that are not JSON stay the text that they are: a bad call of the past does not
+    /// spoil the turns after it.
+    fn read(&self) -> ToolCall {
+        let arguments = match &self.function.arguments {
+            None => Value::Object(serde_json::Map::new()),
+            Some(Value::String(text)) => {
+                serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))
+            }
+            Some(value) => value.clone(),
+        };
+        let function = FunctionCall { name: self.function.name.clone(), arguments };
+        ToolCall { id: self.id.clone(), function, ..ToolCall::new(String::new(), Value::Null) }
+    }
+}
+
+impl WireTool {
+    /// The tool that stands at `idx`.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidField`] if it is not a function.
+    pub(crate) fn read(self, idx: usize) -> Result<Tool, ApiError> {
+        let kind: String = self.kind.chars().take(40).collect();
+        match self.function.filter(|_| kind == "function") {
+            Some(function) => Ok(function.read()),
+            None => Err(ApiError::InvalidField {
+                field: "tools",
+                reason: format!(
+                    "tool {idx} is of the type `{kind}`; taken: `function` with its `function`"
+                ),
+            }),
+        }
+    }
+}
+
+impl FunctionTool {
+    /// The tool.
+    pub(crate) fn read(self) -> Tool {
+        let Self { name, description, parameters, strict } = self;
+        Tool { name, description, parameters, strict: strict.unwrap_or(false) }
+    }
+}
+
+impl WireChoice {
+    /// The choice among `tools`, which are cut to those that it allows.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidField`].
+    pub(crate) fn read(self, tools: &mut Vec<Tool>) -> Result<ToolChoice, ApiError> {
+        match self {
+            Self::Word(word) => word_choice(&word),
+            Self::Named { function: Some(function), .. } => Ok(ToolChoice::Named(function.name)),
+            Self::Named { allowed_tools: Some(allowed), .. } => {
+                let named = |tool: &WireTool| Some(tool.function.as_ref()?.name.clone());
+                let names: Vec<String> = allowed.tools.iter().filter_map(named).collect();
+                tools.retain(|tool| names.contains(&tool.name));
+                word_choice(&allowed.mode)
+            }
+            Self::Named { kind, .. } => Err(unknown(&kind)),
+        }
+    }
+}
+
+/// `none`, `auto` or `required`.
+///
+/// # Errors
+/// [`ApiError::InvalidField`] for anything else.
+pub(crate) fn word_choice(word: &str) -> Result<ToolChoice, ApiError> {
+    match word {
+        "none" => Ok(ToolChoice::None),
+        "auto" => Ok(ToolChoice::Auto),
+        "required" => Ok(ToolChoice::Required),
+        other => Err(unknown(other)),
+    }
+}
+
+fn unknown(word: &str) -> ApiError {
+    let word: String = word.chars().take(40).collect();
+    let known = "none, auto, required, or a function by name";
+    ApiError::InvalidField {
+        field: "tool_choice",
+        reason: format!("`{word}` is not known; known: {known}"),
+    }
+}

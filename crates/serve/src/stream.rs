@@ -1,0 +1,131 @@
+//! Answers that are sent as they come.
+
+use crate::error::ApiError;
+use crate::generation::Generation;
+use crate::turn::{Turn, TurnEvent};
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use catena_engine::Event;
+use futures_util::stream::{self, Stream, StreamExt};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::Future;
+
+/// One message of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// The event's name, in protocols that name events.
+    pub(crate) event: Option<&'static str>,
+    /// What it says; one line.
+    pub(crate) data: String,
+}
+
+impl Frame {
+    /// A message without a name.
+    pub(crate) fn data(value: &Value) -> Self {
+        Self { event: None, data: value.to_string() }
+    }
+
+    /// A message with a name.
+    #[expect(dead_code, reason = "OpenAI's completions name no events; other protocols do")]
+    pub(crate) fn named(event: &'static str, value: &Value) -> Self {
+        Self { event: Some(event), data: value.to_string() }
+    }
+
+    /// What ends a stream of OpenAI's.
+    pub(crate) fn done() -> Self {
+        Self { event: None, data: "[DONE]".to_owned() }
+    }
+}
+
+/// What a stream is made of.
+pub(crate) trait Items: Send + 'static {
+    /// One of them.
+    type Item: Send;
+
+    /// The next one; nothing after the last or after an error.
+    fn next(&mut self) -> impl Future<Output = Option<Result<Self::Item, ApiError>>> + Send;
+}
+
+impl Items for Turn {
+    type Item = TurnEvent;
+
+    async fn next(&mut self) -> Option<Result<TurnEvent, ApiError>> {
+        Turn::next(self).await
+    }
+}
+
+impl Items for Generation {
+    type Item = (usize, Event);
+
+    async fn next(&mut self) -> Option<Result<(usize, Event), ApiError>> {
+        Generation::next(self).await
+    }
+}
+
+/// Turns items into the messages of one wire format.
+pub(crate) trait Render<I: Items>: Send + 'static {
+    /// Messages before the first item.
+    fn opening(&mut self, items: &I) -> Vec<Frame>;
+    /// Messages for an item.
+    fn item(&mut self, items: &I, item: I::Item) -> Vec<Frame>;
+    /// Messages after the last item.
+    fn closing(&mut self, items: &I) -> Vec<Frame>;
+    /// Messages for an error in the middle, the last of the stream.
+    fn failed(&mut self, error: &ApiError) -> Vec<Frame>;
+}
+
+/// A response of server-sent events.
+pub(crate) fn sse<I: Items>(items: I, render: impl Render<I>) -> Response {
+    let event = |frame: Frame| {
+        let event = SseEvent::default().data(frame.data);
+        Ok::<_, Infallible>(match frame.event {
+            Some(name) => event.event(name),
+            None => event,
+        })
+    };
+    let events = frames(items, render).map(event);
+    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}
+
+struct State<I, R> {
+    items: Option<I>,
+    render: R,
+    pending: VecDeque<Frame>,
+}
+
+/// The messages of `items` in the words of `render`.
+pub(crate) fn frames<I: Items>(
+    items: I,
+    mut render: impl Render<I>,
+) -> impl Stream<Item = Frame> + Send {
+    let pending = render.opening(&items).into();
+    let state = State { items: Some(items), render, pending };
+    stream::unfold(state, |mut state| async move {
+        loop {
+            if let Some(frame) = state.pending.pop_front() {
+                return Some((frame, state));
+            }
+            state.advance().await?;
+        }
+    })
+}
+
+impl<I: Items, R: Render<I>> State<I, R> {
+    /// Puts at least one message into `pending` sooner or later; nothing when all is said.
+    async fn advance(&mut self) -> Option<()> {
+        let items = self.items.as_mut()?;
+        let (frames, is_last) = match items.next().await {
+            Some(Ok(item)) => (self.render.item(items, item), false),
+            Some(Err(error)) => (self.render.failed(&error), true),
+            None => (self.render.closing(items), true),
+        };
+        self.pending.extend(frames);
+        if is_last {
+            // Frees what the answer holds before its end is read.
+            self.items = None;
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,43 @@
+//! What is asked.
+
+use crate::tools::Tools;
+use catena_engine::{Constraint, SamplingParams};
+use catena_protocol::ChatMessage;
+use serde_json::{Map, Value};
+
+/// A conversation whose next turn is wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct TurnRequest {
+    /// The model's name.
+    pub(crate) model: String,
+    /// The turns so far.
+    pub(crate) messages: Vec<ChatMessage>,
+    /// What the model may call.
+    pub(crate) tools: Tools,
+    /// How to sample; `max_new_tokens` is set from `max_tokens`.
+    pub(crate) params: SamplingParams,
+    /// Most tokens of an answer, with the name of the field that says so.
+    pub(crate) max_tokens: Option<(&'static str, usize)>,
+    /// The form of an answer in words.
+    pub(crate) form: Option<Constraint>,
+    /// Further variables of the chat template.
+    pub(crate) variables: Option<Map<String, Value>>,
+    /// How urgent it is, lower first.
+    pub(crate) priority: i32,
+}
+
+impl TurnRequest {
+    /// A request with nothing special about it.
+    pub(crate) fn new(model: String, messages: Vec<ChatMessage>, params: SamplingParams) -> Self {
+        Self {
+            model,
+            messages,
+            tools: Tools::default(),
+            params,
+            max_tokens: None,
+            form: None,
+            variables: None,
+            priority: 0,
+        }
+    }
+}

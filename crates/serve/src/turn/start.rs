@@ -1,0 +1,99 @@
+//! From a request to a running generation.
+
+use super::events::Turn;
+use super::request::TurnRequest;
+use crate::app::{App, LanguageModel, ServedModel};
+use crate::error::ApiError;
+use crate::generation::Generation;
+use crate::sampling::max_new_tokens;
+use crate::tools::Calling;
+use catena_engine::Request;
+use catena_protocol::{ChatMessage, Passage};
+use std::time::Instant;
+
+/// The model called `name` that holds conversations.
+///
+/// # Errors
+/// As [`App::model`]; [`ApiError::WrongModel`].
+pub(crate) fn language_model<'a>(app: &'a App, name: &str) -> Result<&'a LanguageModel, ApiError> {
+    match app.model(name)? {
+        ServedModel::Language(model) => Ok(model),
+        ServedModel::Assistant(assistant) => Ok(&assistant.model),
+        ServedModel::Embedder(_) => Err(ApiError::WrongModel {
+            model: name.to_owned(),
+            needs: "a model that answers conversations",
+        }),
+    }
+}
+
+/// Retrieves, words the prompt and submits it; `started` is when the HTTP request arrived.
+///
+/// # Errors
+/// What is wrong with the request, or why it cannot run.
+pub(crate) async fn start(
+    app: &App,
+    request: TurnRequest,
+    started: Instant,
+) -> Result<Turn, ApiError> {
+    let prompt = prepare(app, request).await?;
+    let (app, model) = (app.clone(), prompt.model);
+    let requests = vec![prompt.request];
+    let choices = requests[0].params.n;
+    let generation =
+        Generation::start(&app, &prompt.name, &model.engine, requests, started).await?;
+    Ok(Turn::new(&app, generation, model.engine, choices, &prompt.calling, prompt.passages))
+}
+
+/// Tokens of the prompt that a request has; nothing is generated.
+///
+/// # Errors
+/// What is wrong with the request.
+#[expect(dead_code, reason = "OpenAI's completions cannot count without answering")]
+pub(crate) async fn count_tokens(app: &App, request: TurnRequest) -> Result<usize, ApiError> {
+    Ok(prepare(app, request).await?.request.prompt_tokens.len())
+}
+
+/// A request on its way to the engine.
+struct Prompt {
+    name: String,
+    model: LanguageModel,
+    request: Request,
+    calling: Calling,
+    passages: Option<Vec<Passage>>,
+}
+
+async fn prepare(app: &App, request: TurnRequest) -> Result<Prompt, ApiError> {
+    request.tools.check()?;
+    let model = language_model(app, &request.model)?.clone();
+    let served = app.model(&request.model)?.clone();
+    app.workers().run(move || word(&served, model, request)).await
+}
+
+/// Retrieves, words the prompt and encodes it. Computes.
+fn word(
+    served: &ServedModel,
+    model: LanguageModel,
+    request: TurnRequest,
+) -> Result<Prompt, ApiError> {
+    let calling = Calling::new(request.tools, &*model.codec);
+    let mut passages: Option<Vec<Passage>> = None;
+    let mut messages: Vec<ChatMessage> = request.messages;
+    if let ServedModel::Assistant(assistant) = served {
+        let (grounded, found) = assistant.ground(messages)?;
+        (messages, passages) = (grounded, Some(found));
+    }
+    let prompt_tokens = calling.encode(&*model.codec, &messages, request.variables.as_ref())?;
+    let mut params = request.params;
+    params.max_new_tokens = max_new_tokens(
+        request.max_tokens,
+        model.default_max_tokens,
+        prompt_tokens.len(),
+        model.engine.intake().context_tokens(),
+    )?;
+    // Before anything is made for each of the answers.
+    params.validate()?;
+    let constraint = calling.constraint(request.form)?;
+    let priority = request.priority;
+    let engine_request = Request { constraint, priority, ..Request::new(prompt_tokens, params) };
+    Ok(Prompt { name: request.model, model, request: engine_request, calling, passages })
+}

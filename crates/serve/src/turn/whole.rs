@@ -1,0 +1,75 @@
+//! Answers as a whole.
+
+use super::events::{EndReason, Turn, TurnEvent};
+use crate::error::ApiError;
+use crate::tools::Part;
+use catena_engine::TokenEvent;
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Its words, without calls.
+    pub(crate) text: String,
+    /// Its calls.
+    pub(crate) calls: Vec<AnswerCall>,
+    /// Its tokens; their log-probabilities are there if they were asked for.
+    pub(crate) tokens: Vec<TokenEvent>,
+    /// Why it ended.
+    pub(crate) reason: EndReason,
+}
+
+/// A call in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AnswerCall {
+    /// Its identity.
+    pub(crate) id: String,
+    /// The tool.
+    pub(crate) name: String,
+    /// Its arguments: JSON as the model wrote it, whole unless the answer was cut.
+    pub(crate) arguments: String,
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self { text: String::new(), calls: Vec::new(), tokens: Vec::new(), reason: EndReason::Stop }
+    }
+}
+
+impl Answer {
+    /// Takes what came.
+    pub(crate) fn add(&mut self, parts: Vec<Part>) {
+        for part in parts {
+            match part {
+                Part::Text(text) => self.text.push_str(&text),
+                Part::CallStart { id, name, .. } => {
+                    self.calls.push(AnswerCall { id, name, arguments: String::new() });
+                }
+                Part::CallArguments { index, json } => self.calls[index].arguments.push_str(&json),
+            }
+        }
+    }
+}
+
+impl Turn {
+    /// Waits for all answers, in order of their choices.
+    ///
+    /// # Errors
+    /// As [`Turn::next`].
+    pub(crate) async fn whole(&mut self) -> Result<Vec<Answer>, ApiError> {
+        let mut answers: Vec<Answer> = Vec::new();
+        answers.resize_with(self.num_choices(), Answer::default);
+        while let Some(event) = self.next().await {
+            match event? {
+                TurnEvent::Delta(delta) => {
+                    answers[delta.choice].add(delta.parts);
+                    answers[delta.choice].tokens.push(delta.token);
+                }
+                TurnEvent::End(end) => {
+                    answers[end.choice].add(end.parts);
+                    answers[end.choice].reason = end.reason;
+                }
+            }
+        }
+        Ok(answers)
+    }
+}
