@@ -1,12 +1,14 @@
-//! The HTTP side: OpenAI's wire protocol over engines, retrieval and embedders.
+//! The HTTP side: the wire protocols of OpenAI and of Hugging Face's servers over engines, retrieval,
+//! embedders and classifiers.
 //!
 //! [`App`] names what is served, [`router`] makes its routes, [`serve`] runs them and ends well.
-//! Errors become answers in one table (`error`). A request that asks for something we do not do is
-//! refused when that would change its meaning; fields without effect are named in the answer's
-//! header `x-catena-ignored-fields`.
+//! Errors become answers in one table (`error`), in the form of the route's protocol (`dialect`). A
+//! request that asks for something we do not do is refused when that would change its meaning;
+//! fields without effect are named in the answer's header `x-catena-ignored-fields`.
 //!
-//! **Invariant:** no prompt is ever cut: what does not fit is refused with both numbers. Nothing
-//! computes on an async thread. A client that goes away frees its blocks within a step.
+//! **Invariant:** no prompt is cut unless its client asks for it: what does not fit is refused with
+//! both numbers. Nothing computes on an async thread. A client that goes away frees its blocks
+//! within a step.
 
 mod access;
 mod app;
@@ -19,23 +21,29 @@ mod completions;
 mod connection;
 mod context;
 mod counts;
+mod dialect;
 mod embeddings;
 mod error;
 mod generation;
+mod huggingface;
 pub mod keys;
 mod limits;
 mod logprobs;
 mod metrics;
 mod router;
 mod sampling;
+mod scores;
 mod server;
 mod stream;
+mod tei;
 #[cfg(test)]
 mod tests;
+mod tgi;
 mod tls;
 mod tools;
 mod traces;
 mod turn;
+mod vectors;
 
 pub use access::{Access, AuditError, AuditLog, PUBLIC_PATHS};
 pub use app::{App, LanguageModel, Observers, ServeLimits, ServedModel, Settings};

@@ -5,7 +5,7 @@ use crate::chat::chat_completions;
 use crate::completions::completions;
 use crate::embeddings::embeddings;
 use crate::error::ApiError;
-use crate::metrics;
+use crate::{huggingface, metrics, tei, tgi};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -46,6 +46,15 @@ fn table() -> Routes {
         .route("/v1/embeddings", post(embeddings))
         .route("/v1/models", get(list_models))
         .route("/v1/models/{*name}", get(one_model))
+        .route("/", post(huggingface::root))
+        .route("/info", get(huggingface::info))
+        .route("/tokenize", post(huggingface::tokenize))
+        .route("/generate", post(tgi::generate))
+        .route("/generate_stream", post(tgi::generate_stream))
+        .route("/embed", post(tei::embed))
+        .route("/rerank", post(tei::rerank))
+        .route("/predict", post(tei::predict))
+        .route("/similarity", post(tei::similarity))
         .route("/health", get(ready))
         .route("/readyz", get(ready))
         .route("/livez", get(alive))
@@ -71,6 +80,7 @@ fn describe(app: &App, name: &str, model: &ServedModel) -> Value {
         ServedModel::Language(model) => model.engine.intake().context_tokens(),
         ServedModel::Assistant(assistant) => assistant.model.engine.intake().context_tokens(),
         ServedModel::Embedder(embedder) => embedder.max_tokens(),
+        ServedModel::Classifier(classifier) => classifier.max_tokens(),
     };
     json!({
         "id": name,

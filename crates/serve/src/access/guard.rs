@@ -5,6 +5,7 @@ use super::outcome::Pending;
 use super::{ADMIN_PREFIXES, Access, PUBLIC_PATHS, body, credentials};
 use crate::app::{App, Settings};
 use crate::context::{self, RequestContext};
+use crate::dialect::{Dialect, shape};
 use crate::error::ApiError;
 use crate::keys::Key;
 use crate::limits::{Allowance, Permit};
@@ -30,9 +31,10 @@ pub(crate) fn protect(app: &App, router: Router) -> Router {
 
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let settings = app.settings();
+    let dialect = Dialect::of(request.uri().path());
     let id = request_id(&app, request.headers());
     let (response, cors) = match Cors::check(&settings.access, &request) {
-        Err(error) => (error.into_response(), None),
+        Err(error) => (shape(dialect, error.into_response()), None),
         Ok(cors) => match cors.preflight(&request) {
             Some(answer) => (answer, Some(cors)),
             None if PUBLIC_PATHS.contains(&request.uri().path()) => {
@@ -66,6 +68,7 @@ async fn admit(
         Err((key, error)) => (key, None, Some(error)),
     };
     let context = Arc::new(RequestContext::new(id, key));
+    let dialect = Dialect::of(request.uri().path());
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let pending = Pending {
         app: app.clone(),
@@ -84,7 +87,8 @@ async fn admit(
         Some(error) => Err(error),
         None => respond(settings, context.clone(), request, next).await,
     };
-    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    let answer = answer.unwrap_or_else(IntoResponse::into_response);
+    let mut response = shape(dialect, answer);
     if response.status() == StatusCode::UNAUTHORIZED {
         // A browser asks its user for a password; programs are told what they should send.
         let scheme = if asks_for_page { "Basic realm=\"catena\"" } else { "Bearer" };

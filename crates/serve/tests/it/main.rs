@@ -10,5 +10,7 @@ mod operations;
 mod refusals;
 mod support;
 mod system;
+mod tei;
+mod tgi;
 mod tls;
 mod tools;

@@ -1,0 +1,57 @@
+//! The form of an error: each protocol has its own, and the route says which.
+
+use crate::error::Problem;
+use crate::{huggingface, tei};
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+/// Whose clients a route answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// OpenAI, and whatever has no form of its own.
+    OpenAi,
+    /// Hugging Face's text-generation-inference.
+    Tgi,
+    /// Hugging Face's text-embeddings-inference.
+    Tei,
+}
+
+impl Dialect {
+    /// The protocol that `path` belongs to.
+    pub(crate) fn of(path: &str) -> Self {
+        match path {
+            "/" | "/generate" | "/generate_stream" | "/info" | "/tokenize" => Self::Tgi,
+            "/embed" | "/predict" | "/rerank" | "/similarity" => Self::Tei,
+            _ => Self::OpenAi,
+        }
+    }
+
+    /// The error as its clients read it.
+    pub(crate) fn tell(self, problem: &Problem) -> (StatusCode, Value) {
+        match self {
+            Self::OpenAi => (problem.status, problem.openai()),
+            Self::Tgi => huggingface::generation_error(problem),
+            Self::Tei => tei::error(problem),
+        }
+    }
+}
+
+/// Gives an error the form of the protocol. The guard before all routes calls it last, so that what
+/// it refuses itself has that form too.
+pub(crate) fn shape(dialect: Dialect, mut response: Response) -> Response {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    if dialect == Dialect::OpenAi {
+        return response;
+    }
+    let (status, body) = dialect.tell(&problem);
+    let mut shaped = (status, Json(body)).into_response();
+    let (parts, _) = response.into_parts();
+    for (name, value) in &parts.headers {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+            shaped.headers_mut().append(name, value.clone());
+        }
+    }
+    shaped
+}
