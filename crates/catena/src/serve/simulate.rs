@@ -12,7 +12,7 @@ use crate::models::BoxError;
 use crate::progress::say;
 use catena_engine::{
     BLOCK_TOKENS, BlockGroup, ChatInput, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec,
-    Runner, RunnerError, SchedulerLimits, SeqInput, ToolSyntax, Vocabulary,
+    Runner, RunnerError, SchedulerLimits, SeqInput, TextToken, ToolSyntax, Vocabulary,
 };
 use catena_protocol::Cancel;
 use catena_serve::{App, LanguageModel, ServedModel};
@@ -104,6 +104,15 @@ impl PromptCodec for Codec {
 
     fn tool_syntax(&self) -> Option<&ToolSyntax> {
         None
+    }
+
+    fn tokenize(&self, text: &str) -> Result<Vec<TextToken>, EngineError> {
+        let tokens = (0..).step_by(BYTES_PER_TOKEN).zip(self.encode_text(text)?);
+        let covering = |(at, token): (usize, u32)| {
+            let end = text.ceil_char_boundary(at + BYTES_PER_TOKEN);
+            TextToken { token, span: Some(text.floor_char_boundary(at)..end) }
+        };
+        Ok(tokens.map(covering).collect())
     }
 
     fn encode_text(&self, text: &str) -> Result<Vec<u32>, EngineError> {
