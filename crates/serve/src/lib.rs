@@ -1,5 +1,5 @@
-//! The HTTP side: the wire protocols of OpenAI and of Hugging Face's servers over engines, retrieval,
-//! embedders and classifiers.
+//! The HTTP side: the wire protocols of OpenAI, Anthropic, Cohere, Ollama and Hugging Face's servers
+//! over engines, retrieval, embedders and classifiers.
 //!
 //! [`App`] names what is served, [`router`] makes its routes, [`serve`] runs them and ends well.
 //! Errors become answers in one table (`error`), in the form of the route's protocol (`dialect`). A
@@ -11,12 +11,15 @@
 //! within a step.
 
 mod access;
+mod anthropic;
 mod app;
 mod assistant;
 mod base64;
 mod blocking;
 mod body;
 mod chat;
+mod clock;
+mod cohere;
 mod completions;
 mod connection;
 mod context;
@@ -30,6 +33,7 @@ pub mod keys;
 mod limits;
 mod logprobs;
 mod metrics;
+mod ollama;
 mod router;
 mod sampling;
 mod scores;

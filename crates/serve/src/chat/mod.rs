@@ -5,4 +5,5 @@ mod request;
 mod response;
 mod route;
 
+pub(crate) use message::{WireMessage, WireTool};
 pub(crate) use route::chat_completions;

@@ -1,11 +1,14 @@
 //! Whole HTTP exchanges through real sockets, with a model of a few lines behind the real engine.
 
 mod access;
+mod anthropic;
 mod chat;
+mod cohere;
 mod completions;
 mod embeddings;
 mod faults;
 mod lifecycle;
+mod ollama;
 mod operations;
 mod refusals;
 mod support;
