@@ -244,6 +244,13 @@ impl App {
         }
     }
 
+    /// Has observers write what they hold. Waits; not for async threads.
+    pub(crate) fn flush(&self) {
+        if let Some(audit) = &self.0.observers.audit {
+            audit.flush();
+        }
+    }
+
     pub(crate) fn audit_lines_lost(&self) -> u64 {
         self.0.observers.audit.as_ref().map_or(0, AuditLog::lost)
     }

@@ -113,10 +113,12 @@ pub async fn serve(
     app.begin_drain();
     drop(listener);
     connections.begin_end();
-    if tokio::time::timeout(drain, connections.all_ended()).await.is_ok() {
-        return Ok(Ended::Drained);
+    let is_drained = tokio::time::timeout(drain, connections.all_ended()).await.is_ok();
+    if !is_drained {
+        app.cut_off();
+        let _ = tokio::time::timeout(LAST_WORDS, connections.all_ended()).await;
     }
-    app.cut_off();
-    let _ = tokio::time::timeout(LAST_WORDS, connections.all_ended()).await;
-    Ok(Ended::CutOff)
+    // A panic in it loses the last lines of a log, and no answer.
+    let _ = tokio::task::spawn_blocking(move || app.flush()).await;
+    Ok(if is_drained { Ended::Drained } else { Ended::CutOff })
 }

@@ -170,5 +170,5 @@ fn a_server_lives_through_its_signals() {
     let mut rest = String::new();
     serving.lines.read_to_string(&mut rest).unwrap();
     let audit = std::fs::read_to_string(audit).unwrap();
-    assert_eq!(audit.lines().count(), 8, "{audit}");
+    assert_eq!(audit.lines().count(), 7, "{audit}");
 }

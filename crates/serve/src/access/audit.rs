@@ -17,6 +17,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 const QUEUE: usize = 8192;
 /// Size at which a new file is begun; the one before is kept as `<name>.1`.
 const MAX_BYTES: u64 = 256 << 20;
+/// Longest wait for the last lines.
+const FLUSH: Duration = Duration::from_secs(5);
 /// How often a full disk is complained about.
 const COMPLAIN: Duration = Duration::from_mins(1);
 
@@ -29,10 +31,17 @@ pub struct AuditError {
     source: io::Error,
 }
 
-/// A log that is appended to. Clones share it; it is complete once the last one is gone.
+/// What the writing thread is sent.
+enum Entry {
+    Line(String),
+    /// To be answered once all lines before it are written.
+    Flush(SyncSender<()>),
+}
+
+/// A log that is appended to. Clones share it.
 #[derive(Clone, Debug)]
 pub struct AuditLog {
-    lines: SyncSender<String>,
+    entries: SyncSender<Entry>,
     lost: Arc<AtomicU64>,
 }
 
@@ -44,14 +53,14 @@ impl AuditLog {
     pub fn open(path: &Utf8Path) -> Result<Self, AuditError> {
         let error = |source| AuditError { path: path.to_owned(), source };
         let mut writer = Writer::open(path).map_err(error)?;
-        let (lines, inbox) = sync_channel(QUEUE);
+        let (entries, inbox) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let counter = lost.clone();
         std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || writer.run(&inbox, &counter))
             .map_err(error)?;
-        Ok(Self { lines, lost })
+        Ok(Self { entries, lost })
     }
 
     /// Lines that could not be written.
@@ -59,10 +68,19 @@ impl AuditLog {
         self.lost.load(Ordering::Relaxed)
     }
 
+    /// Waits until every line before is written, for a while.
+    pub(crate) fn flush(&self) {
+        let (done, written) = sync_channel(1);
+        if self.entries.send(Entry::Flush(done)).is_ok() {
+            // A disk that hangs must not keep the process.
+            let _ = written.recv_timeout(FLUSH);
+        }
+    }
+
     pub(crate) fn write(&self, outcome: &Outcome) {
         let mut line = line(outcome).to_string();
         line.push('\n');
-        if self.lines.try_send(line).is_err() {
+        if self.entries.try_send(Entry::Line(line)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -105,9 +123,17 @@ impl Writer {
         Ok(Self { path: path.to_owned(), file, bytes })
     }
 
-    fn run(&mut self, inbox: &Receiver<String>, lost: &AtomicU64) {
+    fn run(&mut self, inbox: &Receiver<Entry>, lost: &AtomicU64) {
         let mut complained: Option<Instant> = None;
-        while let Ok(line) = inbox.recv() {
+        while let Ok(entry) = inbox.recv() {
+            let line = match entry {
+                Entry::Line(line) => line,
+                Entry::Flush(done) => {
+                    // Nobody waits any more.
+                    let _ = done.send(());
+                    continue;
+                }
+            };
             let Err(error) = self.append(&line) else { continue };
             lost.fetch_add(1, Ordering::Relaxed);
             if complained.is_none_or(|last| last.elapsed() >= COMPLAIN) {
