@@ -4,6 +4,7 @@ use crate::assistant::Assistant;
 use crate::blocking::Workers;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
+use crate::responses::ResponseStore;
 use catena_engine::{CALL_ID_CHARS, EngineHandle, PromptCodec};
 use catena_knowledge::Embedder;
 use std::collections::BTreeSet;
@@ -72,6 +73,7 @@ struct Inner {
     limits: ServeLimits,
     workers: Workers,
     metrics: Metrics,
+    responses: ResponseStore,
     created: u64,
     next_id: AtomicU64,
     id_salt: u64,
@@ -92,6 +94,7 @@ impl App {
             limits,
             workers: Workers::new(limits.workers),
             metrics,
+            responses: ResponseStore::default(),
             created: unix_seconds(),
             next_id: AtomicU64::new(0),
             id_salt: RandomState::new().build_hasher().finish(),
@@ -114,6 +117,11 @@ impl App {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Responses that are remembered.
+    pub(crate) fn responses(&self) -> &ResponseStore {
+        &self.0.responses
     }
 
     /// Unix seconds of the server's start.

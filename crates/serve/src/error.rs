@@ -50,6 +50,14 @@ pub enum ApiError {
         /// What the route needs.
         needs: &'static str,
     },
+    /// No such thing of those that the server keeps.
+    #[error("no {what} has the id `{id}`")]
+    NotFound {
+        /// What it would be.
+        what: &'static str,
+        /// The identity given.
+        id: String,
+    },
     /// The body is larger than the limit.
     #[error("the request body is larger than {limit} bytes")]
     BodyTooLarge {
@@ -116,6 +124,7 @@ impl ApiError {
                 ..told(StatusCode::NOT_FOUND, INVALID, "model_not_found")
             },
             Self::WrongModel { .. } => bad("model_not_suitable", Some("model")),
+            Self::NotFound { .. } => told(StatusCode::NOT_FOUND, INVALID, "not_found"),
             Self::BodyTooLarge { .. } => {
                 told(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "body_too_large")
             }

@@ -21,6 +21,8 @@ mod error;
 mod generation;
 mod logprobs;
 mod metrics;
+mod paging;
+mod responses;
 mod router;
 mod sampling;
 mod server;

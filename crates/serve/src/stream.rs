@@ -28,7 +28,6 @@ impl Frame {
     }
 
     /// A message with a name.
-    #[expect(dead_code, reason = "OpenAI's completions name no events; other protocols do")]
     pub(crate) fn named(event: &'static str, value: &Value) -> Self {
         Self { event: Some(event), data: value.to_string() }
     }

@@ -13,6 +13,7 @@ fn all() -> Vec<ApiError> {
         ApiError::Unsupported { field: "n", hint: "; send one request per answer" },
         ApiError::UnknownModel { model: "gpt-4".to_owned(), known: vec!["bank".to_owned()] },
         ApiError::WrongModel { model: "bank".to_owned(), needs: "an embedding model" },
+        ApiError::NotFound { what: "response", id: "resp_1".to_owned() },
         ApiError::BodyTooLarge { limit: 4_194_304 },
         ApiError::InputTooLong { index: 3, tokens: 300, limit: 256 },
         EngineError::EmptyPrompt.into(),

@@ -11,5 +11,5 @@ mod whole;
 
 pub(crate) use events::{Delta, End, EndReason, Turn, TurnEvent};
 pub(crate) use request::TurnRequest;
-pub(crate) use start::{language_model, start};
+pub(crate) use start::{count_tokens, language_model, start};
 pub(crate) use whole::{Answer, AnswerCall};

@@ -48,7 +48,6 @@ pub(crate) async fn start(
 ///
 /// # Errors
 /// What is wrong with the request.
-#[expect(dead_code, reason = "OpenAI's completions cannot count without answering")]
 pub(crate) async fn count_tokens(app: &App, request: TurnRequest) -> Result<usize, ApiError> {
     Ok(prepare(app, request).await?.request.prompt_tokens.len())
 }

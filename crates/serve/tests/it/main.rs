@@ -5,6 +5,7 @@ mod completions;
 mod embeddings;
 mod lifecycle;
 mod refusals;
+mod responses;
 mod support;
 mod system;
 mod tools;

@@ -255,6 +255,11 @@ impl Server {
         read(request.call().expect("an answer"))
     }
 
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        let request = agent().delete(format!("http://{}{path}", self.address));
+        read(request.call().expect("an answer"))
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_text(path, &body.to_string())
     }
