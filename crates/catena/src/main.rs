@@ -4,6 +4,7 @@
 
 mod args;
 mod bench;
+mod classifier;
 mod doctor;
 mod explain;
 mod failure;

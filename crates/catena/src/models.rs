@@ -37,6 +37,17 @@ impl LocalEmbedder {
 
     /// Special tokens around every text.
     const NUM_SPECIAL: usize = 2;
+
+    /// The tokens of `texts`, cut where they are too long.
+    fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, KnowledgeError> {
+        let encode = |text: &&str| {
+            let ids = self.tokenizer.encode(text, true, false);
+            let mut ids = ids.map_err(|e| KnowledgeError::embed(1, e))?;
+            self.encoder.truncate(&mut ids);
+            Ok(ids)
+        };
+        texts.iter().map(encode).collect()
+    }
 }
 
 impl Embedder for LocalEmbedder {
@@ -58,16 +69,13 @@ impl Embedder for LocalEmbedder {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
-        let mut batch = Vec::with_capacity(texts.len());
-        for text in texts {
-            let mut ids = self
-                .tokenizer
-                .encode(text, true, false)
-                .map_err(|e| KnowledgeError::embed(1, e))?;
-            self.encoder.truncate(&mut ids);
-            batch.push(ids);
-        }
-        self.encoder.embed(&batch).map_err(|e| KnowledgeError::embed(texts.len(), e))
+        let vectors = self.encoder.embed(&self.encode(texts)?);
+        vectors.map_err(|e| KnowledgeError::embed(texts.len(), e))
+    }
+
+    fn embed_unscaled(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        let vectors = self.encoder.embed_unscaled(&self.encode(texts)?);
+        vectors.map_err(|e| KnowledgeError::embed(texts.len(), e))
     }
 }
 

@@ -1,12 +1,15 @@
 //! A project opened for `up` and `plan`.
 
+use crate::classifier::LocalClassifier;
 use crate::explain::pipeline_failure;
 use crate::failure::Failure;
 use crate::machine;
 use crate::models::{LanguageModel, draft_failure};
 use crate::pull::Finder;
-use crate::stages::{self, Inputs, ModelInput};
+use crate::stages::{self, Inputs, ModelInput, ServedInputs};
 use camino::{Utf8Path, Utf8PathBuf};
+use catena_kernels::Pool;
+use catena_pipeline::config::ProjectConfig;
 use catena_pipeline::{Pipeline, config};
 use catena_protocol::{Cancel, Progress};
 use std::sync::Arc;
@@ -33,18 +36,15 @@ impl Project {
             source => Some(finder.file(source)?),
         };
         let base = finder.model(&config.model.base)?;
-        let draft = match &config.serve.draft {
-            none if none.is_empty() => None,
-            format if config.quantize.formats.contains(format) => None,
-            name => Some(draft_path(name, &base, &finder)?),
-        };
+        let pool = machine::pool(threads);
+        let served = served(&config, &base, &finder, &pool)?;
         let inputs = Arc::new(Inputs::new(
             base,
             finder.model(&config.model.embedder)?,
             finder.file(&config.data.source)?,
             scenarios,
-            draft,
-            machine::pool(threads),
+            served,
+            pool,
             config,
         ));
         let pipeline = Pipeline::open(&folder.join(".catena"), stages::all(&inputs))
@@ -53,8 +53,33 @@ impl Project {
     }
 }
 
-/// Where the model is that writes ahead. It is looked at before any stage runs: an assistant that is
-/// ready must not fail for it.
+/// What is only served. It is looked at before any stage runs: an assistant that is ready must not
+/// fail for it.
+fn served(
+    config: &ProjectConfig,
+    base: &ModelInput,
+    finder: &Finder<'_>,
+    pool: &Arc<Pool>,
+) -> Result<ServedInputs, Failure> {
+    type Open = fn(&Utf8Path, Arc<Pool>) -> Result<LocalClassifier, Failure>;
+    let open = |name: &str, open: Open| {
+        let path = (!name.is_empty()).then(|| finder.model_path(name)).transpose()?;
+        path.map(|path| open(&path, pool.clone()).map(Arc::new)).transpose()
+    };
+    let serve = &config.serve;
+    let draft = match &serve.draft {
+        none if none.is_empty() => None,
+        format if config.quantize.formats.contains(format) => None,
+        name => Some(draft_path(name, base, finder)?),
+    };
+    Ok(ServedInputs {
+        draft,
+        reranker: open(&serve.reranker, LocalClassifier::cross_encoder)?,
+        classifier: open(&serve.classifier, LocalClassifier::classifier)?,
+    })
+}
+
+/// Where the model is that writes ahead.
 fn draft_path(name: &str, base: &ModelInput, finder: &Finder<'_>) -> Result<Utf8PathBuf, Failure> {
     let path = finder.model_path(name)?;
     let check = || LanguageModel::open_draft(&path, &LanguageModel::open_base(&base.path)?);

@@ -149,11 +149,18 @@ fn app(inputs: &Inputs, finished: &Finished) -> Result<App, BoxError> {
         num_passages: config.serve.passages,
     };
     let name = &config.project.name;
-    let models = vec![
+    let mut models = vec![
         (name.clone(), ServedModel::Assistant(assistant)),
         (format!("{name}-model"), ServedModel::Language(language)),
         (format!("{name}-embedder"), ServedModel::Embedder(embedder)),
     ];
+    let classifiers =
+        [("reranker", &inputs.served.reranker), ("classifier", &inputs.served.classifier)];
+    for (role, classifier) in classifiers {
+        if let Some(classifier) = classifier.clone() {
+            models.push((format!("{name}-{role}"), ServedModel::Classifier(classifier)));
+        }
+    }
     Ok(App::new(models, ServeLimits::default()))
 }
 
@@ -163,7 +170,7 @@ fn draft_model(inputs: &Inputs, finished: &Finished) -> Option<Utf8PathBuf> {
     if config.quantize.formats.contains(&config.serve.draft) {
         return Some(gguf_file(&finished.outputs["quantize"], &config.serve.draft));
     }
-    inputs.draft.clone()
+    inputs.served.draft.clone()
 }
 
 fn studio(

@@ -5,6 +5,7 @@ use crate::vocabulary::Vocabulary;
 use catena_model::{Checkpoint, ModelError};
 use catena_protocol::{ChatMessage, Message};
 use catena_text::{ChatInput, ChatTemplate, Tokenizer, ToolSyntax};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Turns what a client sends into a prompt. Implemented by [`TextCodec`]; servers take the trait,
@@ -24,6 +25,21 @@ pub trait PromptCodec: Send + Sync {
 
     /// How the model writes calls of tools, if its template shows it.
     fn tool_syntax(&self) -> Option<&ToolSyntax>;
+
+    /// The tokens of [`encode_text`](PromptCodec::encode_text) with what each covers.
+    ///
+    /// # Errors
+    /// [`EngineError::Text`].
+    fn tokenize(&self, text: &str) -> Result<Vec<TextToken>, EngineError>;
+}
+
+/// A token of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextToken {
+    /// The token.
+    pub token: u32,
+    /// The bytes of the text that it covers; nothing for a token that frames the text.
+    pub span: Option<Range<usize>>,
 }
 
 /// Tokenizer, chat template and vocabulary of one model.
@@ -107,5 +123,18 @@ impl PromptCodec for TextCodec {
 
     fn tool_syntax(&self) -> Option<&ToolSyntax> {
         self.tool_syntax.as_ref()
+    }
+
+    fn tokenize(&self, text: &str) -> Result<Vec<TextToken>, EngineError> {
+        let framed = self.encode_text(text)?;
+        let (plain, spans) = self.tokenizer.encode_with_offsets(text).map_err(EngineError::Text)?;
+        // What frames a text stands before and behind its own tokens.
+        let before = framed.windows(plain.len().max(1)).position(|part| part == plain);
+        let before = before.unwrap_or(framed.len());
+        let token = |(idx, &token): (usize, &u32)| {
+            let span = idx.checked_sub(before).and_then(|idx| spans.get(idx)).cloned();
+            TextToken { token, span }
+        };
+        Ok(framed.iter().enumerate().map(token).collect())
     }
 }

@@ -124,6 +124,11 @@ impl EngineHandle {
         &self.0.intake
     }
 
+    /// Most requests that may run and wait at once.
+    pub fn max_in_flight(&self) -> usize {
+        self.0.max_in_flight
+    }
+
     /// Live counts.
     pub fn stats(&self) -> EngineSnapshot {
         self.0.stats.snapshot()

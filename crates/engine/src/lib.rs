@@ -36,7 +36,7 @@ pub use capacity::{KvBudget, KvChoice, choose_kv_blocks};
 pub use catena_kernels::BLOCK_TOKENS;
 pub use catena_model::{Adapter, AdapterId, LogitsFor, SeqInput};
 pub use catena_text::{CALL_ID_CHARS, CallMark, ChatInput, ToolPiece, ToolSyntax};
-pub use codec::{PromptCodec, TextCodec};
+pub use codec::{PromptCodec, TextCodec, TextToken};
 pub use constraint::{
     COMPOSED_KIND, ConstraintProbe, MAX_CHOICES, MAX_COMPOSED_BYTES, MAX_CONSTRAINT_BYTES,
     MAX_GRAMMAR_LEVELS, MAX_GRAMMAR_RULES, MAX_PATTERN_BYTES, MAX_SCHEMA_LEVELS, MAX_SCHEMAS,
@@ -50,7 +50,7 @@ pub use params::{
 };
 pub use request::{
     CacheScope, Completion, ComposedGrammar, Constraint, Event, NamedSchema, Request, RequestId,
-    TokenEvent, TokenLogprob,
+    StopCause, TokenEvent, TokenLogprob,
 };
 pub use runner::{BlockGroup, ModelRunner, Runner};
 pub use sampler::SamplingProbe;

@@ -137,6 +137,22 @@ pub struct TokenEvent {
     pub top_logprobs: Vec<TokenLogprob>,
 }
 
+/// What an output ended with when its finish reason is `Stop`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StopCause {
+    /// A token that ends the output and is no part of it.
+    Token {
+        /// The token.
+        token: u32,
+        /// Its log-probability, when asked for.
+        logprob: Option<f32>,
+    },
+    /// A stop string.
+    Text(String),
+    /// The constraint: nothing may follow.
+    Constraint,
+}
+
 /// A finished request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Completion {
@@ -160,6 +176,8 @@ pub struct Completion {
     pub prompt_top_logprobs: Vec<Vec<TokenLogprob>>,
     /// Why it ended.
     pub finish_reason: FinishReason,
+    /// What it ended with, if it was `Stop`.
+    pub stop_cause: Option<StopCause>,
     /// Token counts; the ending token counts as generated.
     pub usage: Usage,
     /// Tokens of the prompt that were in the cache and not computed again.

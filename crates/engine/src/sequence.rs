@@ -4,7 +4,9 @@ use crate::adapters::Lease;
 use crate::blocks::{BlockTables, KvBlocks, Prefix};
 use crate::error::EngineError;
 use crate::params::SamplingParams;
-use crate::request::{CacheScope, Completion, Request, RequestId, TokenEvent, TokenLogprob};
+use crate::request::{
+    CacheScope, Completion, Request, RequestId, StopCause, TokenEvent, TokenLogprob,
+};
 use crate::sampler::{Choice, SamplingState, score};
 use crate::speculate::Proposer;
 use crate::text::TextAssembler;
@@ -40,8 +42,8 @@ pub(crate) struct Sequence {
     logprobs: Vec<f32>,
     assembler: TextAssembler,
     text: String,
-    /// Whether the last token only ended the output.
-    ended_by_token: bool,
+    /// What ended the output, if something but its length did.
+    stop_cause: Option<StopCause>,
 }
 
 /// What a chosen token did to its sequence.
@@ -85,7 +87,7 @@ impl Sequence {
             prompt_top_logprobs: Vec::new(),
             logprobs: Vec::new(),
             text: String::new(),
-            ended_by_token: false,
+            stop_cause: None,
         }
     }
 
@@ -181,13 +183,17 @@ impl Sequence {
         self.sampling.advance(token)?;
         let is_eos = !self.params.ignore_eos && vocabulary.eos_tokens().contains(&token);
         if is_eos || self.params.stop_tokens.contains(&token) {
-            self.ended_by_token = true;
+            self.stop_cause = Some(StopCause::Token { token, logprob });
             return Ok(Accepted { event: None, finish_reason: Some(FinishReason::Stop) });
         }
         self.logprobs.extend(logprob);
         let piece = self.assembler.push(vocabulary.text_bytes(token));
         self.text.push_str(&piece.text);
-        let finish_reason = if piece.stopped || self.sampling.is_complete() {
+        self.stop_cause = match piece.stop {
+            Some(text) => Some(StopCause::Text(text)),
+            None => self.sampling.is_complete().then_some(StopCause::Constraint),
+        };
+        let finish_reason = if self.stop_cause.is_some() {
             Some(FinishReason::Stop)
         } else if self.num_generated() == self.params.max_new_tokens {
             Some(FinishReason::Length)
@@ -206,7 +212,7 @@ impl Sequence {
         self.text.push_str(&tail);
         let usage = Usage::new(self.num_prompt, self.num_generated());
         let mut tokens = self.tokens.split_off(self.num_prompt);
-        if self.ended_by_token {
+        if matches!(self.stop_cause, Some(StopCause::Token { .. })) {
             tokens.pop();
         }
         Completion {
@@ -219,6 +225,7 @@ impl Sequence {
             prompt_logprobs: self.prompt_logprobs,
             prompt_top_logprobs: self.prompt_top_logprobs,
             finish_reason,
+            stop_cause: self.stop_cause,
             usage,
             cached_tokens: self.cached_tokens.unwrap_or(0),
         }

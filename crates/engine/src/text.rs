@@ -5,9 +5,9 @@
 pub(crate) struct Piece {
     /// Text that is now certain.
     pub(crate) text: String,
-    /// Whether a stop string was completed; `text` ends before it, or with it if that was asked
+    /// The stop string that was completed; `text` ends before it, or with it if that was asked
     /// for.
-    pub(crate) stopped: bool,
+    pub(crate) stop: Option<String>,
 }
 
 /// Assembles the text of one output.
@@ -34,13 +34,14 @@ impl TextAssembler {
         self.partial_char.extend_from_slice(bytes);
         take_complete(&mut self.partial_char, &mut self.held);
         if let Some((at, len)) = self.first_stop() {
+            let stop = self.held[at..at + len].to_owned();
             self.held.truncate(if self.include_stop { at + len } else { at });
             self.partial_char.clear();
-            return Piece { text: std::mem::take(&mut self.held), stopped: true };
+            return Piece { text: std::mem::take(&mut self.held), stop: Some(stop) };
         }
         let keep = self.held_suffix();
         let tail = self.held.split_off(self.held.len() - keep);
-        Piece { text: std::mem::replace(&mut self.held, tail), stopped: false }
+        Piece { text: std::mem::replace(&mut self.held, tail), stop: None }
     }
 
     /// Ends the output: what was held back is text after all.

@@ -24,4 +24,10 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// Whatever the implementer meets, wrapped by [`KnowledgeError::embed`].
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError>;
+
+    /// The vectors of [`embed`](Embedder::embed) before they are scaled to unit length.
+    ///
+    /// # Errors
+    /// As [`embed`](Embedder::embed).
+    fn embed_unscaled(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError>;
 }

@@ -111,6 +111,16 @@ pub enum KnowledgeError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// The classifier failed.
+    #[error("cannot score {count} texts")]
+    Classify {
+        /// How many texts or pairs were given.
+        count: usize,
+        /// The implementer's error, erased as that of an embedder.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     // Stopped.
     /// The caller asked the work to stop.
     #[error("indexing was interrupted")]
@@ -140,6 +150,14 @@ impl KnowledgeError {
         Self::Embed { count, source: source.into() }
     }
 
+    /// Wraps a classifier's failure.
+    pub fn classify(
+        count: usize,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Classify { count, source: source.into() }
+    }
+
     /// One thing to try next, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -156,7 +174,10 @@ impl KnowledgeError {
             Self::Io { .. } | Self::Keyword { .. } => {
                 Some("check that the folder exists, is writable and has space left")
             }
-            Self::Embed { .. } | Self::Interrupted | Self::EmbedderShape { .. } => None,
+            Self::Embed { .. }
+            | Self::Classify { .. }
+            | Self::Interrupted
+            | Self::EmbedderShape { .. } => None,
         }
     }
 }

@@ -17,10 +17,11 @@
 //! * [`cite`] turns the marks of an answer into byte ranges of documents.
 //!
 //! **Invariant:** nothing here knows a model: texts become vectors through the trait
-//! [`Embedder`], which the binary implements. A search gives the same answer in every run and
+//! [`Embedder`] and are scored through [`Classifier`], which the binary implements. A search gives the same answer in every run and
 //! after every restart; ties are broken by the order of the chunks.
 
 mod cite;
+mod classifier;
 mod embedder;
 mod error;
 mod ground;
@@ -33,6 +34,7 @@ mod test_embedder;
 mod words;
 
 pub use cite::cite;
+pub use classifier::{Classifier, TextOrPair};
 pub use embedder::Embedder;
 pub use error::KnowledgeError;
 pub use ground::{Grounded, Grounding};

@@ -40,15 +40,22 @@ impl Embedder for WordEmbedder {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        let mut vectors = self.embed_unscaled(texts)?;
+        for vector in &mut vectors {
+            let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);
+            for value in vector {
+                *value /= norm;
+            }
+        }
+        Ok(vectors)
+    }
+
+    fn embed_unscaled(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
         let embed = |text: &&str| {
             let mut vector = vec![0.0f32; self.broken_dim.unwrap_or(Self::DIM)];
             let places = u32::try_from(vector.len()).expect("a short vector");
             for word in content_words(text).into_iter().take(self.max_tokens) {
                 vector[(crc32c::crc32c(word.as_bytes()) % places) as usize] += 1.0;
-            }
-            let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);
-            for value in &mut vector {
-                *value /= norm;
             }
             vector
         };

@@ -6,7 +6,7 @@ use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::responses::ResponseStore;
 use catena_engine::{CALL_ID_CHARS, EngineHandle, PromptCodec};
-use catena_knowledge::Embedder;
+use catena_knowledge::{Classifier, Embedder};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -35,6 +35,46 @@ pub enum ServedModel {
     Assistant(Assistant),
     /// A model that turns texts into vectors.
     Embedder(Arc<dyn Embedder>),
+    /// A model that scores texts and pairs of texts.
+    Classifier(Arc<dyn Classifier>),
+}
+
+impl ServedModel {
+    /// The bare language model.
+    pub(crate) fn language(&self) -> Option<&LanguageModel> {
+        match self {
+            Self::Language(model) => Some(model),
+            Self::Assistant(_) | Self::Embedder(_) | Self::Classifier(_) => None,
+        }
+    }
+
+    /// The embedding model.
+    pub(crate) fn embedder(&self) -> Option<&Arc<dyn Embedder>> {
+        match self {
+            Self::Embedder(model) => Some(model),
+            Self::Assistant(_) | Self::Language(_) | Self::Classifier(_) => None,
+        }
+    }
+
+    /// The classifier with several labels.
+    pub(crate) fn classifier(&self) -> Option<&Arc<dyn Classifier>> {
+        match self {
+            Self::Classifier(model) if model.labels().len() > 1 => Some(model),
+            Self::Assistant(_) | Self::Language(_) | Self::Embedder(_) | Self::Classifier(_) => {
+                None
+            }
+        }
+    }
+
+    /// The cross-encoder: a classifier with one label.
+    pub(crate) fn cross_encoder(&self) -> Option<&Arc<dyn Classifier>> {
+        match self {
+            Self::Classifier(model) if model.labels().len() == 1 => Some(model),
+            Self::Assistant(_) | Self::Language(_) | Self::Embedder(_) | Self::Classifier(_) => {
+                None
+            }
+        }
+    }
 }
 
 /// Limits of one server.
@@ -171,6 +211,29 @@ impl App {
         })
     }
 
+    /// The model called `name`, or the first that fits where a protocol names none, as `role` takes
+    /// it; `needs` says what that is.
+    ///
+    /// # Errors
+    /// As [`App::model`]; [`ApiError::WrongModel`], [`ApiError::NoModel`].
+    pub(crate) fn model_for<'a, T>(
+        &'a self,
+        name: Option<&str>,
+        needs: &'static str,
+        role: impl Fn(&'a ServedModel) -> Option<T>,
+    ) -> Result<(String, T), ApiError> {
+        if let Some(name) = name {
+            let found = role(self.model(name)?);
+            let wrong = || ApiError::WrongModel { model: name.to_owned(), needs };
+            return Ok((name.to_owned(), found.ok_or_else(wrong)?));
+        }
+        if self.is_draining() {
+            return Err(ApiError::Draining);
+        }
+        let first = |(name, model): &'a (String, ServedModel)| Some((name.clone(), role(model)?));
+        self.0.models.iter().find_map(first).ok_or(ApiError::NoModel { needs })
+    }
+
     /// From now on, new requests are refused and `/health` says so.
     pub fn begin_drain(&self) {
         self.0.draining.store(true, Ordering::Release);
@@ -187,7 +250,7 @@ impl App {
             let engine = match model {
                 ServedModel::Language(model) => &model.engine,
                 ServedModel::Assistant(assistant) => &assistant.model.engine,
-                ServedModel::Embedder(_) => continue,
+                ServedModel::Embedder(_) | ServedModel::Classifier(_) => continue,
             };
             if !engines.iter().any(|(_, known)| known.is_same(engine)) {
                 engines.push((name, engine));

@@ -68,12 +68,33 @@ pub(crate) fn parse<T: ApiRequest>(
     body: Result<Bytes, BytesRejection>,
     limit: usize,
 ) -> Result<Parsed<T>, ApiError> {
+    read(object(body, limit)?)
+}
+
+/// The fields of a body.
+///
+/// # Errors
+/// [`ApiError::BodyTooLarge`], [`ApiError::Json`].
+pub(crate) fn object(
+    body: Result<Bytes, BytesRejection>,
+    limit: usize,
+) -> Result<Map<String, Value>, ApiError> {
     let bytes = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge { limit },
         _ => ApiError::Json { reason: rejection.body_text() },
     })?;
-    let invalid = |error: serde_json::Error| ApiError::Json { reason: error.to_string() };
-    let mut fields: Map<String, Value> = serde_json::from_slice(&bytes).map_err(invalid)?;
+    serde_json::from_slice(&bytes).map_err(|error| invalid(&error))
+}
+
+fn invalid(error: &serde_json::Error) -> ApiError {
+    ApiError::Json { reason: error.to_string() }
+}
+
+/// Reads a request from the fields of a body, or of an object in it.
+///
+/// # Errors
+/// [`ApiError::Json`], [`ApiError::Unsupported`].
+pub(crate) fn read<T: ApiRequest>(mut fields: Map<String, Value>) -> Result<Parsed<T>, ApiError> {
     // Clients write null for "not given".
     fields.retain(|_, value| !value.is_null());
     for refused in T::REFUSED {
@@ -84,11 +105,16 @@ pub(crate) fn parse<T: ApiRequest>(
     let is_known = |field: &str| T::KNOWN.contains(&field) || T::SHARED.contains(&field);
     let ignored = fields.keys().filter(|field| !is_known(field)).cloned().collect();
     fields.retain(|field, _| is_known(field));
-    let value = serde_json::from_value(Value::Object(fields)).map_err(invalid)?;
+    let value = serde_json::from_value(Value::Object(fields)).map_err(|error| invalid(&error))?;
     Ok(Parsed { value, ignored: Ignored(ignored) })
 }
 
 impl Ignored {
+    /// Adds the fields of the object `inside` the body.
+    pub(crate) fn add(&mut self, inside: &str, others: Self) {
+        self.0.extend(others.0.into_iter().map(|field| format!("{inside}.{field}")));
+    }
+
     /// Names the fields in the answer's header.
     pub(crate) fn tell(&self, mut response: Response) -> Response {
         if self.0.is_empty() {

@@ -286,6 +286,6 @@ impl Render<Generation> for Reply {
     }
 
     fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
-        vec![Frame::data(&error.body()), Frame::done()]
+        vec![Frame::data(&error.problem().openai()), Frame::done()]
     }
 }

@@ -4,12 +4,12 @@ use crate::app::{App, ServedModel};
 use crate::base64;
 use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::error::ApiError;
+use crate::vectors::{self, EmbedOptions, Vectors, check_texts};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use catena_knowledge::Embedder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -58,15 +58,16 @@ pub(crate) async fn embeddings(
     let ServedModel::Embedder(embedder) = app.model(&request.model)?.clone() else {
         return Err(ApiError::WrongModel { model: request.model, needs: "an embedding model" });
     };
-    let texts = texts(request.input, app.limits().max_inputs)?;
+    let texts = texts(request.input)?;
+    check_texts("input", &texts, app.limits().max_inputs)?;
     if let Some(dimensions) = request.dimensions.filter(|&asked| asked != embedder.dim()) {
         let reason = format!("it is {dimensions}, the model gives {}", embedder.dim());
         return Err(ApiError::InvalidField { field: "dimensions", reason });
     }
     let encoding = request.encoding_format;
-    let compute = move || embed(&*embedder, &texts);
-    let (vectors, tokens) = app.workers().run(compute).await?;
-    app.metrics().embedded(&request.model, tokens, started.elapsed());
+    let embedder = (request.model.as_str(), embedder);
+    let Vectors { vectors, tokens } =
+        vectors::embed(&app, embedder, texts, EmbedOptions::default(), started).await?;
     let data: Vec<Value> = vectors
         .into_iter()
         .enumerate()
@@ -87,37 +88,13 @@ pub(crate) async fn embeddings(
     Ok(ignored.tell(Json(body).into_response()))
 }
 
-fn texts(input: Input, limit: usize) -> Result<Vec<String>, ApiError> {
-    let invalid = |reason: String| ApiError::InvalidField { field: "input", reason };
-    let texts = match input {
-        Input::Text(text) => vec![text],
-        Input::Texts(texts) => texts,
+fn texts(input: Input) -> Result<Vec<String>, ApiError> {
+    match input {
+        Input::Text(text) => Ok(vec![text]),
+        Input::Texts(texts) => Ok(texts),
         Input::Tokens(values) => {
-            let count = values.len();
-            return Err(invalid(format!("{count} values were sent that are no texts")));
+            let reason = format!("{} values were sent that are no texts", values.len());
+            Err(ApiError::InvalidField { field: "input", reason })
         }
-    };
-    if texts.is_empty() || texts.len() > limit {
-        let count = texts.len();
-        return Err(invalid(format!("{count} texts were sent, 1 to {limit} are taken")));
     }
-    if let Some(idx) = texts.iter().position(String::is_empty) {
-        return Err(invalid(format!("text {idx} is empty")));
-    }
-    Ok(texts)
-}
-
-/// The vectors of `texts` and the tokens read. Computes.
-fn embed(embedder: &dyn Embedder, texts: &[String]) -> Result<(Vec<Vec<f32>>, usize), ApiError> {
-    let limit = embedder.max_tokens();
-    let mut total = 0;
-    for (index, text) in texts.iter().enumerate() {
-        let tokens = embedder.count_tokens(text);
-        if tokens > limit {
-            return Err(ApiError::InputTooLong { index, tokens, limit });
-        }
-        total += tokens;
-    }
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    Ok((embedder.embed(&texts)?, total))
 }

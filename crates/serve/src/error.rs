@@ -42,6 +42,12 @@ pub enum ApiError {
         /// The names served.
         known: Vec<String>,
     },
+    /// The request names no model, and none that is served fits.
+    #[error("no model that is served here can be used; this route needs {needs}")]
+    NoModel {
+        /// What the route needs.
+        needs: &'static str,
+    },
     /// The model cannot do what the route asks.
     #[error("the model `{model}` cannot be used here; this route needs {needs}")]
     WrongModel {
@@ -123,6 +129,7 @@ impl ApiError {
                 param: Some("model"),
                 ..told(StatusCode::NOT_FOUND, INVALID, "model_not_found")
             },
+            Self::NoModel { .. } => told(StatusCode::NOT_FOUND, INVALID, "model_not_found"),
             Self::WrongModel { .. } => bad("model_not_suitable", Some("model")),
             Self::NotFound { .. } => told(StatusCode::NOT_FOUND, INVALID, "not_found"),
             Self::BodyTooLarge { .. } => {
@@ -143,10 +150,28 @@ impl ApiError {
         }
     }
 
+    /// The error as every protocol tells it in its own form.
+    pub(crate) fn problem(&self) -> Problem {
+        let Told { status, kind, code, param } = self.told();
+        Problem { status, kind, code, param, message: message(self) }
+    }
+}
+
+/// An error on its way to the client.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) kind: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) param: Option<&'static str>,
+    pub(crate) message: String,
+}
+
+impl Problem {
     /// The error as OpenAI's clients read it.
-    pub(crate) fn body(&self) -> Value {
-        let Told { kind, code, param, .. } = self.told();
-        json!({"error": {"message": message(self), "type": kind, "param": param, "code": code}})
+    pub(crate) fn openai(&self) -> Value {
+        let Self { kind, code, param, message, .. } = self;
+        json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
     }
 }
 
@@ -205,15 +230,17 @@ fn message(error: &dyn std::error::Error) -> String {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let told = self.told();
-        if told.status.is_server_error() {
-            tracing::error!(code = told.code, "{}", message(&self));
+        let problem = self.problem();
+        if problem.status.is_server_error() {
+            tracing::error!(code = problem.code, "{}", problem.message);
         }
-        let mut response = (told.status, Json(self.body())).into_response();
-        if told.status == StatusCode::TOO_MANY_REQUESTS {
+        let mut response = (problem.status, Json(problem.openai())).into_response();
+        if problem.status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response.headers_mut().remove(IGNORED_FIELDS_HEADER);
+        // For the layer that gives it the form of the route's protocol.
+        response.extensions_mut().insert(problem);
         response
     }
 }

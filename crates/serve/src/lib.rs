@@ -1,12 +1,14 @@
-//! The HTTP side: OpenAI's wire protocol over engines, retrieval and embedders.
+//! The HTTP side: the wire protocols of OpenAI and of Hugging Face's servers over engines, retrieval,
+//! embedders and classifiers.
 //!
 //! [`App`] names what is served, [`router`] makes its routes, [`serve`] runs them and ends well.
-//! Errors become answers in one table (`error`). A request that asks for something we do not do is
-//! refused when that would change its meaning; fields without effect are named in the answer's
-//! header `x-catena-ignored-fields`.
+//! Errors become answers in one table (`error`), in the form of the route's protocol (`dialect`). A
+//! request that asks for something we do not do is refused when that would change its meaning;
+//! fields without effect are named in the answer's header `x-catena-ignored-fields`.
 //!
-//! **Invariant:** no prompt is ever cut: what does not fit is refused with both numbers. Nothing
-//! computes on an async thread. A client that goes away frees its blocks within a step.
+//! **Invariant:** no prompt is cut unless its client asks for it: what does not fit is refused with
+//! both numbers. Nothing computes on an async thread. A client that goes away frees its blocks
+//! within a step.
 
 mod app;
 mod assistant;
@@ -16,21 +18,27 @@ mod body;
 mod chat;
 mod completions;
 mod counts;
+mod dialect;
 mod embeddings;
 mod error;
 mod generation;
+mod huggingface;
 mod logprobs;
 mod metrics;
 mod paging;
 mod responses;
 mod router;
 mod sampling;
+mod scores;
 mod server;
 mod stream;
+mod tei;
 #[cfg(test)]
 mod tests;
+mod tgi;
 mod tools;
 mod turn;
+mod vectors;
 
 pub use app::{App, LanguageModel, ServeLimits, ServedModel};
 pub use assistant::{Assistant, IndexRetriever, Retriever};

@@ -3,11 +3,13 @@
 use crate::app::{App, ServedModel};
 use crate::chat::chat_completions;
 use crate::completions::completions;
+use crate::dialect;
 use crate::embeddings::embeddings;
 use crate::error::ApiError;
-use crate::{metrics, responses};
+use crate::{huggingface, metrics, responses, tei, tgi};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -27,9 +29,19 @@ pub fn router(app: App) -> Router {
         .route("/v1/embeddings", post(embeddings))
         .route("/v1/models", get(list_models))
         .route("/v1/models/{*name}", get(one_model))
+        .route("/", post(huggingface::root))
+        .route("/info", get(huggingface::info))
+        .route("/tokenize", post(huggingface::tokenize))
+        .route("/generate", post(tgi::generate))
+        .route("/generate_stream", post(tgi::generate_stream))
+        .route("/embed", post(tei::embed))
+        .route("/rerank", post(tei::rerank))
+        .route("/predict", post(tei::predict))
+        .route("/similarity", post(tei::similarity))
         .route("/health", get(health))
         .route("/metrics", get(scrape))
         .layer(limit)
+        .layer(middleware::from_fn(dialect::shape))
         .with_state(app)
 }
 
@@ -52,6 +64,7 @@ fn describe(app: &App, name: &str, model: &ServedModel) -> Value {
         ServedModel::Language(model) => model.engine.intake().context_tokens(),
         ServedModel::Assistant(assistant) => assistant.model.engine.intake().context_tokens(),
         ServedModel::Embedder(embedder) => embedder.max_tokens(),
+        ServedModel::Classifier(classifier) => classifier.max_tokens(),
     };
     json!({
         "id": name,

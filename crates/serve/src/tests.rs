@@ -12,6 +12,7 @@ fn all() -> Vec<ApiError> {
         ApiError::InvalidField { field: "messages", reason: "0 messages were sent".to_owned() },
         ApiError::Unsupported { field: "n", hint: "; send one request per answer" },
         ApiError::UnknownModel { model: "gpt-4".to_owned(), known: vec!["bank".to_owned()] },
+        ApiError::NoModel { needs: "an embedding model" },
         ApiError::WrongModel { model: "bank".to_owned(), needs: "an embedding model" },
         ApiError::NotFound { what: "response", id: "resp_1".to_owned() },
         ApiError::BodyTooLarge { limit: 4_194_304 },

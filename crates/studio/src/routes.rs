@@ -26,12 +26,15 @@ pub fn router(state: StudioState) -> Router {
 
 /// [`router`] over given files.
 pub(crate) fn router_over(state: StudioState, files: Arc<dyn StaticFiles>) -> Router {
+    let page = move |request: Request| ready(app(&*files, &request));
     Router::new()
+        // The API takes requests at the same address, so the fallback does not see it.
+        .route("/", get(page.clone()))
         .route("/api/studio/info", get(info))
         .route("/api/studio/report", get(report))
         .route("/api/studio/documents/{id}", get(document))
         .with_state(state)
-        .fallback(move |request: Request| ready(app(&*files, &request)))
+        .fallback(page)
         .layer(middleware::map_response(headers::secure))
 }
 

@@ -1,5 +1,6 @@
 //! What the stages read from outside the project's state: configuration, models, documents.
 
+use crate::classifier::LocalClassifier;
 use crate::models::{BoxError, LocalEmbedder};
 use camino::Utf8PathBuf;
 use catena_kernels::Pool;
@@ -15,6 +16,17 @@ pub(crate) struct ModelInput {
     pub(crate) digest: String,
 }
 
+/// Models that no stage uses, only the server.
+#[derive(Default)]
+pub(crate) struct ServedInputs {
+    /// The model that writes ahead for the assistant's, if it comes from outside.
+    pub(crate) draft: Option<Utf8PathBuf>,
+    /// The cross-encoder that ranks passages.
+    pub(crate) reranker: Option<Arc<LocalClassifier>>,
+    /// The classifier of texts.
+    pub(crate) classifier: Option<Arc<LocalClassifier>>,
+}
+
 /// Everything the stages share.
 pub(crate) struct Inputs {
     /// `catena.toml`.
@@ -27,8 +39,8 @@ pub(crate) struct Inputs {
     pub(crate) documents: ModelInput,
     /// The scenarios, if retrieval is measured.
     pub(crate) scenarios: Option<ModelInput>,
-    /// The model that writes ahead when the assistant is served, if it comes from outside.
-    pub(crate) draft: Option<Utf8PathBuf>,
+    /// What is only served.
+    pub(crate) served: ServedInputs,
     /// Threads of the numeric work.
     pub(crate) pool: Arc<Pool>,
     opened: Mutex<Option<Arc<LocalEmbedder>>>,
@@ -41,12 +53,12 @@ impl Inputs {
         embedder: ModelInput,
         documents: ModelInput,
         scenarios: Option<ModelInput>,
-        draft: Option<Utf8PathBuf>,
+        served: ServedInputs,
         pool: Arc<Pool>,
         config: ProjectConfig,
     ) -> Self {
         let opened = Mutex::new(None);
-        Self { config, base, embedder, documents, scenarios, draft, pool, opened }
+        Self { config, base, embedder, documents, scenarios, served, pool, opened }
     }
 
     /// The embedder, opened on first use and then shared.

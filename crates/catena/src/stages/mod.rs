@@ -19,7 +19,7 @@ mod retrieval;
 mod synth;
 mod train;
 
-pub(crate) use inputs::{Inputs, ModelInput};
+pub(crate) use inputs::{Inputs, ModelInput, ServedInputs};
 pub(crate) use list::all;
 pub(crate) use quantize::gguf_file;
 pub(crate) use synth::HELDOUT_FILE;

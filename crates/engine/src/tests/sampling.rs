@@ -3,7 +3,7 @@
 use super::fake::{
     EOS, FakeRunner, Rule, VOCAB_SIZE, alphabet, noise, short_answer, tokens, vocabulary,
 };
-use crate::{Completion, Engine, Request, SamplingParams, SchedulerLimits};
+use crate::{Completion, Engine, Request, SamplingParams, SchedulerLimits, StopCause};
 use catena_protocol::{Cancel, FinishReason, NoProgress};
 
 /// Logits of a few tokens, all others impossible: `ln` of 0.5, 0.3, 0.15 and 0.05.
@@ -45,7 +45,7 @@ fn assert_near(found: [f64; 4], expected: [f64; 4]) {
 fn greedy_takes_the_largest_and_the_lower_id_on_a_tie() {
     let completion = run(alphabet, "z", SamplingParams::greedy(5));
     assert_eq!(completion.text, "abcde");
-    assert_eq!(completion.finish_reason, FinishReason::Length);
+    assert_eq!((completion.finish_reason, completion.stop_cause), (FinishReason::Length, None));
     assert_eq!(run(|_| vec![1.0; VOCAB_SIZE], "x", SamplingParams::greedy(2)).tokens, [0, 0]);
 }
 
@@ -55,6 +55,7 @@ fn end_of_sequence_ends_unless_ignored() {
     assert_eq!((completion.text.as_str(), completion.tokens.len()), ("abc", 3));
     assert_eq!(completion.finish_reason, FinishReason::Stop);
     assert_eq!(completion.usage.completion_tokens, 4);
+    assert_eq!(completion.stop_cause, Some(StopCause::Token { token: EOS, logprob: None }));
     let on = SamplingParams { ignore_eos: true, ..SamplingParams::greedy(6) };
     let completion = run(short_answer, "x", on);
     assert_eq!(completion.text, "abcab");
@@ -66,9 +67,17 @@ fn stop_strings_and_tokens_end_the_output() {
     let stop = SamplingParams { stop: vec!["de".to_owned()], ..SamplingParams::greedy(20) };
     let completion = run(alphabet, "z", stop);
     assert_eq!((completion.text.as_str(), completion.finish_reason), ("abc", FinishReason::Stop));
-    let stop = SamplingParams { stop_tokens: vec![100], ..SamplingParams::greedy(20) };
+    assert_eq!(completion.stop_cause, Some(StopCause::Text("de".to_owned())));
+    let stop =
+        SamplingParams { stop_tokens: vec![100], logprobs: Some(0), ..SamplingParams::greedy(20) };
     let completion = run(alphabet, "z", stop);
     assert_eq!((completion.text.as_str(), completion.tokens.len()), ("abc", 3));
+    let Some(StopCause::Token { token: 100, logprob: Some(logprob) }) = completion.stop_cause
+    else {
+        panic!("{:?}", completion.stop_cause)
+    };
+    assert!(logprob < 0.0);
+    assert_eq!(completion.logprobs.len(), 3);
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn check(stop: &[&str], pieces: &[&[u8]], shown: &[&str], tail: &str, stopped: b
         assert!(!did_stop, "pieces after the stop");
         let piece = assembler.push(piece);
         got.push(piece.text);
-        did_stop = piece.stopped;
+        did_stop = piece.stop.is_some();
     }
     assert_eq!((got, did_stop), (shown.iter().map(|&s| s.to_owned()).collect(), stopped));
     assert_eq!(assembler.finish(), tail);
@@ -65,10 +65,10 @@ fn stop_strings_of_long_characters_are_cut_on_boundaries() {
 fn the_stop_string_can_stay() {
     let mut assembler = TextAssembler::new(vec!["END".to_owned(), "E".to_owned()], true);
     let piece = assembler.push(b"the END of it");
-    assert_eq!((piece.text.as_str(), piece.stopped), ("the E", true));
+    assert_eq!((piece.text.as_str(), piece.stop.as_deref()), ("the E", Some("E")));
     let mut assembler = TextAssembler::new(vec!["END".to_owned()], true);
     assert_eq!(assembler.push(b"the EN").text, "the ");
     let piece = assembler.push(b"D of it");
-    assert_eq!((piece.text.as_str(), piece.stopped), ("END", true));
+    assert_eq!((piece.text.as_str(), piece.stop.as_deref()), ("END", Some("END")));
     assert_eq!(assembler.finish(), "");
 }

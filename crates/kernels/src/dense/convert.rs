@@ -1,7 +1,9 @@
 //! From rows of f32 to the words that the kernels read.
 
+#[cfg(target_arch = "x86_64")]
+use super::bf16_avx512;
 use super::made::{Square, place_transposed};
-use super::micro::precise_type;
+use super::micro::{multiplies_bf16, precise_type};
 use super::product::RowView;
 use crate::level;
 use crate::leveled::leveled;
@@ -40,7 +42,7 @@ pub(crate) fn bf16_bits(value: f32) -> u32 {
 }
 
 #[inline(always)]
-fn pair(low: f32, high: f32) -> u32 {
+pub(super) fn pair(low: f32, high: f32) -> u32 {
     bf16_bits(low) | (bf16_bits(high) << 16)
 }
 
@@ -79,7 +81,7 @@ pub(crate) fn words_of_rows(
     for (row, words) in out.chunks_exact_mut(steps).take(src.rows).enumerate() {
         match dtype {
             DenseType::F32 => scaled_f32(level, src.row(row), scale, words),
-            DenseType::Bf16 => scaled_bf16(level, src.row(row), scale, words),
+            DenseType::Bf16 => scaled_words(level, src.row(row), scale, words),
         }
     }
 }
@@ -90,6 +92,16 @@ leveled! {
             *word = (value * scale).to_bits();
         }
     }
+}
+
+fn scaled_words(level: crate::Level, values: &[f32], scale: f32, words: &mut [u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if multiplies_bf16(level) {
+        assert!(words.len() >= values.len().div_ceil(2));
+        // SAFETY: such levels have the instructions.
+        return unsafe { bf16_avx512::scaled(values, scale, words) };
+    }
+    scaled_bf16(level, values, scale, words);
 }
 
 leveled! {
@@ -129,7 +141,7 @@ fn step_of_rows(
         DenseType::F32 => scaled_f32(level, &src.row(step)[first..][..cols], 1.0, words),
         DenseType::Bf16 if 2 * step + 1 < src.rows => {
             let (low, high) = (src.row(2 * step), src.row(2 * step + 1));
-            zip_bf16(level, &low[first..][..cols], &high[first..][..cols], words);
+            zip_words(level, &low[first..][..cols], &high[first..][..cols], words);
         }
         DenseType::Bf16 => {
             for (word, &low) in words.iter_mut().zip(&src.row(2 * step)[first..]) {
@@ -137,6 +149,16 @@ fn step_of_rows(
             }
         }
     }
+}
+
+/// Words of the values of two rows, `low` in the lower halves.
+pub(crate) fn zip_words(level: crate::Level, low: &[f32], high: &[f32], words: &mut [u32]) {
+    #[cfg(target_arch = "x86_64")]
+    if multiplies_bf16(level) {
+        // SAFETY: such levels have the instructions.
+        return unsafe { bf16_avx512::zipped(low, high, words) };
+    }
+    zip_bf16(level, low, high, words);
 }
 
 leveled! {
@@ -160,10 +182,13 @@ pub(crate) fn pack_columns(
     if cols < 16 {
         out.fill(0);
     }
-    let whole = if cols == 16 && dtype == DenseType::F32 { src.len / 16 * 16 } else { 0 };
-    let (squares, out) = out.split_at_mut(whole * 16);
+    // Squares are turned in registers where there is code for that.
+    let turns = dtype == DenseType::F32 || multiplies_bf16(level);
+    let whole = if cols == 16 && turns { src.len / 16 * 16 } else { 0 };
+    let steps = dtype.steps(16);
+    let (squares, out) = out.split_at_mut(dtype.steps(whole) * 16);
     let mut square: Square = [[0.0; 16]; 16];
-    for (place, words) in squares.as_chunks_mut::<16>().0.chunks_exact_mut(16).enumerate() {
+    for (place, words) in squares.as_chunks_mut::<16>().0.chunks_exact_mut(steps).enumerate() {
         for (lane, values) in square.iter_mut().enumerate() {
             values.copy_from_slice(&src.row(first + lane)[place * 16..][..16]);
         }

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::convert::DenseType;
+use super::micro::multiplies_bf16;
 use super::operand::RowOperand;
 use super::product::{ColView, Product, RowView, product_len, product_of};
 use crate::leveled::leveled;
@@ -162,7 +163,7 @@ pub(crate) fn place_transposed(
 ) {
     match dtype {
         DenseType::F32 => transposed_f32(level, square, out),
-        DenseType::Bf16 => transposed_bf16(level, square, out),
+        DenseType::Bf16 => transposed_pairs(level, square, out),
     }
 }
 
@@ -219,6 +220,30 @@ unsafe fn transposed_square(square: &Square, out: &mut [[u32; 16]]) {
             }
         }
     }
+}
+
+fn transposed_pairs(level: Level, square: &Square, out: &mut [[u32; 16]]) {
+    #[cfg(target_arch = "x86_64")]
+    if let (true, Ok(out)) = (multiplies_bf16(level), <&mut [[u32; 16]; 8]>::try_from(&mut *out)) {
+        // SAFETY: such levels have the instructions.
+        return unsafe { super::bf16_avx512::transposed(square, out) };
+    }
+    transposed_bf16(level, square, out);
+}
+
+/// Eight steps of a panel of bf16 as steps of the transposed matrix, if the level has code for that.
+pub(super) fn transpose_words(level: Level, steps: &[[u32; 16]], out: &mut [[u32; 16]]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if let (true, Ok(steps), Ok(out)) = (
+        multiplies_bf16(level),
+        <&[[u32; 16]; 8]>::try_from(steps),
+        <&mut [[u32; 16]; 8]>::try_from(out),
+    ) {
+        // SAFETY: such levels have the instructions.
+        unsafe { super::bf16_avx512::transposed_words(steps, out) };
+        return true;
+    }
+    false
 }
 
 leveled! {

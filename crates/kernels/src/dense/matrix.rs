@@ -209,13 +209,17 @@ impl DenseMatrix {
         &self.words[start + steps.start * 16..start + steps.end * 16]
     }
 
+    /// The steps with columns `16 * column..` of rows `16 * panel..`, fewer at the matrix's end.
+    pub(super) fn steps_of_square(&self, panel: usize, column: usize) -> &[[u32; 16]] {
+        let (steps, per_square) = (self.dtype.steps(self.k), self.dtype.steps(16));
+        let first = column * per_square;
+        self.panel(panel, &(first..steps.min(first + per_square))).as_chunks::<16>().0
+    }
+
     /// Columns `16 * column..` of rows `16 * panel..`, zero beyond the matrix.
     pub(super) fn square(&self, panel: usize, column: usize, square: &mut Square) {
-        let steps = self.dtype.steps(self.k);
         let per_square = self.dtype.steps(16);
-        let first = column * per_square;
-        let held = self.panel(panel, &(first..steps.min(first + per_square)));
-        let lines = held.as_chunks::<16>().0;
+        let lines = self.steps_of_square(panel, column);
         match self.dtype {
             DenseType::F32 => {
                 for (values, words) in square.iter_mut().zip(lines) {

@@ -19,6 +19,8 @@
 //! number of threads: products are batch-invariant and independent of the thread count, bit for
 //! bit.
 
+#[cfg(target_arch = "x86_64")]
+mod bf16_avx512;
 mod convert;
 mod made;
 mod matrix;
@@ -32,12 +34,16 @@ mod weight;
 #[cfg(test)]
 mod weight_tests;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use bf16_avx512::words as bf16_words;
 pub use convert::DenseType;
 pub use matrix::DenseMatrix;
 pub use operand::RowOperand;
 pub use weight::WeightRef;
 
-pub(crate) use convert::{Source, bf16_bits, pack_columns, pack_rows, pair_rows, words_of_rows};
+pub(crate) use convert::{
+    Source, bf16_bits, pack_columns, pack_rows, pair_rows, words_of_rows, zip_words,
+};
 pub(crate) use made::{Panels, Square, multiply_made, place_transposed};
 #[cfg(test)]
 pub(crate) use micro::with_widened_bf16;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::convert::{DenseType, Source, pack_columns, pack_rows, widen_panel};
-use super::made::{Panels, Square, multiply_made, place_transposed};
+use super::made::{Panels, Square, multiply_made, place_transposed, transpose_words};
 use super::matrix::DenseMatrix;
 use super::operand::RowOperand;
 use crate::{Level, Pool, QuantMatrix};
@@ -266,6 +266,11 @@ impl Panels for Transposed<'_> {
             let tiles = rows.start / 16..rows.end.div_ceil(16);
             let places = words.as_chunks_mut::<16>().0.chunks_mut(steps_of_square);
             for (tile, place) in tiles.zip(places) {
+                if (self.0.dtype(), dtype) == (DenseType::Bf16, DenseType::Bf16)
+                    && transpose_words(level, self.0.steps_of_square(tile, panel), place)
+                {
+                    continue;
+                }
                 self.0.square(tile, panel, &mut square);
                 place_transposed(level, dtype, &square, place);
             }

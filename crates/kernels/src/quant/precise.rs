@@ -9,9 +9,10 @@ use super::format::BLOCK;
 use super::geometry::{Geometry, TILE, with_packed};
 use super::matrix::QuantMatrix;
 use super::tile::unpack;
-use crate::dense::{DenseType, Panels, RowOperand, Square, bf16_bits, place_transposed};
+use crate::dense::{
+    DenseType, Panels, RowOperand, Square, multiplies_bf16, place_transposed, zip_words,
+};
 use crate::dense::{multiply_made, precise_type};
-use crate::leveled::leveled;
 use crate::{AlignedBuf, Level, MatmulScratch, Pool, level};
 
 thread_local! {
@@ -89,11 +90,18 @@ impl Panels for Tiles<'_> {
                 DenseType::F32 => {
                     unpack_tile(level, matrix.format(), tile, bytemuck::cast_slice_mut(words));
                 }
+                #[cfg(target_arch = "x86_64")]
+                DenseType::Bf16 if multiplies_bf16(level) => {
+                    unpack_pairs(matrix.format(), tile, words);
+                }
                 DenseType::Bf16 => UNPACKED.with_borrow_mut(|values| {
                     values.grow(len * TILE);
                     let values = &mut values[..len * TILE];
                     unpack_tile(level, matrix.format(), tile, values);
-                    pair_rows(level, values, words);
+                    let rows = values.as_chunks::<{ 2 * TILE }>().0;
+                    for (words, two) in words.as_chunks_mut::<TILE>().0.iter_mut().zip(rows) {
+                        zip_words(level, &two[..TILE], &two[TILE..], words);
+                    }
                 }),
             }
         }
@@ -150,6 +158,16 @@ impl Panels for TransposedTiles<'_> {
     }
 }
 
+/// The weights of a tile, or of its first units, as pairs of bf16 `[k / 2][16]`, where the processor
+/// multiplies those.
+#[cfg(target_arch = "x86_64")]
+fn unpack_pairs(format: QuantFormat, tile: &[u8], panel: &mut [u32]) {
+    let blocks = panel.len() / (BLOCK / 2 * TILE);
+    assert!(tile.len() >= Geometry::of(format).tile_bytes(blocks), "{} bytes", tile.len());
+    // SAFETY: the caller has asked for bf16; the tile's size was checked above.
+    with_packed!(format, P => unsafe { super::avx512::unpack_pairs::<P>(tile, panel) });
+}
+
 /// The weights of a tile, or of its first units, `[k][16]`.
 fn unpack_tile(level: Level, format: QuantFormat, tile: &[u8], out_k16: &mut [f32]) {
     let blocks = out_k16.len() / (BLOCK * TILE);
@@ -166,16 +184,4 @@ fn unpack_tile(level: Level, format: QuantFormat, tile: &[u8], out_k16: &mut [f3
         #[cfg(not(target_arch = "x86_64"))]
         Level::Avx2 | Level::Avx512 | Level::Amx => unpack::<P>(tile, out_k16),
     });
-}
-
-leveled! {
-    /// A tile `[k][16]` as a panel of bf16 pairs, `[k / 2][16]`.
-    fn pair_rows(values: &[f32], panel: &mut [u32]) {
-        let rows = values.as_chunks::<{ 2 * TILE }>().0;
-        for (words, two) in panel.as_chunks_mut::<TILE>().0.iter_mut().zip(rows) {
-            for (lane, word) in words.iter_mut().enumerate() {
-                *word = bf16_bits(two[lane]) | bf16_bits(two[TILE + lane]) << 16;
-            }
-        }
-    }
 }

@@ -22,6 +22,7 @@ fn every_error_has_its_text() {
         KnowledgeError::Io { action: "write", path: file(), source: io() },
         KnowledgeError::Keyword { dir: dir(), action: "commit", source: keyword() },
         KnowledgeError::embed(32, io()),
+        KnowledgeError::classify(32, io()),
         KnowledgeError::Interrupted,
         KnowledgeError::EmbedderShape {
             identity: "words".to_owned(),

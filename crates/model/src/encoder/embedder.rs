@@ -92,6 +92,21 @@ impl TextEmbedder {
     /// # Errors
     /// A text is empty, too long or has an unknown token; checked before anything is computed.
     pub fn embed(&self, batch: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError> {
+        let mut vectors = self.embed_unscaled(batch)?;
+        if self.config.normalize {
+            for vector in &mut vectors {
+                let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+                scale_by(vector, length.max(MIN_NORM).recip());
+            }
+        }
+        Ok(vectors)
+    }
+
+    /// [`TextEmbedder::embed`] without scaling to unit length, whatever the configuration says.
+    ///
+    /// # Errors
+    /// As [`TextEmbedder::embed`].
+    pub fn embed_unscaled(&self, batch: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, EncodeError> {
         let max_tokens = self.max_tokens();
         if let Some(text) = batch.iter().position(|tokens| tokens.len() > max_tokens) {
             let tokens = batch[text].len();
@@ -109,17 +124,7 @@ impl TextEmbedder {
         for (layer, act) in &self.dense {
             pooled = apply_dense(layer, *act, &self.encoder.pool, &pooled, &mut matmul);
         }
-        let vectors = pooled.chunks_exact(self.dim());
-        Ok(vectors.map(|vector| self.scaled(vector)).collect())
-    }
-
-    fn scaled(&self, vector: &[f32]) -> Vec<f32> {
-        let mut vector = vector.to_vec();
-        if self.config.normalize {
-            let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-            scale_by(&mut vector, length.max(MIN_NORM).recip());
-        }
-        vector
+        Ok(pooled.chunks_exact(self.dim()).map(<[f32]>::to_vec).collect())
     }
 }
 

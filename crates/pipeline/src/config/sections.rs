@@ -268,6 +268,12 @@ pub struct ServeConfig {
     /// give several tokens; never changes an answer. One of `quantize.formats`, a name that
     /// `catena pull` knows, a GGUF file or a folder with safetensors; empty for none.
     pub draft: String,
+    /// A cross-encoder that ranks passages for `/rerank` and `/v2/rerank`: a name that `catena pull`
+    /// knows, a folder, or a GGUF file; empty for none.
+    pub reranker: String,
+    /// A classifier of texts for `/predict`: a name that `catena pull` knows, a folder, or a GGUF
+    /// file; empty for none.
+    pub classifier: String,
     /// The question that `--once` asks; empty takes a held-out one.
     pub question: String,
 }
@@ -282,6 +288,8 @@ impl Default for ServeConfig {
             kv_cache: KvCacheType::Bf16,
             precise: false,
             draft: String::new(),
+            reranker: String::new(),
+            classifier: String::new(),
             question: String::new(),
         }
     }

@@ -165,7 +165,7 @@ impl Render<Turn> for Reply {
     }
 
     fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
-        vec![Frame::data(&error.body()), Frame::done()]
+        vec![Frame::data(&error.problem().openai()), Frame::done()]
     }
 }
 

@@ -3,8 +3,8 @@
 use super::plain::{describe, reword, tell_system};
 use super::{CallIds, CallParser, Calling, Part, Tool, ToolChoice, Tools};
 use catena_engine::{
-    ChatInput, Constraint, ConstraintProbe, EngineError, PromptCodec, ToolPiece, ToolSyntax,
-    Vocabulary,
+    ChatInput, Constraint, ConstraintProbe, EngineError, PromptCodec, TextToken, ToolPiece,
+    ToolSyntax, Vocabulary,
 };
 use catena_protocol::{ChatMessage, Role, ToolCall};
 use rand::{Rng, SeedableRng};
@@ -69,6 +69,12 @@ impl PromptCodec for Shown {
 
     fn encode_text(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         Ok(text.bytes().map(u32::from).collect())
+    }
+
+    fn tokenize(&self, text: &str) -> Result<Vec<TextToken>, EngineError> {
+        let byte =
+            |(at, byte): (usize, u8)| TextToken { token: byte.into(), span: Some(at..at + 1) };
+        Ok(text.bytes().enumerate().map(byte).collect())
     }
 
     fn tool_syntax(&self) -> Option<&ToolSyntax> {

@@ -19,7 +19,7 @@ pub(crate) fn language_model<'a>(app: &'a App, name: &str) -> Result<&'a Languag
     match app.model(name)? {
         ServedModel::Language(model) => Ok(model),
         ServedModel::Assistant(assistant) => Ok(&assistant.model),
-        ServedModel::Embedder(_) => Err(ApiError::WrongModel {
+        ServedModel::Embedder(_) | ServedModel::Classifier(_) => Err(ApiError::WrongModel {
             model: name.to_owned(),
             needs: "a model that answers conversations",
         }),

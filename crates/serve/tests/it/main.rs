@@ -8,4 +8,6 @@ mod refusals;
 mod responses;
 mod support;
 mod system;
+mod tei;
+mod tgi;
 mod tools;

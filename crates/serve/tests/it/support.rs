@@ -2,9 +2,9 @@
 
 use catena_engine::{
     BLOCK_TOKENS, BlockGroup, ChatInput, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec,
-    Runner, RunnerError, SchedulerLimits, SeqInput, ToolSyntax, Vocabulary,
+    Runner, RunnerError, SchedulerLimits, SeqInput, TextToken, ToolSyntax, Vocabulary,
 };
-use catena_knowledge::{Embedder, KnowledgeError};
+use catena_knowledge::{Classifier, Embedder, KnowledgeError, TextOrPair};
 use catena_protocol::{Chunk, Passage, Span};
 use catena_serve::{App, Assistant, Ended, LanguageModel, Retriever, ServeLimits, ServedModel};
 use serde_json::Value;
@@ -88,6 +88,18 @@ impl PromptCodec for Bytes {
         Ok(text.bytes().map(u32::from).chain([TURN]).collect())
     }
 
+    fn tokenize(&self, text: &str) -> Result<Vec<TextToken>, EngineError> {
+        let byte = |(at, byte): (usize, u8)| {
+            let from = (0..=at).rev().find(|&from| text.is_char_boundary(from)).expect("0 is one");
+            let to = (at + 1..=text.len())
+                .find(|&to| text.is_char_boundary(to))
+                .expect("the end is one");
+            TextToken { token: u32::from(byte), span: Some(from..to) }
+        };
+        let turn = TextToken { token: TURN, span: None };
+        Ok(text.bytes().enumerate().map(byte).chain([turn]).collect())
+    }
+
     fn tool_syntax(&self) -> Option<&ToolSyntax> {
         None
     }
@@ -138,13 +150,49 @@ impl Embedder for Letters {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
-        let vector = |text: &&str| {
-            let counts =
-                ['a', 'e', 'i', 'o'].map(|letter| text.matches(letter).count() as f32 + 0.5);
-            let norm = counts.iter().map(|x| x * x).sum::<f32>().sqrt();
-            counts.iter().map(|x| x / norm).collect()
-        };
+        let mut vectors = self.embed_unscaled(texts)?;
+        for vector in &mut vectors {
+            let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+            for x in vector {
+                *x /= norm;
+            }
+        }
+        Ok(vectors)
+    }
+
+    fn embed_unscaled(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        let count = |text: &str, letter: char| text.matches(letter).count() as f32 + 0.5;
+        let vector = |text: &&str| ['a', 'e', 'i', 'o'].map(|letter| count(text, letter)).to_vec();
         Ok(texts.iter().map(vector).collect())
+    }
+}
+
+/// Counts the words of a text that are, or in a pair those of the second that stand in the first;
+/// reads eight words.
+struct Words(Vec<String>);
+
+impl Classifier for Words {
+    fn labels(&self) -> &[String] {
+        &self.0
+    }
+
+    fn max_tokens(&self) -> usize {
+        8
+    }
+
+    fn count_tokens(&self, (first, second): TextOrPair<'_>) -> usize {
+        first.split_whitespace().chain(second.unwrap_or_default().split_whitespace()).count()
+    }
+
+    fn logits(&self, inputs: &[TextOrPair<'_>]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        let count = |text: &str, wanted: &str| {
+            text.split_whitespace().take(8).filter(|word| wanted.contains(word)).count() as f32
+        };
+        let scores = |&(first, second): &TextOrPair<'_>| match second {
+            Some(second) => vec![count(second, first) - 1.0],
+            None => self.0.iter().map(|label| count(first, label)).collect(),
+        };
+        Ok(inputs.iter().map(scores).collect())
     }
 }
 
@@ -173,6 +221,11 @@ pub(crate) fn start_gated(max_waiting: usize, drain: Duration) -> Server {
     server
 }
 
+fn words(labels: &[&str]) -> ServedModel {
+    let labels = labels.iter().map(|&label| label.to_owned()).collect();
+    ServedModel::Classifier(Arc::new(Words(labels)))
+}
+
 fn launch(
     gate: Option<mpsc::Receiver<()>>,
     limits: SchedulerLimits,
@@ -199,6 +252,8 @@ fn launch(
         ("bank".to_owned(), ServedModel::Assistant(assistant)),
         ("bank-model".to_owned(), ServedModel::Language(model)),
         ("bank-embedder".to_owned(), ServedModel::Embedder(Arc::new(Letters))),
+        ("bank-reranker".to_owned(), words(&["relevant"])),
+        ("bank-classifier".to_owned(), words(&["fee", "limit"])),
     ];
     let limits = ServeLimits { max_body_bytes: 64 << 10, ..ServeLimits::default() };
     let app = App::new(models, limits);
@@ -242,10 +297,19 @@ impl Answer {
 
     /// The chunks of a stream; its end must be `[DONE]`.
     pub(crate) fn chunks(&self) -> Vec<Value> {
-        let mut lines: Vec<&str> =
-            self.text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+        let mut lines = self.data();
         assert_eq!(lines.pop(), Some("[DONE]"), "{}", self.text);
         lines.iter().map(|line| serde_json::from_str(line).expect("a JSON chunk")).collect()
+    }
+
+    /// The data of server-sent events.
+    pub(crate) fn data(&self) -> Vec<&str> {
+        self.text.lines().filter_map(|line| line.strip_prefix("data: ")).collect()
+    }
+
+    /// The same as JSON.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.data().iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 }
 

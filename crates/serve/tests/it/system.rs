@@ -9,7 +9,7 @@ fn models_are_listed_and_described() {
     let list = server.get("/v1/models").json();
     let ids: Vec<&str> =
         list["data"].as_array().expect("a list").iter().filter_map(|m| m["id"].as_str()).collect();
-    assert_eq!(ids, ["bank", "bank-model", "bank-embedder"]);
+    assert_eq!(ids, ["bank", "bank-model", "bank-embedder", "bank-reranker", "bank-classifier"]);
     let one = server.get("/v1/models/bank-model").json();
     assert_eq!((&one["object"], &one["max_model_len"]), (&json!("model"), &json!(1024)));
     let none = server.get("/v1/models/other");

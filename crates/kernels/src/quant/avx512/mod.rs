@@ -7,4 +7,4 @@ mod weights;
 
 pub(super) use activations::quantize_rows;
 pub(super) use product::product;
-pub(super) use unpack::unpack;
+pub(super) use unpack::{unpack, unpack_pairs};

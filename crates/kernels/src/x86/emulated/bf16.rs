@@ -34,3 +34,17 @@ pub(super) fn add_product(sum: f32, a: f32, b: f32) -> f32 {
 fn zero_if_subnormal(x: f32) -> f32 {
     if x.abs() < f32::MIN_POSITIVE { 0.0f32.copysign(x) } else { x }
 }
+
+/// The elements of `b` and then those of `a`, rounded to nearest even; subnormal numbers count as
+/// zero, and a NaN that signals becomes quiet.
+#[inline(always)]
+pub(crate) fn _mm512_cvtne2ps_pbh(a: __m512, b: __m512) -> __m512bh {
+    __m512bh(from_fn(|i| rounded(if i < 16 { b.0[i] } else { a.0[i - 16] })))
+}
+
+#[inline(always)]
+fn rounded(x: f32) -> u16 {
+    let bits = zero_if_subnormal(x).to_bits();
+    let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
+    (if x.is_nan() { bits | 0x40_0000 } else { nearest } >> 16) as u16
+}

@@ -48,6 +48,16 @@ pub(crate) unsafe fn _mm512_storeu_ps(mem_addr: *mut f32, a: __m512) {
     unsafe { mem_addr.cast::<__m512>().write_unaligned(a) };
 }
 
+/// Writes 64 bytes.
+///
+/// # Safety
+/// 64 bytes must be writable.
+#[inline(always)]
+pub(crate) unsafe fn _mm512_storeu_si512(mem_addr: *mut __m512i, a: __m512i) {
+    // SAFETY: promised by the caller.
+    unsafe { mem_addr.write_unaligned(a) };
+}
+
 /// Writes the values whose bit of `mask` is set; memory for the others is not touched.
 ///
 /// # Safety

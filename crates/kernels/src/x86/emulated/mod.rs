@@ -24,7 +24,7 @@ mod types;
 // What is not listed below is the processor's.
 pub(crate) use std::arch::x86_64::*;
 
-pub(crate) use bf16::_mm512_dpbf16_ps;
+pub(crate) use bf16::{_mm512_cvtne2ps_pbh, _mm512_dpbf16_ps};
 pub(crate) use bits::{
     _mm512_and_si512, _mm512_castps_si512, _mm512_castps512_ps128, _mm512_castsi512_ps,
     _mm512_castsi512_si128, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi16,
@@ -45,13 +45,14 @@ pub(crate) use integer::{
 };
 pub(crate) use memory::{
     _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_storeu_ps,
+    _mm512_storeu_ps, _mm512_storeu_si512,
 };
 #[cfg(test)]
 pub(crate) use round::_mm512_roundscale_ps;
 pub(crate) use round::{_mm512_reduce_ps, _mm512_scalef_ps};
 pub(crate) use shuffle::{
-    _mm512_broadcast_i32x4, _mm512_permutexvar_ps, _mm512_shuffle_epi8, _mm512_shuffle_i32x4,
-    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_broadcast_i32x4, _mm512_permutexvar_epi16, _mm512_permutexvar_epi32,
+    _mm512_permutexvar_ps, _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 pub(crate) use types::{__m512, __m512bh, __m512i};

@@ -23,6 +23,19 @@ pub(crate) fn _mm512_permutexvar_ps(idx: __m512i, a: __m512) -> __m512 {
     __m512(idx.0.map(|at| a.0[(at & 15) as usize]))
 }
 
+/// The 32-bit lanes of `a` that the low four bits of `idx` name.
+#[inline(always)]
+pub(crate) fn _mm512_permutexvar_epi32(idx: __m512i, a: __m512i) -> __m512i {
+    __m512i(idx.0.map(|at| a.0[(at & 15) as usize]))
+}
+
+/// The 16-bit lanes of `a` that the low five bits of those of `idx` name.
+#[inline(always)]
+pub(crate) fn _mm512_permutexvar_epi16(idx: __m512i, a: __m512i) -> __m512i {
+    let (idx, a): ([u16; 32], [u16; 32]) = (cast(idx), cast(a));
+    cast(idx.map(|at| a[usize::from(at & 31)]))
+}
+
 /// Two quarters of `a`, then two of `b`, each named by two bits of `MASK`.
 #[inline(always)]
 pub(crate) fn _mm512_shuffle_i32x4<const MASK: i32>(a: __m512i, b: __m512i) -> __m512i {

@@ -83,6 +83,8 @@ agree! { shuffles_agree needs ["avx512f", "avx512bw"]
     bits(a, b) _mm512_unpacklo_epi64 = _mm256_unpacklo_epi64;
     bits(a, b) _mm512_unpackhi_epi64 = _mm256_unpackhi_epi64;
     bits(a, b) _mm512_permutexvar_ps;
+    bits(a, b) _mm512_permutexvar_epi16;
+    bits(a, b) _mm512_permutexvar_epi32;
     bits(a, b) _mm512_shuffle_i32x4::<0b01_00_11_10>;
     bits(a, b) _mm512_shuffle_i32x4::<0b10_11_00_01>;
     bits(a) _mm512_castps_si512;
@@ -107,4 +109,5 @@ agree! { conversions_agree needs ["avx512f", "avx512bw"]
 
 agree! { bf16_agrees needs ["avx512f", "avx512bf16"]
     float(a, b, c) _mm512_dpbf16_ps;
+    bits(a, b) _mm512_cvtne2ps_pbh;
 }

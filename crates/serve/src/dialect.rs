@@ -1,0 +1,61 @@
+//! The form of an error: each protocol has its own, and the route says which.
+
+use crate::error::Problem;
+use crate::{huggingface, tei};
+use axum::Json;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+/// Whose clients a route answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// OpenAI, and whatever has no form of its own.
+    OpenAi,
+    /// Hugging Face's text-generation-inference.
+    Tgi,
+    /// Hugging Face's text-embeddings-inference.
+    Tei,
+}
+
+impl Dialect {
+    /// The protocol that `path` belongs to.
+    pub(crate) fn of(path: &str) -> Self {
+        match path {
+            "/" | "/generate" | "/generate_stream" | "/info" | "/tokenize" => Self::Tgi,
+            "/embed" | "/predict" | "/rerank" | "/similarity" => Self::Tei,
+            _ => Self::OpenAi,
+        }
+    }
+
+    /// The error as its clients read it.
+    pub(crate) fn tell(self, problem: &Problem) -> (StatusCode, Value) {
+        match self {
+            Self::OpenAi => (problem.status, problem.openai()),
+            Self::Tgi => huggingface::generation_error(problem),
+            Self::Tei => tei::error(problem),
+        }
+    }
+}
+
+/// Gives errors the form of the route's protocol. It stands around all routes and layers, so that
+/// what these refuse has it too.
+pub(crate) async fn shape(request: Request, next: Next) -> Response {
+    let dialect = Dialect::of(request.uri().path());
+    let mut response = next.run(request).await;
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    if dialect == Dialect::OpenAi {
+        return response;
+    }
+    let (status, body) = dialect.tell(&problem);
+    let mut shaped = (status, Json(body)).into_response();
+    let (parts, _) = response.into_parts();
+    for (name, value) in &parts.headers {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+            shaped.headers_mut().append(name, value.clone());
+        }
+    }
+    shaped
+}

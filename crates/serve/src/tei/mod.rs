@@ -1,0 +1,16 @@
+//! The protocol of Hugging Face's text-embeddings-inference: vectors, ranks and labels of texts.
+//!
+//! Its requests name no model. The first that fits is taken; a field `model` of ours chooses another.
+
+mod embed;
+mod error;
+mod predict;
+mod rerank;
+mod similarity;
+mod texts;
+
+pub(crate) use embed::{embed, embed_fields};
+pub(crate) use error::error;
+pub(crate) use predict::{predict, predict_fields};
+pub(crate) use rerank::{rerank, rerank_fields};
+pub(crate) use similarity::{similarity, similarity_fields};

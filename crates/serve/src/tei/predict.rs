@@ -1,0 +1,106 @@
+//! `POST /predict`.
+
+use super::texts::Direction;
+use crate::app::{App, ServedModel};
+use crate::body::{ApiRequest, Parsed, Refused, is_empty, object, read};
+use crate::error::ApiError;
+use crate::scores::{Input, logits, probabilities};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::time::Instant;
+
+/// What a client sends.
+#[derive(Debug, Deserialize)]
+struct PredictRequest {
+    model: Option<String>,
+    inputs: PredictInputs,
+    #[serde(default)]
+    truncate: bool,
+    #[serde(default)]
+    truncation_direction: Direction,
+    #[serde(default)]
+    raw_scores: bool,
+}
+
+/// A text; a text or pair as a list; or a list of such lists.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum PredictInputs {
+    Text(String),
+    Pair(Vec<String>),
+    Batch(Vec<Vec<String>>),
+}
+
+impl ApiRequest for PredictRequest {
+    const KNOWN: &'static [&'static str] =
+        &["model", "inputs", "truncate", "truncation_direction", "raw_scores"];
+    /// What `InferenceClient.text_classification` sends.
+    const REFUSED: &'static [Refused] =
+        &[Refused { field: "parameters", is_neutral: is_empty, hint: "; use `raw_scores`" }];
+}
+
+/// Labels of texts with their scores.
+pub(crate) async fn predict(
+    State(app): State<App>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    predict_fields(&app, object(body, app.limits().max_body_bytes)?).await
+}
+
+/// The same of a body's fields.
+pub(crate) async fn predict_fields(
+    app: &App,
+    fields: Map<String, Value>,
+) -> Result<Response, ApiError> {
+    let started = Instant::now();
+    let Parsed { value: request, ignored } = read::<PredictRequest>(fields)?;
+    let needs = "a classifier of texts";
+    let (name, classifier) =
+        app.model_for(request.model.as_deref(), needs, ServedModel::classifier)?;
+    let labels = classifier.labels().to_vec();
+    let (inputs, is_batch) = inputs(request.inputs, app.limits().max_inputs)?;
+    request.truncation_direction.check(request.truncate)?;
+    let model = (name.as_str(), classifier.clone());
+    let scores = logits(app, model, inputs, request.truncate, started).await?;
+    let mut predictions: Vec<Value> =
+        scores.iter().map(|logits| prediction(&labels, logits, request.raw_scores)).collect();
+    let body = if is_batch { Value::Array(predictions) } else { predictions.remove(0) };
+    Ok(ignored.tell(Json(body).into_response()))
+}
+
+/// The texts and pairs, and whether they came as a list.
+fn inputs(inputs: PredictInputs, limit: usize) -> Result<(Vec<Input>, bool), ApiError> {
+    let invalid = |reason| ApiError::InvalidField { field: "inputs", reason };
+    let input = |texts: Vec<String>| {
+        let count = texts.len();
+        let mut texts = texts.into_iter();
+        match (count, texts.next(), texts.next()) {
+            (1 | 2, Some(first), second) => Ok((first, second)),
+            _ => Err(invalid(format!("an input has {count} texts, 1 or 2 are taken"))),
+        }
+    };
+    match inputs {
+        PredictInputs::Text(text) => Ok((vec![(text, None)], false)),
+        PredictInputs::Pair(texts) => Ok((vec![input(texts)?], false)),
+        PredictInputs::Batch(batch) if batch.len() > limit => {
+            let count = batch.len();
+            Err(invalid(format!("{count} inputs were sent, 1 to {limit} are taken")))
+        }
+        PredictInputs::Batch(batch) => {
+            Ok((batch.into_iter().map(input).collect::<Result<_, _>>()?, true))
+        }
+    }
+}
+
+/// The labels, best first.
+fn prediction(labels: &[String], logits: &[f32], raw: bool) -> Value {
+    let scores = if raw { logits.to_vec() } else { probabilities(logits) };
+    let mut scored: Vec<(f32, &String)> = scores.into_iter().zip(labels).collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scored.iter().map(|(score, label)| json!({"score": score, "label": label})).collect()
+}

@@ -1,0 +1,77 @@
+//! `POST /rerank`.
+
+use super::texts::Direction;
+use crate::app::{App, ServedModel};
+use crate::body::{ApiRequest, Parsed, Refused, object, read};
+use crate::error::ApiError;
+use crate::scores::{Ranked, rank};
+use crate::vectors::check_texts;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::time::Instant;
+
+/// What a client sends.
+#[derive(Debug, Deserialize)]
+struct RerankRequest {
+    model: Option<String>,
+    query: String,
+    texts: Vec<String>,
+    #[serde(default)]
+    truncate: bool,
+    #[serde(default)]
+    truncation_direction: Direction,
+    #[serde(default)]
+    raw_scores: bool,
+    #[serde(default)]
+    return_text: bool,
+}
+
+impl ApiRequest for RerankRequest {
+    const KNOWN: &'static [&'static str] = &[
+        "model",
+        "query",
+        "texts",
+        "truncate",
+        "truncation_direction",
+        "raw_scores",
+        "return_text",
+    ];
+    const REFUSED: &'static [Refused] = &[];
+}
+
+/// Orders texts by how well they answer a query.
+pub(crate) async fn rerank(
+    State(app): State<App>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    rerank_fields(&app, object(body, app.limits().max_body_bytes)?).await
+}
+
+/// The same of a body's fields.
+pub(crate) async fn rerank_fields(
+    app: &App,
+    fields: Map<String, Value>,
+) -> Result<Response, ApiError> {
+    let started = Instant::now();
+    let Parsed { value: request, ignored } = read::<RerankRequest>(fields)?;
+    let needs = "a cross-encoder";
+    let (name, model) =
+        app.model_for(request.model.as_deref(), needs, ServedModel::cross_encoder)?;
+    check_texts("texts", &request.texts, app.limits().max_inputs)?;
+    request.truncation_direction.check(request.truncate)?;
+    let model = (name.as_str(), model.clone());
+    let texts = request.return_text.then(|| request.texts.clone());
+    let how = (request.truncate, request.raw_scores);
+    let ranked = rank(app, model, (request.query, request.texts), how, started).await?;
+    let entry = |Ranked { index, score }: &Ranked| match &texts {
+        Some(texts) => json!({"index": index, "text": texts[*index], "score": score}),
+        None => json!({"index": index, "score": score}),
+    };
+    let body: Vec<Value> = ranked.iter().map(entry).collect();
+    Ok(ignored.tell(Json(body).into_response()))
+}

@@ -1,0 +1,114 @@
+//! Texts to vectors, for every protocol that asks for them.
+
+use crate::app::App;
+use crate::error::ApiError;
+use catena_knowledge::Embedder;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is done with texts and vectors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EmbedOptions {
+    /// Cut what is longer than the model reads; otherwise it is refused.
+    pub(crate) truncate: bool,
+    /// Scale vectors to unit length.
+    pub(crate) normalize: bool,
+    /// Keep only so many values of each vector, for models that were trained for it.
+    pub(crate) dimensions: Option<usize>,
+}
+
+impl Default for EmbedOptions {
+    fn default() -> Self {
+        Self { truncate: false, normalize: true, dimensions: None }
+    }
+}
+
+/// What an embedding request gives.
+pub(crate) struct Vectors {
+    /// One vector per text.
+    pub(crate) vectors: Vec<Vec<f32>>,
+    /// Tokens read.
+    pub(crate) tokens: usize,
+}
+
+/// Refuses too few, too many and empty texts in `field`.
+///
+/// # Errors
+/// [`ApiError::InvalidField`].
+pub(crate) fn check_texts(
+    field: &'static str,
+    texts: &[String],
+    limit: usize,
+) -> Result<(), ApiError> {
+    let invalid = |reason| Err(ApiError::InvalidField { field, reason });
+    if texts.is_empty() || texts.len() > limit {
+        let count = texts.len();
+        return invalid(format!("{count} texts were sent, 1 to {limit} are taken"));
+    }
+    match texts.iter().position(String::is_empty) {
+        Some(idx) => invalid(format!("text {idx} is empty")),
+        None => Ok(()),
+    }
+}
+
+/// Embeds `texts` with the model called `name`.
+///
+/// # Errors
+/// [`ApiError::InvalidField`], [`ApiError::InputTooLong`], [`ApiError::Knowledge`].
+pub(crate) async fn embed(
+    app: &App,
+    (name, embedder): (&str, Arc<dyn Embedder>),
+    texts: Vec<String>,
+    options: EmbedOptions,
+    started: Instant,
+) -> Result<Vectors, ApiError> {
+    let dim = embedder.dim();
+    if let Some(asked) = options.dimensions.filter(|asked| !(1..=dim).contains(asked)) {
+        let reason = format!("it is {asked}, the model gives 1 to {dim}");
+        return Err(ApiError::InvalidField { field: "dimensions", reason });
+    }
+    let vectors = app.workers().run(move || compute(&*embedder, &texts, options)).await?;
+    app.metrics().embedded(name, vectors.tokens, started.elapsed());
+    Ok(vectors)
+}
+
+/// Computes.
+fn compute(
+    embedder: &dyn Embedder,
+    texts: &[String],
+    options: EmbedOptions,
+) -> Result<Vectors, ApiError> {
+    let limit = embedder.max_tokens();
+    let mut total = 0;
+    for (index, text) in texts.iter().enumerate() {
+        let tokens = embedder.count_tokens(text);
+        if tokens > limit && !options.truncate {
+            return Err(ApiError::InputTooLong { index, tokens, limit });
+        }
+        total += tokens.min(limit);
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut vectors = if options.normalize {
+        embedder.embed(&texts)?
+    } else {
+        embedder.embed_unscaled(&texts)?
+    };
+    if let Some(dimensions) = options.dimensions.filter(|&asked| asked < embedder.dim()) {
+        for vector in &mut vectors {
+            shorten(vector, dimensions, options.normalize);
+        }
+    }
+    Ok(Vectors { vectors, tokens: total })
+}
+
+/// Cuts a vector and makes it one of unit length again.
+fn shorten(vector: &mut Vec<f32>, dimensions: usize, normalize: bool) {
+    vector.truncate(dimensions);
+    if normalize {
+        let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let scale = length.max(f32::MIN_POSITIVE).recip();
+        for value in vector {
+            *value *= scale;
+        }
+    }
+}
