@@ -14,13 +14,13 @@ const provider = createOpenAICompatible({
   includeUsage: true,
 });
 const chat = provider.chatModel(model);
-const prompt = "What is the capital of France?";
+const prompt = "Say hello.";
 const ask = { model: chat, prompt, maxOutputTokens: 40, temperature: 0, maxRetries: 0 };
 const city = z.object({ city: z.enum(["Paris", "London"]) });
 
 test("text comes whole and streamed", async () => {
   const whole = await generateText(ask);
-  assert.match(whole.text, /Paris/);
+  assert.match(whole.text, /Hello/);
   const stream = streamText(ask);
   let text = "";
   for await (const piece of stream.textStream) text += piece;

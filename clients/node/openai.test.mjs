@@ -6,7 +6,7 @@ import OpenAI from "openai";
 import { address, embedder, model } from "./server.mjs";
 
 const client = new OpenAI({ baseURL: `${address}/v1`, apiKey: "none", maxRetries: 0 });
-const messages = [{ role: "user", content: "What is the capital of France?" }];
+const messages = [{ role: "user", content: "Say hello." }];
 const parameters = {
   type: "object",
   properties: { city: { enum: ["Paris", "London"] } },
@@ -20,7 +20,7 @@ test("a chat is answered, whole and streamed", async () => {
   const ask = { model, messages, max_tokens: 24, temperature: 0 };
   const whole = await client.chat.completions.create(ask);
   const text = whole.choices[0].message.content;
-  assert.match(text, /Paris/);
+  assert.match(text, /Hello/);
   const stream = await client.chat.completions.create({ ...ask, stream: true });
   let streamed = "";
   for await (const chunk of stream) streamed += chunk.choices[0]?.delta?.content ?? "";
@@ -76,7 +76,7 @@ test("a runner goes on with what its function gives", async () => {
 test("responses have their events", async () => {
   const stream = await client.responses.create({
     model,
-    input: "What is the capital of France?",
+    input: "Say hello.",
     max_output_tokens: 24,
     temperature: 0,
     stream: true,
@@ -87,7 +87,7 @@ test("responses have their events", async () => {
     kinds.add(event.type);
     if (event.type === "response.output_text.delta") text += event.delta;
   }
-  assert.match(text, /Paris/);
+  assert.match(text, /Hello/);
   for (const kind of ["response.created", "response.output_item.added", "response.output_text.done"]) {
     assert.ok(kinds.has(kind), kind);
   }

@@ -1,17 +1,22 @@
 //! What a server serves.
 
 use crate::assistant::Assistant;
+use crate::batches::{self, BatchStore};
 use crate::blocking::Workers;
 use crate::error::ApiError;
+use crate::files::FileStore;
 use crate::metrics::Metrics;
 use crate::responses::ResponseStore;
+use camino::Utf8Path;
 use catena_engine::{CALL_ID_CHARS, EngineHandle, PromptCodec};
 use catena_knowledge::{Classifier, Embedder};
+use catena_store::StoreError;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc::unbounded_channel;
 
 /// A model that continues prompts.
 #[derive(Clone)]
@@ -114,10 +119,27 @@ struct Inner {
     workers: Workers,
     metrics: Metrics,
     responses: ResponseStore,
+    kept: OnceLock<Kept>,
     created: u64,
     next_id: AtomicU64,
     id_salt: u64,
     draining: AtomicBool,
+}
+
+/// What is kept on disk.
+struct Kept {
+    files: Arc<FileStore>,
+    batches: Arc<BatchStore>,
+}
+
+/// An app that may have ended.
+pub(crate) struct WeakApp(Weak<Inner>);
+
+impl WeakApp {
+    /// The app, if it is still there.
+    pub(crate) fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
+    }
 }
 
 impl App {
@@ -135,6 +157,7 @@ impl App {
             workers: Workers::new(limits.workers),
             metrics,
             responses: ResponseStore::default(),
+            kept: OnceLock::new(),
             created: unix_seconds(),
             next_id: AtomicU64::new(0),
             id_salt: RandomState::new().build_hasher().finish(),
@@ -157,6 +180,42 @@ impl App {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Keeps the files and batches of clients below `folder`, and goes on with batches that are not
+    /// over. One server at a time may use a folder.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or read.
+    ///
+    /// # Panics
+    /// If it keeps files already: a caller's bug.
+    pub fn keep_files(&self, folder: &Utf8Path) -> Result<(), StoreError> {
+        let failed =
+            |source| StoreError::Io { action: "run batches of", path: folder.to_owned(), source };
+        let (sender, waiting) = unbounded_channel();
+        let kept = Kept {
+            files: Arc::new(FileStore::open(&folder.join("files"))?),
+            batches: Arc::new(BatchStore::open(&folder.join("batches"), sender)?),
+        };
+        assert!(self.0.kept.set(kept).is_ok(), "files are kept in one folder");
+        batches::start(WeakApp(Arc::downgrade(&self.0)), waiting).map_err(failed)
+    }
+
+    /// The files of clients.
+    ///
+    /// # Errors
+    /// [`ApiError::NoFiles`].
+    pub(crate) fn files(&self) -> Result<&Arc<FileStore>, ApiError> {
+        self.0.kept.get().map(|kept| &kept.files).ok_or(ApiError::NoFiles)
+    }
+
+    /// The batches of clients.
+    ///
+    /// # Errors
+    /// [`ApiError::NoFiles`].
+    pub(crate) fn batches(&self) -> Result<&Arc<BatchStore>, ApiError> {
+        self.0.kept.get().map(|kept| &kept.batches).ok_or(ApiError::NoFiles)
     }
 
     /// Responses that are remembered.

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catena_engine::{COMPOSED_KIND, EngineError};
 use catena_knowledge::KnowledgeError;
+use catena_store::StoreError;
 use serde_json::{Value, json};
 
 /// Error of an API request.
@@ -86,6 +87,21 @@ pub enum ApiError {
     /// Retrieval or embedding failed.
     #[error("retrieval failed")]
     Knowledge(#[from] KnowledgeError),
+    /// The server keeps no files.
+    #[error("this server keeps no files; it was started without a folder for them")]
+    NoFiles,
+    // --- fix the machine
+    /// There is no room for more files.
+    #[error("there is no room for another file: {files} are kept with {bytes} bytes; delete some")]
+    StorageFull {
+        /// Files kept.
+        files: usize,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// The disk failed; the log says how.
+    #[error("the server's disk failed")]
+    Storage,
     // --- retry
     /// The server is shutting down.
     #[error("the server is shutting down")]
@@ -131,6 +147,11 @@ impl ApiError {
             },
             Self::NoModel { .. } => told(StatusCode::NOT_FOUND, INVALID, "model_not_found"),
             Self::WrongModel { .. } => bad("model_not_suitable", Some("model")),
+            Self::NoFiles => told(StatusCode::NOT_IMPLEMENTED, INVALID, "no_files"),
+            Self::StorageFull { .. } => {
+                told(StatusCode::INSUFFICIENT_STORAGE, SERVER, "storage_full")
+            }
+            Self::Storage => told(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "storage_failed"),
             Self::NotFound { .. } => told(StatusCode::NOT_FOUND, INVALID, "not_found"),
             Self::BodyTooLarge { .. } => {
                 told(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "body_too_large")
@@ -172,6 +193,14 @@ impl Problem {
     pub(crate) fn openai(&self) -> Value {
         let Self { kind, code, param, message, .. } = self;
         json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+    }
+}
+
+impl From<StoreError> for ApiError {
+    /// Paths are for the log, not for clients.
+    fn from(error: StoreError) -> Self {
+        tracing::error!("{}", message(&error));
+        Self::Storage
     }
 }
 

@@ -13,6 +13,7 @@
 mod app;
 mod assistant;
 mod base64;
+mod batches;
 mod blocking;
 mod body;
 mod chat;
@@ -21,6 +22,7 @@ mod counts;
 mod dialect;
 mod embeddings;
 mod error;
+mod files;
 mod generation;
 mod huggingface;
 mod logprobs;

@@ -1,6 +1,6 @@
 //! Suites of clients that people use, against the running binary with small models.
 //!
-//! Each folder below `clients/python` is one environment: its `requirements.txt` and the tests that
+//! Each folder `clients/python/with_*` is one environment: its `requirements.txt` and the tests that
 //! run in it, since not all clients can be installed together. `clients/node` is one for Node.js. A
 //! further suite is a further folder, or a further file in one of them.
 

@@ -77,8 +77,8 @@ impl ResponseObject {
     /// The object of one that failed.
     pub(crate) fn failed(&self, error: &ApiError) -> Value {
         let mut object = self.begun("failed");
-        let told = &error.body()["error"];
-        object["error"] = json!({"code": told["code"], "message": told["message"]});
+        let problem = error.problem();
+        object["error"] = json!({"code": problem.code, "message": problem.message});
         object
     }
 }

@@ -3,6 +3,7 @@
 mod chat;
 mod completions;
 mod embeddings;
+mod files;
 mod lifecycle;
 mod refusals;
 mod responses;

@@ -200,6 +200,7 @@ impl Classifier for Words {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) engine: EngineHandle,
+    pub(crate) app: App,
     /// Lets the model make one step each; the server of [`start`] needs none.
     pub(crate) gate: Option<mpsc::SyncSender<()>>,
     shutdown: Option<oneshot::Sender<()>>,
@@ -257,6 +258,7 @@ fn launch(
     ];
     let limits = ServeLimits { max_body_bytes: 64 << 10, ..ServeLimits::default() };
     let app = App::new(models, limits);
+    let served = app.clone();
     let (shutdown, stop) = oneshot::channel::<()>();
     let (tell, address) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -276,7 +278,14 @@ fn launch(
         })
     });
     let address = address.recv().expect("the server starts");
-    Server { address, engine, gate: None, shutdown: Some(shutdown), thread: Some(thread) }
+    Server {
+        address,
+        engine,
+        app: served,
+        gate: None,
+        shutdown: Some(shutdown),
+        thread: Some(thread),
+    }
 }
 
 /// An HTTP answer.
@@ -331,6 +340,19 @@ impl Server {
     pub(crate) fn post_text(&self, path: &str, body: &str) -> Answer {
         let request = agent().post(format!("http://{}{path}", self.address));
         read(request.content_type("application/json").send(body).expect("an answer"))
+    }
+
+    /// Uploads `text` as a file.
+    pub(crate) fn upload(&self, purpose: &str, name: &str, text: &str) -> Answer {
+        let edge = "an-edge-that-no-text-holds";
+        let body = format!(
+            "--{edge}\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\n{purpose}\r\n\
+             --{edge}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             content-type: application/octet-stream\r\n\r\n{text}\r\n--{edge}--\r\n"
+        );
+        let request = agent().post(format!("http://{}/v1/files", self.address));
+        let kind = format!("multipart/form-data; boundary={edge}");
+        read(request.content_type(kind).send(body).expect("an answer"))
     }
 
     pub(crate) fn step(&self) {

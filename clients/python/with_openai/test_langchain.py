@@ -29,9 +29,9 @@ def chat(address, model):
 
 
 def test_langchain_chats_and_streams(chat):
-    question = [HumanMessage("What is the capital of France?")]
+    question = [HumanMessage("Say hello.")]
     whole = chat.invoke(question)
-    assert "Paris" in whole.content and whole.usage_metadata["output_tokens"] > 0
+    assert "Hello" in whole.content and whole.usage_metadata["output_tokens"] > 0
     assert "".join(piece.content for piece in chat.stream(question)) == whole.content
 
 
@@ -47,7 +47,7 @@ def test_langchain_calls_tools(chat):
 
 def test_langchain_gets_structures(chat):
     for method in ("function_calling", "json_schema"):
-        answer = chat.with_structured_output(Answer, method=method).invoke("What is the capital of France?")
+        answer = chat.with_structured_output(Answer, method=method).invoke("Say hello.")
         assert isinstance(answer, Answer), method
 
 

@@ -22,6 +22,6 @@ def test_instructor_gets_its_model(address, model, mode):
     )
     answer = client.chat.completions.create(
         model=model, response_model=Answer, max_retries=0, max_tokens=100, temperature=0,
-        messages=[{"role": "user", "content": "What is the capital of France?"}],
+        messages=[{"role": "user", "content": "Say hello."}],
     )
     assert answer.city in ("Paris", "London")

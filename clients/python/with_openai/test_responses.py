@@ -7,7 +7,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-QUESTION = "What is the capital of France?"
+QUESTION = "Say hello."
 WEATHER = {
     "type": "function",
     "name": "get_weather",
@@ -42,7 +42,7 @@ def test_a_response_is_given_remembered_and_deleted(client, model):
     answer = client.responses.create(
         model=model, input=QUESTION, instructions="Be brief.", max_output_tokens=24, temperature=0
     )
-    assert "Paris" in answer.output_text
+    assert "Hello" in answer.output_text
     assert client.responses.retrieve(answer.id).output_text == answer.output_text
     items = list(client.responses.input_items.list(answer.id))
     assert items[0].content[0].text == QUESTION
@@ -63,7 +63,7 @@ def test_a_stream_has_its_events(client, model):
         final = stream.get_final_response()
     assert kinds[0] == "response.created" and kinds[-1] in ("response.completed", "response.incomplete")
     assert "response.output_text.delta" in kinds and "response.output_item.done" in kinds
-    assert "Paris" in final.output_text
+    assert "Hello" in final.output_text
 
 
 def test_tools_are_called(client, model):
