@@ -26,8 +26,6 @@ const DRAIN: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
 /// Free memory where the system does not tell.
 const ASSUMED_MEMORY: u64 = 2 << 30;
-/// Where clients' files and batches are, below the project's state.
-const FILES_FOLDER: &str = "serve";
 /// Questions the studio offers on its empty chat page.
 const EXAMPLE_QUESTIONS: usize = 4;
 
@@ -59,7 +57,6 @@ impl Server {
             listener.set_nonblocking(true)?;
             let examples = example_questions(finished)?;
             let app = app(inputs, finished)?;
-            app.keep_files(&inputs.state.join(FILES_FOLDER))?;
             let router = catena_serve::router(app.clone())
                 .merge(catena_studio::router(studio(inputs, finished, report, &app, &examples)?));
             let (stop, stopped) = watch::channel(false);

@@ -45,6 +45,16 @@ pub enum ServedModel {
 }
 
 impl ServedModel {
+    /// Tokens that it reads: of prompt and answer together, or of a text.
+    pub(crate) fn max_tokens(&self) -> usize {
+        match self {
+            Self::Language(model) => model.engine.intake().context_tokens(),
+            Self::Assistant(assistant) => assistant.model.engine.intake().context_tokens(),
+            Self::Embedder(embedder) => embedder.max_tokens(),
+            Self::Classifier(classifier) => classifier.max_tokens(),
+        }
+    }
+
     /// The bare language model.
     pub(crate) fn language(&self) -> Option<&LanguageModel> {
         match self {

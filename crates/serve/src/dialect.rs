@@ -1,7 +1,7 @@
 //! The form of an error: each protocol has its own, and the route says which.
 
 use crate::error::Problem;
-use crate::{huggingface, tei};
+use crate::{anthropic, cohere, huggingface, ollama, tei};
 use axum::Json;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
@@ -14,6 +14,12 @@ use serde_json::Value;
 pub(crate) enum Dialect {
     /// OpenAI, and whatever has no form of its own.
     OpenAi,
+    /// Anthropic.
+    Anthropic,
+    /// Cohere.
+    Cohere,
+    /// Ollama.
+    Ollama,
     /// Hugging Face's text-generation-inference.
     Tgi,
     /// Hugging Face's text-embeddings-inference.
@@ -26,6 +32,9 @@ impl Dialect {
         match path {
             "/" | "/generate" | "/generate_stream" | "/info" | "/tokenize" => Self::Tgi,
             "/embed" | "/predict" | "/rerank" | "/similarity" => Self::Tei,
+            "/v1/messages" | "/v1/messages/count_tokens" => Self::Anthropic,
+            _ if path.starts_with("/v2/") => Self::Cohere,
+            _ if path.starts_with("/api/") => Self::Ollama,
             _ => Self::OpenAi,
         }
     }
@@ -34,6 +43,9 @@ impl Dialect {
     pub(crate) fn tell(self, problem: &Problem) -> (StatusCode, Value) {
         match self {
             Self::OpenAi => (problem.status, problem.openai()),
+            Self::Anthropic => anthropic::error(problem),
+            Self::Cohere => cohere::error(problem),
+            Self::Ollama => ollama::error(problem),
             Self::Tgi => huggingface::generation_error(problem),
             Self::Tei => tei::error(problem),
         }

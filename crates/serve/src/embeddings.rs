@@ -66,7 +66,7 @@ pub(crate) async fn embeddings(
     }
     let encoding = request.encoding_format;
     let embedder = (request.model.as_str(), embedder);
-    let Vectors { vectors, tokens } =
+    let Vectors { rows: vectors, tokens, .. } =
         vectors::embed(&app, embedder, texts, EmbedOptions::default(), started).await?;
     let data: Vec<Value> = vectors
         .into_iter()

@@ -1,5 +1,5 @@
-//! The HTTP side: the wire protocols of OpenAI and of Hugging Face's servers over engines, retrieval,
-//! embedders and classifiers.
+//! The HTTP side: the wire protocols of OpenAI, Anthropic, Cohere, Ollama and Hugging Face's servers
+//! over engines, retrieval, embedders and classifiers.
 //!
 //! [`App`] names what is served, [`router`] makes its routes, [`serve`] runs them and ends well.
 //! Errors become answers in one table (`error`), in the form of the route's protocol (`dialect`). A
@@ -10,6 +10,7 @@
 //! both numbers. Nothing computes on an async thread. A client that goes away frees its blocks
 //! within a step.
 
+mod anthropic;
 mod app;
 mod assistant;
 mod base64;
@@ -17,6 +18,8 @@ mod batches;
 mod blocking;
 mod body;
 mod chat;
+mod clock;
+mod cohere;
 mod completions;
 mod counts;
 mod dialect;
@@ -27,6 +30,7 @@ mod generation;
 mod huggingface;
 mod logprobs;
 mod metrics;
+mod ollama;
 mod paging;
 mod responses;
 mod router;

@@ -6,7 +6,7 @@ use crate::completions::completions;
 use crate::dialect;
 use crate::embeddings::embeddings;
 use crate::error::ApiError;
-use crate::{batches, files, huggingface, metrics, responses, tei, tgi};
+use crate::{anthropic, batches, cohere, files, huggingface, metrics, ollama, responses, tei, tgi};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::middleware;
@@ -51,6 +51,19 @@ pub(crate) fn routes(app: App) -> Router {
         .route("/rerank", post(tei::rerank))
         .route("/predict", post(tei::predict))
         .route("/similarity", post(tei::similarity))
+        .route("/api/chat", post(ollama::chat))
+        .route("/api/generate", post(ollama::generate))
+        .route("/api/embed", post(ollama::embed))
+        .route("/api/embeddings", post(ollama::embeddings))
+        .route("/api/tags", get(ollama::tags))
+        .route("/api/ps", get(ollama::ps))
+        .route("/api/show", post(ollama::show))
+        .route("/api/version", get(ollama::version))
+        .route("/v1/messages", post(anthropic::messages))
+        .route("/v1/messages/count_tokens", post(anthropic::count_tokens))
+        .route("/v2/chat", post(cohere::chat))
+        .route("/v2/embed", post(cohere::embed))
+        .route("/v2/rerank", post(cohere::rerank))
         .route("/health", get(health))
         .route("/metrics", get(scrape))
         .layer(limit)
@@ -73,18 +86,12 @@ async fn one_model(
 }
 
 fn describe(app: &App, name: &str, model: &ServedModel) -> Value {
-    let max_model_len = match model {
-        ServedModel::Language(model) => model.engine.intake().context_tokens(),
-        ServedModel::Assistant(assistant) => assistant.model.engine.intake().context_tokens(),
-        ServedModel::Embedder(embedder) => embedder.max_tokens(),
-        ServedModel::Classifier(classifier) => classifier.max_tokens(),
-    };
     json!({
         "id": name,
         "object": "model",
         "created": app.created(),
         "owned_by": "catena",
-        "max_model_len": max_model_len,
+        "max_model_len": model.max_tokens(),
     })
 }
 

@@ -10,6 +10,15 @@ use std::time::Instant;
 /// A text, or a pair of them.
 pub(crate) type Input = (String, Option<String>);
 
+/// What ranks passages.
+#[derive(Clone)]
+pub(crate) enum Ranker {
+    /// A cross-encoder reads query and passage together.
+    CrossEncoder(Arc<dyn Classifier>),
+    /// The cosine of their vectors.
+    Embedder(Arc<dyn Embedder>),
+}
+
 /// A passage and how well it answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Ranked {
@@ -50,30 +59,33 @@ pub(crate) async fn logits(
     Ok(logits)
 }
 
-/// Ranks `texts` for `query` by the cross-encoder called `name`, best first. The score is its logit,
-/// through the sigmoid unless `raw`.
+/// Ranks `texts` for `query` with the model called `name`, best first. The score is a
+/// cross-encoder's logit, through the sigmoid unless `raw`, or a cosine.
 ///
 /// # Errors
-/// As [`logits`].
+/// As [`logits`] and [`vectors::embed`].
 pub(crate) async fn rank(
     app: &App,
-    model: (&str, Arc<dyn Classifier>),
+    (name, ranker): (&str, Ranker),
     (query, texts): (String, Vec<String>),
     (truncate, raw): (bool, bool),
     started: Instant,
 ) -> Result<Vec<Ranked>, ApiError> {
-    let inputs = texts.into_iter().map(|text| (query.clone(), Some(text))).collect();
-    let logits = logits(app, model, inputs, truncate, started).await?;
-    let score = |logit: f32| if raw { logit } else { sigmoid(logit) };
-    Ok(best_first(logits.into_iter().map(|logits| score(logits[0]))))
-}
-
-/// Scores with their places, largest first.
-fn best_first(scores: impl Iterator<Item = f32>) -> Vec<Ranked> {
+    let scores: Vec<f32> = match ranker {
+        Ranker::CrossEncoder(classifier) => {
+            let inputs = texts.into_iter().map(|text| (query.clone(), Some(text))).collect();
+            let logits = logits(app, (name, classifier), inputs, truncate, started).await?;
+            let score = |logit: f32| if raw { logit } else { sigmoid(logit) };
+            logits.into_iter().map(|logits| score(logits[0])).collect()
+        }
+        Ranker::Embedder(embedder) => {
+            cosines(app, (name, embedder), (query, texts), truncate, started).await?
+        }
+    };
     let mut ranked: Vec<Ranked> =
-        scores.enumerate().map(|(index, score)| Ranked { index, score }).collect();
+        scores.into_iter().enumerate().map(|(index, score)| Ranked { index, score }).collect();
     ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
-    ranked
+    Ok(ranked)
 }
 
 /// The cosine of `query` with each of `texts`.
@@ -89,7 +101,7 @@ pub(crate) async fn cosines(
 ) -> Result<Vec<f32>, ApiError> {
     texts.insert(0, query);
     let options = EmbedOptions { truncate, ..EmbedOptions::default() };
-    let vectors = vectors::embed(app, embedder, texts, options, started).await?.vectors;
+    let vectors = vectors::embed(app, embedder, texts, options, started).await?.rows;
     let (query, texts) = vectors.split_first().expect("one vector per text");
     let dot = |text: &Vec<f32>| query.iter().zip(text).map(|(a, b)| a * b).sum();
     Ok(texts.iter().map(dot).collect())

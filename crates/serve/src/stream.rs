@@ -3,6 +3,8 @@
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::turn::{Turn, TurnEvent};
+use axum::body::Body;
+use axum::http::header;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use catena_engine::Event;
@@ -75,8 +77,29 @@ pub(crate) trait Render<I: Items>: Send + 'static {
     fn failed(&mut self, error: &ApiError) -> Vec<Frame>;
 }
 
+/// A response of lines, each the data of a message.
+pub(crate) fn lines<I: Items>(items: I, render: impl Render<I>) -> Response {
+    let line = |frame: Frame| Ok::<_, Infallible>(frame.data + "\n");
+    let body = Body::from_stream(frames(items, render).map(line));
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}
+
+/// A response of server-sent events; `ping` is sent while nothing else comes.
+pub(crate) fn sse_with_ping<I: Items>(
+    items: I,
+    render: impl Render<I>,
+    (name, data): (&str, &str),
+) -> Response {
+    let ping = SseEvent::default().event(name).data(data);
+    events(items, render, KeepAlive::new().event(ping))
+}
+
 /// A response of server-sent events.
 pub(crate) fn sse<I: Items>(items: I, render: impl Render<I>) -> Response {
+    events(items, render, KeepAlive::default())
+}
+
+fn events<I: Items>(items: I, render: impl Render<I>, keep_alive: KeepAlive) -> Response {
     let event = |frame: Frame| {
         let event = SseEvent::default().data(frame.data);
         Ok::<_, Infallible>(match frame.event {
@@ -85,7 +108,7 @@ pub(crate) fn sse<I: Items>(items: I, render: impl Render<I>) -> Response {
         })
     };
     let events = frames(items, render).map(event);
-    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(events).keep_alive(keep_alive).into_response()
 }
 
 struct State<I, R> {

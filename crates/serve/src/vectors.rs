@@ -2,6 +2,8 @@
 
 use crate::app::App;
 use crate::error::ApiError;
+use axum::http::HeaderValue;
+use axum::response::Response;
 use catena_knowledge::Embedder;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,9 +28,24 @@ impl Default for EmbedOptions {
 /// What an embedding request gives.
 pub(crate) struct Vectors {
     /// One vector per text.
-    pub(crate) vectors: Vec<Vec<f32>>,
+    pub(crate) rows: Vec<Vec<f32>>,
     /// Tokens read.
     pub(crate) tokens: usize,
+    /// Texts that were cut.
+    pub(crate) cut: usize,
+}
+
+/// Says how many texts were cut.
+const CUT_INPUTS_HEADER: &str = "x-catena-truncated-inputs";
+
+impl Vectors {
+    /// Says in the answer's header how many texts were cut, if any were.
+    pub(crate) fn tell(&self, mut response: Response) -> Response {
+        if self.cut > 0 {
+            response.headers_mut().insert(CUT_INPUTS_HEADER, HeaderValue::from(self.cut));
+        }
+        response
+    }
 }
 
 /// Refuses too few, too many and empty texts in `field`.
@@ -79,13 +96,14 @@ fn compute(
     options: EmbedOptions,
 ) -> Result<Vectors, ApiError> {
     let limit = embedder.max_tokens();
-    let mut total = 0;
+    let (mut total, mut cut) = (0, 0);
     for (index, text) in texts.iter().enumerate() {
         let tokens = embedder.count_tokens(text);
         if tokens > limit && !options.truncate {
             return Err(ApiError::InputTooLong { index, tokens, limit });
         }
         total += tokens.min(limit);
+        cut += usize::from(tokens > limit);
     }
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let mut vectors = if options.normalize {
@@ -98,7 +116,7 @@ fn compute(
             shorten(vector, dimensions, options.normalize);
         }
     }
-    Ok(Vectors { vectors, tokens: total })
+    Ok(Vectors { rows: vectors, tokens: total, cut })
 }
 
 /// Cuts a vector and makes it one of unit length again.

@@ -5,5 +5,5 @@ mod request;
 mod response;
 mod route;
 
-pub(crate) use message::{Content, FunctionTool, word_choice};
+pub(crate) use message::{Content, FunctionTool, WireMessage, WireTool, word_choice};
 pub(crate) use route::chat_completions;

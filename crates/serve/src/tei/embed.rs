@@ -63,6 +63,7 @@ pub(crate) async fn embed_fields(
         dimensions: request.dimensions,
     };
     let embedder = (name.as_str(), embedder.clone());
-    let vectors = vectors::embed(app, embedder, texts, options, started).await?.vectors;
-    Ok(ignored.tell(Json(vectors).into_response()))
+    let vectors = vectors::embed(app, embedder, texts, options, started).await?;
+    let response = Json(&vectors.rows).into_response();
+    Ok(ignored.tell(vectors.tell(response)))
 }

@@ -4,7 +4,7 @@ use super::texts::Direction;
 use crate::app::{App, ServedModel};
 use crate::body::{ApiRequest, Parsed, Refused, object, read};
 use crate::error::ApiError;
-use crate::scores::{Ranked, rank};
+use crate::scores::{Ranked, Ranker, rank};
 use crate::vectors::check_texts;
 use axum::Json;
 use axum::body::Bytes;
@@ -64,7 +64,7 @@ pub(crate) async fn rerank_fields(
         app.model_for(request.model.as_deref(), needs, ServedModel::cross_encoder)?;
     check_texts("texts", &request.texts, app.limits().max_inputs)?;
     request.truncation_direction.check(request.truncate)?;
-    let model = (name.as_str(), model.clone());
+    let model = (name.as_str(), Ranker::CrossEncoder(model.clone()));
     let texts = request.return_text.then(|| request.texts.clone());
     let how = (request.truncate, request.raw_scores);
     let ranked = rank(app, model, (request.query, request.texts), how, started).await?;

@@ -14,6 +14,7 @@ pub(crate) struct Turn {
     engine: EngineHandle,
     choices: Vec<Choice>,
     passages: Option<Vec<Passage>>,
+    prompt_tokens: usize,
     counts: Counts,
 }
 
@@ -74,6 +75,7 @@ impl Turn {
         choices: usize,
         calling: &Calling,
         passages: Option<Vec<Passage>>,
+        prompt_tokens: usize,
     ) -> Self {
         let choice = |_| Choice {
             parser: calling.is_offered().then(|| {
@@ -83,7 +85,7 @@ impl Turn {
             }),
         };
         let choices = (0..choices).map(choice).collect();
-        Self { generation, engine, choices, passages, counts: Counts::default() }
+        Self { generation, engine, choices, passages, prompt_tokens, counts: Counts::default() }
     }
 
     /// What an assistant retrieved for it.
@@ -99,6 +101,11 @@ impl Turn {
     /// How many answers there are.
     pub(crate) fn num_choices(&self) -> usize {
         self.choices.len()
+    }
+
+    /// Tokens of its prompt.
+    pub(crate) fn prompt_tokens(&self) -> usize {
+        self.prompt_tokens
     }
 
     /// Tokens of the answers that ended.

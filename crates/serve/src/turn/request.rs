@@ -18,6 +18,8 @@ pub(crate) struct TurnRequest {
     pub(crate) params: SamplingParams,
     /// Most tokens of an answer, with the name of the field that says so.
     pub(crate) max_tokens: Option<(&'static str, usize)>,
+    /// Let an answer without a limit take what is left of the context.
+    pub(crate) fills_context: bool,
     /// The form of an answer in words.
     pub(crate) form: Option<Constraint>,
     /// Further variables of the chat template.
@@ -35,6 +37,7 @@ impl TurnRequest {
             tools: Tools::default(),
             params,
             max_tokens: None,
+            fills_context: false,
             form: None,
             variables: None,
             priority: 0,

@@ -39,9 +39,11 @@ pub(crate) async fn start(
     let (app, model) = (app.clone(), prompt.model);
     let requests = vec![prompt.request];
     let choices = requests[0].params.n;
+    let prompt_tokens = requests[0].prompt_tokens.len();
     let generation =
         Generation::start(&app, &prompt.name, &model.engine, requests, started).await?;
-    Ok(Turn::new(&app, generation, model.engine, choices, &prompt.calling, prompt.passages))
+    let (calling, passages) = (&prompt.calling, prompt.passages);
+    Ok(Turn::new(&app, generation, model.engine, choices, calling, passages, prompt_tokens))
 }
 
 /// Tokens of the prompt that a request has; nothing is generated.
@@ -83,9 +85,10 @@ fn word(
     }
     let prompt_tokens = calling.encode(&*model.codec, &messages, request.variables.as_ref())?;
     let mut params = request.params;
+    let default = if request.fills_context { usize::MAX } else { model.default_max_tokens };
     params.max_new_tokens = max_new_tokens(
         request.max_tokens,
-        model.default_max_tokens,
+        default,
         prompt_tokens.len(),
         model.engine.intake().context_tokens(),
     )?;

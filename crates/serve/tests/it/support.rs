@@ -316,6 +316,19 @@ impl Answer {
         self.text.lines().filter_map(|line| line.strip_prefix("data: ")).collect()
     }
 
+    /// Named events with their data.
+    pub(crate) fn named(&self) -> Vec<(&str, Value)> {
+        let names = self.text.lines().filter_map(|line| line.strip_prefix("event: "));
+        let data = self.data().into_iter().filter(|line| *line != "[DONE]");
+        let json = |line: &str| serde_json::from_str(line).expect("JSON");
+        names.zip(data.map(json)).collect()
+    }
+
+    /// The objects of lines.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
     /// The same as JSON.
     pub(crate) fn events(&self) -> Vec<Value> {
         self.data().iter().map(|line| serde_json::from_str(line).expect("JSON")).collect()

@@ -1,0 +1,116 @@
+//! The answer as a stream of events.
+
+use super::response::{end, message, usage};
+use crate::dialect::Dialect;
+use crate::error::ApiError;
+use crate::stream::{Frame, Render};
+use crate::tools::Part;
+use crate::turn::{Turn, TurnEvent};
+use serde_json::{Value, json};
+
+/// A stream in the making.
+pub(super) struct Events {
+    id: String,
+    model: String,
+    /// The block that is open, and whether it is a call.
+    open: Option<bool>,
+    /// Blocks begun so far.
+    blocks: usize,
+    end: Value,
+}
+
+impl Events {
+    pub(super) fn new(id: String, model: String) -> Self {
+        Self { id, model, open: None, blocks: 0, end: Value::Null }
+    }
+
+    fn parts(&mut self, parts: Vec<Part>) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        for part in parts {
+            match part {
+                Part::Text(text) => {
+                    if self.open != Some(false) {
+                        frames.extend(self.begin(false, &json!({"type": "text", "text": ""})));
+                    }
+                    frames.push(self.delta(&json!({"type": "text_delta", "text": text})));
+                }
+                Part::CallStart { id, name, .. } => {
+                    let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
+                    frames.extend(self.begin(true, &block));
+                }
+                Part::CallArguments { json, .. } => {
+                    let delta = json!({"type": "input_json_delta", "partial_json": json});
+                    frames.push(self.delta(&delta));
+                }
+            }
+        }
+        frames
+    }
+
+    /// Ends the open block and begins another.
+    fn begin(&mut self, is_call: bool, block: &Value) -> Vec<Frame> {
+        let mut frames: Vec<Frame> = self.stop().into_iter().collect();
+        self.open = Some(is_call);
+        self.blocks += 1;
+        let index = self.blocks - 1;
+        frames.push(frame("content_block_start", json!({"index": index, "content_block": block})));
+        frames
+    }
+
+    fn delta(&self, delta: &Value) -> Frame {
+        let index = self.blocks.saturating_sub(1);
+        frame("content_block_delta", json!({"index": index, "delta": delta}))
+    }
+
+    fn stop(&mut self) -> Option<Frame> {
+        self.open.take()?;
+        Some(frame("content_block_stop", json!({"index": self.blocks - 1})))
+    }
+}
+
+impl Render<Turn> for Events {
+    fn opening(&mut self, turn: &Turn) -> Vec<Frame> {
+        let counts = json!({
+            "input_tokens": turn.prompt_tokens(),
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 0,
+            "output_tokens": 0,
+        });
+        let begun = message(&self.id, &self.model, &json!([]), &json!({}), &counts);
+        vec![frame("message_start", json!({"message": begun})), frame("ping", json!({}))]
+    }
+
+    fn item(&mut self, _: &Turn, event: TurnEvent) -> Vec<Frame> {
+        match event {
+            TurnEvent::Delta(delta) => self.parts(delta.parts),
+            TurnEvent::End(over) => {
+                let mut frames = self.parts(over.parts);
+                if self.blocks == 0 {
+                    // A message has at least one block.
+                    frames.extend(self.begin(false, &json!({"type": "text", "text": ""})));
+                }
+                frames.extend(self.stop());
+                self.end = end(over.reason, &over.completion);
+                frames
+            }
+        }
+    }
+
+    fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
+        let usage = usage(&turn.counts());
+        vec![
+            frame("message_delta", json!({"delta": self.end, "usage": usage})),
+            frame("message_stop", json!({})),
+        ]
+    }
+
+    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
+        vec![Frame::named("error", &Dialect::Anthropic.tell(&error.problem()).1)]
+    }
+}
+
+/// An event, which names itself in its data too.
+fn frame(name: &'static str, mut data: Value) -> Frame {
+    data["type"] = json!(name);
+    Frame::named(name, &data)
+}

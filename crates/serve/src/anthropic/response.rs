@@ -1,0 +1,56 @@
+//! The answer as a whole.
+
+use crate::counts::Counts;
+use crate::turn::{Answer, EndReason};
+use catena_engine::{Completion, StopCause};
+use serde_json::{Map, Value, json};
+
+/// Why an answer ended, and the stop sequence if it was one.
+pub(super) fn end(reason: EndReason, completion: &Completion) -> Value {
+    let (stop_reason, stop_sequence) = match (reason, &completion.stop_cause) {
+        (EndReason::ToolCalls, _) => ("tool_use", None),
+        (EndReason::Length, _) => ("max_tokens", None),
+        (EndReason::Stop, Some(StopCause::Text(text))) => ("stop_sequence", Some(text)),
+        (EndReason::Stop, _) => ("end_turn", None),
+    };
+    json!({"stop_reason": stop_reason, "stop_sequence": stop_sequence})
+}
+
+/// Tokens that were computed and tokens that were not, which count apart.
+pub(super) fn usage(counts: &Counts) -> Value {
+    json!({
+        "input_tokens": counts.prompt_tokens - counts.cached_tokens,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": counts.cached_tokens,
+        "output_tokens": counts.completion_tokens,
+    })
+}
+
+/// A message with `content`.
+pub(super) fn message(id: &str, model: &str, content: &Value, end: &Value, usage: &Value) -> Value {
+    json!({
+        "id": id,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": content,
+        "stop_reason": end["stop_reason"],
+        "stop_sequence": end["stop_sequence"],
+        "usage": usage,
+    })
+}
+
+/// The blocks of an answer: its words, then its calls. One that was cut in the middle of a call's
+/// arguments leaves that call's input empty.
+pub(super) fn blocks(answer: Answer) -> Value {
+    let mut blocks = Vec::with_capacity(answer.calls.len() + 1);
+    if !answer.text.is_empty() || answer.calls.is_empty() {
+        blocks.push(json!({"type": "text", "text": answer.text}));
+    }
+    for call in answer.calls {
+        let input = serde_json::from_str(&call.arguments);
+        let input = input.unwrap_or_else(|_| Value::Object(Map::new()));
+        blocks.push(json!({"type": "tool_use", "id": call.id, "name": call.name, "input": input}));
+    }
+    Value::Array(blocks)
+}

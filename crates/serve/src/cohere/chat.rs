@@ -1,0 +1,217 @@
+//! `POST /v2/chat`.
+
+use super::events::Events;
+use super::response::{finish_reason, logprobs, message, usage};
+use crate::app::App;
+use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
+use crate::chat::{WireMessage, WireTool};
+use crate::error::ApiError;
+use crate::sampling::random_seed;
+use crate::stream;
+use crate::tools::{Tool, ToolChoice, Tools};
+use crate::turn::{self, Answer, TurnEvent, TurnRequest};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use catena_engine::{Constraint, SamplingParams};
+use catena_protocol::ChatMessage;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Instant;
+
+/// What a client sends.
+#[derive(Debug, Deserialize)]
+struct ChatRequest {
+    model: String,
+    messages: Vec<Value>,
+    #[serde(default)]
+    tools: Vec<WireTool>,
+    #[serde(default)]
+    strict_tools: bool,
+    tool_choice: Option<WireChoice>,
+    response_format: Option<ResponseFormat>,
+    max_tokens: Option<usize>,
+    #[serde(default)]
+    stop_sequences: Vec<String>,
+    temperature: Option<f32>,
+    seed: Option<u64>,
+    frequency_penalty: Option<f32>,
+    presence_penalty: Option<f32>,
+    k: Option<usize>,
+    p: Option<f32>,
+    #[serde(default)]
+    logprobs: bool,
+    #[serde(default)]
+    stream: bool,
+    #[serde(default)]
+    priority: i32,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum WireChoice {
+    Required,
+    None,
+}
+
+/// The form of the answer.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ResponseFormat {
+    Text,
+    JsonObject {
+        #[serde(alias = "schema")]
+        json_schema: Option<Value>,
+    },
+}
+
+/// Whether `thinking` asks for none.
+fn is_off(value: &Value) -> bool {
+    value["type"] == "disabled"
+}
+
+impl ApiRequest for ChatRequest {
+    const KNOWN: &'static [&'static str] = &[
+        "model",
+        "messages",
+        "tools",
+        "strict_tools",
+        "tool_choice",
+        "response_format",
+        "max_tokens",
+        "stop_sequences",
+        "temperature",
+        "seed",
+        "frequency_penalty",
+        "presence_penalty",
+        "k",
+        "p",
+        "logprobs",
+        "stream",
+        "priority",
+    ];
+    const REFUSED: &'static [Refused] = &[
+        Refused {
+            field: "documents",
+            is_neutral: is_empty,
+            hint: "; ask an assistant that answers from documents, or put them into a message",
+        },
+        Refused { field: "thinking", is_neutral: is_off, hint: "" },
+    ];
+}
+
+/// Answers a conversation.
+pub(crate) async fn chat(
+    State(app): State<App>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let started = Instant::now();
+    let Parsed { value: request, ignored } =
+        parse::<ChatRequest>(body, app.limits().max_body_bytes)?;
+    let (stream, with_logprobs) = (request.stream, request.logprobs);
+    let temperature = turn::language_model(&app, &request.model)?.default_temperature;
+    let request = request.turn(temperature, app.limits().max_messages)?;
+    let mut turn = turn::start(&app, request, started).await?;
+    let id = app.answer_id("chat");
+    if stream {
+        return Ok(ignored.tell(stream::sse(turn, Events::new(id, with_logprobs))));
+    }
+    let (mut answer, mut reason) = (Answer::default(), "ERROR");
+    while let Some(event) = turn.next().await {
+        match event? {
+            TurnEvent::Delta(delta) => {
+                answer.add(delta.parts);
+                answer.tokens.push(delta.token);
+            }
+            TurnEvent::End(end) => {
+                answer.add(end.parts);
+                reason = finish_reason(end.reason, &end.completion);
+            }
+        }
+    }
+    let tokens = std::mem::take(&mut answer.tokens);
+    let mut body = json!({
+        "id": id,
+        "finish_reason": reason,
+        "message": message(&answer),
+        "usage": usage(&turn.counts()),
+    });
+    if with_logprobs {
+        body["logprobs"] = tokens.iter().map(|t| logprobs(turn.vocabulary(), t)).collect();
+    }
+    Ok(ignored.tell(Json(body).into_response()))
+}
+
+impl ChatRequest {
+    fn turn(self, default_temperature: f32, max_messages: usize) -> Result<TurnRequest, ApiError> {
+        let count = self.messages.len();
+        if count == 0 || count > max_messages {
+            let reason = format!("{count} messages were sent, 1 to {max_messages} are taken");
+            return Err(ApiError::InvalidField { field: "messages", reason });
+        }
+        let messages = self.messages.into_iter().enumerate();
+        let messages: Vec<ChatMessage> =
+            messages.map(|(idx, message)| read(idx, message)).collect::<Result<_, _>>()?;
+        let tools = self.tools.into_iter().enumerate().map(|(idx, tool)| tool.read(idx));
+        let mut list: Vec<Tool> = tools.collect::<Result<_, _>>()?;
+        for tool in &mut list {
+            tool.strict |= self.strict_tools;
+        }
+        let choice = match self.tool_choice {
+            None => ToolChoice::Auto,
+            Some(WireChoice::Required) => ToolChoice::Required,
+            Some(WireChoice::None) => ToolChoice::None,
+        };
+        let form = self.response_format.and_then(|format| match format {
+            ResponseFormat::Text => None,
+            ResponseFormat::JsonObject { json_schema: None } => Some(Constraint::JsonObject),
+            ResponseFormat::JsonObject { json_schema: Some(schema) } => {
+                Some(Constraint::JsonSchema(schema))
+            }
+        });
+        let base = SamplingParams::default();
+        let params = SamplingParams {
+            temperature: self.temperature.unwrap_or(default_temperature),
+            top_k: self.k.filter(|&k| k > 0),
+            // Cohere takes 0 for all of them.
+            top_p: self.p.filter(|&p| p > 0.0).unwrap_or(base.top_p),
+            frequency_penalty: self.frequency_penalty.unwrap_or(base.frequency_penalty),
+            presence_penalty: self.presence_penalty.unwrap_or(base.presence_penalty),
+            seed: self.seed.unwrap_or_else(random_seed),
+            stop: self.stop_sequences,
+            logprobs: self.logprobs.then_some(0),
+            ..base
+        };
+        let turn = TurnRequest::new(self.model, messages, params);
+        Ok(TurnRequest {
+            tools: Tools { list, choice, one_call: false },
+            max_tokens: self.max_tokens.map(|tokens| ("max_tokens", tokens)),
+            form,
+            priority: self.priority,
+            ..turn
+        })
+    }
+}
+
+/// The turn that stands at `idx`. What a tool gives may come as documents, which become their JSON.
+fn read(idx: usize, mut message: Value) -> Result<ChatMessage, ApiError> {
+    if message["role"] == "tool"
+        && let Some(parts) = message["content"].as_array_mut()
+    {
+        for part in parts.iter_mut().filter(|part| part["type"] == "document") {
+            let data = &part["document"]["data"];
+            let text = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
+            *part = json!({"type": "text", "text": text});
+        }
+    }
+    if message["content"].is_null() && message["tool_plan"].is_string() {
+        message["content"] = message["tool_plan"].take();
+    }
+    let invalid = |error: serde_json::Error| ApiError::InvalidField {
+        field: "messages",
+        reason: format!("message {idx}: {error}"),
+    };
+    serde_json::from_value::<WireMessage>(message).map_err(invalid)?.read(idx)
+}

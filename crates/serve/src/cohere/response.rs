@@ -1,0 +1,52 @@
+//! The parts of an answer.
+
+use crate::counts::Counts;
+use crate::logprobs::{finite, token_text};
+use crate::turn::{Answer, AnswerCall, EndReason};
+use catena_engine::{Completion, StopCause, TokenEvent, Vocabulary};
+use serde_json::{Value, json};
+
+/// Why an answer ended.
+pub(super) fn finish_reason(reason: EndReason, completion: &Completion) -> &'static str {
+    match (reason, &completion.stop_cause) {
+        (EndReason::ToolCalls, _) => "TOOL_CALL",
+        (EndReason::Length, _) => "MAX_TOKENS",
+        (EndReason::Stop, Some(StopCause::Text(_))) => "STOP_SEQUENCE",
+        (EndReason::Stop, _) => "COMPLETE",
+    }
+}
+
+/// The whole turn: its words, or its calls with its words as the plan.
+pub(super) fn message(answer: &Answer) -> Value {
+    if answer.calls.is_empty() {
+        let content = json!([{"type": "text", "text": answer.text}]);
+        return json!({"role": "assistant", "content": content});
+    }
+    let calls: Vec<Value> = answer.calls.iter().map(call).collect();
+    let mut message = json!({"role": "assistant", "tool_calls": calls});
+    if !answer.text.is_empty() {
+        message["tool_plan"] = json!(answer.text);
+    }
+    message
+}
+
+fn call(call: &AnswerCall) -> Value {
+    let function = json!({"name": call.name, "arguments": call.arguments});
+    json!({"id": call.id, "type": "function", "function": function})
+}
+
+/// Tokens of an answer.
+pub(super) fn usage(counts: &Counts) -> Value {
+    let tokens =
+        json!({"input_tokens": counts.prompt_tokens, "output_tokens": counts.completion_tokens});
+    json!({"billed_units": tokens, "tokens": tokens, "cached_tokens": counts.cached_tokens})
+}
+
+/// A token's log-probability.
+pub(super) fn logprobs(vocabulary: &Vocabulary, token: &TokenEvent) -> Value {
+    json!({
+        "text": token_text(vocabulary, token.token),
+        "token_ids": [token.token],
+        "logprobs": token.logprob.map(|logprob| [finite(logprob)]),
+    })
+}

@@ -1,0 +1,20 @@
+//! Ollama's protocol: answers line by line, each a JSON object, unless `stream` is false.
+//!
+//! A model's name may end with `:latest`. Options that say how a model is loaded (`num_ctx`,
+//! `num_gpu`, `keep_alive` …) have no effect and are named in the header for such fields: models are
+//! loaded by the server's configuration. A prompt that does not fit is refused, never cut.
+
+mod chat;
+mod embed;
+mod error;
+mod generate;
+mod lines;
+mod models;
+mod name;
+mod options;
+
+pub(crate) use chat::chat;
+pub(crate) use embed::{embed, embeddings};
+pub(crate) use error::error;
+pub(crate) use generate::generate;
+pub(crate) use models::{ps, show, tags, version};
