@@ -5,11 +5,13 @@ from typing import Literal
 import instructor
 import openai
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 
 class Answer(BaseModel):
     """An answer about a city."""
+
+    model_config = ConfigDict(extra="forbid")
 
     city: Literal["Paris", "London"]
     certain: bool

@@ -97,7 +97,7 @@ async fn run(app: &App, id: &str) -> Result<(), ApiError> {
         };
         become_status(batch, last, app.now());
     })?;
-    store.clear(id)
+    Ok(store.clear(id)?)
 }
 
 /// A batch that cannot run must not be tried for ever.

@@ -2,7 +2,7 @@
 
 use super::object::is_over;
 use crate::error::ApiError;
-use crate::files::{is_id, storage};
+use crate::files::is_id;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_store::{StoreError, write_atomic};
 use serde_json::Value;
@@ -47,15 +47,23 @@ impl BatchStore {
                 }
             }
         }
+        let store = Self { folder: folder.to_owned(), batches: Mutex::default(), waiting };
+        for (id, batch) in &batches {
+            if is_over(batch) {
+                // The server may have ended before it could.
+                store.clear(id)?;
+            }
+        }
         let mut unfinished: Vec<&Value> =
             batches.values().filter(|batch| !is_over(batch)).collect();
         unfinished.sort_by_key(|batch| batch["created_at"].as_u64());
         for batch in unfinished {
             let id = batch["id"].as_str().unwrap_or_default().to_owned();
             // The runner listens from before the store is opened.
-            let _ = waiting.send(id);
+            let _ = store.waiting.send(id);
         }
-        Ok(Self { folder: folder.to_owned(), batches: Mutex::new(batches), waiting })
+        *store.lock() = batches;
+        Ok(store)
     }
 
     /// All batches, oldest first.
@@ -133,13 +141,13 @@ impl BatchStore {
     /// Removes what a batch that is over needs no more.
     ///
     /// # Errors
-    /// [`ApiError::Storage`].
-    pub(super) fn clear(&self, id: &str) -> Result<(), ApiError> {
+    /// If the disk fails.
+    pub(super) fn clear(&self, id: &str) -> Result<(), StoreError> {
         for which in super::progress::PARTS {
             let path = self.part(id, which);
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(storage("remove", &path, error));
+                    return Err(StoreError::Io { action: "remove", path, source: error });
                 }
                 _ => {}
             }
