@@ -18,6 +18,7 @@ mod progress;
 mod project;
 mod pull;
 mod report;
+mod runs;
 mod server;
 mod stages;
 mod tokenizer;
