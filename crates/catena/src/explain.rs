@@ -73,6 +73,9 @@ fn advice_of(error: &(dyn Error + 'static)) -> (Exit, Option<String>) {
         return io_advice(full);
     }
     for inner in causes(error) {
+        if let Some(failure) = inner.downcast_ref::<Failure>() {
+            return (failure.exit(), failure.advice().map(ToOwned::to_owned));
+        }
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
             return io_advice(io);
         }

@@ -19,6 +19,7 @@ mod progress;
 mod project;
 mod pull;
 mod report;
+mod runs;
 mod serve;
 mod stages;
 mod tokenizer;

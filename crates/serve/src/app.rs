@@ -2,19 +2,25 @@
 
 use crate::access::{self, Access, AuditLog, Outcome};
 use crate::assistant::Assistant;
+use crate::batches::{self, BatchStore};
 use crate::blocking::Workers;
 use crate::context;
 use crate::error::ApiError;
+use crate::files::FileStore;
 use crate::limits::Admission;
 use crate::metrics::Metrics;
+use crate::responses::ResponseStore;
 use crate::traces::Traces;
+use camino::Utf8Path;
 use catena_engine::{CALL_ID_CHARS, EngineHandle, PromptCodec};
 use catena_knowledge::{Classifier, Embedder};
+use catena_store::StoreError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
 /// Status in logs and metrics of a request whose client went away before its answer.
@@ -160,12 +166,30 @@ struct Inner {
     metrics: Metrics,
     /// By the name that the engine is reported under.
     admissions: Mutex<BTreeMap<String, Arc<Admission>>>,
+    responses: ResponseStore,
+    kept: OnceLock<Kept>,
     created: u64,
     next_id: AtomicU64,
     id_salt: u64,
     draining: AtomicBool,
     /// Set once running answers are to end at once.
     cut_off: watch::Sender<bool>,
+}
+
+/// What is kept on disk.
+struct Kept {
+    files: Arc<FileStore>,
+    batches: Arc<BatchStore>,
+}
+
+/// An app that may have ended.
+pub(crate) struct WeakApp(Weak<Inner>);
+
+impl WeakApp {
+    /// The app, if it is still there.
+    pub(crate) fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
+    }
 }
 
 impl App {
@@ -197,6 +221,8 @@ impl App {
             observers,
             metrics,
             admissions: Mutex::default(),
+            responses: ResponseStore::default(),
+            kept: OnceLock::new(),
             created: unix_seconds(),
             next_id: AtomicU64::new(0),
             id_salt: RandomState::new().build_hasher().finish(),
@@ -269,6 +295,47 @@ impl App {
         if let Some(request) = context::current() {
             request.charge(tokens as u64);
         }
+    }
+
+    /// Keeps the files and batches of clients below `folder`, and goes on with batches that are not
+    /// over. One server at a time may use a folder.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or read.
+    ///
+    /// # Panics
+    /// If it keeps files already: a caller's bug.
+    pub fn keep_files(&self, folder: &Utf8Path) -> Result<(), StoreError> {
+        let failed =
+            |source| StoreError::Io { action: "run batches of", path: folder.to_owned(), source };
+        let (sender, waiting) = unbounded_channel();
+        let kept = Kept {
+            files: Arc::new(FileStore::open(&folder.join("files"))?),
+            batches: Arc::new(BatchStore::open(&folder.join("batches"), sender)?),
+        };
+        assert!(self.0.kept.set(kept).is_ok(), "files are kept in one folder");
+        batches::start(WeakApp(Arc::downgrade(&self.0)), waiting).map_err(failed)
+    }
+
+    /// The files of clients.
+    ///
+    /// # Errors
+    /// [`ApiError::NoFiles`].
+    pub(crate) fn files(&self) -> Result<&Arc<FileStore>, ApiError> {
+        self.0.kept.get().map(|kept| &kept.files).ok_or(ApiError::NoFiles)
+    }
+
+    /// The batches of clients.
+    ///
+    /// # Errors
+    /// [`ApiError::NoFiles`].
+    pub(crate) fn batches(&self) -> Result<&Arc<BatchStore>, ApiError> {
+        self.0.kept.get().map(|kept| &kept.batches).ok_or(ApiError::NoFiles)
+    }
+
+    /// Responses that are remembered.
+    pub(crate) fn responses(&self) -> &ResponseStore {
+        &self.0.responses
     }
 
     /// Unix seconds of the server's start.

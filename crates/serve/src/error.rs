@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catena_engine::{COMPOSED_KIND, EngineError};
 use catena_knowledge::KnowledgeError;
+use catena_store::StoreError;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -58,6 +59,14 @@ pub enum ApiError {
         model: String,
         /// What the route needs.
         needs: &'static str,
+    },
+    /// No such thing of those that the server keeps.
+    #[error("no {what} has the id `{id}`")]
+    NotFound {
+        /// What it would be.
+        what: &'static str,
+        /// The identity given.
+        id: String,
     },
     /// The body is larger than the limit.
     #[error("the request body is larger than {limit} bytes")]
@@ -122,6 +131,21 @@ pub enum ApiError {
         /// The name it was asked under.
         host: String,
     },
+    /// The server keeps no files.
+    #[error("this server keeps no files; it was started without a folder for them")]
+    NoFiles,
+    // --- fix the machine
+    /// There is no room for more files.
+    #[error("there is no room for another file: {files} are kept with {bytes} bytes; delete some")]
+    StorageFull {
+        /// Files kept.
+        files: usize,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// The disk failed; the log says how.
+    #[error("the server's disk failed")]
+    Storage,
     // --- retry
     /// The key has used up one of its limits.
     #[error("the API key allows {} {}; try again in {} s", .0.limit, .0.what, whole_seconds(.0.retry_after))]
@@ -182,6 +206,12 @@ impl ApiError {
             },
             Self::NoModel { .. } => told(StatusCode::NOT_FOUND, INVALID, "model_not_found"),
             Self::WrongModel { .. } => bad("model_not_suitable", Some("model")),
+            Self::NoFiles => told(StatusCode::NOT_IMPLEMENTED, INVALID, "no_files"),
+            Self::StorageFull { .. } => {
+                told(StatusCode::INSUFFICIENT_STORAGE, SERVER, "storage_full")
+            }
+            Self::Storage => told(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "storage_failed"),
+            Self::NotFound { .. } => told(StatusCode::NOT_FOUND, INVALID, "not_found"),
             Self::BodyTooLarge { .. } => {
                 told(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "body_too_large")
             }
@@ -243,6 +273,14 @@ impl Problem {
     pub(crate) fn openai(&self) -> Value {
         let Self { kind, code, param, message, .. } = self;
         json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+    }
+}
+
+impl From<StoreError> for ApiError {
+    /// Paths are for the log, not for clients.
+    fn from(error: StoreError) -> Self {
+        tracing::error!("{}", message(&error));
+        Self::Storage
     }
 }
 

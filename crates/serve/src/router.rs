@@ -5,7 +5,7 @@ use crate::chat::chat_completions;
 use crate::completions::completions;
 use crate::embeddings::embeddings;
 use crate::error::ApiError;
-use crate::{anthropic, cohere, huggingface, metrics, ollama, tei, tgi};
+use crate::{anthropic, batches, cohere, files, huggingface, metrics, ollama, responses, tei, tgi};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,12 +15,17 @@ use serde_json::{Value, json};
 
 /// The API's routes. Has no fallback: whoever merges it brings one.
 pub fn router(app: App) -> Router {
+    routes(app)
+}
+
+/// The routes with nothing before them that asks who is there: batches use them too.
+pub(crate) fn routes(app: App) -> Router {
     let limit = DefaultBodyLimit::max(app.limits().max_body_bytes);
     table().router.layer(limit).with_state(app)
 }
 
 /// The paths of the API as they stand in its router.
-pub fn routes() -> Vec<&'static str> {
+pub fn paths() -> Vec<&'static str> {
     table().paths
 }
 
@@ -40,10 +45,23 @@ impl Routes {
 }
 
 fn table() -> Routes {
+    // A form is a little longer than its file.
+    let upload_limit = DefaultBodyLimit::max(files::MAX_FILE_BYTES + (64 << 10));
     Routes::default()
         .route("/v1/chat/completions", post(chat_completions))
         .route("/v1/completions", post(completions))
+        .route("/v1/responses", post(responses::create))
+        .route("/v1/responses/input_tokens", post(responses::input_tokens))
+        .route("/v1/responses/{id}", get(responses::retrieve).delete(responses::delete))
+        .route("/v1/responses/{id}/cancel", post(responses::cancel))
+        .route("/v1/responses/{id}/input_items", get(responses::input_items))
         .route("/v1/embeddings", post(embeddings))
+        .route("/v1/files", get(files::list).post(files::upload).layer(upload_limit))
+        .route("/v1/files/{id}", get(files::retrieve).delete(files::delete))
+        .route("/v1/files/{id}/content", get(files::content))
+        .route("/v1/batches", get(batches::list).post(batches::create))
+        .route("/v1/batches/{id}", get(batches::retrieve))
+        .route("/v1/batches/{id}/cancel", post(batches::cancel))
         .route("/v1/models", get(list_models))
         .route("/v1/models/{*name}", get(one_model))
         .route("/", post(huggingface::root))

@@ -8,6 +8,7 @@ use crate::models::{BoxError, LanguageModel, Numerics};
 use crate::progress::{for_stderr, say};
 use crate::project::Project;
 use crate::report;
+use crate::runs::ProjectRuns;
 use crate::stages::{HELDOUT_FILE, Inputs, gguf_file};
 use camino::Utf8PathBuf;
 use catena_data::{read_clean_documents, read_records};
@@ -186,7 +187,13 @@ fn studio(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         example_questions: examples.to_vec(),
     };
-    Ok(StudioState::new(info, Some(report.clone()), documents))
+    let state = StudioState::new(info, Some(report.clone()), documents);
+    // The stage's folder is `.catena/stages/train/FINGERPRINT` below the project's.
+    let project = finished.outputs["train"].ancestors().nth(4);
+    Ok(match project {
+        Some(project) => state.with_runs(ProjectRuns(project.to_owned())),
+        None => state,
+    })
 }
 
 /// Questions of held-out records, one per document.

@@ -3,10 +3,12 @@
 //! Every key has a default but `project.name` and `data.source`, so a small file is a whole
 //! project. A key nobody knows is an error that names the nearest known one.
 
+mod choices;
 mod load;
 mod reference;
 mod sections;
 
+pub use choices::{Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord};
 pub use load::{FILE_NAME, load};
 pub use reference::{KeyReference, SectionReference, reference, reference_markdown};
 pub use sections::{

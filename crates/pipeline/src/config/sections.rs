@@ -1,5 +1,6 @@
 //! The sections of `catena.toml`.
 
+use super::choices::{Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord};
 use crate::error::PipelineError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -145,7 +146,7 @@ pub struct TrainConfig {
     pub lora_rank: usize,
     /// The adapter's output is scaled by `lora_alpha / lora_rank`.
     pub lora_alpha: f64,
-    /// Linear layers that get an adapter.
+    /// Linear layers that get an adapter, by the model's own names, or `all-linear`.
     pub target_modules: Vec<String>,
     /// Passes over the training records.
     pub epochs: u32,
@@ -153,8 +154,14 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// Most tokens of a record; longer ones lose the end of their passages' prompt, never answer.
     pub max_tokens: usize,
-    /// Most tokens in one forward and backward pass.
-    pub micro_step_tokens: usize,
+    /// Most tokens in one forward and backward pass; `auto` for as many as fit the memory.
+    pub micro_step_tokens: MicroStep,
+    /// `off`, `all`, or a number of layers that are computed again on the way back; `auto` for as
+    /// few as fit the memory.
+    pub recompute: RecomputeChoice,
+    /// Most memory of the process while it trains, such as `4GiB`; nine tenths of what is free if
+    /// it is empty.
+    pub max_memory: ByteSize,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Share of the steps spent warming up.
@@ -176,21 +183,13 @@ impl Default for TrainConfig {
         Self {
             lora_rank: 16,
             lora_alpha: 32.0,
-            target_modules: [
-                "q_proj",
-                "k_proj",
-                "v_proj",
-                "o_proj",
-                "gate_proj",
-                "up_proj",
-                "down_proj",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            target_modules: vec!["all-linear".to_owned()],
             epochs: 1,
             batch_size: 8,
             max_tokens: 1024,
-            micro_step_tokens: 1024,
+            micro_step_tokens: MicroStep::Word(Auto::Auto),
+            recompute: RecomputeChoice::Word(RecomputeWord::Auto),
+            max_memory: ByteSize::Text(String::new()),
             learning_rate: 1e-3,
             warmup_ratio: 0.1,
             schedule: "cosine".to_owned(),
@@ -444,24 +443,27 @@ impl ProjectConfig {
         let train = &self.train;
         count("train.lora_rank", train.lora_rank, 1, 256, "1 to 256")?;
         check("train.lora_alpha", train.lora_alpha > 0.0, train.lora_alpha, "greater than 0")?;
-        let modules = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-        let known = train.target_modules.iter().all(|module| modules.contains(&module.as_str()));
+        let named = train.target_modules.iter().all(|module| !module.is_empty());
         check(
             "train.target_modules",
-            known && !train.target_modules.is_empty(),
+            named && !train.target_modules.is_empty(),
             train.target_modules.join(", "),
-            "one or more of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+            "one or more names of linear layers, or all-linear",
         )?;
         count("train.epochs", train.epochs as usize, 1, 1000, "1 to 1000")?;
         count("train.batch_size", train.batch_size, 1, 4096, "1 to 4096")?;
         count("train.max_tokens", train.max_tokens, 64, 8192, "64 to 8192")?;
-        let micro = train.micro_step_tokens;
+        let micro = train.micro_step_tokens.given().unwrap_or(train.max_tokens);
         check(
             "train.micro_step_tokens",
             (train.max_tokens..=65_536).contains(&micro),
             micro,
-            "train.max_tokens to 65536",
+            "auto, or train.max_tokens to 65536",
         )?;
+        if let ByteSize::Text(text) = &train.max_memory {
+            let ok = text.is_empty() || train.max_memory.bytes().is_some();
+            check("train.max_memory", ok, text, "a number with a unit, such as 4GiB or 500MB")?;
+        }
         check(
             "train.learning_rate",
             train.learning_rate > 0.0,

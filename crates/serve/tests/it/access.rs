@@ -60,7 +60,7 @@ fn told(status: u16, code: &str) -> (u16, String) {
 #[test]
 fn s04_every_route_needs_a_key_unless_it_is_on_the_public_list() {
     let locked = locked(&[NewKey::default()]);
-    let routes = catena_serve::routes();
+    let routes = catena_serve::paths();
     assert!(routes.len() >= 7, "{routes:?}");
     let unknown =
         ["/", "/nothing", "/admin/nothing", "/v1", "/v1/", "//livez", "/livez/", "/LIVEZ"];
@@ -133,6 +133,23 @@ fn scopes_and_times_are_kept() {
     let answer = locked.ask(expired, "GET", "/v1/models", "");
     assert_eq!(code(&answer), told(401, "invalid_api_key"));
     assert!(answer.text.contains("expired"));
+}
+
+/// The requests of a batch run later, on nobody's account.
+#[test]
+fn a_key_with_bounds_cannot_pass_them_by_a_batch() {
+    let limits = KeyLimits { tokens_per_minute: Some(9), ..KeyLimits::default() };
+    let locked = locked(&[
+        NewKey { models: vec!["bank".to_owned()], ..NewKey::default() },
+        NewKey { routes: vec!["/v1/*".to_owned()], ..NewKey::default() },
+        NewKey { limits, ..NewKey::default() },
+        NewKey::default(),
+    ]);
+    for (idx, key) in locked.keys.iter().enumerate() {
+        let answer = locked.ask(key, "POST", "/v1/batches", "{}");
+        assert_eq!(answer.status == 403, idx < 3, "{idx}: {}", answer.text);
+        assert_ne!(locked.ask(key, "GET", "/v1/batches", "").status, 403);
+    }
 }
 
 #[test]

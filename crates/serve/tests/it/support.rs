@@ -402,6 +402,11 @@ impl Server {
         read(request.call().expect("an answer"))
     }
 
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        let request = agent().delete(format!("http://{}{path}", self.address));
+        read(request.call().expect("an answer"))
+    }
+
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_text(path, &body.to_string())
     }
@@ -426,6 +431,19 @@ impl Server {
             request = request.header(*name, *value);
         }
         read(agent().run(request.body(body.to_owned()).expect("a request")).expect("an answer"))
+    }
+
+    /// Uploads `text` as a file.
+    pub(crate) fn upload(&self, purpose: &str, name: &str, text: &str) -> Answer {
+        let edge = "an-edge-that-no-text-holds";
+        let body = format!(
+            "--{edge}\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\n{purpose}\r\n\
+             --{edge}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             content-type: application/octet-stream\r\n\r\n{text}\r\n--{edge}--\r\n"
+        );
+        let request = agent().post(format!("http://{}/v1/files", self.address));
+        let kind = format!("multipart/form-data; boundary={edge}");
+        read(request.content_type(kind).send(body).expect("an answer"))
     }
 
     pub(crate) fn step(&self) {
