@@ -29,7 +29,8 @@ def parts(documents, max_tokens):
 def main(folder="runs/5m/model", held_out="data/held_out.jsonl", max_tokens=256):
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    texts = [json.loads(line)["content"] for line in open(held_out, encoding="utf-8")]
+    rows = [json.loads(line) for line in open(held_out, encoding="utf-8")]
+    texts = [row["content"] if "content" in row else row["text"] for row in rows]
     documents = [tokenizer(text)["input_ids"] + [tokenizer.eos_token_id] for text in texts]
     nats, count = 0.0, 0
     with torch.inference_mode():

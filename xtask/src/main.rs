@@ -20,9 +20,10 @@ cargo xtask TASK
   up       build, pull, then `bin/catena up examples/bank-support` (ONCE=1 asks one question)
   test     build, pull, all tests, then the studio's browser test against a stand-in
   e2e      build, pull, serve the example, and drive its studio in a browser
+  clients  build, pull, serve small models, and run the suites of clients that people use
   check    formatting, clippy, tidy, the studio's types, lints and unit tests
   tidy     the rules that no compiler checks
-  ci       test, check, one whole run with one question, e2e
+  ci       test, check, one whole run with one question, e2e, clients
   bench    `bin/catena bench` for the areas in AREA (infer, engine, kernels, models; several with
            commas) beside their peers, ROUNDS times in turn, then bench/RESULTS.md
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         "build" => tasks::build(),
         "up" => tasks::up(),
         "test" => tasks::test(),
+        "clients" => tasks::clients(),
         "check" => tasks::check(),
         "tidy" => tidy::run(),
         "e2e" => tasks::e2e(),

@@ -56,7 +56,7 @@ fn pipeline_advice(error: &PipelineError) -> (Exit, Option<String>) {
     }
 }
 
-fn store_advice(error: &StoreError) -> (Exit, Option<String>) {
+pub(crate) fn store_advice(error: &StoreError) -> (Exit, Option<String>) {
     let exit = if matches!(error, StoreError::UnknownName { .. }) {
         Exit::Usage
     } else if matches!(error, StoreError::Interrupted) {
@@ -73,6 +73,9 @@ fn advice_of(error: &(dyn Error + 'static)) -> (Exit, Option<String>) {
         return io_advice(full);
     }
     for inner in causes(error) {
+        if let Some(failure) = inner.downcast_ref::<Failure>() {
+            return (failure.exit(), failure.advice().map(ToOwned::to_owned));
+        }
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
             return io_advice(io);
         }

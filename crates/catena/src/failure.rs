@@ -43,6 +43,11 @@ impl Failure {
         self
     }
 
+    /// The thing to try, if there is one.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The process's exit code.
     pub(crate) fn exit(&self) -> Exit {
         self.exit

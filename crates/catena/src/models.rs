@@ -7,7 +7,9 @@ use catena_kernels::{KvType, Pool};
 use catena_knowledge::{Embedder, KnowledgeError};
 use catena_model::decoder::Decoder;
 use catena_model::encoder::TextEmbedder;
-use catena_model::{Checkpoint, LoadOptions, QuantizedProducts, open_tokenizer};
+use catena_model::{
+    AdapterId, Checkpoint, LoadOptions, PeftAdapter, QuantizedProducts, open_tokenizer,
+};
 use catena_pipeline::config::{KvCacheType, ServeConfig};
 use catena_text::{ChatTemplate, Tokenizer};
 use std::error::Error;
@@ -119,6 +121,11 @@ pub(crate) struct NoChatTemplate {
     path: Utf8PathBuf,
 }
 
+/// The refusal of a model without one.
+pub(crate) fn no_template(path: &Utf8Path) -> BoxError {
+    Box::new(NoChatTemplate { path: path.to_owned() })
+}
+
 /// A model that cannot write ahead.
 pub(crate) fn draft_failure(path: &Utf8Path, error: BoxError) -> Failure {
     Failure::new(Exit::Environment, format!("cannot write ahead with `{path}`"), error)
@@ -135,7 +142,7 @@ impl LanguageModel {
     pub(crate) fn open(path: &Utf8Path) -> Result<Self, BoxError> {
         let model = Self::open_base(path)?;
         if model.codec.template().is_none() {
-            return Err(Box::new(NoChatTemplate { path: path.to_owned() }));
+            return Err(no_template(path));
         }
         Ok(model)
     }
@@ -200,6 +207,25 @@ impl LanguageModel {
             ModelRunner::new(Arc::new(decoder), numerics.kv_type, budget, limits)?;
         let vocabulary = self.codec.vocabulary().clone();
         Ok((Engine::with_options(runner, vocabulary, limits, options), choice.reason))
+    }
+
+    /// [`LanguageModel::engine`] with an adapter beside the model; its identity for requests.
+    pub(crate) fn engine_beside(
+        &self,
+        pool: Arc<Pool>,
+        numerics: Numerics,
+        max_running: usize,
+        budget: KvBudget,
+        adapter: &PeftAdapter,
+    ) -> Result<(Engine<ModelRunner>, AdapterId), BoxError> {
+        let decoder =
+            Arc::new(Decoder::load_with(&self.checkpoint, pool, numerics.load_options())?);
+        let packed = Arc::new(decoder.pack_adapter(adapter)?);
+        let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
+        let (runner, _) = ModelRunner::new(decoder, numerics.kv_type, budget, limits)?;
+        let mut engine = Engine::new(runner, self.codec.vocabulary().clone(), limits);
+        let id = engine.load_adapter(packed)?;
+        Ok((engine, id))
     }
 
     /// Gives `engine` this model to write ahead with, its cache within `budget`.

@@ -53,8 +53,14 @@ fn train(args: &TokenizerTrainArgs, flag: Option<usize>, cancel: &Cancel) -> Res
         return Err(failure);
     }
     let tokenizer = trained.map_err(|error| {
+        let hint = training_hint(&error);
         let stopped = matches!(error, TextError::TrainingCancelled);
-        Failure::new(if stopped { Exit::Interrupted } else { Exit::Usage }, GOAL, error)
+        let exit = if stopped { Exit::Interrupted } else { Exit::Usage };
+        let failure = Failure::new(exit, GOAL, error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     })?;
     write(args, &tokenizer)?;
     let (found, asked) = (tokenizer.vocab_size(), args.vocab_size);
@@ -113,9 +119,26 @@ fn text_of(file: &Utf8PathBuf, sample: TrainingSample) -> Result<String, Failure
     Ok(sample.text)
 }
 
+/// What to try when texts make no vocabulary.
+fn training_hint(error: &TextError) -> Option<&'static str> {
+    if matches!(error, TextError::NoTrainingText) {
+        Some("give files with texts: .txt, .jsonl or .parquet, the column by --column")
+    } else if matches!(error, TextError::VocabTooSmall { .. }) {
+        Some("raise --vocab-size, or name fewer special tokens")
+    } else if matches!(error, TextError::TrainingTextTooLong { .. }) {
+        Some("give a part of the texts: a vocabulary does not get better by more")
+    } else {
+        None
+    }
+}
+
 fn unreadable(error: DataError) -> Failure {
     // Paths come from the command line here.
-    let hint = error.hint().filter(|_| !matches!(error, DataError::NotFound { .. }));
+    let hint = if matches!(error, DataError::NotFound { .. }) {
+        Some("check the path: files and folders may be named")
+    } else {
+        error.hint()
+    };
     let failure = Failure::new(Exit::Environment, GOAL, error);
     match hint {
         Some(hint) => failure.hint(hint),

@@ -23,7 +23,20 @@ impl Default for AdapterLimits {
 
 /// Keeps an adapter loaded as long as it lives: each request that names one holds one.
 #[derive(Clone, Debug)]
-pub(crate) struct Lease(Arc<AdapterId>);
+pub(crate) struct Lease(Arc<Leased>);
+
+#[derive(Debug)]
+struct Leased {
+    id: AdapterId,
+    virtual_tokens: usize,
+}
+
+impl Lease {
+    /// Tokens that the adapter puts its prefix in the place of.
+    pub(crate) fn virtual_tokens(&self) -> usize {
+        self.0.virtual_tokens
+    }
+}
 
 /// The adapters that new requests may name; shared with the threads that submit.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +63,7 @@ impl LiveAdapters {
 
     fn open(&self, lease: Lease) {
         let mut live = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        live.insert(*lease.0, lease);
+        live.insert(lease.0.id, lease);
     }
 }
 
@@ -100,9 +113,10 @@ impl LoadedAdapters {
             return Err(EngineError::AdapterBytes { bytes, loaded_bytes, limit: max_bytes });
         }
         let id = AdapterId(self.next_id);
+        let virtual_tokens = adapter.virtual_tokens();
         runner.load_adapter(id, adapter).map_err(EngineError::Adapter)?;
         self.next_id += 1;
-        let lease = Lease(Arc::new(id));
+        let lease = Lease(Arc::new(Leased { id, virtual_tokens }));
         live.open(lease.clone());
         self.loaded.insert(id, Loaded { bytes, lease, dropped: false });
         Ok(id)

@@ -59,9 +59,10 @@ impl Intake {
     /// The *fix the input* group of [`EngineError`].
     pub fn prepare(&self, request: Request) -> Result<Prepared, EngineError> {
         request.params.validate()?;
-        self.check_prompt(&request)?;
-        self.check_sampling(&request)?;
         let lease = request.scope.adapter.map(|id| self.adapters.lease(id)).transpose()?;
+        let virtual_tokens = lease.as_ref().map_or(0, Lease::virtual_tokens);
+        self.check_prompt(&request, self.context_tokens.saturating_sub(virtual_tokens))?;
+        self.check_sampling(&request)?;
         let constraint = match &request.constraint {
             Some(constraint) => Some(self.vocabulary.grammars()?.compile(constraint)?),
             None => None,
@@ -92,13 +93,13 @@ impl Intake {
         Ok(())
     }
 
-    fn check_prompt(&self, request: &Request) -> Result<(), EngineError> {
+    /// What the prompt asks of the `context_tokens` that there are beside an adapter's prefix.
+    fn check_prompt(&self, request: &Request, context_tokens: usize) -> Result<(), EngineError> {
         let prompt_tokens = request.prompt_tokens.len();
         let max_new_tokens = request.params.max_new_tokens;
         if prompt_tokens == 0 {
             return Err(EngineError::EmptyPrompt);
         }
-        let context_tokens = self.context_tokens;
         if prompt_tokens.saturating_add(max_new_tokens) > context_tokens {
             return Err(EngineError::ContextExceeded {
                 prompt_tokens,

@@ -182,7 +182,7 @@ impl EngineHandle {
     }
 
     /// Loads an adapter while requests run, between two of their steps. Reading its files and
-    /// packing it (`LoraAdapter::read`, `Decoder::pack_adapter`) is the caller's, on its own thread.
+    /// packing it (`PeftAdapter::read`, `Decoder::pack_adapter`) is the caller's, on its own thread.
     ///
     /// # Errors
     /// [`EngineError::TooManyAdapters`], [`EngineError::AdapterBytes`], [`EngineError::Adapter`],

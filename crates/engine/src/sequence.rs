@@ -23,7 +23,8 @@ pub(crate) struct Sequence {
     /// Keeps the adapter of `scope` loaded.
     _lease: Option<Lease>,
     pub(crate) priority: i32,
-    /// Prompt and generated tokens, and while a step runs the guesses behind them.
+    /// Prompt and generated tokens, and while a step runs the guesses behind them. Before them stand
+    /// as many of any kind as the adapter's prefix takes the place of.
     pub(crate) tokens: Vec<u32>,
     /// How many of the last `tokens` are guesses.
     pub(crate) num_guessed: usize,
@@ -35,6 +36,8 @@ pub(crate) struct Sequence {
     /// Tokens of the prompt that the cache held when the sequence was first admitted.
     pub(crate) cached_tokens: Option<usize>,
     num_prompt: usize,
+    /// How many of the prompt's tokens are only places.
+    num_virtual: usize,
     score_from: Option<usize>,
     num_prompt_top: usize,
     prompt_logprobs: Vec<f32>,
@@ -65,13 +68,17 @@ impl Sequence {
     ) -> Self {
         let Request { prompt_tokens, mut params, score_from, scope, priority, .. } = request;
         let stop = std::mem::take(&mut params.stop);
+        let num_virtual = lease.as_ref().map_or(0, Lease::virtual_tokens);
+        let mut tokens = vec![0; num_virtual];
+        tokens.extend(prompt_tokens);
         Self {
             id,
             sample,
             assembler: TextAssembler::new(stop, params.include_stop_in_output),
             num_prompt_top: request.prompt_top_logprobs,
-            num_prompt: prompt_tokens.len(),
-            tokens: prompt_tokens,
+            num_prompt: tokens.len(),
+            num_virtual,
+            tokens,
             num_guessed: 0,
             num_computed: 0,
             tables: BlockTables::default(),
@@ -82,7 +89,7 @@ impl Sequence {
             priority,
             proposer: Proposer::default(),
             cached_tokens: None,
-            score_from,
+            score_from: score_from.map(|start| start + num_virtual),
             prompt_logprobs: Vec::new(),
             prompt_top_logprobs: Vec::new(),
             logprobs: Vec::new(),
@@ -210,7 +217,7 @@ impl Sequence {
         self.keep_guesses(0);
         let tail = self.assembler.finish();
         self.text.push_str(&tail);
-        let usage = Usage::new(self.num_prompt, self.num_generated());
+        let usage = Usage::new(self.num_prompt - self.num_virtual, self.num_generated());
         let mut tokens = self.tokens.split_off(self.num_prompt);
         if matches!(self.stop_cause, Some(StopCause::Token { .. })) {
             tokens.pop();
@@ -227,7 +234,7 @@ impl Sequence {
             finish_reason,
             stop_cause: self.stop_cause,
             usage,
-            cached_tokens: self.cached_tokens.unwrap_or(0),
+            cached_tokens: self.cached_tokens.unwrap_or(0).saturating_sub(self.num_virtual),
         }
     }
 }

@@ -14,6 +14,7 @@ mod errors;
 mod fake;
 mod handle;
 mod limits;
+mod llama_cpp;
 mod prefix;
 mod queue;
 mod real;

@@ -221,7 +221,7 @@ pub enum ModelError {
         reason: &'static str,
     },
     /// An adapter tensor without a meaning.
-    #[error("adapter tensor `{name}` is not a LoRA pair's or a saved module's")]
+    #[error("adapter tensor `{name}` is none of its kind's and no saved module's")]
     UnknownAdapterTensor {
         /// Its key.
         name: String,
@@ -244,12 +244,42 @@ pub enum ModelError {
     },
     /// An adapter for a module that it cannot be applied to while the base runs.
     #[error(
-        "adapter changes `{name}`, which cannot be changed while the model runs; supported are LoRA \
-         pairs of the projections of attention, of MLPs, experts and routers and of lm_head"
+        "adapter changes `{name}` in a way that is not supported; supported are LoRA pairs of the \
+         projections of attention, of MLPs, experts and routers and of lm_head, magnitudes and \
+         vectors of outputs of the same but latent attention's heads, and vectors of the inputs \
+         behind attention and of the MLP's last projection"
     )]
     AdapterModule {
         /// The model tensor's name.
         name: String,
+    },
+    /// A prefix to be merged.
+    #[error(
+        "a prefix stands before sequences and in no weight, so it cannot be merged; serve it beside \
+         its base"
+    )]
+    PrefixNotMerged,
+    /// An adapter with more than pairs to be written as GGUF.
+    #[error(
+        "a GGUF adapter holds LoRA pairs only, this one has {what}; merge it, or keep PEFT's format"
+    )]
+    AdapterNotGguf {
+        /// What has no place there.
+        what: &'static str,
+    },
+    /// A GGUF file that is no adapter for the model.
+    #[error(
+        "`{path}` has `{key}` = {found:?}, expected is {expected:?} in an adapter for this model"
+    )]
+    NotAnAdapter {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value, empty if it has none.
+        found: String,
+        /// What an adapter for the model has.
+        expected: &'static str,
     },
     /// An adapter with a pair of no or too large a rank.
     #[error("adapter changes `{name}` with rank {rank}, allowed is 1 to {limit}")]

@@ -2,7 +2,7 @@
 //!
 //! Files come in two families and everything above sees one: a [`Checkpoint`] is a GGUF file or a
 //! Hugging Face folder, with Hugging Face's tensor names and row order, its tokenizer and chat
-//! template. [`LoraAdapter`] is a PEFT folder. [`ExportSource`] merges an adapter into a checkpoint
+//! template. [`PeftAdapter`] is a PEFT folder. [`ExportSource`] merges an adapter into a checkpoint
 //! on the fly and writes either family again.
 //!
 //! **Invariants:** files are untrusted: every count, size and offset is checked against the file
@@ -28,7 +28,7 @@ mod test_support;
 mod tests;
 pub mod training;
 
-pub use adapter::{LoraAdapter, LoraAdapterConfig, TargetModules};
+pub use adapter::{LoraAdapterConfig, PeftAdapter, PeftConfig, TargetModules};
 pub use checkpoint::{Checkpoint, Weight, WeightData, open_tokenizer};
 pub use config::ModelConfig;
 pub use decoder::{

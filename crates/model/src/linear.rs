@@ -193,6 +193,11 @@ impl Linear {
         self.k
     }
 
+    /// What is added to the product, if anything is.
+    pub(crate) fn bias(&self) -> Option<&[f32]> {
+        self.bias_n.as_deref()
+    }
+
     /// Bytes of the packed weights.
     pub fn bytes(&self) -> usize {
         self.parts.iter().map(Part::bytes).sum()

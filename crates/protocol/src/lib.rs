@@ -17,8 +17,8 @@ pub use document::{Chunk, Citation, Document, Passage, Span};
 pub use mark::{Mark, marks, without_marks};
 pub use progress::{Cancel, NoProgress, Progress};
 pub use report::{
-    AnswerReport, LossPoint, QualityMetrics, RetrievalMetrics, RetrievalReport, RunReport,
-    StageReport, StageStatus,
+    AnswerReport, EvaluationPoint, LossPoint, QualityMetrics, RetrievalMetrics, RetrievalReport,
+    RunReport, SpeedPoint, StageReport, StageStatus, TrainingRun,
 };
 pub use sample::{
     ChatExtras, ChatSample, ClassificationSample, CompletionSample, Content, EmbeddingSample,

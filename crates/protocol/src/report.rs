@@ -76,6 +76,43 @@ pub struct LossPoint {
     pub grad_norm: f64,
 }
 
+/// A training run as its files tell it, finished or going on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRun {
+    /// Its folder, below the project's.
+    pub name: String,
+    /// Seconds since something was last written.
+    pub idle_seconds: f64,
+    /// Steps of the whole run, once one is done.
+    pub total_steps: Option<u64>,
+    /// Figures of its steps; of long runs every so many.
+    pub points: Vec<LossPoint>,
+    /// Loss on held-out samples, after so many steps.
+    pub evaluations: Vec<EvaluationPoint>,
+    /// How fast its steps were.
+    pub speeds: Vec<SpeedPoint>,
+}
+
+/// One evaluation of a training run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationPoint {
+    /// Steps done.
+    pub step: u64,
+    /// Mean loss, in nats.
+    pub loss: f64,
+}
+
+/// How fast a step was.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpeedPoint {
+    /// Optimizer step, from 1.
+    pub step: u64,
+    /// Tokens that were run in a second of it.
+    pub tokens_per_second: f64,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
 /// One question answered at the end of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnswerReport {

@@ -32,6 +32,8 @@ struct CompletionRequest {
     #[serde(default)]
     stream_options: StreamOptions,
     logprobs: Option<usize>,
+    #[serde(default)]
+    priority: i32,
     #[serde(flatten)]
     sampling: SamplingFields,
 }
@@ -54,7 +56,7 @@ enum Prompt {
 
 impl ApiRequest for CompletionRequest {
     const KNOWN: &'static [&'static str] =
-        &["model", "prompt", "max_tokens", "stream", "stream_options", "logprobs"];
+        &["model", "prompt", "max_tokens", "stream", "stream_options", "logprobs", "priority"];
     const SHARED: &'static [&'static str] = SamplingFields::NAMES;
     const REFUSED: &'static [Refused] = &[
         Refused { field: "best_of", is_neutral: is_one, hint: "" },
@@ -130,7 +132,8 @@ fn prepare(
                 max_new_tokens(asked, DEFAULT_MAX_TOKENS, prompt.len(), context_tokens)?;
             // Before anything is made for each of the answers.
             params.validate()?;
-            Ok(Request { constraint: constraint.clone(), ..Request::new(prompt, params) })
+            let (constraint, priority) = (constraint.clone(), request.priority);
+            Ok(Request { constraint, priority, ..Request::new(prompt, params) })
         })
         .collect()
 }

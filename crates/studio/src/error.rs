@@ -31,6 +31,13 @@ pub enum StudioError {
         /// The path asked for.
         path: String,
     },
+    /// The folders of training runs could not be read.
+    #[error("the training runs cannot be read")]
+    RunsUnreadable {
+        /// What the source said.
+        #[source]
+        cause: io::Error,
+    },
     /// The documents could not be read.
     #[error("document `{id}` cannot be read")]
     DocumentUnreadable {
@@ -64,6 +71,9 @@ impl StudioError {
             Self::ReadOnly { .. } => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
             }
+            Self::RunsUnreadable { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "runs_unreadable", "Runs unreadable")
+            }
             Self::DocumentUnreadable { .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "document_unreadable", "Document unreadable")
             }
@@ -75,7 +85,9 @@ impl IntoResponse for StudioError {
     fn into_response(self) -> Response {
         let (status, code, title) = self.parts();
         let detail = match &self {
-            Self::DocumentUnreadable { cause, .. } => format!("{self}: {cause}"),
+            Self::DocumentUnreadable { cause, .. } | Self::RunsUnreadable { cause } => {
+                format!("{self}: {cause}")
+            }
             Self::NoReport
             | Self::NoDocument { .. }
             | Self::NoRoute { .. }
@@ -109,6 +121,7 @@ mod tests {
             StudioError::NoDocument { id: id() },
             StudioError::NoRoute { path: path() },
             StudioError::ReadOnly { path: path() },
+            StudioError::RunsUnreadable { cause: io::Error::other("disk gone") },
             StudioError::DocumentUnreadable { id: id(), cause: io::Error::other("disk gone") },
         ];
         let text: Vec<String> = errors.iter().map(ToString::to_string).collect();

@@ -6,8 +6,9 @@
 //!
 //! - `GET /api/studio/info`: [`StudioInfo`].
 //! - `GET /api/studio/report`: [`catena_protocol::RunReport`], 404 before the first run.
+//! - `GET /api/studio/runs`: [`catena_protocol::TrainingRun`]s, also of runs that go on elsewhere.
 //! - `GET /api/studio/documents/{id}`: [`catena_protocol::Document`], 404 if there is none.
-//! - Any other path that is not an API's: a file of the app, or its page (`/chat`, `/report`).
+//! - Any other path that is not an API's: a file of the app, or its page (`/chat`, `/training`, `/report`).
 //!
 //! Errors are `application/problem+json` (RFC 9457).
 //!
@@ -22,7 +23,7 @@ mod state;
 
 pub use error::StudioError;
 pub use routes::router;
-pub use state::{DocumentSource, Language, StudioInfo, StudioState};
+pub use state::{DocumentSource, Language, RunSource, StudioInfo, StudioState};
 
 #[cfg(test)]
 mod tests;

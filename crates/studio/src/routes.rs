@@ -10,7 +10,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use catena_protocol::{Document, RunReport};
+use catena_protocol::{Document, RunReport, TrainingRun};
 use std::future::ready;
 use std::io;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub(crate) fn router_over(state: StudioState, files: Arc<dyn StaticFiles>) -> Ro
         .route("/", get(page.clone()))
         .route("/api/studio/info", get(info))
         .route("/api/studio/report", get(report))
+        .route("/api/studio/runs", get(runs))
         .route("/api/studio/documents/{id}", get(document))
         .with_state(state)
         .fallback(page)
@@ -45,6 +46,17 @@ async fn info(State(state): State<StudioState>) -> Response {
 async fn report(State(state): State<StudioState>) -> Result<Response, StudioError> {
     let report = state.report.as_deref().ok_or(StudioError::NoReport)?;
     Ok(fresh(Json::<&RunReport>(report)))
+}
+
+async fn runs(State(state): State<StudioState>) -> Result<Response, StudioError> {
+    let found = tokio::task::spawn_blocking(move || state.runs.runs())
+        .await
+        .map_err(io::Error::other)
+        .flatten();
+    match found {
+        Ok(runs) => Ok(fresh(Json::<Vec<TrainingRun>>(runs))),
+        Err(cause) => Err(StudioError::RunsUnreadable { cause }),
+    }
 }
 
 async fn document(

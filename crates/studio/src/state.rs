@@ -1,6 +1,6 @@
 //! What the studio shows, handed over by the binary.
 
-use catena_protocol::{Document, RunReport};
+use catena_protocol::{Document, RunReport, TrainingRun};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -48,12 +48,28 @@ impl<S: BuildHasher + Send + Sync + 'static> DocumentSource for HashMap<String, 
     }
 }
 
+/// Gives the training runs of the project, whoever makes them.
+pub trait RunSource: Send + Sync + 'static {
+    /// The runs, the last written first. May block; the studio calls it off the async threads.
+    ///
+    /// # Errors
+    /// If the project's folder cannot be read.
+    fn runs(&self) -> io::Result<Vec<TrainingRun>>;
+}
+
+impl RunSource for Vec<TrainingRun> {
+    fn runs(&self) -> io::Result<Vec<TrainingRun>> {
+        Ok(self.clone())
+    }
+}
+
 /// Everything [`crate::router`] serves besides the app's files. Clones share it.
 #[derive(Clone)]
 pub struct StudioState {
     pub(crate) info: Arc<StudioInfo>,
     pub(crate) report: Option<Arc<RunReport>>,
     pub(crate) documents: Arc<dyn DocumentSource>,
+    pub(crate) runs: Arc<dyn RunSource>,
 }
 
 impl StudioState {
@@ -63,6 +79,14 @@ impl StudioState {
         report: Option<RunReport>,
         documents: impl DocumentSource,
     ) -> Self {
-        Self { info: Arc::new(info), report: report.map(Arc::new), documents: Arc::new(documents) }
+        let (info, report) = (Arc::new(info), report.map(Arc::new));
+        let runs = Arc::new(Vec::<TrainingRun>::new());
+        Self { info, report, documents: Arc::new(documents), runs }
+    }
+
+    /// With the project's training runs, which are looked up whenever the page asks.
+    #[must_use]
+    pub fn with_runs(self, runs: impl RunSource) -> Self {
+        Self { runs: Arc::new(runs), ..self }
     }
 }

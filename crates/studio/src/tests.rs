@@ -7,7 +7,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use catena_protocol::{
-    Document, QualityMetrics, RetrievalReport, RunReport, StageReport, StageStatus,
+    Document, LossPoint, QualityMetrics, RetrievalReport, RunReport, StageReport, StageStatus,
+    TrainingRun,
 };
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -170,6 +171,24 @@ async fn there_is_no_report_before_the_first_run() {
     let studio = router_over(state, Arc::new(Files(APP)));
     let detail = "no run has ended in this project yet";
     check_problem(studio, "/api/studio/report", 404, "no_report", detail).await;
+}
+
+#[tokio::test]
+async fn runs_are_looked_up_when_they_are_asked_for() {
+    let none = get(studio(APP), "/api/studio/runs").await;
+    assert_eq!((none.status, none.body.as_str()), (StatusCode::OK, "[]"));
+    let run = TrainingRun {
+        name: "runs/sft".to_owned(),
+        idle_seconds: 1.5,
+        total_steps: Some(40),
+        points: vec![LossPoint { step: 1, loss: 2.5, learning_rate: 0.1, grad_norm: 1.0 }],
+        evaluations: Vec::new(),
+        speeds: Vec::new(),
+    };
+    let state = StudioState::new(info(), None, documents()).with_runs(vec![run.clone()]);
+    let answer = get(router_over(state, Arc::new(Files(APP))), "/api/studio/runs").await;
+    let read: Vec<TrainingRun> = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(read, [run]);
 }
 
 #[tokio::test]

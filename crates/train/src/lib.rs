@@ -26,7 +26,7 @@ pub use objective::*;
 pub use optimizer::*;
 pub use run::{
     Best, Checkpoint, EvalMetrics, Figures, Forecast, Generation, Observer, Position, RunConfig,
-    StepMetrics, TrainOutcome, Trainer,
+    StepMetrics, StepSpeed, TrainOutcome, Trainer,
 };
 pub use schedule::{Schedule, WarmupStableDecay, WsdShape};
 pub use tensorboard::EventWriter;

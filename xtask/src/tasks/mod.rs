@@ -1,11 +1,14 @@
 //! What `cargo xtask` does besides tidy. One task, one function; the parts are beside it.
 
+mod clients;
 mod deps;
 mod e2e;
 mod product;
+mod server;
 mod studio;
 mod verify;
 
+pub(crate) use clients::clients;
 pub(crate) use deps::deps;
 pub(crate) use e2e::e2e;
 pub(crate) use product::{bench, build, up};

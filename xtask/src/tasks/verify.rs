@@ -1,5 +1,6 @@
 //! Tests and checks.
 
+use super::clients::clients;
 use super::deps::{For, ensure};
 use super::e2e::e2e;
 use super::product::{build, pull};
@@ -31,7 +32,8 @@ pub(crate) fn ci() -> Result<(), TaskError> {
     let mut once = command("cargo", &["xtask", "up"]);
     once.env("ONCE", "1");
     run_command(once)?;
-    e2e()
+    e2e()?;
+    clients()
 }
 
 /// All tests of the workspace, the kernels' once more with AVX-512 emulated, then the browser test.

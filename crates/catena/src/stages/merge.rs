@@ -3,7 +3,7 @@
 use super::train::ADAPTER_DIR;
 use super::{Inputs, digest_setting};
 use crate::models::BoxError;
-use catena_model::{Checkpoint, ExportSource, FloatType, LoraAdapter, save_huggingface};
+use catena_model::{Checkpoint, ExportSource, FloatType, PeftAdapter, save_huggingface};
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use serde_json::json;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ impl Stage for Merge {
 
     fn run(&self, context: &StageContext<'_>) -> Result<Summary, BoxError> {
         let base = Checkpoint::open(&self.0.base.path)?;
-        let adapter = LoraAdapter::read(&context.input("train").join(ADAPTER_DIR))?;
+        let adapter = PeftAdapter::read(&context.input("train").join(ADAPTER_DIR))?;
         let source = ExportSource::new(&base).with_adapter(&adapter)?;
         let folder = context.dir().join(MODEL_DIR);
         save_huggingface(&folder, &source, FloatType::Bf16)?;

@@ -2,19 +2,19 @@
 
 use super::synth::TRAIN_FILE;
 use super::{Inputs, digest_setting, setting};
-use crate::models::{BoxError, LanguageModel};
-use catena_data::{encode_record, read_records};
-use catena_model::training::{LoraConfig, Method, Task, TrainModel, TrainOptions};
-use catena_pipeline::config::TrainConfig;
+use crate::models::{BoxError, no_template};
+use crate::train::{
+    BaseModel, Finished, Prepared, Rows, ScheduleName, TrainSettings, run_prepared,
+};
+use catena_data::{Classes, encode_record, read_records};
+use catena_pipeline::config::{ByteSize, MicroStep, TrainConfig};
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
-use catena_train::{AdamWConfig, OptimizerConfig, RunConfig, Sample, Schedule, Sft, Trainer};
+use catena_train::Sample;
 use serde_json::json;
 use std::sync::Arc;
 
 /// Folder of the adapter in the stage's result.
 pub(crate) const ADAPTER_DIR: &str = "adapter";
-/// Folder of the run: checkpoint, metrics, TensorBoard events.
-const RUN_DIR: &str = "run";
 /// The training curve.
 pub(crate) const METRICS_FILE: &str = "run/metrics.jsonl";
 
@@ -27,7 +27,7 @@ impl Stage for Train {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [&'static str] {
@@ -44,7 +44,7 @@ impl Stage for Train {
             setting("train.epochs", train.epochs),
             setting("train.batch_size", train.batch_size),
             setting("train.max_tokens", train.max_tokens),
-            setting("train.micro_step_tokens", train.micro_step_tokens),
+            setting("train.micro_step_tokens", micro_step(train.micro_step_tokens)),
             setting("train.learning_rate", train.learning_rate),
             setting("train.warmup_ratio", train.warmup_ratio),
             setting("train.schedule", &train.schedule),
@@ -56,82 +56,86 @@ impl Stage for Train {
     }
 
     fn run(&self, context: &StageContext<'_>) -> Result<Summary, BoxError> {
-        let train = &self.0.config.train;
-        let model = LanguageModel::open(&self.0.base.path)?;
-        let records = read_records(&context.input("synth").join(TRAIN_FILE))?;
-        let mut samples = Vec::with_capacity(records.len());
-        for record in &records {
-            let encoded =
-                encode_record(model.tokenizer(), model.template(), record, train.max_tokens)?;
-            samples.push(Sample {
-                tokens: encoded.tokens,
-                labels: encoded.labels,
-                ..Sample::default()
-            });
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "alpha is a small number")]
-        let lora = LoraConfig {
-            r: train.lora_rank,
-            lora_alpha: train.lora_alpha as f32,
-            use_rslora: false,
-            target_modules: train.target_modules.clone(),
-            seed: train.seed,
-        };
-        let run = context.dir().join(RUN_DIR);
-        let mut objective = Sft::new(&samples, train.micro_step_tokens)?;
-        let trainer = Trainer::new(run_config(train), &run, &self.0.base.digest)?;
-        let mut trained = TrainModel::decoder(
-            model.checkpoint.config(),
-            &model.checkpoint,
-            Task::LanguageModel,
-            &Method::Lora(lora),
-            &TrainOptions::new(train.micro_step_tokens),
-            self.0.pool.clone(),
-        )?;
-        let outcome = trainer.run(
-            &mut trained,
-            &mut objective,
-            None,
-            None,
-            &self.0.pool,
-            context.progress(),
-            context.cancel(),
-        )?;
-        let adapter = trained.adapter().ok_or("a model trained by pairs has an adapter")?;
+        let settings = settings(&self.0.config.train, &self.0.config.model.base);
+        let prepared = self.prepare(&settings, context)?;
+        let Finished { outcome, model } =
+            run_prepared(&settings, &prepared, context.progress(), context.cancel())?;
+        let adapter = model.adapter().ok_or("a model trained by pairs has an adapter")?;
         adapter.write(&context.dir().join(ADAPTER_DIR))?;
         let tokens: usize = outcome.metrics.iter().map(|step| step.tokens).sum();
         let supervised: usize = outcome.metrics.iter().map(|step| step.supervised_tokens).sum();
         Ok(super::summary(json!({
-            "records": records.len(),
+            "records": prepared.train.len(),
             "steps": outcome.metrics.len(),
             "tokens": tokens,
             "supervised_tokens": supervised,
-            "trained_values": trained.values().len(),
+            "trained_values": model.values().len(),
             "first_loss": outcome.metrics.first().map(|step| step.loss),
             "last_loss": outcome.metrics.last().map(|step| step.loss),
         })))
     }
 }
 
-fn run_config(train: &TrainConfig) -> RunConfig {
-    RunConfig {
+impl Train {
+    /// The records as they are asked when the model is served, for the loop of `catena train run`.
+    fn prepare(
+        &self,
+        settings: &TrainSettings,
+        context: &StageContext<'_>,
+    ) -> Result<Prepared, BoxError> {
+        let pool = self.0.pool.clone();
+        let base = BaseModel::open(&self.0.base.path, settings, &pool)?;
+        let template = base.template.as_ref().ok_or_else(|| no_template(&self.0.base.path))?;
+        let records = read_records(&context.input("synth").join(TRAIN_FILE))?;
+        let mut samples = Vec::with_capacity(records.len());
+        for record in &records {
+            let encoded = encode_record(&base.tokenizer, template, record, settings.max_tokens)?;
+            let (tokens, labels) = (encoded.tokens, encoded.labels);
+            samples.push(Sample { tokens, labels, ..Sample::default() });
+        }
+        Ok(Prepared {
+            base,
+            digest: self.0.base.digest.clone(),
+            classes: Classes::Score,
+            train: Rows::Tokens(samples),
+            eval: None,
+            asked: Vec::new(),
+            pool,
+            output: context.dir().to_owned(),
+        })
+    }
+}
+
+/// How the settings of the stage say it; what follows from the memory is not a setting.
+fn micro_step(tokens: MicroStep) -> String {
+    tokens.given().map_or_else(|| "auto".to_owned(), |tokens| tokens.to_string())
+}
+
+/// The section of a project as the settings of a run.
+fn settings(train: &TrainConfig, model: &str) -> TrainSettings {
+    let no_limit = ByteSize::Text(String::new());
+    TrainSettings {
+        model: model.to_owned(),
+        lora_rank: train.lora_rank,
+        lora_alpha: Some(train.lora_alpha),
+        target_modules: train.target_modules.clone(),
         epochs: train.epochs,
         batch_size: train.batch_size,
+        max_tokens: train.max_tokens,
         micro_step_tokens: train.micro_step_tokens,
+        recompute: train.recompute,
+        max_memory: Some(train.max_memory.clone()).filter(|limit| *limit != no_limit),
         learning_rate: train.learning_rate,
         warmup_ratio: train.warmup_ratio,
         schedule: match train.schedule.as_str() {
-            "constant" => Schedule::Constant,
-            "linear" => Schedule::Linear,
-            _ => Schedule::Cosine,
+            "constant" => ScheduleName::Constant,
+            "linear" => ScheduleName::Linear,
+            _ => ScheduleName::Cosine,
         },
         max_grad_norm: train.max_grad_norm,
-        optimizer: OptimizerConfig::AdamW(AdamWConfig {
-            weight_decay: train.weight_decay,
-            ..AdamWConfig::default()
-        }),
+        weight_decay: train.weight_decay,
         checkpoint_steps: train.checkpoint_steps,
         seed: train.seed,
-        ..RunConfig::default()
+        ..TrainSettings::default()
     }
 }

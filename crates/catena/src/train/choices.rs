@@ -2,6 +2,9 @@
 //! that there are.
 
 use catena_model::training::Recompute;
+pub(crate) use catena_pipeline::config::{
+    Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a run learns.
@@ -132,75 +135,13 @@ pub(crate) enum PreferenceLossName {
     Orpo,
 }
 
-/// Most tokens of one pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a number of tokens, or \"auto\"")]
-pub(crate) enum MicroStep {
-    /// So many.
-    Tokens(usize),
-    /// In words.
-    Word(Auto),
-}
-
-/// Layers that are computed again on the way back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected \"auto\", \"off\", \"all\", or a number of layers")]
-pub(crate) enum RecomputeChoice {
-    /// So many, the first ones.
-    Layers(usize),
-    /// In words.
-    Word(RecomputeWord),
-}
-
-/// An amount of memory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a number of bytes, or a size such as \"4GiB\"")]
-pub(crate) enum ByteSize {
-    /// Bytes.
-    Bytes(u64),
-    /// A number with a unit.
-    Text(String),
-}
-
-/// Left to the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Auto {
-    /// What fits the memory.
-    Auto,
-}
-
-/// Layers in words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum RecomputeWord {
-    /// As few as fit the memory.
-    Auto,
-    /// None.
-    Off,
-    /// All.
-    All,
-}
-
-impl MicroStep {
-    /// The number, if one was given.
-    pub(crate) fn given(self) -> Option<usize> {
-        match self {
-            Self::Tokens(tokens) => Some(tokens),
-            Self::Word(Auto::Auto) => None,
-        }
-    }
-}
-
-impl RecomputeChoice {
-    /// The layers, if they were given.
-    pub(crate) fn given(self) -> Option<Recompute> {
-        match self {
-            Self::Layers(layers) => Some(Recompute::Layers(layers)),
-            Self::Word(RecomputeWord::Off) => Some(Recompute::Off),
-            Self::Word(RecomputeWord::All) => Some(Recompute::All),
-            Self::Word(RecomputeWord::Auto) => None,
-        }
+/// The layers, if they were given.
+pub(crate) fn recompute_given(choice: RecomputeChoice) -> Option<Recompute> {
+    match choice {
+        RecomputeChoice::Layers(layers) => Some(Recompute::Layers(layers)),
+        RecomputeChoice::Word(RecomputeWord::Off) => Some(Recompute::Off),
+        RecomputeChoice::Word(RecomputeWord::All) => Some(Recompute::All),
+        RecomputeChoice::Word(RecomputeWord::Auto) => None,
     }
 }
 

@@ -14,7 +14,7 @@ use catena_train::{
 };
 
 /// The rows of a set.
-pub(super) enum Rows {
+pub(crate) enum Rows {
     /// Fine-tuning.
     Tokens(Vec<Sample>),
     /// Pre-training, with the bytes of text that each token stands for.
@@ -30,7 +30,7 @@ pub(super) enum Rows {
 }
 
 impl Rows {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Tokens(rows) | Self::Texts(rows, _) | Self::Words(rows) => rows.len(),
             Self::Pairs(rows) => rows.len(),

@@ -18,3 +18,7 @@ mod settings;
 mod write;
 
 pub(crate) use command::run;
+pub(crate) use encode::Rows;
+pub(crate) use model::BaseModel;
+pub(crate) use run::{Finished, Prepared, run_prepared};
+pub(crate) use settings::{ScheduleName, TrainSettings};

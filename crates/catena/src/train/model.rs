@@ -31,7 +31,7 @@ pub(super) fn base_path(file: &RunFile, finder: &Finder<'_>) -> Result<Utf8PathB
 }
 
 /// A model's files.
-pub(super) enum Files {
+pub(crate) enum Files {
     Decoder(Box<Checkpoint>),
     Encoder(Box<EncoderWeights>),
 }
@@ -46,15 +46,15 @@ pub(super) struct Fit {
 }
 
 /// A model with what encodes its texts.
-pub(super) struct BaseModel {
-    pub(super) files: Files,
-    pub(super) tokenizer: Tokenizer,
-    pub(super) template: Option<ChatTemplate>,
+pub(crate) struct BaseModel {
+    pub(crate) files: Files,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) template: Option<ChatTemplate>,
 }
 
 impl BaseModel {
     /// Opens the model at `path` that a run starts from.
-    pub(super) fn open(
+    pub(crate) fn open(
         path: &Utf8Path,
         settings: &TrainSettings,
         pool: &Arc<Pool>,
@@ -172,6 +172,7 @@ impl BaseModel {
             .map_err(|error| cannot_train(settings, error.into()))?;
         let options = TrainOptions {
             recompute: fit.recompute,
+            longest: Some(settings.max_tokens),
             keep_blocks: settings.keep_blocks,
             ..TrainOptions::new(fit.tokens)
         };

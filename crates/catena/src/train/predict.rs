@@ -16,9 +16,9 @@ use crate::output::print_line;
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use camino::Utf8Path;
-use catena_engine::{KvBudget, Request, SamplingParams};
+use catena_engine::{CacheScope, KvBudget, Request, SamplingParams};
 use catena_model::training::Recompute;
-use catena_model::{ExportSource, FloatType, LoraAdapter, save_huggingface};
+use catena_model::{ExportSource, FloatType, PeftAdapter, save_huggingface};
 use catena_protocol::{Cancel, Content, TrainingSample};
 use catena_train::{Checkpoint, Trainable};
 use serde_json::json;
@@ -73,7 +73,7 @@ fn scored(
     let tokens = given.unwrap_or_else(|| test.longest().max(PASS_TOKENS));
     // Nothing goes back through the layers, so they need not keep anything.
     let fit = Fit { tokens, recompute: Recompute::All };
-    let mut model = prepared.model(file, fit)?;
+    let mut model = prepared.model(settings, fit)?;
     if !args.base {
         restore(&prepared.output.join(RUN_DIR), settings.keep_best, &mut model)?;
     }
@@ -118,7 +118,8 @@ fn generated(
     let pool = pool(threads);
     let output = file.folder.join(&settings.output);
     let fail = |error: BoxError| Failure::new(Exit::Environment, "cannot open the model", error);
-    let model = if args.base {
+    let beside = settings.method == TrainMethod::Prefix && !args.base;
+    let model = if args.base || beside {
         LanguageModel::open_base(&path)
     } else {
         merged(&path, &output, settings.method).and_then(|path| LanguageModel::open_base(&path))
@@ -132,10 +133,22 @@ fn generated(
     let longest = asked.iter().map(|(prompt, _)| prompt.len()).max().unwrap_or(0);
     let tokens = longest + args.max_new_tokens as usize + SLACK;
     let budget = KvBudget::Sequences { count: BATCH, tokens };
-    let mut engine = model.engine(pool, Numerics::default(), BATCH, budget).map_err(fail)?.0;
+    let numerics = Numerics::default();
+    let (mut engine, adapter) = if beside {
+        let adapter = PeftAdapter::read(&output.join(ADAPTER_DIR)).map_err(|e| fail(e.into()))?;
+        let tokens = tokens + settings.num_virtual_tokens;
+        let budget = KvBudget::Sequences { count: BATCH, tokens };
+        let opened = model.engine_beside(pool, numerics, BATCH, budget, &adapter);
+        opened.map(|(engine, id)| (engine, Some(id))).map_err(fail)?
+    } else {
+        (model.engine(pool, numerics, BATCH, budget).map_err(fail)?.0, None)
+    };
     let params = SamplingParams::greedy(args.max_new_tokens as usize);
-    let requests =
-        asked.iter().map(|(prompt, _)| Request::new(prompt.clone(), params.clone())).collect();
+    let request = |(prompt, _): &(Vec<u32>, String)| Request {
+        scope: CacheScope { adapter, ..CacheScope::default() },
+        ..Request::new(prompt.clone(), params.clone())
+    };
+    let requests = asked.iter().map(request).collect();
     let answers = engine
         .run_all(requests, progress.as_ref(), cancel)
         .map_err(|error| Failure::new(Exit::Environment, "cannot answer the samples", error))?;
@@ -169,10 +182,8 @@ fn merged(
     let folder = output.join(MODEL_DIR);
     match method {
         TrainMethod::Full | TrainMethod::Freeze => return Ok(folder),
-        TrainMethod::Lora => {}
-        TrainMethod::Ia3 | TrainMethod::Prefix => {
-            return Err("vectors and prefixes are used through PEFT; only pairs run here".into());
-        }
+        // A prefix is in no weight: it is refused when it is merged.
+        TrainMethod::Lora | TrainMethod::Ia3 | TrainMethod::Prefix => {}
     }
     let folder = output.join("merged");
     let adapter = output.join(ADAPTER_DIR);
@@ -183,7 +194,7 @@ fn merged(
     if newer(&folder, &adapter) != Some(true) {
         say("  merging the adapter into its base");
         let checkpoint = catena_model::Checkpoint::open(base)?;
-        let adapter = LoraAdapter::read(&adapter)?;
+        let adapter = PeftAdapter::read(&adapter)?;
         let source = ExportSource::new(&checkpoint).with_adapter(&adapter)?;
         save_huggingface(&folder, &source, FloatType::Bf16)?;
     }

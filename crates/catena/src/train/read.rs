@@ -53,7 +53,10 @@ pub(super) fn read(file: &Utf8Path, changes: &[String]) -> Result<RunFile, Failu
         })?;
         values.insert(key, value);
     }
-    let settings = settings(values).map_err(|cause| Failure::new(Exit::Usage, goal(), cause))?;
+    let settings = settings(values).map_err(|cause| {
+        let hint = "`catena train keys` lists all keys with their defaults";
+        Failure::new(Exit::Usage, goal(), cause).hint(hint)
+    })?;
     for (key, is_empty) in [
         ("model", settings.model.is_empty() && settings.pretrain.new_model.is_none()),
         ("data", settings.data.is_empty()),

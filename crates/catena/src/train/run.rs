@@ -8,7 +8,7 @@ use super::plan::{self, Plan, Taken, TimePlan, max_memory};
 use super::read::RunFile;
 use super::samples::{self, Samples};
 use super::save::{labels, save};
-use super::settings::TrainStage;
+use super::settings::{TrainSettings, TrainStage};
 use super::write::{self, Asked, Writer};
 use crate::failure::{Exit, Failure};
 use crate::machine::pool;
@@ -20,7 +20,7 @@ use catena_data::Classes;
 use catena_kernels::Pool;
 use catena_model::training::TrainModel;
 use catena_pipeline::memory::peak_bytes;
-use catena_protocol::Cancel;
+use catena_protocol::{Cancel, Progress};
 use catena_train::{Objective, Observer, TrainError, TrainOutcome, Trainer};
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,34 +29,52 @@ use std::time::Instant;
 pub(super) const RUN_DIR: &str = "run";
 
 /// A run that is ready to start.
-pub(super) struct Prepared {
-    pub(super) base: BaseModel,
-    pub(super) digest: String,
-    pub(super) classes: Classes,
-    pub(super) train: Rows,
-    pub(super) eval: Option<Rows>,
+pub(crate) struct Prepared {
+    pub(crate) base: BaseModel,
+    pub(crate) digest: String,
+    pub(crate) classes: Classes,
+    pub(crate) train: Rows,
+    pub(crate) eval: Option<Rows>,
     /// What the model is asked to write while it is trained.
-    pub(super) asked: Vec<Asked>,
-    pub(super) pool: Arc<Pool>,
-    pub(super) output: Utf8PathBuf,
+    pub(crate) asked: Vec<Asked>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) output: Utf8PathBuf,
 }
 
 /// Runs `catena train run`.
 pub(super) fn run(file: &RunFile, threads: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
     let prepared = prepare(file, threads, cancel)?;
-    let mut run = Run::open(file, &prepared)?;
-    let plan = run.plan(file, &prepared, cancel)?;
-    plan.lines().iter().for_each(|line| say(line));
-    let outcome = run.train(file, &prepared, plan, cancel)?;
-    let model = &run.model;
-    let folder = save(&file.settings, &prepared.base, model, &prepared.classes, &prepared.output)
+    let progress = for_stderr();
+    let Finished { outcome, model } =
+        run_prepared(&file.settings, &prepared, progress.as_ref(), cancel)?;
+    let folder = save(&file.settings, &prepared.base, &model, &prepared.classes, &prepared.output)
         .map_err(|error| {
-        Failure::new(Exit::Environment, "cannot save the result", error)
-            .hint("the checkpoint is kept: run the same command again once there is room")
-    })?;
+            Failure::new(Exit::Environment, "cannot save the result", error)
+                .hint("the checkpoint is kept: run the same command again once there is room")
+        })?;
     report(&outcome);
     print_line(folder.as_str());
     Ok(())
+}
+
+/// A run to its end.
+pub(crate) struct Finished {
+    pub(crate) outcome: TrainOutcome,
+    pub(crate) model: TrainModel,
+}
+
+/// Plans a run that was prepared, says what it will take, and trains.
+pub(crate) fn run_prepared(
+    settings: &TrainSettings,
+    prepared: &Prepared,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Finished, Failure> {
+    let mut run = Run::open(settings, prepared)?;
+    let plan = run.plan(settings, prepared, cancel)?;
+    plan.lines().iter().for_each(|line| say(line));
+    let outcome = run.train(settings, prepared, plan, progress, cancel)?;
+    Ok(Finished { outcome, model: run.model })
 }
 
 /// Runs `catena train plan`.
@@ -67,7 +85,8 @@ pub(super) fn plan(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     let prepared = prepare(file, threads, cancel)?;
-    let plan = Run::open(file, &prepared)?.plan(file, &prepared, cancel)?;
+    let settings = &file.settings;
+    let plan = Run::open(settings, &prepared)?.plan(settings, &prepared, cancel)?;
     if json {
         print_line(&serde_json::to_string(&plan).expect("plain values serialize"));
     } else {
@@ -137,14 +156,13 @@ fn classes(stage: TrainStage, samples: &Samples) -> Classes {
 
 impl Prepared {
     /// The model with what is trained of it.
-    pub(super) fn model(&self, file: &RunFile, fit: Fit) -> Result<TrainModel, Failure> {
-        let task = task(file.settings.stage, &self.base, labels(&self.classes).len());
-        self.base.build(&file.settings, task, fit, &self.pool)
+    pub(super) fn model(&self, settings: &TrainSettings, fit: Fit) -> Result<TrainModel, Failure> {
+        let task = task(settings.stage, &self.base, labels(&self.classes).len());
+        self.base.build(settings, task, fit, &self.pool)
     }
 
     /// What tells the run from others, beside samples and hyper-parameters.
-    fn identity(&self, file: &RunFile) -> String {
-        let s = &file.settings;
+    fn identity(&self, s: &TrainSettings) -> String {
         format!(
             "{} {} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
             self.digest,
@@ -178,8 +196,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Plans the memory, then takes it.
-    fn open(file: &RunFile, prepared: &'a Prepared) -> Result<Self, Failure> {
-        let settings = &file.settings;
+    fn open(settings: &TrainSettings, prepared: &'a Prepared) -> Result<Self, Failure> {
         let memory = plan::plan(settings, prepared)?;
         let (width, tokens) = (labels(&prepared.classes).len(), memory.micro_step_tokens);
         let learnt = objective(settings, &prepared.train, width, tokens)?;
@@ -187,22 +204,22 @@ impl<'a> Run<'a> {
         let eval = eval.transpose()?;
         let config = run_config(settings, learnt.num_samples(), tokens)?;
         let dir = prepared.output.join(RUN_DIR);
-        let trainer = Trainer::new(config, &dir, &prepared.identity(file)).map_err(failure)?;
-        let model = prepared.model(file, memory.room)?;
+        let trainer = Trainer::new(config, &dir, &prepared.identity(settings)).map_err(failure)?;
+        let model = prepared.model(settings, memory.room)?;
         Ok(Self { memory, model, learnt, eval, trainer, dir })
     }
 
     /// The plan, with the time that a few of the run's samples let expect.
     fn plan(
         &mut self,
-        file: &RunFile,
+        settings: &TrainSettings,
         prepared: &Prepared,
         cancel: &Cancel,
     ) -> Result<Plan, Failure> {
         say(&format!(
             "  training {} values of `{}` on {} rows",
             self.model.values().len(),
-            file.settings.model_name(),
+            settings.model_name(),
             prepared.train.len(),
         ));
         let eval = self.eval.as_mut().map(|eval| eval.as_mut() as &mut dyn Objective);
@@ -211,7 +228,7 @@ impl<'a> Run<'a> {
         if forecast.steps == 0 {
             return Ok(self.memory.clone());
         }
-        let tokens = file.settings.samples.sample_tokens;
+        let tokens = settings.samples.sample_tokens;
         let writing = Asked::seconds(&prepared.asked, tokens, &mut self.model).map_err(failure)?;
         Ok(Plan { time: Some(TimePlan::new(&forecast, writing)), ..self.memory.clone() })
     }
@@ -219,21 +236,21 @@ impl<'a> Run<'a> {
     /// Trains, and keeps the plan beside what was taken.
     fn train(
         &mut self,
-        file: &RunFile,
+        settings: &TrainSettings,
         prepared: &Prepared,
         mut plan: Plan,
+        progress: &dyn Progress,
         cancel: &Cancel,
     ) -> Result<TrainOutcome, Failure> {
         if plan.time.is_some() {
             plan.keep(&self.dir)?;
         }
-        let progress = for_stderr();
         let mut writer = Writer {
             asked: &prepared.asked,
             tokenizer: &prepared.base.tokenizer,
             ends: prepared.base.turn_ends(),
-            tokens: file.settings.samples.sample_tokens,
-            max_tokens: self.model.max_tokens(),
+            tokens: settings.samples.sample_tokens,
+            max_tokens: self.model.longest(),
             cancel,
         };
         let observer: Option<&mut dyn Observer> =
@@ -243,7 +260,7 @@ impl<'a> Run<'a> {
         let start = Instant::now();
         let outcome = self
             .trainer
-            .run(model, learnt, eval, observer, pool, progress.as_ref(), cancel)
+            .run(model, learnt, eval, observer, pool, progress, cancel)
             .map_err(failure)?;
         let seconds = start.elapsed().as_secs_f64();
         plan.taken = Some(Taken { peak_bytes: peak_bytes(), seconds });

@@ -3,18 +3,21 @@
 use super::model::{BaseModel, Files};
 use super::settings::{TrainSettings, TrainStage};
 use crate::models::BoxError;
+use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_data::Classes;
-use catena_model::adapter::PeftConfig;
+use catena_model::adapter::{PeftAdapter, PeftConfig, write_gguf_adapter};
 use catena_model::encoder::{EncoderTask, EncoderWeights};
 use catena_model::safetensors::write_f32;
 use catena_model::training::{TrainModel, WeightSource};
-use catena_model::{Checkpoint, ExportSource, FloatType, save_huggingface};
+use catena_model::{Checkpoint, ExportSource, FloatType, ModelError, save_huggingface};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Folder of the adapter.
 pub(super) const ADAPTER_DIR: &str = "adapter";
+/// The adapter as a GGUF file, in its folder.
+const GGUF_FILE: &str = "adapter.gguf";
 /// Folder of the model.
 pub(super) const MODEL_DIR: &str = "model";
 /// Shards of a decoder with another head than a language model's.
@@ -64,6 +67,9 @@ pub(super) fn save(
         *name = Some(settings.model.clone());
         let folder = output.join(ADAPTER_DIR);
         adapter.write(&folder)?;
+        if let Files::Decoder(checkpoint) = &base.files {
+            write_gguf(&folder.join(GGUF_FILE), &adapter, checkpoint)?;
+        }
         return Ok(folder);
     }
     let folder = output.join(MODEL_DIR);
@@ -74,6 +80,21 @@ pub(super) fn save(
         }
     }
     Ok(folder)
+}
+
+/// Writes an adapter for llama.cpp too, if its format has a place for all of it.
+fn write_gguf(
+    path: &Utf8Path,
+    adapter: &PeftAdapter,
+    checkpoint: &Checkpoint,
+) -> Result<(), BoxError> {
+    match write_gguf_adapter(path, adapter, checkpoint.config()) {
+        Err(error @ ModelError::AdapterNotGguf { .. }) => {
+            say(&format!("  no `{GGUF_FILE}`: {error}"));
+            Ok(())
+        }
+        written => Ok(written?),
+    }
 }
 
 fn save_decoder(

@@ -11,7 +11,7 @@ use catena_train::{EvalMetrics, Generation, Observer, TrainError, Trainable};
 use std::time::Instant;
 
 /// A prompt of the settings, as the model is asked it.
-pub(super) struct Asked {
+pub(crate) struct Asked {
     prompt: String,
     tokens: Vec<u32>,
 }
@@ -60,6 +60,11 @@ pub(super) fn asked(settings: &TrainSettings, base: &BaseModel) -> Result<Vec<As
             let cause = format!("the prompt `{prompt}` has no tokens");
             return Err(Failure::new(Exit::Usage, goal, cause));
         }
+        let (found, most) = (tokens.len(), settings.max_tokens);
+        if found >= most {
+            let cause = format!("the prompt `{prompt}` has {found} tokens, `max_tokens` is {most}");
+            return Err(Failure::new(Exit::Usage, goal, cause).hint("raise `max_tokens`"));
+        }
         Ok(Asked { prompt: prompt.clone(), tokens })
     };
     settings.samples.sample_prompts.iter().map(encode).collect()
@@ -80,7 +85,7 @@ impl Asked {
     ) -> Result<f64, TrainError> {
         let mut seconds = 0.0;
         for one in asked {
-            let middle = (one.tokens.len() + tokens / 2).min(model.max_tokens());
+            let middle = (one.tokens.len() + tokens / 2).min(model.longest());
             let text: Vec<u32> = one.tokens.iter().cycle().take(middle).copied().collect();
             // The first pass of a length makes working memory grow.
             model.next_logits(&text)?;

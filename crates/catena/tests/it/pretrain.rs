@@ -5,6 +5,7 @@ use camino::Utf8Path;
 use catena_model::{Checkpoint, open_tokenizer};
 use serde_json::Value;
 use std::path::Path;
+use std::process::Command;
 
 /// A text that a tiny model learns much of: sentences that follow rules.
 fn document(number: usize) -> String {
@@ -64,6 +65,19 @@ fn evaluations(dir: &Path, output: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// The loss that transformers finds of the finished folder, by the script of the example;
+/// `CATENA_TEST_PYTHON` names a Python that has it.
+fn loss_in_transformers(dir: &Path, model: &str) -> Option<f64> {
+    let python = std::env::var("CATENA_TEST_PYTHON").ok()?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/pretraining/check.py");
+    let held_out = path(dir, "held_out.jsonl");
+    let done = Command::new(python).args([script, model, &held_out, "64"]).output().unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    let loss = said.split("loss ").nth(1).and_then(|text| text.split(',').next());
+    Some(loss.unwrap_or_else(|| panic!("{said}")).parse().unwrap())
+}
+
 /// Loss falls, bits per byte are what they say, the folder is a model that gives the same loss, and
 /// neither the run nor its result depends on the number of threads.
 #[test]
@@ -92,6 +106,9 @@ fn a_model_is_trained_from_nothing() {
     let config = Checkpoint::open(Utf8Path::new(&model)).unwrap().config().clone();
     assert_eq!((config.vocab_size, config.hidden_size), (tokenizer.vocab_size(), 64));
     assert_eq!(config.eos_token_ids, [tokenizer.eos_token_id().unwrap()]);
+    if let Some(loss) = loss_in_transformers(dir, &model) {
+        assert!((loss - number(last, "loss")).abs() < 5e-3, "{loss} in transformers, {last}");
+    }
     let again = "model = \"out/model\"\noutput = \"again\"\nmax_steps = 1\nwarmup_steps = 1\n";
     ok(run(&["train", "run", &settings(dir, again, "")]));
     let loaded = &evaluations(dir, "again")[0];

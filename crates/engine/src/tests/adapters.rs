@@ -7,7 +7,8 @@ use crate::{
 };
 use camino::Utf8PathBuf;
 use catena_kernels::{KvType, Pool};
-use catena_model::{Checkpoint, Decoder, LoraAdapter};
+use catena_model::safetensors::SafetensorsFile;
+use catena_model::{Checkpoint, Decoder, PeftAdapter};
 use catena_protocol::{Cancel, NoProgress};
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ fn engine(limits: SchedulerLimits) -> Engine<ModelRunner> {
 }
 
 fn packed(name: &str) -> Arc<Adapter> {
-    let adapter = LoraAdapter::read(&golden("adapters").join(name)).expect("PEFT wrote it");
+    let adapter = PeftAdapter::read(&golden("adapters").join(name)).expect("PEFT wrote it");
     Arc::new(decoder("tiny_llama").pack_adapter(&adapter).expect("it fits"))
 }
 
@@ -182,4 +183,35 @@ fn what_cannot_be_loaded_is_refused() {
     assert!(matches!(refused, EngineError::Adapter(_)), "{refused}");
     let refused = fake.add(request(0, Some(AdapterId(0)))).expect_err("it is not loaded");
     assert!(matches!(refused, EngineError::UnknownAdapter { .. }), "{refused}");
+}
+
+/// A prefix stands before the prompt: the first token is the one that PEFT's logits give, and what is
+/// counted is what the client sent.
+#[test]
+fn a_prefix_stands_before_the_prompt() {
+    let file =
+        SafetensorsFile::open(&golden("adapters/prefix/forward.safetensors")).expect("opens");
+    let logits = file.tensor("logits").and_then(|view| view.to_f32()).expect("f32");
+    let bytes = file.tensor("tokens").expect("tokens").bytes;
+    let ids = bytes.chunks_exact(4).map(|id| u32::from_le_bytes([id[0], id[1], id[2], id[3]]));
+    let prompt: Vec<u32> = ids.collect();
+    let last = &logits[logits.len() - 96..];
+    let best = (0..96).max_by(|&a, &b| last[a].total_cmp(&last[b]));
+    let mut engine = engine(SchedulerLimits::default());
+    let prefix = engine.load_adapter(packed("prefix")).expect("it loads");
+    let with = |adapter| {
+        let scope = CacheScope { adapter, ..CacheScope::default() };
+        let request = Request::new(prompt.clone(), SamplingParams::greedy(8));
+        Request { scope, score_from: Some(1), ..request }
+    };
+    let alone = run(&mut engine, vec![with(Some(prefix))]).remove(0);
+    assert_eq!(alone.tokens.first().map(|&token| token as usize), best);
+    assert_eq!(alone.usage.prompt_tokens, prompt.len());
+    assert_eq!(alone.prompt_logprobs.len(), prompt.len() - 1);
+    assert_eq!(alone.cached_tokens, 0);
+    let both = run(&mut engine, vec![with(None), with(Some(prefix)), with(None)]);
+    assert_eq!(both[1].tokens, alone.tokens);
+    assert_eq!(both[1].prompt_logprobs, alone.prompt_logprobs);
+    assert_eq!(both[0].tokens, both[2].tokens);
+    assert_ne!(both[0].prompt_logprobs, alone.prompt_logprobs, "the prefix changes something");
 }

@@ -38,7 +38,7 @@ pub struct LoraAdapterConfig {
     /// Whether the scale is `lora_alpha / sqrt(r)`.
     #[serde(default)]
     pub use_rslora: bool,
-    /// Whether magnitudes are trained apart: not applied when the model runs.
+    /// Whether lengths of rows are trained apart from their directions.
     #[serde(default)]
     pub use_dora: bool,
     /// Other ranks for some modules, by name.
@@ -109,19 +109,6 @@ impl LoraAdapterConfig {
     /// The rank that a module's pair must have.
     pub fn rank(&self, module: &str) -> usize {
         pattern_value(&self.rank_pattern, module).unwrap_or(self.r)
-    }
-
-    /// Refuses what is not applied when the model runs, although it is trained here.
-    pub(super) fn check_applied(&self, path: &Utf8Path) -> Result<(), ModelError> {
-        if !self.use_dora {
-            return Ok(());
-        }
-        Err(ModelError::UnsupportedAdapter {
-            path: path.to_owned(),
-            key: "use_dora",
-            value: "true".to_owned(),
-            reason: "supported is false",
-        })
     }
 
     /// Refuses what we know nothing of.

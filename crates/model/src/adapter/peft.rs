@@ -7,8 +7,8 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::change::{AdapterTensor, Tensors};
 use super::config::{LoraAdapterConfig, TargetModules};
-use super::lora::{AdapterTensor, LoraAdapter};
 use super::peft_types::{IA3, LORA, PREFIX_TUNING, refusal};
 use crate::error::ModelError;
 use crate::files::{io_error, read_json, write_json};
@@ -17,7 +17,8 @@ use crate::safetensors::{SafetensorsFile, write_f32};
 pub(super) const CONFIG_FILE: &str = "adapter_config.json";
 pub(super) const TENSOR_FILE: &str = "adapter_model.safetensors";
 
-/// An adapter of any kind that is trained here: its configuration and its tensors by PEFT's keys.
+/// An adapter of any kind that is trained here: its configuration and its tensors by PEFT's keys,
+/// such as `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeftAdapter {
     /// The configuration.
@@ -27,7 +28,8 @@ pub struct PeftAdapter {
 }
 
 /// `adapter_config.json` by its `peft_type`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum PeftConfig {
     /// Low-rank pairs, with magnitudes or without.
     Lora(Box<LoraAdapterConfig>),
@@ -112,14 +114,12 @@ impl PeftAdapter {
         let config = PeftConfig::from_json(value, folder)?;
         let file = SafetensorsFile::open(&folder.join(TENSOR_FILE))?;
         let mut tensors = read_tensors(&file)?;
-        if is_tied(&config) && tensors.contains_key(TABLE) {
+        if is_tied(&config) && table(&tensors).is_some() {
             tensors.remove(HEAD);
         }
-        if let PeftConfig::Lora(config) = &config {
-            let config = LoraAdapterConfig::clone(config);
-            LoraAdapter { config, tensors: tensors.clone() }.check_pairs()?;
-        }
-        Ok(Self { config, tensors })
+        let adapter = Self { config, tensors };
+        adapter.check()?;
+        Ok(adapter)
     }
 
     /// Writes an adapter folder that PEFT loads. The configuration is written last.
@@ -127,33 +127,7 @@ impl PeftAdapter {
     /// # Errors
     /// From the file system.
     pub fn write(&self, folder: &Utf8Path) -> Result<(), ModelError> {
-        let json = match &self.config {
-            PeftConfig::Lora(config) => serde_json::to_value(config),
-            PeftConfig::Ia3(config) => serde_json::to_value(config),
-            PeftConfig::Prefix(config) => serde_json::to_value(config),
-        };
-        write_folder(folder, &self.tensors, json)
-    }
-
-    /// A plain LoRA adapter, which the decoder can apply and exports can merge.
-    ///
-    /// # Errors
-    /// [`ModelError::UnsupportedAdapter`] for other kinds, and for magnitudes.
-    pub fn into_lora(self, folder: &Utf8Path) -> Result<LoraAdapter, ModelError> {
-        let refuse = |value: &str| ModelError::UnsupportedAdapter {
-            path: folder.to_owned(),
-            key: "peft_type",
-            value: value.to_owned(),
-            reason: "this kind is trained here but not applied; supported is LORA",
-        };
-        match self.config {
-            PeftConfig::Lora(config) => {
-                config.check_applied(folder)?;
-                Ok(LoraAdapter { config: *config, tensors: self.tensors })
-            }
-            PeftConfig::Ia3(config) => Err(refuse(&config.peft_type)),
-            PeftConfig::Prefix(config) => Err(refuse(&config.peft_type)),
-        }
+        write_folder(folder, &self.tensors, serde_json::to_value(&self.config))
     }
 }
 
@@ -196,9 +170,7 @@ fn is_base_of_pair(name: &str, file: &SafetensorsFile) -> bool {
         .is_some_and(|module| file.tensor(&format!("{module}.lora_A.weight")).is_ok())
 }
 
-pub(super) fn read_tensors(
-    file: &SafetensorsFile,
-) -> Result<BTreeMap<String, AdapterTensor>, ModelError> {
+pub(super) fn read_tensors(file: &SafetensorsFile) -> Result<Tensors, ModelError> {
     let mut tensors = BTreeMap::new();
     for name in file.names() {
         if is_base_of_pair(name, file) {
@@ -212,9 +184,15 @@ pub(super) fn read_tensors(
 }
 
 /// The table of tokens saved whole, and the output head. Where both are one, PEFT writes it twice.
-const TABLE: &str = "base_model.model.model.embed_tokens.weight";
+const TABLES: [&str; 2] =
+    ["base_model.model.model.embed_tokens.weight", "base_model.model.transformer.wte.weight"];
 const HEAD: &str = "base_model.model.lm_head.weight";
 const TIED: &str = "ensure_weight_tying";
+
+/// The table of tokens, if it is saved whole.
+fn table(tensors: &Tensors) -> Option<&AdapterTensor> {
+    TABLES.iter().find_map(|name| tensors.get(*name))
+}
 
 fn is_tied(config: &PeftConfig) -> bool {
     match config {
@@ -226,13 +204,13 @@ fn is_tied(config: &PeftConfig) -> bool {
 /// Writes an adapter folder, the configuration last.
 pub(super) fn write_folder(
     folder: &Utf8Path,
-    tensors: &BTreeMap<String, AdapterTensor>,
+    tensors: &Tensors,
     config: serde_json::Result<Value>,
 ) -> Result<(), ModelError> {
     fs::create_dir_all(folder).map_err(io_error(folder))?;
     let path = folder.join(CONFIG_FILE);
     let config = config.map_err(|source| ModelError::Json { path: path.clone(), source })?;
-    let table = tensors.get(TABLE).filter(|_| config[TIED] == Value::Bool(true));
+    let table = table(tensors).filter(|_| config[TIED] == Value::Bool(true));
     let head = table.map(|table| (HEAD.to_owned(), table.clone()));
     let head = head.as_ref().map(|(name, tensor)| (name, tensor));
     let views = tensors

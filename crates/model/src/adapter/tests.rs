@@ -2,7 +2,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{AdapterTensor, LoraAdapter, LoraAdapterConfig, TargetModules};
+use super::{
+    AdapterTensor, LoraAdapterConfig, PeftAdapter, PeftConfig, TargetModules, read_gguf_adapter,
+    write_gguf_adapter,
+};
+use crate::test_support::golden;
 use crate::tests::{Tiny, values};
 use crate::{ExportSource, ModelError};
 
@@ -12,25 +16,30 @@ fn tensor(shape: [usize; 2], seed: u64) -> AdapterTensor {
     AdapterTensor { shape: shape.to_vec(), data: values(shape[0] * shape[1], seed) }
 }
 
-fn adapter() -> LoraAdapter {
-    let (a, b) = LoraAdapter::keys_of(NAME);
+fn adapter() -> PeftAdapter {
+    let (a, b) = PeftAdapter::keys_of(NAME);
     assert_eq!(a, "base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight");
     let config = LoraAdapterConfig::new(4, 8.0, vec!["q_proj".to_owned()]);
     let tensors = BTreeMap::from([(a, tensor([4, 64], 90)), (b, tensor([128, 4], 91))]);
-    LoraAdapter { config, tensors }
+    PeftAdapter { config: PeftConfig::Lora(Box::new(config)), tensors }
 }
 
-fn merged(adapter: &LoraAdapter, base: &[f32]) -> Vec<f32> {
-    let mut values = base.to_vec();
-    assert!(adapter.merge_into(NAME, &mut values));
-    values
+fn lora(adapter: &mut PeftAdapter) -> &mut LoraAdapterConfig {
+    let PeftConfig::Lora(config) = &mut adapter.config else { panic!("pairs") };
+    config
+}
+
+fn merged(adapter: &PeftAdapter) -> Vec<f32> {
+    let tiny = Tiny::new();
+    let checkpoint = tiny.open();
+    ExportSource::new(&checkpoint).with_adapter(adapter).unwrap().values(NAME).unwrap()
 }
 
 /// `W + scale * B A` by the formula.
-fn check_merge(adapter: &LoraAdapter, scale: f64) {
-    let base = values(128 * 64, 92);
-    let found = merged(adapter, &base);
-    let (key_a, key_b) = LoraAdapter::keys_of(NAME);
+fn check_merge(adapter: &PeftAdapter, scale: f64) {
+    let base = Tiny::new().tensors[NAME].1.clone();
+    let found = merged(adapter);
+    let (key_a, key_b) = PeftAdapter::keys_of(NAME);
     let (a, b) = (&adapter.tensors[&key_a].data, &adapter.tensors[&key_b].data);
     for out in 0..128 {
         for input in 0..64 {
@@ -47,40 +56,41 @@ fn check_merge(adapter: &LoraAdapter, scale: f64) {
 fn merging_follows_the_formula() {
     let mut adapter = adapter();
     check_merge(&adapter, 2.0);
-    adapter.config.use_rslora = true;
+    lora(&mut adapter).use_rslora = true;
     check_merge(&adapter, 4.0);
-    adapter.config.use_rslora = false;
-    adapter.config.alpha_pattern.insert("layers.1.self_attn.q_proj".to_owned(), 1.0);
+    lora(&mut adapter).use_rslora = false;
+    lora(&mut adapter).alpha_pattern.insert("layers.1.self_attn.q_proj".to_owned(), 1.0);
     check_merge(&adapter, 0.25);
-    let mut untouched = values(64 * 64, 1);
-    assert!(!adapter.merge_into("model.layers.1.self_attn.k_proj.weight", &mut untouched));
-    assert_eq!(untouched, values(64 * 64, 1));
+    let (tiny, other) = (Tiny::new(), "model.layers.1.self_attn.k_proj.weight");
+    let checkpoint = tiny.open();
+    let source = ExportSource::new(&checkpoint).with_adapter(&adapter).unwrap();
+    assert!(source.values(other).unwrap() == tiny.tensors[other].1);
 }
 
 #[test]
 fn what_is_written_is_read() {
     let tiny = Tiny::new();
     let mut adapter = adapter();
-    adapter.config.extra.insert("init_lora_weights".to_owned(), json!(true));
-    adapter.config.base_model_name_or_path = Some("tiny".to_owned());
+    lora(&mut adapter).extra.insert("init_lora_weights".to_owned(), json!(true));
+    lora(&mut adapter).base_model_name_or_path = Some("tiny".to_owned());
     let folder = tiny.path("adapter");
     adapter.write(&folder).unwrap();
-    assert_eq!(LoraAdapter::read(&folder).unwrap(), adapter);
+    assert_eq!(PeftAdapter::read(&folder).unwrap(), adapter);
     assert_eq!(adapter.targets(), [NAME]);
     let checkpoint = tiny.open();
     let source = ExportSource::new(&checkpoint).with_adapter(&adapter).unwrap();
-    assert_eq!(source.values(NAME).unwrap(), merged(&adapter, &tiny.tensors[NAME].1));
+    assert!(source.values(NAME).unwrap() != tiny.tensors[NAME].1);
 }
 
 #[test]
 fn a_module_may_be_saved_whole() {
     let tiny = Tiny::new();
     let mut adapter = adapter();
-    adapter.config.modules_to_save = Some(vec!["lm_head".to_owned()]);
+    lora(&mut adapter).modules_to_save = Some(vec!["lm_head".to_owned()]);
     let head = tensor([258, 64], 5);
     adapter.tensors.insert("base_model.model.lm_head.weight".to_owned(), head.clone());
     adapter.write(&tiny.path("adapter")).unwrap();
-    let adapter = LoraAdapter::read(&tiny.path("adapter")).unwrap();
+    let adapter = PeftAdapter::read(&tiny.path("adapter")).unwrap();
     let checkpoint = tiny.open();
     let source = ExportSource::new(&checkpoint).with_adapter(&adapter).unwrap();
     assert_eq!(source.values("lm_head.weight").unwrap(), head.data);
@@ -112,14 +122,13 @@ fn read_changed(change: impl FnOnce(&mut Value)) -> ModelError {
     let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     change(&mut config);
     std::fs::write(&path, config.to_string()).unwrap();
-    LoraAdapter::read(&folder).expect_err("the adapter cannot be applied")
+    PeftAdapter::read(&folder).expect_err("the adapter cannot be applied")
 }
 
 #[test]
 fn adapters_that_we_cannot_apply_are_refused() {
     let unsupported = [
         ("peft_type", json!("ADALORA")),
-        ("use_dora", json!(true)),
         ("init_lora_weights", json!("pissa_niter_4")),
         ("init_lora_weights", json!("olora")),
         ("target_parameters", json!(["mlp.experts.gate_up_proj"])),
@@ -162,36 +171,43 @@ fn every_other_kind_of_peft_is_refused_with_what_it_is() {
 }
 
 #[test]
-fn kinds_that_are_trained_but_not_applied_are_refused_by_name() {
+fn tensors_of_other_kinds_are_refused_by_name() {
+    let vector = "base_model.model.model.layers.0.self_attn.k_proj.ia3_l";
     for (config, tensor) in [
-        (json!({ "peft_type": "IA3" }), "base_model.model.model.layers.0.self_attn.k_proj.ia3_l"),
+        (json!({ "peft_type": "IA3" }), vector),
         (json!({ "peft_type": "PREFIX_TUNING", "num_virtual_tokens": 3 }), "prompt_embeddings"),
     ] {
         let tiny = Tiny::new();
         let folder = tiny.path("adapter");
-        let mut other = adapter();
-        other.tensors = BTreeMap::from([(tensor.to_owned(), self::tensor([3, 4], 1))]);
-        other.write(&folder).unwrap();
-        std::fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
-        let read = super::PeftAdapter::read(&folder).unwrap();
-        assert_eq!(read.tensors, other.tensors);
-        let refused = LoraAdapter::read(&folder).unwrap_err().to_string();
-        assert!(refused.contains("trained here but not applied"), "{refused}");
+        let read = |tensor: &str, config: &Value| {
+            let mut other = adapter();
+            other.tensors = BTreeMap::from([(tensor.to_owned(), self::tensor([3, 1], 1))]);
+            other.write(&folder).unwrap();
+            std::fs::write(folder.join("adapter_config.json"), config.to_string()).unwrap();
+            PeftAdapter::read(&folder).map(|read| (read.tensors == other.tensors, read.targets()))
+        };
+        assert!(read(tensor, &config).unwrap().0);
+        let refused = read("prompt_embeddings.x", &config).unwrap_err();
+        assert!(matches!(refused, ModelError::UnknownAdapterTensor { .. }), "{refused:?}");
+        let refused = read(&format!("{vector}.x"), &json!({ "peft_type": "IA3" })).unwrap_err();
+        assert!(matches!(refused, ModelError::UnknownAdapterTensor { .. }), "{refused:?}");
         let projected = json!({
             "peft_type": "PREFIX_TUNING", "num_virtual_tokens": 3, "prefix_projection": true
         });
-        std::fs::write(folder.join("adapter_config.json"), projected.to_string()).unwrap();
-        let refused = super::PeftAdapter::read(&folder).unwrap_err().to_string();
+        let refused = read(tensor, &projected).unwrap_err().to_string();
         assert!(refused.contains("prefix_projection"), "{refused}");
     }
+    let lacking = read_changed(|config| config["use_dora"] = json!(true));
+    let magnitudes = lacking.to_string().contains("lora_magnitude_vector");
+    assert!(matches!(lacking, ModelError::AdapterPair { .. }) && magnitudes, "{lacking}");
 }
 
 #[test]
 fn a_table_that_is_the_head_is_written_twice_and_read_once() {
     let tiny = Tiny::new();
     let mut adapter = adapter();
-    adapter.config.modules_to_save = Some(vec!["embed_tokens".to_owned()]);
-    adapter.config.extra.insert("ensure_weight_tying".to_owned(), json!(true));
+    lora(&mut adapter).modules_to_save = Some(vec!["embed_tokens".to_owned()]);
+    lora(&mut adapter).extra.insert("ensure_weight_tying".to_owned(), json!(true));
     let table = "base_model.model.model.embed_tokens.weight".to_owned();
     adapter.tensors.insert(table, tensor([258, 64], 5));
     let folder = tiny.path("adapter");
@@ -199,7 +215,7 @@ fn a_table_that_is_the_head_is_written_twice_and_read_once() {
     let file = folder.join("adapter_model.safetensors");
     let file = crate::safetensors::SafetensorsFile::open(&file).unwrap();
     assert_eq!(file.tensor("base_model.model.lm_head.weight").unwrap().shape, [258, 64]);
-    assert_eq!(LoraAdapter::read(&folder).unwrap(), adapter);
+    assert_eq!(PeftAdapter::read(&folder).unwrap(), adapter);
 }
 
 #[test]
@@ -209,9 +225,9 @@ fn adapters_with_wrong_tensors_are_refused() {
         let mut adapter = adapter();
         change(&mut adapter.tensors);
         adapter.write(&tiny.path("adapter")).unwrap();
-        LoraAdapter::read(&tiny.path("adapter")).map(|_| ())
+        PeftAdapter::read(&tiny.path("adapter")).map(|_| ())
     };
-    let (a, b) = LoraAdapter::keys_of(NAME);
+    let (a, b) = PeftAdapter::keys_of(NAME);
     let half = read(&|tensors| drop(tensors.remove(&b)));
     assert!(matches!(half, Err(ModelError::AdapterPair { .. })), "{half:?}");
     let rank = read(&|tensors| drop(tensors.insert(a.clone(), tensor([5, 64], 1))));
@@ -227,8 +243,8 @@ fn adapters_for_other_models_are_refused() {
     let tiny = Tiny::new();
     let checkpoint = tiny.open();
     let mut other = adapter();
-    let (a, b) = LoraAdapter::keys_of(NAME);
-    let (other_a, other_b) = LoraAdapter::keys_of("model.layers.7.self_attn.q_proj.weight");
+    let (a, b) = PeftAdapter::keys_of(NAME);
+    let (other_a, other_b) = PeftAdapter::keys_of("model.layers.7.self_attn.q_proj.weight");
     other.tensors.insert(other_a, other.tensors[&a].clone());
     other.tensors.insert(other_b, other.tensors[&b].clone());
     let refused = ExportSource::new(&checkpoint).with_adapter(&other).map(|_| ());
@@ -237,4 +253,88 @@ fn adapters_for_other_models_are_refused() {
     wide.tensors.insert(a, tensor([4, 65], 1));
     let refused = ExportSource::new(&checkpoint).with_adapter(&wide).map(|_| ());
     assert!(matches!(refused, Err(ModelError::ShapeMismatch { .. })), "{refused:?}");
+}
+
+fn tensors_of(path: &camino::Utf8Path) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+    let file = crate::gguf::GgufFile::open(path).unwrap();
+    let names = file.tensors().iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone()));
+    let tensors = names.map(|(name, shape)| {
+        let values = file.values(&name).unwrap();
+        (name, (shape, values))
+    });
+    tensors.collect()
+}
+
+/// Written as llama.cpp's own script writes them, and read back as they were.
+#[test]
+fn gguf_adapters_are_those_of_the_converter() {
+    for (name, base) in [
+        ("attention", "tiny_llama"),
+        ("phi3", "families/phi3"),
+        ("glm", "families/glm"),
+        ("gpt_neox", "families/gpt_neox"),
+        ("starcoder2", "families/starcoder2"),
+    ] {
+        let checkpoint = crate::Checkpoint::open(&golden(base)).unwrap();
+        let config = checkpoint.config();
+        let adapter = PeftAdapter::read(&golden("adapters").join(name)).unwrap();
+        let guard = tempfile::tempdir().unwrap();
+        let path = camino::Utf8Path::from_path(guard.path()).unwrap().join("adapter.gguf");
+        write_gguf_adapter(&path, &adapter, config).unwrap();
+        let reference = golden("adapters").join(name).join("adapter.gguf");
+        let (found, mut expected) = (tensors_of(&path), tensors_of(&reference));
+        // The script says nothing of the head, which llama.cpp reads a pair of.
+        let head = found.iter().filter(|(name, _)| name.starts_with("output.weight"));
+        expected.extend(head.map(|(name, tensor)| (name.clone(), tensor.clone())));
+        assert!(found.keys().eq(expected.keys()), "{name}: {:?}", found.keys());
+        assert!(found == expected, "{name}: other values");
+        let read = |path: &camino::Utf8Path| read_gguf_adapter(path, config).unwrap();
+        let back = read(&path);
+        assert!(back.tensors == adapter.tensors, "{name}: {:?}", back.tensors.keys());
+        for target in adapter.targets() {
+            let scale = |adapter: &PeftAdapter| match adapter.change(&target) {
+                Some(super::Change::Pair { scale, .. }) => scale,
+                other => panic!("{name} {target}: {other:?}"),
+            };
+            assert!((scale(&back) - scale(&adapter)).abs() < 1e-6, "{name} {target}");
+        }
+        assert!(read(&reference).tensors.len() <= back.tensors.len(), "{name}");
+    }
+}
+
+/// Scales of single modules, which the format has not, go into the second half.
+#[test]
+fn gguf_adapters_keep_every_modules_scale() {
+    let checkpoint = crate::Checkpoint::open(&golden("tiny_llama")).unwrap();
+    let guard = tempfile::tempdir().unwrap();
+    let path = camino::Utf8Path::from_path(guard.path()).unwrap().join("adapter.gguf");
+    let name = "model.layers.1.self_attn.o_proj.weight";
+    let patterns = PeftAdapter::read(&golden("adapters/patterns")).unwrap();
+    write_gguf_adapter(&path, &patterns, checkpoint.config()).unwrap();
+    let back = read_gguf_adapter(&path, checkpoint.config()).unwrap();
+    let merged = |adapter: &PeftAdapter| {
+        ExportSource::new(&checkpoint).with_adapter(adapter).unwrap().values(name).unwrap()
+    };
+    let pairs = merged(&back).into_iter().zip(merged(&patterns));
+    assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-6));
+}
+
+#[test]
+fn what_gguf_adapters_do_not_have_is_refused_by_name() {
+    let checkpoint = crate::Checkpoint::open(&golden("tiny_llama")).unwrap();
+    let guard = tempfile::tempdir().unwrap();
+    let folder = camino::Utf8Path::from_path(guard.path()).unwrap();
+    let path = folder.join("adapter.gguf");
+    for (name, expected) in [("dora", "magnitudes"), ("ia3", "vectors"), ("prefix", "prefix")] {
+        let adapter = PeftAdapter::read(&golden("adapters").join(name)).unwrap();
+        let refused = write_gguf_adapter(&path, &adapter, checkpoint.config()).unwrap_err();
+        assert!(refused.to_string().contains(expected), "{refused}");
+    }
+    let refused = |path: &camino::Utf8Path| {
+        read_gguf_adapter(path, checkpoint.config()).map(|_| ()).unwrap_err().to_string()
+    };
+    let model = refused(&golden("families/llama/model.gguf"));
+    assert!(model.contains("`general.type`") && model.contains("\"adapter\""), "{model}");
+    let other = refused(&golden("adapters/phi3/adapter.gguf"));
+    assert!(other.contains("\"phi3\"") && other.contains("\"llama\""), "{other}");
 }

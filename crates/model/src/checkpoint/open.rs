@@ -119,7 +119,12 @@ impl Checkpoint {
         let config = (family.from_json)(&keys, model_type)?.validate(&file)?;
         let deviation = keys.or("initializer_range", INITIALIZER_RANGE)?;
         let layout = Layout::new(&config, &family.huggingface.iter(), &|_| true);
-        let origin = Origin::Drawn(RandomWeights { seed, deviation });
+        let mut weights = RandomWeights::new(seed, deviation);
+        if model_type == "gpt2" {
+            // Two of each layer are added. Source: `GPT2PreTrainedModel._init_weights`.
+            weights.residual_deviation /= (2.0 * config.num_hidden_layers as f32).sqrt();
+        }
+        let origin = Origin::Drawn(weights);
         Ok(Self { path: path.to_owned(), config, sources: layout.sources, origin })
     }
 

@@ -56,7 +56,7 @@ impl Heads {
         let qkv = &mut s.qkv[..rows * width];
         self.qkv_proj.apply(pool, input_tc, qkv, width, false, &mut s.matmul);
         let out = (&mut *qkv, width);
-        deltas.add(Product::Qkv, pool, input_tc, out, &mut s.low_rank, &mut s.matmul);
+        deltas.add((Product::Qkv, false), pool, input_tc, out, &mut s.beside, &mut s.matmul);
         let Some((q_gain, k_gain)) = &self.qk_norms else { return };
         let (q, kv) = (config.q_width(), config.kv_width());
         let eps = config.norm_eps;

@@ -173,6 +173,7 @@ impl Decoder {
         if let Some(idx) = layer.rope {
             rope(pool, qkv, width, heads + kv_heads, &s.positions_t, &self.ropes[idx]);
         }
+        deltas.put_prefixes(&s.positions_t, (&mut qkv[q_width..], width));
         let spans = &block.spans[layer.kv_group];
         kv.write(pool, layer.place_in_group, spans, &qkv[q_width..], &qkv[v_column..], width);
         let attended = &mut s.attended[..rows * q_width];
@@ -219,8 +220,8 @@ impl Decoder {
 
         let (pool, len) = (&*self.pool, rows * self.config.hidden_size);
         let added_later = self.is_added_later(layer.post_mlp_layernorm.as_ref());
-        let Scratch { x_tc, normed_tc, delta_tc, gate_up, mlp_tf, moe, matmul, low_rank, .. } = s;
-        let mut buffers = MlpBuffers { gate_up, mlp_tf, matmul, low_rank, deltas, expert: None };
+        let Scratch { x_tc, normed_tc, delta_tc, gate_up, mlp_tf, moe, matmul, beside, .. } = s;
+        let mut buffers = MlpBuffers { gate_up, mlp_tf, matmul, beside, deltas, expert: None };
         match &layer.mlp {
             Mlp::Dense(mlp) if !added_later => {
                 return mlp.apply(pool, &normed_tc[..len], &mut x_tc[..len], true, &mut buffers);
@@ -244,17 +245,22 @@ impl Decoder {
             latent.values(pool, rows, deltas, s);
         }
         let o_proj = layer.attention.o_proj();
+        let k = o_proj.k();
         let attended = match &layer.attention {
-            Attention::Heads(_) => &s.attended[..rows * o_proj.k()],
-            Attention::Latent(_) => &s.latent.values[..rows * o_proj.k()],
+            Attention::Heads(_) => &mut s.attended[..rows * k],
+            Attention::Latent(_) => &mut s.latent.values[..rows * k],
         };
+        deltas.scale_inputs(Product::O, attended, k);
         let norm = layer.post_self_attn_layernorm.as_ref();
         let added_later = self.is_added_later(norm);
         let out_tc = if added_later { &mut s.delta_tc } else { &mut s.x_tc };
         let out_tc = &mut out_tc[..rows * hidden_size];
+        if !added_later {
+            deltas.hold(Product::O, (&mut *out_tc, hidden_size), &mut s.beside);
+        }
         o_proj.apply(pool, attended, out_tc, hidden_size, !added_later, &mut s.matmul);
-        let out = (out_tc, hidden_size);
-        deltas.add(Product::O, pool, attended, out, &mut s.low_rank, &mut s.matmul);
+        let (out, product) = ((out_tc, hidden_size), (Product::O, !added_later));
+        deltas.add(product, pool, attended, out, &mut s.beside, &mut s.matmul);
         if added_later {
             self.add_delta(norm, rows, s);
         }
@@ -295,7 +301,14 @@ impl Decoder {
         self.head().apply(&self.pool, normed_tc, out, vocab_size, false, &mut s.matmul);
         let deltas = Deltas { runs, layer: 0 };
         let with = (&mut *out, vocab_size);
-        deltas.add(Product::Head, &self.pool, normed_tc, with, &mut s.low_rank, &mut s.matmul);
+        deltas.add(
+            (Product::Head, false),
+            &self.pool,
+            normed_tc,
+            with,
+            &mut s.beside,
+            &mut s.matmul,
+        );
         let divisor = self.config.logits_scaling;
         if divisor.to_bits() != 1f32.to_bits() {
             scale(&self.pool, out, divisor.recip());

@@ -10,7 +10,7 @@
 
 use catena_kernels::{AlignedBuf, MatmulScratch, Pool, rms_norm, rms_norm_groups};
 
-use super::adapters::{Deltas, Product};
+use super::adapters::{AdapterBuffers, Deltas, Product};
 use super::scratch::Scratch;
 use crate::ModelConfig;
 use crate::config::MlaConfig;
@@ -82,14 +82,14 @@ impl Latent {
 
     /// `qkv = [q of each head, key]` of the normed rows, not yet rotated.
     pub(super) fn project(&self, pool: &Pool, rows: usize, deltas: Deltas<'_>, s: &mut Scratch) {
-        let Scratch { normed_tc, qkv, matmul, low_rank, latent: l, .. } = s;
+        let Scratch { normed_tc, qkv, matmul, beside, latent: l, .. } = s;
         let input_tc = &normed_tc[..rows * self.kv_a_proj.k()];
-        self.queries(pool, (rows, deltas), input_tc, l, (matmul, low_rank));
+        self.queries(pool, (rows, deltas), input_tc, l, (matmul, beside));
         let (rotary, rank) = (self.shape.qk_rope_head_dim, self.shape.kv_lora_rank);
         let (head_dim, width) = (rotary + rank, self.kv_a_proj.n());
         let kv_a = &mut l.kv_a[..rows * width];
         self.kv_a_proj.apply(pool, input_tc, kv_a, width, false, matmul);
-        deltas.add(Product::Latent, pool, input_tc, (&mut *kv_a, width), low_rank, matmul);
+        deltas.add((Product::Latent, false), pool, input_tc, (&mut *kv_a, width), beside, matmul);
         rms_norm_groups(pool, kv_a, width, (rows, 1), &self.kv_a_layernorm, EPS);
 
         let heads = self.k_b_proj_h.len();
@@ -115,7 +115,7 @@ impl Latent {
             }
             let out = &mut qkv[h * head_dim + rotary..];
             k_b_proj.apply(pool, head, out, row_width, false, matmul);
-            deltas.add(Product::HeadKey(h), pool, head, (out, row_width), low_rank, matmul);
+            deltas.add((Product::HeadKey(h), false), pool, head, (out, row_width), beside, matmul);
         }
     }
 
@@ -125,21 +125,28 @@ impl Latent {
         (rows, deltas): (usize, Deltas<'_>),
         input_tc: &[f32],
         l: &mut LatentScratch,
-        (matmul, low_rank): (&mut MatmulScratch, &mut AlignedBuf<f32>),
+        (matmul, beside): (&mut MatmulScratch, &mut AdapterBuffers),
     ) {
         let width = self.q_b_proj.n();
         let q = &mut l.q[..rows * width];
         let Some((q_a_proj, gain)) = &self.q_a else {
             self.q_b_proj.apply(pool, input_tc, q, width, false, matmul);
-            return deltas.add(Product::Query, pool, input_tc, (q, width), low_rank, matmul);
+            return deltas.add((Product::Query, false), pool, input_tc, (q, width), beside, matmul);
         };
         let rank = gain.len();
         let (q_a, normed) = (&mut l.q_a[..rows * rank], &mut l.q_a_normed[..rows * rank]);
         q_a_proj.apply(pool, input_tc, q_a, rank, false, matmul);
-        deltas.add(Product::QueryLatent, pool, input_tc, (&mut *q_a, rank), low_rank, matmul);
+        deltas.add(
+            (Product::QueryLatent, false),
+            pool,
+            input_tc,
+            (&mut *q_a, rank),
+            beside,
+            matmul,
+        );
         rms_norm(pool, q_a, gain, EPS, normed);
         self.q_b_proj.apply(pool, normed, q, width, false, matmul);
-        deltas.add(Product::Query, pool, normed, (q, width), low_rank, matmul);
+        deltas.add((Product::Query, false), pool, normed, (q, width), beside, matmul);
     }
 
     /// The values of all heads of the first `rows` rows, from the sums of latents.
@@ -157,7 +164,14 @@ impl Latent {
             let out = &mut s.latent.values[h * self.shape.v_head_dim..];
             v_b_proj.apply(pool, head, out, out_width, false, &mut s.matmul);
             let out = (out, out_width);
-            deltas.add(Product::HeadValue(h), pool, head, out, &mut s.low_rank, &mut s.matmul);
+            deltas.add(
+                (Product::HeadValue(h), false),
+                pool,
+                head,
+                out,
+                &mut s.beside,
+                &mut s.matmul,
+            );
         }
     }
 }

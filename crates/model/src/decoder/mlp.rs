@@ -1,8 +1,8 @@
 //! MLPs: dense ones, and the choice between them and experts.
 
-use catena_kernels::{AlignedBuf, MatmulScratch, Pool, activate, gated_mul};
+use catena_kernels::{MatmulScratch, Pool, activate, gated_mul};
 
-use super::adapters::{Deltas, Product};
+use super::adapters::{AdapterBuffers, Deltas, Product};
 use super::moe::Experts;
 use crate::config::Mlp as MlpKind;
 use crate::linear::Linear;
@@ -29,9 +29,8 @@ pub(super) struct MlpBuffers<'a> {
     /// `act(gate) * up` `[t, f]`.
     pub(super) mlp_tf: &'a mut [f32],
     pub(super) matmul: &'a mut MatmulScratch,
-    /// What the first matrices of adapters' pairs give `[t, r]`.
-    pub(super) low_rank: &'a mut AlignedBuf<f32>,
-    /// What adapters add.
+    pub(super) beside: &'a mut AdapterBuffers,
+    /// What adapters do.
     pub(super) deltas: Deltas<'a>,
     /// The expert that the MLP is, if it is one.
     pub(super) expert: Option<usize>,
@@ -60,11 +59,18 @@ impl Dense {
         accumulate: bool,
         buffers: &mut MlpBuffers<'_>,
     ) {
-        let MlpBuffers { gate_up, mlp_tf, matmul, low_rank, deltas, expert } = buffers;
+        let MlpBuffers { gate_up, mlp_tf, matmul, beside, deltas, expert } = buffers;
         let (rows, up_width) = (input_tc.len() / self.up_proj.k(), self.up_proj.n());
         let up = &mut gate_up[..rows * up_width];
         self.up_proj.apply(pool, input_tc, up, up_width, false, matmul);
-        deltas.add(Product::Up(*expert), pool, input_tc, (&mut *up, up_width), low_rank, matmul);
+        deltas.add(
+            (Product::Up(*expert), false),
+            pool,
+            input_tc,
+            (&mut *up, up_width),
+            beside,
+            matmul,
+        );
         let inner_tf = match self.kind {
             MlpKind::Gated(act) => {
                 let mlp_tf = &mut mlp_tf[..rows * self.width];
@@ -77,7 +83,12 @@ impl Dense {
             }
         };
         let width = self.down_proj.n();
+        let down = Product::Down(*expert);
+        deltas.scale_inputs(down, inner_tf, self.width);
+        if accumulate {
+            deltas.hold(down, (out_tc, width), beside);
+        }
         self.down_proj.apply(pool, inner_tf, out_tc, width, accumulate, matmul);
-        deltas.add(Product::Down(*expert), pool, inner_tf, (out_tc, width), low_rank, matmul);
+        deltas.add((down, accumulate), pool, inner_tf, (out_tc, width), beside, matmul);
     }
 }

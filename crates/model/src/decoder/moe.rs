@@ -102,8 +102,8 @@ impl Experts {
         let scores_te = &mut moe.scores_te[..rows * e];
         self.router.apply(pool, input_tc, scores_te, e, false, buffers.matmul);
         let out = (&mut *scores_te, e);
-        let MlpBuffers { deltas, low_rank, matmul, .. } = buffers;
-        deltas.add(Product::Router, pool, input_tc, out, low_rank, matmul);
+        let MlpBuffers { deltas, beside, matmul, .. } = buffers;
+        deltas.add((Product::Router, false), pool, input_tc, out, beside, matmul);
         moe.chosen.clear();
         for scores_e in scores_te.chunks_exact_mut(e) {
             self.choose(scores_e, &mut moe.order, &mut moe.chosen);
@@ -124,7 +124,7 @@ impl Experts {
                 gate_up: buffers.gate_up,
                 mlp_tf: buffers.mlp_tf,
                 matmul: buffers.matmul,
-                low_rank: buffers.low_rank,
+                beside: buffers.beside,
                 deltas: Deltas { runs: &runs, ..buffers.deltas },
                 expert: Some(idx),
             };

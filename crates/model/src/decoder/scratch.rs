@@ -1,7 +1,7 @@
 //! Buffers of a step, owned by the caller.
 
 use super::Decoder;
-use super::adapters::AdapterSet;
+use super::adapters::{AdapterBuffers, AdapterSet};
 use super::latent::LatentScratch;
 use super::moe::MoeScratch;
 use catena_kernels::{AlignedBuf, MatmulScratch};
@@ -9,7 +9,7 @@ use catena_kernels::{AlignedBuf, MatmulScratch};
 /// All buffers that a step of a [`Decoder`] writes, made once and used again.
 ///
 /// Its size is set by `max_rows` and the model, except for the logits, which grow to the largest
-/// number of rows that a step asked for, and a buffer for adapters, which grows with their rank.
+/// number of rows that a step asked for, and buffers for adapters, which grow with their rank.
 pub struct Scratch {
     pub(super) max_rows: usize,
     /// Residual stream `[t, c]`.
@@ -29,8 +29,7 @@ pub struct Scratch {
     pub(super) latent: LatentScratch,
     pub(super) moe: MoeScratch,
     pub(super) positions_t: Vec<u32>,
-    /// What the first matrices of adapters' pairs give `[t, r]`.
-    pub(super) low_rank: AlignedBuf<f32>,
+    pub(super) beside: AdapterBuffers,
     pub(super) logits_tv: Vec<f32>,
     pub(super) matmul: MatmulScratch,
 }
@@ -59,7 +58,7 @@ impl Scratch {
             latent: LatentScratch::new(config, max_rows),
             moe: MoeScratch::new(config, max_rows),
             positions_t: Vec::with_capacity(max_rows),
-            low_rank: AlignedBuf::default(),
+            beside: AdapterBuffers::default(),
             logits_tv: Vec::new(),
             matmul: MatmulScratch::default(),
         }
@@ -67,10 +66,8 @@ impl Scratch {
 
     /// Makes room for steps with these adapters, so that they need none of their own.
     pub fn make_room(&mut self, adapters: &AdapterSet) {
-        let len = self.max_rows * adapters.max_rank();
-        if self.low_rank.len() < len {
-            self.low_rank = AlignedBuf::zeroed(len);
-        }
+        let width = self.x_tc.len() / self.max_rows;
+        self.beside.make_room(adapters, self.max_rows, width);
     }
 
     /// Rows that run through the layers at once; longer steps are cut.
@@ -89,7 +86,7 @@ impl Scratch {
             + self.mlp_tf.len()
             + self.latent.len()
             + self.moe.len()
-            + self.low_rank.len()
+            + self.beside.len()
             + self.logits_tv.capacity();
         floats * size_of::<f32>() + self.positions_t.capacity() * size_of::<u32>()
     }

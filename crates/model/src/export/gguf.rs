@@ -114,7 +114,7 @@ pub(super) fn write_with(
 }
 
 /// Where tensors stand in a file that we write.
-pub(super) fn gguf_layout(config: &ModelConfig) -> Layout {
+pub(crate) fn gguf_layout(config: &ModelConfig) -> Layout {
     let rules = Family::of_config(config).gguf.iter().copied().flatten();
     Layout::new(config, &rules, &|_| true)
 }

@@ -47,7 +47,7 @@ impl FloatType {
 }
 
 /// Little-endian bytes of `values` rounded to `float_type` (to nearest, ties to even).
-pub(super) fn float_bytes(values: &[f32], float_type: FloatType) -> Vec<u8> {
+pub(crate) fn float_bytes(values: &[f32], float_type: FloatType) -> Vec<u8> {
     match float_type {
         FloatType::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         FloatType::F16 => {

@@ -12,6 +12,8 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use gguf::gguf_layout;
 pub use gguf::{GgufRule, write_gguf};
+pub(crate) use huggingface::float_bytes;
 pub use huggingface::{FloatType, save_huggingface};
 pub use source::ExportSource;

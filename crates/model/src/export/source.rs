@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
-use crate::adapter::LoraAdapter;
+use crate::adapter::{Merge, PeftAdapter};
 use crate::checkpoint::{Checkpoint, Weight};
 use crate::config::ModelConfig;
 use crate::error::ModelError;
 
 /// A checkpoint and what is changed in it on the way out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct ExportSource<'a> {
     checkpoint: &'a Checkpoint,
-    adapter: Option<&'a LoraAdapter>,
+    adapter: Option<Merge<'a>>,
     replaced: Option<&'a BTreeMap<String, Vec<f32>>>,
 }
 
@@ -26,10 +26,10 @@ impl<'a> ExportSource<'a> {
     /// Merges `adapter` into the weights.
     ///
     /// # Errors
-    /// If the adapter was made for another model.
-    pub fn with_adapter(mut self, adapter: &'a LoraAdapter) -> Result<Self, ModelError> {
-        adapter.check_against(self.checkpoint)?;
-        self.adapter = Some(adapter);
+    /// A prefix, which is in no weight ([`ModelError::PrefixNotMerged`]); an adapter that was made for
+    /// another model.
+    pub fn with_adapter(mut self, adapter: &'a PeftAdapter) -> Result<Self, ModelError> {
+        self.adapter = Some(Merge::new(self.checkpoint, adapter)?);
         Ok(self)
     }
 
@@ -69,8 +69,8 @@ impl<'a> ExportSource<'a> {
             Some(values) => values.clone(),
             None => self.checkpoint.dequantize(name)?,
         };
-        if let Some(adapter) = self.adapter {
-            adapter.merge_into(name, &mut values);
+        if let Some(adapter) = &self.adapter {
+            adapter.apply(name, &mut values);
         }
         Ok(values)
     }
@@ -78,9 +78,7 @@ impl<'a> ExportSource<'a> {
     /// A tensor in its stored form, if nothing changes it.
     pub(super) fn unchanged(&self, name: &str) -> Result<Option<Weight<'a>>, ModelError> {
         let replaced = self.replaced.is_some_and(|tensors| tensors.contains_key(name));
-        let adapted = self
-            .adapter
-            .is_some_and(|adapter| adapter.targets().iter().any(|target| target == name));
+        let adapted = self.adapter.as_ref().is_some_and(|adapter| adapter.changes(name));
         if replaced || adapted { Ok(None) } else { self.checkpoint.weight(name).map(Some) }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use catena_kernels::dequantize_blocks;
 
 use super::cursor::Cursor;
 use super::error::GgufError;
@@ -13,6 +14,8 @@ use super::limits::{
 use super::value::MetaValue;
 use crate::error::ModelError;
 use crate::files::Mapped;
+use crate::safetensors::{bf16_values, f16_values, f32_values};
+use crate::tensors::nearest_name;
 
 pub(super) const MAGIC: [u8; 4] = *b"GGUF";
 pub(super) const VERSION: u32 = 3;
@@ -99,6 +102,34 @@ impl GgufFile {
         let tensor = self.tensor(name)?;
         let start = self.data_start + tensor.offset;
         Some(&self.mapped.bytes()[start..start + tensor.bytes])
+    }
+
+    /// One tensor's values.
+    ///
+    /// # Errors
+    /// If there is none of that name, or its type is not one that we compute with.
+    pub(crate) fn values(&self, name: &str) -> Result<Vec<f32>, ModelError> {
+        let found = self.tensor(name).zip(self.tensor_bytes(name));
+        let Some((tensor, bytes)) = found else {
+            let nearest = nearest_name(name, self.tensors.iter().map(|t| t.name.as_str()));
+            let (name, file) = (name.to_owned(), self.path.clone());
+            return Err(ModelError::MissingTensor { name, file, nearest });
+        };
+        if let Some(format) = tensor.ggml_type.quant_format() {
+            let mut values = vec![0.0; tensor.shape.iter().product()];
+            dequantize_blocks(format, bytes, &mut values);
+            Ok(values)
+        } else if tensor.ggml_type == GgmlType::F32 {
+            Ok(f32_values(bytes))
+        } else if tensor.ggml_type == GgmlType::F16 {
+            Ok(f16_values(bytes))
+        } else if tensor.ggml_type == GgmlType::BF16 {
+            Ok(bf16_values(bytes))
+        } else {
+            let (name, found) = (name.to_owned(), tensor.ggml_type.to_string());
+            let supported = GgmlType::SUPPORTED;
+            Err(ModelError::UnsupportedType { name, found, supported })
+        }
     }
 
     /// Takes a tensor's bytes out of the process's memory until they are used again.

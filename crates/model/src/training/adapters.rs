@@ -1,5 +1,7 @@
 //! First values of what stands beside projections.
 
+use std::ops::Range;
+
 use catena_kernels::AlignedBuf;
 use rand::Rng;
 
@@ -12,6 +14,7 @@ use super::lora::Lora;
 use super::lora_config::{LoraInit, PairConfig};
 use super::matrix::Matrix;
 use super::method::{ALL_LINEAR, AdapterKind, PROJECTIONS, is_target};
+use super::names::{SavedForm, Target};
 use super::params::ParamKind;
 use super::pissa::{Pissa, pissa};
 use super::prefix::PrefixConfig;
@@ -19,83 +22,137 @@ use super::room::Room;
 use super::source::{generator, normals};
 use super::spec::LayerSpec;
 use crate::ModelError;
-
-/// Before the path of a module, in PEFT's keys.
-const PREFIX: &str = "base_model.model.";
-/// PEFT's key of a prefix.
-pub(super) const PROMPT: &str = "prompt_embeddings";
+use crate::adapter::{IA3_VECTOR, LORA_A, LORA_B, MAGNITUDE, PREFIX, PROMPT};
 
 impl Loader<'_> {
-    /// A weight without its principal part, and that part as the first values of its pair. The
-    /// residual is held as other frozen floats are, also where the file has blocks.
-    pub(super) fn split(
+    /// A projection's weight without its principal part, which becomes the first values of the
+    /// module's pair. The residual is held as other frozen floats are, also where the file has
+    /// blocks.
+    pub(super) fn residual(
         &mut self,
-        module: &str,
+        target: &Target,
         (n, k): (usize, usize),
         pair: PairConfig,
-    ) -> Result<(Matrix, Pissa), ModelError> {
-        let name = format!("{module}.weight");
-        let mut values = self.values(&name, &[n, k])?;
-        self.source.release(&name);
-        self.modules.insert(module.to_owned());
-        if !self.room.takes {
-            let first = Pissa { a_rk: Vec::new(), b_nr: Vec::new() };
-            return Ok((self.room.dense(self.pool, &[], (n, k), self.frozen), first));
+    ) -> Result<Matrix, ModelError> {
+        if !self.residuals.contains_key(&target.path) {
+            let residual = self.split(target, k, pair)?;
+            self.residuals.insert(target.path.clone(), residual);
         }
-        let niter = match pair.init {
-            LoraInit::Pissa { niter } => niter,
-            LoraInit::Kaiming | LoraInit::Gaussian => None,
-        };
-        let mut rng = generator(pair.seed, &name);
-        let first = pissa(self.pool, &mut values, (n, k), (pair.r, pair.scale), niter, &mut rng);
-        let residual = self.room.dense(self.pool, &values, (n, k), self.frozen);
-        Ok((residual, first))
+        let residual = &self.residuals[&target.path];
+        let rows = residual.get(target.first * k..(target.first + n) * k).unwrap_or_default();
+        let matrix = self.room.dense(self.pool, rows, (n, k), self.frozen);
+        if target.first + n == target.total {
+            self.residuals.remove(&target.path);
+        }
+        Ok(matrix)
+    }
+
+    /// Takes the principal part out of all rows of a module, which are returned.
+    fn split(
+        &mut self,
+        target: &Target,
+        k: usize,
+        pair: PairConfig,
+    ) -> Result<Vec<f32>, ModelError> {
+        let n = target.total;
+        let mut values = Vec::new();
+        for (name, rows) in target.weights.iter().zip(&target.rows) {
+            values.extend(self.values(name, &[*rows, k])?);
+            self.source.release(name);
+        }
+        self.modules.insert(target.path.clone());
+        let mut first = Pissa { a_rk: Vec::new(), b_nr: Vec::new() };
+        if self.room.takes {
+            let niter = match pair.init {
+                LoraInit::Pissa { niter } => niter,
+                LoraInit::Kaiming | LoraInit::Gaussian => None,
+            };
+            let mut rng = generator(pair.seed, &format!("{}.weight", target.path));
+            let shape = (pair.r, pair.scale);
+            first = pissa(self.pool, &mut values, (n, k), shape, niter, &mut rng);
+        }
+        self.add_pair(target, k, pair, &first);
+        Ok(values)
     }
 
     /// What stands beside a projection, with its first values.
     pub(super) fn adapter(
         &mut self,
         kind: AdapterKind,
-        module: &str,
+        target: &Target,
         weight: &Matrix,
         (n, k): (usize, usize),
-        start: Option<Pissa>,
     ) -> Adapter {
-        let vector = |loader: &mut Self, shape: [usize; 2]| {
-            let (name, ones) = (format!("{PREFIX}{module}.ia3_l"), vec![1.0; shape[0] * shape[1]]);
-            loader.params.add(name, &shape, ParamKind::LoraA, &ones)
-        };
+        let name = || format!("{PREFIX}{}{IA3_VECTOR}", target.path);
         match kind {
             AdapterKind::Pair(pair) => {
-                let start = match start {
-                    Some(start) => start,
-                    None if self.room.takes => first_values(module, (n, k), pair),
-                    None => Pissa { a_rk: Vec::new(), b_nr: Vec::new() },
-                };
-                Adapter::Lora(Box::new(self.pair(module, weight, (n, k), pair, &start)))
+                Adapter::Lora(Box::new(self.pair(target, weight, (n, k), pair)))
             }
             AdapterKind::OutputVector => {
-                Adapter::Ia3(Ia3 { vector: vector(self, [n, 1]), of: Ia3Side::Output })
+                let (first, form) = (target.first, target.form.clone());
+                let all = self.beside((name(), form), &[target.total, 1], 1.0);
+                let vector = all.start + first..all.start + first + n;
+                Adapter::Ia3(Ia3 { vector, of: Ia3Side::Output })
             }
             AdapterKind::InputVector => {
-                Adapter::Ia3(Ia3 { vector: vector(self, [1, k]), of: Ia3Side::Input })
+                let vector = self.beside((name(), SavedForm::default()), &[1, k], 1.0);
+                Adapter::Ia3(Ia3 { vector, of: Ia3Side::Input })
             }
         }
     }
 
+    /// Factors of the module, all the same at first; added for the first of its projections.
+    fn beside(
+        &mut self,
+        (name, form): (String, SavedForm),
+        shape: &[usize],
+        value: f32,
+    ) -> Range<usize> {
+        if let Some(range) = self.params.find(&name) {
+            return range;
+        }
+        let len = if self.room.takes { shape.iter().product() } else { 0 };
+        self.params.add_as((name, form), shape, ParamKind::LoraA, &vec![value; len])
+    }
+
+    /// Adds the pair of a module with its first values.
+    fn add_pair(&mut self, target: &Target, k: usize, pair: PairConfig, first: &Pissa) {
+        let r = pair.r;
+        let name = format!("{PREFIX}{}{LORA_A}", target.path);
+        self.params.add(name, &[r, k], ParamKind::LoraA, &first.a_rk);
+        let name = (format!("{PREFIX}{}{LORA_B}", target.path), target.form.clone());
+        self.params.add_as(name, &[target.total, r], ParamKind::LoraB, &first.b_nr);
+    }
+
+    /// The places of a module's pair, which all of its projections share.
+    fn places(&mut self, target: &Target, k: usize, pair: PairConfig) -> [Range<usize>; 2] {
+        let find = |loader: &Self| {
+            let of = |half| loader.params.find(&format!("{PREFIX}{}{half}", target.path));
+            Some([of(LORA_A)?, of(LORA_B)?])
+        };
+        if let Some(places) = find(self) {
+            return places;
+        }
+        let first = if self.room.takes {
+            first_values(&target.path, (target.total, k), pair)
+        } else {
+            Pissa { a_rk: Vec::new(), b_nr: Vec::new() }
+        };
+        self.add_pair(target, k, pair, &first);
+        find(self).expect("the pair was just added")
+    }
+
+    /// A projection's part of its module's pair: the whole first matrix, and its rows of the second.
     fn pair(
         &mut self,
-        module: &str,
+        target: &Target,
         weight: &Matrix,
         (n, k): (usize, usize),
         pair: PairConfig,
-        start: &Pissa,
     ) -> Lora {
         let r = pair.r;
-        let name = format!("{PREFIX}{module}.lora_A.weight");
-        let a = self.params.add(name, &[r, k], ParamKind::LoraA, &start.a_rk);
-        let name = format!("{PREFIX}{module}.lora_B.weight");
-        let b = self.params.add(name, &[n, r], ParamKind::LoraB, &start.b_nr);
+        let [a, all] = self.places(target, k, pair);
+        let b = all.start + target.first * r..all.start + (target.first + n) * r;
         let inner = AlignedBuf::default();
         let mut lora = Lora { n, k, r, scale: pair.scale, a, b, inner, dora: None };
         if pair.use_dora {
@@ -108,8 +165,12 @@ impl Loader<'_> {
                 (dora, magnitudes) = Dora::new(self.pool, view, &mut scratch);
                 self.params.values = values;
             }
-            let name = format!("{PREFIX}{module}.lora_magnitude_vector");
-            dora.magnitude = self.params.add(name, &[n], ParamKind::LoraA, &magnitudes);
+            let name = format!("{PREFIX}{}{MAGNITUDE}", target.path);
+            let all = self.beside((name, target.form.clone()), &[target.total], 0.0);
+            dora.magnitude = all.start + target.first..all.start + target.first + n;
+            if self.room.takes {
+                self.params.values[dora.magnitude.clone()].copy_from_slice(&magnitudes);
+            }
             lora.dora = Some(dora);
         }
         lora
@@ -135,6 +196,12 @@ impl Loader<'_> {
         let seen = |name: &str| self.projections.iter().any(|m| is_target(&[name.to_owned()], m));
         let passed_over = |name: &str| name == ALL_LINEAR || PROJECTIONS.contains(&name);
         let targets = self.method.targets();
+        for name in targets.iter().filter(|name| !seen(name)) {
+            if let Some(module) = self.names.renamed(name) {
+                let (name, module) = (name.clone(), module.to_owned());
+                return Err(TrainingError::RenamedTarget { name, module });
+            }
+        }
         // Those that are passed over must not be all that there are.
         let unknown = targets.iter().find(|name| !passed_over(name) && !seen(name));
         let none = targets.first().filter(|_| !targets.iter().any(|name| seen(name)));
@@ -162,7 +229,7 @@ impl Loader<'_> {
 /// `a = sqrt(5)`) or normal, B zero. The numbers are our generator's, not PyTorch's.
 fn first_values(module: &str, (n, k): (usize, usize), pair: PairConfig) -> Pissa {
     let r = pair.r;
-    let mut rng = generator(pair.seed, &format!("{PREFIX}{module}.lora_A.weight"));
+    let mut rng = generator(pair.seed, &format!("{PREFIX}{module}{LORA_A}"));
     let a_rk = match pair.init {
         LoraInit::Gaussian => normals(&mut rng, r * k, 1.0 / r as f32),
         LoraInit::Kaiming | LoraInit::Pissa { .. } => {

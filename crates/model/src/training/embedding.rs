@@ -13,6 +13,8 @@ pub(super) struct Embedding {
     pub(super) words: Matrix,
     /// Factor of the words' rows.
     pub(super) multiplier: f32,
+    /// The token of empty places, whose row learns nothing from where it stands.
+    pub(super) pad_token: Option<u32>,
     /// A learned vector per position, `[positions, c]`.
     pub(super) positions: Option<Vector>,
     /// RoBERTa's way: positions count from behind this id, and tokens of this id stay on it.
@@ -88,18 +90,23 @@ impl Embedding {
             norm.backward(pass, sum, dx_tc, Some(&mut *work), grads, stats);
             dx_tc.copy_from_slice(work);
         }
-        if let Some(dtable) = self.words.grad(grads) {
-            lookup_backward(pool, tokens, dx_tc, self.multiplier, dtable);
-        }
-        if let Some(dtable) = self.positions.as_ref().and_then(|table| table.grad(grads)) {
-            lookup_backward(pool, &self.rows_t, dx_tc, 1.0, dtable);
-        }
         if let Some(dtable) = self.types.as_ref().and_then(|table| table.grad(grads)) {
             if token_types.is_empty() {
                 lookup_backward(pool, &vec![0; tokens.len()], dx_tc, 1.0, dtable);
             } else {
                 lookup_backward(pool, token_types, dx_tc, 1.0, dtable);
             }
+        }
+        if let Some(dtable) = self.positions.as_ref().and_then(|table| table.grad(grads)) {
+            lookup_backward(pool, &self.rows_t, dx_tc, 1.0, dtable);
+        }
+        if let Some(dtable) = self.words.grad(grads) {
+            let c = dx_tc.len() / tokens.len();
+            let padding = tokens.iter().map(|token| Some(*token) == self.pad_token);
+            for (dx, _) in dx_tc.chunks_exact_mut(c).zip(padding).filter(|(_, pad)| *pad) {
+                dx.fill(0.0);
+            }
+            lookup_backward(pool, tokens, dx_tc, self.multiplier, dtable);
         }
     }
 

@@ -32,6 +32,8 @@ impl Spec {
             embedding: EmbeddingSpec {
                 words: trunk(names.word_embeddings),
                 multiplier: 1.0,
+                // Rows are packed without empty places.
+                pad_token: None,
                 positions: match config.positions {
                     Positions::Rotary => None,
                     Positions::Learned { rows, padding_idx } => Some(PositionSpec {
@@ -72,6 +74,7 @@ fn encoder_layer(
     let part = |name: &str, first: usize, total: usize| Module {
         name: module(name),
         part: Some((first, total)),
+        own_input: false,
     };
     let fused = |name: &str| [0, 1, 2].map(|i| part(name, i * c, 3 * c));
     let [q, k, v] = match names.qkv {
@@ -113,10 +116,10 @@ fn encoder_layer(
             q,
             k,
             v,
-            o: module(names.attention_output).into(),
+            o: Module::behind(module(names.attention_output)),
             gate,
             up,
-            down: module(names.mlp_output).into(),
+            down: Module::behind(module(names.mlp_output)),
             ..LayerNames::default()
         },
     }

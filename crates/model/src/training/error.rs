@@ -47,10 +47,20 @@ pub enum TrainingError {
         /// The name.
         name: String,
     },
-    /// A projection that is rows of a larger matrix.
-    #[error("`target_modules` names `{name}`, which is several projections in one matrix")]
-    FusedTarget {
-        /// Its path.
+    /// A projection that the model's files call otherwise, or have in a larger matrix.
+    #[error("`target_modules` names `{name}`, which this model has as `{module}`: name that")]
+    RenamedTarget {
+        /// The name.
+        name: String,
+        /// Its module's name.
+        module: String,
+    },
+    /// A module to be trained whole that is several projections, or is stored transposed.
+    #[error(
+        "`modules_to_save` names `{name}`, which is stored fused or transposed: name it in `target_modules`"
+    )]
+    FusedModule {
+        /// The tensor's name.
         name: String,
     },
     /// First values that we do not make.
@@ -66,12 +76,10 @@ pub enum TrainingError {
         name: String,
     },
     /// A projection whose input others share.
-    #[error("`feedforward_modules` names `{name}`; inputs are scaled of {}", known.join(", "))]
-    InputNotScaled {
+    #[error("`feedforward_modules` names `{name}`, whose input other projections have too")]
+    InputShared {
         /// The name.
         name: String,
-        /// Projections whose inputs can be scaled.
-        known: &'static [&'static str],
     },
     /// A module to be trained whole that the model does not have.
     #[error("`modules_to_save` names `{name}`, and no module's name ends so")]
@@ -80,8 +88,11 @@ pub enum TrainingError {
         name: String,
     },
     /// The output head of a model whose head is its table of tokens.
-    #[error("`modules_to_save` names `lm_head`, which is `embed_tokens` in this model: name that")]
-    TiedHead,
+    #[error("`modules_to_save` names `lm_head`, which is `{table}` in this model: name that")]
+    TiedHead {
+        /// The table's name.
+        table: String,
+    },
     /// The table of tokens of such a model beside vectors, whose configuration cannot say that it
     /// stays the head.
     #[error(

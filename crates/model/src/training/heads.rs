@@ -8,7 +8,7 @@ use super::options::TrainOptions;
 use super::params::ParamKind;
 use super::spec::Spec;
 use super::task::Task;
-use super::task_head::{HeadPooling, TaskHead};
+use super::task_head::{HeadParts, HeadPooling, TaskHead};
 use crate::ModelError;
 use crate::encoder::{EncoderTask, EncoderWeights};
 
@@ -68,14 +68,7 @@ pub(super) fn decoder_head(
         None => None,
         Some(labels) => Some(loader.new_linear("score", labels, c, bias)?),
     };
-    let parts = (norm, None, None, out);
-    Ok(Head::Task(Box::new(TaskHead::new(
-        pooling,
-        parts,
-        options.dtype,
-        (max_tokens, c),
-        &mut loader.buffers,
-    ))))
+    Ok(task_head(loader, pooling, (norm, None, None, out), (options, c)))
 }
 
 /// The head of an encoder for a task.
@@ -86,7 +79,7 @@ pub(super) fn encoder_head(
     task: Task,
     options: &TrainOptions,
 ) -> Result<Head, ModelError> {
-    let (c, max_tokens) = (spec.hidden_size, options.max_tokens.max(1));
+    let c = spec.hidden_size;
     let (config, model_type) = (weights.config(), &weights.config().model_type);
     let trunk_norm = loader.norm(spec.final_norm.as_ref(), c, spec.norm)?;
     let (pooling, kind, labels) = match task {
@@ -96,9 +89,7 @@ pub(super) fn encoder_head(
         }
         Task::Vector { pooling } => {
             let parts = (trunk_norm, None, None, None);
-            let head =
-                TaskHead::new(pooling, parts, options.dtype, (max_tokens, c), &mut loader.buffers);
-            return Ok(Head::Task(Box::new(head)));
+            return Ok(task_head(loader, pooling, parts, (options, c)));
         }
         Task::Sequence { labels } => {
             let mean = config.head.mean_pooling;
@@ -119,12 +110,18 @@ pub(super) fn encoder_head(
     };
     let norm = loader.new_norm(names.norm.filter(|_| dense.is_some()), c, spec.norm)?;
     let out = Some(loader.new_linear(names.out, labels, c, true)?);
-    let parts = (trunk_norm, dense, norm, out);
-    Ok(Head::Task(Box::new(TaskHead::new(
-        pooling,
-        parts,
-        options.dtype,
-        (max_tokens, c),
-        &mut loader.buffers,
-    ))))
+    Ok(task_head(loader, pooling, (trunk_norm, dense, norm, out), (options, c)))
+}
+
+/// A head of these parts with its memory.
+fn task_head(
+    loader: &mut Loader<'_>,
+    pooling: HeadPooling,
+    parts: HeadParts,
+    (options, c): (&TrainOptions, usize),
+) -> Head {
+    let max_tokens = options.max_tokens.max(1);
+    let buffers = &mut loader.buffers;
+    let head = TaskHead::new(pooling, parts, options.dtype, (max_tokens, c), buffers);
+    Head::Task(Box::new(head))
 }

@@ -5,9 +5,6 @@ use std::ops::Range;
 use super::error::TrainingError;
 use super::method::{AdapterKind, check_targets, is_target};
 
-/// Projections whose inputs can be scaled: each has an input of its own.
-const SCALED_INPUTS: [&str; 2] = ["o_proj", "down_proj"];
-
 /// Which projections get a vector.
 ///
 /// # Source
@@ -24,13 +21,22 @@ pub struct Ia3Config {
 
 impl Ia3Config {
     /// PEFT's choice for a family: values, the input of the MLP's last projection, and keys, or for
-    /// some families queries in their place. Families that PEFT has no default for get keys.
+    /// some families queries in their place, or all three where they are one matrix. Families that
+    /// PEFT has no default for get the same under their names.
     pub fn for_family(model_type: &str) -> Self {
         let queries = ["gemma", "gemma2", "gemma3_text", "qwen2", "qwen3"];
-        let first = if queries.contains(&model_type) { "q_proj" } else { "k_proj" };
+        let (targets, last) = match model_type {
+            "gpt2" => (vec!["c_attn"], "mlp.c_proj"),
+            "gpt_neox" => (vec!["query_key_value"], "dense_4h_to_h"),
+            "chatglm" => (vec!["query_key_value"], "mlp.dense_4h_to_h"),
+            "phi3" => (vec!["qkv_proj"], "down_proj"),
+            "starcoder2" => (vec!["k_proj", "v_proj"], "mlp.c_proj"),
+            _ if queries.contains(&model_type) => (vec!["q_proj", "v_proj"], "down_proj"),
+            _ => (vec!["k_proj", "v_proj"], "down_proj"),
+        };
         Self {
-            target_modules: [first, "v_proj", "down_proj"].map(str::to_owned).to_vec(),
-            feedforward_modules: vec!["down_proj".to_owned()],
+            target_modules: targets.into_iter().chain([last]).map(str::to_owned).collect(),
+            feedforward_modules: vec![last.to_owned()],
             modules_to_save: Vec::new(),
         }
     }
@@ -50,13 +56,7 @@ impl Ia3Config {
         if let Some(name) = all.iter().find(|name| !is_target(&self.target_modules, name)) {
             return Err(TrainingError::FeedforwardNotTarget { name: name.clone() });
         }
-        let known = |name: &&String| !SCALED_INPUTS.iter().any(|known| name.ends_with(known));
-        match all.iter().find(known) {
-            Some(name) => {
-                Err(TrainingError::InputNotScaled { name: name.clone(), known: &SCALED_INPUTS })
-            }
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Putting the model together: frozen weights packed, trained ones into the flat vector.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use catena_kernels::{AlignedBuf, DenseType, Pool};
@@ -13,6 +13,7 @@ use super::linear::Linear;
 use super::matrix::{Matrix, Trained};
 use super::method::{AdapterKind, Method};
 use super::mlp::MlpBlock;
+use super::names::{Names, SavedForm};
 use super::norm::Norm;
 use super::options::TrainOptions;
 use super::params::{ParamKind, Params, Vector};
@@ -38,6 +39,10 @@ pub(super) struct Loader<'a> {
     pub(super) room: Room,
     pub(super) buffers: Room,
     pub(super) params: Params,
+    /// What adapters call its tensors.
+    pub(super) names: Names,
+    /// Weights without what was moved into pairs, of modules that are not read to the end.
+    pub(super) residuals: BTreeMap<String, Vec<f32>>,
     /// The next projection's place in its layer.
     pub(super) slot: usize,
     /// Paths of all projections, and of all modules whose weights were taken.
@@ -55,7 +60,7 @@ impl<'a> Loader<'a> {
     pub(super) fn new(
         pool: &'a Pool,
         source: &'a dyn WeightSource,
-        method: &'a Method,
+        (method, names): (&'a Method, Names),
         options: &TrainOptions,
         takes: bool,
     ) -> Self {
@@ -69,6 +74,8 @@ impl<'a> Loader<'a> {
             params: Params::new(takes),
             room: Room::new(takes),
             buffers: Room::new(takes),
+            names,
+            residuals: BTreeMap::new(),
             slot: 0,
             projections: Vec::new(),
             modules: BTreeSet::new(),
@@ -93,6 +100,7 @@ impl<'a> Loader<'a> {
         Ok(Embedding {
             words,
             multiplier: embedding.multiplier,
+            pad_token: embedding.pad_token,
             positions,
             padding_idx,
             types,
@@ -192,12 +200,28 @@ impl<'a> Loader<'a> {
     ) -> Result<Vector, ModelError> {
         let values = self.values(name, shape)?;
         self.note(name);
-        Ok(if self.method.trains(name) {
-            Vector::Trained(self.params.add(self.method.key(name), shape, kind, &values))
+        Ok(if let Some(key) = self.trained(name)? {
+            Vector::Trained(self.params.add_as(key, shape, kind, &values))
         } else {
             self.room.count(shape.iter().product::<usize>() * size_of::<f32>());
             Vector::Frozen(values)
         })
+    }
+
+    /// What a tensor of the model is saved as, if it is trained.
+    fn trained(&self, name: &str) -> Result<Option<(String, SavedForm)>, TrainingError> {
+        if !self.method.is_beside() {
+            let key = (self.method.key(name), SavedForm::default());
+            return Ok(self.method.trains(name).then_some(key));
+        }
+        let path = self.names.path(name);
+        if !self.method.trains(path) {
+            return Ok(None);
+        }
+        match self.names.whole(name) {
+            Some(form) => Ok(Some((self.method.key(path), form))),
+            None => Err(TrainingError::FusedModule { name: path.to_owned() }),
+        }
     }
 
     /// A tensor, or its form where memory is only counted.
@@ -217,6 +241,7 @@ impl<'a> Loader<'a> {
 
     /// Notes that a tensor's module is there.
     fn note(&mut self, name: &str) {
+        let name = self.names.path(name);
         let module = name.rsplit_once('.').map_or(name, |(module, _)| module);
         self.modules.insert(module.to_owned());
     }
@@ -228,20 +253,18 @@ impl<'a> Loader<'a> {
         k: usize,
         bias: bool,
     ) -> Result<Linear, ModelError> {
-        let adapter = self.method.adapter(&module.name);
-        if adapter.is_some() && module.part.is_some() {
-            return Err(TrainingError::FusedTarget { name: module.name.clone() }.into());
+        let target = self.names.target(module, n);
+        let adapter = self.method.adapter(&target.path);
+        if adapter == Some(AdapterKind::InputVector) && !module.own_input {
+            return Err(TrainingError::InputShared { name: target.path }.into());
         }
-        self.projections.push(module.name.clone());
-        let mut start = None;
-        let weight = match (module.part, adapter) {
-            (Some(part), _) => self.matrix_part(&module.name, part, n, k)?,
-            (None, Some(AdapterKind::Pair(pair))) if pair.init.takes_weight() => {
-                let (residual, values) = self.split(&module.name, (n, k), pair)?;
-                start = Some(values);
-                residual
+        self.projections.push(target.path.clone());
+        let weight = match (adapter, module.part) {
+            (Some(AdapterKind::Pair(pair)), _) if pair.init.takes_weight() => {
+                self.residual(&target, (n, k), pair)?
             }
-            (None, _) => self.matrix(&module.name, n, k, ParamKind::Matrix)?,
+            (_, Some(part)) => self.matrix_part(&module.name, part, n, k)?,
+            (_, None) => self.matrix(&module.name, n, k, ParamKind::Matrix)?,
         };
         let bias = match (bias, module.part) {
             (false, _) => None,
@@ -250,7 +273,7 @@ impl<'a> Loader<'a> {
             }
             (true, Some(part)) => Some(self.bias_part(&module.name, part, n)?),
         };
-        let adapter = adapter.map(|kind| self.adapter(kind, &module.name, &weight, (n, k), start));
+        let adapter = adapter.map(|kind| self.adapter(kind, &target, &weight, (n, k)));
         let slot = self.slot;
         self.slot += 1;
         Ok(Linear { n, k, weight, bias, adapter, slot })
@@ -291,7 +314,7 @@ impl<'a> Loader<'a> {
 
     fn new_tensor(&mut self, name: &str, shape: &[usize]) -> Result<Range<usize>, ModelError> {
         self.note(name);
-        let new = RandomWeights { seed: HEAD_SEED, deviation: HEAD_DEVIATION };
+        let new = RandomWeights::new(HEAD_SEED, HEAD_DEVIATION);
         let values = match self.values(name, shape) {
             Ok(values) => values,
             // Of another number of labels, or none: a head for another task.
@@ -312,12 +335,14 @@ impl<'a> Loader<'a> {
     ) -> Result<Matrix, ModelError> {
         let name = format!("{module}.weight");
         let weight = self.weight(&name, &[n, k])?;
-        self.modules.insert(module.to_owned());
+        let key = self.trained(&name)?;
+        let path = self.names.path(&name);
+        self.modules.insert(path.strip_suffix(".weight").unwrap_or(path).to_owned());
         let takes = self.room.takes;
         let values = || if takes { weight.to_f32() } else { Vec::new() };
-        let matrix = if self.method.trains(&name) {
+        let matrix = if let Some(key) = key {
             self.room.pass(n * k * size_of::<f32>());
-            let range = self.params.add(self.method.key(&name), &[n, k], kind, &values());
+            let range = self.params.add_as(key, &[n, k], kind, &values());
             Matrix::Trained(Trained { range, n, k })
         } else if let WeightData::Blocks { format, rows } = &weight.data
             && self.keep_blocks
@@ -374,8 +399,8 @@ impl<'a> Loader<'a> {
         kind: ParamKind,
     ) -> Result<Range<usize>, ModelError> {
         let key = self.method.key(name);
-        if let Some(param) = self.params.list.iter().rev().find(|param| param.name == key) {
-            return Ok(param.range.clone());
+        if let Some(range) = self.params.find(&key) {
+            return Ok(range);
         }
         let values = self.values(name, shape)?;
         Ok(self.params.add(key, shape, kind, &values))

@@ -75,6 +75,11 @@ impl Method {
         }
     }
 
+    /// Whether what is trained stands beside the model, under PEFT's names.
+    pub(super) fn is_beside(&self) -> bool {
+        !matches!(self, Self::Full | Self::Freeze(_))
+    }
+
     /// What stands beside a module, if anything does.
     pub(super) fn adapter(&self, module: &str) -> Option<AdapterKind> {
         if is_saved_whole(self.modules_to_save(), module) {
@@ -156,12 +161,12 @@ impl Method {
     }
 
     /// Refuses what makes no sense for a model whose output head is its table of tokens.
-    pub(super) fn check_tied(&self) -> Result<(), TrainingError> {
+    pub(super) fn check_tied(&self, table: &str) -> Result<(), TrainingError> {
         let names = |name: &str| is_saved_whole(self.modules_to_save(), name);
         if names("lm_head") {
-            return Err(TrainingError::TiedHead);
+            return Err(TrainingError::TiedHead { table: table.to_owned() });
         }
-        if matches!(self, Self::Ia3(_)) && names("model.embed_tokens") {
+        if matches!(self, Self::Ia3(_)) && names(table) {
             return Err(TrainingError::TiedTable);
         }
         Ok(())

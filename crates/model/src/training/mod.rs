@@ -49,6 +49,7 @@ mod memory;
 mod method;
 mod mlp;
 mod model;
+mod names;
 mod norm;
 mod options;
 mod params;

@@ -13,6 +13,7 @@ use super::layer::Layer;
 use super::load::Loader;
 use super::memory::{TrainMemory, TrainPlan};
 use super::method::Method;
+use super::names::Names;
 use super::options::TrainOptions;
 use super::params::{Param, Params};
 use super::pass::Pass;
@@ -97,7 +98,7 @@ impl Loaded {
         let method = loader.method;
         method.check()?;
         if spec.head.weight.is_none() {
-            method.check_tied()?;
+            method.check_tied(loader.names.module(&spec.embedding.words))?;
         }
         let embedding = loader.embedding(spec)?;
         if let Some(prefix) = method.prefix() {
@@ -190,7 +191,8 @@ impl TrainModel {
         on: (Arc<Pool>, bool),
     ) -> Result<Self, ModelError> {
         let spec = Spec::of_decoder(config, options.dtype)?;
-        Self::build(&spec, source, method, (task, options), on, |loader, spec, embedding| {
+        let how = (method, Names::of_decoder(config));
+        Self::build(&spec, source, how, (task, options), on, |loader, spec, embedding| {
             decoder_head(loader, spec, embedding, task, options)
         })
     }
@@ -207,7 +209,8 @@ impl TrainModel {
         }
         let spec = Spec::of_encoder(weights, options.dtype);
         let parts = (task, options);
-        let mut model = Self::build(&spec, weights, method, parts, on, |loader, spec, _| {
+        let how = (method, Names::own());
+        let mut model = Self::build(&spec, weights, how, parts, on, |loader, spec, _| {
             encoder_head(loader, spec, weights, task, options)
         })?;
         model.type_vocab_size = weights.config().type_vocab_size;
@@ -219,13 +222,14 @@ impl TrainModel {
     fn build(
         spec: &Spec,
         source: &dyn WeightSource,
-        method: &Method,
+        (method, names): (&Method, Names),
         (task, options): (Task, &TrainOptions),
         (pool, takes): (Arc<Pool>, bool),
         head: impl FnOnce(&mut Loader<'_>, &Spec, &Embedding) -> Result<Head, ModelError>,
     ) -> Result<Self, ModelError> {
         let max_tokens = options.max_tokens.max(1);
-        let loader = Loader::new(&pool, source, method, options, takes);
+        let mut saved_as = SavedAs::new(spec, task, &names);
+        let loader = Loader::new(&pool, source, (method, names), options, takes);
         let loaded = Loaded::load(loader, spec, head)?;
         let Loaded { mut embedding, mut layers, head, params, room: weights, buffers } = loaded;
         let c = spec.hidden_size;
@@ -248,14 +252,14 @@ impl TrainModel {
             working: working.bytes(),
             loading: weights.passing(),
         };
-        let Params { list: params, values, .. } = params;
+        let Params { list: params, forms, values, .. } = params;
+        saved_as.forms = forms;
         let positions = if takes { embedding.max_positions(&values, c) } else { None };
         let positions = positions.map(|rows| rows.saturating_sub(before));
-        let longest = positions.unwrap_or(max_tokens).min(max_tokens);
-        let ropes = spec
-            .ropes
-            .iter()
-            .map(|rope| RopeTable::new(rope, if takes { before + max_tokens } else { 0 }));
+        let sequence = options.longest.unwrap_or(max_tokens);
+        let longest = positions.unwrap_or(max_tokens).min(max_tokens).min(sequence);
+        let rows = if takes { before + sequence } else { 0 };
+        let ropes = spec.ropes.iter().map(|rope| RopeTable::new(rope, rows));
         Ok(TrainModel {
             hidden_size: c,
             vocab_size: spec.vocab_size,
@@ -269,7 +273,7 @@ impl TrainModel {
             first_trained,
             adapted: true,
             method: method.clone(),
-            saved_as: SavedAs::new(spec, task),
+            saved_as,
             initial: if of_base { values.clone() } else { Vec::new() },
             moved,
             memory,
@@ -338,6 +342,11 @@ impl TrainModel {
     /// Rows of the embedding.
     pub fn vocab_size(&self) -> usize {
         self.vocab_size
+    }
+
+    /// Longest sequence.
+    pub fn longest(&self) -> usize {
+        self.longest
     }
 
     /// Longest batch.

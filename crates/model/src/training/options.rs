@@ -7,6 +7,9 @@ use catena_kernels::DenseType;
 pub struct TrainOptions {
     /// Most tokens of a micro-step: what memory is taken for.
     pub max_tokens: usize,
+    /// Longest sequence, which decides which factors a family takes that has others for long ones; as
+    /// long as a micro-step if none is given.
+    pub longest: Option<usize>,
     /// Element type of products; sums are f32. By default the fastest of the machine that keeps 8
     /// bits.
     pub dtype: DenseType,
@@ -37,6 +40,7 @@ impl TrainOptions {
     pub fn new(max_tokens: usize) -> Self {
         TrainOptions {
             max_tokens,
+            longest: None,
             dtype: DenseType::fastest(),
             frozen: DenseType::Bf16,
             keep_blocks: true,

@@ -1,6 +1,9 @@
 //! What is trained: tensors inside one flat vector.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+
+use super::names::SavedForm;
 
 /// One trained tensor inside the flat vectors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ impl ParamKind {
 /// The trained tensors while a model is put together.
 pub(super) struct Params {
     pub(super) list: Vec<Param>,
+    /// How those are saved that stand otherwise in a file, by name.
+    pub(super) forms: BTreeMap<String, SavedForm>,
     /// First values; none where they are only counted.
     pub(super) values: Vec<f32>,
     /// Number of all values.
@@ -56,7 +61,28 @@ pub(super) struct Params {
 impl Params {
     /// None yet; `takes` says whether values are kept, not only counted.
     pub(super) fn new(takes: bool) -> Self {
-        Params { list: Vec::new(), values: Vec::new(), len: 0, takes }
+        let (list, forms) = (Vec::new(), BTreeMap::new());
+        Params { list, forms, values: Vec::new(), len: 0, takes }
+    }
+
+    /// The place of a tensor that was added before.
+    pub(super) fn find(&self, name: &str) -> Option<Range<usize>> {
+        let param = self.list.iter().rev().find(|param| param.name == name);
+        param.map(|param| param.range.clone())
+    }
+
+    /// As [`Self::add`], for a tensor that a file has in another form.
+    pub(super) fn add_as(
+        &mut self,
+        (name, form): (String, SavedForm),
+        shape: &[usize],
+        kind: ParamKind,
+        values: &[f32],
+    ) -> Range<usize> {
+        if form != SavedForm::default() {
+            self.forms.insert(name.clone(), form);
+        }
+        self.add(name, shape, kind, values)
     }
 
     /// Adds a tensor with its first values and returns its place.

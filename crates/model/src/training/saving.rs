@@ -1,42 +1,44 @@
 //! What is trained beside frozen weights, in PEFT's form, and back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::adapters::PROMPT;
 use super::error::TrainingError;
 use super::ia3::Ia3Config;
 use super::lora_config::{LoraConfig, LoraInit, LoraSettings};
-use super::method::{AdapterKind, Method, PROJECTIONS};
+use super::method::{ALL_LINEAR, AdapterKind, Method, is_target};
 use super::model::TrainModel;
+use super::names::{Names, SavedForm};
 use super::params::{Param, ParamKind};
 use super::prefix::PrefixConfig;
 use super::spec::Spec;
 use super::task::Task;
 use crate::adapter::{
-    AdapterTensor, IA3, Ia3AdapterConfig, LoraAdapterConfig, PREFIX_TUNING, PeftAdapter,
-    PeftConfig, PrefixAdapterConfig, TargetModules,
+    AdapterTensor, IA3, IA3_VECTOR, Ia3AdapterConfig, LORA_A, LORA_B, LoraAdapterConfig, PREFIX,
+    PREFIX_TUNING, PROMPT, PeftAdapter, PeftConfig, PrefixAdapterConfig, TargetModules,
 };
-
-/// Before the path of a module, in PEFT's keys.
-const PREFIX: &str = "base_model.model.";
-const LORA_A: &str = ".lora_A.weight";
-const LORA_B: &str = ".lora_B.weight";
-const VECTOR: &str = ".ia3_l";
 
 /// What configurations say of the model.
 pub(super) struct SavedAs {
     task_type: Option<&'static str>,
     /// Whether the output head is the table of tokens.
     tied: bool,
+    /// The table's name.
+    table: String,
+    /// Whether a name tells which modules are adapted: others may have it in encoders.
+    by_name: bool,
+    /// Whether the base's matrices are stored `[in, out]`.
+    transposed: bool,
+    /// How those tensors are saved that stand otherwise in a file, by name.
+    pub(super) forms: BTreeMap<String, SavedForm>,
     num_layers: usize,
     num_key_value_heads: usize,
     head_dim: usize,
 }
 
 impl SavedAs {
-    pub(super) fn new(spec: &Spec, task: Task) -> Self {
+    pub(super) fn new(spec: &Spec, task: Task, names: &Names) -> Self {
         let attention = &spec.layers[0].attention;
         SavedAs {
             task_type: match task {
@@ -45,6 +47,10 @@ impl SavedAs {
                 Task::Token { .. } => Some("TOKEN_CLS"),
                 Task::Vector { .. } => None,
             },
+            table: names.module(&spec.embedding.words).to_owned(),
+            by_name: names.are_of_decoder(),
+            transposed: names.are_transposed(),
+            forms: BTreeMap::new(),
             tied: task == Task::LanguageModel && spec.head.weight.is_none(),
             num_layers: spec.layers.len(),
             num_key_value_heads: attention.num_key_value_heads,
@@ -100,7 +106,8 @@ impl TrainModel {
         }
         for param in params {
             let tensor = &adapter.tensors[&param.name];
-            self.values_mut()[param.range].copy_from_slice(&tensor.data);
+            let own = self.saved_as.forms.get(&param.name).map(|form| form.of_file(&tensor.data));
+            self.values_mut()[param.range].copy_from_slice(own.as_ref().unwrap_or(&tensor.data));
         }
         Ok(())
     }
@@ -125,6 +132,15 @@ impl TrainModel {
     }
 
     fn tensor(&self, param: &Param) -> AdapterTensor {
+        let mut tensor = self.own_tensor(param);
+        if let Some(form) = self.saved_as.forms.get(&param.name) {
+            tensor.data = form.to_file(&tensor.data);
+        }
+        tensor
+    }
+
+    /// As [`Self::tensor`], in the order of the rows here.
+    fn own_tensor(&self, param: &Param) -> AdapterTensor {
         let own = &self.values()[param.range.clone()];
         let mut shape = param.shape.clone();
         let initial = self.initial.get(param.range.clone()).filter(|_| self.moved);
@@ -160,6 +176,7 @@ impl TrainModel {
         config.task_type = self.saved_as.task_type.map(str::to_owned);
         config.use_rslora = lora.use_rslora;
         config.use_dora = settings.use_dora;
+        config.fan_in_fan_out = self.saved_as.transposed;
         let scaled = |(name, &r): (&String, &usize)| (name.clone(), ranks * r);
         config.rank_pattern = settings.rank_pattern.iter().map(scaled).collect();
         let scaled = |(name, &alpha): (&String, &f32)| (name.clone(), alphas * f64::from(alpha));
@@ -175,7 +192,8 @@ impl TrainModel {
             config.extra.insert("layers_to_transform".to_owned(), json!(layers));
         }
         let tables = settings.modules_to_save.iter();
-        let mut tables = tables.filter(|name| "model.embed_tokens".ends_with(name.as_str()));
+        let table = self.saved_as.table.as_str();
+        let mut tables = tables.filter(|name| table.ends_with(name.as_str()));
         if self.saved_as.tied && tables.next().is_some() {
             config.extra.insert("ensure_weight_tying".to_owned(), json!(true));
         }
@@ -184,7 +202,7 @@ impl TrainModel {
 
     fn ia3_config(&self, ia3: &Ia3Config) -> Ia3AdapterConfig {
         let feedforward = self.names_of(|name| {
-            let module = name.strip_suffix(VECTOR)?;
+            let module = name.strip_suffix(IA3_VECTOR)?;
             let key = module.strip_prefix(PREFIX)?;
             (self.method.adapter(key) == Some(AdapterKind::InputVector)).then_some(module)
         });
@@ -194,13 +212,13 @@ impl TrainModel {
             task_type: self.saved_as.task_type.map(str::to_owned),
             base_model_name_or_path: None,
             target_modules: Some(TargetModules::Names(
-                self.names_of(|name| name.strip_suffix(VECTOR)),
+                self.names_of(|name| name.strip_suffix(IA3_VECTOR)),
             )),
             feedforward_modules: Some(TargetModules::Names(feedforward)),
             modules_to_save: self.whole_modules(),
             inference_mode: true,
             extra: Map::from_iter([
-                ("fan_in_fan_out".to_owned(), json!(false)),
+                ("fan_in_fan_out".to_owned(), json!(self.saved_as.transposed)),
                 ("init_ia3_weights".to_owned(), json!(true)),
             ]),
         }
@@ -223,15 +241,24 @@ impl TrainModel {
         }
     }
 
-    /// The modules that have a tensor, sorted: the names of a decoder's projections, which no other
-    /// module has, else whole paths, so that PEFT adapts neither more nor less.
+    /// The modules that have a tensor, sorted: of decoders the names that were asked for, else whole
+    /// paths, so that PEFT adapts neither more nor less.
     fn names_of<'a>(&'a self, module: impl Fn(&'a str) -> Option<&'a str>) -> Vec<String> {
         let names = self.params().iter().filter_map(|param| module(&param.name));
         let paths = names.map(|module| module.strip_prefix(PREFIX).unwrap_or(module));
-        let known = |target: &String| PROJECTIONS.contains(&target.as_str());
-        let short = self.method.targets().iter().all(known);
-        let named = |path: &'a str| if short { path.rsplit('.').next() } else { Some(path) };
-        paths.filter_map(named).collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
+        let targets = self.method.targets();
+        let names: BTreeSet<&str> =
+            if self.saved_as.by_name && !targets.iter().any(|target| target == ALL_LINEAR) {
+                let paths: Vec<&str> = paths.collect();
+                let is_there = |target: &&String| {
+                    let target = std::slice::from_ref(*target);
+                    paths.iter().any(|path| is_target(target, path))
+                };
+                targets.iter().filter(is_there).map(String::as_str).collect()
+            } else {
+                paths.collect()
+            };
+        names.into_iter().map(str::to_owned).collect()
     }
 
     /// Modules that are saved whole: those asked for, and new heads by their path.
@@ -291,7 +318,7 @@ impl PeftAdapter {
                     match names {
                         Some(TargetModules::Names(names)) => names.clone(),
                         Some(TargetModules::Pattern(_)) | None => {
-                            self.paths_where(VECTOR, is_there)
+                            self.paths_where(IA3_VECTOR, is_there)
                         }
                     }
                 };

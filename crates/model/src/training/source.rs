@@ -44,7 +44,8 @@ impl WeightSource for Checkpoint {
 }
 
 /// First weights of a model that is trained from nothing: matrices normal with a small deviation,
-/// gains one, biases zero.
+/// gains one, biases zero. GPT-2 divides the deviation of matrices that write to the residual stream
+/// by the root of how many there are.
 ///
 /// # Source
 /// `_init_weights` of Hugging Face `transformers`. The numbers are our generator's, not PyTorch's;
@@ -55,6 +56,23 @@ pub struct RandomWeights {
     pub seed: u64,
     /// Standard deviation of matrices, `initializer_range`.
     pub deviation: f32,
+    /// The same of those whose result is added to the residual stream.
+    pub residual_deviation: f32,
+}
+
+/// Ends of the names of matrices whose result is added to the residual stream.
+const RESIDUAL: [&str; 2] = [".self_attn.o_proj.weight", ".mlp.down_proj.weight"];
+
+impl RandomWeights {
+    /// All matrices alike.
+    pub fn new(seed: u64, deviation: f32) -> Self {
+        Self { seed, deviation, residual_deviation: deviation }
+    }
+
+    fn deviation(&self, name: &str) -> f32 {
+        let residual = RESIDUAL.iter().any(|end| name.ends_with(end));
+        if residual { self.residual_deviation } else { self.deviation }
+    }
 }
 
 impl WeightSource for RandomWeights {
@@ -63,7 +81,7 @@ impl WeightSource for RandomWeights {
         let values = match shape {
             [_] if name.ends_with("bias") => vec![0.0; len],
             [_] => vec![1.0; len],
-            _ => normals(&mut generator(self.seed, name), len, self.deviation),
+            _ => normals(&mut generator(self.seed, name), len, self.deviation(name)),
         };
         Ok(Weight { shape: shape.to_vec(), data: WeightData::F32(Cow::Owned(values)) })
     }

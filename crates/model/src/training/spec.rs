@@ -6,6 +6,9 @@ use super::error::TrainingError;
 use crate::ModelConfig;
 use crate::config::{Mlp, NormKind, QkNorm, Residual};
 
+/// Families whose code treats the token of empty places as any other.
+const PADDING_IS_LEARNED: [&str; 3] = ["gpt2", "gpt_neox", "chatglm"];
+
 /// A trunk: token embedding, layers, last norm.
 pub(super) struct Spec {
     pub(super) hidden_size: usize,
@@ -32,6 +35,8 @@ pub(super) struct NormSpec {
 pub(super) struct EmbeddingSpec {
     pub(super) words: String,
     pub(super) multiplier: f32,
+    /// The token of empty places, whose row learns nothing from where it stands.
+    pub(super) pad_token: Option<u32>,
     /// A learned vector per position.
     pub(super) positions: Option<PositionSpec>,
     /// Name and rows of a learned vector per token type.
@@ -120,11 +125,20 @@ pub(super) struct Module {
     pub(super) name: String,
     /// Its first row and the rows of the whole, if it is a part.
     pub(super) part: Option<(usize, usize)>,
+    /// Whether no other projection has the same input.
+    pub(super) own_input: bool,
+}
+
+impl Module {
+    /// A projection with an input of its own.
+    pub(super) fn behind(name: String) -> Self {
+        Self { name, part: None, own_input: true }
+    }
 }
 
 impl From<String> for Module {
     fn from(name: String) -> Self {
-        Self { name, part: None }
+        Self { name, part: None, own_input: false }
     }
 }
 
@@ -150,6 +164,9 @@ impl Spec {
             embedding: EmbeddingSpec {
                 words: "model.embed_tokens".to_owned(),
                 multiplier: config.embedding_multiplier,
+                pad_token: config
+                    .pad_token_id
+                    .filter(|_| !PADDING_IS_LEARNED.contains(&config.model_type)),
                 positions: config.learned_positions.then(|| PositionSpec {
                     name: "model.embed_positions".to_owned(),
                     rows: config.max_position_embeddings,
@@ -212,12 +229,12 @@ fn decoder_layer(config: &ModelConfig, dtype: DenseType, idx: usize) -> LayerSpe
             q: module("self_attn.q_proj").into(),
             k: module("self_attn.k_proj").into(),
             v: module("self_attn.v_proj").into(),
-            o: module("self_attn.o_proj").into(),
+            o: Module::behind(module("self_attn.o_proj")),
             q_norm: module("self_attn.q_norm"),
             k_norm: module("self_attn.k_norm"),
             gate: module("mlp.gate_proj").into(),
             up: module("mlp.up_proj").into(),
-            down: module("mlp.down_proj").into(),
+            down: Module::behind(module("mlp.down_proj")),
         },
     }
 }

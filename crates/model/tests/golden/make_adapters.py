@@ -41,6 +41,22 @@ ADAPTERS = {
         r=4, lora_alpha=4, target_modules=["query_key_value", "dense", "dense_h_to_4h", "embed_out"])),
     "gpt2": ("families/gpt2", dict(
         r=4, lora_alpha=6, fan_in_fan_out=True, target_modules=["c_attn", "c_proj", "c_fc"])),
+    "glm": ("families/glm", dict(r=3, lora_alpha=4, target_modules=["k_proj", "gate_up_proj", "down_proj"])),
+    "starcoder2": ("families/starcoder2", dict(r=3, lora_alpha=4, target_modules=["v_proj", "c_fc", "c_proj"])),
+    "dora": ("tiny_llama", dict(r=4, lora_alpha=8, use_dora=True, target_modules=ALL)),
+    "phi3_dora": ("families/phi3", dict(r=2, lora_alpha=4, use_dora=True, target_modules=["qkv_proj", "gate_up_proj"])),
+    "gpt_neox_dora": ("families/gpt_neox", dict(
+        r=2, lora_alpha=2, use_dora=True, target_modules=["query_key_value", "dense", "dense_4h_to_h"])),
+    "gpt2_dora": ("families/gpt2", dict(
+        r=2, lora_alpha=2, fan_in_fan_out=True, use_dora=True, target_modules=["c_attn", "c_proj", "c_fc"])),
+    "ia3": ("tiny_llama", dict(ia3=True, target_modules=ALL, feedforward_modules=["down_proj"])),
+    "phi3_ia3": ("families/phi3", dict(
+        ia3=True, target_modules=["qkv_proj", "o_proj", "down_proj"], feedforward_modules=["o_proj", "down_proj"])),
+    "gpt_neox_ia3": ("families/gpt_neox", dict(
+        ia3=True, target_modules=["query_key_value", "dense", "dense_4h_to_h"], feedforward_modules=["dense_4h_to_h"])),
+    "gpt2_ia3": ("families/gpt2", dict(ia3=True, fan_in_fan_out=True, target_modules=None)),
+    "prefix": ("tiny_llama", dict(num_virtual_tokens=5)),
+    "qwen3_prefix": ("families/qwen3", dict(num_virtual_tokens=20)),
     "deepseek_v2": ("families/deepseek_v2", dict(r=3, lora_alpha=4, target_modules=[
         "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj", "gate_proj", "up_proj",
         "down_proj"])),
@@ -86,16 +102,28 @@ AS_THEY_ARE = mock.patch(
 )
 
 
+def config(keys: dict):
+    keys["task_type"] = "CAUSAL_LM"
+    if "num_virtual_tokens" in keys:
+        return peft.PrefixTuningConfig(**keys)
+    return peft.IA3Config(**keys) if keys.pop("ia3", False) else peft.LoraConfig(**keys)
+
+
 def adapter(name: str, base: str, keys: dict) -> None:
     model = base_model(base)
     tokens = torch.randint(0, model.config.vocab_size, (1, TOKENS))
     with torch.no_grad():
         before = model(tokens).logits[0]
         with AS_THEY_ARE:
-            model = peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", **keys)).eval()
+            model = peft.get_peft_model(model, config(dict(keys))).eval()
         for parameter_name, parameter in model.named_parameters():
-            if "lora_" in parameter_name:
+            if "magnitude" in parameter_name or "ia3_" in parameter_name:
+                parameter.mul_(torch.empty_like(parameter).uniform_(0.5, 1.5))
+            elif "lora_" in parameter_name:
                 parameter.normal_(0.0, 0.15)
+            elif "prompt_encoder" in parameter_name:
+                # As a cache holds them.
+                parameter.copy_(parameter.bfloat16().float())
         logits = model(tokens).logits[0].contiguous()
     model.peft_config["default"].base_model_name_or_path = base
     folder = HERE / "adapters" / name

@@ -3,8 +3,8 @@
     python make_gradients.py
 
 Reads the checkpoints beside this script, computes losses and gradients with `transformers` (and PEFT)
-in f64 by torch's autograd, and writes `gradients/decoders.json`, `gradients/lora.json`,
-`gradients/heads.json` and `gradients/encoders.json`. Of each tensor they hold its norm and its
+in f64 by torch's autograd, and writes `gradients/decoders.json`, `gradients/padding.json`,
+`gradients/lora.json`, `gradients/heads.json` and `gradients/encoders.json`. Of each tensor they hold its norm and its
 projections on two vectors of signs, under the name and in the form that our loader gives it: fused
 matrices are cut, transposed ones turned. Signs and random values are those of splitmix64, which the
 tests draw again. Versions are written to PROVENANCE_gradients.
@@ -35,16 +35,48 @@ DECODERS = [
 ]
 LENGTHS = [13, 1, 22, 9]
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-# Family: PEFT's targets, ours.
-LORA = {
-    "llama": (ALL, ALL),
-    "qwen3": (ALL, ALL),
-    "gemma3": (ALL, ALL),
-    "olmo2": (["q_proj", "k_proj", "v_proj", "down_proj"], ["q_proj", "k_proj", "v_proj", "down_proj"]),
-    # Queries, keys and values are one module there and three here: only the others compare.
-    "gpt_neox": (["dense", "dense_h_to_4h", "dense_4h_to_h"], ["o_proj", "up_proj", "down_proj"]),
+SHAPE = dict(r=4, lora_alpha=6.0, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM")
+
+
+def pairs(targets, **more):
+    return lambda: peft.LoraConfig(target_modules=targets, **SHAPE, **more)
+
+
+def vectors(targets, inputs):
+    return lambda: peft.IA3Config(target_modules=targets, feedforward_modules=inputs, task_type="CAUSAL_LM")
+
+
+PHI3 = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
+NEOX = ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]
+GPT2 = ["c_attn", "c_proj", "c_fc"]
+GLM = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "down_proj"]
+# Name: family, adapter.
+ADAPTERS = {
+    "llama": ("llama", pairs(ALL)),
+    "qwen3": ("qwen3", pairs(ALL)),
+    "gemma3": ("gemma3", pairs(ALL)),
+    "olmo2": ("olmo2", pairs(["q_proj", "k_proj", "v_proj", "down_proj"])),
+    "starcoder2": ("starcoder2", pairs(["q_proj", "c_fc", "c_proj"])),
+    "phi3": ("phi3", pairs(PHI3)),
+    "phi3_dora": ("phi3", pairs(PHI3, use_dora=True)),
+    "phi3_ia3": ("phi3", vectors(["qkv_proj", "gate_up_proj", "down_proj"], ["down_proj"])),
+    "phi3_norms": ("phi3", pairs(["qkv_proj"], modules_to_save=["norm"])),
+    "gpt_neox": ("gpt_neox", pairs(NEOX)),
+    "gpt_neox_dora": ("gpt_neox", pairs(["query_key_value", "dense_4h_to_h"], use_dora=True)),
+    "gpt_neox_ia3": ("gpt_neox", lambda: peft.IA3Config(task_type="CAUSAL_LM")),
+    "gpt2": ("gpt2", pairs(GPT2, fan_in_fan_out=True)),
+    "gpt2_dora": ("gpt2", pairs(GPT2, fan_in_fan_out=True, use_dora=True)),
+    "gpt2_ia3": ("gpt2", lambda: peft.IA3Config(task_type="CAUSAL_LM", fan_in_fan_out=True)),
+    "gpt2_norms": ("gpt2", pairs(["c_attn"], fan_in_fan_out=True, modules_to_save=["ln_f", "wpe"])),
+    "glm": ("glm", pairs(GLM)),
+    "glm4": ("glm4", pairs(GLM)),
+    "gemma2_norms": ("gemma2", pairs(["q_proj"], modules_to_save=["norm", "pre_feedforward_layernorm"])),
 }
-LORA_SHAPE = dict(r=4, lora_alpha=6.0)
+# What a reader needs of PEFT's configuration.
+SAID = [
+    "peft_type", "task_type", "r", "lora_alpha", "target_modules", "feedforward_modules", "fan_in_fan_out",
+    "use_dora", "modules_to_save",
+]
 HEADS = {"llama": ["sequence", "token", "vector"], "gemma3": ["sequence"], "gpt_neox": ["vector"]}
 HEAD_LABELS = 3
 # name: (head, pooling of vectors)
@@ -214,30 +246,54 @@ def decoders() -> dict:
     return {"batch": batch, "models": out}
 
 
-def lora() -> dict:
+PADDED = ["llama", "gpt2", "gpt_neox"]
+
+
+def padding() -> dict:
+    """Gradients of the table where one of the batch's tokens is the one of empty places."""
     batch, out = decoder_batch(), {}
-    for name, (targets, own) in LORA.items():
-        model = load(AutoModelForCausalLM, HERE / "families" / name)
-        config = model.config
-        model = peft.get_peft_model(model, peft.LoraConfig(
-            target_modules=targets, lora_dropout=0.0, bias="none", **LORA_SHAPE))
-        model = model.double().eval()
-
-        def key(full: str) -> str:
-            base = full.removeprefix("base_model.model.").replace(".default", "")
-            return "base_model.model." + ours(base, config.model_type)
-
-        with torch.no_grad():
-            for full, parameter in model.named_parameters():
-                if parameter.requires_grad:
-                    parameter.copy_(0.2 * uniform(seed_of(key(full)), parameter.shape))
+    for name in PADDED:
+        model = load(AutoModelForCausalLM, HERE / "families" / name, pad_token_id=batch["tokens"][3])
         loss = language_loss(model, batch)
         loss.backward()
-        tensors = {
-            key(full): digest(p.grad) for full, p in model.named_parameters() if p.requires_grad}
-        out[name] = {"loss": loss.item(), "targets": own, "tensors": dict(sorted(tensors.items()))}
-        print(name, "lora", loss.item(), len(tensors))
-    return {"batch": batch, **LORA_SHAPE, "models": out}
+        tensors = digests(model, model.config)
+        tables = {key: tensors[key] for key in tensors if "embed_tokens" in key}
+        out[name] = {"loss": loss.item(), "tensors": tables}
+        print(name, "padding", loss.item())
+    return {"batch": batch, "models": out}
+
+
+def saved_key(full: str) -> str:
+    """The key of a trained tensor in PEFT's files."""
+    key = full.replace(".default", "").replace(".modules_to_save", "")
+    return key.removesuffix(".weight") if key.endswith("lora_magnitude_vector.weight") else key
+
+
+def said(config) -> dict:
+    values = {key: getattr(config, key, None) for key in SAID}
+    plain = lambda value: sorted(value) if isinstance(value, (set, list)) else value
+    return {key: plain(value) for key, value in values.items() if value is not None}
+
+
+def lora() -> dict:
+    batch, out = decoder_batch(), {}
+    for name, (family, adapter) in ADAPTERS.items():
+        model = load(AutoModelForCausalLM, HERE / "families" / family)
+        model = peft.get_peft_model(model, adapter())
+        model = model.double().eval()
+        trained = {saved_key(full): p for full, p in model.named_parameters() if p.requires_grad}
+        with torch.no_grad():
+            for key, parameter in trained.items():
+                parameter.copy_(0.2 * uniform(seed_of(key), parameter.shape))
+        loss = language_loss(model, batch)
+        loss.backward()
+        out[name] = {
+            "family": family, "config": said(model.peft_config["default"]), "loss": loss.item(),
+            "shapes": {key: list(p.shape) for key, p in sorted(trained.items())},
+            "tensors": {key: digest(p.grad) for key, p in sorted(trained.items())},
+        }
+        print(name, "adapter", loss.item(), len(trained))
+    return {"batch": batch, "models": out}
 
 
 def weigh(outputs: torch.Tensor) -> torch.Tensor:
@@ -337,7 +393,7 @@ def write(name: str, value: dict) -> None:
 
 if __name__ == "__main__":
     (HERE / "gradients").mkdir(exist_ok=True)
-    jobs = {"decoders": decoders, "lora": lora, "heads": heads, "encoders": encoders}
+    jobs = {"decoders": decoders, "padding": padding, "lora": lora, "heads": heads, "encoders": encoders}
     for name in sys.argv[1:] or jobs:
         write(name, jobs[name]())
     (HERE / "PROVENANCE_gradients").write_text(

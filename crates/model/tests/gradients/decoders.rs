@@ -7,7 +7,7 @@ use catena_model::training::{Method, Task, TrainBatch, TrainModel, TrainOptions}
 use catena_model::{Checkpoint, ModelError};
 use serde::Deserialize;
 
-use crate::digest::{Digest, check_gradients};
+use crate::digest::{Digest, check_digest, check_gradients, digest};
 use crate::{Batch, folder, golden, options, pool};
 
 /// f32 against f64.
@@ -100,11 +100,10 @@ fn experts_and_latent_attention_are_refused_by_name() {
     assert_eq!(refused, expected);
 }
 
-/// FIXME: whether a family with factors for long sequences takes them should follow from the
-/// sequences, as in `transformers`. It follows from the room for a micro-step, which many short ones
-/// may fill: the same sequence has another loss.
+/// A family with factors for long sequences takes them if sequences may be long, whatever the room for
+/// a micro-step, which many short ones may fill.
 #[test]
-fn factors_for_long_sequences_follow_from_the_room_for_a_micro_step() {
+fn factors_for_long_sequences_follow_from_the_longest_sequence() {
     let checkpoint = Checkpoint::open(&folder("families/phi4")).unwrap();
     let batch = TrainBatch {
         tokens: (3..15).collect(),
@@ -112,15 +111,37 @@ fn factors_for_long_sequences_follow_from_the_room_for_a_micro_step() {
         seq_starts: vec![0],
         ..TrainBatch::default()
     };
-    let loss = |max_tokens| {
+    let loss = |max_tokens, longest| {
         let (config, task, method) = (checkpoint.config(), Task::LanguageModel, Method::Full);
-        let options = TrainOptions { max_tokens, ..options() };
+        let options = TrainOptions { max_tokens, longest, ..options() };
         let mut model =
             TrainModel::decoder(config, &checkpoint, task, &method, &options, pool()).unwrap();
         model.loss(&batch).unwrap().loss_sum
     };
-    assert_eq!(loss(12), loss(16));
-    assert_eq!(loss(17), loss(64));
-    let (short, long) = (loss(16), loss(17));
+    let (short, long) = (loss(12, Some(12)), loss(64, Some(17)));
+    assert_eq!(short, loss(64, Some(16)));
+    assert_eq!(long, loss(17, None));
     assert!((short / long - 1.0).abs() > 1e-5, "{short} {long}");
+}
+
+/// The row of the token of empty places learns nothing from where it stands, but from where it is
+/// predicted; in families whose code has no such token it is a row as any other.
+#[test]
+fn the_row_of_the_token_of_empty_places_is_that_of_transformers() {
+    let golden: Golden = golden("padding");
+    for (name, expected) in &golden.models {
+        let checkpoint = Checkpoint::open(&folder(&format!("families/{name}"))).unwrap();
+        let mut config = checkpoint.config().clone();
+        config.pad_token_id = Some(golden.batch.of(false).tokens[3]);
+        let (task, supervised) = (Task::LanguageModel, golden.batch.supervised());
+        let method = Method::Full;
+        let mut model =
+            TrainModel::decoder(&config, &checkpoint, task, &method, &options(), pool()).unwrap();
+        model.forward_backward(&golden.batch.of(false), 1.0 / supervised as f32).unwrap();
+        for (table, expected) in &expected.tensors {
+            let param = model.params().iter().find(|param| param.name == *table).unwrap();
+            let found = digest(&model.grads()[param.range.clone()]);
+            check_digest(&format!("{name} {table}"), found, *expected);
+        }
+    }
 }

@@ -55,11 +55,20 @@ pub(crate) fn check_gradients(what: &str, model: &TrainModel, expected: &BTreeMa
         .iter()
         .map(|param| (param.name.as_str(), digest(&model.grads()[param.range.clone()])))
         .collect();
+    check_digests(what, &found, expected);
+}
+
+/// Compares all tensors, by name.
+pub(crate) fn check_digests(
+    what: &str,
+    found: &BTreeMap<&str, Digest>,
+    expected: &BTreeMap<String, Digest>,
+) {
     let names: Vec<&str> = expected.keys().map(String::as_str).collect();
     assert_eq!(found.keys().copied().collect::<Vec<_>>(), names, "{what}");
     let total = expected.values().map(|tensor| tensor[0].powi(2)).sum::<f64>().sqrt();
     let mut worst = (0.0, "");
-    for (name, &found) in &found {
+    for (name, &found) in found {
         let expected = expected[*name];
         if expected[0] < ZERO * total {
             assert!(found[0] < ZERO * total, "{what} {name}: {found:?}, not {expected:?}");

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::{BLOCK_TOKENS, KvCache, KvType, Pool};
 use catena_model::gguf::GgufFile;
 use catena_model::{
-    Checkpoint, Decoder, EncoderInput, LoadOptions, LogitsFor, LoraAdapter, SeqInput,
+    Checkpoint, Decoder, EncoderInput, ExportSource, LoadOptions, LogitsFor, PeftAdapter, SeqInput,
     SequenceClassifier, TextEmbedder, TokenClassifier,
 };
 use catena_text::Tokenizer;
@@ -80,15 +80,27 @@ pub(crate) fn encoder(path: &Utf8Path) -> bool {
 
 /// Reads a PEFT folder and packs it for a model that it may fit.
 pub(crate) fn adapter(folder: &Utf8Path) -> bool {
-    let Ok(adapter) = LoraAdapter::read(folder) else { return false };
+    let Ok(adapter) = PeftAdapter::read(folder) else { return false };
     let golden = Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let families =
-        ["gpt_neox", "phi3", "gpt2", "mixtral", "qwen3_moe", "deepseek_v2", "deepseek_v2_lite"];
+    let families = [
+        "gpt_neox",
+        "phi3",
+        "gpt2",
+        "glm",
+        "starcoder2",
+        "qwen3",
+        "mixtral",
+        "qwen3_moe",
+        "deepseek_v2",
+        "deepseek_v2_lite",
+    ];
     let bases: Vec<String> = families.iter().map(|family| format!("families/{family}")).collect();
     let bases = bases.iter().map(String::as_str).chain(["tiny_llama"]);
     let fits = bases.filter(|base| {
         let checkpoint = Checkpoint::open(&golden.join(base)).expect("goldens open");
-        let merges = adapter.check_against(&checkpoint).is_ok();
+        let merged = ExportSource::new(&checkpoint).with_adapter(&adapter);
+        let merges = merged
+            .is_ok_and(|merged| checkpoint.tensor_names().all(|name| merged.values(name).is_ok()));
         let decoder = Decoder::load(&checkpoint, POOL.clone()).expect("goldens load");
         decoder.pack_adapter(&adapter).is_ok() || merges
     });

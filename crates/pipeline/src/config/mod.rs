@@ -3,15 +3,17 @@
 //! Every key has a default but `project.name` and `data.source`, so a small file is a whole
 //! project. A key nobody knows is an error that names the nearest known one.
 
+mod choices;
 mod load;
 mod reference;
 mod sections;
 
+pub use choices::{Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord};
 pub use load::{FILE_NAME, load};
 pub use reference::{KeyReference, SectionReference, reference, reference_markdown};
 pub use sections::{
-    DataConfig, EvalConfig, IndexConfig, KvCacheType, ModelConfig, ProjectConfig, ProjectSection,
-    QuantizeConfig, ServeConfig, SynthConfig, TrainConfig,
+    DataConfig, EvalConfig, IndexConfig, KvCacheType, LogFormat, ModelConfig, ProjectConfig,
+    ProjectSection, QuantizeConfig, ServeConfig, SynthConfig, TrainConfig,
 };
 
 #[cfg(test)]

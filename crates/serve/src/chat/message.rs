@@ -126,7 +126,7 @@ impl WireMessage {
             )));
         }
         let content = match (&self.content, &self.refusal) {
-            (Some(content), _) => Some(content.text()?),
+            (Some(content), _) => Some(content.text("messages")?),
             (None, Some(refusal)) => Some(refusal.clone()),
             (None, None) if calls.is_empty() => {
                 return Err(invalid(format!("message {idx} has no content")));
@@ -145,11 +145,11 @@ impl WireMessage {
 }
 
 impl Content {
-    /// Its words.
+    /// Its words; `field` is where they stand.
     ///
     /// # Errors
     /// [`ApiError::Unsupported`] for media.
-    pub(crate) fn text(&self) -> Result<String, ApiError> {
+    pub(crate) fn text(&self, field: &'static str) -> Result<String, ApiError> {
         let parts = match self {
             Self::Text(text) => return Ok(text.clone()),
             Self::Parts(parts) => parts,
@@ -160,7 +160,7 @@ impl Content {
                 matches!(part.kind.as_str(), "text" | "refusal" | "input_text" | "output_text");
             let Some(part) = part.text.as_ref().filter(|_| is_text) else {
                 let hint = " with content other than text";
-                return Err(ApiError::Unsupported { field: "messages", hint });
+                return Err(ApiError::Unsupported { field, hint });
             };
             text.push_str(part);
         }

@@ -5,5 +5,5 @@ mod request;
 mod response;
 mod route;
 
-pub(crate) use message::{WireMessage, WireTool};
+pub(crate) use message::{Content, FunctionTool, WireMessage, WireTool, word_choice};
 pub(crate) use route::chat_completions;

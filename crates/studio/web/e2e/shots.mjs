@@ -49,6 +49,9 @@ async function shoot(language, theme, width) {
     await page.waitForTimeout(300)
   }
   await save('4-failures')
+  await page.goto(`${server.url}/training`)
+  await page.locator('.run-figures, .no-report').first().waitFor()
+  await save('6-training')
   await page.goto(`${server.url}/report`)
   await page.locator('.panel').first().waitFor()
   await page.locator('.stage-row').nth(1).click()

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { answerTo, sample } from './answers.mjs'
 import { documents } from './documents.mjs'
 import { report } from './report.mjs'
+import { runs } from './runs.mjs'
 
 const dist = fileURLToPath(new URL('../dist/', import.meta.url))
 const project = 'bank-support'
@@ -112,6 +113,7 @@ async function answer(request, response) {
   }
   if (path === '/api/studio/info') return json(response, 200, info)
   if (path === '/api/studio/report') return json(response, 200, report)
+  if (path === '/api/studio/runs') return json(response, 200, runs())
   const prefix = '/api/studio/documents/'
   if (path.startsWith(prefix)) {
     const found = documents.find(({ id }) => id === path.slice(prefix.length))

@@ -41,6 +41,19 @@ pub struct StepMetrics {
     pub extra: BTreeMap<String, f64>,
 }
 
+/// How fast a step was: apart from its other figures, which are the same in every run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepSpeed {
+    /// Step, from 1.
+    pub step: u64,
+    /// Steps of the whole run.
+    pub total: u64,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// Tokens that were run in a second of it.
+    pub tokens_per_second: f64,
+}
+
 /// Figures of one evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvalMetrics {
@@ -73,6 +86,12 @@ pub(crate) trait Line: Serialize + DeserializeOwned {
 }
 
 impl Line for StepMetrics {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
+impl Line for StepSpeed {
     fn step(&self) -> u64 {
         self.step
     }

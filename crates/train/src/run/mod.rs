@@ -11,7 +11,7 @@ mod trainer;
 
 pub use checkpoint::{Best, Checkpoint, Position};
 pub use config::RunConfig;
-pub use figures::{EvalMetrics, Figures, Generation, StepMetrics};
+pub use figures::{EvalMetrics, Figures, Generation, StepMetrics, StepSpeed};
 pub use forecast::Forecast;
 pub use trainer::{Observer, TrainOutcome, Trainer};
 

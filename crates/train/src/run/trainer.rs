@@ -3,7 +3,7 @@
 use super::checkpoint::{Best, Checkpoint, Position};
 use super::config::RunConfig;
 use super::divergence;
-use super::figures::{EvalMetrics, Figures, Generation, LinesFile, StepMetrics};
+use super::figures::{EvalMetrics, Figures, Generation, LinesFile, StepMetrics, StepSpeed};
 use super::fingerprint::fingerprint;
 use super::order::epoch_order;
 use crate::error::TrainError;
@@ -14,6 +14,7 @@ use crate::trainable::{Trainable, trained_tensors};
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::{Pool, sum_of_squares};
 use catena_protocol::{Cancel, Progress};
+use std::time::Instant;
 
 /// What a finished run says about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +68,7 @@ struct State {
     evaluations: Vec<EvalMetrics>,
     metrics_file: LinesFile,
     eval_file: LinesFile,
+    speed_file: LinesFile,
     /// What the model wrote, if somebody has it write.
     samples_file: Option<LinesFile>,
     events: EventWriter,
@@ -113,11 +115,12 @@ impl Trainer {
         progress.update(resumed_from);
         let mut stopped_early = self.is_patience_over(&state.position);
         while state.position.step < total && !stopped_early {
+            let start = Instant::now();
             self.step(model, &mut parts, pool, &mut state)?;
             let step = state.position.step;
             progress.update(step);
-            let loss = state.metrics.last().map_or(0.0, |step| step.loss);
-            progress.note(&format!("loss {loss:.4}"));
+            let seconds = start.elapsed().as_secs_f64();
+            state.tell(StepSpeed { step, total, seconds, tokens_per_second: 0.0 }, progress)?;
             let stop = cancel.is_cancelled() && step < total;
             let every = self.config.eval_steps.is_some_and(|every| step.is_multiple_of(every));
             if (every || step == total) && !stop {
@@ -191,6 +194,8 @@ impl Trainer {
         let step = position.step;
         let (metrics_file, metrics) = LinesFile::open(&self.dir.join("metrics.jsonl"), step)?;
         let (eval_file, evaluations) = LinesFile::open(&self.dir.join("evaluations.jsonl"), step)?;
+        let speeds = self.dir.join("speeds.jsonl");
+        let (speed_file, _) = LinesFile::open::<StepSpeed>(&speeds, step)?;
         let samples = self.dir.join("samples.jsonl");
         let samples = writes.then(|| LinesFile::open::<Generation>(&samples, step)).transpose()?;
         let events = EventWriter::create(&self.dir.join("tensorboard"))?;
@@ -201,6 +206,7 @@ impl Trainer {
             evaluations,
             metrics_file,
             eval_file,
+            speed_file,
             samples_file: samples.map(|(file, _)| file),
             events,
         })
@@ -328,6 +334,18 @@ impl Trainer {
 }
 
 impl State {
+    /// Says how the last step went, and keeps how fast it was.
+    fn tell(&mut self, speed: StepSpeed, progress: &dyn Progress) -> Result<(), TrainError> {
+        let Some(StepMetrics { loss, learning_rate, tokens, .. }) = self.metrics.last() else {
+            return Ok(());
+        };
+        let tokens_per_second = *tokens as f64 / speed.seconds.max(1e-9);
+        progress.note(&format!(
+            "loss {loss:.4}, learning rate {learning_rate:.2e}, {tokens_per_second:.0} tokens/s"
+        ));
+        self.speed_file.append(&StepSpeed { tokens_per_second, ..speed })
+    }
+
     fn keep_written(&mut self, written: &[Generation]) -> Result<(), TrainError> {
         for (index, one) in written.iter().enumerate() {
             if let Some(file) = &mut self.samples_file {

@@ -3,6 +3,7 @@
 use super::record::gib;
 use crate::failure::{Exit, Failure};
 use crate::machine::Choice;
+use crate::train::choices::recompute_given;
 use crate::train::model::Fit;
 use crate::train::run::Prepared;
 use crate::train::settings::{ByteSize, OptimizerName, TrainMethod, TrainSettings};
@@ -40,41 +41,16 @@ pub(super) fn limit(settings: &TrainSettings) -> Result<Choice<u64>, Failure> {
 /// # Errors
 /// It is no number of bytes.
 pub(in crate::train) fn max_memory(settings: &TrainSettings) -> Result<Option<u64>, Failure> {
-    let bytes = match &settings.max_memory {
-        None => return Ok(None),
-        Some(ByteSize::Bytes(bytes)) => return Ok(Some(*bytes)),
-        Some(ByteSize::Text(text)) => parse_bytes(text).ok_or(text),
+    let Some(size) = &settings.max_memory else { return Ok(None) };
+    if let Some(bytes) = size.bytes() {
+        return Ok(Some(bytes));
+    }
+    let cause = match size {
+        ByteSize::Bytes(bytes) => format!("`max_memory` is {bytes} bytes"),
+        ByteSize::Text(text) => format!("`max_memory` is `{text}`, which is no amount of memory"),
     };
-    bytes.map(Some).map_err(|text| {
-        let cause =
-            format!("`max_memory` is `{text}`: a number with a unit, such as 4GiB or 500MB");
-        Failure::new(Exit::Usage, "cannot train with these settings", cause)
-    })
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "bytes are whole, and their range was checked"
-)]
-fn parse_bytes(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = (text[..end].parse::<f64>().ok()?, text[end..].trim());
-    let factor = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "kb" => 1e3,
-        "mb" => 1e6,
-        "gb" => 1e9,
-        "tb" => 1e12,
-        "k" | "kib" => 1024f64,
-        "m" | "mib" => 1024f64.powi(2),
-        "g" | "gib" => 1024f64.powi(3),
-        "t" | "tib" => 1024f64.powi(4),
-        _ => return None,
-    };
-    let bytes = number * factor;
-    (1.0..1e18).contains(&bytes).then_some(bytes as u64)
+    Err(Failure::new(Exit::Usage, "cannot train with these settings", cause)
+        .hint("write a number with a unit, such as \"4GiB\" or \"500MB\""))
 }
 
 pub(super) fn too_little(
@@ -93,7 +69,7 @@ pub(super) fn too_little(
         limit.reason
     );
     let mut help = Vec::new();
-    if settings.recompute.given().is_some_and(|recompute| recompute != Recompute::All) {
+    if recompute_given(settings.recompute).is_some_and(|recompute| recompute != Recompute::All) {
         help.push("`recompute = \"auto\"`");
     }
     if settings.micro_step_tokens.given().is_some() {
@@ -114,27 +90,4 @@ pub(super) fn too_little(
     help.push("a larger `max_memory`");
     Failure::new(Exit::Environment, "the run does not fit the memory", cause)
         .hint(format!("these help, the first ones most: {}", help.join(", ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_read_with_their_units() {
-        for (text, bytes) in [
-            ("4GiB", Some(4 << 30)),
-            ("1.5 gib", Some(3 << 29)),
-            ("500MB", Some(500_000_000)),
-            ("2g", Some(2 << 30)),
-            ("123456", Some(123_456)),
-            ("", None),
-            ("0", None),
-            ("4 pounds", None),
-            ("-1GiB", None),
-            ("1e30", None),
-        ] {
-            assert_eq!(parse_bytes(text), bytes, "{text}");
-        }
-    }
 }

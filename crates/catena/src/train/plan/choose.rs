@@ -5,6 +5,7 @@ use super::fit::{Ask, Fitted, fit};
 use super::record::{MemoryPlan, Plan, kept};
 use crate::failure::{Exit, Failure};
 use crate::machine::Choice;
+use crate::train::choices::recompute_given;
 use crate::train::model::{Fit, task};
 use crate::train::objectives::{objective, run_config};
 use crate::train::run::{Prepared, RUN_DIR};
@@ -44,7 +45,7 @@ pub(in crate::train) fn plan(
     let begun = begun(&prepared.output.join(RUN_DIR));
     let ask = Ask {
         tokens: settings.micro_step_tokens.given().or(begun),
-        recompute: settings.recompute.given(),
+        recompute: recompute_given(settings.recompute),
         longest: sizes.longest,
         ceiling: sizes.largest_step.min(CEILING),
         layers: prepared.base.layers(),

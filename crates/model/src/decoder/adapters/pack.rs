@@ -1,24 +1,28 @@
 //! From an adapter folder's tensors to matrices.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catena_kernels::{DenseMatrix, DenseType, Pool};
 
-use super::place::{Columns, HEAD, Place, Product, columns};
-use crate::adapter::{AdapterTensor, LoraAdapter};
-use crate::checkpoint::{Layout, RowOrder, transpose};
+use super::place::{Columns, HEAD, Place, Product, columns, linear};
+use super::prefix::Prefix;
+use super::scale::{Scale, magnitudes};
+use crate::adapter::{Change, ModulePart, Modules, PeftAdapter, PeftConfig, module_of};
+use crate::checkpoint::transpose;
 use crate::decoder::Decoder;
-use crate::families::Family;
-use crate::tensors::nearest_name;
 use crate::{ModelConfig, ModelError};
 
 /// Largest rank of a pair: bounds the memory of a step.
 pub const MAX_ADAPTER_RANK: usize = 1024;
 
-/// A LoRA adapter, ready to run on the decoder that packed it.
+/// An adapter, ready to run on the decoder that packed it.
 pub struct Adapter {
     pairs: BTreeMap<Place, Vec<Pair>>,
+    /// Factors of what the base's products give, or get.
+    outputs: BTreeMap<Place, Vec<Scale>>,
+    inputs: BTreeMap<Place, Vec<f32>>,
+    prefix: Option<Prefix>,
     max_rank: usize,
     /// Of the decoder.
     config: ModelConfig,
@@ -32,20 +36,24 @@ pub(super) struct Pair {
     pub(super) b_nr: Arc<DenseMatrix>,
 }
 
-/// The columns that one pair adds to, and for each its row of `B`.
-struct Part {
-    columns: Columns,
-    rows: Vec<usize>,
+/// The columns that one target makes or changes, and for each its row of the target.
+pub(super) struct Part {
+    pub(super) columns: Columns,
+    pub(super) rows: Vec<usize>,
 }
 
 impl Adapter {
-    /// Bytes of the packed pairs.
+    /// Bytes of the packed pairs and vectors.
     pub fn bytes(&self) -> usize {
         let pairs = self.pairs.values().flatten();
         let all = pairs.flat_map(|pair| [&pair.a_rk, &pair.b_nr]);
         let distinct: BTreeMap<_, _> =
             all.map(|matrix| (Arc::as_ptr(matrix), matrix.bytes())).collect();
-        distinct.values().sum()
+        let outputs = self.outputs.values().flatten().map(|scale| 2 * scale.factors.len());
+        let inputs = self.inputs.values().map(Vec::len);
+        let vectors: usize = outputs.chain(inputs).sum();
+        let prefix = self.prefix.as_ref().map_or(0, Prefix::bytes);
+        distinct.values().sum::<usize>() + vectors * size_of::<f32>() + prefix
     }
 
     /// The largest rank of a pair.
@@ -58,14 +66,42 @@ impl Adapter {
         self.config == *config
     }
 
+    /// Tokens that its prefix stands in the place of: every sequence with this adapter begins with as
+    /// many of any kind, whose logits mean nothing. 0 if it has none.
+    pub fn virtual_tokens(&self) -> usize {
+        self.prefix.as_ref().map_or(0, Prefix::tokens)
+    }
+
+    pub(super) fn prefix(&self) -> Option<&Prefix> {
+        self.prefix.as_ref()
+    }
+
+    /// Whether it scales what a product gives.
+    pub(super) fn scales(&self, place: Place) -> bool {
+        self.outputs.contains_key(&place)
+    }
+
+    /// Whether it scales anything.
+    pub(super) fn has_scales(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
     pub(super) fn pairs(&self, place: Place) -> &[Pair] {
         self.pairs.get(&place).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn outputs(&self, place: Place) -> &[Scale] {
+        self.outputs.get(&place).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn inputs(&self, place: Place) -> Option<&[f32]> {
+        self.inputs.get(&place).map(Vec::as_slice)
     }
 }
 
 impl Decoder {
     /// Packs an adapter in the decoder's type of float weights. Uses the calling thread only, so it
-    /// may run beside a step.
+    /// may run beside a step; of an adapter with magnitudes it reads the weights of all its modules.
     ///
     /// Names are those of `transformers`, whichever kind of file the base came from; a pair of a
     /// matrix that is several here (Phi-3's `qkv_proj`) is taken apart.
@@ -74,100 +110,149 @@ impl Decoder {
     /// It was made for another model, or changes what adapters cannot change here:
     /// [`ModelError::AdapterTarget`], [`ModelError::AdapterModule`], [`ModelError::AdapterPair`],
     /// [`ModelError::AdapterRank`], [`ModelError::ShapeMismatch`].
-    pub fn pack_adapter(&self, adapter: &LoraAdapter) -> Result<Adapter, ModelError> {
+    pub fn pack_adapter(&self, adapter: &PeftAdapter) -> Result<Adapter, ModelError> {
         let targets: BTreeSet<String> = adapter.targets().into_iter().collect();
-        let rules = Family::of_config(&self.config).huggingface;
-        let layout = Layout::new(&self.config, &rules.iter(), &|name| targets.contains(name));
-        let files = layout.files.iter();
-        let files: HashMap<&str, &[String]> =
-            files.map(|file| (file.name.as_str(), file.parts.as_slice())).collect();
+        let listed: Vec<String> = targets.iter().cloned().collect();
+        let modules = Modules::new(&self.config, &listed);
+        let mut packed = Adapter {
+            pairs: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+            prefix: Prefix::of(self, adapter)?,
+            max_rank: 0,
+            config: self.config.clone(),
+        };
         let pool = Pool::new(1);
-        let mut pairs: BTreeMap<Place, Vec<Pair>> = BTreeMap::new();
         for name in &targets {
-            let itself = std::slice::from_ref(name);
-            let parts = match files.get(name.as_str()) {
-                Some(parts) => *parts,
+            let parts = match modules.find(name) {
+                Some(parts) => parts.iter().flat_map(|part| self.part(part)).collect(),
                 // Tied to the embedding, which stays as it is.
-                None if name == HEAD => itself,
-                // Newer code calls some tensors otherwise than their files do, as the decoder does.
-                None if layout.files.iter().any(|file| file.parts == itself) => itself,
-                None => {
-                    let nearest = nearest_name(name, files.keys().copied());
-                    return Err(ModelError::AdapterTarget { name: name.clone(), nearest });
-                }
+                None if name == HEAD => self.rows_in_order(name),
+                None => modules.parts(name).map(|_| Vec::new())?,
             };
-            let order = |part: &String| {
-                layout.sources.get(part).map_or(RowOrder::InOrder { first: 0 }, |s| s.rows)
-            };
-            let all = parts.iter().flat_map(|part| {
-                let part_of = |columns: Columns| {
-                    let rows = columns.rows.clone().map(|row| order(part).place(row)).collect();
-                    Part { columns, rows }
-                };
-                columns(self, part).into_iter().map(part_of).collect::<Vec<_>>()
-            });
-            let all: Vec<Part> = all.collect();
-            if all.is_empty() {
+            if parts.is_empty() {
                 return Err(not_applied(name));
             }
-            let parts = joined(all);
-            for (place, pair) in self.pack_pairs(&pool, adapter, name, &parts)? {
-                pairs.entry(place).or_default().push(pair);
-            }
+            let change = adapter.change(name).ok_or_else(|| lacks_half(adapter, name))?;
+            self.pack_change(&pool, &mut packed, adapter, (name, change), joined(parts))?;
         }
-        let max_rank = pairs.values().flatten().map(|pair| pair.a_rk.n()).max().unwrap_or(0);
-        Ok(Adapter { pairs, max_rank, config: self.config.clone() })
+        let pairs = packed.pairs.values().flatten();
+        packed.max_rank = pairs.map(|pair| pair.a_rk.n()).max().unwrap_or(0);
+        Ok(packed)
     }
 
-    /// The pairs of target `name`, one for each of `parts`.
-    fn pack_pairs(
+    /// The columns that one of the decoder's tensors makes, with its rows in the target.
+    fn part(&self, part: &ModulePart) -> Vec<Part> {
+        let of = |columns: Columns| {
+            let rows = columns.rows.clone().map(|row| part.place(row)).collect();
+            Part { columns, rows }
+        };
+        columns(self, &part.name).into_iter().map(of).collect()
+    }
+
+    fn rows_in_order(&self, name: &str) -> Vec<Part> {
+        let of = |columns: Columns| {
+            let rows = columns.rows.clone().collect();
+            Part { columns, rows }
+        };
+        columns(self, name).into_iter().map(of).collect()
+    }
+
+    /// Enters what an adapter does to target `name`.
+    fn pack_change(
         &self,
         pool: &Pool,
-        adapter: &LoraAdapter,
-        name: &str,
-        parts: &[Part],
-    ) -> Result<Vec<(Place, Pair)>, ModelError> {
-        let (key_a, key_b) = LoraAdapter::keys_of(name);
-        let (a, b) = match (adapter.tensors.get(&key_a), adapter.tensors.get(&key_b)) {
-            (Some(a), Some(b)) => (a, b),
-            (Some(_), None) => {
-                return Err(ModelError::AdapterPair { name: key_a, partner: key_b });
-            }
-            (None, _) => return Err(not_applied(name)),
+        packed: &mut Adapter,
+        adapter: &PeftAdapter,
+        (name, change): (&str, Change<'_>),
+        parts: Vec<Part>,
+    ) -> Result<(), ModelError> {
+        let rank = match &adapter.config {
+            PeftConfig::Lora(config) => config.rank(module_of(name)),
+            PeftConfig::Ia3(_) | PeftConfig::Prefix(_) => 1,
         };
-        let module = name.strip_suffix(".weight").unwrap_or(name);
-        let rank = adapter.config.rank(module);
         if rank == 0 || rank > MAX_ADAPTER_RANK {
             let limit = MAX_ADAPTER_RANK;
             return Err(ModelError::AdapterRank { name: name.to_owned(), rank, limit });
         }
         let k = parts.first().map_or(0, |part| part.columns.k);
         let n: usize = parts.iter().map(|part| part.rows.len()).sum();
-        check_shape(&key_a, a, [rank, k])?;
-        check_shape(&key_b, b, [n, rank])?;
-        let scale = adapter.config.scale(module, rank);
+        change.check(name, rank, (n, k))?;
+        let turned = parts.iter().any(|part| part.columns.turned);
+        match change {
+            Change::Pair { magnitude: None, .. } => {
+                self.pack_pairs(pool, packed, change, &parts, None);
+            }
+            Change::Pair { magnitude: Some(_), .. } if !turned => {
+                let mut factors = Vec::with_capacity(parts.len());
+                for part in &parts {
+                    let base = linear(self, part.columns.place).ok_or_else(|| not_applied(name))?;
+                    let scale = magnitudes(base, part, change);
+                    factors.push(scale.factors.clone());
+                    packed.outputs.entry(part.columns.place).or_default().push(scale);
+                }
+                self.pack_pairs(pool, packed, change, &parts, Some(&factors));
+            }
+            Change::Outputs(vector) if !turned => {
+                for part in parts {
+                    let factors: Vec<f32> = part.rows.iter().map(|&row| vector.data[row]).collect();
+                    let shifts = vec![0.0; factors.len()];
+                    let scale = Scale { first_column: part.columns.first, factors, shifts };
+                    packed.outputs.entry(part.columns.place).or_default().push(scale);
+                }
+            }
+            Change::Inputs(vector) => {
+                for part in parts {
+                    let place = part.columns.place;
+                    if !matches!(place.product, Product::O | Product::Down(_)) {
+                        return Err(not_applied(name));
+                    }
+                    packed.inputs.insert(place, vector.data.clone());
+                }
+            }
+            Change::Pair { .. } | Change::Outputs(_) | Change::Whole(_) => {
+                return Err(not_applied(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Packs a pair for each of `parts`, whose rows have these factors besides the scale.
+    fn pack_pairs(
+        &self,
+        pool: &Pool,
+        packed: &mut Adapter,
+        change: Change<'_>,
+        parts: &[Part],
+        factors: Option<&[Vec<f32>]>,
+    ) {
+        let Change::Pair { a, b, scale, .. } = change else { return };
+        let (rank, k) = (a.shape[0], a.shape[1]);
         // Which experts a row goes through is decided by small differences, as in the base.
         let routes = parts.iter().any(|part| part.columns.place.product == Product::Router);
         let dtype = if routes { DenseType::F32 } else { self.dense_type };
-        let packed = |w_nk: &[f32], n, k| Arc::new(DenseMatrix::pack(pool, w_nk, n, k, dtype));
+        let matrix = |w_nk: &[f32], n, k| Arc::new(DenseMatrix::pack(pool, w_nk, n, k, dtype));
         let any = |turned: bool| parts.iter().any(|part| part.columns.turned == turned);
-        let a_rk = any(false).then(|| packed(&a.data, rank, k));
-        let a_kr = any(true).then(|| packed(&transpose(&a.data, rank), k, rank));
-        let pack = |part: &Part| {
+        let a_rk = any(false).then(|| matrix(&a.data, rank, k));
+        let a_kr = any(true).then(|| matrix(&transpose(&a.data, rank), k, rank));
+        for (idx, part) in parts.iter().enumerate() {
             let (n, first_column) = (part.rows.len(), part.columns.first);
-            let rows = part.rows.iter().flat_map(|row| &b.data[row * rank..(row + 1) * rank]);
+            let factor = |row: usize| factors.map_or(1.0, |all| f64::from(all[idx][row]));
+            let rows = part.rows.iter().enumerate().flat_map(|(own, row)| {
+                let scale = scale * factor(own);
+                b.data[row * rank..(row + 1) * rank].iter().map(move |&b| scale * f64::from(b))
+            });
             #[expect(clippy::cast_possible_truncation, reason = "stored as f32")]
-            let scaled: Vec<f32> = rows.map(|&b| (scale * f64::from(b)) as f32).collect();
+            let scaled: Vec<f32> = rows.map(|b| b as f32).collect();
             let shared = if part.columns.turned { &a_kr } else { &a_rk };
             let shared = Arc::clone(shared.as_ref().expect("packed for such parts"));
             let pair = if part.columns.turned {
-                Pair { first_column, a_rk: packed(&transpose(&scaled, n), rank, n), b_nr: shared }
+                Pair { first_column, a_rk: matrix(&transpose(&scaled, n), rank, n), b_nr: shared }
             } else {
-                Pair { first_column, a_rk: shared, b_nr: packed(&scaled, n, rank) }
+                Pair { first_column, a_rk: shared, b_nr: matrix(&scaled, n, rank) }
             };
-            (part.columns.place, pair)
-        };
-        Ok(parts.iter().map(pack).collect())
+            packed.pairs.entry(part.columns.place).or_default().push(pair);
+        }
     }
 }
 
@@ -193,11 +278,12 @@ fn not_applied(name: &str) -> ModelError {
     ModelError::AdapterModule { name: name.to_owned() }
 }
 
-fn check_shape(name: &str, tensor: &AdapterTensor, expected: [usize; 2]) -> Result<(), ModelError> {
-    let whole = tensor.data.len() == expected[0] * expected[1];
-    if whole && tensor.shape == expected {
-        return Ok(());
+/// What is wrong with a pair that is not whole.
+fn lacks_half(adapter: &PeftAdapter, name: &str) -> ModelError {
+    let (key_a, key_b) = PeftAdapter::keys_of(name);
+    if adapter.tensors.contains_key(&key_b) {
+        not_applied(name)
+    } else {
+        ModelError::AdapterPair { name: key_a, partner: key_b }
     }
-    let found = tensor.shape.clone();
-    Err(ModelError::ShapeMismatch { name: name.to_owned(), found, expected: expected.to_vec() })
 }

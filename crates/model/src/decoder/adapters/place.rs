@@ -94,6 +94,38 @@ pub(super) fn columns(decoder: &Decoder, name: &str) -> Vec<Columns> {
     columns
 }
 
+/// The base's product at a place, but for those of latent attention's heads.
+pub(super) fn linear(decoder: &Decoder, place: Place) -> Option<&Linear> {
+    let layer = decoder.layers.get(place.layer)?;
+    let mlp = |expert: Option<usize>| match (&layer.mlp, expert) {
+        (Mlp::Dense(mlp), _) => Some(mlp),
+        (Mlp::Experts(experts), Some(expert)) => experts.mlps_e.get(expert),
+        (Mlp::Experts(experts), None) => experts.shared.as_ref(),
+    };
+    let latent = || match &layer.attention {
+        Attention::Latent(latent) => Some(latent),
+        Attention::Heads(_) => None,
+    };
+    Some(match place.product {
+        Product::Qkv => match &layer.attention {
+            Attention::Heads(heads) => &heads.qkv_proj,
+            Attention::Latent(_) => return None,
+        },
+        Product::QueryLatent => &latent()?.q_a.as_ref()?.0,
+        Product::Query => &latent()?.q_b_proj,
+        Product::Latent => &latent()?.kv_a_proj,
+        Product::HeadKey(_) | Product::HeadValue(_) => return None,
+        Product::O => layer.attention.o_proj(),
+        Product::Router => match &layer.mlp {
+            Mlp::Experts(experts) => &experts.router,
+            Mlp::Dense(_) => return None,
+        },
+        Product::Up(expert) => &mlp(expert)?.up_proj,
+        Product::Down(expert) => &mlp(expert)?.down_proj,
+        Product::Head => decoder.head(),
+    })
+}
+
 impl Columns {
     /// All rows of a tensor, in layer 0.
     fn whole(product: Product, first: usize, n: usize, k: usize) -> Self {

@@ -34,6 +34,11 @@ impl AdapterSet {
         self.0.values().map(|adapter| adapter.max_rank()).max().unwrap_or(0)
     }
 
+    /// Whether one scales what products give.
+    pub(in crate::decoder) fn any_scales(&self) -> bool {
+        self.0.values().any(|adapter| adapter.has_scales())
+    }
+
     /// Whether all were packed for a decoder of this configuration.
     pub(in crate::decoder) fn fits(&self, config: &crate::ModelConfig) -> bool {
         self.0.values().all(|adapter| adapter.fits(config))

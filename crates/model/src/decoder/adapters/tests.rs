@@ -8,13 +8,13 @@ use std::sync::Arc;
 use catena_kernels::{KvCache, KvType, Pool};
 
 use super::{Adapter, AdapterId, AdapterSet};
-use crate::adapter::{AdapterTensor, LoraAdapter, LoraAdapterConfig};
+use crate::adapter::{AdapterTensor, LoraAdapterConfig, PeftAdapter, PeftConfig};
 use crate::decoder::tests::{assert_bits, exact};
 use crate::decoder::{Decoder, LogitsFor, SeqInput};
 use crate::safetensors::SafetensorsFile;
 use crate::test_support::{golden, tokens};
 use crate::tests::values;
-use crate::{Checkpoint, ExportSource, LoadOptions, ModelError};
+use crate::{Checkpoint, ExportSource, FloatType, LoadOptions, ModelError, save_huggingface};
 
 /// Largest error of a logit relative to the largest logit, all arithmetic in f32.
 const TOLERANCE: f32 = 1e-4;
@@ -28,8 +28,8 @@ fn decoder(base: &str, threads: usize, options: LoadOptions) -> Decoder {
     Decoder::load_with(&checkpoint, Arc::new(Pool::new(threads)), options).unwrap()
 }
 
-fn lora(name: &str) -> LoraAdapter {
-    LoraAdapter::read(&golden("adapters").join(name)).unwrap()
+fn peft(name: &str) -> PeftAdapter {
+    PeftAdapter::read(&golden("adapters").join(name)).unwrap()
 }
 
 /// One sequence's part of a step: its number, tokens, first position, logits, adapter.
@@ -45,7 +45,7 @@ impl Bench {
     fn new(decoder: Decoder, names: &[&str]) -> Self {
         let mut adapters = AdapterSet::default();
         for (id, name) in (0..).zip(names) {
-            let packed = decoder.pack_adapter(&lora(name)).unwrap();
+            let packed = decoder.pack_adapter(&peft(name)).unwrap();
             adapters.insert(AdapterId(id), Arc::new(packed));
         }
         let groups = decoder.kv_groups().iter();
@@ -77,8 +77,12 @@ impl Bench {
         logits.rows().to_vec()
     }
 
+    /// Logits of all tokens, which stand behind the adapter's prefix if it has one.
     fn whole(&mut self, tokens: &[u32], adapter: Option<AdapterId>) -> Vec<f32> {
-        self.step(512, &[(0, tokens, 0, LogitsFor::From(0), adapter)])
+        let of = adapter.and_then(|id| self.adapters.get(id));
+        let first = of.map_or(0, Adapter::virtual_tokens);
+        let tokens: Vec<u32> = vec![9; first].into_iter().chain(tokens.iter().copied()).collect();
+        self.step(512, &[(0, &tokens, 0, LogitsFor::From(first), adapter)])
     }
 }
 
@@ -111,11 +115,47 @@ fn logits_agree_with_peft() {
 
 #[test]
 fn fused_matrices_of_families_are_taken_apart() {
-    for base in ["phi3", "gpt_neox"] {
+    for base in ["phi3", "gpt_neox", "glm", "starcoder2"] {
         check_golden(&format!("families/{base}"), base);
     }
     // The names are those of `transformers` whatever the file of the base.
     check_golden("families/phi3/model.gguf", "phi3");
+}
+
+/// Base and name of adapters with magnitudes, and of vectors.
+const SCALING: [(&str, &str); 8] = [
+    ("tiny_llama", "dora"),
+    ("families/phi3", "phi3_dora"),
+    ("families/gpt_neox", "gpt_neox_dora"),
+    ("families/gpt2", "gpt2_dora"),
+    ("tiny_llama", "ia3"),
+    ("families/phi3", "phi3_ia3"),
+    ("families/gpt_neox", "gpt_neox_ia3"),
+    ("families/gpt2", "gpt2_ia3"),
+];
+
+#[test]
+fn magnitudes_and_vectors_agree_with_peft() {
+    for (base, name) in SCALING {
+        check_golden(base, name);
+    }
+    check_golden("families/phi3/model.gguf", "phi3_dora");
+}
+
+const PREFIXES: [(&str, &str); 2] = [("tiny_llama", "prefix"), ("families/qwen3", "qwen3_prefix")];
+
+#[test]
+fn prefixes_agree_with_peft() {
+    for (base, name) in PREFIXES {
+        check_golden(base, name);
+    }
+}
+
+#[test]
+fn a_prefix_is_not_merged() {
+    let checkpoint = Checkpoint::open(&golden("tiny_llama")).unwrap();
+    let refused = ExportSource::new(&checkpoint).with_adapter(&peft("prefix")).map(|_| ());
+    assert!(matches!(refused, Err(ModelError::PrefixNotMerged)), "{refused:?}");
 }
 
 const FAMILIES: [&str; 5] = ["gpt2", "mixtral", "qwen3_moe", "deepseek_v2", "deepseek_v2_lite"];
@@ -132,12 +172,12 @@ fn matrices_that_are_not_simply_rows_agree_with_peft() {
 /// PEFT of transformers 5 has the router where the model does, not where its file does.
 #[test]
 fn a_router_is_known_by_both_names() {
-    let mut adapter = lora("mixtral");
+    let mut adapter = peft("mixtral");
     let tensors = std::mem::take(&mut adapter.tensors).into_iter();
     let renamed = |key: String| key.replace("block_sparse_moe.gate", "mlp.gate");
     adapter.tensors = tensors.map(|(key, tensor)| (renamed(key), tensor)).collect();
     let decoder = decoder("families/mixtral", 1, exact());
-    let packed = [adapter, lora("mixtral")].map(|lora| decoder.pack_adapter(&lora).unwrap());
+    let packed = [adapter, peft("mixtral")].map(|lora| decoder.pack_adapter(&lora).unwrap());
     let mut bench = Bench::new(decoder, &[]);
     let ids: Vec<u32> = (3..30).collect();
     let logits = packed.map(|packed| {
@@ -147,30 +187,30 @@ fn a_router_is_known_by_both_names() {
     assert_bits(&logits[0], &logits[1], "by the other name");
 }
 
+/// Logits of merged weights, which stand in a folder as the family has them, against those of PEFT.
 #[test]
-fn logits_agree_with_merged_weights() {
-    let checkpoint = Checkpoint::open(&golden("tiny_llama")).unwrap();
-    let ids: Vec<u32> = (3..50).collect();
-    for name in ON_TINY_LLAMA {
-        let (guard, lora) = (tempfile::tempdir().unwrap(), lora(name));
-        let source = ExportSource::new(&checkpoint).with_adapter(&lora).unwrap();
-        let folder = camino::Utf8Path::from_path(guard.path()).unwrap();
-        let values = |name: &str| source.values(name).unwrap();
-        let mut tensors = BTreeMap::new();
-        for name in checkpoint.tensor_names() {
-            tensors.insert(name.to_owned(), values(name));
+fn merged_weights_agree_with_peft() {
+    let families = ["phi3", "gpt_neox", "glm", "starcoder2"].into_iter().chain(FAMILIES);
+    let families: Vec<_> = families.map(|name| (format!("families/{name}"), name)).collect();
+    let families = families.iter().map(|(base, name)| (base.as_str(), *name));
+    let llamas = ON_TINY_LLAMA.map(|name| ("tiny_llama", name));
+    for (base, name) in families.chain(SCALING).chain(llamas) {
+        // The head is the table there, to which nothing can be added.
+        if name == "all" {
+            continue;
         }
-        let listed = tensors
-            .iter()
-            .map(|(name, data)| (name.as_str(), checkpoint.shape(name).unwrap(), data.as_slice()));
-        let path = folder.join("model.safetensors");
-        crate::safetensors::write_f32(&path, listed, &[("format", "pt")]).unwrap();
-        std::fs::copy(golden("tiny_llama/config.json"), folder.join("config.json")).unwrap();
+        let (guard, adapter) = (tempfile::tempdir().unwrap(), peft(name));
+        let checkpoint = Checkpoint::open(&golden(base)).unwrap();
+        let source = ExportSource::new(&checkpoint).with_adapter(&adapter).unwrap();
+        let folder = camino::Utf8Path::from_path(guard.path()).unwrap();
+        save_huggingface(folder, &source, FloatType::F32).unwrap();
         let merged = Checkpoint::open(folder).unwrap();
         let merged = Decoder::load_with(&merged, Arc::new(Pool::new(1)), exact()).unwrap();
-        let expected = Bench::new(merged, &[]).whole(&ids, None);
-        let mut bench = Bench::new(decoder("tiny_llama", 1, exact()), &[name]);
-        let off = error(&bench.whole(&ids, Some(AdapterId(0))), &expected);
+        let file = golden("adapters").join(name).join("forward.safetensors");
+        let file = SafetensorsFile::open(&file).unwrap();
+        let expected = file.tensor("logits").unwrap().to_f32().unwrap();
+        let found = Bench::new(merged, &[]).whole(&tokens(&file, "tokens"), None);
+        let off = error(&found, &expected);
         assert!(off <= MERGED_TOLERANCE, "{name}: {off}");
     }
 }
@@ -178,6 +218,8 @@ fn logits_agree_with_merged_weights() {
 #[test]
 fn bits_do_not_depend_on_what_runs_beside() {
     check_bits("tiny_llama", &ON_TINY_LLAMA);
+    check_bits("tiny_llama", &["dora", "ia3", "attention"]);
+    check_bits("families/gpt2", &["gpt2_dora", "gpt2_ia3"]);
     for base in FAMILIES {
         check_bits(&format!("families/{base}"), &[base]);
     }
@@ -233,28 +275,29 @@ fn check_bits(base: &str, names: &[&str]) {
     }
 }
 
-fn refused(base: &str, change: impl FnOnce(&mut LoraAdapter)) -> ModelError {
-    let mut adapter = lora("attention");
+fn refused(base: &str, change: impl FnOnce(&mut PeftAdapter)) -> ModelError {
+    let mut adapter = peft("attention");
     change(&mut adapter);
     let packed = decoder(base, 1, exact()).pack_adapter(&adapter).map(|_: Adapter| ());
     packed.expect_err("it does not fit")
 }
 
 /// An adapter of one pair.
-fn pair(target: &str, n: usize, k: usize, rank: usize) -> LoraAdapter {
-    let (a, b) = LoraAdapter::keys_of(target);
+fn pair(target: &str, n: usize, k: usize, rank: usize) -> PeftAdapter {
+    let (a, b) = PeftAdapter::keys_of(target);
     let tensor = |shape: [usize; 2]| AdapterTensor {
         shape: shape.to_vec(),
         data: values(shape[0] * shape[1], 3),
     };
     let tensors = BTreeMap::from([(a, tensor([rank, k])), (b, tensor([n, rank]))]);
-    LoraAdapter { config: LoraAdapterConfig::new(rank, 8.0, vec!["x".to_owned()]), tensors }
+    let config = LoraAdapterConfig::new(rank, 8.0, vec!["x".to_owned()]);
+    PeftAdapter { config: PeftConfig::Lora(Box::new(config)), tensors }
 }
 
 #[test]
 fn foreign_adapters_are_refused_by_name() {
     let name = "model.layers.0.self_attn.q_proj.weight";
-    let (key_a, key_b) = LoraAdapter::keys_of(name);
+    let (key_a, key_b) = PeftAdapter::keys_of(name);
     let error = refused("families/mistral", |_| {});
     assert!(matches!(error, ModelError::ShapeMismatch { .. }), "{error}");
     let error = refused("tiny_llama", |adapter| drop(adapter.tensors.remove(&key_b)));

@@ -284,7 +284,7 @@ fn methods_that_make_no_sense_are_refused_by_name() {
             "no tensor of the model is trained",
         ),
         (ia3(&["v_proj"], &["down_proj"]), "names `down_proj`, which `target_modules` does not"),
-        (ia3(&["v_proj"], &["v_proj"]), "inputs are scaled of o_proj, down_proj"),
+        (ia3(&["v_proj"], &["v_proj"]), "v_proj`, whose input other projections have"),
         (ia3(&[], &[]), "`target_modules` is empty"),
         (
             Method::Prefix(PrefixConfig { num_virtual_tokens: 0, zero_init: true, seed: 0 }),

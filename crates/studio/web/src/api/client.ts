@@ -1,6 +1,6 @@
 import { QueryClient, useQuery } from '@tanstack/react-query'
 import { Failure, request } from './failure'
-import type { Document, RunReport, StudioInfo } from './types'
+import type { Document, RunReport, StudioInfo, TrainingRun } from './types'
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -25,6 +25,16 @@ export function useReport() {
   return useQuery({
     queryKey: ['report'],
     queryFn: () => getJson<RunReport>('/api/studio/report'),
+  })
+}
+
+/** The project's training runs, asked for again and again: they may be going on. */
+export function useRuns() {
+  return useQuery({
+    queryKey: ['runs'],
+    queryFn: () => getJson<TrainingRun[]>('/api/studio/runs'),
+    refetchInterval: 2_000,
+    staleTime: 0,
   })
 }
 

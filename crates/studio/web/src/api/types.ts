@@ -57,6 +57,16 @@ export type RetrievalMethod = 'keyword' | 'dense' | 'hybrid'
 
 export type LossPoint = { step: number; loss: number; learning_rate: number; grad_norm: number }
 
+/** A training run as its files tell it, finished or going on. */
+export type TrainingRun = {
+  name: string
+  idle_seconds: number
+  total_steps: number | null
+  points: LossPoint[]
+  evaluations: { step: number; loss: number }[]
+  speeds: { step: number; tokens_per_second: number; seconds: number }[]
+}
+
 export type AnswerReport = { question: string; text: string; citations: Citation[] }
 
 export type RunReport = {

@@ -16,6 +16,7 @@ import { applyPalette, themeOf } from './theme'
 
 // The charts are most of the studio's weight; the chat does without them.
 const ReportPage = lazy(() => import('../report/ReportPage'))
+const TrainingPage = lazy(() => import('../report/TrainingPage'))
 
 // Ant Design would write a button of two Chinese characters with a gap between them.
 const unspaced = { autoInsertSpace: false }
@@ -58,7 +59,7 @@ function Pages() {
     if (info.data?.language) suggestLanguage(info.data.language)
   }, [info.data?.language, suggestLanguage])
   useEffect(() => {
-    const name = t(page === 'chat' ? 'nav.chat' : 'nav.report')
+    const name = t(`nav.${page}`)
     document.title = project === undefined ? `${name} · Catena` : `${name} · ${project}`
   }, [page, project, t])
 
@@ -73,7 +74,7 @@ function Pages() {
           <ChatPage />
         ) : (
           <Suspense fallback={<Spin className="page-spin" size="large" />}>
-            <ReportPage />
+            {page === 'training' ? <TrainingPage /> : <ReportPage />}
           </Suspense>
         )}
       </main>

@@ -1,5 +1,6 @@
 import {
   BarChartOutlined,
+  LineChartOutlined,
   MessageOutlined,
   MoonOutlined,
   SunOutlined,
@@ -25,6 +26,12 @@ export function Header({ page, project }: Props) {
       </a>
       <nav className="nav" aria-label={t('nav.label')}>
         <NavLink to="chat" current={page} icon={<MessageOutlined />} label={t('nav.chat')} />
+        <NavLink
+          to="training"
+          current={page}
+          icon={<LineChartOutlined />}
+          label={t('nav.training')}
+        />
         <NavLink to="report" current={page} icon={<BarChartOutlined />} label={t('nav.report')} />
       </nav>
       <div className="header-tools">

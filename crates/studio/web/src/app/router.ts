@@ -1,10 +1,13 @@
 import { useSyncExternalStore } from 'react'
 
-export type Page = 'chat' | 'report'
+const pages = ['chat', 'training', 'report'] as const
+
+export type Page = (typeof pages)[number]
 
 /** The page a path leads to; anything unknown is the chat. */
 export function pageOf(path: string): Page {
-  return path.replace(/\/+$/, '') === '/report' ? 'report' : 'chat'
+  const name = path.replace(/\/+$/, '').slice(1)
+  return pages.find((page) => page === name) ?? 'chat'
 }
 
 const listeners = new Set<() => void>()

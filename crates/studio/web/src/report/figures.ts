@@ -1,4 +1,4 @@
-import type { Json, LossPoint, StageReport } from '../api/types'
+import type { Json, LossPoint, StageReport, TrainingRun } from '../api/types'
 
 /** `after` against `before` as a share; undefined where there is nothing to compare with. */
 export function relativeChange(before: number, after: number): number | undefined {
@@ -23,6 +23,26 @@ export function smoothed(points: readonly LossPoint[], decay: number): number[] 
 /** A decay that smooths over about a twentieth of the run. */
 export function smoothingFor(count: number): number {
   return 1 - 2 / (Math.max(4, count / 20) + 1)
+}
+
+/** Seconds without a line after which a run is taken to have stopped, beside its own pace. */
+const SILENCE = 30
+
+/** Whether a run has made all its steps, is being written, or neither. */
+export function stateOf(run: TrainingRun): 'done' | 'going' | 'ended' {
+  const step = run.points.at(-1)?.step ?? 0
+  if (run.total_steps !== null && step >= run.total_steps) return 'done'
+  const pace = run.speeds.at(-1)?.seconds ?? 0
+  return run.idle_seconds <= SILENCE + 4 * pace ? 'going' : 'ended'
+}
+
+/** Seconds that the steps that are left take at the pace of the last ones, of a run that goes on. */
+export function secondsLeft(run: TrainingRun): number | undefined {
+  const recent = run.speeds.slice(-20)
+  const last = recent.at(-1)
+  if (last === undefined || run.total_steps === null || stateOf(run) !== 'going') return undefined
+  const mean = recent.reduce((sum, { seconds }) => sum + seconds, 0) / recent.length
+  return (run.total_steps - last.step) * mean
 }
 
 /** Where each stage stands in the run, in seconds from its begin. Stages run one after another. */

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import type { StageReport } from '../api/types'
-import { bytes, duration, figure, percent, relativeChange, smoothed, timeline } from './figures'
+import type { StageReport, TrainingRun } from '../api/types'
+import {
+  bytes,
+  duration,
+  figure,
+  percent,
+  relativeChange,
+  secondsLeft,
+  smoothed,
+  stateOf,
+  timeline,
+} from './figures'
 import { readProfile } from './profile'
 
 describe('figures', () => {
@@ -48,6 +58,26 @@ describe('figures', () => {
       { start: 0, total: 5 },
       { start: 2, total: 5 },
     ])
+  })
+
+  it('knows whether a run goes on, and how long', () => {
+    const run = (step: number, idle_seconds: number): TrainingRun => ({
+      name: 'runs/sft',
+      idle_seconds,
+      total_steps: 40,
+      points: [{ step, loss: 1, learning_rate: 0, grad_norm: 0 }],
+      evaluations: [],
+      speeds: [
+        { step: step - 1, tokens_per_second: 9, seconds: 3 },
+        { step, tokens_per_second: 9, seconds: 5 },
+      ],
+    })
+    expect(stateOf(run(10, 2))).toBe('going')
+    expect(secondsLeft(run(10, 2))).toBe(120)
+    expect(stateOf(run(10, 600))).toBe('ended')
+    expect(secondsLeft(run(10, 600))).toBeUndefined()
+    expect(stateOf(run(40, 600))).toBe('done')
+    expect(stateOf({ ...run(10, 2), total_steps: null, speeds: [] })).toBe('going')
   })
 
   it('shows figures by what their names say', () => {

@@ -1,0 +1,138 @@
+//! `POST /v1/responses`.
+
+use super::object::{ResponseObject, output_items, said};
+use super::request::{ResponseRequest, echoed};
+use super::stream::Reply;
+use crate::app::App;
+use crate::body::{Parsed, parse};
+use crate::error::ApiError;
+use crate::turn::{EndReason, Turn, TurnRequest};
+use crate::{stream, turn};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use catena_protocol::ChatMessage;
+use serde_json::Value;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// A response before it is answered.
+pub(super) struct Begun {
+    pub(super) object: ResponseObject,
+    pub(super) turn: TurnRequest,
+    /// The items that were sent, as they are listed.
+    pub(super) input: Vec<Value>,
+    /// The conversation without instructions.
+    pub(super) conversation: Vec<ChatMessage>,
+    pub(super) is_stored: bool,
+}
+
+/// Answers, now or in the background.
+pub(crate) async fn create(
+    State(app): State<App>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let started = Instant::now();
+    let Parsed { value: request, ignored } =
+        parse::<ResponseRequest>(body, app.limits().max_body_bytes)?;
+    if request.background && (request.stream || !request.is_stored()) {
+        let reason =
+            "it needs `store` and cannot be streamed; ask for the response later".to_owned();
+        return Err(ApiError::InvalidField { field: "background", reason });
+    }
+    let begun = begin(&app, &request)?;
+    let response = if request.background {
+        in_background(app, begun, started).into_response()
+    } else if request.stream {
+        let turn = turn::start(&app, begun.turn.clone(), started).await?;
+        stream::sse(turn, Reply::new(&app, begun))
+    } else {
+        let object = whole(&app, &begun, started).await?;
+        Json(object).into_response()
+    };
+    Ok(ignored.tell(response))
+}
+
+/// Reads the request and the conversation that it goes on from.
+pub(super) fn begin(app: &App, request: &ResponseRequest) -> Result<Begun, ApiError> {
+    let model = turn::language_model(app, &request.model)?;
+    let earlier = match &request.previous_response_id {
+        None => Vec::new(),
+        Some(id) => earlier(app, id)?,
+    };
+    let max_messages = app.limits().max_messages;
+    let (turn, conversation) = request.turn(model.default_temperature, max_messages, &earlier)?;
+    let echoed = echoed(request, &turn.params);
+    let object = ResponseObject::new(app, &request.model, echoed, request.with_logprobs());
+    let input = request.input.listed(|prefix| super::object::item_id(app, prefix));
+    Ok(Begun { object, turn, input, conversation, is_stored: request.is_stored() })
+}
+
+fn earlier(app: &App, id: &str) -> Result<Vec<ChatMessage>, ApiError> {
+    let field = "previous_response_id";
+    match app.responses().conversation(id) {
+        None => Err(ApiError::NotFound { what: "response", id: id.chars().take(80).collect() }),
+        Some(Err(status)) => {
+            let reason = format!("that response is {status}; it has no answer to go on from");
+            Err(ApiError::InvalidField { field, reason })
+        }
+        Some(Ok(conversation)) => Ok(conversation),
+    }
+}
+
+/// Waits for the answer and remembers it.
+async fn whole(app: &App, begun: &Begun, started: Instant) -> Result<Value, ApiError> {
+    let mut turn = turn::start(app, begun.turn.clone(), started).await?;
+    let (object, said) = answered(app, &begun.object, &mut turn).await?;
+    if begun.is_stored {
+        let conversation = begun.conversation.iter().cloned().chain([said]).collect();
+        app.responses().put(object.clone(), begun.input.clone(), conversation, None);
+    }
+    Ok(object)
+}
+
+/// The object of the whole answer, and the answer as a turn.
+async fn answered(
+    app: &App,
+    object: &ResponseObject,
+    turn: &mut Turn,
+) -> Result<(Value, ChatMessage), ApiError> {
+    let mut answers = turn.whole().await?;
+    let answer = answers.pop().unwrap_or_default();
+    let output = output_items(app, object, turn, &answer);
+    let whole = object.ended(&output, answer.reason, turn.counts(), app.now());
+    Ok((whole, said(&answer.text, &answer.calls)))
+}
+
+/// Answers in a task of its own; gives the object of a response that waits.
+fn in_background(app: App, begun: Begun, started: Instant) -> Json<Value> {
+    let (cancel, cancelled) = oneshot::channel();
+    let queued = begun.object.begun("queued");
+    app.responses().put(queued.clone(), begun.input, begun.conversation, Some(cancel));
+    let (object, request) = (begun.object, begun.turn);
+    let work = async move {
+        let answer = async {
+            let mut turn = turn::start(&app, request, started).await?;
+            app.responses().set_status(&object.id, "in_progress");
+            answered(&app, &object, &mut turn).await
+        };
+        // Cancelled or deleted: the turn is dropped, which frees its place.
+        let ended = tokio::select! {
+            answer = answer => answer,
+            _ = cancelled => return,
+        };
+        match ended {
+            Ok((whole, said)) => app.responses().end(whole, Some(said)),
+            Err(error) => app.responses().end(object.failed(&error), None),
+        }
+    };
+    tokio::spawn(work);
+    Json(queued)
+}
+
+/// Whether an answer ended as far as it could.
+pub(super) fn status(reason: EndReason) -> &'static str {
+    if reason == EndReason::Length { "incomplete" } else { "completed" }
+}

@@ -1,0 +1,74 @@
+//! What can be done with responses besides making them.
+
+use super::create::begin;
+use super::request::ResponseRequest;
+use crate::app::App;
+use crate::body::{Parsed, parse};
+use crate::error::ApiError;
+use crate::paging::{Page, page};
+use crate::turn;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+fn unknown(id: &str) -> ApiError {
+    ApiError::NotFound { what: "response", id: id.chars().take(80).collect() }
+}
+
+/// `GET /v1/responses/{id}`.
+pub(crate) async fn retrieve(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    app.responses().object(&id).map(Json).ok_or_else(|| unknown(&id))
+}
+
+/// `DELETE /v1/responses/{id}`.
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    if !app.responses().remove(&id) {
+        return Err(unknown(&id));
+    }
+    Ok(Json(json!({"id": id, "object": "response", "deleted": true})))
+}
+
+/// `POST /v1/responses/{id}/cancel`.
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let object = app.responses().cancel(&id).ok_or_else(|| unknown(&id))?;
+    if object["background"] != true {
+        let reason = "only a response in the background can be cancelled".to_owned();
+        return Err(ApiError::InvalidField { field: "response_id", reason });
+    }
+    Ok(Json(object))
+}
+
+/// `GET /v1/responses/{id}/input_items`.
+pub(crate) async fn input_items(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Query(asked): Query<Page>,
+) -> Result<Json<Value>, ApiError> {
+    let items = app.responses().input(&id).ok_or_else(|| unknown(&id))?;
+    page(items, &asked).map(Json)
+}
+
+/// `POST /v1/responses/input_tokens`.
+pub(crate) async fn input_tokens(
+    State(app): State<App>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let Parsed { value: request, ignored } =
+        parse::<ResponseRequest>(body, app.limits().max_body_bytes)?;
+    let begun = begin(&app, &request)?;
+    let tokens = turn::count_tokens(&app, begun.turn).await?;
+    let body = json!({"object": "response.input_tokens", "input_tokens": tokens});
+    Ok(ignored.tell(Json(body).into_response()))
+}

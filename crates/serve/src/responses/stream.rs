@@ -1,0 +1,206 @@
+//! A response as it comes.
+
+use super::create::{Begun, status};
+use super::object::{call_item, item_id, logprobs, message_item, output_text, said};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::stream::{Frame, Render};
+use crate::tools::Part;
+use crate::turn::{AnswerCall, End, EndReason, Turn, TurnEvent};
+use catena_engine::TokenEvent;
+use serde_json::{Value, json};
+
+/// An answer in the making.
+pub(super) struct Reply {
+    app: App,
+    begun: Begun,
+    /// Numbers the events.
+    sequence: u64,
+    /// Items that are whole.
+    output: Vec<Value>,
+    open: Option<Open>,
+    text: String,
+    calls: Vec<AnswerCall>,
+    /// Log-probabilities of the text's tokens.
+    logprobs: Vec<Value>,
+    reason: EndReason,
+}
+
+/// The item that is being said.
+enum Open {
+    Text { id: String },
+    Call { id: String },
+}
+
+impl Reply {
+    pub(super) fn new(app: &App, begun: Begun) -> Self {
+        Self {
+            app: app.clone(),
+            begun,
+            sequence: 0,
+            output: Vec::new(),
+            open: None,
+            text: String::new(),
+            calls: Vec::new(),
+            logprobs: Vec::new(),
+            reason: EndReason::Stop,
+        }
+    }
+
+    fn event(&mut self, kind: &'static str, mut value: Value) -> Frame {
+        let mut event = json!({"type": kind, "sequence_number": self.sequence});
+        self.sequence += 1;
+        if let (Value::Object(event), Value::Object(fields)) = (&mut event, value.take()) {
+            event.extend(fields);
+        }
+        Frame::named(kind, &event)
+    }
+
+    fn part(&mut self, part: Part, logprobs: &[Value]) -> Vec<Frame> {
+        match part {
+            Part::Text(text) => self.words(&text, logprobs),
+            Part::CallStart { id, name, .. } => self.call(id, name),
+            Part::CallArguments { json, .. } => {
+                let Some(call) = self.calls.last_mut() else { return Vec::new() };
+                call.arguments.push_str(&json);
+                let Some(Open::Call { id }) = &self.open else { return Vec::new() };
+                let value =
+                    json!({"item_id": id, "output_index": self.output.len(), "delta": json});
+                vec![self.event("response.function_call_arguments.delta", value)]
+            }
+        }
+    }
+
+    fn words(&mut self, text: &str, logprobs: &[Value]) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        if !matches!(self.open, Some(Open::Text { .. })) {
+            frames.extend(self.close("completed"));
+            frames.extend(self.open_text());
+        }
+        self.text.push_str(text);
+        self.logprobs.extend_from_slice(logprobs);
+        let Some(Open::Text { id }) = &self.open else { return frames };
+        let value = json!({"item_id": id, "output_index": self.output.len(), "content_index": 0,
+            "delta": text, "logprobs": logprobs});
+        frames.push(self.event("response.output_text.delta", value));
+        frames
+    }
+
+    fn open_text(&mut self) -> Vec<Frame> {
+        let id = item_id(&self.app, "msg");
+        let index = self.output.len();
+        let item = message_item(&id, "in_progress", &[]);
+        let part = json!({"item_id": id, "output_index": index, "content_index": 0,
+            "part": output_text("", &[])});
+        self.open = Some(Open::Text { id });
+        vec![
+            self.event("response.output_item.added", json!({"output_index": index, "item": item})),
+            self.event("response.content_part.added", part),
+        ]
+    }
+
+    fn call(&mut self, call_id: String, name: String) -> Vec<Frame> {
+        let mut frames = self.close("completed");
+        let id = item_id(&self.app, "fc");
+        let call = AnswerCall { id: call_id, name, arguments: String::new() };
+        let item = call_item(&id, "in_progress", &call);
+        self.calls.push(call);
+        self.open = Some(Open::Call { id });
+        let value = json!({"output_index": self.output.len(), "item": item});
+        frames.push(self.event("response.output_item.added", value));
+        frames
+    }
+
+    /// Ends the item that is being said.
+    fn close(&mut self, status: &str) -> Vec<Frame> {
+        let index = self.output.len();
+        let (item, mut frames) = match self.open.take() {
+            None => return Vec::new(),
+            Some(Open::Text { id }) => {
+                let part = output_text(&self.text, &self.logprobs);
+                let place = json!({"item_id": id, "output_index": index, "content_index": 0});
+                let with = |key: &str, value: Value| {
+                    let mut place = place.clone();
+                    place[key] = value;
+                    place
+                };
+                let mut text = with("text", json!(self.text));
+                text["logprobs"] = json!(self.logprobs);
+                let done = self.event("response.output_text.done", text);
+                let part_done =
+                    self.event("response.content_part.done", with("part", part.clone()));
+                (message_item(&id, status, &[part]), vec![done, part_done])
+            }
+            Some(Open::Call { id }) => {
+                let Some(call) = self.calls.last().cloned() else { return Vec::new() };
+                let value = json!({"item_id": id, "output_index": index, "name": call.name,
+                    "arguments": call.arguments});
+                let done = self.event("response.function_call_arguments.done", value);
+                (call_item(&id, status, &call), vec![done])
+            }
+        };
+        self.output.push(item.clone());
+        let value = json!({"output_index": index, "item": item});
+        frames.push(self.event("response.output_item.done", value));
+        frames
+    }
+
+    fn end(&mut self, end: End) -> Vec<Frame> {
+        self.reason = end.reason;
+        end.parts.into_iter().flat_map(|part| self.part(part, &[])).collect()
+    }
+
+    fn token_logprobs(&self, turn: &Turn, token: &TokenEvent) -> Vec<Value> {
+        if !self.begun.object.with_logprobs {
+            return Vec::new();
+        }
+        logprobs(turn.vocabulary(), std::slice::from_ref(token))
+    }
+}
+
+impl Render<Turn> for Reply {
+    fn opening(&mut self, _: &Turn) -> Vec<Frame> {
+        let object = self.begun.object.begun("in_progress");
+        vec![
+            self.event("response.created", json!({"response": object})),
+            self.event("response.in_progress", json!({"response": object})),
+        ]
+    }
+
+    fn item(&mut self, turn: &Turn, event: TurnEvent) -> Vec<Frame> {
+        match event {
+            TurnEvent::Delta(delta) => {
+                let logprobs = self.token_logprobs(turn, &delta.token);
+                delta.parts.into_iter().flat_map(|part| self.part(part, &logprobs)).collect()
+            }
+            TurnEvent::End(end) => self.end(end),
+        }
+    }
+
+    fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        if self.output.is_empty() && self.open.is_none() {
+            frames.extend(self.open_text());
+        }
+        frames.extend(self.close(status(self.reason)));
+        let object =
+            self.begun.object.ended(&self.output, self.reason, turn.counts(), self.app.now());
+        if self.begun.is_stored {
+            let mut conversation = std::mem::take(&mut self.begun.conversation);
+            conversation.push(said(&self.text, &self.calls));
+            let input = std::mem::take(&mut self.begun.input);
+            self.app.responses().put(object.clone(), input, conversation, None);
+        }
+        let kind = match self.reason {
+            EndReason::Length => "response.incomplete",
+            EndReason::Stop | EndReason::ToolCalls => "response.completed",
+        };
+        frames.push(self.event(kind, json!({"response": object})));
+        frames
+    }
+
+    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
+        let object = self.begun.object.failed(error);
+        vec![self.event("response.failed", json!({"response": object}))]
+    }
+}

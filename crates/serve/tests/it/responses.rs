@@ -1,0 +1,203 @@
+//! Responses: made, streamed, remembered, cancelled, deleted.
+
+use crate::support::{ANSWER, Answer, Server, start, start_gated};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn ask(change: Value) -> Value {
+    let mut body = json!({"model": "bank-model", "input": "What does a wire cost?"});
+    let (Value::Object(fields), Value::Object(change)) = (&mut body, change) else {
+        panic!("two objects")
+    };
+    fields.extend(change);
+    body
+}
+
+fn create(server: &Server, change: Value) -> Value {
+    let answer = server.post("/v1/responses", &ask(change));
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()
+}
+
+/// Events of a stream: the names as they are announced must be those that they have.
+fn events(answer: &Answer) -> Vec<Value> {
+    let mut names = answer.text.lines().filter_map(|line| line.strip_prefix("event: "));
+    let data = answer.text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let events: Vec<Value> = data.map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    for (number, event) in events.iter().enumerate() {
+        assert_eq!(event["type"].as_str(), names.next(), "{event}");
+        assert_eq!(event["sequence_number"], number, "{event}");
+    }
+    events
+}
+
+#[test]
+fn a_response_is_an_answer_that_can_be_asked_for_and_deleted() {
+    let server = start();
+    let made = create(&server, json!({"instructions": "Be brief.", "metadata": {"a": "b"}}));
+    assert_eq!((&made["object"], &made["status"]), (&json!("response"), &json!("completed")));
+    assert_eq!(made["output"][0]["content"][0]["text"], ANSWER);
+    let prompt = "Be brief.\nWhat does a wire cost?\n".len() + 1;
+    assert_eq!(made["usage"]["input_tokens"], prompt);
+    assert_eq!(made["usage"]["output_tokens"], ANSWER.len() + 1);
+    let path = format!("/v1/responses/{}", made["id"].as_str().expect("an id"));
+    assert_eq!(server.get(&path).json(), made);
+    let items = server.get(&format!("{path}/input_items")).json();
+    assert_eq!(items["data"][0]["content"][0]["text"], "What does a wire cost?");
+    assert_eq!(server.delete(&path).json()["deleted"], true);
+    assert_eq!((server.get(&path).status, server.delete(&path).status), (404, 404));
+    let forgotten = create(&server, json!({"store": false}));
+    assert_eq!(
+        server.get(&format!("/v1/responses/{}", forgotten["id"].as_str().unwrap())).status,
+        404
+    );
+}
+
+#[test]
+fn a_response_goes_on_from_another() {
+    let server = start();
+    let first = create(&server, json!({"instructions": "Be brief."}));
+    let next = create(&server, json!({"input": "And?", "previous_response_id": first["id"]}));
+    // Instructions are not carried over; what was asked and answered is.
+    let prompt = format!("What does a wire cost?\n{ANSWER}\nAnd?\n").len() + 1;
+    assert_eq!(next["usage"]["input_tokens"], prompt);
+    assert_eq!(next["previous_response_id"], first["id"]);
+    let lost = server.post("/v1/responses", &ask(json!({"previous_response_id": "resp_0"})));
+    assert_eq!((lost.status, &lost.json()["error"]["code"]), (404, &json!("not_found")));
+    let counted = server
+        .post("/v1/responses/input_tokens", &ask(json!({"previous_response_id": next["id"]})));
+    assert!(counted.json()["input_tokens"].as_u64().expect("a count") > prompt as u64);
+}
+
+#[test]
+fn a_stream_tells_every_step() {
+    let server = start();
+    let answer = server.post("/v1/responses", &ask(json!({"stream": true})));
+    let events = events(&answer);
+    let mut kinds: Vec<&str> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+    kinds.dedup();
+    assert_eq!(
+        kinds,
+        [
+            "response.created",
+            "response.in_progress",
+            "response.output_item.added",
+            "response.content_part.added",
+            "response.output_text.delta",
+            "response.output_text.done",
+            "response.content_part.done",
+            "response.output_item.done",
+            "response.completed",
+        ]
+    );
+    let text: String = events.iter().filter_map(|event| event["delta"].as_str()).collect();
+    assert_eq!(text, ANSWER);
+    let last = &events.last().expect("events")["response"];
+    assert_eq!(last["output"][0]["content"][0]["text"], ANSWER);
+    let path = format!("/v1/responses/{}", last["id"].as_str().expect("an id"));
+    assert_eq!(&server.get(&path).json(), last);
+}
+
+#[test]
+fn calls_are_items_whole_and_streamed() {
+    let server = start();
+    let tool = json!({"type": "function", "name": "fee", "parameters": {"type": "object",
+        "properties": {"speed": {"enum": ["fast"]}}, "required": ["speed"]}});
+    let change = json!({"tools": [tool], "tool_choice": {"type": "function", "name": "fee"}});
+    let made = create(&server, change.clone());
+    let call = &made["output"][0];
+    assert_eq!((&call["type"], &call["name"]), (&json!("function_call"), &json!("fee")));
+    let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
+    assert_eq!(arguments, json!({"speed": "fast"}));
+    let further = create(
+        &server,
+        json!({"previous_response_id": made["id"],
+        "input": [{"type": "function_call_output", "call_id": call["call_id"], "output": "25"}]}),
+    );
+    assert_eq!(further["output"][0]["content"][0]["text"], ANSWER);
+    let mut streamed = change;
+    streamed["stream"] = json!(true);
+    let events = events(&server.post("/v1/responses", &ask(streamed)));
+    let json: String = events.iter().filter_map(|event| event["delta"].as_str()).collect();
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), arguments);
+    let done = events.iter().find(|e| e["type"] == "response.function_call_arguments.done");
+    assert_eq!(done.expect("it is told")["arguments"], json);
+}
+
+#[test]
+fn the_limit_makes_a_response_incomplete_and_forms_hold() {
+    let server = start();
+    let made = create(&server, json!({"max_output_tokens": 4}));
+    assert_eq!(
+        (&made["status"], &made["incomplete_details"]["reason"]),
+        (&json!("incomplete"), &json!("max_output_tokens"))
+    );
+    let format = json!({"type": "json_schema", "name": "x", "schema": {"enum": ["yes"]}});
+    let made = create(&server, json!({"text": {"format": format}}));
+    assert_eq!(made["output"][0]["content"][0]["text"], "\"yes\"");
+}
+
+fn wait_for(server: &Server, path: &str, status: &str) -> Value {
+    let begun = Instant::now();
+    loop {
+        let object = server.get(path).json();
+        if object["status"] == status {
+            return object;
+        }
+        assert!(begun.elapsed() < LONG, "{object}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_response_in_the_background_ends_by_itself() {
+    let server = start();
+    let made = create(&server, json!({"background": true}));
+    assert_eq!(made["status"], "queued");
+    let path = format!("/v1/responses/{}", made["id"].as_str().expect("an id"));
+    assert_eq!(wait_for(&server, &path, "completed")["output"][0]["content"][0]["text"], ANSWER);
+    // What has ended stays as it is.
+    assert_eq!(server.post(&format!("{path}/cancel"), &json!({})).json()["status"], "completed");
+}
+
+#[test]
+fn a_cancelled_response_frees_the_engine() {
+    let server = start_gated(8, LONG);
+    let made = create(&server, json!({"background": true, "max_output_tokens": 20}));
+    let path = format!("/v1/responses/{}", made["id"].as_str().expect("an id"));
+    server.step();
+    wait_for(&server, &path, "in_progress");
+    assert_eq!(server.post(&format!("{path}/cancel"), &json!({})).json()["status"], "cancelled");
+    server.step();
+    let begun = Instant::now();
+    while server.engine.stats().running > 0 {
+        assert!(begun.elapsed() < LONG, "it runs on");
+        std::thread::yield_now();
+    }
+    assert_eq!(server.get(&path).json()["status"], "cancelled");
+    assert!(server.engine.stats().steps <= 3);
+}
+
+#[test]
+fn what_cannot_be_honoured_is_refused() {
+    let server = start();
+    let mut told = String::new();
+    for change in [
+        json!({"input": []}),
+        json!({"input": [{"role": "user"}]}),
+        json!({"input": [{"type": "item_reference", "id": "x"}]}),
+        json!({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]}),
+        json!({"background": true, "stream": true}),
+        json!({"background": true, "store": false}),
+        json!({"truncation": "auto"}),
+        json!({"conversation": "conv_1"}),
+        json!({"include": ["file_search_call.results"]}),
+        json!({"tools": [{"type": "web_search"}]}),
+    ] {
+        let answer = server.post("/v1/responses", &ask(change.clone()));
+        told.push_str(&format!("{change}\n  {} {}\n", answer.status, answer.json()["error"]));
+    }
+    insta::assert_snapshot!(told);
+}
