@@ -1,0 +1,104 @@
+"""Ollama's own client."""
+
+import json
+
+import ollama
+import pytest
+
+QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
+GREEDY = {"temperature": 0, "num_predict": 24}
+
+
+@pytest.fixture(scope="module")
+def client(address):
+    return ollama.Client(host=address)
+
+
+def test_a_chat_is_answered(client, model):
+    answer = client.chat(model, QUESTION, options=GREEDY)
+    assert answer.message.content and answer.message.role == "assistant"
+    assert answer.done and answer.done_reason in ("stop", "length")
+    assert answer.total_duration > 0 and answer.prompt_eval_count > 0
+    assert 0 < answer.eval_count <= 24
+
+
+def test_a_stream_says_the_same(client, model):
+    whole = client.chat(f"{model}:latest", QUESTION, options=GREEDY)
+    parts = list(client.chat(model, QUESTION, options=GREEDY, stream=True))
+    assert "".join(part.message.content for part in parts) == whole.message.content
+    assert parts[-1].done and not any(part.done for part in parts[:-1])
+    assert parts[-1].eval_count == whole.eval_count
+
+
+def test_a_prompt_is_answered_and_continued(client, model):
+    answer = client.generate(model, "What is the capital of France?", options=GREEDY)
+    assert answer.response and answer.done_reason in ("stop", "length")
+    raw = client.generate(model, "The capital of France is", raw=True, options=GREEDY)
+    assert "Paris" in raw.response
+    parts = client.generate(
+        model, "The capital of France is", raw=True, options=GREEDY, stream=True
+    )
+    assert "".join(part.response for part in parts) == raw.response
+
+
+def test_a_schema_and_json_hold_the_answer(client, model):
+    schema = {
+        "type": "object",
+        "properties": {"city": {"enum": ["Paris", "London"]}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    answer = client.chat(model, QUESTION, format=schema, options={"num_predict": 60})
+    assert json.loads(answer.message.content)["city"] in ("Paris", "London")
+
+
+def test_tools_and_their_results_are_read(client, model):
+    def get_weather(city: str) -> str:
+        """The weather in a city.
+
+        Args:
+            city: The city.
+        """
+        return "20 degrees"
+
+    ask = [{"role": "user", "content": "What is the weather in Paris?"}]
+    answer = client.chat(model, ask, tools=[get_weather], options=GREEDY)
+    for call in answer.message.tool_calls or []:
+        assert call.function.name == "get_weather" and "city" in call.function.arguments
+    call = {"function": {"name": "get_weather", "arguments": {"city": "Paris"}}}
+    turns = [
+        *ask,
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": get_weather("Paris"), "tool_name": "get_weather"},
+    ]
+    assert client.chat(model, turns, options=GREEDY).message.content
+
+
+def test_log_probabilities_come_with_tokens(client, model):
+    answer = client.chat(model, QUESTION, options=GREEDY, logprobs=True, top_logprobs=2)
+    assert len(answer.logprobs) > 0 and answer.logprobs[0].logprob <= 0
+    assert len(answer.logprobs[0].top_logprobs) == 2
+
+
+def test_texts_become_vectors(client, embedder):
+    answer = client.embed(embedder, ["A card is lost.", "A cat sleeps."])
+    assert [len(vector) for vector in answer.embeddings] == [384, 384]
+    one = client.embeddings(embedder, "A card is lost.")
+    assert list(one.embedding) == list(answer.embeddings[0])
+
+
+def test_models_are_listed_and_shown(client, model, embedder):
+    names = [one.model for one in client.list().models]
+    assert model in names and embedder in names
+    assert model in [one.model for one in client.ps().models]
+    assert "completion" in client.show(model).capabilities
+    assert "embedding" in client.show(embedder).capabilities
+
+
+def test_errors_are_those_of_the_client(client, model):
+    with pytest.raises(ollama.ResponseError) as missing:
+        client.chat("no-such-model", QUESTION)
+    assert missing.value.status_code == 404 and "does not exist" in missing.value.error
+    with pytest.raises(ollama.ResponseError) as refused:
+        client.chat(model, QUESTION, think=True)
+    assert refused.value.status_code == 400
