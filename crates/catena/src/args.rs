@@ -160,6 +160,9 @@ pub(crate) struct ListenArgs {
     /// File that gets a line of JSON for each request, without its text
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_log: Option<String>,
+    /// Folder for the files that clients upload and the batches that they start
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) files: Option<String>,
     /// Collector of OpenTelemetry traces over OTLP/HTTP, such as http://127.0.0.1:4318
     #[arg(long, value_name = "URL")]
     pub(crate) traces: Option<String>,

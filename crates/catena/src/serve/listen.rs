@@ -62,9 +62,12 @@ impl Listener {
     /// Serves `router` on a thread of its own.
     ///
     /// # Errors
-    /// If the system gives no threads.
+    /// If the system gives no threads, or no folder for clients' files.
     pub(crate) fn serve(self, app: App, router: Router) -> Result<Server, BoxError> {
         let Self { listener, address, tls, options, .. } = self;
+        if let Some(folder) = options.files() {
+            app.keep_files(&folder)?;
+        }
         let scheme = if tls.is_some() { "https" } else { "http" };
         let (stop, mut stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_multi_thread()

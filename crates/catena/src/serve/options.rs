@@ -48,8 +48,9 @@ impl Options {
     /// # Errors
     /// A flag's value out of range.
     pub(crate) fn of_flags(args: &ListenArgs) -> Result<Self, Failure> {
-        // A file that nobody named must not lock the server.
-        let serve = ServeConfig { keys: String::new(), ..ServeConfig::default() };
+        // A file that nobody named must not lock the server, and a folder that nobody named is not made.
+        let (keys, files) = (String::new(), String::new());
+        let serve = ServeConfig { keys, files, ..ServeConfig::default() };
         Self::new(Utf8PathBuf::new(), serve, args.overrides(), false)
     }
 
@@ -169,6 +170,11 @@ impl Options {
         Ok(Observers { audit, traces })
     }
 
+    /// Where the files of clients are kept, if they are.
+    pub(super) fn files(&self) -> Option<Utf8PathBuf> {
+        (!self.serve.files.is_empty()).then(|| self.path(&self.serve.files))
+    }
+
     /// Says what the address means for those who use it.
     pub(super) fn warn(&self) {
         if !self.address().ip().is_loopback() && self.serve.tls_certificate.is_empty() {
@@ -197,6 +203,7 @@ impl ListenArgs {
         let (host, keys) = (text(&self.host), text(&self.keys));
         let (certificate, key) = (text(&self.tls_certificate), text(&self.tls_key));
         let (audit_log, traces) = (text(&self.audit_log), text(&self.traces));
+        let files = text(&self.files);
         let origins = self.origin.clone();
         let (port, log, drain_seconds) = (self.port, self.log, self.drain_seconds);
         let (max_sequences, aliases) = (self.max_sequences, self.alias.clone());
@@ -207,6 +214,7 @@ impl ListenArgs {
             put(&mut serve.tls_certificate, certificate.as_ref());
             put(&mut serve.tls_key, key.as_ref());
             put(&mut serve.audit_log, audit_log.as_ref());
+            put(&mut serve.files, files.as_ref());
             put(&mut serve.traces, traces.as_ref());
             put(&mut serve.log, log.as_ref());
             put(&mut serve.drain_seconds, drain_seconds.as_ref());

@@ -284,6 +284,8 @@ pub struct ServeConfig {
     /// File that gets a line of JSON for each request: who, when, route, model, tokens, status, no
     /// text; empty for none.
     pub audit_log: String,
+    /// Folder for the files that clients upload and the batches that they start; empty keeps none.
+    pub files: String,
     /// Collector of OpenTelemetry traces over OTLP/HTTP, such as `http://127.0.0.1:4318`; empty for
     /// none.
     pub traces: String,
@@ -337,6 +339,7 @@ impl Default for ServeConfig {
             tls_certificate: String::new(),
             tls_key: String::new(),
             audit_log: String::new(),
+            files: ".catena/serve".to_owned(),
             traces: String::new(),
             log: LogFormat::Text,
             drain_seconds: 20,
