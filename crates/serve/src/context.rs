@@ -5,7 +5,7 @@
 //! [`scope`]; without one nobody is asked for a key.
 
 use crate::error::ApiError;
-use crate::keys::Key;
+use crate::keys::{KEY_ID_LEN, Key};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -42,6 +42,37 @@ pub(crate) struct RequestUsage {
 /// The request that this task answers.
 pub(crate) fn current() -> Option<Arc<RequestContext>> {
     CURRENT.try_with(Arc::clone).ok()
+}
+
+/// Marks what the request of this task leaves behind as its key's: `id` with the key's identity behind it.
+pub(crate) fn owned(id: &str) -> String {
+    match current().and_then(|request| request.key.clone()) {
+        Some(key) => format!("{id}_{}", key.record.id),
+        None => id.to_owned(),
+    }
+}
+
+/// The identity that another thing of the owner of `id` gets.
+pub(crate) fn owned_as(id: &str, owner_of: &str) -> String {
+    match owner(owner_of) {
+        Some(owner) => format!("{id}_{owner}"),
+        None => id.to_owned(),
+    }
+}
+
+/// Whether the request of this task may see what is called `id`: what its key made, or everything where
+/// no keys are needed.
+pub(crate) fn may_see(id: &str) -> bool {
+    match current().and_then(|request| request.key.clone()) {
+        Some(key) => owner(id) == Some(key.record.id.as_str()),
+        None => true,
+    }
+}
+
+/// The key's identity in `id`.
+fn owner(id: &str) -> Option<&str> {
+    let (_, owner) = id.rsplit_once('_')?;
+    (owner.len() == KEY_ID_LEN).then_some(owner)
 }
 
 /// Runs `work` as part of the request.

@@ -1,9 +1,12 @@
 //! Making, listing and cancelling batches.
 
+use super::store::{BatchStore, unknown};
 use super::{input, object};
 use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, parse};
+use crate::context;
 use crate::error::ApiError;
+use crate::files::seen;
 use crate::paging::{Page, page};
 use axum::Json;
 use axum::body::Bytes;
@@ -13,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Routes whose requests batches hold.
 pub(super) const ENDPOINTS: [&str; 4] =
@@ -47,8 +51,9 @@ pub(crate) async fn create(
     if request.completion_window != "24h" {
         return invalid("completion_window", "known: 24h".to_owned());
     }
-    let (files, batches) = (app.files()?.clone(), app.batches()?.clone());
-    let id = app.answer_id("batch").replace('-', "_");
+    let files = seen(&app, &request.input_file_id)?.clone();
+    let batches = app.batches()?.clone();
+    let id = context::owned(&app.answer_id("batch").replace('-', "_"));
     let now = app.now();
     let make = move || {
         let metadata = Value::Object(request.metadata);
@@ -80,12 +85,20 @@ pub(crate) async fn create(
     Ok(ignored.tell(Json(batch).into_response()))
 }
 
+/// The batches, if the request may see the one called `id`.
+fn known<'a>(app: &'a App, id: &str) -> Result<&'a Arc<BatchStore>, ApiError> {
+    let batches = app.batches()?;
+    if context::may_see(id) { Ok(batches) } else { Err(unknown(id)) }
+}
+
 /// `GET /v1/batches`.
 pub(crate) async fn list(
     State(app): State<App>,
     Query(asked): Query<Page>,
 ) -> Result<Json<Value>, ApiError> {
-    page(app.batches()?.list(), &asked).map(Json)
+    let mut batches = app.batches()?.list();
+    batches.retain(|batch| batch["id"].as_str().is_some_and(context::may_see));
+    page(batches, &asked).map(Json)
 }
 
 /// `GET /v1/batches/{id}`.
@@ -93,7 +106,7 @@ pub(crate) async fn retrieve(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    app.batches()?.get(&id).map(Json)
+    known(&app, &id)?.get(&id).map(Json)
 }
 
 /// `POST /v1/batches/{id}/cancel`.
@@ -101,7 +114,7 @@ pub(crate) async fn cancel(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let (batches, now) = (app.batches()?.clone(), app.now());
+    let (batches, now) = (known(&app, &id)?.clone(), app.now());
     let cancel = move || {
         batches.change(&id, |batch| {
             if matches!(object::status(batch), "validating" | "in_progress") {

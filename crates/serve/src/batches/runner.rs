@@ -5,6 +5,7 @@ use super::object::{become_status, is_over, status};
 use super::progress::Progress;
 use super::store::BatchStore;
 use crate::app::{App, WeakApp};
+use crate::context;
 use crate::error::ApiError;
 use crate::router::routes;
 use axum::Router;
@@ -84,7 +85,7 @@ async fn run(app: &App, id: &str) -> Result<(), ApiError> {
             become_status(batch, "finalizing", app.now());
         }
     })?;
-    let ids = [app.answer_id("file"), app.answer_id("file")];
+    let ids = [(); 2].map(|()| context::owned_as(&app.answer_id("file"), id));
     let [output, errors] = progress.publish(&files, ids, id, app.now())?;
     store.change(id, |batch| {
         batch["output_file_id"] = json!(output);

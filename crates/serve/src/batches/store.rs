@@ -164,6 +164,6 @@ fn id_of(batch: &Value) -> &str {
     batch["id"].as_str().unwrap_or_default()
 }
 
-fn unknown(id: &str) -> ApiError {
+pub(super) fn unknown(id: &str) -> ApiError {
     ApiError::NotFound { what: "batch", id: id.chars().take(80).collect() }
 }

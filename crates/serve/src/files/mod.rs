@@ -6,5 +6,5 @@
 mod routes;
 mod store;
 
-pub(crate) use routes::{content, delete, list, retrieve, upload};
+pub(crate) use routes::{content, delete, list, retrieve, seen, upload};
 pub(crate) use store::{FileStore, MAX_FILE_BYTES, is_id, storage};

@@ -1,7 +1,8 @@
 //! Uploading, listing, reading and deleting files.
 
-use super::store::{FileStore, Upload};
+use super::store::{FileStore, Upload, unknown};
 use crate::app::App;
+use crate::context;
 use crate::error::ApiError;
 use crate::paging::{Page, page};
 use axum::Json;
@@ -49,7 +50,7 @@ pub(crate) async fn upload(
             Some("file") if sent.is_none() => {
                 let name =
                     field.file_name().unwrap_or("file").chars().take(MAX_NAME_CHARS).collect();
-                let id = app.answer_id("file");
+                let id = context::owned(&app.answer_id("file"));
                 sent = Some((receive(&app, files.clone(), id, field).await?, name));
             }
             Some("file") => return Err(invalid("file", "one file at a time".to_owned())),
@@ -131,6 +132,12 @@ async fn receive(
     }
 }
 
+/// The files, if the request may see the one called `id`.
+pub(crate) fn seen<'a>(app: &'a App, id: &str) -> Result<&'a Arc<FileStore>, ApiError> {
+    let files = app.files()?;
+    if context::may_see(id) { Ok(files) } else { Err(unknown(id)) }
+}
+
 /// `GET /v1/files`.
 pub(crate) async fn list(
     State(app): State<App>,
@@ -138,6 +145,7 @@ pub(crate) async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>, ApiError> {
     let mut files = app.files()?.list();
+    files.retain(|file| file["id"].as_str().is_some_and(context::may_see));
     if let Some(purpose) = &filter.purpose {
         files.retain(|file| file["purpose"] == purpose.as_str());
     }
@@ -149,7 +157,7 @@ pub(crate) async fn retrieve(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    app.files()?.record(&id).map(Json)
+    seen(&app, &id)?.record(&id).map(Json)
 }
 
 /// `DELETE /v1/files/{id}`.
@@ -157,7 +165,7 @@ pub(crate) async fn delete(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let files = app.files()?.clone();
+    let files = seen(&app, &id)?.clone();
     let deleted = json!({"id": id, "object": "file", "deleted": true});
     app.workers().run(move || files.delete(&id)).await?;
     Ok(Json(deleted))
@@ -168,7 +176,7 @@ pub(crate) async fn content(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let files = app.files()?.clone();
+    let files = seen(&app, &id)?.clone();
     let mut file = app.workers().run(move || files.open_data(&id)).await?;
     let (sender, pieces) = mpsc::channel(PIECES);
     tokio::task::spawn_blocking(move || {

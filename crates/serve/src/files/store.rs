@@ -194,7 +194,7 @@ impl Upload {
     }
 }
 
-fn unknown(id: &str) -> ApiError {
+pub(super) fn unknown(id: &str) -> ApiError {
     ApiError::NotFound { what: "file", id: id.chars().take(80).collect() }
 }
 

@@ -4,6 +4,8 @@ use super::file::KeysError;
 
 const PREFIX: &str = "ck_";
 const ID_BYTES: usize = 4;
+/// Characters of a key's identity.
+pub(crate) const KEY_ID_LEN: usize = 2 * ID_BYTES;
 const SECRET_BYTES: usize = 24;
 /// Longest text that is hashed to be looked up.
 pub(super) const MAX_KEY_BYTES: usize = 256;

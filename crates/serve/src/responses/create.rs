@@ -2,9 +2,11 @@
 
 use super::object::{ResponseObject, output_items, said};
 use super::request::{ResponseRequest, echoed};
+use super::routes::seen;
 use super::stream::Reply;
 use crate::app::App;
 use crate::body::{Parsed, parse};
+use crate::context;
 use crate::error::ApiError;
 use crate::turn::{EndReason, Turn, TurnRequest};
 use crate::{stream, turn};
@@ -72,7 +74,7 @@ pub(super) fn begin(app: &App, request: &ResponseRequest) -> Result<Begun, ApiEr
 
 fn earlier(app: &App, id: &str) -> Result<Vec<ChatMessage>, ApiError> {
     let field = "previous_response_id";
-    match app.responses().conversation(id) {
+    match seen(app, id)?.conversation(id) {
         None => Err(ApiError::NotFound { what: "response", id: id.chars().take(80).collect() }),
         Some(Err(status)) => {
             let reason = format!("that response is {status}; it has no answer to go on from");
@@ -128,7 +130,11 @@ fn in_background(app: App, begun: Begun, started: Instant) -> Json<Value> {
             Err(error) => app.responses().end(object.failed(&error), None),
         }
     };
-    tokio::spawn(work);
+    // Its tokens are counted as the request's.
+    match context::current() {
+        Some(request) => tokio::spawn(context::scope(request, work)),
+        None => tokio::spawn(work),
+    };
     Json(queued)
 }
 

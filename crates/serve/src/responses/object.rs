@@ -1,6 +1,7 @@
 //! The response as an object, whole or in the making.
 
 use crate::app::App;
+use crate::context;
 use crate::counts::Counts;
 use crate::error::ApiError;
 use crate::logprobs::token_logprobs;
@@ -27,7 +28,7 @@ impl ResponseObject {
         echoed: Map<String, Value>,
         with_logprobs: bool,
     ) -> Self {
-        let id = app.answer_id("resp").replace('-', "_");
+        let id = context::owned(&app.answer_id("resp").replace('-', "_"));
         Self { id, created_at: app.now(), model: model.to_owned(), echoed, with_logprobs }
     }
 

@@ -2,8 +2,10 @@
 
 use super::create::begin;
 use super::request::ResponseRequest;
+use super::store::ResponseStore;
 use crate::app::App;
 use crate::body::{Parsed, parse};
+use crate::context;
 use crate::error::ApiError;
 use crate::paging::{Page, page};
 use crate::turn;
@@ -18,12 +20,17 @@ fn unknown(id: &str) -> ApiError {
     ApiError::NotFound { what: "response", id: id.chars().take(80).collect() }
 }
 
+/// The responses, if the request may see the one called `id`.
+pub(super) fn seen<'a>(app: &'a App, id: &str) -> Result<&'a ResponseStore, ApiError> {
+    if context::may_see(id) { Ok(app.responses()) } else { Err(unknown(id)) }
+}
+
 /// `GET /v1/responses/{id}`.
 pub(crate) async fn retrieve(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    app.responses().object(&id).map(Json).ok_or_else(|| unknown(&id))
+    seen(&app, &id)?.object(&id).map(Json).ok_or_else(|| unknown(&id))
 }
 
 /// `DELETE /v1/responses/{id}`.
@@ -31,7 +38,7 @@ pub(crate) async fn delete(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    if !app.responses().remove(&id) {
+    if !seen(&app, &id)?.remove(&id) {
         return Err(unknown(&id));
     }
     Ok(Json(json!({"id": id, "object": "response", "deleted": true})))
@@ -42,7 +49,7 @@ pub(crate) async fn cancel(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let object = app.responses().cancel(&id).ok_or_else(|| unknown(&id))?;
+    let object = seen(&app, &id)?.cancel(&id).ok_or_else(|| unknown(&id))?;
     if object["background"] != true {
         let reason = "only a response in the background can be cancelled".to_owned();
         return Err(ApiError::InvalidField { field: "response_id", reason });
@@ -56,7 +63,7 @@ pub(crate) async fn input_items(
     Path(id): Path<String>,
     Query(asked): Query<Page>,
 ) -> Result<Json<Value>, ApiError> {
-    let items = app.responses().input(&id).ok_or_else(|| unknown(&id))?;
+    let items = seen(&app, &id)?.input(&id).ok_or_else(|| unknown(&id))?;
     page(items, &asked).map(Json)
 }
 
