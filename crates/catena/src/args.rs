@@ -1,6 +1,7 @@
 //! The command line. One struct per command; help and examples stand beside the flags.
 
 use camino::Utf8PathBuf;
+use catena_pipeline::config::LogFormat;
 use clap::{Args, Parser, Subcommand};
 
 /// From raw text to an assistant that answers with its sources, in one binary.
@@ -17,6 +18,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   catena up examples/bank-support     bring every stage up to date, then serve
+  catena serve model.gguf             serve a model to any OpenAI client
   catena plan examples/bank-support   say what `up` would do, and why
   catena pull bank-support            fetch a model or data set by name
   catena doctor                       say what this machine has and what was chosen
@@ -31,6 +33,10 @@ Exit codes: 0 done, 1 ran and the answer is no, 2 usage or configuration,
 pub(crate) enum Command {
     /// Bring every stage of a project up to date, then serve it
     Up(UpArgs),
+    /// Serve models, or a project whose stages are up to date
+    Serve(ServeArgs),
+    /// Make, list and revoke the API keys of a server
+    Keys(KeysArgs),
     /// Say which stages `up` would run, and why
     Plan(PlanArgs),
     /// Train a model: pre-training, fine-tuning, preferences, rewards, labels, vectors
@@ -64,6 +70,197 @@ pub(crate) struct UpArgs {
     /// Port of the API and the studio; overrides `serve.port`, 0 takes a free one
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena serve model.gguf                       one model on http://127.0.0.1:8017
+  catena serve small=a.gguf large=b.gguf        two, under names of their own
+  catena serve model.gguf --embedder all-minilm-l6-v2 --draft smaller.gguf
+  catena serve --simulate test --sim-step-ms 30 --port 9000
+  catena serve --project examples/bank-support  a project, if `up` has nothing to do
+  catena serve model.gguf --host 0.0.0.0 --keys keys.json --tls-certificate c.pem --tls-key k.pem
+
+Signals:
+  SIGTERM   refuse new requests, let running ones end within --drain-seconds, then stop
+  SIGHUP    read keys, certificate and the project's [serve] again")]
+pub(crate) struct ServeArgs {
+    /// GGUF files, folders with safetensors, or names that `catena pull` knows, as MODEL or
+    /// NAME=MODEL; none serves the project
+    #[arg(value_name = "MODEL")]
+    pub(crate) models: Vec<String>,
+    /// Folder with catena.toml
+    #[arg(long, default_value = ".", value_name = "FOLDER", conflicts_with = "models")]
+    pub(crate) project: Utf8PathBuf,
+    /// A smaller model with the same tokenizer that writes ahead for the first model
+    #[arg(long, value_name = "MODEL", requires = "models")]
+    pub(crate) draft: Option<String>,
+    /// A model that turns texts into vectors, as MODEL or NAME=MODEL; may be given again
+    #[arg(long, value_name = "MODEL", requires = "models")]
+    pub(crate) embedder: Vec<String>,
+    /// Serve a model without weights under this name, with speeds of your choice: for tests of
+    /// capacity, routers and autoscalers
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["models", "project"])]
+    pub(crate) simulate: Option<String>,
+    #[command(flatten)]
+    pub(crate) simulated: SimulateArgs,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+}
+
+/// How fast a simulated model is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With --simulate")]
+pub(crate) struct SimulateArgs {
+    /// Milliseconds of every step
+    #[arg(long, default_value_t = 15.0, value_name = "MS", value_parser = speed)]
+    pub(crate) sim_step_ms: f64,
+    /// Milliseconds that each sequence adds to a step
+    #[arg(long, default_value_t = 0.5, value_name = "MS", value_parser = speed)]
+    pub(crate) sim_sequence_ms: f64,
+    /// Tokens of prompts that are read in a second
+    #[arg(long, default_value_t = 4000.0, value_name = "N", value_parser = speed)]
+    pub(crate) sim_prompt_tokens_per_second: f64,
+    /// Tokens of prompt and answer together
+    #[arg(long, default_value_t = 8192, value_name = "N")]
+    pub(crate) sim_context: usize,
+    /// Blocks of 16 tokens of the cache (default: --max-sequences whole contexts)
+    #[arg(long, value_name = "N")]
+    pub(crate) sim_kv_blocks: Option<usize>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    if (1e-3..=1e9).contains(&value) { Ok(value) } else { Err("0.001 to 1000000000".to_owned()) }
+}
+
+/// What overrides the keys of `[serve]` with the same names.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Instead of the keys of [serve]")]
+pub(crate) struct ListenArgs {
+    /// Address to listen on; any but the loopback address needs keys
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+    /// Port; 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// File of API keys that `catena keys` writes; where it exists, every request needs a key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<String>,
+    /// Origin of a web page that may use the API; may be given again
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Vec<String>,
+    /// Certificate chain in PEM form
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<String>,
+    /// Private key in PEM form
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<String>,
+    /// File that gets a line of JSON for each request, without its text
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<String>,
+    /// Folder for the files that clients upload and the batches that they start
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) files: Option<String>,
+    /// Collector of OpenTelemetry traces over OTLP/HTTP, such as http://127.0.0.1:4318
+    #[arg(long, value_name = "URL")]
+    pub(crate) traces: Option<String>,
+    /// How requests are told on the standard error
+    #[arg(long, value_name = "text|json|off", value_parser = log_format)]
+    pub(crate) log: Option<LogFormat>,
+    /// Seconds that running answers have to end
+    #[arg(long, value_name = "N")]
+    pub(crate) drain_seconds: Option<u64>,
+    /// Conversations that generate at the same time; more wait
+    #[arg(long, value_name = "N")]
+    pub(crate) max_sequences: Option<usize>,
+    /// Another name of a model, as in gpt-4o=small; may be given again
+    #[arg(long, value_name = "NAME=MODEL", value_parser = alias)]
+    pub(crate) alias: Vec<(String, String)>,
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        "off" => Ok(LogFormat::Off),
+        _ => Err("one of text, json, off".to_owned()),
+    }
+}
+
+fn alias(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').ok_or("give it as NAME=MODEL")?;
+    Ok((pair.0.to_owned(), pair.1.to_owned()))
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena keys create ann
+  catena keys create web --models bank-support --routes '/v1/chat/*' --expires 30d
+  catena keys create batch --requests-per-minute 60 --tokens-per-minute 100000 --max-concurrent 4
+  catena keys create ops --admin
+  catena keys list --file keys.json
+  catena keys revoke 3f9a12c4
+
+A key goes into `Authorization: Bearer KEY` or `x-api-key: KEY`; in a browser it is the password. It
+is shown once. A running server reads the file again at SIGHUP.")]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) action: KeysAction,
+    /// Folder with catena.toml, whose `serve.keys` names the file
+    #[arg(long, global = true, default_value = ".", value_name = "FOLDER")]
+    pub(crate) project: Utf8PathBuf,
+    /// The file itself
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) file: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysAction {
+    /// Make a key and print it
+    Create(NewKeyArgs),
+    /// Show the keys there are; a key's text is kept nowhere
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take keys away
+    Revoke {
+        /// Identities, as `list` shows them
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewKeyArgs {
+    /// Whom the key is for
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Models it may ask for; `*` at the end stands for any rest (default: all)
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub(crate) models: Vec<String>,
+    /// Paths it may ask for, in the same way (default: all)
+    #[arg(long, value_name = "PATH,...", value_delimiter = ',')]
+    pub(crate) routes: Vec<String>,
+    /// When it ends: 12h, 30d or 2w from now (default: never)
+    #[arg(long, value_name = "TIME", value_parser = crate::keys::lifetime)]
+    pub(crate) expires: Option<u64>,
+    /// Let it load and unload models and adapters
+    #[arg(long)]
+    pub(crate) admin: bool,
+    /// Most requests a minute
+    #[arg(long, value_name = "N")]
+    pub(crate) requests_per_minute: Option<u32>,
+    /// Most tokens a minute, of prompts and answers
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens_per_minute: Option<u32>,
+    /// Most requests at once
+    #[arg(long, value_name = "N")]
+    pub(crate) max_concurrent: Option<u32>,
 }
 
 #[derive(Debug, Args)]

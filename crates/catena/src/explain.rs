@@ -56,7 +56,7 @@ fn pipeline_advice(error: &PipelineError) -> (Exit, Option<String>) {
     }
 }
 
-fn store_advice(error: &StoreError) -> (Exit, Option<String>) {
+pub(crate) fn store_advice(error: &StoreError) -> (Exit, Option<String>) {
     let exit = if matches!(error, StoreError::UnknownName { .. }) {
         Exit::Usage
     } else if matches!(error, StoreError::Interrupted) {

@@ -9,6 +9,7 @@ mod doctor;
 mod explain;
 mod failure;
 mod interrupt;
+mod keys;
 mod machine;
 mod models;
 mod once;
@@ -19,7 +20,7 @@ mod project;
 mod pull;
 mod report;
 mod runs;
-mod server;
+mod serve;
 mod stages;
 mod tokenizer;
 mod train;
@@ -54,6 +55,9 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     if let Command::Doctor = cli.command {
         return doctor::run(cli.threads);
     }
+    if let Command::Keys(args) = &cli.command {
+        return keys::run(args);
+    }
     machine::select_level()?;
     match &cli.command {
         Command::Up(args) => up::run(args, cli.threads, &cancel),
@@ -62,6 +66,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Bench(args) => bench::run(args, cli.threads, &cancel),
         Command::Train(args) => train::run(args, cli.threads, &cancel),
         Command::Tokenizer(args) => tokenizer::run(args, cli.threads, &cancel),
-        Command::Doctor => Ok(()),
+        Command::Serve(args) => serve::run(args, cli.threads, &cancel),
+        Command::Keys(_) | Command::Doctor => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use crate::output::print_line;
 use crate::progress::{for_stderr, say};
 use crate::project::Project;
 use crate::report;
-use crate::server::Server;
+use crate::serve::{Options, ProjectServer};
 use catena_protocol::{Cancel, StageReport, StageStatus};
 
 /// Runs `catena up`.
@@ -24,8 +24,11 @@ pub(crate) fn run(args: &UpArgs, threads: Option<usize>, cancel: &Cancel) -> Res
     let state_dir = args.project.join(".catena");
     let mut run_report = report::assemble(&inputs.config.project.name, &finished, &state_dir)?;
     say(&report::summary(&run_report));
-    let port = args.port.unwrap_or(inputs.config.serve.port);
-    let server = Server::start(&inputs, &finished, &run_report, port)?;
+    let port = args.port;
+    let options = Options::of_project(&args.project, &inputs.config.serve, move |serve| {
+        serve.port = port.unwrap_or(serve.port);
+    })?;
+    let server = ProjectServer::start(&inputs, &finished, &run_report, options)?;
     if !args.once {
         say(&format!("  studio and API: {}  (Ctrl-C stops)", server.address()));
         return server.wait(cancel);
@@ -47,7 +50,7 @@ pub(crate) fn run(args: &UpArgs, threads: Option<usize>, cancel: &Cancel) -> Res
 }
 
 /// The configured question, or a held-out one.
-fn question(configured: &str, server: &Server) -> String {
+fn question(configured: &str, server: &ProjectServer) -> String {
     if configured.is_empty() {
         server.example_questions().first().cloned().unwrap_or_else(|| "What can you do?".to_owned())
     } else {

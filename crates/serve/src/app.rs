@@ -1,22 +1,30 @@
 //! What a server serves.
 
+use crate::access::{self, Access, AuditLog, Outcome};
 use crate::assistant::Assistant;
 use crate::batches::{self, BatchStore};
 use crate::blocking::Workers;
+use crate::context;
 use crate::error::ApiError;
 use crate::files::FileStore;
+use crate::limits::Admission;
 use crate::metrics::Metrics;
 use crate::responses::ResponseStore;
+use crate::traces::Traces;
 use camino::Utf8Path;
 use catena_engine::{CALL_ID_CHARS, EngineHandle, PromptCodec};
 use catena_knowledge::{Classifier, Embedder};
 use catena_store::StoreError;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::watch;
+
+/// Status in logs and metrics of a request whose client went away before its answer.
+pub(crate) const CLIENT_GONE: u16 = 499;
 
 /// A model that continues prompts.
 #[derive(Clone)]
@@ -105,6 +113,11 @@ pub struct ServeLimits {
     pub max_inputs: usize,
     /// Requests that tokenize, retrieve or embed at once; the others wait their turn.
     pub workers: usize,
+    /// Time in which a body must have come.
+    pub body_timeout: Duration,
+    /// Longest wait for the engine that is worth beginning: a request that would wait longer, at the
+    /// engine's present pace, is refused at once.
+    pub max_wait: Duration,
 }
 
 impl Default for ServeLimits {
@@ -115,8 +128,30 @@ impl Default for ServeLimits {
             max_prompts: 16,
             max_inputs: 256,
             workers: 2,
+            body_timeout: Duration::from_secs(30),
+            max_wait: Duration::from_mins(1),
         }
     }
+}
+
+/// What a running server may be given anew: see [`App::reload`].
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Limits of requests.
+    pub limits: ServeLimits,
+    /// Who may ask.
+    pub access: Access,
+    /// Other names of models.
+    pub aliases: BTreeMap<String, String>,
+}
+
+/// Where a server tells what became of requests, beside its metrics.
+#[derive(Clone, Debug, Default)]
+pub struct Observers {
+    /// The audit log.
+    pub audit: Option<AuditLog>,
+    /// Where traces go.
+    pub traces: Option<Traces>,
 }
 
 /// Everything the routes need. Clones share it.
@@ -125,15 +160,20 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     models: Vec<(String, ServedModel)>,
-    limits: ServeLimits,
+    settings: RwLock<Arc<Settings>>,
+    observers: Observers,
     workers: Workers,
     metrics: Metrics,
+    /// By the name that the engine is reported under.
+    admissions: Mutex<BTreeMap<String, Arc<Admission>>>,
     responses: ResponseStore,
     kept: OnceLock<Kept>,
     created: u64,
     next_id: AtomicU64,
     id_salt: u64,
     draining: AtomicBool,
+    /// Set once running answers are to end at once.
+    cut_off: watch::Sender<bool>,
 }
 
 /// What is kept on disk.
@@ -153,25 +193,41 @@ impl WeakApp {
 }
 
 impl App {
-    /// A server of `models` by name, in the order they are listed.
+    /// A server of `models` by name, in the order they are listed, that lets everyone in.
     ///
     /// # Panics
     /// If two models have the same name: a caller's bug.
     pub fn new(models: Vec<(String, ServedModel)>, limits: ServeLimits) -> Self {
+        let settings = Settings { limits, ..Settings::default() };
+        Self::with(models, settings, Observers::default())
+    }
+
+    /// [`App::new`] with rules about who may ask, and with observers.
+    ///
+    /// # Panics
+    /// If two models have the same name: a caller's bug.
+    pub fn with(
+        models: Vec<(String, ServedModel)>,
+        settings: Settings,
+        observers: Observers,
+    ) -> Self {
         let names: BTreeSet<&str> = models.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names.len(), models.len(), "model names must differ");
         let metrics = Metrics::new(models.iter().map(|(name, _)| name.clone()));
         Self(Arc::new(Inner {
             models,
-            limits,
-            workers: Workers::new(limits.workers),
+            workers: Workers::new(settings.limits.workers),
+            settings: RwLock::new(Arc::new(settings)),
+            observers,
             metrics,
+            admissions: Mutex::default(),
             responses: ResponseStore::default(),
             kept: OnceLock::new(),
             created: unix_seconds(),
             next_id: AtomicU64::new(0),
             id_salt: RandomState::new().build_hasher().finish(),
             draining: AtomicBool::new(false),
+            cut_off: watch::Sender::new(false),
         }))
     }
 
@@ -180,8 +236,49 @@ impl App {
         &self.0.models
     }
 
+    /// Takes other settings. Requests that run keep those they began with; the number of workers
+    /// stays as it was.
+    pub fn reload(&self, mut settings: Settings) {
+        let known = self.settings().access.keys.clone();
+        if let (Some(known), Some(read)) = (known, &settings.access.keys) {
+            // What keys have used of their limits stays used.
+            known.replace(read.records());
+            settings.access.keys = Some(known);
+        }
+        *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.0.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn limits(&self) -> ServeLimits {
-        self.0.limits
+        self.settings().limits
+    }
+
+    /// Tells everyone who observes what became of a request.
+    pub(crate) fn tell(&self, outcome: &Outcome) {
+        let (route, method) = (&outcome.route, outcome.method.as_str());
+        let status = outcome.status.map_or(CLIENT_GONE, |status| status.as_u16());
+        self.metrics().answered(route, method, status, outcome.took);
+        access::log(outcome);
+        if let Some(audit) = &self.0.observers.audit {
+            audit.write(outcome);
+        }
+        if let Some(traces) = &self.0.observers.traces {
+            traces.record(outcome);
+        }
+    }
+
+    /// Has observers write what they hold. Waits; not for async threads.
+    pub(crate) fn flush(&self) {
+        if let Some(audit) = &self.0.observers.audit {
+            audit.flush();
+        }
+    }
+
+    pub(crate) fn audit_lines_lost(&self) -> u64 {
+        self.0.observers.audit.as_ref().map_or(0, AuditLog::lost)
     }
 
     pub(crate) fn workers(&self) -> &Workers {
@@ -190,6 +287,14 @@ impl App {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Counts texts that were turned into vectors.
+    pub(crate) fn embedded(&self, model: &str, tokens: usize, took: Duration) {
+        self.metrics().embedded(model, tokens, took);
+        if let Some(request) = context::current() {
+            request.charge(tokens as u64);
+        }
     }
 
     /// Keeps the files and batches of clients below `folder`, and goes on with batches that are not
@@ -273,6 +378,11 @@ impl App {
         if self.is_draining() {
             return Err(ApiError::Draining);
         }
+        if let Some(request) = context::current() {
+            request.use_model(name)?;
+        }
+        let settings = self.settings();
+        let name = settings.aliases.get(name).map_or(name, String::as_str);
         let found = self.0.models.iter().find(|(known, _)| known == name);
         found.map(|(_, model)| model).ok_or_else(|| ApiError::UnknownModel {
             model: name.chars().take(200).collect(),
@@ -284,7 +394,7 @@ impl App {
     /// it; `needs` says what that is.
     ///
     /// # Errors
-    /// As [`App::model`]; [`ApiError::WrongModel`], [`ApiError::NoModel`].
+    /// As [`App::model`]; [`ApiError::WrongModel`], [`ApiError::NoModel`]; [`ApiError::Forbidden`].
     pub(crate) fn model_for<'a, T>(
         &'a self,
         name: Option<&str>,
@@ -300,7 +410,11 @@ impl App {
             return Err(ApiError::Draining);
         }
         let first = |(name, model): &'a (String, ServedModel)| Some((name.clone(), role(model)?));
-        self.0.models.iter().find_map(first).ok_or(ApiError::NoModel { needs })
+        let found = self.0.models.iter().find_map(first).ok_or(ApiError::NoModel { needs })?;
+        if let Some(request) = context::current() {
+            request.use_model(&found.0)?;
+        }
+        Ok(found)
     }
 
     /// From now on, new requests are refused and `/health` says so.
@@ -310,6 +424,34 @@ impl App {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::Acquire)
+    }
+
+    /// From now on, running generations end with [`ApiError::Draining`], which their clients are
+    /// told.
+    pub fn cut_off(&self) {
+        self.0.cut_off.send_replace(true);
+    }
+
+    pub(crate) fn when_cut_off(&self) -> watch::Receiver<bool> {
+        self.0.cut_off.subscribe()
+    }
+
+    /// The pace of `engine`.
+    ///
+    /// # Errors
+    /// [`ApiError::Overloaded`] if another request would wait too long.
+    pub(crate) fn admit(&self, engine: &EngineHandle) -> Result<Arc<Admission>, ApiError> {
+        let engines = self.engines();
+        let name = engines.iter().find(|(_, known)| known.is_same(engine)).map_or("", |(n, _)| *n);
+        let mut admissions = self.0.admissions.lock().unwrap_or_else(PoisonError::into_inner);
+        let admission = admissions.entry(name.to_owned()).or_default().clone();
+        drop(admissions);
+        let limit = self.limits().max_wait;
+        let wait = admission.expected_wait(engine.stats().waiting, Instant::now());
+        match wait.filter(|wait| *wait > limit) {
+            Some(wait) => Err(ApiError::Overloaded { wait, limit }),
+            None => Ok(admission),
+        }
     }
 
     /// The engines with the name they are reported under: that of the first model on each.

@@ -3,9 +3,7 @@
 use crate::error::Problem;
 use crate::{anthropic, cohere, huggingface, ollama, tei};
 use axum::Json;
-use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
@@ -52,11 +50,9 @@ impl Dialect {
     }
 }
 
-/// Gives errors the form of the route's protocol. It stands around all routes and layers, so that
-/// what these refuse has it too.
-pub(crate) async fn shape(request: Request, next: Next) -> Response {
-    let dialect = Dialect::of(request.uri().path());
-    let mut response = next.run(request).await;
+/// Gives an error the form of the protocol. The guard before all routes calls it last, so that what
+/// it refuses itself has that form too.
+pub(crate) fn shape(dialect: Dialect, mut response: Response) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     if dialect == Dialect::OpenAi {
         return response;

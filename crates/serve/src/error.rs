@@ -1,6 +1,8 @@
 //! What a client is told when a request cannot be answered.
 
+use crate::access::whole_seconds;
 use crate::body::IGNORED_FIELDS_HEADER;
+use crate::limits::Exhausted;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,6 +10,7 @@ use catena_engine::{COMPOSED_KIND, EngineError};
 use catena_knowledge::KnowledgeError;
 use catena_store::StoreError;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Error of an API request.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +90,47 @@ pub enum ApiError {
     /// Retrieval or embedding failed.
     #[error("retrieval failed")]
     Knowledge(#[from] KnowledgeError),
+    /// The body did not come in time.
+    #[error("the request body did not come within {limit_s} s")]
+    BodyTooSlow {
+        /// Time given.
+        limit_s: u64,
+    },
+    /// The body's JSON has too much of something.
+    #[error("the request body has more than {limit} {what}")]
+    BodyTooComplex {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is taken.
+        limit: usize,
+    },
+    // --- show another key, or ask from elsewhere
+    /// Nobody knows who asks.
+    #[error("{reason}; send a key that `catena keys create` made as `Authorization: Bearer`")]
+    Unauthorized {
+        /// Why.
+        reason: &'static str,
+    },
+    /// The key is for other things.
+    #[error("{what} `{name}` is not among what this API key may ask for")]
+    Forbidden {
+        /// What was asked for.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The page is of another host.
+    #[error("pages of `{origin}` may not ask this server; `serve.origins` may allow them")]
+    ForeignOrigin {
+        /// Where the page comes from.
+        origin: String,
+    },
+    /// The client thinks that this server has another name.
+    #[error("this server is not `{host}`; `serve.hosts` may give it that name")]
+    ForeignHost {
+        /// The name it was asked under.
+        host: String,
+    },
     /// The server keeps no files.
     #[error("this server keeps no files; it was started without a folder for them")]
     NoFiles,
@@ -103,6 +147,20 @@ pub enum ApiError {
     #[error("the server's disk failed")]
     Storage,
     // --- retry
+    /// The key has used up one of its limits.
+    #[error("the API key allows {} {}; try again in {} s", .0.limit, .0.what, whole_seconds(.0.retry_after))]
+    RateLimited(Exhausted),
+    /// The request would wait too long.
+    #[error(
+        "the server is overloaded: at its present pace the request would wait {} s, and at most {} s \
+         are worth it", whole_seconds(*.wait), whole_seconds(*.limit)
+    )]
+    Overloaded {
+        /// The wait expected.
+        wait: Duration,
+        /// The longest that is begun.
+        limit: Duration,
+    },
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Draining,
@@ -125,6 +183,7 @@ pub(crate) struct Told {
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
+const PERMISSION: &str = "permission_error";
 
 fn told(status: StatusCode, kind: &'static str, code: &'static str) -> Told {
     Told { status, kind, code, param: None }
@@ -156,6 +215,16 @@ impl ApiError {
             Self::BodyTooLarge { .. } => {
                 told(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "body_too_large")
             }
+            Self::BodyTooSlow { .. } => told(StatusCode::REQUEST_TIMEOUT, INVALID, "body_too_slow"),
+            Self::BodyTooComplex { .. } => bad("body_too_complex", None),
+            Self::Unauthorized { .. } => told(StatusCode::UNAUTHORIZED, INVALID, "invalid_api_key"),
+            Self::Forbidden { .. } => told(StatusCode::FORBIDDEN, PERMISSION, "not_allowed"),
+            Self::ForeignOrigin { .. } => told(StatusCode::FORBIDDEN, PERMISSION, "foreign_origin"),
+            Self::ForeignHost { .. } => told(StatusCode::FORBIDDEN, PERMISSION, "foreign_host"),
+            Self::RateLimited(_) => {
+                told(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded")
+            }
+            Self::Overloaded { .. } => told(StatusCode::SERVICE_UNAVAILABLE, SERVER, "overloaded"),
             Self::InputTooLong { .. } => bad("context_length_exceeded", Some("input")),
             Self::Engine(error) => engine_told(error),
             Self::Knowledge(KnowledgeError::QueryTooLong { .. }) => {
@@ -169,6 +238,17 @@ impl ApiError {
                 told(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "internal_error")
             }
         }
+    }
+
+    /// Seconds after which it is worth asking again.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        if let Self::RateLimited(exhausted) = self {
+            return Some(whole_seconds(exhausted.retry_after).max(1));
+        }
+        if let Self::Overloaded { wait, limit } = self {
+            return Some(whole_seconds(wait.saturating_sub(*limit)).max(1));
+        }
+        (self.told().status == StatusCode::TOO_MANY_REQUESTS).then_some(1)
     }
 
     /// The error as every protocol tells it in its own form.
@@ -263,9 +343,10 @@ impl IntoResponse for ApiError {
         if problem.status.is_server_error() {
             tracing::error!(code = problem.code, "{}", problem.message);
         }
+        let retry_after = self.retry_after();
         let mut response = (problem.status, Json(problem.openai())).into_response();
-        if problem.status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.headers_mut().remove(IGNORED_FIELDS_HEADER);
         // For the layer that gives it the form of the route's protocol.

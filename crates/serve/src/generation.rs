@@ -1,11 +1,16 @@
 //! Requests on their way through the engine, as seen from async code.
 
 use crate::app::App;
+use crate::connection;
+use crate::context::Reservation;
 use crate::error::ApiError;
+use crate::limits::Admission;
 use catena_engine::{EngineError, EngineHandle, Event, Request, RequestGuard};
 use catena_protocol::{FinishReason, Usage};
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 
 /// One or more engine requests that answer one HTTP request. Each gives one or more choices, counted
 /// through over all of them. Dropping it cancels what still runs: that is how a client that goes away
@@ -16,12 +21,29 @@ pub(crate) struct Generation {
     /// Bounded by the requests' own token limits.
     events: UnboundedReceiver<(usize, Event)>,
     started: Instant,
-    /// When each choice gave its last token.
+    /// When each choice gave its first token, and its last.
+    first_token: Vec<Option<Instant>>,
     last_token: Vec<Option<Instant>>,
     /// Choices that have not ended.
     open: usize,
     /// Cancel the requests when they are dropped.
     guards: Vec<RequestGuard>,
+    /// Tokens set aside within the limits of the key that asks.
+    reservation: Option<Reservation>,
+    pace: Pace,
+    cut_off: watch::Receiver<bool>,
+}
+
+/// Counts a generation in the pace of its engine, if the engine took it.
+struct Pace {
+    admission: Arc<Admission>,
+    taken: bool,
+}
+
+impl Drop for Pace {
+    fn drop(&mut self) {
+        self.admission.ended(self.taken.then(Instant::now));
+    }
 }
 
 impl Generation {
@@ -33,9 +55,16 @@ impl Generation {
         app: &App,
         model: &str,
         engine: &EngineHandle,
-        requests: Vec<Request>,
+        mut requests: Vec<Request>,
         started: Instant,
     ) -> Result<Self, ApiError> {
+        let admission = app.admit(engine)?;
+        let reservation = reserve(&mut requests)?;
+        admission.began(Instant::now());
+        for Request { params, .. } in &requests {
+            app.metrics().began(model, params.n, params.max_new_tokens);
+        }
+        app.metrics().set_running(model, true);
         let open = requests.iter().map(|request| request.params.n).sum();
         let (sender, events) = unbounded_channel();
         // A client may go away while its requests are submitted; they count as aborted then too.
@@ -44,9 +73,13 @@ impl Generation {
             model: model.to_owned(),
             events,
             started,
+            first_token: vec![None; open],
             last_token: vec![None; open],
             open,
             guards: Vec::new(),
+            reservation,
+            pace: Pace { admission, taken: true },
+            cut_off: app.when_cut_off(),
         };
         let engine = engine.clone();
         // Submitting compiles constraints, so it computes.
@@ -66,6 +99,10 @@ impl Generation {
             Ok(guards) => generation.guards = guards,
             Err(error) => {
                 generation.open = 0;
+                generation.pace.taken = false;
+                if let Some(reservation) = &mut generation.reservation {
+                    reservation.give_back();
+                }
                 return Err(error);
             }
         }
@@ -80,7 +117,14 @@ impl Generation {
         if self.open == 0 {
             return None;
         }
-        let Some((idx, event)) = self.events.recv().await else {
+        let received = tokio::select! {
+            biased;
+            received = self.events.recv() => received,
+            () = connection::turned_true(&mut self.cut_off) => {
+                return Some(Err(self.fail(ApiError::Draining)));
+            }
+        };
+        let Some((idx, event)) = received else {
             return Some(Err(self.fail(EngineError::Stopped.into())));
         };
         match &event {
@@ -96,7 +140,13 @@ impl Generation {
                     // The samples of a request share its prompt.
                     usage = Usage::new(0, usage.completion_tokens);
                 }
+                if let Some(reservation) = &mut self.reservation {
+                    reservation.finished(finish_reason(reason), usage.completion_tokens);
+                }
                 self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
+                if let (Some(first), Some(last)) = (self.first_token[idx], self.last_token[idx]) {
+                    self.app.metrics().decoded(&self.model, last - first);
+                }
                 // Nobody but a stopping engine cancels a request that we still listen to.
                 if reason == FinishReason::Cancelled {
                     self.open = 0;
@@ -109,9 +159,15 @@ impl Generation {
 
     fn count_token(&mut self, idx: usize) {
         let now = Instant::now();
+        if let Some(reservation) = &mut self.reservation {
+            reservation.count_token(now);
+        }
         let metrics = self.app.metrics();
         match self.last_token[idx].replace(now) {
-            None => metrics.first_token(&self.model, now - self.started),
+            None => {
+                self.first_token[idx] = Some(now);
+                metrics.first_token(&self.model, now - self.started);
+            }
             Some(last) => metrics.next_token(&self.model, now - last),
         }
     }
@@ -125,11 +181,29 @@ impl Generation {
 
 impl Drop for Generation {
     fn drop(&mut self) {
+        self.app.metrics().set_running(&self.model, false);
         for _ in 0..self.open {
             let (reason, usage) = (FinishReason::Cancelled, Usage::default());
             self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
         }
     }
+}
+
+/// Sets aside what `requests` may use, and has them run on the account of the key that asks.
+///
+/// # Errors
+/// [`ApiError::RateLimited`].
+fn reserve(requests: &mut [Request]) -> Result<Option<Reservation>, ApiError> {
+    let prompt_tokens: usize = requests.iter().map(|request| request.prompt_tokens.len()).sum();
+    let most = |request: &Request| request.params.max_new_tokens.saturating_mul(request.params.n);
+    let new_tokens = requests.iter().map(most).fold(0, usize::saturating_add);
+    let reservation = Reservation::take(prompt_tokens as u64, new_tokens as u64)?;
+    if let Some(tenant) = reservation.as_ref().and_then(Reservation::tenant) {
+        for request in requests {
+            request.scope.tenant.get_or_insert_with(|| tenant.clone());
+        }
+    }
+    Ok(reservation)
 }
 
 /// Which of its request's samples an event belongs to.

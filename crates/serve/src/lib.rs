@@ -10,6 +10,7 @@
 //! both numbers. Nothing computes on an async thread. A client that goes away frees its blocks
 //! within a step.
 
+mod access;
 mod anthropic;
 mod app;
 mod assistant;
@@ -21,6 +22,8 @@ mod chat;
 mod clock;
 mod cohere;
 mod completions;
+mod connection;
+mod context;
 mod counts;
 mod dialect;
 mod embeddings;
@@ -28,6 +31,8 @@ mod error;
 mod files;
 mod generation;
 mod huggingface;
+pub mod keys;
+mod limits;
 mod logprobs;
 mod metrics;
 mod ollama;
@@ -42,12 +47,18 @@ mod tei;
 #[cfg(test)]
 mod tests;
 mod tgi;
+mod tls;
 mod tools;
+mod traces;
 mod turn;
 mod vectors;
 
-pub use app::{App, LanguageModel, ServeLimits, ServedModel};
+pub use access::{Access, AuditError, AuditLog, PUBLIC_PATHS};
+pub use app::{App, LanguageModel, Observers, ServeLimits, ServedModel, Settings};
 pub use assistant::{Assistant, IndexRetriever, Retriever};
 pub use error::ApiError;
-pub use router::router;
-pub use server::{Ended, serve};
+pub use limits::Exhausted;
+pub use router::{paths, router};
+pub use server::{ConnectionLimits, Ended, Endpoint, serve};
+pub use tls::{Tls, TlsError};
+pub use traces::{Traces, TracesError};

@@ -3,15 +3,13 @@
 use crate::app::{App, ServedModel};
 use crate::chat::chat_completions;
 use crate::completions::completions;
-use crate::dialect;
 use crate::embeddings::embeddings;
 use crate::error::ApiError;
 use crate::{anthropic, batches, cohere, files, huggingface, metrics, ollama, responses, tei, tgi};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -23,9 +21,33 @@ pub fn router(app: App) -> Router {
 /// The routes with nothing before them that asks who is there: batches use them too.
 pub(crate) fn routes(app: App) -> Router {
     let limit = DefaultBodyLimit::max(app.limits().max_body_bytes);
+    table().router.layer(limit).with_state(app)
+}
+
+/// The paths of the API as they stand in its router.
+pub fn paths() -> Vec<&'static str> {
+    table().paths
+}
+
+/// A router that knows its paths.
+#[derive(Default)]
+pub(crate) struct Routes {
+    router: Router<App>,
+    paths: Vec<&'static str>,
+}
+
+impl Routes {
+    pub(crate) fn route(mut self, path: &'static str, methods: MethodRouter<App>) -> Self {
+        self.router = self.router.route(path, methods);
+        self.paths.push(path);
+        self
+    }
+}
+
+fn table() -> Routes {
     // A form is a little longer than its file.
     let upload_limit = DefaultBodyLimit::max(files::MAX_FILE_BYTES + (64 << 10));
-    Router::new()
+    Routes::default()
         .route("/v1/chat/completions", post(chat_completions))
         .route("/v1/completions", post(completions))
         .route("/v1/responses", post(responses::create))
@@ -64,11 +86,10 @@ pub(crate) fn routes(app: App) -> Router {
         .route("/v2/chat", post(cohere::chat))
         .route("/v2/embed", post(cohere::embed))
         .route("/v2/rerank", post(cohere::rerank))
-        .route("/health", get(health))
+        .route("/health", get(ready))
+        .route("/readyz", get(ready))
+        .route("/livez", get(alive))
         .route("/metrics", get(scrape))
-        .layer(limit)
-        .layer(middleware::from_fn(dialect::shape))
-        .with_state(app)
 }
 
 async fn list_models(State(app): State<App>) -> Json<Value> {
@@ -95,15 +116,10 @@ fn describe(app: &App, name: &str, model: &ServedModel) -> Value {
     })
 }
 
-/// 200 while every engine runs and no shutdown has begun, otherwise 503: what a load balancer
-/// should know.
-async fn health(State(app): State<App>) -> Response {
-    let stopped: Vec<&str> = app
-        .engines()
-        .into_iter()
-        .filter(|(_, engine)| !engine.stats().alive)
-        .map(|(name, _)| name)
-        .collect();
+/// 200 while every engine runs and no shutdown has begun, otherwise 503: whether a load balancer
+/// should send requests.
+async fn ready(State(app): State<App>) -> Response {
+    let stopped = stopped(&app);
     let status = if app.is_draining() {
         "draining"
     } else if stopped.is_empty() {
@@ -111,6 +127,22 @@ async fn health(State(app): State<App>) -> Response {
     } else {
         "engine_stopped"
     };
+    told(status, &stopped)
+}
+
+/// 200 while every engine runs, otherwise 503: whether the process should be started again. One that
+/// drains is alive.
+async fn alive(State(app): State<App>) -> Response {
+    let stopped = stopped(&app);
+    told(if stopped.is_empty() { "ok" } else { "engine_stopped" }, &stopped)
+}
+
+fn stopped(app: &App) -> Vec<String> {
+    let engines = app.engines().into_iter();
+    engines.filter(|(_, engine)| !engine.stats().alive).map(|(name, _)| name.to_owned()).collect()
+}
+
+fn told(status: &str, stopped: &[String]) -> Response {
     let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(json!({"status": status, "stopped": stopped}))).into_response()
 }

@@ -55,7 +55,7 @@ pub(crate) async fn logits(
         Ok((classifier.logits(&inputs)?, total))
     };
     let (logits, tokens) = app.workers().run(compute).await?;
-    app.metrics().embedded(name, tokens, started.elapsed());
+    app.embedded(name, tokens, started.elapsed());
     Ok(logits)
 }
 

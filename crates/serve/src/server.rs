@@ -1,12 +1,19 @@
 //! Listening, and ending well.
 
+use crate::access::protect;
 use crate::app::App;
+use crate::connection::{self, Connections};
+use crate::tls::Tls;
 use axum::Router;
 use std::future::Future;
 use std::io;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+
+/// Wait after a failed `accept`: the usual cause is too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Time in which the last words of cut off answers are sent.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,34 +24,101 @@ pub enum Ended {
     CutOff,
 }
 
-/// Serves `router` on `listener` until `shutdown` resolves; then refuses new requests, lets the
-/// running ones end within `drain`, and returns.
+/// Where and how a server listens.
+pub struct Endpoint {
+    /// The listener.
+    pub listener: TcpListener,
+    /// Encrypts connections.
+    pub tls: Option<Tls>,
+    /// Time that running answers have to end after the server was asked to stop.
+    pub drain: Duration,
+    /// Limits of connections.
+    pub connections: ConnectionLimits,
+}
+
+impl Endpoint {
+    /// An endpoint without encryption.
+    pub fn plain(listener: TcpListener, drain: Duration) -> Self {
+        Self { listener, tls: None, drain, connections: ConnectionLimits::default() }
+    }
+}
+
+/// Limits of connections.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// Most connections at once; more wait in the system's queue.
+    pub max_connections: usize,
+    /// Most bytes of a request's line and headers.
+    pub max_header_bytes: usize,
+    /// Most headers of a request.
+    pub max_headers: usize,
+    /// Time for the handshake, and for the headers of each request; a connection that asks for
+    /// nothing as long is closed.
+    pub header_timeout: Duration,
+    /// Longest time for which a client may take nothing of an answer.
+    pub write_timeout: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 4096,
+            max_header_bytes: 64 << 10,
+            max_headers: 100,
+            header_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_mins(1),
+        }
+    }
+}
+
+/// Serves `router` behind the guard of `app` until `shutdown` resolves; then refuses new requests,
+/// lets the running ones end within the endpoint's time, tells the others that they are cut off,
+/// and returns.
 ///
 /// # Errors
-/// If the listener fails.
+/// If the listener's address cannot be read.
 pub async fn serve(
-    listener: TcpListener,
+    endpoint: Endpoint,
     app: App,
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
-    drain: Duration,
 ) -> io::Result<Ended> {
-    let (begun, drain_begun) = oneshot::channel();
-    let signal = async move {
-        shutdown.await;
-        app.begin_drain();
-        // The receiver is gone only when the server ended by itself.
-        let _ = begun.send(());
-    };
-    let server = axum::serve(listener, router).with_graceful_shutdown(signal);
-    let deadline = async move {
-        match drain_begun.await {
-            Ok(()) => tokio::time::sleep(drain).await,
-            Err(_) => std::future::pending().await,
+    let Endpoint { listener, tls, drain, connections: limits } = endpoint;
+    let service = protect(&app, router);
+    let connections = Connections::new(limits.max_connections);
+    let accept = async {
+        loop {
+            let place = connections.place().await;
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let tls = tls.as_ref().map(Tls::acceptor);
+                    let ending = connections.ending();
+                    let work = connection::run(stream, tls, service.clone(), limits, ending);
+                    tokio::spawn(async move {
+                        work.await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!("a connection was not accepted: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
         }
     };
     tokio::select! {
-        ended = server => ended.map(|()| Ended::Drained),
-        () = deadline => Ok(Ended::CutOff),
+        () = shutdown => {}
+        () = accept => {}
     }
+    app.begin_drain();
+    drop(listener);
+    connections.begin_end();
+    let is_drained = tokio::time::timeout(drain, connections.all_ended()).await.is_ok();
+    if !is_drained {
+        app.cut_off();
+        let _ = tokio::time::timeout(LAST_WORDS, connections.all_ended()).await;
+    }
+    // A panic in it loses the last lines of a log, and no answer.
+    let _ = tokio::task::spawn_blocking(move || app.flush()).await;
+    Ok(if is_drained { Ended::Drained } else { Ended::CutOff })
 }

@@ -1,10 +1,11 @@
 //! Every error's answer.
 
-use crate::ApiError;
+use crate::{ApiError, Exhausted};
 use axum::body::to_bytes;
 use axum::response::IntoResponse;
 use catena_engine::EngineError;
 use catena_knowledge::KnowledgeError;
+use std::time::Duration;
 
 fn all() -> Vec<ApiError> {
     vec![
@@ -34,6 +35,18 @@ fn all() -> Vec<ApiError> {
         EngineError::Stopped.into(),
         EngineError::Failed { reason: "the model cannot run the batch".to_owned() }.into(),
         KnowledgeError::QueryTooLong { found: 70_000, limit: 65_536 }.into(),
+        ApiError::BodyTooSlow { limit_s: 30 },
+        ApiError::BodyTooComplex { what: "levels", limit: 64 },
+        ApiError::Unauthorized { reason: "no API key was sent" },
+        ApiError::Forbidden { what: "the model", name: "bank".to_owned() },
+        ApiError::ForeignOrigin { origin: "https://evil.example".to_owned() },
+        ApiError::ForeignHost { host: "evil.example".to_owned() },
+        ApiError::RateLimited(Exhausted {
+            what: "tokens per minute",
+            limit: 600,
+            retry_after: Duration::from_millis(2500),
+        }),
+        ApiError::Overloaded { wait: Duration::from_secs(90), limit: Duration::from_mins(1) },
         ApiError::Draining,
         ApiError::Internal { reason: "a worker panicked".to_owned() },
     ]
@@ -46,8 +59,10 @@ fn every_error_has_its_answer() {
     for error in all() {
         let response = error.into_response();
         let status = response.status().as_u16();
+        let wait = response.headers().get("retry-after").map(|wait| format!(" after {wait:?}"));
+        let wait = wait.unwrap_or_default();
         let body = runtime.block_on(to_bytes(response.into_body(), 1 << 16)).expect("a body");
-        told.push_str(&format!("{status} {}\n", String::from_utf8_lossy(&body)));
+        told.push_str(&format!("{status}{wait} {}\n", String::from_utf8_lossy(&body)));
     }
     insta::assert_snapshot!(told);
 }

@@ -85,7 +85,7 @@ pub(crate) async fn embed(
         return Err(ApiError::InvalidField { field: "dimensions", reason });
     }
     let vectors = app.workers().run(move || compute(&*embedder, &texts, options)).await?;
-    app.metrics().embedded(name, vectors.tokens, started.elapsed());
+    app.embedded(name, vectors.tokens, started.elapsed());
     Ok(vectors)
 }
 

@@ -26,7 +26,9 @@ pub(crate) fn clients() -> Result<(), TaskError> {
     let models = cache_dir().join("models");
     let named = |(name, path): (&str, &str)| format!("{name}={}", models.join(path));
     let (model, embedder) = (named(MODEL), named(EMBEDDER));
-    let serve = ["serve", &model, "--embedder", &embedder, "--port", "0"];
+    let files = cache_dir().join("clients/files");
+    let serve =
+        ["serve", &model, "--embedder", &embedder, "--files", files.as_str(), "--port", "0"];
     let server = Server::start(product(&serve))?;
     suites.iter().try_for_each(|suite| {
         let mut tests = suite.command();

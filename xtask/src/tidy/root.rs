@@ -4,7 +4,7 @@ use super::repo::Repo;
 use std::collections::BTreeSet;
 
 /// What the root of the checkout may hold.
-const ENTRIES: [&str; 22] = [
+const ENTRIES: [&str; 23] = [
     ".cargo",
     ".ci",
     ".gitignore",
@@ -18,6 +18,7 @@ const ENTRIES: [&str; 22] = [
     "README.md",
     "README.zh-CN.md",
     "bench",
+    "clients",
     "clippy.toml",
     "crates",
     "deny.toml",

@@ -7,6 +7,9 @@ fn help_pages() {
     let pages: Vec<String> = [
         &["--help"][..],
         &["up", "--help"],
+        &["serve", "--help"],
+        &["keys", "--help"],
+        &["keys", "create", "--help"],
         &["plan", "--help"],
         &["pull", "--help"],
         &["doctor", "--help"],

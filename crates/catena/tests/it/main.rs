@@ -10,5 +10,6 @@ mod errors;
 mod flow;
 mod help;
 mod pretrain;
+mod serve;
 mod support;
 mod train;

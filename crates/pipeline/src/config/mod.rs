@@ -12,8 +12,8 @@ pub use choices::{Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord};
 pub use load::{FILE_NAME, load};
 pub use reference::{KeyReference, SectionReference, reference, reference_markdown};
 pub use sections::{
-    DataConfig, EvalConfig, IndexConfig, KvCacheType, ModelConfig, ProjectConfig, ProjectSection,
-    QuantizeConfig, ServeConfig, SynthConfig, TrainConfig,
+    DataConfig, EvalConfig, IndexConfig, KvCacheType, LogFormat, ModelConfig, ProjectConfig,
+    ProjectSection, QuantizeConfig, ServeConfig, SynthConfig, TrainConfig,
 };
 
 #[cfg(test)]

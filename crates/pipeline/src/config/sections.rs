@@ -3,7 +3,9 @@
 use super::choices::{Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord};
 use crate::error::PipelineError;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::net::IpAddr;
 
 /// A whole `catena.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -245,12 +247,61 @@ pub enum KvCacheType {
     Int8,
 }
 
+/// How requests are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// A JSON object on each line.
+    Json,
+    /// Warnings only.
+    Off,
+}
+
 /// `[serve]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServeConfig {
-    /// Port on the loopback address.
+    /// Address to listen on. Any but the loopback address needs keys.
+    pub host: String,
+    /// Port.
     pub port: u16,
+    /// File of API keys, relative to the project, that `catena keys` writes. Where it exists, every
+    /// request needs a key.
+    pub keys: String,
+    /// Origins of web pages that may use the API, such as `https://chat.example.org`, or `*`; the
+    /// studio needs none.
+    pub origins: Vec<String>,
+    /// Names under which the server may be asked, without ports; empty takes any, but only those of
+    /// the loopback address while there are no keys.
+    pub hosts: Vec<String>,
+    /// Certificate chain in PEM form for TLS; empty for none.
+    pub tls_certificate: String,
+    /// Its private key in PEM form.
+    pub tls_key: String,
+    /// File that gets a line of JSON for each request: who, when, route, model, tokens, status, no
+    /// text; empty for none.
+    pub audit_log: String,
+    /// Folder for the files that clients upload and the batches that they start; empty keeps none.
+    pub files: String,
+    /// Collector of OpenTelemetry traces over OTLP/HTTP, such as `http://127.0.0.1:4318`; empty for
+    /// none.
+    pub traces: String,
+    /// How requests are told on the standard error: `text`, `json` or `off`.
+    pub log: LogFormat,
+    /// Seconds that running answers have to end after the server was asked to stop.
+    pub drain_seconds: u64,
+    /// A request that would wait longer than so many seconds, at the engine's present pace, is
+    /// refused at once.
+    pub max_wait_seconds: u64,
+    /// Requests that may wait; more are refused.
+    pub max_waiting: usize,
+    /// Largest body of a request.
+    pub max_body_bytes: usize,
+    /// Other names of served models, as in `{ gpt-4o = "bank-support" }`.
+    pub aliases: BTreeMap<String, String>,
     /// Conversations that generate at the same time; more wait.
     pub max_sequences: usize,
     /// Passages retrieved for a question.
@@ -280,7 +331,22 @@ pub struct ServeConfig {
 impl Default for ServeConfig {
     fn default() -> Self {
         Self {
+            host: "127.0.0.1".to_owned(),
             port: 8017,
+            keys: ".catena/keys.json".to_owned(),
+            origins: Vec::new(),
+            hosts: Vec::new(),
+            tls_certificate: String::new(),
+            tls_key: String::new(),
+            audit_log: String::new(),
+            files: ".catena/serve".to_owned(),
+            traces: String::new(),
+            log: LogFormat::Text,
+            drain_seconds: 20,
+            max_wait_seconds: 60,
+            max_waiting: 256,
+            max_body_bytes: 4 << 20,
+            aliases: BTreeMap::new(),
             max_sequences: 16,
             passages: 3,
             max_new_tokens: 160,
@@ -291,6 +357,28 @@ impl Default for ServeConfig {
             classifier: String::new(),
             question: String::new(),
         }
+    }
+}
+
+impl ServeConfig {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`PipelineError::InvalidValue`] with the first key out of range.
+    pub fn validate(&self) -> Result<(), PipelineError> {
+        let serve = self;
+        count("serve.max_sequences", serve.max_sequences, 1, 256, "1 to 256")?;
+        count("serve.passages", serve.passages, 1, 16, "1 to 16")?;
+        count("serve.max_new_tokens", serve.max_new_tokens, 1, 4096, "1 to 4096")?;
+        let is_address = serve.host == "localhost" || serve.host.parse::<IpAddr>().is_ok();
+        check("serve.host", is_address, &serve.host, "an IP address or localhost")?;
+        let is_pair = serve.tls_certificate.is_empty() == serve.tls_key.is_empty();
+        check("serve.tls_key", is_pair, &serve.tls_key, "given if tls_certificate is")?;
+        let longest = 86_400;
+        let seconds = serve.drain_seconds.max(serve.max_wait_seconds);
+        check("serve.drain_seconds", seconds <= longest, seconds, "a day at most")?;
+        count("serve.max_waiting", serve.max_waiting, 0, 65_536, "0 to 65536")?;
+        count("serve.max_body_bytes", serve.max_body_bytes, 1024, 1 << 30, "1024 to 1073741824")
     }
 }
 
@@ -332,9 +420,7 @@ impl ProjectConfig {
         )?;
         let served = quantize.formats.contains(&quantize.serve);
         check("quantize.serve", served, &quantize.serve, "one of quantize.formats")?;
-        count("serve.max_sequences", self.serve.max_sequences, 1, 256, "1 to 256")?;
-        count("serve.passages", self.serve.passages, 1, 16, "1 to 16")?;
-        count("serve.max_new_tokens", self.serve.max_new_tokens, 1, 4096, "1 to 4096")
+        self.serve.validate()
     }
 
     fn validate_synth(&self) -> Result<(), PipelineError> {

@@ -1,52 +1,15 @@
 //! Overload, clients that go away, and shutting down.
 
-use crate::support::{ANSWER, Server, start_gated};
+use crate::support::{ANSWER, LONG, open, read_until, start_gated, wait_for};
 use catena_serve::Ended;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
-
-const LONG: Duration = Duration::from_secs(30);
+use std::time::Duration;
 
 fn chat(max_tokens: usize) -> Value {
     json!({"model": "bank-model", "messages": [{"role": "user", "content": "x"}],
            "max_tokens": max_tokens, "ignore_eos": true, "stream": true})
-}
-
-/// A streaming request by hand, so that its connection can be dropped at any moment.
-fn open(server: &Server, body: &Value) -> BufReader<TcpStream> {
-    let mut stream = TcpStream::connect(server.address).expect("a connection");
-    stream.set_read_timeout(Some(LONG)).expect("a timeout");
-    let body = body.to_string();
-    let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n\
-         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).expect("it is sent");
-    BufReader::new(stream)
-}
-
-/// Reads up to the line that contains `text`.
-fn read_until(reader: &mut BufReader<TcpStream>, text: &str) {
-    let mut line = String::new();
-    loop {
-        line.clear();
-        assert!(reader.read_line(&mut line).expect("a line") > 0, "the stream ended early");
-        if line.contains(text) {
-            return;
-        }
-    }
-}
-
-/// Asks until `done` or half a minute is over.
-fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < LONG, "{what} did not happen");
-        std::thread::yield_now();
-    }
 }
 
 #[test]
@@ -136,6 +99,9 @@ fn a_stream_that_outlasts_the_drain_is_cut_off() {
     read_until(&mut stream, "\"content\":\"A\"");
     server.ask_to_end();
     assert_eq!(server.join(), Ended::CutOff);
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).expect("the rest");
+    assert!(rest.contains("\"code\":\"shutting_down\"") && rest.contains("[DONE]"), "{rest}");
 }
 
 #[test]

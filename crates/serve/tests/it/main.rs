@@ -1,17 +1,21 @@
 //! Whole HTTP exchanges through real sockets, with a model of a few lines behind the real engine.
 
+mod access;
 mod anthropic;
 mod chat;
 mod cohere;
 mod completions;
 mod embeddings;
+mod faults;
 mod files;
 mod lifecycle;
 mod ollama;
+mod operations;
 mod refusals;
 mod responses;
 mod support;
 mod system;
 mod tei;
 mod tgi;
+mod tls;
 mod tools;

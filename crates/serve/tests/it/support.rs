@@ -1,18 +1,22 @@
 //! A server with a scripted model, and a client for it.
 
+use axum::Router;
 use catena_engine::{
     BLOCK_TOKENS, BlockGroup, ChatInput, Engine, EngineError, EngineHandle, LogitsFor, PromptCodec,
     Runner, RunnerError, SchedulerLimits, SeqInput, TextToken, ToolSyntax, Vocabulary,
 };
 use catena_knowledge::{Classifier, Embedder, KnowledgeError, TextOrPair};
 use catena_protocol::{Chunk, Passage, Span};
-use catena_serve::{App, Assistant, Ended, LanguageModel, Retriever, ServeLimits, ServedModel};
+use catena_serve::{
+    App, Assistant, ConnectionLimits, Ended, Endpoint, LanguageModel, Observers, Retriever,
+    ServeLimits, ServedModel, Settings, Tls,
+};
 use serde_json::Value;
-use std::io::Read;
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// What the model always says before it ends its turn.
@@ -199,8 +203,8 @@ impl Classifier for Words {
 /// A running server. Dropping it shuts it down.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    pub(crate) engine: EngineHandle,
     pub(crate) app: App,
+    pub(crate) engine: EngineHandle,
     /// Lets the model make one step each; the server of [`start`] needs none.
     pub(crate) gate: Option<mpsc::SyncSender<()>>,
     shutdown: Option<oneshot::Sender<()>>,
@@ -209,7 +213,23 @@ pub(crate) struct Server {
 
 /// A server whose model answers at once.
 pub(crate) fn start() -> Server {
-    launch(None, SchedulerLimits::default(), 64, Duration::from_secs(30))
+    launch(None, SchedulerLimits::default(), 64, Duration::from_secs(30), Start::default())
+}
+
+/// How a server begins.
+#[derive(Default)]
+pub(crate) struct Start {
+    pub(crate) settings: Settings,
+    pub(crate) observers: Observers,
+    pub(crate) connections: ConnectionLimits,
+    pub(crate) tls: Option<Tls>,
+    /// Routes beside those of the crate.
+    pub(crate) more: Router,
+}
+
+/// [`start`] with other settings.
+pub(crate) fn start_with(start: Start) -> Server {
+    launch(None, SchedulerLimits::default(), 64, Duration::from_secs(30), start)
 }
 
 /// A server whose model makes a step for each message of the gate, one sequence at a time, with
@@ -217,7 +237,7 @@ pub(crate) fn start() -> Server {
 pub(crate) fn start_gated(max_waiting: usize, drain: Duration) -> Server {
     let (sender, gate) = mpsc::sync_channel(0);
     let limits = SchedulerLimits { max_running: 1, ..SchedulerLimits::default() };
-    let mut server = launch(Some(gate), limits, max_waiting, drain);
+    let mut server = launch(Some(gate), limits, max_waiting, drain, Start::default());
     server.gate = Some(sender);
     server
 }
@@ -232,6 +252,7 @@ fn launch(
     limits: SchedulerLimits,
     max_waiting: usize,
     drain: Duration,
+    start: Start,
 ) -> Server {
     let num_blocks = 256;
     let history = vec![None; num_blocks * BLOCK_TOKENS];
@@ -256,8 +277,9 @@ fn launch(
         ("bank-reranker".to_owned(), words(&["relevant"])),
         ("bank-classifier".to_owned(), words(&["fee", "limit"])),
     ];
-    let limits = ServeLimits { max_body_bytes: 64 << 10, ..ServeLimits::default() };
-    let app = App::new(models, limits);
+    let Start { mut settings, observers, connections, tls, more } = start;
+    settings.limits = ServeLimits { max_body_bytes: 64 << 10, ..settings.limits };
+    let app = App::with(models, settings, observers);
     let served = app.clone();
     let (shutdown, stop) = oneshot::channel::<()>();
     let (tell, address) = mpsc::channel();
@@ -270,21 +292,60 @@ fn launch(
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
             tell.send(listener.local_addr().expect("an address")).expect("it waits");
-            let router = catena_serve::router(app.clone());
+            let router = catena_serve::router(app.clone()).merge(more);
             let signal = async move {
                 let _ = stop.await;
             };
-            catena_serve::serve(listener, app, router, signal, drain).await.expect("it serves")
+            let endpoint = Endpoint { tls, connections, ..Endpoint::plain(listener, drain) };
+            catena_serve::serve(endpoint, app, router, signal).await.expect("it serves")
         })
     });
     let address = address.recv().expect("the server starts");
     Server {
         address,
-        engine,
         app: served,
+        engine,
         gate: None,
         shutdown: Some(shutdown),
         thread: Some(thread),
+    }
+}
+
+/// Longest wait of a test for something that must happen.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// Asks until `done` or half a minute is over.
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < LONG, "{what} did not happen");
+        std::thread::yield_now();
+    }
+}
+
+/// A streaming request by hand, so that its connection can be dropped at any moment.
+pub(crate) fn open(server: &Server, body: &Value) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(server.address).expect("a connection");
+    stream.set_read_timeout(Some(LONG)).expect("a timeout");
+    let body = body.to_string();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).expect("it is sent");
+    BufReader::new(stream)
+}
+
+/// Reads up to the line that contains `text`.
+pub(crate) fn read_until(reader: &mut BufReader<TcpStream>, text: &str) {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        assert!(reader.read_line(&mut line).expect("a line") > 0, "the stream ended early");
+        if line.contains(text) {
+            return;
+        }
     }
 }
 
@@ -353,6 +414,23 @@ impl Server {
     pub(crate) fn post_text(&self, path: &str, body: &str) -> Answer {
         let request = agent().post(format!("http://{}{path}", self.address));
         read(request.content_type("application/json").send(body).expect("an answer"))
+    }
+
+    /// Sends a request with these headers and hands back its answer.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(agent().run(request.body(body.to_owned()).expect("a request")).expect("an answer"))
     }
 
     /// Uploads `text` as a file.

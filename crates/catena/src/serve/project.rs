@@ -1,82 +1,92 @@
-//! The composed server: the API and the studio on one loopback port.
+//! A project's server: the API and the studio on one port.
 
+use super::{Listener, Options, Server};
+use crate::args::ServeArgs;
+use crate::explain::pipeline_failure;
 use crate::failure::{Exit, Failure};
 use crate::models::{BoxError, LanguageModel, Numerics};
-use crate::progress::say;
+use crate::progress::{for_stderr, say};
+use crate::project::Project;
+use crate::report;
 use crate::runs::ProjectRuns;
 use crate::stages::{HELDOUT_FILE, Inputs, gguf_file};
 use camino::Utf8PathBuf;
 use catena_data::{read_clean_documents, read_records};
-use catena_engine::{DEFAULT_MAX_WAITING, EngineHandle, KvBudget};
+use catena_engine::{EngineHandle, KvBudget};
 use catena_knowledge::{Embedder, Index, Method};
-use catena_pipeline::Finished;
+use catena_pipeline::{Action, Finished};
 use catena_protocol::{Cancel, Document, RunReport};
-use catena_serve::{App, Assistant, IndexRetriever, ServeLimits, ServedModel};
+use catena_serve::{App, Assistant, IndexRetriever, ServedModel};
 use catena_studio::{Language, StudioInfo, StudioState};
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
 
-/// How long running answers may take after the server was asked to stop.
-const DRAIN: Duration = Duration::from_secs(20);
-/// How often a foreground server looks whether it should stop.
-const POLL: Duration = Duration::from_millis(100);
 /// Free memory where the system does not tell.
-const ASSUMED_MEMORY: u64 = 2 << 30;
+pub(super) const ASSUMED_MEMORY: u64 = 2 << 30;
 /// Questions the studio offers on its empty chat page.
 const EXAMPLE_QUESTIONS: usize = 4;
 
-/// A running server.
-pub(crate) struct Server {
-    address: SocketAddr,
+/// A project that is served: the API and the studio on one port.
+pub(crate) struct ProjectServer {
+    server: Server,
     example_questions: Vec<String>,
-    stop: watch::Sender<bool>,
-    thread: JoinHandle<std::io::Result<()>>,
 }
 
-impl Server {
-    /// Loads the run's results and listens on `port` of the loopback address.
+/// Runs `catena serve` for a project whose stages are up to date.
+pub(super) fn run(
+    args: &ServeArgs,
+    threads: Option<usize>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let progress = for_stderr();
+    let Project { inputs, pipeline } =
+        Project::open(&args.project, threads, progress.as_ref(), cancel)?;
+    let goal = "cannot serve the project";
+    let planned = pipeline.plan().map_err(|error| pipeline_failure(goal, error))?;
+    if let Some(stage) = planned.iter().find(|stage| stage.action != Action::Cached) {
+        let cause = format!("its stage `{}` is not up to date", stage.name);
+        return Err(Failure::new(Exit::Usage, goal, cause)
+            .hint("`catena up` brings every stage up to date, then serves"));
+    }
+    // Every stage is up to date: this reads their results and runs nothing.
+    let finished = pipeline
+        .run(progress.as_ref(), cancel, &mut |_, _| {})
+        .map_err(|error| pipeline_failure(goal, error))?;
+    drop(pipeline);
+    let report =
+        report::assemble(&inputs.config.project.name, &finished, &args.project.join(".catena"))?;
+    let overrides = args.listen.overrides();
+    let options = Options::of_project(&args.project, &inputs.config.serve, move |serve| {
+        overrides(serve);
+    })?;
+    let server = ProjectServer::start(&inputs, &finished, &report, options)?;
+    say(&format!("  studio and API: {}  (Ctrl-C stops)", server.address()));
+    server.wait(cancel)
+}
+
+impl ProjectServer {
+    /// Loads the run's results and serves them.
     pub(crate) fn start(
         inputs: &Inputs,
         finished: &Finished,
         report: &RunReport,
-        port: u16,
+        options: Options,
     ) -> Result<Self, Failure> {
-        let goal = format!("cannot serve on port {port}");
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         // Listening first: a taken port is said before models are loaded.
-        let listener = std::net::TcpListener::bind(address).map_err(|error| {
-            Failure::new(Exit::Environment, &goal, error)
-                .hint("another program may use the port: give `--port 0` or another number")
-        })?;
-        let start = || -> Result<Self, BoxError> {
-            let address = listener.local_addr()?;
-            listener.set_nonblocking(true)?;
-            let examples = example_questions(finished)?;
-            let app = app(inputs, finished)?;
-            let router = catena_serve::router(app.clone())
-                .merge(catena_studio::router(studio(inputs, finished, report, &app, &examples)?));
-            let (stop, stopped) = watch::channel(false);
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .thread_name("http")
-                .enable_all()
-                .build()?;
-            let thread = std::thread::Builder::new()
-                .name("server".to_owned())
-                .spawn(move || runtime.block_on(listen(listener, app, router, stopped)))?;
-            Ok(Self { address, example_questions: examples, stop, thread })
+        let listener = Listener::open(options)?;
+        let start = move || -> Result<Self, BoxError> {
+            let example_questions = example_questions(finished)?;
+            let app = app(inputs, finished, &listener)?;
+            let studio = studio(inputs, finished, report, &app, &example_questions)?;
+            let router = catena_serve::router(app.clone()).merge(catena_studio::router(studio));
+            Ok(Self { server: listener.serve(app, router)?, example_questions })
         };
-        start().map_err(|error| Failure::new(Exit::Environment, goal, error))
+        start().map_err(|error| Failure::new(Exit::Environment, "cannot serve the project", error))
     }
 
     /// Address of the studio and the API.
     pub(crate) fn address(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.address()
     }
 
     /// Held-out questions, to show what can be asked.
@@ -86,52 +96,33 @@ impl Server {
 
     /// Serves until `cancel` is set, then lets running answers end.
     pub(crate) fn wait(self, cancel: &Cancel) -> Result<(), Failure> {
-        while !cancel.is_cancelled() && !self.thread.is_finished() {
-            std::thread::sleep(POLL);
-        }
-        self.stop()
+        self.server.wait(cancel)
     }
 
     /// Stops listening and lets running answers end.
     pub(crate) fn stop(self) -> Result<(), Failure> {
-        // The receiver is gone only when the server has ended by itself.
-        let _ = self.stop.send(true);
-        let ended = self.thread.join().expect("the server thread catches its handlers' panics");
-        ended.map_err(|error| Failure::new(Exit::Environment, "the server stopped", error))
+        self.server.stop()
     }
 }
 
-async fn listen(
-    listener: std::net::TcpListener,
-    app: App,
-    router: axum::Router,
-    mut stopped: watch::Receiver<bool>,
-) -> std::io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
-    let shutdown = async move {
-        // An error means that the sender is gone, which stops the server as well.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
-    catena_serve::serve(listener, app, router, shutdown, DRAIN).await.map(|_| ())
-}
-
 /// The assistant, the bare model and the embedder by name.
-fn app(inputs: &Inputs, finished: &Finished) -> Result<App, BoxError> {
+fn app(inputs: &Inputs, finished: &Finished, listener: &Listener) -> Result<App, BoxError> {
     let config = &inputs.config;
+    let serve = listener.options().serve();
     let path = gguf_file(&finished.outputs["quantize"], &config.quantize.serve);
     let model = LanguageModel::open(&path)?;
     let numerics = Numerics::of(&config.serve);
     let free = catena_pipeline::memory::available_bytes().unwrap_or(ASSUMED_MEMORY);
     let budget = KvBudget::Available(free);
     let (mut engine, reason) =
-        model.engine(inputs.pool.clone(), numerics, config.serve.max_sequences, budget)?;
+        model.engine(inputs.pool.clone(), numerics, serve.max_sequences, budget)?;
     say(&format!("  {reason}"));
     if let Some(draft) = draft_model(inputs, finished) {
         let draft = LanguageModel::open_draft(&draft, &model)?;
         let budget = KvBudget::Available(free / 2);
         engine = draft.write_ahead_for(engine, inputs.pool.clone(), numerics, budget)?;
     }
-    let engine = EngineHandle::spawn(engine, DEFAULT_MAX_WAITING)?;
+    let engine = EngineHandle::spawn(engine, serve.max_waiting)?;
     let language = catena_serve::LanguageModel {
         engine,
         codec: model.codec,
@@ -162,7 +153,8 @@ fn app(inputs: &Inputs, finished: &Finished) -> Result<App, BoxError> {
             models.push((format!("{name}-{role}"), ServedModel::Classifier(classifier)));
         }
     }
-    Ok(App::new(models, ServeLimits::default()))
+    let (settings, observers) = listener.app_parts();
+    Ok(App::with(models, settings, observers))
 }
 
 /// Where the model is that writes ahead, if one is wanted.

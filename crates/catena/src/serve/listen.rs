@@ -1,0 +1,147 @@
+//! A listener before there is anything to serve, and the server that it becomes.
+
+use super::{Options, hangup, logs};
+use crate::failure::{Exit, Failure, render};
+use crate::models::BoxError;
+use crate::progress::say;
+use axum::Router;
+use catena_protocol::Cancel;
+use catena_serve::{App, ConnectionLimits, Endpoint, Observers, Settings, Tls};
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// How often a foreground server looks whether it should stop.
+const POLL: Duration = Duration::from_millis(100);
+
+/// A port that is taken, with all that is checked before models are loaded.
+pub(crate) struct Listener {
+    listener: std::net::TcpListener,
+    address: SocketAddr,
+    tls: Option<Tls>,
+    settings: Settings,
+    observers: Observers,
+    options: Options,
+}
+
+impl Listener {
+    /// Reads keys and certificate, and takes the port.
+    ///
+    /// # Errors
+    /// What is wrong with either.
+    pub(crate) fn open(options: Options) -> Result<Self, Failure> {
+        let settings = options.settings()?;
+        let tls = options.tls()?;
+        let observers = options.observers()?;
+        let address = options.address();
+        let goal = format!("cannot serve on port {}", address.port());
+        let taken = |error| {
+            Failure::new(Exit::Environment, &goal, error)
+                .hint("another program may use the port: give `--port 0` or another number")
+        };
+        let listener = std::net::TcpListener::bind(address).map_err(taken)?;
+        let address = listener.local_addr().map_err(taken)?;
+        listener.set_nonblocking(true).map_err(taken)?;
+        options.warn();
+        logs::begin(options.serve().log);
+        Ok(Self { listener, address, tls, settings, observers, options })
+    }
+
+    /// The options it was opened with.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Settings and observers of the [`App`] to be served.
+    pub(crate) fn app_parts(&self) -> (Settings, Observers) {
+        (self.settings.clone(), self.observers.clone())
+    }
+
+    /// Serves `router` on a thread of its own.
+    ///
+    /// # Errors
+    /// If the system gives no threads, or no folder for clients' files.
+    pub(crate) fn serve(self, app: App, router: Router) -> Result<Server, BoxError> {
+        let Self { listener, address, tls, options, .. } = self;
+        if let Some(folder) = options.files() {
+            app.keep_files(&folder)?;
+        }
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (stop, mut stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("http")
+            .enable_all()
+            .build()?;
+        let drain = Duration::from_secs(options.serve().drain_seconds);
+        reload_at_hangup(&runtime, &app, tls.clone(), options);
+        let work = async move {
+            let listener = TcpListener::from_std(listener)?;
+            let connections = ConnectionLimits::default();
+            let endpoint = Endpoint { listener, tls, drain, connections };
+            let shutdown = async move {
+                // An error means that the sender is gone, which stops the server as well.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            };
+            catena_serve::serve(endpoint, app, router, shutdown).await.map(|_| ())
+        };
+        let thread = std::thread::Builder::new()
+            .name("server".to_owned())
+            .spawn(move || runtime.block_on(work))?;
+        Ok(Server { address: format!("{scheme}://{address}"), stop, thread })
+    }
+}
+
+fn reload_at_hangup(
+    runtime: &tokio::runtime::Runtime,
+    app: &App,
+    tls: Option<Tls>,
+    options: Options,
+) {
+    let app = app.clone();
+    hangup::on_hangup(runtime.handle(), move || {
+        let read = options.again().and_then(|options| options.settings());
+        match read {
+            Ok(settings) => {
+                app.reload(settings);
+                say("keys, limits and names of models were read again");
+            }
+            Err(failure) => say(&format!("nothing was changed: {}", render(&failure))),
+        }
+        if let Some(Err(error)) = tls.as_ref().map(Tls::reload) {
+            say(&format!("the certificate was not changed: {error}"));
+        }
+    });
+}
+
+/// A running server.
+pub(crate) struct Server {
+    address: String,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Its address, such as `http://127.0.0.1:8017`.
+    pub(crate) fn address(&self) -> String {
+        self.address.clone()
+    }
+
+    /// Serves until `cancel` is set, then lets running answers end.
+    pub(crate) fn wait(self, cancel: &Cancel) -> Result<(), Failure> {
+        while !cancel.is_cancelled() && !self.thread.is_finished() {
+            std::thread::sleep(POLL);
+        }
+        self.stop()
+    }
+
+    /// Stops listening and lets running answers end.
+    pub(crate) fn stop(self) -> Result<(), Failure> {
+        // The receiver is gone only when the server has ended by itself.
+        let _ = self.stop.send(true);
+        let ended = self.thread.join().expect("the server thread catches its handlers' panics");
+        ended.map_err(|error| Failure::new(Exit::Environment, "the server stopped", error))
+    }
+}

@@ -1,0 +1,232 @@
+//! How a server listens and whom it lets in.
+
+use crate::args::ListenArgs;
+use crate::failure::{Exit, Failure};
+use crate::keys::keys_failure;
+use crate::progress::say;
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_pipeline::config::{self, FILE_NAME, ServeConfig};
+use catena_serve::keys::{KeyFile, Keyring};
+use catena_serve::{Access, AuditLog, Observers, ServeLimits, Settings, Tls, Traces};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What traces call this server.
+const SERVICE: &str = "catena";
+/// Names of the loopback address.
+const LOOPBACK_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+type Overrides = Arc<dyn Fn(&mut ServeConfig) + Send + Sync>;
+
+/// The keys of `[serve]` with what flags put in their place.
+#[derive(Clone)]
+pub(crate) struct Options {
+    /// What paths are relative to.
+    folder: Utf8PathBuf,
+    serve: ServeConfig,
+    overrides: Overrides,
+    /// Whether `serve` can be read again from a project's file.
+    is_project: bool,
+}
+
+impl Options {
+    /// Those of a project, whose file says `serve`.
+    ///
+    /// # Errors
+    /// A flag's value out of range.
+    pub(crate) fn of_project(
+        folder: &Utf8Path,
+        serve: &ServeConfig,
+        overrides: impl Fn(&mut ServeConfig) + Send + Sync + 'static,
+    ) -> Result<Self, Failure> {
+        Self::new(folder.to_owned(), serve.clone(), Arc::new(overrides), true)
+    }
+
+    /// Those of a server without a project; paths are relative to the working folder.
+    ///
+    /// # Errors
+    /// A flag's value out of range.
+    pub(crate) fn of_flags(args: &ListenArgs) -> Result<Self, Failure> {
+        // A file that nobody named must not lock the server, and a folder that nobody named is not made.
+        let (keys, files) = (String::new(), String::new());
+        let serve = ServeConfig { keys, files, ..ServeConfig::default() };
+        Self::new(Utf8PathBuf::new(), serve, args.overrides(), false)
+    }
+
+    fn new(
+        folder: Utf8PathBuf,
+        mut serve: ServeConfig,
+        overrides: Overrides,
+        is_project: bool,
+    ) -> Result<Self, Failure> {
+        overrides(&mut serve);
+        serve
+            .validate()
+            .map_err(|error| Failure::new(Exit::Usage, "cannot serve with these options", error))?;
+        Ok(Self { folder, serve, overrides, is_project })
+    }
+
+    /// The section.
+    pub(crate) fn serve(&self) -> &ServeConfig {
+        &self.serve
+    }
+
+    /// The same, read again from the project's file.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(super) fn again(&self) -> Result<Self, Failure> {
+        if !self.is_project {
+            return Ok(self.clone());
+        }
+        let config = config::load(&self.folder).map_err(|error| {
+            Failure::new(Exit::Usage, format!("cannot read {FILE_NAME} again"), error)
+        })?;
+        Self::new(self.folder.clone(), config.serve, self.overrides.clone(), true)
+    }
+
+    /// Where to listen.
+    pub(super) fn address(&self) -> SocketAddr {
+        let host = match self.serve.host.as_str() {
+            "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            host => host.parse().expect("the section was checked"),
+        };
+        SocketAddr::new(host, self.serve.port)
+    }
+
+    /// Limits, access and aliases; the keys are read.
+    ///
+    /// # Errors
+    /// Keys that cannot be read; an address for others without keys.
+    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+        let keys = self.keys()?;
+        let host = self.address().ip();
+        if keys.is_none() && !host.is_loopback() {
+            let cause = "anyone who reaches this address could use the server: there are no keys";
+            return Err(Failure::new(Exit::Usage, format!("cannot listen on {host}"), cause)
+                .hint("make a key with `catena keys create NAME`, or listen on 127.0.0.1"));
+        }
+        let mut hosts = self.serve.hosts.clone();
+        if hosts.is_empty() && keys.is_none() {
+            hosts = LOOPBACK_HOSTS.map(str::to_owned).to_vec();
+            hosts.push(host_name(host));
+        }
+        let limits = ServeLimits {
+            max_body_bytes: self.serve.max_body_bytes,
+            max_wait: Duration::from_secs(self.serve.max_wait_seconds),
+            ..ServeLimits::default()
+        };
+        let access = Access { keys, origins: self.serve.origins.clone(), hosts };
+        Ok(Settings { limits, access, aliases: self.serve.aliases.clone() })
+    }
+
+    fn keys(&self) -> Result<Option<Arc<Keyring>>, Failure> {
+        if self.serve.keys.is_empty() {
+            return Ok(None);
+        }
+        let file = KeyFile::at(self.path(&self.serve.keys));
+        let records = file.read().map_err(|error| keys_failure("cannot read the keys", error))?;
+        if records.is_none() && !self.is_project {
+            let cause = format!("there is no `{}`", file.path());
+            return Err(Failure::new(Exit::Usage, "cannot read the keys", cause)
+                .hint(format!("make one with `catena keys create NAME --file {}`", file.path())));
+        }
+        Ok(records.map(|records| Arc::new(Keyring::new(records))))
+    }
+
+    /// Certificate and key, if there are any.
+    ///
+    /// # Errors
+    /// Files that cannot be used.
+    pub(super) fn tls(&self) -> Result<Option<Tls>, Failure> {
+        if self.serve.tls_certificate.is_empty() {
+            return Ok(None);
+        }
+        let [certificate, key] =
+            [&self.serve.tls_certificate, &self.serve.tls_key].map(|name| self.path(name));
+        let tls = Tls::open(&certificate, &key);
+        tls.map(Some).map_err(|error| Failure::new(Exit::Usage, "cannot serve with TLS", error))
+    }
+
+    /// Who is told about requests.
+    ///
+    /// # Errors
+    /// An audit log that cannot be opened.
+    pub(super) fn observers(&self) -> Result<Observers, Failure> {
+        let audit = match self.serve.audit_log.as_str() {
+            "" => None,
+            name => Some(AuditLog::open(&self.path(name)).map_err(|error| {
+                Failure::new(Exit::Environment, "cannot keep an audit log", error)
+            })?),
+        };
+        let traces = match self.serve.traces.as_str() {
+            "" => None,
+            url => Some(
+                Traces::to(url, SERVICE)
+                    .map_err(|error| Failure::new(Exit::Usage, "cannot send traces", error))?,
+            ),
+        };
+        Ok(Observers { audit, traces })
+    }
+
+    /// Where the files of clients are kept, if they are.
+    pub(super) fn files(&self) -> Option<Utf8PathBuf> {
+        (!self.serve.files.is_empty()).then(|| self.path(&self.serve.files))
+    }
+
+    /// Says what the address means for those who use it.
+    pub(super) fn warn(&self) {
+        if !self.address().ip().is_loopback() && self.serve.tls_certificate.is_empty() {
+            say(
+                "warning: keys and texts are sent unencrypted; set serve.tls_certificate, or put a proxy before it",
+            );
+        }
+    }
+
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        self.folder.join(name)
+    }
+}
+
+fn host_name(host: IpAddr) -> String {
+    match host {
+        IpAddr::V4(host) => host.to_string(),
+        IpAddr::V6(host) => format!("[{host}]"),
+    }
+}
+
+impl ListenArgs {
+    /// Puts what was given into the section.
+    pub(crate) fn overrides(&self) -> Overrides {
+        let text = |given: &Option<String>| given.clone();
+        let (host, keys) = (text(&self.host), text(&self.keys));
+        let (certificate, key) = (text(&self.tls_certificate), text(&self.tls_key));
+        let (audit_log, traces) = (text(&self.audit_log), text(&self.traces));
+        let files = text(&self.files);
+        let origins = self.origin.clone();
+        let (port, log, drain_seconds) = (self.port, self.log, self.drain_seconds);
+        let (max_sequences, aliases) = (self.max_sequences, self.alias.clone());
+        Arc::new(move |serve: &mut ServeConfig| {
+            put(&mut serve.host, host.as_ref());
+            put(&mut serve.port, port.as_ref());
+            put(&mut serve.keys, keys.as_ref());
+            put(&mut serve.tls_certificate, certificate.as_ref());
+            put(&mut serve.tls_key, key.as_ref());
+            put(&mut serve.audit_log, audit_log.as_ref());
+            put(&mut serve.files, files.as_ref());
+            put(&mut serve.traces, traces.as_ref());
+            put(&mut serve.log, log.as_ref());
+            put(&mut serve.drain_seconds, drain_seconds.as_ref());
+            put(&mut serve.max_sequences, max_sequences.as_ref());
+            serve.origins.extend_from_slice(&origins);
+            serve.aliases.extend(aliases.iter().cloned());
+        })
+    }
+}
+
+fn put<T: Clone>(to: &mut T, given: Option<&T>) {
+    if let Some(given) = given {
+        *to = given.clone();
+    }
+}

@@ -1,0 +1,174 @@
+//! Keys, and a server of a simulated model from its start to its end.
+
+use crate::support::{catena, run};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running `catena serve`. Killed if a test fails.
+struct Serving {
+    child: Child,
+    lines: BufReader<ChildStderr>,
+    address: String,
+}
+
+impl Serving {
+    fn start(args: &[&str]) -> Self {
+        let mut command = catena(&["serve", "--simulate", "sim", "--port", "0"]);
+        let fast = ["--sim-step-ms", "5", "--sim-sequence-ms", "0.1"];
+        let mut child = command.args(fast).args(args).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let address = loop {
+            let mut line = String::new();
+            assert!(lines.read_line(&mut line).unwrap() > 0, "it ended before it served");
+            if let Some((_, rest)) = line.split_once("API: ") {
+                break rest.split("/v1").next().unwrap().to_owned();
+            }
+        };
+        Self { child, lines, address }
+    }
+
+    fn read_until(&mut self, text: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended before `{text}`");
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let done = std::process::Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(done.success());
+    }
+
+    fn ask(&self, key: &str, body: &Value) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        let url = format!("{}/v1/chat/completions", self.address);
+        let request = agent.post(url).header("authorization", format!("Bearer {key}"));
+        let mut answer = request.send_json(body).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), text)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn chat(max_tokens: usize) -> Value {
+    json!({"model": "sim", "max_tokens": max_tokens, "messages": [{"role": "user", "content": "x"}]})
+}
+
+fn create(file: &Path, args: &[&str]) -> String {
+    let file = file.to_str().unwrap();
+    let done = run(&[&["keys", "create", "ann", "--file", file], args].concat());
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    done.stdout.trim().to_owned()
+}
+
+#[test]
+fn keys_are_made_listed_and_revoked() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keys.json");
+    let name = file.to_str().unwrap();
+    let key = create(&file, &["--models", "a,b*", "--expires", "30d", "--max-concurrent", "4"]);
+    assert!(key.starts_with("ck_") && !std::fs::read_to_string(&file).unwrap().contains(&key));
+    let id = key.split('_').nth(1).unwrap();
+    let listed = run(&["keys", "list", "--file", name]);
+    for part in [id, "ann", "expires 20", "models a,b*", "4 at once"] {
+        assert!(listed.stdout.contains(part), "{part}: {}", listed.stdout);
+    }
+    let listed = run(&["keys", "list", "--json", "--file", name]);
+    let value: Value = serde_json::from_str(listed.stdout.trim()).unwrap();
+    assert_eq!((&value["id"], value.get("digest")), (&json!(id), None));
+    assert_eq!(run(&["keys", "revoke", id, "--file", name]).code, Some(0));
+    let again = run(&["keys", "revoke", id, "--file", name]);
+    assert_eq!(again.code, Some(2), "{}", again.stderr);
+    assert!(run(&["keys", "list", "--file", name]).stdout.is_empty());
+}
+
+#[test]
+fn keys_without_a_project_or_a_file_say_what_to_give() {
+    let dir = tempfile::tempdir().unwrap();
+    let done = run(&["keys", "list", "--project", dir.path().to_str().unwrap()]);
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    assert!(done.stderr.contains("--file FILE"), "{}", done.stderr);
+}
+
+#[test]
+fn an_address_for_others_needs_keys() {
+    let done = run(&["serve", "--simulate", "sim", "--host", "0.0.0.0", "--port", "0"]);
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    assert!(done.stderr.contains("there are no keys"), "{}", done.stderr);
+    assert!(done.stderr.contains("catena keys create"), "{}", done.stderr);
+    let missing = ["serve", "--simulate", "sim", "--port", "0", "--keys", "/nowhere/keys.json"];
+    let done = run(&missing);
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+}
+
+/// From the first key to the last answer: requests in the log, keys read again at SIGHUP, and an
+/// answer that ends while the server stops.
+#[test]
+fn a_server_lives_through_its_signals() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keys.json");
+    let name = file.to_str().unwrap();
+    let audit = dir.path().join("audit.jsonl");
+    let first = create(&file, &[]);
+    let audit_name = audit.to_str().unwrap();
+    let options = ["--keys", name, "--log", "json", "--audit-log", audit_name];
+    let mut serving = Serving::start(&options);
+    let (status, text) = serving.ask(&first, &chat(4));
+    assert_eq!(status, 200, "{text}");
+    let log: Value = serde_json::from_str(&serving.read_until("\"request\"")).unwrap();
+    assert_eq!((&log["status"], &log["completion_tokens"]), (&json!(200), &json!(4)), "{log}");
+    assert_eq!(serving.ask("ck_0_0", &chat(4)).0, 401);
+
+    let second = create(&file, &[]);
+    assert_eq!(
+        run(&["keys", "revoke", first.split('_').nth(1).unwrap(), "--file", name]).code,
+        Some(0)
+    );
+    assert_eq!(serving.ask(&first, &chat(4)).0, 200, "it has not read the file again");
+    serving.signal("-HUP");
+    serving.read_until("read again");
+    assert_eq!(serving.ask(&first, &chat(4)).0, 401);
+    assert_eq!(serving.ask(&second, &chat(4)).0, 200);
+
+    // A file that is damaged changes nothing.
+    std::fs::write(&file, "{").unwrap();
+    serving.signal("-HUP");
+    serving.read_until("nothing was changed");
+    assert_eq!(serving.ask(&second, &chat(4)).0, 200);
+
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let long = scope.spawn(|| serving.ask(&second, &chat(150)));
+        while begun.elapsed() < Duration::from_millis(200) {
+            std::thread::yield_now();
+        }
+        serving.signal("-TERM");
+        let (status, text) = long.join().unwrap();
+        assert_eq!(status, 200, "{text}");
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer["usage"]["completion_tokens"], 150);
+    });
+    assert!(serving.child.wait().unwrap().success());
+    let mut rest = String::new();
+    serving.lines.read_to_string(&mut rest).unwrap();
+    let audit = std::fs::read_to_string(audit).unwrap();
+    assert_eq!(audit.lines().count(), 7, "{audit}");
+}

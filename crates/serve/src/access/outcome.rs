@@ -1,0 +1,106 @@
+//! What became of a request, told once when its answer has ended.
+
+use crate::app::App;
+use crate::context::{RequestContext, RequestUsage};
+use crate::limits::Permit;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use http_body::{Frame, SizeHint};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime};
+
+/// A request that has ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) context: Arc<RequestContext>,
+    pub(crate) usage: RequestUsage,
+    pub(crate) method: Method,
+    /// The route as it is written in the router; `(unknown)` if there is none.
+    pub(crate) route: String,
+    /// The answer's status; `None` if the client went away before it had one.
+    pub(crate) status: Option<StatusCode>,
+    /// Whether the client got all of the answer.
+    pub(crate) is_whole: bool,
+    pub(crate) begin: SystemTime,
+    pub(crate) took: Duration,
+    /// When the request came, on the same clock as the first token.
+    pub(crate) started: Instant,
+    /// The client's `traceparent`.
+    pub(crate) trace_parent: Option<String>,
+}
+
+/// Tells the outcome when it is dropped: by then the handler, or the answer's body, has ended.
+pub(super) struct Pending {
+    pub(super) app: App,
+    pub(super) context: Arc<RequestContext>,
+    pub(super) method: Method,
+    pub(super) route: String,
+    pub(super) begin: SystemTime,
+    pub(super) started: Instant,
+    pub(super) trace_parent: Option<String>,
+    pub(super) status: Option<StatusCode>,
+    pub(super) is_whole: bool,
+    /// Held until the answer has ended.
+    pub(super) permit: Option<Permit>,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.permit = None;
+        let outcome = Outcome {
+            context: self.context.clone(),
+            usage: self.context.usage(),
+            method: self.method.clone(),
+            route: std::mem::take(&mut self.route),
+            status: self.status,
+            is_whole: self.is_whole,
+            begin: self.begin,
+            took: self.started.elapsed(),
+            started: self.started,
+            trace_parent: self.trace_parent.take(),
+        };
+        self.app.tell(&outcome);
+    }
+}
+
+impl Pending {
+    /// Follows the answer to the end of its body.
+    pub(super) fn follow(mut self, response: Response) -> Response {
+        self.status = Some(response.status());
+        response.map(|body| Body::new(Followed { body, pending: self }))
+    }
+}
+
+/// A body that knows whether it was read to its end. Fields are dropped in this order: what the body
+/// holds is counted before the outcome is told.
+struct Followed {
+    body: Body,
+    pending: Pending,
+}
+
+impl HttpBody for Followed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.pending.is_whole = true;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,157 @@
+//! What is known about the request that a handler answers.
+//!
+//! The guard before the routes makes it; whoever resolves a model or runs a generation finds it
+//! through the task. Work that outlives the request (a batch in the background) takes it along with
+//! [`scope`]; without one nobody is asked for a key.
+
+use crate::error::ApiError;
+use crate::keys::Key;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+tokio::task_local! {
+    static CURRENT: Arc<RequestContext>;
+}
+
+/// One HTTP request.
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    /// Its identity, the client's own if it sent one.
+    pub(crate) id: String,
+    /// Who asks; nobody in particular where no keys are needed.
+    pub(crate) key: Option<Arc<Key>>,
+    usage: Mutex<RequestUsage>,
+}
+
+/// What a request asked for and took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RequestUsage {
+    /// The model it named.
+    pub(crate) model: Option<String>,
+    /// Tokens read.
+    pub(crate) prompt_tokens: u64,
+    /// Tokens written.
+    pub(crate) completion_tokens: u64,
+    /// Why the first of its generations ended.
+    pub(crate) finish_reason: Option<&'static str>,
+    /// When the first token came.
+    pub(crate) first_token: Option<Instant>,
+}
+
+/// The request that this task answers.
+pub(crate) fn current() -> Option<Arc<RequestContext>> {
+    CURRENT.try_with(Arc::clone).ok()
+}
+
+/// Runs `work` as part of the request.
+pub(crate) async fn scope<T>(context: Arc<RequestContext>, work: impl Future<Output = T>) -> T {
+    CURRENT.scope(context, work).await
+}
+
+impl RequestContext {
+    pub(crate) fn new(id: String, key: Option<Arc<Key>>) -> Self {
+        Self { id, key, usage: Mutex::default() }
+    }
+
+    /// Notes that the request names `model`.
+    ///
+    /// # Errors
+    /// [`ApiError::Forbidden`] if its key is for other models.
+    pub(crate) fn use_model(&self, model: &str) -> Result<(), ApiError> {
+        if self.key.as_ref().is_some_and(|key| !key.record.allows_model(model)) {
+            let name = model.chars().take(200).collect();
+            return Err(ApiError::Forbidden { what: "the model", name });
+        }
+        self.note(|usage| usage.model = Some(model.to_owned()));
+        Ok(())
+    }
+
+    /// Changes what is known about its use.
+    pub(crate) fn note(&self, change: impl FnOnce(&mut RequestUsage)) {
+        change(&mut self.usage.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What it used so far.
+    pub(crate) fn usage(&self) -> RequestUsage {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts tokens that were not set aside before.
+    pub(crate) fn charge(&self, tokens: u64) {
+        self.note(|usage| usage.prompt_tokens += tokens);
+        if let Some(key) = &self.key {
+            key.limiter.settle(0, tokens, Instant::now());
+        }
+    }
+}
+
+/// Tokens set aside for a generation of a request; what it did not use comes back when this drops.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    context: Arc<RequestContext>,
+    reserved: u64,
+    prompt_tokens: u64,
+    /// Tokens that were handed over.
+    seen_tokens: u64,
+    /// Tokens of what has ended, the ending tokens included.
+    ended_tokens: u64,
+}
+
+impl Reservation {
+    /// Sets aside `prompt_tokens` and at most `new_tokens` for the request of this task.
+    ///
+    /// # Errors
+    /// [`ApiError::RateLimited`].
+    pub(crate) fn take(prompt_tokens: u64, new_tokens: u64) -> Result<Option<Self>, ApiError> {
+        let Some(context) = current() else { return Ok(None) };
+        let reserved = prompt_tokens.saturating_add(new_tokens);
+        if let Some(key) = &context.key {
+            key.limiter.reserve(reserved, Instant::now()).map_err(ApiError::RateLimited)?;
+        }
+        Ok(Some(Self { context, reserved, prompt_tokens, seen_tokens: 0, ended_tokens: 0 }))
+    }
+
+    /// Who asks; the engine shares out its work by it, and keeps prefixes apart.
+    pub(crate) fn tenant(&self) -> Option<Arc<str>> {
+        self.context.key.as_ref().map(|key| Arc::from(key.record.id.as_str()))
+    }
+
+    /// Counts nothing: the engine did not take the request.
+    pub(crate) fn give_back(&mut self) {
+        self.prompt_tokens = 0;
+    }
+
+    /// Counts a generated token.
+    pub(crate) fn count_token(&mut self, now: Instant) {
+        self.seen_tokens += 1;
+        if self.seen_tokens == 1 {
+            self.context.note(|usage| {
+                usage.first_token.get_or_insert(now);
+            });
+        }
+    }
+
+    /// Notes that a generation ended, why, and with how many tokens.
+    pub(crate) fn finished(&mut self, reason: &'static str, tokens: usize) {
+        self.ended_tokens += tokens as u64;
+        self.context.note(|usage| {
+            usage.finish_reason.get_or_insert(reason);
+        });
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // What was cut off has no end that counts it.
+        let completion_tokens = self.seen_tokens.max(self.ended_tokens);
+        self.context.note(|usage| {
+            usage.prompt_tokens += self.prompt_tokens;
+            usage.completion_tokens += completion_tokens;
+        });
+        if let Some(key) = &self.context.key {
+            let used = self.prompt_tokens + completion_tokens;
+            key.limiter.settle(self.reserved, used, Instant::now());
+        }
+    }
+}

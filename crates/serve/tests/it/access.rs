@@ -1,0 +1,313 @@
+//! Keys, their limits, and who else is kept out.
+
+use crate::support::{Answer, Server, Start, start, start_with, wait_for};
+use camino::Utf8PathBuf;
+use catena_serve::keys::{KeyFile, KeyLimits, Keyring, NewKey};
+use catena_serve::{Access, AuditLog, Observers, PUBLIC_PATHS, Settings};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const CHAT: &str = "/v1/chat/completions";
+
+fn chat(model: &str) -> String {
+    json!({"model": model, "messages": [{"role": "user", "content": "x"}]}).to_string()
+}
+
+/// A server with keys, and the keys' texts.
+struct Locked {
+    server: Server,
+    ring: Arc<Keyring>,
+    file: KeyFile,
+    keys: Vec<String>,
+    _dir: tempfile::TempDir,
+}
+
+fn locked(news: &[NewKey]) -> Locked {
+    locked_with(news, Settings::default(), Observers::default())
+}
+
+fn locked_with(news: &[NewKey], mut settings: Settings, observers: Observers) -> Locked {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = Utf8PathBuf::from_path_buf(dir.path().join("keys.json")).expect("a plain path");
+    let file = KeyFile::at(path);
+    let create = |new: &NewKey| {
+        let new = NewKey { name: format!("name {}", new.name), ..new.clone() };
+        file.create(new, 0).expect("it is written").1
+    };
+    let keys = news.iter().map(create).collect();
+    let ring = Arc::new(Keyring::new(file.read().expect("it reads").unwrap_or_default()));
+    settings.access = Access { keys: Some(ring.clone()), ..settings.access };
+    let server = start_with(Start { settings, observers, ..Start::default() });
+    Locked { server, ring, file, keys, _dir: dir }
+}
+
+impl Locked {
+    fn ask(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
+        let bearer = format!("Bearer {key}");
+        self.server.send(method, path, &[("authorization", &bearer)], body)
+    }
+}
+
+fn code(answer: &Answer) -> (u16, String) {
+    (answer.status, answer.json()["error"]["code"].as_str().expect("a code").to_owned())
+}
+
+fn told(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}
+
+/// vLLM asks for its key below `/v1` only, so its other routes were open to everyone.
+#[test]
+fn s04_every_route_needs_a_key_unless_it_is_on_the_public_list() {
+    let locked = locked(&[NewKey::default()]);
+    let routes = catena_serve::paths();
+    assert!(routes.len() >= 7, "{routes:?}");
+    let unknown =
+        ["/", "/nothing", "/admin/nothing", "/v1", "/v1/", "//livez", "/livez/", "/LIVEZ"];
+    let concrete = routes.iter().map(|route| route.replace(['{', '}', '*'], ""));
+    for path in concrete.chain(unknown.map(str::to_owned)) {
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"] {
+            let answer = locked.server.send(method, &path, &[], "");
+            let is_open = PUBLIC_PATHS.contains(&path.as_str());
+            assert_eq!(answer.status == 401, !is_open, "{method} {path}: {}", answer.status);
+        }
+    }
+    assert_eq!(PUBLIC_PATHS, ["/livez", "/readyz", "/health"]);
+}
+
+#[test]
+fn keys_are_shown_in_three_ways() {
+    let locked = locked(&[NewKey::default()]);
+    let key = &locked.keys[0];
+    let basic = format!("Basic {}", base64(&format!("anyone:{key}")));
+    for headers in [
+        [("authorization", format!("Bearer {key}"))],
+        [("authorization", format!("bearer   {key} "))],
+        [("x-api-key", key.clone())],
+        [("authorization", basic)],
+    ] {
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let answer = locked.server.send("POST", CHAT, &headers, &chat("bank"));
+        assert_eq!(answer.status, 200, "{headers:?} {}", answer.text);
+    }
+    for header in ["", "Bearer", "Bearer ", "Basic !", "Digest x", "Bearer ck_0_0", &key[3..]] {
+        let answer = locked.server.send("POST", CHAT, &[("authorization", header)], &chat("bank"));
+        assert_eq!(code(&answer), told(401, "invalid_api_key"), "{header}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+    }
+    let page = locked.server.send("GET", "/", &[("accept", "text/html,*/*")], "");
+    assert_eq!(page.header("www-authenticate"), Some("Basic realm=\"catena\""));
+}
+
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for group in text.as_bytes().chunks(3) {
+        let bits = (0..3).fold(0, |bits, idx| {
+            bits << 8 | u32::from(group.get(idx).copied().unwrap_or_default())
+        });
+        for digit in 0..=group.len() {
+            encoded.push(char::from(DIGITS[(bits >> (18 - 6 * digit) & 63) as usize]));
+        }
+        encoded.extend(std::iter::repeat_n('=', 3 - group.len()));
+    }
+    encoded
+}
+
+#[test]
+fn scopes_and_times_are_kept() {
+    let locked = locked(&[
+        NewKey { models: vec!["bank".to_owned()], ..NewKey::default() },
+        NewKey { routes: vec!["/v1/models*".to_owned()], ..NewKey::default() },
+        NewKey { expires: Some(1), ..NewKey::default() },
+    ]);
+    let [models, routes, expired] = [0, 1, 2].map(|idx| locked.keys[idx].as_str());
+    assert_eq!(locked.ask(models, "POST", CHAT, &chat("bank")).status, 200);
+    let other = locked.ask(models, "POST", CHAT, &chat("bank-model"));
+    assert_eq!(code(&other), told(403, "not_allowed"));
+    let completion = json!({"model": "bank-model", "prompt": "x"}).to_string();
+    let other = locked.ask(models, "POST", "/v1/completions", &completion);
+    assert_eq!(code(&other), told(403, "not_allowed"));
+    assert_eq!(locked.ask(routes, "GET", "/v1/models/bank", "").status, 200);
+    assert_eq!(code(&locked.ask(routes, "POST", CHAT, &chat("bank"))), told(403, "not_allowed"));
+    let answer = locked.ask(expired, "GET", "/v1/models", "");
+    assert_eq!(code(&answer), told(401, "invalid_api_key"));
+    assert!(answer.text.contains("expired"));
+}
+
+/// The requests of a batch run later, on nobody's account.
+#[test]
+fn a_key_with_bounds_cannot_pass_them_by_a_batch() {
+    let limits = KeyLimits { tokens_per_minute: Some(9), ..KeyLimits::default() };
+    let locked = locked(&[
+        NewKey { models: vec!["bank".to_owned()], ..NewKey::default() },
+        NewKey { routes: vec!["/v1/*".to_owned()], ..NewKey::default() },
+        NewKey { limits, ..NewKey::default() },
+        NewKey::default(),
+    ]);
+    for (idx, key) in locked.keys.iter().enumerate() {
+        let answer = locked.ask(key, "POST", "/v1/batches", "{}");
+        assert_eq!(answer.status == 403, idx < 3, "{idx}: {}", answer.text);
+        assert_ne!(locked.ask(key, "GET", "/v1/batches", "").status, 403);
+    }
+}
+
+#[test]
+fn a_revoked_key_is_refused_once_keys_are_read_again() {
+    let locked = locked(&[NewKey::default()]);
+    let key = &locked.keys[0];
+    assert_eq!(locked.ask(key, "GET", "/v1/models", "").status, 200);
+    let id = locked.file.read().expect("it reads").expect("keys")[0].id.clone();
+    locked.file.revoke(&id).expect("it is written");
+    locked.ring.replace(locked.file.read().expect("it reads").expect("keys"));
+    // The last key is gone, and that opens nothing.
+    assert_eq!(locked.ask(key, "GET", "/v1/models", "").status, 401);
+    assert_eq!(locked.server.get("/v1/models").status, 401);
+}
+
+#[test]
+fn limits_are_told_and_kept() {
+    let limits = KeyLimits {
+        requests_per_minute: Some(2),
+        tokens_per_minute: Some(100_000),
+        ..KeyLimits::default()
+    };
+    let locked = locked(&[NewKey { limits, ..NewKey::default() }, NewKey::default()]);
+    let key = &locked.keys[0];
+    let first = locked.ask(key, "POST", CHAT, &chat("bank-model"));
+    assert_eq!(first.header("x-ratelimit-limit-requests"), Some("2"));
+    assert_eq!(first.header("x-ratelimit-remaining-requests"), Some("1"));
+    assert!(first.header("x-ratelimit-reset-requests").is_some_and(|s| s.ends_with('s')));
+    assert_eq!(first.header("x-ratelimit-limit-tokens"), Some("100000"));
+    let second = locked.ask(key, "POST", CHAT, &chat("bank-model"));
+    assert_eq!(second.status, 200);
+    let third = locked.ask(key, "POST", CHAT, &chat("bank-model"));
+    assert_eq!(code(&third), told(429, "rate_limit_exceeded"));
+    assert_eq!(third.json()["error"]["type"], "rate_limit_error");
+    let wait: u64 = third.header("retry-after").expect("a wait").parse().expect("seconds");
+    assert!((1..=30).contains(&wait), "{wait}");
+    // Another key has its own limits.
+    let other = locked.ask(&locked.keys[1], "POST", CHAT, &chat("bank-model"));
+    assert_eq!((other.status, other.header("x-ratelimit-limit-requests")), (200, None));
+}
+
+#[test]
+fn tokens_are_counted_as_they_were_used() {
+    let limits = KeyLimits { tokens_per_minute: Some(600), ..KeyLimits::default() };
+    let locked = locked(&[NewKey { limits, ..NewKey::default() }]);
+    let key = &locked.keys[0];
+    let first = locked.ask(key, "POST", CHAT, &chat("bank-model"));
+    let used = first.json()["usage"]["total_tokens"].as_u64().expect("a count");
+    let list = locked.ask(key, "GET", "/v1/models", "");
+    let left = list.header("x-ratelimit-remaining-tokens").expect("told");
+    let left: u64 = left.parse().expect("a number");
+    // A few come back while the test runs.
+    assert!((600 - used..=600).contains(&left), "{left} of 600 after {used}");
+    let embed = json!({"model": "bank-embedder", "input": vec!["a b c d e f g h"; 200]});
+    assert_eq!(locked.ask(key, "POST", "/v1/embeddings", &embed.to_string()).status, 200);
+    let refused = locked.ask(key, "POST", CHAT, &chat("bank-model"));
+    assert_eq!(code(&refused), told(429, "rate_limit_exceeded"));
+    assert!(refused.text.contains("600 tokens per minute"), "{}", refused.text);
+}
+
+#[test]
+fn pages_of_other_hosts_are_kept_out_unless_allowed() {
+    let server = start();
+    let own = format!("http://{}", server.address);
+    let ask = |server: &Server, origin: &str| {
+        server.send("POST", CHAT, &[("origin", origin)], &chat("bank"))
+    };
+    assert_eq!(ask(&server, &own).status, 200);
+    for foreign in ["https://evil.example", "null", "http://localhost:1"] {
+        let answer = ask(&server, foreign);
+        assert_eq!(code(&answer), told(403, "foreign_origin"), "{foreign}");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+    let access = Access { origins: vec!["https://chat.example".to_owned()], ..Access::default() };
+    let settings = Settings { access, ..Settings::default() };
+    let server = start_with(Start { settings, ..Start::default() });
+    let allowed = ask(&server, "https://chat.example");
+    assert_eq!(allowed.header("access-control-allow-origin"), Some("https://chat.example"));
+    assert_eq!(allowed.header("vary"), Some("origin"));
+    assert_eq!(allowed.header("access-control-allow-credentials"), None);
+    assert_eq!(ask(&server, "https://chat.example.evil").status, 403);
+    let headers = [
+        ("origin", "https://chat.example"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "authorization"),
+    ];
+    let preflight = server.send("OPTIONS", CHAT, &headers, "");
+    assert_eq!(preflight.status, 204);
+    assert_eq!(preflight.header("access-control-allow-headers"), Some("authorization"));
+}
+
+/// A page that has its own name resolve to this machine asked Ollama for everything.
+#[test]
+fn s26_a_name_of_others_for_this_machine_is_refused() {
+    let access =
+        Access { hosts: vec!["localhost".to_owned(), "127.0.0.1".to_owned()], ..Access::default() };
+    let settings = Settings { access, ..Settings::default() };
+    let server = start_with(Start { settings, ..Start::default() });
+    assert_eq!(server.get("/v1/models").status, 200);
+    for host in ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example"] {
+        let answer = server.send("GET", "/v1/models", &[("host", host)], "");
+        assert_eq!(code(&answer), told(403, "foreign_host"), "{host}");
+    }
+    assert_eq!(server.send("GET", "/v1/models", &[("host", "LOCALHOST:99")], "").status, 200);
+}
+
+#[test]
+fn requests_have_names() {
+    let server = start();
+    let ours = server.get("/v1/models");
+    assert!(ours.header("x-request-id").is_some_and(|id| id.starts_with("req-")));
+    let theirs = server.send("GET", "/health", &[("x-request-id", "abc-123")], "");
+    assert_eq!(theirs.header("x-request-id"), Some("abc-123"));
+    for odd in ["a b", "a\tb", &"x".repeat(129)] {
+        let answer = server.send("GET", "/v1/models", &[("x-request-id", odd)], "");
+        assert!(answer.header("x-request-id").is_some_and(|id| id.starts_with("req-")), "{odd}");
+    }
+}
+
+#[test]
+fn the_audit_log_says_who_and_how_much_but_no_text() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = Utf8PathBuf::from_path_buf(dir.path().join("logs/audit.jsonl")).expect("plain");
+    let audit = AuditLog::open(&path).expect("it opens");
+    let observers = Observers { audit: Some(audit.clone()), ..Observers::default() };
+    let new = NewKey { name: "ann".to_owned(), ..NewKey::default() };
+    let locked = locked_with(&[new], Settings::default(), observers);
+    let key = &locked.keys[0];
+    let secret_text = json!({"model": "bank-model", "stream": true, "messages":
+        [{"role": "user", "content": "my password is\r\n{\"status\": 200} swordfish"}]});
+    let used = locked.ask(key, "POST", CHAT, &secret_text.to_string());
+    assert_eq!(used.chunks().last().expect("chunks")["choices"][0]["finish_reason"], "stop");
+    locked.server.send("POST", CHAT, &[("x-request-id", "no-key")], &chat("bank"));
+    let lines = || std::fs::read_to_string(&path).expect("a log");
+    wait_for("two lines", || lines().lines().count() == 2);
+    let text = lines();
+    assert!(!text.contains("swordfish") && !text.contains(key.rsplit('_').next().expect("a part")));
+    let [first, second]: [Value; 2] = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect::<Vec<_>>()
+        .try_into()
+        .expect("two");
+    for (field, value) in [
+        ("name", json!("name ann")),
+        ("method", json!("POST")),
+        ("route", json!(CHAT)),
+        ("model", json!("bank-model")),
+        ("status", json!(200)),
+        ("complete", json!(true)),
+        ("completion_tokens", json!(34)),
+        ("finish_reason", json!("stop")),
+    ] {
+        assert_eq!(first[field], value, "{field}");
+    }
+    assert!(first["prompt_tokens"].as_u64().is_some_and(|tokens| tokens > 20));
+    assert!(key.contains(first["key"].as_str().expect("an id")));
+    assert_eq!((&second["status"], &second["key"]), (&json!(401), &Value::Null));
+    assert_eq!(second["request_id"], "no-key");
+    assert_eq!(audit.lost(), 0);
+}

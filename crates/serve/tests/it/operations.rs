@@ -1,0 +1,199 @@
+//! What those who run a server need: health, metrics, traces, names of requests.
+
+use crate::support::{ANSWER, LONG, Start, start, start_gated, start_with, wait_for};
+use catena_serve::{Observers, Traces};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::time::Duration;
+
+const CHAT: &str = "/v1/chat/completions";
+
+fn chat() -> Value {
+    json!({"model": "bank-model", "messages": [{"role": "user", "content": "x"}]})
+}
+
+#[test]
+fn a_server_that_drains_is_alive_and_not_ready() {
+    let mut server = start_gated(8, LONG);
+    let mut body = chat();
+    body["stream"] = json!(true);
+    body["max_tokens"] = json!(2);
+    let _stream = crate::support::open(&server, &body);
+    server.step();
+    wait_for("the start", || server.engine.stats().running == 1);
+    let (live, ready) = (server.get("/livez"), server.get("/readyz"));
+    assert_eq!((live.status, ready.status), (200, 200));
+    let app = server.app.clone();
+    app.begin_drain();
+    assert_eq!(server.get("/livez").status, 200);
+    let ready = server.get("/readyz");
+    assert_eq!((ready.status, &ready.json()["status"]), (503, &json!("draining")));
+    let refused = server.post(CHAT, &chat());
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (503, &json!("shutting_down")));
+    server.ask_to_end();
+    server.step();
+    server.join();
+}
+
+#[test]
+fn an_engine_that_stopped_is_not_alive() {
+    let server = start();
+    server.engine.shutdown(true);
+    assert_eq!((server.get("/livez").status, server.get("/readyz").status), (503, 503));
+}
+
+/// What the Gateway API's endpoint picker, KEDA and Grafana boards for vLLM ask for.
+#[test]
+fn vllms_families_are_there_with_its_edges() {
+    let server = start();
+    assert_eq!(server.post(CHAT, &chat()).status, 200);
+    let page = server.get("/metrics").text;
+    for (family, kind) in [
+        ("num_requests_running", "gauge"),
+        ("num_requests_waiting", "gauge"),
+        ("num_requests_waiting_by_reason", "gauge"),
+        ("kv_cache_usage_perc", "gauge"),
+        ("gpu_cache_usage_perc", "gauge"),
+        ("cache_config_info", "gauge"),
+        ("prefix_cache_queries_total", "counter"),
+        ("prefix_cache_hits_total", "counter"),
+        ("num_preemptions_total", "counter"),
+        ("prompt_tokens_total", "counter"),
+        ("prompt_tokens_cached_total", "counter"),
+        ("generation_tokens_total", "counter"),
+        ("request_success_total", "counter"),
+        ("spec_decode_num_draft_tokens_total", "counter"),
+        ("spec_decode_num_accepted_tokens_total", "counter"),
+        ("time_to_first_token_seconds", "histogram"),
+        ("inter_token_latency_seconds", "histogram"),
+        ("time_per_output_token_seconds", "histogram"),
+        ("e2e_request_latency_seconds", "histogram"),
+        ("request_decode_time_seconds", "histogram"),
+        ("request_prompt_tokens", "histogram"),
+        ("request_generation_tokens", "histogram"),
+        ("request_params_n", "histogram"),
+        ("request_params_max_tokens", "histogram"),
+    ] {
+        assert!(page.contains(&format!("# TYPE vllm:{family} {kind}\n")), "{family}");
+    }
+    let edges = |family: &str| -> Vec<String> {
+        let prefix = format!("vllm:{family}_bucket{{model_name=\"bank-model\",le=\"");
+        let lines = page.lines().filter_map(|line| line.strip_prefix(prefix.as_str()));
+        lines.map(|rest| rest.split('"').next().expect("an edge").to_owned()).collect()
+    };
+    let ttft = edges("time_to_first_token_seconds");
+    assert_eq!(ttft[..4], ["0.001", "0.005", "0.01", "0.02"]);
+    assert_eq!(ttft[19..], ["160", "640", "2560", "+Inf"]);
+    assert_eq!(edges("inter_token_latency_seconds").len(), 20);
+    assert_eq!(edges("e2e_request_latency_seconds")[..3], ["0.3", "0.5", "0.8"]);
+    assert_eq!(edges("request_params_n"), ["1", "2", "5", "10", "20", "+Inf"]);
+    let value = |prefix: &str| server.metric(prefix);
+    assert_eq!(value("vllm:request_generation_tokens_sum{model_name=\"bank-model\""), 34.0);
+    assert_eq!(value("vllm:request_params_n_sum{model_name=\"bank-model\""), 1.0);
+}
+
+#[test]
+fn requests_are_counted_by_route_and_status() {
+    let server = start();
+    for _ in 0..3 {
+        server.post(CHAT, &chat());
+    }
+    server.post(CHAT, &json!({}));
+    server.get("/v1/models/none");
+    server.get("/nothing");
+    let count = |route: &str, method: &str, status: u16| {
+        server.metric(&format!(
+            "catena_http_requests_total{{route=\"{route}\",method=\"{method}\",status=\"{status}\"}}"
+        ))
+    };
+    assert_eq!(count(CHAT, "POST", 200), 3.0);
+    assert_eq!(count(CHAT, "POST", 400), 1.0);
+    assert_eq!(count("/v1/models/{*name}", "GET", 404), 1.0);
+    assert_eq!(count("(unknown)", "GET", 404), 1.0);
+    let seconds = "catena_http_request_duration_seconds_count{route=\"/v1/chat/completions\"}";
+    assert_eq!(server.metric(seconds), 4.0);
+}
+
+/// Takes one message of traces and answers it.
+fn collector() -> (String, std::thread::JoinHandle<(String, Value)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let thread = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a connection");
+        let mut reader = BufReader::new(stream);
+        let (mut head, mut line) = (String::new(), String::new());
+        while line != "\r\n" {
+            line.clear();
+            reader.read_line(&mut line).expect("a line");
+            head.push_str(&line.to_lowercase());
+        }
+        let length = head.split("content-length: ").nth(1).expect("a length");
+        let length: usize = length.lines().next().expect("a line").parse().expect("a number");
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).expect("a body");
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+        reader.into_inner().write_all(answer).expect("it is sent");
+        (head, serde_json::from_slice(&body).expect("JSON"))
+    });
+    (url, thread)
+}
+
+#[test]
+fn a_request_is_traced_by_the_conventions() {
+    let (url, collector) = collector();
+    let traces = Traces::to(&url, "bank").expect("an address");
+    let observers = Observers { traces: Some(traces.clone()), ..Observers::default() };
+    let server = start_with(Start { observers, ..Start::default() });
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let headers = [("traceparent", parent), ("x-request-id", "abc")];
+    assert_eq!(server.send("POST", CHAT, &headers, &chat().to_string()).status, 200);
+    let unsampled = "00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-00";
+    server.send("GET", "/v1/models", &[("traceparent", unsampled)], "");
+    let (head, message) = collector.join().expect("it came");
+    assert!(head.starts_with("post /v1/traces ") && head.contains("application/json"), "{head}");
+    let spans = &message["resourceSpans"][0];
+    let service = &spans["resource"]["attributes"][0]["value"]["stringValue"];
+    assert_eq!(service, "bank");
+    let spans = spans["scopeSpans"][0]["spans"].as_array().expect("spans");
+    assert_eq!(spans.len(), 1, "the other one was not to be traced");
+    let span = &spans[0];
+    assert_eq!(span["name"], "chat bank-model");
+    assert_eq!(span["traceId"], "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(span["parentSpanId"], "b7ad6b7169203331");
+    assert_eq!(span["spanId"].as_str().map(str::len), Some(16));
+    assert_eq!(span["events"][0]["name"], "gen_ai.first_token");
+    let nanos =
+        |field: &str| -> u64 { span[field].as_str().expect("a text").parse().expect("a number") };
+    assert!(nanos("startTimeUnixNano") < nanos("endTimeUnixNano"));
+    let attributes: BTreeMap<&str, &Value> = span["attributes"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|pair| (pair["key"].as_str().expect("a key"), &pair["value"]))
+        .collect();
+    for (key, value) in [
+        ("gen_ai.operation.name", json!({"stringValue": "chat"})),
+        ("gen_ai.request.model", json!({"stringValue": "bank-model"})),
+        ("gen_ai.usage.output_tokens", json!({"intValue": (ANSWER.len() + 1).to_string()})),
+        ("http.response.status_code", json!({"intValue": "200"})),
+        ("http.route", json!({"stringValue": CHAT})),
+        ("catena.request_id", json!({"stringValue": "abc"})),
+    ] {
+        assert_eq!(attributes.get(key), Some(&&value), "{key}");
+    }
+    assert_eq!(traces.lost(), 0);
+}
+
+#[test]
+fn a_collector_that_is_gone_delays_nobody() {
+    let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let traces = Traces::to(&format!("http://{gone}"), "bank").expect("an address");
+    let observers = Observers { traces: Some(traces.clone()), ..Observers::default() };
+    let server = start_with(Start { observers, ..Start::default() });
+    let begun = std::time::Instant::now();
+    assert_eq!(server.post(CHAT, &chat()).status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    wait_for("the loss", || traces.lost() == 1);
+}
