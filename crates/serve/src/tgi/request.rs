@@ -1,7 +1,7 @@
 //! The request of a generation.
 
 use crate::app::LanguageModel;
-use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, is_one, read};
+use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, read};
 use crate::error::ApiError;
 use crate::sampling::{max_new_tokens, random_seed};
 use catena_engine::{Constraint, Request, SamplingParams};
@@ -45,6 +45,7 @@ pub(crate) struct GenerateParameters {
     pub(crate) decoder_input_details: bool,
     seed: Option<u64>,
     pub(crate) top_n_tokens: Option<usize>,
+    pub(crate) best_of: Option<usize>,
     grammar: Option<Grammar>,
 }
 
@@ -85,10 +86,10 @@ impl ApiRequest for GenerateParameters {
         "decoder_input_details",
         "seed",
         "top_n_tokens",
+        "best_of",
         "grammar",
     ];
     const REFUSED: &'static [Refused] = &[
-        Refused { field: "best_of", is_neutral: is_one, hint: "; send one request per seed" },
         Refused { field: "watermark", is_neutral: is_empty, hint: "" },
         Refused { field: "adapter_id", is_neutral: is_empty, hint: "" },
     ];
@@ -149,7 +150,9 @@ impl Read {
             prompt.len(),
             model.engine.intake().context_tokens(),
         )?;
-        params.logprobs = with_tokens.then(|| parameters.top_n_tokens.unwrap_or(0));
+        // The best of several is the one that its tokens' log-probabilities make likeliest.
+        let with_logprobs = with_tokens || params.n > 1;
+        params.logprobs = with_logprobs.then(|| parameters.top_n_tokens.unwrap_or(0));
         let constraint = parameters.grammar.as_ref().map(Grammar::constraint).transpose()?;
         // The first token follows nothing, so it has no probability.
         let scored = parameters.decoder_input_details && prompt.len() > 1;
@@ -175,6 +178,13 @@ impl GenerateParameters {
             || self.top_k.is_some()
             || self.top_p.is_some()
             || self.typical_p.is_some();
+        let n = self.best_of.unwrap_or(1);
+        if n > 1 && !sampled {
+            return Err(invalid("best_of", "it needs a way to draw tokens, such as `do_sample`"));
+        }
+        if n > 1 && self.seed.is_some() {
+            return Err(invalid("seed", "it cannot be given beside `best_of`"));
+        }
         let seed = sampled.then(|| self.seed.unwrap_or_else(random_seed));
         let params = SamplingParams {
             temperature: if sampled { self.temperature.unwrap_or(1.0) } else { 0.0 },
@@ -184,6 +194,7 @@ impl GenerateParameters {
             repetition_penalty: self.repetition_penalty.unwrap_or(base.repetition_penalty),
             frequency_penalty: self.frequency_penalty.unwrap_or(base.frequency_penalty),
             seed: seed.unwrap_or(base.seed),
+            n,
             stop: self.stop.clone(),
             include_stop_in_output: true,
             ..base

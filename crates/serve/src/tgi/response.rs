@@ -21,8 +21,8 @@ pub(crate) struct Reply {
     prefill: Option<Vec<u32>>,
     max_new_tokens: usize,
     has_stop: bool,
-    tokens: Vec<Value>,
-    top_tokens: Vec<Value>,
+    /// Tokens of each sample with their alternatives.
+    tokens: Vec<Vec<(Value, Value)>>,
     /// The token that may be the last one.
     held: Option<TokenEvent>,
     index: usize,
@@ -45,8 +45,7 @@ impl Reply {
             prefill,
             max_new_tokens: request.params.max_new_tokens,
             has_stop: !request.params.stop.is_empty(),
-            tokens: Vec::new(),
-            top_tokens: Vec::new(),
+            tokens: vec![Vec::new(); request.params.n],
             held: None,
             index: 0,
         }
@@ -56,29 +55,46 @@ impl Reply {
     pub(crate) fn add_token(&mut self, token: &TokenEvent) {
         if self.with_details {
             let text = token_text(self.engine.intake().vocabulary(), token.token);
-            self.tokens.push(self.entry(token.token, &text, token.logprob));
-            self.top_tokens.push(self.alternatives(&token.top_logprobs));
+            let entry = self.entry(token.token, &text, token.logprob);
+            let alternatives = self.alternatives(&token.top_logprobs);
+            self.tokens[token.sample].push((entry, alternatives));
         }
     }
 
-    /// The whole answer.
-    pub(crate) fn whole(mut self, completion: &Completion) -> Value {
-        let mut body = json!({"generated_text": self.text(completion)});
-        if self.with_details {
-            if let Some(StopCause::Token { token, logprob }) = completion.stop_cause {
-                let text = token_text(self.engine.intake().vocabulary(), token);
-                self.tokens.push(self.entry(token, &text, logprob));
-                self.top_tokens.push(json!([]));
-            }
-            let mut details = self.details(completion);
-            details["prefill"] = self.prefill(completion);
-            details["tokens"] = Value::Array(self.tokens);
-            if self.with_top_tokens {
-                details["top_tokens"] = Value::Array(self.top_tokens);
-            }
-            body["details"] = details;
+    /// The whole answer: the likeliest of `completions`, and the others among its details.
+    pub(crate) fn whole(mut self, mut completions: Vec<Completion>) -> Value {
+        completions.sort_by(|a, b| mean_logprob(b).total_cmp(&mean_logprob(a)));
+        let mut sequences = completions.iter().map(|one| self.sequence(one)).collect::<Vec<_>>();
+        let mut best = sequences.remove(0);
+        let text = best["generated_text"].take();
+        if !self.with_details {
+            return json!({"generated_text": text});
         }
-        body
+        if let Some(details) = best.as_object_mut() {
+            details.remove("generated_text");
+            if !sequences.is_empty() {
+                details.insert("best_of_sequences".to_owned(), Value::Array(sequences));
+            }
+        }
+        json!({"generated_text": text, "details": best})
+    }
+
+    /// One of the answers.
+    fn sequence(&mut self, completion: &Completion) -> Value {
+        let mut tokens = std::mem::take(&mut self.tokens[completion.sample]);
+        if let Some(StopCause::Token { token, logprob }) = completion.stop_cause {
+            let text = token_text(self.engine.intake().vocabulary(), token);
+            tokens.push((self.entry(token, &text, logprob), json!([])));
+        }
+        let (tokens, top_tokens): (Vec<Value>, Vec<Value>) = tokens.into_iter().unzip();
+        let mut sequence = self.details(completion);
+        sequence["generated_text"] = json!(self.text(completion));
+        sequence["prefill"] = self.prefill(completion);
+        sequence["tokens"] = Value::Array(tokens);
+        if self.with_top_tokens {
+            sequence["top_tokens"] = Value::Array(top_tokens);
+        }
+        sequence
     }
 
     fn text(&self, completion: &Completion) -> String {
@@ -214,4 +230,14 @@ fn finish_reason(completion: &Completion) -> &'static str {
         (FinishReason::Stop, _) => "eos_token",
         (FinishReason::Length | FinishReason::Cancelled, _) => "length",
     }
+}
+
+/// The mean log-probability of an answer's tokens, the one that ended it included.
+fn mean_logprob(completion: &Completion) -> f32 {
+    let ending = match completion.stop_cause {
+        Some(StopCause::Token { logprob, .. }) => logprob,
+        Some(StopCause::Text(_) | StopCause::Constraint) | None => None,
+    };
+    let logprobs = || completion.logprobs.iter().copied().chain(ending);
+    logprobs().sum::<f32>() / logprobs().count().max(1) as f32
 }

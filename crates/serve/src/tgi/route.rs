@@ -57,9 +57,12 @@ pub(crate) async fn generate_fields(
         app.model_for(read.request.model.as_deref(), needs, ServedModel::language)?;
     let (model, engine) = (model.clone(), model.engine.clone());
     let stream = form == Form::Stream || read.request.stream;
+    let hint = " in a stream";
     if stream && read.parameters.decoder_input_details {
-        let hint = " in a stream";
         return Err(ApiError::Unsupported { field: "decoder_input_details", hint });
+    }
+    if stream && read.parameters.best_of.is_some_and(|n| n > 1) {
+        return Err(ApiError::Unsupported { field: "best_of", hint });
     }
     let with_tokens = stream || read.parameters.details;
     let prepare = move || {
@@ -72,16 +75,15 @@ pub(crate) async fn generate_fields(
     if stream {
         return Ok(ignored.tell(stream::sse(generation, reply)));
     }
+    let mut completions = Vec::new();
     while let Some(event) = generation.next().await {
         match event? {
             (_, Event::Token(token)) => reply.add_token(&token),
-            (_, Event::Finished(completion)) => {
-                let body = reply.whole(&completion);
-                let body = if form == Form::List { Value::Array(vec![body]) } else { body };
-                return Ok(ignored.tell(Json(body).into_response()));
-            }
+            (_, Event::Finished(completion)) => completions.push(completion),
             (_, Event::Failed(reason)) => return Err(ApiError::Internal { reason }),
         }
     }
-    Err(ApiError::Internal { reason: "the engine gave no end".to_owned() })
+    let body = reply.whole(completions);
+    let body = if form == Form::List { Value::Array(vec![body]) } else { body };
+    Ok(ignored.tell(Json(body).into_response()))
 }

@@ -51,6 +51,29 @@ fn ends_are_told_apart() {
 }
 
 #[test]
+fn the_likeliest_of_several_texts_is_the_answer() {
+    let server = start();
+    let body = ask(&json!({"best_of": 3, "do_sample": true, "temperature": 6.0, "details": true,
+                           "max_new_tokens": 8}));
+    let answer = server.post("/generate", &body).json();
+    let details = &answer["details"];
+    let others = details["best_of_sequences"].as_array().expect("a list");
+    assert_eq!(others.len(), 2, "{answer}");
+    let mean = |sequence: &Value| {
+        let tokens = sequence["tokens"].as_array().expect("a list");
+        let logprobs = tokens.iter().map(|token| token["logprob"].as_f64().expect("a number"));
+        logprobs.sum::<f64>() / tokens.len() as f64
+    };
+    assert!(
+        others
+            .iter()
+            .all(|other| mean(other) <= mean(details) && other["generated_text"].is_string())
+    );
+    let stream = server.post("/generate_stream", &body);
+    assert_eq!((stream.status, &stream.json()["error_type"]), (422, &json!("validation")));
+}
+
+#[test]
 fn a_stream_ends_with_the_whole_text() {
     let server = start();
     let ends: [(Value, &str, &str); 3] = [
@@ -118,7 +141,8 @@ fn refusals_have_the_protocols_form() {
         (json!({"inputs": ""}), 422, "`inputs`: it is empty"),
         (ask(&json!({"temperature": 0.0})), 422, "`temperature`: it must be more than 0"),
         (ask(&json!({"watermark": true})), 422, "`watermark` is not supported"),
-        (ask(&json!({"best_of": 2})), 422, "`best_of` is not supported"),
+        (ask(&json!({"best_of": 2})), 422, "`best_of`: it needs a way to draw tokens"),
+        (ask(&json!({"best_of": 2, "do_sample": true, "seed": 1})), 422, "`seed`: it cannot"),
         (ask(&json!({"truncate": 0})), 422, "`truncate`: it must be at least 1"),
         (json!({"inputs": "x", "model": "bank"}), 422, "the model `bank` cannot be used here"),
         (json!({"inputs": "x", "model": "gpt"}), 404, "the model `gpt` does not exist"),
