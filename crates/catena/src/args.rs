@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// Bring every stage of a project up to date, then serve it
     Up(UpArgs),
     /// Serve models, or a project whose stages are up to date
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Make, list and revoke the API keys of a server
     Keys(KeysArgs),
     /// Say which stages `up` would run, and why
@@ -114,20 +114,20 @@ pub(crate) struct ServeArgs {
 #[command(next_help_heading = "With --simulate")]
 pub(crate) struct SimulateArgs {
     /// Milliseconds of every step
-    #[arg(long, default_value_t = 15.0, value_name = "MS", value_parser = speed)]
-    pub(crate) sim_step_ms: f64,
+    #[arg(long = "sim-step-ms", default_value_t = 15.0, value_name = "MS", value_parser = speed)]
+    pub(crate) step_ms: f64,
     /// Milliseconds that each sequence adds to a step
-    #[arg(long, default_value_t = 0.5, value_name = "MS", value_parser = speed)]
-    pub(crate) sim_sequence_ms: f64,
+    #[arg(long = "sim-sequence-ms", default_value_t = 0.5, value_name = "MS", value_parser = speed)]
+    pub(crate) sequence_ms: f64,
     /// Tokens of prompts that are read in a second
-    #[arg(long, default_value_t = 4000.0, value_name = "N", value_parser = speed)]
-    pub(crate) sim_prompt_tokens_per_second: f64,
+    #[arg(long = "sim-prompt-tokens-per-second", default_value_t = 4000.0, value_name = "N", value_parser = speed)]
+    pub(crate) prompt_tokens_per_second: f64,
     /// Tokens of prompt and answer together
-    #[arg(long, default_value_t = 8192, value_name = "N")]
-    pub(crate) sim_context: usize,
+    #[arg(long = "sim-context", default_value_t = 8192, value_name = "N")]
+    pub(crate) context: usize,
     /// Blocks of 16 tokens of the cache (default: --max-sequences whole contexts)
-    #[arg(long, value_name = "N")]
-    pub(crate) sim_kv_blocks: Option<usize>,
+    #[arg(long = "sim-kv-blocks", value_name = "N")]
+    pub(crate) kv_blocks: Option<usize>,
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -18,7 +18,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// A port that is taken, with all that is checked before models are loaded.
 pub(crate) struct Listener {
-    listener: std::net::TcpListener,
+    socket: std::net::TcpListener,
     address: SocketAddr,
     tls: Option<Tls>,
     settings: Settings,
@@ -46,7 +46,7 @@ impl Listener {
         listener.set_nonblocking(true).map_err(taken)?;
         options.warn();
         logs::begin(options.serve().log);
-        Ok(Self { listener, address, tls, settings, observers, options })
+        Ok(Self { socket: listener, address, tls, settings, observers, options })
     }
 
     /// The options it was opened with.
@@ -64,7 +64,7 @@ impl Listener {
     /// # Errors
     /// If the system gives no threads, or no folder for clients' files.
     pub(crate) fn serve(self, app: App, router: Router) -> Result<Server, BoxError> {
-        let Self { listener, address, tls, options, .. } = self;
+        let Self { socket, address, tls, options, .. } = self;
         if let Some(folder) = options.files() {
             app.keep_files(&folder)?;
         }
@@ -78,7 +78,7 @@ impl Listener {
         let drain = Duration::from_secs(options.serve().drain_seconds);
         reload_at_hangup(&runtime, &app, tls.clone(), options);
         let work = async move {
-            let listener = TcpListener::from_std(listener)?;
+            let listener = TcpListener::from_std(socket)?;
             let connections = ConnectionLimits::default();
             let endpoint = Endpoint { listener, tls, drain, connections };
             let shutdown = async move {

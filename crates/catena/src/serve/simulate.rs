@@ -55,14 +55,14 @@ fn model(
 ) -> Result<LanguageModel, BoxError> {
     let vocabulary = Arc::new(vocabulary());
     let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
-    let blocks_each = args.sim_context.div_ceil(BLOCK_TOKENS);
+    let blocks_each = args.context.div_ceil(BLOCK_TOKENS);
     let runner = Simulated {
         vocab_size: vocabulary.len(),
-        num_blocks: args.sim_kv_blocks.unwrap_or(blocks_each * max_running).max(blocks_each),
-        context: args.sim_context,
-        step: millis(args.sim_step_ms),
-        sequence: millis(args.sim_sequence_ms),
-        token: Duration::from_secs_f64(1.0 / args.sim_prompt_tokens_per_second),
+        num_blocks: args.kv_blocks.unwrap_or(blocks_each * max_running).max(blocks_each),
+        context: args.context,
+        step: millis(args.step_ms),
+        sequence: millis(args.sequence_ms),
+        token: Duration::from_secs_f64(1.0 / args.prompt_tokens_per_second),
         logits: Vec::new(),
     };
     let engine = Engine::new(runner, vocabulary.clone(), limits);
@@ -201,11 +201,11 @@ mod tests {
 
     fn args() -> SimulateArgs {
         SimulateArgs {
-            sim_step_ms: 2.0,
-            sim_sequence_ms: 1.0,
-            sim_prompt_tokens_per_second: 1000.0,
-            sim_context: 512,
-            sim_kv_blocks: None,
+            step_ms: 2.0,
+            sequence_ms: 1.0,
+            prompt_tokens_per_second: 1000.0,
+            context: 512,
+            kv_blocks: None,
         }
     }
 

@@ -49,7 +49,7 @@ impl Serving {
     fn ask(&self, key: &str, body: &Value) -> (u16, String) {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_mins(1)))
             .build()
             .into();
         let url = format!("{}/v1/chat/completions", self.address);

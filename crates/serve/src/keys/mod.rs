@@ -14,3 +14,4 @@ mod tests;
 pub use file::{KeyFile, KeysError, NewKey};
 pub use record::{KeyLimits, KeyRecord};
 pub use ring::{Key, Keyring};
+pub(crate) use secret::KEY_ID_LEN;

@@ -153,6 +153,41 @@ fn a_key_with_bounds_cannot_pass_them_by_a_batch() {
 }
 
 #[test]
+fn what_a_key_made_is_its_own() {
+    let locked = locked(&[NewKey::default(), NewKey::default()]);
+    let temporary = tempfile::tempdir().expect("a folder");
+    let folder = camino::Utf8Path::from_path(temporary.path()).expect("UTF-8");
+    locked.server.app.keep_files(folder).expect("a folder");
+    let [mine, other] = [0, 1].map(|idx| locked.keys[idx].as_str());
+    let body = json!({"model": "bank-model", "input": "What does a wire cost?"}).to_string();
+    let made = locked.ask(mine, "POST", "/v1/responses", &body).json();
+    let form = "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--x\r\n\
+                content-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n{}\r\n--x--\r\n";
+    let bearer = format!("Bearer {mine}");
+    let headers =
+        [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=x")];
+    let file = locked.server.send("POST", "/v1/files", &headers, form).json();
+    let [response, file] = [&made, &file].map(|made| made["id"].as_str().expect("an id"));
+    let go_on = json!({"model": "bank-model", "input": "And?", "previous_response_id": response});
+    for (key, expected) in [(other, 404), (mine, 200)] {
+        for path in [
+            format!("/v1/responses/{response}"),
+            format!("/v1/responses/{response}/input_items"),
+            format!("/v1/files/{file}"),
+            format!("/v1/files/{file}/content"),
+        ] {
+            assert_eq!(locked.ask(key, "GET", &path, "").status, expected, "{path}");
+        }
+        let next = locked.ask(key, "POST", "/v1/responses", &go_on.to_string());
+        assert_eq!(next.status, expected, "{}", next.text);
+        let listed = locked.ask(key, "GET", "/v1/files", "").json();
+        assert_eq!(listed["data"].as_array().map(Vec::len), Some(usize::from(expected == 200)));
+        let deleted = locked.ask(key, "DELETE", &format!("/v1/files/{file}"), "");
+        assert_eq!(deleted.status, expected);
+    }
+}
+
+#[test]
 fn a_revoked_key_is_refused_once_keys_are_read_again() {
     let locked = locked(&[NewKey::default()]);
     let key = &locked.keys[0];
