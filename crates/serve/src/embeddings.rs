@@ -60,14 +60,11 @@ pub(crate) async fn embeddings(
     };
     let texts = texts(request.input)?;
     check_texts("input", &texts, app.limits().max_inputs)?;
-    if let Some(dimensions) = request.dimensions.filter(|&asked| asked != embedder.dim()) {
-        let reason = format!("it is {dimensions}, the model gives {}", embedder.dim());
-        return Err(ApiError::InvalidField { field: "dimensions", reason });
-    }
     let encoding = request.encoding_format;
     let embedder = (request.model.as_str(), embedder);
+    let options = EmbedOptions { dimensions: request.dimensions, ..EmbedOptions::default() };
     let Vectors { rows: vectors, tokens, .. } =
-        vectors::embed(&app, embedder, texts, EmbedOptions::default(), started).await?;
+        vectors::embed(&app, embedder, texts, options, started).await?;
     let data: Vec<Value> = vectors
         .into_iter()
         .enumerate()

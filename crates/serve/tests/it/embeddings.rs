@@ -52,6 +52,18 @@ fn odd_inputs_are_refused() {
         let answer = server.post("/v1/embeddings", &body);
         assert_eq!((answer.status, &answer.json()["error"]["code"]), (400, &json!(code)));
     }
-    let body = json!({"model": "bank-embedder", "input": "x", "dimensions": 3});
-    assert_eq!(server.post("/v1/embeddings", &body).status, 400);
+    for dimensions in [0, 99_999] {
+        let body = json!({"model": "bank-embedder", "input": "x", "dimensions": dimensions});
+        assert_eq!(server.post("/v1/embeddings", &body).status, 400);
+    }
+}
+
+#[test]
+fn vectors_are_shortened_if_asked() {
+    let server = start();
+    let body = json!({"model": "bank-embedder", "input": "a wire", "dimensions": 1});
+    let vector = &server.post("/v1/embeddings", &body).json()["data"][0]["embedding"];
+    let values = vector.as_array().expect("values");
+    assert_eq!(values.len(), 1);
+    assert!((values[0].as_f64().expect("a number").abs() - 1.0).abs() < 1e-6, "{values:?}");
 }
