@@ -9,6 +9,7 @@ use crate::progress::{for_stderr, say};
 use crate::project::Project;
 use crate::report;
 use crate::serve::{Options, ProjectServer};
+use catena_pipeline::config::LogFormat;
 use catena_protocol::{Cancel, StageReport, StageStatus};
 
 /// Runs `catena up`.
@@ -24,9 +25,13 @@ pub(crate) fn run(args: &UpArgs, threads: Option<usize>, cancel: &Cancel) -> Res
     let state_dir = args.project.join(".catena");
     let mut run_report = report::assemble(&inputs.config.project.name, &finished, &state_dir)?;
     say(&report::summary(&run_report));
-    let port = args.port;
+    let (port, once) = (args.port, args.once);
     let options = Options::of_project(&args.project, &inputs.config.serve, move |serve| {
         serve.port = port.unwrap_or(serve.port);
+        if once {
+            // Nobody but us asks, and the answer is what is wanted.
+            serve.log = LogFormat::Off;
+        }
     })?;
     let server = ProjectServer::start(&inputs, &finished, &run_report, options)?;
     if !args.once {
