@@ -164,3 +164,21 @@ fn drawn_models_of_every_family_are_saved() {
         }
     }
 }
+
+/// GPT-2's own rule for what is added to the residual stream; other families have none.
+#[test]
+fn first_weights_before_the_residual_stream_are_smaller_in_gpt2() {
+    for (name, expected) in [("gpt2", 2.0), ("llama", 1.0)] {
+        let drawn = Checkpoint::drawn(&golden("families").join(name), 1).unwrap();
+        assert_eq!(drawn.config().num_hidden_layers, 2, "{name}");
+        let deviation = |tensor: &str| {
+            let values = drawn.dequantize(&format!("model.layers.1.{tensor}.weight")).unwrap();
+            let square: f32 = values.iter().map(|x| x * x).sum();
+            (square / values.len() as f32).sqrt()
+        };
+        for residual in ["self_attn.o_proj", "mlp.down_proj"] {
+            let ratio = deviation("mlp.up_proj") / deviation(residual);
+            assert!((ratio / expected - 1.0).abs() < 0.15, "{name} {residual}: {ratio}");
+        }
+    }
+}

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
-use catena_model::Checkpoint;
 use catena_model::adapter::PeftAdapter;
 use catena_model::safetensors::write_f32;
-use catena_model::training::{Task, TrainModel};
+use catena_model::training::{LoraConfig, LoraInit, LoraSettings, Method, Task, TrainModel};
+use catena_model::{Checkpoint, ExportSource};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -83,5 +83,46 @@ fn gradients_of_adapters_are_those_of_peft() {
         let grads = model.adapter().unwrap().tensors;
         let found = grads.iter().map(|(name, grad)| (name.as_str(), digest(&grad.data)));
         check_digests(name, &found.collect(), &expected.tensors);
+    }
+}
+
+/// The principal part of a matrix that is several projections is taken out of it as a whole, and
+/// what it and the rest give is the base.
+#[test]
+fn principal_pairs_of_fused_matrices_begin_as_the_base() {
+    let golden: Golden = golden("lora");
+    let batch = golden.batch.of(false);
+    for family in ["phi3", "gpt_neox", "gpt2", "glm"] {
+        let checkpoint = Checkpoint::open(&folder(&format!("families/{family}"))).unwrap();
+        let losses = |method: &Method| {
+            let (config, task) = (checkpoint.config(), Task::LanguageModel);
+            let model = TrainModel::decoder(config, &checkpoint, task, method, &options(), pool());
+            let mut model = model.unwrap();
+            let losses = model.losses(&batch).unwrap().to_vec();
+            (losses, model.adapter())
+        };
+        let lora = LoraConfig {
+            r: 3,
+            lora_alpha: 4.0,
+            use_rslora: false,
+            target_modules: vec!["all-linear".to_owned()],
+            seed: 0,
+        };
+        let init_lora_weights = LoraInit::Pissa { niter: None };
+        let settings = LoraSettings { init_lora_weights, ..LoraSettings::default() };
+        let (base, _) = losses(&Method::Full);
+        let (found, adapter) = losses(&Method::LoraWith(lora, settings));
+        for (found, base) in found.iter().zip(&base) {
+            assert!((found / base - 1.0).abs() < 1e-4, "{family}: {found}, not {base}");
+        }
+        // Nothing was trained: what PEFT loads adds nothing.
+        let adapter = adapter.unwrap();
+        let merged = ExportSource::new(&checkpoint).with_adapter(&adapter).unwrap();
+        for name in checkpoint.tensor_names() {
+            let (merged, base) =
+                (merged.values(name).unwrap(), checkpoint.dequantize(name).unwrap());
+            let same = merged.iter().zip(&base).all(|(a, b)| (a - b).abs() < 1e-5);
+            assert!(same, "{family}: {name}");
+        }
     }
 }

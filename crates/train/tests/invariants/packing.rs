@@ -6,9 +6,10 @@ use catena_model::training::{
 };
 use catena_protocol::{Cancel, NoProgress};
 use catena_train::{
-    AdamWConfig, Embed, EmbedSample, Objective, Optimizer, OptimizerConfig, Pass, Preference,
-    PreferenceConfig, PreferenceKind, PreferenceSample, Preparation, Purpose, RankingConfig,
-    Reward, RewardConfig, RewardSample, Sample, Sft, Step, TextRow, Trainable, trained_tensors,
+    AdamWConfig, Embed, EmbedSample, Kto, KtoConfig, KtoSample, Objective, Optimizer,
+    OptimizerConfig, Pass, Preference, PreferenceConfig, PreferenceKind, PreferenceSample,
+    Preparation, Purpose, RankingConfig, Reward, RewardConfig, RewardSample, Sample, Sft, Step,
+    TextRow, Trainable, trained_tensors,
 };
 
 use crate::setup::{MAX_TOKENS, dir, distance, language_model, lora, model, options, samples};
@@ -87,6 +88,15 @@ fn eight_in_one_pass_are_one_in_each_of_eight() {
             Box::new(Preference::new(&pairs, config.clone(), max_tokens).unwrap())
         });
     }
+    let judged: Vec<KtoSample> = rows[..8]
+        .iter()
+        .enumerate()
+        .map(|(index, row)| KtoSample { row: row.clone(), desirable: index % 3 != 0 })
+        .collect();
+    check("kto", &full(Task::LanguageModel), &|max_tokens| {
+        let config = KtoConfig { undesirable_weight: 1.5, ..KtoConfig::default() };
+        Box::new(Kto::new(&judged, config, max_tokens).unwrap())
+    });
     let rewarded: Vec<RewardSample> = pairs
         .iter()
         .map(|pair| RewardSample {
