@@ -104,8 +104,14 @@ impl Options {
         let host = self.address().ip();
         if keys.is_none() && !host.is_loopback() {
             let cause = "anyone who reaches this address could use the server: there are no keys";
-            return Err(Failure::new(Exit::Usage, format!("cannot listen on {host}"), cause)
-                .hint("make a key with `catena keys create NAME`, or listen on 127.0.0.1"));
+            let hint = if self.is_project {
+                "make a key with `catena keys create NAME`, or listen on 127.0.0.1"
+            } else {
+                "make a key with `catena keys create NAME --file keys.json` and give `--keys keys.json`, or listen on 127.0.0.1"
+            };
+            return Err(
+                Failure::new(Exit::Usage, format!("cannot listen on {host}"), cause).hint(hint)
+            );
         }
         let mut hosts = self.serve.hosts.clone();
         if hosts.is_empty() && keys.is_none() {

@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, parse};
 use crate::chat::WireTool;
 use crate::error::ApiError;
-use crate::stream;
 use crate::tools::{Tool, Tools};
 use crate::turn::{self, TurnRequest};
 use axum::Json;
@@ -85,11 +84,8 @@ pub(crate) async fn chat(
     }
     let temperature = model.default_temperature;
     let request = request.turn(temperature, app.limits().max_messages, &mut ignored)?;
-    let mut turn = turn::start(&app, request, started).await?;
-    if stream {
-        return Ok(ignored.tell(stream::lines(turn, lines)));
-    }
-    Ok(ignored.tell(Json(lines.whole_turn(&mut turn).await?).into_response()))
+    let turn = turn::start(&app, request, started).await?;
+    Ok(ignored.tell(lines.answer(turn, stream).await?))
 }
 
 impl ChatRequest {

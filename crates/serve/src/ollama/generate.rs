@@ -91,11 +91,8 @@ pub(crate) async fn generate(
         return Ok(ignored.tell(Json(lines.whole_text(&mut texts).await?).into_response()));
     }
     let request = request.turn(model.default_temperature, &mut ignored)?;
-    let mut turn = turn::start(&app, request, started).await?;
-    if stream {
-        return Ok(ignored.tell(stream::lines(turn, lines)));
-    }
-    Ok(ignored.tell(Json(lines.whole_turn(&mut turn).await?).into_response()))
+    let turn = turn::start(&app, request, started).await?;
+    Ok(ignored.tell(lines.answer(turn, stream).await?))
 }
 
 impl GenerateRequest {

@@ -5,9 +5,11 @@ use crate::dialect::Dialect;
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::logprobs::token_logprobs;
-use crate::stream::{Frame, Render};
+use crate::stream::{self, Frame, Render};
 use crate::tools::Part;
 use crate::turn::{Turn, TurnEvent};
+use axum::Json;
+use axum::response::{IntoResponse, Response};
 use catena_engine::{Completion, EngineHandle, Event, TokenEvent, Vocabulary};
 use catena_protocol::FinishReason;
 use serde_json::{Map, Value, json};
@@ -172,11 +174,22 @@ impl Lines {
         line
     }
 
+    /// The answer of a turn, line by line or whole.
+    ///
+    /// # Errors
+    /// What the engine met before the answer began.
+    pub(super) async fn answer(self, mut turn: Turn, stream: bool) -> Result<Response, ApiError> {
+        if stream {
+            return Ok(stream::lines(turn, self));
+        }
+        Ok(Json(self.whole_turn(&mut turn).await?).into_response())
+    }
+
     /// All lines of an answer as one.
     ///
     /// # Errors
     /// What the engine met.
-    pub(super) async fn whole_turn(mut self, turn: &mut Turn) -> Result<Value, ApiError> {
+    async fn whole_turn(mut self, turn: &mut Turn) -> Result<Value, ApiError> {
         let mut lines = Vec::new();
         while let Some(event) = turn.next().await {
             lines.extend(self.turn_event(event?));
