@@ -232,12 +232,14 @@ fn finish_reason(completion: &Completion) -> &'static str {
     }
 }
 
-/// The mean log-probability of an answer's tokens, the one that ended it included.
-fn mean_logprob(completion: &Completion) -> f32 {
+/// The mean log-probability of an answer's tokens, the one that ended it included. Summed in
+/// `f64`, as a client does with the numbers of the JSON: in `f32` two answers with the same
+/// probabilities in another order would differ by rounding, and rank otherwise than they read.
+fn mean_logprob(completion: &Completion) -> f64 {
     let ending = match completion.stop_cause {
         Some(StopCause::Token { logprob, .. }) => logprob,
         Some(StopCause::Text(_) | StopCause::Constraint) | None => None,
     };
     let logprobs = || completion.logprobs.iter().copied().chain(ending);
-    logprobs().sum::<f32>() / logprobs().count().max(1) as f32
+    logprobs().map(f64::from).sum::<f64>() / logprobs().count().max(1) as f64
 }
