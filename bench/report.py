@@ -37,6 +37,10 @@ TITLES = {
     "ngram": "An answer that copies its prompt",
     "scheduler": "What a step costs beside the model",
     "mask": "Constrained decoding",
+    "16users": "A server with sixteen users",
+    "1user": "A server with one user",
+    "http_overhead": "What HTTP costs",
+    "64chats": "A server with 64 chats at once",
     "lora": "Training pairs of rank 16",
     "answers": "The same, the loss on the last quarter of each sequence",
     "full": "Training all weights",
@@ -60,6 +64,17 @@ CAPTIONS = {
                  "over a vocabulary of 32 tokens, and (sampling) with the choice among 49,152.",
     "mask": "Time until the tokens that a JSON schema allows next are known, before every token of documents that "
             "fit it, at the 50th and 99th percentile; a vocabulary of 49,152 tokens.",
+    "16users": "Over HTTP (`/v1/completions`, streamed) to a server in a process of its own: each user sends three requests, one "
+               "after the other, of 400 tokens of which all requests share the first 300, and gets 128 sampled tokens each. "
+               "tok/s: all tokens by the whole time; ttft: time to the first piece, at the 50th and 99th percentile. "
+               "llama-server with a slot for each user, in the better of its two cache layouts, asked by the same client.",
+    "http_overhead": "`1`: what HTTP adds to the median time of a request for one token of a model that takes no time. `32`: "
+                     "what it takes of the tokens per second of 32 sequences, all streamed, against the same engine in "
+                     "the measuring process; the client's own work counts. `32/cpu`: the part of the server's processor time that "
+                     "its HTTP threads took meanwhile.",
+    "64chats": "64 clients that converse without a pause, up to 96 tokens an answer, four turns of 40 words a conversation. "
+               "itl: time between two pieces of an answer; memory: the server's resident memory after the first fifth of "
+               "the time, its most and how much that is above its least.",
     "lora": "SmolLM2-135M, all linear layers, sequences x tokens; `peak` is the process's peak memory. PyTorch with PEFT "
             "in the fastest of float32, autocast to bfloat16, and bfloat16; the notes have all three.",
     "full": "Catena with 8-bit states of AdamW and all layers computed again, to stay below 2 GB; PyTorch with AdamW.",

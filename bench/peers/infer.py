@@ -16,6 +16,7 @@ from pathlib import Path
 
 import llama_batched
 import llama_cpp
+import llama_load
 import llama_server
 import models
 import openvino_peer
@@ -26,7 +27,8 @@ import torch_gemm
 from common import Absent, say
 
 # Each with `NAME`, `AREA`, `install()` and `round_of(task)`.
-PEERS = [llama_cpp, openvino_peer, pytorch, pytorch_train, sentences, torch_gemm, llama_batched, llama_server]
+PEERS = [llama_cpp, openvino_peer, pytorch, pytorch_train, sentences, torch_gemm, llama_batched, llama_server,
+         llama_load]
 
 
 def install():

@@ -456,6 +456,40 @@ pub(crate) enum BenchArea {
     Kernels(KernelArgs),
     /// Training steps: tokens per second and peak memory of pairs, of all weights, of 4-bit weights
     Train(TrainBenchArgs),
+    /// A server under load: users at once, chats for minutes, and what HTTP costs
+    Serve(ServeBenchArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena bench serve                                     ours, with the example's model
+  catena bench serve --peers                             beside llama-server, in turn
+  catena bench serve --only 64chats --seconds 300        64 chats for five minutes
+  catena bench serve --url http://127.0.0.1:8000 --model NAME   a server that is already there")]
+pub(crate) struct ServeBenchArgs {
+    /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows; with
+    /// --url the name that the server knows
+    #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
+    pub(crate) model: String,
+    /// Measure the server at this address, with OpenAI's API, instead of our own
+    #[arg(long, value_name = "URL", conflicts_with = "peers")]
+    pub(crate) url: Option<String>,
+    /// Only the measurements with this text in a cell's name, such as `16users`; may be given again
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Vec<String>,
+    /// Seconds that the chats last
+    #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u64).range(5..=86_400))]
+    pub(crate) seconds: u64,
+    /// Measure llama.cpp's server in the same run, in turn with ours
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Rounds; every figure is the median over them
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// Write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,9 +1,13 @@
 //! What every benchmark writes: cells with our figure, the peers' and the hardware's limit.
 
+use super::infer::SEED;
+use super::limits::described;
+use super::peers::Collected;
 use crate::failure::{Exit, Failure};
 use crate::output::print_line;
 use crate::progress::say;
 use camino::Utf8Path;
+use catena_kernels::{Pool, level, measure_peaks};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -58,6 +62,27 @@ impl Results {
         Ok(())
     }
 
+    /// Medians of the cells that were measured, and the machine they were measured on.
+    pub(crate) fn of_named(
+        cells: impl Iterator<Item = Named>,
+        ours: &Samples,
+        theirs: Collected,
+        pool: &Pool,
+        threads: usize,
+    ) -> Self {
+        let cells = cells.filter_map(|Named { name, unit, less_is_better }| {
+            let (value, others) = (ours.median(&name)?, theirs.medians(&name));
+            Some(Cell::new(name, unit, less_is_better, value, others, None))
+        });
+        let cells = cells.collect();
+        let mut machine: BTreeMap<_, _> = described(&measure_peaks(pool)).into_iter().collect();
+        machine.insert("kernels", level().name().to_owned());
+        machine.insert("threads", threads.to_string());
+        let mut versions = theirs.versions;
+        versions.insert("catena".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        Self { machine, versions, seed: SEED, cells, notes: theirs.notes }
+    }
+
     /// The table, and the notes.
     pub(crate) fn print(&self) {
         for cell in &self.cells {
@@ -75,6 +100,33 @@ impl Results {
             Failure::new(Exit::Environment, format!("cannot write `{file}`"), error)
         })
     }
+}
+
+/// A cell before its figures are there.
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) unit: &'static str,
+    pub(crate) less_is_better: bool,
+}
+
+impl Named {
+    /// Of which more is better.
+    pub(crate) fn more(name: &str, unit: &'static str) -> Self {
+        Self { name: name.to_owned(), unit, less_is_better: false }
+    }
+
+    /// Of which less is better.
+    pub(crate) fn less(name: &str, unit: &'static str) -> Self {
+        Self { name: name.to_owned(), unit, less_is_better: true }
+    }
+}
+
+/// The smallest value that at least so many percent of them do not exceed.
+pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (percent * sorted.len()).div_ceil(100).max(1);
+    sorted[rank - 1]
 }
 
 /// Figures of the rounds by cell, collected before medians are taken.
@@ -170,6 +222,13 @@ mod tests {
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0]), Some(2.5));
         assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn percentiles_are_values_that_were_seen() {
+        let values: Vec<f64> = (1..=16).rev().map(f64::from).collect();
+        assert_eq!((percentile(&values, 50), percentile(&values, 99)), (8.0, 16.0));
+        assert_eq!(percentile(&[3.0], 0), 3.0);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::limits::{Limits, described};
 use super::peers::{Collected, Peers, interrupted};
 use super::perplexity::{self, Text};
 use super::start;
-use super::{engine, kernels, train};
+use super::{engine, kernels, serve, train};
 use crate::args::{BenchArea, BenchArgs, InferArgs};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
@@ -39,6 +39,7 @@ pub(crate) fn run(
         BenchArea::Infer(args) => infer(args, threads, cancel),
         BenchArea::Engine(args) => engine::run(args, threads, cancel),
         BenchArea::Kernels(args) => kernels::run(args, threads, cancel),
+        BenchArea::Serve(args) => serve::run(args, threads, cancel),
         BenchArea::Train(args) => train::run(args, threads, cancel),
     }
 }

@@ -10,6 +10,7 @@ mod kernels;
 mod limits;
 mod peers;
 mod perplexity;
+mod serve;
 mod start;
 mod train;
 

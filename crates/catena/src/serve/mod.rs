@@ -16,3 +16,4 @@ pub(crate) use command::run;
 pub(crate) use listen::{Listener, Server};
 pub(crate) use options::Options;
 pub(crate) use project::ProjectServer;
+pub(crate) use simulate::instant_model;

@@ -74,6 +74,21 @@ fn model(
     })
 }
 
+/// A model that takes no time.
+///
+/// # Errors
+/// If the system gives no thread.
+pub(crate) fn instant_model() -> Result<LanguageModel, BoxError> {
+    let args = SimulateArgs {
+        step_ms: 0.001,
+        sequence_ms: 0.001,
+        prompt_tokens_per_second: 1e9,
+        context: 8192,
+        kv_blocks: None,
+    };
+    model(&args, 16, 16)
+}
+
 fn millis(millis: f64) -> Duration {
     Duration::from_secs_f64(millis / 1e3)
 }

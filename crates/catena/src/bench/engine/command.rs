@@ -2,10 +2,9 @@
 
 use super::{guessing, mask, overhead, prefix, turns};
 use crate::args::EngineArgs;
-use crate::bench::cells::{Cell, Results, Samples};
+use crate::bench::cells::{Named, Results, Samples};
 use crate::bench::files::{absolute, find, wanted};
 use crate::bench::infer::SEED;
-use crate::bench::limits::described;
 use crate::bench::peers::{Collected, Peers, interrupted};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
@@ -14,37 +13,17 @@ use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::{BLOCK_TOKENS, Engine, EngineOptions, KvBudget, ModelRunner, Speculation};
-use catena_kernels::{Pool, level, measure_peaks};
+use catena_kernels::Pool;
 use catena_protocol::Cancel;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Text to converse about and to copy from.
-pub(super) const PASSAGE: &str = include_str!("passage.txt");
+pub(in crate::bench) const PASSAGE: &str = include_str!("passage.txt");
 /// Tokens of the prompt that comes first, so that the first use of a buffer is not measured.
 const WARM_UP: usize = 64;
-
-/// A cell before its figures are there.
-pub(super) struct Named {
-    name: String,
-    unit: &'static str,
-    less_is_better: bool,
-}
-
-impl Named {
-    /// Of which more is better.
-    pub(super) fn more(name: &str, unit: &'static str) -> Self {
-        Self { name: name.to_owned(), unit, less_is_better: false }
-    }
-
-    /// Of which less is better.
-    pub(super) fn less(name: &str, unit: &'static str) -> Self {
-        Self { name: name.to_owned(), unit, less_is_better: true }
-    }
-}
 
 /// Cells that come from one measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +182,8 @@ pub(in crate::bench) fn run(
             peers.round(task, &mut theirs)?;
         }
     }
-    let results = results(&groups, &ours, theirs, &pool, threads);
+    let named = groups.iter().flat_map(|group| group.cells());
+    let results = Results::of_named(named, &ours, theirs, &pool, threads);
     results.print();
     args.json.as_deref().map_or(Ok(()), |file| results.write(file))
 }
@@ -216,28 +196,6 @@ fn open_draft(
 ) -> Result<LanguageModel, Failure> {
     let path = find(name, finder)?;
     LanguageModel::open_draft(&path, model).map_err(|error| draft_failure(&path, error))
-}
-
-/// Medians, and the machine they were measured on.
-fn results(
-    groups: &[Group],
-    ours: &Samples,
-    theirs: Collected,
-    pool: &Pool,
-    threads: usize,
-) -> Results {
-    let named = groups.iter().flat_map(|group| group.cells());
-    let cells = named.filter_map(|Named { name, unit, less_is_better }| {
-        let (value, others) = (ours.median(&name)?, theirs.medians(&name));
-        Some(Cell::new(name, unit, less_is_better, value, others, None))
-    });
-    let cells = cells.collect();
-    let mut machine: BTreeMap<_, _> = described(&measure_peaks(pool)).into_iter().collect();
-    machine.insert("kernels", level().name().to_owned());
-    machine.insert("threads", threads.to_string());
-    let mut versions = theirs.versions;
-    versions.insert("catena".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    Results { machine, versions, seed: SEED, cells, notes: theirs.notes }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Answers with guessed tokens and without: one that copies spans of its prompt, and one that a
 //! draft model writes ahead.
 
-use super::command::{Named, PASSAGE, Subject};
+use super::command::{PASSAGE, Subject};
 use super::watch::{Watched, greedy, watch};
-use crate::bench::cells::Samples;
+use crate::bench::cells::{Named, Samples};
 use crate::models::BoxError;
 use catena_engine::{Engine, ModelRunner, Request, Speculation};
 use catena_protocol::{Message, Role};

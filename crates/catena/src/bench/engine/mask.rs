@@ -1,8 +1,7 @@
 //! How long a constraint takes to say which tokens may come next.
 
-use super::command::{Named, Subject};
-use super::watch::percentile;
-use crate::bench::cells::Samples;
+use super::command::Subject;
+use crate::bench::cells::{Named, Samples, percentile};
 use crate::models::BoxError;
 use catena_engine::{Constraint, ConstraintProbe};
 use serde_json::{Value, json};

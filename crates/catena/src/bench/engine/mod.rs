@@ -3,11 +3,10 @@
 
 mod command;
 mod guessing;
-
 mod mask;
 mod overhead;
 mod prefix;
 mod turns;
 mod watch;
 
-pub(super) use command::run;
+pub(super) use command::{PASSAGE, run};

@@ -1,8 +1,7 @@
 //! What the engine costs beside the model: steps over a model that takes no time.
 
-use super::command::Named;
 use super::watch::greedy;
-use crate::bench::cells::Samples;
+use crate::bench::cells::{Named, Samples};
 use crate::models::BoxError;
 use catena_engine::{
     BLOCK_TOKENS, BlockGroup, Engine, LogitsFor, Request, Runner, RunnerError, SchedulerLimits,

@@ -1,8 +1,8 @@
 //! Sixteen sequences at once whose prompts begin alike.
 
-use super::command::{Named, Subject};
-use super::watch::{percentile, watch};
-use crate::bench::cells::Samples;
+use super::command::Subject;
+use super::watch::watch;
+use crate::bench::cells::{Named, Samples, percentile};
 use crate::models::BoxError;
 use catena_engine::{Request, SamplingParams, Speculation};
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! A conversation whose every turn brings equally many new tokens.
 
-use super::command::{Named, PASSAGE, Subject};
+use super::command::{PASSAGE, Subject};
 use super::watch::{greedy, watch};
-use crate::bench::cells::Samples;
+use crate::bench::cells::{Named, Samples};
 use crate::models::BoxError;
 use catena_engine::{Request, Speculation};
 use serde_json::{Value, json};

@@ -56,23 +56,3 @@ pub(super) fn watch<R: Runner>(
 pub(super) fn greedy(tokens: usize) -> SamplingParams {
     SamplingParams { ignore_eos: true, ..SamplingParams::greedy(tokens) }
 }
-
-/// The smallest value that at least so many percent of them do not exceed.
-pub(super) fn percentile(values: &[f64], percent: usize) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let rank = (percent * sorted.len()).div_ceil(100).max(1);
-    sorted[rank - 1]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::percentile;
-
-    #[test]
-    fn percentiles_are_values_that_were_seen() {
-        let values: Vec<f64> = (1..=16).rev().map(f64::from).collect();
-        assert_eq!((percentile(&values, 50), percentile(&values, 99)), (8.0, 16.0));
-        assert_eq!(percentile(&[3.0], 0), 3.0);
-    }
-}
