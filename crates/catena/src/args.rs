@@ -78,6 +78,7 @@ Examples:
   catena serve model.gguf                       one model on http://127.0.0.1:8017
   catena serve small=a.gguf large=b.gguf        two, under names of their own
   catena serve model.gguf --embedder all-minilm-l6-v2 --draft smaller.gguf
+  catena serve model.gguf --on-demand large=large.gguf --adapter formal=adapters/formal
   catena serve --simulate test --sim-step-ms 30 --port 9000
   catena serve --project examples/bank-support  a project, if `up` has nothing to do
   catena serve model.gguf --host 0.0.0.0 --keys keys.json --tls-certificate c.pem --tls-key k.pem
@@ -175,9 +176,27 @@ pub(crate) struct ListenArgs {
     /// Conversations that generate at the same time; more wait
     #[arg(long, value_name = "N")]
     pub(crate) max_sequences: Option<usize>,
+    /// Most bytes of a language model's keys and values
+    #[arg(long, value_name = "N")]
+    pub(crate) cache_bytes: Option<u64>,
     /// Another name of a model, as in gpt-4o=small; may be given again
     #[arg(long, value_name = "NAME=MODEL", value_parser = alias)]
     pub(crate) alias: Vec<(String, String)>,
+    /// A model that is loaded when a request names it; may be given again
+    #[arg(long, value_name = "NAME=MODEL", value_parser = alias)]
+    pub(crate) on_demand: Vec<(String, String)>,
+    /// Folder whose GGUF files and folders of models may be named too
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) models_folder: Option<String>,
+    /// Most bytes of models that come and go
+    #[arg(long, value_name = "N")]
+    pub(crate) models_memory_bytes: Option<u64>,
+    /// An adapter of the first language model under a name of its own; may be given again
+    #[arg(long, value_name = "NAME=FOLDER", value_parser = alias)]
+    pub(crate) adapter: Vec<(String, String)>,
+    /// Folder of adapters that may be loaded while the server runs
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) adapters_folder: Option<String>,
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

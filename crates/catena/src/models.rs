@@ -201,12 +201,27 @@ impl LanguageModel {
         budget: KvBudget,
         options: EngineOptions,
     ) -> Result<(Engine<ModelRunner>, String), BoxError> {
-        let decoder = Decoder::load_with(&self.checkpoint, pool, numerics.load_options())?;
+        let (engine, _, reason) =
+            self.engine_and_decoder(pool, numerics, max_running, budget, options)?;
+        Ok((engine, reason))
+    }
+
+    /// [`LanguageModel::engine_with`], and the weights that it runs: adapters are packed for them.
+    pub(crate) fn engine_and_decoder(
+        &self,
+        pool: Arc<Pool>,
+        numerics: Numerics,
+        max_running: usize,
+        budget: KvBudget,
+        options: EngineOptions,
+    ) -> Result<(Engine<ModelRunner>, Arc<Decoder>, String), BoxError> {
+        let decoder =
+            Arc::new(Decoder::load_with(&self.checkpoint, pool, numerics.load_options())?);
         let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
-        let (runner, choice) =
-            ModelRunner::new(Arc::new(decoder), numerics.kv_type, budget, limits)?;
+        let (runner, choice) = ModelRunner::new(decoder.clone(), numerics.kv_type, budget, limits)?;
         let vocabulary = self.codec.vocabulary().clone();
-        Ok((Engine::with_options(runner, vocabulary, limits, options), choice.reason))
+        let engine = Engine::with_options(runner, vocabulary, limits, options);
+        Ok((engine, decoder, choice.reason))
     }
 
     /// [`LanguageModel::engine`] with an adapter beside the model; its identity for requests.

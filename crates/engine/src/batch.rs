@@ -91,6 +91,11 @@ impl Room {
         num_tokens
     }
 
+    /// Leaves at most so many tokens.
+    pub(crate) fn keep_tokens(&mut self, most: usize) {
+        self.tokens = self.tokens.min(most);
+    }
+
     /// Whether anything more fits.
     pub(crate) fn is_left(&self) -> bool {
         self.tokens > 0 && self.logits_rows > 0

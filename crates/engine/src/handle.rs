@@ -119,6 +119,11 @@ impl EngineHandle {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether there is another handle of the same engine.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// The checks that requests must pass.
     pub fn intake(&self) -> &Intake {
         &self.0.intake

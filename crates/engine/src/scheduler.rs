@@ -27,6 +27,12 @@ impl Default for SchedulerLimits {
 /// while before one has to give way.
 const SPARE_PERCENT: usize = 1;
 
+/// Prompt tokens of a step in which sequences decode: as many as this, or for each row that decodes
+/// so many. A step of 512 tokens would hold up everybody's next token for as long as a dozen of steps;
+/// pieces of this size are read nearly as fast (docs/log.md).
+const CHUNK_BESIDE_DECODE: usize = 64;
+const CHUNK_PER_ROW: usize = 2;
+
 /// Keeps the sequences: decode before prefill, one token budget, the queue's order for the rest.
 ///
 /// A sequence gets the blocks of all its tokens when it is admitted, so a started prefill always
@@ -115,6 +121,9 @@ impl Scheduler {
         let preempted = self.find_blocks(blocks);
         self.make_way(blocks);
         self.schedule_running(true, &mut batch, &mut room, blocks);
+        if !batch.slots.is_empty() {
+            room.keep_tokens(CHUNK_BESIDE_DECODE.max(CHUNK_PER_ROW * batch.slots.len()));
+        }
         self.schedule_running(false, &mut batch, &mut room, blocks);
         if !preempted {
             self.admit(&mut batch, &mut room, blocks);

@@ -1,7 +1,6 @@
 //! What a server serves.
 
 use crate::access::{self, Access, AuditLog, Outcome};
-use crate::assistant::Assistant;
 use crate::batches::{self, BatchStore};
 use crate::blocking::Workers;
 use crate::context;
@@ -9,11 +8,11 @@ use crate::error::ApiError;
 use crate::files::FileStore;
 use crate::limits::Admission;
 use crate::metrics::Metrics;
+use crate::models::{Library, LoadedModel, ModelSource, Registry, ServedModel};
 use crate::responses::ResponseStore;
 use crate::traces::Traces;
 use camino::Utf8Path;
-use catena_engine::{CALL_ID_CHARS, EngineHandle, PromptCodec};
-use catena_knowledge::{Classifier, Embedder};
+use catena_engine::{CALL_ID_CHARS, EngineHandle};
 use catena_store::StoreError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -25,80 +24,6 @@ use tokio::sync::watch;
 
 /// Status in logs and metrics of a request whose client went away before its answer.
 pub(crate) const CLIENT_GONE: u16 = 499;
-
-/// A model that continues prompts.
-#[derive(Clone)]
-pub struct LanguageModel {
-    /// The engine that runs it.
-    pub engine: EngineHandle,
-    /// Its tokenizer and chat template.
-    pub codec: Arc<dyn PromptCodec>,
-    /// Temperature of requests that give none.
-    pub default_temperature: f32,
-    /// Most tokens of requests that give no limit; less where the context ends earlier.
-    pub default_max_tokens: usize,
-}
-
-/// One name under `/v1/models`.
-#[derive(Clone)]
-pub enum ServedModel {
-    /// A bare model.
-    Language(LanguageModel),
-    /// A model that answers from documents.
-    Assistant(Assistant),
-    /// A model that turns texts into vectors.
-    Embedder(Arc<dyn Embedder>),
-    /// A model that scores texts and pairs of texts.
-    Classifier(Arc<dyn Classifier>),
-}
-
-impl ServedModel {
-    /// Tokens that it reads: of prompt and answer together, or of a text.
-    pub(crate) fn max_tokens(&self) -> usize {
-        match self {
-            Self::Language(model) => model.engine.intake().context_tokens(),
-            Self::Assistant(assistant) => assistant.model.engine.intake().context_tokens(),
-            Self::Embedder(embedder) => embedder.max_tokens(),
-            Self::Classifier(classifier) => classifier.max_tokens(),
-        }
-    }
-
-    /// The bare language model.
-    pub(crate) fn language(&self) -> Option<&LanguageModel> {
-        match self {
-            Self::Language(model) => Some(model),
-            Self::Assistant(_) | Self::Embedder(_) | Self::Classifier(_) => None,
-        }
-    }
-
-    /// The embedding model.
-    pub(crate) fn embedder(&self) -> Option<&Arc<dyn Embedder>> {
-        match self {
-            Self::Embedder(model) => Some(model),
-            Self::Assistant(_) | Self::Language(_) | Self::Classifier(_) => None,
-        }
-    }
-
-    /// The classifier with several labels.
-    pub(crate) fn classifier(&self) -> Option<&Arc<dyn Classifier>> {
-        match self {
-            Self::Classifier(model) if model.labels().len() > 1 => Some(model),
-            Self::Assistant(_) | Self::Language(_) | Self::Embedder(_) | Self::Classifier(_) => {
-                None
-            }
-        }
-    }
-
-    /// The cross-encoder: a classifier with one label.
-    pub(crate) fn cross_encoder(&self) -> Option<&Arc<dyn Classifier>> {
-        match self {
-            Self::Classifier(model) if model.labels().len() == 1 => Some(model),
-            Self::Assistant(_) | Self::Language(_) | Self::Embedder(_) | Self::Classifier(_) => {
-                None
-            }
-        }
-    }
-}
 
 /// Limits of one server.
 #[derive(Clone, Copy, Debug)]
@@ -159,7 +84,7 @@ pub struct Observers {
 pub struct App(Arc<Inner>);
 
 struct Inner {
-    models: Vec<(String, ServedModel)>,
+    models: Registry,
     settings: RwLock<Arc<Settings>>,
     observers: Observers,
     workers: Workers,
@@ -215,7 +140,7 @@ impl App {
         assert_eq!(names.len(), models.len(), "model names must differ");
         let metrics = Metrics::new(models.iter().map(|(name, _)| name.clone()));
         Self(Arc::new(Inner {
-            models,
+            models: Registry::new(models),
             workers: Workers::new(settings.limits.workers),
             settings: RwLock::new(Arc::new(settings)),
             observers,
@@ -231,9 +156,77 @@ impl App {
         }))
     }
 
-    /// The models by name.
-    pub fn models(&self) -> &[(String, ServedModel)] {
+    /// The names of the models.
+    pub fn model_names(&self) -> Vec<String> {
+        self.registry().list().into_iter().map(|listed| listed.name).collect()
+    }
+
+    /// Adds a model that may come and go; `loaded` if it is in memory already. It stays there while
+    /// it is `pinned`.
+    pub fn declare(
+        &self,
+        name: &str,
+        source: Arc<dyn ModelSource>,
+        loaded: Option<LoadedModel>,
+        pinned: bool,
+    ) {
+        self.registry().declare(name, source, loaded, pinned);
+        self.metrics().add_model(name);
+    }
+
+    /// Adds an adapter in `folder` beside the model `base`; requests choose it by its name.
+    ///
+    /// # Errors
+    /// [`ApiError::ModelExists`].
+    pub fn declare_adapter(&self, name: &str, base: &str, folder: &str) -> Result<(), ApiError> {
+        self.registry().declare_adapter(name, base.to_owned(), folder.to_owned())
+    }
+
+    /// Most bytes of models that may come and go.
+    pub fn set_memory(&self, bytes: u64) {
+        self.registry().set_budget(bytes);
+    }
+
+    /// Lets requests name what is in `library`.
+    ///
+    /// # Panics
+    /// If there is one already: a caller's bug.
+    pub fn set_library(&self, library: Arc<dyn Library>) {
+        self.registry().set_library(library);
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
         &self.0.models
+    }
+
+    /// Has `alias` mean `model` once that is in memory, and says what it meant before. Requests that
+    /// run go on as they began.
+    ///
+    /// # Errors
+    /// As [`Registry::get`]; [`ApiError::ModelExists`] if `alias` is a model's own name.
+    pub(crate) async fn swap(&self, alias: &str, model: &str) -> Result<Option<String>, ApiError> {
+        if self.registry().knows(alias) {
+            return Err(ApiError::ModelExists { model: alias.to_owned() });
+        }
+        self.registry().get(model, self.limits().max_wait).await?;
+        let mut settings = self.0.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = Settings::clone(&settings);
+        let before = changed.aliases.insert(alias.to_owned(), model.to_owned());
+        *settings = Arc::new(changed);
+        Ok(before.filter(|before| before != model))
+    }
+
+    /// The name of the first bare language model: what an adapter is for if nobody says.
+    ///
+    /// # Errors
+    /// [`ApiError::NoModel`].
+    pub(crate) fn first_language_model(&self) -> Result<String, ApiError> {
+        let loaded = self.registry().loaded().into_iter();
+        let mut bare = loaded.filter(|(_, model)| {
+            model.language().is_some_and(|language| language.adapter.is_none())
+        });
+        let needs = "a bare language model";
+        bare.next().map(|(name, _)| name).ok_or(ApiError::NoModel { needs })
     }
 
     /// Takes other settings. Requests that run keep those they began with; the number of workers
@@ -370,11 +363,12 @@ impl App {
         (0..CALL_ID_CHARS).map(|_| digit()).collect()
     }
 
-    /// The model called `name`.
+    /// The model called `name`, loaded if need be.
     ///
     /// # Errors
-    /// [`ApiError::UnknownModel`]; [`ApiError::Draining`] once the server shuts down.
-    pub(crate) fn model(&self, name: &str) -> Result<&ServedModel, ApiError> {
+    /// As [`Registry::get`], with reasons that are fit for clients; [`ApiError::Forbidden`];
+    /// [`ApiError::Draining`] once the server shuts down.
+    pub(crate) async fn model(&self, name: &str) -> Result<ServedModel, ApiError> {
         if self.is_draining() {
             return Err(ApiError::Draining);
         }
@@ -383,34 +377,36 @@ impl App {
         }
         let settings = self.settings();
         let name = settings.aliases.get(name).map_or(name, String::as_str);
-        let found = self.0.models.iter().find(|(known, _)| known == name);
-        found.map(|(_, model)| model).ok_or_else(|| ApiError::UnknownModel {
-            model: name.chars().take(200).collect(),
-            known: self.0.models.iter().map(|(known, _)| known.clone()).collect(),
+        let found = self.registry().get(name, settings.limits.max_wait).await;
+        found.map_err(|error| {
+            // What is wrong with files is for those who run the server.
+            let ApiError::NotLoadable { model, .. } = error else { return error };
+            ApiError::NotLoadable { model, reason: "the server's log says why".to_owned() }
         })
     }
 
-    /// The model called `name`, or the first that fits where a protocol names none, as `role` takes
-    /// it; `needs` says what that is.
+    /// The model called `name`, or the first in memory that fits where a protocol names none, as
+    /// `role` takes it; `needs` says what that is.
     ///
     /// # Errors
     /// As [`App::model`]; [`ApiError::WrongModel`], [`ApiError::NoModel`]; [`ApiError::Forbidden`].
-    pub(crate) fn model_for<'a, T>(
-        &'a self,
+    pub(crate) async fn model_for<T>(
+        &self,
         name: Option<&str>,
         needs: &'static str,
-        role: impl Fn(&'a ServedModel) -> Option<T>,
+        role: impl Fn(&ServedModel) -> Option<T>,
     ) -> Result<(String, T), ApiError> {
         if let Some(name) = name {
-            let found = role(self.model(name)?);
+            let found = role(&self.model(name).await?);
             let wrong = || ApiError::WrongModel { model: name.to_owned(), needs };
             return Ok((name.to_owned(), found.ok_or_else(wrong)?));
         }
         if self.is_draining() {
             return Err(ApiError::Draining);
         }
-        let first = |(name, model): &'a (String, ServedModel)| Some((name.clone(), role(model)?));
-        let found = self.0.models.iter().find_map(first).ok_or(ApiError::NoModel { needs })?;
+        let first = |(name, model): (String, ServedModel)| Some((name, role(&model)?));
+        let found = self.registry().loaded().into_iter().find_map(first);
+        let found = found.ok_or(ApiError::NoModel { needs })?;
         if let Some(request) = context::current() {
             request.use_model(&found.0)?;
         }
@@ -442,7 +438,8 @@ impl App {
     /// [`ApiError::Overloaded`] if another request would wait too long.
     pub(crate) fn admit(&self, engine: &EngineHandle) -> Result<Arc<Admission>, ApiError> {
         let engines = self.engines();
-        let name = engines.iter().find(|(_, known)| known.is_same(engine)).map_or("", |(n, _)| *n);
+        let name = engines.iter().find(|(_, known)| known.is_same(engine));
+        let name = name.map_or("", |(name, _)| name);
         let mut admissions = self.0.admissions.lock().unwrap_or_else(PoisonError::into_inner);
         let admission = admissions.entry(name.to_owned()).or_default().clone();
         drop(admissions);
@@ -455,16 +452,13 @@ impl App {
     }
 
     /// The engines with the name they are reported under: that of the first model on each.
-    pub(crate) fn engines(&self) -> Vec<(&str, &EngineHandle)> {
-        let mut engines: Vec<(&str, &EngineHandle)> = Vec::new();
-        for (name, model) in &self.0.models {
-            let engine = match model {
-                ServedModel::Language(model) => &model.engine,
-                ServedModel::Assistant(assistant) => &assistant.model.engine,
-                ServedModel::Embedder(_) | ServedModel::Classifier(_) => continue,
-            };
-            if !engines.iter().any(|(_, known)| known.is_same(engine)) {
-                engines.push((name, engine));
+    pub(crate) fn engines(&self) -> Vec<(String, EngineHandle)> {
+        let mut engines: Vec<(String, EngineHandle)> = Vec::new();
+        for (name, model) in self.registry().loaded() {
+            if let Some(engine) = model.engine()
+                && !engines.iter().any(|(_, known)| known.is_same(engine))
+            {
+                engines.push((name, engine.clone()));
             }
         }
         engines

@@ -1,7 +1,7 @@
 //! A model that answers from documents and says where it read the answer.
 
-use crate::app::LanguageModel;
 use crate::error::ApiError;
+use crate::models::LanguageModel;
 use catena_knowledge::{Embedder, Index, Method, build_prompt};
 use catena_protocol::{ChatMessage, Passage, Role, Span};
 use serde::Serialize;

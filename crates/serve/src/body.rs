@@ -115,6 +115,11 @@ impl Ignored {
         self.0.extend(others.0.into_iter().map(|field| format!("{inside}.{field}")));
     }
 
+    /// Adds a field whose value had no effect.
+    pub(crate) fn add_field(&mut self, field: &str) {
+        self.0.push(field.to_owned());
+    }
+
     /// Names the fields in the answer's header.
     pub(crate) fn tell(&self, mut response: Response) -> Response {
         if self.0.is_empty() {

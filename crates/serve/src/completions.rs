@@ -1,11 +1,12 @@
 //! `POST /v1/completions`.
 
-use crate::app::{App, LanguageModel, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, is_one, parse};
 use crate::counts::Counts;
 use crate::error::ApiError;
 use crate::generation::{Generation, finish_reason};
 use crate::logprobs::{finite, token_text};
+use crate::models::{LanguageModel, ServedModel};
 use crate::sampling::{SamplingFields, max_new_tokens};
 use crate::stream::{self, Frame, Render};
 use axum::Json;
@@ -75,7 +76,7 @@ pub(crate) async fn completions(
     let started = Instant::now();
     let Parsed { value: request, ignored } =
         parse::<CompletionRequest>(body, app.limits().max_body_bytes)?;
-    let ServedModel::Language(model) = app.model(&request.model)?.clone() else {
+    let ServedModel::Language(model) = app.model(&request.model).await? else {
         let needs = "a bare language model";
         return Err(ApiError::WrongModel { model: request.model, needs });
     };
@@ -83,9 +84,10 @@ pub(crate) async fn completions(
     let engine = model.engine.clone();
     let mut reply = Reply::new(&app, &request, engine.clone());
     let limit = app.limits().max_prompts;
-    let requests = app.workers().run(move || prepare(&model, &request, limit)).await?;
+    let asked = model.clone();
+    let requests = app.workers().run(move || prepare(&asked, &request, limit)).await?;
     reply.start(requests.iter().map(|request| request.params.n).sum());
-    let mut generation = Generation::start(&app, &name, &engine, requests, started).await?;
+    let mut generation = Generation::start(&app, &name, &model, requests, started).await?;
     if stream {
         return Ok(ignored.tell(stream::sse(generation, reply)));
     }

@@ -1,9 +1,10 @@
 //! `POST /v1/embeddings`.
 
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::base64;
 use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use crate::vectors::{self, EmbedOptions, Vectors, check_texts};
 use axum::Json;
 use axum::body::Bytes;
@@ -55,7 +56,7 @@ pub(crate) async fn embeddings(
     let started = Instant::now();
     let Parsed { value: request, ignored } =
         parse::<EmbeddingRequest>(body, app.limits().max_body_bytes)?;
-    let ServedModel::Embedder(embedder) = app.model(&request.model)?.clone() else {
+    let ServedModel::Embedder(embedder) = app.model(&request.model).await? else {
         return Err(ApiError::WrongModel { model: request.model, needs: "an embedding model" });
     };
     let texts = texts(request.input)?;

@@ -60,6 +60,18 @@ pub enum ApiError {
         /// What the route needs.
         needs: &'static str,
     },
+    /// The name is taken.
+    #[error("there is a model `{model}` already; unload it, or choose another name")]
+    ModelExists {
+        /// The name given.
+        model: String,
+    },
+    /// The model was given to the server without its files.
+    #[error("the model `{model}` is part of the server and stays in memory")]
+    ModelStays {
+        /// The name given.
+        model: String,
+    },
     /// No such thing of those that the server keeps.
     #[error("no {what} has the id `{id}`")]
     NotFound {
@@ -143,6 +155,27 @@ pub enum ApiError {
         /// Their bytes.
         bytes: u64,
     },
+    /// What may leave the memory makes too little room.
+    #[error(
+        "there is no room for the model `{model}`: it takes {bytes} bytes, and the pinned models leave \
+         {free}; unpin some, or raise `serve.models_memory_bytes`"
+    )]
+    NoRoom {
+        /// The model asked for.
+        model: String,
+        /// Bytes it takes.
+        bytes: u64,
+        /// Bytes that can be had.
+        free: u64,
+    },
+    /// Its files cannot be used.
+    #[error("the model `{model}` cannot be loaded: {reason}")]
+    NotLoadable {
+        /// The model asked for.
+        model: String,
+        /// Why, or where that is said.
+        reason: String,
+    },
     /// The disk failed; the log says how.
     #[error("the server's disk failed")]
     Storage,
@@ -206,6 +239,12 @@ impl ApiError {
             },
             Self::NoModel { .. } => told(StatusCode::NOT_FOUND, INVALID, "model_not_found"),
             Self::WrongModel { .. } => bad("model_not_suitable", Some("model")),
+            Self::ModelExists { .. } => told(StatusCode::CONFLICT, INVALID, "model_exists"),
+            Self::ModelStays { .. } => bad("model_stays", Some("model")),
+            Self::NoRoom { .. } => told(StatusCode::INSUFFICIENT_STORAGE, SERVER, "no_room"),
+            Self::NotLoadable { .. } => {
+                told(StatusCode::INTERNAL_SERVER_ERROR, SERVER, "model_not_loadable")
+            }
             Self::NoFiles => told(StatusCode::NOT_IMPLEMENTED, INVALID, "no_files"),
             Self::StorageFull { .. } => {
                 told(StatusCode::INSUFFICIENT_STORAGE, SERVER, "storage_full")
@@ -323,7 +362,7 @@ fn engine_told(error: &EngineError) -> Told {
 }
 
 /// The error and its causes in one line.
-fn message(error: &dyn std::error::Error) -> String {
+pub(crate) fn message(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {

@@ -5,7 +5,8 @@ use crate::connection;
 use crate::context::Reservation;
 use crate::error::ApiError;
 use crate::limits::Admission;
-use catena_engine::{EngineError, EngineHandle, Event, Request, RequestGuard};
+use crate::models::LanguageModel;
+use catena_engine::{EngineError, Event, Request, RequestGuard};
 use catena_protocol::{FinishReason, Usage};
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +19,8 @@ use tokio::sync::watch;
 pub(crate) struct Generation {
     app: App,
     model: String,
+    /// Stays in memory until this has ended, whatever happens to its name.
+    _language: LanguageModel,
     /// Bounded by the requests' own token limits.
     events: UnboundedReceiver<(usize, Event)>,
     started: Instant,
@@ -47,18 +50,21 @@ impl Drop for Pace {
 }
 
 impl Generation {
-    /// Submits `requests` to `engine`; `started` is when the HTTP request arrived.
+    /// Submits `requests` to the engine of `language`, with its adapter; `started` is when the HTTP request arrived.
     ///
     /// # Errors
     /// The engine's refusals. None of the requests runs then.
     pub(crate) async fn start(
         app: &App,
         model: &str,
-        engine: &EngineHandle,
+        language: &LanguageModel,
         mut requests: Vec<Request>,
         started: Instant,
     ) -> Result<Self, ApiError> {
-        let admission = app.admit(engine)?;
+        let admission = app.admit(&language.engine)?;
+        for request in &mut requests {
+            request.scope.adapter = language.adapter_id();
+        }
         let reservation = reserve(&mut requests)?;
         admission.began(Instant::now());
         for Request { params, .. } in &requests {
@@ -71,6 +77,7 @@ impl Generation {
         let mut generation = Self {
             app: app.clone(),
             model: model.to_owned(),
+            _language: language.clone(),
             events,
             started,
             first_token: vec![None; open],
@@ -81,7 +88,7 @@ impl Generation {
             pace: Pace { admission, taken: true },
             cut_off: app.when_cut_off(),
         };
-        let engine = engine.clone();
+        let engine = language.engine.clone();
         // Submitting compiles constraints, so it computes.
         let submit = move || {
             let mut guards = Vec::with_capacity(requests.len());

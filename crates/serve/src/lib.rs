@@ -35,6 +35,7 @@ pub mod keys;
 mod limits;
 mod logprobs;
 mod metrics;
+mod models;
 mod ollama;
 mod paging;
 mod responses;
@@ -54,10 +55,14 @@ mod turn;
 mod vectors;
 
 pub use access::{Access, AuditError, AuditLog, PUBLIC_PATHS};
-pub use app::{App, LanguageModel, Observers, ServeLimits, ServedModel, Settings};
+pub use app::{App, Observers, ServeLimits, Settings};
 pub use assistant::{Assistant, IndexRetriever, Retriever};
 pub use error::ApiError;
 pub use limits::Exhausted;
+pub use models::{
+    AdapterReader, LanguageModel, Library, LoadError, LoadedAdapter, LoadedModel, ModelSource,
+    ServedModel,
+};
 pub use router::{paths, router};
 pub use server::{ConnectionLimits, Ended, Endpoint, serve};
 pub use tls::{Tls, TlsError};

@@ -1,10 +1,11 @@
 //! The routes.
 
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::chat::chat_completions;
 use crate::completions::completions;
 use crate::embeddings::embeddings;
 use crate::error::ApiError;
+use crate::models::{Listed, ServedModel, routes as admin};
 use crate::{anthropic, batches, cohere, files, huggingface, metrics, ollama, responses, tei, tgi};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
@@ -86,6 +87,12 @@ fn table() -> Routes {
         .route("/v2/chat", post(cohere::chat))
         .route("/v2/embed", post(cohere::embed))
         .route("/v2/rerank", post(cohere::rerank))
+        .route("/admin/models", get(admin::list))
+        .route("/admin/models/load", post(admin::load))
+        .route("/admin/models/unload", post(admin::unload))
+        .route("/admin/models/swap", post(admin::swap))
+        .route("/v1/load_lora_adapter", post(admin::load_lora_adapter))
+        .route("/v1/unload_lora_adapter", post(admin::unload_lora_adapter))
         .route("/health", get(ready))
         .route("/readyz", get(ready))
         .route("/livez", get(alive))
@@ -93,8 +100,7 @@ fn table() -> Routes {
 }
 
 async fn list_models(State(app): State<App>) -> Json<Value> {
-    let data: Vec<Value> =
-        app.models().iter().map(|(name, model)| describe(&app, name, model)).collect();
+    let data: Vec<Value> = app.registry().list().iter().map(|one| describe(&app, one)).collect();
     Json(json!({"object": "list", "data": data}))
 }
 
@@ -102,17 +108,26 @@ async fn one_model(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let model = app.model(&name)?;
-    Ok(Json(describe(&app, &name, model)))
+    let settings = app.settings();
+    let meant = settings.aliases.get(&name).unwrap_or(&name);
+    let list = app.registry().list();
+    let listed = list.iter().find(|listed| listed.name == *meant);
+    let listed = listed.ok_or_else(|| app.registry().unknown(&name))?;
+    let mut described = describe(&app, listed);
+    described["id"] = json!(name);
+    Ok(Json(described))
 }
 
-fn describe(app: &App, name: &str, model: &ServedModel) -> Value {
+/// A model as OpenAI lists it, with vLLM's members: `parent` is the model that an adapter is for, and
+/// `max_model_len` is known of what is in memory.
+fn describe(app: &App, listed: &Listed) -> Value {
     json!({
-        "id": name,
+        "id": listed.name,
         "object": "model",
         "created": app.created(),
         "owned_by": "catena",
-        "max_model_len": model.max_tokens(),
+        "parent": listed.base,
+        "max_model_len": listed.model.as_ref().map(ServedModel::max_tokens),
     })
 }
 
@@ -139,7 +154,7 @@ async fn alive(State(app): State<App>) -> Response {
 
 fn stopped(app: &App) -> Vec<String> {
     let engines = app.engines().into_iter();
-    engines.filter(|(_, engine)| !engine.stats().alive).map(|(name, _)| name.to_owned()).collect()
+    engines.filter(|(_, engine)| !engine.stats().alive).map(|(name, _)| name).collect()
 }
 
 fn told(status: &str, stopped: &[String]) -> Response {

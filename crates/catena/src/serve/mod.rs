@@ -4,9 +4,12 @@
 //! [`ProjectServer`] and `standalone` say what is served.
 
 mod command;
+mod files;
 mod hangup;
+mod library;
 mod listen;
 mod logs;
+mod on_demand;
 mod options;
 mod project;
 mod simulate;

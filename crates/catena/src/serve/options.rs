@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::keys::keys_failure;
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
+use catena_engine::KvBudget;
 use catena_pipeline::config::{self, FILE_NAME, ServeConfig};
 use catena_serve::keys::{KeyFile, Keyring};
 use catena_serve::{Access, AuditLog, Observers, ServeLimits, Settings, Tls, Traces};
@@ -190,7 +191,16 @@ impl Options {
         }
     }
 
-    fn path(&self, name: &str) -> Utf8PathBuf {
+    /// What a language model's cache may take of so many bytes that are free for it.
+    pub(super) fn cache_budget(&self, free: u64) -> KvBudget {
+        match self.serve.cache_bytes {
+            0 => KvBudget::Available(free),
+            bytes => KvBudget::Bytes(bytes),
+        }
+    }
+
+    /// Where a path of the section leads.
+    pub(super) fn path(&self, name: &str) -> Utf8PathBuf {
         self.folder.join(name)
     }
 }
@@ -213,6 +223,9 @@ impl ListenArgs {
         let origins = self.origin.clone();
         let (port, log, drain_seconds) = (self.port, self.log, self.drain_seconds);
         let (max_sequences, aliases) = (self.max_sequences, self.alias.clone());
+        let (models, adapters) = (self.on_demand.clone(), self.adapter.clone());
+        let folders = (text(&self.models_folder), text(&self.adapters_folder));
+        let (models_memory_bytes, cache_bytes) = (self.models_memory_bytes, self.cache_bytes);
         Arc::new(move |serve: &mut ServeConfig| {
             put(&mut serve.host, host.as_ref());
             put(&mut serve.port, port.as_ref());
@@ -227,6 +240,12 @@ impl ListenArgs {
             put(&mut serve.max_sequences, max_sequences.as_ref());
             serve.origins.extend_from_slice(&origins);
             serve.aliases.extend(aliases.iter().cloned());
+            serve.models.extend(models.iter().cloned());
+            serve.adapters.extend(adapters.iter().cloned());
+            put(&mut serve.models_folder, folders.0.as_ref());
+            put(&mut serve.adapters_folder, folders.1.as_ref());
+            put(&mut serve.cache_bytes, cache_bytes.as_ref());
+            put(&mut serve.models_memory_bytes, models_memory_bytes.as_ref());
         })
     }
 }

@@ -1,5 +1,7 @@
 //! A project's server: the API and the studio on one port.
 
+use super::files::{Packer, Running};
+use super::on_demand::on_demand;
 use super::{Listener, Options, Server};
 use crate::args::ServeArgs;
 use crate::explain::pipeline_failure;
@@ -12,7 +14,7 @@ use crate::runs::ProjectRuns;
 use crate::stages::{HELDOUT_FILE, Inputs, gguf_file};
 use camino::Utf8PathBuf;
 use catena_data::{read_clean_documents, read_records};
-use catena_engine::{EngineHandle, KvBudget};
+use catena_engine::{EngineHandle, EngineOptions, KvBudget};
 use catena_knowledge::{Embedder, Index, Method};
 use catena_pipeline::{Action, Finished};
 use catena_protocol::{Cancel, Document, RunReport};
@@ -113,9 +115,10 @@ fn app(inputs: &Inputs, finished: &Finished, listener: &Listener) -> Result<App,
     let model = LanguageModel::open(&path)?;
     let numerics = Numerics::of(&config.serve);
     let free = catena_pipeline::memory::available_bytes().unwrap_or(ASSUMED_MEMORY);
-    let budget = KvBudget::Available(free);
-    let (mut engine, reason) =
-        model.engine(inputs.pool.clone(), numerics, serve.max_sequences, budget)?;
+    let budget = listener.options().cache_budget(free);
+    let (pool, options) = (inputs.pool.clone(), EngineOptions::default());
+    let (mut engine, decoder, reason) =
+        model.engine_and_decoder(pool, numerics, serve.max_sequences, budget, options)?;
     say(&format!("  {reason}"));
     if let Some(draft) = draft_model(inputs, finished) {
         let draft = LanguageModel::open_draft(&draft, &model)?;
@@ -124,10 +127,9 @@ fn app(inputs: &Inputs, finished: &Finished, listener: &Listener) -> Result<App,
     }
     let engine = EngineHandle::spawn(engine, serve.max_waiting)?;
     let language = catena_serve::LanguageModel {
-        engine,
-        codec: model.codec,
-        default_temperature: 0.0,
         default_max_tokens: config.serve.max_new_tokens,
+        adapters: Some(Arc::new(Packer(decoder))),
+        ..catena_serve::LanguageModel::new(engine, model.codec)
     };
     let embedder: Arc<dyn Embedder> = inputs.embedder()?;
     let retriever = IndexRetriever {
@@ -154,7 +156,16 @@ fn app(inputs: &Inputs, finished: &Finished, listener: &Listener) -> Result<App,
         }
     }
     let (settings, observers) = listener.app_parts();
-    Ok(App::with(models, settings, observers))
+    let app = App::with(models, settings, observers);
+    let running = Running {
+        pool: inputs.pool.clone(),
+        numerics,
+        max_sequences: serve.max_sequences,
+        max_waiting: serve.max_waiting,
+        budget,
+    };
+    on_demand(&app, listener.options(), &running, free, Some(&format!("{name}-model")))?;
+    Ok(app)
 }
 
 /// Where the model is that writes ahead, if one is wanted.
@@ -179,7 +190,7 @@ fn studio(
         .collect();
     let info = StudioInfo {
         project: inputs.config.project.name.clone(),
-        models: app.models().iter().map(|(name, _)| name.clone()).collect(),
+        models: app.model_names(),
         language: Some(match inputs.config.project.language.as_str() {
             "zh" => Language::Zh,
             _ => Language::En,

@@ -66,12 +66,10 @@ fn model(
         logits: Vec::new(),
     };
     let engine = Engine::new(runner, vocabulary.clone(), limits);
-    Ok(LanguageModel {
-        engine: EngineHandle::spawn(engine, max_waiting)?,
-        codec: Arc::new(Codec { words: vocabulary.len() as u64 - u64::from(BYTES) - 1 }),
-        default_temperature: 0.0,
-        default_max_tokens: DEFAULT_TOKENS,
-    })
+    let codec = Codec { words: vocabulary.len() as u64 - u64::from(BYTES) - 1 };
+    let engine = EngineHandle::spawn(engine, max_waiting)?;
+    let default_max_tokens = DEFAULT_TOKENS;
+    Ok(LanguageModel { default_max_tokens, ..LanguageModel::new(engine, Arc::new(codec)) })
 }
 
 /// A model that takes no time.

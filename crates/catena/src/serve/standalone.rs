@@ -1,20 +1,20 @@
 //! Models served without a project.
 
+use super::files::{EmbedderFiles, LanguageFiles, Running};
+use super::on_demand::on_demand;
 use super::project::ASSUMED_MEMORY;
 use super::{Listener, Options};
 use crate::args::ServeArgs;
 use crate::failure::{Exit, Failure};
 use crate::machine;
-use crate::models::{BoxError, LanguageModel, LocalEmbedder, Numerics, draft_failure};
+use crate::models::{BoxError, Numerics};
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use axum::Router;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_engine::{EngineHandle, KvBudget};
 use catena_kernels::Pool;
-use catena_pipeline::config::ServeConfig;
 use catena_protocol::{Cancel, Progress};
-use catena_serve::{App, ServedModel};
+use catena_serve::{App, ModelSource};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -49,63 +49,37 @@ fn start(
     draft: Option<&Utf8Path>,
     pool: &Arc<Pool>,
 ) -> Result<super::Server, Failure> {
-    let serve = listener.options().serve().clone();
-    let mut served = Vec::new();
-    for (idx, model) in models.iter().enumerate() {
-        let draft = draft.filter(|_| idx == 0);
-        served.push((model.name.clone(), language(model, draft, &serve, models.len(), pool)?));
-    }
-    for model in embedders {
-        let embedder = LocalEmbedder::open(&model.path, model.path.to_string(), pool.clone());
-        let embedder = embedder.map_err(|error| cannot_load(&model.path, error))?;
-        served.push((model.name.clone(), ServedModel::Embedder(Arc::new(embedder))));
-    }
+    let options = listener.options().clone();
+    let serve = options.serve();
+    let free = catena_pipeline::memory::available_bytes().unwrap_or(ASSUMED_MEMORY);
+    let running = Running {
+        pool: pool.clone(),
+        numerics: Numerics::of(serve),
+        max_sequences: serve.max_sequences,
+        max_waiting: serve.max_waiting,
+        budget: options.cache_budget(free / models.len().max(1) as u64),
+    };
     let (settings, observers) = listener.app_parts();
-    let app = App::with(served, settings, observers);
+    let app = App::with(Vec::new(), settings, observers);
+    for (idx, NamedModel { name, path }) in models.iter().enumerate() {
+        let draft = draft.filter(|_| idx == 0).map(Utf8Path::to_owned);
+        let files = LanguageFiles { path: path.clone(), draft, running: running.clone() };
+        let (loaded, reason) = files.open().map_err(|error| cannot_load(path, error))?;
+        say(&format!("  {name}: {reason}"));
+        app.declare(name, Arc::new(files), Some(loaded), true);
+    }
+    for NamedModel { name, path } in embedders {
+        let files = EmbedderFiles { path: path.clone(), pool: pool.clone() };
+        let loaded = files.load().map_err(|error| cannot_load(path, error))?;
+        app.declare(name, Arc::new(files), Some(loaded), true);
+    }
+    let base = models.first().map(|model| model.name.as_str());
+    on_demand(&app, &options, &running, free, base)?;
     let router: Router = catena_serve::router(app.clone());
     listener
         .serve(app, router)
         .map_err(|error| Failure::new(Exit::Environment, "cannot serve", error))
 }
-
-/// Loads a language model; `sharing` of them share the free memory.
-fn language(
-    named: &NamedModel,
-    draft: Option<&Utf8Path>,
-    serve: &ServeConfig,
-    sharing: usize,
-    pool: &Arc<Pool>,
-) -> Result<ServedModel, Failure> {
-    let load = || -> Result<_, BoxError> {
-        let model = LanguageModel::open_base(&named.path)?;
-        let numerics = Numerics::of(serve);
-        let free = catena_pipeline::memory::available_bytes().unwrap_or(ASSUMED_MEMORY);
-        let budget = KvBudget::Available(free / sharing as u64);
-        let (engine, reason) = model.engine(pool.clone(), numerics, serve.max_sequences, budget)?;
-        say(&format!("  {}: {reason}", named.name));
-        Ok((model, engine, numerics, budget))
-    };
-    let (model, mut engine, numerics, budget) =
-        load().map_err(|error| cannot_load(&named.path, error))?;
-    if let Some(path) = draft {
-        let write_ahead = || -> Result<_, BoxError> {
-            let draft = LanguageModel::open_draft(path, &model)?;
-            draft.write_ahead_for(engine, pool.clone(), numerics, budget)
-        };
-        engine = write_ahead().map_err(|error| draft_failure(path, error))?;
-    }
-    let engine = EngineHandle::spawn(engine, serve.max_waiting)
-        .map_err(|error| cannot_load(&named.path, error.into()))?;
-    Ok(ServedModel::Language(catena_serve::LanguageModel {
-        engine,
-        codec: model.codec,
-        default_temperature: DEFAULT_TEMPERATURE,
-        default_max_tokens: usize::MAX,
-    }))
-}
-
-/// What OpenAI's API takes when a request says nothing.
-const DEFAULT_TEMPERATURE: f32 = 1.0;
 
 fn cannot_load(path: &Utf8Path, error: BoxError) -> Failure {
     Failure::new(Exit::Environment, format!("cannot load the model `{path}`"), error)

@@ -91,6 +91,27 @@ fn long_prompts_are_cut_and_do_not_stop_the_others() {
 }
 
 #[test]
+fn a_prompt_is_read_in_small_pieces_beside_those_who_wait_for_their_next_token() {
+    let limits = SchedulerLimits::default();
+    let mut engine = Engine::new(FakeRunner::new(256, short_answer), vocabulary(), limits);
+    let on = |tokens| SamplingParams { ignore_eos: true, ..SamplingParams::greedy(tokens) };
+    let prompt = tokens(&"long ".repeat(60));
+    engine.add(Request::new(prompt.clone(), on(1))).expect("added");
+    engine.step().expect("it runs");
+    engine.add(Request::new(tokens("short"), on(20))).expect("added");
+    engine.step().expect("it runs");
+    // Another beginning, so that nothing of it is known.
+    let other = [tokens("o"), prompt].concat();
+    engine.add(Request::new(other, on(1))).expect("added");
+    while engine.has_work() {
+        engine.step().expect("it runs");
+    }
+    let steps = engine.into_runner().steps;
+    let expected = [vec![300], vec![5], vec![1, 64], vec![1, 64], vec![1, 64], vec![1, 64], vec![1, 45]];
+    assert_eq!(steps[..7], expected);
+}
+
+#[test]
 fn first_come_first_served() {
     let limits = SchedulerLimits { max_running: 1, ..SchedulerLimits::default() };
     let mut engine = Engine::new(FakeRunner::new(64, short_answer), vocabulary(), limits);

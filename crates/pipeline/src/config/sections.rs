@@ -302,6 +302,18 @@ pub struct ServeConfig {
     pub max_body_bytes: usize,
     /// Other names of served models, as in `{ gpt-4o = "bank-support" }`.
     pub aliases: BTreeMap<String, String>,
+    /// Models that are loaded when a request names them, as in `{ large = "models/large.gguf" }`.
+    pub models: BTreeMap<String, String>,
+    /// Folder whose GGUF files and folders of models may be named too; empty for none.
+    pub models_folder: String,
+    /// Most bytes of models that come and go; the one that was used least recently leaves first. 0
+    /// takes four fifths of what is free at the start.
+    pub models_memory_bytes: u64,
+    /// Adapters of the first language model by name, as in `{ formal = "adapters/formal" }`: requests
+    /// choose one as their model.
+    pub adapters: BTreeMap<String, String>,
+    /// Folder of adapters that may be loaded while the server runs; empty for none.
+    pub adapters_folder: String,
     /// Conversations that generate at the same time; more wait.
     pub max_sequences: usize,
     /// Passages retrieved for a question.
@@ -311,6 +323,8 @@ pub struct ServeConfig {
     /// What keys and values of conversations are held in: `bf16`, or `int8` for twice the
     /// conversations in the same memory.
     pub kv_cache: KvCacheType,
+    /// Most bytes of a language model's keys and values; 0 takes a quarter of what is free.
+    pub cache_bytes: u64,
     /// Multiply quantized weights without rounding activations to 8 bits: slower, closer to the
     /// unquantized model.
     pub precise: bool,
@@ -347,10 +361,16 @@ impl Default for ServeConfig {
             max_waiting: 256,
             max_body_bytes: 4 << 20,
             aliases: BTreeMap::new(),
+            models: BTreeMap::new(),
+            models_folder: String::new(),
+            models_memory_bytes: 0,
+            adapters: BTreeMap::new(),
+            adapters_folder: String::new(),
             max_sequences: 16,
             passages: 3,
             max_new_tokens: 160,
             kv_cache: KvCacheType::Bf16,
+            cache_bytes: 0,
             precise: false,
             draft: String::new(),
             reranker: String::new(),

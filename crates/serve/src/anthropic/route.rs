@@ -26,7 +26,7 @@ pub(crate) async fn messages(
         parse::<MessagesRequest>(body, app.limits().max_body_bytes)?;
     request.check_limit()?;
     let (stream, name) = (request.stream, request.model.clone());
-    let temperature = turn::language_model(&app, &name)?.default_temperature;
+    let temperature = turn::language_model(&app, &name).await?.default_temperature;
     let request = request.turn(temperature, app.limits().max_messages)?;
     let mut turn = turn::start(&app, request, started).await?;
     let id = app.answer_id("msg").replace('-', "_");

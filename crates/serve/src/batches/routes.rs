@@ -78,7 +78,7 @@ pub(crate) async fn create(
     let (batch, models): (Value, BTreeSet<String>) = app.workers().run(make).await?;
     // Who may not use a model may not do so in a batch; here the request's key is known.
     for model in models {
-        app.model(&model)?;
+        app.model(&model).await?;
     }
     let stored = batch.clone();
     app.workers().run(move || batches.add(&stored)).await?;

@@ -28,7 +28,7 @@ pub(crate) async fn chat_completions(
 async fn answer(app: &App, request: ChatRequest, started: Instant) -> Result<Response, ApiError> {
     let stream = request.stream;
     let mut reply = Reply::new(app, &request);
-    let model = turn::language_model(app, &request.model)?;
+    let model = turn::language_model(app, &request.model).await?;
     let request = request.turn(model.default_temperature, app.limits().max_messages)?;
     let mut turn = turn::start(app, request, started).await?;
     if stream {

@@ -111,7 +111,7 @@ pub(crate) async fn chat(
     let Parsed { value: request, ignored } =
         parse::<ChatRequest>(body, app.limits().max_body_bytes)?;
     let (stream, with_logprobs) = (request.stream, request.logprobs);
-    let temperature = turn::language_model(&app, &request.model)?.default_temperature;
+    let temperature = turn::language_model(&app, &request.model).await?.default_temperature;
     let request = request.turn(temperature, app.limits().max_messages)?;
     let mut turn = turn::start(&app, request, started).await?;
     let id = app.answer_id("chat");

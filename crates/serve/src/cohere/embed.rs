@@ -1,10 +1,11 @@
 //! `POST /v2/embed`.
 
 use super::quantize::{binary, int8, ubinary, uint8};
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::base64;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use crate::vectors::{self, EmbedOptions, check_texts};
 use axum::Json;
 use axum::body::Bytes;
@@ -104,7 +105,8 @@ pub(crate) async fn embed(
         return Err(ApiError::Unsupported { field: "truncate", hint });
     }
     let needs = "an embedding model";
-    let (name, embedder) = app.model_for(Some(&request.model), needs, ServedModel::embedder)?;
+    let (name, embedder) =
+        app.model_for(Some(&request.model), needs, ServedModel::embedder).await?;
     let texts = texts(request.texts, request.inputs)?;
     check_texts("texts", &texts, app.limits().max_inputs)?;
     let options = EmbedOptions {

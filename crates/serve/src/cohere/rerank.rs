@@ -1,8 +1,9 @@
 //! `POST /v2/rerank`.
 
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use crate::scores::{Ranked, Ranker, rank};
 use crate::vectors::check_texts;
 use axum::Json;
@@ -62,7 +63,7 @@ pub(crate) async fn rerank(
     let texts: Vec<String> = request.documents.into_iter().map(text).collect();
     check_texts("documents", &texts, app.limits().max_inputs)?;
     let needs = "a cross-encoder or an embedding model";
-    let (name, ranker) = app.model_for(Some(&request.model), needs, ranker)?;
+    let (name, ranker) = app.model_for(Some(&request.model), needs, ranker).await?;
     let mut meta = json!({"api_version": {"version": "2"}, "billed_units": {"search_units": 1}});
     if matches!(ranker, Ranker::Embedder(_)) {
         meta["warnings"] = json!([BY_COSINE]);
@@ -84,6 +85,6 @@ pub(crate) async fn rerank(
 }
 
 fn ranker(model: &ServedModel) -> Option<Ranker> {
-    let cross_encoder = model.cross_encoder().cloned().map(Ranker::CrossEncoder);
-    cross_encoder.or_else(|| model.embedder().cloned().map(Ranker::Embedder))
+    let cross_encoder = model.cross_encoder().map(Ranker::CrossEncoder);
+    cross_encoder.or_else(|| model.embedder().map(Ranker::Embedder))
 }

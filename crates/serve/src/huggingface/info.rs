@@ -1,7 +1,8 @@
 //! `GET /info`.
 
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use axum::Json;
 use axum::extract::State;
 use catena_engine::{MAX_SAMPLES, MAX_STOP_STRINGS};
@@ -28,13 +29,13 @@ pub(crate) async fn info(State(app): State<App>) -> Result<Json<Value>, ApiError
         "sha": null,
         "docker_label": null,
     });
-    let encoder = app.model_for(None, "an encoder", encoder);
+    let encoder = app.model_for(None, "an encoder", encoder).await;
     if let Ok((name, (model_type, max_tokens))) = &encoder {
         body["model_id"] = json!(name);
         body["model_type"] = model_type.clone();
         body["max_input_length"] = json!(max_tokens);
     }
-    match app.model_for(None, "a language model or an encoder", ServedModel::language) {
+    match app.model_for(None, "a language model or an encoder", ServedModel::language).await {
         Ok((name, model)) => {
             let context_tokens = model.engine.intake().context_tokens();
             body["model_id"] = json!(name);

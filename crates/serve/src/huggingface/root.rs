@@ -26,8 +26,9 @@ pub(crate) async fn root(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let fields = object(body, app.limits().max_body_bytes)?;
-    let has_classifier = app.models().iter().any(|(_, model)| model.classifier().is_some());
-    let has_embedder = app.models().iter().any(|(_, model)| model.embedder().is_some());
+    let models = app.registry().loaded();
+    let has_classifier = models.iter().any(|(_, model)| model.classifier().is_some());
+    let has_embedder = models.iter().any(|(_, model)| model.embedder().is_some());
     match task(&fields, has_embedder, has_classifier) {
         Task::Generate => tgi::generate_fields(&app, fields, tgi::Form::List).await,
         Task::Embed => tei::embed_fields(&app, fields).await,

@@ -1,9 +1,10 @@
 //! `POST /tokenize`.
 
-use crate::app::{App, LanguageModel, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::error::ApiError;
 use crate::logprobs::token_text;
+use crate::models::{LanguageModel, ServedModel};
 use crate::vectors::check_texts;
 use axum::Json;
 use axum::body::Bytes;
@@ -48,8 +49,7 @@ pub(crate) async fn tokenize(
     let Parsed { value: request, ignored } =
         parse::<TokenizeRequest>(body, app.limits().max_body_bytes)?;
     let needs = "a bare language model";
-    let (_, model) = app.model_for(request.model.as_deref(), needs, ServedModel::language)?;
-    let model = model.clone();
+    let (_, model) = app.model_for(request.model.as_deref(), needs, ServedModel::language).await?;
     let (texts, is_batch) = match request.inputs {
         Inputs::One(text) => (vec![text], false),
         Inputs::Many(texts) => (texts, true),

@@ -69,6 +69,11 @@ impl Metrics {
         Self { models: Mutex::new(models), ..Self::default() }
     }
 
+    /// Counts of a further model.
+    pub(crate) fn add_model(&self, name: &str) {
+        self.with(name, |_| {});
+    }
+
     fn with(&self, model: &str, change: impl FnOnce(&mut ModelCounts)) {
         let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counts) = models.get_mut(model) {

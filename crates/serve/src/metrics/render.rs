@@ -104,7 +104,7 @@ const ENGINE_VALUES: &[EngineValue] = &[
 
 fn engines(page: &mut Page, app: &App) {
     let engines: Vec<(String, EngineSnapshot)> =
-        app.engines().into_iter().map(|(name, engine)| (name.to_owned(), engine.stats())).collect();
+        app.engines().into_iter().map(|(name, engine)| (name, engine.stats())).collect();
     for EngineValue { names, kind, help, value } in ENGINE_VALUES {
         page.family(*names, kind, help, |page, name| {
             for (model, stats) in &engines {

@@ -1,5 +1,6 @@
 //! `POST /api/chat`.
 
+use super::keep_alive;
 use super::lines::{Form, Lines};
 use super::name::served_name;
 use super::options::{Length, Options, form, logprobs};
@@ -34,6 +35,7 @@ struct ChatRequest {
     #[serde(default)]
     logprobs: bool,
     top_logprobs: Option<usize>,
+    keep_alive: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,8 +62,17 @@ struct WireFunction {
 }
 
 impl ApiRequest for ChatRequest {
-    const KNOWN: &'static [&'static str] =
-        &["model", "messages", "tools", "stream", "format", "options", "logprobs", "top_logprobs"];
+    const KNOWN: &'static [&'static str] = &[
+        "model",
+        "messages",
+        "tools",
+        "stream",
+        "format",
+        "options",
+        "logprobs",
+        "top_logprobs",
+        "keep_alive",
+    ];
     const REFUSED: &'static [Refused] =
         &[Refused { field: "think", is_neutral: is_empty, hint: "" }];
 }
@@ -77,7 +88,13 @@ pub(crate) async fn chat(
     let asked = request.model.clone();
     request.model = served_name(&app, request.model);
     let (stream, with_logprobs) = (request.stream != Some(false), request.logprobs);
-    let model = turn::language_model(&app, &request.model)?;
+    let keep = (request.keep_alive.as_ref(), !request.messages.is_empty());
+    let names = (asked.as_str(), request.model.as_str());
+    let unloaded = keep_alive::unload(&app, names, Form::Chat, keep, &mut ignored).await?;
+    if let Some(answer) = unloaded {
+        return Ok(ignored.tell(answer));
+    }
+    let model = turn::language_model(&app, &request.model).await?;
     let lines = Lines::new(asked, Form::Chat, model.engine.clone(), with_logprobs, started);
     if request.messages.is_empty() {
         return Ok(ignored.tell(Json(lines.loaded()).into_response()));

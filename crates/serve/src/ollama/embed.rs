@@ -1,9 +1,10 @@
 //! `POST /api/embed` and the older `POST /api/embeddings`.
 
 use super::name::served_name;
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Ignored, Parsed, Refused, parse};
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use crate::vectors::{self, EmbedOptions, Vectors, check_texts};
 use axum::Json;
 use axum::body::Bytes;
@@ -99,7 +100,7 @@ async fn compute(
 ) -> Result<Vectors, ApiError> {
     let name = served_name(app, name);
     let needs = "an embedding model";
-    let (name, embedder) = app.model_for(Some(&name), needs, ServedModel::embedder)?;
+    let (name, embedder) = app.model_for(Some(&name), needs, ServedModel::embedder).await?;
     check_texts("input", &texts, app.limits().max_inputs)?;
     vectors::embed(app, (name.as_str(), embedder.clone()), texts, options, started).await
 }

@@ -1,13 +1,15 @@
 //! `POST /api/generate`.
 
 use super::chat::with_length;
+use super::keep_alive;
 use super::lines::{Form, Lines};
 use super::name::served_name;
 use super::options::{Length, Options, form, logprobs};
-use crate::app::{App, LanguageModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
 use crate::generation::Generation;
+use crate::models::LanguageModel;
 use crate::sampling::max_new_tokens;
 use crate::stream;
 use crate::turn::{self, TurnRequest};
@@ -39,6 +41,7 @@ struct GenerateRequest {
     #[serde(default)]
     logprobs: bool,
     top_logprobs: Option<usize>,
+    keep_alive: Option<Value>,
 }
 
 impl ApiRequest for GenerateRequest {
@@ -52,6 +55,7 @@ impl ApiRequest for GenerateRequest {
         "options",
         "logprobs",
         "top_logprobs",
+        "keep_alive",
     ];
     const REFUSED: &'static [Refused] = &[
         Refused { field: "suffix", is_neutral: is_empty, hint: "" },
@@ -73,18 +77,24 @@ pub(crate) async fn generate(
     let asked = request.model.clone();
     request.model = served_name(&app, request.model);
     let (stream, with_logprobs) = (request.stream != Some(false), request.logprobs);
-    let model = turn::language_model(&app, &request.model)?.clone();
-    let engine = model.engine.clone();
-    let lines = Lines::new(asked, Form::Generate, engine.clone(), with_logprobs, started);
+    let keep = (request.keep_alive.as_ref(), !request.prompt.is_empty());
+    let names = (asked.as_str(), request.model.as_str());
+    let unloaded = keep_alive::unload(&app, names, Form::Generate, keep, &mut ignored).await?;
+    if let Some(answer) = unloaded {
+        return Ok(ignored.tell(answer));
+    }
+    let model = turn::language_model(&app, &request.model).await?;
+    let lines = Lines::new(asked, Form::Generate, model.engine.clone(), with_logprobs, started);
     if request.prompt.is_empty() {
         return Ok(ignored.tell(Json(lines.loaded()).into_response()));
     }
     if request.raw {
         let name = request.model.clone();
         let options = Options::read(std::mem::take(&mut request.options), &mut ignored)?;
-        let prepare = move || request.text(&model, &options);
+        let prepared = model.clone();
+        let prepare = move || request.text(&prepared, &options);
         let requests = vec![app.workers().run(prepare).await?];
-        let mut texts = Generation::start(&app, &name, &engine, requests, started).await?;
+        let mut texts = Generation::start(&app, &name, &model, requests, started).await?;
         if stream {
             return Ok(ignored.tell(stream::lines(texts, lines)));
         }

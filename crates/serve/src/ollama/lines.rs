@@ -79,6 +79,21 @@ impl Calls {
     }
 }
 
+/// The answer to a request that took `model` out of memory.
+pub(super) fn unloaded(model: &str, form: Form) -> Value {
+    let mut line = json!({
+        "model": model,
+        "created_at": now_rfc3339(),
+        "done": true,
+        "done_reason": "unload",
+    });
+    match form {
+        Form::Chat => line["message"] = json!({"role": "assistant", "content": ""}),
+        Form::Generate => line["response"] = json!(""),
+    }
+    line
+}
+
 impl Lines {
     /// Lines about `model` that answer a request which came when it `started`.
     pub(super) fn new(

@@ -1,13 +1,15 @@
 //! Ollama's protocol: answers line by line, each a JSON object, unless `stream` is false.
 //!
 //! A model's name may end with `:latest`. Options that say how a model is loaded (`num_ctx`,
-//! `num_gpu`, `keep_alive` …) have no effect and are named in the header for such fields: models are
-//! loaded by the server's configuration. A prompt that does not fit is refused, never cut.
+//! `num_gpu` …) have no effect and are named in the header for such fields: models are loaded by the
+//! server's configuration. `keep_alive` has one where it is 0 and there is no prompt: the model leaves
+//! the memory. A prompt that does not fit is refused, never cut.
 
 mod chat;
 mod embed;
 mod error;
 mod generate;
+mod keep_alive;
 mod lines;
 mod models;
 mod name;

@@ -1,10 +1,11 @@
 //! `GET /api/tags`, `/api/ps`, `/api/version` and `POST /api/show`.
 
 use super::name::served_name;
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::clock::rfc3339;
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -29,21 +30,23 @@ impl ApiRequest for ShowRequest {
 /// The models that are served.
 pub(crate) async fn tags(State(app): State<App>) -> Json<Value> {
     let since = modified_at(&app);
-    let entry = |(name, _): &(String, ServedModel)| entry(name, &since);
-    Json(json!({"models": app.models().iter().map(entry).collect::<Vec<_>>()}))
+    let names = app.model_names();
+    let models: Vec<Value> = names.iter().map(|name| entry(name, &since)).collect();
+    Json(json!({ "models": models }))
 }
 
-/// The models in memory: all that are served, for as long as the server runs.
+/// The models in memory. None leaves at a time that is known before.
 pub(crate) async fn ps(State(app): State<App>) -> Json<Value> {
     let since = modified_at(&app);
-    let running = |(name, model): &(String, ServedModel)| {
-        let mut entry = entry(name, &since);
+    let running = |(name, model): (String, ServedModel)| {
+        let mut entry = entry(&name, &since);
         entry["expires_at"] = json!("9999-12-31T23:59:59Z");
         entry["size_vram"] = json!(0);
         entry["context_length"] = json!(model.max_tokens());
         entry
     };
-    Json(json!({"models": app.models().iter().map(running).collect::<Vec<_>>()}))
+    let models: Vec<Value> = app.registry().loaded().into_iter().map(running).collect();
+    Json(json!({ "models": models }))
 }
 
 /// Our version.
@@ -59,7 +62,7 @@ pub(crate) async fn show(
     let Parsed { value: request, ignored } =
         parse::<ShowRequest>(body, app.limits().max_body_bytes)?;
     let name = served_name(&app, request.model);
-    let model = app.model(&name)?;
+    let model = app.model(&name).await?;
     let capabilities = match model {
         ServedModel::Language(_) | ServedModel::Assistant(_) => json!(["completion", "tools"]),
         ServedModel::Embedder(_) => json!(["embedding"]),

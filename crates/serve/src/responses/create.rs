@@ -44,7 +44,7 @@ pub(crate) async fn create(
             "it needs `store` and cannot be streamed; ask for the response later".to_owned();
         return Err(ApiError::InvalidField { field: "background", reason });
     }
-    let begun = begin(&app, &request)?;
+    let begun = begin(&app, &request).await?;
     let response = if request.background {
         in_background(app, begun, started).into_response()
     } else if request.stream {
@@ -58,8 +58,8 @@ pub(crate) async fn create(
 }
 
 /// Reads the request and the conversation that it goes on from.
-pub(super) fn begin(app: &App, request: &ResponseRequest) -> Result<Begun, ApiError> {
-    let model = turn::language_model(app, &request.model)?;
+pub(super) async fn begin(app: &App, request: &ResponseRequest) -> Result<Begun, ApiError> {
+    let model = turn::language_model(app, &request.model).await?;
     let earlier = match &request.previous_response_id {
         None => Vec::new(),
         Some(id) => earlier(app, id)?,

@@ -74,7 +74,7 @@ pub(crate) async fn input_tokens(
 ) -> Result<Response, ApiError> {
     let Parsed { value: request, ignored } =
         parse::<ResponseRequest>(body, app.limits().max_body_bytes)?;
-    let begun = begin(&app, &request)?;
+    let begun = begin(&app, &request).await?;
     let tokens = turn::count_tokens(&app, begun.turn).await?;
     let body = json!({"object": "response.input_tokens", "input_tokens": tokens});
     Ok(ignored.tell(Json(body).into_response()))

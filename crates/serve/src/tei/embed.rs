@@ -1,9 +1,10 @@
 //! `POST /embed`.
 
 use super::texts::{Direction, Texts};
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, object, read};
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use crate::vectors::{self, EmbedOptions, check_texts};
 use axum::Json;
 use axum::body::Bytes;
@@ -53,7 +54,8 @@ pub(crate) async fn embed_fields(
     let started = Instant::now();
     let Parsed { value: request, ignored } = read::<EmbedRequest>(fields)?;
     let needs = "an embedding model";
-    let (name, embedder) = app.model_for(request.model.as_deref(), needs, ServedModel::embedder)?;
+    let (name, embedder) =
+        app.model_for(request.model.as_deref(), needs, ServedModel::embedder).await?;
     let texts = request.inputs.into_vec();
     check_texts("inputs", &texts, app.limits().max_inputs)?;
     request.truncation_direction.check(request.truncate)?;

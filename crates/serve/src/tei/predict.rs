@@ -1,9 +1,10 @@
 //! `POST /predict`.
 
 use super::texts::Direction;
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, object, read};
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use crate::scores::{Input, logits, probabilities};
 use axum::Json;
 use axum::body::Bytes;
@@ -61,7 +62,7 @@ pub(crate) async fn predict_fields(
     let Parsed { value: request, ignored } = read::<PredictRequest>(fields)?;
     let needs = "a classifier of texts";
     let (name, classifier) =
-        app.model_for(request.model.as_deref(), needs, ServedModel::classifier)?;
+        app.model_for(request.model.as_deref(), needs, ServedModel::classifier).await?;
     let labels = classifier.labels().to_vec();
     let (inputs, is_batch) = inputs(request.inputs, app.limits().max_inputs)?;
     request.truncation_direction.check(request.truncate)?;

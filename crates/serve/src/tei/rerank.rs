@@ -1,9 +1,10 @@
 //! `POST /rerank`.
 
 use super::texts::Direction;
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, object, read};
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use crate::scores::{Ranked, Ranker, rank};
 use crate::vectors::check_texts;
 use axum::Json;
@@ -61,7 +62,7 @@ pub(crate) async fn rerank_fields(
     let Parsed { value: request, ignored } = read::<RerankRequest>(fields)?;
     let needs = "a cross-encoder";
     let (name, model) =
-        app.model_for(request.model.as_deref(), needs, ServedModel::cross_encoder)?;
+        app.model_for(request.model.as_deref(), needs, ServedModel::cross_encoder).await?;
     check_texts("texts", &request.texts, app.limits().max_inputs)?;
     request.truncation_direction.check(request.truncate)?;
     let model = (name.as_str(), Ranker::CrossEncoder(model.clone()));

@@ -1,9 +1,10 @@
 //! `POST /similarity`.
 
 use super::texts::Direction;
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, object, read};
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use crate::scores::cosines;
 use crate::vectors::check_texts;
 use axum::Json;
@@ -73,7 +74,8 @@ pub(crate) async fn similarity_fields(
     let parameters = parameters.value;
     parameters.truncation_direction.check(parameters.truncate)?;
     let needs = "an embedding model";
-    let (name, embedder) = app.model_for(request.model.as_deref(), needs, ServedModel::embedder)?;
+    let (name, embedder) =
+        app.model_for(request.model.as_deref(), needs, ServedModel::embedder).await?;
     let Sentences { source_sentence, sentences } = request.inputs;
     check_texts("inputs", &sentences, app.limits().max_inputs)?;
     let texts = (source_sentence, sentences);

@@ -1,8 +1,8 @@
 //! The request of a generation.
 
-use crate::app::LanguageModel;
 use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, read};
 use crate::error::ApiError;
+use crate::models::LanguageModel;
 use crate::sampling::{max_new_tokens, random_seed};
 use catena_engine::{Constraint, Request, SamplingParams};
 use serde::Deserialize;
@@ -47,6 +47,8 @@ pub(crate) struct GenerateParameters {
     pub(crate) top_n_tokens: Option<usize>,
     pub(crate) best_of: Option<usize>,
     grammar: Option<Grammar>,
+    /// The adapter that the text is continued with, by its name.
+    pub(crate) adapter_id: Option<String>,
 }
 
 /// The form of the output.
@@ -88,11 +90,10 @@ impl ApiRequest for GenerateParameters {
         "top_n_tokens",
         "best_of",
         "grammar",
+        "adapter_id",
     ];
-    const REFUSED: &'static [Refused] = &[
-        Refused { field: "watermark", is_neutral: is_empty, hint: "" },
-        Refused { field: "adapter_id", is_neutral: is_empty, hint: "" },
-    ];
+    const REFUSED: &'static [Refused] =
+        &[Refused { field: "watermark", is_neutral: is_empty, hint: "" }];
 }
 
 /// A request read from a body.

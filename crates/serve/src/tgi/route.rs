@@ -2,10 +2,11 @@
 
 use super::request::read_request;
 use super::response::Reply;
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::body::object;
 use crate::error::ApiError;
 use crate::generation::Generation;
+use crate::models::ServedModel;
 use crate::stream;
 use axum::Json;
 use axum::body::Bytes;
@@ -53,9 +54,9 @@ pub(crate) async fn generate_fields(
     let mut read = read_request(fields)?;
     let ignored = std::mem::take(&mut read.ignored);
     let needs = "a bare language model";
-    let (name, model) =
-        app.model_for(read.request.model.as_deref(), needs, ServedModel::language)?;
-    let (model, engine) = (model.clone(), model.engine.clone());
+    let named = read.parameters.adapter_id.as_deref().or(read.request.model.as_deref());
+    let (name, model) = app.model_for(named, needs, ServedModel::language).await?;
+    let asked = model.clone();
     let stream = form == Form::Stream || read.request.stream;
     let hint = " in a stream";
     if stream && read.parameters.decoder_input_details {
@@ -66,12 +67,12 @@ pub(crate) async fn generate_fields(
     }
     let with_tokens = stream || read.parameters.details;
     let prepare = move || {
-        let prepared = read.prepare(&model, with_tokens)?;
-        let reply = Reply::new(model.engine.clone(), &read.parameters, &prepared);
+        let prepared = read.prepare(&asked, with_tokens)?;
+        let reply = Reply::new(asked.engine.clone(), &read.parameters, &prepared);
         Ok((prepared.request, reply))
     };
     let (request, mut reply) = app.workers().run(prepare).await?;
-    let mut generation = Generation::start(app, &name, &engine, vec![request], started).await?;
+    let mut generation = Generation::start(app, &name, &model, vec![request], started).await?;
     if stream {
         return Ok(ignored.tell(stream::sse(generation, reply)));
     }

@@ -2,9 +2,10 @@
 
 use super::events::Turn;
 use super::request::TurnRequest;
-use crate::app::{App, LanguageModel, ServedModel};
+use crate::app::App;
 use crate::error::ApiError;
 use crate::generation::Generation;
+use crate::models::{LanguageModel, ServedModel};
 use crate::sampling::max_new_tokens;
 use crate::tools::Calling;
 use catena_engine::Request;
@@ -15,10 +16,14 @@ use std::time::Instant;
 ///
 /// # Errors
 /// As [`App::model`]; [`ApiError::WrongModel`].
-pub(crate) fn language_model<'a>(app: &'a App, name: &str) -> Result<&'a LanguageModel, ApiError> {
-    match app.model(name)? {
-        ServedModel::Language(model) => Ok(model),
-        ServedModel::Assistant(assistant) => Ok(&assistant.model),
+pub(crate) async fn language_model(app: &App, name: &str) -> Result<LanguageModel, ApiError> {
+    conversing(name, &app.model(name).await?)
+}
+
+fn conversing(name: &str, served: &ServedModel) -> Result<LanguageModel, ApiError> {
+    match served {
+        ServedModel::Language(model) => Ok(model.clone()),
+        ServedModel::Assistant(assistant) => Ok(assistant.model.clone()),
         ServedModel::Embedder(_) | ServedModel::Classifier(_) => Err(ApiError::WrongModel {
             model: name.to_owned(),
             needs: "a model that answers conversations",
@@ -40,8 +45,7 @@ pub(crate) async fn start(
     let requests = vec![prompt.request];
     let choices = requests[0].params.n;
     let prompt_tokens = requests[0].prompt_tokens.len();
-    let generation =
-        Generation::start(&app, &prompt.name, &model.engine, requests, started).await?;
+    let generation = Generation::start(&app, &prompt.name, &model, requests, started).await?;
     let (calling, passages) = (&prompt.calling, prompt.passages);
     Ok(Turn::new(&app, generation, model.engine, choices, calling, passages, prompt_tokens))
 }
@@ -65,8 +69,8 @@ struct Prompt {
 
 async fn prepare(app: &App, request: TurnRequest) -> Result<Prompt, ApiError> {
     request.tools.check()?;
-    let model = language_model(app, &request.model)?.clone();
-    let served = app.model(&request.model)?.clone();
+    let served = app.model(&request.model).await?;
+    let model = conversing(&request.model, &served)?;
     app.workers().run(move || word(&served, model, request)).await
 }
 

@@ -9,6 +9,7 @@ mod embeddings;
 mod faults;
 mod files;
 mod lifecycle;
+mod models;
 mod ollama;
 mod operations;
 mod refusals;

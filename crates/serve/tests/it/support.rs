@@ -247,13 +247,12 @@ fn words(labels: &[&str]) -> ServedModel {
     ServedModel::Classifier(Arc::new(Words(labels)))
 }
 
-fn launch(
+/// The model in an engine of its own.
+pub(crate) fn scripted(
     gate: Option<mpsc::Receiver<()>>,
     limits: SchedulerLimits,
     max_waiting: usize,
-    drain: Duration,
-    start: Start,
-) -> Server {
+) -> LanguageModel {
     let num_blocks = 256;
     let history = vec![None; num_blocks * BLOCK_TOKENS];
     let script = Script { num_blocks, history, logits: Vec::new(), gate };
@@ -262,12 +261,18 @@ fn launch(
     let vocabulary = Arc::new(Vocabulary::new(bytes.chain(special), vec![EOS]));
     let engine = Engine::new(script, vocabulary, limits);
     let engine = EngineHandle::spawn(engine, max_waiting).expect("the engine starts");
-    let model = LanguageModel {
-        engine: engine.clone(),
-        codec: Arc::new(Bytes),
-        default_temperature: 0.0,
-        default_max_tokens: 200,
-    };
+    LanguageModel { default_max_tokens: 200, ..LanguageModel::new(engine, Arc::new(Bytes)) }
+}
+
+fn launch(
+    gate: Option<mpsc::Receiver<()>>,
+    limits: SchedulerLimits,
+    max_waiting: usize,
+    drain: Duration,
+    start: Start,
+) -> Server {
+    let model = scripted(gate, limits, max_waiting);
+    let engine = model.engine.clone();
     let assistant =
         Assistant { model: model.clone(), retriever: Arc::new(TwoPassages), num_passages: 2 };
     let models = vec![

@@ -1,0 +1,117 @@
+//! Models on disk, brought into memory when the server wants them.
+
+use crate::models::{BoxError, LanguageModel, LocalEmbedder, Numerics, draft_failure};
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_engine::{Adapter, EngineHandle, EngineOptions, KvBudget};
+use catena_kernels::Pool;
+use catena_model::PeftAdapter;
+use catena_model::decoder::Decoder;
+use catena_serve::{AdapterReader, LoadedModel, ModelSource, ServedModel};
+use std::sync::Arc;
+
+/// What OpenAI's API takes when a request says nothing.
+const DEFAULT_TEMPERATURE: f32 = 1.0;
+/// Packed weights take up to a tenth more than their file.
+const PACKED_PERCENT: u64 = 110;
+
+/// How models are run.
+#[derive(Clone)]
+pub(super) struct Running {
+    pub(super) pool: Arc<Pool>,
+    pub(super) numerics: Numerics,
+    pub(super) max_sequences: usize,
+    pub(super) max_waiting: usize,
+    /// What each model's cache may take.
+    pub(super) budget: KvBudget,
+}
+
+/// A language model's files.
+pub(super) struct LanguageFiles {
+    pub(super) path: Utf8PathBuf,
+    /// A smaller model that writes ahead for it.
+    pub(super) draft: Option<Utf8PathBuf>,
+    pub(super) running: Running,
+}
+
+impl LanguageFiles {
+    /// Loads the model, and says why its cache is as large as it is.
+    pub(super) fn open(&self) -> Result<(LoadedModel, String), BoxError> {
+        let Running { pool, numerics, max_sequences, max_waiting, budget } = &self.running;
+        let model = LanguageModel::open_base(&self.path)?;
+        let options = EngineOptions::default();
+        let (mut engine, decoder, reason) =
+            model.engine_and_decoder(pool.clone(), *numerics, *max_sequences, *budget, options)?;
+        if let Some(path) = &self.draft {
+            let write_ahead = || {
+                let draft = LanguageModel::open_draft(path, &model)?;
+                draft.write_ahead_for(engine, pool.clone(), *numerics, *budget)
+            };
+            engine = write_ahead().map_err(|error| draft_failure(path, error))?;
+        }
+        let engine = EngineHandle::spawn(engine, *max_waiting)?;
+        let model = catena_serve::LanguageModel {
+            default_temperature: DEFAULT_TEMPERATURE,
+            adapters: Some(Arc::new(Packer(decoder))),
+            ..catena_serve::LanguageModel::new(engine, model.codec)
+        };
+        let model = ServedModel::Language(model);
+        Ok((LoadedModel { model, bytes: self.bytes() }, reason))
+    }
+}
+
+impl ModelSource for LanguageFiles {
+    fn bytes(&self) -> u64 {
+        let cache = match self.running.budget {
+            KvBudget::Bytes(bytes) => bytes,
+            KvBudget::Available(bytes) => bytes / 4,
+            KvBudget::Sequences { .. } => 0,
+        };
+        packed_bytes(&self.path) + cache
+    }
+
+    fn load(&self) -> Result<LoadedModel, BoxError> {
+        self.open().map(|(model, _)| model)
+    }
+}
+
+/// An embedding model's files.
+pub(super) struct EmbedderFiles {
+    pub(super) path: Utf8PathBuf,
+    pub(super) pool: Arc<Pool>,
+}
+
+impl ModelSource for EmbedderFiles {
+    fn bytes(&self) -> u64 {
+        packed_bytes(&self.path)
+    }
+
+    fn load(&self) -> Result<LoadedModel, BoxError> {
+        let embedder = LocalEmbedder::open(&self.path, self.path.to_string(), self.pool.clone())?;
+        let model = ServedModel::Embedder(Arc::new(embedder));
+        Ok(LoadedModel { model, bytes: self.bytes() })
+    }
+}
+
+/// Bytes of a model's weights in memory, from its file or the files of its folder. What cannot be
+/// read is 0: loading it says why.
+fn packed_bytes(path: &Utf8Path) -> u64 {
+    let len = |path: &Utf8Path| path.metadata().map_or(0, |file| file.len());
+    let has_weights = |path: &Utf8Path| matches!(path.extension(), Some("safetensors" | "gguf"));
+    let bytes: u64 = if path.is_dir() {
+        let entries = path.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
+        entries.filter(|entry| has_weights(entry.path())).map(|entry| len(entry.path())).sum()
+    } else {
+        len(path)
+    };
+    bytes / 100 * PACKED_PERCENT
+}
+
+/// Packs adapters for one model's weights.
+pub(super) struct Packer(pub(super) Arc<Decoder>);
+
+impl AdapterReader for Packer {
+    fn read(&self, folder: &str) -> Result<Arc<Adapter>, BoxError> {
+        let adapter = PeftAdapter::read(Utf8Path::new(folder))?;
+        Ok(Arc::new(self.0.pack_adapter(&adapter)?))
+    }
+}

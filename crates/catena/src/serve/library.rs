@@ -1,0 +1,124 @@
+//! Folders whose models and adapters requests may name.
+
+use super::files::{EmbedderFiles, LanguageFiles, Running};
+use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
+use catena_serve::{Library, ModelSource};
+use std::sync::Arc;
+
+/// What tells a sentence-transformers folder from a language model's.
+const EMBEDDER_FILE: &str = "modules.json";
+const MODEL_FILE: &str = "config.json";
+const MODEL_EXTENSION: &str = "gguf";
+
+/// The two folders. Only what lies directly in them is found.
+pub(super) struct Folders {
+    pub(super) models: Option<Utf8PathBuf>,
+    pub(super) adapters: Option<Utf8PathBuf>,
+    pub(super) running: Running,
+}
+
+impl Library for Folders {
+    fn names(&self) -> Vec<String> {
+        let entries = self.models.iter().filter_map(|folder| folder.read_dir_utf8().ok());
+        let paths = entries.flatten().filter_map(Result::ok).map(Utf8DirEntry::into_path);
+        let mut names: Vec<String> = paths.filter_map(|path| name_of(&path)).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn model(&self, name: &str) -> Option<Arc<dyn ModelSource>> {
+        if !is_plain(name) {
+            return None;
+        }
+        let folder = self.models.as_ref()?.join(name);
+        let file = self.models.as_ref()?.join(format!("{name}.{MODEL_EXTENSION}"));
+        let path = [folder, file].into_iter().find(|path| name_of(path).is_some())?;
+        Some(source(path, &self.running))
+    }
+
+    fn adapter(&self, path: &str) -> Option<String> {
+        let folder = self.adapters.as_ref()?.canonicalize_utf8().ok()?;
+        let found = folder.join(path).canonicalize_utf8().ok()?;
+        (found.parent() == Some(folder.as_path()) && found.is_dir()).then(|| found.into_string())
+    }
+}
+
+/// The model at `path`, of the kind that its files say.
+pub(super) fn source(path: Utf8PathBuf, running: &Running) -> Arc<dyn ModelSource> {
+    if path.join(EMBEDDER_FILE).exists() {
+        return Arc::new(EmbedderFiles { path, pool: running.pool.clone() });
+    }
+    Arc::new(LanguageFiles { path, draft: None, running: running.clone() })
+}
+
+/// The name of the model at `path`, if there is one.
+fn name_of(path: &Utf8Path) -> Option<String> {
+    if path.is_dir() {
+        return path.join(MODEL_FILE).exists().then(|| path.file_name().map(str::to_owned))?;
+    }
+    let is_model = path.is_file() && path.extension() == Some(MODEL_EXTENSION);
+    is_model.then(|| path.file_stem().map(str::to_owned))?
+}
+
+/// Whether a name leads nowhere else.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Numerics;
+    use catena_engine::KvBudget;
+    use catena_kernels::Pool;
+    use std::fs;
+
+    #[test]
+    fn s34_only_what_lies_in_the_folders_is_found() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let root = Utf8Path::from_path(dir.path()).expect("a plain path");
+        for folder in ["models/small", "models/empty", "adapters/formal", "adapters/deep/inner"] {
+            fs::create_dir_all(root.join(folder)).expect("it is made");
+        }
+        fs::write(root.join("models/small/config.json"), "{}").expect("it is written");
+        for file in ["models/large.gguf", "models/notes.txt", "secret.gguf"] {
+            fs::write(root.join(file), "x").expect("it is written");
+        }
+        let running = Running {
+            pool: Arc::new(Pool::new(1)),
+            numerics: Numerics::default(),
+            max_sequences: 1,
+            max_waiting: 1,
+            budget: KvBudget::Bytes(1 << 20),
+        };
+        let (models, adapters) = (Some(root.join("models")), Some(root.join("adapters")));
+        let folders = Folders { models, adapters, running };
+        assert_eq!(folders.names(), ["large", "small"]);
+        assert!(folders.model("large").is_some_and(|model| model.bytes() >= 1 << 20));
+        let outside = [
+            "../secret",
+            "/etc",
+            "..",
+            ".",
+            "",
+            "small/../large",
+            "notes",
+            "notes.txt",
+            "empty",
+            "..\\secret",
+            "small\0",
+        ];
+        for name in outside {
+            assert!(folders.model(name).is_none(), "{name:?}");
+        }
+        let formal = root.join("adapters/formal").canonicalize_utf8().expect("it is there");
+        assert_eq!(folders.adapter("formal").as_deref(), Some(formal.as_str()));
+        assert_eq!(folders.adapter(formal.as_str()).as_deref(), Some(formal.as_str()));
+        for path in
+            ["..", ".", "", "/etc", "../models/small", "deep/inner", "none", "formal/../../models"]
+        {
+            assert_eq!(folders.adapter(path), None, "{path:?}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! One name and what stands behind it.
+
+use super::served::ServedModel;
+use super::source::{LoadedModel, ModelSource};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// How a model comes into memory.
+#[derive(Clone)]
+pub(crate) enum Kind {
+    /// It was there from the start and cannot be had again: it stays.
+    Fixed,
+    /// From files.
+    Source(Arc<dyn ModelSource>),
+    /// An adapter beside the model called `base`.
+    Adapter { base: String, folder: String },
+}
+
+/// Whether a model is in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Loaded,
+    Loading,
+    Unloaded,
+}
+
+impl State {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Loading => "loading",
+            Self::Unloaded => "unloaded",
+        }
+    }
+}
+
+/// A model in memory.
+#[derive(Clone)]
+pub(super) struct Loaded {
+    pub(super) model: ServedModel,
+    pub(super) bytes: u64,
+}
+
+/// A name in the table. It stays while models come and go behind it.
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    loaded: RwLock<Option<Loaded>>,
+    is_loading: AtomicBool,
+    is_pinned: AtomicBool,
+    /// Counts requests of the whole table: the larger the later.
+    last_use: AtomicU64,
+}
+
+/// An entry as it is told.
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    /// The name of the model that it is an adapter for.
+    pub(crate) base: Option<String>,
+    pub(crate) state: State,
+    pub(crate) is_pinned: bool,
+    /// What is in memory.
+    pub(crate) model: Option<ServedModel>,
+    /// Bytes that it occupies, or will as far as can be said.
+    pub(crate) bytes: u64,
+}
+
+impl Entry {
+    pub(super) fn new(name: String, kind: Kind, model: Option<LoadedModel>, pinned: bool) -> Self {
+        let loaded = model.map(|LoadedModel { model, bytes }| Loaded { model, bytes });
+        Self {
+            name,
+            kind,
+            loaded: RwLock::new(loaded),
+            is_loading: AtomicBool::new(false),
+            is_pinned: AtomicBool::new(pinned),
+            last_use: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn model(&self) -> Option<ServedModel> {
+        self.read().map(|loaded| loaded.model)
+    }
+
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> u64 {
+        self.loaded
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map_or(0, |one| one.bytes)
+    }
+
+    pub(super) fn put(&self, loaded: Loaded) -> Option<Loaded> {
+        self.loaded.write().unwrap_or_else(PoisonError::into_inner).replace(loaded)
+    }
+
+    pub(super) fn take(&self) -> Option<Loaded> {
+        self.loaded.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn is_loaded(&self) -> bool {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Whether a request runs with it.
+    pub(super) fn is_in_use(&self) -> bool {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        loaded.as_ref().is_some_and(|one| one.model.is_in_use())
+    }
+
+    pub(super) fn set_loading(&self, is_loading: bool) {
+        self.is_loading.store(is_loading, Ordering::Release);
+    }
+
+    pub(super) fn is_pinned(&self) -> bool {
+        self.is_pinned.load(Ordering::Acquire)
+    }
+
+    pub(super) fn pin(&self, pinned: bool) {
+        self.is_pinned.store(pinned, Ordering::Release);
+    }
+
+    pub(super) fn used(&self, at: u64) {
+        self.last_use.store(at, Ordering::Relaxed);
+    }
+
+    pub(super) fn last_use(&self) -> u64 {
+        self.last_use.load(Ordering::Relaxed)
+    }
+
+    /// The model that it is an adapter for.
+    pub(super) fn base(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Adapter { base, .. } => Some(base),
+            Kind::Fixed | Kind::Source(_) => None,
+        }
+    }
+
+    pub(super) fn listed(&self) -> Listed {
+        let loaded = self.read();
+        let state = if loaded.is_some() {
+            State::Loaded
+        } else if self.is_loading.load(Ordering::Acquire) {
+            State::Loading
+        } else {
+            State::Unloaded
+        };
+        let bytes = match (&loaded, &self.kind) {
+            (Some(loaded), _) => loaded.bytes,
+            (None, Kind::Source(source)) => source.bytes(),
+            (None, Kind::Fixed | Kind::Adapter { .. }) => 0,
+        };
+        Listed {
+            name: self.name.clone(),
+            base: self.base().map(str::to_owned),
+            state,
+            is_pinned: self.is_pinned(),
+            model: loaded.map(|loaded| loaded.model),
+            bytes,
+        }
+    }
+
+    fn read(&self) -> Option<Loaded> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,315 @@
+//! The table of models.
+
+use super::adapter::LoadedAdapter;
+use super::entry::{Entry, Kind, Listed, Loaded};
+use super::room;
+use super::served::{LanguageModel, ServedModel};
+use super::source::{Library, LoadError, LoadedModel, ModelSource};
+use crate::error::{ApiError, message};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// All names, in the order they are listed.
+pub(crate) struct Registry {
+    entries: RwLock<Vec<Arc<Entry>>>,
+    /// Most bytes of models that may come and go; `u64::MAX` if nobody set a bound.
+    budget: AtomicU64,
+    library: OnceLock<Arc<dyn Library>>,
+    uses: AtomicU64,
+    /// Models are loaded and unloaded one at a time.
+    changing: Mutex<()>,
+}
+
+impl Registry {
+    /// A table of models that are there and stay.
+    pub(crate) fn new(models: Vec<(String, ServedModel)>) -> Self {
+        let fixed = |(name, model)| {
+            let model = LoadedModel { model, bytes: 0 };
+            Arc::new(Entry::new(name, Kind::Fixed, Some(model), true))
+        };
+        Self {
+            entries: RwLock::new(models.into_iter().map(fixed).collect()),
+            budget: AtomicU64::new(u64::MAX),
+            library: OnceLock::new(),
+            uses: AtomicU64::new(0),
+            changing: Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn set_budget(&self, bytes: u64) {
+        self.budget.store(bytes, Ordering::Release);
+    }
+
+    pub(crate) fn budget(&self) -> Option<u64> {
+        Some(self.budget.load(Ordering::Acquire)).filter(|bytes| *bytes != u64::MAX)
+    }
+
+    /// Bytes of the models in memory that may come and go.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.all().iter().map(|entry| entry.bytes()).sum()
+    }
+
+    pub(crate) fn set_library(&self, library: Arc<dyn Library>) {
+        assert!(self.library.set(library).is_ok(), "a server has one library");
+    }
+
+    /// The folder of the adapter that a client's `path` names: one in the server's folder of adapters,
+    /// so that nobody finds out what else is on the disk.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidField`].
+    pub(crate) fn adapter_folder(&self, path: &str) -> Result<String, ApiError> {
+        let library = self.library();
+        library.and_then(|library| library.adapter(path)).ok_or_else(|| {
+            let reason = match library {
+                Some(_) => "no adapter of that name is in the server's folder of adapters",
+                None => "the server was started without a folder of adapters (`--adapters-folder`)",
+            };
+            ApiError::InvalidField { field: "lora_path", reason: reason.to_owned() }
+        })
+    }
+
+    fn library(&self) -> Option<&Arc<dyn Library>> {
+        self.library.get()
+    }
+
+    /// Adds a model from files; `loaded` if it is in memory already. Does nothing to a name that is
+    /// there.
+    pub(crate) fn declare(
+        &self,
+        name: &str,
+        source: Arc<dyn ModelSource>,
+        loaded: Option<LoadedModel>,
+        pinned: bool,
+    ) {
+        self.add(Entry::new(name.to_owned(), Kind::Source(source), loaded, pinned));
+    }
+
+    /// Adds an adapter beside `base`, read from `folder` when it is asked for.
+    ///
+    /// # Errors
+    /// [`ApiError::ModelExists`].
+    pub(crate) fn declare_adapter(
+        &self,
+        name: &str,
+        base: String,
+        folder: String,
+    ) -> Result<(), ApiError> {
+        let kind = Kind::Adapter { base, folder };
+        if self.add(Entry::new(name.to_owned(), kind, None, false)) {
+            return Ok(());
+        }
+        Err(ApiError::ModelExists { model: name.to_owned() })
+    }
+
+    fn add(&self, entry: Entry) -> bool {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.iter().any(|known| known.name == entry.name) {
+            return false;
+        }
+        entries.push(Arc::new(entry));
+        true
+    }
+
+    /// Every name with what is known of it.
+    pub(crate) fn list(&self) -> Vec<Listed> {
+        let mut list: Vec<Listed> = self.all().iter().map(|entry| entry.listed()).collect();
+        for name in self.library().map(|library| library.names()).unwrap_or_default() {
+            if !list.iter().any(|listed| listed.name == name)
+                && let Some(source) = self.library().and_then(|library| library.model(&name))
+            {
+                list.push(Entry::new(name, Kind::Source(source), None, false).listed());
+            }
+        }
+        list
+    }
+
+    /// The models in memory, with their names.
+    pub(crate) fn loaded(&self) -> Vec<(String, ServedModel)> {
+        let all = self.all();
+        all.iter().filter_map(|entry| Some((entry.name.clone(), entry.model()?))).collect()
+    }
+
+    /// Whether a request may name `name`.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// The model called `name`, loaded if need be, which may take others out of memory.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`], [`ApiError::NoRoom`], [`ApiError::NotLoadable`],
+    /// [`ApiError::Overloaded`] if there is no room within `patience`.
+    pub(crate) async fn get(
+        &self,
+        name: &str,
+        patience: Duration,
+    ) -> Result<ServedModel, ApiError> {
+        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
+        entry.used(self.uses.fetch_add(1, Ordering::Relaxed) + 1);
+        if let Some(model) = entry.model() {
+            return Ok(model);
+        }
+        let _changing = self.changing.lock().await;
+        self.bring(&entry, patience).await
+    }
+
+    /// Loads the model called `name` anew, also if it is in memory: requests go on with the old one
+    /// until the new one is there.
+    ///
+    /// # Errors
+    /// As [`Registry::get`]; [`ApiError::ModelStays`] for one that was given without its files.
+    pub(crate) async fn reload(&self, name: &str, patience: Duration) -> Result<(), ApiError> {
+        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
+        let _changing = self.changing.lock().await;
+        if matches!(entry.kind, Kind::Fixed) {
+            return Err(ApiError::ModelStays { model: name.to_owned() });
+        }
+        let loaded = self.load(&entry, patience).await?;
+        release(entry.put(loaded));
+        self.forget_adapters(name);
+        Ok(())
+    }
+
+    /// Takes the model called `name` out of memory; requests that run with it end first, new ones
+    /// load it again.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`], [`ApiError::ModelStays`].
+    pub(crate) async fn unload(&self, name: &str) -> Result<(), ApiError> {
+        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
+        let _changing = self.changing.lock().await;
+        if matches!(entry.kind, Kind::Fixed) {
+            return Err(ApiError::ModelStays { model: name.to_owned() });
+        }
+        self.forget_adapters(name);
+        release(entry.take());
+        Ok(())
+    }
+
+    /// Takes the adapter called `name` out of the table.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`] if it is no adapter.
+    pub(crate) async fn remove_adapter(&self, name: &str) -> Result<(), ApiError> {
+        let entry = self.find(name).filter(|entry| entry.base().is_some());
+        let entry = entry.ok_or_else(|| self.unknown(name))?;
+        let _changing = self.changing.lock().await;
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|known| !Arc::ptr_eq(known, &entry));
+        drop(entries);
+        release(entry.take());
+        Ok(())
+    }
+
+    /// Lets a model stay in memory, or no longer.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`]; [`ApiError::ModelStays`] for one that cannot leave.
+    pub(crate) fn pin(&self, name: &str, pinned: bool) -> Result<(), ApiError> {
+        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
+        if matches!(entry.kind, Kind::Fixed) && !pinned {
+            return Err(ApiError::ModelStays { model: name.to_owned() });
+        }
+        entry.pin(pinned);
+        Ok(())
+    }
+
+    pub(crate) fn unknown(&self, name: &str) -> ApiError {
+        ApiError::UnknownModel {
+            model: name.chars().take(200).collect(),
+            known: self.list().into_iter().map(|listed| listed.name).collect(),
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The entry of a name; one of the library gets its entry by being asked for.
+    fn find(&self, name: &str) -> Option<Arc<Entry>> {
+        let known = |name: &str| self.all().into_iter().find(|entry| entry.name == name);
+        known(name).or_else(|| {
+            let source = self.library()?.model(name)?;
+            self.declare(name, source, None, false);
+            known(name)
+        })
+    }
+
+    /// Has the entry's model in memory. The caller holds `changing`.
+    async fn bring(&self, entry: &Arc<Entry>, patience: Duration) -> Result<ServedModel, ApiError> {
+        // Somebody else may have waited for the same one.
+        if let Some(model) = entry.model() {
+            return Ok(model);
+        }
+        entry.set_loading(true);
+        let loaded = self.load(entry, patience).await;
+        entry.set_loading(false);
+        let loaded = loaded?;
+        let model = loaded.model.clone();
+        release(entry.put(loaded));
+        Ok(model)
+    }
+
+    async fn load(&self, entry: &Arc<Entry>, patience: Duration) -> Result<Loaded, ApiError> {
+        match &entry.kind {
+            Kind::Fixed => Err(ApiError::ModelStays { model: entry.name.clone() }),
+            Kind::Source(source) => {
+                room::make(self, entry, source.bytes(), patience).await?;
+                let (source, name) = (source.clone(), entry.name.clone());
+                let LoadedModel { model, bytes } = compute(&name, move || source.load()).await?;
+                tracing::info!(model = name, bytes, "loaded");
+                Ok(Loaded { model, bytes })
+            }
+            Kind::Adapter { base, folder } => {
+                let base_entry = self.find(base).ok_or_else(|| self.unknown(base))?;
+                let model = Box::pin(self.bring(&base_entry, patience)).await?;
+                let (folder, name) = (folder.clone(), entry.name.clone());
+                let model = compute(&name, move || beside(model, &folder)).await?;
+                tracing::info!(model = name, base, "loaded");
+                Ok(Loaded { model: ServedModel::Language(model), bytes: 0 })
+            }
+        }
+    }
+
+    /// Takes the adapters of a model out of memory: the next one that is asked for is loaded into the
+    /// model's next engine.
+    pub(super) fn forget_adapters(&self, base: &str) {
+        for entry in self.all().iter().filter(|entry| entry.base() == Some(base)) {
+            release(entry.take());
+        }
+    }
+}
+
+/// The base with the adapter in `folder`. Computes.
+fn beside(base: ServedModel, folder: &str) -> Result<LanguageModel, LoadError> {
+    let ServedModel::Language(base) = base else {
+        return Err("only a bare language model takes adapters".into());
+    };
+    let reader = base.adapters.clone().ok_or("the model takes no adapters")?;
+    let adapter = LoadedAdapter::load(base.engine.clone(), reader.read(folder)?)?;
+    Ok(LanguageModel { adapter: Some(Arc::new(adapter)), adapters: None, ..base })
+}
+
+/// Runs what loads `name` off the async threads.
+async fn compute<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let lost = |error: tokio::task::JoinError| ApiError::Internal { reason: error.to_string() };
+    let done = tokio::task::spawn_blocking(work).await.map_err(lost)?;
+    done.map_err(|error| {
+        let reason = message(&*error);
+        tracing::error!(model = name, "cannot be loaded: {reason}");
+        ApiError::NotLoadable { model: name.to_owned(), reason }
+    })
+}
+
+/// Frees what was in memory, off the async threads: an engine ends its thread first.
+pub(super) fn release(loaded: Option<Loaded>) {
+    if let Some(loaded) = loaded {
+        tokio::task::spawn_blocking(move || drop(loaded));
+    }
+}

@@ -1,0 +1,196 @@
+//! `/admin/models`: what is in memory, and changes to it; and vLLM's two routes for adapters.
+//!
+//! With keys, all of them need one with `admin`.
+
+use super::entry::Listed;
+use crate::app::App;
+use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
+use crate::error::ApiError;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+type Body = Result<Bytes, BytesRejection>;
+
+/// What is to be loaded.
+#[derive(Debug, Deserialize)]
+struct LoadRequest {
+    model: String,
+    /// Whether it stays in memory from now on, or no longer; as it was if left out.
+    pinned: Option<bool>,
+    /// Read its files again, also if it is in memory.
+    #[serde(default)]
+    reload: bool,
+}
+
+impl ApiRequest for LoadRequest {
+    const KNOWN: &'static [&'static str] = &["model", "pinned", "reload"];
+    const REFUSED: &'static [Refused] = &[];
+}
+
+/// What is to be unloaded.
+#[derive(Debug, Deserialize)]
+struct UnloadRequest {
+    model: String,
+}
+
+impl ApiRequest for UnloadRequest {
+    const KNOWN: &'static [&'static str] = &["model"];
+    const REFUSED: &'static [Refused] = &[];
+}
+
+/// What an alias is to mean.
+#[derive(Debug, Deserialize)]
+struct SwapRequest {
+    alias: String,
+    model: String,
+    /// Take the model out of memory that the alias meant before.
+    #[serde(default)]
+    unload: bool,
+}
+
+impl ApiRequest for SwapRequest {
+    const KNOWN: &'static [&'static str] = &["alias", "model", "unload"];
+    const REFUSED: &'static [Refused] = &[];
+}
+
+/// vLLM's request for an adapter.
+#[derive(Debug, Deserialize)]
+struct LoadAdapterRequest {
+    lora_name: String,
+    lora_path: String,
+    base_model_name: Option<String>,
+    #[serde(default)]
+    load_inplace: bool,
+}
+
+impl ApiRequest for LoadAdapterRequest {
+    const KNOWN: &'static [&'static str] =
+        &["lora_name", "lora_path", "base_model_name", "load_inplace"];
+    const REFUSED: &'static [Refused] =
+        &[Refused { field: "is_3d_lora_weight", is_neutral: is_empty, hint: "" }];
+}
+
+/// vLLM's request to forget one.
+#[derive(Debug, Deserialize)]
+struct UnloadAdapterRequest {
+    lora_name: String,
+}
+
+impl ApiRequest for UnloadAdapterRequest {
+    const KNOWN: &'static [&'static str] = &["lora_name", "lora_int_id"];
+    const REFUSED: &'static [Refused] = &[];
+}
+
+/// Every model with its state, and the memory.
+pub(crate) async fn list(State(app): State<App>) -> Json<Value> {
+    let data: Vec<Value> = app.registry().list().iter().map(described).collect();
+    let memory = json!({
+        "used_bytes": app.registry().used_bytes(),
+        "budget_bytes": app.registry().budget(),
+    });
+    Json(
+        json!({"object": "list", "data": data, "memory": memory, "aliases": app.settings().aliases}),
+    )
+}
+
+fn described(listed: &Listed) -> Value {
+    let engine = listed.model.as_ref().and_then(|model| model.engine());
+    json!({
+        "id": listed.name,
+        "object": "model",
+        "base": listed.base,
+        "state": listed.state.name(),
+        "pinned": listed.is_pinned,
+        "bytes": listed.bytes,
+        "running": engine.map_or(0, |engine| engine.stats().running),
+    })
+}
+
+/// Loads a model, or loads it anew.
+pub(crate) async fn load(State(app): State<App>, body: Body) -> Result<Response, ApiError> {
+    let Parsed { value: request, ignored } =
+        parse::<LoadRequest>(body, app.limits().max_body_bytes)?;
+    let (registry, patience) = (app.registry(), app.limits().max_wait);
+    if request.reload {
+        registry.reload(&request.model, patience).await?;
+    } else {
+        registry.get(&request.model, patience).await?;
+    }
+    if let Some(pinned) = request.pinned {
+        registry.pin(&request.model, pinned)?;
+    }
+    Ok(ignored.tell(state(&app, &request.model)?.into_response()))
+}
+
+/// Takes a model out of memory.
+pub(crate) async fn unload(State(app): State<App>, body: Body) -> Result<Response, ApiError> {
+    let Parsed { value: request, ignored } =
+        parse::<UnloadRequest>(body, app.limits().max_body_bytes)?;
+    app.registry().unload(&request.model).await?;
+    Ok(ignored.tell(state(&app, &request.model)?.into_response()))
+}
+
+/// Has an alias mean another model, once that is in memory.
+pub(crate) async fn swap(State(app): State<App>, body: Body) -> Result<Response, ApiError> {
+    let Parsed { value: request, ignored } =
+        parse::<SwapRequest>(body, app.limits().max_body_bytes)?;
+    let before = app.swap(&request.alias, &request.model).await?;
+    if let Some(before) = before.as_ref().filter(|_| request.unload) {
+        app.registry().unload(before).await?;
+    }
+    let body = json!({"alias": request.alias, "model": request.model, "before": before});
+    Ok(ignored.tell(Json(body).into_response()))
+}
+
+fn state(app: &App, name: &str) -> Result<Json<Value>, ApiError> {
+    let list = app.registry().list();
+    let listed = list.iter().find(|listed| listed.name == name);
+    listed.map(|listed| Json(described(listed))).ok_or_else(|| app.registry().unknown(name))
+}
+
+/// `POST /v1/load_lora_adapter`.
+pub(crate) async fn load_lora_adapter(
+    State(app): State<App>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let Parsed { value: request, ignored } =
+        parse::<LoadAdapterRequest>(body, app.limits().max_body_bytes)?;
+    let name = request.lora_name;
+    if name.is_empty() {
+        let reason = "it is empty".to_owned();
+        return Err(ApiError::InvalidField { field: "lora_name", reason });
+    }
+    let registry = app.registry();
+    let folder = registry.adapter_folder(&request.lora_path)?;
+    let base = match request.base_model_name {
+        Some(base) => base,
+        None => app.first_language_model()?,
+    };
+    if request.load_inplace && registry.knows(&name) {
+        registry.remove_adapter(&name).await?;
+    }
+    registry.declare_adapter(&name, base, folder)?;
+    if let Err(error) = registry.get(&name, app.limits().max_wait).await {
+        registry.remove_adapter(&name).await?;
+        return Err(error);
+    }
+    let said = format!("Success: LoRA adapter '{name}' added successfully.");
+    Ok(ignored.tell(said.into_response()))
+}
+
+/// `POST /v1/unload_lora_adapter`.
+pub(crate) async fn unload_lora_adapter(
+    State(app): State<App>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let Parsed { value: request, ignored } =
+        parse::<UnloadAdapterRequest>(body, app.limits().max_body_bytes)?;
+    app.registry().remove_adapter(&request.lora_name).await?;
+    let said = format!("Success: LoRA adapter '{}' removed successfully.", request.lora_name);
+    Ok(ignored.tell(said.into_response()))
+}

@@ -1,0 +1,66 @@
+//! `keep_alive: 0` without a prompt: the client wants the model out of memory.
+
+use super::lines::{Form, unloaded};
+use crate::app::App;
+use crate::body::Ignored;
+use crate::context;
+use crate::error::ApiError;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+const FIELD: &str = "keep_alive";
+
+/// Takes `model` out of memory if `keep_alive` says so and the client may. If not there is no answer,
+/// and the field is among those that had no effect.
+///
+/// # Errors
+/// [`ApiError::UnknownModel`].
+pub(super) async fn unload(
+    app: &App,
+    (asked, model): (&str, &str),
+    form: Form,
+    (keep_alive, has_prompt): (Option<&Value>, bool),
+    ignored: &mut Ignored,
+) -> Result<Option<Response>, ApiError> {
+    let Some(keep_alive) = keep_alive else { return Ok(None) };
+    let may = context::current()
+        .is_none_or(|request| request.key.as_ref().is_none_or(|key| key.record.admin));
+    if may && !has_prompt && is_zero(keep_alive) {
+        match app.registry().unload(model).await {
+            Ok(()) => return Ok(Some(Json(unloaded(asked, form)).into_response())),
+            Err(ApiError::ModelStays { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    ignored.add_field(FIELD);
+    Ok(None)
+}
+
+/// A duration of nothing: `0`, `"0"`, `"0s"`, `"0m"`.
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => {
+            let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+            digits.parse() == Ok(0.0)
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_zero;
+    use serde_json::json;
+
+    #[test]
+    fn durations_of_nothing_are_told_from_others() {
+        for zero in [json!(0), json!(0.0), json!("0"), json!("0s"), json!("0ms")] {
+            assert!(is_zero(&zero), "{zero}");
+        }
+        for other in [json!(-1), json!("5m"), json!(""), json!(null), json!([0]), json!("s")] {
+            assert!(!is_zero(&other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Models that come and go while the server runs.
+
+use crate::support::{ANSWER, Answer, Server, open, read_until, scripted, start, wait_for};
+use catena_engine::SchedulerLimits;
+use catena_serve::{LoadError, LoadedModel, ModelSource, ServedModel};
+use serde_json::{Value, json};
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+const CHAT: &str = "/v1/chat/completions";
+/// What each source says that it takes.
+const BYTES: u64 = 40;
+
+/// A model that can be loaded as often as needed.
+#[derive(Default)]
+struct Source {
+    loads: AtomicUsize,
+    is_broken: AtomicBool,
+    /// The steps of the next engine that is loaded.
+    gate: Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+impl ModelSource for Source {
+    fn bytes(&self) -> u64 {
+        BYTES
+    }
+
+    fn load(&self) -> Result<LoadedModel, LoadError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        if self.is_broken.load(Ordering::SeqCst) {
+            return Err("/models/secret.gguf ends too early".into());
+        }
+        let gate = self.gate.lock().expect("nobody panicked").take();
+        let model = scripted(gate, SchedulerLimits::default(), 64);
+        Ok(LoadedModel { model: ServedModel::Language(model), bytes: BYTES })
+    }
+}
+
+/// A server that may load `a`, `b` and `c`, two of them at once.
+fn with_sources() -> (Server, [Arc<Source>; 3]) {
+    let server = start();
+    server.app.set_memory(2 * BYTES + BYTES / 2);
+    let sources = ["a", "b", "c"].map(|name| {
+        let source = Arc::new(Source::default());
+        server.app.declare(name, source.clone(), None, false);
+        source
+    });
+    (server, sources)
+}
+
+fn ask(server: &Server, model: &str) -> Answer {
+    let messages = json!([{"role": "user", "content": "What does a wire cost?"}]);
+    server.post(CHAT, &json!({"model": model, "messages": messages}))
+}
+
+fn states(server: &Server) -> Vec<(String, String)> {
+    let list = server.get("/admin/models").json();
+    let all = list["data"].as_array().expect("a list").iter();
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let state = |model: &Value| (text(&model["id"]), text(&model["state"]));
+    all.map(state).filter(|(name, _)| name.len() == 1).collect()
+}
+
+fn in_memory(server: &Server) -> Vec<String> {
+    let loaded = states(server).into_iter().filter(|(_, state)| state == "loaded");
+    loaded.map(|(name, _)| name).collect()
+}
+
+fn code(answer: &Answer) -> (u16, String) {
+    (answer.status, answer.json()["error"]["code"].as_str().expect("a code").to_owned())
+}
+
+fn told(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}
+
+#[test]
+fn a_model_is_loaded_when_a_request_names_it_and_once() {
+    let (server, [a, ..]) = with_sources();
+    assert_eq!(in_memory(&server), [""; 0]);
+    let listed = server.get("/v1/models").json();
+    let ids = listed["data"].as_array().expect("a list").iter().map(|model| &model["id"]);
+    assert!(ids.into_iter().any(|id| id == "a"), "{listed}");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let answer = ask(&server, "a");
+                let said = &answer.json()["choices"][0]["message"]["content"];
+                assert_eq!((answer.status, said), (200, &json!(ANSWER)));
+            });
+        }
+    });
+    assert_eq!(a.loads.load(Ordering::SeqCst), 1);
+    assert_eq!(in_memory(&server), ["a"]);
+    let memory = server.get("/admin/models").json()["memory"].clone();
+    assert_eq!(memory, json!({"used_bytes": BYTES, "budget_bytes": 100}));
+}
+
+#[test]
+fn the_model_whose_last_use_is_longest_ago_makes_room() {
+    let (server, [a, b, _]) = with_sources();
+    for model in ["a", "b", "a", "c"] {
+        assert_eq!(ask(&server, model).status, 200, "{model}");
+    }
+    assert_eq!(in_memory(&server), ["a", "c"]);
+    assert_eq!(ask(&server, "b").status, 200);
+    assert_eq!(in_memory(&server), ["b", "c"]);
+    assert_eq!([&a, &b].map(|source| source.loads.load(Ordering::SeqCst)), [1, 2]);
+}
+
+#[test]
+fn a_pinned_model_stays_and_what_finds_no_room_is_told_so() {
+    let (server, _) = with_sources();
+    let load = |model: &str, pinned: bool| {
+        server.post("/admin/models/load", &json!({"model": model, "pinned": pinned}))
+    };
+    for model in ["a", "b"] {
+        let answer = load(model, true);
+        assert_eq!((answer.status, &answer.json()["pinned"]), (200, &json!(true)));
+    }
+    assert_eq!(code(&ask(&server, "c")), told(507, "no_room"));
+    assert_eq!(load("a", false).status, 200);
+    assert_eq!(ask(&server, "c").status, 200);
+    assert_eq!(in_memory(&server), ["b", "c"]);
+    assert_eq!(code(&load("bank", false)), told(400, "model_stays"));
+    assert_eq!(code(&load("nothing", true)), told(404, "model_not_found"));
+}
+
+#[test]
+fn what_is_unloaded_or_loaded_anew_finishes_its_requests() {
+    let (server, [a, ..]) = with_sources();
+    let (step, gate) = mpsc::sync_channel(0);
+    *a.gate.lock().expect("nobody panicked") = Some(gate);
+    let messages = json!([{"role": "user", "content": "x"}]);
+    let body = json!({"model": "a", "messages": messages, "stream": true});
+    let mut stream = open(&server, &body);
+    step.send(()).expect("a step");
+    step.send(()).expect("a step");
+    read_until(&mut stream, "\"content\"");
+    // A new engine takes over while the old one is in the middle of an answer.
+    let reload = json!({"model": "a", "reload": true});
+    assert_eq!(server.post("/admin/models/load", &reload).status, 200);
+    assert_eq!(ask(&server, "a").status, 200);
+    let unloaded = server.post("/admin/models/unload", &json!({"model": "a"}));
+    assert_eq!((unloaded.status, &unloaded.json()["state"]), (200, &json!("unloaded")));
+    while step.send(()).is_ok() {}
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).expect("the stream ends");
+    assert!(rest.contains("\"finish_reason\":\"stop\"") && rest.contains("[DONE]"), "{rest}");
+    assert_eq!(a.loads.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_model_that_answers_makes_room_only_when_it_is_done() {
+    let (server, [a, ..]) = with_sources();
+    let (step, gate) = mpsc::sync_channel(0);
+    *a.gate.lock().expect("nobody panicked") = Some(gate);
+    let messages = json!([{"role": "user", "content": "x"}]);
+    let mut stream = open(&server, &json!({"model": "a", "messages": messages, "stream": true}));
+    step.send(()).expect("a step");
+    read_until(&mut stream, "\"role\"");
+    let pin = json!({"model": "b", "pinned": true});
+    assert_eq!(server.post("/admin/models/load", &pin).status, 200);
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| ask(&server, "c"));
+        wait_for("loading", || states(&server).contains(&("c".to_owned(), "loading".to_owned())));
+        assert_eq!(in_memory(&server), ["a", "b"]);
+        while step.send(()).is_ok() {}
+        assert_eq!(asked.join().expect("it is asked").status, 200);
+    });
+    assert_eq!(in_memory(&server), ["b", "c"]);
+}
+
+#[test]
+fn an_alias_is_swapped_between_two_requests() {
+    let (server, _) = with_sources();
+    let swap = |alias: &str, model: &str, unload: bool| {
+        let body = json!({"alias": alias, "model": model, "unload": unload});
+        server.post("/admin/models/swap", &body)
+    };
+    assert_eq!(ask(&server, "prod").status, 404);
+    assert_eq!(swap("prod", "a", false).json()["before"], Value::Null);
+    assert_eq!(ask(&server, "prod").status, 200);
+    assert_eq!(swap("prod", "b", true).json()["before"], json!("a"));
+    assert_eq!(ask(&server, "prod").json()["model"], json!("prod"));
+    assert_eq!(in_memory(&server), ["b"]);
+    assert_eq!(code(&swap("a", "b", false)), told(409, "model_exists"));
+    assert_eq!(code(&swap("prod", "none", false)), told(404, "model_not_found"));
+}
+
+#[test]
+fn s32_what_is_wrong_with_files_is_for_those_who_run_the_server() {
+    let (server, [a, ..]) = with_sources();
+    a.is_broken.store(true, Ordering::SeqCst);
+    let answer = ask(&server, "a");
+    assert_eq!(code(&answer), told(500, "model_not_loadable"));
+    assert!(!answer.text.contains("secret"), "{}", answer.text);
+    let answer = server.post("/admin/models/load", &json!({"model": "a"}));
+    assert!(answer.text.contains("secret.gguf ends too early"), "{}", answer.text);
+    assert_eq!(states(&server)[0], ("a".to_owned(), "unloaded".to_owned()));
+    a.is_broken.store(false, Ordering::SeqCst);
+    assert_eq!(ask(&server, "a").status, 200);
+}
+
+#[test]
+fn a_client_of_ollama_takes_a_model_out_of_memory() {
+    let (server, _) = with_sources();
+    let keep = |path: &str, model: &str, keep_alive: Value| {
+        server.post(path, &json!({"model": model, "keep_alive": keep_alive}))
+    };
+    let loaded = keep("/api/generate", "a", json!("5m"));
+    assert_eq!(loaded.json()["done_reason"], json!("load"));
+    assert_eq!(loaded.header("x-catena-ignored-fields"), Some("keep_alive"));
+    assert_eq!(in_memory(&server), ["a"]);
+    for (path, member) in [("/api/generate", "response"), ("/api/chat", "message")] {
+        let unloaded = keep(path, "a", json!(0));
+        let body = unloaded.json();
+        assert_eq!((&body["done_reason"], &body["done"]), (&json!("unload"), &json!(true)));
+        assert!(body.get(member).is_some(), "{body}");
+        assert_eq!(unloaded.header("x-catena-ignored-fields"), None);
+    }
+    assert_eq!(in_memory(&server), [""; 0]);
+    let stays = keep("/api/generate", "bank", json!(0));
+    assert_eq!(stays.json()["done_reason"], json!("load"));
+    assert_eq!(stays.header("x-catena-ignored-fields"), Some("keep_alive"));
+}
+
+#[test]
+fn s34_adapters_come_from_the_servers_folder_only() {
+    let (server, _) = with_sources();
+    let body = json!({"lora_name": "x", "lora_path": "/etc/passwd"});
+    let answer = server.post("/v1/load_lora_adapter", &body);
+    assert_eq!(code(&answer), told(400, "invalid_value"));
+    assert!(answer.text.contains("--adapters-folder"), "{}", answer.text);
+    let answer = server.post("/v1/unload_lora_adapter", &json!({"lora_name": "a"}));
+    assert_eq!(code(&answer), told(404, "model_not_found"));
+}
