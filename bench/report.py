@@ -73,7 +73,7 @@ CAPTIONS = {
                      "the measuring process; the client's own work counts. `32/cpu`: the part of the server's processor time that "
                      "its HTTP threads took meanwhile.",
     "64chats": "64 clients that converse without a pause, up to 96 tokens an answer, four turns of 40 words a conversation. "
-               "itl: time between two pieces of an answer; memory: the server's resident memory after the first fifth of "
+               "itl: time between two pieces of an answer; memory: the server's resident memory after the first quarter of "
                "the time, its most and how much that is above its least.",
     "lora": "SmolLM2-135M, all linear layers, sequences x tokens; `peak` is the process's peak memory. PyTorch with PEFT "
             "in the fastest of float32, autocast to bfloat16, and bfloat16; the notes have all three.",

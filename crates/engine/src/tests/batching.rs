@@ -107,7 +107,8 @@ fn a_prompt_is_read_in_small_pieces_beside_those_who_wait_for_their_next_token()
         engine.step().expect("it runs");
     }
     let steps = engine.into_runner().steps;
-    let expected = [vec![300], vec![5], vec![1, 64], vec![1, 64], vec![1, 64], vec![1, 64], vec![1, 45]];
+    let expected =
+        [vec![300], vec![5], vec![1, 64], vec![1, 64], vec![1, 64], vec![1, 64], vec![1, 45]];
     assert_eq!(steps[..7], expected);
 }
 

@@ -20,7 +20,7 @@ const ANSWER: usize = 96;
 /// How often the memory is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// The part of the time in which buffers and pages still come into use.
-const WARM_UP: f64 = 0.2;
+const WARM_UP: f64 = 0.25;
 
 const PREFIX: &str = "serve/64chats";
 

@@ -11,6 +11,10 @@ const ADDRESS: &str = "API: ";
 /// The name that our own model is served under.
 pub(super) const SERVED: &str = "measured";
 
+/// What the measured server's keys and values may take: enough for every conversation, and full soon
+/// enough for its memory to stay what it is.
+const CACHE_BYTES: u64 = 5 << 28;
+
 /// A running server.
 pub(super) struct Target {
     pub(super) url: String,
@@ -26,15 +30,17 @@ impl Target {
         Self { url: url.to_owned(), model: model.to_owned(), child: None }
     }
 
-    /// Ours with a model, for so many sequences at once.
+    /// Ours with a model, for so many sequences at once, whose keys and values take at most
+    /// [`CACHE_BYTES`].
     pub(super) fn of_model(
         path: &Utf8Path,
         threads: usize,
         sequences: usize,
     ) -> Result<Self, Failure> {
         let model = format!("{SERVED}={path}");
-        let sequences = sequences.to_string();
-        Self::start(threads, &[&model, "--max-sequences", &sequences])
+        let (sequences, cache) = (sequences.to_string(), CACHE_BYTES.to_string());
+        let limits = ["--max-sequences", &sequences, "--cache-bytes", &cache];
+        Self::start(threads, &[&[model.as_str()], &limits[..]].concat())
     }
 
     /// Ours with a model that takes no time.
