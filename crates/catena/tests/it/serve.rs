@@ -108,8 +108,9 @@ fn keys_without_a_project_or_a_file_say_what_to_give() {
     assert!(done.stderr.contains("--file FILE"), "{}", done.stderr);
 }
 
+/// Sockets of vLLM and SGLang that took pickles listened on every address.
 #[test]
-fn an_address_for_others_needs_keys() {
+fn s10_an_address_for_others_needs_keys() {
     let done = run(&["serve", "--simulate", "sim", "--host", "0.0.0.0", "--port", "0"]);
     assert_eq!(done.code, Some(2), "{}", done.stderr);
     assert!(done.stderr.contains("there are no keys"), "{}", done.stderr);
@@ -171,4 +172,35 @@ fn a_server_lives_through_its_signals() {
     serving.lines.read_to_string(&mut rest).unwrap();
     let audit = std::fs::read_to_string(audit).unwrap();
     assert_eq!(audit.lines().count(), 7, "{audit}");
+}
+
+/// Line ends in requests made lines in the logs of other servers, and their prompts stood there.
+#[test]
+fn s35_requests_make_no_lines_in_logs_and_their_texts_are_not_there() {
+    for format in ["text", "json"] {
+        let mut serving = Serving::start(&["--log", format]);
+        let name = "sim\r\nforged\u{1b}[2J\u{0}\u{85}forged\u{2028}forged";
+        let mut body = json!({"model": name, "messages":
+            [{"role": "user", "content": "swordfish\r\nforged"}]});
+        assert_eq!(serving.ask("x", &body).0, 404);
+        body["model"] = json!("sim");
+        body["max_tokens"] = json!(2);
+        assert_eq!(serving.ask("x", &body).0, 200);
+        let mut lines = Vec::new();
+        while lines.len() < 2 {
+            let mut line = String::new();
+            assert!(serving.lines.read_line(&mut line).unwrap() > 0, "it ended");
+            if line.trim_end().is_empty() || line.contains("Ctrl-C") {
+                continue;
+            }
+            lines.push(line);
+        }
+        assert!(lines[0].contains("404") && lines[1].contains("200"), "{lines:?}");
+        for line in &lines {
+            let line = line.trim_end_matches('\n');
+            let is_plain = |c: char| !c.is_control() && c != '\u{2028}';
+            assert!(line.chars().all(is_plain), "{format}: {line:?}");
+            assert!(!line.contains("swordfish"), "{format}: {line:?}");
+        }
+    }
 }

@@ -100,6 +100,12 @@ impl GrammarCompiler {
         Ok(ConstraintState::new(matcher))
     }
 
+    /// Constraints that are kept.
+    #[cfg(test)]
+    pub(crate) fn num_cached(&self) -> usize {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     fn cached(&self, key: &CacheKey) -> Option<Matcher> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let found = cache.iter().position(|(known, _)| known == key)?;
