@@ -84,8 +84,11 @@ pub(crate) async fn completions(
     let mut reply = Reply::new(&app, &request, engine.clone());
     let limit = app.limits().max_prompts;
     let requests = app.workers().run(move || prepare(&model, &request, limit)).await?;
-    reply.start(requests.iter().map(|request| request.params.n).sum());
+    let num_choices =
+        requests.iter().map(|request| request.params.n).fold(0, usize::saturating_add);
     let mut generation = Generation::start(&app, &name, &engine, requests, started).await?;
+    // Now that the number is known to be one that is taken.
+    reply.start(num_choices);
     if stream {
         return Ok(ignored.tell(stream::sse(generation, reply)));
     }

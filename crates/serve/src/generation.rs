@@ -57,6 +57,8 @@ impl Generation {
         mut requests: Vec<Request>,
         started: Instant,
     ) -> Result<Self, ApiError> {
+        // Before anything is made for as many answers as are asked for.
+        requests.iter().try_for_each(|request| request.params.validate())?;
         let admission = app.admit(engine)?;
         let reservation = reserve(&mut requests)?;
         admission.began(Instant::now());

@@ -28,6 +28,7 @@ pub(crate) fn raw(server: &Server, pieces: impl IntoIterator<Item = Vec<u8>>) ->
         match stream.read(&mut chunk) {
             Ok(0) => break,
             Ok(count) => answer.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
                 assert!(error.kind() == ErrorKind::ConnectionReset, "{error}");
                 break;

@@ -1,7 +1,7 @@
 //! Requests that ask for far too much.
 
 use crate::support::{Start, start, start_with};
-use crate::wire::{CHAT, chat, is_up, raw};
+use crate::wire::{CHAT, is_up, raw};
 use catena_serve::ConnectionLimits;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -24,7 +24,10 @@ fn s01_a_huge_n_is_refused_before_anything_is_made() {
             ("/v1/completions", json!({"model": "bank-model", "prompt": "x", "n": n})),
             ("/v1/completions", json!({"model": "bank-model", "prompt": "x", "best_of": n})),
             ("/generate", json!({"inputs": "x", "parameters": {"best_of": n, "do_sample": true}})),
-            ("/generate", json!({"inputs": "x", "parameters": {"top_n_tokens": n}})),
+            (
+                "/generate",
+                json!({"inputs": "x", "parameters": {"top_n_tokens": n, "details": true}}),
+            ),
             (
                 "/v2/rerank",
                 json!({"model": "bank-reranker", "query": "x", "documents": ["x"], "top_n": n}),
