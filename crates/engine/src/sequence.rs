@@ -65,8 +65,7 @@ impl Sequence {
         id: RequestId,
         sample: usize,
         request: Request,
-        sampling: SamplingState,
-        lease: Option<Lease>,
+        (sampling, lease, timer): (SamplingState, Option<Lease>, Timer),
     ) -> Self {
         let Request { prompt_tokens, mut params, score_from, scope, priority, .. } = request;
         let stop = std::mem::take(&mut params.stop);
@@ -91,7 +90,7 @@ impl Sequence {
             priority,
             proposer: Proposer::default(),
             cached_tokens: None,
-            timer: Timer::start(),
+            timer,
             score_from: score_from.map(|start| start + num_virtual),
             prompt_logprobs: Vec::new(),
             prompt_top_logprobs: Vec::new(),

@@ -20,9 +20,9 @@ impl Timing {
     }
 }
 
-/// The points in time that a [`Timing`] is told from: one reading of the clock when a sequence arrives,
-/// one when it is admitted, and one in each step for all that it runs.
-#[derive(Debug)]
+/// The points in time that a [`Timing`] is told from: one reading of the clock when a request passed its
+/// checks, one when a sequence of it is admitted, and one in each step for all that it runs.
+#[derive(Clone, Debug)]
 pub(crate) struct Timer {
     arrived: Instant,
     admitted: Option<Instant>,

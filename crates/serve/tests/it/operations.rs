@@ -112,10 +112,9 @@ fn times_and_steps_are_those_of_the_engine() {
     body["max_tokens"] = json!(3);
     let wait = Duration::from_millis(50);
     std::thread::scope(|scope| {
-        let first = scope.spawn(|| server.post(CHAT, &body).status);
-        wait_for("the first", || server.engine.stats().running == 1);
-        let second = scope.spawn(|| server.post(CHAT, &body).status);
-        wait_for("the second", || server.engine.stats().waiting == 1);
+        let [first, second] = [(); 2].map(|()| scope.spawn(|| server.post(CHAT, &body).status));
+        let running = "catena_generations_running{model_name=\"bank-model\"}";
+        wait_for("both", || server.metric(running) == 2.0);
         let begun = std::time::Instant::now();
         while begun.elapsed() < wait {
             std::thread::yield_now();
