@@ -67,23 +67,6 @@ fn scopes_and_times_are_kept() {
     assert!(answer.text.contains("expired"));
 }
 
-/// The requests of a batch run later, on nobody's account.
-#[test]
-fn a_key_with_bounds_cannot_pass_them_by_a_batch() {
-    let limits = KeyLimits { tokens_per_minute: Some(9), ..KeyLimits::default() };
-    let locked = locked(&[
-        NewKey { models: vec!["bank".to_owned()], ..NewKey::default() },
-        NewKey { routes: vec!["/v1/*".to_owned()], ..NewKey::default() },
-        NewKey { limits, ..NewKey::default() },
-        NewKey::default(),
-    ]);
-    for (idx, key) in locked.keys.iter().enumerate() {
-        let answer = locked.ask(key, "POST", "/v1/batches", "{}");
-        assert_eq!(answer.status == 403, idx < 3, "{idx}: {}", answer.text);
-        assert_ne!(locked.ask(key, "GET", "/v1/batches", "").status, 403);
-    }
-}
-
 #[test]
 fn what_a_key_made_is_its_own() {
     let locked = locked(&[NewKey::default(), NewKey::default()]);
@@ -93,12 +76,7 @@ fn what_a_key_made_is_its_own() {
     let [mine, other] = [0, 1].map(|idx| locked.keys[idx].as_str());
     let body = json!({"model": "bank-model", "input": "What does a wire cost?"}).to_string();
     let made = locked.ask(mine, "POST", "/v1/responses", &body).json();
-    let form = "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--x\r\n\
-                content-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n{}\r\n--x--\r\n";
-    let bearer = format!("Bearer {mine}");
-    let headers =
-        [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=x")];
-    let file = locked.server.send("POST", "/v1/files", &headers, form).json();
+    let file = locked.upload(mine, "{}").json();
     let [response, file] = [&made, &file].map(|made| made["id"].as_str().expect("an id"));
     let go_on = json!({"model": "bank-model", "input": "And?", "previous_response_id": response});
     for (key, expected) in [(other, 404), (mine, 200)] {

@@ -46,6 +46,18 @@ impl Locked {
         let bearer = format!("Bearer {key}");
         self.server.send(method, path, &[("authorization", &bearer)], body)
     }
+
+    /// Uploads the input of a batch.
+    pub(crate) fn upload(&self, key: &str, text: &str) -> Answer {
+        let form = format!(
+            "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--x\r\n\
+             content-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n{text}\r\n--x--\r\n"
+        );
+        let bearer = format!("Bearer {key}");
+        let kind = "multipart/form-data; boundary=x";
+        let headers = [("authorization", bearer.as_str()), ("content-type", kind)];
+        self.server.send("POST", "/v1/files", &headers, &form)
+    }
 }
 
 pub(crate) fn code(answer: &Answer) -> (u16, String) {

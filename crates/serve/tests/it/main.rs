@@ -2,6 +2,7 @@
 
 mod access;
 mod anthropic;
+mod batches;
 mod chat;
 mod cohere;
 mod completions;
