@@ -170,6 +170,15 @@ impl Embedder for Letters {
         let vector = |text: &&str| ['a', 'e', 'i', 'o'].map(|letter| count(text, letter)).to_vec();
         Ok(texts.iter().map(vector).collect())
     }
+
+    /// One for each word that is read.
+    fn embed_tokens(&self, texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>, KnowledgeError> {
+        let words = |text: &&str| {
+            let words: Vec<&str> = text.split_whitespace().take(self.max_tokens()).collect();
+            self.embed_unscaled(&words)
+        };
+        texts.iter().map(words).collect()
+    }
 }
 
 /// Counts the words of a text that are, or in a pair those of the second that stand in the first;
