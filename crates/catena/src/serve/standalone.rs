@@ -3,6 +3,7 @@
 use super::project::ASSUMED_MEMORY;
 use super::{Listener, Options};
 use crate::args::ServeArgs;
+use crate::classifier::LocalClassifier;
 use crate::failure::{Exit, Failure};
 use crate::machine;
 use crate::models::{BoxError, LanguageModel, LocalEmbedder, Numerics, draft_failure};
@@ -12,6 +13,8 @@ use axum::Router;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::{EngineHandle, KvBudget};
 use catena_kernels::Pool;
+use catena_model::ModelError;
+use catena_model::encoder::{EncoderConfig, EncoderTask};
 use catena_pipeline::config::ServeConfig;
 use catena_protocol::{Cancel, Progress};
 use catena_serve::{App, ServedModel};
@@ -22,6 +25,47 @@ use std::sync::Arc;
 pub(super) struct NamedModel {
     pub(super) name: String,
     pub(super) path: Utf8PathBuf,
+    kind: Kind,
+}
+
+/// What a model does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It writes.
+    Language,
+    /// It turns texts into vectors.
+    Embedder,
+    /// It scores texts, or a query and a passage.
+    Classifier,
+}
+
+/// A model that no route of the server takes.
+#[derive(Debug, thiserror::Error)]
+#[error("it is a `{architecture}`, which labels tokens; nothing that is served here asks for that")]
+struct TokenLabels {
+    architecture: String,
+}
+
+impl Kind {
+    /// What the files at `path` say. What is no encoder is taken for a language model, whose loader
+    /// says what is wrong with it.
+    fn of(path: &Utf8Path) -> Result<Self, Failure> {
+        match EncoderConfig::open(path) {
+            Ok(config) => match config.head.task {
+                EncoderTask::Hidden => Ok(Self::Embedder),
+                EncoderTask::SequenceClassification => Ok(Self::Classifier),
+                EncoderTask::TokenClassification => {
+                    let architecture = config.head.architecture;
+                    let failure = cannot_load(path, Box::new(TokenLabels { architecture }));
+                    Err(failure.hint("`--embedder` serves its trunk as one that gives vectors"))
+                }
+            },
+            Err(ModelError::UnsupportedArchitecture { .. } | ModelError::Io { .. }) => {
+                Ok(Self::Language)
+            }
+            Err(error) => Err(cannot_load(path, error.into())),
+        }
+    }
 }
 
 /// Runs `catena serve MODEL...`.
@@ -31,13 +75,17 @@ pub(super) fn run(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     let progress = for_stderr();
-    let find = |texts: &[String]| named_models(texts, progress.as_ref(), cancel);
-    let (models, embedders) = (find(&args.models)?, find(&args.embedder)?);
-    check_names(models.iter().chain(&embedders))?;
-    let draft = args.draft.as_ref().map(std::slice::from_ref).map(find).transpose()?;
+    let find =
+        |texts: &[String], kind: Option<Kind>| named_models(texts, kind, progress.as_ref(), cancel);
+    let mut models = find(&args.models, None)?;
+    models.extend(find(&args.embedder, Some(Kind::Embedder))?);
+    models.extend(find(&args.classifier, Some(Kind::Classifier))?);
+    check_names(&models)?;
+    let draft = args.draft.as_ref().map(std::slice::from_ref);
+    let draft = draft.map(|draft| find(draft, Some(Kind::Language))).transpose()?;
     let draft = draft.and_then(|mut found| found.pop()).map(|draft| draft.path);
     let listener = Listener::open(Options::of_flags(&args.listen)?)?;
-    let server = start(listener, &models, &embedders, draft.as_deref(), &machine::pool(threads))?;
+    let server = start(listener, &models, draft.as_deref(), &machine::pool(threads))?;
     say(&format!("  API: {}/v1  (Ctrl-C stops)", server.address()));
     server.wait(cancel)
 }
@@ -45,20 +93,28 @@ pub(super) fn run(
 fn start(
     listener: Listener,
     models: &[NamedModel],
-    embedders: &[NamedModel],
-    draft: Option<&Utf8Path>,
+    mut draft: Option<&Utf8Path>,
     pool: &Arc<Pool>,
 ) -> Result<super::Server, Failure> {
     let serve = listener.options().serve().clone();
+    let sharing = models.iter().filter(|model| model.kind == Kind::Language).count();
     let mut served = Vec::new();
-    for (idx, model) in models.iter().enumerate() {
-        let draft = draft.filter(|_| idx == 0);
-        served.push((model.name.clone(), language(model, draft, &serve, models.len(), pool)?));
-    }
-    for model in embedders {
-        let embedder = LocalEmbedder::open(&model.path, model.path.to_string(), pool.clone());
-        let embedder = embedder.map_err(|error| cannot_load(&model.path, error))?;
-        served.push((model.name.clone(), ServedModel::Embedder(Arc::new(embedder))));
+    for model in models {
+        let loaded = match model.kind {
+            // The first language model is the one that is written ahead for.
+            Kind::Language => language(model, draft.take(), &serve, sharing, pool)?,
+            Kind::Embedder => {
+                let identity = model.path.to_string();
+                let embedder = LocalEmbedder::open(&model.path, identity, pool.clone());
+                let embedder = embedder.map_err(|error| cannot_load(&model.path, error))?;
+                ServedModel::Embedder(Arc::new(embedder))
+            }
+            Kind::Classifier => {
+                let classifier = LocalClassifier::classifier(&model.path, pool.clone())?;
+                ServedModel::Classifier(Arc::new(classifier))
+            }
+        };
+        served.push((model.name.clone(), loaded));
     }
     let (settings, observers) = listener.app_parts();
     let app = App::with(served, settings, observers);
@@ -111,9 +167,11 @@ fn cannot_load(path: &Utf8Path, error: BoxError) -> Failure {
     Failure::new(Exit::Environment, format!("cannot load the model `{path}`"), error)
 }
 
-/// Finds `MODEL` or `NAME=MODEL`; a model without a name has that of its file or folder.
+/// Finds `MODEL` or `NAME=MODEL`; a model without a name has that of its file or folder, and its files
+/// say what it is unless `kind` does.
 fn named_models(
     texts: &[String],
+    kind: Option<Kind>,
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<NamedModel>, Failure> {
@@ -125,12 +183,13 @@ fn named_models(
         };
         let path = finder.model_path(source)?;
         let own = || Utf8Path::new(source).file_name().unwrap_or(source).trim_end_matches(".gguf");
-        Ok(NamedModel { name: name.unwrap_or_else(own).to_owned(), path })
+        let kind = kind.map_or_else(|| Kind::of(&path), Ok)?;
+        Ok(NamedModel { name: name.unwrap_or_else(own).to_owned(), path, kind })
     };
     texts.iter().map(named).collect()
 }
 
-fn check_names<'a>(models: impl Iterator<Item = &'a NamedModel>) -> Result<(), Failure> {
+fn check_names(models: &[NamedModel]) -> Result<(), Failure> {
     let mut names = BTreeSet::new();
     for NamedModel { name, .. } in models {
         if name.is_empty() || !names.insert(name) {
