@@ -165,7 +165,7 @@ pub(crate) struct ListenArgs {
     /// File that gets a line of JSON for each request, without its text
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_log: Option<String>,
-    /// Folder for the files that clients upload and the batches that they start
+    /// Folder for clients' files, batches and stored responses
     #[arg(long, value_name = "FOLDER")]
     pub(crate) files: Option<String>,
     /// Collector of OpenTelemetry traces over OTLP/HTTP, such as http://127.0.0.1:4318
