@@ -77,7 +77,8 @@ pub(crate) struct UpArgs {
 Examples:
   catena serve model.gguf                       one model on http://127.0.0.1:8017
   catena serve small=a.gguf large=b.gguf        two, under names of their own
-  catena serve model.gguf --embedder all-minilm-l6-v2 --draft smaller.gguf
+  catena serve model.gguf all-minilm-l6-v2 --draft smaller.gguf
+  catena serve rank=cross-encoder/ intents=classifier/    models that write nothing
   catena serve model.gguf --on-demand large=large.gguf --adapter formal=adapters/formal
   catena serve --simulate test --sim-step-ms 30 --port 9000
   catena serve --project examples/bank-support  a project, if `up` has nothing to do
@@ -88,7 +89,7 @@ Signals:
   SIGHUP    read keys, certificate and the project's [serve] again")]
 pub(crate) struct ServeArgs {
     /// GGUF files, folders with safetensors, or names that `catena pull` knows, as MODEL or
-    /// NAME=MODEL; none serves the project
+    /// NAME=MODEL: language models, encoders and classifiers; none serves the project
     #[arg(value_name = "MODEL")]
     pub(crate) models: Vec<String>,
     /// Folder with catena.toml
@@ -97,12 +98,16 @@ pub(crate) struct ServeArgs {
     /// A smaller model with the same tokenizer that writes ahead for the first model
     #[arg(long, value_name = "MODEL", requires = "models")]
     pub(crate) draft: Option<String>,
-    /// A model that turns texts into vectors, as MODEL or NAME=MODEL; may be given again
-    #[arg(long, value_name = "MODEL", requires = "models")]
+    /// A model to be served as one that turns texts into vectors, whatever its files say; as MODEL or
+    /// NAME=MODEL, may be given again
+    #[arg(long, value_name = "MODEL", conflicts_with = "project")]
     pub(crate) embedder: Vec<String>,
+    /// The same as one that scores texts, or a query and a passage
+    #[arg(long, value_name = "MODEL", conflicts_with = "project")]
+    pub(crate) classifier: Vec<String>,
     /// Serve a model without weights under this name, with speeds of your choice: for tests of
     /// capacity, routers and autoscalers
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["models", "project"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["models", "embedder", "classifier", "project"])]
     pub(crate) simulate: Option<String>,
     #[command(flatten)]
     pub(crate) simulated: SimulateArgs,
@@ -161,7 +166,7 @@ pub(crate) struct ListenArgs {
     /// File that gets a line of JSON for each request, without its text
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_log: Option<String>,
-    /// Folder for the files that clients upload and the batches that they start
+    /// Folder for clients' files, batches and stored responses
     #[arg(long, value_name = "FOLDER")]
     pub(crate) files: Option<String>,
     /// Collector of OpenTelemetry traces over OTLP/HTTP, such as http://127.0.0.1:4318

@@ -6,7 +6,7 @@ use catena_engine::{Engine, EngineOptions, KvBudget, ModelRunner, SchedulerLimit
 use catena_kernels::{KvType, Pool};
 use catena_knowledge::{Embedder, KnowledgeError};
 use catena_model::decoder::Decoder;
-use catena_model::encoder::TextEmbedder;
+use catena_model::encoder::{EncoderInput, TextEmbedder};
 use catena_model::{
     AdapterId, Checkpoint, LoadOptions, PeftAdapter, QuantizedProducts, open_tokenizer,
 };
@@ -78,6 +78,18 @@ impl Embedder for LocalEmbedder {
     fn embed_unscaled(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
         let vectors = self.encoder.embed_unscaled(&self.encode(texts)?);
         vectors.map_err(|e| KnowledgeError::embed(texts.len(), e))
+    }
+
+    fn embed_tokens(&self, texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>, KnowledgeError> {
+        let (ids, encoder) = (self.encode(texts)?, self.encoder.encoder());
+        let inputs: Vec<EncoderInput<'_>> =
+            ids.iter().map(|tokens| EncoderInput::single(tokens)).collect();
+        let rows = encoder.hidden_states(&inputs);
+        let rows = rows.map_err(|e| KnowledgeError::embed(texts.len(), e))?;
+        let vectors = |rows_tc: Vec<f32>| {
+            rows_tc.chunks_exact(encoder.hidden_size()).map(<[f32]>::to_vec).collect()
+        };
+        Ok(rows.into_iter().map(vectors).collect())
     }
 }
 

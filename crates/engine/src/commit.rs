@@ -7,8 +7,10 @@ use crate::request::{Event, RequestId};
 use crate::sampler::Sampler;
 use crate::scheduler::Scheduler;
 use crate::sequence::Sequence;
+use crate::speculate::MAX_GUESS;
 use crate::vocabulary::Vocabulary;
 use catena_protocol::FinishReason;
+use std::time::Instant;
 
 /// What a step did.
 #[derive(Debug, Default)]
@@ -17,8 +19,10 @@ pub(crate) struct StepOutcome {
     pub(crate) events: Vec<(RequestId, Event)>,
     /// Tokens that were guessed and run.
     pub(crate) guessed: usize,
-    /// Those that came as guessed.
-    pub(crate) accepted: usize,
+    /// Those that came as guessed, by how far ahead they were guessed.
+    pub(crate) accepted: [usize; MAX_GUESS],
+    /// Sequences that tokens were guessed for.
+    pub(crate) drafts: usize,
 }
 
 /// Where tokens come from and go to.
@@ -53,11 +57,12 @@ impl Scheduler {
             StepOutcome { events: Vec::with_capacity(num_rows), ..StepOutcome::default() };
         let mut ended: Vec<((RequestId, usize), End)> = Vec::new();
         let mut rest = logits;
+        let now = Instant::now();
         for slot in &batch.slots {
             let (rows, others) = rest.split_at(slot.num_logits_rows() * vocab_size);
             rest = others;
             let sequence = &mut self.running[slot.sequence_idx];
-            if let Some(end) = committer.commit_slot(slot, rows, sequence, &mut outcome) {
+            if let Some(end) = committer.commit_slot(slot, rows, sequence, now, &mut outcome) {
                 ended.push(((sequence.id, sequence.sample), end));
             }
         }
@@ -81,6 +86,7 @@ impl Committer<'_> {
         slot: &Slot,
         rows: &[f32],
         sequence: &mut Sequence,
+        now: Instant,
         outcome: &mut StepOutcome,
     ) -> Option<End> {
         let guesses = sequence.take_guesses();
@@ -105,9 +111,13 @@ impl Committer<'_> {
                 break;
             }
             sequence.num_computed += 1;
-            outcome.accepted += 1;
+            outcome.accepted[self.came.len() - 1] += 1;
         }
         outcome.guessed += guesses.len();
+        outcome.drafts += usize::from(!guesses.is_empty());
+        if !self.came.is_empty() {
+            sequence.timer.tokens(now);
+        }
         sequence.proposer.learn(self.came);
         let is_scored = sequence.num_uncomputed() == 0 && sequence.params.max_new_tokens == 0;
         end.or(is_scored.then_some(FinishReason::Length)).map(Ok)

@@ -13,6 +13,7 @@ use crate::scheduler::{Scheduler, SchedulerLimits};
 use crate::sequence::Sequence;
 use crate::speculate::{Drafter, Speculation, Speculator};
 use crate::stats::EngineStats;
+use crate::timing::Timer;
 use crate::vocabulary::Vocabulary;
 use catena_model::{Adapter, AdapterId};
 use catena_protocol::{Cancel, FinishReason, Progress};
@@ -33,6 +34,8 @@ pub struct Prepared {
     request: Request,
     sampling: SamplingState,
     lease: Option<Lease>,
+    /// Its wait begins here, also that for the engine's thread.
+    timer: Timer,
 }
 
 impl Prepared {
@@ -70,7 +73,7 @@ impl Intake {
         let prompt_tokens = &request.prompt_tokens;
         let sampling =
             SamplingState::new(&request.params, prompt_tokens, constraint, &self.vocabulary);
-        Ok(Prepared { request, sampling, lease })
+        Ok(Prepared { request, sampling, lease, timer: Timer::start() })
     }
 
     /// The adapters that requests may name.
@@ -278,11 +281,12 @@ impl<R: Runner> Engine<R> {
 
     /// Adds a checked request under an identity of the caller's choice, never used before.
     pub(crate) fn add_prepared(&mut self, id: RequestId, prepared: Prepared) {
-        let Prepared { request, sampling, lease } = prepared;
+        let Prepared { request, sampling, lease, timer } = prepared;
         for sample in 0..request.params.n {
             let params = request.params.of_sample(sample);
             let request = Request { params, ..request.clone() };
-            self.scheduler.add(Sequence::new(id, sample, request, sampling.clone(), lease.clone()));
+            let of = (sampling.clone(), lease.clone(), timer.clone());
+            self.scheduler.add(Sequence::new(id, sample, request, of));
         }
         self.update();
     }

@@ -29,6 +29,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod text;
+mod timing;
 mod vocabulary;
 
 pub use adapters::AdapterLimits;
@@ -55,6 +56,7 @@ pub use request::{
 pub use runner::{BlockGroup, ModelRunner, Runner};
 pub use sampler::SamplingProbe;
 pub use scheduler::{Scheduler, SchedulerLimits};
-pub use speculate::Speculation;
-pub use stats::{EngineSnapshot, EngineStats};
+pub use speculate::{MAX_GUESS, Speculation};
+pub use stats::{EngineSnapshot, EngineStats, STEP_TOKEN_EDGES};
+pub use timing::Timing;
 pub use vocabulary::Vocabulary;

@@ -1,6 +1,7 @@
 //! What goes into the engine and what comes out of it.
 
 use crate::params::SamplingParams;
+use crate::timing::Timing;
 use catena_model::AdapterId;
 use catena_protocol::{FinishReason, Usage};
 use std::sync::Arc;
@@ -182,6 +183,8 @@ pub struct Completion {
     pub usage: Usage,
     /// Tokens of the prompt that were in the cache and not computed again.
     pub cached_tokens: usize,
+    /// How long its parts took.
+    pub timing: Timing,
 }
 
 /// What happens to a request, in order: any number of `Token`, and one `Finished` for each sample; or

@@ -211,6 +211,7 @@ impl Scheduler {
             }
             next.num_computed = prefix.num_tokens();
             next.cached_tokens.get_or_insert(prefix.num_tokens());
+            next.timer.admit();
             self.prefix_counts.0 += next.tokens.len() as u64;
             self.prefix_counts.1 += prefix.num_tokens() as u64;
             let mut sequence = self.waiting.take_next().expect("looked at above");

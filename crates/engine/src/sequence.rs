@@ -10,6 +10,7 @@ use crate::request::{
 use crate::sampler::{Choice, SamplingState, score};
 use crate::speculate::Proposer;
 use crate::text::TextAssembler;
+use crate::timing::Timer;
 use crate::vocabulary::Vocabulary;
 use catena_protocol::{FinishReason, Usage};
 
@@ -35,6 +36,7 @@ pub(crate) struct Sequence {
     pub(crate) proposer: Proposer,
     /// Tokens of the prompt that the cache held when the sequence was first admitted.
     pub(crate) cached_tokens: Option<usize>,
+    pub(crate) timer: Timer,
     num_prompt: usize,
     /// How many of the prompt's tokens are only places.
     num_virtual: usize,
@@ -63,8 +65,7 @@ impl Sequence {
         id: RequestId,
         sample: usize,
         request: Request,
-        sampling: SamplingState,
-        lease: Option<Lease>,
+        (sampling, lease, timer): (SamplingState, Option<Lease>, Timer),
     ) -> Self {
         let Request { prompt_tokens, mut params, score_from, scope, priority, .. } = request;
         let stop = std::mem::take(&mut params.stop);
@@ -89,6 +90,7 @@ impl Sequence {
             priority,
             proposer: Proposer::default(),
             cached_tokens: None,
+            timer,
             score_from: score_from.map(|start| start + num_virtual),
             prompt_logprobs: Vec::new(),
             prompt_top_logprobs: Vec::new(),
@@ -215,6 +217,7 @@ impl Sequence {
     /// The finished request.
     pub(crate) fn complete(mut self, finish_reason: FinishReason) -> Completion {
         self.keep_guesses(0);
+        let timing = self.timer.stop();
         let tail = self.assembler.finish();
         self.text.push_str(&tail);
         let usage = Usage::new(self.num_prompt - self.num_virtual, self.num_generated());
@@ -235,6 +238,7 @@ impl Sequence {
             stop_cause: self.stop_cause,
             usage,
             cached_tokens: self.cached_tokens.unwrap_or(0).saturating_sub(self.num_virtual),
+            timing,
         }
     }
 }

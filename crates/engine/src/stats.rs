@@ -5,7 +5,13 @@ use crate::blocks::KvBlocks;
 use crate::commit::StepOutcome;
 use crate::request::Event;
 use crate::scheduler::Scheduler;
+use crate::speculate::MAX_GUESS;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+/// Most tokens of the steps that one count of [`EngineSnapshot::steps_by_tokens`] is of, as vLLM has
+/// them; the last count is of larger steps.
+pub const STEP_TOKEN_EDGES: [usize; 13] =
+    [1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384];
 
 /// Counts the engine keeps as it runs; each is exact, but they are not read at one instant.
 #[derive(Debug)]
@@ -21,7 +27,9 @@ pub struct EngineStats {
     batch_tokens: AtomicU64,
     generated_tokens: AtomicU64,
     guessed_tokens: AtomicU64,
-    accepted_tokens: AtomicU64,
+    accepted_tokens: [AtomicU64; MAX_GUESS],
+    drafts: AtomicU64,
+    steps_by_tokens: [AtomicU64; STEP_TOKEN_EDGES.len() + 1],
     alive: AtomicBool,
 }
 
@@ -48,6 +56,12 @@ pub struct EngineSnapshot {
     pub guessed_tokens: u64,
     /// Those that came as guessed.
     pub accepted_tokens: u64,
+    /// The same by how far ahead they were guessed.
+    pub accepted_by_position: [u64; MAX_GUESS],
+    /// How often tokens were guessed for a sequence.
+    pub drafts: u64,
+    /// Steps so far by the tokens they ran; [`STEP_TOKEN_EDGES`] divides them.
+    pub steps_by_tokens: [u64; STEP_TOKEN_EDGES.len() + 1],
     /// Tokens of prompts of admitted sequences so far.
     pub prompt_tokens: u64,
     /// Those that were in the cache already.
@@ -70,13 +84,17 @@ impl EngineStats {
             batch_tokens: AtomicU64::new(0),
             generated_tokens: AtomicU64::new(0),
             guessed_tokens: AtomicU64::new(0),
-            accepted_tokens: AtomicU64::new(0),
+            accepted_tokens: Default::default(),
+            drafts: AtomicU64::new(0),
+            steps_by_tokens: Default::default(),
             alive: AtomicBool::new(true),
         }
     }
 
     /// The counts now.
     pub fn snapshot(&self) -> EngineSnapshot {
+        let accepted_by_position =
+            self.accepted_tokens.each_ref().map(|count| count.load(Ordering::Relaxed));
         EngineSnapshot {
             num_blocks: self.num_blocks,
             used_blocks: self.used_blocks.load(Ordering::Relaxed),
@@ -89,7 +107,13 @@ impl EngineStats {
             batch_tokens: self.batch_tokens.load(Ordering::Relaxed),
             generated_tokens: self.generated_tokens.load(Ordering::Relaxed),
             guessed_tokens: self.guessed_tokens.load(Ordering::Relaxed),
-            accepted_tokens: self.accepted_tokens.load(Ordering::Relaxed),
+            accepted_tokens: accepted_by_position.iter().sum(),
+            accepted_by_position,
+            drafts: self.drafts.load(Ordering::Relaxed),
+            steps_by_tokens: self
+                .steps_by_tokens
+                .each_ref()
+                .map(|count| count.load(Ordering::Relaxed)),
             alive: self.alive.load(Ordering::Acquire),
         }
     }
@@ -111,10 +135,18 @@ impl EngineStats {
             counter.fetch_add(count as u64, Ordering::Relaxed);
         };
         add(&self.steps, 1);
-        add(&self.batch_tokens, batch.num_tokens());
+        let tokens = batch.num_tokens();
+        add(&self.batch_tokens, tokens);
+        let size = STEP_TOKEN_EDGES.partition_point(|&edge| edge < tokens);
+        add(&self.steps_by_tokens[size], 1);
         add(&self.generated_tokens, generated);
         add(&self.guessed_tokens, outcome.guessed);
-        add(&self.accepted_tokens, outcome.accepted);
+        add(&self.drafts, outcome.drafts);
+        for (count, accepted) in self.accepted_tokens.iter().zip(outcome.accepted) {
+            if accepted > 0 {
+                add(count, accepted);
+            }
+        }
     }
 
     pub(crate) fn set_dead(&self) {

@@ -30,4 +30,10 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// As [`embed`](Embedder::embed).
     fn embed_unscaled(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError>;
+
+    /// One vector per token of each text, special ones included, as the encoder gives them.
+    ///
+    /// # Errors
+    /// As [`embed`](Embedder::embed).
+    fn embed_tokens(&self, texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>, KnowledgeError>;
 }

@@ -61,4 +61,12 @@ impl Embedder for WordEmbedder {
         };
         Ok(texts.iter().map(embed).collect())
     }
+
+    fn embed_tokens(&self, texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>, KnowledgeError> {
+        let words = |text: &&str| {
+            let words = content_words(text);
+            self.embed_unscaled(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        texts.iter().map(words).collect()
+    }
 }

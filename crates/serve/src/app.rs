@@ -290,7 +290,7 @@ impl App {
         }
     }
 
-    /// Keeps the files and batches of clients below `folder`, and goes on with batches that are not
+    /// Keeps the files, batches and responses of clients below `folder`, and goes on with batches that are not
     /// over. One server at a time may use a folder.
     ///
     /// # Errors
@@ -307,6 +307,7 @@ impl App {
             batches: Arc::new(BatchStore::open(&folder.join("batches"), sender)?),
         };
         assert!(self.0.kept.set(kept).is_ok(), "files are kept in one folder");
+        self.0.responses.keep_in(&folder.join("responses"))?;
         batches::start(WeakApp(Arc::downgrade(&self.0)), waiting).map_err(failed)
     }
 

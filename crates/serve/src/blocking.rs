@@ -22,7 +22,22 @@ impl Workers {
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let _place = self.places.acquire().await.map_err(|_| ApiError::Draining)?;
-        let lost = |error: tokio::task::JoinError| ApiError::Internal { reason: error.to_string() };
-        tokio::task::spawn_blocking(work).await.map_err(lost)?
+        brief(work).await
     }
+}
+
+/// Runs `work`, which waits for the disk for a moment and computes nothing: it needs no place.
+///
+/// # Errors
+/// Those of `work`; [`ApiError::Internal`] if it panicked.
+pub(crate) async fn brief<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(lost)?
+}
+
+fn lost(error: tokio::task::JoinError) -> ApiError {
+    // What it says is not for clients; the panic itself is in the log.
+    let reason = if error.is_panic() { "its work panicked" } else { "its work was given up" };
+    ApiError::Internal { reason: reason.to_owned() }
 }

@@ -86,8 +86,11 @@ pub(crate) async fn completions(
     let limit = app.limits().max_prompts;
     let asked = model.clone();
     let requests = app.workers().run(move || prepare(&asked, &request, limit)).await?;
-    reply.start(requests.iter().map(|request| request.params.n).sum());
+    let num_choices =
+        requests.iter().map(|request| request.params.n).fold(0, usize::saturating_add);
     let mut generation = Generation::start(&app, &name, &model, requests, started).await?;
+    // Now that the number is known to be one that is taken.
+    reply.start(num_choices);
     if stream {
         return Ok(ignored.tell(stream::sse(generation, reply)));
     }

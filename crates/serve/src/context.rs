@@ -5,7 +5,7 @@
 //! [`scope`]; without one nobody is asked for a key.
 
 use crate::error::ApiError;
-use crate::keys::{KEY_ID_LEN, Key};
+use crate::keys::{KEY_ID_LEN, Key, Keyring};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -57,6 +57,35 @@ pub(crate) fn owned_as(id: &str, owner_of: &str) -> String {
     match owner(owner_of) {
         Some(owner) => format!("{id}_{owner}"),
         None => id.to_owned(),
+    }
+}
+
+/// The key whose request left `id` behind.
+///
+/// # Errors
+/// [`ApiError::Unauthorized`] if it is gone or has expired at `now`, in Unix seconds.
+pub(crate) fn owner_key(
+    ring: Option<&Keyring>,
+    id: &str,
+    now: u64,
+) -> Result<Option<Arc<Key>>, ApiError> {
+    let Some((ring, owner)) = ring.zip(owner(id)) else { return Ok(None) };
+    match ring.by_id(owner) {
+        Some(key) if !key.record.has_expired(now) => Ok(Some(key)),
+        _ => Err(ApiError::Unauthorized { reason: "the API key that asked for it is gone" }),
+    }
+}
+
+/// Refuses the path if the key of this task's request is not for it.
+///
+/// # Errors
+/// [`ApiError::Forbidden`].
+pub(crate) fn check_route(path: &str) -> Result<(), ApiError> {
+    match current().and_then(|request| request.key.clone()) {
+        Some(key) if !key.record.allows_route(path) => {
+            Err(ApiError::Forbidden { what: "the path", name: path.chars().take(200).collect() })
+        }
+        _ => Ok(()),
     }
 }
 

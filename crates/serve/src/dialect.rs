@@ -29,7 +29,8 @@ impl Dialect {
     pub(crate) fn of(path: &str) -> Self {
         match path {
             "/" | "/generate" | "/generate_stream" | "/info" | "/tokenize" => Self::Tgi,
-            "/embed" | "/predict" | "/rerank" | "/similarity" => Self::Tei,
+            "/embed" | "/embed_all" | "/embed_sparse" | "/decode" | "/predict" | "/rerank"
+            | "/similarity" => Self::Tei,
             "/v1/messages" | "/v1/messages/count_tokens" => Self::Anthropic,
             _ if path.starts_with("/v2/") => Self::Cohere,
             _ if path.starts_with("/api/") => Self::Ollama,

@@ -24,8 +24,7 @@ pub(crate) struct Generation {
     /// Bounded by the requests' own token limits.
     events: UnboundedReceiver<(usize, Event)>,
     started: Instant,
-    /// When each choice gave its first token, and its last.
-    first_token: Vec<Option<Instant>>,
+    /// When each choice gave its last token.
     last_token: Vec<Option<Instant>>,
     /// Choices that have not ended.
     open: usize,
@@ -61,6 +60,8 @@ impl Generation {
         mut requests: Vec<Request>,
         started: Instant,
     ) -> Result<Self, ApiError> {
+        // Before anything is made for as many answers as are asked for.
+        requests.iter().try_for_each(|request| request.params.validate())?;
         let admission = app.admit(&language.engine)?;
         for request in &mut requests {
             request.scope.adapter = language.adapter_id();
@@ -80,7 +81,6 @@ impl Generation {
             _language: language.clone(),
             events,
             started,
-            first_token: vec![None; open],
             last_token: vec![None; open],
             open,
             guards: Vec::new(),
@@ -151,14 +151,12 @@ impl Generation {
                     reservation.finished(finish_reason(reason), usage.completion_tokens);
                 }
                 self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
-                if let (Some(first), Some(last)) = (self.first_token[idx], self.last_token[idx]) {
-                    self.app.metrics().decoded(&self.model, last - first);
-                }
                 // Nobody but a stopping engine cancels a request that we still listen to.
                 if reason == FinishReason::Cancelled {
                     self.open = 0;
                     return Some(Err(ApiError::Draining));
                 }
+                self.app.metrics().timed(&self.model, completion.timing);
             }
         }
         Some(Ok((idx, event)))
@@ -171,10 +169,7 @@ impl Generation {
         }
         let metrics = self.app.metrics();
         match self.last_token[idx].replace(now) {
-            None => {
-                self.first_token[idx] = Some(now);
-                metrics.first_token(&self.model, now - self.started);
-            }
+            None => metrics.first_token(&self.model, now - self.started),
             Some(last) => metrics.next_token(&self.model, now - last),
         }
     }

@@ -71,6 +71,10 @@ pub(crate) trait Render<I: Items>: Send + 'static {
     fn opening(&mut self, items: &I) -> Vec<Frame>;
     /// Messages for an item.
     fn item(&mut self, items: &I, item: I::Item) -> Vec<Frame>;
+    /// What must be done before the messages after the last item.
+    fn before_closing(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
     /// Messages after the last item.
     fn closing(&mut self, items: &I) -> Vec<Frame>;
     /// Messages for an error in the middle, the last of the stream.
@@ -141,7 +145,10 @@ impl<I: Items, R: Render<I>> State<I, R> {
         let (frames, is_last) = match items.next().await {
             Some(Ok(item)) => (self.render.item(items, item), false),
             Some(Err(error)) => (self.render.failed(&error), true),
-            None => (self.render.closing(items), true),
+            None => {
+                self.render.before_closing().await;
+                (self.render.closing(items), true)
+            }
         };
         self.pending.extend(frames);
         if is_last {

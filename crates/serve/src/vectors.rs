@@ -40,12 +40,17 @@ const CUT_INPUTS_HEADER: &str = "x-catena-truncated-inputs";
 
 impl Vectors {
     /// Says in the answer's header how many texts were cut, if any were.
-    pub(crate) fn tell(&self, mut response: Response) -> Response {
-        if self.cut > 0 {
-            response.headers_mut().insert(CUT_INPUTS_HEADER, HeaderValue::from(self.cut));
-        }
-        response
+    pub(crate) fn tell(&self, response: Response) -> Response {
+        tell_cut(self.cut, response)
     }
+}
+
+/// Says in the answer's header how many texts were cut, if any were.
+pub(crate) fn tell_cut(cut: usize, mut response: Response) -> Response {
+    if cut > 0 {
+        response.headers_mut().insert(CUT_INPUTS_HEADER, HeaderValue::from(cut));
+    }
+    response
 }
 
 /// Refuses too few, too many and empty texts in `field`.
@@ -89,22 +94,56 @@ pub(crate) async fn embed(
     Ok(vectors)
 }
 
+/// One vector for each token of each of `texts`, as the model called `name` gives them.
+///
+/// # Errors
+/// As [`embed`].
+pub(crate) async fn embed_tokens(
+    app: &App,
+    (name, embedder): (&str, Arc<dyn Embedder>),
+    texts: Vec<String>,
+    truncate: bool,
+    started: Instant,
+) -> Result<(Vec<Vec<Vec<f32>>>, usize), ApiError> {
+    let work = move || {
+        let (tokens, cut) = count(&*embedder, &texts, truncate)?;
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        Ok((embedder.embed_tokens(&texts)?, tokens, cut))
+    };
+    let (rows, tokens, cut) = app.workers().run(work).await?;
+    app.embedded(name, tokens, started.elapsed());
+    Ok((rows, cut))
+}
+
+/// Tokens that are read of `texts`, and how many of these are cut.
+///
+/// # Errors
+/// [`ApiError::InputTooLong`] if one is too long and may not be cut.
+fn count(
+    embedder: &dyn Embedder,
+    texts: &[String],
+    truncate: bool,
+) -> Result<(usize, usize), ApiError> {
+    let limit = embedder.max_tokens();
+    let (mut total, mut cut) = (0, 0);
+    for (index, text) in texts.iter().enumerate() {
+        let tokens = embedder.count_tokens(text);
+        if tokens > limit && !truncate {
+            return Err(ApiError::InputTooLong { index, tokens, limit });
+        }
+        total += tokens.min(limit);
+        cut += usize::from(tokens > limit);
+    }
+    Ok((total, cut))
+}
+
 /// Computes.
 fn compute(
     embedder: &dyn Embedder,
     texts: &[String],
     options: EmbedOptions,
 ) -> Result<Vectors, ApiError> {
-    let limit = embedder.max_tokens();
-    let (mut total, mut cut) = (0, 0);
-    for (index, text) in texts.iter().enumerate() {
-        let tokens = embedder.count_tokens(text);
-        if tokens > limit && !options.truncate {
-            return Err(ApiError::InputTooLong { index, tokens, limit });
-        }
-        total += tokens.min(limit);
-        cut += usize::from(tokens > limit);
-    }
+    let (tokens, cut) = count(embedder, texts, options.truncate)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let mut vectors = if options.normalize {
         embedder.embed(&texts)?
@@ -116,7 +155,7 @@ fn compute(
             shorten(vector, dimensions, options.normalize);
         }
     }
-    Ok(Vectors { rows: vectors, tokens: total, cut })
+    Ok(Vectors { rows: vectors, tokens, cut })
 }
 
 /// Cuts a vector and makes it one of unit length again.

@@ -7,6 +7,7 @@ mod code;
 mod docs;
 mod errors;
 mod functions;
+mod incidents;
 mod layering;
 mod repo;
 mod root;

@@ -1,14 +1,14 @@
 //! Runs every rule.
 
 use super::repo::Repo;
-use super::{code, docs, errors, functions, layering, root, sizes};
+use super::{code, docs, errors, functions, incidents, layering, root, sizes};
 use crate::error::TaskError;
 
 /// A rule: its name and its check.
 pub(super) type Rule = (&'static str, fn(&Repo) -> Vec<String>);
 
 /// Every rule.
-pub(super) const RULES: [Rule; 12] = [
+pub(super) const RULES: [Rule; 13] = [
     ("crates depend as the layer table says", layering::check),
     ("ARCHITECTURE.md shows the same layer table", layering::check_document),
     ("files have at most 800 lines", sizes::check),
@@ -21,6 +21,7 @@ pub(super) const RULES: [Rule; 12] = [
     ("every crate takes the workspace's lints", code::check_lints),
     ("every error enum has a snapshot", errors::check),
     ("the documents are there and within their limits", docs::check),
+    ("docs/security.md names the tests of incidents, and all of them", incidents::check),
 ];
 
 /// Prints every violation.

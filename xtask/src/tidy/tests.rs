@@ -1,5 +1,6 @@
 use super::repo::{Repo, SourceFile};
-use super::{code, errors, functions, run};
+use super::{code, errors, functions, incidents, run};
+use std::collections::BTreeSet;
 
 fn file(path: &str, text: &str) -> SourceFile {
     SourceFile { path: path.into(), text: text.to_owned() }
@@ -59,4 +60,44 @@ fn error_enums_are_recognized() {
     let text = "#[derive(Debug, thiserror::Error)]\n#[non_exhaustive]\npub enum AError {\n}\n\
                 #[derive(Debug, Clone)]\npub enum B {\n}\n";
     assert_eq!(errors::error_enums(&file("crates/a/src/error.rs", text)), ["AError"]);
+}
+
+#[test]
+fn an_incident_without_a_test_and_a_test_without_a_row_are_found() {
+    let row = |number: usize| format!("| S{number:02} | x | y | `s{number:02}_a` |\n");
+    let table: String = (1..=36).map(row).collect();
+    let names: Vec<String> = (1..=36).map(|number| format!("s{number:02}_a")).collect();
+    let tests: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    assert!(incidents::compare(&table, &tests).is_empty());
+    let fewer: BTreeSet<&str> = tests.iter().copied().filter(|name| *name != "s07_a").collect();
+    assert_eq!(incidents::compare(&table, &fewer).len(), 1);
+    let without = table.replace(&row(7), "");
+    assert_eq!(incidents::compare(&without, &tests).len(), 2);
+    let silent = table.replace("`s07_a`", "");
+    assert_eq!(incidents::compare(&silent, &fewer).len(), 1);
+    let told = table.replace("| y | `s07_a`", "| does not apply: no images | ");
+    assert!(incidents::compare(&told, &fewer).is_empty());
+}
+
+/// Packages of LiteLLM were replaced by others under the same names.
+#[test]
+fn s30_every_dependency_is_locked_with_its_checksum() {
+    let repo = Repo::read(&crate::process::root()).unwrap();
+    let lock = repo.text("Cargo.lock").unwrap();
+    let mut count = 0;
+    for package in lock.split("[[package]]").skip(1) {
+        let field = |name: &str| package.lines().find_map(|line| line.strip_prefix(name));
+        let Some(source) = field("source = ") else { continue };
+        assert_eq!(
+            source, "\"registry+https://github.com/rust-lang/crates.io-index\"",
+            "{package}"
+        );
+        assert!(field("checksum = \"").is_some_and(|sum| sum.len() == 65), "{package}");
+        count += 1;
+    }
+    assert!(count > 100, "{count} packages");
+    let deny = repo.text("deny.toml").unwrap();
+    for rule in ["unknown-registry = \"deny\"", "unknown-git = \"deny\"", "yanked = \"deny\""] {
+        assert!(deny.contains(rule), "{rule}");
+    }
 }

@@ -14,7 +14,7 @@ pub(crate) fn run(
     if let Some(name) = &args.simulate {
         return simulate::run(args, name, cancel);
     }
-    if args.models.is_empty() {
+    if args.models.is_empty() && args.embedder.is_empty() && args.classifier.is_empty() {
         return project::run(args, threads, cancel);
     }
     standalone::run(args, threads, cancel)

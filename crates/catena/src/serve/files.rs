@@ -1,6 +1,8 @@
 //! Models on disk, brought into memory when the server wants them.
 
+use crate::classifier::LocalClassifier;
 use crate::models::{BoxError, LanguageModel, LocalEmbedder, Numerics, draft_failure};
+use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::{Adapter, EngineHandle, EngineOptions, KvBudget};
 use catena_kernels::Pool;
@@ -34,8 +36,7 @@ pub(super) struct LanguageFiles {
 }
 
 impl LanguageFiles {
-    /// Loads the model, and says why its cache is as large as it is.
-    pub(super) fn open(&self) -> Result<(LoadedModel, String), BoxError> {
+    fn open(&self) -> Result<LoadedModel, BoxError> {
         let Running { pool, numerics, max_sequences, max_waiting, budget } = &self.running;
         let model = LanguageModel::open_base(&self.path)?;
         let options = EngineOptions::default();
@@ -55,7 +56,8 @@ impl LanguageFiles {
             ..catena_serve::LanguageModel::new(engine, model.codec)
         };
         let model = ServedModel::Language(model);
-        Ok((LoadedModel { model, bytes: self.bytes() }, reason))
+        say(&format!("  {}: {reason}", self.path.file_name().unwrap_or_default()));
+        Ok(LoadedModel { model, bytes: self.bytes() })
     }
 }
 
@@ -70,7 +72,7 @@ impl ModelSource for LanguageFiles {
     }
 
     fn load(&self) -> Result<LoadedModel, BoxError> {
-        self.open().map(|(model, _)| model)
+        self.open()
     }
 }
 
@@ -88,6 +90,24 @@ impl ModelSource for EmbedderFiles {
     fn load(&self) -> Result<LoadedModel, BoxError> {
         let embedder = LocalEmbedder::open(&self.path, self.path.to_string(), self.pool.clone())?;
         let model = ServedModel::Embedder(Arc::new(embedder));
+        Ok(LoadedModel { model, bytes: self.bytes() })
+    }
+}
+
+/// A classifier's files.
+pub(super) struct ClassifierFiles {
+    pub(super) path: Utf8PathBuf,
+    pub(super) pool: Arc<Pool>,
+}
+
+impl ModelSource for ClassifierFiles {
+    fn bytes(&self) -> u64 {
+        packed_bytes(&self.path)
+    }
+
+    fn load(&self) -> Result<LoadedModel, BoxError> {
+        let classifier = LocalClassifier::classifier(&self.path, self.pool.clone())?;
+        let model = ServedModel::Classifier(Arc::new(classifier));
         Ok(LoadedModel { model, bytes: self.bytes() })
     }
 }

@@ -1,12 +1,12 @@
 //! Folders whose models and adapters requests may name.
 
-use super::files::{EmbedderFiles, LanguageFiles, Running};
+use super::files::Running;
+use super::kind::Kind;
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 use catena_serve::{Library, ModelSource};
 use std::sync::Arc;
 
-/// What tells a sentence-transformers folder from a language model's.
-const EMBEDDER_FILE: &str = "modules.json";
+/// What a folder of a model has, and what a file of one ends with.
 const MODEL_FILE: &str = "config.json";
 const MODEL_EXTENSION: &str = "gguf";
 
@@ -34,7 +34,9 @@ impl Library for Folders {
         let folder = self.models.as_ref()?.join(name);
         let file = self.models.as_ref()?.join(format!("{name}.{MODEL_EXTENSION}"));
         let path = [folder, file].into_iter().find(|path| name_of(path).is_some())?;
-        Some(source(path, &self.running))
+        // What cannot be told is said when it is loaded.
+        let kind = Kind::of(&path).unwrap_or(Kind::Language);
+        Some(kind.source(path, None, &self.running))
     }
 
     fn adapter(&self, path: &str) -> Option<String> {
@@ -42,14 +44,6 @@ impl Library for Folders {
         let found = folder.join(path).canonicalize_utf8().ok()?;
         (found.parent() == Some(folder.as_path()) && found.is_dir()).then(|| found.into_string())
     }
-}
-
-/// The model at `path`, of the kind that its files say.
-pub(super) fn source(path: Utf8PathBuf, running: &Running) -> Arc<dyn ModelSource> {
-    if path.join(EMBEDDER_FILE).exists() {
-        return Arc::new(EmbedderFiles { path, pool: running.pool.clone() });
-    }
-    Arc::new(LanguageFiles { path, draft: None, running: running.clone() })
 }
 
 /// The name of the model at `path`, if there is one.

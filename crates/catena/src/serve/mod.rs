@@ -6,6 +6,7 @@
 mod command;
 mod files;
 mod hangup;
+mod kind;
 mod library;
 mod listen;
 mod logs;

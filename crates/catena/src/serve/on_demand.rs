@@ -2,7 +2,8 @@
 
 use super::Options;
 use super::files::Running;
-use super::library::{Folders, source};
+use super::kind::Kind;
+use super::library::Folders;
 use crate::failure::{Exit, Failure};
 use crate::models::BoxError;
 use camino::Utf8PathBuf;
@@ -35,7 +36,8 @@ pub(super) fn on_demand(
     let running = Running { budget, ..running.clone() };
     for (name, path) in &serve.models {
         let path = existing(options.path(path), "serve.models")?;
-        app.declare(name, source(path, &running), None, false);
+        let kind = Kind::of(&path)?;
+        app.declare(name, kind.source(path, None, &running), None, false);
     }
     for (name, folder) in &serve.adapters {
         let folder = existing(options.path(folder), "serve.adapters")?;

@@ -1,20 +1,21 @@
 //! Models served without a project.
 
-use super::files::{EmbedderFiles, LanguageFiles, Running};
+use super::files::Running;
+use super::kind::{Kind, cannot_load};
 use super::on_demand::on_demand;
 use super::project::ASSUMED_MEMORY;
 use super::{Listener, Options};
 use crate::args::ServeArgs;
 use crate::failure::{Exit, Failure};
 use crate::machine;
-use crate::models::{BoxError, Numerics};
+use crate::models::Numerics;
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use axum::Router;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
 use catena_protocol::{Cancel, Progress};
-use catena_serve::{App, ModelSource};
+use catena_serve::App;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 pub(super) struct NamedModel {
     pub(super) name: String,
     pub(super) path: Utf8PathBuf,
+    kind: Kind,
 }
 
 /// Runs `catena serve MODEL...`.
@@ -31,13 +33,17 @@ pub(super) fn run(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     let progress = for_stderr();
-    let find = |texts: &[String]| named_models(texts, progress.as_ref(), cancel);
-    let (models, embedders) = (find(&args.models)?, find(&args.embedder)?);
-    check_names(models.iter().chain(&embedders))?;
-    let draft = args.draft.as_ref().map(std::slice::from_ref).map(find).transpose()?;
+    let find =
+        |texts: &[String], kind: Option<Kind>| named_models(texts, kind, progress.as_ref(), cancel);
+    let mut models = find(&args.models, None)?;
+    models.extend(find(&args.embedder, Some(Kind::Embedder))?);
+    models.extend(find(&args.classifier, Some(Kind::Classifier))?);
+    check_names(&models)?;
+    let draft = args.draft.as_ref().map(std::slice::from_ref);
+    let draft = draft.map(|draft| find(draft, Some(Kind::Language))).transpose()?;
     let draft = draft.and_then(|mut found| found.pop()).map(|draft| draft.path);
     let listener = Listener::open(Options::of_flags(&args.listen)?)?;
-    let server = start(listener, &models, &embedders, draft.as_deref(), &machine::pool(threads))?;
+    let server = start(listener, &models, draft, &machine::pool(threads))?;
     say(&format!("  API: {}/v1  (Ctrl-C stops)", server.address()));
     server.wait(cancel)
 }
@@ -45,35 +51,31 @@ pub(super) fn run(
 fn start(
     listener: Listener,
     models: &[NamedModel],
-    embedders: &[NamedModel],
-    draft: Option<&Utf8Path>,
+    mut draft: Option<Utf8PathBuf>,
     pool: &Arc<Pool>,
 ) -> Result<super::Server, Failure> {
     let options = listener.options().clone();
     let serve = options.serve();
     let free = catena_pipeline::memory::available_bytes().unwrap_or(ASSUMED_MEMORY);
+    let languages = models.iter().filter(|model| model.kind == Kind::Language);
+    let sharing = languages.clone().count().max(1) as u64;
     let running = Running {
         pool: pool.clone(),
         numerics: Numerics::of(serve),
         max_sequences: serve.max_sequences,
         max_waiting: serve.max_waiting,
-        budget: options.cache_budget(free / models.len().max(1) as u64),
+        budget: options.cache_budget(free / sharing),
     };
     let (settings, observers) = listener.app_parts();
     let app = App::with(Vec::new(), settings, observers);
-    for (idx, NamedModel { name, path }) in models.iter().enumerate() {
-        let draft = draft.filter(|_| idx == 0).map(Utf8Path::to_owned);
-        let files = LanguageFiles { path: path.clone(), draft, running: running.clone() };
-        let (loaded, reason) = files.open().map_err(|error| cannot_load(path, error))?;
-        say(&format!("  {name}: {reason}"));
-        app.declare(name, Arc::new(files), Some(loaded), true);
+    for NamedModel { name, path, kind } in models {
+        // The first language model is the one that is written ahead for.
+        let draft = if *kind == Kind::Language { draft.take() } else { None };
+        let source = kind.source(path.clone(), draft, &running);
+        let loaded = source.load().map_err(|error| cannot_load(path, error))?;
+        app.declare(name, source, Some(loaded), true);
     }
-    for NamedModel { name, path } in embedders {
-        let files = EmbedderFiles { path: path.clone(), pool: pool.clone() };
-        let loaded = files.load().map_err(|error| cannot_load(path, error))?;
-        app.declare(name, Arc::new(files), Some(loaded), true);
-    }
-    let base = models.first().map(|model| model.name.as_str());
+    let base = languages.map(|model| model.name.as_str()).next();
     on_demand(&app, &options, &running, free, base)?;
     let router: Router = catena_serve::router(app.clone());
     listener
@@ -81,13 +83,11 @@ fn start(
         .map_err(|error| Failure::new(Exit::Environment, "cannot serve", error))
 }
 
-fn cannot_load(path: &Utf8Path, error: BoxError) -> Failure {
-    Failure::new(Exit::Environment, format!("cannot load the model `{path}`"), error)
-}
-
-/// Finds `MODEL` or `NAME=MODEL`; a model without a name has that of its file or folder.
+/// Finds `MODEL` or `NAME=MODEL`; a model without a name has that of its file or folder, and its files
+/// say what it is unless `kind` does.
 fn named_models(
     texts: &[String],
+    kind: Option<Kind>,
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<NamedModel>, Failure> {
@@ -99,12 +99,13 @@ fn named_models(
         };
         let path = finder.model_path(source)?;
         let own = || Utf8Path::new(source).file_name().unwrap_or(source).trim_end_matches(".gguf");
-        Ok(NamedModel { name: name.unwrap_or_else(own).to_owned(), path })
+        let kind = kind.map_or_else(|| Kind::of(&path), Ok)?;
+        Ok(NamedModel { name: name.unwrap_or_else(own).to_owned(), path, kind })
     };
     texts.iter().map(named).collect()
 }
 
-fn check_names<'a>(models: impl Iterator<Item = &'a NamedModel>) -> Result<(), Failure> {
+fn check_names(models: &[NamedModel]) -> Result<(), Failure> {
     let mut names = BTreeSet::new();
     for NamedModel { name, .. } in models {
         if name.is_empty() || !names.insert(name) {

@@ -16,9 +16,13 @@ struct Serving {
 
 impl Serving {
     fn start(args: &[&str]) -> Self {
-        let mut command = catena(&["serve", "--simulate", "sim", "--port", "0"]);
-        let fast = ["--sim-step-ms", "5", "--sim-sequence-ms", "0.1"];
-        let mut child = command.args(fast).args(args).stderr(Stdio::piped()).spawn().unwrap();
+        let fast = ["--simulate", "sim", "--sim-step-ms", "5", "--sim-sequence-ms", "0.1"];
+        Self::of(&[&fast[..], args].concat())
+    }
+
+    fn of(args: &[&str]) -> Self {
+        let mut command = catena(&["serve", "--port", "0"]);
+        let mut child = command.args(args).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let address = loop {
             let mut line = String::new();
@@ -47,12 +51,16 @@ impl Serving {
     }
 
     fn ask(&self, key: &str, body: &Value) -> (u16, String) {
+        self.post("/v1/chat/completions", key, body)
+    }
+
+    fn post(&self, path: &str, key: &str, body: &Value) -> (u16, String) {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_mins(1)))
             .build()
             .into();
-        let url = format!("{}/v1/chat/completions", self.address);
+        let url = format!("{}{path}", self.address);
         let request = agent.post(url).header("authorization", format!("Bearer {key}"));
         let mut answer = request.send_json(body).unwrap();
         let text = answer.body_mut().read_to_string().unwrap();
@@ -108,8 +116,9 @@ fn keys_without_a_project_or_a_file_say_what_to_give() {
     assert!(done.stderr.contains("--file FILE"), "{}", done.stderr);
 }
 
+/// Sockets of vLLM and SGLang that took pickles listened on every address.
 #[test]
-fn an_address_for_others_needs_keys() {
+fn s10_an_address_for_others_needs_keys() {
     let done = run(&["serve", "--simulate", "sim", "--host", "0.0.0.0", "--port", "0"]);
     assert_eq!(done.code, Some(2), "{}", done.stderr);
     assert!(done.stderr.contains("there are no keys"), "{}", done.stderr);
@@ -171,4 +180,76 @@ fn a_server_lives_through_its_signals() {
     serving.lines.read_to_string(&mut rest).unwrap();
     let audit = std::fs::read_to_string(audit).unwrap();
     assert_eq!(audit.lines().count(), 7, "{audit}");
+}
+
+/// Line ends in requests made lines in the logs of other servers, and their prompts stood there.
+#[test]
+fn s35_requests_make_no_lines_in_logs_and_their_texts_are_not_there() {
+    for format in ["text", "json"] {
+        let mut serving = Serving::start(&["--log", format]);
+        let name = "sim\r\nforged\u{1b}[2J\u{0}\u{85}forged\u{2028}forged";
+        let mut body = json!({"model": name, "messages":
+            [{"role": "user", "content": "swordfish\r\nforged"}]});
+        assert_eq!(serving.ask("x", &body).0, 404);
+        body["model"] = json!("sim");
+        body["max_tokens"] = json!(2);
+        assert_eq!(serving.ask("x", &body).0, 200);
+        let mut lines = Vec::new();
+        while lines.len() < 2 {
+            let mut line = String::new();
+            assert!(serving.lines.read_line(&mut line).unwrap() > 0, "it ended");
+            if line.trim_end().is_empty() || line.contains("Ctrl-C") {
+                continue;
+            }
+            lines.push(line);
+        }
+        assert!(lines[0].contains("404") && lines[1].contains("200"), "{lines:?}");
+        for line in &lines {
+            let line = line.trim_end_matches('\n');
+            let is_plain = |c: char| !c.is_control() && c != '\u{2028}';
+            assert!(line.chars().all(is_plain), "{format}: {line:?}");
+            assert!(!line.contains("swordfish"), "{format}: {line:?}");
+        }
+    }
+}
+
+/// A folder of `crates/model/tests/golden`.
+fn encoder(name: &str) -> String {
+    format!("{}/../model/tests/golden/encoders/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn models_are_served_as_what_their_files_say() {
+    let [intents, rank, vectors] =
+        ["bert_sequence", "bert_cross_encoder", "embed_mean"].map(encoder);
+    let rank = format!("rank={rank}");
+    let serving = Serving::of(&[&intents, &rank, &vectors]);
+    let post = |path: &str, body: Value| serving.post(path, "x", &body);
+    let (status, text) = post("/predict", json!({"inputs": "Where is my card?"}));
+    assert_eq!(status, 200, "{text}");
+    assert!(text.contains("refund"), "{text}");
+    let (status, text) =
+        post("/v2/rerank", json!({"model": "rank", "query": "card", "documents": ["a", "b"]}));
+    assert_eq!(status, 200, "{text}");
+    let (status, text) = post("/embed_all", json!({"inputs": ["a card"]}));
+    let tokens: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(status, 200, "{text}");
+    assert!(tokens[0].as_array().is_some_and(|tokens| tokens.len() >= 4), "with special ones");
+    assert_eq!(post("/embed", json!({"inputs": "a card"})).0, 200);
+    let chat = json!({"model": "rank", "messages": [{"role": "user", "content": "x"}]});
+    assert_eq!(post("/v1/chat/completions", chat).0, 400);
+}
+
+#[test]
+fn a_model_that_nothing_is_asked_of_is_refused_unless_told_what_it_is() {
+    let tokens = encoder("bert_tokens");
+    let done = run(&["serve", &tokens, "--port", "0"]);
+    assert_eq!(done.code, Some(3), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("labels tokens") && done.stderr.contains("--embedder"),
+        "{}",
+        done.stderr
+    );
+    let serving = Serving::of(&["--embedder", &tokens]);
+    assert_eq!(serving.post("/embed", "x", &json!({"inputs": "a card"})).0, 200);
 }

@@ -83,21 +83,28 @@ impl GrammarCompiler {
         let trie = self.factory.tok_env().tok_trie();
         let compile = || {
             let matcher = Matcher::new(self.factory.create_parser(grammar));
-            let is_sound = matcher.get_error().is_none();
-            let warm = if is_sound { warm(&matcher, trie) } else { None };
-            warm.unwrap_or(matcher)
+            if let Some(reason) = matcher.get_error() {
+                return Err(reason);
+            }
+            Ok(warm(&matcher, trie)?.unwrap_or(matcher))
         };
         let matcher = std::thread::scope(|scope| {
             let builder = std::thread::Builder::new().stack_size(COMPILE_STACK_BYTES);
             let thread = builder.spawn_scoped(scope, compile).map_err(EngineError::Thread)?;
             Ok(thread.join().expect("the compiler catches its panics"))
         })?;
-        if let Some(reason) = matcher.get_error() {
-            let kind = kind(constraint);
-            return Err(EngineError::ConstraintInvalid { kind, reason: first_line(&reason) });
-        }
+        let matcher = matcher.map_err(|reason: String| EngineError::ConstraintInvalid {
+            kind: kind(constraint),
+            reason: first_line(&reason),
+        })?;
         self.remember(key, &matcher);
         Ok(ConstraintState::new(matcher))
+    }
+
+    /// Constraints that are kept.
+    #[cfg(test)]
+    pub(crate) fn num_cached(&self) -> usize {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn cached(&self, key: &CacheKey) -> Option<Matcher> {

@@ -19,8 +19,16 @@ const CLOSERS: [&[u8]; 7] = [b"\"", b"\",", b"\":", b"}", b"]", b",", b":"];
 const CLOSE_PERCENT: u32 = 30;
 
 /// A matcher in the same state that has seen more of its constraint; nothing if the walk fails.
-pub(super) fn warm(matcher: &Matcher, trie: &TokTrie) -> Option<Matcher> {
+///
+/// # Errors
+/// If the constraint gives no first mask: then no text satisfies it, or it takes too much to find one.
+pub(super) fn warm(matcher: &Matcher, trie: &TokTrie) -> Result<Option<Matcher>, String> {
     let mut warm = matcher.deep_clone();
+    warm.compute_mask_or_eos().map_err(|error| error.to_string())?;
+    Ok(walk(warm, trie))
+}
+
+fn walk(mut warm: Matcher, trie: &TokTrie) -> Option<Matcher> {
     let closers: Vec<u32> = CLOSERS.iter().filter_map(|bytes| trie.token_id(bytes)).collect();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut walked = 0;

@@ -1,7 +1,7 @@
 //! Whether a guess is worth its rows.
 
 /// Most tokens guessed ahead for one sequence.
-pub(crate) const MAX_GUESS: usize = 16;
+pub const MAX_GUESS: usize = 16;
 /// Weight of a new measurement beside the older ones.
 const FRESH: f64 = 0.2;
 /// Cost of one row more, as a share of a step of one row, until steps were measured.

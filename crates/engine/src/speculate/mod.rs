@@ -11,6 +11,7 @@ mod ngram;
 mod proposer;
 mod speculator;
 
+pub use gain::MAX_GUESS;
 pub use kind::Speculation;
 
 pub(crate) use drafter::Drafter;

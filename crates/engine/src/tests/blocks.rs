@@ -198,8 +198,9 @@ fn the_longest_unused_block_goes_first() {
     assert_eq!(blocks.take(), None);
 }
 
+/// In vLLM the name of an adapter could stand for the salt of a tenant, and hashes could be aimed at.
 #[test]
-fn tenants_and_adapters_have_different_keys() {
+fn s19_tenants_and_adapters_have_different_keys() {
     let keys = KeyMaker::fixed();
     let scope = |tenant: Option<&str>, adapter: Option<u64>| CacheScope {
         tenant: tenant.map(Into::into),

@@ -56,8 +56,9 @@ fn requests_of_one_step_share_what_the_first_computes() {
     assert_eq!(engine.into_runner().steps[0], [66, 2, 2, 2, 2, 2, 2, 2]);
 }
 
+/// How soon an answer began told vLLM's clients what others had asked.
 #[test]
-fn tenants_share_nothing() {
+fn s19_tenants_share_nothing() {
     let mut engine = engine(&[(64, None)], EngineOptions::default());
     let scope = |tenant: &str| CacheScope { tenant: Some(tenant.into()), adapter: None };
     let prompt = "A secret of forty-eight characters, more or less";

@@ -3,7 +3,7 @@
 use super::fake::{
     EOS, FakeRunner, Rule, VOCAB_SIZE, alphabet, noise, short_answer, tokens, vocabulary,
 };
-use crate::{Completion, Engine, Request, SamplingParams, SchedulerLimits, StopCause};
+use crate::{Completion, Constraint, Engine, Request, SamplingParams, SchedulerLimits, StopCause};
 use catena_protocol::{Cancel, FinishReason, NoProgress};
 
 /// Logits of a few tokens, all others impossible: `ln` of 0.5, 0.3, 0.15 and 0.05.
@@ -135,4 +135,33 @@ fn logprobs_are_of_the_plain_distribution() {
         assert!((logprob - share.ln()).abs() < 1e-5);
     }
     assert_eq!(completion.logprobs.len(), 3);
+}
+
+/// Models whose scales are no numbers stopped Ollama.
+#[test]
+fn s27_logits_that_are_no_numbers_stop_nobody() {
+    let rules: [fn(&[u32]) -> Vec<f32>; 4] = [
+        |_| vec![f32::NAN; VOCAB_SIZE],
+        |_| vec![f32::INFINITY; VOCAB_SIZE],
+        |_| vec![f32::NEG_INFINITY; VOCAB_SIZE],
+        |_| (0..VOCAB_SIZE).map(|idx| if idx % 2 == 0 { f32::NAN } else { 1.0 }).collect(),
+    ];
+    let hot = SamplingParams { temperature: 1.0, ..SamplingParams::greedy(5) };
+    for rule in rules {
+        for params in [
+            SamplingParams::greedy(5),
+            hot.clone(),
+            SamplingParams { top_k: Some(3), ..hot.clone() },
+            SamplingParams { top_p: 0.5, ..hot.clone() },
+            SamplingParams { min_p: 0.1, typical_p: 0.5, ..hot.clone() },
+            SamplingParams { repetition_penalty: 1.3, logprobs: Some(5), ..hot.clone() },
+        ] {
+            let mut engine =
+                Engine::new(FakeRunner::new(8, rule), vocabulary(), SchedulerLimits::default());
+            let request = Request::new(tokens("x"), params);
+            let form = request.clone().with_constraint(Constraint::Choice(vec!["ab".to_owned()]));
+            let ended = engine.run_all(vec![request, form], &NoProgress, &Cancel::new());
+            assert_eq!(ended.expect("it runs").len(), 2);
+        }
+    }
 }

@@ -254,8 +254,9 @@ fn hostile_schemas() -> Vec<Value> {
     ]
 }
 
+/// Patterns and schemas of a few bytes kept the compilers of grammars busy for minutes.
 #[test]
-fn hostile_constraints_end_in_an_answer() {
+fn s15_hostile_constraints_end_in_an_answer() {
     let vocabulary = vocabulary();
     for constraint in hostile() {
         let mut text = format!("{constraint:?}");
@@ -277,6 +278,20 @@ fn hostile_constraints_end_in_an_answer() {
             }
         }
     }
+}
+
+/// Each new schema of a client took memory and disk of vLLM for ever.
+#[test]
+fn s14_what_was_compiled_is_forgotten_again() {
+    let vocabulary = vocabulary();
+    let grammars = vocabulary.grammars().expect("it has an end of sequence");
+    let mut most = 0;
+    for idx in 0..200 {
+        let constraint = Constraint::JsonSchema(json!({"const": idx}));
+        grammars.compile(&constraint).expect("it compiles");
+        most = most.max(grammars.num_cached());
+    }
+    assert!((1..=16).contains(&most), "{most} are kept");
 }
 
 /// Whatever bytes come as a schema, regex or grammar: an answer, no panic.

@@ -55,6 +55,11 @@ fn a_text_that_repeats_takes_fewer_steps() {
     assert_eq!((slow.steps, slow.guessed_tokens), (80, 0));
     assert!(fast.steps <= 12, "{} steps", fast.steps);
     assert!(fast.accepted_tokens >= 68 && fast.accepted_tokens <= fast.guessed_tokens);
+    assert_eq!(fast.accepted_by_position.iter().sum::<u64>(), fast.accepted_tokens);
+    let positions = fast.accepted_by_position;
+    assert!(positions.is_sorted_by(|near, far| near >= far), "{positions:?}");
+    assert!(fast.drafts >= positions[0] && positions[0] > 0 && slow.drafts == 0);
+    assert_eq!(fast.steps_by_tokens.iter().sum::<u64>(), fast.steps);
     assert_eq!(fast.used_blocks, 0);
 }
 

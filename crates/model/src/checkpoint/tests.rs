@@ -177,3 +177,38 @@ fn a_model_without_weights_is_drawn() {
     std::fs::remove_file(tiny.path("config.json")).unwrap();
     assert!(matches!(Checkpoint::drawn(&tiny.folder, 7), Err(ModelError::Io { .. })));
 }
+
+/// Weights that are pickles run code when they are read.
+#[test]
+fn s10_pickles_are_not_read() {
+    let tiny = Tiny::new();
+    for name in ["pytorch_model.bin", "model.pt", "model.pkl"] {
+        std::fs::rename(tiny.path("model.safetensors"), tiny.path(name)).unwrap();
+        assert!(matches!(refused(&tiny), ModelError::NotAModel { .. }), "{name}");
+        std::fs::rename(tiny.path(name), tiny.path("model.safetensors")).unwrap();
+    }
+}
+
+/// vLLM ran the code that a model's configuration named, also where that was forbidden.
+#[test]
+fn s18_code_beside_a_model_is_not_run() {
+    let named = |config: &mut serde_json::Value| {
+        config["auto_map"] = serde_json::json!({"AutoConfig": "modeling_x.XConfig",
+            "AutoModelForCausalLM": "other/repository--modeling_x.XForCausalLM"});
+    };
+    let tiny = Tiny::with(named, |_| {});
+    let ran = tiny.path("ran");
+    std::fs::write(tiny.path("modeling_x.py"), format!("open({:?}, 'w')", ran.as_str())).unwrap();
+    let checkpoint = tiny.open();
+    assert!(checkpoint.tokenizer().is_ok() && checkpoint.weight("model.norm.weight").is_ok());
+    assert!(!ran.exists());
+    // An architecture that only its code knows is none of ours.
+    let foreign = Tiny::with(
+        |config| {
+            named(config);
+            config["model_type"] = "x".into();
+        },
+        |_| {},
+    );
+    assert!(matches!(refused(&foreign), ModelError::UnsupportedArchitecture { .. }));
+}

@@ -48,8 +48,9 @@ fn what_is_written_is_read() {
     assert_eq!(written["rope_theta"], json!(100_000.0));
 }
 
+/// Models with sizes of zero stopped Ollama.
 #[test]
-fn impossible_configurations_are_refused() {
+fn s27_impossible_configurations_are_refused() {
     let invalid = [
         ("hidden_size", json!(0)),
         ("num_attention_heads", json!(0)),

@@ -166,3 +166,35 @@ fn a_gguf_file_whose_tensors_we_cannot_compute_with_says_so() {
     let refused = checkpoint.dequantize("model.norm.weight");
     assert!(matches!(refused, Err(ModelError::UnsupportedType { .. })), "{refused:?}");
 }
+
+/// Ollama quantized tensors that were said to go on behind the end of their file, and the result held
+/// what stood in its memory there.
+#[test]
+fn s22_nothing_behind_the_end_of_a_file_is_converted() {
+    let tiny = Tiny::new();
+    to_gguf(&tiny.open(), &tiny.path("x.gguf"), GgmlType::F32);
+    let whole = std::fs::read(tiny.path("x.gguf")).unwrap();
+    let open = |bytes: &[u8]| {
+        std::fs::write(tiny.path("y.gguf"), bytes).unwrap();
+        Checkpoint::open(&tiny.path("y.gguf")).map(|_| ())
+    };
+    assert!(open(&whole).is_ok());
+    for part in 0..16 {
+        let cut = open(&whole[..whole.len() * part / 16]);
+        assert!(matches!(cut, Err(ModelError::Gguf { .. })), "{part}: {cut:?}");
+    }
+    // The size of `output_norm.weight` stands behind its name and the number of its dimensions, its
+    // place behind its type.
+    let name = b"output_norm.weight";
+    let at = whole.windows(name.len()).position(|window| window == name).unwrap() + name.len() + 4;
+    for (field, value) in
+        [(at, 1_u64 << 40), (at, u64::MAX), (at + 12, 1 << 40), (at + 12, u64::MAX)]
+    {
+        let mut bytes = whole.clone();
+        bytes[field..field + 8].copy_from_slice(&value.to_le_bytes());
+        assert!(open(&bytes).is_err(), "{field} {value}");
+    }
+    let folder = std::fs::read(tiny.path("model.safetensors")).unwrap();
+    std::fs::write(tiny.path("model.safetensors"), &folder[..folder.len() - 4]).unwrap();
+    assert!(Checkpoint::open(&tiny.folder).is_err());
+}

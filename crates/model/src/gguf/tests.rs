@@ -248,8 +248,9 @@ fn broken_keys_are_refused() {
     assert!(matches!(alignment.fault(), E::KeyType { .. }));
 }
 
+/// Sizes whose product is too large for its type, and places beyond the file, were read by llama.cpp.
 #[test]
-fn broken_tensors_are_refused() {
+fn s21_sizes_that_overflow_and_places_beyond_the_file_are_refused() {
     use GgufError as E;
     let tensor =
         |dimensions: &[u64], id, offset| with_data(256).tensor("t", dimensions, id, offset).fault();

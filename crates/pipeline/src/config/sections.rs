@@ -284,7 +284,7 @@ pub struct ServeConfig {
     /// File that gets a line of JSON for each request: who, when, route, model, tokens, status, no
     /// text; empty for none.
     pub audit_log: String,
-    /// Folder for the files that clients upload and the batches that they start; empty keeps none.
+    /// Folder for clients' files, batches and stored responses; empty keeps none.
     pub files: String,
     /// Collector of OpenTelemetry traces over OTLP/HTTP, such as `http://127.0.0.1:4318`; empty for
     /// none.

@@ -4,6 +4,7 @@
 //! cannot be written is counted and said once a minute.
 
 use super::Outcome;
+use super::log::printable;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
@@ -97,7 +98,7 @@ fn line(outcome: &Outcome) -> Value {
         "name": key.map(|key| &key.name),
         "method": outcome.method.as_str(),
         "route": outcome.route,
-        "model": usage.model.as_ref().map(|model| model.chars().take(200).collect::<String>()),
+        "model": usage.model.as_deref().map(printable),
         "status": outcome.status.map(|status| status.as_u16()),
         "complete": outcome.is_whole,
         "prompt_tokens": usage.prompt_tokens,

@@ -4,6 +4,7 @@
 //! batch as it comes; a batch that the server's end interrupts goes on after its last whole line when
 //! the server starts again.
 
+mod asker;
 mod input;
 mod object;
 mod progress;

@@ -51,6 +51,7 @@ pub(crate) async fn create(
     if request.completion_window != "24h" {
         return invalid("completion_window", "known: 24h".to_owned());
     }
+    context::check_route(&request.endpoint)?;
     let files = seen(&app, &request.input_file_id)?.clone();
     let batches = app.batches()?.clone();
     let id = context::owned(&app.answer_id("batch").replace('-', "_"));

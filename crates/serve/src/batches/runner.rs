@@ -1,5 +1,6 @@
 //! Runs batches, one after the other, on a thread of its own.
 
+use super::asker::Asker;
 use super::input::{self, Line};
 use super::object::{become_status, is_over, status};
 use super::progress::Progress;
@@ -7,27 +8,16 @@ use super::store::BatchStore;
 use crate::app::{App, WeakApp};
 use crate::context;
 use crate::error::ApiError;
-use crate::router::routes;
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request, StatusCode, header};
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tower::ServiceExt;
 
 /// Lines that are answered at once.
 const AT_ONCE: usize = 8;
-/// Urgency of their requests: after those of all who wait for an answer.
-const PRIORITY: i64 = 1000;
-/// How long a line waits when the engine has no place for it.
-const RETRY: Duration = Duration::from_millis(500);
 /// How often a batch looks whether it was cancelled while its lines run.
 const LOOK: Duration = Duration::from_millis(200);
-/// Largest answer kept.
-const MAX_ANSWER_BYTES: usize = 16 << 20;
 
 /// Starts the thread that runs what `waiting` tells of; it ends with the app.
 ///
@@ -121,8 +111,8 @@ async fn answer_lines(
     let id = batch["id"].as_str().unwrap_or_default();
     let endpoint = batch["endpoint"].as_str().unwrap_or_default();
     let expires_at = batch["expires_at"].as_u64().unwrap_or(u64::MAX);
-    let router = routes(app.clone());
-    let answers = stream::iter(lines).map(|line| answer(app, router.clone(), endpoint, line));
+    let asker = Asker::new(app, id, endpoint);
+    let answers = stream::iter(lines).map(|line| asker.answer(line));
     let mut answers = std::pin::pin!(answers.buffer_unordered(AT_ONCE));
     let mut look = tokio::time::interval(LOOK);
     loop {
@@ -148,41 +138,5 @@ async fn answer_lines(
                 }
             }
         }
-    }
-}
-
-/// The answer to one line and whether it is a good one; nothing if the server ends.
-async fn answer(app: &App, router: Router, endpoint: &str, line: Line) -> Option<(bool, Value)> {
-    let mut body = line.body;
-    if endpoint != "/v1/embeddings" {
-        body.entry("priority").or_insert(json!(PRIORITY));
-    }
-    let body = Value::Object(body).to_string();
-    let request_id = app.answer_id("batch_req").replace('-', "_");
-    loop {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(endpoint)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(body.clone()))
-            .expect("a request of known parts");
-        let Ok(response) = router.clone().oneshot(request).await;
-        let code = response.status();
-        if app.is_draining() && !code.is_success() {
-            return None;
-        }
-        if code == StatusCode::TOO_MANY_REQUESTS || code == StatusCode::SERVICE_UNAVAILABLE {
-            tokio::time::sleep(RETRY).await;
-            continue;
-        }
-        let bytes = to_bytes(response.into_body(), MAX_ANSWER_BYTES).await.unwrap_or_default();
-        let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        let answer = json!({
-            "id": request_id,
-            "custom_id": line.custom_id,
-            "response": {"status_code": code.as_u16(), "request_id": request_id, "body": body},
-            "error": null,
-        });
-        return Some((code.is_success(), answer));
     }
 }

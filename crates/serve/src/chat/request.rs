@@ -82,6 +82,18 @@ impl ApiRequest for ChatRequest {
         Refused { field: "audio", is_neutral: is_empty, hint: "" },
         Refused { field: "web_search_options", is_neutral: |_| false, hint: "" },
         Refused { field: "use_beam_search", is_neutral: is_empty, hint: "" },
+        Refused {
+            field: "chat_template",
+            is_neutral: is_empty,
+            hint: "; conversations are worded by the model's own template",
+        },
+        Refused { field: "continue_final_message", is_neutral: is_empty, hint: "" },
+        Refused { field: "add_generation_prompt", is_neutral: |v| *v == true, hint: "" },
+        Refused {
+            field: "documents",
+            is_neutral: is_empty,
+            hint: "; ask an assistant that answers from documents",
+        },
     ];
 }
 

@@ -1,22 +1,25 @@
 //! Uploading, listing, reading and deleting files.
 
-use super::store::{FileStore, Upload, unknown};
+use super::store::{FileStore, Upload, storage, unknown};
 use crate::app::App;
+use crate::blocking::brief;
 use crate::context;
 use crate::error::ApiError;
 use crate::paging::{Page, page};
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{Multipart, Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use camino::Utf8Path;
 use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::future::Future;
 use std::io::Read;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use std::time::Duration;
 
 /// What files are uploaded for.
 const PURPOSES: [&str; 6] = ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"];
@@ -26,8 +29,8 @@ const MAX_FIELD_BYTES: usize = 4096;
 const MAX_NAME_CHARS: usize = 255;
 /// Bytes of a piece on its way to the client.
 const PIECE_BYTES: usize = 64 << 10;
-/// Pieces that wait between the disk and the network.
-const PIECES: usize = 4;
+/// Most parts of a form.
+const MAX_FIELDS: usize = 16;
 
 /// Which files are listed.
 #[derive(Debug, Deserialize)]
@@ -42,16 +45,21 @@ pub(crate) async fn upload(
 ) -> Result<Json<Value>, ApiError> {
     let mut form = form.map_err(|error| ApiError::Json { reason: error.body_text() })?;
     let files = app.files()?.clone();
+    let patience = app.limits().body_timeout;
     let mut purpose = None;
     let mut sent: Option<(Upload, String)> = None;
-    while let Some(field) = form.next_field().await.map_err(|error| unreadable(&error))? {
+    for count in 0.. {
+        let Some(field) = in_time(patience, form.next_field()).await? else { break };
+        if count == MAX_FIELDS {
+            return Err(ApiError::BodyTooComplex { what: "parts of a form", limit: MAX_FIELDS });
+        }
         match field.name() {
-            Some("purpose") => purpose = Some(text("purpose", field).await?),
+            Some("purpose") => purpose = Some(text("purpose", field, patience).await?),
             Some("file") if sent.is_none() => {
                 let name =
                     field.file_name().unwrap_or("file").chars().take(MAX_NAME_CHARS).collect();
                 let id = context::owned(&app.answer_id("file"));
-                sent = Some((receive(&app, files.clone(), id, field).await?, name));
+                sent = Some((receive(files.clone(), id, field, patience).await?, name));
             }
             Some("file") => return Err(invalid("file", "one file at a time".to_owned())),
             // Such as when it expires: files stay until they are deleted.
@@ -63,13 +71,22 @@ pub(crate) async fn upload(
     };
     let purpose = purpose.unwrap_or_default();
     if !PURPOSES.contains(&purpose.as_str()) {
-        upload.discard();
         let known = PURPOSES.join(", ");
         return Err(invalid("purpose", format!("it is none of {known}")));
     }
     let now = app.now();
-    let finish = move || files.finish(upload, &name, &purpose, now);
-    app.workers().run(finish).await.map(Json)
+    brief(move || files.finish(upload, &name, &purpose, now)).await.map(Json)
+}
+
+/// What comes next of a form, if it comes within `patience`.
+async fn in_time<T>(
+    patience: Duration,
+    next: impl Future<Output = Result<T, MultipartError>>,
+) -> Result<T, ApiError> {
+    match tokio::time::timeout(patience, next).await {
+        Ok(came) => came.map_err(|error| unreadable(&error)),
+        Err(_) => Err(ApiError::BodyTooSlow { limit_s: patience.as_secs() }),
+    }
 }
 
 fn invalid(field: &'static str, reason: String) -> ApiError {
@@ -83,9 +100,13 @@ fn unreadable(error: &MultipartError) -> ApiError {
     ApiError::Json { reason: error.body_text() }
 }
 
-async fn text(name: &'static str, mut field: Field<'_>) -> Result<String, ApiError> {
+async fn text(
+    name: &'static str,
+    mut field: Field<'_>,
+    patience: Duration,
+) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(piece) = field.chunk().await.map_err(|error| unreadable(&error))? {
+    while let Some(piece) = in_time(patience, field.chunk()).await? {
         bytes.extend_from_slice(&piece);
         if bytes.len() > MAX_FIELD_BYTES {
             return Err(invalid(name, format!("it is longer than {MAX_FIELD_BYTES} bytes")));
@@ -94,42 +115,22 @@ async fn text(name: &'static str, mut field: Field<'_>) -> Result<String, ApiErr
     String::from_utf8(bytes).map_err(|_| invalid(name, "it is not UTF-8".to_owned()))
 }
 
-/// Writes a field to disk, on a thread that may wait for it.
+/// Writes a field to disk as it comes. No thread waits for the client.
 async fn receive(
-    app: &App,
     files: Arc<FileStore>,
     id: String,
     mut field: Field<'_>,
+    patience: Duration,
 ) -> Result<Upload, ApiError> {
-    let (sender, mut pieces) = mpsc::channel::<Bytes>(PIECES);
-    let write = move || {
-        let mut upload = files.begin(id)?;
-        while let Some(piece) = pieces.blocking_recv() {
-            if let Err(error) = upload.write(&piece) {
-                upload.discard();
-                return Err(error);
-            }
-        }
-        Ok(upload)
-    };
-    let read = async {
-        while let Some(piece) = field.chunk().await.map_err(|error| unreadable(&error))? {
-            if sender.send(piece).await.is_err() {
-                // The writer says why it ended.
-                break;
-            }
-        }
-        drop(sender);
-        Ok(())
-    };
-    let (written, read) = tokio::join!(app.workers().run(write), read);
-    match (written, read) {
-        (Ok(upload), Err(error)) => {
-            upload.discard();
-            Err(error)
-        }
-        (written, _) => written,
+    let mut upload = brief(move || files.begin(id)).await?;
+    while let Some(piece) = in_time(patience, field.chunk()).await? {
+        upload = brief(move || {
+            upload.write(&piece)?;
+            Ok(upload)
+        })
+        .await?;
     }
+    Ok(upload)
 }
 
 /// The files, if the request may see the one called `id`.
@@ -167,7 +168,7 @@ pub(crate) async fn delete(
 ) -> Result<Json<Value>, ApiError> {
     let files = seen(&app, &id)?.clone();
     let deleted = json!({"id": id, "object": "file", "deleted": true});
-    app.workers().run(move || files.delete(&id)).await?;
+    brief(move || files.delete(&id)).await?;
     Ok(Json(deleted))
 }
 
@@ -177,28 +178,22 @@ pub(crate) async fn content(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let files = seen(&app, &id)?.clone();
-    let mut file = app.workers().run(move || files.open_data(&id)).await?;
-    let (sender, pieces) = mpsc::channel(PIECES);
-    tokio::task::spawn_blocking(move || {
-        loop {
+    let file = brief(move || files.open_data(&id)).await?;
+    // Read as the client takes it: no thread waits for one that is slow.
+    let pieces = stream::unfold(Some(file), |file| async {
+        let mut file = file?;
+        let read = brief(move || {
             let mut piece = vec![0; PIECE_BYTES];
-            let read = file.read(&mut piece).map(|count| {
-                piece.truncate(count);
-                piece
-            });
-            let is_last = !matches!(&read, Ok(piece) if !piece.is_empty());
-            if matches!(&read, Ok(piece) if piece.is_empty()) || sender.blocking_send(read).is_err()
-            {
-                return;
-            }
-            if is_last {
-                return;
-            }
+            let count = file.read(&mut piece);
+            let count = count.map_err(|error| storage("read", Utf8Path::new("a file"), error))?;
+            piece.truncate(count);
+            Ok((piece, file))
+        });
+        match read.await {
+            Ok((piece, _)) if piece.is_empty() => None,
+            Ok((piece, file)) => Some((Ok(piece), Some(file))),
+            Err(error) => Some((Err(error), None)),
         }
-    });
-    let pieces = stream::unfold(pieces, |mut pieces| async {
-        let piece = pieces.recv().await?;
-        Some((piece, pieces))
     });
     let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((kind, Body::from_stream(pieces)).into_response())

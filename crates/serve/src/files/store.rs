@@ -29,12 +29,22 @@ pub(crate) struct FileStore {
     records: Mutex<BTreeMap<String, Value>>,
 }
 
-/// A file that is being written.
+/// A file that is being written; without [`FileStore::finish`] what came is removed.
 pub(crate) struct Upload {
     id: String,
     path: Utf8PathBuf,
     file: File,
     bytes: usize,
+    is_kept: bool,
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What cannot be removed now is removed at the next start.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Whether `text` can be an identity: only then it may be part of a path.
@@ -106,7 +116,7 @@ impl FileStore {
         }
         let path = self.path(&id, PART);
         let file = File::create(&path).map_err(|error| storage("write", &path, error))?;
-        Ok(Upload { id, path, file, bytes: 0 })
+        Ok(Upload { id, path, file, bytes: 0, is_kept: false })
     }
 
     /// Makes a file of what came.
@@ -115,16 +125,16 @@ impl FileStore {
     /// [`ApiError::Storage`].
     pub(crate) fn finish(
         &self,
-        upload: Upload,
+        mut upload: Upload,
         filename: &str,
         purpose: &str,
         now: u64,
     ) -> Result<Value, ApiError> {
-        let Upload { id, path, file, bytes } = upload;
+        let (id, bytes) = (upload.id.clone(), upload.bytes);
         let data = self.path(&id, DATA);
-        file.sync_all()
-            .and_then(|()| fs::rename(&path, &data))
-            .map_err(|error| storage("write", &data, error))?;
+        let kept = upload.file.sync_all().and_then(|()| fs::rename(&upload.path, &data));
+        kept.map_err(|error| storage("write", &data, error))?;
+        upload.is_kept = true;
         let record = json!({
             "id": id,
             "object": "file",
@@ -185,12 +195,6 @@ impl Upload {
     pub(crate) fn write_unbounded(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
         self.bytes += bytes.len();
         self.file.write_all(bytes).map_err(|error| storage("write", &self.path, error))
-    }
-
-    /// Forgets what came.
-    pub(crate) fn discard(self) {
-        // What cannot be removed now is removed at the next start.
-        let _ = fs::remove_file(&self.path);
     }
 }
 

@@ -54,12 +54,6 @@ impl KeyRecord {
         self.expires.is_some_and(|expires| expires <= now)
     }
 
-    /// Whether it is for some models or paths only, or may use only so many tokens.
-    pub(crate) fn is_bounded(&self) -> bool {
-        let is_for_all = self.models.is_empty() && self.routes.is_empty();
-        !is_for_all || self.limits.tokens_per_minute.is_some()
-    }
-
     pub(crate) fn allows_model(&self, model: &str) -> bool {
         allows(&self.models, model)
     }

@@ -62,6 +62,12 @@ impl Keyring {
         self.len() == 0
     }
 
+    /// The key with this identity.
+    pub(crate) fn by_id(&self, id: &str) -> Option<Arc<Key>> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        keys.values().find(|key| key.record.id == id).cloned()
+    }
+
     /// The key with this text.
     pub(crate) fn find(&self, text: &str) -> Option<Arc<Key>> {
         if text.len() > MAX_KEY_BYTES {

@@ -101,3 +101,38 @@ fn damaged_files_and_odd_names_are_refused() {
         assert!(matches!(file.read(), Err(KeysError::Damaged { .. })), "{text}");
     }
 }
+
+/// vLLM compared keys character by character, and the time told how many were right.
+#[test]
+fn s03_what_is_compared_tells_nothing_of_a_key() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (record, text) = file(&dir).create(named("ann"), 0).expect("it is written");
+    let ring = Keyring::new(vec![record.clone()]);
+    let changed = |at: usize| {
+        let mut wrong = text.clone();
+        let digit = if wrong.as_bytes()[at] == b'0' { "1" } else { "0" };
+        wrong.replace_range(at..=at, digit);
+        wrong
+    };
+    // Digests are compared, and however much of a key is right, its digest has nothing of the key's.
+    let begins = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let digest = record.digest.to_hex();
+    let shared: Vec<usize> = (12..60)
+        .map(|at| begins(&catena_store::Digest::of(changed(at).as_bytes()).to_hex(), &digest))
+        .collect();
+    assert!(shared.iter().all(|&count| count < 8), "{shared:?}");
+    // And the time: a key that is wrong at its first secret digit, and one at its last.
+    let (first, last) = (changed(12), changed(59));
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..20_000 {
+        let which = round % 2;
+        let begun = std::time::Instant::now();
+        assert!(ring.find([&first, &last][which]).is_none());
+        times[which].push(begun.elapsed());
+    }
+    let [first, last] = times.map(|mut times| {
+        times.sort_unstable();
+        times[times.len() / 2].as_nanos() as f64
+    });
+    assert!((0.5..2.0).contains(&(first / last)), "{first} ns and {last} ns");
+}

@@ -1,6 +1,7 @@
 //! What is counted of requests, by model and by route.
 
 use super::histogram::{E2E_EDGES, Histogram, ITL_EDGES, SAMPLE_EDGES, TOKEN_EDGES, TTFT_EDGES};
+use catena_engine::Timing;
 use catena_protocol::{FinishReason, Usage};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +18,10 @@ pub(super) struct ModelCounts {
     pub(super) ttft: Histogram,
     pub(super) itl: Histogram,
     pub(super) e2e: Histogram,
+    pub(super) queue: Histogram,
+    pub(super) prefill: Histogram,
     pub(super) decode: Histogram,
+    pub(super) inference: Histogram,
     pub(super) request_prompt_tokens: Histogram,
     pub(super) request_generation_tokens: Histogram,
     pub(super) params_n: Histogram,
@@ -37,7 +41,10 @@ impl Default for ModelCounts {
             ttft: Histogram::new(TTFT_EDGES),
             itl: Histogram::new(ITL_EDGES),
             e2e: Histogram::new(E2E_EDGES),
+            queue: Histogram::new(E2E_EDGES),
+            prefill: Histogram::new(E2E_EDGES),
             decode: Histogram::new(E2E_EDGES),
+            inference: Histogram::new(E2E_EDGES),
             request_prompt_tokens: Histogram::new(TOKEN_EDGES),
             request_generation_tokens: Histogram::new(TOKEN_EDGES),
             params_n: Histogram::new(SAMPLE_EDGES),
@@ -105,9 +112,14 @@ impl Metrics {
         self.with(model, |counts| counts.itl.observe(after.as_secs_f64()));
     }
 
-    /// Notes how long the tokens behind the first took together.
-    pub(crate) fn decoded(&self, model: &str, took: Duration) {
-        self.with(model, |counts| counts.decode.observe(took.as_secs_f64()));
+    /// Notes how long the parts of a generation took in the engine.
+    pub(crate) fn timed(&self, model: &str, timing: Timing) {
+        self.with(model, |counts| {
+            counts.queue.observe(timing.queue.as_secs_f64());
+            counts.prefill.observe(timing.prefill.as_secs_f64());
+            counts.decode.observe(timing.decode.as_secs_f64());
+            counts.inference.observe(timing.inference().as_secs_f64());
+        });
     }
 
     pub(crate) fn failed(&self, model: &str) {

@@ -1,5 +1,7 @@
 //! Counts by size.
 
+use catena_engine::STEP_TOKEN_EDGES;
+
 /// vLLM's edges for the time to first token, in seconds.
 pub(super) const TTFT_EDGES: &[f64] = &[
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
@@ -22,6 +24,19 @@ pub(super) const TOKEN_EDGES: &[f64] = &[
 ];
 /// vLLM's edges for the number of answers asked for.
 pub(super) const SAMPLE_EDGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0];
+
+/// The edges by which engines count their steps.
+pub(super) static STEP_EDGES: [f64; STEP_TOKEN_EDGES.len()] = step_edges();
+
+const fn step_edges() -> [f64; STEP_TOKEN_EDGES.len()] {
+    let mut edges = [0.0; STEP_TOKEN_EDGES.len()];
+    let mut idx = 0;
+    while idx < edges.len() {
+        edges[idx] = STEP_TOKEN_EDGES[idx] as f64;
+        idx += 1;
+    }
+    edges
+}
 
 /// Counts of one histogram.
 pub(super) struct Histogram {

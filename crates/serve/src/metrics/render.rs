@@ -1,7 +1,7 @@
 //! The page of metrics.
 
 use super::counts::{FINISH_REASONS, Metrics, ModelCounts};
-use super::histogram::Histogram;
+use super::histogram::{Histogram, STEP_EDGES};
 use super::page::{Names, Page};
 use crate::app::App;
 use catena_engine::{BLOCK_TOKENS, EngineSnapshot};
@@ -77,6 +77,21 @@ const ENGINE_VALUES: &[EngineValue] = &[
         |stats| stats.cached_tokens as f64,
     ),
     counter(
+        ["", "vllm:external_prefix_cache_queries_total"],
+        "Tokens that were looked up in a cache beside this process; there is none.",
+        |_| 0.0,
+    ),
+    counter(
+        ["", "vllm:external_prefix_cache_hits_total"],
+        "Those that were found there; there is none.",
+        |_| 0.0,
+    ),
+    counter(
+        ["catena_spec_decode_num_drafts_total", "vllm:spec_decode_num_drafts_total"],
+        "How often tokens were guessed for a sequence.",
+        |stats| stats.drafts as f64,
+    ),
+    counter(
         ["catena_spec_decode_num_draft_tokens_total", "vllm:spec_decode_num_draft_tokens_total"],
         "Tokens guessed ahead.",
         |stats| stats.guessed_tokens as f64,
@@ -116,6 +131,31 @@ fn engines(page: &mut Page, app: &App) {
     page.family(names, "gauge", "Sequences that wait, by what they wait for.", |page, name| {
         for (model, stats) in &engines {
             page.sample(name, model, ",reason=\"capacity\"", stats.waiting as f64);
+            // For anything but room nobody waits here.
+            page.sample(name, model, ",reason=\"deferred\"", 0.0);
+        }
+    });
+    let names = [
+        "catena_spec_decode_num_accepted_tokens_per_pos_total",
+        "vllm:spec_decode_num_accepted_tokens_per_pos_total",
+    ];
+    let help = "Tokens that came as guessed, by how far ahead they were guessed.";
+    page.family(names, "counter", help, |page, name| {
+        for (model, stats) in &engines {
+            for (position, &count) in stats.accepted_by_position.iter().enumerate() {
+                page.sample(name, model, &format!(",position=\"{position}\""), count as f64);
+            }
+        }
+    });
+    let names = ["catena_iteration_tokens_total", "vllm:iteration_tokens_total"];
+    page.family(names, "histogram", "Tokens of a step of the engine.", |page, name| {
+        for (model, stats) in &engines {
+            let steps = Histogram {
+                edges: &STEP_EDGES,
+                counts: stats.steps_by_tokens.to_vec(),
+                sum: stats.batch_tokens as f64,
+            };
+            page.histogram(name, &[("model_name", model)], &steps);
         }
     });
     let names = ["catena_cache_config_info", "vllm:cache_config_info"];
@@ -194,6 +234,21 @@ const HISTOGRAMS: &[(Names, &str, Pick)] = &[
         ["catena_e2e_request_latency_seconds", "vllm:e2e_request_latency_seconds"],
         "From the request's arrival to its end.",
         |counts| &counts.e2e,
+    ),
+    (
+        ["catena_request_queue_time_seconds", "vllm:request_queue_time_seconds"],
+        "From a request's arrival at the engine until it was given blocks.",
+        |counts| &counts.queue,
+    ),
+    (
+        ["catena_request_prefill_time_seconds", "vllm:request_prefill_time_seconds"],
+        "From then to its first token.",
+        |counts| &counts.prefill,
+    ),
+    (
+        ["catena_request_inference_time_seconds", "vllm:request_inference_time_seconds"],
+        "From when it was given blocks to its last token.",
+        |counts| &counts.inference,
     ),
     (
         ["catena_request_decode_time_seconds", "vllm:request_decode_time_seconds"],

@@ -3,8 +3,10 @@
 use super::object::{ResponseObject, output_items, said};
 use super::request::{ResponseRequest, echoed};
 use super::routes::seen;
+use super::store::Response as Stored;
 use super::stream::Reply;
 use crate::app::App;
+use crate::blocking::brief;
 use crate::body::{Parsed, parse};
 use crate::context;
 use crate::error::ApiError;
@@ -46,7 +48,7 @@ pub(crate) async fn create(
     }
     let begun = begin(&app, &request).await?;
     let response = if request.background {
-        in_background(app, begun, started).into_response()
+        in_background(app, begun, started).await?.into_response()
     } else if request.stream {
         let turn = turn::start(&app, begun.turn.clone(), started).await?;
         stream::sse(turn, Reply::new(&app, begun))
@@ -88,11 +90,27 @@ fn earlier(app: &App, id: &str) -> Result<Vec<ChatMessage>, ApiError> {
 async fn whole(app: &App, begun: &Begun, started: Instant) -> Result<Value, ApiError> {
     let mut turn = turn::start(app, begun.turn.clone(), started).await?;
     let (object, said) = answered(app, &begun.object, &mut turn).await?;
-    if begun.is_stored {
-        let conversation = begun.conversation.iter().cloned().chain([said]).collect();
-        app.responses().put(object.clone(), begun.input.clone(), conversation, None);
+    if !begun.is_stored {
+        return Ok(object);
     }
-    Ok(object)
+    let conversation = begun.conversation.iter().cloned().chain([said]).collect();
+    Ok(keep(app, object, begun.input.clone(), conversation).await)
+}
+
+/// Remembers an answer; gives its object. Where the disk fails it says that it is not stored.
+pub(super) async fn keep(
+    app: &App,
+    mut object: Value,
+    input: Vec<Value>,
+    conversation: Vec<ChatMessage>,
+) -> Value {
+    let store = app.responses().clone();
+    let response = Stored { object: object.clone(), input, conversation };
+    // The log has what failed.
+    if brief(move || store.put(response, None)).await.is_err() {
+        object["store"] = Value::Bool(false);
+    }
+    object
 }
 
 /// The object of the whole answer, and the answer as a turn.
@@ -109,10 +127,13 @@ async fn answered(
 }
 
 /// Answers in a task of its own; gives the object of a response that waits.
-fn in_background(app: App, begun: Begun, started: Instant) -> Json<Value> {
+async fn in_background(app: App, begun: Begun, started: Instant) -> Result<Json<Value>, ApiError> {
     let (cancel, cancelled) = oneshot::channel();
     let queued = begun.object.begun("queued");
-    app.responses().put(queued.clone(), begun.input, begun.conversation, Some(cancel));
+    let (input, conversation) = (begun.input, begun.conversation);
+    let response = Stored { object: queued.clone(), input, conversation };
+    let store = app.responses().clone();
+    brief(move || store.put(response, Some(cancel))).await?;
     let (object, request) = (begun.object, begun.turn);
     let work = async move {
         let answer = async {
@@ -125,17 +146,20 @@ fn in_background(app: App, begun: Begun, started: Instant) -> Json<Value> {
             answer = answer => answer,
             _ = cancelled => return,
         };
-        match ended {
-            Ok((whole, said)) => app.responses().end(whole, Some(said)),
-            Err(error) => app.responses().end(object.failed(&error), None),
-        }
+        let (object, said) = match ended {
+            Ok((whole, said)) => (whole, Some(said)),
+            Err(error) => (object.failed(&error), None),
+        };
+        let store = app.responses().clone();
+        // Where the disk fails, which the log tells, it is remembered as long as the server runs.
+        let _ = brief(move || store.end(object, said)).await;
     };
     // Its tokens are counted as the request's.
     match context::current() {
         Some(request) => tokio::spawn(context::scope(request, work)),
         None => tokio::spawn(work),
     };
-    Json(queued)
+    Ok(Json(queued))
 }
 
 /// Whether an answer ended as far as it could.

@@ -9,6 +9,7 @@ mod input;
 mod object;
 mod request;
 mod routes;
+mod shelf;
 mod store;
 mod stream;
 

@@ -4,6 +4,7 @@ use super::create::begin;
 use super::request::ResponseRequest;
 use super::store::ResponseStore;
 use crate::app::App;
+use crate::blocking::brief;
 use crate::body::{Parsed, parse};
 use crate::context;
 use crate::error::ApiError;
@@ -38,7 +39,8 @@ pub(crate) async fn delete(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    if !seen(&app, &id)?.remove(&id) {
+    let (store, gone) = (seen(&app, &id)?.clone(), id.clone());
+    if !brief(move || store.remove(&gone)).await? {
         return Err(unknown(&id));
     }
     Ok(Json(json!({"id": id, "object": "response", "deleted": true})))
@@ -49,7 +51,8 @@ pub(crate) async fn cancel(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let object = seen(&app, &id)?.cancel(&id).ok_or_else(|| unknown(&id))?;
+    let (store, named) = (seen(&app, &id)?.clone(), id.clone());
+    let object = brief(move || store.cancel(&named)).await?.ok_or_else(|| unknown(&id))?;
     if object["background"] != true {
         let reason = "only a response in the background can be cancelled".to_owned();
         return Err(ApiError::InvalidField { field: "response_id", reason });

@@ -1,9 +1,15 @@
 //! Responses that are remembered.
 
+use super::shelf::Shelf;
+use crate::error::ApiError;
+use crate::files::is_id;
+use camino::Utf8Path;
 use catena_protocol::ChatMessage;
+use catena_store::StoreError;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::oneshot;
 
 /// Most responses remembered.
@@ -11,111 +17,263 @@ const MAX_RESPONSES: usize = 1024;
 /// Most bytes of their JSON.
 const MAX_BYTES: usize = 64 << 20;
 
-/// Responses by identity, bounded; the oldest are forgotten first.
+/// Responses by identity, bounded; the oldest are forgotten first. With a folder they are there again
+/// after a restart.
 #[derive(Clone, Default)]
-pub(crate) struct ResponseStore(Arc<Mutex<VecDeque<Stored>>>);
+pub(crate) struct ResponseStore(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    all: Mutex<VecDeque<Stored>>,
+    /// Where they are kept. Locked before `all` by whoever changes both, so that the disk never has an
+    /// older state than the memory.
+    shelf: Mutex<()>,
+    folder: OnceLock<Shelf>,
+}
 
 /// One of them.
 struct Stored {
-    id: String,
-    /// The object as clients see it.
-    object: Value,
-    /// The items that were sent with it.
-    input: Vec<Value>,
-    /// The conversation with the answer, without instructions.
-    conversation: Vec<ChatMessage>,
-    /// Bytes of all that.
+    response: Response,
+    /// Bytes of its JSON.
     bytes: usize,
     /// Cancels it while it runs in the background.
     cancel: Option<oneshot::Sender<()>>,
 }
 
-impl ResponseStore {
-    /// Remembers a response; `cancel` stops it while it runs.
-    pub(crate) fn put(
-        &self,
-        object: Value,
-        input: Vec<Value>,
-        conversation: Vec<ChatMessage>,
-        cancel: Option<oneshot::Sender<()>>,
-    ) {
-        let id = object["id"].as_str().unwrap_or_default().to_owned();
-        let bytes = object.to_string().len()
-            + json!(input).to_string().len()
-            + json!(conversation).to_string().len();
-        let mut all = self.lock();
-        all.retain(|stored| stored.id != id);
-        all.push_back(Stored { id, object, input, conversation, bytes, cancel });
-        let total = |all: &VecDeque<Stored>| all.iter().map(|stored| stored.bytes).sum::<usize>();
-        while all.len() > MAX_RESPONSES || (total(&all) > MAX_BYTES && all.len() > 1) {
-            all.pop_front();
-        }
+/// What is kept of a response.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Response {
+    /// The object as clients see it.
+    pub(crate) object: Value,
+    /// The items that were sent with it.
+    pub(crate) input: Vec<Value>,
+    /// The conversation with the answer, without instructions.
+    pub(crate) conversation: Vec<ChatMessage>,
+}
+
+impl Response {
+    /// Its identity.
+    pub(super) fn id(&self) -> &str {
+        self.object["id"].as_str().unwrap_or_default()
     }
 
-    /// The end of a response that ran in the background: nothing if it was deleted or cancelled.
-    pub(crate) fn end(&self, object: Value, said: Option<ChatMessage>) {
-        let mut all = self.lock();
-        let id = object["id"].as_str().unwrap_or_default();
-        let Some(stored) = all.iter_mut().find(|stored| stored.id == id) else { return };
-        if stored.object["status"] == "cancelled" {
-            return;
+    fn status(&self) -> &str {
+        self.object["status"].as_str().unwrap_or_default()
+    }
+}
+
+impl ResponseStore {
+    /// Keeps responses in `folder` from now on, and remembers those that are there. What ran in the
+    /// background when the server ended has failed.
+    ///
+    /// # Errors
+    /// If the folder cannot be made, read or written.
+    ///
+    /// # Panics
+    /// If it has a folder already: a caller's bug.
+    pub(crate) fn keep_in(&self, folder: &Utf8Path) -> Result<(), StoreError> {
+        let (shelf, mut kept) = Shelf::open(folder)?;
+        let _guard = self.shelf();
+        for (response, bytes) in &mut kept {
+            if matches!(response.status(), "queued" | "in_progress") {
+                response.object["status"] = json!("failed");
+                response.object["error"] = json!({"code": "server_error",
+                    "message": "the server ended before the response did"});
+                *bytes = shelf.write(response)?;
+            }
         }
-        stored.bytes += object.to_string().len();
-        stored.object = object;
-        stored.conversation.extend(said);
-        stored.cancel = None;
+        let mut all = self.all();
+        all.extend(kept.into_iter().map(|(response, bytes)| Stored {
+            response,
+            bytes,
+            cancel: None,
+        }));
+        let forgotten = shorten(&mut all);
+        drop(all);
+        shelf.remove(&forgotten)?;
+        assert!(self.0.folder.set(shelf).is_ok(), "responses are kept in one folder");
+        Ok(())
+    }
+
+    /// Remembers a response, on disk too when this returns; `cancel` stops it while it runs. Waits for
+    /// the disk: not for async threads.
+    ///
+    /// # Errors
+    /// [`ApiError::Storage`]; it is not remembered then.
+    pub(crate) fn put(
+        &self,
+        response: Response,
+        cancel: Option<oneshot::Sender<()>>,
+    ) -> Result<(), ApiError> {
+        let _guard = self.shelf();
+        let bytes = self.write(&response)?;
+        let mut all = self.all();
+        all.retain(|stored| stored.response.id() != response.id());
+        all.push_back(Stored { response, bytes, cancel });
+        let forgotten = shorten(&mut all);
+        drop(all);
+        self.remove_files(&forgotten)
+    }
+
+    /// The end of a response that ran in the background: nothing if it was deleted or cancelled. Waits
+    /// for the disk.
+    ///
+    /// # Errors
+    /// [`ApiError::Storage`]; the end is remembered, but not on disk.
+    pub(crate) fn end(&self, object: Value, said: Option<ChatMessage>) -> Result<(), ApiError> {
+        let _guard = self.shelf();
+        let Some(ended) = self.change(object["id"].as_str().unwrap_or_default(), |stored| {
+            let is_over = stored.response.status() == "cancelled";
+            if !is_over {
+                stored.response.object = object.clone();
+                stored.response.conversation.extend(said);
+                stored.cancel = None;
+            }
+            (!is_over).then(|| stored.response.clone())
+        }) else {
+            return Ok(());
+        };
+        let bytes = self.write(&ended)?;
+        self.change(ended.id(), |stored| Some(stored.bytes = bytes));
+        Ok(())
     }
 
     /// Sets the status of a response that is running.
     pub(crate) fn set_status(&self, id: &str, status: &str) {
-        if let Some(stored) = self.lock().iter_mut().find(|stored| stored.id == id) {
-            stored.object["status"] = json!(status);
-        }
+        self.change(id, |stored| Some(stored.response.object["status"] = json!(status)));
     }
 
     /// The object.
     pub(crate) fn object(&self, id: &str) -> Option<Value> {
-        self.lock().iter().find(|stored| stored.id == id).map(|stored| stored.object.clone())
+        self.change(id, |stored| Some(stored.response.object.clone()))
     }
 
     /// The items that were sent with it.
     pub(crate) fn input(&self, id: &str) -> Option<Vec<Value>> {
-        self.lock().iter().find(|stored| stored.id == id).map(|stored| stored.input.clone())
+        self.change(id, |stored| Some(stored.response.input.clone()))
     }
 
     /// The conversation up to its answer; an error says that there is none yet.
     pub(crate) fn conversation(&self, id: &str) -> Option<Result<Vec<ChatMessage>, String>> {
-        let all = self.lock();
-        let stored = all.iter().find(|stored| stored.id == id)?;
-        let status = stored.object["status"].as_str().unwrap_or_default();
-        Some(match status {
-            "completed" | "incomplete" => Ok(stored.conversation.clone()),
-            other => Err(other.to_owned()),
+        self.change(id, |Stored { response, .. }| {
+            Some(match response.status() {
+                "completed" | "incomplete" => Ok(response.conversation.clone()),
+                other => Err(other.to_owned()),
+            })
         })
     }
 
-    /// Forgets it; says whether it was there. What runs is cancelled.
-    pub(crate) fn remove(&self, id: &str) -> bool {
-        let mut all = self.lock();
-        let before = all.len();
+    /// Forgets it; says whether it was there. What runs is cancelled. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`ApiError::Storage`].
+    pub(crate) fn remove(&self, id: &str) -> Result<bool, ApiError> {
+        let _guard = self.shelf();
+        let mut all = self.all();
+        let Some(place) = all.iter().position(|stored| stored.response.id() == id) else {
+            return Ok(false);
+        };
         // Dropping the sender tells the task.
-        all.retain(|stored| stored.id != id);
-        all.len() < before
+        all.remove(place);
+        drop(all);
+        self.remove_files(&[id.to_owned()])?;
+        Ok(true)
     }
 
-    /// Cancels it if it runs; the object afterwards.
-    pub(crate) fn cancel(&self, id: &str) -> Option<Value> {
-        let mut all = self.lock();
-        let stored = all.iter_mut().find(|stored| stored.id == id)?;
-        if let Some(cancel) = stored.cancel.take() {
-            // A task that ended meanwhile has nothing to cancel.
-            let _ = cancel.send(());
-            stored.object["status"] = json!("cancelled");
+    /// Cancels it if it runs; the object afterwards. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`ApiError::Storage`]; it is cancelled all the same.
+    pub(crate) fn cancel(&self, id: &str) -> Result<Option<Value>, ApiError> {
+        let _guard = self.shelf();
+        let cancelled = self.change(id, |stored| {
+            let cancel = stored.cancel.take();
+            let runs = cancel.is_some();
+            if let Some(cancel) = cancel {
+                // A task that ended meanwhile has nothing to cancel.
+                let _ = cancel.send(());
+                stored.response.object["status"] = json!("cancelled");
+            }
+            Some((stored.response.clone(), runs))
+        });
+        let Some((response, runs)) = cancelled else { return Ok(None) };
+        if runs {
+            self.write(&response)?;
         }
-        Some(stored.object.clone())
+        Ok(Some(response.object))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Stored>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does something with the response called `id`, if it is there.
+    fn change<T>(&self, id: &str, with: impl FnOnce(&mut Stored) -> Option<T>) -> Option<T> {
+        with(self.all().iter_mut().find(|stored| stored.response.id() == id)?)
+    }
+
+    /// Writes it if there is a folder; gives its bytes.
+    fn write(&self, response: &Response) -> Result<usize, ApiError> {
+        match self.0.folder.get() {
+            Some(shelf) => Ok(shelf.write(response)?),
+            None => Ok(json!(response).to_string().len()),
+        }
+    }
+
+    fn remove_files(&self, ids: &[String]) -> Result<(), ApiError> {
+        match self.0.folder.get() {
+            Some(shelf) => Ok(shelf.remove(ids)?),
+            None => Ok(()),
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, VecDeque<Stored>> {
+        self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, ()> {
+        self.0.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets the oldest until the others fit; gives their identities.
+fn shorten(all: &mut VecDeque<Stored>) -> Vec<String> {
+    let mut total: usize = all.iter().map(|stored| stored.bytes).sum();
+    let mut forgotten = Vec::new();
+    while all.len() > MAX_RESPONSES || (total > MAX_BYTES && all.len() > 1) {
+        let Some(oldest) = all.pop_front() else { break };
+        total -= oldest.bytes;
+        forgotten.push(oldest.response.id().to_owned());
+    }
+    debug_assert!(forgotten.iter().all(|id| is_id(id)), "identities are ours");
+    forgotten
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_RESPONSES, Response, ResponseStore};
+    use camino::Utf8Path;
+    use serde_json::json;
+
+    fn response(idx: usize, bytes: usize) -> Response {
+        let object =
+            json!({"id": format!("resp_{idx:06}"), "created_at": idx, "status": "completed"});
+        Response { object, input: vec![json!("x".repeat(bytes))], conversation: Vec::new() }
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_on_disk_too() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let folder = Utf8Path::from_path(temporary.path()).expect("UTF-8").join("responses");
+        let store = ResponseStore::default();
+        store.keep_in(&folder).expect("a folder");
+        let files = || std::fs::read_dir(&folder).expect("a folder").count();
+        for idx in 0..MAX_RESPONSES + 3 {
+            store.put(response(idx, 1), None).expect("it is written");
+        }
+        assert_eq!((files(), store.object("resp_000002")), (MAX_RESPONSES, None));
+        for idx in 2000..2003 {
+            store.put(response(idx, 30 << 20), None).expect("it is written");
+        }
+        assert_eq!(files(), 2, "two of 30 MB fit");
+        let again = ResponseStore::default();
+        again.keep_in(&folder).expect("a folder");
+        assert!(again.object("resp_002000").is_none() && again.object("resp_002002").is_some());
     }
 }

@@ -1,8 +1,9 @@
 //! A response as it comes.
 
-use super::create::{Begun, status};
+use super::create::{Begun, keep, status};
 use super::object::{call_item, item_id, logprobs, message_item, output_text, said};
 use crate::app::App;
+use crate::counts::Counts;
 use crate::error::ApiError;
 use crate::stream::{Frame, Render};
 use crate::tools::Part;
@@ -24,6 +25,10 @@ pub(super) struct Reply {
     /// Log-probabilities of the text's tokens.
     logprobs: Vec<Value>,
     reason: EndReason,
+    /// Tokens of what has ended.
+    counts: Counts,
+    /// The messages of its end.
+    last: Vec<Frame>,
 }
 
 /// The item that is being said.
@@ -44,6 +49,8 @@ impl Reply {
             calls: Vec::new(),
             logprobs: Vec::new(),
             reason: EndReason::Stop,
+            counts: Counts::default(),
+            last: Vec::new(),
         }
     }
 
@@ -173,30 +180,38 @@ impl Render<Turn> for Reply {
                 let logprobs = self.token_logprobs(turn, &delta.token);
                 delta.parts.into_iter().flat_map(|part| self.part(part, &logprobs)).collect()
             }
-            TurnEvent::End(end) => self.end(end),
+            TurnEvent::End(end) => {
+                self.counts = turn.counts();
+                self.end(end)
+            }
         }
     }
 
-    fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
+    async fn before_closing(&mut self) {
         let mut frames = Vec::new();
         if self.output.is_empty() && self.open.is_none() {
             frames.extend(self.open_text());
         }
         frames.extend(self.close(status(self.reason)));
-        let object =
-            self.begun.object.ended(&self.output, self.reason, turn.counts(), self.app.now());
+        let mut object =
+            self.begun.object.ended(&self.output, self.reason, self.counts, self.app.now());
         if self.begun.is_stored {
             let mut conversation = std::mem::take(&mut self.begun.conversation);
             conversation.push(said(&self.text, &self.calls));
             let input = std::mem::take(&mut self.begun.input);
-            self.app.responses().put(object.clone(), input, conversation, None);
+            // Before its end is told: what a client has seen is there after a restart.
+            object = keep(&self.app, object, input, conversation).await;
         }
         let kind = match self.reason {
             EndReason::Length => "response.incomplete",
             EndReason::Stop | EndReason::ToolCalls => "response.completed",
         };
         frames.push(self.event(kind, json!({"response": object})));
-        frames
+        self.last = frames;
+    }
+
+    fn closing(&mut self, _: &Turn) -> Vec<Frame> {
+        std::mem::take(&mut self.last)
     }
 
     fn failed(&mut self, error: &ApiError) -> Vec<Frame> {

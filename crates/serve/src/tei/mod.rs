@@ -3,6 +3,7 @@
 //! Its requests name no model. The first that fits is taken; a field `model` of ours chooses another.
 
 mod embed;
+mod embed_all;
 mod error;
 mod predict;
 mod rerank;
@@ -10,6 +11,7 @@ mod similarity;
 mod texts;
 
 pub(crate) use embed::{embed, embed_fields};
+pub(crate) use embed_all::{embed_all, embed_sparse};
 pub(crate) use error::error;
 pub(crate) use predict::{predict, predict_fields};
 pub(crate) use rerank::{rerank, rerank_fields};

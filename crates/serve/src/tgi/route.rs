@@ -68,6 +68,8 @@ pub(crate) async fn generate_fields(
     let with_tokens = stream || read.parameters.details;
     let prepare = move || {
         let prepared = read.prepare(&asked, with_tokens)?;
+        // Before there is room made for the answers.
+        prepared.request.params.validate()?;
         let reply = Reply::new(asked.engine.clone(), &read.parameters, &prepared);
         Ok((prepared.request, reply))
     };

@@ -40,6 +40,8 @@ pub(crate) struct CallParser {
     state: State,
     /// Text that may be the beginning of a call, or space before one.
     held: String,
+    /// Bytes at the beginning of `held` that are known to be space.
+    held_space: usize,
     /// Whether words were passed on.
     has_text: bool,
     calls: usize,
@@ -75,7 +77,17 @@ impl CallParser {
         let state =
             if required { State::Lead(Cursor::new(&syntax.open_from_mark())) } else { State::Text };
         let held = String::new();
-        Self { syntax, mark, state, held, has_text: false, calls: 0, is_whole: false, ids }
+        Self {
+            syntax,
+            mark,
+            state,
+            held,
+            held_space: 0,
+            has_text: false,
+            calls: 0,
+            is_whole: false,
+            ids,
+        }
     }
 
     /// Whether there are calls and the last one is whole.
@@ -108,6 +120,7 @@ impl CallParser {
             State::Text if self.mark == CallMark::Special(token) => {
                 // Space before a call is not worth telling.
                 self.held.clear();
+                self.held_space = 0;
                 let mut lead = Cursor::new(&self.syntax.open_from_mark());
                 lead.take_special(token);
                 self.lead(lead);
@@ -183,7 +196,10 @@ impl CallParser {
         self.held.push(c);
         let found = match &self.mark {
             CallMark::Special(_) => None,
-            CallMark::Text(mark) => self.held.find(mark.as_str()),
+            // It ends with this character: one that ended before was found before.
+            CallMark::Text(mark) => {
+                self.held.ends_with(mark.as_str()).then(|| self.held.len() - mark.len())
+            }
             CallMark::Start(_) if self.has_text => None,
             CallMark::Start(mark) => (self.held == *mark).then_some(0),
         };
@@ -194,11 +210,13 @@ impl CallParser {
                 lead.take_char(c);
             }
             self.held.clear();
+            self.held_space = 0;
             self.lead(lead);
             return;
         }
-        let keep = self.held_suffix();
-        let passed = self.held.len() - keep;
+        let (space, begun) = self.held_suffix();
+        self.held_space = space;
+        let passed = self.held.len() - space - begun;
         if passed > 0 {
             self.has_text = true;
             parts.text(&self.held[..passed]);
@@ -206,11 +224,14 @@ impl CallParser {
         }
     }
 
-    /// Bytes at the end of `held` that may belong to a call: space, and the beginning of the mark.
-    fn held_suffix(&self) -> usize {
+    /// Bytes at the end of `held` that may belong to a call: space, and the beginning of the mark. Looks at
+    /// no space that it has seen before: an answer of nothing else is read in linear time.
+    fn held_suffix(&self) -> (usize, usize) {
         let held = self.held.as_str();
         let begun = match &self.mark {
-            CallMark::Start(mark) if !self.has_text && mark.starts_with(held) => return held.len(),
+            CallMark::Start(mark) if !self.has_text && mark.starts_with(held) => {
+                return (0, held.len());
+            }
             CallMark::Special(_) | CallMark::Start(_) => 0,
             CallMark::Text(mark) => (1..mark.len().min(held.len() + 1))
                 .rev()
@@ -218,8 +239,11 @@ impl CallParser {
                 .find(|&len| mark.starts_with(&held[held.len() - len..]))
                 .unwrap_or(0),
         };
-        let words = &held[..held.len() - begun];
-        begun + words.len() - words.trim_end().len()
+        let end = held.len() - begun;
+        let known = self.held_space.min(end);
+        let words = held[known..end].trim_end();
+        let space = if words.is_empty() { end } else { end - known - words.len() };
+        (space, begun)
     }
 
     fn lead(&mut self, cursor: Cursor) {

@@ -359,3 +359,78 @@ fn tools_are_checked() {
     }
     insta::assert_snapshot!(told);
 }
+
+/// A parser of vLLM evaluated what stood in a call.
+#[test]
+fn s11_what_stands_in_a_call_is_only_read() {
+    let pieces = [
+        "<tool_call>\n",
+        "</tool_call>",
+        "{\"name\": \"",
+        "fee",
+        "fee_list",
+        "\", \"arguments\": ",
+        "\", \"parameters\": ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        "\\",
+        "«",
+        "»",
+        "\n",
+        ", \"id\": \"",
+        ": 1",
+        "__import__('os').system('id')",
+        "eval(x)",
+        "\\u0000",
+        "-1e999",
+    ];
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    for syntax in [None, Some(list()), Some(tokens()), Some(bare())] {
+        let calling = calling(syntax, ToolChoice::Auto);
+        for _ in 0..2000 {
+            let count = rng.random_range(0..30);
+            // In any order: a grammar would not let a model write most of them.
+            let text: String =
+                (0..count).map(|_| pieces[rng.random_range(0..pieces.len())]).collect();
+            let parts = parts(&mut parser(&calling), &output(&text));
+            let said = |part: &Part| match part {
+                Part::Text(text) => text.len(),
+                Part::CallStart { name, .. } => name.len(),
+                Part::CallArguments { json, .. } => json.len(),
+            };
+            let length: usize = parts.iter().map(said).sum();
+            assert!(length <= text.len(), "more than was written: {text} gives {parts:?}");
+        }
+    }
+    let code = "«fee»{\"card\": \"__import__('os').system('id')\"}";
+    let calling = calling(Some(tokens()), ToolChoice::Auto);
+    let expected = call(0, "fee", "{\"card\": \"__import__('os').system('id')\"}");
+    assert_eq!(parts(&mut parser(&calling), &output(code)), expected);
+}
+
+/// The pattern that vLLM found calls with took exponential time.
+#[test]
+fn s12_the_longest_answers_are_read_in_linear_time() {
+    let outputs = [
+        "<tool_call".repeat(100_000),
+        "<".repeat(1_000_000),
+        format!("<tool_call>\n{{\"name\": \"fee\", \"arguments\": {}", "[".repeat(1_000_000)),
+        format!("<tool_call>\n{{\"name\": \"fee\", \"arguments\": {{\"{}", "\\".repeat(1_000_000)),
+        format!("<tool_call>\n{{\"name\": \"{}", "a".repeat(1_000_000)),
+        "\n ".repeat(500_000),
+        HERMES.repeat(10_000),
+    ];
+    for syntax in [None, Some(list()), Some(bare())] {
+        let calling = calling(syntax, ToolChoice::Auto);
+        for text in &outputs {
+            let begun = std::time::Instant::now();
+            parts(&mut parser(&calling), &output(text));
+            // A fraction of a second; what grows with the square takes hours.
+            let shown = &text[..text.len().min(40)];
+            assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{shown}");
+        }
+    }
+}

@@ -1,79 +1,11 @@
 //! Keys, their limits, and who else is kept out.
 
-use crate::support::{Answer, Server, Start, start, start_with, wait_for};
+use crate::locked::{CHAT, chat, code, locked, locked_with, told};
+use crate::support::{start, wait_for};
 use camino::Utf8PathBuf;
-use catena_serve::keys::{KeyFile, KeyLimits, Keyring, NewKey};
-use catena_serve::{Access, AuditLog, Observers, PUBLIC_PATHS, Settings};
+use catena_serve::keys::{KeyLimits, NewKey};
+use catena_serve::{AuditLog, Observers, Settings};
 use serde_json::{Value, json};
-use std::sync::Arc;
-
-const CHAT: &str = "/v1/chat/completions";
-
-fn chat(model: &str) -> String {
-    json!({"model": model, "messages": [{"role": "user", "content": "x"}]}).to_string()
-}
-
-/// A server with keys, and the keys' texts.
-struct Locked {
-    server: Server,
-    ring: Arc<Keyring>,
-    file: KeyFile,
-    keys: Vec<String>,
-    _dir: tempfile::TempDir,
-}
-
-fn locked(news: &[NewKey]) -> Locked {
-    locked_with(news, Settings::default(), Observers::default())
-}
-
-fn locked_with(news: &[NewKey], mut settings: Settings, observers: Observers) -> Locked {
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = Utf8PathBuf::from_path_buf(dir.path().join("keys.json")).expect("a plain path");
-    let file = KeyFile::at(path);
-    let create = |new: &NewKey| {
-        let new = NewKey { name: format!("name {}", new.name), ..new.clone() };
-        file.create(new, 0).expect("it is written").1
-    };
-    let keys = news.iter().map(create).collect();
-    let ring = Arc::new(Keyring::new(file.read().expect("it reads").unwrap_or_default()));
-    settings.access = Access { keys: Some(ring.clone()), ..settings.access };
-    let server = start_with(Start { settings, observers, ..Start::default() });
-    Locked { server, ring, file, keys, _dir: dir }
-}
-
-impl Locked {
-    fn ask(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
-        let bearer = format!("Bearer {key}");
-        self.server.send(method, path, &[("authorization", &bearer)], body)
-    }
-}
-
-fn code(answer: &Answer) -> (u16, String) {
-    (answer.status, answer.json()["error"]["code"].as_str().expect("a code").to_owned())
-}
-
-fn told(status: u16, code: &str) -> (u16, String) {
-    (status, code.to_owned())
-}
-
-/// vLLM asks for its key below `/v1` only, so its other routes were open to everyone.
-#[test]
-fn s04_every_route_needs_a_key_unless_it_is_on_the_public_list() {
-    let locked = locked(&[NewKey::default()]);
-    let routes = catena_serve::paths();
-    assert!(routes.len() >= 7, "{routes:?}");
-    let unknown =
-        ["/", "/nothing", "/admin/nothing", "/v1", "/v1/", "//livez", "/livez/", "/LIVEZ"];
-    let concrete = routes.iter().map(|route| route.replace(['{', '}', '*'], ""));
-    for path in concrete.chain(unknown.map(str::to_owned)) {
-        for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"] {
-            let answer = locked.server.send(method, &path, &[], "");
-            let is_open = PUBLIC_PATHS.contains(&path.as_str());
-            assert_eq!(answer.status == 401, !is_open, "{method} {path}: {}", answer.status);
-        }
-    }
-    assert_eq!(PUBLIC_PATHS, ["/livez", "/readyz", "/health"]);
-}
 
 #[test]
 fn keys_are_shown_in_three_ways() {
@@ -135,23 +67,6 @@ fn scopes_and_times_are_kept() {
     assert!(answer.text.contains("expired"));
 }
 
-/// The requests of a batch run later, on nobody's account.
-#[test]
-fn a_key_with_bounds_cannot_pass_them_by_a_batch() {
-    let limits = KeyLimits { tokens_per_minute: Some(9), ..KeyLimits::default() };
-    let locked = locked(&[
-        NewKey { models: vec!["bank".to_owned()], ..NewKey::default() },
-        NewKey { routes: vec!["/v1/*".to_owned()], ..NewKey::default() },
-        NewKey { limits, ..NewKey::default() },
-        NewKey::default(),
-    ]);
-    for (idx, key) in locked.keys.iter().enumerate() {
-        let answer = locked.ask(key, "POST", "/v1/batches", "{}");
-        assert_eq!(answer.status == 403, idx < 3, "{idx}: {}", answer.text);
-        assert_ne!(locked.ask(key, "GET", "/v1/batches", "").status, 403);
-    }
-}
-
 #[test]
 fn what_a_key_made_is_its_own() {
     let locked = locked(&[NewKey::default(), NewKey::default()]);
@@ -161,12 +76,7 @@ fn what_a_key_made_is_its_own() {
     let [mine, other] = [0, 1].map(|idx| locked.keys[idx].as_str());
     let body = json!({"model": "bank-model", "input": "What does a wire cost?"}).to_string();
     let made = locked.ask(mine, "POST", "/v1/responses", &body).json();
-    let form = "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--x\r\n\
-                content-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n{}\r\n--x--\r\n";
-    let bearer = format!("Bearer {mine}");
-    let headers =
-        [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=x")];
-    let file = locked.server.send("POST", "/v1/files", &headers, form).json();
+    let file = locked.upload(mine, "{}").json();
     let [response, file] = [&made, &file].map(|made| made["id"].as_str().expect("an id"));
     let go_on = json!({"model": "bank-model", "input": "And?", "previous_response_id": response});
     for (key, expected) in [(other, 404), (mine, 200)] {
@@ -246,52 +156,6 @@ fn tokens_are_counted_as_they_were_used() {
 }
 
 #[test]
-fn pages_of_other_hosts_are_kept_out_unless_allowed() {
-    let server = start();
-    let own = format!("http://{}", server.address);
-    let ask = |server: &Server, origin: &str| {
-        server.send("POST", CHAT, &[("origin", origin)], &chat("bank"))
-    };
-    assert_eq!(ask(&server, &own).status, 200);
-    for foreign in ["https://evil.example", "null", "http://localhost:1"] {
-        let answer = ask(&server, foreign);
-        assert_eq!(code(&answer), told(403, "foreign_origin"), "{foreign}");
-        assert_eq!(answer.header("access-control-allow-origin"), None);
-    }
-    let access = Access { origins: vec!["https://chat.example".to_owned()], ..Access::default() };
-    let settings = Settings { access, ..Settings::default() };
-    let server = start_with(Start { settings, ..Start::default() });
-    let allowed = ask(&server, "https://chat.example");
-    assert_eq!(allowed.header("access-control-allow-origin"), Some("https://chat.example"));
-    assert_eq!(allowed.header("vary"), Some("origin"));
-    assert_eq!(allowed.header("access-control-allow-credentials"), None);
-    assert_eq!(ask(&server, "https://chat.example.evil").status, 403);
-    let headers = [
-        ("origin", "https://chat.example"),
-        ("access-control-request-method", "POST"),
-        ("access-control-request-headers", "authorization"),
-    ];
-    let preflight = server.send("OPTIONS", CHAT, &headers, "");
-    assert_eq!(preflight.status, 204);
-    assert_eq!(preflight.header("access-control-allow-headers"), Some("authorization"));
-}
-
-/// A page that has its own name resolve to this machine asked Ollama for everything.
-#[test]
-fn s26_a_name_of_others_for_this_machine_is_refused() {
-    let access =
-        Access { hosts: vec!["localhost".to_owned(), "127.0.0.1".to_owned()], ..Access::default() };
-    let settings = Settings { access, ..Settings::default() };
-    let server = start_with(Start { settings, ..Start::default() });
-    assert_eq!(server.get("/v1/models").status, 200);
-    for host in ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example"] {
-        let answer = server.send("GET", "/v1/models", &[("host", host)], "");
-        assert_eq!(code(&answer), told(403, "foreign_host"), "{host}");
-    }
-    assert_eq!(server.send("GET", "/v1/models", &[("host", "LOCALHOST:99")], "").status, 200);
-}
-
-#[test]
 fn requests_have_names() {
     let server = start();
     let ours = server.get("/v1/models");
@@ -305,7 +169,7 @@ fn requests_have_names() {
 }
 
 #[test]
-fn the_audit_log_says_who_and_how_much_but_no_text() {
+fn s35_the_audit_log_says_who_and_how_much_but_no_text() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = Utf8PathBuf::from_path_buf(dir.path().join("logs/audit.jsonl")).expect("plain");
     let audit = AuditLog::open(&path).expect("it opens");

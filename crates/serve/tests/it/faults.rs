@@ -1,57 +1,17 @@
 //! Clients and machines that misbehave: the server stays up, and other streams are untouched.
 
 use crate::support::{
-    ANSWER, LONG, Server, Start, open, read_until, start, start_gated, start_with, wait_for,
+    ANSWER, LONG, POISON, Start, open, read_until, start, start_gated, start_with, wait_for,
 };
+use crate::wire::{CHAT, chat, is_up, raw};
 use axum::Router;
 use axum::routing::get;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use catena_serve::{AuditLog, ConnectionLimits, Observers, ServeLimits, Settings};
 use serde_json::{Value, json};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
-
-const CHAT: &str = "/v1/chat/completions";
-
-fn chat() -> Value {
-    json!({"model": "bank-model", "messages": [{"role": "user", "content": "x"}], "stream": true})
-}
-
-/// What the server answers to raw bytes, up to the connection's end.
-fn raw(server: &Server, pieces: impl IntoIterator<Item = Vec<u8>>) -> String {
-    let mut stream = TcpStream::connect(server.address).expect("a connection");
-    stream.set_read_timeout(Some(LONG)).expect("a timeout");
-    for piece in pieces {
-        // A server that has seen enough closes the connection.
-        if stream.write_all(&piece).is_err() {
-            break;
-        }
-    }
-    let mut answer = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        match stream.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(count) => answer.extend_from_slice(&chunk[..count]),
-            Err(error) => {
-                assert!(error.kind() == ErrorKind::ConnectionReset, "{error}");
-                break;
-            }
-        }
-    }
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-fn is_up(server: &Server) {
-    let answer = server.post(CHAT, &chat());
-    let text: String = answer
-        .chunks()
-        .iter()
-        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
-        .collect();
-    assert_eq!(text, ANSWER);
-}
 
 #[test]
 fn a_body_of_100_mb_is_refused_unread() {
@@ -72,42 +32,23 @@ fn a_body_of_100_mb_is_refused_unread() {
 
 #[test]
 fn a_million_values_and_deep_json_are_refused() {
-    let server = start();
     // Within the limit on bytes, so that the limits on counts are what is met.
-    let deep = format!("{{\"model\": {}", "[".repeat(60_000));
-    let answer = server.post_text(CHAT, &deep);
-    assert_eq!(answer.json()["error"]["code"], "body_too_complex");
-    let objects = "{\"a\":".repeat(10_000);
-    assert_eq!(server.post_text(CHAT, &objects).json()["error"]["code"], "body_too_complex");
-    is_up(&server);
-}
-
-/// A header of 100 MB, three megabytes in chunks of one byte, and a client that sends nothing crashed
-/// vLLM and Triton.
-#[test]
-fn s02_huge_headers_tiny_chunks_and_silence_end_only_their_connection() {
-    let connections = ConnectionLimits {
-        header_timeout: Duration::from_millis(300),
-        ..ConnectionLimits::default()
-    };
-    let server = start_with(Start { connections, ..Start::default() });
-    let start = format!("POST {CHAT} HTTP/1.1\r\nhost: x\r\n");
-    let piece = vec![b'a'; 1 << 20];
-    let huge = [start.clone().into_bytes(), b"x-large: ".to_vec()].concat();
-    let answer = raw(&server, std::iter::once(huge).chain(std::iter::repeat_n(piece, 100)));
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
-    let many = "x-small: y\r\n".repeat(200);
-    let answer = raw(&server, [format!("{start}{many}\r\n").into_bytes()]);
-    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
-    let head = format!("{start}transfer-encoding: chunked\r\n\r\n");
-    let chunks = b"1\r\n \r\n".repeat(1000);
-    let pieces = std::iter::once(head.into_bytes()).chain(std::iter::repeat_n(chunks, 3000));
-    let answer = raw(&server, pieces);
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
-    // Half a line of a request, and then nothing.
-    let begun = Instant::now();
-    let answer = raw(&server, [b"POST /v1/ch".to_vec()]);
-    assert!(!answer.contains("200") && begun.elapsed() < Duration::from_secs(10), "{answer}");
+    let server = start_with(Start { max_body_bytes: Some(16 << 20), ..Start::default() });
+    let values = "0,".repeat(1_000_000);
+    let fields = "\"a\":0,".repeat(1_000_000);
+    for body in [
+        format!("{{\"model\": \"bank-model\", \"prompt\": [{values}0]}}"),
+        format!("{{\"model\": \"bank-model\", \"prompt\": [[{values}0]]}}"),
+        format!("{{{fields}\"model\": \"bank-model\"}}"),
+        format!("{{\"model\": {}", "[".repeat(60_000)),
+        "{\"a\":".repeat(10_000),
+    ] {
+        for path in [CHAT, "/v1/completions", "/embed", "/api/chat"] {
+            let answer = server.post_text(path, &body);
+            assert!([400, 422].contains(&answer.status), "{path}: {}", answer.status);
+            assert!(answer.text.contains("the request body has more than"), "{}", answer.text);
+        }
+    }
     is_up(&server);
 }
 
@@ -133,6 +74,88 @@ fn a_handler_that_panics_loses_its_own_request() {
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (500, &json!("internal_error")));
     assert!(!answer.text.contains("injected"), "{}", answer.text);
     is_up(&server);
+}
+
+#[test]
+fn a_worker_that_panics_loses_its_own_request() {
+    let server = start();
+    // More often than there are workers.
+    for _ in 0..8 {
+        let body = json!({"model": "bank-embedder", "input": POISON});
+        let answer = server.post("/v1/embeddings", &body);
+        let error = &answer.json()["error"];
+        assert_eq!((answer.status, &error["code"]), (500, &json!("internal_error")));
+        assert!(!answer.text.contains("injected"), "{}", answer.text);
+    }
+    let body = json!({"model": "bank-embedder", "input": "a text"});
+    assert_eq!(server.post("/v1/embeddings", &body).status, 200);
+    is_up(&server);
+}
+
+/// A client that asks for much and takes nothing: it holds no thread, and is let go.
+#[test]
+fn a_reader_that_takes_nothing_is_let_go() {
+    const READERS: usize = 6;
+    let temporary = tempfile::TempDir::new().expect("a folder");
+    let connections = ConnectionLimits {
+        write_timeout: Duration::from_millis(300),
+        ..ConnectionLimits::default()
+    };
+    let server = start_with(Start { connections, ..Start::default() });
+    server.app.keep_files(Utf8Path::from_path(temporary.path()).expect("UTF-8")).expect("a folder");
+    // More than the system keeps for a connection.
+    let text = "row\n".repeat(10 << 20);
+    let file = server.upload("user_data", "rows.txt", &text).json();
+    let path = format!("/v1/files/{}/content", file["id"].as_str().expect("an id"));
+    let mut readers: Vec<TcpStream> = (0..READERS)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).expect("a connection");
+            let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+            stream.write_all(head.as_bytes()).expect("it is sent");
+            stream
+        })
+        .collect();
+    is_up(&server);
+    let ended = "catena_http_requests_total{route=\"/v1/files/{id}/content\"";
+    wait_for("the first end", || server.get("/metrics").text.contains(ended));
+    wait_for("all ends", || server.metric(ended) >= READERS as f64);
+    for reader in &mut readers {
+        let mut taken = Vec::new();
+        // What was on its way may still come, or the end is all there is.
+        let _ = reader.read_to_end(&mut taken);
+        assert!(taken.len() < text.len(), "it got all of it");
+    }
+    assert_eq!(server.get(&path).text.len(), text.len());
+}
+
+#[test]
+fn a_stream_goes_on_through_the_faults_of_others() {
+    let server = start_gated(8, LONG);
+    let mut stream = open(&server, &chat());
+    server.step();
+    read_until(&mut stream, "\"content\":\"A\"");
+    let head = format!("POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: 104857600\r\n\r\n");
+    assert!(raw(&server, [head.into_bytes()]).starts_with("HTTP/1.1 413"));
+    assert_eq!(server.post_text(CHAT, &"[".repeat(60_000)).status, 400);
+    let poison = json!({"model": "bank-embedder", "input": POISON});
+    assert_eq!(server.post("/v1/embeddings", &poison).status, 500);
+    let mut bad = chat();
+    bad["structured_outputs"] = json!({"regex": "("});
+    assert_eq!(server.post(CHAT, &bad).status, 400);
+    drop(open(&server, &chat()));
+    let half = TcpStream::connect(server.address).expect("a connection");
+    let gate = server.gate.clone().expect("gated");
+    let stepper = std::thread::spawn(move || while gate.send(()).is_ok() {});
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).expect("the rest");
+    let text: String = rest
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok())
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(text, ANSWER[1..]);
+    drop((half, server));
+    stepper.join().expect("it ends with the model");
 }
 
 #[test]
@@ -182,30 +205,6 @@ fn more_connections_than_places_wait_and_are_served() {
     drop(idle);
 }
 
-/// A thousand clients that go away leave nothing behind.
-#[test]
-fn s33_clients_that_come_and_go_leave_nothing_behind() {
-    let server = start();
-    let files = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
-    is_up(&server);
-    let before = files();
-    let mut body = chat();
-    body["ignore_eos"] = json!(true);
-    for round in 0..200 {
-        let stream = open(&server, &body);
-        if round % 2 == 0 {
-            drop(stream);
-        } else {
-            let mut stream = stream;
-            read_until(&mut stream, "data:");
-        }
-    }
-    wait_for("the end of all", || server.engine.stats().running == 0);
-    wait_for("an empty cache", || server.engine.stats().used_blocks == 0);
-    wait_for("closed connections", || files() <= before + 8);
-    is_up(&server);
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_for_logs_delays_nobody() {
@@ -238,123 +237,4 @@ fn a_hopeless_request_is_refused_at_once() {
     let answer = server.post(CHAT, &body);
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (503, &json!("overloaded")));
     assert!(answer.header("retry-after").is_some());
-}
-
-/// vLLM made room for as many answers as a client asked for before it looked at the number.
-#[test]
-fn s01_a_huge_n_is_refused_at_once() {
-    let server = start();
-    for n in [json!(1_000_000_000), json!(-1), json!(1.5), json!("1"), json!(u64::MAX)] {
-        let mut body = chat();
-        body["n"] = n.clone();
-        let begun = Instant::now();
-        let answer = server.post(CHAT, &body);
-        assert_eq!(answer.status, 400, "{n}: {}", answer.text);
-        assert!(begun.elapsed() < Duration::from_secs(1), "{n}");
-    }
-    is_up(&server);
-}
-
-/// Negative and huge numbers became sizes and offsets in llama.cpp.
-#[test]
-fn s20_odd_numbers_are_refused_in_every_field() {
-    let server = start();
-    for field in ["max_tokens", "min_tokens", "top_k", "top_logprobs", "seed", "stop_token_ids"] {
-        for value in ["-9223372036854775808", "-1e308", "1e400", "18446744073709551616", "1.5"] {
-            let body = format!(
-                "{{\"model\": \"bank-model\", \"messages\": [{{\"role\": \"user\", \"content\": \
-                 \"x\"}}], \"logprobs\": true, \"{field}\": {value}}}"
-            );
-            let status = server.post_text(CHAT, &body).status;
-            let may_pass = field == "seed" && value.starts_with("-9");
-            assert!(status == 400 || may_pass, "{field} {value}: {status}");
-        }
-    }
-    is_up(&server);
-}
-
-/// A malformed schema or pattern ended vLLM's engine for everyone.
-#[test]
-fn s13_a_bad_schema_harms_only_its_request() {
-    let server = start();
-    let mut deep = json!({"type": "string"});
-    for _ in 0..40 {
-        deep = json!({"type": "array", "items": deep});
-    }
-    let choices: Vec<String> = (0..40_000).map(|idx| idx.to_string()).collect();
-    for form in [
-        json!({"type": "json_schema", "json_schema": {"schema": {"type": 5}}}),
-        json!({"type": "json_schema", "json_schema": {"schema": {"type": "string", "pattern": "("}}}),
-        json!({"type": "json_schema", "json_schema": {"schema": {"$ref": "#/nowhere"}}}),
-        json!({"type": "json_schema", "json_schema": {"schema": {"enum": choices}}}),
-        json!({"type": "json_schema", "json_schema": {"schema": deep}}),
-        json!({"type": "json_schema"}),
-    ] {
-        let mut body = chat();
-        body["stream"] = json!(false);
-        body["max_tokens"] = json!(8);
-        body["response_format"] = form;
-        let answer = server.post(CHAT, &body);
-        assert!([200, 400, 413].contains(&answer.status), "{}", answer.text);
-    }
-    for (pattern, is_bad) in [("(a{1,1000}){1,1000}", false), ("(", true), ("(a)\\1", true)] {
-        let mut body = chat();
-        body["structured_outputs"] = json!({"regex": pattern});
-        body["max_tokens"] = json!(8);
-        let answer = server.post(CHAT, &body);
-        assert_eq!(answer.status == 400, is_bad, "{pattern}: {}", answer.text);
-    }
-    is_up(&server);
-}
-
-/// Errors told of memory addresses and paths.
-#[test]
-fn s08_errors_tell_no_addresses_and_no_paths() {
-    let server = start();
-    for (path, body) in [
-        (CHAT, "{\"model\": \"../../etc/passwd\", \"messages\": []}"),
-        (
-            CHAT,
-            "{\"model\": \"bank\", \"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \
-                \"image_url\", \"image_url\": {\"url\": \"file:///etc/passwd\"}}]}]}",
-        ),
-        ("/v1/completions", "{\"model\": \"bank-model\", \"prompt\": {\"a\": 1}}"),
-        ("/v1/embeddings", "\u{1}"),
-    ] {
-        let answer = server.post_text(path, body);
-        assert!((400..500).contains(&answer.status), "{}", answer.text);
-        for leak in ["0x", "/root", "/home", ".rs:", "src/"] {
-            assert!(!answer.text.contains(leak), "{}", answer.text);
-        }
-    }
-}
-
-/// Names of pages and images in texts were fetched by the server.
-#[test]
-fn s05_s06_no_text_makes_the_server_fetch_anything() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.set_nonblocking(true).expect("it may be asked");
-    let bait = format!("http://{}", listener.local_addr().expect("an address"));
-    let server = start();
-    let mut body = chat();
-    body["messages"][0]["content"] = json!(format!("![x]({bait}/a.png) <img src={bait}/b>"));
-    assert_eq!(server.post(CHAT, &body).status, 200);
-    for url in [format!("{bait}/c.png"), "file:///etc/passwd".to_owned(), "gopher://x".to_owned()] {
-        body["messages"][0]["content"] = json!([{"type": "image_url", "image_url": {"url": url}}]);
-        assert_eq!(server.post(CHAT, &body).status, 400);
-    }
-    let came = listener.accept().map(|_| ()).map_err(|error| error.kind());
-    assert_eq!(came, Err(ErrorKind::WouldBlock));
-}
-
-/// The key check of LiteLLM put what it was sent into SQL.
-#[test]
-fn s29_odd_texts_in_headers_are_only_texts() {
-    let server = start();
-    for text in ["' OR 1=1 --", "\"; DROP TABLE keys; --", "${jndi:ldap://x}", "%00", "..%2f..%2f"]
-    {
-        let headers = [("authorization", text), ("x-api-key", text), ("x-request-id", text)];
-        let answer = server.send("POST", CHAT, &headers, &chat().to_string());
-        assert_eq!(answer.status, 200, "{text}: without keys nobody is asked for one");
-    }
 }

@@ -2,13 +2,16 @@
 
 mod access;
 mod anthropic;
+mod batches;
 mod chat;
 mod cohere;
 mod completions;
 mod embeddings;
 mod faults;
 mod files;
+mod incidents;
 mod lifecycle;
+mod locked;
 mod models;
 mod ollama;
 mod operations;
@@ -20,3 +23,4 @@ mod tei;
 mod tgi;
 mod tls;
 mod tools;
+mod wire;

@@ -57,6 +57,9 @@ fn vllms_families_are_there_with_its_edges() {
         ("kv_cache_usage_perc", "gauge"),
         ("gpu_cache_usage_perc", "gauge"),
         ("cache_config_info", "gauge"),
+        ("iteration_tokens_total", "histogram"),
+        ("external_prefix_cache_queries_total", "counter"),
+        ("external_prefix_cache_hits_total", "counter"),
         ("prefix_cache_queries_total", "counter"),
         ("prefix_cache_hits_total", "counter"),
         ("num_preemptions_total", "counter"),
@@ -64,12 +67,17 @@ fn vllms_families_are_there_with_its_edges() {
         ("prompt_tokens_cached_total", "counter"),
         ("generation_tokens_total", "counter"),
         ("request_success_total", "counter"),
+        ("spec_decode_num_drafts_total", "counter"),
         ("spec_decode_num_draft_tokens_total", "counter"),
+        ("spec_decode_num_accepted_tokens_per_pos_total", "counter"),
         ("spec_decode_num_accepted_tokens_total", "counter"),
         ("time_to_first_token_seconds", "histogram"),
         ("inter_token_latency_seconds", "histogram"),
         ("time_per_output_token_seconds", "histogram"),
         ("e2e_request_latency_seconds", "histogram"),
+        ("request_queue_time_seconds", "histogram"),
+        ("request_prefill_time_seconds", "histogram"),
+        ("request_inference_time_seconds", "histogram"),
         ("request_decode_time_seconds", "histogram"),
         ("request_prompt_tokens", "histogram"),
         ("request_generation_tokens", "histogram"),
@@ -92,6 +100,42 @@ fn vllms_families_are_there_with_its_edges() {
     let value = |prefix: &str| server.metric(prefix);
     assert_eq!(value("vllm:request_generation_tokens_sum{model_name=\"bank-model\""), 34.0);
     assert_eq!(value("vllm:request_params_n_sum{model_name=\"bank-model\""), 1.0);
+    let step = "vllm:iteration_tokens_total_bucket{model_name=\"bank\",le=\"16384\"}";
+    assert!(value(step) > 0.0);
+}
+
+/// The parts of a request's time are the engine's, and steps are counted by what they run.
+#[test]
+fn times_and_steps_are_those_of_the_engine() {
+    let server = start_gated(8, LONG);
+    let mut body = chat();
+    body["max_tokens"] = json!(3);
+    let wait = Duration::from_millis(50);
+    std::thread::scope(|scope| {
+        let [first, second] = [(); 2].map(|()| scope.spawn(|| server.post(CHAT, &body).status));
+        let running = "catena_generations_running{model_name=\"bank-model\"}";
+        wait_for("both", || server.metric(running) == 2.0);
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < wait {
+            std::thread::yield_now();
+        }
+        for _ in 0..6 {
+            server.step();
+        }
+        assert_eq!((first.join().expect("it ends"), second.join().expect("it ends")), (200, 200));
+    });
+    let value = |name: &str| server.metric(&format!("vllm:{name}{{model_name=\"bank\""));
+    let of = |name: &str| server.metric(&format!("vllm:{name}{{model_name=\"bank-model\""));
+    for part in ["queue", "prefill", "decode", "inference"] {
+        assert_eq!(of(&format!("request_{part}_time_seconds_count")), 2.0, "{part}");
+    }
+    let sum = |part: &str| of(&format!("request_{part}_time_seconds_sum"));
+    // One of them waited, while the other's first token did.
+    assert!(sum("queue") >= wait.as_secs_f64() && sum("prefill") >= wait.as_secs_f64());
+    assert!((sum("inference") - sum("prefill") - sum("decode")).abs() < 1e-6);
+    assert_eq!(value("iteration_tokens_total_count"), 6.0);
+    let tokens = server.metric("catena_engine_tokens_total{model_name=\"bank\"}");
+    assert_eq!(value("iteration_tokens_total_sum"), tokens);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Responses: made, streamed, remembered, cancelled, deleted.
 
 use crate::support::{ANSWER, Answer, Server, start, start_gated};
+use camino::Utf8Path;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -200,4 +202,84 @@ fn what_cannot_be_honoured_is_refused() {
         told.push_str(&format!("{change}\n  {} {}\n", answer.status, answer.json()["error"]));
     }
     insta::assert_snapshot!(told);
+}
+
+fn keeping(temporary: &TempDir) -> Server {
+    let server = start();
+    server.app.keep_files(Utf8Path::from_path(temporary.path()).expect("UTF-8")).expect("a folder");
+    server
+}
+
+/// What is on disk now: what a server that is killed leaves.
+fn copy(temporary: &TempDir) -> TempDir {
+    let copy = TempDir::new().expect("a folder");
+    let target = copy.path().join("responses");
+    std::fs::create_dir(&target).expect("a folder");
+    for entry in std::fs::read_dir(temporary.path().join("responses")).expect("a folder") {
+        let entry = entry.expect("a file");
+        std::fs::copy(entry.path(), target.join(entry.file_name())).expect("it is copied");
+    }
+    copy
+}
+
+fn path(object: &Value) -> String {
+    format!("/v1/responses/{}", object["id"].as_str().expect("an id"))
+}
+
+#[test]
+fn what_was_answered_is_there_after_a_kill() {
+    let temporary = TempDir::new().expect("a folder");
+    let server = keeping(&temporary);
+    let made = create(&server, json!({}));
+    let streamed = events(&server.post("/v1/responses", &ask(json!({"stream": true}))));
+    let streamed = streamed.last().expect("events")["response"].clone();
+    let later = create(&server, json!({"background": true}));
+    let later = wait_for(&server, &path(&later), "completed");
+    let deleted = create(&server, json!({}));
+    assert_eq!(server.delete(&path(&deleted)).status, 200);
+    let forgotten = create(&server, json!({"store": false}));
+    let again = keeping(&copy(&temporary));
+    for kept in [&made, &streamed, &later] {
+        assert_eq!(&again.get(&path(kept)).json(), kept);
+    }
+    for gone in [&deleted, &forgotten] {
+        assert_eq!(again.get(&path(gone)).status, 404);
+    }
+    let items = again.get(&format!("{}/input_items", path(&made))).json();
+    assert_eq!(items["data"][0]["content"][0]["text"], "What does a wire cost?");
+    let next = create(&again, json!({"input": "And?", "previous_response_id": streamed["id"]}));
+    let prompt = format!("What does a wire cost?\n{ANSWER}\nAnd?\n").len() + 1;
+    assert_eq!(next["usage"]["input_tokens"], prompt);
+}
+
+#[test]
+fn what_ran_when_the_server_was_killed_has_failed() {
+    let temporary = TempDir::new().expect("a folder");
+    let server = start_gated(8, LONG);
+    server.app.keep_files(Utf8Path::from_path(temporary.path()).expect("UTF-8")).expect("a folder");
+    let runs = create(&server, json!({"background": true, "max_output_tokens": 20}));
+    server.step();
+    wait_for(&server, &path(&runs), "in_progress");
+    let failed = keeping(&copy(&temporary)).get(&path(&runs)).json();
+    assert_eq!(
+        (&failed["status"], &failed["error"]["code"]),
+        (&json!("failed"), &json!("server_error"))
+    );
+    server.post(&format!("{}/cancel", path(&runs)), &json!({}));
+    let cancelled = keeping(&copy(&temporary)).get(&path(&runs)).json();
+    assert_eq!(cancelled["status"], "cancelled");
+}
+
+#[test]
+fn a_response_that_the_disk_does_not_take_says_so() {
+    let temporary = TempDir::new().expect("a folder");
+    let server = keeping(&temporary);
+    let folder = temporary.path().join("responses");
+    std::fs::remove_dir_all(&folder).expect("it is there");
+    std::fs::write(&folder, "no folder").expect("it is written");
+    let made = create(&server, json!({}));
+    assert_eq!((&made["status"], &made["store"]), (&json!("completed"), &json!(false)));
+    assert_eq!(server.get(&path(&made)).status, 404);
+    let refused = server.post("/v1/responses", &ask(json!({"background": true})));
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (500, &json!("storage_failed")));
 }

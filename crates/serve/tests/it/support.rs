@@ -9,7 +9,7 @@ use catena_knowledge::{Classifier, Embedder, KnowledgeError, TextOrPair};
 use catena_protocol::{Chunk, Passage, Span};
 use catena_serve::{
     App, Assistant, ConnectionLimits, Ended, Endpoint, LanguageModel, Observers, Retriever,
-    ServeLimits, ServedModel, Settings, Tls,
+    ServedModel, Settings, Tls,
 };
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -154,6 +154,7 @@ impl Embedder for Letters {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        assert!(!texts.contains(&POISON), "injected");
         let mut vectors = self.embed_unscaled(texts)?;
         for vector in &mut vectors {
             let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
@@ -168,6 +169,15 @@ impl Embedder for Letters {
         let count = |text: &str, letter: char| text.matches(letter).count() as f32 + 0.5;
         let vector = |text: &&str| ['a', 'e', 'i', 'o'].map(|letter| count(text, letter)).to_vec();
         Ok(texts.iter().map(vector).collect())
+    }
+
+    /// One for each word that is read.
+    fn embed_tokens(&self, texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>, KnowledgeError> {
+        let words = |text: &&str| {
+            let words: Vec<&str> = text.split_whitespace().take(self.max_tokens()).collect();
+            self.embed_unscaled(&words)
+        };
+        texts.iter().map(words).collect()
     }
 }
 
@@ -211,6 +221,9 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<Ended>>,
 }
 
+/// A text that no embedder survives.
+pub(crate) const POISON: &str = "a text that no embedder survives";
+
 /// A server whose model answers at once.
 pub(crate) fn start() -> Server {
     launch(None, SchedulerLimits::default(), 64, Duration::from_secs(30), Start::default())
@@ -225,6 +238,8 @@ pub(crate) struct Start {
     pub(crate) tls: Option<Tls>,
     /// Routes beside those of the crate.
     pub(crate) more: Router,
+    /// Largest body; small unless told otherwise.
+    pub(crate) max_body_bytes: Option<usize>,
 }
 
 /// [`start`] with other settings.
@@ -282,8 +297,8 @@ fn launch(
         ("bank-reranker".to_owned(), words(&["relevant"])),
         ("bank-classifier".to_owned(), words(&["fee", "limit"])),
     ];
-    let Start { mut settings, observers, connections, tls, more } = start;
-    settings.limits = ServeLimits { max_body_bytes: 64 << 10, ..settings.limits };
+    let Start { mut settings, observers, connections, tls, more, max_body_bytes } = start;
+    settings.limits.max_body_bytes = max_body_bytes.unwrap_or(64 << 10);
     let app = App::with(models, settings, observers);
     let served = app.clone();
     let (shutdown, stop) = oneshot::channel::<()>();

@@ -103,3 +103,31 @@ fn the_root_tells_tasks_apart() {
     let body = json!({"inputs": "Fees:", "parameters": {"max_new_tokens": 6}, "stream": false});
     assert_eq!(server.post("/", &body).json(), json!([{"generated_text": "A wire"}]));
 }
+
+#[test]
+fn every_token_has_its_vector() {
+    let server = start();
+    let body = json!({"inputs": ["a fee", "io"]});
+    let rows = server.post("/embed_all", &body).json();
+    assert_eq!(rows, json!([[[1.5, 0.5, 0.5, 0.5], [0.5, 2.5, 0.5, 0.5]], [[0.5, 0.5, 1.5, 1.5]]]));
+    let long = "one two three four five six seven eight nine";
+    assert_eq!(server.post("/embed_all", &json!({"inputs": long})).status, 413);
+    let cut = server.post("/embed_all", &json!({"inputs": long, "truncate": true}));
+    assert_eq!(cut.header("x-catena-truncated-inputs"), Some("1"));
+    assert_eq!(cut.json()[0].as_array().map(Vec::len), Some(8));
+    let sparse = server.post("/embed_sparse", &body);
+    assert_eq!(sparse.status, 404);
+    assert!(sparse.json()["error"].as_str().is_some_and(|text| text.contains("SPLADE")));
+}
+
+#[test]
+fn tokens_become_texts_again() {
+    let server = start();
+    let tokens = server.post("/tokenize", &json!({"inputs": "Wie geht’s?"})).json();
+    let ids: Vec<&Value> = tokens.as_array().expect("a list").iter().map(|t| &t["id"]).collect();
+    assert_eq!(server.post("/decode", &json!({"ids": ids})).json(), json!(["Wie geht’s?"]));
+    let body = json!({"ids": [[104, 105], [72, 257]], "skip_special_tokens": false});
+    assert_eq!(server.post("/decode", &body).json(), json!(["hi", "H<turn>"]));
+    let foreign = server.post("/decode", &json!({"ids": [9999]}));
+    assert_eq!((foreign.status, &foreign.json()["error_type"]), (422, &json!("Validation")));
+}

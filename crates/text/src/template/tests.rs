@@ -92,8 +92,9 @@ fn a_template_may_refuse_a_conversation() {
     assert_eq!(message, "one turn only");
 }
 
+/// A template of vLLM's clients could keep its server busy for ever.
 #[test]
-fn templates_that_never_end_are_stopped() {
+fn s16_templates_that_never_end_are_stopped() {
     let endless = [
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
         "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
@@ -135,8 +136,9 @@ fn output_is_limited() {
     assert!(matches!(stopped, Err(TextError::TemplateOutput { .. })), "{stopped:?}");
 }
 
+/// Templates in model files ran commands in SGLang and llama-cpp-python.
 #[test]
-fn templates_reach_nothing_outside() {
+fn s17_templates_reach_nothing_outside() {
     let attacks = [
         "{{ ''.__class__.__mro__[1].__subclasses__() }}",
         "{{ self.__init__.__globals__ }}",

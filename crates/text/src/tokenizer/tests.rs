@@ -315,3 +315,14 @@ fn small_json() -> Vec<u8> {
     .to_string()
     .into_bytes()
 }
+
+/// llama.cpp counted the tokens of very long texts in numbers that were too small.
+#[test]
+fn s23_texts_too_long_to_count_are_refused() {
+    let tokenizer = tiny();
+    let text = "x".repeat(crate::limits::MAX_TEXT_BYTES + 1);
+    let refused = tokenizer.encode(&text, true, false);
+    assert!(matches!(refused, Err(TextError::TextTooLong { .. })));
+    let refused = tokenizer.encode_typed(&text, Some("x"), Some(8));
+    assert!(matches!(refused, Err(TextError::TextTooLong { .. })));
+}

@@ -48,8 +48,9 @@ fn a_wheel_at_hand_is_a_source() {
     assert_complete(&place.pull().unwrap());
 }
 
+/// Archives wrote beyond their folder in Ollama and BentoML.
 #[test]
-fn a_path_that_leaves_the_folder_is_refused_before_anything_is_written() {
+fn s25_a_path_that_leaves_the_folder_is_refused_before_anything_is_written() {
     for evil in ["../../evil", "/evil", "toy_package/data/../../../evil", "a\\..\\..\\evil"] {
         let mut entries = good_entries();
         entries.push((evil.to_owned(), b"evil".to_vec()));
@@ -61,8 +62,9 @@ fn a_path_that_leaves_the_folder_is_refused_before_anything_is_written() {
     }
 }
 
+/// A few bytes that unpack to gigabytes stopped Ollama.
 #[test]
-fn a_file_that_unpacks_to_more_than_it_should_stops_at_the_limit() {
+fn s27_a_file_that_unpacks_to_more_than_it_should_stops_at_the_limit() {
     let mut entries = good_entries();
     entries[0].1.extend(vec![0; 10 << 20]);
     let (_, reason) = refused(&entries);

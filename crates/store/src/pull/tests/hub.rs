@@ -5,8 +5,9 @@ use crate::StoreError;
 use std::fs;
 use std::net::TcpListener;
 
+/// Ollama sent a registry's token to where another host pointed.
 #[test]
-fn the_hub_is_asked_for_the_pinned_revision_and_redirects_are_followed() {
+fn s28_a_token_does_not_follow_a_redirect() {
     let server = Server::start(|request, _| match request.path.as_str() {
         "/owner/toy/resolve/abc123/Model-Q4.bin" => Reply::Redirect("/store/Model-Q4.bin".into()),
         path => Reply::File(remote(path)),
@@ -32,8 +33,9 @@ fn the_hub_is_asked_for_the_pinned_revision_and_redirects_are_followed() {
     assert_eq!(seen[1].authorization, None, "a token must not follow a redirect");
 }
 
+/// A proxy of LiteLLM sent its provider's key to the address of a request.
 #[test]
-fn a_token_is_not_sent_to_a_place_the_user_names() {
+fn s28_a_token_is_not_sent_to_a_place_the_user_names() {
     let server = Server::with_files();
     let mut place = Place::from(&server.url);
     place.options.hub_token = Some("hf_secret".to_owned());
