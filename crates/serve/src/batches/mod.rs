@@ -6,6 +6,7 @@
 
 mod input;
 mod object;
+pub(crate) mod operations;
 mod progress;
 mod routes;
 mod runner;

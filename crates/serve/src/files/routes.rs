@@ -4,14 +4,16 @@ use super::store::{FileStore, Upload, unknown};
 use crate::app::App;
 use crate::context;
 use crate::error::ApiError;
+use crate::extract::{Path, Query};
 use crate::paging::{Page, page};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
-use axum::extract::{Multipart, Path, Query, State};
+use axum::extract::{Multipart, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::Read;
@@ -19,7 +21,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// What files are uploaded for.
-const PURPOSES: [&str; 6] = ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"];
+pub(super) const PURPOSES: [&str; 6] =
+    ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"];
 /// Longest value of a field beside the file.
 const MAX_FIELD_BYTES: usize = 4096;
 /// Longest file name that is kept, in characters.
@@ -30,8 +33,10 @@ const PIECE_BYTES: usize = 64 << 10;
 const PIECES: usize = 4;
 
 /// Which files are listed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub(crate) struct Filter {
+    /// What the files were uploaded for.
     purpose: Option<String>,
 }
 

@@ -3,6 +3,7 @@
 
 mod error;
 mod info;
+pub(crate) mod operations;
 mod root;
 mod tokenize;
 

@@ -3,11 +3,12 @@
 use super::chat::with_length;
 use super::lines::{Form, Lines};
 use super::name::served_name;
-use super::options::{Length, Options, form, logprobs};
+use super::options::{Length, Options, form, form_schema, logprobs};
 use crate::app::{App, LanguageModel};
 use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
 use crate::generation::Generation;
+use crate::openapi::Fields;
 use crate::sampling::max_new_tokens;
 use crate::stream;
 use crate::turn::{self, TurnRequest};
@@ -16,15 +17,17 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use catena_engine::Request;
+use catena_engine::{MAX_TOP_LOGPROBS, Request};
 use catena_protocol::{ChatMessage, Role};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct GenerateRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaGenerateRequest")]
+pub(super) struct GenerateRequest {
     model: String,
     #[serde(default)]
     prompt: String,
@@ -33,11 +36,15 @@ struct GenerateRequest {
     #[serde(default)]
     raw: bool,
     stream: Option<bool>,
+    #[serde(default)]
+    #[schemars(schema_with = "form_schema")]
     format: Option<Value>,
     #[serde(default)]
+    #[schemars(with = "Fields<Options>")]
     options: Map<String, Value>,
     #[serde(default)]
     logprobs: bool,
+    #[schemars(range(max = MAX_TOP_LOGPROBS))]
     top_logprobs: Option<usize>,
 }
 
@@ -77,6 +84,7 @@ pub(crate) async fn generate(
     let engine = model.engine.clone();
     let lines = Lines::new(asked, Form::Generate, engine.clone(), with_logprobs, started);
     if request.prompt.is_empty() {
+        request.turn(model.default_temperature, &mut ignored)?.params.validate()?;
         return Ok(ignored.tell(Json(lines.loaded()).into_response()));
     }
     if request.raw {
@@ -109,7 +117,7 @@ impl GenerateRequest {
             .collect();
         let options = Options::read(self.options, ignored)?;
         let mut params = options.params(default_temperature);
-        params.logprobs = logprobs(self.logprobs, self.top_logprobs);
+        params.logprobs = logprobs(self.logprobs, self.top_logprobs)?;
         let request = TurnRequest::new(self.model, messages, params);
         Ok(with_length(TurnRequest { form: form(self.format)?, ..request }, &options))
     }
@@ -122,7 +130,7 @@ impl GenerateRequest {
         }
         let prompt = model.codec.encode_text(&self.prompt)?;
         let mut params = options.params(model.default_temperature);
-        params.logprobs = logprobs(self.logprobs, self.top_logprobs);
+        params.logprobs = logprobs(self.logprobs, self.top_logprobs)?;
         let (asked, default) = match options.length() {
             Length::Default => (None, model.default_max_tokens),
             Length::Tokens(tokens) => (Some(("options.num_predict", tokens)), 0),

@@ -11,6 +11,7 @@ mod generate;
 mod lines;
 mod models;
 mod name;
+pub(crate) mod operations;
 mod options;
 
 pub(crate) use chat::chat;

@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod lifecycle;
 mod ollama;
+mod openapi;
 mod operations;
 mod refusals;
 mod responses;
