@@ -28,3 +28,9 @@ def model():
 def embedder():
     """A model that gives vectors of 384 numbers."""
     return given("CATENA_EMBEDDER")
+
+
+@pytest.fixture(scope="session")
+def key():
+    """A key of the server, where it asks for keys."""
+    return given("CATENA_KEY")

@@ -5,13 +5,17 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use serde::de::DeserializeOwned;
+use schemars::JsonSchema;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// Names the fields of a request that had no effect.
 pub(crate) const IGNORED_FIELDS_HEADER: &str = "x-catena-ignored-fields";
 /// Ignored fields that are named; a request with more has them counted.
 const MAX_NAMED_FIELDS: usize = 16;
+/// Up to here, every whole number has a float of its own.
+const MAX_WHOLE: f64 = (1_u64 << 53) as f64;
 
 /// A request body and the fields of it that we do not know.
 pub(crate) struct Parsed<T> {
@@ -24,7 +28,7 @@ pub(crate) struct Parsed<T> {
 pub(crate) struct Ignored(Vec<String>);
 
 /// A request type that says which of its foreign fields change the meaning of the answer.
-pub(crate) trait ApiRequest: DeserializeOwned {
+pub(crate) trait ApiRequest: DeserializeOwned + JsonSchema {
     /// Fields read by this type.
     const KNOWN: &'static [&'static str];
     /// Further ones that it shares with other types.
@@ -105,8 +109,37 @@ pub(crate) fn read<T: ApiRequest>(mut fields: Map<String, Value>) -> Result<Pars
     let is_known = |field: &str| T::KNOWN.contains(&field) || T::SHARED.contains(&field);
     let ignored = fields.keys().filter(|field| !is_known(field)).cloned().collect();
     fields.retain(|field, _| is_known(field));
+    fields.values_mut().for_each(whole);
     let value = serde_json::from_value(Value::Object(fields)).map_err(|error| invalid(&error))?;
     Ok(Parsed { value, ignored: Ignored(ignored) })
+}
+
+/// Writes whole numbers without a fraction: JSON knows one kind of number, so 8.0 counts as 8 does.
+fn whole(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(whole),
+        Value::Object(fields) => fields.values_mut().for_each(whole),
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().filter(|float| float.fract() == 0.0);
+            if let Some(float) = float.filter(|float| float.abs() < MAX_WHOLE) {
+                #[expect(clippy::cast_possible_truncation, reason = "whole, and below 2^53")]
+                let integer = float as i64;
+                *value = Value::from(integer);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Reads `T` from an object. A struct by itself would also be read from a list of its members' values.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn from_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    input: D,
+) -> Result<T, D::Error> {
+    let fields = Map::<String, Value>::deserialize(input)?;
+    serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)
 }
 
 impl Ignored {

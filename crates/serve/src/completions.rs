@@ -1,12 +1,16 @@
 //! `POST /v1/completions`.
 
 use crate::app::App;
-use crate::body::{ApiRequest, Parsed, Refused, is_empty, is_one, parse};
-use crate::counts::Counts;
+use crate::body::{ApiRequest, Parsed, Refused, from_object, is_empty, is_one, parse};
+use crate::counts::{Counts, usage_shape};
 use crate::error::ApiError;
 use crate::generation::{Generation, finish_reason};
 use crate::logprobs::{finite, token_text};
 use crate::models::{LanguageModel, ServedModel};
+use crate::openapi::shapes::{
+    anything, count, either, list, map, nullable, number, object, some, text, word, words,
+};
+use crate::openapi::{Operation, Tag};
 use crate::sampling::{SamplingFields, max_new_tokens};
 use crate::stream::{self, Frame, Render};
 use axum::Json;
@@ -14,7 +18,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use catena_engine::{Completion, EngineHandle, Event, Request, TokenEvent, Vocabulary};
+use catena_engine::{
+    Completion, EngineHandle, Event, MAX_TOP_LOGPROBS, Request, TokenEvent, Vocabulary,
+};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::time::Instant;
@@ -23,15 +30,17 @@ use std::time::Instant;
 const DEFAULT_MAX_TOKENS: usize = 16;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct CompletionRequest {
     model: String,
     prompt: Prompt,
+    #[schemars(range(min = 1))]
     max_tokens: Option<usize>,
     #[serde(default)]
     stream: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "from_object")]
     stream_options: StreamOptions,
+    #[schemars(range(max = MAX_TOP_LOGPROBS))]
     logprobs: Option<usize>,
     #[serde(default)]
     priority: i32,
@@ -39,20 +48,21 @@ struct CompletionRequest {
     sampling: SamplingFields,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "CompletionStreamOptions")]
 struct StreamOptions {
     #[serde(default)]
     include_usage: bool,
 }
 
 /// One prompt or several, as text or as tokens.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Prompt {
     Text(String),
-    Texts(Vec<String>),
-    Tokens(Vec<u32>),
-    TokenLists(Vec<Vec<u32>>),
+    Texts(#[schemars(length(min = 1))] Vec<String>),
+    Tokens(#[schemars(length(min = 1))] Vec<u32>),
+    TokenLists(#[schemars(length(min = 1))] Vec<Vec<u32>>),
 }
 
 impl ApiRequest for CompletionRequest {
@@ -296,4 +306,52 @@ impl Render<Generation> for Reply {
     fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
         vec![Frame::data(&error.problem().openai()), Frame::done()]
     }
+}
+
+/// What the document says of it.
+pub(crate) fn operation() -> Operation {
+    let example = json!({
+        "model": "MODEL",
+        "prompt": "The colours of a traffic light are",
+        "max_tokens": 32,
+        "stream": true,
+    });
+    Operation::new(Tag::OpenAi, "Continue prompts")
+        .asks::<CompletionRequest>(example)
+        .with_model()
+        .gives("Completion", answer)
+        .streams("CompletionEvent", chunk)
+}
+
+fn chunk() -> Value {
+    let mut chunk = answer();
+    chunk["required"] = json!(["id", "object", "created", "model", "choices"]);
+    chunk["properties"]["choices"] = list(choice(nullable(words(&["stop", "length"]))));
+    either([chunk, object([("error", map(anything()))])])
+}
+
+fn choice(reason: Value) -> Value {
+    let logprobs = object([
+        ("tokens", list(text())),
+        ("token_logprobs", list(number())),
+        ("top_logprobs", list(map(number()))),
+        ("text_offset", list(count())),
+    ]);
+    object([
+        ("index", count()),
+        ("text", text()),
+        ("logprobs", nullable(logprobs)),
+        ("finish_reason", reason),
+    ])
+}
+
+fn answer() -> Value {
+    object([
+        ("id", text()),
+        ("object", word("text_completion")),
+        ("created", count()),
+        ("model", text()),
+        ("choices", some(choice(words(&["stop", "length"])))),
+        ("usage", usage_shape()),
+    ])
 }

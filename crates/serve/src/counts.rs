@@ -1,5 +1,6 @@
 //! Tokens of the answers to one HTTP request.
 
+use crate::openapi::shapes::{count, object};
 use catena_engine::Completion;
 use serde_json::{Value, json};
 
@@ -34,4 +35,14 @@ impl Counts {
             "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
         })
     }
+}
+
+/// The schema of `usage` of OpenAI's completions.
+pub(crate) fn usage_shape() -> Value {
+    object([
+        ("prompt_tokens", count()),
+        ("completion_tokens", count()),
+        ("total_tokens", count()),
+        ("prompt_tokens_details", object([("cached_tokens", count())])),
+    ])
 }

@@ -5,37 +5,45 @@ use crate::base64;
 use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::error::ApiError;
 use crate::models::ServedModel;
+use crate::openapi::shapes::{count, either, list, number, object, some, text, word};
+use crate::openapi::{Operation, Tag};
 use crate::vectors::{self, EmbedOptions, Vectors, check_texts};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct EmbeddingRequest {
     model: String,
     input: Input,
     #[serde(default)]
     encoding_format: Encoding,
+    #[schemars(range(min = 1))]
     dimensions: Option<usize>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "EmbeddingInput")]
 enum Input {
-    Text(String),
-    Texts(Vec<String>),
+    Text(#[schemars(length(min = 1))] String),
+    Texts(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
+    /// Refused, with words of its own.
+    #[schemars(skip)]
     Tokens(Vec<Value>),
 }
 
 /// How vectors are written.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "EmbeddingEncoding")]
 enum Encoding {
     #[default]
     Float,
@@ -95,4 +103,27 @@ fn texts(input: Input) -> Result<Vec<String>, ApiError> {
             Err(ApiError::InvalidField { field: "input", reason })
         }
     }
+}
+
+/// What the document says of it.
+pub(crate) fn operation() -> Operation {
+    let example = json!({"model": "MODEL", "input": ["A green light.", "A red light."]});
+    Operation::new(Tag::OpenAi, "Turn texts into vectors")
+        .asks::<EmbeddingRequest>(example)
+        .with_model()
+        .gives("EmbeddingList", answer)
+}
+
+fn answer() -> Value {
+    let entry = object([
+        ("object", word("embedding")),
+        ("index", count()),
+        ("embedding", either([list(number()), text()])),
+    ]);
+    object([
+        ("object", word("list")),
+        ("data", some(entry)),
+        ("model", text()),
+        ("usage", object([("prompt_tokens", count()), ("total_tokens", count())])),
+    ])
 }

@@ -22,6 +22,17 @@ pub enum ApiError {
         /// What the parser says.
         reason: String,
     },
+    /// A part of the address cannot be read.
+    #[error("the {part} of the address cannot be read: {reason}")]
+    Address {
+        /// The part.
+        part: &'static str,
+        /// What the parser says.
+        reason: String,
+    },
+    /// The path is there, for other methods; the header `allow` names them.
+    #[error("this path does not take that method; the header `allow` names those it takes")]
+    MethodNotAllowed,
     /// A field has a value that cannot be taken.
     #[error("`{field}`: {reason}")]
     InvalidField {
@@ -231,6 +242,10 @@ impl ApiError {
     pub(crate) fn told(&self) -> Told {
         match self {
             Self::Json { .. } => bad("invalid_json", None),
+            Self::Address { .. } => bad("invalid_address", None),
+            Self::MethodNotAllowed => {
+                told(StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed")
+            }
             Self::InvalidField { field, .. } => bad("invalid_value", Some(field)),
             Self::Unsupported { field, .. } => bad("unsupported_parameter", Some(field)),
             Self::UnknownModel { .. } => Told {

@@ -28,6 +28,7 @@ mod counts;
 mod dialect;
 mod embeddings;
 mod error;
+mod extract;
 mod files;
 mod generation;
 mod huggingface;
@@ -37,6 +38,7 @@ mod logprobs;
 mod metrics;
 mod models;
 mod ollama;
+mod openapi;
 mod paging;
 mod responses;
 mod router;
@@ -63,7 +65,7 @@ pub use models::{
     AdapterReader, LanguageModel, Library, LoadError, LoadedAdapter, LoadedModel, ModelSource,
     ServedModel,
 };
-pub use router::{paths, router};
+pub use router::{document, paths, router};
 pub use server::{ConnectionLimits, Ended, Endpoint, serve};
 pub use tls::{Tls, TlsError};
 pub use traces::{Traces, TracesError};

@@ -1,5 +1,6 @@
 //! Log-probabilities on the wire.
 
+use crate::openapi::shapes::{count, list, number, object, text};
 use catena_engine::{TokenEvent, Vocabulary};
 use serde_json::{Value, json};
 
@@ -28,4 +29,13 @@ pub(crate) fn token_text(vocabulary: &Vocabulary, token: u32) -> String {
 /// JSON has no infinity: OpenAI writes -9999 for an impossible token.
 pub(crate) fn finite(logprob: f32) -> f32 {
     if logprob.is_finite() { logprob } else { -9999.0 }
+}
+
+/// The schema of an entry of a chat completion's `logprobs.content`.
+pub(crate) fn token_logprobs_shape() -> Value {
+    let alternative = object([("token", text()), ("logprob", number()), ("bytes", list(count()))]);
+    let mut chosen = alternative.clone();
+    chosen["properties"]["top_logprobs"] = list(alternative);
+    chosen["required"] = json!(["token", "logprob", "bytes", "top_logprobs"]);
+    chosen
 }

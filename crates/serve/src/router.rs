@@ -1,16 +1,17 @@
 //! The routes.
 
 use crate::app::App;
-use crate::chat::chat_completions;
-use crate::completions::completions;
-use crate::embeddings::embeddings;
 use crate::error::ApiError;
-use crate::models::{Listed, ServedModel, routes as admin};
-use crate::{anthropic, batches, cohere, files, huggingface, metrics, ollama, responses, tei, tgi};
-use axum::extract::{DefaultBodyLimit, Path, State};
+use crate::extract::Path;
+use crate::models::{self, Listed, ServedModel, routes as admin};
+use crate::openapi::{self, Endpoint, delete, get, post};
+use crate::{
+    anthropic, batches, chat, cohere, completions, embeddings, files, huggingface, metrics, ollama,
+    responses, tei, tgi,
+};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -22,84 +23,220 @@ pub fn router(app: App) -> Router {
 /// The routes with nothing before them that asks who is there: batches use them too.
 pub(crate) fn routes(app: App) -> Router {
     let limit = DefaultBodyLimit::max(app.limits().max_body_bytes);
-    table().router.layer(limit).with_state(app)
+    table().into_router().layer(limit).with_state(app)
 }
 
 /// The paths of the API as they stand in its router.
 pub fn paths() -> Vec<&'static str> {
-    table().paths
+    let mut paths: Vec<&str> = table().endpoints.iter().map(|(path, _)| *path).collect();
+    paths.dedup();
+    paths
 }
 
-/// A router that knows its paths.
+/// The document about the routes, as `/openapi.json` gives it.
+pub fn document() -> Value {
+    let table = table();
+    openapi::document(table.endpoints.iter().map(|(path, endpoint)| (*path, endpoint)))
+}
+
+/// The routes, each with what the document says of it.
 #[derive(Default)]
 pub(crate) struct Routes {
-    router: Router<App>,
-    paths: Vec<&'static str>,
+    endpoints: Vec<(&'static str, Endpoint)>,
 }
 
 impl Routes {
-    pub(crate) fn route(mut self, path: &'static str, methods: MethodRouter<App>) -> Self {
-        self.router = self.router.route(path, methods);
-        self.paths.push(path);
+    pub(crate) fn route<const N: usize>(
+        mut self,
+        path: &'static str,
+        endpoints: [Endpoint; N],
+    ) -> Self {
+        self.endpoints.extend(endpoints.map(|endpoint| (path, endpoint)));
         self
+    }
+
+    fn into_router(self) -> Router<App> {
+        let add = |router: Router<App>, (path, endpoint): (&str, Endpoint)| {
+            router.route(path, endpoint.router)
+        };
+        let router = self.endpoints.into_iter().fold(Router::new(), add);
+        router.method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
     }
 }
 
 fn table() -> Routes {
+    of_server(of_others(of_files(of_openai(Routes::default()))))
+}
+
+fn of_openai(routes: Routes) -> Routes {
+    routes
+        .route("/v1/chat/completions", [post(chat::chat_completions, chat::operation())])
+        .route("/v1/completions", [post(completions::completions, completions::operation())])
+        .route("/v1/responses", [post(responses::create, responses::operations::create())])
+        .route(
+            "/v1/responses/input_tokens",
+            [post(responses::input_tokens, responses::operations::input_tokens())],
+        )
+        .route(
+            "/v1/responses/{id}",
+            [
+                get(responses::retrieve, responses::operations::retrieve()),
+                delete(responses::delete, responses::operations::delete()),
+            ],
+        )
+        .route(
+            "/v1/responses/{id}/cancel",
+            [post(responses::cancel, responses::operations::cancel())],
+        )
+        .route(
+            "/v1/responses/{id}/input_items",
+            [get(responses::input_items, responses::operations::input_items())],
+        )
+        .route("/v1/embeddings", [post(embeddings::embeddings, embeddings::operation())])
+        .route("/v1/models", [get(list_models, operations::list_models())])
+        .route("/v1/models/{*name}", [get(one_model, operations::one_model())])
+}
+
+fn of_files(routes: Routes) -> Routes {
     // A form is a little longer than its file.
-    let upload_limit = DefaultBodyLimit::max(files::MAX_FILE_BYTES + (64 << 10));
-    Routes::default()
-        .route("/v1/chat/completions", post(chat_completions))
-        .route("/v1/completions", post(completions))
-        .route("/v1/responses", post(responses::create))
-        .route("/v1/responses/input_tokens", post(responses::input_tokens))
-        .route("/v1/responses/{id}", get(responses::retrieve).delete(responses::delete))
-        .route("/v1/responses/{id}/cancel", post(responses::cancel))
-        .route("/v1/responses/{id}/input_items", get(responses::input_items))
-        .route("/v1/embeddings", post(embeddings))
-        .route("/v1/files", get(files::list).post(files::upload).layer(upload_limit))
-        .route("/v1/files/{id}", get(files::retrieve).delete(files::delete))
-        .route("/v1/files/{id}/content", get(files::content))
-        .route("/v1/batches", get(batches::list).post(batches::create))
-        .route("/v1/batches/{id}", get(batches::retrieve))
-        .route("/v1/batches/{id}/cancel", post(batches::cancel))
-        .route("/v1/models", get(list_models))
-        .route("/v1/models/{*name}", get(one_model))
-        .route("/", post(huggingface::root))
-        .route("/info", get(huggingface::info))
-        .route("/tokenize", post(huggingface::tokenize))
-        .route("/generate", post(tgi::generate))
-        .route("/generate_stream", post(tgi::generate_stream))
-        .route("/embed", post(tei::embed))
-        .route("/embed_all", post(tei::embed_all))
-        .route("/embed_sparse", post(tei::embed_sparse))
-        .route("/decode", post(huggingface::decode))
-        .route("/rerank", post(tei::rerank))
-        .route("/predict", post(tei::predict))
-        .route("/similarity", post(tei::similarity))
-        .route("/api/chat", post(ollama::chat))
-        .route("/api/generate", post(ollama::generate))
-        .route("/api/embed", post(ollama::embed))
-        .route("/api/embeddings", post(ollama::embeddings))
-        .route("/api/tags", get(ollama::tags))
-        .route("/api/ps", get(ollama::ps))
-        .route("/api/show", post(ollama::show))
-        .route("/api/version", get(ollama::version))
-        .route("/v1/messages", post(anthropic::messages))
-        .route("/v1/messages/count_tokens", post(anthropic::count_tokens))
-        .route("/v2/chat", post(cohere::chat))
-        .route("/v2/embed", post(cohere::embed))
-        .route("/v2/rerank", post(cohere::rerank))
-        .route("/admin/models", get(admin::list))
-        .route("/admin/models/load", post(admin::load))
-        .route("/admin/models/unload", post(admin::unload))
-        .route("/admin/models/swap", post(admin::swap))
-        .route("/v1/load_lora_adapter", post(admin::load_lora_adapter))
-        .route("/v1/unload_lora_adapter", post(admin::unload_lora_adapter))
-        .route("/health", get(ready))
-        .route("/readyz", get(ready))
-        .route("/livez", get(alive))
-        .route("/metrics", get(scrape))
+    let upload_limit = files::MAX_FILE_BYTES + (64 << 10);
+    routes
+        .route(
+            "/v1/files",
+            [
+                get(files::list, files::operations::list()),
+                post(files::upload, files::operations::upload()).with_body_limit(upload_limit),
+            ],
+        )
+        .route(
+            "/v1/files/{id}",
+            [
+                get(files::retrieve, files::operations::retrieve()),
+                delete(files::delete, files::operations::delete()),
+            ],
+        )
+        .route("/v1/files/{id}/content", [get(files::content, files::operations::content())])
+        .route(
+            "/v1/batches",
+            [
+                get(batches::list, batches::operations::list_batches()),
+                post(batches::create, batches::operations::create()),
+            ],
+        )
+        .route("/v1/batches/{id}", [get(batches::retrieve, batches::operations::retrieve())])
+        .route("/v1/batches/{id}/cancel", [post(batches::cancel, batches::operations::cancel())])
+}
+
+fn of_others(routes: Routes) -> Routes {
+    routes
+        .route("/", [post(huggingface::root, huggingface::operations::root())])
+        .route("/info", [get(huggingface::info, huggingface::operations::info())])
+        .route("/tokenize", [post(huggingface::tokenize, huggingface::operations::tokenize())])
+        .route("/generate", [post(tgi::generate, tgi::operations::generate())])
+        .route("/generate_stream", [post(tgi::generate_stream, tgi::operations::generate_stream())])
+        .route("/embed", [post(tei::embed, tei::operations::embed())])
+        .route("/rerank", [post(tei::rerank, tei::operations::rerank())])
+        .route("/predict", [post(tei::predict, tei::operations::predict())])
+        .route("/similarity", [post(tei::similarity, tei::operations::similarity())])
+        .route("/embed_all", [post(tei::embed_all, tei::operations::embed_all())])
+        .route("/embed_sparse", [post(tei::embed_sparse, tei::operations::embed_sparse())])
+        .route("/decode", [post(huggingface::decode, huggingface::operations::decode())])
+        .route("/api/chat", [post(ollama::chat, ollama::operations::chat())])
+        .route("/api/generate", [post(ollama::generate, ollama::operations::generate())])
+        .route("/api/embed", [post(ollama::embed, ollama::operations::embed())])
+        .route("/api/embeddings", [post(ollama::embeddings, ollama::operations::embeddings())])
+        .route("/api/tags", [get(ollama::tags, ollama::operations::tags())])
+        .route("/api/ps", [get(ollama::ps, ollama::operations::ps())])
+        .route("/api/show", [post(ollama::show, ollama::operations::show())])
+        .route("/api/version", [get(ollama::version, ollama::operations::version())])
+        .route("/v1/messages", [post(anthropic::messages, anthropic::operations::messages())])
+        .route(
+            "/v1/messages/count_tokens",
+            [post(anthropic::count_tokens, anthropic::operations::count_tokens())],
+        )
+        .route("/v2/chat", [post(cohere::chat, cohere::operations::chat())])
+        .route("/v2/embed", [post(cohere::embed, cohere::operations::embed())])
+        .route("/v2/rerank", [post(cohere::rerank, cohere::operations::rerank())])
+}
+
+fn of_server(routes: Routes) -> Routes {
+    routes
+        .route("/admin/models", [get(admin::list, models::operations::list_models())])
+        .route("/admin/models/load", [post(admin::load, models::operations::load())])
+        .route("/admin/models/unload", [post(admin::unload, models::operations::unload())])
+        .route("/admin/models/swap", [post(admin::swap, models::operations::swap())])
+        .route(
+            "/v1/load_lora_adapter",
+            [post(admin::load_lora_adapter, models::operations::load_lora_adapter())],
+        )
+        .route(
+            "/v1/unload_lora_adapter",
+            [post(admin::unload_lora_adapter, models::operations::unload_lora_adapter())],
+        )
+        .route("/health", [get(ready, operations::ready())])
+        .route("/readyz", [get(ready, operations::ready())])
+        .route("/livez", [get(alive, operations::alive())])
+        .route("/metrics", [get(scrape, operations::scrape())])
+        .route("/openapi.json", [get(openapi::openapi, openapi::openapi_operation())])
+        .route("/docs", [get(openapi::docs, openapi::docs_operation())])
+        .route("/docs/{name}", [get(openapi::file, openapi::file_operation())])
+}
+
+/// What the document says of the handlers below.
+mod operations {
+    use crate::openapi::shapes::{count, list, nullable, object, text, word, words};
+    use crate::openapi::{Operation, Tag};
+    use axum::http::StatusCode;
+    use serde_json::Value;
+
+    pub(super) fn list_models() -> Operation {
+        let all = || object([("object", word("list")), ("data", list(model()))]);
+        Operation::new(Tag::OpenAi, "List the models that are served").gives("ModelList", all)
+    }
+
+    pub(super) fn one_model() -> Operation {
+        let operation =
+            Operation::new(Tag::OpenAi, "Tell about a model; its name may hold slashes");
+        operation.gives("Model", model).with_model()
+    }
+
+    fn model() -> Value {
+        object([
+            ("id", text()),
+            ("object", word("model")),
+            ("created", count()),
+            ("owned_by", text()),
+            ("parent", nullable(text())),
+            ("max_model_len", nullable(count())),
+        ])
+    }
+
+    pub(super) fn ready() -> Operation {
+        health("Tell whether requests should be sent here")
+    }
+
+    pub(super) fn alive() -> Operation {
+        health("Tell whether the process works")
+    }
+
+    fn health(summary: &'static str) -> Operation {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        Operation::new(Tag::Server, summary).gives("Health", state).gives_with(
+            unavailable,
+            "Health",
+            state,
+        )
+    }
+
+    fn state() -> Value {
+        let states = words(&["ok", "draining", "engine_stopped"]);
+        object([("status", states), ("stopped", list(text()))])
+    }
+
+    pub(super) fn scrape() -> Operation {
+        Operation::new(Tag::Server, "Tell the metrics, as Prometheus reads them")
+            .gives_text("text/plain")
+    }
 }
 
 async fn list_models(State(app): State<App>) -> Json<Value> {

@@ -1,28 +1,43 @@
 //! The sampling fields that chat and text completions share.
 
 use crate::error::ApiError;
-use catena_engine::{Constraint, SamplingParams};
+use catena_engine::{
+    Constraint, MAX_LOGIT_BIASES, MAX_SAMPLES, MAX_STOP_BYTES, MAX_STOP_STRINGS, SamplingParams,
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Sampling fields of a request.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(crate) struct SamplingFields {
+    /// 0 takes the likeliest token.
+    #[schemars(range(min = 0.0, max = 10.0))]
     temperature: Option<f32>,
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0))]
     top_p: Option<f32>,
     /// As in vLLM and transformers; 0 and -1 mean all.
+    #[schemars(range(min = -1))]
     top_k: Option<i64>,
+    #[schemars(range(min = 0.0, max = 1.0))]
     min_p: Option<f32>,
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0))]
     typical_p: Option<f32>,
+    #[schemars(range(max = 10.0), extend("exclusiveMinimum" = 0))]
     repetition_penalty: Option<f32>,
+    #[schemars(range(min = -2.0, max = 2.0))]
     frequency_penalty: Option<f32>,
+    #[schemars(range(min = -2.0, max = 2.0))]
     presence_penalty: Option<f32>,
     /// OpenAI's: token ids, as texts, with what is added to their logits.
     #[serde(default)]
+    #[schemars(schema_with = "biases")]
     logit_bias: Option<BTreeMap<String, f32>>,
     seed: Option<i64>,
+    /// Answers to give.
+    #[schemars(range(min = 1, max = MAX_SAMPLES))]
     n: Option<usize>,
     stop: Option<OneOrMany>,
     /// vLLM's names for further ways to end.
@@ -70,16 +85,29 @@ impl SamplingFields {
     ];
 }
 
+/// The schema of `logit_bias`.
+fn biases(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["object", "null"],
+        "propertyNames": {"pattern": "^[0-9]+$"},
+        "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100},
+        "maxProperties": MAX_LOGIT_BIASES,
+    })
+}
+
 /// A string or a list of strings.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
+    One(#[schemars(length(min = 1, max = MAX_STOP_BYTES))] String),
+    Many(
+        #[schemars(length(max = MAX_STOP_STRINGS), inner(length(min = 1, max = MAX_STOP_BYTES)))]
+        Vec<String>,
+    ),
 }
 
 /// OpenAI's way to ask for a form.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ResponseFormat {
     Text,
@@ -87,13 +115,13 @@ enum ResponseFormat {
     JsonSchema { json_schema: JsonSchemaFormat },
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct JsonSchemaFormat {
     schema: Value,
 }
 
 /// vLLM's way to ask for a form.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum StructuredOutputs {
     Json(Value),

@@ -10,6 +10,8 @@ use std::time::Duration;
 fn all() -> Vec<ApiError> {
     vec![
         ApiError::Json { reason: "expected value at line 1 column 1".to_owned() },
+        ApiError::Address { part: "query", reason: "invalid digit found in string".to_owned() },
+        ApiError::MethodNotAllowed,
         ApiError::InvalidField { field: "messages", reason: "0 messages were sent".to_owned() },
         ApiError::Unsupported { field: "n", hint: "; send one request per answer" },
         ApiError::UnknownModel { model: "gpt-4".to_owned(), known: vec!["bank".to_owned()] },

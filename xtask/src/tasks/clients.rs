@@ -8,7 +8,7 @@ use super::deps::{For, ensure};
 use super::product::{build, product, pull};
 use super::server::Server;
 use crate::error::TaskError;
-use crate::process::{cache_dir, command, root, run, run_command};
+use crate::process::{cache_dir, command, lines_of, root, run, run_command};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs;
 use std::process::Command;
@@ -16,6 +16,8 @@ use std::process::Command;
 /// Names under which the suites find their models, and where those are below the pulled items.
 const MODEL: (&str, &str) = ("smollm2", "smollm2-135m-instruct/smollm2-135m-instruct.q4_1.gguf");
 const EMBEDDER: (&str, &str) = ("minilm", "all-minilm-l6-v2");
+/// The suite that asks a server with keys.
+const WITH_KEYS: &str = "with_openapi";
 
 /// Builds, pulls, serves, and runs every suite.
 pub(crate) fn clients() -> Result<(), TaskError> {
@@ -26,16 +28,36 @@ pub(crate) fn clients() -> Result<(), TaskError> {
     let models = cache_dir().join("models");
     let named = |(name, path): (&str, &str)| format!("{name}={}", models.join(path));
     let (model, embedder) = (named(MODEL), named(EMBEDDER));
-    let files = cache_dir().join("clients/files");
-    let serve =
-        ["serve", &model, "--embedder", &embedder, "--files", files.as_str(), "--port", "0"];
-    let server = Server::start(product(&serve))?;
+    let folder = cache_dir().join("clients");
+    let start = |files: &str, more: &[&str]| {
+        let files = folder.join(files);
+        let serve =
+            ["serve", &model, "--embedder", &embedder, "--files", files.as_str(), "--port", "0"];
+        Server::start(product(&[&serve[..], more].concat()))
+    };
+    let server = start("files", &[])?;
+    let keys = folder.join("keys.json");
+    let key = fresh_key(&keys)?;
+    let locked = start("files-with-keys", &["--keys", keys.as_str()])?;
     suites.iter().try_for_each(|suite| {
         let mut tests = suite.command();
-        tests.env("CATENA_ADDRESS", &server.address);
         tests.env("CATENA_MODEL", MODEL.0).env("CATENA_EMBEDDER", EMBEDDER.0);
+        if suite.arguments.iter().any(|argument| argument == WITH_KEYS) {
+            tests.env("CATENA_ADDRESS", &locked.address).env("CATENA_KEY", &key);
+        } else {
+            tests.env("CATENA_ADDRESS", &server.address);
+        }
         run_command(tests)
     })
+}
+
+/// The only key in the file at `path`.
+fn fresh_key(path: &Utf8Path) -> Result<String, TaskError> {
+    if path.exists() {
+        fs::remove_file(path).map_err(TaskError::file(path))?;
+    }
+    let lines = lines_of(product(&["keys", "--file", path.as_str(), "create", "clients"]))?;
+    Ok(lines.concat())
 }
 
 /// A suite that is ready to run.

@@ -2,29 +2,37 @@
 
 use crate::error::ApiError;
 use catena_protocol::{ChatMessage, FunctionCall, Role, ToolCall};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
 
 /// One turn.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AnthropicMessage")]
 pub(super) struct WireMessage {
+    #[schemars(extend("enum" = ["user", "assistant", "system"]))]
     role: String,
     content: Content,
 }
 
 /// A text, or a list of blocks.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "AnthropicContent")]
 pub(super) enum Content {
     Text(String),
     Blocks(Vec<Block>),
 }
 
 /// A block of content.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AnthropicBlock")]
 pub(super) struct Block {
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = [
+        "text", "tool_use", "tool_result", "thinking", "redacted_thinking"
+    ]))]
     kind: String,
     text: Option<String>,
     thinking: Option<String>,

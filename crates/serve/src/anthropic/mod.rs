@@ -6,6 +6,7 @@
 mod content;
 mod error;
 mod events;
+pub(crate) mod operations;
 mod request;
 mod response;
 mod route;

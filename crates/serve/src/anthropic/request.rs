@@ -4,46 +4,60 @@ use super::content::{Content, WireMessage, conversation};
 use crate::body::{ApiRequest, Refused, is_empty};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
-use crate::tools::{Tool, ToolChoice, Tools};
+use crate::tools::{MAX_NAME_BYTES, MAX_TOOLS, Tool, ToolChoice, Tools};
 use crate::turn::TurnRequest;
-use catena_engine::{Constraint, SamplingParams};
+use catena_engine::{Constraint, MAX_STOP_BYTES, MAX_STOP_STRINGS, SamplingParams};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What a client sends; without `max_tokens` only to have its tokens counted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AnthropicMessagesRequest")]
 pub(super) struct MessagesRequest {
     pub(super) model: String,
+    #[schemars(length(min = 1))]
     messages: Vec<WireMessage>,
+    #[schemars(range(min = 1))]
     max_tokens: Option<usize>,
     system: Option<Content>,
     #[serde(default)]
+    #[schemars(length(max = MAX_STOP_STRINGS), inner(length(min = 1, max = MAX_STOP_BYTES)))]
     stop_sequences: Vec<String>,
     #[serde(default)]
     pub(super) stream: bool,
+    #[schemars(range(min = 0.0, max = 10.0))]
     temperature: Option<f32>,
     top_k: Option<usize>,
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0))]
     top_p: Option<f32>,
     #[serde(default)]
+    #[schemars(length(max = MAX_TOOLS))]
     tools: Vec<WireTool>,
     tool_choice: Option<WireChoice>,
     output_config: Option<OutputConfig>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AnthropicTool")]
 struct WireTool {
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["custom", null]))]
     kind: Option<String>,
+    #[schemars(required, length(min = 1, max = MAX_NAME_BYTES))]
     name: Option<String>,
     description: Option<String>,
+    #[schemars(with = "Option<Map<String, Value>>")]
     input_schema: Option<Value>,
     #[serde(default)]
     strict: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AnthropicToolChoice")]
 struct WireChoice {
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["auto", "any", "tool", "none"]))]
     kind: String,
     name: Option<String>,
     #[serde(default)]
@@ -51,13 +65,15 @@ struct WireChoice {
 }
 
 /// The form of the answer.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "AnthropicOutputConfig")]
 struct OutputConfig {
     format: Option<OutputFormat>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schemars(rename = "AnthropicOutputFormat")]
 enum OutputFormat {
     JsonSchema { schema: Value },
 }

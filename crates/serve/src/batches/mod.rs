@@ -7,6 +7,7 @@
 mod asker;
 mod input;
 mod object;
+pub(crate) mod operations;
 mod progress;
 mod routes;
 mod runner;

@@ -6,13 +6,15 @@ use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::context;
 use crate::error::ApiError;
+use crate::extract::{Path, Query};
 use crate::files::seen;
 use crate::paging::{Page, page};
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -22,10 +24,12 @@ use std::sync::Arc;
 pub(super) const ENDPOINTS: [&str; 4] =
     ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"];
 
-#[derive(Debug, Deserialize)]
-struct BatchRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct BatchRequest {
     input_file_id: String,
+    #[schemars(extend("enum" = ENDPOINTS))]
     endpoint: String,
+    #[schemars(extend("enum" = ["24h"]))]
     completion_window: String,
     #[serde(default)]
     metadata: Map<String, Value>,

@@ -1,14 +1,17 @@
 //! Messages and tools as OpenAI's chat format has them.
 
 use crate::error::ApiError;
-use crate::tools::{Tool, ToolChoice};
+use crate::tools::{MAX_NAME_BYTES, Tool, ToolChoice};
 use catena_protocol::{ChatMessage, FunctionCall, Role, ToolCall};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One turn.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ChatMessage")]
 pub(crate) struct WireMessage {
+    #[schemars(extend("enum" = ["system", "developer", "user", "assistant", "tool"]))]
     role: String,
     #[serde(default)]
     content: Option<Content>,
@@ -25,29 +28,34 @@ pub(crate) struct WireMessage {
 }
 
 /// A text, or a list of parts.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "ChatContent")]
 pub(crate) enum Content {
     Text(String),
     Parts(Vec<Part>),
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ChatPart")]
 pub(crate) struct Part {
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["text", "refusal", "input_text", "output_text"]))]
     kind: String,
     #[serde(alias = "refusal")]
     text: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ChatToolCall")]
 struct WireCall {
     #[serde(default)]
     id: Option<String>,
     function: WireFunction,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "CalledFunction")]
 struct WireFunction {
     name: String,
     #[serde(default)]
@@ -55,26 +63,35 @@ struct WireFunction {
 }
 
 /// A tool.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ChatTool")]
 pub(crate) struct WireTool {
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["function"]))]
     kind: String,
+    #[schemars(required)]
     function: Option<FunctionTool>,
 }
 
 /// A function that may be called.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub(crate) struct FunctionTool {
+    #[schemars(length(min = 1, max = MAX_NAME_BYTES))]
     name: String,
     description: Option<String>,
+    /// JSON schema of its arguments; without one it takes none.
+    #[schemars(with = "Option<Map<String, Value>>")]
     parameters: Option<Value>,
+    /// Refuse a schema that cannot be enforced as a whole.
     strict: Option<bool>,
 }
 
 /// `tool_choice`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "ChatToolChoice")]
 pub(crate) enum WireChoice {
+    #[schemars(extend("enum" = ["none", "auto", "required"]))]
     Word(String),
     Named {
         #[serde(rename = "type")]
@@ -84,14 +101,15 @@ pub(crate) enum WireChoice {
     },
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub(crate) struct ChosenFunction {
     name: String,
 }
 
 /// The tools that may be called among those that the model is told of.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub(crate) struct AllowedTools {
+    #[schemars(extend("enum" = ["none", "auto", "required"]))]
     mode: String,
     tools: Vec<WireTool>,
 }
@@ -173,7 +191,7 @@ impl WireCall {
     /// spoil the turns after it.
     fn read(&self) -> ToolCall {
         let arguments = match &self.function.arguments {
-            None => Value::Object(serde_json::Map::new()),
+            None => Value::Object(Map::new()),
             Some(Value::String(text)) => {
                 serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))
             }

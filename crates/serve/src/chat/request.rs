@@ -1,12 +1,14 @@
 //! The request of a chat completion.
 
 use super::message::{WireChoice, WireMessage, WireTool};
-use crate::body::{ApiRequest, Refused, is_empty, is_one};
+use crate::body::{ApiRequest, Refused, from_object, is_empty, is_one};
 use crate::error::ApiError;
 use crate::sampling::SamplingFields;
-use crate::tools::{Tool, Tools};
+use crate::tools::{MAX_TOOLS, Tool, Tools};
 use crate::turn::TurnRequest;
+use catena_engine::MAX_TOP_LOGPROBS;
 use catena_protocol::ChatMessage;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -15,20 +17,29 @@ const VARIABLES: [&str; 5] =
     ["enable_thinking", "thinking", "reasoning_effort", "thinking_budget", "preserve_thinking"];
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ChatCompletionRequest")]
 pub(crate) struct ChatRequest {
     pub(crate) model: String,
+    #[schemars(length(min = 1))]
     messages: Vec<WireMessage>,
+    /// The older name of `max_completion_tokens`.
+    #[schemars(range(min = 1))]
     max_tokens: Option<usize>,
+    /// Most tokens of the answer.
+    #[schemars(range(min = 1))]
     max_completion_tokens: Option<usize>,
     #[serde(default)]
     pub(crate) stream: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "from_object")]
     pub(crate) stream_options: StreamOptions,
     #[serde(default)]
     pub(crate) logprobs: bool,
+    /// Alternatives to show beside each token; needs `logprobs`.
+    #[schemars(range(max = MAX_TOP_LOGPROBS))]
     top_logprobs: Option<usize>,
     #[serde(default)]
+    #[schemars(length(max = MAX_TOOLS))]
     tools: Vec<WireTool>,
     tool_choice: Option<WireChoice>,
     parallel_tool_calls: Option<bool>,
@@ -40,7 +51,8 @@ pub(crate) struct ChatRequest {
 }
 
 /// Options of a streamed answer.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "ChatStreamOptions")]
 pub(crate) struct StreamOptions {
     #[serde(default)]
     pub(crate) include_usage: bool,

@@ -3,43 +3,53 @@
 use super::events::Events;
 use super::response::{finish_reason, logprobs, message, usage};
 use crate::app::App;
-use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
+use crate::body::{ApiRequest, Parsed, Refused, from_object, is_empty, parse};
 use crate::chat::{WireMessage, WireTool};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
 use crate::stream;
-use crate::tools::{Tool, ToolChoice, Tools};
+use crate::tools::{MAX_TOOLS, Tool, ToolChoice, Tools};
 use crate::turn::{self, Answer, TurnEvent, TurnRequest};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use catena_engine::{Constraint, SamplingParams};
+use catena_engine::{Constraint, MAX_STOP_BYTES, MAX_STOP_STRINGS, SamplingParams};
 use catena_protocol::ChatMessage;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct ChatRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "CohereChatRequest")]
+pub(super) struct ChatRequest {
     model: String,
+    #[schemars(schema_with = "messages")]
     messages: Vec<Value>,
     #[serde(default)]
+    #[schemars(length(max = MAX_TOOLS))]
     tools: Vec<WireTool>,
     #[serde(default)]
     strict_tools: bool,
     tool_choice: Option<WireChoice>,
     response_format: Option<ResponseFormat>,
+    #[schemars(range(min = 1))]
     max_tokens: Option<usize>,
     #[serde(default)]
+    #[schemars(length(max = MAX_STOP_STRINGS), inner(length(min = 1, max = MAX_STOP_BYTES)))]
     stop_sequences: Vec<String>,
+    #[schemars(range(min = 0.0, max = 10.0))]
     temperature: Option<f32>,
     seed: Option<u64>,
+    #[schemars(range(min = -2.0, max = 2.0))]
     frequency_penalty: Option<f32>,
+    #[schemars(range(min = -2.0, max = 2.0))]
     presence_penalty: Option<f32>,
     k: Option<usize>,
+    #[schemars(range(min = 0.0, max = 1.0))]
     p: Option<f32>,
     #[serde(default)]
     logprobs: bool,
@@ -49,22 +59,47 @@ struct ChatRequest {
     priority: i32,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schemars(rename = "CohereToolChoice")]
 enum WireChoice {
     Required,
     None,
 }
 
 /// The form of the answer.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schemars(rename = "CohereResponseFormat")]
 enum ResponseFormat {
     Text,
     JsonObject {
         #[serde(alias = "schema")]
+        #[schemars(with = "Option<Map<String, Value>>")]
         json_schema: Option<Value>,
     },
+}
+
+/// The schema of messages, whose parts may be documents too.
+fn messages(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "properties": {
+                "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
+                "content": {"anyOf": [
+                    {"type": ["string", "null"]},
+                    {"type": "array", "items": {"type": "object", "required": ["type"]}},
+                ]},
+                "tool_calls": {"type": ["array", "null"], "items": {"type": "object"}},
+                "tool_call_id": {"type": ["string", "null"]},
+                "tool_plan": {"type": ["string", "null"]},
+            },
+            "required": ["role"],
+        },
+    })
 }
 
 /// Whether `thinking` asks for none.
@@ -176,7 +211,7 @@ impl ChatRequest {
             temperature: self.temperature.unwrap_or(default_temperature),
             top_k: self.k.filter(|&k| k > 0),
             // Cohere takes 0 for all of them.
-            top_p: self.p.filter(|&p| p > 0.0).unwrap_or(base.top_p),
+            top_p: self.p.filter(|&p| p != 0.0).unwrap_or(base.top_p),
             frequency_penalty: self.frequency_penalty.unwrap_or(base.frequency_penalty),
             presence_penalty: self.presence_penalty.unwrap_or(base.presence_penalty),
             seed: self.seed.unwrap_or_else(random_seed),
@@ -213,5 +248,5 @@ fn read(idx: usize, mut message: Value) -> Result<ChatMessage, ApiError> {
         field: "messages",
         reason: format!("message {idx}: {error}"),
     };
-    serde_json::from_value::<WireMessage>(message).map_err(invalid)?.read(idx)
+    from_object::<_, WireMessage>(message).map_err(invalid)?.read(idx)
 }

@@ -12,47 +12,58 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::time::Instant;
 
 /// What a client sends. `input_type` is taken as it is: our models read questions and documents alike.
-#[derive(Debug, Deserialize)]
-struct EmbedRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "CohereEmbedRequest")]
+pub(super) struct EmbedRequest {
     model: String,
     input_type: InputType,
+    #[schemars(length(min = 1), inner(length(min = 1)))]
     texts: Option<Vec<String>>,
+    #[schemars(length(min = 1))]
     inputs: Option<Vec<Input>>,
     #[serde(default)]
     embedding_types: Vec<EmbeddingType>,
     #[serde(default)]
     truncate: Truncate,
+    #[schemars(range(min = 1))]
     output_dimension: Option<usize>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "CohereInputType")]
 enum InputType {
     SearchDocument,
     SearchQuery,
     Classification,
     Clustering,
+    /// Refused, with words of its own.
+    #[schemars(skip)]
     Image,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "CohereInput")]
 struct Input {
     content: Vec<Part>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schemars(rename = "CohereInputPart")]
 enum Part {
     Text { text: String },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "CohereEmbeddingType")]
 enum EmbeddingType {
     Float,
     Int8,
@@ -63,11 +74,14 @@ enum EmbeddingType {
 }
 
 /// What is done with long texts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schemars(rename = "CohereTruncate")]
 enum Truncate {
     /// They are refused.
     None,
+    /// Refused, with words of its own.
+    #[schemars(skip)]
     Start,
     /// They lose their end.
     #[default]

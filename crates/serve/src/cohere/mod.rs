@@ -4,6 +4,7 @@ mod chat;
 mod embed;
 mod error;
 mod events;
+pub(crate) mod operations;
 mod quantize;
 mod rerank;
 mod response;

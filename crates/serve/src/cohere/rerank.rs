@@ -11,6 +11,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -20,21 +21,27 @@ const BY_COSINE: &str =
     "the model is an embedding model: relevance_score is the cosine of its vectors";
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct RerankRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "CohereRerankRequest")]
+pub(super) struct RerankRequest {
     model: String,
     query: String,
+    #[schemars(length(min = 1))]
     documents: Vec<Document>,
     top_n: Option<usize>,
     #[serde(default)]
     return_documents: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "CohereDocument")]
 enum Document {
-    Text(String),
-    Object { text: String },
+    Text(#[schemars(length(min = 1))] String),
+    Object {
+        #[schemars(length(min = 1))]
+        text: String,
+    },
 }
 
 impl ApiRequest for RerankRequest {

@@ -3,6 +3,7 @@
 //! A file is its bytes and a record beside them, both below one folder; the record is written last, so
 //! that a file which is listed is whole.
 
+pub(crate) mod operations;
 mod routes;
 mod store;
 

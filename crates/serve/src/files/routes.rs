@@ -5,15 +5,17 @@ use crate::app::App;
 use crate::blocking::brief;
 use crate::context;
 use crate::error::ApiError;
+use crate::extract::{Path, Query};
 use crate::paging::{Page, page};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
-use axum::extract::{Multipart, Path, Query, State};
+use axum::extract::{Multipart, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use camino::Utf8Path;
 use futures_util::stream;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::future::Future;
@@ -22,7 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What files are uploaded for.
-const PURPOSES: [&str; 6] = ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"];
+pub(super) const PURPOSES: [&str; 6] =
+    ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"];
 /// Longest value of a field beside the file.
 const MAX_FIELD_BYTES: usize = 4096;
 /// Longest file name that is kept, in characters.
@@ -33,8 +36,10 @@ const PIECE_BYTES: usize = 64 << 10;
 const MAX_FIELDS: usize = 16;
 
 /// Which files are listed.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub(crate) struct Filter {
+    /// What the files were uploaded for.
     purpose: Option<String>,
 }
 

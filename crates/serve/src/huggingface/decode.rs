@@ -1,19 +1,21 @@
 //! `POST /decode`.
 
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use catena_engine::{EngineError, Vocabulary};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct DecodeRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct DecodeRequest {
     model: Option<String>,
     ids: Ids,
     #[serde(default = "skip")]
@@ -25,7 +27,7 @@ fn skip() -> bool {
 }
 
 /// Tokens of one text or of several.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Ids {
     One(Vec<u32>),
@@ -45,7 +47,7 @@ pub(crate) async fn decode(
     let Parsed { value: request, ignored } =
         parse::<DecodeRequest>(body, app.limits().max_body_bytes)?;
     let needs = "a bare language model";
-    let (_, model) = app.model_for(request.model.as_deref(), needs, ServedModel::language)?;
+    let (_, model) = app.model_for(request.model.as_deref(), needs, ServedModel::language).await?;
     let engine = model.engine.clone();
     let lists = match request.ids {
         Ids::One(ids) => vec![ids],

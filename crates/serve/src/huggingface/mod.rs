@@ -4,6 +4,7 @@
 mod decode;
 mod error;
 mod info;
+pub(crate) mod operations;
 mod root;
 mod tokenize;
 

@@ -12,12 +12,13 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use catena_engine::TextToken;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// What a client sends: a text, as text-generation-inference takes it, or several.
-#[derive(Debug, Deserialize)]
-struct TokenizeRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct TokenizeRequest {
     model: Option<String>,
     inputs: Inputs,
     #[serde(default = "with_frame")]
@@ -28,11 +29,12 @@ fn with_frame() -> bool {
     true
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "TokenizeInputs")]
 enum Inputs {
-    One(String),
-    Many(Vec<String>),
+    One(#[schemars(length(min = 1))] String),
+    Many(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }
 
 impl ApiRequest for TokenizeRequest {

@@ -7,6 +7,7 @@
 
 mod adapter;
 mod entry;
+pub(crate) mod operations;
 mod registry;
 mod room;
 pub(crate) mod routes;

@@ -11,14 +11,15 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 type Body = Result<Bytes, BytesRejection>;
 
 /// What is to be loaded.
-#[derive(Debug, Deserialize)]
-struct LoadRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct LoadRequest {
     model: String,
     /// Whether it stays in memory from now on, or no longer; as it was if left out.
     pinned: Option<bool>,
@@ -33,8 +34,8 @@ impl ApiRequest for LoadRequest {
 }
 
 /// What is to be unloaded.
-#[derive(Debug, Deserialize)]
-struct UnloadRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct UnloadRequest {
     model: String,
 }
 
@@ -44,8 +45,8 @@ impl ApiRequest for UnloadRequest {
 }
 
 /// What an alias is to mean.
-#[derive(Debug, Deserialize)]
-struct SwapRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct SwapRequest {
     alias: String,
     model: String,
     /// Take the model out of memory that the alias meant before.
@@ -59,8 +60,8 @@ impl ApiRequest for SwapRequest {
 }
 
 /// vLLM's request for an adapter.
-#[derive(Debug, Deserialize)]
-struct LoadAdapterRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct LoadAdapterRequest {
     lora_name: String,
     lora_path: String,
     base_model_name: Option<String>,
@@ -76,13 +77,13 @@ impl ApiRequest for LoadAdapterRequest {
 }
 
 /// vLLM's request to forget one.
-#[derive(Debug, Deserialize)]
-struct UnloadAdapterRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct UnloadAdapterRequest {
     lora_name: String,
 }
 
 impl ApiRequest for UnloadAdapterRequest {
-    const KNOWN: &'static [&'static str] = &["lora_name", "lora_int_id"];
+    const KNOWN: &'static [&'static str] = &["lora_name"];
     const REFUSED: &'static [Refused] = &[];
 }
 

@@ -3,43 +3,54 @@
 use super::keep_alive;
 use super::lines::{Form, Lines};
 use super::name::served_name;
-use super::options::{Length, Options, form, logprobs};
+use super::options::{Length, Options, form, form_schema, logprobs};
 use crate::app::App;
 use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, parse};
 use crate::chat::WireTool;
 use crate::error::ApiError;
-use crate::tools::{Tool, Tools};
+use crate::openapi::Fields;
+use crate::tools::{MAX_TOOLS, Tool, Tools};
 use crate::turn::{self, TurnRequest};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use catena_engine::MAX_TOP_LOGPROBS;
 use catena_protocol::{ChatMessage, Role, ToolCall};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct ChatRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaChatRequest")]
+pub(super) struct ChatRequest {
     model: String,
     #[serde(default)]
     messages: Vec<WireMessage>,
     #[serde(default)]
+    #[schemars(length(max = MAX_TOOLS))]
     tools: Vec<WireTool>,
     stream: Option<bool>,
+    #[serde(default)]
+    #[schemars(schema_with = "form_schema")]
     format: Option<Value>,
     #[serde(default)]
+    #[schemars(with = "Fields<Options>")]
     options: Map<String, Value>,
     #[serde(default)]
     logprobs: bool,
+    #[schemars(range(max = MAX_TOP_LOGPROBS))]
     top_logprobs: Option<usize>,
     keep_alive: Option<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaMessage")]
 struct WireMessage {
+    #[schemars(extend("enum" = ["system", "user", "assistant", "tool"]))]
     role: String,
     content: Option<String>,
     thinking: Option<String>,
@@ -49,12 +60,14 @@ struct WireMessage {
     tool_calls: Option<Vec<WireCall>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaToolCall")]
 struct WireCall {
     function: WireFunction,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaCalledFunction")]
 struct WireFunction {
     name: String,
     #[serde(default)]
@@ -96,11 +109,12 @@ pub(crate) async fn chat(
     }
     let model = turn::language_model(&app, &request.model).await?;
     let lines = Lines::new(asked, Form::Chat, model.engine.clone(), with_logprobs, started);
-    if request.messages.is_empty() {
-        return Ok(ignored.tell(Json(lines.loaded()).into_response()));
-    }
     let temperature = model.default_temperature;
     let request = request.turn(temperature, app.limits().max_messages, &mut ignored)?;
+    if request.messages.is_empty() {
+        request.params.validate()?;
+        return Ok(ignored.tell(Json(lines.loaded()).into_response()));
+    }
     let turn = turn::start(&app, request, started).await?;
     Ok(ignored.tell(lines.answer(turn, stream).await?))
 }
@@ -127,7 +141,7 @@ impl ChatRequest {
         let list: Vec<Tool> = tools.collect::<Result<_, _>>()?;
         let options = Options::read(self.options, ignored)?;
         let mut params = options.params(default_temperature);
-        params.logprobs = logprobs(self.logprobs, self.top_logprobs);
+        params.logprobs = logprobs(self.logprobs, self.top_logprobs)?;
         let request = TurnRequest::new(self.model, messages, params);
         let tools = Tools { list, ..Tools::default() };
         Ok(with_length(TurnRequest { tools, form: form(self.format)?, ..request }, &options))

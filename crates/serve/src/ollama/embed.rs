@@ -11,30 +11,36 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct EmbedRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaEmbedRequest")]
+pub(super) struct EmbedRequest {
     model: String,
     input: Input,
     truncate: Option<bool>,
+    #[schemars(range(min = 1))]
     dimensions: Option<usize>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "OllamaEmbedInput")]
 enum Input {
-    Text(String),
-    Texts(Vec<String>),
+    Text(#[schemars(length(min = 1))] String),
+    Texts(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }
 
 /// What a client of the older route sends.
-#[derive(Debug, Deserialize)]
-struct EmbeddingsRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaEmbeddingsRequest")]
+pub(super) struct EmbeddingsRequest {
     model: String,
+    #[schemars(length(min = 1))]
     prompt: String,
 }
 

@@ -4,12 +4,13 @@ use super::chat::with_length;
 use super::keep_alive;
 use super::lines::{Form, Lines};
 use super::name::served_name;
-use super::options::{Length, Options, form, logprobs};
+use super::options::{Length, Options, form, form_schema, logprobs};
 use crate::app::App;
 use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::models::LanguageModel;
+use crate::openapi::Fields;
 use crate::sampling::max_new_tokens;
 use crate::stream;
 use crate::turn::{self, TurnRequest};
@@ -18,15 +19,17 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use catena_engine::Request;
+use catena_engine::{MAX_TOP_LOGPROBS, Request};
 use catena_protocol::{ChatMessage, Role};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct GenerateRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaGenerateRequest")]
+pub(super) struct GenerateRequest {
     model: String,
     #[serde(default)]
     prompt: String,
@@ -35,11 +38,15 @@ struct GenerateRequest {
     #[serde(default)]
     raw: bool,
     stream: Option<bool>,
+    #[serde(default)]
+    #[schemars(schema_with = "form_schema")]
     format: Option<Value>,
     #[serde(default)]
+    #[schemars(with = "Fields<Options>")]
     options: Map<String, Value>,
     #[serde(default)]
     logprobs: bool,
+    #[schemars(range(max = MAX_TOP_LOGPROBS))]
     top_logprobs: Option<usize>,
     keep_alive: Option<Value>,
 }
@@ -86,6 +93,7 @@ pub(crate) async fn generate(
     let model = turn::language_model(&app, &request.model).await?;
     let lines = Lines::new(asked, Form::Generate, model.engine.clone(), with_logprobs, started);
     if request.prompt.is_empty() {
+        request.turn(model.default_temperature, &mut ignored)?.params.validate()?;
         return Ok(ignored.tell(Json(lines.loaded()).into_response()));
     }
     if request.raw {
@@ -119,7 +127,7 @@ impl GenerateRequest {
             .collect();
         let options = Options::read(self.options, ignored)?;
         let mut params = options.params(default_temperature);
-        params.logprobs = logprobs(self.logprobs, self.top_logprobs);
+        params.logprobs = logprobs(self.logprobs, self.top_logprobs)?;
         let request = TurnRequest::new(self.model, messages, params);
         Ok(with_length(TurnRequest { form: form(self.format)?, ..request }, &options))
     }
@@ -132,7 +140,7 @@ impl GenerateRequest {
         }
         let prompt = model.codec.encode_text(&self.prompt)?;
         let mut params = options.params(model.default_temperature);
-        params.logprobs = logprobs(self.logprobs, self.top_logprobs);
+        params.logprobs = logprobs(self.logprobs, self.top_logprobs)?;
         let (asked, default) = match options.length() {
             Length::Default => (None, model.default_max_tokens),
             Length::Tokens(tokens) => (Some(("options.num_predict", tokens)), 0),

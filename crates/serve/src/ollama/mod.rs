@@ -13,6 +13,7 @@ mod keep_alive;
 mod lines;
 mod models;
 mod name;
+pub(crate) mod operations;
 mod options;
 
 pub(crate) use chat::chat;

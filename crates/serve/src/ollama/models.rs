@@ -11,13 +11,15 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What a client sends to learn of a model.
-#[derive(Debug, Deserialize)]
-struct ShowRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaShowRequest")]
+pub(super) struct ShowRequest {
     #[serde(alias = "name")]
     model: String,
 }

@@ -3,25 +3,34 @@
 use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, read};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
-use catena_engine::{Constraint, SamplingParams};
+use catena_engine::{
+    Constraint, MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, SamplingParams,
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// The object `options`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "OllamaOptions")]
 pub(super) struct Options {
     seed: Option<i64>,
     num_predict: Option<i64>,
     top_k: Option<usize>,
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0))]
     top_p: Option<f32>,
+    #[schemars(range(min = 0.0, max = 1.0))]
     min_p: Option<f32>,
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0))]
     typical_p: Option<f32>,
     repeat_last_n: Option<i64>,
+    #[schemars(range(min = 0.0, max = 10.0))]
     temperature: Option<f32>,
     repeat_penalty: Option<f32>,
     presence_penalty: Option<f32>,
     frequency_penalty: Option<f32>,
     #[serde(default)]
+    #[schemars(length(max = MAX_STOP_STRINGS), inner(length(min = 1, max = MAX_STOP_BYTES)))]
     stop: Vec<String>,
 }
 
@@ -110,6 +119,11 @@ impl Options {
     }
 }
 
+/// The schema of `format`.
+pub(super) fn form_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [{"enum": ["", "json", null]}, {"type": "object"}]})
+}
+
 /// What `format` asks for: nothing, `json`, or a schema.
 ///
 /// # Errors
@@ -128,6 +142,14 @@ pub(super) fn form(format: Option<Value>) -> Result<Option<Constraint>, ApiError
 }
 
 /// Alternatives to report beside each token.
-pub(super) fn logprobs(wanted: bool, top: Option<usize>) -> Option<usize> {
-    wanted.then(|| top.unwrap_or(0))
+///
+/// # Errors
+/// [`ApiError::InvalidField`] if there are too many, also where none are wanted.
+pub(super) fn logprobs(wanted: bool, top: Option<usize>) -> Result<Option<usize>, ApiError> {
+    let top = top.unwrap_or(0);
+    if top > MAX_TOP_LOGPROBS {
+        let reason = format!("it is {top}, at most {MAX_TOP_LOGPROBS} are shown");
+        return Err(ApiError::InvalidField { field: "top_logprobs", reason });
+    }
+    Ok(wanted.then_some(top))
 }

@@ -1,17 +1,20 @@
 //! The items of a conversation as this protocol has them.
 
+use crate::body::from_object;
 use crate::chat::Content;
 use crate::error::ApiError;
 use catena_protocol::{ChatMessage, FunctionCall, Role, ToolCall};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A text, or items.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "ResponseInput")]
 pub(crate) enum Input {
     Text(String),
-    Items(Vec<Value>),
+    Items(#[schemars(with = "Vec<Item>")] Vec<Value>),
 }
 
 impl Default for Input {
@@ -21,10 +24,15 @@ impl Default for Input {
 }
 
 /// An item that we read.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponseInputItem")]
 struct Item {
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = [
+        "message", "function_call", "function_call_output", "reasoning", null
+    ]))]
     kind: Option<String>,
+    /// `system`, `developer`, `user` or `assistant`.
     role: Option<String>,
     content: Option<Content>,
     call_id: Option<String>,
@@ -79,8 +87,8 @@ pub(crate) fn read_items(input: &Input) -> Result<Vec<ChatMessage>, ApiError> {
     };
     let mut messages: Vec<ChatMessage> = Vec::new();
     for (idx, value) in items.iter().enumerate() {
-        let item: Item = serde_json::from_value(value.clone())
-            .map_err(|error| invalid(format!("item {idx}: {error}")))?;
+        let item: Item =
+            from_object(value.clone()).map_err(|error| invalid(format!("item {idx}: {error}")))?;
         match item.kind.as_deref().unwrap_or("message") {
             "message" => messages.push(message(idx, &item)?),
             "function_call" => add_call(&mut messages, idx, item)?,

@@ -7,6 +7,7 @@
 mod create;
 mod input;
 mod object;
+pub(crate) mod operations;
 mod request;
 mod routes;
 mod shelf;

@@ -1,33 +1,42 @@
 //! The request of a response.
 
 use super::input::{Input, read_items};
-use crate::body::{ApiRequest, Refused, is_empty};
+use crate::body::{ApiRequest, Refused, from_object, is_empty};
 use crate::chat::{FunctionTool, word_choice};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
-use crate::tools::{Tool, ToolChoice, Tools};
+use crate::tools::{MAX_TOOLS, Tool, ToolChoice, Tools};
 use crate::turn::TurnRequest;
-use catena_engine::{Constraint, SamplingParams};
+use catena_engine::{Constraint, MAX_TOP_LOGPROBS, SamplingParams};
 use catena_protocol::{ChatMessage, Role};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// What a client sends.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub(crate) struct ResponseRequest {
     pub(crate) model: String,
     #[serde(default)]
     pub(crate) input: Input,
     pub(crate) instructions: Option<String>,
+    #[schemars(range(min = 1))]
     max_output_tokens: Option<usize>,
+    #[schemars(range(min = 0.0, max = 10.0))]
     temperature: Option<f32>,
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0))]
     top_p: Option<f32>,
+    #[schemars(range(max = MAX_TOP_LOGPROBS))]
     top_logprobs: Option<usize>,
     #[serde(default)]
+    #[schemars(schema_with = "additions")]
     include: Vec<String>,
     seed: Option<i64>,
     #[serde(default)]
+    #[schemars(with = "Vec<WireTool>", length(max = MAX_TOOLS))]
     pub(crate) tools: Vec<Value>,
+    #[serde(default)]
+    #[schemars(schema_with = "choice")]
     pub(crate) tool_choice: Option<Value>,
     parallel_tool_calls: Option<bool>,
     text: Option<TextOptions>,
@@ -42,22 +51,26 @@ pub(crate) struct ResponseRequest {
     priority: i32,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponseText")]
 struct TextOptions {
     format: Option<TextFormat>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schemars(rename = "ResponseTextFormat")]
 enum TextFormat {
     Text,
     JsonObject,
     JsonSchema { schema: Value },
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponseTool")]
 struct WireTool {
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["function"]))]
     kind: String,
     #[serde(flatten)]
     function: Option<FunctionTool>,
@@ -103,6 +116,25 @@ impl ApiRequest for ResponseRequest {
         },
         Refused { field: "max_tool_calls", is_neutral: is_empty, hint: "" },
     ];
+}
+
+/// The schema of `include`.
+fn additions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"enum": [LOGPROBS]}})
+}
+
+/// The schema of `tool_choice`.
+fn choice(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"anyOf": [
+        {"enum": ["none", "auto", "required", null]},
+        {
+            "type": "object",
+            "properties": {
+                "type": {"enum": ["function", "allowed_tools", "none", "auto", "required"]},
+            },
+            "required": ["type"],
+        },
+    ]})
 }
 
 /// The one addition to an answer that can be asked for.
@@ -178,7 +210,7 @@ impl ResponseRequest {
     fn tools(&self) -> Result<Tools, ApiError> {
         let mut list: Vec<Tool> = Vec::new();
         for (idx, tool) in self.tools.iter().enumerate() {
-            let wire: Option<WireTool> = serde_json::from_value(tool.clone()).ok();
+            let wire: Option<WireTool> = from_object(tool.clone()).ok();
             let Some(function) =
                 wire.filter(|tool| tool.kind == "function").and_then(|tool| tool.function)
             else {

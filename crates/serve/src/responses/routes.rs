@@ -8,12 +8,13 @@ use crate::blocking::brief;
 use crate::body::{Parsed, parse};
 use crate::context;
 use crate::error::ApiError;
+use crate::extract::{Path, Query};
 use crate::paging::{Page, page};
 use crate::turn;
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 

@@ -11,13 +11,14 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct EmbedRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct EmbedRequest {
     model: Option<String>,
     inputs: Texts,
     #[serde(default)]
@@ -25,6 +26,7 @@ struct EmbedRequest {
     #[serde(default)]
     truncation_direction: Direction,
     normalize: Option<bool>,
+    #[schemars(range(min = 1))]
     dimensions: Option<usize>,
 }
 

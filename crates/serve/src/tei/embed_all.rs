@@ -1,21 +1,23 @@
 //! `POST /embed_all` and `POST /embed_sparse`.
 
 use super::texts::{Direction, Texts};
-use crate::app::{App, ServedModel};
+use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
+use crate::models::ServedModel;
 use crate::vectors::{check_texts, embed_tokens, tell_cut};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct EmbedAllRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct EmbedAllRequest {
     model: Option<String>,
     inputs: Texts,
     #[serde(default)]
@@ -42,11 +44,12 @@ pub(crate) async fn embed_all(
     let Parsed { value: request, ignored } =
         parse::<EmbedAllRequest>(body, app.limits().max_body_bytes)?;
     let needs = "an embedding model";
-    let (name, embedder) = app.model_for(request.model.as_deref(), needs, ServedModel::embedder)?;
+    let (name, embedder) =
+        app.model_for(request.model.as_deref(), needs, ServedModel::embedder).await?;
     let texts = request.inputs.into_vec();
     check_texts("inputs", &texts, app.limits().max_inputs)?;
     request.truncation_direction.check(request.truncate)?;
-    let embedder = (name.as_str(), embedder.clone());
+    let embedder = (name.as_str(), embedder);
     let (rows, cut) = embed_tokens(&app, embedder, texts, request.truncate, started).await?;
     Ok(ignored.tell(tell_cut(cut, Json(rows).into_response())))
 }

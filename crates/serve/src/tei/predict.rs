@@ -11,13 +11,14 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct PredictRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct PredictRequest {
     model: Option<String>,
     inputs: PredictInputs,
     #[serde(default)]
@@ -29,12 +30,12 @@ struct PredictRequest {
 }
 
 /// A text; a text or pair as a list; or a list of such lists.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum PredictInputs {
     Text(String),
-    Pair(Vec<String>),
-    Batch(Vec<Vec<String>>),
+    Pair(#[schemars(length(min = 1, max = 2))] Vec<String>),
+    Batch(#[schemars(length(min = 1), inner(length(min = 1, max = 2)))] Vec<Vec<String>>),
 }
 
 impl ApiRequest for PredictRequest {

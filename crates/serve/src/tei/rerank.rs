@@ -12,15 +12,17 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct RerankRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct RerankRequest {
     model: Option<String>,
     query: String,
+    #[schemars(length(min = 1), inner(length(min = 1)))]
     texts: Vec<String>,
     #[serde(default)]
     truncate: bool,

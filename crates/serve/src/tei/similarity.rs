@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, object, read};
 use crate::error::ApiError;
 use crate::models::ServedModel;
+use crate::openapi::Fields;
 use crate::scores::cosines;
 use crate::vectors::check_texts;
 use axum::Json;
@@ -12,27 +13,30 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Instant;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
-struct SimilarityRequest {
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct SimilarityRequest {
     model: Option<String>,
     inputs: Sentences,
     #[serde(default)]
+    #[schemars(with = "Fields<SimilarityParameters>")]
     parameters: Map<String, Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Sentences {
     source_sentence: String,
+    #[schemars(length(min = 1), inner(length(min = 1)))]
     sentences: Vec<String>,
 }
 
 /// How texts are read.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct SimilarityParameters {
     #[serde(default)]
     truncate: bool,

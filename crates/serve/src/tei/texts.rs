@@ -1,14 +1,15 @@
 //! What requests have in common.
 
 use crate::error::ApiError;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// One text or several.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum Texts {
-    One(String),
-    Many(Vec<String>),
+    One(#[schemars(length(min = 1))] String),
+    Many(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }
 
 impl Texts {
@@ -22,7 +23,8 @@ impl Texts {
 }
 
 /// Which end of a long text is cut.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(rename = "TruncationDirection")]
 pub(super) enum Direction {
     #[serde(alias = "left")]
     Left,

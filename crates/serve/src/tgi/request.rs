@@ -3,8 +3,13 @@
 use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, read};
 use crate::error::ApiError;
 use crate::models::LanguageModel;
+use crate::openapi::Fields;
 use crate::sampling::{max_new_tokens, random_seed};
-use catena_engine::{Constraint, Request, SamplingParams};
+use catena_engine::{
+    Constraint, MAX_SAMPLES, MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, Request,
+    SamplingParams,
+};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -12,39 +17,52 @@ use serde_json::{Map, Value};
 const DEFAULT_MAX_NEW_TOKENS: usize = 100;
 
 /// What a client sends.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct GenerateRequest {
     pub(crate) model: Option<String>,
+    #[schemars(length(min = 1))]
     inputs: String,
     #[serde(default)]
+    #[schemars(with = "Fields<GenerateParameters>")]
     parameters: Map<String, Value>,
     #[serde(default)]
     pub(crate) stream: bool,
 }
 
 /// How to generate.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct GenerateParameters {
+    #[schemars(range(max = 10.0), extend("exclusiveMinimum" = 0))]
     temperature: Option<f32>,
+    #[schemars(range(max = 10.0), extend("exclusiveMinimum" = 0))]
     repetition_penalty: Option<f32>,
+    #[schemars(range(min = -2.0, max = 2.0))]
     frequency_penalty: Option<f32>,
+    #[schemars(range(min = 1))]
     top_k: Option<usize>,
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0))]
     top_p: Option<f32>,
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0))]
     typical_p: Option<f32>,
     #[serde(default)]
     do_sample: bool,
+    #[schemars(range(min = 1))]
     max_new_tokens: Option<usize>,
     #[serde(default)]
     return_full_text: bool,
     #[serde(default)]
+    #[schemars(length(max = MAX_STOP_STRINGS), inner(length(min = 1, max = MAX_STOP_BYTES)))]
     stop: Vec<String>,
+    #[schemars(range(min = 1))]
     truncate: Option<usize>,
     #[serde(default)]
     pub(crate) details: bool,
     #[serde(default)]
     pub(crate) decoder_input_details: bool,
     seed: Option<u64>,
+    #[schemars(range(max = MAX_TOP_LOGPROBS))]
     pub(crate) top_n_tokens: Option<usize>,
+    #[schemars(range(min = 1, max = MAX_SAMPLES))]
     pub(crate) best_of: Option<usize>,
     grammar: Option<Grammar>,
     /// The adapter that the text is continued with, by its name.
@@ -52,7 +70,7 @@ pub(crate) struct GenerateParameters {
 }
 
 /// The form of the output.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "value", rename_all = "snake_case")]
 enum Grammar {
     /// A schema, or its text.
@@ -61,7 +79,8 @@ enum Grammar {
     JsonSchema(NamedSchema),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "NamedGrammar")]
 struct NamedSchema {
     schema: Value,
 }
@@ -179,6 +198,10 @@ impl GenerateParameters {
             || self.top_k.is_some()
             || self.top_p.is_some()
             || self.typical_p.is_some();
+        if self.top_n_tokens.is_some_and(|count| count > MAX_TOP_LOGPROBS) {
+            let reason = format!("at most {MAX_TOP_LOGPROBS} are shown");
+            return Err(invalid("top_n_tokens", &reason));
+        }
         let n = self.best_of.unwrap_or(1);
         if n > 1 && !sampled {
             return Err(invalid("best_of", "it needs a way to draw tokens, such as `do_sample`"));

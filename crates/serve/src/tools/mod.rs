@@ -19,4 +19,4 @@ mod tool;
 
 pub(crate) use calling::Calling;
 pub(crate) use parser::{CallIds, CallParser, Part};
-pub(crate) use tool::{Tool, ToolChoice, Tools};
+pub(crate) use tool::{MAX_NAME_BYTES, MAX_TOOLS, Tool, ToolChoice, Tools};

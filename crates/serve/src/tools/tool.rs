@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 /// Most tools of one request.
 pub(crate) const MAX_TOOLS: usize = 128;
 /// Longest name of a tool in bytes.
-const MAX_NAME_BYTES: usize = 128;
+pub(crate) const MAX_NAME_BYTES: usize = 128;
 
 /// A function that the model may ask for.
 #[derive(Clone, Debug, PartialEq)]

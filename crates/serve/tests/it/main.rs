@@ -14,6 +14,7 @@ mod lifecycle;
 mod locked;
 mod models;
 mod ollama;
+mod openapi;
 mod operations;
 mod refusals;
 mod responses;

@@ -108,3 +108,44 @@ fn text_completions_are_for_bare_models_and_have_their_own_refusals() {
         assert_eq!((answer.status, &answer.json()["error"]["code"]), (400, &json!(code)), "{body}");
     }
 }
+
+/// Each of these was taken once, though the document says otherwise; the last one ended its handler.
+#[test]
+fn what_the_document_excludes_is_refused() {
+    let server = start();
+    let chat = |change: Value| with(change);
+    let hello = json!([{"role": "user", "content": "Hello?"}]);
+    let item = json!(["message", "user", "Hello?", null, null, null, null]);
+    for (path, body, status) in [
+        ("/v1/chat/completions", chat(json!({"stream_options": []})), 400),
+        (
+            "/v1/completions",
+            json!({"model": "bank-model", "prompt": "x", "stream_options": []}),
+            400,
+        ),
+        ("/v2/chat", json!({"model": "bank-model", "messages": hello, "p": -1}), 400),
+        ("/api/chat", json!({"model": "bank-model", "options": {"temperature": 11}}), 400),
+        ("/api/generate", json!({"model": "bank-model", "format": "xml"}), 400),
+        ("/api/generate", json!({"model": "bank-model", "prompt": "x", "top_logprobs": 21}), 400),
+        ("/generate", json!({"inputs": "x", "parameters": {"top_n_tokens": 21}}), 422),
+        ("/v1/responses", json!({"model": "bank-model", "input": [item]}), 400),
+    ] {
+        let answer = server.post(path, &body);
+        assert_eq!(answer.status, status, "{path} {body}: {}", answer.text);
+    }
+    let made = server.post("/v1/responses", &json!({"model": "bank-model", "input": "x"})).json();
+    let id = made["id"].as_str().expect("an id");
+    for (query, status) in [("after=none", 404), ("limit=0", 400), ("limit=1", 200)] {
+        let answer = server.get(&format!("/v1/responses/{id}/input_items?{query}"));
+        assert_eq!(answer.status, status, "{query}: {}", answer.text);
+    }
+}
+
+#[test]
+fn a_whole_number_may_have_a_fraction_of_zero() {
+    let server = start();
+    let body = with(json!({"max_tokens": 2.0, "seed": -7.0, "top_k": 1e1}));
+    let answer = server.post("/v1/chat/completions", &body);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.json()["usage"]["completion_tokens"], 2);
+}

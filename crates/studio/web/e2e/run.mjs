@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { env, exit } from 'node:process'
+import { openDocs, readInChinese, tryRequest } from './docs.mjs'
 import { openBrowser, openServer } from './setup.mjs'
 
 // A small model on two busy cores may take a while to read its passages.
@@ -55,6 +56,14 @@ const troubles = [
   ['says that the server is gone', seeServerGone],
 ]
 if (!env.STUDIO_URL) steps.push(...troubles)
+
+// The stand-in has no other pages than the studio's.
+const docs = [
+  ["opens the API's page and an operation", () => openDocs(page, server.url)],
+  ['tries a request there and sees its answer', () => tryRequest(page)],
+  ["reads the API's page in Chinese", () => readInChinese(page)],
+]
+if (env.STUDIO_URL) steps.push(...docs)
 
 let failed = false
 for (const [name, step] of steps) {
