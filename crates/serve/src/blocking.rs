@@ -33,10 +33,10 @@ impl Workers {
 pub(crate) async fn brief<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work).await.map_err(lost)?
+    tokio::task::spawn_blocking(work).await.map_err(|error| lost(&error))?
 }
 
-fn lost(error: tokio::task::JoinError) -> ApiError {
+fn lost(error: &tokio::task::JoinError) -> ApiError {
     // What it says is not for clients; the panic itself is in the log.
     let reason = if error.is_panic() { "its work panicked" } else { "its work was given up" };
     ApiError::Internal { reason: reason.to_owned() }

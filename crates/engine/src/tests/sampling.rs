@@ -140,7 +140,7 @@ fn logprobs_are_of_the_plain_distribution() {
 /// Models whose scales are no numbers stopped Ollama.
 #[test]
 fn s27_logits_that_are_no_numbers_stop_nobody() {
-    let rules: [fn(&[u32]) -> Vec<f32>; 4] = [
+    let rules: [Rule; 4] = [
         |_| vec![f32::NAN; VOCAB_SIZE],
         |_| vec![f32::INFINITY; VOCAB_SIZE],
         |_| vec![f32::NEG_INFINITY; VOCAB_SIZE],

@@ -122,10 +122,11 @@ impl ResponseStore {
     /// [`ApiError::Storage`]; the end is remembered, but not on disk.
     pub(crate) fn end(&self, object: Value, said: Option<ChatMessage>) -> Result<(), ApiError> {
         let _guard = self.shelf();
-        let Some(ended) = self.change(object["id"].as_str().unwrap_or_default(), |stored| {
+        let id = object["id"].as_str().unwrap_or_default().to_owned();
+        let Some(ended) = self.change(&id, |stored| {
             let is_over = stored.response.status() == "cancelled";
             if !is_over {
-                stored.response.object = object.clone();
+                stored.response.object = object;
                 stored.response.conversation.extend(said);
                 stored.cancel = None;
             }
@@ -134,13 +135,19 @@ impl ResponseStore {
             return Ok(());
         };
         let bytes = self.write(&ended)?;
-        self.change(ended.id(), |stored| Some(stored.bytes = bytes));
+        self.change(&id, |stored| {
+            stored.bytes = bytes;
+            Some(())
+        });
         Ok(())
     }
 
     /// Sets the status of a response that is running.
     pub(crate) fn set_status(&self, id: &str, status: &str) {
-        self.change(id, |stored| Some(stored.response.object["status"] = json!(status)));
+        self.change(id, |stored| {
+            stored.response.object["status"] = json!(status);
+            Some(())
+        });
     }
 
     /// The object.

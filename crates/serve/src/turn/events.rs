@@ -53,7 +53,7 @@ pub(crate) struct End {
     /// Why it ended.
     pub(crate) reason: EndReason,
     /// The engine's account of it. Its text holds calls as the model wrote them.
-    pub(crate) completion: Completion,
+    pub(crate) completion: Box<Completion>,
 }
 
 /// Why an answer ended.
@@ -145,7 +145,7 @@ impl Turn {
             FinishReason::Length => EndReason::Length,
         };
         self.counts.add(&completion);
-        TurnEvent::End(End { choice, parts, reason, completion })
+        TurnEvent::End(End { choice, parts, reason, completion: Box::new(completion) })
     }
 }
 
