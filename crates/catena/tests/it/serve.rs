@@ -253,3 +253,103 @@ fn a_model_that_nothing_is_asked_of_is_refused_unless_told_what_it_is() {
     let serving = Serving::of(&["--embedder", &tokens]);
     assert_eq!(serving.post("/embed", "x", &json!({"inputs": "a card"})).0, 200);
 }
+
+/// A folder of `crates/model/tests/golden`, copied without its weights' expected outputs.
+fn copied(name: &str, to: &Path) {
+    let from = format!("{}/../model/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        if file.file_name() != "forward.safetensors" && file.file_name() != "adapter.gguf" {
+            std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+    }
+}
+
+/// A tiny Llama with a tokenizer of a word for each of its tokens.
+fn tiny_llama(folder: &Path) {
+    copied("tiny_llama", folder);
+    let words: serde_json::Map<String, Value> =
+        (0..96).map(|token| (format!("w{token}"), json!(token))).collect();
+    let tokenizer = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": null, "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": words, "unk_token": "w0"},
+    });
+    std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
+}
+
+fn continued(serving: &Serving, path: &str, model: &str) -> (u16, Value) {
+    let prompt: Vec<u32> = (0..20).map(|idx| idx * 7 % 96).collect();
+    let body = match path {
+        "/generate" => json!({"inputs": "w5 w8 w13", "parameters": {
+            "adapter_id": model, "max_new_tokens": 12}}),
+        _ => json!({"model": model, "prompt": prompt, "max_tokens": 12, "temperature": 0,
+                    "ignore_eos": true}),
+    };
+    let (status, text) = serving.post(path, "x", &body);
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+#[test]
+fn models_and_adapters_come_and_go_and_requests_choose_among_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = |name: &str| dir.path().join(name);
+    tiny_llama(&folder("models/second"));
+    tiny_llama(&folder("tiny"));
+    copied("adapters/attention", &folder("adapters/formal"));
+    copied("adapters/patterns", &folder("other"));
+    let text = |name: &str| folder(name).to_str().unwrap().to_owned();
+    let adapter = format!("casual={}", text("other"));
+    let serving = Serving::of(&[
+        &text("tiny"),
+        "--models-folder",
+        &text("models"),
+        "--adapters-folder",
+        &text("adapters"),
+        "--adapter",
+        &adapter,
+        "--cache-bytes",
+        "4000000",
+    ]);
+    let said = |model: &str| {
+        let (status, body) = continued(&serving, "/v1/completions", model);
+        assert_eq!(status, 200, "{body}");
+        body["choices"][0]["text"].as_str().unwrap().to_owned()
+    };
+    // The same weights under another name, loaded now.
+    let plain = said("tiny");
+    assert_eq!(said("second"), plain);
+    // One that was declared, one that is loaded by its path below the folder.
+    let casual = said("casual");
+    let load = |path: &str| {
+        let body = json!({"lora_name": "formal", "lora_path": path});
+        serving.post("/v1/load_lora_adapter", "x", &body)
+    };
+    assert_eq!(load(&text("other")).0, 400);
+    assert_eq!(continued(&serving, "/v1/completions", "formal").0, 404);
+    assert_eq!(load("formal").0, 200);
+    assert_eq!(load("formal").0, 409);
+    let formal = said("formal");
+    assert!(plain != casual && plain != formal && casual != formal, "{plain} {casual} {formal}");
+    // The base is what it was, and all of them answer at once as they do alone.
+    let said = &said;
+    std::thread::scope(|scope| {
+        for (model, alone) in [("tiny", &plain), ("casual", &casual), ("formal", &formal)] {
+            for _ in 0..3 {
+                scope.spawn(move || assert_eq!(&said(model), alone));
+            }
+        }
+    });
+    let (status, body) = continued(&serving, "/generate", "formal");
+    assert_eq!(status, 200, "{body}");
+    assert_ne!(body, continued(&serving, "/generate", "tiny").1);
+    let (status, _) = serving.post("/v1/unload_lora_adapter", "x", &json!({"lora_name": "formal"}));
+    assert_eq!(status, 200);
+    assert_eq!(continued(&serving, "/v1/completions", "formal").0, 404);
+    // Adapters go with their model, and come back with it.
+    let (status, text) = serving.post("/admin/models/unload", "x", &json!({"model": "tiny"}));
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(said("casual"), casual);
+}

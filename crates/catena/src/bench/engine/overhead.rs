@@ -14,7 +14,7 @@ use std::time::Instant;
 const SEQUENCES: usize = 64;
 const PROMPT: usize = 128;
 /// Steps until all of them generate.
-const WARM_STEPS: usize = 100;
+const WARM_STEPS: usize = 200;
 /// The scheduler alone: few tokens to choose among. With the choice: as many as `SmolLM2` has.
 const SCHEDULER: Case = Case { cell: "infer/scheduler/64", vocab_size: 32, steps: 2000 };
 const SAMPLING: Case = Case { cell: "infer/scheduler/64/sampling", vocab_size: 49_152, steps: 200 };
