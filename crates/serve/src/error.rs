@@ -83,6 +83,12 @@ pub enum ApiError {
         /// The name given.
         model: String,
     },
+    /// Nothing stands at the path.
+    #[error("there is nothing at `{path}`; `/docs` shows what there is")]
+    NoRoute {
+        /// The path asked for.
+        path: String,
+    },
     /// No such thing of those that the server keeps.
     #[error("no {what} has the id `{id}`")]
     NotFound {
@@ -254,6 +260,7 @@ impl ApiError {
             },
             Self::NoModel { .. } => told(StatusCode::NOT_FOUND, INVALID, "model_not_found"),
             Self::WrongModel { .. } => bad("model_not_suitable", Some("model")),
+            Self::NoRoute { .. } => told(StatusCode::NOT_FOUND, INVALID, "no_such_route"),
             Self::ModelExists { .. } => told(StatusCode::CONFLICT, INVALID, "model_exists"),
             Self::ModelStays { .. } => bad("model_stays", Some("model")),
             Self::NoRoom { .. } => told(StatusCode::INSUFFICIENT_STORAGE, SERVER, "no_room"),

@@ -65,7 +65,7 @@ pub use models::{
     AdapterReader, LanguageModel, Library, LoadError, LoadedAdapter, LoadedModel, ModelSource,
     ServedModel,
 };
-pub use router::{document, paths, router};
+pub use router::{document, no_route, paths, router};
 pub use server::{ConnectionLimits, Ended, Endpoint, serve};
 pub use tls::{Tls, TlsError};
 pub use traces::{Traces, TracesError};

@@ -10,7 +10,7 @@ use crate::{
     responses, tei, tgi,
 };
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::{Value, json};
@@ -18,6 +18,11 @@ use serde_json::{Value, json};
 /// The API's routes. Has no fallback: whoever merges it brings one.
 pub fn router(app: App) -> Router {
     routes(app)
+}
+
+/// The answer to a path at which nothing stands: the fallback of servers without pages.
+pub async fn no_route(uri: Uri) -> ApiError {
+    ApiError::NoRoute { path: uri.path().chars().take(200).collect() }
 }
 
 /// The routes with nothing before them that asks who is there: batches use them too.

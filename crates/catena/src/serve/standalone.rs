@@ -77,7 +77,7 @@ fn start(
     }
     let base = languages.map(|model| model.name.as_str()).next();
     on_demand(&app, &options, &running, free, base)?;
-    let router: Router = catena_serve::router(app.clone());
+    let router: Router = catena_serve::router(app.clone()).fallback(catena_serve::no_route);
     listener
         .serve(app, router)
         .map_err(|error| Failure::new(Exit::Environment, "cannot serve", error))

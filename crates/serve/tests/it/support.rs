@@ -313,6 +313,7 @@ fn launch(
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
             tell.send(listener.local_addr().expect("an address")).expect("it waits");
             let router = catena_serve::router(app.clone()).merge(more);
+            let router = router.fallback(catena_serve::no_route);
             let signal = async move {
                 let _ = stop.await;
             };

@@ -77,3 +77,13 @@ fn the_page_is_well_formed() {
     distinct.dedup();
     assert_eq!(distinct.len(), typed.len(), "a family is there twice");
 }
+
+#[test]
+fn a_path_with_nothing_behind_it_is_told_in_the_protocols_form() {
+    let server = start();
+    let answer = server.post("/v1/none", &json!({}));
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("no_such_route")));
+    let answer = server.get("/api/none");
+    assert_eq!(answer.status, 404);
+    assert!(answer.json()["error"].as_str().is_some_and(|text| text.contains("/api/none")));
+}
