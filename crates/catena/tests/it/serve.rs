@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running `catena serve`. Killed if a test fails.
@@ -52,6 +53,11 @@ impl Serving {
 
     fn ask(&self, key: &str, body: &Value) -> (u16, String) {
         self.post("/v1/chat/completions", key, body)
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut answer = ureq::get(format!("{}{path}", self.address)).call().unwrap();
+        answer.body_mut().read_to_string().unwrap()
     }
 
     fn post(&self, path: &str, key: &str, body: &Value) -> (u16, String) {
@@ -292,6 +298,27 @@ fn continued(serving: &Serving, path: &str, model: &str) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
+/// vLLM's metric by which a router sends a request to where its adapter is.
+fn check_that_a_router_sees(serving: &Serving, adapter: &str, say: impl Fn(&str) -> String + Sync) {
+    let is_seen = AtomicBool::new(false);
+    let begun = Instant::now();
+    let is_over = || begun.elapsed() > Duration::from_secs(30);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_seen.load(Ordering::Acquire) && !is_over() {
+                say(adapter);
+            }
+        });
+        let line = format!(
+            "vllm:lora_requests_info{{model_name=\"tiny\",max_lora=\"64\",\
+             running_lora_adapters=\"{adapter}\",waiting_lora_adapters=\"\"}} 1"
+        );
+        while !serving.get("/metrics").contains(&line) && !is_over() {}
+        is_seen.store(true, Ordering::Release);
+    });
+    assert!(!is_over(), "{}", serving.get("/metrics"));
+}
+
 #[test]
 fn models_and_adapters_come_and_go_and_requests_choose_among_them() {
     let dir = tempfile::tempdir().unwrap();
@@ -342,6 +369,7 @@ fn models_and_adapters_come_and_go_and_requests_choose_among_them() {
             }
         }
     });
+    check_that_a_router_sees(&serving, "casual", said);
     let (status, body) = continued(&serving, "/generate", "formal");
     assert_eq!(status, 200, "{body}");
     assert_ne!(body, continued(&serving, "/generate", "tiny").1);

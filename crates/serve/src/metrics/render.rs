@@ -2,14 +2,16 @@
 
 use super::counts::{FINISH_REASONS, Metrics, ModelCounts};
 use super::histogram::{Histogram, STEP_EDGES};
-use super::page::{Names, Page};
+use super::page::{Names, Page, escape};
 use crate::app::App;
-use catena_engine::{BLOCK_TOKENS, EngineSnapshot};
+use catena_engine::{AdapterLimits, BLOCK_TOKENS, EngineSnapshot};
+use std::collections::BTreeSet;
 
 /// The text of `/metrics`.
 pub(crate) fn render(app: &App) -> String {
     let mut page = Page(String::new());
     engines(&mut page, app);
+    adapters(&mut page, app);
     requests(&mut page, app.metrics());
     http(&mut page, app);
     page.0
@@ -164,6 +166,37 @@ fn engines(page: &mut Page, app: &App) {
             let num_blocks = stats.num_blocks;
             let labels = format!(",block_size=\"{BLOCK_TOKENS}\",num_gpu_blocks=\"{num_blocks}\"");
             page.sample(name, model, &labels, 1.0);
+        }
+    });
+}
+
+/// vLLM's account of adapters, by which a router sends a request to where its adapter is.
+fn adapters(page: &mut Page, app: &App) {
+    let mut running = BTreeSet::new();
+    app.metrics().each(|name, counts| {
+        if counts.running > 0 {
+            running.insert(name.to_owned());
+        }
+    });
+    let adapters: Vec<(String, String)> = app
+        .registry()
+        .list()
+        .into_iter()
+        .filter_map(|listed| Some((listed.base?, listed.name)))
+        .collect();
+    let names = ["catena_lora_requests_info", "vllm:lora_requests_info"];
+    let help = "Adapters that generations run with; the value is the time of this account.";
+    page.family(names, "gauge", help, |page, name| {
+        for (model, _) in app.engines() {
+            let of_model =
+                adapters.iter().filter(|(base, name)| *base == model && running.contains(name));
+            let of_model: Vec<&str> = of_model.map(|(_, name)| name.as_str()).collect();
+            let labels = format!(
+                ",max_lora=\"{}\",running_lora_adapters=\"{}\",waiting_lora_adapters=\"\"",
+                AdapterLimits::default().max_adapters,
+                escape(&of_model.join(",")),
+            );
+            page.sample(name, &model, &labels, app.now() as f64);
         }
     });
 }
