@@ -72,7 +72,7 @@ pub(crate) fn decode() -> Operation {
     Operation::new(Tag::Tei, "Tell the texts of tokens")
         .asks::<DecodeRequest>(json!({"ids": [1, 2]}))
         .with_model()
-        .gives("Texts", || list(text()))
+        .gives("DecodedTexts", || list(text()))
 }
 
 fn tokens() -> Value {

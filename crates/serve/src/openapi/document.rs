@@ -23,7 +23,10 @@ pub(crate) fn document<'a>(endpoints: impl Iterator<Item = (&'static str, &'a En
     }
     let mut schemas = parts.generator.take_definitions(true);
     schemas.values_mut().for_each(plain);
-    schemas.extend(parts.named);
+    for (name, schema) in parts.named {
+        let other = schemas.insert(name.clone(), schema);
+        assert!(other.is_none(), "a request's type and an answer are both called {name}");
+    }
     let header = |description: &str| json!({"description": description, "schema": shapes::text()});
     json!({
         "openapi": "3.1.0",
