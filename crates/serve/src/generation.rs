@@ -13,6 +13,9 @@ use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
+/// Tokens of prompts that are submitted on the spot.
+const BRIEF_TOKENS: usize = 4096;
+
 /// One or more engine requests that answer one HTTP request. Each gives one or more choices, counted
 /// through over all of them. Dropping it cancels what still runs: that is how a client that goes away
 /// frees its place.
@@ -89,7 +92,9 @@ impl Generation {
             cut_off: app.when_cut_off(),
         };
         let engine = language.engine.clone();
-        // Submitting compiles constraints, so it computes.
+        let is_brief = requests.iter().all(|request| request.constraint.is_none())
+            && requests.iter().map(|request| request.prompt_tokens.len()).sum::<usize>()
+                <= BRIEF_TOKENS;
         let submit = move || {
             let mut guards = Vec::with_capacity(requests.len());
             let mut first = 0;
@@ -100,9 +105,12 @@ impl Generation {
                 guards.push(engine.submit_with(request, sink)?);
                 first += count;
             }
-            Ok(guards)
+            Ok::<_, ApiError>(guards)
         };
-        match app.workers().run(submit).await {
+        // Compiling constraints and counting the tokens of long prompts computes. Else the way to a
+        // thread that may compute, and back, would take longer than the work.
+        let submitted = if is_brief { submit() } else { app.workers().run(submit).await };
+        match submitted {
             Ok(guards) => generation.guards = guards,
             Err(error) => {
                 generation.open = 0;

@@ -51,12 +51,13 @@ pub(crate) fn clients() -> Result<(), TaskError> {
     })
 }
 
-/// The only key in the file at `path`.
+/// The only key in the file at `path`; it may ask for everything.
 fn fresh_key(path: &Utf8Path) -> Result<String, TaskError> {
     if path.exists() {
         fs::remove_file(path).map_err(TaskError::file(path))?;
     }
-    let lines = lines_of(product(&["keys", "--file", path.as_str(), "create", "clients"]))?;
+    let lines =
+        lines_of(product(&["keys", "--file", path.as_str(), "create", "clients", "--admin"]))?;
     Ok(lines.concat())
 }
 
