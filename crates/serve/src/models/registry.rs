@@ -137,6 +137,11 @@ impl Registry {
         self.find(name).is_some()
     }
 
+    /// Whether the model called `name` can be taken out of memory.
+    pub(crate) fn may_leave(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|entry| !matches!(entry.kind, Kind::Fixed))
+    }
+
     /// The model called `name`, loaded if need be, which may take others out of memory.
     ///
     /// # Errors

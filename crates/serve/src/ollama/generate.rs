@@ -85,9 +85,10 @@ pub(crate) async fn generate(
     request.model = served_name(&app, request.model);
     let (stream, with_logprobs) = (request.stream != Some(false), request.logprobs);
     let keep = (request.keep_alive.as_ref(), !request.prompt.is_empty());
-    let names = (asked.as_str(), request.model.as_str());
-    let unloaded = keep_alive::unload(&app, names, Form::Generate, keep, &mut ignored).await?;
-    if let Some(answer) = unloaded {
+    if keep_alive::asks_to_unload(&app, &request.model, keep, &mut ignored) {
+        let model = request.model.clone();
+        request.turn(0.0, &mut ignored)?.params.validate()?;
+        let answer = keep_alive::unload(&app, (&asked, &model), Form::Generate).await?;
         return Ok(ignored.tell(answer));
     }
     let model = turn::language_model(&app, &request.model).await?;

@@ -11,30 +11,35 @@ use serde_json::Value;
 
 const FIELD: &str = "keep_alive";
 
-/// Takes `model` out of memory if `keep_alive` says so and the client may. If not there is no answer,
-/// and the field is among those that had no effect.
+/// Whether the client wants `model` out of memory, and may want that. Otherwise the field, if it is
+/// there, is among those without effect.
+pub(super) fn asks_to_unload(
+    app: &App,
+    model: &str,
+    (keep_alive, has_prompt): (Option<&Value>, bool),
+    ignored: &mut Ignored,
+) -> bool {
+    let Some(keep_alive) = keep_alive else { return false };
+    let may = context::current()
+        .is_none_or(|request| request.key.as_ref().is_none_or(|key| key.record.admin));
+    let asks = may && !has_prompt && is_zero(keep_alive) && app.registry().may_leave(model);
+    if !asks {
+        ignored.add_field(FIELD);
+    }
+    asks
+}
+
+/// Takes `model`, which the client called `asked`, out of memory.
 ///
 /// # Errors
-/// [`ApiError::UnknownModel`].
+/// As [`crate::models::Registry::unload`].
 pub(super) async fn unload(
     app: &App,
     (asked, model): (&str, &str),
     form: Form,
-    (keep_alive, has_prompt): (Option<&Value>, bool),
-    ignored: &mut Ignored,
-) -> Result<Option<Response>, ApiError> {
-    let Some(keep_alive) = keep_alive else { return Ok(None) };
-    let may = context::current()
-        .is_none_or(|request| request.key.as_ref().is_none_or(|key| key.record.admin));
-    if may && !has_prompt && is_zero(keep_alive) {
-        match app.registry().unload(model).await {
-            Ok(()) => return Ok(Some(Json(unloaded(asked, form)).into_response())),
-            Err(ApiError::ModelStays { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    ignored.add_field(FIELD);
-    Ok(None)
+) -> Result<Response, ApiError> {
+    app.registry().unload(model).await?;
+    Ok(Json(unloaded(asked, form)).into_response())
 }
 
 /// A duration of nothing: `0`, `"0"`, `"0s"`, `"0m"`.

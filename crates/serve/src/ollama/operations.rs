@@ -56,7 +56,7 @@ fn line(name: &str, content: Value) -> Value {
         ("created_at", text()),
         (name, content),
         ("done", json!({"const": true})),
-        ("done_reason", words(&["stop", "length", "load"])),
+        ("done_reason", words(&["stop", "length", "load", "unload"])),
         ("logprobs?", list(token_logprobs_shape())),
         ("total_duration?", count()),
         ("load_duration?", count()),
