@@ -66,5 +66,6 @@ fn existing(path: Utf8PathBuf, key: &str) -> Result<Utf8PathBuf, Failure> {
         return Ok(path);
     }
     let cause = format!("there is no `{path}`");
-    Err(Failure::new(Exit::Usage, format!("cannot use `{key}`"), cause))
+    Err(Failure::new(Exit::Usage, format!("cannot use `{key}`"), cause)
+        .hint("give a file or folder that is there; paths of a project begin at its folder"))
 }
