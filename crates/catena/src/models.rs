@@ -2,7 +2,9 @@
 
 use crate::failure::{Exit, Failure};
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_engine::{Engine, EngineOptions, KvBudget, ModelRunner, SchedulerLimits, TextCodec};
+use catena_engine::{
+    Engine, EngineOptions, KvBudget, KvChoice, ModelRunner, SchedulerLimits, TextCodec,
+};
 use catena_kernels::{KvType, Pool};
 use catena_knowledge::{Embedder, KnowledgeError};
 use catena_model::decoder::Decoder;
@@ -213,9 +215,9 @@ impl LanguageModel {
         budget: KvBudget,
         options: EngineOptions,
     ) -> Result<(Engine<ModelRunner>, String), BoxError> {
-        let (engine, _, reason) =
+        let (engine, _, choice) =
             self.engine_and_decoder(pool, numerics, max_running, budget, options)?;
-        Ok((engine, reason))
+        Ok((engine, choice.reason))
     }
 
     /// [`LanguageModel::engine_with`], and the weights that it runs: adapters are packed for them.
@@ -226,14 +228,14 @@ impl LanguageModel {
         max_running: usize,
         budget: KvBudget,
         options: EngineOptions,
-    ) -> Result<(Engine<ModelRunner>, Arc<Decoder>, String), BoxError> {
+    ) -> Result<(Engine<ModelRunner>, Arc<Decoder>, KvChoice), BoxError> {
         let decoder =
             Arc::new(Decoder::load_with(&self.checkpoint, pool, numerics.load_options())?);
         let limits = SchedulerLimits { max_running, ..SchedulerLimits::default() };
         let (runner, choice) = ModelRunner::new(decoder.clone(), numerics.kv_type, budget, limits)?;
         let vocabulary = self.codec.vocabulary().clone();
         let engine = Engine::with_options(runner, vocabulary, limits, options);
-        Ok((engine, decoder, choice.reason))
+        Ok((engine, decoder, choice))
     }
 
     /// [`LanguageModel::engine`] with an adapter beside the model; its identity for requests.

@@ -30,6 +30,8 @@ pub enum KvBudget {
 pub struct KvChoice {
     /// Blocks to allocate for each group of layers.
     pub num_blocks: Vec<usize>,
+    /// Bytes of all of them.
+    pub bytes: u64,
     /// One line for the user.
     pub reason: String,
 }
@@ -85,7 +87,7 @@ pub fn choose_kv_blocks(
     let num_blocks = groups.iter().map(|group| blocks_of(group, blocks)).collect();
     let (tokens, mib) = (blocks * BLOCK_TOKENS, bytes_of(blocks) >> 20);
     let reason = format!("kv cache: {tokens} tokens in {blocks} blocks, {mib} MiB ({why})");
-    Ok(KvChoice { num_blocks, reason })
+    Ok(KvChoice { num_blocks, bytes: bytes_of(blocks), reason })
 }
 
 /// Most blocks that one sequence holds at once in layers that see `window` positions: those that the

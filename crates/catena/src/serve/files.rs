@@ -40,7 +40,7 @@ impl LanguageFiles {
         let Running { pool, numerics, max_sequences, max_waiting, budget } = &self.running;
         let model = LanguageModel::open_base(&self.path)?;
         let options = EngineOptions::default();
-        let (mut engine, decoder, reason) =
+        let (mut engine, decoder, choice) =
             model.engine_and_decoder(pool.clone(), *numerics, *max_sequences, *budget, options)?;
         if let Some(path) = &self.draft {
             let write_ahead = || {
@@ -49,6 +49,7 @@ impl LanguageFiles {
             };
             engine = write_ahead().map_err(|error| draft_failure(path, error))?;
         }
+        let bytes = decoder.bytes() as u64 + choice.bytes;
         let engine = EngineHandle::spawn(engine, *max_waiting)?;
         let model = catena_serve::LanguageModel {
             default_temperature: DEFAULT_TEMPERATURE,
@@ -56,8 +57,8 @@ impl LanguageFiles {
             ..catena_serve::LanguageModel::new(engine, model.codec)
         };
         let model = ServedModel::Language(model);
-        say(&format!("  {}: {reason}", self.path.file_name().unwrap_or_default()));
-        Ok(LoadedModel { model, bytes: self.bytes() })
+        say(&format!("  {}: {}", self.path.file_name().unwrap_or_default(), choice.reason));
+        Ok(LoadedModel { model, bytes })
     }
 }
 

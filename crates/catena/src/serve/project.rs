@@ -117,9 +117,9 @@ fn app(inputs: &Inputs, finished: &Finished, listener: &Listener) -> Result<App,
     let free = catena_pipeline::memory::available_bytes().unwrap_or(ASSUMED_MEMORY);
     let budget = listener.options().cache_budget(free);
     let (pool, options) = (inputs.pool.clone(), EngineOptions::default());
-    let (mut engine, decoder, reason) =
+    let (mut engine, decoder, choice) =
         model.engine_and_decoder(pool, numerics, serve.max_sequences, budget, options)?;
-    say(&format!("  {reason}"));
+    say(&format!("  {}", choice.reason));
     if let Some(draft) = draft_model(inputs, finished) {
         let draft = LanguageModel::open_draft(&draft, &model)?;
         let budget = KvBudget::Available(free / 2);
