@@ -24,13 +24,15 @@ const fn with_tokio(level: u8, name: &'static str, may_use: &'static [&'static s
 }
 
 /// The table, lowest first.
-pub(crate) const LAYERS: [Layer; 14] = [
+pub(crate) const LAYERS: [Layer; 16] = [
     layer(0, "kernels", &[]),
     layer(0, "protocol", &[]),
     layer(0, "store", &["protocol"]),
     layer(1, "text", &["protocol"]),
     layer(1, "model", &["kernels", "text"]),
-    layer(1, "data", &["protocol", "text", "store"]),
+    layer(1, "corpus", &["protocol"]),
+    layer(1, "data", &["corpus", "protocol", "text", "store"]),
+    with_tokio(2, "curate", &["corpus", "data", "text", "protocol", "store"]),
     layer(2, "train", &["kernels", "model", "data", "protocol"]),
     layer(2, "engine", &["kernels", "model", "text", "protocol"]),
     layer(2, "knowledge", &["protocol", "text", "store"]),
@@ -42,13 +44,15 @@ pub(crate) const LAYERS: [Layer; 14] = [
 ];
 
 /// What the composer may use: everything.
-const ALL_BELOW: [&str; 13] = [
+const ALL_BELOW: [&str; 15] = [
     "kernels",
     "protocol",
     "store",
     "text",
     "model",
+    "corpus",
     "data",
+    "curate",
     "train",
     "engine",
     "knowledge",

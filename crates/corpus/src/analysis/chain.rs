@@ -1,0 +1,121 @@
+//! N-grams of growing length, counted only where they can repeat.
+//!
+//! An n-gram can occur twice only if its first and its last (n-1)-gram do, so after the pairs have
+//! been counted few places are left to look at.
+
+use super::hash::mix;
+use super::layout::Piece;
+use super::table::CountTable;
+
+/// One place where an n-gram starts that stands more than once in the text.
+#[derive(Clone, Copy)]
+struct Place {
+    key: u64,
+    slot: u32,
+    /// Index of its first word.
+    at: u32,
+}
+
+/// The n-gram that occurs most often; of several, the one that comes first.
+#[derive(Clone, Copy)]
+pub(super) struct Top {
+    pub(super) count: u32,
+    /// Index of the first word of its first occurrence.
+    pub(super) first: u32,
+}
+
+/// An n-gram that stands more than once in the text, at one of its places.
+#[derive(Clone, Copy)]
+pub(super) struct Repeat {
+    /// Index of its first word.
+    pub(super) at: usize,
+    /// Whether it did not stand earlier.
+    pub(super) is_first: bool,
+    /// How often it stands in the text.
+    pub(super) count: u32,
+}
+
+/// The n-grams of one length that repeat.
+#[derive(Default)]
+pub(super) struct Chain {
+    /// Words of an n-gram; 0 before [`Chain::start`].
+    n: usize,
+    places: Vec<Place>,
+    table: CountTable,
+    top: Option<Top>,
+}
+
+impl Chain {
+    /// Counts the pairs of `words`.
+    #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 Gi words")]
+    pub(super) fn start<W: Piece>(&mut self, words: &[W]) {
+        self.n = 2;
+        self.places.clear();
+        let pairs = words.windows(2).enumerate();
+        self.places.extend(pairs.map(|(at, pair)| Place {
+            key: mix(pair[0].hash(), pair[1].hash()),
+            slot: 0,
+            at: at as u32,
+        }));
+        self.count();
+    }
+
+    /// Goes from n-grams to (n+1)-grams.
+    pub(super) fn grow<W: Piece>(&mut self, words: &[W]) {
+        let mut kept = 0;
+        for index in 0..self.places.len() {
+            let place = self.places[index];
+            let next = self.places.get(index + 1).is_some_and(|next| next.at == place.at + 1);
+            let last = words.get(place.at as usize + self.n).filter(|_| next);
+            if let Some(last) = last {
+                let key = mix(place.key, last.hash());
+                self.places[kept] = Place { key, ..place };
+                kept += 1;
+            }
+        }
+        self.places.truncate(kept);
+        self.n += 1;
+        self.count();
+    }
+
+    /// The most frequent n-gram, if one repeats.
+    pub(super) fn top(&self) -> Option<Top> {
+        self.top
+    }
+
+    /// The places of n-grams that repeat, in their order.
+    pub(super) fn repeats(&self) -> impl Iterator<Item = Repeat> + '_ {
+        self.places.iter().map(|place| {
+            let slot = self.table.slot(place.slot as usize);
+            Repeat { at: place.at as usize, is_first: slot.first == place.at, count: slot.count }
+        })
+    }
+
+    /// Frees the memory that one huge text left behind.
+    pub(super) fn shrink(&mut self, entries: usize) {
+        self.table.shrink(entries);
+        self.places = Vec::new();
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a table has at most 2^32 slots")]
+    fn count(&mut self) {
+        self.table.reset(self.places.len());
+        for place in &mut self.places {
+            place.slot = self.table.add(place.key, place.at) as u32;
+        }
+        let mut top: Option<Top> = None;
+        let table = &self.table;
+        self.places.retain(|place| {
+            let slot = table.slot(place.slot as usize);
+            if slot.count < 2 {
+                return false;
+            }
+            // Places come in their order, so the first of equal counts stays.
+            if top.is_none_or(|best| slot.count > best.count) {
+                top = Some(Top { count: slot.count, first: slot.first });
+            }
+            true
+        });
+        self.top = top;
+    }
+}

@@ -1,0 +1,223 @@
+//! What several families of measures look at: characters, lines and words, found once.
+
+use super::classes::{ClassTable, SPACE};
+use super::hash::hash_span;
+use super::python;
+
+/// A piece of the text, with what is asked of it again and again.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Token {
+    pub(super) hash: u64,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// Its length in characters.
+    pub(super) chars: u32,
+}
+
+/// A word, whoever found it.
+pub(super) trait Piece {
+    /// Equal for equal words.
+    fn hash(&self) -> u64;
+    /// Where it starts and ends in the text.
+    fn place(&self) -> (u32, u32);
+    /// Its length in characters.
+    fn chars(&self) -> u32;
+}
+
+impl Piece for Token {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    fn place(&self) -> (u32, u32) {
+        (self.start, self.end)
+    }
+
+    fn chars(&self) -> u32 {
+        self.chars
+    }
+}
+
+/// A line, without what ended it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Line {
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+impl Line {
+    pub(super) fn of(self, text: &str) -> &str {
+        &text[self.start as usize..self.end as usize]
+    }
+}
+
+/// Counts of characters: ASCII by byte, the rest by class.
+pub(super) struct Histogram {
+    /// How often each ASCII character stands in the text.
+    pub(super) ascii: [u32; 128],
+    /// Characters beyond ASCII for each bit of their classes.
+    pub(super) beyond_ascii: [u32; 16],
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { ascii: [0; 128], beyond_ascii: [0; 16] }
+    }
+}
+
+impl Histogram {
+    /// Characters that have any bit of `class`, which names one class.
+    pub(super) fn count(&self, table: ClassTable, class: u16) -> u64 {
+        let ascii: u64 = (0..128u8)
+            .filter(|&byte| table.of_ascii(byte) & class != 0)
+            .map(|byte| u64::from(self.ascii[usize::from(byte)]))
+            .sum();
+        ascii + u64::from(self.beyond_ascii[class.trailing_zeros() as usize])
+    }
+
+    /// Characters of `text` among the ASCII characters `wanted`.
+    pub(super) fn count_of(&self, wanted: &[u8]) -> u64 {
+        wanted.iter().map(|&byte| u64::from(self.ascii[usize::from(byte & 127)])).sum()
+    }
+}
+
+/// The shared view of one text; its buffers are used again for the next.
+#[derive(Default)]
+pub(super) struct Layout {
+    pub(super) chars: usize,
+    pub(super) is_ascii: bool,
+    pub(super) histogram: Histogram,
+    /// Pieces between line feeds; there is always at least one.
+    pub(super) lines: Vec<Line>,
+    /// Pieces that `str.splitlines` gives, unless they are those of `lines`.
+    other_lines: Vec<Line>,
+    has_other_lines: bool,
+    /// White space other than space, tab and line feed occurs.
+    pub(super) has_rare_space: bool,
+    /// Words between white space; empty unless asked for.
+    pub(super) plain_words: Vec<Token>,
+}
+
+impl Layout {
+    /// Looks at `text` and, if asked, at its words.
+    pub(super) fn read(&mut self, text: &str, table: ClassTable, with_words: bool) {
+        self.count_characters(text, table);
+        self.find_lines(text);
+        self.plain_words.clear();
+        if with_words {
+            let bytes = text.as_bytes();
+            let (words, is_ascii) = (&mut self.plain_words, self.is_ascii);
+            python::split_words(text, |start, end| {
+                words.push(token(bytes, start, end, is_ascii));
+            });
+        }
+    }
+
+    /// The lines that Python's `str.splitlines` gives.
+    pub(super) fn python_lines(&self) -> &[Line] {
+        if self.has_other_lines {
+            return &self.other_lines;
+        }
+        match self.lines.split_last() {
+            Some((last, before)) if last.start == last.end => before,
+            _ => &self.lines,
+        }
+    }
+
+    /// Characters between two places, which must lie on borders of characters.
+    #[inline]
+    pub(super) fn chars_between(&self, text: &str, start: usize, end: usize) -> usize {
+        if self.is_ascii { end - start } else { python::length(&text[start..end]) }
+    }
+
+    /// Frees the memory that one huge text left behind.
+    pub(super) fn shrink(&mut self, entries: usize) {
+        self.lines.clear();
+        self.lines.shrink_to(entries);
+        self.other_lines.clear();
+        self.other_lines.shrink_to(entries);
+        self.plain_words.clear();
+        self.plain_words.shrink_to(entries);
+    }
+
+    fn count_characters(&mut self, text: &str, table: ClassTable) {
+        let mut bytes_seen = [[0u32; 256]; 4];
+        let quads = text.as_bytes().chunks_exact(4);
+        for &byte in quads.remainder() {
+            bytes_seen[0][usize::from(byte)] += 1;
+        }
+        for quad in quads {
+            for (lane, &byte) in quad.iter().enumerate() {
+                bytes_seen[lane][usize::from(byte)] += 1;
+            }
+        }
+        let total = |byte: usize| bytes_seen.iter().map(|lane| lane[byte]).sum::<u32>();
+        self.histogram = Histogram::default();
+        for byte in 0..128 {
+            self.histogram.ascii[byte] = total(byte);
+        }
+        self.is_ascii = (128..256).all(|byte| total(byte) == 0);
+        self.chars = text.len();
+        let mut has_rare_space = self.histogram.count_of(b"\r\x0B\x0C\x1C\x1D\x1E\x1F") > 0;
+        if !self.is_ascii {
+            self.chars = python::length(text);
+            self.count_beyond_ascii(text, table);
+            has_rare_space |= self.histogram.beyond_ascii[SPACE.trailing_zeros() as usize] > 0;
+        }
+        self.has_rare_space = has_rare_space;
+    }
+
+    fn count_beyond_ascii(&mut self, text: &str, table: ClassTable) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            if bytes[at] < 128 {
+                at += 1;
+                continue;
+            }
+            let Some(ch) = text[at..].chars().next() else { break };
+            let mut classes = table.of(ch);
+            while classes != 0 {
+                self.histogram.beyond_ascii[classes.trailing_zeros() as usize] += 1;
+                classes &= classes - 1;
+            }
+            at += ch.len_utf8();
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
+    fn find_lines(&mut self, text: &str) {
+        self.lines.clear();
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
+            self.lines.push(Line { start, end: end as u32 });
+            start = end as u32 + 1;
+        }
+        self.lines.push(Line { start, end: text.len() as u32 });
+        self.has_other_lines = self.has_rare_space;
+        self.other_lines.clear();
+        if self.has_other_lines {
+            let lines = &mut self.other_lines;
+            python::split_lines(text, |start, end| {
+                lines.push(Line { start: start as u32, end: end as u32 });
+            });
+        }
+    }
+}
+
+/// The token of `bytes[start..end]`.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
+pub(super) fn token(bytes: &[u8], start: usize, end: usize, is_ascii: bool) -> Token {
+    let chars = if is_ascii {
+        end - start
+    } else {
+        bytes[start..end].iter().filter(|&&byte| byte & 0xC0 != 0x80).count()
+    };
+    Token {
+        hash: hash_span(bytes, start, end),
+        start: start as u32,
+        end: end as u32,
+        chars: chars as u32,
+    }
+}

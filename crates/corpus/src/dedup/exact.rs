@@ -1,0 +1,169 @@
+//! Keys of contents, and texts without the parts that were seen before.
+
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+use twox_hash::XxHash3_128;
+
+/// What two contents may differ in and still have the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyOptions {
+    /// Upper and lower case are the same.
+    pub ignore_case: bool,
+    /// Any white space is one space, none at the ends.
+    pub ignore_white_space: bool,
+}
+
+impl KeyOptions {
+    /// Every byte counts.
+    pub const STRICT: Self = Self { ignore_case: false, ignore_white_space: false };
+    /// Case and white space do not count.
+    pub const LOOSE: Self = Self { ignore_case: true, ignore_white_space: true };
+}
+
+/// The key of a content: XXH3, 128 bits, the same in every version and on every machine.
+///
+/// Among 10^12 different contents two share a key with a chance of 10^-15; the hash does not
+/// withstand somebody who makes contents to collide.
+pub fn content_key(content: &str, options: KeyOptions) -> u128 {
+    Keys::new(options).key(content)
+}
+
+/// Makes content keys; keeps its buffer from one to the next.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    options: KeyOptions,
+    buffer: String,
+}
+
+impl Keys {
+    /// Keys under these options.
+    pub fn new(options: KeyOptions) -> Self {
+        Self { options, buffer: String::new() }
+    }
+
+    /// The key of `content`; see [`content_key`].
+    pub fn key(&mut self, content: &str) -> u128 {
+        if self.options == KeyOptions::STRICT {
+            return XxHash3_128::oneshot(content.as_bytes());
+        }
+        self.buffer.clear();
+        if content.is_ascii() {
+            self.push_ascii(content);
+        } else {
+            self.push_unicode(content);
+        }
+        XxHash3_128::oneshot(self.buffer.as_bytes())
+    }
+
+    fn push_ascii(&mut self, content: &str) {
+        if self.options.ignore_white_space {
+            // The white space of `char::is_whitespace`: ASCII's own test leaves one out.
+            let is_space = |ch: char| ch.is_ascii_whitespace() || ch == '\u{B}';
+            for word in content.split(is_space).filter(|word| !word.is_empty()) {
+                if !self.buffer.is_empty() {
+                    self.buffer.push(' ');
+                }
+                self.buffer.push_str(word);
+            }
+        } else {
+            self.buffer.push_str(content);
+        }
+        if self.options.ignore_case {
+            self.buffer.make_ascii_lowercase();
+        }
+    }
+
+    fn push_unicode(&mut self, content: &str) {
+        let mut gap = false;
+        for ch in content.chars() {
+            if self.options.ignore_white_space && ch.is_whitespace() {
+                gap = !self.buffer.is_empty();
+                continue;
+            }
+            if gap {
+                self.buffer.push(' ');
+                gap = false;
+            }
+            if self.options.ignore_case {
+                self.buffer.extend(ch.to_lowercase());
+            } else {
+                self.buffer.push(ch);
+            }
+        }
+    }
+}
+
+/// A text without the parts that were seen before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrepeated {
+    /// What is left.
+    pub text: String,
+    /// Parts that are gone.
+    pub num_dropped: usize,
+    /// Their bytes.
+    pub dropped_bytes: usize,
+}
+
+/// Drops the lines of `text` that are in `seen`, in this text or an earlier one, and adds the
+/// others to it.
+///
+/// Lines of fewer than `least_chars` characters without the white space around them stay and are
+/// not remembered: empty lines, brackets, list marks.
+pub fn drop_repeated_lines(
+    text: &str,
+    least_chars: usize,
+    keys: &mut Keys,
+    seen: &mut HashSet<u128, impl BuildHasher>,
+) -> Unrepeated {
+    drop_repeated(text.split_inclusive('\n'), least_chars, keys, seen)
+}
+
+/// As [`drop_repeated_lines`], of paragraphs: what stands between lines without visible
+/// characters. The blank lines after a paragraph go with it.
+pub fn drop_repeated_paragraphs(
+    text: &str,
+    least_chars: usize,
+    keys: &mut Keys,
+    seen: &mut HashSet<u128, impl BuildHasher>,
+) -> Unrepeated {
+    drop_repeated(paragraphs(text), least_chars, keys, seen)
+}
+
+fn drop_repeated<'t>(
+    parts: impl Iterator<Item = &'t str>,
+    least_chars: usize,
+    keys: &mut Keys,
+    seen: &mut HashSet<u128, impl BuildHasher>,
+) -> Unrepeated {
+    let mut left = Unrepeated { text: String::new(), num_dropped: 0, dropped_bytes: 0 };
+    for part in parts {
+        let content = part.trim();
+        let long = content.chars().take(least_chars.max(1)).count() == least_chars.max(1);
+        if long && !seen.insert(keys.key(content)) {
+            left.num_dropped += 1;
+            left.dropped_bytes += part.len();
+        } else {
+            left.text.push_str(part);
+        }
+    }
+    left
+}
+
+/// The parts of `text` that start where a line follows a blank one.
+fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (mut end, mut blank) = (0, false);
+        for line in rest.split_inclusive('\n') {
+            let is_blank = line.trim().is_empty();
+            if blank && !is_blank {
+                break;
+            }
+            blank = is_blank && end > 0 || blank;
+            end += line.len();
+        }
+        let (paragraph, after) = rest.split_at(end);
+        rest = after;
+        (!paragraph.is_empty()).then_some(paragraph)
+    })
+}

@@ -1,0 +1,160 @@
+//! The tier without a file: scripts first, then two small classifiers.
+
+use super::chinese::ChineseScript;
+use super::codes::two_letter;
+use super::detector::Language;
+use super::sample::sample;
+use super::script::{Script, ScriptShares};
+
+/// Bytes of a text that are looked at: more changes no answer.
+const SAMPLE_BYTES: usize = 4096;
+
+/// Bytes of one script that the classifiers see.
+const CLASSIFIED_BYTES: usize = 1024;
+
+/// Han characters for each kana from which on a text is no longer Japanese: its particles and
+/// endings alone make up more.
+const HAN_PER_KANA: f32 = 6.0;
+
+/// How sure the classifiers are when they do not agree.
+const DISAGREE: f32 = 0.6;
+
+/// One language for each of the scripts with the largest shares.
+pub(super) fn detect(text: &str, sample_bytes: Option<usize>, k: usize) -> Vec<Language> {
+    let parts = sample(text, sample_bytes.unwrap_or(SAMPLE_BYTES));
+    let joined;
+    let text = if let [only] = parts[..] {
+        only
+    } else {
+        joined = parts.concat();
+        &joined
+    };
+    let mut ranked = ScriptShares::of(text).ranked();
+    merge_han_and_kana(&mut ranked);
+    ranked
+        .into_iter()
+        .filter_map(|(script, share)| {
+            let (code, sure) = language_of(script, text)?;
+            let chinese = if code == "zh" { ChineseScript::of(text) } else { None };
+            Some(Language { code, score: (share * sure).min(1.0), chinese })
+        })
+        .take(k)
+        .collect()
+}
+
+/// Japanese is written in two scripts; they count as one, and kana decide.
+fn merge_han_and_kana(ranked: &mut Vec<(Script, f32)>) {
+    let share = |ranked: &[(Script, f32)], wanted| {
+        ranked.iter().find(|(script, _)| *script == wanted).map_or(0.0, |(_, share)| *share)
+    };
+    let (han, kana) = (share(ranked, Script::Han), share(ranked, Script::Kana));
+    if han > 0.0 && kana > 0.0 {
+        ranked.retain(|(script, _)| !matches!(script, Script::Han | Script::Kana));
+        let script = if kana * HAN_PER_KANA >= han { Script::Kana } else { Script::Han };
+        ranked.push((script, han + kana));
+        ranked.sort_by(|left, right| right.1.total_cmp(&left.1));
+    }
+}
+
+/// The language of the words of one script, and how sure that is.
+fn language_of(script: Script, text: &str) -> Option<(&'static str, f32)> {
+    let code = match script {
+        Script::Latin => return Some(latin(&words_of(script, text))),
+        Script::Cyrillic | Script::Arabic | Script::Hebrew | Script::Devanagari => {
+            return by_trigrams(&words_of(script, text)).or(Some((usual(script)?, DISAGREE)));
+        }
+        _ => usual(script)?,
+    };
+    Some((code, 1.0))
+}
+
+/// The language that most texts of a script are in.
+fn usual(script: Script) -> Option<&'static str> {
+    Some(match script {
+        Script::Latin => "en",
+        Script::Cyrillic => "ru",
+        Script::Greek => "el",
+        Script::Arabic => "ar",
+        Script::Hebrew => "he",
+        Script::Han => "zh",
+        Script::Kana => "ja",
+        Script::Hangul => "ko",
+        Script::Devanagari => "hi",
+        Script::Bengali => "bn",
+        Script::Gurmukhi => "pa",
+        Script::Gujarati => "gu",
+        Script::Oriya => "or",
+        Script::Tamil => "ta",
+        Script::Telugu => "te",
+        Script::Kannada => "kn",
+        Script::Malayalam => "ml",
+        Script::Sinhala => "si",
+        Script::Thai => "th",
+        Script::Lao => "lo",
+        Script::Myanmar => "my",
+        Script::Khmer => "km",
+        Script::Tibetan => "bo",
+        Script::Georgian => "ka",
+        Script::Armenian => "hy",
+        Script::Ethiopic => "am",
+        Script::Mongolian => "mn",
+    })
+}
+
+/// The words of one script, with single spaces between.
+fn words_of(script: Script, text: &str) -> String {
+    let mut words = String::with_capacity(CLASSIFIED_BYTES + 8);
+    for ch in text.chars() {
+        if words.len() >= CLASSIFIED_BYTES {
+            break;
+        }
+        let is_inside = matches!(ch, '\'' | '’' | '\u{300}'..='\u{36F}' | '\u{200C}' | '\u{200D}');
+        if Script::of(ch) == Some(script) || (is_inside && !words.ends_with(' ')) {
+            words.push(ch);
+        } else if !words.ends_with(' ') && !words.is_empty() {
+            words.push(' ');
+        }
+    }
+    words
+}
+
+fn by_trigrams(words: &str) -> Option<(&'static str, f32)> {
+    let info = whatlang::detect(words)?;
+    #[expect(clippy::cast_possible_truncation, reason = "a share from 0 to 1")]
+    let sure = info.confidence() as f32;
+    Some((two_letter(info.lang().code()), DISAGREE + (1.0 - DISAGREE) * sure))
+}
+
+/// Latin words: the linear classifier is right far more often about its languages, the trigrams
+/// know the others.
+fn latin(words: &str) -> (&'static str, f32) {
+    let linear = two_letter(whichlang::detect_language(words).three_letter_code());
+    if linear == "en" && english_share(words) >= ENGLISH_SHARE {
+        return ("en", 1.0);
+    }
+    match by_trigrams(words) {
+        Some((code, _)) if code == linear => (code, 1.0),
+        Some((code, sure)) if sure > 0.9 && !LINEAR.contains(&code) => (code, sure),
+        _ => (linear, DISAGREE),
+    }
+}
+
+/// From this share of English function words on, English needs no second opinion.
+const ENGLISH_SHARE: f32 = 0.2;
+
+/// The share of words that are common English function words and of few others.
+fn english_share(words: &str) -> f32 {
+    const COMMON: [&str; 24] = [
+        "the", "of", "and", "to", "is", "that", "for", "with", "as", "are", "this", "be", "by",
+        "from", "or", "which", "you", "it", "not", "have", "has", "was", "will", "can",
+    ];
+    let (mut common, mut all) = (0_u32, 0_u32);
+    for word in words.split(' ').filter(|word| !word.is_empty()) {
+        all += 1;
+        common += u32::from(COMMON.iter().any(|other| other.eq_ignore_ascii_case(word)));
+    }
+    common as f32 / all.max(1) as f32
+}
+
+/// The Latin languages of the linear classifier.
+const LINEAR: [&str; 10] = ["de", "en", "es", "fr", "it", "nl", "pt", "sv", "tr", "vi"];

@@ -1,0 +1,198 @@
+//! Which scripts a text is written in, and how much of it in each.
+
+/// A writing system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+#[repr(u8)]
+pub enum Script {
+    Latin,
+    Cyrillic,
+    Greek,
+    Arabic,
+    Hebrew,
+    Han,
+    Kana,
+    Hangul,
+    Devanagari,
+    Bengali,
+    Gurmukhi,
+    Gujarati,
+    Oriya,
+    Tamil,
+    Telugu,
+    Kannada,
+    Malayalam,
+    Sinhala,
+    Thai,
+    Lao,
+    Myanmar,
+    Khmer,
+    Tibetan,
+    Georgian,
+    Armenian,
+    Ethiopic,
+    Mongolian,
+}
+
+/// Number of scripts.
+const NUM_SCRIPTS: usize = 27;
+
+/// All scripts by their number.
+const ALL: [Script; NUM_SCRIPTS] = [
+    Script::Latin,
+    Script::Cyrillic,
+    Script::Greek,
+    Script::Arabic,
+    Script::Hebrew,
+    Script::Han,
+    Script::Kana,
+    Script::Hangul,
+    Script::Devanagari,
+    Script::Bengali,
+    Script::Gurmukhi,
+    Script::Gujarati,
+    Script::Oriya,
+    Script::Tamil,
+    Script::Telugu,
+    Script::Kannada,
+    Script::Malayalam,
+    Script::Sinhala,
+    Script::Thai,
+    Script::Lao,
+    Script::Myanmar,
+    Script::Khmer,
+    Script::Tibetan,
+    Script::Georgian,
+    Script::Armenian,
+    Script::Ethiopic,
+    Script::Mongolian,
+];
+
+/// How much a word counts, in tenths of a Han character.
+const WORD: u64 = 20;
+
+impl Script {
+    /// The script of a letter; `None` for what belongs to none or to many.
+    #[inline]
+    pub fn of(ch: char) -> Option<Self> {
+        if ch.is_ascii() {
+            return ch.is_ascii_alphabetic().then_some(Self::Latin);
+        }
+        Some(match ch {
+            'ª' | 'º' | 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}' => {
+                Self::Latin
+            }
+            '\u{370}'..='\u{3FF}' | '\u{1F00}'..='\u{1FFF}' => Self::Greek,
+            '\u{400}'..='\u{52F}' | '\u{1C80}'..='\u{1C8F}' => Self::Cyrillic,
+            '\u{531}'..='\u{587}' => Self::Armenian,
+            '\u{591}'..='\u{5F4}' => Self::Hebrew,
+            '\u{620}'..='\u{65F}'
+            | '\u{66E}'..='\u{6D3}'
+            | '\u{6D5}'..='\u{6EF}'
+            | '\u{6FA}'..='\u{6FF}'
+            | '\u{750}'..='\u{77F}'
+            | '\u{FB50}'..='\u{FDFF}'
+            | '\u{FE70}'..='\u{FEFC}' => Self::Arabic,
+            '\u{900}'..='\u{963}' | '\u{970}'..='\u{97F}' => Self::Devanagari,
+            '\u{980}'..='\u{9E3}' | '\u{9F0}'..='\u{9F1}' => Self::Bengali,
+            '\u{A00}'..='\u{A65}' | '\u{A70}'..='\u{A76}' => Self::Gurmukhi,
+            '\u{A80}'..='\u{AE3}' => Self::Gujarati,
+            '\u{B00}'..='\u{B63}' | '\u{B71}' => Self::Oriya,
+            '\u{B80}'..='\u{BE5}' => Self::Tamil,
+            '\u{C00}'..='\u{C63}' => Self::Telugu,
+            '\u{C80}'..='\u{CE3}' => Self::Kannada,
+            '\u{D00}'..='\u{D63}' | '\u{D7A}'..='\u{D7F}' => Self::Malayalam,
+            '\u{D80}'..='\u{DF3}' => Self::Sinhala,
+            '\u{E01}'..='\u{E4E}' => Self::Thai,
+            '\u{E80}'..='\u{ECE}' | '\u{EDC}'..='\u{EDF}' => Self::Lao,
+            '\u{F00}'..='\u{FBC}' => Self::Tibetan,
+            '\u{1000}'..='\u{103F}' | '\u{1050}'..='\u{108F}' => Self::Myanmar,
+            '\u{10A0}'..='\u{10FF}' | '\u{1C90}'..='\u{1CBF}' => Self::Georgian,
+            '\u{1200}'..='\u{135F}' | '\u{1380}'..='\u{138F}' => Self::Ethiopic,
+            '\u{1780}'..='\u{17DD}' => Self::Khmer,
+            '\u{1820}'..='\u{18AA}' => Self::Mongolian,
+            '\u{3041}'..='\u{3096}'
+            | '\u{309D}'..='\u{309F}'
+            | '\u{30A1}'..='\u{30FA}'
+            | '\u{30FD}'..='\u{30FF}'
+            | '\u{FF66}'..='\u{FF9F}' => Self::Kana,
+            '\u{1100}'..='\u{11FF}' | '\u{3131}'..='\u{318E}' | '\u{AC00}'..='\u{D7A3}' => {
+                Self::Hangul
+            }
+            '\u{3005}'..='\u{3007}'
+            | '\u{3400}'..='\u{4DBF}'
+            | '\u{4E00}'..='\u{9FFF}'
+            | '\u{F900}'..='\u{FAFF}'
+            | '\u{20000}'..='\u{3134F}' => Self::Han,
+            'Ａ'..='Ｚ' | 'ａ'..='ｚ' => Self::Latin,
+            _ => return None,
+        })
+    }
+
+    /// What one more letter of this script counts, in tenths of a Han character. Scripts that
+    /// write words apart count by words, as a name of ten letters says no more than two Han
+    /// characters.
+    #[inline]
+    fn weight(self, starts_word: bool) -> u64 {
+        match self {
+            Self::Han | Self::Hangul => 10,
+            Self::Kana => 7,
+            Self::Thai | Self::Lao | Self::Myanmar | Self::Khmer | Self::Tibetan => 4,
+            _ if starts_word => WORD,
+            _ => 0,
+        }
+    }
+}
+
+/// How much of a text is in which script.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScriptShares {
+    weights: [u64; NUM_SCRIPTS],
+}
+
+impl ScriptShares {
+    /// Weighs the letters of a text: an alphabetic word is worth two Han characters.
+    pub fn of(text: &str) -> Self {
+        let mut shares = Self::default();
+        let mut last = None;
+        for ch in text.chars() {
+            let script = Script::of(ch);
+            if let Some(script) = script {
+                shares.weights[script as usize] += script.weight(last != Some(script));
+            }
+            // An apostrophe or a combining mark does not end a word.
+            if !matches!(ch, '\'' | '’' | '\u{300}'..='\u{36F}') {
+                last = script;
+            }
+        }
+        shares
+    }
+
+    /// The share of one script, from 0 to 1.
+    pub fn share(&self, script: Script) -> f32 {
+        match self.total() {
+            0 => 0.0,
+            total => self.weights[script as usize] as f32 / total as f32,
+        }
+    }
+
+    /// The scripts that occur with their shares, largest first.
+    pub fn ranked(&self) -> Vec<(Script, f32)> {
+        let mut ranked: Vec<_> = ALL
+            .into_iter()
+            .filter(|&script| self.weights[script as usize] > 0)
+            .map(|script| (script, self.share(script)))
+            .collect();
+        ranked.sort_by(|left, right| right.1.total_cmp(&left.1));
+        ranked
+    }
+
+    /// Whether there are no letters.
+    pub fn is_empty(&self) -> bool {
+        self.total() == 0
+    }
+
+    fn total(&self) -> u64 {
+        self.weights.iter().sum()
+    }
+}

@@ -1,0 +1,92 @@
+//! Corpus: what is known of a text, and what is done to it.
+//!
+//! Operators over documents, as plain functions and small state machines; how they are put
+//! together into a plan, run over files and accounted for is the business of the crates above.
+//!
+//! **Invariant:** an operator is deterministic: the same text, settings and seed give the same
+//! result, whatever the machine and however many threads work.
+
+mod analysis;
+mod decontaminate;
+mod dedup;
+mod error;
+mod language;
+mod mix;
+mod nearest;
+mod ngrams;
+mod normalize;
+mod pack;
+mod pii;
+mod quality;
+mod repair;
+mod rules;
+mod seeded;
+mod select;
+mod semantic;
+mod sink;
+mod source;
+mod split;
+mod web;
+mod words;
+
+pub use analysis::{Analyser, Families, Family, MAX_TEXT_BYTES, Measure, TextProfile, measures};
+pub use decontaminate::{BenchmarkItem, Contamination, DecontaminationOptions, Decontaminator};
+pub use dedup::{
+    Duplicate, ExactDedup, FirstOfEach, Hashing, JoinReport, KeyOptions, Keys, Linking,
+    MinHashConfig, NearDedup, NearDuplicate, NearDuplicates, NearIndex, RepeatedSpans, Scratch,
+    Shingle, ShingleHash, Signer, SubstringDedup, SubstringReport, Unrepeated, best_banding,
+    content_key, datatrove_text, drop_repeated_lines, drop_repeated_paragraphs, exact_duplicates,
+    first_of_each, mix, near_copy, near_duplicates, without_spans,
+};
+pub use error::CorpusError;
+pub use language::{
+    ChineseScript, FastText, Language, LanguageDetector, Prediction, Script, ScriptShares,
+};
+pub use mix::{
+    Interleave, Interleaving, MixOptions, MixPlan, MixRow, MixSource, Shortfall, draw_documents,
+    plan_mix,
+};
+pub use nearest::nearest;
+pub use ngrams::Spelling;
+pub use normalize::normalize;
+pub use pack::{
+    ConcatPacker, DataTroveWriter, DocumentEnds, DolmaWriter, MegatronWriter, NumpyWriter,
+    PackPlan, PackReport, Piece, SHARD_FORMATS, ShardFormat, ShardInfo, ShardWriter, TokenShard,
+    TokenWidth, best_fit, open_datatrove, open_megatron, shard_writer, shuffle_windows,
+    tokenize_documents,
+};
+pub use pii::{
+    Masked, PiiAudit, PiiMatch, PiiRule, PiiSample, PseudonymStyle, Pseudonyms, find_pii, mask,
+};
+pub use quality::{DocumentScorer, ScoreRule, score_column};
+pub use repair::{Charset, RepairFix, RepairOptions, Repaired, repair};
+pub use rules::{
+    Bound, C4LineEnd, Failure, Rule, RuleSet, edit_c4, edit_refinedweb, rule_set, rule_set_names,
+};
+pub use select::{
+    Budget, Curriculum, Diversity, ImportanceModel, ImportanceOptions, Order, ScoreKind,
+    TEXT_SCORES, UnigramCounts, curriculum_order, gumbel_top_k, hashed_embeddings, select_diverse,
+    select_percentile, select_top, text_scorer,
+};
+pub use semantic::{
+    Clustering, Embeddings, Judge, KMeansOptions, KeepRule, MAX_PAIRS, SimilarPairs, cosine_pairs,
+    semantic_pairs, spherical_kmeans,
+};
+pub use sink::{
+    Column, ColumnKind, DocumentWriter, Layout, SinkFormat, WriteOptions, WrittenFile,
+    infer_columns, row_of,
+};
+pub use source::{
+    BadReason, BadRow, Compression, FieldReader, FieldRow, Format, ListedFile, LocalFiles, Opener,
+    Part, PathKind, Place, ReadOptions, Row, Shard, ShardReader, SourceDocument, SourceLimits,
+    TextBy, plan_shards, read_text,
+};
+pub use split::{SplitItem, SplitOptions, SplitPart, SplitReport, SplitRow, split, stable_split};
+pub use web::{
+    BoilerplateReason, DroppedLine, ExtractOptions, Extracted, PageFormat, WithoutBoilerplate,
+    extract_html, remove_boilerplate,
+};
+pub use words::{
+    EnglishTokenizer, Sentences, Word, count_sentences, hash_text, is_letter, is_space, is_symbol,
+    is_terminal_punctuation, join_hashes, sentence_starts,
+};

@@ -1,0 +1,82 @@
+//! How documents are written.
+
+use crate::source::Compression;
+
+/// The format of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SinkFormat {
+    /// `00000.jsonl`, with `.gz` or `.zst` if compressed.
+    JsonLines,
+    /// `00000.txt`: the texts alone, parted by blank lines.
+    Text,
+    /// `data/train-00000-of-00001.parquet`, compressed with Zstandard whatever `compression` says.
+    Parquet,
+    /// `data/train-00000-of-00001.arrow`: Arrow IPC files, never compressed.
+    Arrow,
+}
+
+/// Where a line of JSON has the metadata.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// Beside `id`, `text` and `source`. A row whose text was joined from turns is written as it
+    /// was read.
+    #[default]
+    Flat,
+    /// In a `metadata` object, as Dolma and DataTrove want it; their `added`, `created` and `media`
+    /// stand beside it.
+    Nested,
+}
+
+/// The type of a table's column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Text.
+    Text,
+    /// Whole numbers of 64 bits.
+    Integer,
+    /// Numbers.
+    Number,
+    /// Truth values.
+    Truth,
+}
+
+/// A field of the metadata that has its own column in tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type; a value of another type stays in the column `metadata`.
+    pub kind: ColumnKind,
+}
+
+/// How documents are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// The format.
+    pub format: SinkFormat,
+    /// The compression of JSON Lines and text.
+    pub compression: Compression,
+    /// Where a line of JSON has the metadata.
+    pub layout: Layout,
+    /// The columns of tables besides `id`, `text`, `source` and `metadata`.
+    pub columns: Vec<Column>,
+    /// The split in the names of tables.
+    pub split: String,
+    /// Bytes of documents in one file, before compression; the document that reaches it is the
+    /// file's last.
+    pub shard_bytes: u64,
+}
+
+impl Default for WriteOptions {
+    /// Plain JSON Lines, flat, split `train`, 512 MiB a file.
+    fn default() -> Self {
+        Self {
+            format: SinkFormat::JsonLines,
+            compression: Compression::None,
+            layout: Layout::Flat,
+            columns: Vec::new(),
+            split: "train".to_owned(),
+            shard_bytes: 512 << 20,
+        }
+    }
+}

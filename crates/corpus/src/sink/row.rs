@@ -1,0 +1,102 @@
+//! A document as a row.
+
+use super::options::{Column, ColumnKind, Layout};
+use crate::source::SourceDocument;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Fields that Dolma and DataTrove have beside `metadata`.
+const BESIDE: [&str; 3] = ["added", "created", "media"];
+
+/// A document that becomes a JSON object without being copied.
+pub(super) struct JsonRow<'d> {
+    pub(super) document: &'d SourceDocument,
+    pub(super) layout: Layout,
+}
+
+impl Serialize for JsonRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let SourceDocument { id, text, source, metadata, turns, .. } = self.document;
+        let mut map = serializer.serialize_map(None)?;
+        if *turns && self.layout == Layout::Flat {
+            for (key, value) in metadata {
+                map.serialize_entry(key, value)?;
+            }
+            return map.end();
+        }
+        map.serialize_entry("id", id)?;
+        map.serialize_entry("text", text)?;
+        map.serialize_entry("source", source)?;
+        match self.layout {
+            Layout::Flat => {
+                for (key, value) in metadata {
+                    let taken = matches!(key.as_str(), "id" | "text" | "source");
+                    let name = if taken { &format!("_{key}") } else { key };
+                    map.serialize_entry(name, value)?;
+                }
+            }
+            Layout::Nested => {
+                for key in BESIDE {
+                    if let Some(value) = metadata.get(key) {
+                        map.serialize_entry(key, value)?;
+                    }
+                }
+                let rest = metadata.iter().filter(|(key, _)| !BESIDE.contains(&key.as_str()));
+                map.serialize_entry("metadata", &Pairs(rest.collect()))?;
+            }
+        }
+        map.end()
+    }
+}
+
+pub(super) struct Pairs<'d>(pub(super) Vec<(&'d String, &'d Value)>);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+/// The document as the object that its line of JSON holds.
+///
+/// # Panics
+/// Never: a document is plain data.
+pub fn row_of(document: &SourceDocument, layout: Layout) -> Map<String, Value> {
+    match serde_json::to_value(JsonRow { document, layout }) {
+        Ok(Value::Object(row)) => row,
+        other => unreachable!("a document became {other:?}"),
+    }
+}
+
+/// The fields of the documents' metadata that hold values of one simple type wherever they hold
+/// any, in the order of their names: columns for tables.
+pub fn infer_columns(documents: &[SourceDocument]) -> Vec<Column> {
+    let mut kinds: BTreeMap<&str, Option<ColumnKind>> = BTreeMap::new();
+    for (name, value) in documents.iter().flat_map(|document| &document.metadata) {
+        if value.is_null() {
+            continue;
+        }
+        let kind = kind_of(value);
+        let known = kinds.entry(name).or_insert(kind);
+        *known = match (*known, kind) {
+            (Some(ColumnKind::Integer), Some(ColumnKind::Number))
+            | (Some(ColumnKind::Number), Some(ColumnKind::Integer)) => Some(ColumnKind::Number),
+            (known, kind) if known == kind => known,
+            _ => None,
+        };
+    }
+    let taken = |name: &str| matches!(name, "id" | "text" | "source" | "metadata");
+    let kinds = kinds.into_iter().filter(|(name, _)| !taken(name));
+    kinds.filter_map(|(name, kind)| Some(Column { name: name.to_owned(), kind: kind? })).collect()
+}
+
+fn kind_of(value: &Value) -> Option<ColumnKind> {
+    match value {
+        Value::String(_) => Some(ColumnKind::Text),
+        Value::Bool(_) => Some(ColumnKind::Truth),
+        Value::Number(number) if number.is_i64() => Some(ColumnKind::Integer),
+        Value::Number(_) => Some(ColumnKind::Number),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}

@@ -1,0 +1,183 @@
+//! What is written is read again, and the same documents give the same bytes.
+
+use super::*;
+use crate::source::{Compression, ReadOptions, Row, Shard, SourceDocument, plan_shards};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+    (folder, path)
+}
+
+fn document(row: &Value) -> SourceDocument {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.jsonl");
+    std::fs::write(&path, row.to_string()).unwrap();
+    let shard = Shard::of_file(path.to_str().unwrap());
+    match shard.open(&ReadOptions::default()).unwrap().next().unwrap().unwrap() {
+        Row::Document(document) => document,
+        Row::Bad(bad) => panic!("{bad:?}"),
+    }
+}
+
+fn some() -> Vec<SourceDocument> {
+    let rows = [
+        json!({"id": "a", "text": "one 数据", "source": "s", "url": "u", "n": 1, "mixed": 1}),
+        json!({"id": "b", "text": "two\nlines", "source": "s", "n": 2.5, "mixed": "x", "tags": ["t"]}),
+        json!({"id": "c", "text": "three", "source": "s", "url": null, "ok": true, "n": 3}),
+    ];
+    rows.iter().map(document).collect()
+}
+
+fn write(
+    folder: &Utf8Path,
+    options: &WriteOptions,
+    documents: &[SourceDocument],
+) -> Vec<WrittenFile> {
+    let mut writer = DocumentWriter::new(folder, options.clone());
+    for document in documents {
+        writer.write(document).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+/// The documents in a folder, without their places.
+fn read(folder: &Utf8Path) -> Vec<(String, String, String, Value)> {
+    let options = ReadOptions::default();
+    let shards = plan_shards(&[folder.to_string()], &options).unwrap();
+    let rows = shards.iter().flat_map(|shard| shard.open(&options).unwrap());
+    let document = |row| match row {
+        Ok(Row::Document(one)) => (one.id, one.text, one.source, Value::Object(one.metadata)),
+        other => panic!("{other:?}"),
+    };
+    rows.map(document).collect()
+}
+
+fn plain(documents: &[SourceDocument]) -> Vec<(String, String, String, Value)> {
+    let plain = |one: &SourceDocument| {
+        let metadata = Value::Object(one.metadata.clone());
+        (one.id.clone(), one.text.clone(), one.source.clone(), metadata)
+    };
+    documents.iter().map(plain).collect()
+}
+
+#[test]
+fn lines_come_back_whatever_their_layout_and_compression() {
+    for (compression, ending) in
+        [(Compression::None, ""), (Compression::Gzip, ".gz"), (Compression::Zstd, ".zst")]
+    {
+        for layout in [Layout::Flat, Layout::Nested] {
+            let (_guard, dir) = folder();
+            let options = WriteOptions { compression, layout, ..WriteOptions::default() };
+            let files = write(&dir, &options, &some());
+            assert_eq!(files[0].path, dir.join(format!("00000.jsonl{ending}")));
+            assert_eq!((files.len(), files[0].documents), (1, 3));
+            assert_eq!(files[0].bytes, std::fs::metadata(&files[0].path).unwrap().len());
+            assert_eq!(read(&dir), plain(&some()));
+        }
+    }
+}
+
+#[test]
+fn tables_keep_what_has_no_column_of_its_own() {
+    let columns = infer_columns(&some());
+    let names: Vec<(&str, ColumnKind)> =
+        columns.iter().map(|one| (one.name.as_str(), one.kind)).collect();
+    let expected =
+        [("n", ColumnKind::Number), ("ok", ColumnKind::Truth), ("url", ColumnKind::Text)];
+    assert_eq!(names, expected);
+    for (format, ending) in [(SinkFormat::Parquet, "parquet"), (SinkFormat::Arrow, "arrow")] {
+        let (_guard, dir) = folder();
+        let options = WriteOptions { format, columns: columns.clone(), ..WriteOptions::default() };
+        let files = write(&dir, &options, &some());
+        assert_eq!(files[0].path, dir.join(format!("data/train-00000-of-00001.{ending}")));
+        let values = |rows: Vec<(String, String, String, Value)>| {
+            let values = |row: Value| -> BTreeMap<String, Value> {
+                let Value::Object(row) = row else { panic!("{row}") };
+                row.into_iter().filter(|(_, value)| !value.is_null()).collect()
+            };
+            rows.into_iter().map(|row| (row.0, row.1, row.2, values(row.3))).collect::<Vec<_>>()
+        };
+        let expected = values(plain(&some()));
+        // Whole numbers in a column of numbers are the same numbers.
+        let found = values(read(&dir));
+        assert_eq!(format!("{found:?}").replace(".0)", ")"), format!("{expected:?}"));
+    }
+}
+
+#[test]
+fn parquet_tells_the_datasets_library_its_types() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let (_guard, dir) = folder();
+    let options = WriteOptions { format: SinkFormat::Parquet, ..WriteOptions::default() };
+    let files = write(&dir, &options, &some());
+    let reader = SerializedFileReader::new(std::fs::File::open(&files[0].path).unwrap()).unwrap();
+    let metadata = reader.metadata().file_metadata().key_value_metadata().unwrap().clone();
+    let features = metadata.into_iter().find(|one| one.key == "huggingface").unwrap();
+    let features: Value = serde_json::from_str(&features.value.unwrap()).unwrap();
+    let text = json!({"dtype": "string", "_type": "Value"});
+    assert_eq!(features["info"]["features"]["text"], text);
+}
+
+#[test]
+fn files_are_cut_by_size_and_always_alike() {
+    let many: Vec<SourceDocument> =
+        (0..20).map(|n| document(&json!({"id": n, "text": format!("{n} ").repeat(40)}))).collect();
+    for format in [SinkFormat::JsonLines, SinkFormat::Text, SinkFormat::Parquet, SinkFormat::Arrow]
+    {
+        let options = WriteOptions { format, shard_bytes: 500, ..WriteOptions::default() };
+        let bytes = || {
+            let (_guard, dir) = folder();
+            let files = write(&dir, &options, &many);
+            let names = files.iter().map(|one| one.path.file_name().unwrap().to_owned());
+            let names: Vec<String> = names.collect();
+            let contents = files.iter().map(|one| std::fs::read(&one.path).unwrap());
+            (names, contents.collect::<Vec<_>>())
+        };
+        let (names, contents) = bytes();
+        assert!(names.len() > 3, "{names:?}");
+        assert_eq!((names, contents), bytes());
+    }
+}
+
+#[test]
+fn rows_of_turns_are_written_as_they_were() {
+    let row = json!({"id": 1, "messages": [{"role": "user", "content": "hi"}], "k": null});
+    let document = document(&row);
+    assert_eq!(Value::Object(row_of(&document, Layout::Flat)), row);
+    let nested = row_of(&document, Layout::Nested);
+    assert_eq!((nested["text"].as_str(), &nested["metadata"]["k"]), (Some("hi"), &Value::Null));
+}
+
+#[test]
+fn names_that_are_taken_are_moved() {
+    let mut document = some().remove(0);
+    document.metadata = Map::from_iter([("text".to_owned(), json!(5))]);
+    let row = row_of(&document, Layout::Flat);
+    assert_eq!((row["text"].as_str(), &row["_text"]), (Some("one 数据"), &json!(5)));
+}
+
+#[test]
+fn what_is_not_finished_leaves_no_whole_file() {
+    let (_guard, dir) = folder();
+    let options =
+        WriteOptions { format: SinkFormat::Parquet, shard_bytes: 1, ..WriteOptions::default() };
+    let mut writer = DocumentWriter::new(&dir, options);
+    writer.write(&some()[0]).unwrap();
+    drop(writer);
+    assert_eq!(std::fs::read_dir(dir.join("data")).unwrap().count(), 0);
+    let files = write(&dir, &WriteOptions::default(), &[]);
+    assert_eq!((files.len(), files[0].documents, files[0].bytes), (1, 0, 0));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error() {
+    let (_guard, dir) = folder();
+    std::fs::write(dir.join("taken"), "").unwrap();
+    let mut writer = DocumentWriter::new(&dir.join("taken"), WriteOptions::default());
+    let error = writer.write(&some()[0]).unwrap_err();
+    assert!(matches!(error, crate::CorpusError::Io { action: "create", .. }), "{error}");
+}

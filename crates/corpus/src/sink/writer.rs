@@ -1,0 +1,145 @@
+//! One file after the other.
+
+use super::columns::TableFile;
+use super::file::{ClosedFile, PartFile};
+use super::lines::LineFile;
+use super::options::{SinkFormat, WriteOptions};
+use crate::error::CorpusError;
+use crate::source::{Compression, SourceDocument};
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// A file that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// Where it is.
+    pub path: Utf8PathBuf,
+    /// Its documents.
+    pub documents: u64,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// Writes documents into the files of a folder.
+///
+/// Files appear under their names when they are full, or, as tables bear the number of all files
+/// in their names, with [`finish`](Self::finish). What is left unfinished leaves no file behind
+/// that could be taken for a whole one.
+pub struct DocumentWriter {
+    folder: Utf8PathBuf,
+    options: WriteOptions,
+    open: Option<Open>,
+    closed: Vec<(ClosedFile, u64)>,
+    written: Vec<WrittenFile>,
+}
+
+struct Open {
+    file: Kind,
+    documents: u64,
+    bytes: u64,
+}
+
+enum Kind {
+    Lines(Box<LineFile>),
+    Table(Box<TableFile>),
+}
+
+impl DocumentWriter {
+    /// Writes into `folder`, which is made if it is missing.
+    pub fn new(folder: &Utf8Path, options: WriteOptions) -> Self {
+        let folder = folder.to_owned();
+        Self { folder, options, open: None, closed: Vec::new(), written: Vec::new() }
+    }
+
+    /// Writes one document.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write(&mut self, document: &SourceDocument) -> Result<(), CorpusError> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => self.next_file()?,
+        };
+        open.bytes += match &mut open.file {
+            Kind::Lines(file) => file.write(document, self.options.format, self.options.layout)?,
+            Kind::Table(file) => file.write(document)?,
+        };
+        open.documents += 1;
+        if open.bytes >= self.options.shard_bytes {
+            return self.close(open);
+        }
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// Closes the last file and names those that have no name yet. Without any document there is
+    /// one empty file, so that what reads the folder finds the columns.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn finish(mut self) -> Result<Vec<WrittenFile>, CorpusError> {
+        match self.open.take() {
+            Some(open) => self.close(open)?,
+            None if self.written.is_empty() && self.closed.is_empty() => {
+                let open = self.next_file()?;
+                self.close(open)?;
+            }
+            None => {}
+        }
+        let count = self.closed.len();
+        for (at, (file, documents)) in self.closed.iter_mut().enumerate() {
+            let ending = ending(&self.options);
+            let name = format!("{}-{at:05}-of-{count:05}.{ending}", self.options.split);
+            let (path, documents) = (file.rename(&name)?, *documents);
+            self.written.push(WrittenFile { path, documents, bytes: file.bytes });
+        }
+        Ok(self.written)
+    }
+
+    fn is_table(&self) -> bool {
+        matches!(self.options.format, SinkFormat::Parquet | SinkFormat::Arrow)
+    }
+
+    fn next_file(&self) -> Result<Open, CorpusError> {
+        let number = self.closed.len() + self.written.len();
+        let ending = ending(&self.options);
+        let file = if self.is_table() {
+            let name = format!("{}-{number:05}.{ending}", self.options.split);
+            let file = PartFile::create(&self.folder.join("data"), &name)?;
+            let table = TableFile::new(file, self.options.format, &self.options.columns)?;
+            Kind::Table(Box::new(table))
+        } else {
+            let file = PartFile::create(&self.folder, &format!("{number:05}.{ending}"))?;
+            Kind::Lines(Box::new(LineFile::new(file, self.options.compression)?))
+        };
+        Ok(Open { file, documents: 0, bytes: 0 })
+    }
+
+    fn close(&mut self, open: Open) -> Result<(), CorpusError> {
+        let mut file = match open.file {
+            Kind::Lines(file) => file.close()?,
+            Kind::Table(file) => file.close()?,
+        };
+        if self.is_table() {
+            self.closed.push((file, open.documents));
+            return Ok(());
+        }
+        let name = format!("{:05}.{}", self.written.len(), ending(&self.options));
+        let path = file.rename(&name)?;
+        self.written.push(WrittenFile { path, documents: open.documents, bytes: file.bytes });
+        Ok(())
+    }
+}
+
+fn ending(options: &WriteOptions) -> String {
+    let plain = match options.format {
+        SinkFormat::JsonLines => "jsonl",
+        SinkFormat::Text => "txt",
+        SinkFormat::Parquet => return "parquet".to_owned(),
+        SinkFormat::Arrow => return "arrow".to_owned(),
+    };
+    match options.compression {
+        Compression::None => plain.to_owned(),
+        Compression::Gzip => format!("{plain}.gz"),
+        Compression::Zstd => format!("{plain}.zst"),
+    }
+}

@@ -1,0 +1,89 @@
+//! The card of a Hugging Face data set: which files belong to which configuration and split.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The YAML between the `---` lines of a README.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Card {
+    #[serde(default)]
+    pub(super) configs: Vec<Config>,
+}
+
+/// One configuration.
+#[derive(Debug, Deserialize)]
+pub(super) struct Config {
+    #[serde(default = "default_name", rename = "config_name")]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) default: bool,
+    pub(super) data_dir: Option<String>,
+    data_files: Option<DataFiles>,
+}
+
+fn default_name() -> String {
+    "default".to_owned()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum DataFiles {
+    One(String),
+    Many(Vec<Entry>),
+    Splits(BTreeMap<String, Paths>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Path(String),
+    Split { split: String, path: Paths },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Paths {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Paths {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(path) => vec![path],
+            Self::Many(paths) => paths,
+        }
+    }
+}
+
+impl Config {
+    /// The patterns of its files, each with its split; without a word on files, all of them.
+    pub(super) fn patterns(self) -> Vec<(String, String)> {
+        let train = |path: String| ("train".to_owned(), path);
+        let of = |split: String, paths: Paths| {
+            paths.into_vec().into_iter().map(move |path| (split.clone(), path))
+        };
+        match self.data_files {
+            None => vec![train("**".to_owned())],
+            Some(DataFiles::One(path)) => vec![train(path)],
+            Some(DataFiles::Splits(splits)) => {
+                splits.into_iter().flat_map(|(split, paths)| of(split, paths)).collect()
+            }
+            Some(DataFiles::Many(entries)) => entries
+                .into_iter()
+                .flat_map(|entry| match entry {
+                    Entry::Path(path) => vec![train(path)],
+                    Entry::Split { split, path } => of(split, path).collect(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The YAML of a README, if it has any.
+pub(super) fn front_matter(readme: &str) -> Option<&str> {
+    let rest = readme.trim_start_matches('\u{FEFF}').strip_prefix("---")?;
+    let rest = rest.strip_prefix('\r').unwrap_or(rest).strip_prefix('\n')?;
+    let end = rest.find("\n---")?;
+    Some(&rest[..=end])
+}

@@ -1,0 +1,184 @@
+//! What of a row is the text, the id and the source.
+
+use super::document::{Place, SourceDocument};
+use super::options::ReadOptions;
+use super::raw::kind_of;
+use super::reason::BadReason;
+use serde_json::{Map, Value};
+
+/// Columns that hold a text, surest first.
+const TEXT_COLUMNS: [&str; 11] = [
+    "text",
+    "content",
+    "body",
+    "raw_content",
+    "page_content",
+    "document",
+    "article",
+    "passage",
+    "contents",
+    "markdown",
+    "code",
+];
+
+/// Columns that hold an id, surest first.
+const ID_COLUMNS: [&str; 6] = ["id", "_id", "doc_id", "document_id", "uuid", "guid"];
+
+/// Columns of conversations, instructions and preferences, in the order in which they are read.
+const TURN_COLUMNS: [&str; 21] = [
+    "system",
+    "history",
+    "prompt",
+    "instruction",
+    "question",
+    "query",
+    "problem",
+    "input",
+    "messages",
+    "conversations",
+    "conversation",
+    "dialog",
+    "dialogue",
+    "chosen",
+    "completion",
+    "completions",
+    "output",
+    "response",
+    "answer",
+    "solution",
+    "rejected",
+];
+
+/// Parts of a turn that are text; ShareGPT says `value`, swift `human` and `assistant`.
+const TURN_PARTS: [&str; 6] = ["content", "value", "text", "human", "assistant", "completion"];
+
+/// Characters of a list of columns in an error.
+const MAX_COLUMN_CHARS: usize = 200;
+
+/// The document that a row is.
+pub(super) fn document(
+    options: &ReadOptions,
+    place: Place,
+    mut fields: Map<String, Value>,
+) -> Result<SourceDocument, BadReason> {
+    let found = text_column(options, &fields)?;
+    let (text, turns) = match found {
+        Some(column) => (take_text(&mut fields, &column), false),
+        None => (turns_of(&fields).ok_or_else(|| no_text(&fields))?, true),
+    };
+    if text.trim().is_empty() {
+        return Err(BadReason::Empty);
+    }
+    let known = ID_COLUMNS.map(ToOwned::to_owned);
+    let ids = options.id_column.as_ref().map_or(known.as_slice(), std::slice::from_ref);
+    let id = ids.iter().find_map(|name| take_id(&mut fields, name, turns));
+    let source = match fields.get("source") {
+        Some(Value::String(source)) if !source.is_empty() => Some(source.clone()),
+        _ => None,
+    };
+    if source.is_some() && !turns {
+        fields.shift_remove("source");
+    }
+    let metadata = if turns { fields } else { flat(fields) };
+    Ok(SourceDocument {
+        id: id.unwrap_or_else(|| place.to_string()),
+        text,
+        source: source.unwrap_or_else(|| place.file.to_string()),
+        place,
+        metadata,
+        turns,
+    })
+}
+
+/// The column of the text; none if the row has turns instead.
+fn text_column(
+    options: &ReadOptions,
+    fields: &Map<String, Value>,
+) -> Result<Option<String>, BadReason> {
+    let is_text = |name: &str| matches!(fields.get(name), Some(Value::String(_)));
+    let wrong = |name: &str| {
+        let found = fields.get(name).map(kind_of)?;
+        Some(BadReason::TextType { column: name.to_owned(), found })
+    };
+    if let Some(name) = &options.text_column {
+        let reason = || wrong(name).unwrap_or_else(|| no_text(fields));
+        return if is_text(name) { Ok(Some(name.clone())) } else { Err(reason()) };
+    }
+    if let Some(name) = TEXT_COLUMNS.iter().find(|name| is_text(name)) {
+        return Ok(Some((*name).to_owned()));
+    }
+    match TEXT_COLUMNS.iter().find_map(|name| wrong(name)) {
+        Some(reason) if turns_of(fields).is_none() => Err(reason),
+        _ => Ok(None),
+    }
+}
+
+fn no_text(fields: &Map<String, Value>) -> BadReason {
+    let columns = fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    BadReason::NoText { columns: columns.chars().take(MAX_COLUMN_CHARS).collect() }
+}
+
+fn take_text(fields: &mut Map<String, Value>, name: &str) -> String {
+    match fields.shift_remove(name) {
+        Some(Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+/// The id, which may be a number; it stays where the row is kept as it was.
+fn take_id(fields: &mut Map<String, Value>, name: &str, keep: bool) -> Option<String> {
+    let id = match fields.get(name)? {
+        Value::String(id) if !id.is_empty() => id.clone(),
+        Value::Number(id) => id.to_string(),
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            return None;
+        }
+    };
+    if !keep {
+        fields.shift_remove(name);
+    }
+    Some(id)
+}
+
+/// Lifts the fields of a nested `metadata` object, or of one that is written as text, among the
+/// others. Where both have a name, the nested one keeps it and the other gets an underscore.
+fn flat(mut fields: Map<String, Value>) -> Map<String, Value> {
+    let nested = match fields.get_mut("metadata") {
+        Some(Value::Object(nested)) => Some(std::mem::take(nested)),
+        Some(Value::String(text)) => serde_json::from_str(text).ok(),
+        _ => None,
+    };
+    let Some(mut nested) = nested else { return fields };
+    fields.shift_remove("metadata");
+    for (key, value) in fields {
+        let key = if nested.contains_key(&key) { format!("_{key}") } else { key };
+        nested.insert(key, value);
+    }
+    nested
+}
+
+/// The texts of a row's turns, parted by blank lines; none if it has none.
+fn turns_of(fields: &Map<String, Value>) -> Option<String> {
+    let mut texts = Vec::new();
+    for name in TURN_COLUMNS {
+        collect(fields.get(name), 0, &mut texts);
+    }
+    (!texts.is_empty()).then(|| texts.join("\n\n"))
+}
+
+fn collect<'v>(value: Option<&'v Value>, depth: usize, texts: &mut Vec<&'v str>) {
+    match value {
+        Some(Value::String(text)) if !text.trim().is_empty() => texts.push(text),
+        Some(Value::Array(values)) if depth < 4 => {
+            for value in values {
+                collect(Some(value), depth + 1, texts);
+            }
+        }
+        Some(Value::Object(turn)) if depth < 4 => {
+            for part in TURN_PARTS {
+                collect(turn.get(part), depth + 1, texts);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,130 @@
+//! Inputs and their shards.
+
+use super::*;
+
+fn ids(input: &str, options: &ReadOptions) -> Vec<String> {
+    let shards = plan_shards(&[input.to_owned()], options).unwrap();
+    shards.into_iter().map(|shard| shard.id).collect()
+}
+
+#[test]
+fn folders_and_globs_are_listed_in_order() {
+    let row: &[u8] = b"{\"text\":\"t\"}";
+    let folder = folder(&[
+        ("b.jsonl", row),
+        ("a/z.jsonl", row),
+        ("a/y.csv", b"text\nt\n"),
+        (".x/h.jsonl", row),
+        ("README.md", b"# Title"),
+        ("odd.bin", b"\x01\x02"),
+    ]);
+    let all = ReadOptions::default();
+    assert_eq!(ids(&path(&folder, ""), &all), ["a/y.csv", "a/z.jsonl", "b.jsonl", "odd.bin"]);
+    assert_eq!(ids(&path(&folder, "*.jsonl"), &all), ["b.jsonl"]);
+    assert_eq!(ids(&path(&folder, "**/*.jsonl"), &all), ["a/z.jsonl", "b.jsonl"]);
+    assert_eq!(ids(&path(&folder, "a/{y,z}.*"), &all), ["y.csv", "z.jsonl"]);
+    let said = said(&path(&folder, "*.bin"), &all);
+    assert_eq!(said, ["odd.bin:1: BAD unknown_format: a file of no known format"]);
+    let both = [path(&folder, "b.jsonl"), path(&folder, "")];
+    let shards = plan_shards(&both, &all).unwrap();
+    let found: Vec<&str> = shards.iter().map(|shard| shard.id.as_str()).collect();
+    assert_eq!(found, ["b.jsonl", "a/y.csv", "a/z.jsonl", "odd.bin"]);
+}
+
+#[test]
+fn what_names_nothing_is_an_error() {
+    let folder = folder(&[("odd.bin", b"\x01\x02")]);
+    let error = |name: &str| {
+        let error = plan_shards(&[path(&folder, name)], &ReadOptions::default()).unwrap_err();
+        let hint = error.hint().unwrap();
+        format!("{error}; hint: {hint}").replace(&path(&folder, ""), "DIR")
+    };
+    insta::assert_snapshot!(error("none"), @"there is no file or folder DIR/none; hint: check the path");
+    insta::assert_snapshot!(error("*.x"), @"DIR/*.x names no file; hint: name a folder or a pattern that holds files");
+    insta::assert_snapshot!(error("odd.bin"), @"DIR/odd.bin is of no known format (known: .jsonl, .ndjson, .json, .csv, .tsv, .parquet, .arrow, .txt, .md, .html, .pdf, .docx, .xlsx, .pptx, .epub, .warc, each also with .gz or .zst); hint: give the file the ending of its format");
+    insta::assert_snapshot!(error("[x"), @"DIR/[x is no pattern of paths; hint: patterns have *, **, ?, [..] and {..}");
+    let url = plan_shards(&["s3://bucket/x".to_owned()], &ReadOptions::default()).unwrap_err();
+    assert_eq!(url.to_string(), "cannot read s3://bucket/x");
+}
+
+#[test]
+fn files_without_an_ending_are_known_by_their_beginning() {
+    let lines: &[u8] = b"{\"text\":\"t\"}\n";
+    let folder =
+        folder(&[("plain", lines), ("packed", &gzip(lines)), ("page", b"<!DOCTYPE HTML><p>x")]);
+    assert_eq!(texts(&path(&folder, "plain")), ["t"]);
+    assert_eq!(texts(&path(&folder, "packed")), ["t"]);
+    assert_eq!(texts(&path(&folder, "page")), ["<!DOCTYPE HTML><p>x"]);
+}
+
+#[test]
+fn a_data_set_is_read_by_its_card() {
+    let row: &[u8] = b"{\"text\":\"t\"}";
+    let card = b"---\nlicense: mit\nconfigs:\n- config_name: en\n  data_files:\n  - split: train\n    \
+        path: data/train-*\n  - split: test\n    path:\n    - data/test.jsonl\n- config_name: zh\n  \
+        data_files: zh/*.jsonl\n---\n# Set\n";
+    let folder = folder(&[
+        ("README.md", card),
+        ("data/train-1.jsonl", row),
+        ("data/train-0.jsonl", row),
+        ("data/test.jsonl", row),
+        ("zh/a.jsonl", row),
+        ("other.jsonl", row),
+    ]);
+    let input = path(&folder, "");
+    let all = ReadOptions::default();
+    let train = ["data/train-0.jsonl", "data/train-1.jsonl"];
+    assert_eq!(ids(&input, &all), [train[0], train[1], "data/test.jsonl"]);
+    let split = ReadOptions { split: Some("train".to_owned()), ..all.clone() };
+    assert_eq!(ids(&input, &split), train);
+    let shards = plan_shards(std::slice::from_ref(&input), &all).unwrap();
+    assert_eq!(shards[2].split.as_deref(), Some("test"));
+    let zh = ReadOptions { config: Some("zh".to_owned()), ..all.clone() };
+    assert_eq!(ids(&input, &zh), ["zh/a.jsonl"]);
+    let none = ReadOptions { config: Some("fr".to_owned()), ..all };
+    let error = plan_shards(&[input], &none).unwrap_err().to_string();
+    assert!(error.ends_with("README.md has no configuration `fr` (known: en, zh)"), "{error}");
+}
+
+#[test]
+fn attributes_are_read_beside_documents() {
+    let documents: &[u8] = b"{\"id\":\"a\",\"text\":\"one\"}\n7\n{\"id\":\"c\",\"text\":\"two\"}\n";
+    let tags: &[u8] = b"{\"id\":\"a\",\"attributes\":{\"x\":[[0,3,1.0]]}}\n{\"id\":\"b\"}\n{\"id\":\"z\",\"attributes\":{}}\n";
+    let folder = folder(&[
+        ("set/documents/cc/0.jsonl.gz", &gzip(documents)),
+        ("set/attributes/tags/cc/0.jsonl.gz", &gzip(tags)),
+    ]);
+    let input = path(&folder, "set");
+    assert_eq!(ids(&input, &ReadOptions::default()), ["documents/cc/0.jsonl.gz"]);
+    let options = ReadOptions { attributes: vec!["tags".to_owned()], ..ReadOptions::default() };
+    let rows = read(&input, &options);
+    let Row::Document(first) = &rows[0] else { panic!("{rows:?}") };
+    assert_eq!(first.metadata["attributes"]["x"][0][1], 3);
+    let Row::Bad(last) = &rows[2] else { panic!("{rows:?}") };
+    assert_eq!(last.reason.to_string(), "the line of attributes `tags` belongs to `z`");
+}
+
+#[test]
+fn parts_of_a_file_give_the_rows_of_the_whole() {
+    let mut lines = b"\xEF\xBB\xBF".to_vec();
+    for at in 0..300 {
+        let text = "é".repeat(at * 31 % 50 + 1);
+        lines.extend(format!("{{\"text\":\"{at} {text}\"}}{}\n", ["", "\r"][at % 2]).bytes());
+    }
+    let folder = folder(&[("x.jsonl", &lines)]);
+    let input = path(&folder, "x.jsonl");
+    let whole = texts(&input);
+    assert_eq!(whole.len(), 300);
+    for shard_bytes in [13, 64, 100, 1000, 10_000] {
+        let mut options = ReadOptions::default();
+        options.limits.shard_bytes = shard_bytes;
+        let found: Vec<String> =
+            documents(&input, &options).into_iter().map(|one| one.text).collect();
+        assert_eq!(found, whole, "{shard_bytes}");
+        let mut places: Vec<String> =
+            documents(&input, &options).into_iter().map(|one| one.id).collect();
+        places.sort();
+        places.dedup();
+        assert_eq!(places.len(), 300, "{shard_bytes}");
+    }
+}

@@ -1,0 +1,91 @@
+//! Which column is the text, and rows that have turns instead.
+
+use super::*;
+use serde_json::json;
+
+fn one(row: &Value) -> Row {
+    let folder = folder(&[("x.jsonl", row.to_string().as_bytes())]);
+    let mut rows = read(&path(&folder, "x.jsonl"), &ReadOptions::default());
+    assert_eq!(rows.len(), 1);
+    rows.remove(0)
+}
+
+/// The text, the id, the source and the metadata of a row.
+fn check(row: &Value, expected: &(&str, &str, &str, Value)) {
+    let Row::Document(found) = one(row) else { panic!("{row}") };
+    let metadata = Value::Object(found.metadata);
+    let found = (found.text.as_str(), found.id.as_str(), found.source.as_str(), metadata);
+    assert_eq!(&found, expected, "{row}");
+}
+
+fn check_bad(row: &Value, expected: &str) {
+    let Row::Bad(found) = one(row) else { panic!("{row}") };
+    assert_eq!(found.reason.to_string(), expected, "{row}");
+}
+
+#[test]
+fn columns_are_found_by_their_names() {
+    check(&json!({"text": "t", "id": 7, "u": 1}), &("t", "7", "x.jsonl", json!({"u": 1})));
+    check(
+        &json!({"content": "c", "title": "x"}),
+        &("c", "x.jsonl:1", "x.jsonl", json!({"title": "x"})),
+    );
+    check(
+        &json!({"body": "b", "content": null}),
+        &("b", "x.jsonl:1", "x.jsonl", json!({"content": null})),
+    );
+    check_bad(&json!({"x": 1, "y": "z"}), "no column holds text (columns: x, y)");
+    check_bad(&json!({"text": 5}), "the text column `text` holds a number");
+    check_bad(&json!({"text": " \n"}), "there is no text in it");
+    check_bad(&json!([1]), "a row is a list, expected an object");
+}
+
+#[test]
+fn dolma_and_datatrove_documents_have_flat_metadata() {
+    let dolma =
+        json!({"id": "a", "text": "t", "source": "cc", "added": "2024", "metadata": {"url": "u"}});
+    check(&dolma, &("t", "a", "cc", json!({"url": "u", "added": "2024"})));
+    let datatrove = json!({"text": "t", "id": "a", "media": [], "metadata": {"media": 1}});
+    check(&datatrove, &("t", "a", "x.jsonl", json!({"media": 1, "_media": []})));
+}
+
+#[test]
+fn turns_are_joined_and_the_row_is_kept() {
+    let kept = |row: Value, text: &str| {
+        let Row::Document(found) = one(&row) else { panic!("{row}") };
+        assert!(found.turns);
+        assert_eq!(found.text, text);
+        assert_eq!(Value::Object(found.metadata), row);
+    };
+    kept(json!({"instruction": "Add.", "input": "1 2", "output": "3"}), "Add.\n\n1 2\n\n3");
+    kept(
+        json!({"id": 3, "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yes"}]}),
+        "Hi\n\nYes",
+    );
+    kept(
+        json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "Look"}]}, {"role": "assistant", "content": "I see"}]}),
+        "Look\n\nI see",
+    );
+    kept(json!({"prompt": "p", "chosen": "c", "rejected": "r"}), "p\n\nc\n\nr");
+    kept(json!({"prompt": "p", "completion": "c", "label": true}), "p\n\nc");
+    kept(json!({"history": [["a", "b"]], "query": "q", "response": "r"}), "a\n\nb\n\nq\n\nr");
+}
+
+#[test]
+fn named_columns_are_taken_at_their_word() {
+    let folder = folder(&[(
+        "x.jsonl",
+        b"{\"text\":\"t\",\"abstract\":\"a\",\"key\":\"k\"}\n{\"text\":\"t\"}",
+    )]);
+    let options = ReadOptions {
+        text_column: Some("abstract".to_owned()),
+        id_column: Some("key".to_owned()),
+        ..ReadOptions::default()
+    };
+    let expected = ["x.jsonl:1: a", "x.jsonl:2: BAD no_text: no column holds text (columns: text)"];
+    assert_eq!(said(&path(&folder, "x.jsonl"), &options), expected);
+    let Row::Document(found) = read(&path(&folder, "x.jsonl"), &options).remove(0) else {
+        panic!()
+    };
+    assert_eq!(found.id, "k");
+}
