@@ -1,10 +1,10 @@
 //! Cleaning a set of documents.
 
-use crate::dedup::{Duplicate, NearDuplicateConfig, exact_duplicates, near_duplicates};
 use crate::error::DataError;
-use crate::normalize::normalize;
-use crate::pii::{PiiRule, mask};
 use crate::profile::{DocumentProfile, Profile};
+use catena_corpus::normalize;
+use catena_corpus::{Duplicate, MinHashConfig, exact_duplicates, near_duplicates};
+use catena_corpus::{PiiRule, mask};
 use catena_protocol::{Cancel, Document, Progress};
 use serde::{Deserialize, Serialize};
 
@@ -42,19 +42,22 @@ pub struct CleanConfig {
     /// Drop documents that repeat an earlier one exactly.
     pub exact_dedup: bool,
     /// Drop documents that nearly repeat an earlier one.
-    pub near_dedup: Option<NearDuplicateConfig>,
+    pub near_dedup: Option<MinHashConfig>,
     /// Personal data to mask in titles and contents.
     pub mask: Vec<PiiRule>,
 }
 
 impl Default for CleanConfig {
-    /// Everything.
+    /// Everything; documents that differ in their figures are kept.
     fn default() -> Self {
         Self {
             normalize: true,
             exact_dedup: true,
-            near_dedup: Some(NearDuplicateConfig::default()),
-            mask: PiiRule::ALL.to_vec(),
+            near_dedup: Some(MinHashConfig {
+                keep_if_numbers_differ: true,
+                ..MinHashConfig::default()
+            }),
+            mask: PiiRule::usual(),
         }
     }
 }

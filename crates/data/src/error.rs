@@ -2,6 +2,7 @@
 
 use crate::formats::DropReason;
 use camino::Utf8PathBuf;
+use catena_corpus::{BadReason, CorpusError};
 use std::fmt;
 
 /// What two splits must not share.
@@ -51,7 +52,7 @@ pub enum DataError {
         /// The file.
         path: Utf8PathBuf,
         /// Offset of the first byte that no text has.
-        offset: usize,
+        offset: u64,
         /// That byte.
         value: u8,
     },
@@ -61,7 +62,7 @@ pub enum DataError {
         /// The file.
         path: Utf8PathBuf,
         /// Offset of the first byte that breaks the encoding.
-        offset: usize,
+        offset: u64,
     },
     /// A path in the folder is not UTF-8.
     #[error("folder {folder} holds a name that is not UTF-8")]
@@ -80,14 +81,23 @@ pub enum DataError {
         #[source]
         source: serde_json::Error,
     },
-    /// A compressed file is damaged.
+    /// A compressed file is damaged, or grows too much.
     #[error("cannot decompress {path}")]
-    Gzip {
+    Compressed {
         /// The file.
         path: Utf8PathBuf,
-        /// The decoder's word.
+        /// What is wrong with it.
         #[source]
-        source: std::io::Error,
+        reason: BadReason,
+    },
+    /// A file of a known format cannot be understood.
+    #[error("cannot read {path}")]
+    Damaged {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong with it.
+        #[source]
+        reason: BadReason,
     },
     /// There is nothing in the set.
     #[error("{path} holds no documents")]
@@ -109,58 +119,15 @@ pub enum DataError {
         /// The id.
         id: String,
     },
-    /// A row of a data file is not JSON.
-    #[error("{path}, line {line}: not JSON")]
-    RowJson {
+    /// A row of a data file is bad.
+    #[error("{path}, line {line}: {reason}")]
+    BadRow {
         /// The file.
         path: Utf8PathBuf,
-        /// Line, from 1.
+        /// Line, from 1; in columnar files the row.
         line: usize,
-        /// The parser's word.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// A row of a data file is not an object.
-    #[error("{path}, line {line}: a row is {found}, expected an object")]
-    NotAnObject {
-        /// The file.
-        path: Utf8PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What stands there.
-        found: &'static str,
-    },
-    /// A row of a CSV file is broken.
-    #[error("{path}, line {line}: not a row of the table")]
-    Csv {
-        /// The file.
-        path: Utf8PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// The parser's word.
-        #[source]
-        source: csv::Error,
-    },
-    /// A Parquet file cannot be read.
-    #[error("cannot read Parquet file {path}")]
-    ParquetRead {
-        /// The file.
-        path: Utf8PathBuf,
-        /// The reader's word.
-        #[source]
-        source: parquet::errors::ParquetError,
-    },
-    /// A row is longer than allowed.
-    #[error("{path}, line {line}: the row has {bytes} bytes, the limit is {limit}")]
-    RowTooLong {
-        /// The file.
-        path: Utf8PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// Its length.
-        bytes: usize,
-        /// The limit.
-        limit: usize,
+        /// What is wrong with it.
+        reason: BadReason,
     },
     /// The file's ending names no kind of data file.
     #[error("{path} is of no known kind of data file (known: {known})")]
@@ -266,16 +233,9 @@ pub enum DataError {
         /// The limit.
         limit: u64,
     },
-    /// A setting is out of range.
-    #[error("`{key}` is {found}, expected {expected}")]
-    Config {
-        /// The setting.
-        key: &'static str,
-        /// Its value.
-        found: f64,
-        /// The range allowed, in words.
-        expected: &'static str,
-    },
+    /// An operator of `corpus` refuses its setting or cannot read a file.
+    #[error(transparent)]
+    Corpus(CorpusError),
     /// The splits share something.
     #[error("records `{train}` (train) and `{heldout}` (held out) share {kind}: {value:?}")]
     Leak {
@@ -394,10 +354,21 @@ fn suggestion(nearest: Option<&String>) -> String {
     nearest.map_or_else(String::new, |name| format!(", perhaps `{name}`"))
 }
 
+impl From<CorpusError> for DataError {
+    fn from(error: CorpusError) -> Self {
+        if matches!(error, CorpusError::Interrupted) {
+            Self::Interrupted
+        } else {
+            Self::Corpus(error)
+        }
+    }
+}
+
 impl DataError {
     /// One thing to try next, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Corpus(error) => error.hint(),
             Self::NotFound { .. } => Some("check the path in catena.toml"),
             Self::UnknownFormat { .. } | Self::Binary { .. } => {
                 Some("move the file out of the documents folder, or convert it to text")
@@ -409,7 +380,6 @@ impl DataError {
             Self::Json { .. } => {
                 Some("documents are objects with the strings `id`, `title` and `content`")
             }
-            Self::Gzip { .. } => Some("fetch or compress the file again"),
             Self::NoDocuments { .. } => Some("add .md, .txt, .json, .json.gz or .jsonl files"),
             Self::AllDropped { .. } => Some("look at the profile, or loosen that rule"),
             Self::DuplicateId { .. } => Some("give each document its own id"),
@@ -420,11 +390,9 @@ impl DataError {
             Self::Io { .. } | Self::Parquet { .. } => {
                 Some("check that the folder exists, is writable and has space left")
             }
-            Self::RowJson { .. } => Some("rows are JSON objects: a list of them, or one a line"),
-            Self::NotAnObject { .. } => Some("write each row as an object of named values"),
-            Self::Csv { .. } => Some("quote values that hold commas, quotes or line ends"),
-            Self::ParquetRead { .. } => Some("write the file again, compressed with snappy"),
-            Self::RowTooLong { .. } => Some("cut the row, or raise the limit"),
+            Self::BadRow { reason, .. }
+            | Self::Compressed { reason, .. }
+            | Self::Damaged { reason, .. } => reason.hint(),
             Self::UnknownDataFile { .. } => Some("convert the file to JSON Lines"),
             Self::MixedDataFiles { .. } => Some("keep one data set in one folder"),
             Self::NoRows { .. } => Some("add rows to the file"),
@@ -441,7 +409,6 @@ impl DataError {
             Self::UnknownName { .. }
             | Self::BadValue { .. }
             | Self::WrongSample { .. }
-            | Self::Config { .. }
             | Self::Encode { .. }
             | Self::Interrupted => None,
         }

@@ -26,16 +26,12 @@
 
 mod clean;
 mod dataset_info;
-mod dedup;
 mod encode;
 mod error;
 mod files;
 mod formats;
 mod leak;
 mod lint;
-mod nearest;
-mod normalize;
-mod pii;
 mod preview;
 mod profile;
 mod read;
@@ -47,9 +43,9 @@ mod split;
 mod test_support;
 mod write;
 
+pub use catena_corpus::{Masked, MinHashConfig, PiiRule, TextBy, mask, normalize};
 pub use clean::{CleanConfig, CleanOutput, DropRule, clean};
 pub use dataset_info::{read_dataset, read_dataset_names};
-pub use dedup::NearDuplicateConfig;
 pub use encode::{
     Classes, EncodeOptions, EncodedBlock, EncodedLabel, EncodedPreference, EncodedRecord,
     EncodedSample, EncodedText, EncodedUnpaired, EncodedWords, Encoder, Masking, TextEncoder,
@@ -59,13 +55,11 @@ pub use error::{DataError, LeakKind};
 pub use formats::{DropReason, Tags, UnknownKey, sample_formats};
 pub use leak::{LeakReport, check_leaks, drop_leaks};
 pub use lint::{Finding, LintOptions, LintReport, Severity, lint};
-pub use normalize::normalize;
-pub use pii::{Masked, PiiRule, mask};
 pub use preview::{PreviewToken, preview, preview_text};
 pub use profile::{Bin, Distribution, DocumentProfile, Profile};
 pub use read::{ReadLimits, read_documents};
 pub use record::{Record, RecordPassage, Split, read_records, write_records};
-pub use rows::{RowLimits, RowPlace, TextBy, data_files};
+pub use rows::{RowLimits, RowPlace, data_files};
 pub use samples::{DropCount, DroppedRow, ReadReport, SampleOptions, SampleSet, read_samples};
 pub use split::split_documents;
 pub use write::{CleanFiles, read_clean_documents, write_clean};

@@ -1,7 +1,7 @@
 //! What cleaning did, document by document and in sum.
 
 use crate::clean::DropRule;
-use crate::pii::PiiRule;
+use catena_corpus::PiiRule;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

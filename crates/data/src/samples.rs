@@ -4,9 +4,9 @@ use crate::error::DataError;
 use crate::formats::{
     DropReason, Fields, Format, Layout, Peek, Tags, UnknownKey, UnknownKeys, detect, format_named,
 };
-use crate::nearest::nearest;
-use crate::rows::{Row, RowLimits, RowPlace, RowSet, TextBy, read_rows};
+use crate::rows::{Row, RowLimits, RowPlace, RowSet, read_rows};
 use camino::{Utf8Path, Utf8PathBuf};
+use catena_corpus::{TextBy, nearest};
 use catena_protocol::TrainingSample;
 use serde::Serialize;
 use std::collections::BTreeMap;

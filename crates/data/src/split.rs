@@ -2,7 +2,7 @@
 
 use crate::error::DataError;
 use crate::record::Split;
-use sha2::{Digest, Sha256};
+use catena_corpus::{CorpusError, SplitItem, SplitOptions, split};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Puts a share of the documents aside: `round(share * n)`, at least one on either side where
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// order of the ids, and few documents change sides when some are added.
 ///
 /// # Errors
-/// [`DataError::Config`] unless `0 < heldout_share < 1`.
+/// [`CorpusError::Config`] unless `0 < heldout_share < 1`.
 pub fn split_documents<'a>(
     ids: impl IntoIterator<Item = &'a str>,
     heldout_share: f64,
@@ -20,23 +20,20 @@ pub fn split_documents<'a>(
 ) -> Result<BTreeMap<String, Split>, DataError> {
     if !(heldout_share > 0.0 && heldout_share < 1.0) {
         let (key, expected) = ("heldout_share", "between 0 and 1");
-        return Err(DataError::Config { key, found: heldout_share, expected });
+        return Err(CorpusError::Config { key, found: heldout_share, expected }.into());
     }
-    let hashed: BTreeSet<([u8; 32], &str)> =
-        ids.into_iter().map(|id| (place(id, seed), id)).collect();
-    let count = hashed.len();
-    let wanted = (heldout_share * count as f64).round();
-    let boundary = |rank: usize| (rank as f64) < wanted;
-    let last = count.saturating_sub(1);
-    let split = |(rank, (_, id)): (usize, ([u8; 32], &str))| {
-        let heldout = count > 1 && (rank == 0 || boundary(rank)) && rank < last;
-        (id.to_owned(), if heldout { Split::Heldout } else { Split::Train })
-    };
-    Ok(hashed.into_iter().enumerate().map(split).collect())
-}
-
-fn place(id: &str, seed: u64) -> [u8; 32] {
-    Sha256::new().chain_update(seed.to_le_bytes()).chain_update(id.as_bytes()).finalize().into()
+    let ids: BTreeSet<&str> = ids.into_iter().collect();
+    let count = ids.len();
+    if count < 2 {
+        return Ok(ids.into_iter().map(|id| (id.to_owned(), Split::Train)).collect());
+    }
+    let heldout = (heldout_share * count as f64).round().clamp(1.0, (count - 1) as f64);
+    let parts = [("heldout", heldout), ("train", count as f64 - heldout)];
+    let items: Vec<SplitItem> =
+        ids.iter().map(|id| SplitItem { key: id, label: None, group: None }).collect();
+    let places = split(&items, &SplitOptions::new(&parts, seed))?;
+    let side = |part| if part == 0 { Split::Heldout } else { Split::Train };
+    Ok(ids.into_iter().zip(places).map(|(id, part)| (id.to_owned(), side(part))).collect())
 }
 
 #[cfg(test)]

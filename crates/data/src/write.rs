@@ -3,11 +3,11 @@
 use crate::clean::CleanOutput;
 use crate::error::DataError;
 use crate::files::{from_json_lines, io, to_json_lines, write_atomically};
-use crate::pii::PiiRule;
 use crate::profile::DocumentProfile;
 use crate::read::{ReadLimits, read_text};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt64Array};
 use camino::{Utf8Path, Utf8PathBuf};
+use catena_corpus::PiiRule;
 use catena_protocol::Document;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;

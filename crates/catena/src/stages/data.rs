@@ -3,7 +3,7 @@
 use super::{Inputs, digest_setting, setting};
 use crate::models::{BoxError, LanguageModel};
 use catena_data::{
-    CleanConfig, NearDuplicateConfig, PiiRule, ReadLimits, clean, read_documents, write_clean,
+    CleanConfig, MinHashConfig, PiiRule, ReadLimits, clean, read_documents, write_clean,
 };
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use serde_json::json;
@@ -38,11 +38,12 @@ impl Stage for Data {
     fn run(&self, context: &StageContext<'_>) -> Result<Summary, BoxError> {
         let data = &self.0.config.data;
         let config = CleanConfig {
-            near_dedup: Some(NearDuplicateConfig {
+            near_dedup: Some(MinHashConfig {
                 threshold: data.near_duplicate_jaccard,
-                ..NearDuplicateConfig::default()
+                keep_if_numbers_differ: true,
+                ..MinHashConfig::default()
             }),
-            mask: if data.mask_pii { PiiRule::ALL.to_vec() } else { Vec::new() },
+            mask: if data.mask_pii { PiiRule::usual() } else { Vec::new() },
             ..CleanConfig::default()
         };
         let documents = read_documents(&self.0.documents.path, &ReadLimits::default())?;

@@ -2,8 +2,8 @@
 
 use crate::error::DataError;
 use crate::formats::{Layout, Tags, TurnRule};
-use crate::nearest::nearest;
 use camino::Utf8Path;
+use catena_corpus::nearest;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -181,9 +181,9 @@ impl EntryReader<'_> {
         let usual = Tags::sharegpt();
         let Some(given) = self.object("tags")? else { return Ok(usual) };
         self.check_keys("tags.", given, &TAGS)?;
-        let tag = |key: &str| match given.get(key) {
-            Some(value) => Ok(self.text_of(&format!("tags.{key}"), value)?.map(ToOwned::to_owned)),
-            None => Ok(None),
+        let tag = |key: &str| -> Result<Option<String>, DataError> {
+            let Some(value) = given.get(key) else { return Ok(None) };
+            Ok(self.text_of(&format!("tags.{key}"), value)?.map(ToOwned::to_owned))
         };
         Ok(Tags {
             role_tag: tag("role_tag")?.unwrap_or(usual.role_tag),

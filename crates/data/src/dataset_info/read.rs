@@ -4,11 +4,11 @@ use super::entry::EntryReader;
 use super::select::{draw, split_range};
 use crate::error::DataError;
 use crate::formats::format_named;
-use crate::nearest::nearest;
 use crate::read::read_text;
-use crate::rows::{RowLimits, TextBy, read_rows};
+use crate::rows::{RowLimits, read_rows};
 use crate::samples::{SampleSet, convert};
 use camino::{Utf8Path, Utf8PathBuf};
+use catena_corpus::{BadReason, TextBy, nearest};
 use serde_json::{Map, Value};
 
 /// Name of the file in a folder of data sets.
@@ -90,7 +90,7 @@ fn read_info(path: &Utf8Path) -> Result<Map<String, Value>, DataError> {
     }
     let text = read_text(path, MAX_BYTES)?;
     serde_json::from_str(&text).map_err(|source| {
-        let line = source.line();
-        DataError::RowJson { path: path.to_owned(), line, source }
+        let reason = BadReason::NotJson { message: source.to_string() };
+        DataError::BadRow { path: path.to_owned(), line: source.line(), reason }
     })
 }

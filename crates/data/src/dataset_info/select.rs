@@ -44,7 +44,7 @@ pub(super) fn draw(mut rows: Vec<Row>, wanted: usize, seed: u64) -> Vec<Row> {
     let mut state = seed;
     let mut below = |limit: usize| {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let high = (u128::from(crate::dedup::mix(state)) * limit as u128) >> 64;
+        let high = (u128::from(catena_corpus::mix(state)) * limit as u128) >> 64;
         usize::try_from(high).unwrap_or(0)
     };
     for at in (1..rows.len()).rev() {

@@ -5,10 +5,7 @@ use super::*;
 /// Errors of data files and of what names them.
 fn file_errors() -> Vec<DataError> {
     let path = || Utf8PathBuf::from("docs/fees.md");
-    let io = || std::io::Error::from(std::io::ErrorKind::StorageFull);
-    let json = || serde_json::from_str::<u8>("x").unwrap_err();
     let id = || "r1".to_owned();
-    let parquet = || parquet::errors::ParquetError::General("bad".to_owned());
     let unknown = |nearest| DataError::UnknownName {
         what: "key",
         name: "formating".to_owned(),
@@ -17,11 +14,15 @@ fn file_errors() -> Vec<DataError> {
         known: "formatting, ranking".to_owned(),
     };
     vec![
-        DataError::RowJson { path: path(), line: 2, source: json() },
-        DataError::NotAnObject { path: path(), line: 2, found: "a list" },
-        DataError::Csv { path: path(), line: 2, source: csv::Error::from(io()) },
-        DataError::ParquetRead { path: path(), source: parquet() },
-        DataError::RowTooLong { path: path(), line: 2, bytes: 20, limit: 10 },
+        DataError::BadRow {
+            path: path(),
+            line: 2,
+            reason: BadReason::NotAnObject { found: "a list" },
+        },
+        DataError::Damaged {
+            path: path(),
+            reason: BadReason::Damaged { format: "Parquet", message: "bad".to_owned() },
+        },
         DataError::UnknownDataFile { path: path(), known: ".json, .csv" },
         DataError::MixedDataFiles { first: path(), other: "docs/fees.csv".into() },
         DataError::NoRows { path: path() },
@@ -65,12 +66,16 @@ fn every_error() -> Vec<DataError> {
         DataError::NotUtf8 { path: path(), offset: 7 },
         DataError::PathNotUtf8 { folder: path() },
         DataError::Json { path: path(), line: 2, source: json() },
-        DataError::Gzip { path: path(), source: io() },
+        DataError::Compressed { path: path(), reason: BadReason::Truncated },
         DataError::NoDocuments { path: path() },
         DataError::AllDropped { count: 3, rule: "empty" },
         DataError::DuplicateId { id: id() },
         DataError::TooLarge { path: path(), what: "number of files", limit: 10 },
-        DataError::Config { key: "bands", found: 0.0, expected: "from 1 to 512" },
+        DataError::Corpus(CorpusError::Config {
+            key: "bands",
+            found: 0.0,
+            expected: "from 1 to 512",
+        }),
         leak(LeakKind::Document),
         leak(LeakKind::Question),
         leak(LeakKind::AnswerSentence),

@@ -14,8 +14,8 @@ use super::text::Text;
 use super::token_labels::TokenLabels;
 use super::unpaired::Unpaired;
 use crate::error::DataError;
-use crate::nearest::nearest;
 use camino::Utf8Path;
+use catena_corpus::nearest;
 
 /// One line for each format, in the order in which they are tried: a format that asks for more
 /// columns stands before one that asks for some of them.

@@ -3,7 +3,7 @@
 use super::format::Format;
 use super::layout::Layout;
 use super::message::MESSAGE_KEYS;
-use crate::nearest::nearest;
+use catena_corpus::nearest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 use super::report::Severity;
 use super::rules::Context;
 use super::texts::Texts;
-use crate::dedup::NearIndex;
 use crate::leak::plain;
+use catena_corpus::NearIndex;
 use std::collections::HashMap;
 
 /// `eval-leak` (all of a sample), `eval-leak-prompt` (its prompt), `eval-leak-near` (nearly all of

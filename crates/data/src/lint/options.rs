@@ -1,8 +1,8 @@
 //! What lint looks at and how strict it is.
 
-use crate::dedup::NearDuplicateConfig;
 use crate::encode::EncodeOptions;
 use crate::samples::ReadReport;
+use catena_corpus::MinHashConfig;
 use catena_protocol::TrainingSample;
 use catena_text::{ChatTemplate, Tokenizer};
 
@@ -24,7 +24,7 @@ pub struct LintOptions<'a> {
     /// Share of samples that may lose trained tokens before it is a finding.
     pub max_truncated_share: f64,
     /// How near duplicates of samples to measure on are found.
-    pub near_duplicates: NearDuplicateConfig,
+    pub near_duplicates: MinHashConfig,
     /// Most findings of one rule that are listed; the others are counted.
     pub max_findings: usize,
 }
@@ -41,7 +41,10 @@ impl LintOptions<'_> {
             read: None,
             pack_texts: true,
             max_truncated_share: 0.05,
-            near_duplicates: NearDuplicateConfig::default(),
+            near_duplicates: MinHashConfig {
+                keep_if_numbers_differ: true,
+                ..MinHashConfig::default()
+            },
             max_findings: 100,
         }
     }

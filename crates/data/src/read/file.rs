@@ -2,16 +2,18 @@
 
 use super::folder::list_files;
 use crate::error::DataError;
-use crate::files::{from_json_lines, io};
+use crate::files::io;
+use crate::rows::{FileLimits, each_row, file_error};
 use camino::Utf8Path;
+use catena_corpus::{CorpusError, FieldRow, Shard, TextBy};
 use catena_protocol::Document;
-use flate2::read::MultiGzDecoder;
+use serde_json::Value;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Read;
 
 /// The endings that are read, as errors name them.
-const KNOWN: &str = ".json, .jsonl, .md, .markdown, .txt, each also with .gz";
+const KNOWN: &str = ".json, .jsonl, .md, .markdown, .txt, each also with .gz or .zst";
 
 /// Sizes beyond which reading stops with an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +43,8 @@ impl Default for ReadLimits {
 /// How a file holds documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
-    /// An array of `{id, title, content}`.
+    /// Objects `{id, title, content}`, in an array or one a line.
     Json,
-    /// One `{id, title, content}` a line.
-    JsonLines,
     /// The whole file is one document; its first heading is the title.
     Markdown,
     /// The whole file is one document.
@@ -56,7 +56,7 @@ enum Format {
 /// A folder is walked in the order of its names, hidden entries left out; a Markdown or text file
 /// becomes one document whose id is its path in the folder. JSON holds an array of objects with
 /// `id`, `title` (may be absent) and `content`; JSON Lines one such object a line. Files ending
-/// in `.gz` are decompressed.
+/// in `.gz` or `.zst` are decompressed.
 ///
 /// # Errors
 /// Every file must be readable: a binary file, bad UTF-8, an unknown ending, damaged JSON or
@@ -69,64 +69,66 @@ pub fn read_documents(path: &Utf8Path, limits: &ReadLimits) -> Result<Vec<Docume
     let files = if path.is_dir() { list_files(path, limits)? } else { vec![path.to_owned()] };
     let (mut documents, mut total_bytes) = (Vec::new(), 0);
     for file in &files {
-        let format = format_of(file)?;
-        let text = read_text(file, limits.max_file_bytes)?;
-        total_bytes += text.len() as u64;
-        if total_bytes > limits.max_total_bytes {
-            let (what, limit) = ("bytes of all files", limits.max_total_bytes);
-            return Err(DataError::TooLarge { path: path.to_owned(), what, limit });
-        }
-        documents.extend(parse(file, root, format, text)?);
-        if documents.len() > limits.max_documents {
-            let (what, limit) = ("number of documents", limits.max_documents as u64);
-            return Err(DataError::TooLarge { path: path.to_owned(), what, limit });
+        let mut take = |document: Document, bytes: u64| {
+            total_bytes += bytes;
+            documents.push(document);
+            let too_large =
+                |what, limit| DataError::TooLarge { path: path.to_owned(), what, limit };
+            if total_bytes > limits.max_total_bytes {
+                return Err(too_large("bytes of all files", limits.max_total_bytes));
+            }
+            if documents.len() > limits.max_documents {
+                return Err(too_large("number of documents", limits.max_documents as u64));
+            }
+            Ok(())
+        };
+        match format_of(file)? {
+            Format::Json => json_documents(file, limits, &mut take)?,
+            format @ (Format::Markdown | Format::Text) => {
+                let text = read_text(file, limits.max_file_bytes)?;
+                let bytes = text.len() as u64;
+                take(whole_file(file, root, format, text), bytes)?;
+            }
         }
     }
     check_documents(path, documents)
 }
 
-/// Reads a file, decompressed if its name ends in `.gz`, as UTF-8 text without byte-order mark.
+/// Reads a file, decompressed by its ending, as UTF-8 text without byte-order mark.
 pub(crate) fn read_text(path: &Utf8Path, max_bytes: u64) -> Result<String, DataError> {
-    let file = File::open(path).map_err(io("read", path))?;
-    let mut bytes = Vec::new();
-    let limit = max_bytes.saturating_add(1);
-    if path.extension() == Some("gz") {
-        let read = MultiGzDecoder::new(file).take(limit).read_to_end(&mut bytes);
-        read.map_err(|source| DataError::Gzip { path: path.to_owned(), source })?;
-    } else {
-        file.take(limit).read_to_end(&mut bytes).map_err(io("read", path))?;
-    }
-    if bytes.len() as u64 > max_bytes {
-        let what = "bytes of one file after decompression";
-        return Err(DataError::TooLarge { path: path.to_owned(), what, limit: max_bytes });
-    }
-    let is_text = |byte: u8| byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0B | 0x0C);
-    if let Some(offset) = bytes.iter().position(|&byte| byte == 0) {
-        return Err(DataError::Binary { path: path.to_owned(), offset, value: 0 });
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text)),
-        Err(error) => {
-            let offset = error.utf8_error().valid_up_to();
-            let bytes = error.into_bytes();
-            // Control bytes beside a broken encoding are a picture or an archive, not a letter.
-            match bytes.iter().position(|&byte| !is_text(byte)) {
-                Some(offset) => {
-                    let value = bytes[offset];
-                    Err(DataError::Binary { path: path.to_owned(), offset, value })
-                }
-                None => Err(DataError::NotUtf8 { path: path.to_owned(), offset }),
-            }
-        }
-    }
+    catena_corpus::read_text(path, max_bytes).map_err(|error| match error {
+        CorpusError::BadRow { reason, .. } => file_error(path, 1, reason),
+        CorpusError::Io { action, path, source } => DataError::Io { action, path, source },
+        other => other.into(),
+    })
+}
+
+/// The documents of a JSON file.
+fn json_documents(
+    path: &Utf8Path,
+    limits: &ReadLimits,
+    take: &mut dyn FnMut(Document, u64) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let max_file_bytes = limits.max_file_bytes;
+    let max_row_bytes = usize::try_from(max_file_bytes).unwrap_or(usize::MAX);
+    let mut take = |row: FieldRow| {
+        let document: JsonDocument =
+            serde_json::from_value(Value::Object(row.fields)).map_err(|source| {
+                let line = usize::try_from(row.place.row).unwrap_or(usize::MAX);
+                DataError::Json { path: path.to_owned(), line, source }
+            })?;
+        take(document.into(), row.bytes)
+    };
+    let limits = FileLimits { max_file_bytes, max_row_bytes };
+    each_row(path, &Shard::of_file(path.as_str()), TextBy::File, limits, &mut take)
 }
 
 fn format_of(path: &Utf8Path) -> Result<Format, DataError> {
     let name = path.file_name().unwrap_or("").to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst"));
+    let name = plain.unwrap_or(&name);
     match name.rsplit_once('.').map(|(_, ending)| ending) {
-        Some("json") => Ok(Format::Json),
-        Some("jsonl") => Ok(Format::JsonLines),
+        Some("json" | "jsonl") => Ok(Format::Json),
         Some("md" | "markdown") => Ok(Format::Markdown),
         Some("txt") => Ok(Format::Text),
         _ => {
@@ -135,7 +137,10 @@ fn format_of(path: &Utf8Path) -> Result<Format, DataError> {
             let read = File::open(path).and_then(|mut file| file.read(&mut start));
             let len = read.map_err(io("read", path))?;
             match start[..len].iter().position(|&byte| byte == 0) {
-                Some(offset) => Err(DataError::Binary { path: path.to_owned(), offset, value: 0 }),
+                Some(offset) => {
+                    let offset = offset as u64;
+                    Err(DataError::Binary { path: path.to_owned(), offset, value: 0 })
+                }
                 None => Err(DataError::UnknownFormat { path: path.to_owned(), known: KNOWN }),
             }
         }
@@ -157,30 +162,12 @@ impl From<JsonDocument> for Document {
     }
 }
 
-fn parse(
-    path: &Utf8Path,
-    root: &Utf8Path,
-    format: Format,
-    text: String,
-) -> Result<Vec<Document>, DataError> {
-    let json: Vec<JsonDocument> = match format {
-        Format::Json => serde_json::from_str(&text).map_err(|source| DataError::Json {
-            path: path.to_owned(),
-            line: source.line(),
-            source,
-        })?,
-        Format::JsonLines => from_json_lines(path, &text)?,
-        Format::Markdown | Format::Text => return Ok(vec![whole_file(path, root, format, text)]),
-    };
-    Ok(json.into_iter().map(Document::from).collect())
-}
-
 fn whole_file(path: &Utf8Path, root: &Utf8Path, format: Format, content: String) -> Document {
     let heading = |line: &str| line.strip_prefix("# ").map(|title| title.trim().to_owned());
     let stem = || path.file_stem().unwrap_or("").replace(['_', '-'], " ");
     let title = match format {
         Format::Markdown => content.lines().find_map(heading),
-        Format::Json | Format::JsonLines | Format::Text => None,
+        Format::Json | Format::Text => None,
     };
     let id = path.strip_prefix(root).unwrap_or(path).as_str().replace('\\', "/");
     Document { id, title: title.unwrap_or_else(stem), content }

@@ -74,9 +74,9 @@ fn bad_input_is_named() {
     insta::assert_snapshot!(say(&put(&dir, "x.md", b"ok \0")), @"DIR/x.md is a binary file (byte 0x00 at offset 3); hint: move the file out of the documents folder, or convert it to text");
     insta::assert_snapshot!(say(&put(&dir, "y.txt", b"\x01\xff\xfe")), @"DIR/y.txt is a binary file (byte 0x01 at offset 0); hint: move the file out of the documents folder, or convert it to text");
     insta::assert_snapshot!(say(&put(&dir, "gb.txt", b"fee \xB7\xD1")), @"DIR/gb.txt is not UTF-8 text (first bad byte at offset 4); hint: convert the file, for example: iconv -f GB18030 -t UTF-8");
-    insta::assert_snapshot!(say(&put(&dir, "x.rtf", b"text")), @"DIR/x.rtf is of no known document format (known: .json, .jsonl, .md, .markdown, .txt, each also with .gz); hint: move the file out of the documents folder, or convert it to text");
+    insta::assert_snapshot!(say(&put(&dir, "x.rtf", b"text")), @"DIR/x.rtf is of no known document format (known: .json, .jsonl, .md, .markdown, .txt, each also with .gz or .zst); hint: move the file out of the documents folder, or convert it to text");
     insta::assert_snapshot!(say(&put(&dir, "bad.json", b"[{\"id\":\"a\"}]")), @"DIR/bad.json, line 1: not the expected JSON; hint: documents are objects with the strings `id`, `title` and `content`");
-    insta::assert_snapshot!(say(&put(&dir, "bad.jsonl", b"{\"id\":\"a\",\"content\":\"\"}\n{")), @"DIR/bad.jsonl, line 2: not the expected JSON; hint: documents are objects with the strings `id`, `title` and `content`");
+    insta::assert_snapshot!(say(&put(&dir, "bad.jsonl", b"{\"id\":\"a\",\"content\":\"\"}\n{")), @"DIR/bad.jsonl, line 2: not JSON: EOF while parsing an object at line 1 column 1; hint: rows are JSON objects: a list of them, or one a line");
     insta::assert_snapshot!(say(&put(&dir, "cut.json.gz", &gzip(TWO)[..20])), @"cannot decompress DIR/cut.json.gz; hint: fetch or compress the file again");
     insta::assert_snapshot!(say(&put(&dir, "empty.json", b"[]")), @"DIR/empty.json holds no documents; hint: add .md, .txt, .json, .json.gz or .jsonl files");
     let twice = br#"[{"id":"a","content":"x"},{"id":"a","content":"y"}]"#;

@@ -1,25 +1,21 @@
-//! Rows of data files: JSON, JSON Lines, CSV, TSV, Parquet and text, alone or in a folder.
+//! Rows of data files: JSON, JSON Lines, CSV, TSV, Parquet, Arrow and text, alone or in a folder.
 //!
 //! A row is a set of named values, whatever file it comes from; what its names mean is the
-//! business of `formats`.
+//! business of `formats`. How the formats are read is the business of `corpus`.
 
-mod csv;
-mod json;
 mod kinds;
 mod limits;
-mod parquet;
 mod place;
 mod read;
-mod sink;
-mod text;
+mod stream;
 
 pub use limits::RowLimits;
 pub use place::RowPlace;
 pub use read::data_files;
-pub use text::TextBy;
 
 pub(crate) use place::Row;
 pub(crate) use read::{RowSet, read_rows};
+pub(crate) use stream::{FileLimits, each_row, file_error};
 
 #[cfg(test)]
 mod tests;

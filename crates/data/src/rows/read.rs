@@ -1,13 +1,13 @@
 //! All rows of a file or folder.
 
-use super::kinds::Kind;
+use super::kinds::shard_of;
 use super::limits::RowLimits;
-use super::place::Row;
-use super::sink::Sink;
-use super::text::TextBy;
+use super::place::{Row, RowPlace};
+use super::stream::{FileLimits, each_row};
 use crate::error::DataError;
-use crate::read::{ReadLimits, list_files, read_text};
+use crate::read::{ReadLimits, list_files};
 use camino::{Utf8Path, Utf8PathBuf};
+use catena_corpus::{FieldRow, TextBy};
 
 /// What was read.
 #[derive(Clone, Debug)]
@@ -27,17 +27,24 @@ pub(crate) fn read_rows(
 ) -> Result<RowSet, DataError> {
     let files = data_files(path, limits)?;
     check_kinds(&files)?;
+    let file_limits =
+        FileLimits { max_file_bytes: limits.max_file_bytes, max_row_bytes: limits.max_row_bytes };
     let (mut rows, mut total) = (Vec::new(), 0u64);
     for (file, path) in files.iter().enumerate() {
-        let kind = Kind::of(path)?;
-        let is_text = kind != Kind::Parquet;
-        let text = if is_text { read_text(path, limits.max_file_bytes)? } else { String::new() };
-        total = total.saturating_add(text.len() as u64);
-        if total > limits.max_total_bytes {
-            let (what, limit) = ("bytes of all files", limits.max_total_bytes);
-            return Err(DataError::TooLarge { path: path.clone(), what, limit });
-        }
-        kind.read(&text, text_by, &mut Sink { path, file, limits, rows: &mut rows })?;
+        let mut take = |row: FieldRow| {
+            total = total.saturating_add(row.bytes);
+            let too_large = |what, limit| DataError::TooLarge { path: path.clone(), what, limit };
+            if total > limits.max_total_bytes {
+                return Err(too_large("bytes of all rows", limits.max_total_bytes));
+            }
+            if rows.len() >= limits.max_rows {
+                return Err(too_large("number of rows", limits.max_rows as u64));
+            }
+            let line = usize::try_from(row.place.row).unwrap_or(usize::MAX);
+            rows.push(Row { place: RowPlace { file, line }, fields: row.fields });
+            Ok(())
+        };
+        each_row(path, &shard_of(path)?, text_by, file_limits, &mut take)?;
     }
     if rows.is_empty() {
         return Err(DataError::NoRows { path: path.to_owned() });
@@ -62,9 +69,9 @@ pub fn data_files(path: &Utf8Path, limits: &RowLimits) -> Result<Vec<Utf8PathBuf
 
 fn check_kinds(files: &[Utf8PathBuf]) -> Result<(), DataError> {
     let Some(first) = files.first() else { return Ok(()) };
-    let kind = Kind::of(first)?;
+    let format = shard_of(first)?.format;
     for other in files {
-        if Kind::of(other)? != kind {
+        if shard_of(other)?.format != format {
             let (first, other) = (first.clone(), other.clone());
             return Err(DataError::MixedDataFiles { first, other });
         }

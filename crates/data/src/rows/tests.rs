@@ -4,6 +4,7 @@ use super::*;
 use crate::error::DataError;
 use crate::test_support::{folder, golden, golden_json, put};
 use camino::Utf8Path;
+use catena_corpus::{BadReason, TextBy};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -91,18 +92,18 @@ fn what_is_wrong_is_named_with_its_line() {
     let all = RowLimits::default();
     let say = |name: &str, bytes: &[u8]| error(&dir, &put(&dir, name, bytes), &all);
     insta::assert_snapshot!(error(&dir, &dir.join("none.json"), &all), @"there is no file or folder DIR/none.json; hint: check the path in catena.toml");
-    insta::assert_snapshot!(say("a.jsonl", b"{\"a\":1}\n{\"a\":"), @"DIR/a.jsonl, line 2: not JSON; hint: rows are JSON objects: a list of them, or one a line");
+    insta::assert_snapshot!(say("a.jsonl", b"{\"a\":1}\n{\"a\":"), @"DIR/a.jsonl, line 2: not JSON: EOF while parsing a value at line 1 column 5; hint: rows are JSON objects: a list of them, or one a line");
     insta::assert_snapshot!(say("b.jsonl", b"{\"a\":1}\n[1]"), @"DIR/b.jsonl, line 2: a row is a list, expected an object; hint: write each row as an object of named values");
-    insta::assert_snapshot!(say("c.json", b"[{\"a\":1},\n{\"a\":2}"), @"DIR/c.json, line 2: not JSON; hint: rows are JSON objects: a list of them, or one a line");
-    insta::assert_snapshot!(say("d.json", b"[{\"a\":1}\n{\"a\":2}]"), @"DIR/d.json, line 2: not JSON; hint: rows are JSON objects: a list of them, or one a line");
-    insta::assert_snapshot!(say("e.json", b"[{\"a\":1},\n\n{\"a\":\nx}]"), @"DIR/e.json, line 4: not JSON; hint: rows are JSON objects: a list of them, or one a line");
-    insta::assert_snapshot!(say("f.json", b"[{\"a\":1}] x"), @"DIR/f.json, line 1: not JSON; hint: rows are JSON objects: a list of them, or one a line");
+    insta::assert_snapshot!(say("c.json", b"[{\"a\":1},\n{\"a\":2}"), @"DIR/c.json, line 2: not JSON: the file ends in the middle of a list; hint: rows are JSON objects: a list of them, or one a line");
+    insta::assert_snapshot!(say("d.json", b"[{\"a\":1}\n{\"a\":2}]"), @"DIR/d.json, line 2: not JSON: expected `,` or `]` behind a value of the list; hint: rows are JSON objects: a list of them, or one a line");
+    insta::assert_snapshot!(say("e.json", b"[{\"a\":1},\n\n{\"a\":\nx}]"), @"DIR/e.json, line 4: not JSON: expected value at line 2 column 1; hint: rows are JSON objects: a list of them, or one a line");
+    insta::assert_snapshot!(say("f.json", b"[{\"a\":1}] x"), @"DIR/f.json, line 1: not JSON: something follows the list; hint: rows are JSON objects: a list of them, or one a line");
     insta::assert_snapshot!(say("g.json", b"\"text\""), @"DIR/g.json, line 1: a row is a text, expected an object; hint: write each row as an object of named values");
     insta::assert_snapshot!(say("h.json", b"[]"), @"DIR/h.json holds no rows; hint: add rows to the file");
-    insta::assert_snapshot!(say("i.csv", b"a,b\n1,2\n1,2,3\n"), @"DIR/i.csv, line 3: not a row of the table; hint: quote values that hold commas, quotes or line ends");
-    insta::assert_snapshot!(say("j.arrow", b"x"), @"DIR/j.arrow is of no known kind of data file (known: .json, .jsonl, .csv, .tsv, .txt, .md, each also with .gz, and .parquet); hint: convert the file to JSON Lines");
-    insta::assert_snapshot!(say("k.parquet", b"PAR1PAR1"), @"cannot read Parquet file DIR/k.parquet; hint: write the file again, compressed with snappy");
-    insta::assert_snapshot!(say("l.jsonl", b"{\"a\":\"\xB7\"}"), @"DIR/l.jsonl is not UTF-8 text (first bad byte at offset 6); hint: convert the file, for example: iconv -f GB18030 -t UTF-8");
+    insta::assert_snapshot!(say("i.csv", b"a,b\n1,2\n1,2,3\n"), @"DIR/i.csv, line 3: a row of 3 fields below a header of 2; hint: quote values that hold commas, quotes or line ends");
+    insta::assert_snapshot!(say("j.pdf", b"x"), @"DIR/j.pdf is of no known kind of data file (known: .json, .jsonl, .csv, .tsv, .txt, .md, .arrow, .parquet, each also with .gz or .zst); hint: convert the file to JSON Lines");
+    insta::assert_snapshot!(say("k.parquet", b"PAR1PAR1"), @"cannot read DIR/k.parquet; hint: write or fetch the file again");
+    insta::assert_snapshot!(say("l.jsonl", b"{\"a\":\"\xB7\"}"), @"DIR/l.jsonl, line 1: not UTF-8 text (first bad byte at offset 6); hint: convert the file, for example: iconv -f GB18030 -t UTF-8");
 }
 
 #[test]
@@ -112,20 +113,23 @@ fn every_limit_holds() {
     let say = |limits: RowLimits| error(&dir, &file, &limits);
     let all = RowLimits::default;
     insta::assert_snapshot!(say(RowLimits { max_file_bytes: 9, ..all() }), @"DIR/a.jsonl: bytes of one file after decompression exceeds the limit of 9; hint: split the input into smaller files or sets");
-    insta::assert_snapshot!(say(RowLimits { max_total_bytes: 9, ..all() }), @"DIR/a.jsonl: bytes of all files exceeds the limit of 9; hint: split the input into smaller files or sets");
-    insta::assert_snapshot!(say(RowLimits { max_row_bytes: 9, ..all() }), @"DIR/a.jsonl, line 2: the row has 12 bytes, the limit is 9; hint: cut the row, or raise the limit");
+    insta::assert_snapshot!(say(RowLimits { max_total_bytes: 9, ..all() }), @"DIR/a.jsonl: bytes of all rows exceeds the limit of 9; hint: split the input into smaller files or sets");
+    insta::assert_snapshot!(say(RowLimits { max_row_bytes: 9, ..all() }), @"DIR/a.jsonl, line 2: it has 12 bytes, the limit is 9; hint: cut the row, or raise the limit");
     insta::assert_snapshot!(say(RowLimits { max_rows: 1, ..all() }), @"DIR/a.jsonl: number of rows exceeds the limit of 1; hint: split the input into smaller files or sets");
     let table = golden().join("table.parquet");
     let small = RowLimits { max_row_bytes: 30, ..all() };
     assert!(matches!(
         read_rows(&table, &small, TextBy::File),
-        Err(DataError::RowTooLong { line: 1, .. })
+        Err(DataError::BadRow { line: 1, reason: BadReason::TooLong { .. }, .. })
     ));
     let small = RowLimits { max_total_bytes: 60, ..all() };
     assert!(matches!(read_rows(&table, &small, TextBy::File), Err(DataError::TooLarge { .. })));
     let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
     let deep = put(&dir, "deep.json", format!("[{{\"a\":{deep}}}]"));
-    assert!(matches!(read_rows(&deep, &all(), TextBy::File), Err(DataError::RowJson { .. })));
+    assert!(matches!(
+        read_rows(&deep, &all(), TextBy::File),
+        Err(DataError::BadRow { reason: BadReason::NotJson { .. }, .. })
+    ));
 }
 
 proptest! {
