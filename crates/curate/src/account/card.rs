@@ -1,0 +1,138 @@
+//! The card of a curated set: what is in it, where it is from, and what was done.
+
+use super::summary::Summary;
+use crate::plan::CleaningPlan;
+use crate::run::WrittenFile;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The card as data. The same inputs and plan give the same card.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Version of the program that wrote it.
+    pub version: String,
+    /// Digest of plan and inputs.
+    pub fingerprint: String,
+    /// What was read, as it was named, with its bytes.
+    pub inputs: Vec<CardInput>,
+    /// The plan with all its defaults.
+    pub plan: CleaningPlan,
+    /// Rule sets and detectors with their versions.
+    pub rules: Vec<String>,
+    /// The sums.
+    pub summary: Summary,
+    /// What was written.
+    pub files: Vec<WrittenFile>,
+}
+
+/// An input of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardInput {
+    /// Its path or address.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl Card {
+    /// Documents by split.
+    pub fn splits(&self) -> BTreeMap<&str, u64> {
+        let mut splits = BTreeMap::new();
+        for file in &self.files {
+            *splits.entry(file.split.as_str()).or_insert(0) += file.num_documents;
+        }
+        splits
+    }
+
+    /// The card as the README of a Hugging Face data set.
+    pub fn readme(&self) -> String {
+        let mut text = String::from("---\n");
+        let summary = &self.summary;
+        if let Some(license) = &self.plan.write.license {
+            let _ = writeln!(text, "license: {license}");
+        }
+        if !summary.languages_kept.is_empty() {
+            text.push_str("language:\n");
+            for code in by_count(&summary.languages_kept).iter().map(|(code, _)| code) {
+                let _ = writeln!(text, "- {code}");
+            }
+        }
+        text.push_str("configs:\n- config_name: default\n  data_files:\n");
+        for split in self.splits().keys() {
+            let pattern = self.plan.write.pattern(split);
+            let _ = writeln!(text, "  - split: {split}\n    path: {pattern}");
+        }
+        text.push_str("---\n\n# Data card\n\n");
+        let _ = writeln!(
+            text,
+            "{} of {} documents were kept ({} of {} bytes of text); {} rows could not be read.\n",
+            summary.num_kept,
+            summary.num_read,
+            summary.bytes_kept,
+            summary.bytes_read,
+            summary.num_rejected(),
+        );
+        self.write_tables(&mut text);
+        text
+    }
+
+    fn write_tables(&self, text: &mut String) {
+        let summary = &self.summary;
+        table(text, "Splits", "split", &self.splits().into_iter().collect::<Vec<_>>());
+        let dropped: Vec<(String, u64)> = summary
+            .dropped
+            .iter()
+            .flat_map(|(step, rules)| {
+                rules.iter().map(move |(rule, count)| (format!("{step}: {rule}"), *count))
+            })
+            .collect();
+        table(text, "Dropped", "step: rule", &dropped);
+        table(text, "Rows that could not be read", "reason", &by_count(&summary.rejected));
+        table(text, "Changed", "operator", &by_count(&summary.changed));
+        table(text, "Masked places", "kind", &by_count(&summary.masked));
+        table(text, "Languages kept", "language", &by_count(&summary.languages_kept));
+        table(text, "Sources kept", "source", &by_count(&summary.sources));
+        text.push_str("## Inputs\n\n");
+        for input in &self.inputs {
+            let _ = writeln!(text, "- `{}` ({} bytes)", input.path, input.bytes);
+        }
+        text.push_str("\n## Rules\n\n");
+        for rule in &self.rules {
+            let _ = writeln!(text, "- {rule}");
+        }
+        text.push_str("\n## Files\n\n| file | documents | bytes | SHA-256 |\n|---|---|---|---|\n");
+        for file in &self.files {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | `{}` |",
+                file.path, file.num_documents, file.bytes, file.sha256
+            );
+        }
+        let plan = toml::to_string_pretty(&self.plan).expect("a plan is plain data");
+        let _ = write!(
+            text,
+            "\nMade by catena {} with plan and inputs `{}`:\n\n```toml\n{plan}```\n",
+            self.version, self.fingerprint
+        );
+    }
+}
+
+/// Names with counts, most first, equal ones by name.
+pub(crate) fn by_count(counts: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let mut list: Vec<(String, u64)> = counts.iter().map(|(k, v)| (k.clone(), *v)).collect();
+    list.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    list
+}
+
+fn table<N: AsRef<str>>(text: &mut String, title: &str, name: &str, rows: &[(N, u64)]) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "## {title}\n\n| {name} | count |\n|---|---:|");
+    for (name, count) in rows {
+        let name = name.as_ref().replace('|', "\\|");
+        let _ = writeln!(text, "| {name} | {count} |");
+    }
+    text.push('\n');
+}

@@ -1,0 +1,144 @@
+//! Why a document was kept, changed or dropped.
+
+use super::card::Card;
+use crate::documents::schema::{ID, PLACE, SOURCE};
+use crate::error::CurateError;
+use crate::functions::VERDICT_COLUMNS;
+use crate::run::{column, read_card, read_table};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, UInt64Type};
+use arrow_array::{Array, RecordBatch};
+use camino::{Utf8Path, Utf8PathBuf};
+use std::fs;
+
+/// One line of an explanation: the step, and what it found or did.
+pub type Step = (String, String);
+
+/// What happened to one document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// Its id.
+    pub id: String,
+    /// Whether it is in the set.
+    pub kept: bool,
+    /// What happened, in order.
+    pub steps: Vec<Step>,
+    /// What was measured, by name.
+    pub profile: Vec<(String, f64)>,
+}
+
+/// Explains the document `id` of the curated set in `folder`.
+///
+/// # Errors
+/// [`CurateError::NotCurated`], [`CurateError::UnknownId`], and errors of the disk.
+pub fn explain(folder: &Utf8Path, id: &str) -> Result<Explanation, CurateError> {
+    let card = read_card(folder)?;
+    for path in tables(&folder.join("attributes"))? {
+        for batch in read_table(&path)? {
+            let batch = batch?;
+            let found = column(&batch, ID).iter().position(|one| one == Some(id));
+            if let Some(row) = found {
+                return of_row(folder, &card, &batch.slice(row, 1), id);
+            }
+        }
+    }
+    Err(CurateError::UnknownId { folder: folder.to_owned(), id: id.to_owned() })
+}
+
+/// The Parquet files of a folder in order.
+fn tables(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, CurateError> {
+    let entries = fs::read_dir(folder).map_err(CurateError::io("read", folder))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(CurateError::io("read", folder))?.path();
+        if let Ok(path) = Utf8PathBuf::from_path_buf(path)
+            && path.extension() == Some("parquet")
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn of_row(
+    folder: &Utf8Path,
+    card: &Card,
+    row: &RecordBatch,
+    id: &str,
+) -> Result<Explanation, CurateError> {
+    let number = |name: &str| {
+        let column = row.column_by_name(name).expect("attributes have it");
+        column.as_primitive::<UInt64Type>().value(0)
+    };
+    let (source, place) = (column(row, SOURCE).value(0), column(row, PLACE).value(0));
+    let mut steps =
+        vec![step("read", format!("{} bytes from {source}, {place}", number("bytes_read")))];
+    for note in super::summary::NOTES {
+        let Some(notes) = row.column_by_name(note) else { continue };
+        if notes.is_valid(0) {
+            steps.push(step(note, notes.as_string::<i32>().value(0).to_owned()));
+        }
+    }
+    if let Some(language) = row.column_by_name("language") {
+        let language = language.as_struct();
+        let code = language.column(0).as_string::<i32>().value(0);
+        let score = language.column(1).as_primitive::<Float32Type>().value(0);
+        steps.push(step("language", format!("{code}, score {score:.2}")));
+    }
+    let dropped = verdict(row).or(duplicate(folder, id)?);
+    let kept = dropped.is_none();
+    steps.push(dropped.unwrap_or_else(|| {
+        step("kept", format!("{} bytes; files in {}", number("bytes"), folder.join("data")))
+    }));
+    steps.push(step("plan", format!("{} ({})", folder.join("plan.toml"), card.version)));
+    Ok(Explanation { id: id.to_owned(), kept, steps, profile: profile(row) })
+}
+
+fn step(name: &str, text: String) -> Step {
+    (name.to_owned(), text)
+}
+
+/// The step that dropped the row.
+fn verdict(row: &RecordBatch) -> Option<Step> {
+    let verdict = row.column_by_name("verdict")?.as_struct();
+    if verdict.is_null(0) {
+        return None;
+    }
+    let text = |name: &str| verdict.column_by_name(name).map(|one| one.as_string::<i32>().value(0));
+    let [name, rule, value, expected] = VERDICT_COLUMNS;
+    let values = verdict.column_by_name(value)?.as_primitive::<Float64Type>();
+    let measured =
+        if values.is_valid(0) { format!("measured {}, ", values.value(0)) } else { String::new() };
+    let line = format!("by {}: {}: {measured}{}", text(name)?, text(rule)?, text(expected)?);
+    Some(step("dropped", line))
+}
+
+/// The earlier document that the document repeats.
+fn duplicate(folder: &Utf8Path, id: &str) -> Result<Option<Step>, CurateError> {
+    for batch in read_table(&folder.join("duplicates.parquet"))? {
+        let batch = batch?;
+        let Some(row) = column(&batch, ID).iter().position(|one| one == Some(id)) else { continue };
+        let similarity = batch.column_by_name("similarity").expect("duplicates have it");
+        let line = format!(
+            "by dedup: {} duplicate of `{}`, similarity {:.3}",
+            column(&batch, "kind").value(row),
+            column(&batch, "duplicate_of").value(row),
+            similarity.as_primitive::<Float32Type>().value(row)
+        );
+        return Ok(Some(step("dropped", line)));
+    }
+    Ok(None)
+}
+
+fn profile(row: &RecordBatch) -> Vec<(String, f64)> {
+    let Some(profile) = row.column_by_name("profile") else { return Vec::new() };
+    let profile = profile.as_struct();
+    let values = profile.columns().iter().map(|column| column.as_primitive::<Float64Type>());
+    let names = profile.column_names().into_iter();
+    names
+        .zip(values)
+        .filter(|(_, value)| value.is_valid(0))
+        .map(|(name, value)| (name.to_owned(), value.value(0)))
+        .collect()
+}

@@ -1,0 +1,12 @@
+//! The account of a run: its sums, its card, its report, and the story of each document.
+
+mod card;
+mod explain;
+mod histogram;
+mod report;
+mod summary;
+
+pub use card::{Card, CardInput};
+pub use explain::{Explanation, Step, explain};
+pub use histogram::Histogram;
+pub use summary::Summary;

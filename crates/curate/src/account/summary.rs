@@ -1,0 +1,158 @@
+//! What a run did, in numbers.
+
+use super::histogram::Histogram;
+use crate::error::CurateError;
+use crate::run::{Repeats, Work, column, num_bad_rows, read_table};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
+use arrow_array::{Array, RecordBatch};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The sums of a curated data set. The same inputs and plan give the same summary.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Documents read.
+    pub num_read: u64,
+    /// Bytes of their texts.
+    pub bytes_read: u64,
+    /// Documents kept.
+    pub num_kept: u64,
+    /// Bytes of their texts as written.
+    pub bytes_kept: u64,
+    /// Rows that were no documents, by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// Dropped documents by step and rule, such as `rules` and `fineweb@datatrove/line_punct`.
+    pub dropped: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Documents changed by each operator, among those read.
+    pub changed: BTreeMap<String, u64>,
+    /// Masked places by kind of personal data.
+    pub masked: BTreeMap<String, u64>,
+    /// Documents read, by language.
+    pub languages: BTreeMap<String, u64>,
+    /// Documents kept, by language.
+    pub languages_kept: BTreeMap<String, u64>,
+    /// Documents kept, by source; at most [`MAX_SOURCES`], the rest under `…`.
+    pub sources: BTreeMap<String, u64>,
+    /// How long the kept texts are, in bytes.
+    pub lengths: Histogram,
+    /// How long the dropped texts were.
+    pub lengths_dropped: Histogram,
+}
+
+/// Sources that a summary names.
+const MAX_SOURCES: usize = 100;
+
+/// Columns that say what an operator changed.
+pub(super) const NOTES: [&str; 6] =
+    ["repaired", "extracted", "normalized", "boilerplate", "lines_edited", "masked"];
+
+impl Summary {
+    /// Sums up the attributes of `work`; `repeats` are dropped as well.
+    pub(crate) fn of(work: &Work, repeats: &Repeats) -> Result<Self, CurateError> {
+        let mut summary = Self::default();
+        let mut number = 0;
+        for part in &work.parts {
+            let files = work.files(part);
+            for batch in read_table(&files.attributes)? {
+                summary.add(&batch?, repeats, &mut number);
+            }
+            for (reason, count) in num_bad_rows(&files.rejected)? {
+                *summary.rejected.entry(reason).or_insert(0) += count;
+            }
+        }
+        Ok(summary)
+    }
+
+    fn add(&mut self, batch: &RecordBatch, repeats: &Repeats, number: &mut usize) {
+        let numbers = |name: &str| {
+            batch.column_by_name(name).expect("attributes have it").as_primitive::<UInt64Type>()
+        };
+        let (before, after) = (numbers("bytes_read"), numbers("bytes"));
+        let verdicts = batch.column_by_name("verdict").expect("attributes have it").as_struct();
+        let part = |name: &str| verdicts.column_by_name(name).expect("verdicts have it");
+        let (steps, rules) = (part("step").as_string::<i32>(), part("rule").as_string::<i32>());
+        let language = batch.column_by_name("language").expect("attributes have it").as_struct();
+        let codes = language.column_by_name("code").expect("languages have it").as_string::<i32>();
+        let sources = column(batch, "source");
+        self.add_notes(batch);
+        for row in 0..batch.num_rows() {
+            self.num_read += 1;
+            self.bytes_read += before.value(row);
+            let code = codes.value(row);
+            count(&mut self.languages, code);
+            let dropped = if verdicts.is_valid(row) {
+                Some((steps.value(row), rules.value(row)))
+            } else {
+                *number += 1;
+                let repeat = repeats.0.get(*number - 1).copied().flatten();
+                repeat.map(|one| ("dedup", if one.exact { "exact" } else { "near" }))
+            };
+            match dropped {
+                Some((step, rule)) => {
+                    count(self.dropped.entry(step.to_owned()).or_default(), rule);
+                    self.lengths_dropped.add(after.value(row));
+                }
+                None => {
+                    self.num_kept += 1;
+                    self.bytes_kept += after.value(row);
+                    self.lengths.add(after.value(row));
+                    count(&mut self.languages_kept, code);
+                    self.add_source(sources.value(row));
+                }
+            }
+        }
+    }
+
+    fn add_notes(&mut self, batch: &RecordBatch) {
+        for name in NOTES {
+            let Some(notes) = batch.column_by_name(name) else { continue };
+            let changed = notes.len() - notes.null_count();
+            *self.changed.entry(name.to_owned()).or_insert(0) += changed as u64;
+        }
+        let Some(masked) = batch.column_by_name("masked") else { return };
+        for (kind, places) in masked.as_string::<i32>().iter().flatten().flat_map(masked_places) {
+            *self.masked.entry(kind.to_owned()).or_insert(0) += places;
+        }
+    }
+
+    fn add_source(&mut self, source: &str) {
+        let known = self.sources.contains_key(source) || self.sources.len() < MAX_SOURCES;
+        count(&mut self.sources, if known { source } else { "…" });
+    }
+
+    /// The step and rule that dropped most.
+    pub(crate) fn worst(&self) -> Option<String> {
+        let all = self.dropped.iter().flat_map(|(step, rules)| {
+            rules.iter().map(move |(rule, count)| (*count, format!("{step}: {rule}")))
+        });
+        all.max().map(|(_, name)| name)
+    }
+
+    /// Rows that were no documents.
+    pub fn num_rejected(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
+    /// Documents dropped.
+    pub fn num_dropped(&self) -> u64 {
+        self.num_read - self.num_kept
+    }
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, key: &str) {
+    match counts.get_mut(key) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(key.to_owned(), 1);
+        }
+    }
+}
+
+/// The kinds and numbers of a note such as `email=2 phone=1`.
+pub(crate) fn masked_places(note: &str) -> impl Iterator<Item = (&str, u64)> {
+    note.split(' ').filter_map(|one| {
+        let (kind, places) = one.split_once('=')?;
+        Some((kind, places.parse().ok()?))
+    })
+}

@@ -1,0 +1,23 @@
+//! The columns of documents on their way through a plan.
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use std::sync::{Arc, LazyLock};
+
+/// Its identity in the set.
+pub(crate) const ID: &str = "id";
+/// What the row said where it is from, else the name of its file.
+pub(crate) const SOURCE: &str = "source";
+/// Where it stands in the input: file and row.
+pub(crate) const PLACE: &str = "place";
+/// `html` where the text still is a page; otherwise `text`.
+pub(crate) const FORMAT: &str = "format";
+/// Everything else that the row said, as a JSON object.
+pub(crate) const METADATA: &str = "metadata";
+/// The text.
+pub(crate) const TEXT: &str = "text";
+
+/// Documents as they are read.
+pub(crate) static DOCUMENTS: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let text = |name: &str| Field::new(name, DataType::Utf8, false);
+    Arc::new(Schema::new([ID, SOURCE, PLACE, FORMAT, METADATA, TEXT].map(text).to_vec()))
+});

@@ -1,0 +1,189 @@
+//! The one error of this crate.
+
+use arrow_schema::ArrowError;
+use camino::Utf8PathBuf;
+use catena_corpus::CorpusError;
+use datafusion::error::DataFusionError;
+
+/// What can go wrong with a curation.
+///
+/// Grouped by what the caller does next.
+#[derive(Debug, thiserror::Error)]
+pub enum CurateError {
+    // Fix the input.
+    /// An operator of `corpus` refuses its setting or its input.
+    #[error(transparent)]
+    Corpus(CorpusError),
+    /// The plan is not TOML of the known keys.
+    #[error("the plan {path} is not valid")]
+    Plan {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The parser's word, with the line.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// A value of the plan is none of the known ones.
+    #[error("`{key}` names no known {what}: `{found}`{}", suggestion(.nearest.as_ref()))]
+    UnknownName {
+        /// The key of the plan.
+        key: &'static str,
+        /// What it names.
+        what: &'static str,
+        /// Its value.
+        found: String,
+        /// The known one most like it.
+        nearest: Option<String>,
+    },
+    /// Pseudonyms without a secret would let anybody test guesses.
+    #[error("pseudonyms need a secret, and `pii.key_file` names no file")]
+    NoKey,
+    /// The output folder holds the work of another plan or of other inputs.
+    #[error("{folder} holds the work of another plan or other inputs")]
+    OtherWork {
+        /// The folder.
+        folder: Utf8PathBuf,
+    },
+    /// The folder holds no curated set.
+    #[error("{folder} holds no curated data set: {file} is missing")]
+    NotCurated {
+        /// The folder.
+        folder: Utf8PathBuf,
+        /// The file that every curated set has.
+        file: &'static str,
+    },
+    /// No document has this id.
+    #[error("no document of {folder} has the id `{id}`")]
+    UnknownId {
+        /// The curated set.
+        folder: Utf8PathBuf,
+        /// The id.
+        id: String,
+    },
+    /// Nothing is left.
+    #[error("all {count} documents were dropped (most by `{by}`)")]
+    AllDropped {
+        /// Documents read.
+        count: u64,
+        /// The step that dropped most.
+        by: String,
+    },
+    /// The inputs hold no documents.
+    #[error("the inputs hold no documents ({num_bad} rows could not be read)")]
+    NoDocuments {
+        /// Rows that could not be read.
+        num_bad: u64,
+    },
+    /// A query does not parse, names what is not there, or fails on its data.
+    #[error("the query cannot be answered")]
+    Query(#[source] Box<DataFusionError>),
+
+    // Fix the machine.
+    /// A file cannot be read or written.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: Utf8PathBuf,
+        /// The system's word.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The engine of the plan failed.
+    #[error("the cleaning plan failed")]
+    Engine(#[source] Box<DataFusionError>),
+
+    // Retry.
+    /// Somebody asked to stop.
+    #[error("curation was interrupted")]
+    Interrupted,
+}
+
+/// A suggestion to put after an unknown name.
+fn suggestion(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |name| format!(", perhaps `{name}`"))
+}
+
+impl CurateError {
+    /// One thing to try next, if there is one.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Corpus(error) => error.hint(),
+            Self::Plan { .. } => Some("see `catena data plan` for every key with its default"),
+            Self::UnknownName { .. } => Some("see `catena data rules` and `catena data plan`"),
+            Self::NoKey => Some("make one, for example: openssl rand -hex 32 > pseudonyms.key"),
+            Self::OtherWork { .. } => Some("choose another --out, or add --overwrite"),
+            Self::NotCurated { .. } => Some("give the folder that `catena data clean` wrote"),
+            Self::UnknownId { .. } => Some(
+                "list ids with: catena data sql \"SELECT id FROM attributes LIMIT 10\" --on FOLDER",
+            ),
+            Self::AllDropped { .. } => Some("the report shows what each rule dropped and why"),
+            Self::NoDocuments { .. } => Some("rejected/ in the output says why rows were refused"),
+            Self::Query(_) | Self::Io { .. } | Self::Engine(_) | Self::Interrupted => None,
+        }
+    }
+
+    /// Names `action` on `path` in an error of the system.
+    pub(crate) fn io(
+        action: &'static str,
+        path: &camino::Utf8Path,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+impl From<CorpusError> for CurateError {
+    fn from(error: CorpusError) -> Self {
+        if matches!(error, CorpusError::Interrupted) {
+            Self::Interrupted
+        } else {
+            Self::Corpus(error)
+        }
+    }
+}
+
+impl From<DataFusionError> for CurateError {
+    /// An error of ours that passed through the engine comes out as itself.
+    fn from(error: DataFusionError) -> Self {
+        match error.find_root() {
+            DataFusionError::External(_) => {}
+            _ => return Self::Engine(Box::new(error)),
+        }
+        match unwrap_external(error) {
+            Ok(ours) => ours,
+            Err(error) => Self::Engine(Box::new(error)),
+        }
+    }
+}
+
+/// The error of ours that the engine carried, if it did.
+fn unwrap_external(error: DataFusionError) -> Result<CurateError, DataFusionError> {
+    match error {
+        DataFusionError::Context(_, inner) => unwrap_external(*inner),
+        DataFusionError::External(inner) => match inner.downcast::<CurateError>() {
+            Ok(ours) => Ok(*ours),
+            Err(inner) => match inner.downcast::<CorpusError>() {
+                Ok(ours) => Ok((*ours).into()),
+                Err(inner) => Err(DataFusionError::External(inner)),
+            },
+        },
+        other => Err(other),
+    }
+}
+
+impl From<ArrowError> for CurateError {
+    fn from(error: ArrowError) -> Self {
+        DataFusionError::ArrowError(Box::new(error), None).into()
+    }
+}
+
+impl From<CurateError> for DataFusionError {
+    fn from(error: CurateError) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,23 @@
+//! The functions of queries, with their usual settings.
+
+use super::{analyse, key, language};
+use crate::plan::{
+    drop_boilerplate, extract_page, mask_with_placeholders, normalize_text, repair_text,
+};
+use catena_corpus::{Families, LanguageDetector, PiiRule};
+use datafusion::logical_expr::ScalarUDF;
+use std::sync::Arc;
+
+/// Every function of a query.
+pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
+    vec![
+        repair_text(),
+        normalize_text(),
+        extract_page(),
+        drop_boilerplate(),
+        mask_with_placeholders(String::new(), PiiRule::usual()),
+        language(LanguageDetector::builtin(), String::new()),
+        analyse(Families::all()),
+        key(),
+    ]
+}

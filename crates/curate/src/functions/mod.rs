@@ -1,0 +1,24 @@
+//! The operators of `corpus` as functions of DataFusion.
+
+mod analyse;
+mod change;
+mod function;
+mod judge;
+mod keep;
+mod keep_languages;
+mod key;
+mod language;
+mod list;
+mod pool;
+mod verdict;
+
+pub(crate) use analyse::analyse;
+pub(crate) use change::{Changed, change};
+pub(crate) use judge::judge;
+pub(crate) use keep::keep;
+pub(crate) use keep_languages::keep_languages;
+pub(crate) use key::key;
+pub(crate) use language::language;
+pub(crate) use list::all;
+pub(crate) use pool::Pool;
+pub(crate) use verdict::{VERDICT, VERDICT_COLUMNS, Verdict};

@@ -1,0 +1,25 @@
+//! A cleaning plan: its keys, the functions it needs, and the plan of DataFusion that it is.
+
+mod benchmarks;
+mod form;
+mod functions;
+mod near;
+mod operators;
+mod parse;
+mod read;
+mod settings;
+mod split;
+
+pub(crate) use form::WriteForm;
+pub use form::document_writer;
+pub(crate) use functions::{
+    PlanFunctions, drop_boilerplate, extract_page, mask_with_placeholders, normalize_text,
+    repair_text,
+};
+pub(crate) use near::near_config;
+pub(crate) use operators::build;
+pub use settings::{
+    CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, PiiSettings, PiiStyle,
+    ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
+};
+pub(crate) use split::Splitter;

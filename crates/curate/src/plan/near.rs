@@ -1,0 +1,20 @@
+//! The parameters of near duplicates.
+
+use super::settings::DedupSettings;
+use crate::error::CurateError;
+use catena_corpus::MinHashConfig;
+
+/// The name that means none.
+const OFF: &str = "off";
+
+/// What the plan says of near duplicates; `None` if they stay.
+pub(crate) fn near_config(dedup: &DedupSettings) -> Result<Option<MinHashConfig>, CurateError> {
+    if dedup.near == OFF {
+        return Ok(None);
+    }
+    let mut config = MinHashConfig::preset(&dedup.near)?;
+    config.threshold = dedup.near_threshold.unwrap_or(config.threshold);
+    config.keep_if_numbers_differ |= dedup.keep_if_numbers_differ;
+    config.check()?;
+    Ok(Some(config))
+}

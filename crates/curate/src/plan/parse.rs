@@ -1,0 +1,43 @@
+//! Plans as files.
+
+use super::settings::CleaningPlan;
+use crate::error::CurateError;
+use camino::Utf8Path;
+use catena_corpus::nearest;
+
+/// Plans to start from.
+const PRESETS: [(&str, &str); 4] = [
+    ("fineweb", include_str!("presets/fineweb.toml")),
+    ("refinedweb", include_str!("presets/refinedweb.toml")),
+    ("chinese", include_str!("presets/chinese.toml")),
+    ("dialogues", include_str!("presets/dialogues.toml")),
+];
+
+impl CleaningPlan {
+    /// Reads a plan; `path` is named in errors.
+    ///
+    /// # Errors
+    /// [`CurateError::Plan`] with the line of an unknown key or a value of another type.
+    pub fn parse(path: &Utf8Path, text: &str) -> Result<Self, CurateError> {
+        toml::from_str(text)
+            .map_err(|source| CurateError::Plan { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// The text of the plan called `name`; `default` has every key with its default.
+    ///
+    /// # Errors
+    /// [`CurateError::UnknownName`].
+    pub fn preset(name: &str) -> Result<String, CurateError> {
+        if name == "default" {
+            let text = toml::to_string_pretty(&Self::default());
+            return Ok(text.expect("a plan is plain data"));
+        }
+        let found = PRESETS.iter().find(|(known, _)| *known == name);
+        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| CurateError::UnknownName {
+            key: "plan",
+            what: "plan",
+            found: name.to_owned(),
+            nearest: nearest(name, PRESETS.iter().map(|(known, _)| *known)),
+        })
+    }
+}

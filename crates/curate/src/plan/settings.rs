@@ -1,0 +1,208 @@
+//! Every key of a cleaning plan.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is done to documents, in the order of these sections.
+///
+/// A missing section has its defaults; unknown keys are refused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CleaningPlan {
+    /// How rows become documents.
+    pub read: ReadSettings,
+    /// Broken characters, markup and boilerplate.
+    pub repair: RepairSettings,
+    /// Which languages stay.
+    pub language: LanguageSettings,
+    /// Which documents are good enough.
+    pub rules: RuleSettings,
+    /// Documents that evaluation sets hold.
+    pub decontaminate: DecontaminateSettings,
+    /// Personal data.
+    pub pii: PiiSettings,
+    /// Documents that repeat others.
+    pub dedup: DedupSettings,
+    /// Which documents are held out.
+    pub split: SplitSettings,
+    /// What is written.
+    pub write: WriteSettings,
+}
+
+/// How rows become documents.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadSettings {
+    /// The column of the text; else the first there is of `text`, `content`, `body` and others.
+    pub text: Option<String>,
+    /// The column of the id; else `id` and others, else the place in the file.
+    pub id: Option<String>,
+    /// Whether text files are one document each (`file`), or one by `line` or `paragraph`.
+    pub text_by: TextUnit,
+    /// The encoding by its WHATWG label, such as `gb18030`; else detected for each file.
+    pub encoding: Option<String>,
+    /// Whether the first row that cannot be read ends the run.
+    pub strict: bool,
+    /// Dolma attributes to read beside the documents.
+    pub attributes: Vec<String>,
+}
+
+/// What of a text file is one document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextUnit {
+    /// The whole file.
+    #[default]
+    File,
+    /// Each line that is not blank.
+    Line,
+    /// Each run of lines that are not blank.
+    Paragraph,
+}
+
+/// Broken characters, markup and boilerplate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RepairSettings {
+    /// Undo text that was decoded with the wrong encoding, and what else ftfy repairs.
+    pub mojibake: bool,
+    /// One Unicode form, no invisible characters, plain spaces and line ends.
+    pub normalize: bool,
+    /// Take the main content out of HTML pages.
+    pub html: bool,
+    /// Drop lines of navigation, consent and sharing.
+    pub boilerplate: bool,
+}
+
+impl Default for RepairSettings {
+    fn default() -> Self {
+        Self { mojibake: true, normalize: true, html: true, boilerplate: false }
+    }
+}
+
+/// Which languages stay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LanguageSettings {
+    /// Codes of the languages that stay, such as `en` and `zh`; none: all stay.
+    pub keep: Vec<String>,
+    /// The least score of a language that stays.
+    pub min_score: f32,
+    /// A fastText model such as lid.176.ftz; else the built-in detector.
+    pub model: Option<String>,
+}
+
+/// Which documents are good enough.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RuleSettings {
+    /// Names of rule sets, judged in this order; see `catena data rules`.
+    pub sets: Vec<String>,
+    /// Other thresholds, as `"set/rule" = value`.
+    pub thresholds: BTreeMap<String, f64>,
+    /// Drop the lines that the sets `c4` and `refinedweb` drop.
+    pub edit_lines: bool,
+}
+
+/// Documents that evaluation sets hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DecontaminateSettings {
+    /// Files of evaluation sets; none: nothing is looked for.
+    pub against: Vec<String>,
+    /// Words in a row that tell a copy.
+    pub ngram: usize,
+}
+
+impl Default for DecontaminateSettings {
+    fn default() -> Self {
+        Self { against: Vec::new(), ngram: 13 }
+    }
+}
+
+/// Personal data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PiiSettings {
+    /// What is masked: names of rules, or `all`; none: nothing is.
+    pub mask: Vec<String>,
+    /// What stands in its place.
+    pub style: PiiStyle,
+    /// A file with the secret that pseudonyms are made with. Without one the same value has the
+    /// same pseudonym within a run only.
+    pub key_file: Option<String>,
+}
+
+impl Default for PiiSettings {
+    fn default() -> Self {
+        Self { mask: vec!["all".to_owned()], style: PiiStyle::Placeholder, key_file: None }
+    }
+}
+
+/// What stands in the place of personal data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PiiStyle {
+    /// Its kind: `[EMAIL]`.
+    #[default]
+    Placeholder,
+    /// Its kind and a mark that is the same for the same value: `[EMAIL_9f3a1c]`.
+    Pseudonym,
+    /// Something of the same look that belongs to nobody.
+    Realistic,
+}
+
+/// Documents that repeat others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DedupSettings {
+    /// Drop documents with the content of an earlier one, case and white space aside.
+    pub exact: bool,
+    /// Drop documents that nearly repeat an earlier one: the name of a parameter set, or `off`.
+    pub near: String,
+    /// Jaccard similarity from which they do; else that of the parameter set.
+    pub near_threshold: Option<f64>,
+    /// Keep both documents if their numbers differ.
+    pub keep_if_numbers_differ: bool,
+}
+
+impl Default for DedupSettings {
+    fn default() -> Self {
+        Self {
+            exact: true,
+            near: "catena".to_owned(),
+            near_threshold: None,
+            keep_if_numbers_differ: false,
+        }
+    }
+}
+
+/// Which documents are held out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitSettings {
+    /// Share of documents for validation.
+    pub validation: f64,
+    /// Share of documents for testing.
+    pub test: f64,
+    /// A field of the metadata whose values stay together; else each document by its id.
+    pub group: Option<String>,
+    /// Seed of the draw.
+    pub seed: u64,
+}
+
+/// What is written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WriteSettings {
+    /// The form of the documents: `jsonl`, `jsonl.gz`, `jsonl.zst`, `parquet` or `arrow`.
+    pub format: String,
+    /// Licence of the set, for its card.
+    pub license: Option<String>,
+}
+
+impl Default for WriteSettings {
+    fn default() -> Self {
+        Self { format: "jsonl".to_owned(), license: None }
+    }
+}

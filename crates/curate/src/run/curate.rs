@@ -1,0 +1,102 @@
+//! A whole run.
+
+use super::judge::{Means, judge};
+use super::part_files::write_atomically;
+use super::work::Work;
+use super::{duplicates, write};
+use crate::account::{Card, CardInput, Summary};
+use crate::error::CurateError;
+use crate::plan::{CleaningPlan, PlanFunctions};
+use camino::Utf8Path;
+use catena_corpus::ReadOptions;
+use catena_protocol::{Cancel, Progress};
+use std::fs;
+use tokio::runtime::Runtime;
+
+/// What is to be curated, and where the result goes.
+#[derive(Clone, Debug)]
+pub struct Curation<'a> {
+    /// Files, folders and globs.
+    pub inputs: &'a [String],
+    /// What is done to them.
+    pub plan: &'a CleaningPlan,
+    /// The folder of the curated set.
+    pub folder: &'a Utf8Path,
+    /// Threads that work.
+    pub threads: usize,
+    /// Whether other work in the folder may be replaced.
+    pub overwrite: bool,
+    /// How input is read; what the plan says about reading is added.
+    pub options: ReadOptions,
+}
+
+/// Runs the plan: reads and judges every document, finds those that repeat others, writes those
+/// that stay, and accounts for all of them.
+///
+/// The result depends on the inputs and the plan alone. A run that was interrupted or killed goes
+/// on where it was when it is started again; one that was done answers with its card.
+///
+/// Memory: a few megabytes for each thread, the working memory of comparing, and about 30 bytes a
+/// document. Disk: what is kept, once more, until the end.
+///
+/// # Errors
+/// Those of [`CurateError`]; the work done so far stays on disk.
+pub fn curate(
+    curation: &Curation<'_>,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Card, CurateError> {
+    let Curation { inputs, plan, folder, threads, overwrite, .. } = *curation;
+    let options = plan.read.options(&curation.options);
+    let functions = PlanFunctions::new(plan)?;
+    fs::create_dir_all(folder).map_err(CurateError::io("create", folder))?;
+    let work = Work::open(folder, plan, inputs, &options, overwrite)?;
+    if work.is_done() {
+        return read_card(folder);
+    }
+    let runtime = Runtime::new().map_err(CurateError::io("start threads for", folder))?;
+    let means = Means { threads, runtime: &runtime, progress, cancel };
+    judge(&work, &functions, &options, &means)?;
+    let repeats = duplicates::find(&work, plan, &means)?;
+    let summary = Summary::of(&work, &repeats)?;
+    check_any_kept(&summary)?;
+    let files = write::write(&work, plan, &repeats, &means)?;
+    let card = Card {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        fingerprint: work.fingerprint.clone(),
+        inputs: work.inputs().map(|(path, bytes)| CardInput { path, bytes }).collect(),
+        plan: plan.clone(),
+        rules: functions.versions(),
+        summary,
+        files,
+    };
+    write_atomically(&folder.join("README.md"), card.readme().as_bytes())?;
+    write_atomically(&folder.join("report.html"), card.report().as_bytes())?;
+    let json = serde_json::to_vec_pretty(&card).expect("a card is plain data");
+    write_atomically(&folder.join("card.json"), &json)?;
+    work.tidy()?;
+    Ok(card)
+}
+
+/// An empty result is nearly always a mistake in the plan.
+fn check_any_kept(summary: &Summary) -> Result<(), CurateError> {
+    if summary.num_read == 0 {
+        return Err(CurateError::NoDocuments { num_bad: summary.num_rejected() });
+    }
+    match summary.worst() {
+        Some(by) if summary.num_kept == 0 => {
+            Err(CurateError::AllDropped { count: summary.num_read, by })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The card of the curated set in `folder`.
+///
+/// # Errors
+/// [`CurateError::NotCurated`].
+pub fn read_card(folder: &Utf8Path) -> Result<Card, CurateError> {
+    let not_curated = || CurateError::NotCurated { folder: folder.to_owned(), file: "card.json" };
+    let bytes = fs::read(folder.join("card.json")).map_err(|_| not_curated())?;
+    serde_json::from_slice(&bytes).map_err(|_| not_curated())
+}

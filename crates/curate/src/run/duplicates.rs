@@ -1,0 +1,175 @@
+//! The second step of a run: which of the documents that stayed repeat an earlier one.
+
+use super::judge::Means;
+use super::part_files::{read_table, write_table};
+use super::work::Work;
+use crate::documents::schema::{ID, TEXT};
+use crate::error::CurateError;
+use crate::plan::{CleaningPlan, near_config};
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, Float32Array, RecordBatch, StringArray};
+use catena_corpus::{KeyOptions, NearDedup, Scratch, content_key, first_of_each};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Memory of sorting, in bytes.
+const MEMORY_BYTES: usize = 256 << 20;
+
+/// A document that repeats an earlier one. Documents are numbered through all parts, those that
+/// were dropped before left out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Repeat {
+    /// The earlier one, which is kept.
+    pub(crate) of: u32,
+    /// Whether it is the same but for case and white space.
+    pub(crate) exact: bool,
+    /// Jaccard similarity of their shingles.
+    pub(crate) similarity: f32,
+}
+
+/// The repeats among the documents that stayed, by their number.
+#[derive(Debug, Default)]
+pub(crate) struct Repeats(pub(crate) Vec<Option<Repeat>>);
+
+impl Repeats {
+    /// Whether the document `number` is dropped.
+    pub(crate) fn drops(&self, number: usize) -> bool {
+        self.0.get(number).is_some_and(Option::is_some)
+    }
+}
+
+/// Finds the repeats and writes them to `duplicates.parquet`.
+pub(crate) fn find(
+    work: &Work,
+    plan: &CleaningPlan,
+    means: &Means<'_>,
+) -> Result<Repeats, CurateError> {
+    let scratch = Scratch {
+        folder: work.folder.join(".work"),
+        memory_bytes: MEMORY_BYTES,
+        threads: means.threads,
+    };
+    let mut repeats = Repeats::default();
+    if plan.dedup.exact {
+        repeats = exact(work, &scratch, means)?;
+    }
+    if let Some(config) = near_config(&plan.dedup)? {
+        let mut near = NearDedup::new(&config, &scratch)?;
+        let mut numbers = Vec::new();
+        means.progress.begin("comparing documents", None, "documents");
+        for_each_text(work, means, |first, texts| {
+            let left: Vec<(usize, &str)> =
+                (first..).zip(texts.iter().copied()).filter(|(n, _)| !repeats.drops(*n)).collect();
+            let texts: Vec<&str> = left.iter().map(|(_, text)| *text).collect();
+            near.add(&texts, means.cancel)?;
+            numbers.extend(left.iter().map(|(number, _)| number32(*number)));
+            means.progress.update(numbers.len() as u64);
+            Ok(())
+        })?;
+        means.progress.end();
+        let found = near.finish(means.progress, means.cancel)?;
+        if let Some(last) = numbers.last() {
+            repeats.0.resize(repeats.0.len().max(*last as usize + 1), None);
+        }
+        for (at, number) in numbers.iter().enumerate() {
+            if let Some(one) = found.get(at) {
+                let of = numbers[usize::try_from(one.of).expect("numbers fit")];
+                let repeat = Repeat { of, exact: false, similarity: one.similarity };
+                repeats.0[*number as usize] = Some(repeat);
+            }
+        }
+    }
+    write(work, &repeats)?;
+    Ok(repeats)
+}
+
+fn exact(work: &Work, scratch: &Scratch, means: &Means<'_>) -> Result<Repeats, CurateError> {
+    let mut keys = Vec::new();
+    means.progress.begin("finding exact copies", None, "documents");
+    for_each_text(work, means, |_, texts| {
+        keys.extend(texts.iter().map(|text| content_key(text, KeyOptions::LOOSE)));
+        means.progress.update(keys.len() as u64);
+        Ok(())
+    })?;
+    means.progress.end();
+    let first = first_of_each(keys, scratch, means.cancel)?;
+    let mut repeats = Vec::new();
+    for (number, first) in first.enumerate() {
+        let of = number32(usize::try_from(first?).expect("numbers fit"));
+        let repeat = Repeat { of, exact: true, similarity: 1.0 };
+        repeats.push((of as usize != number).then_some(repeat));
+    }
+    Ok(Repeats(repeats))
+}
+
+fn number32(number: usize) -> u32 {
+    u32::try_from(number).expect("a run has less than 2^32 documents")
+}
+
+/// Gives the texts that stayed, in order, with the number of the first of each batch.
+fn for_each_text(
+    work: &Work,
+    means: &Means<'_>,
+    mut take: impl FnMut(usize, &[&str]) -> Result<(), CurateError>,
+) -> Result<(), CurateError> {
+    let mut number = 0;
+    for part in &work.parts {
+        for batch in read_table(&work.files(part).documents)? {
+            if means.cancel.is_cancelled() {
+                return Err(CurateError::Interrupted);
+            }
+            let batch = batch?;
+            let texts = column(&batch, TEXT);
+            let texts: Vec<&str> = texts.iter().map(Option::unwrap_or_default).collect();
+            take(number, &texts)?;
+            number += texts.len();
+        }
+    }
+    Ok(())
+}
+
+/// A column of texts in a file of ours.
+pub(crate) fn column<'b>(batch: &'b RecordBatch, name: &str) -> &'b StringArray {
+    let column = batch.column_by_name(name).expect("a file of ours has its columns");
+    column.as_string::<i32>()
+}
+
+/// Writes the repeats with the ids of both documents.
+fn write(work: &Work, repeats: &Repeats) -> Result<(), CurateError> {
+    let mut ids: HashMap<u32, String> = HashMap::new();
+    for (number, repeat) in repeats.0.iter().enumerate() {
+        if let Some(repeat) = repeat {
+            ids.insert(number32(number), String::new());
+            ids.insert(repeat.of, String::new());
+        }
+    }
+    let mut number = 0;
+    for part in &work.parts {
+        for batch in read_table(&work.files(part).documents)? {
+            let batch = batch?;
+            for id in column(&batch, ID) {
+                if let Some(place) = ids.get_mut(&number) {
+                    id.unwrap_or_default().clone_into(place);
+                }
+                number += 1;
+            }
+        }
+    }
+    let found = || repeats.0.iter().enumerate().filter_map(|(at, one)| Some((at, (*one)?)));
+    let text = |value: &dyn Fn((usize, Repeat)) -> String| -> ArrayRef {
+        Arc::new(found().map(|one| Some(value(one))).collect::<StringArray>())
+    };
+    let kind = |exact: bool| if exact { "exact" } else { "near" };
+    let columns = [
+        ("id", text(&|(number, _)| ids[&number32(number)].clone())),
+        ("duplicate_of", text(&|(_, one)| ids[&one.of].clone())),
+        ("kind", text(&|(_, one)| kind(one.exact).to_owned())),
+        (
+            "similarity",
+            Arc::new(found().map(|one| Some(one.1.similarity)).collect::<Float32Array>())
+                as ArrayRef,
+        ),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
+    write_table(&work.folder.join("duplicates.parquet"), &batch)
+}

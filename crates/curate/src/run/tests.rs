@@ -1,0 +1,256 @@
+//! Whole runs over small inputs: what stays, what is said of the rest, and that it is always the
+//! same.
+
+use super::*;
+use crate::account::explain;
+use crate::error::CurateError;
+use crate::plan::CleaningPlan;
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_corpus::ReadOptions;
+use catena_protocol::{Cancel, NoProgress, Progress};
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A folder that goes away with its guard.
+fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
+    let guard = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+    (guard, path)
+}
+
+const STORY: &str = "The river rose in the night and the people of the valley went up to the hills \
+    with what they had. In the morning they saw that the bridge had gone, and that the mill was \
+    standing in the water to its roof. Nobody was hurt, and the older ones said that it had been \
+    worse in the year of the great snow.";
+
+/// Documents of every kind that a plan has to do with.
+fn input(folder: &Utf8Path) -> String {
+    let path = folder.join("in.jsonl");
+    let other = "A quite different text about the market on Saturdays, where farmers sell apples, \
+        eggs and cheese, and where the band plays when the weather is good enough for it.";
+    let near = STORY.replace("older ones", "elders");
+    let rows = [
+        serde_json::json!({"id": "story", "text": STORY, "shelf": 3}),
+        serde_json::json!({"id": "copy", "text": STORY.to_uppercase()}),
+        serde_json::json!({"id": "near", "text": near}),
+        serde_json::json!({"id": "empty", "text": "--- * ---"}),
+        serde_json::json!({"id": "broken", "text": format!("{other} Itâ€™s open all day.")}),
+        serde_json::json!({"id": "mail", "text": "Please write to jo@example.com or to \
+            ann@example.com, and call 13812345678 if nobody answers within two days."}),
+        serde_json::json!({"id": "zh", "text": "图书馆每天早上九点开门，晚上八点关门，周末只开放阅览室，\
+            借书需要带上有效证件，每人最多可以借五本书，借期为三十天。"}),
+        serde_json::json!({"id": 7, "text": 8}),
+    ];
+    let mut lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    lines.push("{not json".to_owned());
+    fs::write(&path, lines.join("\n")).unwrap();
+    path.into_string()
+}
+
+fn run_with(
+    plan: &CleaningPlan,
+    inputs: &[String],
+    folder: &Utf8Path,
+    threads: usize,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<crate::Card, CurateError> {
+    let options = ReadOptions::default();
+    let curation = Curation { inputs, plan, folder, threads, overwrite: false, options };
+    curate(&curation, progress, cancel)
+}
+
+fn run(plan: &CleaningPlan, inputs: &[String], folder: &Utf8Path) -> crate::Card {
+    run_with(plan, inputs, folder, 2, &NoProgress, &Cancel::new()).unwrap()
+}
+
+fn texts(folder: &Utf8Path) -> BTreeMap<String, serde_json::Value> {
+    let text = fs::read_to_string(folder.join("data/train/00000.jsonl")).unwrap();
+    let rows = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    rows.map(|row| (row["id"].as_str().unwrap().to_owned(), row)).collect()
+}
+
+/// Every file below the folder with its bytes.
+fn bytes(folder: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in next.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            if path.is_dir() {
+                left.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_string();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn every_row_is_kept_or_accounted_for() {
+    let (_guard, dir) = folder();
+    let out = dir.join("out");
+    let card = run(&CleaningPlan::default(), &[input(&dir)], &out);
+    let kept = texts(&out);
+    assert_eq!(kept.keys().collect::<Vec<_>>(), ["broken", "mail", "story", "zh"]);
+    assert!(kept["broken"]["text"].as_str().unwrap().contains("It’s open"), "{}", kept["broken"]);
+    assert_eq!(kept["story"]["shelf"], 3);
+    let mail = kept["mail"]["text"].as_str().unwrap();
+    assert!(mail.contains("[EMAIL] or to [EMAIL]") && mail.contains("[PHONE]"), "{mail}");
+    let summary = &card.summary;
+    assert_eq!((summary.num_read, summary.num_kept, summary.num_rejected()), (7, 4, 2));
+    let text = serde_json::to_string_pretty(summary).unwrap();
+    insta::assert_snapshot!("summary", text.replace(dir.as_str(), "DIR"));
+    let rejected = fs::read_to_string(out.join("rejected/00000.jsonl")).unwrap();
+    assert_eq!(rejected.lines().count(), 2);
+}
+
+#[test]
+fn every_document_has_its_story() {
+    let (_guard, dir) = folder();
+    let out = dir.join("out");
+    let mut plan = CleaningPlan::default();
+    plan.language.keep = vec!["en".to_owned()];
+    plan.rules.sets = vec!["gopher-quality@datatrove".to_owned()];
+    plan.rules.thresholds.insert("gopher-quality@datatrove/gopher_short_doc".to_owned(), 20.0);
+    run(&plan, &[input(&dir)], &out);
+    let story = |id: &str| {
+        let story = explain(&out, id).unwrap();
+        let steps: Vec<String> =
+            story.steps.iter().map(|(step, text)| format!("{step}: {text}")).collect();
+        steps.join("\n").replace(dir.as_str(), "DIR")
+    };
+    let stories = ["story", "copy", "near", "empty", "mail", "zh"].map(|id| {
+        let story = story(id);
+        format!("{id}\n{story}\n")
+    });
+    insta::assert_snapshot!("stories", stories.join("\n"));
+    assert!(matches!(explain(&out, "nobody"), Err(CurateError::UnknownId { .. })));
+    assert!(matches!(explain(&dir, "story"), Err(CurateError::NotCurated { .. })));
+}
+
+#[test]
+fn threads_do_not_change_a_byte() {
+    let (_guard, dir) = folder();
+    let inputs: Vec<String> = (0..3)
+        .map(|at| {
+            let folder = dir.join(format!("{at}"));
+            fs::create_dir(&folder).unwrap();
+            input(&folder)
+        })
+        .collect();
+    let mut plan = CleaningPlan::default();
+    plan.split.validation = 0.4;
+    "parquet".clone_into(&mut plan.write.format);
+    let once = |threads: usize| {
+        let out = dir.join(format!("out{threads}"));
+        run_with(&plan, &inputs, &out, threads, &NoProgress, &Cancel::new()).unwrap();
+        bytes(&out)
+    };
+    let (one, three) = (once(1), once(3));
+    assert_eq!(one.keys().collect::<Vec<_>>(), three.keys().collect::<Vec<_>>());
+    for (name, bytes) in &one {
+        assert!(bytes == &three[name], "{name} differs");
+    }
+}
+
+/// Asks to stop after so many reports.
+struct StopAfter {
+    left: AtomicU64,
+    cancel: Cancel,
+}
+
+impl Progress for StopAfter {
+    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &str) {}
+    fn update(&self, _done: u64) {
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.cancel.cancel();
+        }
+    }
+    fn note(&self, _text: &str) {}
+    fn end(&self) {}
+}
+
+#[test]
+fn a_run_that_was_stopped_anywhere_goes_on_to_the_same_bytes() {
+    let (_guard, dir) = folder();
+    let inputs = [input(&dir)];
+    let plan = CleaningPlan::default();
+    let whole = dir.join("whole");
+    run(&plan, &inputs, &whole);
+    let whole = bytes(&whole);
+    let mut stopped = 0;
+    for reports in 1..8 {
+        let out = dir.join(format!("stopped{reports}"));
+        let cancel = Cancel::new();
+        let progress = StopAfter { left: AtomicU64::new(reports), cancel: cancel.clone() };
+        match run_with(&plan, &inputs, &out, 1, &progress, &cancel) {
+            Err(CurateError::Interrupted) => stopped += 1,
+            Err(other) => panic!("{other}"),
+            Ok(_) => {}
+        }
+        run(&plan, &inputs, &out);
+        assert!(bytes(&out) == whole, "stopped after {reports} reports");
+    }
+    assert!(stopped > 0, "nothing was stopped");
+}
+
+#[test]
+fn a_folder_belongs_to_one_plan() {
+    let (_guard, dir) = folder();
+    let (inputs, out) = ([input(&dir)], dir.join("out"));
+    let first = run(&CleaningPlan::default(), &inputs, &out);
+    let again = run(&CleaningPlan::default(), &inputs, &out);
+    assert_eq!(first, again);
+    let mut plan = CleaningPlan::default();
+    plan.dedup.exact = false;
+    let other = run_with(&plan, &inputs, &out, 1, &NoProgress, &Cancel::new());
+    assert!(matches!(other, Err(CurateError::OtherWork { .. })));
+    let none = dir.join("none.jsonl");
+    fs::write(&none, "{\"id\":\"a\",\"text\":\"---\"}\n").unwrap();
+    let all = run_with(&plan, &[none.to_string()], &dir.join("o2"), 1, &NoProgress, &Cancel::new());
+    assert!(matches!(all, Err(CurateError::AllDropped { count: 1, .. })));
+}
+
+#[test]
+fn samples_of_evaluation_sets_are_found() {
+    let (_guard, dir) = folder();
+    let bench = dir.join("bench.jsonl");
+    let words: Vec<&str> = STORY.split(' ').take(20).collect();
+    let row = serde_json::json!({"text": words.join(" ")});
+    fs::write(&bench, row.to_string()).unwrap();
+    let mut plan = CleaningPlan::default();
+    plan.decontaminate.against = vec![bench.to_string()];
+    let card = run(&plan, &[input(&dir)], &dir.join("out"));
+    assert_eq!(card.summary.dropped["decontaminate"][bench.as_str()], 3);
+}
+
+#[test]
+fn what_a_query_finds_is_what_was_written() {
+    let (_guard, dir) = folder();
+    let out = dir.join("out");
+    let card = run(&CleaningPlan::default(), &[input(&dir)], &out);
+    let ask = |query: &str| {
+        let on = [out.to_string()];
+        let options = ReadOptions::default();
+        let answer = crate::query(query, &on, &options, 2, &dir, &Cancel::new());
+        answer.unwrap().json_lines().unwrap()
+    };
+    let count = ask("SELECT count(*) AS n FROM documents");
+    assert_eq!(count.trim(), format!("{{\"n\":{}}}", card.summary.num_kept));
+    let dropped = ask("SELECT verdict['rule'] AS rule FROM attributes WHERE verdict IS NOT NULL");
+    assert_eq!(dropped.trim(), "{\"rule\":\"empty\"}");
+    let masked = ask("SELECT mask_pii('to a@b.org')['text'] AS text");
+    assert_eq!(masked.trim(), "{\"text\":\"to [EMAIL]\"}");
+    let copies = ask("SELECT id, kind FROM duplicates ORDER BY id");
+    assert_eq!(
+        copies.trim(),
+        "{\"id\":\"copy\",\"kind\":\"exact\"}\n{\"id\":\"near\",\"kind\":\"near\"}"
+    );
+    let on = [out.to_string()];
+    let wrong = crate::query("SELECT x", &on, &ReadOptions::default(), 1, &dir, &Cancel::new());
+    assert!(matches!(wrong, Err(CurateError::Query(_))));
+}

@@ -1,0 +1,137 @@
+//! The folder of a run: whose work it holds, and what of it is done.
+
+use super::part_files::{PartFiles, write_atomically};
+use crate::documents::Part;
+use crate::error::CurateError;
+use crate::plan::CleaningPlan;
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_corpus::{ReadOptions, plan_shards};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs;
+
+/// Raised when the same plan gives other results than before.
+const VERSION: u32 = 1;
+
+/// What [`Work`] owns in its folder; all of it goes when work begins anew.
+const OWNED: [&str; 8] = [
+    "README.md",
+    "attributes",
+    "card.json",
+    "data",
+    "duplicates.parquet",
+    "plan.toml",
+    "rejected",
+    "report.html",
+];
+
+/// Whose work a folder holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Mark {
+    fingerprint: String,
+}
+
+/// The work of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    /// The output folder.
+    pub(crate) folder: Utf8PathBuf,
+    /// Digest of the plan and the inputs.
+    pub(crate) fingerprint: String,
+    /// The units of work.
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Work {
+    /// Opens `folder` for the work of `plan` over `inputs`; what an earlier run of the same work
+    /// left there is kept.
+    ///
+    /// # Errors
+    /// [`CurateError::OtherWork`] unless the folder is empty, holds the same work, or may be
+    /// overwritten; errors of the inputs and of the disk.
+    pub(crate) fn open(
+        folder: &Utf8Path,
+        plan: &CleaningPlan,
+        inputs: &[String],
+        options: &ReadOptions,
+        overwrite: bool,
+    ) -> Result<Self, CurateError> {
+        let shards = plan_shards(inputs, options)?;
+        let mut hash = Sha256::new();
+        hash.update(VERSION.to_le_bytes());
+        hash.update(serde_json::to_vec(plan).expect("a plan is plain data"));
+        for shard in &shards {
+            hash.update(format!("{}\n{}\n{}\n", shard.path, shard.id, shard.bytes));
+        }
+        let fingerprint: String =
+            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let work = Self { folder: folder.to_owned(), fingerprint, parts: Part::gather(shards) };
+        work.claim(plan, overwrite)?;
+        Ok(work)
+    }
+
+    fn claim(&self, plan: &CleaningPlan, overwrite: bool) -> Result<(), CurateError> {
+        let mark = self.folder.join(".work").join("mark.json");
+        let found = fs::read(&mark).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let ours = Mark { fingerprint: self.fingerprint.clone() };
+        if found.as_ref() == Some(&ours) {
+            return Ok(());
+        }
+        let taken = OWNED.iter().any(|name| self.folder.join(name).exists());
+        if taken && !overwrite {
+            return Err(CurateError::OtherWork { folder: self.folder.clone() });
+        }
+        self.clear()?;
+        let text = toml::to_string_pretty(plan).expect("a plan is plain data");
+        write_atomically(&self.folder.join("plan.toml"), text.as_bytes())?;
+        let bytes = serde_json::to_vec(&ours).expect("plain data");
+        write_atomically(&mark, &bytes)
+    }
+
+    fn clear(&self) -> Result<(), CurateError> {
+        for name in OWNED.into_iter().chain([".work"]) {
+            let path = self.folder.join(name);
+            let gone =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            match gone {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(CurateError::io("remove", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of `part`.
+    pub(crate) fn files(&self, part: &Part) -> PartFiles {
+        PartFiles::new(&self.folder, &part.name())
+    }
+
+    /// The inputs, file by file.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (String, u64)> {
+        let shards = self.parts.iter().flat_map(|part| &part.shards);
+        let mut files: Vec<(String, u64)> = Vec::new();
+        for shard in shards {
+            match files.last_mut() {
+                Some((path, bytes)) if **path == *shard.path => *bytes += shard.bytes,
+                _ => files.push((shard.path.to_string(), shard.bytes)),
+            }
+        }
+        files.into_iter()
+    }
+
+    /// Removes what only the run itself needs; its mark stays.
+    pub(crate) fn tidy(&self) -> Result<(), CurateError> {
+        for part in &self.parts {
+            let path = self.files(part).documents;
+            fs::remove_file(&path).map_err(CurateError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the whole work was done before.
+    pub(crate) fn is_done(&self) -> bool {
+        self.folder.join("card.json").exists()
+    }
+}
