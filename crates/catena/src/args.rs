@@ -1,5 +1,6 @@
 //! The command line. One struct per command; help and examples stand beside the flags.
 
+use crate::data::args::DataArgs;
 use camino::Utf8PathBuf;
 use catena_pipeline::config::LogFormat;
 use clap::{Args, Parser, Subcommand};
@@ -22,6 +23,7 @@ Examples:
   catena plan examples/bank-support   say what `up` would do, and why
   catena pull bank-support            fetch a model or data set by name
   catena doctor                       say what this machine has and what was chosen
+  catena data clean docs --out clean  clean a data set and account for every document
   catena train run train.toml         train a model as a file says
   catena tokenizer train docs --vocab-size 8192 --output tokenizer
   catena bench infer                  measure how fast a model runs here
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Train a model: pre-training, fine-tuning, preferences, rewards, labels, vectors
     Train(TrainArgs),
+    /// Prepare data sets: read anything, clean, deduplicate, mask, query
+    Data(DataArgs),
     /// Learn a tokenizer's vocabulary from texts
     Tokenizer(TokenizerArgs),
     /// Fetch a model or data set by name, checksummed and resumable
@@ -482,6 +486,39 @@ pub(crate) enum BenchArea {
     Train(TrainBenchArgs),
     /// A server under load: users at once, chats for minutes, and what HTTP costs
     Serve(ServeBenchArgs),
+    /// Cleaning data: rule sets, languages, personal data, exact and near duplicates
+    Data(DataBenchArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena bench data --corpus docs.jsonl --near docs.jsonl
+  catena bench data                     in a checkout: on Debian's documentation, made once
+  catena bench data --peers             beside DataTrove and others, installed once
+  catena bench data --only minhash")]
+pub(crate) struct DataBenchArgs {
+    /// Documents for all but duplicates (default: 100,000 made from Debian's documentation)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) corpus: Option<Utf8PathBuf>,
+    /// Documents for duplicates (default: a million, with planted near duplicates)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) near: Option<Utf8PathBuf>,
+    /// Only the measurements with this text in a cell's name, such as `rules`; may be given again
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Vec<String>,
+    /// Measure other tools in the same run, in turn with ours
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Seconds after which a peer is measured on what it did until then
+    #[arg(long, default_value_t = 120, value_name = "N")]
+    pub(crate) peer_seconds: u64,
+    /// Rounds; every figure is the median over them
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// Write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Args)]

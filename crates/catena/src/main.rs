@@ -5,6 +5,7 @@
 mod args;
 mod bench;
 mod classifier;
+mod data;
 mod doctor;
 mod explain;
 mod failure;
@@ -65,6 +66,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Pull(args) => pull::run(args, &cancel),
         Command::Bench(args) => bench::run(args, cli.threads, &cancel),
         Command::Train(args) => train::run(args, cli.threads, &cancel),
+        Command::Data(args) => data::run(args, cli.threads, &cancel),
         Command::Tokenizer(args) => tokenizer::run(args, cli.threads, &cancel),
         Command::Serve(args) => serve::run(args, cli.threads, &cancel),
         Command::Keys(_) | Command::Doctor => Ok(()),

@@ -41,6 +41,7 @@ pub(crate) fn run(
         BenchArea::Kernels(args) => kernels::run(args, threads, cancel),
         BenchArea::Serve(args) => serve::run(args, threads, cancel),
         BenchArea::Train(args) => train::run(args, threads, cancel),
+        BenchArea::Data(args) => data::run(args, threads, cancel),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cells;
 mod command;
+mod data;
 mod embed;
 mod engine;
 mod files;
@@ -15,3 +16,4 @@ mod start;
 mod train;
 
 pub(crate) use command::run;
+pub(crate) use files::find as find_model;

@@ -64,11 +64,20 @@ struct Installed {
 }
 
 impl<'a> Peers<'a> {
-    /// Finds the script and lets it install what it measures, once per user.
+    /// The engines: finds their script and lets it install what it measures, once per user.
     pub(crate) fn find(only: &'a [String], cancel: &'a Cancel) -> Result<Self, Failure> {
-        let script = Utf8PathBuf::from(SCRIPT);
+        Self::of(SCRIPT, only, cancel)
+    }
+
+    /// The peers of another `script`.
+    pub(crate) fn of(
+        script: &str,
+        only: &'a [String],
+        cancel: &'a Cancel,
+    ) -> Result<Self, Failure> {
+        let script = Utf8PathBuf::from(script);
         if !script.exists() {
-            let cause = format!("there is no `{SCRIPT}` here");
+            let cause = format!("there is no `{script}` here");
             return Err(Failure::new(Exit::Usage, "cannot measure other engines", cause)
                 .hint("run it in a checkout of Catena, or leave out --peers"));
         }

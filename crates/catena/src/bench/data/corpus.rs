@@ -1,0 +1,64 @@
+//! The texts that are measured.
+
+use crate::failure::{Exit, Failure};
+use crate::progress::say;
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_corpus::{ReadOptions, Row, plan_shards};
+
+/// The script that makes the usual corpora from Debian's documentation packages.
+const SCRIPT: &str = "bench/peers/debian_corpus.py";
+
+/// Texts in memory.
+pub(super) struct Corpus {
+    pub(super) texts: Vec<String>,
+    pub(super) bytes: u64,
+}
+
+impl Corpus {
+    /// Reads the texts of `path`.
+    pub(super) fn read(path: &Utf8Path) -> Result<Self, Failure> {
+        let goal = format!("cannot measure with `{path}`");
+        let fail = |error| Failure::new(Exit::Usage, goal.clone(), error);
+        let options = ReadOptions::default();
+        let mut texts = Vec::new();
+        for shard in plan_shards(&[path.to_string()], &options).map_err(fail)? {
+            for row in shard.open(&options).map_err(fail)? {
+                if let Row::Document(document) = row.map_err(fail)? {
+                    texts.push(document.text);
+                }
+            }
+        }
+        let bytes = texts.iter().map(|text| text.len() as u64).sum();
+        Ok(Self { texts, bytes })
+    }
+
+    /// Megabytes (10^6 bytes) of text.
+    pub(super) fn megabytes(&self) -> f64 {
+        self.bytes as f64 / 1e6
+    }
+}
+
+/// The corpus that the user named, else the one that the script makes with `kind`.
+pub(super) fn find(named: Option<&Utf8Path>, kind: &str) -> Result<Utf8PathBuf, Failure> {
+    if let Some(path) = named {
+        return Ok(path.to_owned());
+    }
+    let goal = "cannot make the corpora";
+    if !Utf8Path::new(SCRIPT).exists() {
+        let cause = format!("there is no `{SCRIPT}` here");
+        return Err(Failure::new(Exit::Usage, goal, cause)
+            .hint("name your own with --corpus and --near, or run it in a checkout of Catena"));
+    }
+    say(&format!("  making the corpus `{kind}` from Debian's documentation, once per user"));
+    let made = std::process::Command::new("python3")
+        .args([SCRIPT, "path", kind])
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(|error| Failure::new(Exit::Environment, goal, error))?;
+    if !made.status.success() {
+        let cause = format!("the script ended with {}; its own lines are above", made.status);
+        return Err(Failure::new(Exit::Environment, goal, cause));
+    }
+    let path = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+    Ok(Utf8PathBuf::from(path))
+}

@@ -1,0 +1,127 @@
+//! `catena data clean` and the commands that are a part of it.
+
+use super::args::{CleanArgs, ConvertArgs, DedupArgs, InOut, MaskArgs, Style};
+use super::failure::curate_failure;
+use super::plan_file;
+use crate::failure::Failure;
+use crate::output::print_line;
+use crate::progress::{for_stderr, say};
+use catena_corpus::ReadOptions;
+use catena_curate::{Card, CleaningPlan, Curation, PiiStyle, RepairSettings, curate};
+use catena_protocol::Cancel;
+
+/// Runs `catena data clean`.
+pub(super) fn clean(args: &CleanArgs, threads: usize, cancel: &Cancel) -> Result<(), Failure> {
+    let goal = "cannot clean the data";
+    let mut plan = plan_file::read(goal, args.plan.as_deref(), &args.set)?;
+    if !args.rules.is_empty() {
+        plan.rules.sets.clone_from(&args.rules);
+    }
+    if !args.languages.is_empty() {
+        plan.language.keep.clone_from(&args.languages);
+    }
+    plan.decontaminate.against.extend(args.against.iter().cloned());
+    run(goal, &args.files, plan, threads, cancel)
+}
+
+/// Runs `catena data dedup`.
+pub(super) fn dedup(args: &DedupArgs, threads: usize, cancel: &Cancel) -> Result<(), Failure> {
+    let mut plan = nothing();
+    plan.dedup.exact = true;
+    plan.dedup.near.clone_from(&args.near);
+    plan.dedup.near_threshold = args.threshold;
+    plan.dedup.keep_if_numbers_differ = args.keep_if_numbers_differ;
+    run("cannot find duplicates", &args.files, plan, threads, cancel)
+}
+
+/// Runs `catena data mask`.
+pub(super) fn mask(args: &MaskArgs, threads: usize, cancel: &Cancel) -> Result<(), Failure> {
+    let mut plan = nothing();
+    let all = || vec!["all".to_owned()];
+    plan.pii.mask = if args.kinds.is_empty() { all() } else { args.kinds.clone() };
+    plan.pii.style = match args.style {
+        Style::Placeholder => PiiStyle::Placeholder,
+        Style::Pseudonym => PiiStyle::Pseudonym,
+        Style::Realistic => PiiStyle::Realistic,
+    };
+    plan.pii.key_file.clone_from(&args.key_file);
+    run("cannot mask the data", &args.files, plan, threads, cancel)
+}
+
+/// Runs `catena data convert`.
+pub(super) fn convert(args: &ConvertArgs, threads: usize, cancel: &Cancel) -> Result<(), Failure> {
+    run("cannot convert the data", &args.files, nothing(), threads, cancel)
+}
+
+/// A plan that changes and drops nothing.
+fn nothing() -> CleaningPlan {
+    let mut plan = CleaningPlan {
+        repair: RepairSettings {
+            mojibake: false,
+            normalize: false,
+            html: true,
+            boilerplate: false,
+        },
+        ..CleaningPlan::default()
+    };
+    plan.pii.mask.clear();
+    plan.dedup.exact = false;
+    "off".clone_into(&mut plan.dedup.near);
+    plan
+}
+
+fn run(
+    goal: &str,
+    files: &InOut,
+    mut plan: CleaningPlan,
+    threads: usize,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    if let Some(format) = &files.format {
+        plan.write.format.clone_from(format);
+    }
+    plan.read.text = files.text.clone().or(plan.read.text);
+    plan.read.id = files.id.clone().or(plan.read.id);
+    plan.read.strict |= files.strict;
+    let curation = Curation {
+        inputs: &files.inputs,
+        plan: &plan,
+        folder: &files.out,
+        threads,
+        overwrite: files.overwrite,
+        options: ReadOptions::default(),
+    };
+    let progress = for_stderr();
+    let card = curate(&curation, progress.as_ref(), cancel)
+        .map_err(|error| curate_failure(goal, error))?;
+    tell(files, &card);
+    if files.json {
+        print_line(&serde_json::to_string(&card).expect("a card is plain data"));
+    } else {
+        print_line(files.out.as_str());
+    }
+    Ok(())
+}
+
+fn tell(files: &InOut, card: &Card) {
+    let summary = &card.summary;
+    say(&format!(
+        "  {} of {} documents kept, {} dropped, {} rows not readable",
+        summary.num_kept,
+        summary.num_read,
+        summary.num_dropped(),
+        summary.num_rejected()
+    ));
+    for (step, rules) in &summary.dropped {
+        for (rule, count) in rules {
+            say(&format!("  dropped {count:>9}  {step}: {rule}"));
+        }
+    }
+    for (reason, count) in &summary.rejected {
+        say(&format!("  refused {count:>9}  {reason}"));
+    }
+    for (kind, count) in &summary.masked {
+        say(&format!("  masked  {count:>9}  {kind}"));
+    }
+    say(&format!("  {}: charts of all of it", files.out.join("report.html")));
+}

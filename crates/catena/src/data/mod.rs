@@ -1,0 +1,16 @@
+//! `catena data`: data sets from any raw text.
+
+pub(crate) mod args;
+mod clean;
+mod documents;
+mod failure;
+mod look;
+mod mix;
+mod pack;
+mod plan_file;
+mod run;
+mod select;
+mod semantic;
+mod sql;
+
+pub(crate) use run::run;

@@ -1,0 +1,99 @@
+//! `catena data semantic`: documents that say the same in other words.
+
+use super::args::SemanticArgs;
+use super::documents::{failed, for_each, write};
+use crate::failure::{Exit, Failure};
+use crate::machine::pool;
+use crate::models::LocalEmbedder;
+use crate::output::print_line;
+use crate::progress::{for_stderr, say};
+use crate::pull::Finder;
+use camino::Utf8Path;
+use catena_corpus::{
+    CorpusError, Embeddings, Judge, KMeansOptions, KeepRule, SimilarPairs, SourceDocument,
+    cosine_pairs, semantic_pairs, spherical_kmeans,
+};
+use catena_knowledge::Embedder;
+use catena_protocol::{Cancel, Progress};
+
+const GOAL: &str = "cannot compare the documents";
+/// Documents embedded at a time.
+const BATCH: usize = 32;
+/// Pairs that are told.
+const SHOWN: usize = 10;
+/// Documents up to which every pair is compared; beyond, only pairs of a cluster.
+const ALL_PAIRS: usize = 20_000;
+
+/// Runs `catena data semantic`.
+pub(super) fn run(
+    args: &SemanticArgs,
+    flag: Option<usize>,
+    cancel: &Cancel,
+) -> Result<(), Failure> {
+    let progress = for_stderr();
+    let finder = Finder { project: Utf8Path::new("."), progress: progress.as_ref(), cancel };
+    let path = crate::bench::find_model(&args.embedder, &finder)?;
+    let embedder = LocalEmbedder::open(&path, path.to_string(), pool(flag))
+        .map_err(|error| Failure::new(Exit::Environment, GOAL, error))?;
+    let mut documents = Vec::new();
+    for_each(GOAL, &args.inputs, |document| {
+        documents.push(document);
+        Ok(())
+    })?;
+    let vectors = embed(&embedder, &documents, progress.as_ref(), cancel)?;
+    let found = pairs(&vectors, embedder.dim(), args, progress.as_ref(), cancel)
+        .and_then(|pairs| pairs.duplicates(args.threshold, Judge::Kept))
+        .map_err(|error| failed(GOAL, error))?;
+    let repeats = documents.iter().zip(&found).filter_map(|(one, repeat)| Some((one, (*repeat)?)));
+    for (document, repeat) in repeats.take(SHOWN) {
+        let of = &documents[repeat.of].id;
+        say(&format!("  {} repeats {of}, cosine {:.3}", document.id, repeat.similarity));
+    }
+    let kept = documents.iter().zip(&found).filter(|(_, repeat)| repeat.is_none());
+    write(GOAL, &args.out, &args.format, kept.map(|(document, _)| document))?;
+    let num_dropped = found.iter().flatten().count();
+    say(&format!("  {num_dropped} of {} documents dropped", documents.len()));
+    print_line(args.out.as_str());
+    Ok(())
+}
+
+/// The vectors of all documents, one after the other.
+fn embed(
+    embedder: &LocalEmbedder,
+    documents: &[SourceDocument],
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<f32>, Failure> {
+    progress.begin("embedding documents", Some(documents.len() as u64), "documents");
+    let mut vectors = Vec::with_capacity(documents.len() * embedder.dim());
+    for (at, batch) in documents.chunks(BATCH).enumerate() {
+        if cancel.is_cancelled() {
+            return Err(failed(GOAL, CorpusError::Interrupted));
+        }
+        let texts: Vec<&str> = batch.iter().map(|document| document.text.as_str()).collect();
+        let found =
+            embedder.embed(&texts).map_err(|error| Failure::new(Exit::Environment, GOAL, error))?;
+        found.iter().for_each(|vector| vectors.extend_from_slice(vector));
+        progress.update((at * BATCH + batch.len()) as u64);
+    }
+    progress.end();
+    Ok(vectors)
+}
+
+fn pairs(
+    vectors: &[f32],
+    dim: usize,
+    args: &SemanticArgs,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<SimilarPairs, CorpusError> {
+    let embeddings = Embeddings::new(vectors, dim)?;
+    let rows = embeddings.rows();
+    if rows <= ALL_PAIRS {
+        return cosine_pairs(embeddings, args.threshold, cancel);
+    }
+    let clusters = args.clusters.unwrap_or_else(|| rows.isqrt());
+    let options = KMeansOptions { clusters, seed: args.seed, ..KMeansOptions::default() };
+    let clustering = spherical_kmeans(embeddings, &options, progress, cancel)?;
+    semantic_pairs(embeddings, &clustering, args.threshold, KeepRule::First, cancel)
+}

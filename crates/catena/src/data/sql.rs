@@ -1,0 +1,30 @@
+//! `catena data sql`.
+
+use super::args::{AnswerFormat, SqlArgs};
+use super::failure::curate_failure;
+use crate::failure::{Exit, Failure};
+use crate::output::print_line;
+use camino::Utf8PathBuf;
+use catena_corpus::ReadOptions;
+use catena_curate::{Answer, query};
+use catena_protocol::Cancel;
+
+const GOAL: &str = "cannot answer the query";
+
+/// Runs `catena data sql`.
+pub(super) fn run(args: &SqlArgs, threads: usize, cancel: &Cancel) -> Result<(), Failure> {
+    let scratch = Utf8PathBuf::from_path_buf(std::env::temp_dir()).map_err(|path| {
+        let cause = format!("the folder for temporary files {} is not UTF-8", path.display());
+        Failure::new(Exit::Environment, GOAL, cause).hint("set TMPDIR")
+    })?;
+    let options = ReadOptions::default();
+    let answer: Answer = query(&args.query, &args.on, &options, threads, &scratch, cancel)
+        .map_err(|error| curate_failure(GOAL, error))?;
+    let text = match args.format {
+        AnswerFormat::Table => answer.table(),
+        AnswerFormat::Jsonl => answer.json_lines(),
+        AnswerFormat::Csv => answer.csv(),
+    };
+    print_line(text.map_err(|error| curate_failure(GOAL, error))?.trim_end());
+    Ok(())
+}
