@@ -65,15 +65,16 @@ def output(command, both=False, **options):
     return done.stdout + done.stderr if both else done.stdout
 
 
-def pip_install(pins, *options):
+def pip_install(pins, *options, venv=VENV):
     """Installs what the shared environment lacks of `pins`, by name and version."""
-    if not VENV_PYTHON.exists():
-        run([sys.executable, "-m", "venv", VENV])
+    python = venv / "bin" / "python"
+    if not python.exists():
+        run([sys.executable, "-m", "venv", venv])
     probe = "import sys; from importlib.metadata import version\n"
     probe += "sys.exit(any(version(p).split('+')[0] != v for p, v in (a.split('==') for a in sys.argv[1:])))"
-    found = subprocess.run([VENV_PYTHON, "-c", probe, *pins], stderr=subprocess.DEVNULL)
+    found = subprocess.run([python, "-c", probe, *pins], stderr=subprocess.DEVNULL)
     if found.returncode != 0:
-        run([VENV_PYTHON, "-m", "pip", "install", "-q", *options, *pins])
+        run([python, "-m", "pip", "install", "-q", *options, *pins])
 
 
 def pip_install_torch(version):
