@@ -134,9 +134,6 @@ fn a_bomb_is_defused() {
     let found = said_of("x.jsonl.gz", &lines);
     let long = "x.jsonl.gz:2: BAD too_long: it has 104857600 bytes, the limit is 16777216";
     assert_eq!(found, ["x.jsonl.gz:1: a", long]);
-    let found = said_of("x.jsonl.gz", &gzip(&vec![b'\n'; 100 << 20]));
-    let bomb = "BAD bomb: the compressed data grows to more than 200 times its size";
-    assert!(found.last().unwrap().ends_with(bomb), "{:?}", found.last());
     let folder = folder(&[("x.txt.gz", &gzip(&vec![b'x'; 1 << 20]))]);
     let mut options = ReadOptions::default();
     options.limits.max_file_bytes = 1000;
