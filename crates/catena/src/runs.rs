@@ -1,53 +1,48 @@
 //! The training runs of a project, as their files tell them to the studio: also those that go on in
 //! another process.
 
+use crate::folders::{Found, find};
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_protocol::{EvaluationPoint, LossPoint, SpeedPoint, TrainingRun};
 use catena_studio::RunSource;
 use catena_train::{EvalMetrics, StepMetrics, StepSpeed};
 use serde::de::DeserializeOwned;
 use std::io;
-use std::time::SystemTime;
 
 /// Folder of a run's figures, below its output.
 const RUN: &str = "run";
 const METRICS: &str = "metrics.jsonl";
-/// How deep below the project runs are looked for, and in how many folders.
-const DEPTH: usize = 5;
-const MAX_FOLDERS: usize = 2000;
 /// Most runs that are told of, the last written first, and points of each.
 const MAX_RUNS: usize = 12;
 const MAX_POINTS: usize = 2000;
 /// Largest file of figures.
 const MAX_BYTES: u64 = 256 << 20;
-/// Folders without runs that may be large.
-const PASSED_OVER: [&str; 4] = ["target", "node_modules", "artefacts", "tensorboard"];
 
 /// The runs below a project's folder.
 pub(crate) struct ProjectRuns(pub(crate) Utf8PathBuf);
 
 impl RunSource for ProjectRuns {
     fn runs(&self) -> io::Result<Vec<TrainingRun>> {
-        let mut found = Vec::new();
-        let mut folders = 0;
-        find(&self.0, DEPTH, &mut folders, &mut found)?;
-        found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        found.truncate(MAX_RUNS);
-        found.into_iter().map(|(written, dir)| self.read(written, &dir)).collect()
+        let holds = |folder: &Utf8Path| {
+            let metrics = folder.join(METRICS);
+            (folder.file_name() == Some(RUN) && metrics.exists()).then_some(metrics)
+        };
+        let found = find(&self.0, MAX_RUNS, holds)?;
+        found.iter().map(|found| self.read(found)).collect()
     }
 }
 
 impl ProjectRuns {
-    fn read(&self, written: SystemTime, dir: &Utf8Path) -> io::Result<TrainingRun> {
+    fn read(&self, found: &Found) -> io::Result<TrainingRun> {
+        let dir = &found.folder;
         let steps: Vec<StepMetrics> = lines(&dir.join(METRICS))?;
         let evaluations: Vec<EvalMetrics> = lines(&dir.join("evaluations.jsonl"))?;
         let speeds: Vec<StepSpeed> = lines(&dir.join("speeds.jsonl"))?;
-        let idle = SystemTime::now().duration_since(written).unwrap_or_default();
         let output = dir.parent().unwrap_or(dir);
         let name = output.strip_prefix(&self.0).unwrap_or(output);
         Ok(TrainingRun {
             name: if name.as_str().is_empty() { RUN.to_owned() } else { name.to_string() },
-            idle_seconds: idle.as_secs_f64(),
+            idle_seconds: found.idle().as_secs_f64(),
             total_steps: speeds.last().map(|speed| speed.total),
             points: thinned(&steps, |step| LossPoint {
                 step: step.step,
@@ -66,38 +61,6 @@ impl ProjectRuns {
             }),
         })
     }
-}
-
-/// Enters the folders of runs below `dir`, with when they were last written to.
-fn find(
-    dir: &Utf8Path,
-    depth: usize,
-    folders: &mut usize,
-    found: &mut Vec<(SystemTime, Utf8PathBuf)>,
-) -> io::Result<()> {
-    let mut below = Vec::new();
-    for entry in dir.read_dir_utf8()? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            below.push(entry.path().to_owned());
-        }
-    }
-    below.sort();
-    for path in below {
-        let name = path.file_name().unwrap_or_default();
-        let hidden = name.starts_with('.') && name != ".catena";
-        if hidden || PASSED_OVER.contains(&name) || *folders >= MAX_FOLDERS {
-            continue;
-        }
-        *folders += 1;
-        let metrics = path.join(METRICS);
-        if name == RUN && metrics.exists() {
-            found.push((std::fs::metadata(&metrics)?.modified()?, path));
-        } else if depth > 0 {
-            find(&path, depth - 1, folders, found)?;
-        }
-    }
-    Ok(())
 }
 
 /// The objects of a file, one a line; none if there is no file. A last line that is being written

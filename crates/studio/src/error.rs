@@ -38,6 +38,13 @@ pub enum StudioError {
         #[source]
         cause: io::Error,
     },
+    /// The folders of cleaned data sets could not be read.
+    #[error("the cleaned data sets cannot be read")]
+    DataUnreadable {
+        /// What the source said.
+        #[source]
+        cause: io::Error,
+    },
     /// The documents could not be read.
     #[error("document `{id}` cannot be read")]
     DocumentUnreadable {
@@ -74,6 +81,9 @@ impl StudioError {
             Self::RunsUnreadable { .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "runs_unreadable", "Runs unreadable")
             }
+            Self::DataUnreadable { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "data_unreadable", "Data unreadable")
+            }
             Self::DocumentUnreadable { .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "document_unreadable", "Document unreadable")
             }
@@ -85,9 +95,9 @@ impl IntoResponse for StudioError {
     fn into_response(self) -> Response {
         let (status, code, title) = self.parts();
         let detail = match &self {
-            Self::DocumentUnreadable { cause, .. } | Self::RunsUnreadable { cause } => {
-                format!("{self}: {cause}")
-            }
+            Self::DocumentUnreadable { cause, .. }
+            | Self::RunsUnreadable { cause }
+            | Self::DataUnreadable { cause } => format!("{self}: {cause}"),
             Self::NoReport
             | Self::NoDocument { .. }
             | Self::NoRoute { .. }
@@ -122,6 +132,7 @@ mod tests {
             StudioError::NoRoute { path: path() },
             StudioError::ReadOnly { path: path() },
             StudioError::RunsUnreadable { cause: io::Error::other("disk gone") },
+            StudioError::DataUnreadable { cause: io::Error::other("disk gone") },
             StudioError::DocumentUnreadable { id: id(), cause: io::Error::other("disk gone") },
         ];
         let text: Vec<String> = errors.iter().map(ToString::to_string).collect();

@@ -23,7 +23,7 @@ mod state;
 
 pub use error::StudioError;
 pub use routes::router;
-pub use state::{DocumentSource, Language, RunSource, StudioInfo, StudioState};
+pub use state::{CuratedSource, DocumentSource, Language, RunSource, StudioInfo, StudioState};
 
 #[cfg(test)]
 mod tests;

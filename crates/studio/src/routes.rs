@@ -10,7 +10,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use catena_protocol::{Document, RunReport, TrainingRun};
+use catena_protocol::{CuratedSet, Document, RunReport, TrainingRun};
 use std::future::ready;
 use std::io;
 use std::sync::Arc;
@@ -33,6 +33,7 @@ pub(crate) fn router_over(state: StudioState, files: Arc<dyn StaticFiles>) -> Ro
         .route("/api/studio/info", get(info))
         .route("/api/studio/report", get(report))
         .route("/api/studio/runs", get(runs))
+        .route("/api/studio/data", get(data))
         .route("/api/studio/documents/{id}", get(document))
         .with_state(state)
         .fallback(page)
@@ -49,14 +50,15 @@ async fn report(State(state): State<StudioState>) -> Result<Response, StudioErro
 }
 
 async fn runs(State(state): State<StudioState>) -> Result<Response, StudioError> {
-    let found = tokio::task::spawn_blocking(move || state.runs.runs())
-        .await
-        .map_err(io::Error::other)
-        .flatten();
-    match found {
-        Ok(runs) => Ok(fresh(Json::<Vec<TrainingRun>>(runs))),
-        Err(cause) => Err(StudioError::RunsUnreadable { cause }),
-    }
+    let found = looked_up(move || state.runs.runs()).await;
+    let runs = found.map_err(|cause| StudioError::RunsUnreadable { cause })?;
+    Ok(fresh(Json::<Vec<TrainingRun>>(runs)))
+}
+
+async fn data(State(state): State<StudioState>) -> Result<Response, StudioError> {
+    let found = looked_up(move || state.sets.sets()).await;
+    let sets = found.map_err(|cause| StudioError::DataUnreadable { cause })?;
+    Ok(fresh(Json::<Vec<CuratedSet>>(sets)))
 }
 
 async fn document(
@@ -64,15 +66,18 @@ async fn document(
     Path(id): Path<String>,
 ) -> Result<Response, StudioError> {
     let wanted = id.clone();
-    let found = tokio::task::spawn_blocking(move || state.documents.document(&wanted))
-        .await
-        .map_err(io::Error::other)
-        .flatten();
-    match found {
+    match looked_up(move || state.documents.document(&wanted)).await {
         Ok(Some(document)) => Ok(fresh(Json::<Document>(document))),
         Ok(None) => Err(StudioError::NoDocument { id }),
         Err(cause) => Err(StudioError::DocumentUnreadable { id, cause }),
     }
+}
+
+/// What `look` finds, which may block.
+async fn looked_up<T: Send + 'static>(
+    look: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(look).await.map_err(io::Error::other).flatten()
 }
 
 /// A JSON answer that no cache may keep: a new run changes it under the same address.

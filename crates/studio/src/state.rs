@@ -1,6 +1,6 @@
 //! What the studio shows, handed over by the binary.
 
-use catena_protocol::{Document, RunReport, TrainingRun};
+use catena_protocol::{CuratedSet, Document, RunReport, TrainingRun};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -63,6 +63,21 @@ impl RunSource for Vec<TrainingRun> {
     }
 }
 
+/// Gives the cleaned data sets of the project, whoever makes them.
+pub trait CuratedSource: Send + Sync + 'static {
+    /// The sets, the last written first. May block; the studio calls it off the async threads.
+    ///
+    /// # Errors
+    /// If the project's folder cannot be read.
+    fn sets(&self) -> io::Result<Vec<CuratedSet>>;
+}
+
+impl CuratedSource for Vec<CuratedSet> {
+    fn sets(&self) -> io::Result<Vec<CuratedSet>> {
+        Ok(self.clone())
+    }
+}
+
 /// Everything [`crate::router`] serves besides the app's files. Clones share it.
 #[derive(Clone)]
 pub struct StudioState {
@@ -70,6 +85,7 @@ pub struct StudioState {
     pub(crate) report: Option<Arc<RunReport>>,
     pub(crate) documents: Arc<dyn DocumentSource>,
     pub(crate) runs: Arc<dyn RunSource>,
+    pub(crate) sets: Arc<dyn CuratedSource>,
 }
 
 impl StudioState {
@@ -81,12 +97,19 @@ impl StudioState {
     ) -> Self {
         let (info, report) = (Arc::new(info), report.map(Arc::new));
         let runs = Arc::new(Vec::<TrainingRun>::new());
-        Self { info, report, documents: Arc::new(documents), runs }
+        let sets = Arc::new(Vec::<CuratedSet>::new());
+        Self { info, report, documents: Arc::new(documents), runs, sets }
     }
 
     /// With the project's training runs, which are looked up whenever the page asks.
     #[must_use]
     pub fn with_runs(self, runs: impl RunSource) -> Self {
         Self { runs: Arc::new(runs), ..self }
+    }
+
+    /// With the project's cleaned data sets, which are looked up whenever the page asks.
+    #[must_use]
+    pub fn with_sets(self, sets: impl CuratedSource) -> Self {
+        Self { sets: Arc::new(sets), ..self }
     }
 }

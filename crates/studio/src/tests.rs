@@ -7,8 +7,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use catena_protocol::{
-    Document, LossPoint, QualityMetrics, RetrievalReport, RunReport, StageReport, StageStatus,
-    TrainingRun,
+    CuratedSet, Document, LossPoint, QualityMetrics, RetrievalReport, RunReport, StageReport,
+    StageStatus, TrainingRun,
 };
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -189,6 +189,17 @@ async fn runs_are_looked_up_when_they_are_asked_for() {
     let answer = get(router_over(state, Arc::new(Files(APP))), "/api/studio/runs").await;
     let read: Vec<TrainingRun> = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(read, [run]);
+}
+
+#[tokio::test]
+async fn cleaned_sets_are_looked_up_when_they_are_asked_for() {
+    let none = get(studio(APP), "/api/studio/data").await;
+    assert_eq!((none.status, none.body.as_str()), (StatusCode::OK, "[]"));
+    let sets: Vec<CuratedSet> = serde_json::from_str(include_str!("tests/sets.json")).unwrap();
+    let state = StudioState::new(info(), None, documents()).with_sets(sets.clone());
+    let answer = get(router_over(state, Arc::new(Files(APP))), "/api/studio/data").await;
+    let read: Vec<CuratedSet> = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(read, sets);
 }
 
 #[tokio::test]

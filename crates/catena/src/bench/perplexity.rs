@@ -2,10 +2,10 @@
 
 use super::files::MeasuredFile;
 use crate::failure::{Exit, Failure};
+use crate::likelihood::Likelihood;
 use crate::models::BoxError;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_kernels::{BLOCK_TOKENS, KvCache, Pool, log_softmax_at};
-use catena_model::{Decoder, KvGroup, LogitsFor, SeqInput};
+use catena_kernels::Pool;
 use catena_protocol::{Cancel, Progress};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -71,13 +71,7 @@ fn of_windows(
 ) -> Result<f64, BoxError> {
     let tokenizer = file.model.tokenizer();
     let bos = tokenizer.bos_token_id().filter(|bos| ids.first() == Some(bos));
-    let options = file.numerics.load_options();
-    let decoder = Decoder::load_with(&file.model.checkpoint, pool, options)?;
-    let num_blocks = WINDOW.div_ceil(BLOCK_TOKENS);
-    let cache = |group: &KvGroup| KvCache::new(group.shape, file.numerics.kv_type, num_blocks);
-    let mut kv = decoder.kv_groups().iter().map(cache).collect::<Result<Vec<_>, _>>()?;
-    let block_tables = vec![(0..).take(num_blocks).collect(); kv.len()];
-    let mut scratch = decoder.new_scratch(WINDOW);
+    let mut likelihood = Likelihood::load(&file.model, file.numerics, WINDOW, pool)?;
     let (mut sum, mut count) = (0.0, 0usize);
     let windows: Vec<&[u32]> = ids.chunks_exact(WINDOW).take(WINDOWS).collect();
     progress.begin("perplexity", Some(windows.len() as u64), "windows");
@@ -88,19 +82,8 @@ fn of_windows(
         let mut tokens = window.to_vec();
         tokens[0] = bos.unwrap_or(tokens[0]);
         let first = WINDOW / 2;
-        let logits = LogitsFor::From(first);
-        let seq = SeqInput {
-            tokens: &tokens,
-            start_pos: 0,
-            block_tables: &block_tables,
-            logits,
-            adapter: None,
-        };
-        let rows = decoder.forward(&[seq], &mut kv, &mut scratch)?;
-        for (row, &token) in tokens[first + 1..].iter().enumerate() {
-            sum -= f64::from(log_softmax_at(rows.row(row), token));
-            count += 1;
-        }
+        sum -= likelihood.log_prob(&tokens, first)?;
+        count += WINDOW - first - 1;
         progress.update(done as u64 + 1);
     }
     progress.end();

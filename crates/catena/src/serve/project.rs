@@ -11,6 +11,7 @@ use crate::progress::{for_stderr, say};
 use crate::project::Project;
 use crate::report;
 use crate::runs::ProjectRuns;
+use crate::sets::ProjectSets;
 use crate::stages::{HELDOUT_FILE, Inputs, gguf_file};
 use camino::Utf8PathBuf;
 use catena_data::{read_clean_documents, read_records};
@@ -202,7 +203,10 @@ fn studio(
     // The stage's folder is `.catena/stages/train/FINGERPRINT` below the project's.
     let project = finished.outputs["train"].ancestors().nth(4);
     Ok(match project {
-        Some(project) => state.with_runs(ProjectRuns(project.to_owned())),
+        Some(project) => {
+            let sets = ProjectSets(project.to_owned());
+            state.with_runs(ProjectRuns(project.to_owned())).with_sets(sets)
+        }
         None => state,
     })
 }

@@ -1,8 +1,10 @@
 //! The card of a curated set: what is in it, where it is from, and what was done.
 
+use super::histogram::Histogram;
 use super::summary::Summary;
 use crate::plan::CleaningPlan;
 use crate::run::WrittenFile;
+use catena_protocol::{CuratedSet, DropCount, LengthBar};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -43,6 +45,50 @@ impl Card {
             *splits.entry(file.split.as_str()).or_insert(0) += file.num_documents;
         }
         splits
+    }
+
+    /// What the studio shows of the card. Its name and age are those of its folder, which the card
+    /// does not know.
+    pub fn curated_set(&self, name: String, idle_seconds: f64) -> CuratedSet {
+        let summary = &self.summary;
+        let dropped = summary.dropped.iter().flat_map(|(step, rules)| {
+            rules.iter().map(|(rule, &count)| DropCount {
+                step: step.clone(),
+                rule: rule.clone(),
+                count,
+            })
+        });
+        let bars = |lengths: &Histogram| {
+            lengths.bars().map(|(from, count)| LengthBar { from, count }).collect()
+        };
+        CuratedSet {
+            name,
+            idle_seconds,
+            version: self.version.clone(),
+            fingerprint: self.fingerprint.clone(),
+            num_inputs: self.inputs.len() as u64,
+            bytes_inputs: self.inputs.iter().map(|input| input.bytes).sum(),
+            num_read: summary.num_read,
+            bytes_read: summary.bytes_read,
+            num_kept: summary.num_kept,
+            bytes_kept: summary.bytes_kept,
+            rejected: summary.rejected.clone(),
+            dropped: dropped.collect(),
+            changed: summary.changed.clone(),
+            masked: summary.masked.clone(),
+            languages_kept: summary.languages_kept.clone(),
+            sources: summary.sources.clone(),
+            splits: self.splits().into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
+            lengths: bars(&summary.lengths),
+            lengths_dropped: bars(&summary.lengths_dropped),
+            rules: self.rules.clone(),
+            plan: self.plan_text(),
+        }
+    }
+
+    /// The plan as TOML.
+    pub(crate) fn plan_text(&self) -> String {
+        toml::to_string_pretty(&self.plan).expect("a plan is plain data")
     }
 
     /// The card as the README of a Hugging Face data set.
@@ -109,7 +155,7 @@ impl Card {
                 file.path, file.num_documents, file.bytes, file.sha256
             );
         }
-        let plan = toml::to_string_pretty(&self.plan).expect("a plan is plain data");
+        let plan = self.plan_text();
         let _ = write!(
             text,
             "\nMade by catena {} with plan and inputs `{}`:\n\n```toml\n{plan}```\n",

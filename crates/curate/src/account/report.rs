@@ -52,8 +52,7 @@ impl Card {
         chart(&mut page, "Length of dropped texts", "drop", &lengths(&summary.lengths_dropped));
         chart(&mut page, "Sources kept", "", &by_count(&summary.sources));
         self.write_files(&mut page);
-        let plan = toml::to_string_pretty(&self.plan).expect("a plan is plain data");
-        let _ = write!(page, "<h2>Plan</h2><pre>{}</pre>", escape(&plan));
+        let _ = write!(page, "<h2>Plan</h2><pre>{}</pre>", escape(&self.plan_text()));
         let _ = write!(
             page,
             "<p>catena {} · plan and inputs <code>{}</code></p></body></html>\n",
