@@ -34,9 +34,10 @@ pub use decontaminate::{BenchmarkItem, Contamination, DecontaminationOptions, De
 pub use dedup::{
     Duplicate, ExactDedup, FirstOfEach, Hashing, JoinReport, KeyOptions, Keys, Linking,
     MinHashConfig, NearDedup, NearDuplicate, NearDuplicates, NearIndex, RepeatedSpans, Scratch,
-    Shingle, ShingleHash, Signer, SubstringDedup, SubstringReport, Unrepeated, best_banding,
-    content_key, datatrove_text, drop_repeated_lines, drop_repeated_paragraphs, exact_duplicates,
-    first_of_each, mix, near_copy, near_duplicates, without_spans,
+    Shingle, ShingleHash, Signer, SubstringDedup, SubstringReport, TextPart, Unrepeated,
+    best_banding, content_key, datatrove_text, drop_repeated_lines, drop_repeated_paragraphs,
+    drop_repeated_parts, exact_duplicates, first_of_each, mix, near_copy, near_duplicates,
+    without_spans,
 };
 pub use error::CorpusError;
 pub use language::{

@@ -12,6 +12,7 @@
 //! | `data/` | the documents that stay, by split |
 //! | `attributes/` | one row per document read: what was measured, changed, and why it was dropped |
 //! | `duplicates.parquet` | which document repeats which |
+//! | `passages.parquet` | out of which documents repeated passages were cut |
 //! | `rejected/` | rows that were no documents, with the reason |
 //! | `card.json`, `README.md`, `report.html` | the account |
 //! | `plan.toml` | the plan with all its defaults |
@@ -25,6 +26,7 @@ mod account;
 mod documents;
 mod error;
 mod functions;
+mod objects;
 mod plan;
 mod run;
 mod session;
@@ -32,6 +34,7 @@ mod sql;
 
 pub use account::{Card, CardInput, Explanation, Histogram, Step, Summary, explain};
 pub use error::CurateError;
+pub use objects::ObjectFiles;
 pub use plan::{
     CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, PiiSettings, PiiStyle,
     ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,

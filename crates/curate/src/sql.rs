@@ -3,6 +3,7 @@
 use crate::documents::{Part, PartStream, table};
 use crate::error::CurateError;
 use crate::functions::all;
+use crate::objects::register_bucket;
 use crate::session::session;
 use arrow_array::RecordBatch;
 use camino::Utf8Path;
@@ -113,11 +114,17 @@ async fn register(
             session.register_parquet("attributes", attributes.as_str(), parquet.clone()).await?;
             let duplicates = folder.join("duplicates.parquet");
             session.register_parquet("duplicates", duplicates.as_str(), parquet).await?;
+            let passages = folder.join("passages.parquet");
+            if passages.exists() {
+                let parquet = ParquetReadOptions::default();
+                session.register_parquet("passages", passages.as_str(), parquet).await?;
+            }
             documents.push(folder.join("data").into_string());
             continue;
         }
         documents.push(input.clone());
         let name = if index == 0 { "rows".to_owned() } else { format!("rows{}", index + 1) };
+        register_bucket(session, input)?;
         match folder.extension() {
             Some("parquet") => {
                 session.register_parquet(&name, input, ParquetReadOptions::default()).await?;

@@ -8,7 +8,7 @@ use super::limits::{Limits, described};
 use super::peers::{Collected, Peers, interrupted};
 use super::perplexity::{self, Text};
 use super::start;
-use super::{engine, kernels, serve, train};
+use super::{data, engine, kernels, serve, train};
 use crate::args::{BenchArea, BenchArgs, InferArgs};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};

@@ -14,7 +14,9 @@ Examples:
   catena data plan fineweb > plan.toml               a plan to start from
 
 Reads JSONL, JSON, CSV, TSV, Parquet, Arrow, text, Markdown, HTML, PDF, Word, Excel, PowerPoint,
-EPUB and WARC, compressed or not, in folders, globs, Hugging Face data sets and Dolma sets.")]
+EPUB and WARC, compressed or not, in folders, globs, Hugging Face data sets and Dolma sets, here
+and in object stores: s3://bucket/folder, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION
+and, where it is not Amazon's, AWS_ENDPOINT_URL.")]
 pub(crate) struct DataArgs {
     #[command(subcommand)]
     pub(crate) action: DataAction,
@@ -52,7 +54,7 @@ pub(crate) enum DataAction {
 /// What is read and where the result goes.
 #[derive(Debug, Args)]
 pub(crate) struct InOut {
-    /// Files, folders, globs
+    /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
     /// Folder for the result
@@ -113,7 +115,9 @@ pub(crate) struct CleanArgs {
 Examples:
   catena data dedup docs.jsonl --out unique
   catena data dedup docs.jsonl --out unique --near fineweb       DataTrove's parameters
-  catena data dedup docs.jsonl --out unique --near off           exact copies only")]
+  catena data dedup docs.jsonl --out unique --near off           exact copies only
+  catena data dedup pages.jsonl --out unique --lines             and lines that occurred before
+  catena data dedup pages.jsonl --out unique --substring 100     and any 100 bytes that did")]
 pub(crate) struct DedupArgs {
     #[command(flatten)]
     pub(crate) files: InOut,
@@ -126,6 +130,15 @@ pub(crate) struct DedupArgs {
     /// Keep both documents if their numbers differ
     #[arg(long)]
     pub(crate) keep_if_numbers_differ: bool,
+    /// Cut lines of 20 characters and more that occurred before
+    #[arg(long)]
+    pub(crate) lines: bool,
+    /// Cut paragraphs that occurred before
+    #[arg(long)]
+    pub(crate) paragraphs: bool,
+    /// Cut whatever repeats so many bytes of earlier text
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub(crate) substring: usize,
 }
 
 #[derive(Debug, Args)]
@@ -237,20 +250,43 @@ pub(crate) struct PlanPresetArgs {
 #[command(after_help = "\
 Examples:
   catena data select docs.jsonl --out best --score rarity --documents 10000
-  catena data select docs.jsonl --out easy --score flesch --bytes 100000000
-  catena data select docs.jsonl --out ordered --score rarity --curriculum ascending
+  catena data select docs.jsonl --out plain --score perplexity --model smollm2-135m-instruct \\
+    --at-most 80
+  catena data select docs.jsonl --out good --score classifier --model quality.ftz --label hq \\
+    --at-least 0.6
+  catena data select crawl.jsonl --out like --score likeness --like handbook.pdf --documents 5000
+  catena data select docs.jsonl --out varied --diverse facility --documents 1000
+  catena data select docs.jsonl --out ordered --score flesch --curriculum ascending
 
-Scores: length, rarity, compression, type-token, flesch. The texts are held in memory.")]
+Scores: length, rarity, compression, type-token, flesch; perplexity (of a language model over the
+first 512 tokens) and classifier (the probability of a label; fastText or an encoder with a head)
+with --model; likeness (DSIR's weight) with --like. Each document carries its score. Without a
+budget or a bound all are written. The texts are held in memory.")]
 pub(crate) struct SelectArgs {
-    /// Files, folders, globs
+    /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
     /// Folder for the result
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Utf8PathBuf,
     /// The score
+    #[arg(long, value_name = "NAME", required_unless_present = "diverse")]
+    pub(crate) score: Option<String>,
+    /// The model of the score: a file, a folder, or a name that `catena pull` knows
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// The label whose probability is the score
     #[arg(long, value_name = "NAME")]
-    pub(crate) score: String,
+    pub(crate) label: Option<String>,
+    /// Texts such as are wanted; may be given again
+    #[arg(long, value_name = "INPUT")]
+    pub(crate) like: Vec<String>,
+    /// Leave out smaller scores
+    #[arg(long, value_name = "X", requires = "score", allow_negative_numbers = true)]
+    pub(crate) at_least: Option<f32>,
+    /// Leave out greater scores
+    #[arg(long, value_name = "X", requires = "score", allow_negative_numbers = true)]
+    pub(crate) at_most: Option<f32>,
     /// Take so many documents
     #[arg(long, value_name = "N", conflicts_with = "bytes")]
     pub(crate) documents: Option<usize>,
@@ -260,15 +296,32 @@ pub(crate) struct SelectArgs {
     /// Take the smallest scores instead of the greatest
     #[arg(long)]
     pub(crate) ascending: bool,
+    /// Draw by chance, as likely as exp(score) says, instead of taking the greatest
+    #[arg(long, requires = "score", conflicts_with_all = ["bytes", "diverse"])]
+    pub(crate) draw: bool,
+    /// Take documents that differ from each other, by their words
+    #[arg(long, value_name = "KIND")]
+    pub(crate) diverse: Option<DiversityKind>,
     /// Write in the order of a curriculum instead of the order of the input
-    #[arg(long, value_name = "ORDER")]
+    #[arg(long, value_name = "ORDER", requires = "score")]
     pub(crate) curriculum: Option<CurriculumOrder>,
-    /// Seed of the curriculum's draws
+    /// Seed of what is drawn
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
     /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow
     #[arg(long, value_name = "FORM", default_value = "jsonl")]
     pub(crate) format: String,
+}
+
+/// What makes a choice diverse.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DiversityKind {
+    /// Each next one is the farthest from all taken
+    KCenter,
+    /// Those taken stand for the whole; up to 20,000 documents
+    Facility,
+    /// The score, less what those taken say already
+    Relevance,
 }
 
 /// The order in which a model meets documents.
@@ -324,7 +377,7 @@ Examples:
 
 Formats: datatrove (.ds), megatron (.bin, .idx), numpy (.npy), dolma (.npy, .csv.gz).")]
 pub(crate) struct PackArgs {
-    /// Files, folders, globs
+    /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
     /// A model whose tokenizer is used: a GGUF file, a folder, or a name that `catena pull` knows
@@ -350,7 +403,7 @@ Examples:
 Texts and vectors are held in memory. Up to 20,000 documents every pair is compared, beyond that
 pairs of a cluster, as SemDeDup does.")]
 pub(crate) struct SemanticArgs {
-    /// Files, folders, globs
+    /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
     /// Folder for the result

@@ -1,12 +1,12 @@
 //! `catena data clean` and the commands that are a part of it.
 
 use super::args::{CleanArgs, ConvertArgs, DedupArgs, InOut, MaskArgs, Style};
+use super::documents::read_options;
 use super::failure::curate_failure;
 use super::plan_file;
 use crate::failure::Failure;
 use crate::output::print_line;
 use crate::progress::{for_stderr, say};
-use catena_corpus::ReadOptions;
 use catena_curate::{Card, CleaningPlan, Curation, PiiStyle, RepairSettings, curate};
 use catena_protocol::Cancel;
 
@@ -31,6 +31,9 @@ pub(super) fn dedup(args: &DedupArgs, threads: usize, cancel: &Cancel) -> Result
     plan.dedup.near.clone_from(&args.near);
     plan.dedup.near_threshold = args.threshold;
     plan.dedup.keep_if_numbers_differ = args.keep_if_numbers_differ;
+    plan.dedup.lines = args.lines;
+    plan.dedup.paragraphs = args.paragraphs;
+    plan.dedup.substring_bytes = args.substring;
     run("cannot find duplicates", &args.files, plan, threads, cancel)
 }
 
@@ -89,7 +92,7 @@ fn run(
         folder: &files.out,
         threads,
         overwrite: files.overwrite,
-        options: ReadOptions::default(),
+        options: read_options(goal)?,
     };
     let progress = for_stderr();
     let card = curate(&curation, progress.as_ref(), cancel)

@@ -5,7 +5,14 @@ use crate::failure::Failure;
 use crate::progress::say;
 use camino::Utf8Path;
 use catena_corpus::{CorpusError, ReadOptions, Row, SourceDocument, plan_shards};
-use catena_curate::{CurateError, document_writer};
+use catena_curate::{CurateError, ObjectFiles, document_writer};
+use std::sync::Arc;
+
+/// How the commands read: files here and in object stores.
+pub(super) fn read_options(goal: &str) -> Result<ReadOptions, Failure> {
+    let files = ObjectFiles::new().map_err(|error| curate_failure(goal, error))?;
+    Ok(ReadOptions { opener: Arc::new(files), ..ReadOptions::default() })
+}
 
 /// Gives every document of `inputs` to `take`; rows that are none are counted and told.
 pub(super) fn for_each(
@@ -13,7 +20,7 @@ pub(super) fn for_each(
     inputs: &[String],
     mut take: impl FnMut(SourceDocument) -> Result<(), CorpusError>,
 ) -> Result<(), Failure> {
-    let options = ReadOptions::default();
+    let options = read_options(goal)?;
     let mut num_bad = 0;
     let mut read = || -> Result<(), CorpusError> {
         for shard in plan_shards(inputs, &options)? {

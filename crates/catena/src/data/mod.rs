@@ -9,6 +9,7 @@ mod mix;
 mod pack;
 mod plan_file;
 mod run;
+mod scores;
 mod select;
 mod semantic;
 mod sql;

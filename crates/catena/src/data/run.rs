@@ -15,7 +15,7 @@ pub(crate) fn run(args: &DataArgs, flag: Option<usize>, cancel: &Cancel) -> Resu
         DataAction::Mask(args) => clean::mask(args, threads, cancel),
         DataAction::Convert(args) => clean::convert(args, threads, cancel),
         DataAction::Semantic(args) => semantic::run(args, flag, cancel),
-        DataAction::Select(args) => select::run(args),
+        DataAction::Select(args) => select::run(args, flag, cancel),
         DataAction::Mix(args) => mix::run(args),
         DataAction::Pack(args) => pack::run(args, cancel),
         DataAction::Explain(args) => look::explain(args),

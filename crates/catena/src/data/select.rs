@@ -1,44 +1,109 @@
 //! `catena data select`.
 
-use super::args::{CurriculumOrder, SelectArgs};
+use super::args::{CurriculumOrder, DiversityKind, SelectArgs};
 use super::documents::{failed, for_each, write};
+use super::scores::Scoring;
 use crate::failure::Failure;
 use crate::output::print_line;
+use crate::progress::say;
 use catena_corpus::{
-    Budget, CorpusError, Curriculum, Order, SourceDocument, UnigramCounts, curriculum_order,
-    score_column, select_top, text_scorer,
+    Budget, CorpusError, Curriculum, Diversity, Embeddings, Order, ScoreRule, SourceDocument,
+    curriculum_order, gumbel_top_k, hashed_embeddings, select_diverse, select_top,
 };
+use catena_protocol::Cancel;
+use serde_json::Value;
 
 const GOAL: &str = "cannot select documents";
+/// Places of the vectors that documents are compared by: cosines are off by some 0.06.
+const DIMS: usize = 256;
+/// Weight of the score beside what is new in a document.
+const LAMBDA: f32 = 0.5;
 
 /// Runs `catena data select`.
-pub(super) fn run(args: &SelectArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &SelectArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
     let mut documents = Vec::new();
     for_each(GOAL, &args.inputs, |document| {
         documents.push(document);
         Ok(())
     })?;
-    let chosen = choose(args, &documents).map_err(|error| failed(GOAL, error))?;
-    write(GOAL, &args.out, &args.format, chosen.iter().map(|&row| &documents[row]))?;
+    let mut scores = Vec::new();
+    if let Some(name) = &args.score {
+        let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
+        scores = Scoring { args, threads: flag, cancel }.of(name, &texts)?;
+        for (document, &score) in documents.iter_mut().zip(&scores) {
+            document.metadata.insert(name.clone(), Value::from(score));
+        }
+    }
+    let within = within(args, &documents, &scores).map_err(|error| failed(GOAL, error))?;
+    let scores: Vec<f32> = within.iter().filter_map(|&row| scores.get(row).copied()).collect();
+    let texts: Vec<&str> = within.iter().map(|&row| documents[row].text.as_str()).collect();
+    let chosen = choose(args, &texts, &scores).and_then(|chosen| order(args, chosen, &scores));
+    let chosen = chosen.map_err(|error| failed(GOAL, error))?;
+    let chosen_documents = chosen.iter().map(|&at| &documents[within[at]]);
+    write(GOAL, &args.out, &args.format, chosen_documents)?;
+    say(&format!("  {} of {} documents chosen", chosen.len(), documents.len()));
     print_line(args.out.as_str());
     Ok(())
 }
 
-/// The rows that are written, in order.
-fn choose(args: &SelectArgs, documents: &[SourceDocument]) -> Result<Vec<usize>, CorpusError> {
-    let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
-    let mut counts = UnigramCounts::default();
-    texts.iter().for_each(|text| counts.add(text));
-    let mut scorer = text_scorer(&args.score, counts)?;
-    let scores = score_column(scorer.as_mut(), &texts)?;
+/// The rows whose score lies within the bounds.
+fn within(
+    args: &SelectArgs,
+    documents: &[SourceDocument],
+    scores: &[f32],
+) -> Result<Vec<usize>, CorpusError> {
+    let rule = match (args.at_least, args.at_most) {
+        (None, None) => return Ok((0..documents.len()).collect()),
+        (Some(low), None) => ScoreRule::AtLeast(low),
+        (None, Some(high)) => ScoreRule::AtMost(high),
+        (Some(low), Some(high)) => ScoreRule::Between { low, high },
+    };
+    rule.check()?;
+    let keeps = |&row: &usize| rule.keeps(&documents[row].id, scores[row]);
+    Ok((0..documents.len()).filter(keeps).collect())
+}
+
+/// The rows that the budget buys, in ascending order unless they were chosen for what they add.
+fn choose(args: &SelectArgs, texts: &[&str], scores: &[f32]) -> Result<Vec<usize>, CorpusError> {
     let sizes: Vec<u64> = texts.iter().map(|text| text.len() as u64).collect();
     let budget = match (args.documents, args.bytes) {
         (Some(documents), _) => Budget::Documents(documents),
         (None, Some(bytes)) => Budget::Tokens(bytes),
-        (None, None) => Budget::Documents(documents.len()),
+        (None, None) => Budget::Documents(texts.len()),
     };
+    if let Some(kind) = args.diverse {
+        let vectors = hashed_embeddings(texts.iter().copied(), DIMS, 1)?;
+        let vectors = Embeddings::new(&vectors, DIMS)?;
+        let (scores, diversity) = match kind {
+            DiversityKind::KCenter => (Vec::new(), Diversity::KCenter),
+            DiversityKind::Facility => (Vec::new(), Diversity::FacilityLocation),
+            DiversityKind::Relevance => {
+                (unit(scores, args.ascending), Diversity::MarginalRelevance { lambda: LAMBDA })
+            }
+        };
+        return select_diverse(vectors, &scores, &sizes, budget, diversity, args.seed);
+    }
+    if args.draw {
+        return gumbel_top_k(scores, args.documents.unwrap_or(texts.len()), args.seed);
+    }
+    if scores.is_empty() {
+        return Ok((0..texts.len()).collect());
+    }
     let order = if args.ascending { Order::Ascending } else { Order::Descending };
-    let chosen = select_top(&scores, &sizes, budget, order)?;
+    select_top(scores, &sizes, budget, order)
+}
+
+/// Scores brought between 0 and 1, the wanted end at 1.
+fn unit(scores: &[f32], ascending: bool) -> Vec<f32> {
+    let low = scores.iter().copied().fold(f32::INFINITY, f32::min);
+    let high = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let range = (high - low).max(f32::MIN_POSITIVE);
+    let place = |&score: &f32| (score - low) / range;
+    scores.iter().map(|score| if ascending { 1.0 - place(score) } else { place(score) }).collect()
+}
+
+/// The chosen rows in the order in which they are written.
+fn order(args: &SelectArgs, chosen: Vec<usize>, scores: &[f32]) -> Result<Vec<usize>, CorpusError> {
     let Some(curriculum) = args.curriculum else { return Ok(chosen) };
     let curriculum = match curriculum {
         CurriculumOrder::Ascending => Curriculum::Ascending,

@@ -1,11 +1,11 @@
 //! `catena data sql`.
 
 use super::args::{AnswerFormat, SqlArgs};
+use super::documents::read_options;
 use super::failure::curate_failure;
 use crate::failure::{Exit, Failure};
 use crate::output::print_line;
 use camino::Utf8PathBuf;
-use catena_corpus::ReadOptions;
 use catena_curate::{Answer, query};
 use catena_protocol::Cancel;
 
@@ -17,7 +17,7 @@ pub(super) fn run(args: &SqlArgs, threads: usize, cancel: &Cancel) -> Result<(),
         let cause = format!("the folder for temporary files {} is not UTF-8", path.display());
         Failure::new(Exit::Environment, GOAL, cause).hint("set TMPDIR")
     })?;
-    let options = ReadOptions::default();
+    let options = read_options(GOAL)?;
     let answer: Answer = query(&args.query, &args.on, &options, threads, &scratch, cancel)
         .map_err(|error| curate_failure(GOAL, error))?;
     let text = match args.format {

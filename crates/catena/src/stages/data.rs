@@ -18,7 +18,7 @@ impl Stage for Data {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [&'static str] {

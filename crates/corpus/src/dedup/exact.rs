@@ -1,6 +1,7 @@
 //! Keys of contents, and texts without the parts that were seen before.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::hash::BuildHasher;
 use twox_hash::XxHash3_128;
 
@@ -135,18 +136,55 @@ fn drop_repeated<'t>(
     keys: &mut Keys,
     seen: &mut HashSet<u128, impl BuildHasher>,
 ) -> Unrepeated {
+    drop_parts(parts, least_chars, keys, |key| Ok::<_, Infallible>(seen.insert(key)))
+        .unwrap_or_else(|never| match never {})
+}
+
+/// What of a text is compared with the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextPart {
+    /// A line.
+    Line,
+    /// What stands between lines without visible characters.
+    Paragraph,
+}
+
+/// As [`drop_repeated_lines`] and [`drop_repeated_paragraphs`], by what `is_first` says of the key
+/// of each part in turn: what was seen may lie on disk, as in [`super::ExactDedup`].
+///
+/// # Errors
+/// Those of `is_first`.
+pub fn drop_repeated_parts<E>(
+    text: &str,
+    part: TextPart,
+    least_chars: usize,
+    keys: &mut Keys,
+    is_first: impl FnMut(u128) -> Result<bool, E>,
+) -> Result<Unrepeated, E> {
+    match part {
+        TextPart::Line => drop_parts(text.split_inclusive('\n'), least_chars, keys, is_first),
+        TextPart::Paragraph => drop_parts(paragraphs(text), least_chars, keys, is_first),
+    }
+}
+
+fn drop_parts<'t, E>(
+    parts: impl Iterator<Item = &'t str>,
+    least_chars: usize,
+    keys: &mut Keys,
+    mut is_first: impl FnMut(u128) -> Result<bool, E>,
+) -> Result<Unrepeated, E> {
     let mut left = Unrepeated { text: String::new(), num_dropped: 0, dropped_bytes: 0 };
     for part in parts {
         let content = part.trim();
         let long = content.chars().take(least_chars.max(1)).count() == least_chars.max(1);
-        if long && !seen.insert(keys.key(content)) {
+        if long && !is_first(keys.key(content))? {
             left.num_dropped += 1;
             left.dropped_bytes += part.len();
         } else {
             left.text.push_str(part);
         }
     }
-    left
+    Ok(left)
 }
 
 /// The parts of `text` that start where a line follows a blank one.

@@ -86,7 +86,13 @@ fn of_row(
         let score = language.column(1).as_primitive::<Float32Type>().value(0);
         steps.push(step("language", format!("{code}, score {score:.2}")));
     }
-    let dropped = verdict(row).or(duplicate(folder, id)?);
+    let mut dropped = verdict(row).or(duplicate(folder, id)?);
+    if let Some((text, left)) = passages(folder, id)? {
+        match left {
+            0 => dropped = Some(step("dropped", format!("by dedup: {text}, nothing is left"))),
+            left => steps.push(step("passages", format!("{text}, {left} bytes are left"))),
+        }
+    }
     let kept = dropped.is_none();
     steps.push(dropped.unwrap_or_else(|| {
         step("kept", format!("{} bytes; files in {}", number("bytes"), folder.join("data")))
@@ -127,6 +133,26 @@ fn duplicate(folder: &Utf8Path, id: &str) -> Result<Option<Step>, CurateError> {
             similarity.as_primitive::<Float32Type>().value(row)
         );
         return Ok(Some(step("dropped", line)));
+    }
+    Ok(None)
+}
+
+/// What was cut out of the document, and the bytes that are left.
+fn passages(folder: &Utf8Path, id: &str) -> Result<Option<(String, u64)>, CurateError> {
+    let path = folder.join("passages.parquet");
+    if !path.exists() {
+        return Ok(None);
+    }
+    for batch in read_table(&path)? {
+        let batch = batch?;
+        let Some(row) = column(&batch, ID).iter().position(|one| one == Some(id)) else { continue };
+        let number = |name: &str| {
+            let column = batch.column_by_name(name).expect("passages have it");
+            column.as_primitive::<UInt64Type>().value(row)
+        };
+        let (num, bytes) = (number("passages"), number("bytes_cut"));
+        let text = format!("{num} passages that occurred before are cut, {bytes} bytes");
+        return Ok(Some((text, number("bytes_left"))));
     }
     Ok(None)
 }

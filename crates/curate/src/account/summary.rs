@@ -2,7 +2,7 @@
 
 use super::histogram::Histogram;
 use crate::error::CurateError;
-use crate::run::{Repeats, Work, column, num_bad_rows, read_table};
+use crate::run::{Cuts, Repeats, Work, column, num_bad_rows, read_table};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use arrow_array::{Array, RecordBatch};
@@ -47,15 +47,19 @@ const MAX_SOURCES: usize = 100;
 pub(super) const NOTES: [&str; 6] =
     ["repaired", "extracted", "normalized", "boilerplate", "lines_edited", "masked"];
 
+/// The operator that cuts repeated passages.
+const CUT: &str = "passages_cut";
+
 impl Summary {
-    /// Sums up the attributes of `work`; `repeats` are dropped as well.
-    pub(crate) fn of(work: &Work, repeats: &Repeats) -> Result<Self, CurateError> {
+    /// Sums up the attributes of `work`; `repeats` are dropped as well,
+    /// and what `cuts` leaves nothing of.
+    pub(crate) fn of(work: &Work, repeats: &Repeats, cuts: &Cuts) -> Result<Self, CurateError> {
         let mut summary = Self::default();
         let mut number = 0;
         for part in &work.parts {
             let files = work.files(part);
             for batch in read_table(&files.attributes)? {
-                summary.add(&batch?, repeats, &mut number);
+                summary.add(&batch?, repeats, cuts, &mut number);
             }
             for (reason, count) in num_bad_rows(&files.rejected)? {
                 *summary.rejected.entry(reason).or_insert(0) += count;
@@ -64,7 +68,7 @@ impl Summary {
         Ok(summary)
     }
 
-    fn add(&mut self, batch: &RecordBatch, repeats: &Repeats, number: &mut usize) {
+    fn add(&mut self, batch: &RecordBatch, repeats: &Repeats, cuts: &Cuts, number: &mut usize) {
         let numbers = |name: &str| {
             batch.column_by_name(name).expect("attributes have it").as_primitive::<UInt64Type>()
         };
@@ -81,12 +85,19 @@ impl Summary {
             self.bytes_read += before.value(row);
             let code = codes.value(row);
             count(&mut self.languages, code);
+            let mut length = after.value(row);
             let dropped = if verdicts.is_valid(row) {
                 Some((steps.value(row), rules.value(row)))
             } else {
                 *number += 1;
+                let cut = cuts.of(*number - 1);
+                if let Some(cut) = cut.filter(|cut| cut.left > 0) {
+                    length = cut.left;
+                    count(&mut self.changed, CUT);
+                }
                 let repeat = repeats.0.get(*number - 1).copied().flatten();
-                repeat.map(|one| ("dedup", if one.exact { "exact" } else { "near" }))
+                let passages = cut.filter(|cut| cut.left == 0).map(|_| ("dedup", "passages"));
+                repeat.map(|one| ("dedup", if one.exact { "exact" } else { "near" })).or(passages)
             };
             match dropped {
                 Some((step, rule)) => {
@@ -95,8 +106,8 @@ impl Summary {
                 }
                 None => {
                     self.num_kept += 1;
-                    self.bytes_kept += after.value(row);
-                    self.lengths.add(after.value(row));
+                    self.bytes_kept += length;
+                    self.lengths.add(length);
                     count(&mut self.languages_kept, code);
                     self.add_source(sources.value(row));
                 }
@@ -108,6 +119,9 @@ impl Summary {
         for name in NOTES {
             let Some(notes) = batch.column_by_name(name) else { continue };
             let changed = notes.len() - notes.null_count();
+            if changed == 0 {
+                continue;
+            }
             *self.changed.entry(name.to_owned()).or_insert(0) += changed as u64;
         }
         let Some(masked) = batch.column_by_name("masked") else { return };

@@ -164,6 +164,19 @@ pub struct DedupSettings {
     pub near_threshold: Option<f64>,
     /// Keep both documents if their numbers differ.
     pub keep_if_numbers_differ: bool,
+    /// Cut lines that occurred before, here or in an earlier document.
+    pub lines: bool,
+    /// Cut paragraphs that occurred before.
+    pub paragraphs: bool,
+    /// Cut whatever repeats so many bytes of earlier text, found by suffix arrays; 0: nothing.
+    pub substring_bytes: usize,
+}
+
+impl DedupSettings {
+    /// Whether passages are cut out of the texts that stay.
+    pub(crate) fn cuts(&self) -> bool {
+        self.lines || self.paragraphs || self.substring_bytes > 0
+    }
 }
 
 impl Default for DedupSettings {
@@ -173,6 +186,9 @@ impl Default for DedupSettings {
             near: "catena".to_owned(),
             near_threshold: None,
             keep_if_numbers_differ: false,
+            lines: false,
+            paragraphs: false,
+            substring_bytes: 0,
         }
     }
 }

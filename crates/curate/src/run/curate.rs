@@ -3,7 +3,7 @@
 use super::judge::{Means, judge};
 use super::part_files::write_atomically;
 use super::work::Work;
-use super::{duplicates, write};
+use super::{duplicates, passages, write};
 use crate::account::{Card, CardInput, Summary};
 use crate::error::CurateError;
 use crate::plan::{CleaningPlan, PlanFunctions};
@@ -36,7 +36,7 @@ pub struct Curation<'a> {
 /// The result depends on the inputs and the plan alone. A run that was interrupted or killed goes
 /// on where it was when it is started again; one that was done answers with its card.
 ///
-/// Memory: a few megabytes for each thread, the working memory of comparing, and about 30 bytes a
+/// Memory: a few megabytes for each thread, the working memory of comparing, and about 50 bytes a
 /// document. Disk: what is kept, once more, until the end.
 ///
 /// # Errors
@@ -58,9 +58,10 @@ pub fn curate(
     let means = Means { threads, runtime: &runtime, progress, cancel };
     judge(&work, &functions, &options, &means)?;
     let repeats = duplicates::find(&work, plan, &means)?;
-    let summary = Summary::of(&work, &repeats)?;
+    let cuts = passages::cut(&work, &plan.dedup, &repeats, &means)?;
+    let summary = Summary::of(&work, &repeats, &cuts)?;
     check_any_kept(&summary)?;
-    let files = write::write(&work, plan, &repeats, &means)?;
+    let files = write::write(&work, plan, (&repeats, &cuts), &means)?;
     let card = Card {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fingerprint: work.fingerprint.clone(),

@@ -1,19 +1,16 @@
 //! The second step of a run: which of the documents that stayed repeat an earlier one.
 
 use super::judge::Means;
-use super::part_files::{read_table, write_table};
+use super::part_files::{column, read_table, write_table};
+use super::texts::for_each_text;
 use super::work::Work;
-use crate::documents::schema::{ID, TEXT};
+use crate::documents::schema::ID;
 use crate::error::CurateError;
 use crate::plan::{CleaningPlan, near_config};
-use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use catena_corpus::{KeyOptions, NearDedup, Scratch, content_key, first_of_each};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Memory of sorting, in bytes.
-const MEMORY_BYTES: usize = 256 << 20;
 
 /// A document that repeats an earlier one. Documents are numbered through all parts, those that
 /// were dropped before left out.
@@ -44,11 +41,7 @@ pub(crate) fn find(
     plan: &CleaningPlan,
     means: &Means<'_>,
 ) -> Result<Repeats, CurateError> {
-    let scratch = Scratch {
-        folder: work.folder.join(".work"),
-        memory_bytes: MEMORY_BYTES,
-        threads: means.threads,
-    };
+    let scratch = work.scratch(means.threads);
     let mut repeats = Repeats::default();
     if plan.dedup.exact {
         repeats = exact(work, &scratch, means)?;
@@ -57,15 +50,22 @@ pub(crate) fn find(
         let mut near = NearDedup::new(&config, &scratch)?;
         let mut numbers = Vec::new();
         means.progress.begin("comparing documents", None, "documents");
-        for_each_text(work, means, |first, texts| {
-            let left: Vec<(usize, &str)> =
-                (first..).zip(texts.iter().copied()).filter(|(n, _)| !repeats.drops(*n)).collect();
-            let texts: Vec<&str> = left.iter().map(|(_, text)| *text).collect();
-            near.add(&texts, means.cancel)?;
-            numbers.extend(left.iter().map(|(number, _)| number32(*number)));
-            means.progress.update(numbers.len() as u64);
-            Ok(())
-        })?;
+        for_each_text(
+            work,
+            means,
+            |part| work.files(part).documents,
+            |first, texts| {
+                let left: Vec<(usize, &str)> = (first..)
+                    .zip(texts.iter().copied())
+                    .filter(|(n, _)| !repeats.drops(*n))
+                    .collect();
+                let texts: Vec<&str> = left.iter().map(|(_, text)| *text).collect();
+                near.add(&texts, means.cancel)?;
+                numbers.extend(left.iter().map(|(number, _)| number32(*number)));
+                means.progress.update(numbers.len() as u64);
+                Ok(())
+            },
+        )?;
         means.progress.end();
         let found = near.finish(means.progress, means.cancel)?;
         if let Some(last) = numbers.last() {
@@ -86,11 +86,16 @@ pub(crate) fn find(
 fn exact(work: &Work, scratch: &Scratch, means: &Means<'_>) -> Result<Repeats, CurateError> {
     let mut keys = Vec::new();
     means.progress.begin("finding exact copies", None, "documents");
-    for_each_text(work, means, |_, texts| {
-        keys.extend(texts.iter().map(|text| content_key(text, KeyOptions::LOOSE)));
-        means.progress.update(keys.len() as u64);
-        Ok(())
-    })?;
+    for_each_text(
+        work,
+        means,
+        |part| work.files(part).documents,
+        |_, texts| {
+            keys.extend(texts.iter().map(|text| content_key(text, KeyOptions::LOOSE)));
+            means.progress.update(keys.len() as u64);
+            Ok(())
+        },
+    )?;
     means.progress.end();
     let first = first_of_each(keys, scratch, means.cancel)?;
     let mut repeats = Vec::new();
@@ -104,34 +109,6 @@ fn exact(work: &Work, scratch: &Scratch, means: &Means<'_>) -> Result<Repeats, C
 
 fn number32(number: usize) -> u32 {
     u32::try_from(number).expect("a run has less than 2^32 documents")
-}
-
-/// Gives the texts that stayed, in order, with the number of the first of each batch.
-fn for_each_text(
-    work: &Work,
-    means: &Means<'_>,
-    mut take: impl FnMut(usize, &[&str]) -> Result<(), CurateError>,
-) -> Result<(), CurateError> {
-    let mut number = 0;
-    for part in &work.parts {
-        for batch in read_table(&work.files(part).documents)? {
-            if means.cancel.is_cancelled() {
-                return Err(CurateError::Interrupted);
-            }
-            let batch = batch?;
-            let texts = column(&batch, TEXT);
-            let texts: Vec<&str> = texts.iter().map(Option::unwrap_or_default).collect();
-            take(number, &texts)?;
-            number += texts.len();
-        }
-    }
-    Ok(())
-}
-
-/// A column of texts in a file of ours.
-pub(crate) fn column<'b>(batch: &'b RecordBatch, name: &str) -> &'b StringArray {
-    let column = batch.column_by_name(name).expect("a file of ours has its columns");
-    column.as_string::<i32>()
 }
 
 /// Writes the repeats with the ids of both documents.

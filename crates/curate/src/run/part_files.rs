@@ -3,7 +3,8 @@
 
 use crate::documents::schema::{ID, METADATA, PLACE, SOURCE, TEXT};
 use crate::error::CurateError;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use arrow_select::filter::filter_record_batch;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -29,6 +30,8 @@ pub(crate) struct PartFiles {
     pub(crate) attributes: Utf8PathBuf,
     /// The documents that stay, until duplicates are known.
     pub(crate) documents: Utf8PathBuf,
+    /// The same with repeated passages cut out, if they are looked for.
+    pub(crate) cut: Utf8PathBuf,
     /// The rows that were no documents; absent if there are none.
     pub(crate) rejected: Utf8PathBuf,
 }
@@ -39,6 +42,7 @@ impl PartFiles {
         Self {
             attributes: folder.join("attributes").join(format!("{name}.parquet")),
             documents: folder.join(".work").join(format!("{name}.parquet")),
+            cut: folder.join(".work").join(format!("{name}.cut.parquet")),
             rejected: folder.join("rejected").join(format!("{name}.jsonl")),
         }
     }
@@ -110,7 +114,7 @@ impl PartWriter {
 }
 
 /// One Parquet file on its way to disk.
-struct Table {
+pub(crate) struct Table {
     path: Utf8PathBuf,
     beside: Utf8PathBuf,
     writer: ArrowWriter<File>,
@@ -128,7 +132,7 @@ fn table<'t>(
 }
 
 impl Table {
-    fn create(path: &Utf8Path, schema: &SchemaRef) -> Result<Self, CurateError> {
+    pub(crate) fn create(path: &Utf8Path, schema: &SchemaRef) -> Result<Self, CurateError> {
         let folder = path.parent().expect("a file in the output folder");
         fs::create_dir_all(folder).map_err(CurateError::io("create", folder))?;
         let beside = path.with_extension("part");
@@ -144,7 +148,7 @@ impl Table {
         Ok(Self { path: path.to_owned(), beside, writer })
     }
 
-    fn write(&mut self, batch: &RecordBatch) -> Result<(), CurateError> {
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), CurateError> {
         let fail = |error| parquet(&self.beside, "write", error);
         self.writer.write(batch).map_err(fail)?;
         if self.writer.in_progress_size() >= ROW_GROUP_BYTES {
@@ -153,7 +157,7 @@ impl Table {
         Ok(())
     }
 
-    fn finish(self) -> Result<(), CurateError> {
+    pub(crate) fn finish(self) -> Result<(), CurateError> {
         let fail = |error| parquet(&self.beside, "write", error);
         let file = self.writer.into_inner().map_err(fail)?;
         file.sync_all().map_err(CurateError::io("write", &self.beside))?;
@@ -167,6 +171,12 @@ pub(crate) fn read_table(path: &Utf8Path) -> Result<ParquetRecordBatchReader, Cu
     let fail = |error| parquet(path, "read", error);
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(fail)?;
     builder.with_batch_size(1024).build().map_err(fail)
+}
+
+/// A column of texts in a file of ours.
+pub(crate) fn column<'b>(batch: &'b RecordBatch, name: &str) -> &'b StringArray {
+    let column = batch.column_by_name(name).expect("a file of ours has its columns");
+    column.as_string::<i32>()
 }
 
 /// Rows that were refused, by reason.

@@ -229,6 +229,43 @@ fn samples_of_evaluation_sets_are_found() {
 }
 
 #[test]
+fn passages_that_occurred_before_are_cut() {
+    let (_guard, dir) = folder();
+    let footer = "Copyright of the town of Riverside, all rights reserved.";
+    let tale = "There once was a miller who had three sons and a cat that could talk.";
+    let rows = [
+        serde_json::json!({"id": "a", "text": format!("The first page has news.\n{footer}\n")}),
+        serde_json::json!({"id": "b", "text": format!("Another page about bread.\n{footer}\n")}),
+        serde_json::json!({"id": "c", "text": format!("{footer}\n")}),
+        serde_json::json!({"id": "d", "text": format!("Some say: {tale} The end.")}),
+        serde_json::json!({"id": "e", "text": format!("Others say: {tale} No end.")}),
+    ];
+    let lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    let input = dir.join("in.jsonl");
+    fs::write(&input, lines.join("\n")).unwrap();
+    let mut plan = CleaningPlan::default();
+    "off".clone_into(&mut plan.dedup.near);
+    (plan.dedup.lines, plan.dedup.substring_bytes) = (true, 40);
+    let out = dir.join("out");
+    let card = run(&plan, &[input.into_string()], &out);
+    let kept = texts(&out);
+    let text = |id: &str| kept[id]["text"].as_str().unwrap();
+    assert_eq!(kept.keys().collect::<Vec<_>>(), ["a", "b", "d", "e"]);
+    assert!(text("a").contains(footer) && text("d").contains(tale));
+    assert_eq!(text("b").trim(), "Another page about bread.");
+    assert!(text("e").starts_with("Others") && !text("e").contains("miller"), "{}", text("e"));
+    let summary = &card.summary;
+    assert_eq!(summary.dropped["dedup"]["passages"], 1);
+    assert_eq!(summary.changed["passages_cut"], 2);
+    let written: usize = kept.keys().map(|id| text(id).len()).sum();
+    assert_eq!(summary.bytes_kept, written as u64);
+    let story = explain(&out, "c").unwrap();
+    assert!(!story.kept, "{:?}", story.steps);
+    let story = explain(&out, "e").unwrap();
+    assert!(story.kept && story.steps.iter().any(|(step, _)| step == "passages"), "{story:?}");
+}
+
+#[test]
 fn what_a_query_finds_is_what_was_written() {
     let (_guard, dir) = folder();
     let out = dir.join("out");

@@ -5,21 +5,25 @@ use crate::documents::Part;
 use crate::error::CurateError;
 use crate::plan::CleaningPlan;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{ReadOptions, plan_shards};
+use catena_corpus::{ReadOptions, Scratch, plan_shards};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
+
+/// Memory of looking for repeats.
+const SCRATCH_BYTES: usize = 256 << 20;
 
 /// Raised when the same plan gives other results than before.
 const VERSION: u32 = 1;
 
 /// What [`Work`] owns in its folder; all of it goes when work begins anew.
-const OWNED: [&str; 8] = [
+const OWNED: [&str; 9] = [
     "README.md",
     "attributes",
     "card.json",
     "data",
     "duplicates.parquet",
+    "passages.parquet",
     "plan.toml",
     "rejected",
     "report.html",
@@ -91,14 +95,10 @@ impl Work {
     fn clear(&self) -> Result<(), CurateError> {
         for name in OWNED.into_iter().chain([".work"]) {
             let path = self.folder.join(name);
-            let gone =
-                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            match gone {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(CurateError::io("remove", &path)(error));
-                }
-                _ => {}
+            if path.is_dir() {
+                fs::remove_dir_all(&path).map_err(CurateError::io("remove", &path))?;
             }
+            remove_if_there(&path)?;
         }
         Ok(())
     }
@@ -106,6 +106,11 @@ impl Work {
     /// The files of `part`.
     pub(crate) fn files(&self, part: &Part) -> PartFiles {
         PartFiles::new(&self.folder, &part.name())
+    }
+
+    /// Where and with what memory repeats are looked for.
+    pub(crate) fn scratch(&self, threads: usize) -> Scratch {
+        Scratch { folder: self.folder.join(".work"), memory_bytes: SCRATCH_BYTES, threads }
     }
 
     /// The inputs, file by file.
@@ -124,8 +129,9 @@ impl Work {
     /// Removes what only the run itself needs; its mark stays.
     pub(crate) fn tidy(&self) -> Result<(), CurateError> {
         for part in &self.parts {
-            let path = self.files(part).documents;
-            fs::remove_file(&path).map_err(CurateError::io("remove", &path))?;
+            let files = self.files(part);
+            remove_if_there(&files.cut)?;
+            remove_if_there(&files.documents)?;
         }
         Ok(())
     }
@@ -133,5 +139,14 @@ impl Work {
     /// Whether the whole work was done before.
     pub(crate) fn is_done(&self) -> bool {
         self.folder.join("card.json").exists()
+    }
+}
+
+fn remove_if_there(path: &Utf8Path) -> Result<(), CurateError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(CurateError::io("remove", path)(error))
+        }
+        _ => Ok(()),
     }
 }

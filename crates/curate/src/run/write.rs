@@ -1,8 +1,9 @@
 //! The last step of a run: the documents that stay, in the form that was asked for.
 
-use super::duplicates::{Repeats, column};
+use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::read_table;
+use super::part_files::{column, read_table};
+use super::passages::Cuts;
 use super::work::Work;
 use crate::documents::schema::{ID, METADATA, SOURCE, TEXT};
 use crate::error::CurateError;
@@ -35,7 +36,7 @@ pub struct WrittenFile {
 pub(crate) fn write(
     work: &Work,
     plan: &CleaningPlan,
-    repeats: &Repeats,
+    (repeats, cuts): (&Repeats, &Cuts),
     means: &Means<'_>,
 ) -> Result<Vec<WrittenFile>, CurateError> {
     let data = work.folder.join("data");
@@ -51,13 +52,15 @@ pub(crate) fn write(
     means.progress.begin("writing documents", None, "documents");
     let (mut number, mut written) = (0, 0);
     for part in &work.parts {
-        for batch in read_table(&work.files(part).documents)? {
+        let files = work.files(part);
+        let path = if plan.dedup.cuts() { files.cut } else { files.documents };
+        for batch in read_table(&path)? {
             if means.cancel.is_cancelled() {
                 return Err(CurateError::Interrupted);
             }
             let batch = batch?;
             for row in 0..batch.num_rows() {
-                if !repeats.drops(number) {
+                if !repeats.drops(number) && !cuts.drops(number) {
                     writers.write(&batch, row)?;
                     written += 1;
                 }

@@ -26,7 +26,7 @@ fn families(sets: &[RuleSet]) -> Families {
 fn judge(corpus: &Corpus, sets: &[RuleSet]) -> usize {
     let mut analyser = Analyser::new(families(sets));
     let passes = |text: &&String| {
-        let profile = analyser.analyse(text);
+        let Ok(profile) = analyser.analyse(text) else { return false };
         sets.iter().all(|set| matches!(set.judge(&profile), Ok(None)))
     };
     corpus.texts.iter().filter(passes).count()

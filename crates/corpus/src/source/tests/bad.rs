@@ -134,6 +134,12 @@ fn a_bomb_is_defused() {
     let found = said_of("x.jsonl.gz", &lines);
     let long = "x.jsonl.gz:2: BAD too_long: it has 104857600 bytes, the limit is 16777216";
     assert_eq!(found, ["x.jsonl.gz:1: a", long]);
+    let grown = [b"{\"text\":\"a\"}\n".as_slice(), &vec![b' '; 100 << 20]].concat();
+    let grown = zstd::encode_all(grown.as_slice(), 1).unwrap();
+    assert!(grown.len() < 100 << 10, "{}", grown.len());
+    let found = said_of("x.jsonl.zst", &grown);
+    let bomb = "x.jsonl.zst:2: BAD bomb: it grows to more than 200 times its size";
+    assert_eq!(found, ["x.jsonl.zst:1: a", bomb]);
     let folder = folder(&[("x.txt.gz", &gzip(&vec![b'x'; 1 << 20]))]);
     let mut options = ReadOptions::default();
     options.limits.max_file_bytes = 1000;

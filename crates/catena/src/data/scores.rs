@@ -1,0 +1,168 @@
+//! Numbers for documents: of their texts alone, by a model, by their likeness to other texts.
+
+use super::args::SelectArgs;
+use super::documents::{failed, for_each};
+use crate::classifier::LocalClassifier;
+use crate::failure::{Exit, Failure};
+use crate::likelihood::Likelihood;
+use crate::machine::pool;
+use crate::models::{LanguageModel, Numerics};
+use crate::progress::for_stderr;
+use crate::pull::Finder;
+use camino::Utf8Path;
+use catena_corpus::{
+    CorpusError, FastText, ImportanceModel, ImportanceOptions, UnigramCounts, score_column,
+    text_scorer,
+};
+use catena_knowledge::Classifier;
+use catena_protocol::{Cancel, Progress};
+use std::fs;
+
+const GOAL: &str = "cannot score the documents";
+/// Tokens of a text that a language model reads.
+const WINDOW: usize = 512;
+
+/// How the scores are computed.
+pub(super) struct Scoring<'a> {
+    pub(super) args: &'a SelectArgs,
+    pub(super) threads: Option<usize>,
+    pub(super) cancel: &'a Cancel,
+}
+
+impl Scoring<'_> {
+    /// One number for each of `texts`, by the score called `name`.
+    pub(super) fn of(&self, name: &str, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+        match name {
+            "perplexity" => self.perplexity(texts),
+            "classifier" => self.classifier(texts),
+            "likeness" => self.likeness(texts),
+            _ => {
+                let mut counts = UnigramCounts::default();
+                texts.iter().for_each(|text| counts.add(text));
+                let mut scorer = text_scorer(name, counts).map_err(|error| failed(GOAL, error))?;
+                score_column(scorer.as_mut(), texts).map_err(|error| failed(GOAL, error))
+            }
+        }
+    }
+
+    /// `exp(-mean log p(token | those before it))` over the first tokens of each text; that of a
+    /// text without a token to predict is the size of the vocabulary, as if by guessing.
+    fn perplexity(&self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+        let progress = for_stderr();
+        let path = self.model(progress.as_ref())?;
+        let fail = |error| Failure::new(Exit::Environment, GOAL, error);
+        let model = LanguageModel::open_base(&path).map_err(fail)?;
+        let pool = pool(self.threads);
+        let likelihood = Likelihood::load(&model, Numerics::default(), WINDOW, pool);
+        let mut likelihood = likelihood.map_err(fail)?;
+        let tokenizer = model.tokenizer();
+        self.each(texts, progress.as_ref(), |text| {
+            let ids = tokenizer.encode(text, true, false).map_err(|error| fail(error.into()))?;
+            let ids = &ids[..ids.len().min(WINDOW)];
+            if ids.len() < 2 {
+                return Ok(tokenizer.vocab_size() as f32);
+            }
+            let sum = likelihood.log_prob(ids, 0).map_err(fail)?;
+            Ok((-sum / (ids.len() - 1) as f64).exp() as f32)
+        })
+    }
+
+    /// The probability of the label asked for, by a fastText model or an encoder with a head.
+    fn classifier(&self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+        let progress = for_stderr();
+        let path = self.model(progress.as_ref())?;
+        let fail = |error| Failure::new(Exit::Environment, GOAL, error);
+        if matches!(path.extension(), Some("bin" | "ftz")) {
+            let bytes = fs::read(&path).map_err(|error| fail(error.into()))?;
+            let model = FastText::load(&bytes).map_err(|error| failed(GOAL, error))?;
+            let label = self.label(model.labels())?;
+            return self.each(texts, progress.as_ref(), |text| {
+                let found = model.predict(text, model.labels().len());
+                let found = found.iter().find(|one| one.label == model.labels()[label]);
+                Ok(found.map_or(0.0, |one| one.probability.min(1.0)))
+            });
+        }
+        let model = LocalClassifier::open(&path, pool(self.threads)).map_err(fail)?;
+        let label = self.label(model.labels())?;
+        self.each(texts, progress.as_ref(), |text| {
+            let logits = model.logits(&[(text, None)]).map_err(|error| fail(error.into()))?;
+            Ok(probability(&logits[0], label))
+        })
+    }
+
+    /// The logarithm of how much likelier the words of each text are in the texts of `--like`
+    /// than in all texts.
+    fn likeness(&self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+        if self.args.like.is_empty() {
+            return Err(usage("`likeness` compares with other texts").hint("name them with --like"));
+        }
+        let mut wanted = Vec::new();
+        for_each(GOAL, &self.args.like, |document| {
+            wanted.push(document.text);
+            Ok(())
+        })?;
+        let wanted = wanted.iter().map(String::as_str);
+        let options = ImportanceOptions::default();
+        let model = ImportanceModel::fit(wanted, texts.iter().copied(), &options)
+            .map_err(|error| failed(GOAL, error))?;
+        Ok(texts.iter().map(|text| model.log_weight(text) as f32).collect())
+    }
+
+    /// Where the model that the user named is.
+    fn model(&self, progress: &dyn Progress) -> Result<camino::Utf8PathBuf, Failure> {
+        let Some(name) = &self.args.model else {
+            return Err(usage("this score needs a model").hint("name one with --model"));
+        };
+        let finder = Finder { project: Utf8Path::new("."), progress, cancel: self.cancel };
+        crate::bench::find_model(name, &finder)
+    }
+
+    /// The place of the label asked for, or of the only one there is.
+    fn label(&self, labels: &[String]) -> Result<usize, Failure> {
+        let known = || format!("the labels are {}", labels.join(", "));
+        match &self.args.label {
+            Some(wanted) => labels
+                .iter()
+                .position(|label| label == wanted)
+                .ok_or_else(|| usage(format!("the model has no label `{wanted}`")).hint(known())),
+            None if labels.len() == 1 => Ok(0),
+            None => {
+                Err(usage("the model has several labels, and --label names none").hint(known()))
+            }
+        }
+    }
+
+    /// `score` of every text, with progress.
+    fn each(
+        &self,
+        texts: &[&str],
+        progress: &dyn Progress,
+        mut score: impl FnMut(&str) -> Result<f32, Failure>,
+    ) -> Result<Vec<f32>, Failure> {
+        progress.begin("scoring documents", Some(texts.len() as u64), "documents");
+        let mut scores = Vec::with_capacity(texts.len());
+        for text in texts {
+            if self.cancel.is_cancelled() {
+                return Err(failed(GOAL, CorpusError::Interrupted));
+            }
+            scores.push(score(text)?);
+            progress.update(scores.len() as u64);
+        }
+        progress.end();
+        Ok(scores)
+    }
+}
+
+/// The softmax of `logits` at `label`; of a single logit, its logistic function.
+fn probability(logits: &[f32], label: usize) -> f32 {
+    if let [logit] = logits {
+        return 1.0 / (1.0 + (-logit).exp());
+    }
+    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - greatest).exp()).sum();
+    (logits[label] - greatest).exp() / sum
+}
+
+fn usage(cause: impl Into<crate::models::BoxError>) -> Failure {
+    Failure::new(Exit::Usage, GOAL, cause)
+}
