@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { env, exit } from 'node:process'
+import { chooseSet, openData, seeNoSets } from './data.mjs'
 import { openDocs, readInChinese, tryRequest } from './docs.mjs'
 import { openBrowser, openServer } from './setup.mjs'
 
@@ -39,6 +40,7 @@ const steps = [
   ['opens the chat', openChat],
   ['asks a question and sees the answer being written', ask],
   ['opens a citation at its passage', openCitation],
+  ['opens the data sets, or reads how to make one', openSets],
   ['opens the report', openReport],
   ['changes the language to Chinese and keeps it', changeLanguage],
   ['keeps the conversation, and starts a new one', newChat],
@@ -50,6 +52,8 @@ const steps = [
 
 // Only the stand-in can be told to be slow, full or broken.
 const troubles = [
+  ['chooses another data set', () => chooseSet(page, server.url)],
+  ['says how to make a data set', () => seeNoSets(page, server.url)],
   ['stops an answer with Escape', stopAnswer],
   ['says that the server is busy, and tries again', seeOverload],
   ['says that an answer was interrupted', seeInterruption],
@@ -181,6 +185,10 @@ async function inView(locator) {
   return box !== null && box.y >= 0 && box.y < height
 }
 
+async function openSets() {
+  await openData(page, await getJson('/api/studio/data'))
+}
+
 async function openReport() {
   await page.getByRole('link', { name: 'Report' }).click()
   const report = await getJson('/api/studio/report')
@@ -239,7 +247,7 @@ async function reload() {
 
 async function narrow() {
   await page.setViewportSize({ width: 390, height: 844 })
-  for (const path of ['/report', '/chat']) {
+  for (const path of ['/data', '/report', '/chat']) {
     await page.goto(`${server.url}${path}`)
     await page.locator('h1').waitFor()
     const width = await page.evaluate(() => document.documentElement.scrollWidth)

@@ -20,10 +20,11 @@ await browser.close()
 server.close()
 
 async function shoot(language, theme, width) {
+  const viewport = { width, height: width === 390 ? 844 : 860 }
   const context = await browser.newContext({
     locale: language === 'zh' ? 'zh-CN' : 'en-US',
     colorScheme: theme,
-    viewport: { width, height: width === 390 ? 844 : 860 },
+    viewport,
     deviceScaleFactor: width === 390 ? 2 : 1,
     reducedMotion: 'reduce',
   })
@@ -31,6 +32,10 @@ async function shoot(language, theme, width) {
   const save = async (name) => {
     await page.waitForTimeout(700)
     await page.screenshot({ path: join(folder, `${name}-${language}-${theme}-${width}.png`) })
+  }
+  const showWhole = async () => {
+    const height = await page.locator('.report').evaluate((report) => report.scrollHeight)
+    await page.setViewportSize({ width, height: height + 60 })
   }
   await page.goto(`${server.url}/chat`)
   await page.getByRole('textbox').waitFor()
@@ -55,8 +60,20 @@ async function shoot(language, theme, width) {
   await page.goto(`${server.url}/report`)
   await page.locator('.panel').first().waitFor()
   await page.locator('.stage-row').nth(1).click()
-  const height = await page.locator('.report').evaluate((report) => report.scrollHeight)
-  await page.setViewportSize({ width, height: height + 60 })
+  await showWhole()
   await save('5-report')
+  await page.setViewportSize(viewport)
+  await page.goto(`${server.url}/data`)
+  await page.locator('.panel, .no-report').first().waitFor()
+  await save('7-data')
+  const plan = page.locator('.plan summary')
+  if ((await plan.count()) > 0) await plan.click()
+  await showWhole()
+  await save('8-data')
+  await page.route('**/api/studio/data', (route) => route.fulfill({ json: [] }))
+  await page.setViewportSize(viewport)
+  await page.goto(`${server.url}/data`)
+  await page.locator('.no-report').waitFor()
+  await save('9-no-data')
   await context.close()
 }

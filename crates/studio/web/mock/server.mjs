@@ -8,6 +8,7 @@ import { extname, join, normalize } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { answerTo, sample } from './answers.mjs'
+import { sets } from './data.mjs'
 import { documents } from './documents.mjs'
 import { report } from './report.mjs'
 import { runs } from './runs.mjs'
@@ -113,6 +114,7 @@ async function answer(request, response) {
   }
   if (path === '/api/studio/info') return json(response, 200, info)
   if (path === '/api/studio/report') return json(response, 200, report)
+  if (path === '/api/studio/data') return json(response, 200, sets)
   if (path === '/api/studio/runs') return json(response, 200, runs())
   const prefix = '/api/studio/documents/'
   if (path.startsWith(prefix)) {

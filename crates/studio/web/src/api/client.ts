@@ -1,6 +1,6 @@
 import { QueryClient, useQuery } from '@tanstack/react-query'
 import { Failure, request } from './failure'
-import type { Document, RunReport, StudioInfo, TrainingRun } from './types'
+import type { CuratedSet, Document, RunReport, StudioInfo, TrainingRun } from './types'
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -34,6 +34,16 @@ export function useRuns() {
     queryKey: ['runs'],
     queryFn: () => getJson<TrainingRun[]>('/api/studio/runs'),
     refetchInterval: 2_000,
+    staleTime: 0,
+  })
+}
+
+/** The project's cleaned data sets, asked for again now and then: another may have been made. */
+export function useSets() {
+  return useQuery({
+    queryKey: ['sets'],
+    queryFn: () => getJson<CuratedSet[]>('/api/studio/data'),
+    refetchInterval: 10_000,
     staleTime: 0,
   })
 }

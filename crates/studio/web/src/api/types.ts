@@ -67,6 +67,40 @@ export type TrainingRun = {
   speeds: { step: number; tokens_per_second: number; seconds: number }[]
 }
 
+/** Documents that a rule dropped in a step of the plan. */
+export type DropCount = { step: string; rule: string; count: number }
+
+/** Texts of `from` bytes or more, up to the next power of two. */
+export type LengthBar = { from: number; count: number }
+
+/** A folder that `catena data clean` wrote, in numbers. Counts are of documents, by name. */
+export type CuratedSet = {
+  name: string
+  idle_seconds: number
+  version: string
+  fingerprint: string
+  num_inputs: number
+  bytes_inputs: number
+  num_read: number
+  bytes_read: number
+  num_kept: number
+  bytes_kept: number
+  /** Rows that were no documents, by reason. */
+  rejected: Record<string, number>
+  dropped: DropCount[]
+  /** By operator. */
+  changed: Record<string, number>
+  /** Places, by kind of personal data. */
+  masked: Record<string, number>
+  languages_kept: Record<string, number>
+  sources: Record<string, number>
+  splits: Record<string, number>
+  lengths: LengthBar[]
+  lengths_dropped: LengthBar[]
+  rules: string[]
+  plan: string
+}
+
 export type AnswerReport = { question: string; text: string; citations: Citation[] }
 
 export type RunReport = {

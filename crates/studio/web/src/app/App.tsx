@@ -15,6 +15,7 @@ import { usePage } from './router'
 import { applyPalette, themeOf } from './theme'
 
 // The charts are most of the studio's weight; the chat does without them.
+const DataPage = lazy(() => import('../data/DataPage'))
 const ReportPage = lazy(() => import('../report/ReportPage'))
 const TrainingPage = lazy(() => import('../report/TrainingPage'))
 
@@ -74,7 +75,9 @@ function Pages() {
           <ChatPage />
         ) : (
           <Suspense fallback={<Spin className="page-spin" size="large" />}>
-            {page === 'training' ? <TrainingPage /> : <ReportPage />}
+            {page === 'data' && <DataPage />}
+            {page === 'training' && <TrainingPage />}
+            {page === 'report' && <ReportPage />}
           </Suspense>
         )}
       </main>

@@ -1,5 +1,6 @@
 import {
   BarChartOutlined,
+  DatabaseOutlined,
   LineChartOutlined,
   MessageOutlined,
   MoonOutlined,
@@ -26,6 +27,7 @@ export function Header({ page, project }: Props) {
       </a>
       <nav className="nav" aria-label={t('nav.label')}>
         <NavLink to="chat" current={page} icon={<MessageOutlined />} label={t('nav.chat')} />
+        <NavLink to="data" current={page} icon={<DatabaseOutlined />} label={t('nav.data')} />
         <NavLink
           to="training"
           current={page}

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react'
 
-const pages = ['chat', 'training', 'report'] as const
+const pages = ['chat', 'data', 'training', 'report'] as const
 
 export type Page = (typeof pages)[number]
 

@@ -1,7 +1,6 @@
-import { CheckOutlined, CopyOutlined } from '@ant-design/icons'
 import { Bubble } from '@ant-design/x'
-import { Button, Tooltip } from 'antd'
-import { memo, useState } from 'react'
+import { memo } from 'react'
+import { CopyButton } from '../app/CopyButton'
 import { Logo } from '../app/Logo'
 import { useI18n } from '../i18n/I18n'
 import { AnswerText } from './AnswerText'
@@ -47,7 +46,9 @@ export const TurnView = memo(function TurnView({ turn, onOpen, onRetry, onNew }:
               {...(onNew && { onNew })}
             />
           )}
-          {ended && turn.answer !== '' && <Copy text={turn.answer} />}
+          {ended && turn.answer !== '' && (
+            <CopyButton text={turn.answer} name={t('chat.copy')} />
+          )}
           {ended && (turn.passages.length > 0 || turn.citations.length > 0) && (
             <SourceList citations={turn.citations} passages={turn.passages} onOpen={onOpen} />
           )}
@@ -89,29 +90,4 @@ function remarkOf(turn: Turn) {
   if (turn.finishReason === 'length') return 'chat.cut'
   if (turn.citations.length === 0 && turn.passages.length > 0) return 'chat.uncited'
   return undefined
-}
-
-function Copy({ text }: { text: string }) {
-  const { t } = useI18n()
-  const [copied, setCopied] = useState(false)
-  // Browsers offer the clipboard on https and localhost only.
-  if (!window.isSecureContext) return null
-  const label = t(copied ? 'chat.copied' : 'chat.copy')
-  const copy = async () => {
-    await navigator.clipboard.writeText(text)
-    setCopied(true)
-    window.setTimeout(() => setCopied(false), 1500)
-  }
-  return (
-    <Tooltip title={label}>
-      <Button
-        type="text"
-        size="small"
-        className="copy"
-        icon={copied ? <CheckOutlined /> : <CopyOutlined />}
-        aria-label={label}
-        onClick={() => void copy().catch(() => undefined)}
-      />
-    </Tooltip>
-  )
 }

@@ -1,7 +1,15 @@
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
 import { recall, remember } from '../app/preferences'
 import type { Key } from './en'
-import { locales, preferredLanguage, term, translate, type Language, type Values } from './language'
+import {
+  locales,
+  preferredLanguage,
+  term,
+  translate,
+  type Group,
+  type Language,
+  type Values,
+} from './language'
 
 type I18n = {
   language: Language
@@ -10,7 +18,7 @@ type I18n = {
   /** Takes the project's language if neither the user nor the browser named one. */
   suggestLanguage: (language: Language) => void
   t: (key: Key, values?: Values) => string
-  term: (name: string) => string
+  term: (name: string, group?: Group) => string
 }
 
 const Context = createContext<I18n | null>(null)
@@ -44,7 +52,7 @@ export function I18nProvider({ children }: { children: ReactNode }) {
       setLanguage,
       suggestLanguage,
       t: (key, values) => translate(language, key, values),
-      term: (name) => term(language, name),
+      term: (name, group) => term(language, name, group),
     }),
     [language, setLanguage, suggestLanguage],
   )

@@ -45,6 +45,11 @@ describe('translate', () => {
 describe('term', () => {
   it('knows names', () => expect(term('zh', 'near_duplicate')).toBe('近似重复'))
   it('knows counts', () => expect(term('en', 'num_documents')).toBe('Documents'))
+  it('knows names by their group', () => {
+    expect(term('en', 'masked', 'operator')).toBe('Personal data masked')
+    expect(term('en', 'masked')).toBe('Masked')
+    expect(term('en', 'email', 'step')).toBe('Email')
+  })
   it('makes unknown names readable', () => expect(term('en', 'max_logit_gap')).toBe('Max logit gap'))
   it('is not fooled by inherited names', () => expect(term('en', 'constructor')).toBe('Constructor'))
 })

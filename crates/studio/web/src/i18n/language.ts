@@ -37,10 +37,13 @@ export function translate(language: Language, key: Key, values: Values = {}): st
   })
 }
 
+/** Kinds of names that need a text of their own; all others are a `term`. */
+export type Group = 'term' | 'step' | 'rule' | 'reason' | 'operator'
+
 /** The name of a rule, a figure or a stage: translated if known, else made readable. */
-export function term(language: Language, name: string): string {
+export function term(language: Language, name: string, group: Group = 'term'): string {
   const plain = name.replace(/^num_/, '')
-  for (const key of [`term.${name}`, `term.${plain}`]) {
+  for (const key of [`${group}.${name}`, `${group}.${plain}`]) {
     if (Object.hasOwn(dictionaries[language], key)) return translate(language, key as Key)
   }
   const words = plain.replace(/[_-]+/g, ' ').trim()

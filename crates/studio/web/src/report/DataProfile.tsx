@@ -3,12 +3,15 @@ import { useMemo, useState } from 'react'
 import type { Json } from '../api/types'
 import { Chart } from '../charts/Chart'
 import type { ChartOption } from '../charts/echarts'
+import { histogramOption } from '../charts/histogram'
 import { useChartStyle, type ChartStyle } from '../charts/style'
 import { useI18n } from '../i18n/I18n'
+import { Bars } from './Bars'
+import type { Count } from './counts'
 import { Figures } from './Figures'
 import { percent } from './figures'
 import { Panel } from './Panel'
-import { readProfile, type Distribution, type Histogram, type RuleCount } from './profile'
+import { readProfile, type Distribution, type Histogram } from './profile'
 
 /** What the data stage read, kept, dropped and masked, and how long the texts are. */
 export function DataProfile({ profile: json }: { profile: Json }) {
@@ -62,30 +65,12 @@ function Kept({ read, kept }: { read: number; kept: number }) {
   )
 }
 
-type RulesProps = { title: string; rules: RuleCount[]; tone: 'bad' | 'primary' }
+type RulesProps = { title: string; rules: Count[]; tone: 'bad' | 'primary' }
 
 function Rules({ title, rules, tone }: RulesProps) {
-  const { t, term, locale } = useI18n()
-  const most = Math.max(1, ...rules.map((rule) => rule.count))
-  return (
-    <div className="rules" data-tone={tone}>
-      <h3>{title}</h3>
-      {rules.length === 0 && <p className="nothing">{t('profile.byRule.none')}</p>}
-      <dl>
-        {rules.map(({ rule, count }) => (
-          <div key={rule}>
-            <dt>{term(rule)}</dt>
-            <dd>
-              <span className="rule-bar" aria-hidden="true">
-                <i style={{ width: `${(100 * count) / most}%` }} />
-              </span>
-              {count.toLocaleString(locale)}
-            </dd>
-          </div>
-        ))}
-      </dl>
-    </div>
-  )
+  const { term } = useI18n()
+  const bars = rules.map(({ name, count }) => ({ key: name, label: term(name), count }))
+  return <Bars title={title} bars={bars} tone={tone} />
 }
 
 /** One length at a time: its histogram, and its figures under it. */
@@ -95,8 +80,11 @@ function Lengths({ lengths }: { lengths: Distribution[] }) {
   const [unit, setUnit] = useState(lengths[0]?.unit)
   const shown = lengths.find((each) => each.unit === unit) ?? lengths[0]
   const option = useMemo(
-    () => (shown === undefined ? {} : histogramOption(style, shown.histogram, locale)),
-    [style, shown, locale],
+    () =>
+      shown === undefined
+        ? {}
+        : lengthOption(style, term('documents'), shown.histogram, locale),
+    [style, shown, term, locale],
   )
   if (shown === undefined) return null
   return (
@@ -123,41 +111,16 @@ function Lengths({ lengths }: { lengths: Distribution[] }) {
   )
 }
 
-function histogramOption(
+function lengthOption(
   style: ChartStyle,
+  name: string,
   { edges, counts }: Histogram,
   locale: string,
 ): ChartOption {
   const number = (value: number) => value.toLocaleString(locale, { maximumFractionDigits: 0 })
-  const names = counts.map((_, index) => {
+  const ranges = counts.map((_, index) => {
     const [from = 0, to = 0] = edges.slice(index, index + 2)
     return `${number(from)}–${number(to)}`
   })
-  return {
-    textStyle: style.text,
-    animationDuration: 400,
-    grid: { left: 4, right: 8, top: 12, bottom: 4, containLabel: true },
-    tooltip: { ...style.tooltip, trigger: 'axis', axisPointer: { type: 'none' } },
-    xAxis: {
-      ...style.labelAxis,
-      type: 'category',
-      data: names,
-      axisLabel: {
-        color: style.palette.muted,
-        fontSize: 11,
-        hideOverlap: true,
-        align: 'left',
-        formatter: (name: string) => name.split('–')[0],
-      },
-    },
-    yAxis: { ...style.valueAxis, type: 'value', minInterval: 1, splitNumber: 4 },
-    series: [
-      {
-        type: 'bar',
-        data: counts,
-        barCategoryGap: '12%',
-        itemStyle: { color: style.palette.primary, borderRadius: [3, 3, 0, 0] },
-      },
-    ],
-  }
+  return histogramOption(style, ranges, [{ name, counts, colour: style.palette.primary }], locale)
 }

@@ -1,8 +1,9 @@
-import { Button, Empty, Result, Skeleton } from 'antd'
+import { Skeleton } from 'antd'
 import { useInfo, useReport } from '../api/client'
 import { Failure } from '../api/failure'
 import type { RunReport } from '../api/types'
 import { useI18n } from '../i18n/I18n'
+import { NothingYet, NotLoaded } from './Absent'
 import { DataProfile } from './DataProfile'
 import { LossCurve } from './LossCurve'
 import { Quality } from './Quality'
@@ -53,27 +54,9 @@ function Report({ report }: { report: RunReport }) {
 
 function NoReport({ error, onRetry }: { error: Error; onRetry: () => void }) {
   const { t } = useI18n()
-  const kind = error instanceof Failure ? error.kind : 'server'
-  if (kind === 'missing') {
-    return (
-      <Empty
-        className="no-report"
-        image={Empty.PRESENTED_IMAGE_SIMPLE}
-        description={
-          <>
-            <h1>{t('report.none')}</h1>
-            <p>{t('report.none.hint')}</p>
-          </>
-        }
-      />
-    )
-  }
-  return (
-    <Result
-      status="error"
-      title={t('report.failed')}
-      subTitle={`${t(`failure.${kind}`)}. ${t(`failure.${kind}.hint`)}`}
-      extra={<Button onClick={onRetry}>{t('chat.retry')}</Button>}
-    />
+  return error instanceof Failure && error.kind === 'missing' ? (
+    <NothingYet title={t('report.none')} hint={t('report.none.hint')} />
+  ) : (
+    <NotLoaded title={t('report.failed')} error={error} onRetry={onRetry} />
   )
 }

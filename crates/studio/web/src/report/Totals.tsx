@@ -2,7 +2,7 @@ import type { RunReport } from '../api/types'
 import { useI18n } from '../i18n/I18n'
 import { Change } from './Change'
 import { bytes, duration, metric, relativeChange } from './figures'
-import type { ReactNode } from 'react'
+import { Total } from './Total'
 
 /** The run in four figures. */
 export function Totals({ report }: { report: RunReport }) {
@@ -40,15 +40,5 @@ export function Totals({ report }: { report: RunReport }) {
         detail={t('report.mrr.detail', { mrr: metric(retrieval.hybrid.mrr, locale) })}
       />
     </dl>
-  )
-}
-
-function Total({ name, value, detail }: { name: string; value: string; detail: ReactNode }) {
-  return (
-    <div className="total">
-      <dt>{name}</dt>
-      <dd className="total-value">{value}</dd>
-      {detail !== undefined && <dd className="total-detail">{detail}</dd>}
-    </div>
   )
 }

@@ -1,11 +1,12 @@
-import { Empty, Result, Select, Skeleton, Tag } from 'antd'
+import { Select, Skeleton, Tag } from 'antd'
 import { useState } from 'react'
 import { useRuns } from '../api/client'
-import { Failure } from '../api/failure'
 import type { TrainingRun } from '../api/types'
 import { useI18n } from '../i18n/I18n'
+import { NothingYet, NotLoaded } from './Absent'
 import { duration, secondsLeft, stateOf } from './figures'
 import { LossCurve } from './LossCurve'
+import { Total } from './Total'
 import './report.css'
 
 /** The training runs of the project, drawn again while they go on. */
@@ -16,30 +17,13 @@ export default function TrainingPage() {
     <div className="report-scroll">
       <div className="report">
         {runs.isPending && <Skeleton active paragraph={{ rows: 12 }} />}
-        {runs.isError && <NotRead error={runs.error} />}
+        {runs.isError && <NotLoaded title={t('runs.failed')} error={runs.error} />}
         {runs.isSuccess && runs.data.length === 0 && (
-          <Empty
-            className="no-report"
-            image={Empty.PRESENTED_IMAGE_SIMPLE}
-            description={
-              <>
-                <h1>{t('runs.none')}</h1>
-                <p>{t('runs.none.hint')}</p>
-              </>
-            }
-          />
+          <NothingYet title={t('runs.none')} hint={t('runs.none.hint')} />
         )}
         {runs.isSuccess && runs.data.length > 0 && <Runs runs={runs.data} />}
       </div>
     </div>
-  )
-}
-
-function NotRead({ error }: { error: Error }) {
-  const { t } = useI18n()
-  const kind = error instanceof Failure ? error.kind : 'server'
-  return (
-    <Result status="error" title={t('runs.failed')} subTitle={t(`failure.${kind}.hint`)} />
   )
 }
 
@@ -99,10 +83,7 @@ function RunFigures({ run }: { run: TrainingRun }) {
   return (
     <dl className="totals run-figures">
       {figures.map(({ name, value }) => (
-        <div key={name} className="total">
-          <dt>{name}</dt>
-          <dd className="total-value">{value}</dd>
-        </div>
+        <Total key={name} name={name} value={value} />
       ))}
     </dl>
   )

@@ -70,6 +70,18 @@ function two(value: number): string {
   return String(value).padStart(2, '0')
 }
 
+const spans = [
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+] as const
+
+/** `3 hours ago`, in the words of the language. */
+export function ago(seconds: number, locale: string): string {
+  const [unit, size] = spans.find((span) => seconds >= span[1]) ?? (['second', 1] as const)
+  return new Intl.RelativeTimeFormat(locale).format(-Math.floor(seconds / size), unit)
+}
+
 /** Bytes in binary units. */
 export function bytes(count: number): string {
   if (!Number.isFinite(count) || count < 0) return '–'

@@ -1,9 +1,7 @@
 import type { Json } from '../api/types'
+import { ranked, type Count } from './counts'
 
 type Fields = { [key: string]: Json }
-
-/** A rule of the data stage and how often it struck. */
-export type RuleCount = { rule: string; count: number }
 
 /** Bars between `edges`, of which there is one more than `counts`. */
 export type Histogram = { edges: number[]; counts: number[] }
@@ -15,8 +13,9 @@ export type Distribution = { unit: string; histogram: Histogram; figures: [strin
 export type Profile = {
   read: number | undefined
   kept: number | undefined
-  dropped: RuleCount[]
-  masked: RuleCount[]
+  /** By rule. */
+  dropped: Count[]
+  masked: Count[]
   lengths: Distribution[]
   /** Figures we have no picture for, by group (`''` for those at the top). */
   rest: { group: string; figures: [string, Json][] }[]
@@ -59,13 +58,14 @@ function asNumber(json: Json | undefined): number | undefined {
 }
 
 /** Rules as `{rule: count}`, most frequent first. */
-function asRules(json: Json): RuleCount[] | undefined {
+function asRules(json: Json): Count[] | undefined {
   if (!isFields(json)) return undefined
-  const rules = Object.entries(json).flatMap(([rule, count]) =>
-    typeof count === 'number' ? [{ rule, count }] : [],
-  )
-  if (rules.length < Object.keys(json).length) return undefined
-  return rules.toSorted((a, b) => b.count - a.count)
+  const rules = Object.entries(json)
+  return rules.every(isCount) ? ranked(Object.fromEntries(rules)) : undefined
+}
+
+function isCount(entry: [string, Json]): entry is [string, number] {
+  return typeof entry[1] === 'number'
 }
 
 /** A distribution: its bars, and all else that it says as figures. */

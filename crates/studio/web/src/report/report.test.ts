@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { StageReport, TrainingRun } from '../api/types'
 import {
+  ago,
   bytes,
   duration,
   figure,
@@ -33,6 +34,17 @@ describe('figures', () => {
     [1023.9 * 1024 ** 2, '1.00 GiB'],
     [2204 * 1024 ** 2, '2.15 GiB'],
   ])('%d bytes are %s', (count, text) => expect(bytes(count)).toBe(text))
+
+  it.each([
+    [0.4, 'en', '0 seconds ago'],
+    [59.9, 'en', '59 seconds ago'],
+    [90, 'en', '1 minute ago'],
+    [7300, 'en', '2 hours ago'],
+    [260_000, 'en', '3 days ago'],
+    [260_000, 'zh-CN', '3天前'],
+  ])('%d seconds since are in %s: %s', (seconds, locale, text) =>
+    expect(ago(seconds, locale)).toBe(text),
+  )
 
   it('compares', () => {
     expect(relativeChange(2, 1.5)).toBe(-0.25)
@@ -101,8 +113,8 @@ describe('readProfile', () => {
       read: 9,
       kept: 7,
       dropped: [
-        { rule: 'b', count: 5 },
-        { rule: 'a', count: 2 },
+        { name: 'b', count: 5 },
+        { name: 'a', count: 2 },
       ],
       masked: [],
       lengths: [],
