@@ -2,6 +2,13 @@
 
     python3 bench/peers/data_parity.py OURS THEIRS [--show 10] [--corpus FILE]
 
+OURS comes from a query, in one line:
+
+    catena data sql "SELECT id, judge('gopher-quality@datatrove', text) IS NULL AS gopher_quality,
+        judge('gopher-repetition@datatrove', text) IS NULL AS gopher_repetition,
+        judge('c4@datatrove', text) IS NULL AS c4, judge('c4-fineweb@datatrove', text) IS NULL AS c4_fineweb,
+        judge('fineweb@datatrove', text) IS NULL AS fineweb FROM documents" --on CORPUS --format jsonl > OURS
+
 Lines of both are {"id", RULES: DECISION, ...} in any order. A decision is true, a reason, or
 {"keep", "reason"}; false is a drop without a reason. OURS may call the sets as Catena does. With the
 corpus the first differences come with the beginning of their texts.

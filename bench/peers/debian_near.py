@@ -1,4 +1,4 @@
-"""Passages of about 1 kB of real text, with copies planted among them, and the truth about the copies.
+"""Passages of about half a kB of real text, with copies planted among them, and the truth about the copies.
 
 Of every hundred passages two are exact copies of others and five are edited copies: words exchanged,
 taken out or put in until the Jaccard similarity of the two is near a value drawn from 0.6 to 1. No
@@ -16,9 +16,9 @@ import re
 import zlib
 
 SHINGLE = 5
-LEAST_CHARS, MEAN_CHARS, MOST_CHARS = 600, 1000, 1400
+LEAST_CHARS, MEAN_CHARS, MOST_CHARS = 320, 520, 740
 # A passage of fewer words is a table or a script without blanks.
-LEAST_WORDS = 80
+LEAST_WORDS = 42
 MOST_SEEN = 0.45
 # One shingle in four, chosen by its first word, tells whether a passage was seen.
 LOOKED_AT = 4

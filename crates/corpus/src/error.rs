@@ -1,5 +1,6 @@
 //! The one error of this crate.
 
+use crate::nearest::nearest;
 use crate::source::{BadReason, Place};
 use camino::Utf8PathBuf;
 
@@ -50,7 +51,7 @@ pub enum CorpusError {
         found: f64,
     },
     /// No operator of that kind has this name.
-    #[error("no {what} is called `{name}`; known: {known}")]
+    #[error("no {what} is called `{name}`{}; known: {known}", perhaps(.nearest.as_ref()))]
     UnknownName {
         /// The kind of thing looked for.
         what: &'static str,
@@ -141,16 +142,6 @@ pub enum CorpusError {
     /// A page has no main content.
     #[error("the page has no main content")]
     NoContent,
-    /// No rule set has this name.
-    #[error("there is no rule set `{name}`; the known ones are {}", known.join(", "))]
-    UnknownRuleSet {
-        /// The name asked for.
-        name: String,
-        /// The name that may have been meant.
-        near: Option<String>,
-        /// All names.
-        known: Vec<&'static str>,
-    },
     /// A rule set has no rule of this name.
     #[error("`{set}` has no rule `{rule}`; its rules are {}", known.join(", "))]
     UnknownRule {
@@ -186,16 +177,6 @@ pub enum CorpusError {
         bytes: usize,
         /// The bytes allowed.
         limit: usize,
-    },
-    /// No settings have this name.
-    #[error("there is no preset `{name}`, only {known}")]
-    UnknownPreset {
-        /// The name asked for.
-        name: String,
-        /// The one that may have been meant.
-        nearest: Option<String>,
-        /// The names there are.
-        known: String,
     },
     /// More documents than a run can number.
     #[error("more than {limit} documents in one run")]
@@ -339,6 +320,21 @@ impl CorpusError {
         )
     }
 
+    /// [`Self::UnknownName`] with the names there are.
+    pub fn unknown<'n>(
+        what: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = &'n str>,
+    ) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        Self::UnknownName {
+            what,
+            name: name.to_owned(),
+            nearest: nearest(name, known.iter().copied()),
+            known: known.join(", "),
+        }
+    }
+
     /// One thing to try, where there is one that is always right.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -375,10 +371,8 @@ impl CorpusError {
             | Self::NotFinite { .. }
             | Self::UnknownName { .. }
             | Self::NoContent
-            | Self::UnknownRuleSet { .. }
             | Self::UnknownRule { .. }
             | Self::Threshold { .. }
-            | Self::UnknownPreset { .. }
             | Self::ModelTooLarge { .. }
             | Self::Threads { .. }
             | Self::Io { .. }
@@ -386,6 +380,11 @@ impl CorpusError {
             | Self::Interrupted => None,
         }
     }
+}
+
+/// A name to suggest after an unknown one.
+fn perhaps(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |name| format!(", perhaps `{name}`"))
 }
 
 #[cfg(test)]

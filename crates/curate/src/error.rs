@@ -23,17 +23,11 @@ pub enum CurateError {
         #[source]
         source: Box<toml::de::Error>,
     },
-    /// A value of the plan is none of the known ones.
-    #[error("`{key}` names no known {what}: `{found}`{}", suggestion(.nearest.as_ref()))]
-    UnknownName {
-        /// The key of the plan.
-        key: &'static str,
-        /// What it names.
-        what: &'static str,
-        /// Its value.
+    /// A threshold is not one of a rule of the plan.
+    #[error("`rules.thresholds` names no rule of the plan: `{found}`")]
+    UnknownThreshold {
+        /// Its key.
         found: String,
-        /// The known one most like it.
-        nearest: Option<String>,
     },
     /// Pseudonyms without a secret would let anybody test guesses.
     #[error("pseudonyms need a secret, and `pii.key_file` names no file")]
@@ -75,8 +69,11 @@ pub enum CurateError {
         num_bad: u64,
     },
     /// A query does not parse, names what is not there, or fails on its data.
-    #[error("the query cannot be answered")]
-    Query(#[source] Box<DataFusionError>),
+    #[error("{message}")]
+    Query {
+        /// The engine's word.
+        message: String,
+    },
 
     // Fix the machine.
     /// A file cannot be read or written.
@@ -100,18 +97,15 @@ pub enum CurateError {
     Interrupted,
 }
 
-/// A suggestion to put after an unknown name.
-fn suggestion(nearest: Option<&String>) -> String {
-    nearest.map_or_else(String::new, |name| format!(", perhaps `{name}`"))
-}
-
 impl CurateError {
     /// One thing to try next, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Corpus(error) => error.hint(),
             Self::Plan { .. } => Some("see `catena data plan` for every key with its default"),
-            Self::UnknownName { .. } => Some("see `catena data rules` and `catena data plan`"),
+            Self::UnknownThreshold { .. } => {
+                Some("write SET/RULE of a set in rules.sets; see `catena data rules SET`")
+            }
             Self::NoKey => Some("make one, for example: openssl rand -hex 32 > pseudonyms.key"),
             Self::OtherWork { .. } => Some("choose another --out, or add --overwrite"),
             Self::NotCurated { .. } => Some("give the folder that `catena data clean` wrote"),
@@ -120,7 +114,10 @@ impl CurateError {
             ),
             Self::AllDropped { .. } => Some("the report shows what each rule dropped and why"),
             Self::NoDocuments { .. } => Some("rejected/ in the output says why rows were refused"),
-            Self::Query(_) | Self::Io { .. } | Self::Engine(_) | Self::Interrupted => None,
+            Self::Query { .. } => {
+                Some("tables are documents, rows and, of a cleaned set, attributes and duplicates")
+            }
+            Self::Io { .. } | Self::Engine(_) | Self::Interrupted => None,
         }
     }
 

@@ -85,12 +85,23 @@ pub fn query(
         let answer = async { session.sql(query).await?.collect().await };
         tokio::select! {
             answer = answer => answer.map(Answer).map_err(|error| match CurateError::from(error) {
-                CurateError::Engine(source) => CurateError::Query(source),
+                CurateError::Engine(source) => CurateError::Query { message: plain(*source) },
                 other => other,
             }),
             () = cancelled(cancel) => Err(CurateError::Interrupted),
         }
     })
+}
+
+/// The engine's word without the names of its parts.
+fn plain(error: DataFusionError) -> String {
+    match error {
+        DataFusionError::SQL(error, _) => error.to_string(),
+        DataFusionError::Plan(message) => message,
+        DataFusionError::Context(_, inner) => plain(*inner),
+        DataFusionError::Diagnostic(_, inner) => plain(*inner),
+        other => other.strip_backtrace(),
+    }
 }
 
 async fn cancelled(cancel: &Cancel) {

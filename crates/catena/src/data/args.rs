@@ -206,6 +206,7 @@ Examples:
   catena data sql \"SELECT verdict['rule'], count(*) n FROM attributes GROUP BY 1 ORDER BY n DESC\" \\
     --on clean
   catena data sql \"SELECT id, mask_pii(text)['text'] FROM documents LIMIT 5\" --on mails.jsonl
+  catena data sql \"SELECT judge('c4', text)['rule'], count(*) FROM documents GROUP BY 1\" --on docs
 
 Tables: documents (id, source, place, format, metadata, text) of every input; attributes and
 duplicates of a folder that `clean` wrote; rows, rows2, … with the columns of each file.")]
@@ -233,6 +234,10 @@ pub(crate) enum AnswerFormat {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena data rules                      the sets, with where they come from
+  catena data rules fineweb              the rules of one")]
 pub(crate) struct RulesArgs {
     /// A rule set; none lists them
     #[arg(value_name = "SET")]
@@ -240,6 +245,11 @@ pub(crate) struct RulesArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena data plan                       every key with its default
+  catena data plan fineweb > plan.toml   also: refinedweb, chinese, dialogues
+  catena data clean docs --out clean --plan plan.toml")]
 pub(crate) struct PlanPresetArgs {
     /// The preset; none prints the defaults
     #[arg(value_name = "NAME")]

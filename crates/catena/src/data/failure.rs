@@ -18,14 +18,14 @@ fn exit(error: &CurateError) -> Exit {
         CurateError::Corpus(error) if error.is_environment() => Exit::Environment,
         CurateError::Corpus(_)
         | CurateError::Plan { .. }
-        | CurateError::UnknownName { .. }
+        | CurateError::UnknownThreshold { .. }
         | CurateError::NoKey
         | CurateError::OtherWork { .. }
         | CurateError::NotCurated { .. }
         | CurateError::UnknownId { .. }
         | CurateError::AllDropped { .. }
         | CurateError::NoDocuments { .. }
-        | CurateError::Query(_) => Exit::Usage,
+        | CurateError::Query { .. } => Exit::Usage,
         CurateError::Io { .. } => Exit::Environment,
         CurateError::Engine(_) => Exit::Bug,
         CurateError::Interrupted => Exit::Interrupted,

@@ -11,14 +11,16 @@ use crate::progress::for_stderr;
 use crate::pull::Finder;
 use camino::Utf8Path;
 use catena_corpus::{
-    CorpusError, FastText, ImportanceModel, ImportanceOptions, UnigramCounts, score_column,
-    text_scorer,
+    CorpusError, FastText, ImportanceModel, ImportanceOptions, TEXT_SCORES, UnigramCounts,
+    score_column, text_scorer,
 };
 use catena_knowledge::Classifier;
 use catena_protocol::{Cancel, Progress};
 use std::fs;
 
 const GOAL: &str = "cannot score the documents";
+/// The scores that need more than the texts.
+const OTHERS: [&str; 3] = ["perplexity", "classifier", "likeness"];
 /// Tokens of a text that a language model reads.
 const WINDOW: usize = 512;
 
@@ -39,7 +41,7 @@ impl Scoring<'_> {
             _ => {
                 let mut counts = UnigramCounts::default();
                 texts.iter().for_each(|text| counts.add(text));
-                let mut scorer = text_scorer(name, counts).map_err(|error| failed(GOAL, error))?;
+                let mut scorer = text_scorer(name, counts).map_err(|error| unknown(name, error))?;
                 score_column(scorer.as_mut(), texts).map_err(|error| failed(GOAL, error))
             }
         }
@@ -161,6 +163,18 @@ fn probability(logits: &[f32], label: usize) -> f32 {
     let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f32 = logits.iter().map(|logit| (logit - greatest).exp()).sum();
     (logits[label] - greatest).exp() / sum
+}
+
+/// An unknown score, among all there are.
+fn unknown(name: &str, error: CorpusError) -> Failure {
+    let error = match error {
+        CorpusError::UnknownName { what, .. } => {
+            let names = TEXT_SCORES.iter().map(|kind| kind.name).chain(OTHERS);
+            CorpusError::unknown(what, name, names)
+        }
+        other => other,
+    };
+    failed(GOAL, error)
 }
 
 fn usage(cause: impl Into<crate::models::BoxError>) -> Failure {

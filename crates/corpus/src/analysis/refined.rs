@@ -8,8 +8,8 @@ use super::measure::{measure_table, ratio};
 use super::python;
 use super::refined_lines::edited_lines;
 use super::table::CountTable;
+use crate::words::for_each_unicode_word;
 use serde::{Deserialize, Serialize};
-use unicode_segmentation::UnicodeSegmentation;
 
 /// Counts for RefinedWeb's rules.
 ///
@@ -139,13 +139,12 @@ impl RefinedScratch {
         counts: &mut RefinedCounts,
     ) {
         self.words.clear();
-        for (start, word) in text.unicode_word_indices() {
-            let first = word.chars().next();
+        for_each_unicode_word(text, |start, end| {
+            let first = text[start..end].chars().next();
             if first.is_some_and(|ch| classes.of(ch) & (LETTER | NUMBER) != 0) {
-                let end = start + word.len();
                 self.words.push(token(text.as_bytes(), start, end, layout.is_ascii));
             }
-        }
+        });
         let words = &self.words;
         let chars_of = |from: usize, to: usize| {
             words[from..to].iter().map(|word| u64::from(word.chars)).sum::<u64>()

@@ -1,7 +1,6 @@
 //! How near duplicates are found, and the settings that others have published.
 
 use crate::error::CorpusError;
-use crate::nearest::nearest;
 
 /// What a shingle is: the piece of text whose presence is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +116,7 @@ impl MinHashConfig {
     /// parameters that are the same.
     ///
     /// # Errors
-    /// [`CorpusError::UnknownPreset`] with the name that may have been meant.
+    /// [`CorpusError::UnknownName`] with the name that may have been meant.
     pub fn preset(name: &str) -> Result<Self, CorpusError> {
         let ours = Self::default();
         let unverified = Self { verify: false, ..ours };
@@ -145,11 +144,7 @@ impl MinHashConfig {
             "nemo" => Ok(with(Shingle::Characters(24), 20, 13)),
             "data-juicer" => Ok(best(256, false)),
             "text-dedup" => Ok(best(240, true)),
-            _ => Err(CorpusError::UnknownPreset {
-                name: name.to_owned(),
-                nearest: nearest(name, Self::PRESETS),
-                known: Self::PRESETS.join(", "),
-            }),
+            _ => Err(CorpusError::unknown("parameter set", name, Self::PRESETS)),
         }
     }
 

@@ -81,9 +81,9 @@ fn settings_out_of_range_are_refused() {
     let bad = MinHashConfig { shingle: Shingle::Characters(0), ..Default::default() };
     insta::assert_snapshot!(bad.check().unwrap_err(), @"`shingle_characters` is 0, expected from 1 to 1000");
     let error = MinHashConfig::preset("refindweb").unwrap_err();
-    insta::assert_snapshot!(error, @"there is no preset `refindweb`, only catena, fineweb, datatrove, refinedweb, nemo, data-juicer, text-dedup");
+    insta::assert_snapshot!(error, @"no parameter set is called `refindweb`, perhaps `refinedweb`; known: catena, fineweb, datatrove, refinedweb, nemo, data-juicer, text-dedup");
     assert!(
-        matches!(error, crate::CorpusError::UnknownPreset { nearest: Some(name), .. } if name == "refinedweb")
+        matches!(error, crate::CorpusError::UnknownName { nearest: Some(name), .. } if name == "refinedweb")
     );
 }
 

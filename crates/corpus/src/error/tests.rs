@@ -12,7 +12,6 @@ fn io() -> std::io::Error {
 
 fn errors_of_operators() -> Vec<CorpusError> {
     let text = |text: &str| text.to_owned();
-    let near = || Some("gopher".to_owned());
     vec![
         CorpusError::Config { key: "bands", found: 0.0, expected: "at least 1" },
         CorpusError::TooMany { what: "items", found: 9, limit: 8 },
@@ -38,7 +37,6 @@ fn errors_of_operators() -> Vec<CorpusError> {
         CorpusError::ModelDamaged { what: "the number of words", offset: 12 },
         CorpusError::PageTooLong { bytes: 9, limit: 8 },
         CorpusError::NoContent,
-        CorpusError::UnknownRuleSet { name: text("gofer"), near: near(), known: vec!["gopher"] },
         CorpusError::UnknownRule {
             set: "gopher",
             rule: text("short"),
@@ -48,7 +46,6 @@ fn errors_of_operators() -> Vec<CorpusError> {
         CorpusError::Threshold { set: "gopher", rule: text("gopher_short_doc") },
         CorpusError::NotMeasured { set: "gopher", measure: "words.count" },
         CorpusError::TextTooLong { bytes: 9, limit: 8 },
-        CorpusError::UnknownPreset { name: text("x"), nearest: None, known: text("catena") },
         CorpusError::TooManyDocuments { limit: 8 },
     ]
 }

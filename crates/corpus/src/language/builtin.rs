@@ -7,10 +7,10 @@ use super::sample::sample;
 use super::script::{Script, ScriptShares};
 
 /// Bytes of a text that are looked at: more changes no answer.
-const SAMPLE_BYTES: usize = 4096;
+const SAMPLE_BYTES: usize = 2048;
 
 /// Bytes of one script that the classifiers see.
-const CLASSIFIED_BYTES: usize = 1024;
+const CLASSIFIED_BYTES: usize = 512;
 
 /// Han characters for each kana from which on a text is no longer Japanese: its particles and
 /// endings alone make up more.
@@ -140,7 +140,7 @@ fn latin(words: &str) -> (&'static str, f32) {
 }
 
 /// From this share of English function words on, English needs no second opinion.
-const ENGLISH_SHARE: f32 = 0.2;
+const ENGLISH_SHARE: f32 = 0.1;
 
 /// The share of words that are common English function words and of few others.
 fn english_share(words: &str) -> f32 {

@@ -154,6 +154,12 @@ impl ScriptShares {
     /// Weighs the letters of a text: an alphabetic word is worth two Han characters.
     pub fn of(text: &str) -> Self {
         let mut shares = Self::default();
+        if text.is_ascii() {
+            // One script has all of it, whatever it weighs.
+            let has_letter = text.bytes().any(|byte| byte.is_ascii_alphabetic());
+            shares.weights[Script::Latin as usize] = if has_letter { WORD } else { 0 };
+            return shares;
+        }
         let mut last = None;
         for ch in text.chars() {
             let script = Script::of(ch);

@@ -4,7 +4,6 @@ use super::shard::ShardWriter;
 use super::width::TokenWidth;
 use super::{DataTroveWriter, DolmaWriter, MegatronWriter, NumpyWriter};
 use crate::error::CorpusError;
-use crate::nearest::nearest;
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// Begins a shard: where, without extension; the name of the tokenizer or source; the width.
@@ -68,11 +67,5 @@ pub fn shard_writer(
     if let Some(format) = SHARD_FORMATS.iter().find(|format| format.name == name) {
         return (format.create)(path, label, width);
     }
-    let names: Vec<&str> = SHARD_FORMATS.iter().map(|format| format.name).collect();
-    Err(CorpusError::UnknownName {
-        what: "shard format",
-        name: name.to_owned(),
-        known: names.join(", "),
-        nearest: nearest(name, names.iter().copied()),
-    })
+    Err(CorpusError::unknown("shard format", name, SHARD_FORMATS.iter().map(|format| format.name)))
 }

@@ -82,7 +82,7 @@ fn damaged_shards_are_refused() {
     let error = open_datatrove(&path.join("a.ds")).unwrap_err();
     assert!(matches!(error, CorpusError::Shard { found: 5, expected: 6, .. }), "{error}");
     let error = shard_writer("megatorn", &path, "", TokenWidth::U16).err().unwrap();
-    insta::assert_snapshot!(error, @"no shard format is called `megatorn`; known: datatrove, megatron, numpy, dolma");
+    insta::assert_snapshot!(error, @"no shard format is called `megatorn`, perhaps `megatron`; known: datatrove, megatron, numpy, dolma");
 }
 
 #[test]

@@ -30,7 +30,7 @@ const SETS: &[Entry] = &[
 /// The rule set of this name or alias.
 ///
 /// # Errors
-/// [`CorpusError::UnknownRuleSet`], with the nearest name if one is near.
+/// [`CorpusError::UnknownName`], with the nearest name if one is near.
 pub fn rule_set(name: &str) -> Result<RuleSet, CorpusError> {
     let found = SETS.iter().find(|(own, aliases, _)| *own == name || aliases.contains(&name));
     if let Some((own, _, make)) = found {
@@ -38,10 +38,13 @@ pub fn rule_set(name: &str) -> Result<RuleSet, CorpusError> {
     }
     let known =
         SETS.iter().flat_map(|(own, aliases, _)| [*own].into_iter().chain(aliases.iter().copied()));
-    Err(CorpusError::UnknownRuleSet {
-        name: name.to_owned(),
-        near: nearest(name, known),
-        known: rule_set_names().collect(),
+    let error = CorpusError::unknown("rule set", name, rule_set_names());
+    Err(match error {
+        // An alias may be nearer than any name.
+        CorpusError::UnknownName { what, name, known: names, .. } => {
+            CorpusError::UnknownName { what, nearest: nearest(&name, known), name, known: names }
+        }
+        other => other,
     })
 }
 

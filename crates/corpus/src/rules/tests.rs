@@ -125,7 +125,7 @@ fn a_threshold_changes_the_verdict_without_the_text() {
 #[test]
 fn names_are_suggested() {
     let error = rule_set("gopher@datatrov").unwrap_err();
-    assert!(matches!(error, CorpusError::UnknownRuleSet { near: Some(near), .. }
+    assert!(matches!(error, CorpusError::UnknownName { nearest: Some(near), .. }
         if near == "gopher@datatrove"));
     let set = rule_set("fineweb").unwrap();
     assert_eq!(set.name, "fineweb@datatrove");

@@ -38,7 +38,7 @@ fn what_repeats_compresses_better() {
 #[test]
 fn an_unknown_score_is_refused_with_the_names_known() {
     let error = text_scorer("rarety", UnigramCounts::default()).err().unwrap();
-    insta::assert_snapshot!(error, @"no score is called `rarety`; known: length, rarity, compression, type-token, flesch");
+    insta::assert_snapshot!(error, @"no score is called `rarety`, perhaps `rarity`; known: length, rarity, compression, type-token, flesch");
     assert!(
         matches!(error, CorpusError::UnknownName { nearest: Some(name), .. } if name == "rarity")
     );

@@ -6,6 +6,7 @@ use super::word::Word;
 const PLACES: usize = 1 << 16;
 /// Places a chunk may lie in, side by side.
 const WAYS: usize = 4;
+const SETS: usize = PLACES / WAYS;
 /// Longest chunk kept, in bytes: longer ones seldom come back.
 const LONGEST: usize = 64;
 /// Bytes of a chunk kept in its place; the rest lies in an arena.
@@ -15,6 +16,9 @@ const ARENA: usize = 1 << 19;
 
 /// A bounded table from chunks to their words.
 pub(super) struct Cache {
+    /// For each place some bits of its chunk's hash, never 0 unless it is empty: small enough to
+    /// lie near the core, so that only the right place is fetched from afar.
+    tags: Vec<[u16; WAYS]>,
     places: Vec<Place>,
     words: Vec<Word>,
     bytes: Vec<u8>,
@@ -42,30 +46,42 @@ const EMPTY: Place =
 
 /// A chunk made ready for the table.
 #[derive(Clone, Copy)]
-pub(super) struct Key<'t> {
+pub(super) struct Key {
     first: u128,
-    rest: &'t [u8],
-    length: usize,
-    place: usize,
-    way: usize,
+    /// Which places it may lie in.
+    set: u32,
+    tag: u16,
+    length: u8,
+    /// The place that it takes if none is empty.
+    way: u8,
 }
 
-impl<'t> Key<'t> {
+impl Key {
     /// The key of the chunk `start .. end` of a text, or none if it is too long to be kept.
-    pub(super) fn new(text: &'t [u8], start: usize, end: usize) -> Option<Self> {
+    #[inline]
+    pub(super) fn new(text: &[u8], start: usize, end: usize) -> Option<Self> {
         let length = end - start;
         if length > LONGEST {
             return None;
         }
         let first = first_bytes(text, start, length);
-        let rest = if length > INLINE { &text[start + INLINE..end] } else { &[] };
         let mut hash = fold(first, length as u64);
-        for block in rest.chunks(INLINE) {
-            hash = fold(first_bytes(block, 0, block.len()), hash);
+        if length > INLINE {
+            for block in text[start + INLINE..end].chunks(INLINE) {
+                hash = fold(first_bytes(block, 0, block.len()), hash);
+            }
         }
         #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
-        let (place, way) = (hash as usize & (PLACES - WAYS), (hash >> 32) as usize % WAYS);
-        Some(Self { first, rest, length, place, way })
+        let (set, tag, way) =
+            (hash as u32 % SETS as u32, (hash >> 40) as u16 | 1, (hash >> 32) as u8 % WAYS as u8);
+        #[expect(clippy::cast_possible_truncation, reason = "it is at most LONGEST")]
+        Some(Self { first, set, tag, length: length as u8, way })
+    }
+
+    /// The bytes of its chunk that the key itself does not hold.
+    #[inline]
+    pub(super) fn rest<'t>(&self, text: &'t [u8], start: usize, end: usize) -> &'t [u8] {
+        if usize::from(self.length) > INLINE { &text[start + INLINE..end] } else { &[] }
     }
 }
 
@@ -93,19 +109,39 @@ fn fold(block: u128, seed: u64) -> u64 {
 
 impl Cache {
     pub(super) fn new() -> Self {
-        Self { places: vec![EMPTY; PLACES], words: Vec::new(), bytes: Vec::new() }
+        Self {
+            tags: vec![[0; WAYS]; SETS],
+            places: vec![EMPTY; PLACES],
+            words: Vec::new(),
+            bytes: Vec::new(),
+        }
     }
 
-    /// Appends the words of a chunk that begins at `start`; false if the chunk is unknown.
+    /// The places that may hold a chunk.
     #[inline]
-    pub(super) fn replay(&self, key: &Key<'_>, start: u32, words: &mut Vec<Word>) -> bool {
-        for place in &self.places[key.place..key.place + WAYS] {
-            if place.key != key.first || usize::from(place.length) != key.length {
+    fn candidates(&self, key: &Key) -> impl Iterator<Item = &Place> {
+        let set = key.set as usize;
+        let tagged = self.tags[set].iter().zip(&self.places[set * WAYS..(set + 1) * WAYS]);
+        tagged.filter(|(tag, _)| **tag == key.tag).map(|(_, place)| place)
+    }
+
+    /// Asks for the place of a chunk, which will be looked at soon.
+    #[inline]
+    pub(super) fn prefetch(&self, key: &Key) {
+        self.candidates(key).for_each(prefetch);
+    }
+
+    /// Appends the words of a chunk that begins at `start`; false if the chunk is unknown. `rest`
+    /// is [`Key::rest`].
+    #[inline]
+    pub(super) fn replay(&self, key: &Key, rest: &[u8], start: u32, words: &mut Vec<Word>) -> bool {
+        for place in self.candidates(key) {
+            if place.key != key.first || place.length != key.length {
                 continue;
             }
-            if !key.rest.is_empty() {
+            if !rest.is_empty() {
                 let at = place.bytes_at as usize;
-                if &self.bytes[at..at + key.rest.len()] != key.rest {
+                if &self.bytes[at..at + rest.len()] != rest {
                     continue;
                 }
             }
@@ -122,31 +158,51 @@ impl Cache {
     }
 
     /// Keeps the words of a chunk, which begins at `start`.
-    pub(super) fn insert(&mut self, key: &Key<'_>, start: u32, words: &[Word]) {
+    pub(super) fn insert(&mut self, key: &Key, rest: &[u8], start: u32, words: &[Word]) {
         if self.words.len() > ARENA || self.bytes.len() > ARENA {
+            self.tags.fill([0; WAYS]);
             self.places.fill(EMPTY);
             self.words.clear();
             self.bytes.clear();
         }
-        let (Ok(count), Ok(length)) = (u8::try_from(words.len()), u8::try_from(key.length)) else {
-            return;
-        };
+        let Ok(count) = u8::try_from(words.len()) else { return };
         let relative =
             |word: &Word| Word { start: word.start - start, end: word.end - start, ..*word };
         let Some(first) = words.first() else { return };
-        let ways = &mut self.places[key.place..key.place + WAYS];
-        let way = ways.iter().position(|place| place.count == 0).unwrap_or(key.way);
+        let set = key.set as usize;
+        let empty = self.tags[set].iter().position(|tag| *tag == 0);
+        let way = empty.unwrap_or(usize::from(key.way));
         #[expect(clippy::cast_possible_truncation, reason = "arenas are bounded")]
         let (words_at, bytes_at) = (self.words.len() as u32, self.bytes.len() as u32);
-        ways[way] =
-            Place { key: key.first, word: relative(first), words_at, bytes_at, count, length };
+        self.tags[set][way] = key.tag;
+        self.places[set * WAYS + way] = Place {
+            key: key.first,
+            word: relative(first),
+            words_at,
+            bytes_at,
+            count,
+            length: key.length,
+        };
         if count > 1 {
             self.words.extend(words.iter().map(relative));
         }
-        self.bytes.extend_from_slice(key.rest);
+        self.bytes.extend_from_slice(rest);
     }
 }
 
 fn shifted(word: &Word, by: u32) -> Word {
     Word { start: word.start + by, end: word.end + by, ..*word }
+}
+
+/// Asks for the memory of `place` ahead of its use, where the machine can be asked.
+#[inline]
+fn prefetch(place: &Place) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: prefetching reads nothing, whatever the address; SSE is part of x86-64.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }

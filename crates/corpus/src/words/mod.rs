@@ -27,6 +27,7 @@ mod ranges;
 mod sentences;
 mod split;
 mod tokenizer;
+mod unicode;
 mod url;
 mod word;
 
@@ -34,6 +35,7 @@ pub use characters::{is_letter, is_space, is_symbol, is_terminal_punctuation};
 pub use hash::{hash_text, join_hashes};
 pub use sentences::{Sentences, count_sentences, sentence_starts};
 pub use tokenizer::EnglishTokenizer;
+pub(crate) use unicode::for_each_unicode_word;
 pub use word::Word;
 
 #[cfg(test)]

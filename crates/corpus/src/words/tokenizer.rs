@@ -7,6 +7,9 @@ use super::phrases::Phrases;
 use super::split::{offset, split_chunk};
 use super::word::{Word, describe};
 
+/// Chunks that are looked up together.
+const BATCH: usize = 16;
+
 /// Longest text split, in bytes; a longer one is split up to there.
 const LONGEST_TEXT: usize = u32::MAX as usize;
 
@@ -58,20 +61,49 @@ impl EnglishTokenizer {
         words.clear();
         let text = &text[..text.floor_char_boundary(LONGEST_TEXT)];
         let mut at = 0;
-        while let Some((start, end)) = next_chunk(text, at) {
-            at = end;
-            match Key::new(text.as_bytes(), start, end) {
-                Some(key) => {
-                    if !self.cache.replay(&key, offset(start), words) {
-                        let known = words.len();
-                        self.split(text, start, end, words);
-                        self.cache.insert(&key, offset(start), &words[known..]);
-                    }
+        let mut chunks = [Chunk::default(); BATCH];
+        loop {
+            // The places of some chunks in the cache are on their way while others are looked up:
+            // the cache is larger than what a core holds near.
+            let mut count = 0;
+            while count < BATCH
+                && let Some((start, end)) = next_chunk(text, at)
+            {
+                at = end;
+                let key = Key::new(text.as_bytes(), start, end);
+                if let Some(key) = &key {
+                    self.cache.prefetch(key);
                 }
-                None => self.split(text, start, end, words),
+                chunks[count] = Chunk { start, end, key };
+                count += 1;
+            }
+            for Chunk { start, end, key } in &chunks[..count] {
+                self.chunk(text, *start, *end, key.as_ref(), words);
+            }
+            if count < BATCH {
+                break;
             }
         }
         self.phrases.apply(text, words, &self.exceptions, self.label);
+    }
+
+    /// Appends the words of the chunk `start .. end`, as the cache knows them or by splitting it.
+    #[inline]
+    fn chunk(
+        &mut self,
+        text: &str,
+        start: usize,
+        end: usize,
+        key: Option<&Key>,
+        words: &mut Vec<Word>,
+    ) {
+        let Some(key) = key else { return self.split(text, start, end, words) };
+        let rest = key.rest(text.as_bytes(), start, end);
+        if !self.cache.replay(key, rest, offset(start), words) {
+            let known = words.len();
+            self.split(text, start, end, words);
+            self.cache.insert(key, rest, offset(start), &words[known..]);
+        }
     }
 
     /// Appends the words of the chunk `start .. end`.
@@ -88,6 +120,14 @@ impl EnglishTokenizer {
             from = to;
         }
     }
+}
+
+/// A chunk of text with its key in the cache, unless it is too long for it.
+#[derive(Clone, Copy, Default)]
+struct Chunk {
+    start: usize,
+    end: usize,
+    key: Option<Key>,
 }
 
 /// What a byte says of whether a chunk goes on.

@@ -1,5 +1,6 @@
 //! The functions of queries, with their usual settings.
 
+use super::judge_text::judge_text;
 use super::{analyse, key, language};
 use crate::plan::{
     drop_boilerplate, extract_page, mask_with_placeholders, normalize_text, repair_text,
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
         mask_with_placeholders(String::new(), PiiRule::usual()),
         language(LanguageDetector::builtin(), String::new()),
         analyse(Families::all()),
+        judge_text(),
         key(),
     ]
 }

@@ -4,6 +4,7 @@ mod analyse;
 mod change;
 mod function;
 mod judge;
+mod judge_text;
 mod keep;
 mod keep_languages;
 mod key;

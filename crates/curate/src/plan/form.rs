@@ -3,7 +3,7 @@
 use super::settings::WriteSettings;
 use crate::error::CurateError;
 use camino::Utf8Path;
-use catena_corpus::{Compression, DocumentWriter, SinkFormat, WriteOptions, nearest};
+use catena_corpus::{Compression, CorpusError, DocumentWriter, SinkFormat, WriteOptions};
 
 /// Names of the forms.
 const FORMS: [(&str, SinkFormat, Compression); 5] = [
@@ -22,14 +22,12 @@ impl WriteForm {
     /// The form that the plan names.
     ///
     /// # Errors
-    /// [`CurateError::UnknownName`].
+    /// [`CorpusError::UnknownName`].
     pub(crate) fn new(settings: &WriteSettings) -> Result<Self, CurateError> {
         let found = FORMS.iter().find(|(name, _, _)| *name == settings.format);
-        let (_, format, compression) = found.ok_or_else(|| CurateError::UnknownName {
-            key: "write.format",
-            what: "form",
-            found: settings.format.clone(),
-            nearest: nearest(&settings.format, FORMS.iter().map(|(name, _, _)| *name)),
+        let (_, format, compression) = found.ok_or_else(|| {
+            let names = FORMS.iter().map(|(name, _, _)| *name);
+            CorpusError::unknown("form of documents", &settings.format, names)
         })?;
         let (format, compression) = (*format, *compression);
         Ok(Self(WriteOptions { format, compression, ..WriteOptions::default() }))
@@ -61,7 +59,7 @@ impl WriteSettings {
 /// A writer of documents in the form called `format`, into the curated set `folder`.
 ///
 /// # Errors
-/// [`CurateError::UnknownName`].
+/// [`CorpusError::UnknownName`].
 pub fn document_writer(
     format: &str,
     folder: &Utf8Path,

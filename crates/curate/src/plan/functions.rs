@@ -8,9 +8,9 @@ use crate::functions::{
 };
 use camino::Utf8Path;
 use catena_corpus::{
-    C4LineEnd, Families, Family, LanguageDetector, PiiRule, PseudonymStyle, Pseudonyms, RuleSet,
-    edit_c4, edit_refinedweb, extract_html, find_pii, mask, nearest, normalize, remove_boilerplate,
-    repair, rule_set,
+    C4LineEnd, CorpusError, Families, Family, LanguageDetector, PiiRule, PseudonymStyle,
+    Pseudonyms, RuleSet, edit_c4, edit_refinedweb, extract_html, find_pii, mask, normalize,
+    remove_boilerplate, repair, rule_set,
 };
 use datafusion::logical_expr::ScalarUDF;
 use std::borrow::Cow;
@@ -104,12 +104,7 @@ fn sets(rules: &RuleSettings) -> Result<Vec<RuleSet>, CurateError> {
         sets.push(rule_set(name)?);
     }
     for (key, threshold) in &rules.thresholds {
-        let unknown = || CurateError::UnknownName {
-            key: "rules.thresholds",
-            what: "set and rule",
-            found: key.clone(),
-            nearest: None,
-        };
+        let unknown = || CurateError::UnknownThreshold { found: key.clone() };
         let (name, rule) = key.split_once('/').ok_or_else(unknown)?;
         let own = rule_set(name)?.name;
         let at = sets.iter().position(|set| set.name == own).ok_or_else(unknown)?;
@@ -226,12 +221,9 @@ fn kinds(pii: &PiiSettings) -> Result<Vec<PiiRule>, CurateError> {
         return Ok(PiiRule::usual());
     }
     let rule = |name: &String| {
-        PiiRule::from_name(name).ok_or_else(|| CurateError::UnknownName {
-            key: "pii.mask",
-            what: "kind of personal data",
-            found: name.clone(),
-            nearest: nearest(name, PiiRule::ALL.iter().map(|rule| rule.name())),
-        })
+        let names = PiiRule::ALL.iter().map(|rule| rule.name());
+        let unknown = || CorpusError::unknown("kind of personal data", name, names).into();
+        PiiRule::from_name(name).ok_or_else(unknown)
     };
     pii.mask.iter().map(rule).collect()
 }

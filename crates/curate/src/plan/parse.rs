@@ -3,7 +3,7 @@
 use super::settings::CleaningPlan;
 use crate::error::CurateError;
 use camino::Utf8Path;
-use catena_corpus::nearest;
+use catena_corpus::CorpusError;
 
 /// Plans to start from.
 const PRESETS: [(&str, &str); 4] = [
@@ -26,18 +26,16 @@ impl CleaningPlan {
     /// The text of the plan called `name`; `default` has every key with its default.
     ///
     /// # Errors
-    /// [`CurateError::UnknownName`].
+    /// [`CorpusError::UnknownName`].
     pub fn preset(name: &str) -> Result<String, CurateError> {
         if name == "default" {
             let text = toml::to_string_pretty(&Self::default());
             return Ok(text.expect("a plan is plain data"));
         }
         let found = PRESETS.iter().find(|(known, _)| *known == name);
-        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| CurateError::UnknownName {
-            key: "plan",
-            what: "plan",
-            found: name.to_owned(),
-            nearest: nearest(name, PRESETS.iter().map(|(known, _)| *known)),
+        found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| {
+            let names = PRESETS.iter().map(|(known, _)| *known).chain(["default"]);
+            CorpusError::unknown("plan", name, names).into()
         })
     }
 }

@@ -289,5 +289,5 @@ fn what_a_query_finds_is_what_was_written() {
     );
     let on = [out.to_string()];
     let wrong = crate::query("SELECT x", &on, &ReadOptions::default(), 1, &dir, &Cancel::new());
-    assert!(matches!(wrong, Err(CurateError::Query(_))));
+    assert!(matches!(wrong, Err(CurateError::Query { .. })));
 }

@@ -102,7 +102,7 @@ fn names_are_listed_and_suggested() {
     );
     let broken = put(&dir, "broken.json", "{\n\"a\": }");
     let error = read(&broken, "a").unwrap_err().to_string().replace(dir.as_str(), "DIR");
-    insta::assert_snapshot!(error, @"DIR/broken.json, line 2: not JSON");
+    insta::assert_snapshot!(error, @"DIR/broken.json, line 2: not JSON: expected value at line 2 column 6");
 }
 
 #[test]

@@ -4,7 +4,6 @@ use super::rarity::UnigramCounts;
 use super::text_score::TextScore;
 use super::{compression, flesch, length, rarity, type_token};
 use crate::error::CorpusError;
-use crate::nearest::nearest;
 use crate::quality::DocumentScorer;
 
 /// A score that needs nothing but the texts.
@@ -63,11 +62,5 @@ pub fn text_scorer(
     if let Some(kind) = TEXT_SCORES.iter().find(|kind| kind.name == name) {
         return Ok((kind.make)(counts));
     }
-    let names: Vec<&str> = TEXT_SCORES.iter().map(|kind| kind.name).collect();
-    Err(CorpusError::UnknownName {
-        what: "score",
-        name: name.to_owned(),
-        known: names.join(", "),
-        nearest: nearest(name, names.iter().copied()),
-    })
+    Err(CorpusError::unknown("score", name, TEXT_SCORES.iter().map(|kind| kind.name)))
 }

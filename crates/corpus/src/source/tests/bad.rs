@@ -138,7 +138,7 @@ fn a_bomb_is_defused() {
     let grown = zstd::encode_all(grown.as_slice(), 1).unwrap();
     assert!(grown.len() < 100 << 10, "{}", grown.len());
     let found = said_of("x.jsonl.zst", &grown);
-    let bomb = "x.jsonl.zst:2: BAD bomb: it grows to more than 200 times its size";
+    let bomb = "x.jsonl.zst:2: BAD bomb: the compressed data grows to more than 200 times its size";
     assert_eq!(found, ["x.jsonl.zst:1: a", bomb]);
     let folder = folder(&[("x.txt.gz", &gzip(&vec![b'x'; 1 << 20]))]);
     let mut options = ReadOptions::default();
