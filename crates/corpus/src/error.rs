@@ -352,7 +352,7 @@ impl CorpusError {
             Self::ModelDamaged { .. } => Some("fetch the model file again"),
             Self::PageTooLong { .. } => Some("raise the limit if the page is sound"),
             Self::NotMeasured { .. } => {
-                Some("profile the text with the families of the rule set, `RuleSet::families`")
+                Some("name the rule set when texts are profiled, so that it is measured")
             }
             Self::TextTooLong { .. } => Some("cut the text into documents before it is judged"),
             Self::TooManyDocuments { .. } => Some("split the documents into several runs"),

@@ -36,6 +36,7 @@ impl Seeded {
     ///
     /// # Panics
     /// If `end` is 0.
+    #[expect(clippy::cast_possible_truncation, reason = "halves of a wider number")]
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         assert!(end > 0, "a number below {end} was asked for");
         // Draws above the last multiple of `end` are thrown away (Lemire 2019).
@@ -46,6 +47,15 @@ impl Seeded {
                 return (wide >> 64) as u64;
             }
         }
+    }
+
+    /// The place of one of `len` items, each equally likely.
+    ///
+    /// # Panics
+    /// If `len` is 0.
+    #[expect(clippy::cast_possible_truncation, reason = "below a length")]
+    pub(crate) fn place(&mut self, len: usize) -> usize {
+        self.below(len as u64) as usize
     }
 
     /// A number strictly between 0 and 1.
@@ -61,7 +71,7 @@ impl Seeded {
     /// Brings `items` into an order in which every permutation is equally likely.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for end in (2..=items.len()).rev() {
-            let other = self.below(end as u64) as usize;
+            let other = self.place(end);
             items.swap(end - 1, other);
         }
     }
@@ -87,7 +97,7 @@ mod tests {
         let mut stream = Seeded::new(7);
         let mut counts = [0usize; 5];
         for _ in 0..50_000 {
-            counts[stream.below(5) as usize] += 1;
+            counts[stream.place(5)] += 1;
         }
         // Five standard deviations of a binomial with n 50,000 and p 0.2.
         assert!(counts.iter().all(|count| count.abs_diff(10_000) < 450), "{counts:?}");

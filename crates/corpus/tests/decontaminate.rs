@@ -1,5 +1,7 @@
 //! Decontamination against DataTrove's verdicts.
 
+#![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
+
 use catena_corpus::{BenchmarkItem, DecontaminationOptions, Decontaminator};
 use serde::Deserialize;
 

@@ -1,5 +1,7 @@
 //! Shards against what DataTrove, Megatron-LM and NumPy write.
 
+#![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
+
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_corpus::{TokenShard, TokenWidth, open_datatrove, open_megatron, shard_writer};
 use serde::Deserialize;
@@ -49,7 +51,9 @@ fn our_shards_are_theirs_byte_for_byte() {
     for (name, width, documents) in documents() {
         for format in ["datatrove", "megatron", "numpy"] {
             let mut writer = shard_writer(format, &folder.join(name), "letters", width).unwrap();
-            documents.iter().for_each(|tokens| writer.write("", tokens).unwrap());
+            for tokens in &documents {
+                writer.write("", tokens).unwrap();
+            }
             writer.finish().unwrap();
         }
         for extension in ["ds", "ds.index", "ds.metadata", "bin", "idx", "npy"] {

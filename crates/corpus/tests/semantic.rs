@@ -1,5 +1,7 @@
 //! Clusters and semantic duplicates against scikit-learn and a plain SemDeDup.
 
+#![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
+
 use catena_corpus::{
     Clustering, Embeddings, Judge, KMeansOptions, KeepRule, semantic_pairs, spherical_kmeans,
 };

@@ -114,6 +114,9 @@ impl CurateError {
             ),
             Self::AllDropped { .. } => Some("the report shows what each rule dropped and why"),
             Self::NoDocuments { .. } => Some("rejected/ in the output says why rows were refused"),
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Some("free some space and run again: what is done is kept")
+            }
             Self::Query { .. } => {
                 Some("tables are documents, rows and, of a cleaned set, attributes and duplicates")
             }
@@ -144,9 +147,8 @@ impl From<CorpusError> for CurateError {
 impl From<DataFusionError> for CurateError {
     /// An error of ours that passed through the engine comes out as itself.
     fn from(error: DataFusionError) -> Self {
-        match error.find_root() {
-            DataFusionError::External(_) => {}
-            _ => return Self::Engine(Box::new(error)),
+        if !matches!(error.find_root(), DataFusionError::External(_)) {
+            return Self::Engine(Box::new(error));
         }
         match unwrap_external(error) {
             Ok(ours) => ours,
@@ -156,6 +158,7 @@ impl From<DataFusionError> for CurateError {
 }
 
 /// The error of ours that the engine carried, if it did.
+#[expect(clippy::wildcard_enum_match_arm, reason = "errors of other libraries are many")]
 fn unwrap_external(error: DataFusionError) -> Result<CurateError, DataFusionError> {
     match error {
         DataFusionError::Context(_, inner) => unwrap_external(*inner),

@@ -32,7 +32,9 @@ mod run;
 mod session;
 mod sql;
 
-pub use account::{Card, CardInput, Explanation, Histogram, Step, Summary, explain};
+pub use account::{
+    Card, CardInput, Explanation, Histogram, Rejudged, Step, Summary, explain, rejudge,
+};
 pub use error::CurateError;
 pub use objects::ObjectFiles;
 pub use plan::{

@@ -213,6 +213,7 @@ impl Read for Body {
 }
 
 /// The store's error as one of reading.
+#[expect(clippy::wildcard_enum_match_arm, reason = "errors of other libraries are many")]
 fn into_io(error: object_store::Error) -> io::Error {
     let kind = match &error {
         object_store::Error::NotFound { .. } => io::ErrorKind::NotFound,

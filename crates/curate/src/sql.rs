@@ -84,22 +84,29 @@ pub fn query(
         register(&session, inputs, options, cancel).await?;
         let answer = async { session.sql(query).await?.collect().await };
         tokio::select! {
-            answer = answer => answer.map(Answer).map_err(|error| match CurateError::from(error) {
-                CurateError::Engine(source) => CurateError::Query { message: plain(*source) },
-                other => other,
-            }),
+            answer = answer => answer.map(Answer).map_err(as_query_error),
             () = cancelled(cancel) => Err(CurateError::Interrupted),
         }
     })
 }
 
+/// The error of a query: what the engine says about it is what its author reads.
+fn as_query_error(error: DataFusionError) -> CurateError {
+    let error = CurateError::from(error);
+    if let CurateError::Engine(source) = error {
+        CurateError::Query { message: plain(*source) }
+    } else {
+        error
+    }
+}
+
 /// The engine's word without the names of its parts.
+#[expect(clippy::wildcard_enum_match_arm, reason = "errors of other libraries are many")]
 fn plain(error: DataFusionError) -> String {
     match error {
         DataFusionError::SQL(error, _) => error.to_string(),
         DataFusionError::Plan(message) => message,
-        DataFusionError::Context(_, inner) => plain(*inner),
-        DataFusionError::Diagnostic(_, inner) => plain(*inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => plain(*inner),
         other => other.strip_backtrace(),
     }
 }

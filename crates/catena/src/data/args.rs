@@ -45,6 +45,8 @@ pub(crate) enum DataAction {
     Explain(ExplainArgs),
     /// Ask anything of data in SQL, with the operators as functions
     Sql(SqlArgs),
+    /// Judge by other rules or thresholds what was measured before, without reading texts
+    Judge(JudgeArgs),
     /// List the rule sets, or the rules of one with their thresholds
     Rules(RulesArgs),
     /// Print a plan to start from, with every key
@@ -231,6 +233,33 @@ pub(crate) enum AnswerFormat {
     Jsonl,
     /// Comma-separated values
     Csv,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena data judge clean --rules gopher
+  catena data judge clean --rules gopher \\
+    --threshold gopher@datatrove/gopher_short_doc=20        with one rule looser
+
+Only what the run measured can be judged: the rule sets that it named, and those that look at no more.")]
+pub(crate) struct JudgeArgs {
+    /// Folder that `catena data clean` wrote
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: Utf8PathBuf,
+    /// Rule sets, in this order; see `catena data rules`
+    #[arg(long, value_name = "SET,…", value_delimiter = ',', required = true)]
+    pub(crate) rules: Vec<String>,
+    /// Another threshold; may be given again
+    #[arg(long, value_name = "SET/RULE=VALUE", value_parser = threshold)]
+    pub(crate) threshold: Vec<(String, f64)>,
+}
+
+/// A rule's name and its threshold.
+fn threshold(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or("write SET/RULE=VALUE")?;
+    let value = value.parse().map_err(|_| format!("`{value}` is no number"))?;
+    Ok((name.to_owned(), value))
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use super::plan_file;
 use crate::failure::Failure;
 use crate::output::print_line;
 use crate::progress::{for_stderr, say};
-use catena_curate::{Card, CleaningPlan, Curation, PiiStyle, RepairSettings, curate};
+use catena_curate::{Card, CleaningPlan, Curation, PiiStyle, curate};
 use catena_protocol::Cancel;
 
 /// Runs `catena data clean`.
@@ -26,7 +26,7 @@ pub(super) fn clean(args: &CleanArgs, threads: usize, cancel: &Cancel) -> Result
 
 /// Runs `catena data dedup`.
 pub(super) fn dedup(args: &DedupArgs, threads: usize, cancel: &Cancel) -> Result<(), Failure> {
-    let mut plan = nothing();
+    let mut plan = CleaningPlan::unchanged();
     plan.dedup.exact = true;
     plan.dedup.near.clone_from(&args.near);
     plan.dedup.near_threshold = args.threshold;
@@ -39,7 +39,7 @@ pub(super) fn dedup(args: &DedupArgs, threads: usize, cancel: &Cancel) -> Result
 
 /// Runs `catena data mask`.
 pub(super) fn mask(args: &MaskArgs, threads: usize, cancel: &Cancel) -> Result<(), Failure> {
-    let mut plan = nothing();
+    let mut plan = CleaningPlan::unchanged();
     let all = || vec!["all".to_owned()];
     plan.pii.mask = if args.kinds.is_empty() { all() } else { args.kinds.clone() };
     plan.pii.style = match args.style {
@@ -53,24 +53,7 @@ pub(super) fn mask(args: &MaskArgs, threads: usize, cancel: &Cancel) -> Result<(
 
 /// Runs `catena data convert`.
 pub(super) fn convert(args: &ConvertArgs, threads: usize, cancel: &Cancel) -> Result<(), Failure> {
-    run("cannot convert the data", &args.files, nothing(), threads, cancel)
-}
-
-/// A plan that changes and drops nothing.
-fn nothing() -> CleaningPlan {
-    let mut plan = CleaningPlan {
-        repair: RepairSettings {
-            mojibake: false,
-            normalize: false,
-            html: true,
-            boilerplate: false,
-        },
-        ..CleaningPlan::default()
-    };
-    plan.pii.mask.clear();
-    plan.dedup.exact = false;
-    "off".clone_into(&mut plan.dedup.near);
-    plan
+    run("cannot convert the data", &args.files, CleaningPlan::unchanged(), threads, cancel)
 }
 
 fn run(

@@ -1,11 +1,13 @@
-//! `catena data explain`, `rules` and `plan`: what is there, and why.
+//! `catena data explain`, `judge`, `rules` and `plan`: what is there, and why.
 
-use super::args::{ExplainArgs, PlanPresetArgs, RulesArgs};
+use super::args::{ExplainArgs, JudgeArgs, PlanPresetArgs, RulesArgs};
 use super::failure::curate_failure;
 use crate::failure::Failure;
 use crate::output::print_line;
 use catena_corpus::{rule_set, rule_set_names};
-use catena_curate::{CleaningPlan, CurateError, explain as explain_document};
+use catena_curate::{
+    CleaningPlan, CurateError, Rejudged, RuleSettings, explain as explain_document, rejudge,
+};
 
 /// Runs `catena data explain`.
 pub(super) fn explain(args: &ExplainArgs) -> Result<(), Failure> {
@@ -21,6 +23,20 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<(), Failure> {
         for (name, value) in &story.profile {
             print_line(&format!("  {name:<40} {value}"));
         }
+    }
+    Ok(())
+}
+
+/// Runs `catena data judge`.
+pub(super) fn judge(args: &JudgeArgs) -> Result<(), Failure> {
+    let thresholds = args.threshold.iter().cloned().collect();
+    let rules = RuleSettings { sets: args.rules.clone(), thresholds, edit_lines: false };
+    let judged = rejudge(&args.folder, &rules)
+        .map_err(|error| curate_failure("cannot judge the documents", error))?;
+    let Rejudged { num_read, num_passed, broken } = judged;
+    print_line(&format!("{num_passed} of {num_read} documents break no rule"));
+    for (rule, count) in broken {
+        print_line(&format!("  {count:>9}  {rule}"));
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ pub(crate) fn run(args: &DataArgs, flag: Option<usize>, cancel: &Cancel) -> Resu
         DataAction::Pack(args) => pack::run(args, cancel),
         DataAction::Explain(args) => look::explain(args),
         DataAction::Sql(args) => sql::run(args, threads, cancel),
+        DataAction::Judge(args) => look::judge(args),
         DataAction::Rules(args) => look::rules(args),
         DataAction::Plan(args) => look::plan(args),
     }

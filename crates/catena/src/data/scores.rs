@@ -40,7 +40,9 @@ impl Scoring<'_> {
             "likeness" => self.likeness(texts),
             _ => {
                 let mut counts = UnigramCounts::default();
-                texts.iter().for_each(|text| counts.add(text));
+                for text in texts {
+                    counts.add(text);
+                }
                 let mut scorer = text_scorer(name, counts).map_err(|error| unknown(name, error))?;
                 score_column(scorer.as_mut(), texts).map_err(|error| failed(GOAL, error))
             }
@@ -65,6 +67,7 @@ impl Scoring<'_> {
                 return Ok(tokenizer.vocab_size() as f32);
             }
             let sum = likelihood.log_prob(ids, 0).map_err(fail)?;
+            #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
             Ok((-sum / (ids.len() - 1) as f64).exp() as f32)
         })
     }
@@ -107,7 +110,9 @@ impl Scoring<'_> {
         let options = ImportanceOptions::default();
         let model = ImportanceModel::fit(wanted, texts.iter().copied(), &options)
             .map_err(|error| failed(GOAL, error))?;
-        Ok(texts.iter().map(|text| model.log_weight(text) as f32).collect())
+        #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
+        let scores = texts.iter().map(|text| model.log_weight(text) as f32).collect();
+        Ok(scores)
     }
 
     /// Where the model that the user named is.
@@ -167,14 +172,11 @@ fn probability(logits: &[f32], label: usize) -> f32 {
 
 /// An unknown score, among all there are.
 fn unknown(name: &str, error: CorpusError) -> Failure {
-    let error = match error {
-        CorpusError::UnknownName { what, .. } => {
-            let names = TEXT_SCORES.iter().map(|kind| kind.name).chain(OTHERS);
-            CorpusError::unknown(what, name, names)
-        }
-        other => other,
+    let CorpusError::UnknownName { what, .. } = error else {
+        return failed(GOAL, error);
     };
-    failed(GOAL, error)
+    let names = TEXT_SCORES.iter().map(|kind| kind.name).chain(OTHERS);
+    failed(GOAL, CorpusError::unknown(what, name, names))
 }
 
 fn usage(cause: impl Into<crate::models::BoxError>) -> Failure {

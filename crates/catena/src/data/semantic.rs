@@ -73,7 +73,9 @@ fn embed(
         let texts: Vec<&str> = batch.iter().map(|document| document.text.as_str()).collect();
         let found =
             embedder.embed(&texts).map_err(|error| Failure::new(Exit::Environment, GOAL, error))?;
-        found.iter().for_each(|vector| vectors.extend_from_slice(vector));
+        for vector in &found {
+            vectors.extend_from_slice(vector);
+        }
         progress.update((at * BATCH + batch.len()) as u64);
     }
     progress.end();

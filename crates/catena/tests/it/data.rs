@@ -1,6 +1,6 @@
 //! `catena data` as a user meets it.
 
-use crate::support::{Done, catena, done, run, test_models};
+use crate::support::{Done, catena, done, run, test_models, with_mounts};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ fn relative(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 fn data_help_pages() {
     let names = [
         "clean", "dedup", "mask", "convert", "semantic", "select", "mix", "pack", "explain", "sql",
-        "rules", "plan",
+        "judge", "rules", "plan",
     ];
     let mut pages: Vec<Vec<&str>> = vec![vec!["data", "--help"], vec!["bench", "data", "--help"]];
     pages.extend(names.iter().map(|name| vec!["data", name, "--help"]));
@@ -106,6 +106,12 @@ fn documents_are_cleaned_explained_and_queried() {
     assert_eq!(ok(&["sql", query, "--on", out, "--format", "csv"]), "n\n43\n");
     let query = "SELECT repair_text('Itâ€™s')['text'] AS t";
     assert!(ok(&["sql", query, "--format", "jsonl"]).contains("It’s"), "{}", ok(&["sql", query]));
+    let judge = ["judge", out, "--rules", "c4-paragraph@datatrove"];
+    let judged = ok(&judge);
+    assert!(judged.starts_with("0 of 43 documents break no rule"), "{judged}");
+    let threshold = judged.split_whitespace().last().unwrap().to_owned() + "=0";
+    let looser = ok(&[&judge[..], &["--threshold", &threshold]].concat());
+    assert!(!looser.starts_with("0 of 43"), "{looser}");
     let wrong = data(&["explain", out, "nobody"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
     // The same again is done already; another plan does not replace it unasked.
@@ -156,6 +162,28 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     let last = done(clean(&stopped, "2").output().unwrap());
     assert_eq!(last.code, Some(0), "{}", last.stderr);
     assert!(relative(Path::new(&whole)) == relative(Path::new(&stopped)));
+}
+
+#[test]
+fn a_full_disk_is_said_and_cleaning_goes_on() {
+    let script = r#"
+        mount -t tmpfs -o size=400k tmpfs "$1" || exit 99
+        "$3" data clean "$2" --out "$1/out"; echo "code $?"
+        mount -o remount,size=64m "$1" || exit 97
+        "$3" data clean "$2" --out "$1/out"; echo "code $?"
+    "#;
+    let Some(mut command) = with_mounts(script) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (input, disk) = (dir.path().join("in.jsonl"), dir.path().join("disk"));
+    fs::create_dir(&disk).unwrap();
+    write_rows(&input, (0..400).map(|at| (at * 50..at * 50 + 50).map(sentence).collect()));
+    command.args([&disk, &input]).arg(env!("CARGO_BIN_EXE_catena"));
+    let ended = done(command.output().unwrap());
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.starts_with("code 3\n"), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stderr.contains("No space left on device"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("hint: free some space and run again"), "{}", ended.stderr);
+    assert!(ended.stdout.ends_with("code 0\n"), "{}{}", ended.stdout, ended.stderr);
 }
 
 #[test]

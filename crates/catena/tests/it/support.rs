@@ -47,3 +47,17 @@ pub(crate) fn project(dir: &Path, config: &str) -> String {
     std::fs::write(dir.join("catena.toml"), config).unwrap();
     dir.to_str().unwrap().to_owned()
 }
+
+/// A shell script that may mount small disks for itself; none where the machine lets no user do so.
+#[expect(clippy::print_stderr, reason = "who reads the test's output shall know")]
+pub(crate) fn with_mounts(script: &str) -> Option<Command> {
+    let namespace = ["--user", "--map-root-user", "--mount"];
+    let allowed = Command::new("unshare").args(namespace).arg("true").status();
+    if !allowed.is_ok_and(|status| status.success()) {
+        eprintln!("not tested: this machine does not let a user mount a small disk");
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(namespace).args(["sh", "-c", script, "sh"]);
+    Some(command)
+}

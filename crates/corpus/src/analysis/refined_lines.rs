@@ -102,7 +102,7 @@ impl EditedLines<'_> {
 
 fn trim(line: &mut Cow<'_, str>, strip: for<'s> fn(&'s str) -> &'s str) {
     match line {
-        Cow::Borrowed(text) => *text = strip(*text),
+        Cow::Borrowed(text) => *text = strip(text),
         Cow::Owned(text) => *text = strip(text).to_owned(),
     }
 }

@@ -84,12 +84,14 @@ impl Index {
         counts: impl Fn(usize) -> bool,
     ) {
         let mut hasher = RunHasher::new(&[words]);
+        let length = u8::try_from(words).expect("options allow runs of at most 100 words");
         for (at, &hash) in hashes.iter().enumerate() {
             hasher.push(hash, |_, hash| {
                 let first = at + 1 - words;
                 if counts(first) {
-                    let word = first_word + first as u32;
-                    self.runs.push(Run { hash, word, item, words: words as u8 });
+                    let word = first_word
+                        + u32::try_from(first).expect("all words are counted in 32 bits");
+                    self.runs.push(Run { hash, word, item, words: length });
                 }
                 true
             });

@@ -33,10 +33,10 @@ pub(super) fn detect(text: &str, sample_bytes: Option<usize>, k: usize) -> Vec<L
     merge_han_and_kana(&mut ranked);
     ranked
         .into_iter()
-        .filter_map(|(script, share)| {
-            let (code, sure) = language_of(script, text)?;
+        .map(|(script, share)| {
+            let (code, sure) = language_of(script, text);
             let chinese = if code == "zh" { ChineseScript::of(text) } else { None };
-            Some(Language { code, score: (share * sure).min(1.0), chinese })
+            Language { code, score: (share * sure).min(1.0), chinese }
         })
         .take(k)
         .collect()
@@ -57,20 +57,20 @@ fn merge_han_and_kana(ranked: &mut Vec<(Script, f32)>) {
 }
 
 /// The language of the words of one script, and how sure that is.
-fn language_of(script: Script, text: &str) -> Option<(&'static str, f32)> {
-    let code = match script {
-        Script::Latin => return Some(latin(&words_of(script, text))),
-        Script::Cyrillic | Script::Arabic | Script::Hebrew | Script::Devanagari => {
-            return by_trigrams(&words_of(script, text)).or(Some((usual(script)?, DISAGREE)));
-        }
-        _ => usual(script)?,
-    };
-    Some((code, 1.0))
+fn language_of(script: Script, text: &str) -> (&'static str, f32) {
+    if script == Script::Latin {
+        return latin(&words_of(script, text));
+    }
+    let has_several = [Script::Cyrillic, Script::Arabic, Script::Hebrew, Script::Devanagari];
+    if has_several.contains(&script) {
+        return by_trigrams(&words_of(script, text)).unwrap_or((usual(script), DISAGREE));
+    }
+    (usual(script), 1.0)
 }
 
 /// The language that most texts of a script are in.
-fn usual(script: Script) -> Option<&'static str> {
-    Some(match script {
+fn usual(script: Script) -> &'static str {
+    match script {
         Script::Latin => "en",
         Script::Cyrillic => "ru",
         Script::Greek => "el",
@@ -98,7 +98,7 @@ fn usual(script: Script) -> Option<&'static str> {
         Script::Armenian => "hy",
         Script::Ethiopic => "am",
         Script::Mongolian => "mn",
-    })
+    }
 }
 
 /// The words of one script, with single spaces between.
@@ -129,7 +129,7 @@ fn by_trigrams(words: &str) -> Option<(&'static str, f32)> {
 /// know the others.
 fn latin(words: &str) -> (&'static str, f32) {
     let linear = two_letter(whichlang::detect_language(words).three_letter_code());
-    if linear == "en" && english_share(words) >= ENGLISH_SHARE {
+    if linear == "en" && is_plainly_english(words) {
         return ("en", 1.0);
     }
     match by_trigrams(words) {
@@ -139,21 +139,30 @@ fn latin(words: &str) -> (&'static str, f32) {
     }
 }
 
-/// From this share of English function words on, English needs no second opinion.
+/// From this share of common English words on, English needs no second opinion.
 const ENGLISH_SHARE: f32 = 0.1;
+/// The same of those words that no other Latin language has among its common ones.
+const ENGLISH_ALONE_SHARE: f32 = 0.03;
 
-/// The share of words that are common English function words and of few others.
-fn english_share(words: &str) -> f32 {
-    const COMMON: [&str; 24] = [
-        "the", "of", "and", "to", "is", "that", "for", "with", "as", "are", "this", "be", "by",
-        "from", "or", "which", "you", "it", "not", "have", "has", "was", "will", "can",
-    ];
-    let (mut common, mut all) = (0_u32, 0_u32);
+/// Common English words that no other Latin language has among its common ones, then others.
+const COMMON: [&str; 24] = [
+    "the", "of", "and", "that", "with", "this", "which", "you", "from", "it", "not", "will", "can",
+    "to", "is", "for", "as", "are", "be", "by", "or", "have", "has", "was",
+];
+/// How many of them stand alone.
+const NUM_ALONE: usize = 13;
+
+/// Whether enough of the words are common English ones.
+fn is_plainly_english(words: &str) -> bool {
+    let (mut alone, mut common, mut all) = (0_u32, 0_u32, 0_u32);
     for word in words.split(' ').filter(|word| !word.is_empty()) {
         all += 1;
-        common += u32::from(COMMON.iter().any(|other| other.eq_ignore_ascii_case(word)));
+        let found = COMMON.iter().position(|other| other.eq_ignore_ascii_case(word));
+        alone += u32::from(found.is_some_and(|at| at < NUM_ALONE));
+        common += u32::from(found.is_some());
     }
-    common as f32 / all.max(1) as f32
+    let share = |count: u32| count as f32 / all.max(1) as f32;
+    share(common) >= ENGLISH_SHARE || share(alone) >= ENGLISH_ALONE_SHARE
 }
 
 /// The Latin languages of the linear classifier.

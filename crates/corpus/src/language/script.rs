@@ -138,8 +138,31 @@ impl Script {
             Self::Han | Self::Hangul => 10,
             Self::Kana => 7,
             Self::Thai | Self::Lao | Self::Myanmar | Self::Khmer | Self::Tibetan => 4,
-            _ if starts_word => WORD,
-            _ => 0,
+            Self::Latin
+            | Self::Cyrillic
+            | Self::Greek
+            | Self::Arabic
+            | Self::Hebrew
+            | Self::Devanagari
+            | Self::Bengali
+            | Self::Gurmukhi
+            | Self::Gujarati
+            | Self::Oriya
+            | Self::Tamil
+            | Self::Telugu
+            | Self::Kannada
+            | Self::Malayalam
+            | Self::Sinhala
+            | Self::Georgian
+            | Self::Armenian
+            | Self::Ethiopic
+            | Self::Mongolian => {
+                if starts_word {
+                    WORD
+                } else {
+                    0
+                }
+            }
         }
     }
 }

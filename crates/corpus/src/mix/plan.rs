@@ -145,6 +145,11 @@ fn weight(source: &MixSource, options: &MixOptions) -> f64 {
 }
 
 /// What a source can give, repeats included.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at least 0; what is beyond 64 bits becomes the greatest number, above any total"
+)]
 fn limit(source: &MixSource, options: &MixOptions) -> u64 {
     (source.available as f64 * options.max_epochs).floor() as u64
 }
@@ -161,6 +166,11 @@ fn divide(total: u64, weights: &[f64]) -> Vec<u64> {
         .iter()
         .map(|weight| if sum > 0.0 { total as f64 * (weight / sum) } else { 0.0 })
         .collect();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to the total, which is at most 2^53"
+    )]
     let mut parts: Vec<u64> = exact.iter().map(|share| share.floor() as u64).collect();
     let mut order: Vec<usize> = (0..weights.len()).filter(|&at| weights[at] > 0.0).collect();
     order.sort_by(|&a, &b| exact[b].fract().total_cmp(&exact[a].fract()));

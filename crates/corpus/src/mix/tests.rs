@@ -72,6 +72,7 @@ proptest! {
     ) {
         let sources: Vec<MixSource> =
             sources.into_iter().map(|(n, w)| source("s", n, f64::from(w))).collect();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 30000")]
         let all: u64 = sources.iter().map(|s| (s.available as f64 * max_epochs) as u64).sum();
         match plan_mix(&sources, &options(total, max_epochs)) {
             Ok(plan) => {

@@ -69,10 +69,10 @@ fn ascii_piece(bytes: &[u8], start: usize, end: usize, sink: &mut impl Sink) -> 
         if byte.is_ascii_alphabetic() {
             word.get_or_insert(at);
             sink.push(byte.to_ascii_lowercase());
-        } else if let Some(start) = word.take() {
-            if !sink.end_word(WordPlace { start, end: at, before: 0 }) {
-                return false;
-            }
+        } else if let Some(start) = word.take()
+            && !sink.end_word(WordPlace { start, end: at, before: 0 })
+        {
+            return false;
         }
         at += 1;
     }

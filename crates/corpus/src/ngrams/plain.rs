@@ -12,6 +12,7 @@ const fn classes() -> [u8; 256] {
     let mut classes = [0; 256];
     let mut byte = 0;
     while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "a byte counts to 255")]
         let small = byte as u8;
         classes[byte] = if !small.is_ascii() {
             NOT_ASCII
@@ -84,7 +85,9 @@ fn long_character(text: &str, at: usize) -> (usize, Kind) {
     let kind = match ch {
         // Full-width forms of ASCII stand at a fixed distance.
         '\u{FF10}'..='\u{FF19}' | '\u{FF21}'..='\u{FF3A}' | '\u{FF41}'..='\u{FF5A}' => {
-            Kind::Letter(char::from((ch as u32 - 0xFF01 + 0x21) as u8))
+            #[expect(clippy::cast_possible_truncation, reason = "a letter or digit of ASCII")]
+            let ascii = (ch as u32 - 0xFF01 + 0x21) as u8;
+            Kind::Letter(char::from(ascii))
         }
         _ if is_word_alone(ch) => Kind::Word(ch),
         _ if ch.is_alphanumeric() || is_combining_mark(ch) => Kind::Letter(ch),

@@ -72,19 +72,16 @@ pub fn best_fit(lengths: &[usize], capacity: usize) -> Result<PackPlan, CorpusEr
     let mut open: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for piece in rests {
         let fits = open.range(piece.len..).next().map(|(&room, _)| room);
-        let (room, sequence) = match fits {
-            Some(room) => {
-                let same = open.get_mut(&room).expect("the room was just found");
-                let sequence = same.pop().expect("no room is kept without a sequence");
-                if same.is_empty() {
-                    open.remove(&room);
-                }
-                (room, sequence)
+        let (room, sequence) = if let Some(room) = fits {
+            let same = open.get_mut(&room).expect("the room was just found");
+            let sequence = same.pop().expect("no room is kept without a sequence");
+            if same.is_empty() {
+                open.remove(&room);
             }
-            None => {
-                sequences.push(Vec::new());
-                (capacity, sequences.len() - 1)
-            }
+            (room, sequence)
+        } else {
+            sequences.push(Vec::new());
+            (capacity, sequences.len() - 1)
         };
         sequences[sequence].push(piece);
         if room > piece.len {

@@ -72,13 +72,14 @@ impl ShardWriter for DataTroveWriter {
 /// Three digits and a prefix, as `1.23 MT`.
 pub(super) fn rounded(count: u64) -> String {
     const PREFIXES: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
-    let mut power = if count == 0 { 0 } else { count.ilog10() as usize };
+    let mut power = if count == 0 { 0 } else { count.ilog10() };
     // 999,999 is rounded to a million, not to a thousand thousand.
-    let step = 10u64.pow(power.saturating_sub(2) as u32);
+    let step = 10u64.pow(power.saturating_sub(2));
     let three = count / step + u64::from(count % step * 2 >= step && step > 1);
-    power += usize::from(three == 1000);
-    let value = count as f64 / 10f64.powi((power / 3 * 3) as i32);
-    format!("{value:.*} {}T", 2 - power % 3, PREFIXES[power / 3])
+    power += u32::from(three == 1000);
+    let value = count as f64 / 10f64.powi((power / 3 * 3).cast_signed());
+    let (places, prefix) = (2 - power as usize % 3, PREFIXES[power as usize / 3]);
+    format!("{value:.places$} {prefix}T")
 }
 
 /// Opens a shard that DataTrove or [`DataTroveWriter`] wrote. The width of a token follows from

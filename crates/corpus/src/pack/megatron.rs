@@ -134,17 +134,19 @@ pub fn open_megatron(prefix: &Utf8Path) -> Result<TokenShard, CorpusError> {
         let expected = u64::try_from(expected).unwrap_or(u64::MAX);
         return refuse("its size in bytes", bytes.len() as u64, expected);
     }
-    let sequences = sequences as usize;
+    let [sequences, ends] =
+        [sequences, ends].map(|count| usize::try_from(count).expect("the file holds as many"));
     let places = HEADER_BYTES + sequences * 4;
     let end_places = places + sequences * 8;
-    let mut documents = Vec::with_capacity((ends as usize).saturating_sub(1));
+    let mut documents = Vec::with_capacity(ends.saturating_sub(1));
     let mut first = 0;
-    for end in (1..ends as usize).map(|at| number(end_places + at * 8)) {
-        if end < first || end > sequences as u64 {
-            return refuse("a document's end", end, sequences as u64);
+    for told in (1..ends).map(|at| number(end_places + at * 8)) {
+        let end = usize::try_from(told).unwrap_or(usize::MAX);
+        if end < first || end > sequences {
+            return refuse("a document's end", told, sequences as u64);
         }
         let (mut start, mut tokens) = (None, 0);
-        for sequence in first as usize..end as usize {
+        for sequence in first..end {
             let place = number(places + sequence * 8);
             let length = &bytes[HEADER_BYTES + sequence * 4..][..4];
             let length = u32::from_le_bytes(length.try_into().expect("a slice of four bytes"));
@@ -157,7 +159,8 @@ pub fn open_megatron(prefix: &Utf8Path) -> Result<TokenShard, CorpusError> {
         let start = start.unwrap_or(0);
         let over = u128::from(start) + u128::from(tokens) * width.bytes() as u128;
         if over > u128::from(size) {
-            return refuse("the end of a document in bytes", over as u64, size);
+            let over = u64::try_from(over).unwrap_or(u64::MAX);
+            return refuse("the end of a document in bytes", over, size);
         }
         documents.push((start, tokens));
         first = end;

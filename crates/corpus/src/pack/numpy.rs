@@ -57,7 +57,8 @@ fn header(width: TokenWidth, tokens: u64) -> [u8; HEADER_BYTES] {
     let words = format!("{{'descr': '<u{bytes}', 'fortran_order': False, 'shape': ({tokens},), }}");
     let mut header = [b' '; HEADER_BYTES];
     header[..8].copy_from_slice(b"\x93NUMPY\x01\x00");
-    header[8..10].copy_from_slice(&(HEADER_BYTES as u16 - 10).to_le_bytes());
+    let rest = u16::try_from(HEADER_BYTES - 10).expect("a header is small");
+    header[8..10].copy_from_slice(&rest.to_le_bytes());
     header[10..10 + words.len()].copy_from_slice(words.as_bytes());
     header[HEADER_BYTES - 1] = b'\n';
     header

@@ -53,7 +53,8 @@ impl TokenShard {
     pub fn read(&mut self, document: usize, tokens: &mut Vec<u32>) -> Result<(), CorpusError> {
         let (start, count) = self.documents[document];
         tokens.clear();
-        self.bytes.resize(count as usize * self.width.bytes(), 0);
+        let count = usize::try_from(count).expect("a document is smaller than the address space");
+        self.bytes.resize(count * self.width.bytes(), 0);
         let read = self.file.seek(SeekFrom::Start(start));
         read.and_then(|_| self.file.read_exact(&mut self.bytes)).map_err(io("read", &self.path))?;
         self.width.decode(&self.bytes, tokens);

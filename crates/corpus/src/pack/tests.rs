@@ -128,7 +128,9 @@ proptest! {
         for pieces in &plan.sequences {
             prop_assert!(!pieces.is_empty());
             prop_assert!(pieces.iter().map(|piece| piece.len).sum::<usize>() <= capacity);
-            pieces.iter().for_each(|piece| found[piece.document].push((piece.start, piece.len)));
+            for piece in pieces {
+                found[piece.document].push((piece.start, piece.len));
+            }
         }
         for (length, mut pieces) in lengths.iter().zip(found) {
             pieces.sort_unstable();

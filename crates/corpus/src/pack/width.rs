@@ -44,6 +44,7 @@ impl TokenWidth {
             return Err(CorpusError::TokenTooLarge { token, limit });
         }
         match self {
+            #[expect(clippy::cast_possible_truncation, reason = "no token is above the limit")]
             Self::U16 => bytes.extend(tokens.iter().flat_map(|&one| (one as u16).to_le_bytes())),
             Self::U32 => bytes.extend(tokens.iter().flat_map(|one| one.to_le_bytes())),
         }

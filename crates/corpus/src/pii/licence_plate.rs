@@ -47,8 +47,7 @@ fn find(site: &Site<'_>) -> Option<Range<usize>> {
     let special = text[site.end..].chars().next().filter(|ch| SPECIAL.contains(ch));
     let end = site.end + special.map_or(0, char::len_utf8);
     let fits = match (serial.len(), special) {
-        (4, Some(_)) => is_ordinary(serial.as_bytes()),
-        (5, _) => is_ordinary(serial.as_bytes()),
+        (4, Some(_)) | (5, _) => is_ordinary(serial.as_bytes()),
         (6, _) => is_new_energy(serial.as_bytes()),
         _ => false,
     };

@@ -7,6 +7,7 @@ use super::phone_plan::{
 };
 use super::rules::Spec;
 use super::site::{Kind, Site};
+use memchr::memchr_iter;
 use std::ops::Range;
 
 pub(super) const SPEC: Spec = Spec {
@@ -101,7 +102,7 @@ fn groups(site: &Site<'_>, start: usize) -> Vec<(usize, Vec<u8>)> {
 }
 
 fn is_balanced(bytes: &[u8]) -> bool {
-    let count = |sign: u8| bytes.iter().filter(|byte| **byte == sign).count();
+    let count = |sign: u8| memchr_iter(sign, bytes).count();
     count(b'(') == count(b')')
 }
 
@@ -164,17 +165,13 @@ fn chinese_landline(site: &Site<'_>) -> Option<Range<usize>> {
     let bracket = [("(", ")"), ("（", "）")]
         .into_iter()
         .find(|(open, close)| before.ends_with(open) && rest.starts_with(close));
-    let (start, at) = match bracket {
-        Some((open, close)) => {
-            let after = site.end + close.len();
-            let at = site.run(after, 1, |byte| b" -".contains(&byte));
-            (site.start - open.len(), at)
-        }
-        None => {
-            let sign =
-                [" ", "-", "—", "－", "–"].into_iter().find(|sign| rest.starts_with(sign))?;
-            (site.start, site.end + sign.len())
-        }
+    let (start, at) = if let Some((open, close)) = bracket {
+        let after = site.end + close.len();
+        let at = site.run(after, 1, |byte| b" -".contains(&byte));
+        (site.start - open.len(), at)
+    } else {
+        let sign = [" ", "-", "—", "－", "–"].into_iter().find(|sign| rest.starts_with(sign))?;
+        (site.start, site.end + sign.len())
     };
     let end = local_end(site, at, area);
     confirmed(site, start..end?)

@@ -44,18 +44,13 @@ fn find(site: &Site<'_>) -> Option<Range<usize>> {
     let body = site.end + suffix.len();
     let reach = &bytes[body..bytes.len().min(body + MAX_BLOCK)];
     // The next dashes end this block or begin another one, so that no byte is read twice.
-    match memmem::find(reach, b"-----").filter(|&dashes| reach[dashes..].starts_with(END)) {
-        Some(dashes) => {
-            let line = site.run(body + dashes + END.len(), 64, |byte| {
-                byte.is_ascii_uppercase() || byte == b' '
-            });
-            Some(begin..site.run(line, 5, |byte| byte == b'-'))
-        }
-        None => {
-            let block = site.run(body, MAX_BLOCK, |byte| {
-                byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(&byte)
-            });
-            Some(begin..body + bytes[body..block].trim_ascii_end().len())
-        }
+    let dashes = memmem::find(reach, b"-----").filter(|&dashes| reach[dashes..].starts_with(END));
+    if let Some(dashes) = dashes {
+        let line = site
+            .run(body + dashes + END.len(), 64, |byte| byte.is_ascii_uppercase() || byte == b' ');
+        return Some(begin..site.run(line, 5, |byte| byte == b'-'));
     }
+    let block = site
+        .run(body, MAX_BLOCK, |byte| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(&byte));
+    Some(begin..body + bytes[body..block].trim_ascii_end().len())
 }

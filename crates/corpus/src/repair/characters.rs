@@ -64,7 +64,7 @@ pub(super) fn without_terminal_escapes(line: &str) -> Option<String> {
     for (start, found) in line.match_indices("\u{1B}[") {
         let numbers = start + found.len();
         let is_number = |&byte: &u8| byte.is_ascii_digit() || byte == b';';
-        let rest = line[numbers..].as_bytes();
+        let rest = &line.as_bytes()[numbers..];
         let len = rest.iter().take_while(|byte| is_number(byte)).count();
         if rest.get(len).is_some_and(u8::is_ascii_alphabetic) {
             plain.push_str(&line[copied..start]);

@@ -63,7 +63,9 @@ fn reread(line: &str, charset: Charset, done: &mut Done) -> Option<String> {
     }
     let fixed = decode(bytes)?;
     if fixed != line {
-        steps.into_iter().for_each(|step| done.add(step));
+        for step in steps {
+            done.add(step);
+        }
     }
     Some(fixed)
 }

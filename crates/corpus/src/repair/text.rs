@@ -23,7 +23,7 @@ const LOST_AS_GBK: &str = "锟斤拷";
 pub fn repair<'t>(text: &'t str, options: &RepairOptions) -> Repaired<'t> {
     let mut done = Done::default();
     let kinds = kinds_in(text);
-    if !may_need_repair(kinds, options) {
+    if !may_need_repair(kinds, *options) {
         return Repaired { text: Cow::Borrowed(text), fixes: Vec::new(), lost: 0 };
     }
     let mut options = *options;
@@ -34,8 +34,8 @@ pub fn repair<'t>(text: &'t str, options: &RepairOptions) -> Repaired<'t> {
         let end = start + line.len();
         let line_kinds = kinds_in(line);
         options.entities &= line_kinds & kind::MARKUP == 0;
-        if may_need_repair(line_kinds, &options)
-            && let Some(fixed) = repair_line(line, &options, &mut done)
+        if may_need_repair(line_kinds, options)
+            && let Some(fixed) = repair_line(line, options, &mut done)
         {
             repaired.push_str(&text[copied..start]);
             repaired.push_str(&fixed);
@@ -59,7 +59,7 @@ pub fn repair<'t>(text: &'t str, options: &RepairOptions) -> Repaired<'t> {
 }
 
 /// Whether bytes of these kinds can need any repair that is wanted.
-fn may_need_repair(kinds: u8, options: &RepairOptions) -> bool {
+fn may_need_repair(kinds: u8, options: RepairOptions) -> bool {
     let mut wanted = kind::FORM;
     let entry = |on: bool, kinds: u8| if on { kinds } else { 0 };
     wanted |= entry(options.encoding, kind::SINGLE_BYTE | kind::SIGN);
@@ -89,7 +89,7 @@ fn lines_of(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Repairs one line; `None` if nothing was to be done.
-fn repair_line(line: &str, options: &RepairOptions, done: &mut Done) -> Option<String> {
+fn repair_line(line: &str, options: RepairOptions, done: &mut Done) -> Option<String> {
     let mut fixed: Option<String> = None;
     for _ in 0..MAX_ROUNDS {
         match repair_once(fixed.as_deref().unwrap_or(line), options, done) {
@@ -101,7 +101,7 @@ fn repair_line(line: &str, options: &RepairOptions, done: &mut Done) -> Option<S
 }
 
 /// One round of all repairs.
-fn repair_once(line: &str, options: &RepairOptions, done: &mut Done) -> Option<String> {
+fn repair_once(line: &str, options: RepairOptions, done: &mut Done) -> Option<String> {
     let mut text = Cow::Borrowed(line);
     if options.entities
         && let Some(unescaped) = unescape(&text)
@@ -140,7 +140,7 @@ fn repair_once(line: &str, options: &RepairOptions, done: &mut Done) -> Option<S
 }
 
 /// Repairs of single characters; `None` if there are none.
-fn repair_characters(line: &str, options: &RepairOptions, done: &mut Done) -> Option<String> {
+fn repair_characters(line: &str, options: RepairOptions, done: &mut Done) -> Option<String> {
     let fix_of = |ch: char| {
         if ch.is_ascii() && !ch.is_ascii_control() {
             None
@@ -161,7 +161,9 @@ fn repair_characters(line: &str, options: &RepairOptions, done: &mut Done) -> Op
     fixed.push_str(&line[..first]);
     for ch in line[first..].chars() {
         let fix = fix_of(ch);
-        fix.into_iter().for_each(|fix| done.add(fix));
+        if let Some(fix) = fix {
+            done.add(fix);
+        }
         match fix {
             Some(RepairFix::Ligatures) => fixed.push_str(ligature(ch).unwrap_or_default()),
             Some(RepairFix::Width) => fixed.extend(usual_width(ch)),

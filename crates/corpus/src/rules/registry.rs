@@ -38,14 +38,12 @@ pub fn rule_set(name: &str) -> Result<RuleSet, CorpusError> {
     }
     let known =
         SETS.iter().flat_map(|(own, aliases, _)| [*own].into_iter().chain(aliases.iter().copied()));
-    let error = CorpusError::unknown("rule set", name, rule_set_names());
-    Err(match error {
-        // An alias may be nearer than any name.
-        CorpusError::UnknownName { what, name, known: names, .. } => {
-            CorpusError::UnknownName { what, nearest: nearest(&name, known), name, known: names }
-        }
-        other => other,
-    })
+    let mut error = CorpusError::unknown("rule set", name, rule_set_names());
+    // An alias may be nearer than any name.
+    if let CorpusError::UnknownName { nearest: found, .. } = &mut error {
+        *found = nearest(name, known);
+    }
+    Err(error)
 }
 
 /// The names of all rule sets, without aliases.

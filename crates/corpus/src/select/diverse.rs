@@ -61,7 +61,7 @@ pub fn select_diverse(
     }
     match diversity {
         Diversity::KCenter => {
-            let first = Seeded::new(seed).below(rows as u64) as usize;
+            let first = Seeded::new(seed).place(rows);
             // Only the first choice needs a preference: all others are nearer than infinity.
             let mut values = vec![0.0; rows];
             values[first] = 1.0;

@@ -50,7 +50,10 @@ pub fn hashed_embeddings<'a>(
         Spelling::Plain.scan(text, &mut HashSink::new(visit));
         let norm = row.iter().map(|&value: &f32| f64::from(value).powi(2)).sum::<f64>().sqrt();
         if norm > 0.0 {
-            row.iter_mut().for_each(|value| *value = (f64::from(*value) / norm) as f32);
+            #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]
+            for value in row.iter_mut() {
+                *value = (f64::from(*value) / norm) as f32;
+            }
         }
     }
     Ok(values)

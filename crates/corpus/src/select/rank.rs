@@ -50,6 +50,11 @@ pub fn select_percentile(scores: &[f32], low: f64, high: f64) -> Result<Vec<usiz
         return Err(CorpusError::Config { key: "low", found: low, expected: "from 0 to `high`" });
     }
     let ranked = ranked(scores, Order::Ascending)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to the number of scores, as a share is from 0 to 1"
+    )]
     let rank = |share: f64| (share * scores.len() as f64).round() as usize;
     let mut taken = ranked[rank(low)..rank(high)].to_vec();
     taken.sort_unstable();

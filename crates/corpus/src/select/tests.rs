@@ -170,7 +170,9 @@ proptest! {
         scores in proptest::collection::vec(-9f32..9.0, 0..50), cut in 0f64..1.0,
     ) {
         let mut rows = select_percentile(&scores, 0.0, cut).unwrap();
-        prop_assert_eq!(rows.len(), (cut * scores.len() as f64).round() as usize);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 50")]
+        let expected = (cut * scores.len() as f64).round() as usize;
+        prop_assert_eq!(rows.len(), expected);
         rows.extend(select_percentile(&scores, cut, 1.0).unwrap());
         rows.sort_unstable();
         prop_assert_eq!(rows, (0..scores.len()).collect::<Vec<_>>());

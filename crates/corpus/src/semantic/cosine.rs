@@ -27,7 +27,7 @@ pub fn cosine_pairs(
 ) -> Result<SimilarPairs, CorpusError> {
     check_floor(floor)?;
     let unit = embeddings.normalized();
-    let rows: Vec<u32> = (0..embeddings.rows() as u32).collect();
+    let rows: Vec<u32> = embeddings.numbers().collect();
     let mut pairs: Vec<(u32, u32, f32)> = Vec::new();
     // One band of blocks at a time, so that too many pairs are noticed early.
     for start in (0..rows.len()).step_by(BLOCK_ROWS) {
@@ -54,6 +54,7 @@ fn band_pairs(
         each_dot(of_band, others, dims, |row, other, cosine| {
             let (row, other) = (band.start + row, block * BLOCK_ROWS + other);
             if cosine >= floor && other < row {
+                #[expect(clippy::cast_possible_truncation, reason = "numbers of embeddings")]
                 found.push((row as u32, other as u32, cosine));
             }
         });

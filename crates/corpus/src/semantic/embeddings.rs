@@ -3,6 +3,7 @@
 use super::dot::dot;
 use crate::error::CorpusError;
 use crate::quality::check_finite;
+use std::ops::Range;
 
 /// Embeddings, row by row.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,7 @@ impl<'a> Embeddings<'a> {
             return Err(CorpusError::Config { key: "dims", found: 0.0, expected: "at least 1" });
         }
         let rows = values.len() / dims;
-        if values.len() % dims != 0 {
+        if !values.len().is_multiple_of(dims) {
             let (what, found) = ("embedding values", values.len());
             return Err(CorpusError::Lengths { what, found, expected: rows });
         }
@@ -38,6 +39,11 @@ impl<'a> Embeddings<'a> {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.values.len() / self.dims
+    }
+
+    /// The number of each row.
+    pub(super) fn numbers(&self) -> Range<u32> {
+        0..u32::try_from(self.rows()).expect("`new` refuses more")
     }
 
     /// Numbers of a row.
@@ -70,7 +76,11 @@ pub(super) fn scale_to_one(row: &mut [f32]) {
     if greatest == 0.0 {
         return;
     }
-    row.iter_mut().for_each(|value| *value /= greatest);
+    for value in row.iter_mut() {
+        *value /= greatest;
+    }
     let norm = dot(row, row).sqrt();
-    row.iter_mut().for_each(|value| *value /= norm);
+    for value in row.iter_mut() {
+        *value /= norm;
+    }
 }

@@ -130,7 +130,9 @@ fn nearest(rows: Embeddings, centroids: &[f32]) -> Vec<(u32, f32)> {
         let mut best = vec![(0, f32::NEG_INFINITY); block.len() / dims];
         each_dot(block, centroids, dims, |row, centroid, similarity| {
             if similarity > best[row].1 {
-                best[row] = (centroid as u32, similarity);
+                #[expect(clippy::cast_possible_truncation, reason = "one of at most as many rows")]
+                let centroid = centroid as u32;
+                best[row] = (centroid, similarity);
             }
         });
         best
@@ -143,7 +145,7 @@ fn draw_rows(rows: usize, count: usize, stream: &mut Seeded) -> Vec<usize> {
     // Floyd's method: as many draws as rows wanted, whatever the number of rows.
     let mut drawn = std::collections::BTreeSet::new();
     for end in rows - count..rows {
-        let row = stream.below(end as u64 + 1) as usize;
+        let row = stream.place(end + 1);
         if !drawn.insert(row) {
             drawn.insert(end);
         }
@@ -217,6 +219,7 @@ fn add(sum: &mut [f64], row: &[f32]) {
 }
 
 /// Gives `centroid` the direction of `sum`; where rows cancel out it stays as it is.
+#[expect(clippy::cast_possible_truncation, reason = "centroids are f32, as the rows are")]
 fn set_direction(centroid: &mut [f32], sum: &[f64]) {
     let norm = sum.iter().map(|value| value * value).sum::<f64>().sqrt();
     if norm > 0.0 {

@@ -32,8 +32,8 @@ impl SimilarPairs {
     /// Pairs of rows, where `order` has the rows from the one to keep first on.
     pub(super) fn new(floor: f32, order: Vec<u32>, pairs: Vec<(u32, u32, f32)>) -> Self {
         let mut ranks = vec![0; order.len()];
-        for (rank, &row) in order.iter().enumerate() {
-            ranks[row as usize] = rank as u32;
+        for (rank, &row) in (0..).zip(&order) {
+            ranks[row as usize] = rank;
         }
         let ranked = |(a, b, similarity): (u32, u32, f32)| {
             let (a, b) = (ranks[a as usize], ranks[b as usize]);

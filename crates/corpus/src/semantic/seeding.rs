@@ -22,14 +22,16 @@ pub(super) fn draw_centroids(rows: Embeddings, clusters: usize, stream: &mut See
         pool.truncate(limit);
         pool.sort_unstable();
     }
-    let mut chosen = vec![stream.below(pool.len() as u64) as usize];
+    let mut chosen = vec![stream.place(pool.len())];
     let mut distances = vec![f32::INFINITY; pool.len()];
     while chosen.len() < clusters {
         let last = rows.row(pool[chosen[chosen.len() - 1]]);
         distances.par_iter_mut().zip(&pool).for_each(|(distance, &row)| {
             *distance = distance.min((1.0 - dot(rows.row(row), last)).max(0.0));
         });
-        chosen.iter().for_each(|&at| distances[at] = 0.0);
+        for &at in &chosen {
+            distances[at] = 0.0;
+        }
         chosen.push(draw(&distances, &chosen, stream));
     }
     chosen.into_iter().map(|at| pool[at]).collect()

@@ -46,7 +46,7 @@ pub fn semantic_pairs(
     check_length("cluster numbers", clustering.clusters.len(), embeddings.rows())?;
     let unit = embeddings.normalized();
     let dims = embeddings.dims();
-    let mut members: Vec<u32> = (0..embeddings.rows() as u32).collect();
+    let mut members: Vec<u32> = embeddings.numbers().collect();
     members.sort_by_key(|&row| clustering.clusters[row as usize]);
     let clusters: Vec<&[u32]> =
         members.chunk_by(|a, b| cluster_of(clustering, *a) == cluster_of(clustering, *b)).collect();
@@ -63,7 +63,7 @@ pub fn semantic_pairs(
         pairs.par_extend(some.par_iter().flat_map_iter(of_cluster));
         check_pairs(pairs.len())?;
     }
-    Ok(SimilarPairs::new(floor, keep_order(clustering, keep), pairs))
+    Ok(SimilarPairs::new(floor, keep_order(embeddings, clustering, keep), pairs))
 }
 
 fn cluster_of(clustering: &Clustering, row: u32) -> u32 {
@@ -71,9 +71,9 @@ fn cluster_of(clustering: &Clustering, row: u32) -> u32 {
 }
 
 /// All rows, those that stay first; equal ones by row.
-fn keep_order(clustering: &Clustering, keep: KeepRule) -> Vec<u32> {
+fn keep_order(embeddings: Embeddings, clustering: &Clustering, keep: KeepRule) -> Vec<u32> {
     let near = |row: u32| clustering.similarities[row as usize];
-    let mut order: Vec<u32> = (0..clustering.clusters.len() as u32).collect();
+    let mut order: Vec<u32> = embeddings.numbers().collect();
     match keep {
         KeepRule::First => {}
         KeepRule::Farthest => order.sort_by(|&a, &b| near(a).total_cmp(&near(b))),

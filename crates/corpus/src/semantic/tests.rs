@@ -7,6 +7,7 @@ use proptest::prelude::*;
 /// `per` rows near each of some directions.
 fn blobs(directions: usize, per: usize, dims: usize, seed: u64) -> Vec<f32> {
     let mut stream = Seeded::new(seed);
+    #[expect(clippy::cast_possible_truncation, reason = "any spread will do")]
     let mut gauss = move || (0..12).map(|_| stream.open_unit()).sum::<f64>() as f32 - 6.0;
     let mut values = Vec::new();
     for _ in 0..directions {

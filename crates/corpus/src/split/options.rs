@@ -55,6 +55,11 @@ impl SplitOptions {
         let sum: f64 = self.parts.iter().map(|part| part.share).sum();
         let exact: Vec<f64> =
             self.parts.iter().map(|part| documents as f64 * (part.share / sum)).collect();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "from 0 to the number of documents"
+        )]
         let mut sizes: Vec<usize> = exact.iter().map(|size| size.floor() as usize).collect();
         let mut order: Vec<usize> = (0..exact.len()).collect();
         order.sort_by(|&a, &b| exact[b].fract().total_cmp(&exact[a].fract()));

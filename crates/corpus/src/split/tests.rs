@@ -62,9 +62,8 @@ proptest! {
         let named: Vec<(&str, f64)> = shares.iter().map(|&s| ("part", f64::from(s))).collect();
         let options = SplitOptions::new(&named, seed);
         let sum: f64 = named.iter().map(|part| part.1).sum();
-        let parts = match split(&items, &options) {
-            Ok(parts) => parts,
-            Err(_) => return Err(TestCaseError::reject("a part would be empty")),
+        let Ok(parts) = split(&items, &options) else {
+            return Err(TestCaseError::reject("a part would be empty"));
         };
         let report = SplitReport::new(&items, &parts, &options);
         for (number, row) in report.rows.iter().enumerate() {

@@ -122,10 +122,8 @@ fn totals(page: &Blocks, good: &[bool]) -> Vec<u64> {
     let mut totals = vec![0_u64; page.containers.len()];
     for (block, _) in page.blocks.iter().zip(good).filter(|(_, good)| **good) {
         let weight = u64::from(block.weight.saturating_sub(block.link_weight / 2));
-        let counts = match block.form {
-            Form::Paragraph | Form::Quote | Form::Code if weight >= 20 => weight,
-            _ => weight / 2,
-        };
+        let is_prose = matches!(block.form, Form::Paragraph | Form::Quote | Form::Code);
+        let counts = if is_prose && weight >= 20 { weight } else { weight / 2 };
         totals[block.container as usize] += counts;
     }
     for id in (1..totals.len()).rev() {

@@ -14,6 +14,9 @@ const MAX_DEPTH: usize = 1024;
 /// An end tag closes an element at most this far up.
 const MAX_CLOSED: usize = 128;
 
+/// Whether an element is of some kind.
+type IsKind = fn(Kind) -> bool;
+
 /// An element that was opened and not closed.
 #[derive(Clone, Copy)]
 struct Open {
@@ -99,19 +102,20 @@ impl<'h> Reader<'h> {
 
     fn start(&mut self, name: &'h str, attributes: &'h str) {
         let kind = kind_of(name);
-        match kind {
-            Kind::Break => return self.line.push_break(),
-            Kind::Void => return self.line.space(),
-            _ if kind.is_block() => {
-                self.close_implied(kind);
-                // Blocks in a cell belong to the row.
-                if self.is_in_row() && !matches!(kind, Kind::Row | Kind::Table) {
-                    self.line.space();
-                } else {
-                    self.flush();
-                }
+        if kind == Kind::Break {
+            return self.line.push_break();
+        }
+        if kind == Kind::Void {
+            return self.line.space();
+        }
+        if kind.is_block() {
+            self.close_implied(kind);
+            // Blocks in a cell belong to the row.
+            if self.is_in_row() && !matches!(kind, Kind::Row | Kind::Table) {
+                self.line.space();
+            } else {
+                self.flush();
             }
-            _ => {}
         }
         if self.open.len() >= MAX_DEPTH {
             return;
@@ -189,7 +193,17 @@ impl<'h> Reader<'h> {
                 }
                 self.had_cell = true;
             }
-            _ => {}
+            Kind::Inline
+            | Kind::Code
+            | Kind::Container
+            | Kind::Paragraph
+            | Kind::Heading(_)
+            | Kind::Quote
+            | Kind::Cell
+            | Kind::Break
+            | Kind::Void
+            | Kind::Header
+            | Kind::Aside => {}
         }
     }
 
@@ -208,22 +222,32 @@ impl<'h> Reader<'h> {
             Kind::Table => self.tables = self.tables.saturating_sub(1),
             Kind::Row => self.rows = self.rows.saturating_sub(1),
             Kind::Preformatted => self.preformatted = self.preformatted.saturating_sub(1),
-            _ => {}
+            Kind::Inline
+            | Kind::Container
+            | Kind::Paragraph
+            | Kind::Heading(_)
+            | Kind::Quote
+            | Kind::Cell
+            | Kind::Break
+            | Kind::Void
+            | Kind::Header
+            | Kind::Aside => {}
         }
     }
 
     /// Closes what a start tag of this kind closes without an end tag.
     fn close_implied(&mut self, kind: Kind) {
-        let (closes, stops): (fn(Kind) -> bool, fn(Kind) -> bool) = match kind {
-            Kind::Item => (|kind| kind == Kind::Item, |kind| matches!(kind, Kind::List(_))),
-            Kind::Cell => {
-                (|kind| kind == Kind::Cell, |kind| matches!(kind, Kind::Row | Kind::Table))
-            }
-            Kind::Row => (|kind| kind == Kind::Row, |kind| kind == Kind::Table),
-            _ => (
+        let (closes, stops): (IsKind, IsKind) = if kind == Kind::Item {
+            (|kind| kind == Kind::Item, |kind| matches!(kind, Kind::List(_)))
+        } else if kind == Kind::Cell {
+            (|kind| kind == Kind::Cell, |kind| matches!(kind, Kind::Row | Kind::Table))
+        } else if kind == Kind::Row {
+            (|kind| kind == Kind::Row, |kind| kind == Kind::Table)
+        } else {
+            (
                 |kind| matches!(kind, Kind::Paragraph | Kind::Heading(_)),
                 |kind| kind.is_block() && !matches!(kind, Kind::Paragraph | Kind::Heading(_)),
-            ),
+            )
         };
         let inner = self.open.iter().rev().take(MAX_CLOSED).take_while(|open| !stops(open.kind));
         if let Some(up) = inner.enumerate().filter(|(_, open)| closes(open.kind)).last() {
@@ -280,18 +304,17 @@ impl<'h> Reader<'h> {
         let form = self.form();
         let line = self.line.finish(form == Form::Code);
         let Open { container, aside, .. } = self.context();
-        match form {
-            Form::Item(..) => {
-                self.item_is_due = false;
-                if let Some(Some(next)) = self.lists.last_mut() {
-                    *next = next.saturating_add(1);
-                }
+        if matches!(form, Form::Item(..)) {
+            self.item_is_due = false;
+            if let Some(Some(next)) = self.lists.last_mut() {
+                *next = next.saturating_add(1);
             }
-            Form::Row(_) => self.is_first_row = false,
-            _ => {}
         }
-        if matches!(form, Form::Row(_)) && !self.options.tables {
-            return;
+        if matches!(form, Form::Row(_)) {
+            self.is_first_row = false;
+            if !self.options.tables {
+                return;
+            }
         }
         self.found.blocks.push(Block {
             text: line.text,
@@ -321,7 +344,21 @@ impl<'h> Reader<'h> {
                 Kind::Row if self.tables == 1 => return Form::Row(self.is_first_row),
                 Kind::Cell if self.tables == 1 => {}
                 Kind::Cell | Kind::Main => return Form::Paragraph,
-                _ => {}
+                Kind::Inline
+                | Kind::Link
+                | Kind::Strong
+                | Kind::Emphasis
+                | Kind::Code
+                | Kind::Container
+                | Kind::Paragraph
+                | Kind::List(_)
+                | Kind::Preformatted
+                | Kind::Table
+                | Kind::Row
+                | Kind::Break
+                | Kind::Void
+                | Kind::Header
+                | Kind::Aside => {}
             }
         }
         Form::Paragraph

@@ -25,14 +25,15 @@ fn is_one_list(before: Form, after: Form) -> bool {
     match after {
         Form::Item(..) => matches!(before, Form::Item(..) | Form::ItemRest(_)),
         Form::Row(is_first) => matches!(before, Form::Row(_)) && !is_first,
-        _ => false,
+        Form::Paragraph | Form::Heading(_) | Form::ItemRest(_) | Form::Code | Form::Quote => false,
     }
 }
 
 fn push_text(text: &mut String, block: &Block) {
-    match block.form {
-        Form::Item(depth, number) => push_item(text, block, depth, number),
-        _ => text.push_str(&block.text),
+    if let Form::Item(depth, number) = block.form {
+        push_item(text, block, depth, number);
+    } else {
+        text.push_str(&block.text);
     }
 }
 

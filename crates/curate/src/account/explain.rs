@@ -46,7 +46,7 @@ pub fn explain(folder: &Utf8Path, id: &str) -> Result<Explanation, CurateError> 
 }
 
 /// The Parquet files of a folder in order.
-fn tables(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, CurateError> {
+pub(super) fn tables(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, CurateError> {
     let entries = fs::read_dir(folder).map_err(CurateError::io("read", folder))?;
     let mut paths = Vec::new();
     for entry in entries {
@@ -80,7 +80,7 @@ fn of_row(
             steps.push(step(note, notes.as_string::<i32>().value(0).to_owned()));
         }
     }
-    if let Some(language) = row.column_by_name("language") {
+    if let Some(language) = row.column_by_name("language").filter(|one| one.is_valid(0)) {
         let language = language.as_struct();
         let code = language.column(0).as_string::<i32>().value(0);
         let score = language.column(1).as_primitive::<Float32Type>().value(0);
@@ -160,7 +160,7 @@ fn passages(folder: &Utf8Path, id: &str) -> Result<Option<(String, u64)>, Curate
 fn profile(row: &RecordBatch) -> Vec<(String, f64)> {
     let Some(profile) = row.column_by_name("profile") else { return Vec::new() };
     let profile = profile.as_struct();
-    let values = profile.columns().iter().map(|column| column.as_primitive::<Float64Type>());
+    let values = profile.columns().iter().map(AsArray::as_primitive::<Float64Type>);
     let names = profile.column_names().into_iter();
     names
         .zip(values)

@@ -3,10 +3,12 @@
 mod card;
 mod explain;
 mod histogram;
+mod rejudge;
 mod report;
 mod summary;
 
 pub use card::{Card, CardInput};
 pub use explain::{Explanation, Step, explain};
 pub use histogram::Histogram;
+pub use rejudge::{Rejudged, rejudge};
 pub use summary::Summary;

@@ -53,9 +53,9 @@ impl Card {
         chart(&mut page, "Sources kept", "", &by_count(&summary.sources));
         self.write_files(&mut page);
         let _ = write!(page, "<h2>Plan</h2><pre>{}</pre>", escape(&self.plan_text()));
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "<p>catena {} · plan and inputs <code>{}</code></p></body></html>\n",
+            "<p>catena {} · plan and inputs <code>{}</code></p></body></html>",
             escape(&self.version),
             escape(&self.fingerprint)
         );

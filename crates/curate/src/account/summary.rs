@@ -83,8 +83,10 @@ impl Summary {
         for row in 0..batch.num_rows() {
             self.num_read += 1;
             self.bytes_read += before.value(row);
-            let code = codes.value(row);
-            count(&mut self.languages, code);
+            let code = language.is_valid(row).then(|| codes.value(row));
+            if let Some(code) = code {
+                count(&mut self.languages, code);
+            }
             let mut length = after.value(row);
             let dropped = if verdicts.is_valid(row) {
                 Some((steps.value(row), rules.value(row)))
@@ -99,19 +101,18 @@ impl Summary {
                 let passages = cut.filter(|cut| cut.left == 0).map(|_| ("dedup", "passages"));
                 repeat.map(|one| ("dedup", if one.exact { "exact" } else { "near" })).or(passages)
             };
-            match dropped {
-                Some((step, rule)) => {
-                    count(self.dropped.entry(step.to_owned()).or_default(), rule);
-                    self.lengths_dropped.add(after.value(row));
-                }
-                None => {
-                    self.num_kept += 1;
-                    self.bytes_kept += length;
-                    self.lengths.add(length);
-                    count(&mut self.languages_kept, code);
-                    self.add_source(sources.value(row));
-                }
+            if let Some((step, rule)) = dropped {
+                count(self.dropped.entry(step.to_owned()).or_default(), rule);
+                self.lengths_dropped.add(after.value(row));
+                continue;
             }
+            self.num_kept += 1;
+            self.bytes_kept += length;
+            self.lengths.add(length);
+            if let Some(code) = code {
+                count(&mut self.languages_kept, code);
+            }
+            self.add_source(sources.value(row));
         }
     }
 

@@ -1,14 +1,14 @@
 //! Rule sets over a profile.
 
-use super::analyse::{measures_of, profile_type};
+use super::analyse::profile_type;
 use super::function::{Function, udf};
 use super::verdict::{VERDICT, Verdict, VerdictBuilder};
 use crate::error::CurateError;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::{Array, ArrayRef, Float64Array};
+use arrow_array::{Array, ArrayRef, Float64Array, StructArray};
 use arrow_schema::DataType;
-use catena_corpus::{Families, RuleSet};
+use catena_corpus::{CorpusError, Families, RuleSet};
 use datafusion::logical_expr::ScalarUDF;
 use std::sync::Arc;
 
@@ -42,35 +42,48 @@ impl Function for Judge {
     }
 
     fn apply(&self, columns: &[ArrayRef]) -> Result<ArrayRef, CurateError> {
-        let profile = columns[0].as_struct();
-        let mut verdicts: Vec<Option<Verdict>> = vec![None; profile.len()];
-        for set in &self.sets {
-            for rule in &set.rules {
-                let at = measures_of(self.families)
-                    .iter()
-                    .position(|measure| measure.name == rule.measure.name)
-                    .expect("the profile is taken with the families that the sets need");
-                let values: &Float64Array = profile.column(at).as_primitive::<Float64Type>();
-                for (row, verdict) in verdicts.iter_mut().enumerate() {
-                    if verdict.is_some() || values.is_null(row) {
-                        continue;
-                    }
-                    let value = values.value(row);
-                    if !rule.bound.holds(value) {
-                        *verdict = Some(Verdict {
-                            step: "rules",
-                            rule: format!("{}/{}", set.name, rule.name),
-                            value: Some(value),
-                            expected: format!("{} must be {}", rule.measure.name, rule.bound),
-                        });
-                    }
+        let verdicts = first_broken(&self.sets, columns[0].as_struct())?;
+        let mut column = VerdictBuilder::new(verdicts.len());
+        for verdict in &verdicts {
+            column.push(verdict.as_ref());
+        }
+        Ok(column.finish())
+    }
+}
+
+/// For each profile the first rule of the first set that it breaks.
+///
+/// # Errors
+/// [`CorpusError::NotMeasured`] for a measure that the profiles do not have.
+pub(crate) fn first_broken(
+    sets: &[RuleSet],
+    profiles: &StructArray,
+) -> Result<Vec<Option<Verdict>>, CurateError> {
+    let mut verdicts: Vec<Option<Verdict>> = vec![None; profiles.len()];
+    for set in sets {
+        for rule in &set.rules {
+            let measure = rule.measure.name;
+            let values = profiles
+                .column_by_name(measure)
+                .ok_or(CorpusError::NotMeasured { set: set.name, measure })?;
+            let values: &Float64Array = values.as_primitive::<Float64Type>();
+            for (row, verdict) in verdicts.iter_mut().enumerate() {
+                if verdict.is_some() || values.is_null(row) {
+                    continue;
+                }
+                let value = values.value(row);
+                if !rule.bound.holds(value) {
+                    *verdict = Some(Verdict {
+                        step: "rules",
+                        rule: format!("{}/{}", set.name, rule.name),
+                        value: Some(value),
+                        expected: format!("{measure} must be {}", rule.bound),
+                    });
                 }
             }
         }
-        let mut column = VerdictBuilder::new(verdicts.len());
-        verdicts.iter().for_each(|verdict| column.push(verdict.as_ref()));
-        Ok(column.finish())
     }
+    Ok(verdicts)
 }
 
 /// `judge(profile)` by `sets`, of a profile with the measures of `families`.

@@ -15,11 +15,11 @@ mod verdict;
 
 pub(crate) use analyse::analyse;
 pub(crate) use change::{Changed, change};
-pub(crate) use judge::judge;
+pub(crate) use judge::{first_broken, judge};
 pub(crate) use keep::keep;
 pub(crate) use keep_languages::keep_languages;
 pub(crate) use key::key;
-pub(crate) use language::language;
+pub(crate) use language::{language, language_type};
 pub(crate) use list::all;
 pub(crate) use pool::Pool;
 pub(crate) use verdict::{VERDICT, VERDICT_COLUMNS, Verdict};

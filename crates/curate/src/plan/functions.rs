@@ -39,7 +39,8 @@ pub(crate) struct PlanFunctions {
     pub(crate) extract: Option<Arc<ScalarUDF>>,
     /// After it.
     pub(crate) after_extraction: Vec<Noted>,
-    pub(crate) language: Arc<ScalarUDF>,
+    /// None if nobody asks for languages.
+    pub(crate) language: Option<Arc<ScalarUDF>>,
     pub(crate) analyse: Arc<ScalarUDF>,
     /// Each sees what those before it left.
     pub(crate) judges: Vec<Judge>,
@@ -55,7 +56,7 @@ impl PlanFunctions {
     /// # Errors
     /// Names that are unknown, thresholds out of range, files that cannot be read.
     pub(crate) fn new(plan: &CleaningPlan) -> Result<Self, CurateError> {
-        let sets = sets(&plan.rules)?;
+        let sets = rule_sets(&plan.rules)?;
         let always: Families = ALWAYS.into_iter().collect();
         let families = sets.iter().fold(always, |all, set| all.union(set.families()));
         let mut repairs = Vec::new();
@@ -81,7 +82,7 @@ impl PlanFunctions {
             repairs,
             extract: plan.repair.html.then(extract_page),
             after_extraction,
-            language: language(detector(plan)?, plan.language.model.clone().unwrap_or_default()),
+            language: told_language(plan)?,
             analyse: analyse(families),
             judges: judges(plan, &sets, families)?,
             changes_of_kept,
@@ -98,7 +99,7 @@ impl PlanFunctions {
 }
 
 /// The rule sets of a plan with its thresholds.
-fn sets(rules: &RuleSettings) -> Result<Vec<RuleSet>, CurateError> {
+pub(crate) fn rule_sets(rules: &RuleSettings) -> Result<Vec<RuleSet>, CurateError> {
     let mut sets = Vec::new();
     for name in &rules.sets {
         sets.push(rule_set(name)?);
@@ -112,6 +113,14 @@ fn sets(rules: &RuleSettings) -> Result<Vec<RuleSet>, CurateError> {
         sets.insert(at, set);
     }
     Ok(sets)
+}
+
+fn told_language(plan: &CleaningPlan) -> Result<Option<Arc<ScalarUDF>>, CurateError> {
+    if !plan.language.detect && !plan.language.drops() {
+        return Ok(None);
+    }
+    let settings = plan.language.model.clone().unwrap_or_default();
+    Ok(Some(language(detector(plan)?, settings)))
 }
 
 fn detector(plan: &CleaningPlan) -> Result<LanguageDetector, CurateError> {
@@ -128,7 +137,7 @@ fn judges(
 ) -> Result<Vec<Judge>, CurateError> {
     let mut judges = vec![Judge { function: not_empty(), columns: vec!["text"] }];
     let wanted = &plan.language;
-    if !wanted.keep.is_empty() || wanted.min_score > 0.0 {
+    if wanted.drops() {
         let function = keep_languages(wanted.keep.clone(), wanted.min_score);
         judges.push(Judge { function, columns: vec!["language"] });
     }

@@ -14,7 +14,7 @@ pub(crate) use form::WriteForm;
 pub use form::document_writer;
 pub(crate) use functions::{
     PlanFunctions, drop_boilerplate, extract_page, mask_with_placeholders, normalize_text,
-    repair_text,
+    repair_text, rule_sets,
 };
 pub(crate) use near::near_config;
 pub(crate) use operators::build;

@@ -5,7 +5,7 @@ use crate::error::CurateError;
 use catena_corpus::MinHashConfig;
 
 /// The name that means none.
-const OFF: &str = "off";
+pub(super) const OFF: &str = "off";
 
 /// What the plan says of near duplicates; `None` if they stay.
 pub(crate) fn near_config(dedup: &DedupSettings) -> Result<Option<MinHashConfig>, CurateError> {

@@ -3,7 +3,7 @@
 use super::functions::PlanFunctions;
 use crate::documents::schema::{FORMAT, ID, METADATA, PLACE, SOURCE, TEXT};
 use crate::error::CurateError;
-use crate::functions::VERDICT;
+use crate::functions::{VERDICT, language_type};
 use arrow_schema::DataType;
 use datafusion::functions::core::expr_ext::FieldAccessor;
 use datafusion::functions::string::expr_fn::octet_length;
@@ -30,7 +30,13 @@ pub(crate) fn build(
     for (note, function) in &functions.after_extraction {
         chain.change(note, function, None)?;
     }
-    chain.add("language", functions.language.call(vec![chain.text()]))?;
+    chain.add(
+        "language",
+        match &functions.language {
+            Some(language) => language.call(vec![chain.text()]),
+            None => lit(ScalarValue::try_from(&language_type())?),
+        },
+    )?;
     chain.add("profile", functions.analyse.call(vec![chain.text()]))?;
     for judge in &functions.judges {
         let column = |name: &&str| if *name == TEXT { chain.text() } else { col(*name) };

@@ -1,5 +1,6 @@
 //! Plans as files.
 
+use super::near::OFF;
 use super::settings::CleaningPlan;
 use crate::error::CurateError;
 use camino::Utf8Path;
@@ -14,6 +15,18 @@ const PRESETS: [(&str, &str); 4] = [
 ];
 
 impl CleaningPlan {
+    /// A plan that changes and drops nothing but what has no letter or digit.
+    pub fn unchanged() -> Self {
+        let mut plan = Self::default();
+        plan.repair.mojibake = false;
+        plan.repair.normalize = false;
+        plan.language.detect = false;
+        plan.pii.mask.clear();
+        plan.dedup.exact = false;
+        OFF.clone_into(&mut plan.dedup.near);
+        plan
+    }
+
     /// Reads a plan; `path` is named in errors.
     ///
     /// # Errors

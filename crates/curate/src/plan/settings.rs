@@ -81,15 +81,30 @@ impl Default for RepairSettings {
 }
 
 /// Which languages stay.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LanguageSettings {
+    /// Whether languages are told at all; they are wherever a setting below needs them.
+    pub detect: bool,
     /// Codes of the languages that stay, such as `en` and `zh`; none: all stay.
     pub keep: Vec<String>,
     /// The least score of a language that stays.
     pub min_score: f32,
     /// A fastText model such as lid.176.ftz; else the built-in detector.
     pub model: Option<String>,
+}
+
+impl Default for LanguageSettings {
+    fn default() -> Self {
+        Self { detect: true, keep: Vec::new(), min_score: 0.0, model: None }
+    }
+}
+
+impl LanguageSettings {
+    /// Whether documents are dropped for their language.
+    pub(crate) fn drops(&self) -> bool {
+        !self.keep.is_empty() || self.min_score > 0.0
+    }
 }
 
 /// Which documents are good enough.

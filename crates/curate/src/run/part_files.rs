@@ -4,7 +4,7 @@
 use crate::documents::schema::{ID, METADATA, PLACE, SOURCE, TEXT};
 use crate::error::CurateError;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_array::{Array, BooleanArray, RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use arrow_select::filter::filter_record_batch;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -81,9 +81,8 @@ impl PartWriter {
         let kept: Vec<usize> =
             KEPT_COLUMNS.iter().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?;
         let verdict = batch.column_by_name("verdict").expect("a judged plan has a verdict");
-        let stays = arrow_array::BooleanArray::from_iter(
-            (0..batch.num_rows()).map(|row| Some(verdict.is_null(row))),
-        );
+        let stays: BooleanArray =
+            (0..batch.num_rows()).map(|row| Some(verdict.is_null(row))).collect();
         let documents = batch.project(&kept)?;
         let documents = filter_record_batch(&documents, &stays)?;
         table(&mut self.documents, &self.files.documents, &documents.schema())?.write(&documents)
@@ -214,6 +213,7 @@ pub(crate) fn write_atomically(path: &Utf8Path, bytes: &[u8]) -> Result<(), Cura
     fs::rename(&beside, path).map_err(CurateError::io("rename", &beside))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "errors of other libraries are many")]
 fn parquet(path: &Utf8Path, action: &'static str, error: ParquetError) -> CurateError {
     match error {
         ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {

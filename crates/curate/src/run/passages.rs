@@ -199,13 +199,12 @@ impl Step<'_> {
                 }
                 progress.update(number as u64);
             }
-            match table {
-                Some(table) => table.finish()?,
+            if let Some(table) = table {
+                table.finish()?;
+            } else {
                 // A part without documents stays as it is.
-                None => {
-                    let copied = fs::copy(&files.documents, &files.cut);
-                    copied.map_err(CurateError::io("write", &files.cut))?;
-                }
+                let copied = fs::copy(&files.documents, &files.cut);
+                copied.map_err(CurateError::io("write", &files.cut))?;
             }
         }
         progress.end();

@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use catena_corpus::{ReadOptions, Scratch, plan_shards};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
 use std::fs;
 
 /// Memory of looking for repeats.
@@ -67,8 +68,7 @@ impl Work {
         for shard in &shards {
             hash.update(format!("{}\n{}\n{}\n", shard.path, shard.id, shard.bytes));
         }
-        let fingerprint: String =
-            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = hex(&hash.finalize());
         let work = Self { folder: folder.to_owned(), fingerprint, parts: Part::gather(shards) };
         work.claim(plan, overwrite)?;
         Ok(work)
@@ -140,6 +140,14 @@ impl Work {
     pub(crate) fn is_done(&self) -> bool {
         self.folder.join("card.json").exists()
     }
+}
+
+/// `bytes` as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+        hex
+    })
 }
 
 fn remove_if_there(path: &Utf8Path) -> Result<(), CurateError> {

@@ -4,7 +4,7 @@ use super::duplicates::Repeats;
 use super::judge::Means;
 use super::part_files::{column, read_table};
 use super::passages::Cuts;
-use super::work::Work;
+use super::work::{Work, hex};
 use crate::documents::schema::{ID, METADATA, SOURCE, TEXT};
 use crate::error::CurateError;
 use crate::plan::{CleaningPlan, Splitter, WriteForm};
@@ -133,5 +133,5 @@ fn digest(path: &Utf8Path) -> Result<String, CurateError> {
         }
         hash.update(&buffer[..read]);
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }

@@ -3,7 +3,7 @@
 use super::folder::list_files;
 use crate::error::DataError;
 use crate::files::io;
-use crate::rows::{FileLimits, each_row, file_error};
+use crate::rows::{FileLimits, each_row, file_error, system_error};
 use camino::Utf8Path;
 use catena_corpus::{CorpusError, FieldRow, Shard, TextBy};
 use catena_protocol::Document;
@@ -96,10 +96,12 @@ pub fn read_documents(path: &Utf8Path, limits: &ReadLimits) -> Result<Vec<Docume
 
 /// Reads a file, decompressed by its ending, as UTF-8 text without byte-order mark.
 pub(crate) fn read_text(path: &Utf8Path, max_bytes: u64) -> Result<String, DataError> {
-    catena_corpus::read_text(path, max_bytes).map_err(|error| match error {
-        CorpusError::BadRow { reason, .. } => file_error(path, 1, reason),
-        CorpusError::Io { action, path, source } => DataError::Io { action, path, source },
-        other => other.into(),
+    catena_corpus::read_text(path, max_bytes).map_err(|error| {
+        if let CorpusError::BadRow { reason, .. } = error {
+            file_error(path, 1, reason)
+        } else {
+            system_error(error)
+        }
     })
 }
 

@@ -11,11 +11,27 @@ const KNOWN: &str = ".json, .jsonl, .csv, .tsv, .txt, .md, .arrow, .parquet, eac
 /// The file `path` as a unit of reading, if it holds rows.
 pub(super) fn shard_of(path: &Utf8Path) -> Result<Shard, DataError> {
     let shard = Shard::of_file(path.as_str());
-    let plain = shard.compression == Compression::None;
-    match shard.format {
-        Format::Json | Format::JsonLines | Format::Csv | Format::Tsv => Ok(shard),
-        Format::Text | Format::Markdown | Format::Arrow => Ok(shard),
-        Format::Parquet if plain => Ok(shard),
-        _ => Err(DataError::UnknownDataFile { path: path.to_owned(), known: KNOWN }),
+    let is_read = match shard.format {
+        Format::Json
+        | Format::JsonLines
+        | Format::Csv
+        | Format::Tsv
+        | Format::Text
+        | Format::Markdown
+        | Format::Arrow => true,
+        Format::Parquet => shard.compression == Compression::None,
+        Format::Html
+        | Format::Pdf
+        | Format::Docx
+        | Format::Xlsx
+        | Format::Pptx
+        | Format::Epub
+        | Format::Warc
+        | Format::Unknown => false,
+    };
+    if is_read {
+        Ok(shard)
+    } else {
+        Err(DataError::UnknownDataFile { path: path.to_owned(), known: KNOWN })
     }
 }

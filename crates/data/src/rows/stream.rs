@@ -50,19 +50,22 @@ pub(crate) fn each_row(
 /// What a file may not have too much of.
 pub(crate) const FILE_BYTES: &str = "bytes of one file after decompression";
 
-fn system_error(error: CorpusError) -> DataError {
-    match error {
-        CorpusError::Io { action, path, source } => DataError::Io { action, path, source },
-        other => other.into(),
+/// An error of reading, where it is no matter of a row.
+pub(crate) fn system_error(error: CorpusError) -> DataError {
+    if let CorpusError::Io { action, path, source } = error {
+        DataError::Io { action, path, source }
+    } else {
+        error.into()
     }
 }
 
 fn row_error(path: &Utf8Path, shard: &Shard, bad: BadRow) -> DataError {
     let whole = matches!(shard.format, Format::Text | Format::Markdown) && bad.place.row == 1;
-    match bad.reason {
-        BadReason::TooLong { .. } if !whole => line_error(path, bad),
-        BadReason::Encoding { .. } if !whole => line_error(path, bad),
-        reason => file_error(path, bad.place.row, reason),
+    let is_of_line = matches!(bad.reason, BadReason::TooLong { .. } | BadReason::Encoding { .. });
+    if is_of_line && !whole {
+        line_error(path, bad)
+    } else {
+        file_error(path, bad.place.row, bad.reason)
     }
 }
 
@@ -85,7 +88,14 @@ pub(crate) fn file_error(path: &Utf8Path, line: u64, reason: BadReason) -> DataE
         reason @ (BadReason::Damaged { .. } | BadReason::Encrypted) => {
             DataError::Damaged { path, reason }
         }
-        reason => {
+        reason @ (BadReason::NotJson { .. }
+        | BadReason::NotAnObject { .. }
+        | BadReason::Fields { .. }
+        | BadReason::NoText { .. }
+        | BadReason::TextType { .. }
+        | BadReason::Empty
+        | BadReason::UnknownFormat
+        | BadReason::Attributes { .. }) => {
             let line = usize::try_from(line).unwrap_or(usize::MAX);
             DataError::BadRow { path, line, reason }
         }

@@ -1,6 +1,7 @@
 //! The command: rounds of ours and of the peers in turn, then medians, table and file.
 
 use super::corpus::{Corpus, find};
+use super::dedup::{self, Figures};
 use super::measure;
 use crate::args::DataBenchArgs;
 use crate::bench::cells::{Named, Results, Samples};
@@ -22,7 +23,7 @@ struct Task {
     less_is_better: bool,
     /// Which corpus it is measured on.
     corpus: &'static str,
-    measure: fn(&Corpus, usize, &Cancel) -> Result<f64, Failure>,
+    measure: fn(&Corpus, usize, &Cancel) -> Result<Figures, Failure>,
     /// Whether other tools do it too.
     peers: bool,
 }
@@ -37,7 +38,7 @@ const TASKS: [Task; 6] = [
         unit: "MB/s",
         less_is_better: false,
         corpus: VARIED,
-        measure: |corpus, _, _| Ok(measure::four_sets(corpus)),
+        measure: |corpus, _, _| Ok(vec![("data/rules", measure::four_sets(corpus))]),
         peers: true,
     },
     Task {
@@ -45,7 +46,7 @@ const TASKS: [Task; 6] = [
         unit: "MB/s",
         less_is_better: false,
         corpus: VARIED,
-        measure: |corpus, _, _| Ok(measure::everything(corpus)),
+        measure: |corpus, _, _| Ok(vec![("data/everything", measure::everything(corpus))]),
         peers: false,
     },
     Task {
@@ -53,7 +54,7 @@ const TASKS: [Task; 6] = [
         unit: "MB/s",
         less_is_better: false,
         corpus: VARIED,
-        measure: |corpus, _, _| Ok(measure::language(corpus)),
+        measure: |corpus, _, _| Ok(vec![("data/language", measure::language(corpus))]),
         peers: true,
     },
     Task {
@@ -61,7 +62,7 @@ const TASKS: [Task; 6] = [
         unit: "MB/s",
         less_is_better: false,
         corpus: VARIED,
-        measure: |corpus, _, _| Ok(measure::pii(corpus)),
+        measure: |corpus, _, _| Ok(vec![("data/pii", measure::pii(corpus))]),
         peers: true,
     },
     Task {
@@ -69,7 +70,7 @@ const TASKS: [Task; 6] = [
         unit: "MB/s",
         less_is_better: false,
         corpus: NEAR,
-        measure: |corpus, _, cancel| measure::exact(corpus, cancel),
+        measure: dedup::exact,
         peers: true,
     },
     Task {
@@ -77,7 +78,7 @@ const TASKS: [Task; 6] = [
         unit: "s",
         less_is_better: true,
         corpus: NEAR,
-        measure: measure::minhash,
+        measure: dedup::minhash,
         peers: true,
     },
 ];
@@ -113,8 +114,11 @@ pub(in crate::bench) fn run(
                 let label = format!("round {round} of {}, {}", args.rounds, task.cell);
                 say(&format!("  {label}: catena"));
                 // Read anew for each figure: what a peer needs is not taken by our texts.
-                let corpus = Corpus::read(&path)?;
-                ours.push(task.cell, (task.measure)(&corpus, threads, cancel)?);
+                let whole = if kind == NEAR { Corpus::unread } else { Corpus::read };
+                let corpus = whole(&path)?;
+                for (cell, figure) in (task.measure)(&corpus, threads, cancel)? {
+                    ours.push(cell, figure);
+                }
                 drop(corpus);
                 if cancel.is_cancelled() {
                     return Err(interrupted());
@@ -125,11 +129,15 @@ pub(in crate::bench) fn run(
             }
         }
     }
+    let shares = ["data/minhash/recall", "data/minhash/precision"];
+    let shares =
+        shares.map(|name| Named { name: name.to_owned(), unit: "share", less_is_better: false });
     let cells = tasks.iter().map(|task| Named {
         name: task.cell.to_owned(),
         unit: task.unit,
         less_is_better: task.less_is_better,
     });
+    let cells = cells.chain(shares);
     let results = Results::of_named(cells, &ours, theirs, &pool(flag), threads);
     results.print();
     args.json.as_deref().map_or(Ok(()), |file| results.write(file))

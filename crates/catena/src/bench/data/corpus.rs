@@ -10,11 +10,25 @@ const SCRIPT: &str = "bench/peers/debian_corpus.py";
 
 /// Texts in memory.
 pub(super) struct Corpus {
+    pub(super) path: Utf8PathBuf,
+    /// Bytes of the file.
+    pub(super) file_bytes: u64,
+    /// The texts; none where a cell reads the file itself.
     pub(super) texts: Vec<String>,
+    /// Bytes of the texts.
     pub(super) bytes: u64,
 }
 
 impl Corpus {
+    /// The file at `path`.
+    pub(super) fn unread(path: &Utf8Path) -> Result<Self, Failure> {
+        let goal = format!("cannot measure with `{path}`");
+        let file = std::fs::metadata(path)
+            .map_err(|error| Failure::new(Exit::Environment, goal, error))?;
+        let (path, file_bytes) = (path.to_owned(), file.len());
+        Ok(Self { path, file_bytes, texts: Vec::new(), bytes: 0 })
+    }
+
     /// Reads the texts of `path`.
     pub(super) fn read(path: &Utf8Path) -> Result<Self, Failure> {
         let goal = format!("cannot measure with `{path}`");
@@ -29,7 +43,7 @@ impl Corpus {
             }
         }
         let bytes = texts.iter().map(|text| text.len() as u64).sum();
-        Ok(Self { texts, bytes })
+        Ok(Self { texts, bytes, ..Self::unread(path)? })
     }
 
     /// Megabytes (10^6 bytes) of text.

@@ -2,6 +2,7 @@
 
 mod command;
 mod corpus;
+mod dedup;
 mod measure;
 
 pub(super) use command::run;

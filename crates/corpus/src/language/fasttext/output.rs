@@ -68,7 +68,9 @@ impl Output {
         match self {
             Self::Softmax => softmax(values),
             Self::Independent | Self::Hierarchical(_) => {
-                values.iter_mut().for_each(|value| *value = table_sigmoid(*value));
+                for value in values.iter_mut() {
+                    *value = table_sigmoid(*value);
+                }
             }
         }
         for (row, &value) in values.iter().enumerate() {

@@ -15,9 +15,10 @@ pub(super) fn ratio(text: &str) -> f64 {
         return 1.0;
     }
     let mut deflate = Compress::new(Compression::new(6), false);
-    let mut buffer = [0; BUFFER_BYTES];
+    let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        let rest = &text.as_bytes()[deflate.total_in() as usize..];
+        let read = usize::try_from(deflate.total_in()).expect("no more is read than is there");
+        let rest = &text.as_bytes()[read..];
         let status = deflate.compress(rest, &mut buffer, FlushCompress::Finish);
         if !matches!(status, Ok(Status::Ok | Status::BufError)) {
             return text.len() as f64 / deflate.total_out().max(1) as f64;

@@ -16,6 +16,7 @@ impl<F: FnMut(&str) -> f64> DocumentScorer for TextScore<F> {
 
     fn score(&mut self, texts: &[&str], scores: &mut [f32]) -> Result<(), CorpusError> {
         check_length("scores", scores.len(), texts.len())?;
+        #[expect(clippy::cast_possible_truncation, reason = "a column of scores is f32")]
         for (text, score) in texts.iter().zip(scores) {
             *score = (self.score)(text) as f32;
         }
