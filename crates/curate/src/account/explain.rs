@@ -1,7 +1,7 @@
 //! Why a document was kept, changed or dropped.
 
 use super::card::Card;
-use crate::documents::schema::{ID, PLACE, SOURCE};
+use crate::documents::schema::{ID, PLACE, SOURCE, VERDICT};
 use crate::error::CurateError;
 use crate::functions::VERDICT_COLUMNS;
 use crate::run::{column, read_card, read_table};
@@ -107,7 +107,7 @@ fn step(name: &str, text: String) -> Step {
 
 /// The step that dropped the row.
 fn verdict(row: &RecordBatch) -> Option<Step> {
-    let verdict = row.column_by_name("verdict")?.as_struct();
+    let verdict = row.column_by_name(VERDICT)?.as_struct();
     if verdict.is_null(0) {
         return None;
     }

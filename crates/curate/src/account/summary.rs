@@ -1,6 +1,7 @@
 //! What a run did, in numbers.
 
 use super::histogram::Histogram;
+use crate::documents::schema::VERDICT;
 use crate::error::CurateError;
 use crate::run::{Cuts, Repeats, Work, column, num_bad_rows, read_table};
 use arrow_array::cast::AsArray;
@@ -73,7 +74,7 @@ impl Summary {
             batch.column_by_name(name).expect("attributes have it").as_primitive::<UInt64Type>()
         };
         let (before, after) = (numbers("bytes_read"), numbers("bytes"));
-        let verdicts = batch.column_by_name("verdict").expect("attributes have it").as_struct();
+        let verdicts = batch.column_by_name(VERDICT).expect("attributes have it").as_struct();
         let part = |name: &str| verdicts.column_by_name(name).expect("verdicts have it");
         let (steps, rules) = (part("step").as_string::<i32>(), part("rule").as_string::<i32>());
         let language = batch.column_by_name("language").expect("attributes have it").as_struct();

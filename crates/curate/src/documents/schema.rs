@@ -16,6 +16,11 @@ pub(crate) const METADATA: &str = "metadata";
 /// The text.
 pub(crate) const TEXT: &str = "text";
 
+/// What is the same for texts that are the same but for case and white space.
+pub(crate) const KEY: &str = "key";
+/// Why a document was dropped; null where it stays.
+pub(crate) const VERDICT: &str = "verdict";
+
 /// Documents as they are read.
 pub(crate) static DOCUMENTS: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name: &str| Field::new(name, DataType::Utf8, false);

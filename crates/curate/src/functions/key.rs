@@ -39,6 +39,11 @@ impl Function for ContentKey {
     }
 }
 
+/// The number that `content_key` wrote; 0 for what it did not write.
+pub(crate) fn read_key(text: &str) -> u128 {
+    u128::from_str_radix(text, 16).unwrap_or_default()
+}
+
 /// `content_key(text)`: 32 hexadecimal digits that are the same for texts that are the same but
 /// for case and white space.
 pub(crate) fn key() -> Arc<ScalarUDF> {

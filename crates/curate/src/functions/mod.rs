@@ -18,7 +18,7 @@ pub(crate) use change::{Changed, change};
 pub(crate) use judge::{first_broken, judge};
 pub(crate) use keep::keep;
 pub(crate) use keep_languages::keep_languages;
-pub(crate) use key::key;
+pub(crate) use key::{key, read_key};
 pub(crate) use language::{language, language_type};
 pub(crate) use list::all;
 pub(crate) use pool::Pool;

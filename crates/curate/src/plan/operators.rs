@@ -1,9 +1,9 @@
 //! A cleaning plan as a plan of DataFusion: each operator adds columns.
 
 use super::functions::PlanFunctions;
-use crate::documents::schema::{FORMAT, ID, METADATA, PLACE, SOURCE, TEXT};
+use crate::documents::schema::{FORMAT, ID, KEY, METADATA, PLACE, SOURCE, TEXT, VERDICT};
 use crate::error::CurateError;
-use crate::functions::{VERDICT, language_type};
+use crate::functions::{VERDICT as VERDICT_FIELDS, language_type};
 use arrow_schema::DataType;
 use datafusion::functions::core::expr_ext::FieldAccessor;
 use datafusion::functions::string::expr_fn::octet_length;
@@ -48,7 +48,7 @@ pub(crate) fn build(
         chain.change(note, function, Some(stays))?;
     }
     chain.add("bytes", cast(octet_length(chain.text()), DataType::UInt64))?;
-    chain.add("key", functions.key.call(vec![chain.text()]))?;
+    chain.add(KEY, functions.key.call(vec![chain.text()]))?;
     chain.finish()
 }
 
@@ -64,7 +64,7 @@ struct Chain {
 
 impl Chain {
     fn new(documents: DataFrame) -> Result<Self, CurateError> {
-        let none = ScalarValue::try_from(&DataType::Struct(VERDICT.clone()))?;
+        let none = ScalarValue::try_from(&DataType::Struct(VERDICT_FIELDS.clone()))?;
         let frame = documents
             .with_column("bytes_read", cast(octet_length(col(TEXT)), DataType::UInt64))?
             .with_column("verdict_0", lit(none))?;
@@ -130,7 +130,7 @@ impl Chain {
     fn finish(self) -> Result<DataFrame, CurateError> {
         let mut columns: Vec<Expr> = [ID, SOURCE, PLACE, METADATA].map(col).to_vec();
         columns.extend(self.kept.iter().map(col));
-        columns.push(col(&self.verdict).alias("verdict"));
+        columns.push(col(&self.verdict).alias(VERDICT));
         columns.push(col(&self.text).alias(TEXT));
         Ok(self.frame.select(columns)?)
     }

@@ -1,14 +1,15 @@
 //! The second step of a run: which of the documents that stayed repeat an earlier one.
 
 use super::judge::Means;
-use super::part_files::{column, read_table, write_table};
+use super::part_files::{column, read_columns, read_table, write_table};
 use super::texts::for_each_text;
 use super::work::Work;
-use crate::documents::schema::ID;
+use crate::documents::schema::{ID, KEY, VERDICT};
 use crate::error::CurateError;
+use crate::functions::read_key;
 use crate::plan::{CleaningPlan, near_config};
-use arrow_array::{ArrayRef, Float32Array, RecordBatch, StringArray};
-use catena_corpus::{KeyOptions, NearDedup, Scratch, content_key, first_of_each};
+use arrow_array::{Array, ArrayRef, Float32Array, RecordBatch, StringArray};
+use catena_corpus::{NearDedup, Scratch, first_of_each};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -84,18 +85,21 @@ pub(crate) fn find(
 }
 
 fn exact(work: &Work, scratch: &Scratch, means: &Means<'_>) -> Result<Repeats, CurateError> {
-    let mut keys = Vec::new();
+    let mut keys: Vec<u128> = Vec::new();
     means.progress.begin("finding exact copies", None, "documents");
-    for_each_text(
-        work,
-        means,
-        |part| work.files(part).documents,
-        |_, texts| {
-            keys.extend(texts.iter().map(|text| content_key(text, KeyOptions::LOOSE)));
+    for part in &work.parts {
+        for batch in read_columns(&work.files(part).attributes, &[KEY, VERDICT])? {
+            if means.cancel.is_cancelled() {
+                return Err(CurateError::Interrupted);
+            }
+            let batch = batch?;
+            let verdicts = batch.column_by_name(VERDICT).expect("attributes have it");
+            let found = column(&batch, KEY).iter().enumerate();
+            let stay = found.filter(|(row, _)| verdicts.is_null(*row));
+            keys.extend(stay.map(|(_, key)| read_key(key.unwrap_or_default())));
             means.progress.update(keys.len() as u64);
-            Ok(())
-        },
-    )?;
+        }
+    }
     means.progress.end();
     let first = first_of_each(keys, scratch, means.cancel)?;
     let mut repeats = Vec::new();

@@ -1,7 +1,7 @@
 //! What one part leaves on disk: the attributes of all its documents, the text of those that
 //! stay, and the rows that were none.
 
-use crate::documents::schema::{ID, METADATA, PLACE, SOURCE, TEXT};
+use crate::documents::schema::{ID, KEY, METADATA, PLACE, SOURCE, TEXT, VERDICT};
 use crate::error::CurateError;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch, StringArray};
@@ -10,8 +10,8 @@ use arrow_select::filter::filter_record_batch;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_corpus::BadRow;
 use datafusion::error::DataFusionError;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -80,7 +80,7 @@ impl PartWriter {
             .write(&attributes)?;
         let kept: Vec<usize> =
             KEPT_COLUMNS.iter().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?;
-        let verdict = batch.column_by_name("verdict").expect("a judged plan has a verdict");
+        let verdict = batch.column_by_name(VERDICT).expect("a judged plan has a verdict");
         let stays: BooleanArray =
             (0..batch.num_rows()).map(|row| Some(verdict.is_null(row))).collect();
         let documents = batch.project(&kept)?;
@@ -136,12 +136,16 @@ impl Table {
         fs::create_dir_all(folder).map_err(CurateError::io("create", folder))?;
         let beside = path.with_extension("part");
         let file = File::create(&beside).map_err(CurateError::io("create", &beside))?;
-        let properties = WriterProperties::builder()
+        // Values that are all different fill a dictionary for nothing. Texts lie here only until
+        // the run ends, and packing them would cost more than reading them.
+        let mut properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
-            .set_column_dictionary_enabled(TEXT.into(), false)
-            .set_column_dictionary_enabled(METADATA.into(), false)
-            .set_statistics_enabled(EnabledStatistics::None)
-            .build();
+            .set_column_compression(TEXT.into(), Compression::UNCOMPRESSED)
+            .set_statistics_enabled(EnabledStatistics::None);
+        for column in [ID, PLACE, METADATA, TEXT, KEY] {
+            properties = properties.set_column_dictionary_enabled(column.into(), false);
+        }
+        let properties = properties.build();
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties));
         let writer = writer.map_err(|error| parquet(&beside, "write", error))?;
         Ok(Self { path: path.to_owned(), beside, writer })
@@ -166,10 +170,24 @@ impl Table {
 
 /// Reads the batches of a Parquet file of ours.
 pub(crate) fn read_table(path: &Utf8Path) -> Result<ParquetRecordBatchReader, CurateError> {
-    let file = File::open(path).map_err(CurateError::io("read", path))?;
     let fail = |error| parquet(path, "read", error);
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(fail)?;
-    builder.with_batch_size(1024).build().map_err(fail)
+    open_table(path)?.with_batch_size(1024).build().map_err(fail)
+}
+
+/// The same of some columns alone.
+pub(crate) fn read_columns(
+    path: &Utf8Path,
+    names: &[&str],
+) -> Result<ParquetRecordBatchReader, CurateError> {
+    let fail = |error| parquet(path, "read", error);
+    let builder = open_table(path)?;
+    let columns = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
+    builder.with_projection(columns).with_batch_size(8192).build().map_err(fail)
+}
+
+fn open_table(path: &Utf8Path) -> Result<ParquetRecordBatchReaderBuilder<File>, CurateError> {
+    let file = File::open(path).map_err(CurateError::io("read", path))?;
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| parquet(path, "read", error))
 }
 
 /// A column of texts in a file of ours.
