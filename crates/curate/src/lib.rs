@@ -36,7 +36,7 @@ pub use account::{
     Card, CardInput, Explanation, Histogram, Rejudged, Step, Summary, explain, rejudge,
 };
 pub use error::CurateError;
-pub use objects::ObjectFiles;
+pub use objects::{ObjectFiles, is_object};
 pub use plan::{
     CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, PiiSettings, PiiStyle,
     ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,

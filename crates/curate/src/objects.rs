@@ -3,14 +3,18 @@
 use crate::error::CurateError;
 use camino::Utf8Path;
 use catena_corpus::{ListedFile, LocalFiles, Opener, PathKind};
+use catena_protocol::Progress;
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
 use futures_util::StreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig};
+use object_store::{
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart,
+};
 use std::collections::HashMap;
+use std::fs::File;
 use std::future::Future;
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -23,6 +27,11 @@ use tokio::runtime::{Builder, Runtime};
 const SCHEME: &str = "s3://";
 /// Pieces of a body that wait for their reader.
 const PIECES_AHEAD: usize = 4;
+/// Bytes of a part of a long upload, and parts that are on their way at once.
+const PART_BYTES: usize = 8 << 20;
+const PARTS_AT_ONCE: usize = 4;
+/// Files of one upload.
+const MAX_UPLOADED: usize = 1_000_000;
 /// How long a request is tried again.
 const RETRY: Duration = Duration::from_secs(20);
 
@@ -100,6 +109,60 @@ impl ObjectFiles {
         })
     }
 
+    /// Puts every file below `folder` into the store, below `to`; hidden ones stay.
+    ///
+    /// # Errors
+    /// [`CurateError::Io`] with the file that could not be read or written.
+    pub fn upload(
+        &self,
+        folder: &Utf8Path,
+        to: &str,
+        progress: &dyn Progress,
+    ) -> Result<(), CurateError> {
+        let files = LocalFiles
+            .list(folder.as_str(), MAX_UPLOADED)
+            .map_err(CurateError::io("read", folder))?;
+        let total = files.iter().map(|file| file.bytes).sum();
+        progress.begin("uploading", Some(total), "bytes");
+        let mut done = 0;
+        for file in &files {
+            let path = Utf8Path::new(&file.path);
+            let name = path.strip_prefix(folder).unwrap_or(path);
+            let target = format!("{}/{name}", to.trim_end_matches('/'));
+            let fail = CurateError::io("write", Utf8Path::new(&target));
+            self.put(path, &target).map_err(fail)?;
+            done += file.bytes;
+            progress.update(done);
+        }
+        progress.end();
+        Ok(())
+    }
+
+    /// Puts one file, in parts if it is long.
+    fn put(&self, file: &Utf8Path, to: &str) -> io::Result<()> {
+        let Some((store, key)) = self.find(to)? else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not an address of a store"));
+        };
+        let mut file = File::open(file)?;
+        let mut buffer = vec![0; PART_BYTES];
+        let first = fill(&mut file, &mut buffer)?;
+        self.wait(async {
+            if first < PART_BYTES {
+                buffer.truncate(first);
+                return store.put(&key, buffer.into()).await.map(|_| ()).map_err(into_io);
+            }
+            let upload = store.put_multipart(&key).await.map_err(into_io)?;
+            let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
+            let mut count = first;
+            while count > 0 {
+                upload.wait_for_capacity(PARTS_AT_ONCE).await.map_err(into_io)?;
+                upload.write(&buffer[..count]);
+                count = fill(&mut file, &mut buffer)?;
+            }
+            upload.finish().await.map(|_| ()).map_err(into_io)
+        })?
+    }
+
     async fn list_keys(
         store: &AmazonS3,
         bucket: &str,
@@ -171,6 +234,23 @@ impl Opener for ObjectFiles {
         let bucket = rest.split('/').next().unwrap_or(rest);
         self.wait(Self::list_keys(&store, bucket, &key, limit))?
     }
+}
+
+/// Whether a path is an address of a store.
+pub fn is_object(path: &str) -> bool {
+    path.starts_with(SCHEME)
+}
+
+/// Reads until `buffer` is full or the file ends.
+fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    while count < buffer.len() {
+        match file.read(&mut buffer[count..])? {
+            0 => break,
+            read => count += read,
+        }
+    }
+    Ok(count)
 }
 
 /// The store of the bucket `name`.

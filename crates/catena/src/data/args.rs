@@ -59,7 +59,7 @@ pub(crate) struct InOut {
     /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
-    /// Folder for the result
+    /// Folder for the result, here or as s3://bucket/folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Utf8PathBuf,
     /// Replace what another plan or other inputs left in the folder

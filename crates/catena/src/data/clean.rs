@@ -3,6 +3,7 @@
 use super::args::{CleanArgs, ConvertArgs, DedupArgs, InOut, MaskArgs, Style};
 use super::documents::read_options;
 use super::failure::curate_failure;
+use super::output::Output;
 use super::plan_file;
 use crate::failure::Failure;
 use crate::output::print_line;
@@ -69,10 +70,14 @@ fn run(
     plan.read.text = files.text.clone().or(plan.read.text);
     plan.read.id = files.id.clone().or(plan.read.id);
     plan.read.strict |= files.strict;
+    let output = Output::new(&files.out)?;
+    if !files.overwrite {
+        output.refuse_taken(goal)?;
+    }
     let curation = Curation {
         inputs: &files.inputs,
         plan: &plan,
-        folder: &files.out,
+        folder: &output.folder,
         threads,
         overwrite: files.overwrite,
         options: read_options(goal)?,
@@ -81,6 +86,7 @@ fn run(
     let card = curate(&curation, progress.as_ref(), cancel)
         .map_err(|error| curate_failure(goal, error))?;
     tell(files, &card);
+    output.finish(goal)?;
     if files.json {
         print_line(&serde_json::to_string(&card).expect("a card is plain data"));
     } else {

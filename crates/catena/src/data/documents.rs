@@ -1,6 +1,7 @@
 //! Documents of the commands that need them one by one or all at once.
 
 use super::failure::curate_failure;
+use super::output::Output;
 use crate::failure::Failure;
 use crate::progress::say;
 use camino::Utf8Path;
@@ -47,7 +48,8 @@ pub(super) fn write<'d>(
     format: &str,
     documents: impl Iterator<Item = &'d SourceDocument>,
 ) -> Result<(), Failure> {
-    let writer = document_writer(format, folder, "train");
+    let output = Output::new(folder)?;
+    let writer = document_writer(format, &output.folder, "train");
     let mut writer = writer.map_err(|error| curate_failure(goal, error))?;
     for document in documents {
         writer.write(document).map_err(|error| failed(goal, error))?;
@@ -56,7 +58,7 @@ pub(super) fn write<'d>(
     for file in files {
         say(&format!("  {}: {} documents, {} bytes", file.path, file.documents, file.bytes));
     }
-    Ok(())
+    output.finish(goal)
 }
 
 /// An operator's error as a failed command that wanted `goal`.

@@ -22,6 +22,7 @@ fn exit(error: &CurateError) -> Exit {
         | CurateError::NoKey
         | CurateError::OtherWork { .. }
         | CurateError::NotCurated { .. }
+        | CurateError::NotMeasured { .. }
         | CurateError::UnknownId { .. }
         | CurateError::AllDropped { .. }
         | CurateError::NoDocuments { .. }

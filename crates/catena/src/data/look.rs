@@ -30,7 +30,7 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<(), Failure> {
 /// Runs `catena data judge`.
 pub(super) fn judge(args: &JudgeArgs) -> Result<(), Failure> {
     let thresholds = args.threshold.iter().cloned().collect();
-    let rules = RuleSettings { sets: args.rules.clone(), thresholds, edit_lines: false };
+    let rules = RuleSettings { sets: args.rules.clone(), thresholds, ..RuleSettings::default() };
     let judged = rejudge(&args.folder, &rules)
         .map_err(|error| curate_failure("cannot judge the documents", error))?;
     let Rejudged { num_read, num_passed, broken } = judged;

@@ -6,6 +6,7 @@ mod documents;
 mod failure;
 mod look;
 mod mix;
+mod output;
 mod pack;
 mod plan_file;
 mod run;

@@ -75,9 +75,17 @@ impl Keys {
     }
 
     fn push_unicode(&mut self, content: &str) {
-        let mut gap = false;
-        for ch in content.chars() {
-            if self.options.ignore_white_space && ch.is_whitespace() {
+        let KeyOptions { ignore_case, ignore_white_space } = self.options;
+        let bytes = content.as_bytes();
+        let (mut gap, mut at) = (false, 0);
+        while at < bytes.len() {
+            // Most of most texts is ASCII, which needs no table.
+            let ch = match bytes[at] {
+                byte @ ..128 => char::from(byte),
+                _ => content[at..].chars().next().unwrap_or_default(),
+            };
+            at += ch.len_utf8();
+            if ignore_white_space && ch.is_whitespace() {
                 gap = !self.buffer.is_empty();
                 continue;
             }
@@ -85,10 +93,12 @@ impl Keys {
                 self.buffer.push(' ');
                 gap = false;
             }
-            if self.options.ignore_case {
-                self.buffer.extend(ch.to_lowercase());
-            } else {
+            if !ignore_case {
                 self.buffer.push(ch);
+            } else if ch.is_ascii() {
+                self.buffer.push(ch.to_ascii_lowercase());
+            } else {
+                self.buffer.extend(ch.to_lowercase());
             }
         }
     }

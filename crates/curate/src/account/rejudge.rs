@@ -32,7 +32,9 @@ pub fn rejudge(folder: &Utf8Path, rules: &RuleSettings) -> Result<Rejudged, Cura
     for path in tables(&folder.join("attributes"))? {
         for batch in read_table(&path)? {
             let batch = batch?;
-            let profiles = batch.column_by_name("profile").expect("attributes have it");
+            let profiles = batch.column_by_name("profile");
+            let profiles =
+                profiles.ok_or_else(|| CurateError::NotMeasured { folder: folder.to_owned() })?;
             for verdict in first_broken(&sets, profiles.as_struct())? {
                 judged.num_read += 1;
                 match verdict {

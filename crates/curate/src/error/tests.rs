@@ -14,6 +14,7 @@ fn every_error() -> Vec<CurateError> {
         CurateError::NoKey,
         CurateError::OtherWork { folder: "out".into() },
         CurateError::NotCurated { folder: "out".into(), file: "card.json" },
+        CurateError::NotMeasured { folder: "out".into() },
         CurateError::UnknownId { folder: "out".into(), id: "a".to_owned() },
         CurateError::AllDropped { count: 3, by: "read: empty".to_owned() },
         CurateError::NoDocuments { num_bad: 2 },

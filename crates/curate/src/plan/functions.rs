@@ -41,7 +41,8 @@ pub(crate) struct PlanFunctions {
     pub(crate) after_extraction: Vec<Noted>,
     /// None if nobody asks for languages.
     pub(crate) language: Option<Arc<ScalarUDF>>,
-    pub(crate) analyse: Arc<ScalarUDF>,
+    /// None if nobody asks for measures.
+    pub(crate) analyse: Option<Arc<ScalarUDF>>,
     /// Each sees what those before it left.
     pub(crate) judges: Vec<Judge>,
     /// Only the documents that stay are changed further.
@@ -57,7 +58,7 @@ impl PlanFunctions {
     /// Names that are unknown, thresholds out of range, files that cannot be read.
     pub(crate) fn new(plan: &CleaningPlan) -> Result<Self, CurateError> {
         let sets = rule_sets(&plan.rules)?;
-        let always: Families = ALWAYS.into_iter().collect();
+        let always: Families = ALWAYS.into_iter().filter(|_| plan.rules.measure).collect();
         let families = sets.iter().fold(always, |all, set| all.union(set.families()));
         let mut repairs = Vec::new();
         if plan.repair.mojibake {
@@ -83,7 +84,7 @@ impl PlanFunctions {
             extract: plan.repair.html.then(extract_page),
             after_extraction,
             language: told_language(plan)?,
-            analyse: analyse(families),
+            analyse: (plan.rules.measure || !sets.is_empty()).then(|| analyse(families)),
             judges: judges(plan, &sets, families)?,
             changes_of_kept,
             key: key(),

@@ -37,7 +37,9 @@ pub(crate) fn build(
             None => lit(ScalarValue::try_from(&language_type())?),
         },
     )?;
-    chain.add("profile", functions.analyse.call(vec![chain.text()]))?;
+    if let Some(analyse) = &functions.analyse {
+        chain.add("profile", analyse.call(vec![chain.text()]))?;
+    }
     for judge in &functions.judges {
         let column = |name: &&str| if *name == TEXT { chain.text() } else { col(*name) };
         let arguments = judge.columns.iter().map(column).collect();

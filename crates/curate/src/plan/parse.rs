@@ -21,6 +21,7 @@ impl CleaningPlan {
         plan.repair.mojibake = false;
         plan.repair.normalize = false;
         plan.language.detect = false;
+        plan.rules.measure = false;
         plan.pii.mask.clear();
         plan.dedup.exact = false;
         OFF.clone_into(&mut plan.dedup.near);

@@ -108,15 +108,23 @@ impl LanguageSettings {
 }
 
 /// Which documents are good enough.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuleSettings {
+    /// Whether characters and lines are measured even where no rule looks at them.
+    pub measure: bool,
     /// Names of rule sets, judged in this order; see `catena data rules`.
     pub sets: Vec<String>,
     /// Other thresholds, as `"set/rule" = value`.
     pub thresholds: BTreeMap<String, f64>,
     /// Drop the lines that the sets `c4` and `refinedweb` drop.
     pub edit_lines: bool,
+}
+
+impl Default for RuleSettings {
+    fn default() -> Self {
+        Self { measure: true, sets: Vec::new(), thresholds: BTreeMap::new(), edit_lines: false }
+    }
 }
 
 /// Documents that evaluation sets hold.

@@ -1,7 +1,7 @@
 //! What one part leaves on disk: the attributes of all its documents, the text of those that
 //! stay, and the rows that were none.
 
-use crate::documents::schema::{ID, KEY, METADATA, PLACE, SOURCE, TEXT, VERDICT};
+use crate::documents::schema::{ID, METADATA, PLACE, SOURCE, TEXT, VERDICT};
 use crate::error::CurateError;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch, StringArray};
@@ -136,16 +136,15 @@ impl Table {
         fs::create_dir_all(folder).map_err(CurateError::io("create", folder))?;
         let beside = path.with_extension("part");
         let file = File::create(&beside).map_err(CurateError::io("create", &beside))?;
-        // Values that are all different fill a dictionary for nothing. Texts lie here only until
-        // the run ends, and packing them would cost more than reading them.
-        let mut properties = WriterProperties::builder()
+        // Values that are nearly all different fill a dictionary for nothing. Texts lie here only
+        // until the run ends, and packing them would cost more than reading them.
+        let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_column_compression(TEXT.into(), Compression::UNCOMPRESSED)
-            .set_statistics_enabled(EnabledStatistics::None);
-        for column in [ID, PLACE, METADATA, TEXT, KEY] {
-            properties = properties.set_column_dictionary_enabled(column.into(), false);
-        }
-        let properties = properties.build();
+            .set_dictionary_enabled(false)
+            .set_column_dictionary_enabled(SOURCE.into(), true)
+            .set_statistics_enabled(EnabledStatistics::None)
+            .build();
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties));
         let writer = writer.map_err(|error| parquet(&beside, "write", error))?;
         Ok(Self { path: path.to_owned(), beside, writer })
