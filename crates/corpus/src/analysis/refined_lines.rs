@@ -47,11 +47,16 @@ pub(crate) fn edited_lines(text: &str, classes: ClassTable) -> EditedLines<'_> {
     edited.drop_lines(classes, |line| is_counter(line, classes));
     edited.strip();
     edited.drop_lines(classes, |line| !line.is_empty() && has_fewer_words(line, MIN_WORDS));
-    let removals: [fn(&str) -> Option<String>; 3] =
-        [without_cart, without_read_more, without_sign_in];
-    for remove in removals {
-        edited.edit_lines(classes, remove);
-        edited.strip();
+    let removals: [(&Phrase, fn(&str) -> Option<String>); 3] =
+        [(&CART, without_cart), (&READ_MORE, without_read_more), (&SIGN_IN, without_sign_in)];
+    let mut is_edited = false;
+    for (phrase, remove) in removals {
+        // Nearly no text has any of them; what one edit leaves may hold the next phrase.
+        is_edited |= phrase.find(text).is_some();
+        if is_edited {
+            edited.edit_lines(classes, remove);
+            edited.strip();
+        }
     }
     edited
 }
@@ -190,12 +195,11 @@ fn has_fewer_words(line: &str, words: usize) -> bool {
 
 /// The line without `items in cart` and a space before it, if it has that.
 fn without_cart(line: &str) -> Option<String> {
-    const PHRASE: &str = "items in cart";
     let mut left = String::new();
     let mut from = 0;
-    while let Some(found) = find_ignoring_case(&line[from..], PHRASE) {
+    while let Some(found) = CART.find(&line[from..]) {
         left.push_str(without_last_space(&line[from..from + found]));
-        from += found + PHRASE.len();
+        from += found + CART.text.len();
     }
     if from == 0 {
         return None;
@@ -206,22 +210,21 @@ fn without_cart(line: &str) -> Option<String> {
 
 /// The line without `read more` and three more characters at its end, and a space before.
 fn without_read_more(line: &str) -> Option<String> {
-    const PHRASE: &str = "read more";
     let (end, _) = line.char_indices().rev().nth(2)?;
     let before = &line[..end];
-    let start = before.len().checked_sub(PHRASE.len())?;
+    let start = before.len().checked_sub(READ_MORE.text.len())?;
     let tail = before.get(start..)?;
-    tail.eq_ignore_ascii_case(PHRASE).then(|| without_last_space(&before[..start]).to_owned())
+    tail.eq_ignore_ascii_case(READ_MORE.text)
+        .then(|| without_last_space(&before[..start]).to_owned())
 }
 
 /// The line without `sign-in` at its start, and a space after it.
 fn without_sign_in(line: &str) -> Option<String> {
-    const PHRASE: &str = "sign-in";
-    let head = line.get(..PHRASE.len())?;
-    if !head.eq_ignore_ascii_case(PHRASE) {
+    let head = line.get(..SIGN_IN.text.len())?;
+    if !head.eq_ignore_ascii_case(SIGN_IN.text) {
         return None;
     }
-    let rest = &line[PHRASE.len()..];
+    let rest = &line[SIGN_IN.text.len()..];
     Some(rest.strip_prefix(python::is_space).unwrap_or(rest).to_owned())
 }
 
@@ -229,12 +232,28 @@ fn without_last_space(text: &str) -> &str {
     text.strip_suffix(python::is_space).unwrap_or(text)
 }
 
-fn find_ignoring_case(text: &str, phrase: &str) -> Option<usize> {
-    let first = phrase.as_bytes()[0];
-    memchr::memchr2_iter(first, first.to_ascii_uppercase(), text.as_bytes()).find(|&at| {
-        let candidate = text.as_bytes().get(at..at + phrase.len());
-        candidate.is_some_and(|bytes| bytes.eq_ignore_ascii_case(phrase.as_bytes()))
-    })
+/// A phrase in lower case, found in any case of ASCII.
+struct Phrase {
+    text: &'static str,
+    /// The place of its rarest byte.
+    rare: usize,
+}
+
+const CART: Phrase = Phrase { text: "items in cart", rare: 3 };
+const READ_MORE: Phrase = Phrase { text: "read more", rare: 5 };
+const SIGN_IN: Phrase = Phrase { text: "sign-in", rare: 4 };
+
+impl Phrase {
+    /// Where the phrase first stands in `text`.
+    fn find(&self, text: &str) -> Option<usize> {
+        let (bytes, rare) = (text.as_bytes(), self.text.as_bytes()[self.rare]);
+        let mut places = memchr::memchr2_iter(rare, rare.to_ascii_uppercase(), bytes);
+        places.find_map(|at| {
+            let start = at.checked_sub(self.rare)?;
+            let found = bytes.get(start..start + self.text.len())?;
+            found.eq_ignore_ascii_case(self.text.as_bytes()).then_some(start)
+        })
+    }
 }
 
 /// The text that the edits leave.
