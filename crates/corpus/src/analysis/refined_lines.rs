@@ -33,6 +33,9 @@ pub(crate) struct EditedLines<'t> {
     pub(crate) removed_words: u64,
 }
 
+/// What is left of a line that has a phrase.
+type Removal = fn(&str) -> Option<String>;
+
 /// Applies the edits in their order; each goes over all lines before the next.
 pub(crate) fn edited_lines(text: &str, classes: ClassTable) -> EditedLines<'_> {
     let mut edited = EditedLines {
@@ -47,7 +50,7 @@ pub(crate) fn edited_lines(text: &str, classes: ClassTable) -> EditedLines<'_> {
     edited.drop_lines(classes, |line| is_counter(line, classes));
     edited.strip();
     edited.drop_lines(classes, |line| !line.is_empty() && has_fewer_words(line, MIN_WORDS));
-    let removals: [(&Phrase, fn(&str) -> Option<String>); 3] =
+    let removals: [(&Phrase, Removal); 3] =
         [(&CART, without_cart), (&READ_MORE, without_read_more), (&SIGN_IN, without_sign_in)];
     let mut is_edited = false;
     for (phrase, remove) in removals {
@@ -73,7 +76,7 @@ impl EditedLines<'_> {
     }
 
     /// Takes a phrase from short lines; a line of which nothing else is left goes.
-    fn edit_lines(&mut self, classes: ClassTable, remove: fn(&str) -> Option<String>) {
+    fn edit_lines(&mut self, classes: ClassTable, remove: Removal) {
         let mut removed = 0;
         self.lines.retain_mut(|line| {
             let Some(left) = remove(line) else { return true };
