@@ -35,9 +35,18 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 /// `program` with `args` in the checkout, building where [`target_dir`] says.
+///
+/// What cargo told us about our own package is taken away: build scripts look at it (`ring`'s does),
+/// and would run again, with all that stands on them, whenever somebody calls cargo directly.
 pub(crate) fn command(program: &str, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(root()).env("CARGO_TARGET_DIR", target_dir());
+    for (name, _) in std::env::vars_os() {
+        let ours = name.to_string_lossy();
+        if ours.starts_with("CARGO_PKG_") || ours.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 
