@@ -1,5 +1,6 @@
 //! The one error of this crate.
 
+use crate::objects::is_object;
 use arrow_schema::ArrowError;
 use camino::Utf8PathBuf;
 use catena_corpus::CorpusError;
@@ -107,6 +108,14 @@ impl CurateError {
     /// One thing to try next, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Corpus(CorpusError::Io { path, .. }) | Self::Io { path, .. }
+                if is_object(path.as_str()) =>
+            {
+                Some(
+                    "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, AWS_ENDPOINT_URL \
+                     for other stores than Amazon's, or AWS_SKIP_SIGNATURE=true for public buckets",
+                )
+            }
             Self::Corpus(error) => error.hint(),
             Self::Plan { .. } => Some("see `catena data plan` for every key with its default"),
             Self::UnknownThreshold { .. } => {

@@ -301,5 +301,6 @@ fn into_io(error: object_store::Error) -> io::Error {
         | object_store::Error::Unauthenticated { .. } => io::ErrorKind::PermissionDenied,
         _ => io::ErrorKind::Other,
     };
-    io::Error::new(kind, error)
+    // The outermost message holds those below it.
+    io::Error::new(kind, error.to_string())
 }

@@ -81,7 +81,7 @@ pub fn query(
         session.register_udf(function.as_ref().clone());
     }
     runtime.block_on(async {
-        register(&session, inputs, options, cancel).await?;
+        register(&session, query, inputs, options, cancel).await?;
         let answer = async { session.sql(query).await?.collect().await };
         tokio::select! {
             answer = answer => answer.map(Answer).map_err(as_query_error),
@@ -117,8 +117,30 @@ async fn cancelled(cancel: &Cancel) {
     }
 }
 
+/// Makes the table `name` of a file, if it is of a kind that has columns.
+async fn register_rows(
+    session: &SessionContext,
+    name: &str,
+    input: &str,
+) -> Result<(), DataFusionError> {
+    register_bucket(session, input)?;
+    match Utf8Path::new(input).extension() {
+        Some("parquet") => {
+            session.register_parquet(name, input, ParquetReadOptions::default()).await
+        }
+        Some("csv") => session.register_csv(name, input, CsvReadOptions::new()).await,
+        Some(ending @ ("jsonl" | "ndjson")) => {
+            let ending = format!(".{ending}");
+            let json = JsonReadOptions::default().file_extension(&ending);
+            session.register_json(name, input, json).await
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn register(
     session: &SessionContext,
+    query: &str,
     inputs: &[String],
     options: &ReadOptions,
     cancel: &Cancel,
@@ -142,18 +164,9 @@ async fn register(
         }
         documents.push(input.clone());
         let name = if index == 0 { "rows".to_owned() } else { format!("rows{}", index + 1) };
-        register_bucket(session, input)?;
-        match folder.extension() {
-            Some("parquet") => {
-                session.register_parquet(&name, input, ParquetReadOptions::default()).await?;
-            }
-            Some("csv") => session.register_csv(&name, input, CsvReadOptions::new()).await?,
-            Some(ending @ ("jsonl" | "ndjson")) => {
-                let ending = format!(".{ending}");
-                let json = JsonReadOptions::default().file_extension(&ending);
-                session.register_json(&name, input, json).await?;
-            }
-            _ => {}
+        // Their columns are found by reading, which a bad line ends: only where they are asked for.
+        if query.to_ascii_lowercase().contains(&name) {
+            register_rows(session, &name, input).await.map_err(as_query_error)?;
         }
     }
     if documents.is_empty() {

@@ -310,6 +310,7 @@ pub(crate) struct SelectArgs {
     pub(crate) out: Utf8PathBuf,
     /// The score
     #[arg(long, value_name = "NAME", required_unless_present = "diverse")]
+    #[arg(required_if_eq("diverse", "relevance"))]
     pub(crate) score: Option<String>,
     /// The model of the score: a file, a folder, or a name that `catena pull` knows
     #[arg(long, value_name = "MODEL")]

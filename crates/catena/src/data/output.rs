@@ -31,7 +31,8 @@ impl<'a> Output<'a> {
     /// Refuses a place in a store that holds something already.
     pub(super) fn refuse_taken(&self, goal: &str) -> Result<(), Failure> {
         let named = self.named.as_str();
-        if !is_object(named) {
+        // What lies in the cache is our own work, whose upload may have begun.
+        if !is_object(named) || self.folder.exists() {
             return Ok(());
         }
         let files = ObjectFiles::new().map_err(|error| curate_failure(goal, error))?;

@@ -1,6 +1,6 @@
 //! `catena data` as a user meets it.
 
-use crate::support::{Done, catena, done, run, test_models, with_mounts};
+use crate::support::{Done, catena, done, printed, run, test_models, with_mounts};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,15 +74,8 @@ fn data_help_pages() {
     ];
     let mut pages: Vec<Vec<&str>> = vec![vec!["data", "--help"], vec!["bench", "data", "--help"]];
     pages.extend(names.iter().map(|name| vec!["data", name, "--help"]));
-    let pages: Vec<String> = pages
-        .iter()
-        .map(|args| {
-            let done = run(args);
-            assert_eq!(done.code, Some(0), "{}", done.stderr);
-            format!("$ catena {}\n{}", args.join(" "), done.stdout)
-        })
-        .collect();
-    insta::assert_snapshot!(pages.join("\n"));
+    let pages: Vec<&[&str]> = pages.iter().map(Vec::as_slice).collect();
+    insta::assert_snapshot!(printed(&pages));
 }
 
 #[test]
@@ -113,6 +106,11 @@ fn documents_are_cleaned_explained_and_queried() {
         judged.lines().nth(1).unwrap().trim().split_once("  ").unwrap().1.to_owned() + "=0";
     let looser = ok(&[&judge[..], &["--threshold", &threshold]].concat());
     assert!(!looser.starts_with("0 of 43"), "{looser}");
+    // A line that is no JSON spoils no question about the documents, only one about the rows.
+    let count = |table: &str| format!("SELECT count(*) AS n FROM {table}");
+    assert_eq!(ok(&["sql", &count("documents"), "--on", input, "--format", "csv"]), "n\n43\n");
+    let rows = data(&["sql", &count("rows"), "--on", input]);
+    assert_eq!(rows.code, Some(2), "{}", rows.stderr);
     let wrong = data(&["explain", out, "nobody"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
     // The same again is done already; another plan does not replace it unasked.
@@ -262,13 +260,14 @@ fn bad_use_is_told() {
     write_rows(&input, (0..3).map(sentence));
     let (input, out) = (input.to_str().unwrap(), dir.path().join("out"));
     let out = out.to_str().unwrap();
-    let cases: [&[&str]; 8] = [
+    let cases: [&[&str]; 9] = [
         &["clean", "missing.jsonl", "--out", out],
         &["clean", input, "--out", out, "--rules", "gofer"],
         &["clean", input, "--out", out, "--set", "dedup.neer=1"],
         &["clean", input, "--out", out, "--format", "csv"],
         &["select", input, "--out", out, "--score", "beauty"],
         &["select", input, "--out", out, "--score", "perplexity"],
+        &["select", input, "--out", out, "--diverse", "relevance"],
         &["sql", "SELEC 1"],
         &["explain", out, "d1"],
     ];

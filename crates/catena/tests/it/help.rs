@@ -1,10 +1,10 @@
 //! Help pages are part of the interface: a changed flag shows here.
 
-use crate::support::run;
+use crate::support::{printed, run};
 
 #[test]
 fn help_pages() {
-    let pages: Vec<String> = [
+    let pages = [
         &["--help"][..],
         &["up", "--help"],
         &["serve", "--help"],
@@ -25,15 +25,8 @@ fn help_pages() {
         &["train", "predict", "--help"],
         &["train", "keys"],
         &["pull", "--list"],
-    ]
-    .iter()
-    .map(|args| {
-        let done = run(args);
-        assert_eq!(done.code, Some(0), "{}", done.stderr);
-        format!("$ catena {}\n{}", args.join(" "), done.stdout)
-    })
-    .collect();
-    insta::assert_snapshot!(pages.join("\n"));
+    ];
+    insta::assert_snapshot!(printed(&pages));
 }
 
 #[test]

@@ -61,3 +61,13 @@ pub(crate) fn with_mounts(script: &str) -> Option<Command> {
     command.args(namespace).args(["sh", "-c", script, "sh"]);
     Some(command)
 }
+
+/// What commands that end well print, one after the other.
+pub(crate) fn printed(commands: &[&[&str]]) -> String {
+    let page = |args: &&[&str]| {
+        let done = run(args);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        format!("$ catena {}\n{}", args.join(" "), done.stdout)
+    };
+    commands.iter().map(page).collect::<Vec<_>>().join("\n")
+}

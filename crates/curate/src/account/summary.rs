@@ -45,8 +45,15 @@ pub struct Summary {
 const MAX_SOURCES: usize = 100;
 
 /// Columns that say what an operator changed.
-pub(super) const NOTES: [&str; 6] =
-    ["repaired", "extracted", "normalized", "boilerplate", "lines_edited", "masked"];
+pub(super) const NOTES: [&str; 7] = [
+    "repaired",
+    "extracted",
+    "normalized",
+    "boilerplate",
+    "lines_edited",
+    "lines_edited_refinedweb",
+    "masked",
+];
 
 /// The operator that cuts repeated passages.
 const CUT: &str = "passages_cut";
