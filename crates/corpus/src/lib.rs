@@ -35,9 +35,8 @@ pub use dedup::{
     Duplicate, ExactDedup, FirstOfEach, Hashing, JoinReport, KeyOptions, Keys, Linking,
     MinHashConfig, NearDedup, NearDuplicate, NearDuplicates, NearIndex, RepeatedSpans, Scratch,
     Shingle, ShingleHash, Signer, SubstringDedup, SubstringReport, TextPart, Unrepeated,
-    best_banding, content_key, datatrove_text, drop_repeated_lines, drop_repeated_paragraphs,
-    drop_repeated_parts, exact_duplicates, first_of_each, mix, near_copy, near_duplicates,
-    without_spans,
+    best_banding, content_key, datatrove_text, drop_repeated_parts, exact_duplicates,
+    first_of_each, mix, near_copy, near_duplicates, without_spans,
 };
 pub use error::CorpusError;
 pub use language::{

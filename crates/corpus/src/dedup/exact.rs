@@ -1,8 +1,5 @@
 //! Keys of contents, and texts without the parts that were seen before.
 
-use std::collections::HashSet;
-use std::convert::Infallible;
-use std::hash::BuildHasher;
 use twox_hash::XxHash3_128;
 
 /// What two contents may differ in and still have the same key.
@@ -115,41 +112,6 @@ pub struct Unrepeated {
     pub dropped_bytes: usize,
 }
 
-/// Drops the lines of `text` that are in `seen`, in this text or an earlier one, and adds the
-/// others to it.
-///
-/// Lines of fewer than `least_chars` characters without the white space around them stay and are
-/// not remembered: empty lines, brackets, list marks.
-pub fn drop_repeated_lines(
-    text: &str,
-    least_chars: usize,
-    keys: &mut Keys,
-    seen: &mut HashSet<u128, impl BuildHasher>,
-) -> Unrepeated {
-    drop_repeated(text.split_inclusive('\n'), least_chars, keys, seen)
-}
-
-/// As [`drop_repeated_lines`], of paragraphs: what stands between lines without visible
-/// characters. The blank lines after a paragraph go with it.
-pub fn drop_repeated_paragraphs(
-    text: &str,
-    least_chars: usize,
-    keys: &mut Keys,
-    seen: &mut HashSet<u128, impl BuildHasher>,
-) -> Unrepeated {
-    drop_repeated(paragraphs(text), least_chars, keys, seen)
-}
-
-fn drop_repeated<'t>(
-    parts: impl Iterator<Item = &'t str>,
-    least_chars: usize,
-    keys: &mut Keys,
-    seen: &mut HashSet<u128, impl BuildHasher>,
-) -> Unrepeated {
-    drop_parts(parts, least_chars, keys, |key| Ok::<_, Infallible>(seen.insert(key)))
-        .unwrap_or_else(|never| match never {})
-}
-
 /// What of a text is compared with the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextPart {
@@ -159,8 +121,12 @@ pub enum TextPart {
     Paragraph,
 }
 
-/// As [`drop_repeated_lines`] and [`drop_repeated_paragraphs`], by what `is_first` says of the key
-/// of each part in turn: what was seen may lie on disk, as in [`super::ExactDedup`].
+/// Drops the parts of `text` that `is_first` says were seen before, in this text or an earlier one;
+/// it is asked about the key of each part in turn, and what was seen may lie on disk, as in
+/// [`super::ExactDedup`]. The blank lines after a paragraph go with it.
+///
+/// Parts of fewer than `least_chars` characters without the white space around them stay and are
+/// not asked about: empty lines, brackets, list marks.
 ///
 /// # Errors
 /// Those of `is_first`.

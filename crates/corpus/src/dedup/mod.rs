@@ -26,10 +26,7 @@ mod words;
 
 pub use config::{Hashing, Linking, MinHashConfig, Shingle, ShingleHash, best_banding};
 pub use datatrove::datatrove_text;
-pub use exact::{
-    KeyOptions, Keys, TextPart, Unrepeated, content_key, drop_repeated_lines,
-    drop_repeated_paragraphs, drop_repeated_parts,
-};
+pub use exact::{KeyOptions, Keys, TextPart, Unrepeated, content_key, drop_repeated_parts};
 pub use first::{ExactDedup, FirstOfEach, first_of_each};
 pub use hash::mix;
 pub use join::{JoinReport, NearDedup, NearDuplicate, NearDuplicates};

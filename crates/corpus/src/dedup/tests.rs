@@ -167,17 +167,29 @@ fn keys_forgive_what_they_are_told_to() {
     insta::assert_snapshot!(format!("{:032x}", key("catena", false, false)), @"8cd766082f8876068fc14ee931ec1b0a");
 }
 
+/// What is left of a text beside what is in `seen`.
+fn unseen(
+    text: &str,
+    part: TextPart,
+    least_chars: usize,
+    keys: &mut Keys,
+    seen: &mut HashSet<u128>,
+) -> Unrepeated {
+    let is_first = |key| Ok::<_, std::convert::Infallible>(seen.insert(key));
+    drop_repeated_parts(text, part, least_chars, keys, is_first).unwrap()
+}
+
 #[test]
 fn lines_and_paragraphs_seen_before_are_dropped() {
     let (mut seen, mut keys) = (HashSet::new(), Keys::new(KeyOptions::LOOSE));
-    let mut lines = |text: &str| drop_repeated_lines(text, 3, &mut keys, &mut seen).text;
+    let mut lines = |text: &str| unseen(text, TextPart::Line, 3, &mut keys, &mut seen).text;
     assert_eq!(lines("Menu\nHome\n}\n"), "Menu\nHome\n}\n");
     assert_eq!(lines("menu \nNews\n}\n\nNews"), "News\n}\n\n");
 
     let (mut seen, mut keys) = (HashSet::new(), Keys::new(KeyOptions::STRICT));
-    let first = drop_repeated_paragraphs("\none\ntwo\n\n\nthree\n", 1, &mut keys, &mut seen);
+    let first = unseen("\none\ntwo\n\n\nthree\n", TextPart::Paragraph, 1, &mut keys, &mut seen);
     assert_eq!((first.text.as_str(), first.num_dropped), ("\none\ntwo\n\n\nthree\n", 0));
-    let second = drop_repeated_paragraphs("one\ntwo\n \nfour\n\nthree", 1, &mut keys, &mut seen);
+    let second = unseen("one\ntwo\n \nfour\n\nthree", TextPart::Paragraph, 1, &mut keys, &mut seen);
     assert_eq!(second, Unrepeated { text: "four\n\n".into(), num_dropped: 2, dropped_bytes: 15 });
 }
 
@@ -198,12 +210,12 @@ proptest! {
 
     #[test]
     fn dropped_and_left_parts_are_the_whole(text in "[ab \n]{0,40}") {
-        for drop in [drop_repeated_lines, drop_repeated_paragraphs] {
+        for part in [TextPart::Line, TextPart::Paragraph] {
             let mut keys = Keys::new(KeyOptions::STRICT);
             let mut seen = HashSet::new();
-            let once = drop(&text, 1, &mut keys, &mut seen);
+            let once = unseen(&text, part, 1, &mut keys, &mut seen);
             prop_assert_eq!(once.text.len() + once.dropped_bytes, text.len());
-            let again = drop(&text, 1, &mut keys, &mut seen);
+            let again = unseen(&text, part, 1, &mut keys, &mut seen);
             prop_assert!(again.text.trim().is_empty());
         }
     }
