@@ -294,6 +294,7 @@ impl Read for Body {
 
 /// The store's error as one of reading.
 #[expect(clippy::wildcard_enum_match_arm, reason = "errors of other libraries are many")]
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
 fn into_io(error: object_store::Error) -> io::Error {
     let kind = match &error {
         object_store::Error::NotFound { .. } => io::ErrorKind::NotFound,
