@@ -7,6 +7,8 @@
 //! result, whatever the machine and however many threads work.
 
 mod analysis;
+mod byte_map;
+mod classes;
 mod decontaminate;
 mod dedup;
 mod error;
@@ -26,6 +28,7 @@ mod semantic;
 mod sink;
 mod source;
 mod split;
+mod text_hash;
 mod web;
 mod words;
 
@@ -87,6 +90,6 @@ pub use web::{
     extract_html, remove_boilerplate,
 };
 pub use words::{
-    EnglishTokenizer, Sentences, Word, count_sentences, hash_text, is_letter, is_space, is_symbol,
-    is_terminal_punctuation, join_hashes, sentence_starts,
+    EnglishTokenizer, Sentences, Word, count_sentences, is_letter, is_space, is_symbol,
+    is_terminal_punctuation, sentence_starts,
 };

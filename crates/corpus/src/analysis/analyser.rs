@@ -3,7 +3,6 @@
 use super::c4::C4Scratch;
 use super::characters::CharacterCounts;
 use super::chinese::ChineseScratch;
-use super::classes::ClassTable;
 use super::juicer::JuicerScratch;
 use super::layout::Layout;
 use super::lines::LineCounts;
@@ -15,6 +14,7 @@ use super::refined::RefinedScratch;
 use super::repetition::RepetitionScratch;
 use super::table::CountTable;
 use super::words::{WordCounts, label};
+use crate::classes::ClassTable;
 use crate::error::CorpusError;
 use crate::words::{EnglishTokenizer, Word};
 
@@ -85,7 +85,7 @@ impl Analyser {
         let with_words = english.into_iter().any(takes);
         self.layout.read(text, self.classes, with_plain_words);
         if with_words {
-            self.tokenizer.tokenize(text, &mut self.words);
+            self.tokenizer.tokenize_mapped(text, &self.layout.bytes, &mut self.words);
         }
         let (layout, classes) = (&self.layout, self.classes);
         TextProfile {

@@ -1,8 +1,9 @@
 //! What C4's line filter would leave.
 
-use super::c4_line::{Phrase, Phrases, ends_with_punctuation, has_refused_words, remove_citations};
+use super::c4_line::{ends_with_punctuation, has_refused_words, remove_citations};
 use super::layout::Layout;
 use super::measure::measure_table;
+use super::phrases::{Phrase, find_phrases};
 use crate::words::{EnglishTokenizer, Word, count_sentences};
 use serde::{Deserialize, Serialize};
 
@@ -54,11 +55,9 @@ impl C4Scratch {
         tokenizer: &mut EnglishTokenizer,
     ) -> C4Counts {
         let mut counts = C4Counts::default();
-        self.hits.clear();
-        self.hits.extend(Phrases::c4().find(text));
         let has_curly_brackets = layout.histogram.count_of(b"{") > 0;
         let has_square_brackets = layout.histogram.count_of(b"[") > 0;
-        let mut rest = (layout.plain_words.as_slice(), english, self.hits.as_slice());
+        let mut rest = (layout.plain_words.as_slice(), english, layout.phrases.as_slice());
         for line in layout.python_lines() {
             let words = take_while(&mut rest.0, |word| word.start < line.end);
             let english = take_while(&mut rest.1, |word| word.start < line.end);
@@ -69,8 +68,9 @@ impl C4Scratch {
             let (Some(first), Some(last)) = (words.first(), words.last()) else { continue };
             let stripped = &text[first.start as usize..last.end as usize];
             if has_square_brackets && remove_citations(stripped, &mut self.edited) {
-                let hits: Vec<_> = Phrases::c4().find(&self.edited).collect();
-                let found = look(&self.edited, &hits, has_curly_brackets);
+                self.hits.clear();
+                find_phrases(&self.edited, &mut self.hits);
+                let found = look(&self.edited, &self.hits, has_curly_brackets);
                 counts.add(found, || {
                     tokenizer.tokenize(&self.edited, &mut self.edited_words);
                     let end = u32::try_from(self.edited.len()).unwrap_or(u32::MAX);

@@ -3,9 +3,10 @@
 //! An n-gram can occur twice only if its first and its last (n-1)-gram do, so after the pairs have
 //! been counted few places are left to look at.
 
-use super::hash::mix;
 use super::layout::Piece;
+use super::sieve::Sieve;
 use super::table::CountTable;
+use crate::text_hash::mix;
 
 /// One place where an n-gram starts that stands more than once in the text.
 #[derive(Clone, Copy)]
@@ -41,6 +42,7 @@ pub(super) struct Chain {
     /// Words of an n-gram; 0 before [`Chain::start`].
     n: usize,
     places: Vec<Place>,
+    sieve: Sieve,
     table: CountTable,
     top: Option<Top>,
 }
@@ -93,12 +95,18 @@ impl Chain {
 
     /// Frees the memory that one huge text left behind.
     pub(super) fn shrink(&mut self, entries: usize) {
+        self.sieve.shrink(entries);
         self.table.shrink(entries);
         self.places = Vec::new();
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a table has at most 2^32 slots")]
     fn count(&mut self) {
+        let left = self.sieve.repeated(self.places.iter().map(|place| place.key));
+        for (to, from) in left.iter().enumerate() {
+            self.places[to] = self.places[*from as usize];
+        }
+        self.places.truncate(left.len());
         self.table.reset(self.places.len());
         for place in &mut self.places {
             place.slot = self.table.add(place.key, place.at) as u32;

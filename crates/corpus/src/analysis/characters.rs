@@ -1,8 +1,8 @@
 //! Sizes and classes of characters.
 
-use super::classes::{ALPHABETIC, ClassTable, HAN, LETTER, NUMBER, SPACE, SPECIALLY};
 use super::layout::Layout;
 use super::measure::{measure_table, ratio};
+use crate::classes::{ALPHABETIC, ClassTable, HAN, LETTER, NUMBER, SPACE, SPECIALLY};
 use serde::{Deserialize, Serialize};
 
 /// What NeMo counts as alphanumeric besides letters and digits of ASCII.

@@ -1,10 +1,10 @@
 //! Words of Chinese by dictionary, for texts with enough Han characters.
 
-use super::classes::{ClassTable, HAN, LETTER, NUMBER, SPACE};
-use super::layout::{Layout, Token, token};
+use super::layout::{Layout, Token};
 use super::measure::{measure_table, ratio};
 use super::python;
 use super::repetition::{RepetitionCounts, RepetitionScratch};
+use crate::classes::{ClassTable, HAN, LETTER, NUMBER, SPACE};
 use jieba_rs::Jieba;
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
@@ -92,7 +92,7 @@ impl ChineseScratch {
                 let end = start + word.word.len();
                 let first = word.word.chars().next();
                 if first.is_some_and(|ch| classes.of(ch) & (LETTER | NUMBER) != 0) {
-                    let token = token(text.as_bytes(), start, end, layout.is_ascii);
+                    let token = layout.token(text, start, end);
                     counts.words += 1;
                     counts.word_chars += u64::from(token.chars);
                     if let Some(index) = STOP_WORDS.iter().position(|&stop| stop == word.word) {

@@ -1,10 +1,11 @@
 //! What Data-Juicer measures without a model.
 
-use super::classes::{ClassTable, SPECIALLY};
-use super::hash::{hash_span, load, mix};
 use super::layout::Layout;
 use super::measure::{measure_table, ratio};
+use super::sieve::Sieve;
 use super::table::CountTable;
+use crate::classes::{ClassTable, SPECIALLY};
+use crate::text_hash::{HEAD, hash_head, hash_span, head, load, mix};
 use serde::{Deserialize, Serialize};
 
 /// Characters of a window, and words of an n-gram.
@@ -27,10 +28,10 @@ pub(crate) struct JuicerCounts {
 #[derive(Default)]
 pub(super) struct JuicerScratch {
     table: CountTable,
-    windows: WindowTable,
-    lower: String,
+    sieve: Sieve,
+    /// Keys of n-grams, then of windows.
+    keys: Vec<u64>,
     hashes: Vec<u64>,
-    starts: Vec<u32>,
 }
 
 impl JuicerScratch {
@@ -41,7 +42,7 @@ impl JuicerScratch {
         classes: ClassTable,
     ) -> JuicerCounts {
         let mut counts = JuicerCounts::default();
-        self.find_words(text, classes);
+        self.find_words(text, layout, classes);
         counts.words = self.hashes.len() as u64;
         (counts.grams, counts.repeated_grams) = self.repeated_grams();
         (counts.windows, counts.repeated_windows) = self.repeated_windows(text, layout);
@@ -50,51 +51,46 @@ impl JuicerScratch {
 
     pub(super) fn shrink(&mut self, entries: usize) {
         self.table.shrink(entries);
-        self.windows = WindowTable::default();
-        self.lower = String::new();
+        self.sieve.shrink(entries);
+        self.keys = Vec::new();
         self.hashes = Vec::new();
-        self.starts = Vec::new();
     }
 
     /// Hashes of words between spaces, tabs and line feeds, in lower case and without special
     /// characters at their ends; words of nothing else are left out.
-    fn find_words(&mut self, text: &str, classes: ClassTable) {
+    fn find_words(&mut self, text: &str, layout: &Layout, classes: ClassTable) {
         self.hashes.clear();
-        let is_special = |ch: char| classes.of(ch) & SPECIALLY != 0;
-        let mut add = |word: &str, lower: &mut String| {
-            lower.clear();
-            if word.is_ascii() {
-                lower.push_str(word);
-                lower.make_ascii_lowercase();
-            } else {
-                lower.push_str(&word.to_lowercase());
-            }
-            let word = lower.trim_matches(is_special);
-            if !word.is_empty() {
-                self.hashes.push(hash_span(word.as_bytes(), 0, word.len()));
-            }
-        };
-        let mut start = 0;
-        for (at, &byte) in text.as_bytes().iter().enumerate() {
-            if matches!(byte, b' ' | b'\t' | b'\n') {
-                if at > start {
-                    add(&text[start..at], &mut self.lower);
+        if layout.has_rare_space {
+            let words = text.split([' ', '\t', '\n']).filter(|word| !word.is_empty());
+            for word in words {
+                if word.is_ascii() {
+                    self.hashes.extend(hash_ascii(word.as_bytes(), 0, word.len(), classes));
+                } else {
+                    self.hashes.extend(hash_any(word, classes));
                 }
-                start = at + 1;
             }
+            return;
         }
-        if start < text.len() {
-            add(&text[start..], &mut self.lower);
+        let bytes = text.as_bytes();
+        for token in &layout.plain_words {
+            let (start, end) = (token.start as usize, token.end as usize);
+            if token.kinds.is_letters() && end - start <= HEAD {
+                let hash = hash_head(head(bytes, start, end).map(lower), end - start);
+                self.hashes.push(hash);
+            } else if token.kinds.has_beyond() {
+                self.hashes.extend(hash_any(&text[start..end], classes));
+            } else {
+                self.hashes.extend(hash_ascii(bytes, start, end, classes));
+            }
         }
     }
 
     /// How many 10-grams of words there are, and how many of them stand more than once.
     fn repeated_grams(&mut self) -> (u64, u64) {
         let Some(last) = self.hashes.len().checked_sub(LENGTH) else { return (0, 0) };
-        self.table.reset(last + 1);
         let power = (0..LENGTH).fold(1u64, |power, _| power.wrapping_mul(BASE));
         let mut rolling = 0u64;
-        let mut repeated = 0;
+        self.keys.clear();
         for (index, &hash) in self.hashes.iter().enumerate() {
             rolling = rolling.wrapping_mul(BASE).wrapping_add(hash);
             if index >= LENGTH {
@@ -102,13 +98,19 @@ impl JuicerScratch {
                 rolling = rolling.wrapping_sub(gone);
             }
             if index + 1 >= LENGTH {
-                let slot = self.table.add(mix(rolling, BASE), 0);
-                repeated += match self.table.slot(slot).count {
-                    1 => 0,
-                    2 => 2,
-                    _ => 1,
-                };
+                self.keys.push(mix(rolling, BASE));
             }
+        }
+        let left = self.sieve.repeated(self.keys.iter().copied());
+        self.table.reset(left.len());
+        let mut repeated = 0;
+        for &at in left {
+            let slot = self.table.add(self.keys[at as usize], 0);
+            repeated += match self.table.slot(slot).count {
+                1 => 0,
+                2 => 2,
+                _ => 1,
+            };
         }
         (last as u64 + 1, repeated)
     }
@@ -118,87 +120,113 @@ impl JuicerScratch {
     fn repeated_windows(&mut self, text: &str, layout: &Layout) -> (u64, u64) {
         let bytes = text.as_bytes();
         let Some(last) = layout.chars.checked_sub(LENGTH) else { return (0, 0) };
-        self.windows.reset(last + 1);
+        self.keys.clear();
         if layout.is_ascii {
-            for at in 0..=last {
-                let tail = u64::from(bytes[at + 8]) | u64::from(bytes[at + 9]) << 8;
-                self.windows.add(mix(load(bytes, at), tail));
-            }
+            self.keys.extend(bytes.windows(LENGTH).map(window_key));
         } else {
-            self.starts.clear();
-            #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
-            self.starts.extend(text.char_indices().map(|(at, _)| at as u32));
-            #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
-            self.starts.push(text.len() as u32);
-            for ends in self.starts.windows(LENGTH + 1) {
-                self.windows.add(hash_span(bytes, ends[0] as usize, ends[LENGTH] as usize));
+            let mut end = 0;
+            for _ in 0..LENGTH {
+                end += char_bytes(bytes[end]);
+            }
+            let mut start = 0;
+            loop {
+                // Ten bytes are ten characters of ASCII.
+                let key = if end - start == LENGTH {
+                    window_key(&bytes[start..end])
+                } else {
+                    hash_span(bytes, start, end)
+                };
+                self.keys.push(key);
+                let Some(&next) = bytes.get(end) else { break };
+                end += char_bytes(next);
+                start += char_bytes(bytes[start]);
             }
         }
-        (last as u64 + 1, self.windows.top())
+        let left = self.sieve.repeated(self.keys.iter().copied());
+        self.table.reset(left.len());
+        let once = (self.keys.len() - left.len()) as u64;
+        (last as u64 + 1, top(&mut self.table, left.iter().map(|&at| self.keys[at as usize]), once))
     }
 }
 
-/// Bits of a slot that count; the others tell keys apart.
-const COUNT_BITS: u32 = 24;
-const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
-
-/// Counts of keys in eight bytes each: there is one for every character of a text.
-///
-/// Keys are told apart by 40 bits and their place in the table.
-#[derive(Default)]
-struct WindowTable {
-    slots: Vec<u64>,
-    mask: usize,
-    /// How many keys stand at least so often, for 2, 3, and so on.
-    at_least: Vec<u32>,
-    distinct: u64,
+/// The key of a window of ASCII.
+#[inline]
+fn window_key(window: &[u8]) -> u64 {
+    mix(load(window, 0), u64::from(window[8]) | u64::from(window[9]) << 8)
 }
 
-impl WindowTable {
-    fn reset(&mut self, keys: usize) {
-        let capacity = (keys + keys / 2).next_power_of_two().max(16);
-        if self.slots.len() < capacity {
-            self.slots.resize(capacity, 0);
-        }
-        self.slots[..capacity].fill(0);
-        self.mask = capacity - 1;
-        self.at_least.clear();
-        self.distinct = 0;
+/// Bytes of the character that begins with `first`.
+#[inline]
+fn char_bytes(first: u8) -> usize {
+    match first {
+        0..0xC0 => 1,
+        0xC0..0xE0 => 2,
+        0xE0..0xF0 => 3,
+        0xF0.. => 4,
     }
+}
 
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "any bits of a mixed key will do")]
-    fn add(&mut self, key: u64) {
-        let mut index = key as usize & self.mask;
-        loop {
-            let slot = &mut self.slots[index];
-            if *slot == 0 {
-                *slot = key & !COUNT_MASK | 1;
-                self.distinct += 1;
-                return;
-            }
-            if (*slot ^ key) & !COUNT_MASK == 0 {
-                let count = *slot & COUNT_MASK;
-                if count < COUNT_MASK {
-                    *slot += 1;
-                    if self.at_least.len() < count as usize {
-                        self.at_least.push(0);
-                    }
-                    self.at_least[count as usize - 1] += 1;
+/// Eight characters of ASCII with their capitals made small.
+#[inline]
+fn lower(ascii: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The top bit of each byte that is `A` or above, and of each that is above `Z`.
+    let from_a = ascii + ONES * (0x80 - 0x41);
+    let above_z = ascii + ONES * (0x80 - 0x5B);
+    ascii | (from_a & !above_z & (ONES << 7)) >> 2
+}
+
+/// The hash of an ASCII word in lower case without special characters at its ends, if it has
+/// others.
+#[inline]
+fn hash_ascii(bytes: &[u8], start: usize, end: usize, classes: ClassTable) -> Option<u64> {
+    let is_special = |byte: u8| classes.of_ascii(byte) & SPECIALLY != 0;
+    let (mut from, mut to) = (start, end);
+    while from < to && is_special(bytes[from]) {
+        from += 1;
+    }
+    while from < to && is_special(bytes[to - 1]) {
+        to -= 1;
+    }
+    if from == to {
+        None
+    } else if to - from <= HEAD {
+        Some(hash_head(head(bytes, from, to).map(lower), to - from))
+    } else {
+        let word = bytes[from..to].to_ascii_lowercase();
+        Some(hash_span(&word, 0, word.len()))
+    }
+}
+
+/// As [`hash_ascii`], of any word.
+fn hash_any(word: &str, classes: ClassTable) -> Option<u64> {
+    let lower = word.to_lowercase();
+    let word = lower.trim_matches(|ch| classes.of(ch) & SPECIALLY != 0);
+    (!word.is_empty()).then(|| hash_span(word.as_bytes(), 0, word.len()))
+}
+
+/// The sum of the greatest counts of `keys` that stand more than once: as many of them as the
+/// root of the number of different keys, of which `once` more stand once each.
+fn top(table: &mut CountTable, keys: impl Iterator<Item = u64>, once: u64) -> u64 {
+    // How many keys stand at least so often, for 2, 3, and so on.
+    let mut at_least: Vec<u64> = Vec::new();
+    let mut distinct = once;
+    for key in keys {
+        let slot = table.add(key, 0);
+        match table.slot(slot).count as usize {
+            1 => distinct += 1,
+            count => {
+                if at_least.len() < count - 1 {
+                    at_least.push(0);
                 }
-                return;
+                at_least[count - 2] += 1;
             }
-            index = (index + 1) & self.mask;
         }
     }
-
-    /// The sum of the greatest counts of keys that stand more than once.
-    fn top(&self) -> u64 {
-        let Some(&repeated) = self.at_least.first() else { return 0 };
-        let most = self.distinct.isqrt().min(u64::from(repeated));
-        // A key that stands k times is counted once in each of the first k - 1 entries.
-        most + self.at_least.iter().map(|&keys| u64::from(keys).min(most)).sum::<u64>()
-    }
+    let Some(&repeated) = at_least.first() else { return 0 };
+    let most = distinct.isqrt().min(repeated);
+    // A key that stands k times is counted once in each of the first k - 1 entries.
+    most + at_least.iter().map(|&keys| keys.min(most)).sum::<u64>()
 }
 
 measure_table! { Juicer, juicer, |it, profile|

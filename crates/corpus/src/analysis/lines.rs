@@ -1,11 +1,11 @@
 //! Lines and paragraphs.
 
-use super::classes::{ClassTable, TERMINATES};
-use super::hash::hash_span;
 use super::layout::Layout;
 use super::measure::{measure_table, ratio};
 use super::python;
 use super::table::CountTable;
+use crate::classes::{ClassTable, TERMINATES};
+use crate::text_hash::hash_span;
 use serde::{Deserialize, Serialize};
 
 /// Characters up to which FineWeb calls a line short.
@@ -58,7 +58,7 @@ impl LineCounts {
         let lines = layout.python_lines();
         self.lines = lines.len() as u64;
         for line in lines {
-            let chars = layout.chars_between(text, line.start as usize, line.end as usize);
+            let chars = layout.chars_between(line.start as usize, line.end as usize);
             self.longest = self.longest.max(chars as u64);
             let line = line.of(text);
             let start = python::strip_start(line);
@@ -73,7 +73,7 @@ impl LineCounts {
         let mut longest = [0u64; 3];
         for piece in &layout.lines {
             let line = piece.of(text);
-            let chars = layout.chars_between(text, piece.start as usize, piece.end as usize);
+            let chars = layout.chars_between(piece.start as usize, piece.end as usize);
             if chars as u64 > longest[2] {
                 longest[2] = chars as u64;
                 longest.sort_unstable_by(|a, b| b.cmp(a));
@@ -99,9 +99,9 @@ impl LineCounts {
                 continue;
             }
             self.pieces += 1;
-            let slot = table.add(hash_span(text.as_bytes(), start, end), line.start);
+            let slot = table.add(line.hash, line.start);
             if table.slot(slot).count > 1 {
-                let chars = layout.chars_between(text, start, end) as u64;
+                let chars = layout.chars_between(start, end) as u64;
                 self.piece_duplicates += 1;
                 self.piece_duplicate_chars += chars;
                 if !python::strip_start(line.of(text)).is_empty() {
@@ -123,7 +123,7 @@ impl LineCounts {
             let slot = table.add(hash, u32::try_from(start).unwrap_or(u32::MAX));
             if table.slot(slot).count > 1 {
                 self.paragraph_duplicates += 1;
-                self.paragraph_duplicate_chars += layout.chars_between(text, start, end) as u64;
+                self.paragraph_duplicate_chars += layout.chars_between(start, end) as u64;
             }
         };
         let mut start = first;

@@ -15,27 +15,26 @@ mod c4_line;
 mod chain;
 mod characters;
 mod chinese;
-mod classes;
-mod hash;
 mod juicer;
 mod layout;
 mod lines;
 mod measure;
+mod phrases;
 mod plain_repetition;
 mod plain_words;
 mod profile;
 mod python;
-mod ranges;
 mod refined;
 mod refined_lines;
 mod repetition;
+mod sieve;
 mod table;
 mod words;
 
 pub use analyser::{Analyser, MAX_TEXT_BYTES};
 pub use measure::{Families, Family, Measure, measures};
 pub use profile::TextProfile;
-pub(crate) use {c4_line::*, python::*, refined_lines::edited_text};
+pub(crate) use {c4_line::*, phrases::*, python::*, refined_lines::edited_text};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! N-grams of words between white space, as Dolma and NeMo count them.
 
 use super::chain::Chain;
-use super::layout::{Layout, Token};
+use super::layout::{CharsBefore, Layout, Token};
 use super::measure::{measure_table, ratio};
 use serde::{Deserialize, Serialize};
 
@@ -27,25 +27,18 @@ pub(crate) struct PlainRepetitionCounts {
 #[derive(Default)]
 pub(super) struct PlainRepetitionScratch {
     chain: Chain,
-    /// Characters before each word; one entry more than words.
-    chars_before: Vec<u64>,
+    chars_before: CharsBefore,
     pattern: String,
 }
 
 impl PlainRepetitionScratch {
     pub(super) fn count(&mut self, text: &str, layout: &Layout) -> PlainRepetitionCounts {
         let words = &layout.plain_words;
-        self.chars_before.clear();
-        self.chars_before.push(0);
-        let mut word_chars = 0;
-        for word in words {
-            word_chars += u64::from(word.chars);
-            self.chars_before.push(word_chars);
-        }
+        self.chars_before.read(words);
         let mut counts = PlainRepetitionCounts {
             chars: layout.chars as u64,
             words: words.len() as u64,
-            word_chars,
+            word_chars: self.chars_before.between(0, words.len()),
             ..PlainRepetitionCounts::default()
         };
         self.chain.start(words);
@@ -70,11 +63,11 @@ impl PlainRepetitionScratch {
 
     pub(super) fn shrink(&mut self, entries: usize) {
         self.chain.shrink(entries);
-        self.chars_before = Vec::new();
+        self.chars_before = CharsBefore::default();
     }
 
     fn chars_of(&self, from: usize, to: usize) -> u64 {
-        self.chars_before[to] - self.chars_before[from]
+        self.chars_before.between(from, to)
     }
 
     /// Characters of the most frequent n-gram, and those that go when it is deleted.

@@ -1,13 +1,12 @@
 //! Words between white space and the lines around them, as Dolma and NeMo count.
 
-use super::c4_line::{Phrase, Phrases};
-use super::classes::{ALPHABETIC, ClassTable, LETTER};
-use super::hash::hash_span;
 use super::layout::{Layout, Token};
 use super::measure::{measure_table, ratio};
+use super::phrases::Phrase;
 use super::python;
 use super::table::CountTable;
-use super::words::stop_word;
+use super::words::StopWord;
+use crate::classes::{ALPHABETIC, ClassTable, LETTER};
 use serde::{Deserialize, Serialize};
 
 /// Word lengths that are counted one by one when the median is looked for.
@@ -65,7 +64,7 @@ impl PlainWordCounts {
         let mut counts = Self { chars: layout.chars as u64, ..Self::default() };
         counts.count_words(text, &layout.plain_words, classes);
         counts.count_lines(text, layout, table);
-        counts.count_paragraphs(text, layout, table);
+        counts.count_paragraphs(layout, table);
         counts.url_chars = url_chars(text.as_bytes());
         counts
     }
@@ -74,18 +73,16 @@ impl PlainWordCounts {
         let mut lengths = [0u64; COUNTED_LENGTHS];
         self.words = words.len() as u64;
         for token in words {
-            let word = &text[token.start as usize..token.end as usize];
             self.word_chars += u64::from(token.chars);
             self.longest = self.longest.max(u64::from(token.chars));
             lengths[(token.chars as usize).min(COUNTED_LENGTHS - 1)] += 1;
-            if stop_word(word.as_bytes()).is_some() {
-                self.stop_words += 1;
-            }
-            if word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            self.stop_words += u64::from(token.stop_word == StopWord::Exactly);
+            if token.kinds.is_letters() {
                 self.with_letter += 1;
                 self.with_alphabetic += 1;
                 continue;
             }
+            let word = &text[token.start as usize..token.end as usize];
             let class = word.chars().fold(0, |class, ch| class | classes.of(ch));
             self.with_letter += u64::from(class & LETTER != 0);
             self.with_alphabetic += u64::from(class & ALPHABETIC != 0);
@@ -109,8 +106,8 @@ impl PlainWordCounts {
             self.bullets += u64::from(line.starts_with(['*', '-']));
             self.ellipsis_ends += u64::from(line.ends_with('…'));
             let (start, end) = (piece.start as usize, piece.end as usize);
-            let chars = layout.chars_between(text, start, end) as u64;
-            let slot = table.add(hash_span(text.as_bytes(), start, end), piece.start);
+            let chars = layout.chars_between(start, end) as u64;
+            let slot = table.add(piece.hash, piece.start);
             let times = u64::from(table.slot(slot).count);
             if times > 1 {
                 // The second copy also makes the first one repeated.
@@ -137,27 +134,25 @@ impl PlainWordCounts {
         self.nemo_ellipsis_ends += u64::from(ends_with_nemo_ellipsis(stripped));
     }
 
-    fn count_paragraphs(&mut self, text: &str, layout: &Layout, table: &mut CountTable) {
-        table.reset(layout.lines.len());
-        let mut phrases = Phrases::nemo().find(text).peekable();
-        let mut start = 0;
-        for paragraph in text.split("\n\n") {
-            let end = start + paragraph.len();
+    fn count_paragraphs(&mut self, layout: &Layout, table: &mut CountTable) {
+        table.reset(layout.paragraphs.len());
+        let mut phrases = layout.phrases.iter().peekable();
+        for paragraph in &layout.paragraphs {
             self.nemo_paragraphs += 1;
-            let chars = layout.chars_between(text, start, end) as u64;
+            let (start, end) = (paragraph.start as usize, paragraph.end as usize);
+            let chars = layout.chars_between(start, end) as u64;
             self.nemo_paragraph_chars += chars;
-            let slot = table.add(hash_span(text.as_bytes(), start, end), 0);
+            let slot = table.add(paragraph.hash, 0);
             if table.slot(slot).count == 1 {
                 self.distinct_paragraphs += 1;
                 self.distinct_paragraph_chars += chars;
             }
             let mut has_policy = false;
-            while let Some((_, phrase)) = phrases.next_if(|&(at, _)| (at as usize) < end) {
-                has_policy |= phrase == Phrase::Policy;
-                self.has_lorem_ipsum |= phrase == Phrase::LoremIpsum;
+            while let Some((_, phrase)) = phrases.next_if(|(at, _)| *at < paragraph.end) {
+                has_policy |= matches!(phrase, Phrase::Policy | Phrase::MorePolicy);
+                self.has_lorem_ipsum |= *phrase == Phrase::LoremIpsum;
             }
             self.policy_paragraphs += u64::from(has_policy);
-            start = end + 2;
         }
     }
 

@@ -4,17 +4,23 @@ pub(crate) use crate::words::is_space;
 
 /// Python's `str.strip`.
 pub(crate) fn strip(text: &str) -> &str {
-    text.trim_matches(is_space)
+    strip_start(strip_end(text))
 }
 
 /// Python's `str.lstrip`.
 pub(crate) fn strip_start(text: &str) -> &str {
-    text.trim_start_matches(is_space)
+    match text.as_bytes().first() {
+        Some(b'!'..=b'~') => text,
+        _ => text.trim_start_matches(is_space),
+    }
 }
 
 /// Python's `str.rstrip`.
 pub(crate) fn strip_end(text: &str) -> &str {
-    text.trim_end_matches(is_space)
+    match text.as_bytes().last() {
+        Some(b'!'..=b'~') => text,
+        _ => text.trim_end_matches(is_space),
+    }
 }
 
 /// Python's `len` of a text.

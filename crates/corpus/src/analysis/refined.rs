@@ -1,14 +1,14 @@
 //! What RefinedWeb's rules look at, as DCLM wrote them again.
 
 use super::chain::Chain;
-use super::classes::{ClassTable, LETTER, NUMBER};
-use super::hash::hash_span;
-use super::layout::{Layout, Token, token};
+use super::layout::{CharsBefore, Layout, Token};
 use super::measure::{measure_table, ratio};
 use super::python;
 use super::refined_lines::edited_lines;
 use super::table::CountTable;
-use crate::words::for_each_unicode_word;
+use super::words::StopWord;
+use crate::classes::{ClassTable, LETTER, NUMBER};
+use crate::words::{for_each_unicode_word, unicode_words};
 use serde::{Deserialize, Serialize};
 
 /// Counts for RefinedWeb's rules.
@@ -54,11 +54,11 @@ impl Segments {
         }
     }
 
-    fn add(&mut self, piece: &str, is_ascii: bool, table: &mut CountTable) {
+    fn add(&mut self, piece: &str, hash: u64, is_ascii: bool, table: &mut CountTable) {
         let chars = if is_ascii { piece.len() } else { python::length(piece) } as u64;
         self.count += 1;
         self.chars += chars;
-        let slot = table.add(hash_span(piece.as_bytes(), 0, piece.len()), 0);
+        let slot = table.add(hash, 0);
         // The second copy also makes the first one repeated.
         let copies = match table.slot(slot).count {
             1 => 0,
@@ -76,6 +76,7 @@ pub(super) struct RefinedScratch {
     table: CountTable,
     chain: Chain,
     words: Vec<Token>,
+    chars_before: CharsBefore,
 }
 
 impl RefinedScratch {
@@ -91,13 +92,12 @@ impl RefinedScratch {
             ..RefinedCounts::default()
         };
         for token in &layout.plain_words {
-            let word = &text[token.start as usize..token.end as usize];
-            counts.stop_words += u64::from(is_stop_word(word.as_bytes()));
-            counts.other_words += u64::from(!has_letter(word, classes));
+            counts.stop_words += u64::from(token.stop_word != StopWord::No);
+            counts.other_words += u64::from(!has_letter(text, token, classes));
         }
         self.count_segments(text, layout, &mut counts);
         self.count_repetition(text, layout, classes, &mut counts);
-        let edited = edited_lines(text, classes);
+        let edited = edited_lines(text, layout, classes);
         (counts.words, counts.removed_words) = (edited.words, edited.removed_words);
         if edited.lines.is_empty() {
             counts.removed_words = counts.words;
@@ -109,25 +109,51 @@ impl RefinedScratch {
         self.table.shrink(entries);
         self.chain.shrink(entries);
         self.words = Vec::new();
+        self.chars_before = CharsBefore::default();
     }
 
     fn count_segments(&mut self, text: &str, layout: &Layout, counts: &mut RefinedCounts) {
         self.table.reset(layout.lines.len());
         for line in &layout.lines {
-            let line = python::strip(line.of(text));
+            let (line, hash) = line.stripped(text);
             if line.is_empty() {
                 continue;
             }
-            counts.lines.add(line, layout.is_ascii, &mut self.table);
+            counts.lines.add(line, hash, layout.is_ascii, &mut self.table);
             counts.bullets += u64::from(line.starts_with(['●', '•', '*', '-']));
             let ends = ["...", ". . .", "…"];
             counts.ellipsis_ends += u64::from(ends.iter().any(|end| line.ends_with(end)));
         }
         self.table.reset(layout.lines.len());
-        for paragraph in text.split("\n\n").map(python::strip) {
+        for paragraph in &layout.paragraphs {
+            let (paragraph, hash) = paragraph.stripped(text);
             if !paragraph.is_empty() {
-                counts.paragraphs.add(paragraph, layout.is_ascii, &mut self.table);
+                counts.paragraphs.add(paragraph, hash, layout.is_ascii, &mut self.table);
             }
+        }
+    }
+
+    fn find_words(&mut self, text: &str, layout: &Layout, classes: ClassTable) {
+        self.words.clear();
+        let found = &mut self.words;
+        let add = |found: &mut Vec<Token>, start: usize, end: usize| {
+            let first = text[start..end].chars().next();
+            if first.is_some_and(|ch| classes.of(ch) & (LETTER | NUMBER) != 0) {
+                found.push(layout.token(text, start, end));
+            }
+        };
+        if layout.has_rare_space {
+            // Not every such space is one for Unicode's words.
+            return for_each_unicode_word(text, |start, end| add(found, start, end));
+        }
+        for token in &layout.plain_words {
+            if token.kinds.is_alphanumeric() {
+                found.push(*token);
+                continue;
+            }
+            let (start, end) = (token.start as usize, token.end as usize);
+            let has_beyond = token.kinds.has_beyond();
+            unicode_words(text, start, end, has_beyond, &mut |start, end| add(found, start, end));
         }
     }
 
@@ -138,17 +164,10 @@ impl RefinedScratch {
         classes: ClassTable,
         counts: &mut RefinedCounts,
     ) {
-        self.words.clear();
-        for_each_unicode_word(text, |start, end| {
-            let first = text[start..end].chars().next();
-            if first.is_some_and(|ch| classes.of(ch) & (LETTER | NUMBER) != 0) {
-                self.words.push(token(text.as_bytes(), start, end, layout.is_ascii));
-            }
-        });
+        self.find_words(text, layout, classes);
         let words = &self.words;
-        let chars_of = |from: usize, to: usize| {
-            words[from..to].iter().map(|word| u64::from(word.chars)).sum::<u64>()
-        };
+        self.chars_before.read(words);
+        let chars_of = |from: usize, to: usize| self.chars_before.between(from, to);
         counts.word_chars = chars_of(0, words.len());
         self.chain.start(words);
         for n in 2..=10 {
@@ -185,19 +204,11 @@ fn count_symbols(text: &str, layout: &Layout) -> u64 {
     symbols
 }
 
-/// Whether a word is one of Gopher's stop words in any case.
-fn is_stop_word(word: &[u8]) -> bool {
-    if word.len() < 2 || word.len() > 4 {
-        return false;
-    }
-    let mut lower = [0; 4];
-    lower[..word.len()].copy_from_slice(word);
-    lower.make_ascii_lowercase();
-    super::words::stop_word(&lower[..word.len()]).is_some()
-}
-
-fn has_letter(word: &str, classes: ClassTable) -> bool {
-    word.as_bytes()[0].is_ascii_alphabetic() || word.chars().any(|ch| classes.of(ch) & LETTER != 0)
+#[inline]
+fn has_letter(text: &str, token: &Token, classes: ClassTable) -> bool {
+    let word = || text[token.start as usize..token.end as usize].chars();
+    token.kinds.has_letter()
+        || token.kinds.has_beyond() && word().any(|ch| classes.of(ch) & LETTER != 0)
 }
 
 measure_table! { Refined, refined, |it, profile|

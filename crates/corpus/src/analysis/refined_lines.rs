@@ -1,13 +1,19 @@
 //! RefinedWeb's edits, line by line.
 
-use super::classes::{ClassTable, DECIMAL, DIGITS, LETTER, NUMBER, UPPER, WORD};
+use super::layout::{Layout, Token};
+use super::phrases::{Phrase, find_phrases};
 use super::python;
+use crate::classes::{ClassTable, DECIMAL, DIGITS, LETTER, NUMBER, UPPER, WORD};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Words up to which a line is searched for phrases of pages.
 const MAX_EDITED_WORDS: usize = 10;
 /// Words below which a line goes, unless it is empty.
 const MIN_WORDS: usize = 2;
+const CART: &str = "items in cart";
+const READ_MORE: &str = "read more";
+const SIGN_IN: &str = "sign-in";
 /// What pages count.
 const COUNTED: [&str; 12] = [
     "likes",
@@ -25,37 +31,46 @@ const COUNTED: [&str; 12] = [
 ];
 
 /// The lines that are left of a text, and what is gone.
-pub(crate) struct EditedLines<'t> {
-    pub(crate) lines: Vec<Cow<'t, str>>,
+pub(super) struct EditedLines<'t> {
+    pub(super) lines: Vec<Cow<'t, str>>,
     /// Words that were in the text, as [`count_words`] counts.
-    pub(crate) words: u64,
+    pub(super) words: u64,
     /// Words that are no more.
-    pub(crate) removed_words: u64,
+    pub(super) removed_words: u64,
 }
 
 /// What is left of a line that has a phrase.
 type Removal = fn(&str) -> Option<String>;
 
-/// Applies the edits in their order; each goes over all lines before the next.
-pub(crate) fn edited_lines(text: &str, classes: ClassTable) -> EditedLines<'_> {
+/// Applies the edits to the text of `layout`, which must know its words, in their order; each
+/// goes over all lines before the next.
+pub(super) fn edited_lines<'t>(
+    text: &'t str,
+    layout: &Layout,
+    classes: ClassTable,
+) -> EditedLines<'t> {
+    let mut kept = KeptLines::new(text, layout, classes);
+    kept.drop(|kept, line| kept.is_shouted(line));
+    kept.strip();
+    kept.drop(|kept, line| is_number(kept.text_of(line), classes));
+    kept.strip();
+    kept.drop(|kept, line| is_counter(kept.text_of(line), classes));
+    kept.strip();
+    kept.drop_short();
     let mut edited = EditedLines {
-        lines: text.split('\n').map(Cow::Borrowed).collect(),
-        words: count_words(text, classes),
-        removed_words: 0,
+        lines: kept.lines.iter().map(|line| Cow::Borrowed(&text[line.clone()])).collect(),
+        words: count_all_words(text, layout, classes),
+        removed_words: kept.removed_words,
     };
-    edited.drop_lines(classes, |line| is_shouted(line, classes));
-    edited.strip();
-    edited.drop_lines(classes, |line| is_number(line, classes));
-    edited.strip();
-    edited.drop_lines(classes, |line| is_counter(line, classes));
-    edited.strip();
-    edited.drop_lines(classes, |line| !line.is_empty() && has_fewer_words(line, MIN_WORDS));
-    let removals: [(&Phrase, Removal); 3] =
-        [(&CART, without_cart), (&READ_MORE, without_read_more), (&SIGN_IN, without_sign_in)];
+    let removals: [(Phrase, Removal); 3] = [
+        (Phrase::Cart, without_cart),
+        (Phrase::ReadMore, without_read_more),
+        (Phrase::SignIn, without_sign_in),
+    ];
     let mut is_edited = false;
     for (phrase, remove) in removals {
         // Nearly no text has any of them; what one edit leaves may hold the next phrase.
-        is_edited |= phrase.find(text).is_some();
+        is_edited |= layout.phrases.iter().any(|(_, found)| *found == phrase);
         if is_edited {
             edited.edit_lines(classes, remove);
             edited.strip();
@@ -64,17 +79,103 @@ pub(crate) fn edited_lines(text: &str, classes: ClassTable) -> EditedLines<'_> {
     edited
 }
 
-impl EditedLines<'_> {
-    fn drop_lines(&mut self, classes: ClassTable, goes: impl Fn(&str) -> bool) {
-        let mut removed = 0;
-        self.lines.retain(|line| {
-            let goes = goes(line);
-            removed += if goes { count_words(line, classes) } else { 0 };
-            !goes
-        });
-        self.removed_words += removed;
+/// The lines that are kept, as places in the text.
+struct KeptLines<'t> {
+    text: &'t str,
+    layout: &'t Layout,
+    classes: ClassTable,
+    lines: Vec<Range<usize>>,
+    removed_words: u64,
+}
+
+impl<'t> KeptLines<'t> {
+    fn new(text: &'t str, layout: &'t Layout, classes: ClassTable) -> Self {
+        let lines = layout.lines.iter().map(|line| line.start as usize..line.end as usize);
+        Self { text, layout, classes, lines: lines.collect(), removed_words: 0 }
     }
 
+    fn text_of(&self, line: &Range<usize>) -> &'t str {
+        &self.text[line.clone()]
+    }
+
+    fn drop(&mut self, goes: impl Fn(&Self, &Range<usize>) -> bool) {
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.retain(|line| {
+            let goes = goes(self, line);
+            if goes {
+                self.removed_words += count_words(self.text_of(line), self.classes);
+            }
+            !goes
+        });
+        self.lines = lines;
+    }
+
+    /// Drops the lines with fewer words than they need, but not the empty ones.
+    fn drop_short(&mut self) {
+        let words = &self.layout.plain_words;
+        let (text, classes) = (self.text, self.classes);
+        let mut next = 0;
+        self.lines.retain(|line| {
+            while words.get(next).is_some_and(|word| (word.start as usize) < line.start) {
+                next += 1;
+            }
+            let last = words.get(next + MIN_WORDS - 1);
+            let has_enough = last.is_some_and(|word| (word.start as usize) < line.end);
+            if has_enough || line.is_empty() {
+                return true;
+            }
+            self.removed_words += count_words(&text[line.clone()], classes);
+            false
+        });
+    }
+
+    /// Strips the text that the lines make together.
+    fn strip(&mut self) {
+        let text = self.text;
+        let is_filled = |line: &Range<usize>| !python::strip_start(&text[line.clone()]).is_empty();
+        let first = self.lines.iter().position(is_filled);
+        let Some(first) = first else { return self.lines.clear() };
+        let last = self.lines.iter().rposition(is_filled).unwrap_or(first);
+        self.lines.truncate(last + 1);
+        self.lines.drain(..first);
+        if let Some(line) = self.lines.first_mut() {
+            line.start = line.end - python::strip_start(&text[line.clone()]).len();
+        }
+        if let Some(line) = self.lines.last_mut() {
+            line.end = line.start + python::strip_end(&text[line.clone()]).len();
+        }
+    }
+
+    /// Whether more than half of a line's characters are capital letters.
+    fn is_shouted(&self, line: &Range<usize>) -> bool {
+        let chars = self.layout.chars_between(line.start, line.end);
+        let mut capitals = self.layout.bytes.capitals(line.start, line.end);
+        if chars < line.len() {
+            let beyond = self.text_of(line).chars().filter(|ch| !ch.is_ascii());
+            capitals += beyond.filter(|&ch| self.classes.of(ch) & UPPER != 0).count();
+        }
+        capitals * 2 > chars
+    }
+}
+
+/// [`count_words`] of the whole text, whose words between white space are known.
+fn count_all_words(text: &str, layout: &Layout, classes: ClassTable) -> u64 {
+    if layout.has_rare_space || layout.histogram.count_of(b"\0") > 0 {
+        return count_words(text, classes);
+    }
+    let bytes = text.as_bytes();
+    let starts_word = |token: &Token| {
+        let first = bytes[token.start as usize];
+        first.is_ascii_alphanumeric()
+            || !first.is_ascii() && {
+                let first = text[token.start as usize..].chars().next();
+                first.is_some_and(|ch| classes.of(ch) & (LETTER | NUMBER) != 0)
+            }
+    };
+    layout.plain_words.iter().map(|token| u64::from(starts_word(token))).sum()
+}
+
+impl EditedLines<'_> {
     /// Takes a phrase from short lines; a line of which nothing else is left goes.
     fn edit_lines(&mut self, classes: ClassTable, remove: Removal) {
         let mut removed = 0;
@@ -117,7 +218,7 @@ fn trim(line: &mut Cow<'_, str>, strip: for<'s> fn(&'s str) -> &'s str) {
 
 /// Words between ASCII white space that start with a letter or number: fastText's tokens without
 /// punctuation, as DCLM counts what edits removed.
-pub(crate) fn count_words(text: &str, classes: ClassTable) -> u64 {
+fn count_words(text: &str, classes: ClassTable) -> u64 {
     let bytes = text.as_bytes();
     let mut words = 0;
     let mut after_space = true;
@@ -137,30 +238,21 @@ pub(crate) fn count_words(text: &str, classes: ClassTable) -> u64 {
     words
 }
 
-/// Whether more than half of a line's characters are capital letters.
-fn is_shouted(line: &str, classes: ClassTable) -> bool {
-    let (mut capitals, mut chars) = (0usize, line.len());
-    if line.is_ascii() {
-        capitals = line.bytes().filter(u8::is_ascii_uppercase).count();
-    } else {
-        chars = 0;
-        for ch in line.chars() {
-            chars += 1;
-            capitals += usize::from(classes.of(ch) & UPPER != 0);
-        }
-    }
-    capitals * 2 > chars
-}
-
 /// Whether a line is digits alone.
 fn is_number(line: &str, classes: ClassTable) -> bool {
-    !line.is_empty() && line.chars().all(|ch| classes.of(ch) & DIGITS != 0)
+    !line.starts_with(|ch: char| ch.is_ascii() && !ch.is_ascii_digit())
+        && !line.is_empty()
+        && line.chars().all(|ch| classes.of(ch) & DIGITS != 0)
 }
 
 /// Whether a line counts what pages count, such as `1,204 likes` or `3k views`.
 fn is_counter(line: &str, classes: ClassTable) -> bool {
-    let line = line.trim_matches(|ch| classes.of(ch) & WORD == 0);
-    if !line.ends_with(['s', 'S']) || !line.starts_with(|ch| classes.of(ch) & DECIMAL != 0) {
+    let line = line.trim_end_matches(|ch| classes.of(ch) & WORD == 0);
+    if !line.ends_with(['s', 'S']) {
+        return false;
+    }
+    let line = line.trim_start_matches(|ch| classes.of(ch) & WORD == 0);
+    if !line.starts_with(|ch| classes.of(ch) & DECIMAL != 0) {
         return false;
     }
     let line = line.to_lowercase();
@@ -200,9 +292,11 @@ fn has_fewer_words(line: &str, words: usize) -> bool {
 fn without_cart(line: &str) -> Option<String> {
     let mut left = String::new();
     let mut from = 0;
-    while let Some(found) = CART.find(&line[from..]) {
-        left.push_str(without_last_space(&line[from..from + found]));
-        from += found + CART.text.len();
+    let mut found = Vec::new();
+    find_phrases(line, &mut found);
+    for (at, _) in found.into_iter().filter(|(_, phrase)| *phrase == Phrase::Cart) {
+        left.push_str(without_last_space(&line[from..at as usize]));
+        from = at as usize + CART.len();
     }
     if from == 0 {
         return None;
@@ -215,48 +309,23 @@ fn without_cart(line: &str) -> Option<String> {
 fn without_read_more(line: &str) -> Option<String> {
     let (end, _) = line.char_indices().rev().nth(2)?;
     let before = &line[..end];
-    let start = before.len().checked_sub(READ_MORE.text.len())?;
+    let start = before.len().checked_sub(READ_MORE.len())?;
     let tail = before.get(start..)?;
-    tail.eq_ignore_ascii_case(READ_MORE.text)
-        .then(|| without_last_space(&before[..start]).to_owned())
+    tail.eq_ignore_ascii_case(READ_MORE).then(|| without_last_space(&before[..start]).to_owned())
 }
 
 /// The line without `sign-in` at its start, and a space after it.
 fn without_sign_in(line: &str) -> Option<String> {
-    let head = line.get(..SIGN_IN.text.len())?;
-    if !head.eq_ignore_ascii_case(SIGN_IN.text) {
+    let head = line.get(..SIGN_IN.len())?;
+    if !head.eq_ignore_ascii_case(SIGN_IN) {
         return None;
     }
-    let rest = &line[SIGN_IN.text.len()..];
+    let rest = &line[SIGN_IN.len()..];
     Some(rest.strip_prefix(python::is_space).unwrap_or(rest).to_owned())
 }
 
 fn without_last_space(text: &str) -> &str {
     text.strip_suffix(python::is_space).unwrap_or(text)
-}
-
-/// A phrase in lower case, found in any case of ASCII.
-struct Phrase {
-    text: &'static str,
-    /// The place of its rarest byte.
-    rare: usize,
-}
-
-const CART: Phrase = Phrase { text: "items in cart", rare: 3 };
-const READ_MORE: Phrase = Phrase { text: "read more", rare: 5 };
-const SIGN_IN: Phrase = Phrase { text: "sign-in", rare: 4 };
-
-impl Phrase {
-    /// Where the phrase first stands in `text`.
-    fn find(&self, text: &str) -> Option<usize> {
-        let (bytes, rare) = (text.as_bytes(), self.text.as_bytes()[self.rare]);
-        let mut places = memchr::memchr2_iter(rare, rare.to_ascii_uppercase(), bytes);
-        places.find_map(|at| {
-            let start = at.checked_sub(self.rare)?;
-            let found = bytes.get(start..start + self.text.len())?;
-            found.eq_ignore_ascii_case(self.text.as_bytes()).then_some(start)
-        })
-    }
 }
 
 /// The text that the edits leave.
@@ -269,5 +338,7 @@ pub(crate) fn edited_text(text: &str) -> String {
             shorter.push(ch);
         }
     }
-    edited_lines(&shorter, ClassTable::new()).lines.join("\n")
+    let (classes, mut layout) = (ClassTable::new(), Layout::default());
+    layout.read(&shorter, classes, true);
+    edited_lines(&shorter, &layout, classes).lines.join("\n")
 }

@@ -1,10 +1,11 @@
 //! N-grams of words that repeat, as DataTrove counts them.
 
 use super::chain::Chain;
-use super::hash::{hash_span, load, mix};
 use super::layout::{Layout, Piece};
 use super::measure::{measure_table, ratio};
+use super::sieve::Sieve;
 use super::table::CountTable;
+use crate::text_hash::{hash_span, load, mix};
 use crate::words::Word;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,9 @@ pub(super) struct RepetitionScratch {
     starts: Vec<(u32, u32)>,
     /// Index of words at which a duplicate n-gram can start.
     suspects: Vec<u32>,
+    /// The prefix at each word.
+    keys: Vec<u64>,
+    sieve: Sieve,
     /// Whether the prefix at a word stands elsewhere too.
     repeats: Vec<bool>,
 }
@@ -96,22 +100,36 @@ impl RepetitionScratch {
         self.joined = Vec::new();
         self.starts = Vec::new();
         self.suspects = Vec::new();
+        self.keys = Vec::new();
+        self.sieve.shrink(entries);
         self.repeats = Vec::new();
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
     fn join<W: Piece>(&mut self, text: &str, words: &[W]) {
-        self.joined.clear();
+        let bytes = text.as_bytes();
+        let length = text.len() + PREFIX + 8;
+        if self.joined.len() < length {
+            self.joined.resize(length, 0);
+        }
         self.starts.clear();
-        let mut chars = 0;
+        let (mut at, mut chars) = (0, 0);
         for word in words {
-            self.starts.push((self.joined.len() as u32, chars));
+            self.starts.push((at as u32, chars));
             let (start, end) = word.place();
-            self.joined.extend_from_slice(&text.as_bytes()[start as usize..end as usize]);
+            let (start, end) = (start as usize, end as usize);
+            match bytes.get(start..start + PREFIX) {
+                // What is written too much is written over by the next word.
+                Some(most) if end - start <= PREFIX => {
+                    self.joined[at..at + PREFIX].copy_from_slice(most);
+                }
+                _ => self.joined[at..at + end - start].copy_from_slice(&bytes[start..end]),
+            }
+            at += end - start;
             chars += word.chars();
         }
-        self.starts.push((self.joined.len() as u32, chars));
-        self.joined.extend_from_slice(&[0; PREFIX + 8]);
+        self.starts.push((at as u32, chars));
+        self.joined[at..at + PREFIX + 8].fill(0);
     }
 
     /// Characters of the n-gram from word `at`, without spaces.
@@ -137,15 +155,19 @@ impl RepetitionScratch {
         self.suspects.clear();
         self.repeats.clear();
         let Some(last) = words.checked_sub(5) else { return };
-        self.table.reset(last + 1);
         self.repeats.resize(last + 1, false);
-        for at in 0..=last {
-            let start = self.starts[at].0 as usize;
-            let key = mix(load(&self.joined, start), load(&self.joined, start + 8));
-            let slot = self.table.add(key, at as u32);
+        let joined = &self.joined;
+        self.keys.clear();
+        self.keys.extend(self.starts[..=last].iter().map(|&(start, _)| {
+            mix(load(joined, start as usize), load(joined, start as usize + 8))
+        }));
+        let left = self.sieve.repeated(self.keys.iter().copied());
+        self.table.reset(left.len());
+        for &at in left {
+            let slot = self.table.add(self.keys[at as usize], at);
             let slot = self.table.slot(slot);
             if slot.count > 1 {
-                self.repeats[at] = true;
+                self.repeats[at as usize] = true;
                 self.repeats[slot.first as usize] = true;
             }
         }

@@ -24,10 +24,94 @@ const STOP_WORDS: [&[u8]; 8] = [b"the", b"be", b"to", b"of", b"and", b"that", b"
 /// Which of the stop words `word` is.
 #[inline]
 pub(super) fn stop_word(word: &[u8]) -> Option<usize> {
-    if word.len() < 2 || word.len() > 4 {
-        return None;
-    }
     STOP_WORDS.iter().position(|&stop| stop == word)
+}
+
+/// Whether a word is one of the stop words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum StopWord {
+    #[default]
+    No,
+    /// It is one, with capitals.
+    Capital,
+    /// It is one as it stands.
+    Exactly,
+}
+
+/// The bit by which small letters differ from capitals, for four bytes.
+const CASE: u32 = 0x2020_2020;
+/// Bits that tell the stop words apart once they are multiplied by [`SPREAD`].
+const SPREAD_BITS: u32 = 4;
+const SPREAD: u32 = spread();
+
+/// A stop word as a number, with spaces up to four bytes; none where its length is 0.
+#[derive(Clone, Copy)]
+struct Spelled {
+    number: u32,
+    length: usize,
+    /// The spaces.
+    padding: u32,
+}
+
+static SPELLED: [Spelled; 1 << SPREAD_BITS] = spelled();
+
+const fn spell(word: &[u8]) -> Spelled {
+    let mut number = 0;
+    let mut at = 0;
+    while at < word.len() {
+        number |= (word[at] as u32) << (8 * at);
+        at += 1;
+    }
+    let padding = (CASE as u64 & !((1 << (8 * word.len())) - 1)) as u32;
+    Spelled { number: number | padding, length: word.len(), padding }
+}
+
+const fn place(number: u32, spread: u32) -> usize {
+    (number.wrapping_mul(spread) >> (32 - SPREAD_BITS)) as usize
+}
+
+const fn spread() -> u32 {
+    let mut spread = 0x9E37_79B1_u32;
+    loop {
+        let (mut taken, mut index, mut differ) = (0_u32, 0, true);
+        while index < STOP_WORDS.len() {
+            let bit = 1 << place(spell(STOP_WORDS[index]).number, spread);
+            differ &= taken & bit == 0;
+            taken |= bit;
+            index += 1;
+        }
+        if differ {
+            return spread;
+        }
+        spread = spread.wrapping_add(2);
+    }
+}
+
+const fn spelled() -> [Spelled; 1 << SPREAD_BITS] {
+    let mut table = [Spelled { number: 0, length: 0, padding: 0 }; 1 << SPREAD_BITS];
+    let mut index = 0;
+    while index < STOP_WORDS.len() {
+        let spelled = spell(STOP_WORDS[index]);
+        table[place(spelled.number, SPREAD)] = spelled;
+        index += 1;
+    }
+    table
+}
+
+/// Whether a word of `length` bytes, of which `first` are the first four or all, zero behind
+/// them, is a stop word in any case.
+#[inline]
+pub(super) fn stop_word_in_any_case(first: u32, length: usize) -> StopWord {
+    // No character but a letter becomes a small letter with this bit.
+    let small = first | CASE;
+    let spelled = SPELLED[place(small, SPREAD)];
+    if spelled.number != small || spelled.length != length {
+        StopWord::No
+    } else if first ^ small == spelled.padding {
+        StopWord::Exactly
+    } else {
+        StopWord::Capital
+    }
 }
 
 /// The label of a word: a bit for the stop word that it is, or nothing.

@@ -2,6 +2,7 @@
 
 use super::chinese::ChineseScript;
 use super::codes::two_letter;
+use super::common::Votes;
 use super::detector::Language;
 use super::sample::sample;
 use super::script::{Script, ScriptShares};
@@ -104,15 +105,18 @@ fn usual(script: Script) -> &'static str {
 /// The words of one script, with single spaces between.
 fn words_of(script: Script, text: &str) -> String {
     let mut words = String::with_capacity(CLASSIFIED_BYTES + 8);
+    let mut in_word = false;
     for ch in text.chars() {
         if words.len() >= CLASSIFIED_BYTES {
             break;
         }
         let is_inside = matches!(ch, '\'' | '’' | '\u{300}'..='\u{36F}' | '\u{200C}' | '\u{200D}');
-        if Script::of(ch) == Some(script) || (is_inside && !words.ends_with(' ')) {
+        if Script::of(ch) == Some(script) || (is_inside && in_word) {
             words.push(ch);
-        } else if !words.ends_with(' ') && !words.is_empty() {
+            in_word = true;
+        } else if in_word {
             words.push(' ');
+            in_word = false;
         }
     }
     words
@@ -125,44 +129,22 @@ fn by_trigrams(words: &str) -> Option<(&'static str, f32)> {
     Some((two_letter(info.lang().code()), DISAGREE + (1.0 - DISAGREE) * sure))
 }
 
-/// Latin words: the linear classifier is right far more often about its languages, the trigrams
-/// know the others.
+/// Latin words: common words decide where they can; else the linear classifier, which is right far
+/// more often about its languages, and the trigrams, which know the others.
 fn latin(words: &str) -> (&'static str, f32) {
+    let votes = Votes::of(words);
+    if votes.are_clear() {
+        return (votes.code, 1.0);
+    }
     let linear = two_letter(whichlang::detect_language(words).three_letter_code());
-    if linear == "en" && is_plainly_english(words) {
-        return ("en", 1.0);
+    if votes.support(linear) {
+        return (linear, 1.0);
     }
     match by_trigrams(words) {
         Some((code, _)) if code == linear => (code, 1.0),
         Some((code, sure)) if sure > 0.9 && !LINEAR.contains(&code) => (code, sure),
         _ => (linear, DISAGREE),
     }
-}
-
-/// From this share of common English words on, English needs no second opinion.
-const ENGLISH_SHARE: f32 = 0.1;
-/// The same of those words that no other Latin language has among its common ones.
-const ENGLISH_ALONE_SHARE: f32 = 0.03;
-
-/// Common English words that no other Latin language has among its common ones, then others.
-const COMMON: [&str; 24] = [
-    "the", "of", "and", "that", "with", "this", "which", "you", "from", "it", "not", "will", "can",
-    "to", "is", "for", "as", "are", "be", "by", "or", "have", "has", "was",
-];
-/// How many of them stand alone.
-const NUM_ALONE: usize = 13;
-
-/// Whether enough of the words are common English ones.
-fn is_plainly_english(words: &str) -> bool {
-    let (mut alone, mut common, mut all) = (0_u32, 0_u32, 0_u32);
-    for word in words.split(' ').filter(|word| !word.is_empty()) {
-        all += 1;
-        let found = COMMON.iter().position(|other| other.eq_ignore_ascii_case(word));
-        alone += u32::from(found.is_some_and(|at| at < NUM_ALONE));
-        common += u32::from(found.is_some());
-    }
-    let share = |count: u32| count as f32 / all.max(1) as f32;
-    share(common) >= ENGLISH_SHARE || share(alone) >= ENGLISH_ALONE_SHARE
 }
 
 /// The Latin languages of the linear classifier.

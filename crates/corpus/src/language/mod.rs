@@ -12,6 +12,7 @@
 mod builtin;
 mod chinese;
 mod codes;
+mod common;
 mod detector;
 mod fasttext;
 mod sample;

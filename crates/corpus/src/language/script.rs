@@ -185,12 +185,22 @@ impl ScriptShares {
         }
         let mut last = None;
         for ch in text.chars() {
+            if ch.is_ascii() {
+                if ch.is_ascii_alphabetic() {
+                    let starts_word = last != Some(Script::Latin);
+                    shares.weights[Script::Latin as usize] += if starts_word { WORD } else { 0 };
+                    last = Some(Script::Latin);
+                } else if ch != '\'' {
+                    last = None;
+                }
+                continue;
+            }
             let script = Script::of(ch);
             if let Some(script) = script {
                 shares.weights[script as usize] += script.weight(last != Some(script));
             }
             // An apostrophe or a combining mark does not end a word.
-            if !matches!(ch, '\'' | '’' | '\u{300}'..='\u{36F}') {
+            if !matches!(ch, '’' | '\u{300}'..='\u{36F}') {
                 last = script;
             }
         }

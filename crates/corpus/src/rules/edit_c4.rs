@@ -1,7 +1,7 @@
 //! C4's edit of the texts it keeps.
 
 use crate::analysis::{
-    Phrase, Phrases, ends_with_punctuation, has_refused_words, length, remove_citations,
+    Phrase, ends_with_punctuation, find_phrases, has_refused_words, length, remove_citations,
     split_lines, split_words, strip,
 };
 use std::borrow::Cow;
@@ -26,6 +26,7 @@ pub enum C4LineEnd {
 pub fn edit_c4(text: &str, line_end: C4LineEnd) -> Cow<'_, str> {
     let mut kept = String::with_capacity(text.len());
     let mut edited = String::new();
+    let mut found = Vec::new();
     split_lines(text, |start, end| {
         let line = strip(&text[start..end]);
         let mut chars = Vec::new();
@@ -35,7 +36,10 @@ pub fn edit_c4(text: &str, line_end: C4LineEnd) -> Cow<'_, str> {
         }
         let line = if remove_citations(line, &mut edited) { edited.as_str() } else { line };
         let may_end_so = line_end == C4LineEnd::Any || ends_with_punctuation(line);
-        let is_notice = Phrases::c4().find(line).any(|(_, phrase)| phrase != Phrase::LoremIpsum);
+        found.clear();
+        find_phrases(line, &mut found);
+        let is_notice =
+            found.iter().any(|(_, phrase)| matches!(phrase, Phrase::Javascript | Phrase::Policy));
         if may_end_so && !is_notice {
             if !kept.is_empty() {
                 kept.push('\n');

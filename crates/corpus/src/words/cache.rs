@@ -1,6 +1,7 @@
 //! The splits of chunks seen before.
 
 use super::word::Word;
+use crate::text_hash::{HEAD, hash_head, hash_span, head};
 
 /// Places in the table; a power of two.
 const PLACES: usize = 1 << 16;
@@ -9,9 +10,9 @@ const WAYS: usize = 4;
 const SETS: usize = PLACES / WAYS;
 /// Longest chunk kept, in bytes: longer ones seldom come back.
 const LONGEST: usize = 64;
-/// Bytes of a chunk kept in its place; the rest lies in an arena.
-const INLINE: usize = 16;
-/// Words of chunks with several words, and bytes of long chunks, kept before all is forgotten.
+/// Words of a chunk kept in its place: one, and a mark before or behind.
+const FEW: usize = 2;
+/// Words of chunks with more words, and bytes of long chunks, kept before all is forgotten.
 const ARENA: usize = 1 << 19;
 
 /// A bounded table from chunks to their words.
@@ -20,17 +21,55 @@ pub(super) struct Cache {
     /// lie near the core, so that only the right place is fetched from afar.
     tags: Vec<[u16; WAYS]>,
     places: Vec<Place>,
-    words: Vec<Word>,
+    words: Vec<KeptWord>,
     bytes: Vec<u8>,
 }
 
-#[derive(Clone, Copy)]
+/// A word of a chunk of at most [`LONGEST`] bytes.
+#[derive(Clone, Copy, Default)]
+struct KeptWord {
+    hash: u64,
+    symbol: u16,
+    start: u8,
+    end: u8,
+    chars: u8,
+    label: u8,
+    flags: u8,
+}
+
+impl KeptWord {
+    /// `word` as it stands in a chunk that begins at `start`.
+    fn new(word: &Word, start: u32) -> Self {
+        let small = |number: u32| u8::try_from(number).expect("chunks are at most LONGEST bytes");
+        let Word { hash, symbol, label, flags, .. } = *word;
+        let (from, to) = (small(word.start - start), small(word.end - start));
+        Self { hash, symbol, start: from, end: to, chars: small(word.chars), label, flags }
+    }
+
+    /// The word where its chunk begins at `start`.
+    #[inline]
+    fn at(&self, start: u32) -> Word {
+        Word {
+            start: start + u32::from(self.start),
+            end: start + u32::from(self.end),
+            hash: self.hash,
+            chars: u32::from(self.chars),
+            label: self.label,
+            flags: self.flags,
+            symbol: self.symbol,
+        }
+    }
+}
+
+/// As large as what memory gives at once, and aligned to it.
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
 struct Place {
-    /// First bytes of the chunk, padded with zeros.
-    key: u128,
-    /// The word, where there is only one.
-    word: Word,
-    /// Where the words lie in the arena, where there are several.
+    /// First bytes of the chunk, padded with zeros; the rest lies in an arena.
+    key: [u64; 2],
+    /// The words, where there are few.
+    words: [KeptWord; FEW],
+    /// Where the words lie in the arena, where there are more.
     words_at: u32,
     /// Where the bytes after the first lie in the arena.
     bytes_at: u32,
@@ -39,15 +78,10 @@ struct Place {
     length: u8,
 }
 
-const EMPTY_WORD: Word =
-    Word { start: 0, end: 0, hash: 0, chars: 0, label: 0, flags: 0, symbol: 0 };
-const EMPTY: Place =
-    Place { key: 0, word: EMPTY_WORD, words_at: 0, bytes_at: 0, count: 0, length: 0 };
-
 /// A chunk made ready for the table.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Key {
-    first: u128,
+    first: [u64; 2],
     /// Which places it may lie in.
     set: u32,
     tag: u16,
@@ -64,13 +98,9 @@ impl Key {
         if length > LONGEST {
             return None;
         }
-        let first = first_bytes(text, start, length);
-        let mut hash = fold(first, length as u64);
-        if length > INLINE {
-            for block in text[start + INLINE..end].chunks(INLINE) {
-                hash = fold(first_bytes(block, 0, block.len()), hash);
-            }
-        }
+        let first = head(text, start, end);
+        let hash =
+            if length <= HEAD { hash_head(first, length) } else { hash_span(text, start, end) };
         #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
         let (set, tag, way) =
             (hash as u32 % SETS as u32, (hash >> 40) as u16 | 1, (hash >> 32) as u8 % WAYS as u8);
@@ -81,117 +111,101 @@ impl Key {
     /// The bytes of its chunk that the key itself does not hold.
     #[inline]
     pub(super) fn rest<'t>(&self, text: &'t [u8], start: usize, end: usize) -> &'t [u8] {
-        if usize::from(self.length) > INLINE { &text[start + INLINE..end] } else { &[] }
+        if usize::from(self.length) > HEAD { &text[start + HEAD..end] } else { &[] }
     }
-}
-
-/// Up to sixteen bytes of a text, padded with zeros.
-fn first_bytes(text: &[u8], start: usize, length: usize) -> u128 {
-    if let Some(block) = text.get(start..start + INLINE)
-        && let Ok(block) = <[u8; INLINE]>::try_from(block)
-    {
-        let bits = length.min(INLINE) * 8;
-        return u128::from_le_bytes(block) & (u128::MAX >> (128 - bits));
-    }
-    let mut block = [0; INLINE];
-    let end = text.len().min(start + length);
-    block[..end - start].copy_from_slice(&text[start..end]);
-    u128::from_le_bytes(block)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "halves of a wider number")]
-fn fold(block: u128, seed: u64) -> u64 {
-    let left = (block as u64) ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d;
-    let right = ((block >> 64) as u64) ^ 0xd6e8_feb8_6659_fd93;
-    let product = u128::from(left) * u128::from(right);
-    (product as u64) ^ ((product >> 64) as u64)
 }
 
 impl Cache {
     pub(super) fn new() -> Self {
         Self {
             tags: vec![[0; WAYS]; SETS],
-            places: vec![EMPTY; PLACES],
+            places: vec![Place::default(); PLACES],
             words: Vec::new(),
             bytes: Vec::new(),
         }
     }
 
-    /// The places that may hold a chunk.
+    /// The first place whose tag is the chunk's, and nearly always the chunk's own.
     #[inline]
-    fn candidates(&self, key: &Key) -> impl Iterator<Item = &Place> {
+    fn find(&self, key: &Key) -> Option<&Place> {
+        const ONES: u64 = 0x0001_0001_0001_0001;
+        const TOPS: u64 = ONES << 15;
         let set = key.set as usize;
-        let tagged = self.tags[set].iter().zip(&self.places[set * WAYS..(set + 1) * WAYS]);
-        tagged.filter(|(tag, _)| **tag == key.tag).map(|(_, place)| place)
+        let tags = self.tags[set].iter().rev().fold(0, |tags, &tag| tags << 16 | u64::from(tag));
+        let other = tags ^ ONES * u64::from(key.tag);
+        // The top bit of each tag that is the same; tags after the first are not sure.
+        let same = other.wrapping_sub(ONES) & !other & TOPS;
+        (same != 0).then(|| &self.places[set * WAYS + same.trailing_zeros() as usize / 16])
     }
 
     /// Asks for the place of a chunk, which will be looked at soon.
     #[inline]
     pub(super) fn prefetch(&self, key: &Key) {
-        self.candidates(key).for_each(prefetch);
+        if let Some(place) = self.find(key) {
+            prefetch(place);
+        }
     }
 
     /// Appends the words of a chunk that begins at `start`; false if the chunk is unknown. `rest`
     /// is [`Key::rest`].
     #[inline]
     pub(super) fn replay(&self, key: &Key, rest: &[u8], start: u32, words: &mut Vec<Word>) -> bool {
-        for place in self.candidates(key) {
-            if place.key != key.first || place.length != key.length {
-                continue;
-            }
-            if !rest.is_empty() {
-                let at = place.bytes_at as usize;
-                if &self.bytes[at..at + rest.len()] != rest {
-                    continue;
-                }
-            }
-            if place.count == 1 {
-                words.push(shifted(&place.word, start));
-            } else {
-                let at = place.words_at as usize;
-                let kept = &self.words[at..at + usize::from(place.count)];
-                words.extend(kept.iter().map(|word| shifted(word, start)));
-            }
-            return true;
+        let Some(place) = self.find(key) else { return false };
+        if place.key != key.first || place.length != key.length {
+            return false;
         }
-        false
+        if !rest.is_empty() {
+            let at = place.bytes_at as usize;
+            if &self.bytes[at..at + rest.len()] != rest {
+                return false;
+            }
+        }
+        let count = usize::from(place.count);
+        if count <= FEW {
+            // All places are copied, lest the processor guess how many there are.
+            let known = words.len();
+            words.extend_from_slice(&place.words.map(|word| word.at(start)));
+            words.truncate(known + count);
+        } else {
+            let at = place.words_at as usize;
+            words.extend(self.words[at..at + count].iter().map(|word| word.at(start)));
+        }
+        true
     }
 
     /// Keeps the words of a chunk, which begins at `start`.
     pub(super) fn insert(&mut self, key: &Key, rest: &[u8], start: u32, words: &[Word]) {
         if self.words.len() > ARENA || self.bytes.len() > ARENA {
             self.tags.fill([0; WAYS]);
-            self.places.fill(EMPTY);
+            self.places.fill(Place::default());
             self.words.clear();
             self.bytes.clear();
         }
         let Ok(count) = u8::try_from(words.len()) else { return };
-        let relative =
-            |word: &Word| Word { start: word.start - start, end: word.end - start, ..*word };
-        let Some(first) = words.first() else { return };
+        if words.is_empty() {
+            return;
+        }
         let set = key.set as usize;
-        let empty = self.tags[set].iter().position(|tag| *tag == 0);
-        let way = empty.unwrap_or(usize::from(key.way));
+        // A chunk with the same tag is found first and so hides this one; it goes.
+        let tags = self.tags[set];
+        let taken =
+            [key.tag, 0].iter().find_map(|wanted| tags.iter().position(|tag| tag == wanted));
+        let way = taken.unwrap_or(usize::from(key.way));
         #[expect(clippy::cast_possible_truncation, reason = "arenas are bounded")]
         let (words_at, bytes_at) = (self.words.len() as u32, self.bytes.len() as u32);
         self.tags[set][way] = key.tag;
-        self.places[set * WAYS + way] = Place {
-            key: key.first,
-            word: relative(first),
-            words_at,
-            bytes_at,
-            count,
-            length: key.length,
-        };
-        if count > 1 {
-            self.words.extend(words.iter().map(relative));
+        let mut kept = words.iter().map(|word| KeptWord::new(word, start));
+        let mut few = [KeptWord::default(); FEW];
+        if words.len() <= FEW {
+            few.iter_mut().zip(kept).for_each(|(place, word)| *place = word);
+        } else {
+            self.words.extend(kept.by_ref());
         }
         self.bytes.extend_from_slice(rest);
+        let (key, length) = (key.first, key.length);
+        self.places[set * WAYS + way] =
+            Place { key, words: few, words_at, bytes_at, count, length };
     }
-}
-
-fn shifted(word: &Word, by: u32) -> Word {
-    Word { start: word.start + by, end: word.end + by, ..*word }
 }
 
 /// Asks for the memory of `place` ahead of its use, where the machine can be asked.

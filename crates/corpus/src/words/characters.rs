@@ -1,73 +1,54 @@
 //! Classes of characters.
 
-use std::sync::LazyLock;
+use crate::classes::{
+    ClassTable, DECIMAL, ENDS_SENTENCE, ICONIC, LETTER, PUNCTUATED, SPACE, SPACY_LETTER,
+    TERMINATES, WORD,
+};
 
-use regex_syntax::hir::{Class, HirKind};
-
-use super::ranges::{ALPHA, ICON, SENTENCE_END, SYMBOL, TERMINAL, contains};
+#[inline]
+fn has(character: char, class: u16) -> bool {
+    ClassTable::new().has(character, class)
+}
 
 /// Whether Python's `str.isspace` holds: what separates chunks.
 pub fn is_space(character: char) -> bool {
-    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
+    has(character, SPACE)
 }
 
 /// Whether the character's Unicode category is one of letters (Python's `str.isalpha`).
 pub fn is_letter(character: char) -> bool {
-    if character.is_ascii() {
-        return character.is_ascii_alphabetic();
-    }
-    // The blocks of ideographs and Hangul in use, which are long runs and common.
-    matches!(character, '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
-        || CATEGORIES.letter.contains(character)
-}
-
-/// Whether the character's Unicode category is one of punctuation.
-pub(super) fn is_punctuation(character: char) -> bool {
-    if character.is_ascii() {
-        return character.is_ascii_punctuation()
-            && !matches!(character, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~');
-    }
-    CATEGORIES.punctuation.contains(character)
+    has(character, LETTER)
 }
 
 /// Whether the character is a decimal digit of any script.
 pub(super) fn is_digit(character: char) -> bool {
-    character.is_ascii_digit() || (!character.is_ascii() && CATEGORIES.digit.contains(character))
+    has(character, DECIMAL)
 }
 
 /// Whether the character is a letter, a number or `_` (Python's `\w`).
 pub(super) fn is_word_character(character: char) -> bool {
-    character == '_'
-        || character.is_ascii_alphanumeric()
-        || (!character.is_ascii() && (is_letter(character) || character.is_numeric()))
+    has(character, WORD)
 }
 
 /// Whether DataTrove counts the character as punctuation: Gopher's rules leave out words made of
 /// such characters only. Control characters are among them.
 pub fn is_symbol(character: char) -> bool {
-    if character.is_ascii() {
-        return !character.is_ascii_alphanumeric() && !matches!(character, '\t' | '\n' | ' ');
-    }
-    [SYMBOL, SENTENCE_END, TERMINAL].iter().any(|set| contains(set, character))
+    has(character, PUNCTUATED)
 }
 
 /// Whether DataTrove takes the character for the end of a line (FineWeb's rules).
 pub fn is_terminal_punctuation(character: char) -> bool {
-    is_sentence_end(character) || (!character.is_ascii() && contains(TERMINAL, character))
+    has(character, TERMINATES)
 }
 
 /// Whether the character, as a word of its own, ends a sentence.
 pub(super) fn is_sentence_end(character: char) -> bool {
-    matches!(character, '!' | '.' | '?')
-        || (!character.is_ascii() && contains(SENTENCE_END, character))
+    has(character, ENDS_SENTENCE)
 }
 
 /// Whether spaCy's rules take the character for a letter.
 pub(super) fn is_alpha(character: char) -> bool {
-    if character.is_ascii() {
-        return character.is_ascii_alphabetic();
-    }
-    contains(ALPHA, character)
+    has(character, SPACY_LETTER)
 }
 
 /// Whether spaCy's rules take the character for a lower-case letter; caseless letters are both.
@@ -77,8 +58,7 @@ pub(super) fn is_lower(character: char) -> bool {
     }
     // Two letters of spaCy's list of lower-case phonetic letters are caseless in Unicode.
     let phonetic = matches!(character, '\u{294}' | '\u{295}');
-    (character.is_lowercase() || phonetic || !is_cased_block(character))
-        && contains(ALPHA, character)
+    (character.is_lowercase() || phonetic || !is_cased_block(character)) && is_alpha(character)
 }
 
 /// Whether spaCy's rules take the character for an upper-case letter; caseless letters are both.
@@ -86,7 +66,7 @@ pub(super) fn is_upper(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_uppercase();
     }
-    (character.is_uppercase() || !is_cased_block(character)) && contains(ALPHA, character)
+    (character.is_uppercase() || !is_cased_block(character)) && is_alpha(character)
 }
 
 /// Whether the character stands among the letters that have cases: Latin, Greek, Cyrillic.
@@ -186,36 +166,5 @@ pub(super) fn precedes_stop(character: char) -> bool {
 
 /// Whether the character is an icon.
 pub(super) fn is_icon(character: char) -> bool {
-    character >= '\u{a6}' && contains(ICON, character)
+    has(character, ICONIC)
 }
-
-/// A Unicode category as sorted ranges.
-struct Category(Vec<(char, char)>);
-
-impl Category {
-    /// Reads the category from the tables that the regular expressions use.
-    fn new(pattern: &str) -> Self {
-        let hir = regex_syntax::parse(pattern).expect("the pattern names a category");
-        let HirKind::Class(Class::Unicode(class)) = hir.kind() else {
-            unreachable!("a category is a class of characters")
-        };
-        Self(class.iter().map(|range| (range.start(), range.end())).collect())
-    }
-
-    fn contains(&self, character: char) -> bool {
-        let idx = self.0.partition_point(|range| range.1 < character);
-        self.0.get(idx).is_some_and(|range| range.0 <= character)
-    }
-}
-
-struct Categories {
-    letter: Category,
-    punctuation: Category,
-    digit: Category,
-}
-
-static CATEGORIES: LazyLock<Categories> = LazyLock::new(|| Categories {
-    letter: Category::new(r"\p{L}"),
-    punctuation: Category::new(r"\p{P}"),
-    digit: Category::new(r"\p{Nd}"),
-});

@@ -1,5 +1,6 @@
 //! Chunks with a split of their own: contractions, abbreviations, emoticons.
 
+use super::filter::Filter;
 use ahash::{HashMap, RandomState};
 
 /// Pronouns with the endings they take, then the words that take endings as pronouns do.
@@ -55,29 +56,27 @@ const FACES: &str = "\
 /// The exceptions, with the byte lengths of the words each is split into.
 pub(super) struct Exceptions {
     parts: HashMap<Box<str>, Box<[u8]>>,
-    /// For each first byte, a bit for each length of an exception that begins with it.
-    lengths: [u64; 256],
+    filter: Filter,
 }
 
 impl Exceptions {
     /// All exceptions of English.
     pub(super) fn new() -> Self {
         let hasher = RandomState::with_seeds(1, 2, 3, 4);
-        let mut all = Self { parts: HashMap::with_hasher(hasher), lengths: [0; 256] };
+        let filter = Filter::new(std::iter::empty());
+        let mut all = Self { parts: HashMap::with_hasher(hasher), filter };
         all.add_pronouns();
         all.add_verbs();
         all.remove_words();
         all.add_rest();
+        all.filter = Filter::new(all.texts());
         all
     }
 
     /// The lengths of the words the text is split into, if it is an exception.
     pub(super) fn get(&self, text: &str) -> Option<&[u8]> {
-        let first = *text.as_bytes().first()?;
-        if text.len() >= 64 || (self.lengths[usize::from(first)] >> text.len()) & 1 == 0 {
-            return None;
-        }
-        self.parts.get(text).map(AsRef::as_ref)
+        let parts = self.filter.may_hold(text).then(|| self.parts.get(text))?;
+        parts.map(AsRef::as_ref)
     }
 
     /// All exceptions, in no order.
@@ -96,7 +95,6 @@ impl Exceptions {
     fn insert(&mut self, spaced: &str) {
         let text = spaced.replace(' ', "");
         let lengths = spaced.split(' ').filter_map(|part| u8::try_from(part.len()).ok()).collect();
-        self.lengths[usize::from(text.as_bytes()[0])] |= 1 << text.len();
         self.parts.insert(text.into_boxed_str(), lengths);
     }
 

@@ -21,9 +21,8 @@ mod affixes;
 mod cache;
 mod characters;
 mod exceptions;
-mod hash;
+mod filter;
 mod phrases;
-mod ranges;
 mod sentences;
 mod split;
 mod tokenizer;
@@ -32,10 +31,9 @@ mod url;
 mod word;
 
 pub use characters::{is_letter, is_space, is_symbol, is_terminal_punctuation};
-pub use hash::{hash_text, join_hashes};
 pub use sentences::{Sentences, count_sentences, sentence_starts};
 pub use tokenizer::EnglishTokenizer;
-pub(crate) use unicode::for_each_unicode_word;
+pub(crate) use unicode::{for_each_unicode_word, unicode_words};
 pub use word::Word;
 
 #[cfg(test)]

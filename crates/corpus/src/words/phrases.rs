@@ -7,6 +7,7 @@
 use ahash::{HashMap, RandomState};
 
 use super::exceptions::Exceptions;
+use super::filter::Filter;
 use super::sentences::is_space_between;
 use super::split::split_chunk;
 use super::word::{Word, describe};
@@ -15,6 +16,7 @@ use super::word::{Word, describe};
 pub(super) struct Phrases {
     /// A number from 1 for each word in a sequence.
     symbols: HashMap<Box<str>, u16>,
+    filter: Filter,
     /// The node reached from a node (high half) by a symbol (low half); node 0 is the root.
     edges: HashMap<u32, u16>,
     /// For each symbol, the node reached from the root, 0 for none.
@@ -39,6 +41,7 @@ impl Phrases {
         let hasher = || RandomState::with_seeds(5, 6, 7, 8);
         let mut all = Self {
             symbols: HashMap::with_hasher(hasher()),
+            filter: Filter::new(std::iter::empty()),
             edges: HashMap::with_hasher(hasher()),
             roots: vec![0],
             ends: vec![false],
@@ -55,6 +58,7 @@ impl Phrases {
                 all.add(text, &ends);
             }
         }
+        all.filter = Filter::new(all.symbols.keys().map(AsRef::as_ref));
         all
     }
 
@@ -82,7 +86,7 @@ impl Phrases {
 
     /// The number of the word in sequences, 0 if it is in none.
     pub(super) fn symbol(&self, text: &str) -> u16 {
-        self.symbols.get(text).copied().unwrap_or(0)
+        if self.filter.may_hold(text) { self.symbols.get(text).copied().unwrap_or(0) } else { 0 }
     }
 
     /// Replaces the sequences that spell an exception by its split.
@@ -111,9 +115,9 @@ impl Phrases {
             let mut at = start;
             for length in parts {
                 let part = &text[at as usize..at as usize + usize::from(*length)];
-                let word = describe(part, self.symbol(part), label(part));
-                self.rewritten.push(Word { start: at, end: at + word.end, ..word });
-                at += word.end;
+                let (from, to) = (at as usize, at as usize + part.len());
+                self.rewritten.push(describe(text, from, to, self.symbol(part), label(part)));
+                at += u32::from(*length);
             }
             next = chosen.end;
         }

@@ -11,6 +11,10 @@ use super::url::is_address;
 /// rest is an exception, an address, or cut at its infixes. Without `exceptions`, none applies.
 pub(super) fn split_chunk(chunk: &str, exceptions: Option<&Exceptions>, ends: &mut Vec<u32>) {
     let find = |text: &str| exceptions.and_then(|all| all.get(text));
+    if chunk.bytes().all(|byte| byte.is_ascii_alphabetic()) && find(chunk).is_none() {
+        // Letters alone have no affix to peel off and no place to cut.
+        return ends.push(offset(chunk.len()));
+    }
     let mut start = 0;
     let mut end = chunk.len();
     let mut suffix_starts = Vec::new();

@@ -1,14 +1,14 @@
 //! From a text to its words.
 
 use super::cache::{Cache, Key};
-use super::characters::is_space;
 use super::exceptions::Exceptions;
 use super::phrases::Phrases;
 use super::split::{offset, split_chunk};
 use super::word::{Word, describe};
+use crate::byte_map::ByteMap;
 
 /// Chunks that are looked up together.
-const BATCH: usize = 16;
+const BATCH: usize = 8;
 
 /// Longest text split, in bytes; a longer one is split up to there.
 const LONGEST_TEXT: usize = u32::MAX as usize;
@@ -22,6 +22,7 @@ pub struct EnglishTokenizer {
     cache: Cache,
     label: fn(&str) -> u8,
     ends: Vec<u32>,
+    map: ByteMap,
 }
 
 impl std::fmt::Debug for EnglishTokenizer {
@@ -50,7 +51,14 @@ impl EnglishTokenizer {
     pub fn with_label(label: fn(&str) -> u8) -> Self {
         let exceptions = Exceptions::new();
         let phrases = Phrases::new(&exceptions);
-        Self { exceptions, phrases, cache: Cache::new(), label, ends: Vec::new() }
+        Self {
+            exceptions,
+            phrases,
+            cache: Cache::new(),
+            label,
+            ends: Vec::new(),
+            map: ByteMap::default(),
+        }
     }
 
     /// Splits a text; `words` is emptied first.
@@ -58,33 +66,44 @@ impl EnglishTokenizer {
     /// The words are those of DataTrove's `word_tokenize`: no whitespace among them. Of a text
     /// beyond 4 GiB only that much is split.
     pub fn tokenize(&mut self, text: &str, words: &mut Vec<Word>) {
-        words.clear();
         let text = &text[..text.floor_char_boundary(LONGEST_TEXT)];
-        let mut at = 0;
-        let mut chunks = [Chunk::default(); BATCH];
-        loop {
-            // The places of some chunks in the cache are on their way while others are looked up:
-            // the cache is larger than what a core holds near.
-            let mut count = 0;
-            while count < BATCH
-                && let Some((start, end)) = next_chunk(text, at)
-            {
-                at = end;
-                let key = Key::new(text.as_bytes(), start, end);
-                if let Some(key) = &key {
-                    self.cache.prefetch(key);
-                }
-                chunks[count] = Chunk { start, end, key };
-                count += 1;
-            }
-            for Chunk { start, end, key } in &chunks[..count] {
+        let mut map = std::mem::take(&mut self.map);
+        map.read(text);
+        self.tokenize_mapped(text, &map, words);
+        self.map = map;
+    }
+
+    /// As [`Self::tokenize`], for a text that has been mapped.
+    pub(crate) fn tokenize_mapped(&mut self, text: &str, map: &ByteMap, words: &mut Vec<Word>) {
+        words.clear();
+        let mut pieces = map.words();
+        // The places of some chunks in the cache are on their way while others are looked up: the
+        // cache is larger than what a core holds near.
+        let mut next = Batch::default();
+        self.ask(text, &mut pieces, &mut next);
+        while next.count > 0 {
+            let batch = next;
+            self.ask(text, &mut pieces, &mut next);
+            for Chunk { start, end, key } in &batch.chunks[..batch.count] {
                 self.chunk(text, *start, *end, key.as_ref(), words);
-            }
-            if count < BATCH {
-                break;
             }
         }
         self.phrases.apply(text, words, &self.exceptions, self.label);
+    }
+
+    /// Takes the next chunks and asks for their places in the cache.
+    #[inline]
+    fn ask(&self, text: &str, pieces: &mut impl Iterator<Item = (u32, u32)>, batch: &mut Batch) {
+        batch.count = 0;
+        for (chunk, (start, end)) in batch.chunks.iter_mut().zip(pieces) {
+            let (start, end) = (start as usize, end as usize);
+            let key = Key::new(text.as_bytes(), start, end);
+            if let Some(key) = &key {
+                self.cache.prefetch(key);
+            }
+            *chunk = Chunk { start, end, key };
+            batch.count += 1;
+        }
     }
 
     /// Appends the words of the chunk `start .. end`, as the cache knows them or by splitting it.
@@ -115,11 +134,17 @@ impl EnglishTokenizer {
         for end in &self.ends {
             let to = start + *end as usize;
             let part = &text[from..to];
-            let word = describe(part, self.phrases.symbol(part), (self.label)(part));
-            words.push(Word { start: offset(from), end: offset(to), ..word });
+            words.push(describe(text, from, to, self.phrases.symbol(part), (self.label)(part)));
             from = to;
         }
     }
+}
+
+/// Chunks whose places in the cache have been asked for.
+#[derive(Clone, Copy, Default)]
+struct Batch {
+    chunks: [Chunk; BATCH],
+    count: usize,
 }
 
 /// A chunk of text with its key in the cache, unless it is too long for it.
@@ -128,64 +153,4 @@ struct Chunk {
     start: usize,
     end: usize,
     key: Option<Key>,
-}
-
-/// What a byte says of whether a chunk goes on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// It is part of a chunk.
-    Chunk,
-    /// It is whitespace.
-    Space,
-    /// It begins a character that may be whitespace.
-    Unsure,
-}
-
-static KINDS: [Kind; 256] = kinds();
-
-const fn kinds() -> [Kind; 256] {
-    let mut kinds = [Kind::Chunk; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        kinds[byte] = match byte {
-            0x09..=0x0d | 0x1c..=0x20 => Kind::Space,
-            // The first bytes of U+0085, U+00A0, U+1680, U+2000 to U+205F and U+3000.
-            0xc2 | 0xe1..=0xe3 => Kind::Unsure,
-            _ => Kind::Chunk,
-        };
-        byte += 1;
-    }
-    kinds
-}
-
-/// The next chunk of text without whitespace, at `from` or after.
-#[inline]
-fn next_chunk(text: &str, from: usize) -> Option<(usize, usize)> {
-    let start = from + run(text, from, true);
-    if start == text.len() {
-        return None;
-    }
-    Some((start, start + run(text, start, false)))
-}
-
-/// Bytes of the run of whitespace, or of anything else, that begins at `from`.
-#[inline]
-fn run(text: &str, from: usize, spaces: bool) -> usize {
-    let bytes = text.as_bytes();
-    let mut at = from;
-    while let Some(byte) = bytes.get(at) {
-        match KINDS[usize::from(*byte)] {
-            Kind::Chunk if spaces => break,
-            Kind::Space if !spaces => break,
-            Kind::Chunk | Kind::Space => at += 1,
-            Kind::Unsure => {
-                let Some(character) = text[at..].chars().next() else { break };
-                if is_space(character) != spaces {
-                    break;
-                }
-                at += character.len_utf8();
-            }
-        }
-    }
-    at - from
 }

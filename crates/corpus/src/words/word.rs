@@ -1,7 +1,8 @@
 //! A word and what the counters ask of it.
 
-use super::characters::{is_letter, is_punctuation, is_sentence_end, is_symbol};
-use super::hash::hash_text;
+use super::characters::is_sentence_end;
+use crate::classes::{CATEGORY_P, ClassTable, LETTER, PUNCTUATED};
+use crate::text_hash::hash_span;
 
 /// A word of a text: where it stands, and what is known of its characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +11,7 @@ pub struct Word {
     pub start: u32,
     /// Byte offset after its last byte.
     pub end: u32,
-    /// [`hash_text`](super::hash_text) of its text, equal for equal words.
+    /// A hash of its text, equal for equal words.
     pub hash: u64,
     /// Characters, that is Unicode scalar values.
     pub chars: u32,
@@ -60,34 +61,33 @@ impl Word {
     }
 }
 
-/// What is known of a word's text, wherever it stands.
-///
-/// The result starts at 0 and ends at the text's length.
-pub(super) fn describe(text: &str, symbol: u16, label: u8) -> Word {
-    let mut chars = 0u32;
-    let mut flags = SYMBOL | PUNCTUATION;
-    for character in text.chars() {
+/// The word `text[start..end]` and what is known of it.
+pub(super) fn describe(text: &str, start: usize, end: usize, symbol: u16, label: u8) -> Word {
+    let word = &text[start..end];
+    let (mut chars, mut some, mut all) = (0, 0, SYMBOL | PUNCTUATION);
+    for character in word.chars() {
         chars += 1;
-        if flags & SYMBOL != 0 && !is_symbol(character) {
-            flags &= !SYMBOL;
-        }
-        if flags & PUNCTUATION != 0 && !is_punctuation(character) {
-            flags &= !PUNCTUATION;
-        }
-        if flags & ALPHABETIC == 0 && is_letter(character) {
-            flags |= ALPHABETIC;
-        }
+        let flags = flags_of(character);
+        some |= flags;
+        all &= flags;
     }
-    if chars == 1 && text.chars().all(is_sentence_end) {
-        flags |= SENTENCE_END;
-    }
+    let ends = chars == 1 && word.chars().all(is_sentence_end);
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Word {
-        start: 0,
-        end: u32::try_from(text.len()).unwrap_or(u32::MAX),
-        hash: hash_text(text),
+        start: count(start),
+        end: count(end),
+        hash: hash_span(text.as_bytes(), start, end),
         chars,
         label,
-        flags,
+        flags: some & ALPHABETIC | all | if ends { SENTENCE_END } else { 0 },
         symbol,
     }
+}
+
+/// What a character says of a word: [`ALPHABETIC`] if one says so, the others if all do.
+#[inline]
+fn flags_of(character: char) -> u8 {
+    let class = ClassTable::new().of(character);
+    let flag = |wanted: u16, flag: u8| if class & wanted == 0 { 0 } else { flag };
+    flag(LETTER, ALPHABETIC) | flag(PUNCTUATED, SYMBOL) | flag(CATEGORY_P, PUNCTUATION)
 }

@@ -1,34 +1,44 @@
 //! What kind of character a character is.
 
-use super::ranges::{DIGIT, PUNCTUATION, SPECIAL, TERMINAL};
+mod ranges;
+
+use ranges::{ALPHA, DIGIT, ICON, PUNCTUATION, SENTENCE_END, SPECIAL, TERMINAL};
 use regex_syntax::hir::{Class, HirKind};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// General category L: Python's `str.isalpha`.
-pub(super) const LETTER: u16 = 1;
+pub(crate) const LETTER: u16 = 1;
 /// General category N: with [`LETTER`], Python's `str.isalnum`.
-pub(super) const NUMBER: u16 = 1 << 1;
+pub(crate) const NUMBER: u16 = 1 << 1;
 /// General category Nd.
-pub(super) const DECIMAL: u16 = 1 << 2;
+pub(crate) const DECIMAL: u16 = 1 << 2;
 /// Python's `str.isspace`: Unicode white space and the four ASCII separators.
-pub(super) const SPACE: u16 = 1 << 3;
+pub(crate) const SPACE: u16 = 1 << 3;
 /// DataTrove's punctuation, terminal or not, control characters included.
-pub(super) const PUNCTUATED: u16 = 1 << 4;
+pub(crate) const PUNCTUATED: u16 = 1 << 4;
 /// DataTrove's terminal punctuation.
-pub(super) const TERMINATES: u16 = 1 << 5;
+pub(crate) const TERMINATES: u16 = 1 << 5;
 /// The property Uppercase: Python's `str.isupper` of one character.
-pub(super) const UPPER: u16 = 1 << 6;
+pub(crate) const UPPER: u16 = 1 << 6;
 /// The property Alphabetic, which also holds vowel signs and Roman numerals.
-pub(super) const ALPHABETIC: u16 = 1 << 7;
+pub(crate) const ALPHABETIC: u16 = 1 << 7;
 /// Data-Juicer's special characters.
-pub(super) const SPECIALLY: u16 = 1 << 8;
+pub(crate) const SPECIALLY: u16 = 1 << 8;
 /// The script Han.
-pub(super) const HAN: u16 = 1 << 9;
+pub(crate) const HAN: u16 = 1 << 9;
 /// Python's `str.isdigit`.
-pub(super) const DIGITS: u16 = 1 << 10;
+pub(crate) const DIGITS: u16 = 1 << 10;
 /// What `\w` matches in Python: letters, numbers and the underscore.
-pub(super) const WORD: u16 = 1 << 11;
+pub(crate) const WORD: u16 = 1 << 11;
+/// What spaCy's rules take for a letter.
+pub(crate) const SPACY_LETTER: u16 = 1 << 12;
+/// What spaCy's rules take for an icon.
+pub(crate) const ICONIC: u16 = 1 << 13;
+/// What ends a sentence for spaCy, as a word of its own.
+pub(crate) const ENDS_SENTENCE: u16 = 1 << 14;
+/// General category P.
+pub(crate) const CATEGORY_P: u16 = 1 << 15;
 
 /// Code points of a block; blocks that are alike are kept once.
 const BLOCK: usize = 256;
@@ -44,16 +54,16 @@ static CLASSES: LazyLock<Classes> = LazyLock::new(build);
 
 /// The table in hand, so that a loop does not ask for it at every character.
 #[derive(Clone, Copy)]
-pub(super) struct ClassTable(&'static Classes);
+pub(crate) struct ClassTable(&'static Classes);
 
 impl ClassTable {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(&CLASSES)
     }
 
     /// The classes of `ch` as a set of bits.
     #[inline]
-    pub(super) fn of(self, ch: char) -> u16 {
+    pub(crate) fn of(self, ch: char) -> u16 {
         let code = ch as usize;
         if code < 128 {
             return self.0.ascii[code];
@@ -62,9 +72,15 @@ impl ClassTable {
         self.0.blocks[block][code % BLOCK]
     }
 
+    /// Whether `ch` has any bit of `class`.
+    #[inline]
+    pub(crate) fn has(self, ch: char, class: u16) -> bool {
+        self.of(ch) & class != 0
+    }
+
     /// The classes of an ASCII byte.
     #[inline]
-    pub(super) fn of_ascii(self, byte: u8) -> u16 {
+    pub(crate) fn of_ascii(self, byte: u8) -> u16 {
         self.0.ascii[usize::from(byte & 127)]
     }
 }
@@ -80,13 +96,19 @@ fn build() -> Classes {
         (r"\p{Uppercase}", UPPER),
         (r"\p{Alphabetic}", ALPHABETIC),
         (r"\p{Han}", HAN),
+        (r"\p{P}", CATEGORY_P),
         ("_", WORD),
+        ("[A-Za-z]", SPACY_LETTER),
+        ("[!.?]", ENDS_SENTENCE),
     ];
     for (pattern, bits) in properties {
         mark(&mut flat, &unicode_ranges(pattern), bits);
     }
     mark(&mut flat, TERMINAL, TERMINATES | PUNCTUATED);
     mark(&mut flat, PUNCTUATION, PUNCTUATED);
+    mark(&mut flat, ALPHA, SPACY_LETTER);
+    mark(&mut flat, ICON, ICONIC);
+    mark(&mut flat, SENTENCE_END, ENDS_SENTENCE);
     mark(&mut flat, DIGIT, DIGITS);
     mark(&mut flat, SPECIAL, SPECIALLY);
     fold(&flat)

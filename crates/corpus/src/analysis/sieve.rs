@@ -1,0 +1,80 @@
+//! Which of many keys may stand more than once.
+
+/// Bytes of the table for each key: from eight on, few keys meet by chance.
+const SPARSENESS: usize = 8;
+
+/// Finds the keys that may stand more than once, without a branch for any of them.
+///
+/// Most n-grams and most windows of a text stand in it once. What is left of them here is counted
+/// in a table that looks at each.
+#[derive(Default)]
+pub(super) struct Sieve {
+    /// One bit more for each key that falls here.
+    marks: Vec<u8>,
+    left: Vec<u32>,
+}
+
+impl Sieve {
+    /// The indices of all keys that `keys` holds more than once, and of few others, in order.
+    #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 Gi keys")]
+    pub(super) fn repeated(&mut self, keys: impl ExactSizeIterator<Item = u64> + Clone) -> &[u32] {
+        let length = (keys.len() * SPARSENESS).next_power_of_two().max(64);
+        if self.marks.len() < length {
+            self.marks.resize(length, 0);
+        }
+        if self.left.len() < keys.len() {
+            self.left.resize(keys.len(), 0);
+        }
+        let marks = &mut self.marks[..length];
+        marks.fill(0);
+        let mask = marks.len() - 1;
+        // The upper half of a key: tables of keys look at the lower.
+        let place = |key: u64| (key >> 32) as usize & mask;
+        for key in keys.clone() {
+            let mark = &mut marks[place(key)];
+            *mark = *mark << 1 | 1;
+        }
+        let mut found = 0;
+        for (index, key) in keys.enumerate() {
+            self.left[found] = index as u32;
+            found += usize::from(marks[place(key)] > 1);
+        }
+        &self.left[..found]
+    }
+
+    /// Frees the memory that one huge text left behind.
+    pub(super) fn shrink(&mut self, keys: usize) {
+        self.marks.truncate(keys);
+        self.marks.shrink_to_fit();
+        self.left.truncate(keys);
+        self.left.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text_hash::mix;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_repeats_is_left(numbers in prop::collection::vec(0_u64..200, 0..300)) {
+            let keys: Vec<u64> = numbers.iter().map(|&number| mix(number, 1)).collect();
+            let mut sieve = Sieve::default();
+            sieve.repeated([1, 1, 1].into_iter());
+            let left = sieve.repeated(keys.iter().copied()).to_vec();
+            prop_assert!(left.is_sorted_by(|a, b| a < b));
+            for (index, key) in keys.iter().enumerate() {
+                let repeats = keys.iter().filter(|other| *other == key).count() > 1;
+                prop_assert!(!repeats || left.contains(&u32::try_from(index).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn few_others_are_left() {
+        let keys: Vec<u64> = (0..10_000).map(|number| mix(number, 1)).collect();
+        assert!(Sieve::default().repeated(keys.iter().copied()).len() < 1500);
+    }
+}
