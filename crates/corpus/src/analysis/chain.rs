@@ -65,15 +65,12 @@ impl Chain {
     /// Goes from n-grams to (n+1)-grams.
     pub(super) fn grow<W: Piece>(&mut self, words: &[W]) {
         let mut kept = 0;
-        for index in 0..self.places.len() {
-            let place = self.places[index];
-            let next = self.places.get(index + 1).is_some_and(|next| next.at == place.at + 1);
-            let last = words.get(place.at as usize + self.n).filter(|_| next);
-            if let Some(last) = last {
-                let key = mix(place.key, last.hash());
-                self.places[kept] = Place { key, ..place };
-                kept += 1;
-            }
+        for index in 1..self.places.len() {
+            let [place, next] = [self.places[index - 1], self.places[index]];
+            // Where an n-gram follows, its last word does; else any word will do.
+            let last = &words[next.at as usize + self.n - 1];
+            self.places[kept] = Place { key: mix(place.key, last.hash()), ..place };
+            kept += usize::from(next.at == place.at + 1);
         }
         self.places.truncate(kept);
         self.n += 1;

@@ -7,9 +7,12 @@ use super::table::CountTable;
 use crate::classes::{ClassTable, SPECIALLY};
 use crate::text_hash::{HEAD, hash_head, hash_span, head, load, mix};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Characters of a window, and words of an n-gram.
 const LENGTH: usize = 10;
+/// The characters of ASCII that are neither letters nor special nor white space.
+const CONTROLS: &[u8] = b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0E\x0F\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1A\x1B\x1C\x1D\x1E\x1F\x7F";
 /// Odd, so that powers of it never vanish.
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -72,15 +75,19 @@ impl JuicerScratch {
             return;
         }
         let bytes = text.as_bytes();
+        // Without control characters, what is special in ASCII is all but the letters.
+        let has_controls = layout.histogram.count_of(CONTROLS) > 0;
         for token in &layout.plain_words {
             let (start, end) = (token.start as usize, token.end as usize);
-            if token.kinds.is_letters() && end - start <= HEAD {
-                let hash = hash_head(head(bytes, start, end).map(lower), end - start);
-                self.hashes.push(hash);
-            } else if token.kinds.has_beyond() {
+            if token.kinds.has_beyond() {
                 self.hashes.extend(hash_any(&text[start..end], classes));
-            } else {
+            } else if has_controls || end - start > 64 {
                 self.hashes.extend(hash_ascii(bytes, start, end, classes));
+            } else {
+                let (from, to) = layout.bytes.letter_to_letter(start, end);
+                let known = self.hashes.len();
+                self.hashes.push(hash_lower(bytes, from, to));
+                self.hashes.truncate(known + usize::from(from < to));
             }
         }
     }
@@ -120,32 +127,37 @@ impl JuicerScratch {
     fn repeated_windows(&mut self, text: &str, layout: &Layout) -> (u64, u64) {
         let bytes = text.as_bytes();
         let Some(last) = layout.chars.checked_sub(LENGTH) else { return (0, 0) };
-        self.keys.clear();
         if layout.is_ascii {
-            self.keys.extend(bytes.windows(LENGTH).map(window_key));
-        } else {
-            let mut end = 0;
-            for _ in 0..LENGTH {
-                end += char_bytes(bytes[end]);
-            }
-            let mut start = 0;
-            loop {
-                // Ten bytes are ten characters of ASCII.
-                let key = if end - start == LENGTH {
-                    window_key(&bytes[start..end])
-                } else {
-                    hash_span(bytes, start, end)
-                };
-                self.keys.push(key);
-                let Some(&next) = bytes.get(end) else { break };
-                end += char_bytes(next);
-                start += char_bytes(bytes[start]);
-            }
+            let key = |&at: &u32| window_key(&bytes[at as usize..at as usize + LENGTH]);
+            let left = self.sieve.repeated(bytes.windows(LENGTH).map(window_key));
+            self.table.reset(left.len());
+            let once = (last + 1 - left.len()) as u64;
+            return (last as u64 + 1, top(&mut self.table, left.iter().map(key), once));
         }
-        let left = self.sieve.repeated(self.keys.iter().copied());
+        self.keys.clear();
+        let mut end = 0;
+        for _ in 0..LENGTH {
+            end += char_bytes(bytes[end]);
+        }
+        let mut start = 0;
+        loop {
+            // Ten bytes are ten characters of ASCII.
+            let key = if end - start == LENGTH {
+                window_key(&bytes[start..end])
+            } else {
+                hash_span(bytes, start, end)
+            };
+            self.keys.push(key);
+            let Some(&next) = bytes.get(end) else { break };
+            end += char_bytes(next);
+            start += char_bytes(bytes[start]);
+        }
+        let keys = &self.keys;
+        let left = self.sieve.repeated(keys.iter().copied());
         self.table.reset(left.len());
-        let once = (self.keys.len() - left.len()) as u64;
-        (last as u64 + 1, top(&mut self.table, left.iter().map(|&at| self.keys[at as usize]), once))
+        let once = (keys.len() - left.len()) as u64;
+        let repeated = left.iter().map(|&at| keys[at as usize]);
+        (last as u64 + 1, top(&mut self.table, repeated, once))
     }
 }
 
@@ -188,21 +200,33 @@ fn hash_ascii(bytes: &[u8], start: usize, end: usize, classes: ClassTable) -> Op
     while from < to && is_special(bytes[to - 1]) {
         to -= 1;
     }
-    if from == to {
-        None
-    } else if to - from <= HEAD {
-        Some(hash_head(head(bytes, from, to).map(lower), to - from))
-    } else {
-        let word = bytes[from..to].to_ascii_lowercase();
-        Some(hash_span(&word, 0, word.len()))
+    (from < to).then(|| hash_lower(bytes, from, to))
+}
+
+/// The hash of an ASCII word in lower case.
+#[inline]
+fn hash_lower(bytes: &[u8], start: usize, end: usize) -> u64 {
+    if end - start <= HEAD {
+        return hash_head(head(bytes, start, end).map(lower), end - start);
     }
+    let word = bytes[start..end].to_ascii_lowercase();
+    hash_span(&word, 0, word.len())
 }
 
 /// As [`hash_ascii`], of any word.
 fn hash_any(word: &str, classes: ClassTable) -> Option<u64> {
-    let lower = word.to_lowercase();
-    let word = lower.trim_matches(|ch| classes.of(ch) & SPECIALLY != 0);
+    let small: Cow<'_, str> = if word.chars().any(may_have_small_form) {
+        word.to_lowercase().into()
+    } else {
+        word.into()
+    };
+    let word = small.trim_matches(|ch| classes.of(ch) & SPECIALLY != 0);
     (!word.is_empty()).then(|| hash_span(word.as_bytes(), 0, word.len()))
+}
+
+/// Whether `ch` may have another form in lower case: capitals, and letters with one part a capital.
+fn may_have_small_form(ch: char) -> bool {
+    ch.is_uppercase() || matches!(ch, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | '\u{1F88}'..='\u{1FFC}')
 }
 
 /// The sum of the greatest counts of `keys` that stand more than once: as many of them as the
@@ -237,4 +261,17 @@ measure_table! { Juicer, juicer, |it, profile|
     "juicer.char_repetition",
         "Windows of 10 characters that fall to the most frequent ones, by windows."
         => ratio(it.repeated_windows, it.windows);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_small_form_is_known() {
+        for ch in '\0'..=char::MAX {
+            let is_small = ch.to_lowercase().eq([ch]);
+            assert!(is_small || may_have_small_form(ch), "{ch:?}");
+        }
+    }
 }

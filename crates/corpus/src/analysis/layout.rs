@@ -152,8 +152,8 @@ pub(super) struct Layout {
 impl Layout {
     /// Looks at `text` and, if asked, at its words.
     pub(super) fn read(&mut self, text: &str, table: ClassTable, with_words: bool) {
-        self.count_characters(text, table);
         self.bytes.read(text);
+        self.count_characters(text, table);
         self.find_lines(text);
         self.plain_words.clear();
         self.phrases.clear();
@@ -223,7 +223,7 @@ impl Layout {
         self.chars = text.len();
         let mut has_rare_space = self.histogram.count_of(b"\r\x0B\x0C\x1C\x1D\x1E\x1F") > 0;
         if !self.is_ascii {
-            self.chars = python::length(text);
+            self.chars = self.bytes.chars(0, text.len());
             self.count_beyond_ascii(text, table);
             has_rare_space |= self.histogram.beyond_ascii[SPACE.trailing_zeros() as usize] > 0;
         }
@@ -231,20 +231,13 @@ impl Layout {
     }
 
     fn count_beyond_ascii(&mut self, text: &str, table: ClassTable) {
-        let bytes = text.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            if bytes[at] < 128 {
-                at += 1;
-                continue;
-            }
-            let Some(ch) = text[at..].chars().next() else { break };
+        for at in self.bytes.long_chars() {
+            let Some(ch) = text[at as usize..].chars().next() else { break };
             let mut classes = table.of(ch);
             while classes != 0 {
                 self.histogram.beyond_ascii[classes.trailing_zeros() as usize] += 1;
                 classes &= classes - 1;
             }
-            at += ch.len_utf8();
         }
     }
 

@@ -25,6 +25,7 @@ mod plain_words;
 mod profile;
 mod python;
 mod refined;
+mod refined_kept;
 mod refined_lines;
 mod repetition;
 mod sieve;

@@ -62,14 +62,18 @@ impl PlainWordCounts {
         table: &mut CountTable,
     ) -> Self {
         let mut counts = Self { chars: layout.chars as u64, ..Self::default() };
-        counts.count_words(text, &layout.plain_words, classes);
+        counts.count_words(text, layout, classes);
         counts.count_lines(text, layout, table);
         counts.count_paragraphs(layout, table);
         counts.url_chars = url_chars(text.as_bytes());
         counts
     }
 
-    fn count_words(&mut self, text: &str, words: &[Token], classes: ClassTable) {
+    fn count_words(&mut self, text: &str, layout: &Layout, classes: ClassTable) {
+        let words = &layout.plain_words;
+        let may_have_symbols = layout.histogram.count_of(b"#") > 0
+            || layout.histogram.count_of(b".") >= 3
+            || !layout.is_ascii;
         let mut lengths = [0u64; COUNTED_LENGTHS];
         self.words = words.len() as u64;
         for token in words {
@@ -77,17 +81,21 @@ impl PlainWordCounts {
             self.longest = self.longest.max(u64::from(token.chars));
             lengths[(token.chars as usize).min(COUNTED_LENGTHS - 1)] += 1;
             self.stop_words += u64::from(token.stop_word == StopWord::Exactly);
-            if token.kinds.is_letters() {
-                self.with_letter += 1;
-                self.with_alphabetic += 1;
-                continue;
+            let (mut has_letter, mut has_alphabetic) =
+                (token.kinds.has_letter(), token.kinds.has_letter());
+            let word = || &text[token.start as usize..token.end as usize];
+            if token.kinds.has_beyond() {
+                let class = word().chars().fold(0, |class, ch| class | classes.of(ch));
+                has_letter = class & LETTER != 0;
+                has_alphabetic = class & ALPHABETIC != 0;
             }
-            let word = &text[token.start as usize..token.end as usize];
-            let class = word.chars().fold(0, |class, ch| class | classes.of(ch));
-            self.with_letter += u64::from(class & LETTER != 0);
-            self.with_alphabetic += u64::from(class & ALPHABETIC != 0);
-            self.dolma_symbols += u64::from(word.contains(['#', '…']));
-            self.nemo_symbols += u64::from(is_nemo_symbol(word, token.chars));
+            self.with_letter += u64::from(has_letter);
+            self.with_alphabetic += u64::from(has_alphabetic);
+            if may_have_symbols && !token.kinds.is_alphanumeric() {
+                let word = word();
+                self.dolma_symbols += u64::from(has_dolma_symbol(word.as_bytes()));
+                self.nemo_symbols += u64::from(is_nemo_symbol(word, token.chars));
+            }
         }
         self.double_median = double_median(&lengths, words);
     }
@@ -168,14 +176,20 @@ impl PlainWordCounts {
     }
 }
 
+/// Whether `#` or `…` stands in a word.
+fn has_dolma_symbol(word: &[u8]) -> bool {
+    let is_ellipsis = |at: usize| word[at..].starts_with("…".as_bytes());
+    memchr::memchr2_iter(b'#', 0xE2, word).any(|at| word[at] == b'#' || is_ellipsis(at))
+}
+
 /// Whether NeMo takes `word` for a symbol: an ellipsis, or more runs of `#` than half its length.
 fn is_nemo_symbol(word: &str, chars: u32) -> bool {
     if NEMO_ELLIPSES.contains(&word) {
         return true;
     }
     let bytes = word.as_bytes();
-    let starts_run = |at: usize| bytes[at] == b'#' && (at == 0 || bytes[at - 1] != b'#');
-    let runs = (0..bytes.len()).filter(|&at| starts_run(at)).count();
+    let starts_run = |&at: &usize| at == 0 || bytes[at - 1] != b'#';
+    let runs = memchr::memchr_iter(b'#', bytes).filter(starts_run).count();
     runs * 2 > chars as usize
 }
 

@@ -142,8 +142,7 @@ impl RefinedScratch {
                 found.push(layout.token(text, start, end));
             }
         };
-        if layout.has_rare_space {
-            // Not every such space is one for Unicode's words.
+        if layout.bytes.has_narrow_space() {
             return for_each_unicode_word(text, |start, end| add(found, start, end));
         }
         for token in &layout.plain_words {
@@ -153,7 +152,15 @@ impl RefinedScratch {
             }
             let (start, end) = (token.start as usize, token.end as usize);
             let has_beyond = token.kinds.has_beyond();
-            unicode_words(text, start, end, has_beyond, &mut |start, end| add(found, start, end));
+            if has_beyond || end - start > 64 {
+                let mut add = |start, end| add(found, start, end);
+                unicode_words(text, start, end, has_beyond, &mut add);
+            } else {
+                let words = &layout.bytes;
+                words.ascii_words(start, end, |start, end| {
+                    found.push(layout.token(text, start, end));
+                });
+            }
         }
     }
 

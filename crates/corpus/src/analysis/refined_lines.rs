@@ -3,14 +3,12 @@
 use super::layout::{Layout, Token};
 use super::phrases::{Phrase, find_phrases};
 use super::python;
-use crate::classes::{ClassTable, DECIMAL, DIGITS, LETTER, NUMBER, UPPER, WORD};
+use super::refined_kept::KeptLines;
+use crate::classes::{ClassTable, DECIMAL, DIGITS, LETTER, NUMBER, WORD};
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// Words up to which a line is searched for phrases of pages.
 const MAX_EDITED_WORDS: usize = 10;
-/// Words below which a line goes, unless it is empty.
-const MIN_WORDS: usize = 2;
 const CART: &str = "items in cart";
 const READ_MORE: &str = "read more";
 const SIGN_IN: &str = "sign-in";
@@ -50,7 +48,7 @@ pub(super) fn edited_lines<'t>(
     classes: ClassTable,
 ) -> EditedLines<'t> {
     let mut kept = KeptLines::new(text, layout, classes);
-    kept.drop(|kept, line| kept.is_shouted(line));
+    kept.drop(KeptLines::is_shouted);
     kept.strip();
     kept.drop(|kept, line| is_number(kept.text_of(line), classes));
     kept.strip();
@@ -79,92 +77,17 @@ pub(super) fn edited_lines<'t>(
     edited
 }
 
-/// The lines that are kept, as places in the text.
-struct KeptLines<'t> {
-    text: &'t str,
-    layout: &'t Layout,
-    classes: ClassTable,
-    lines: Vec<Range<usize>>,
-    removed_words: u64,
-}
-
-impl<'t> KeptLines<'t> {
-    fn new(text: &'t str, layout: &'t Layout, classes: ClassTable) -> Self {
-        let lines = layout.lines.iter().map(|line| line.start as usize..line.end as usize);
-        Self { text, layout, classes, lines: lines.collect(), removed_words: 0 }
-    }
-
-    fn text_of(&self, line: &Range<usize>) -> &'t str {
-        &self.text[line.clone()]
-    }
-
-    fn drop(&mut self, goes: impl Fn(&Self, &Range<usize>) -> bool) {
-        let mut lines = std::mem::take(&mut self.lines);
-        lines.retain(|line| {
-            let goes = goes(self, line);
-            if goes {
-                self.removed_words += count_words(self.text_of(line), self.classes);
-            }
-            !goes
-        });
-        self.lines = lines;
-    }
-
-    /// Drops the lines with fewer words than they need, but not the empty ones.
-    fn drop_short(&mut self) {
-        let words = &self.layout.plain_words;
-        let (text, classes) = (self.text, self.classes);
-        let mut next = 0;
-        self.lines.retain(|line| {
-            while words.get(next).is_some_and(|word| (word.start as usize) < line.start) {
-                next += 1;
-            }
-            let last = words.get(next + MIN_WORDS - 1);
-            let has_enough = last.is_some_and(|word| (word.start as usize) < line.end);
-            if has_enough || line.is_empty() {
-                return true;
-            }
-            self.removed_words += count_words(&text[line.clone()], classes);
-            false
-        });
-    }
-
-    /// Strips the text that the lines make together.
-    fn strip(&mut self) {
-        let text = self.text;
-        let is_filled = |line: &Range<usize>| !python::strip_start(&text[line.clone()]).is_empty();
-        let first = self.lines.iter().position(is_filled);
-        let Some(first) = first else { return self.lines.clear() };
-        let last = self.lines.iter().rposition(is_filled).unwrap_or(first);
-        self.lines.truncate(last + 1);
-        self.lines.drain(..first);
-        if let Some(line) = self.lines.first_mut() {
-            line.start = line.end - python::strip_start(&text[line.clone()]).len();
-        }
-        if let Some(line) = self.lines.last_mut() {
-            line.end = line.start + python::strip_end(&text[line.clone()]).len();
-        }
-    }
-
-    /// Whether more than half of a line's characters are capital letters.
-    fn is_shouted(&self, line: &Range<usize>) -> bool {
-        let chars = self.layout.chars_between(line.start, line.end);
-        let mut capitals = self.layout.bytes.capitals(line.start, line.end);
-        if chars < line.len() {
-            let beyond = self.text_of(line).chars().filter(|ch| !ch.is_ascii());
-            capitals += beyond.filter(|&ch| self.classes.of(ch) & UPPER != 0).count();
-        }
-        capitals * 2 > chars
-    }
-}
-
 /// [`count_words`] of the whole text, whose words between white space are known.
 fn count_all_words(text: &str, layout: &Layout, classes: ClassTable) -> u64 {
-    if layout.has_rare_space || layout.histogram.count_of(b"\0") > 0 {
+    if layout.histogram.count_of(b"\0") > 0 {
         return count_words(text, classes);
     }
     let bytes = text.as_bytes();
     let starts_word = |token: &Token| {
+        let before = bytes[..token.start as usize].last();
+        if layout.has_rare_space && !before.is_none_or(|&byte| is_fasttext_space(byte)) {
+            return false;
+        }
         let first = bytes[token.start as usize];
         first.is_ascii_alphanumeric()
             || !first.is_ascii() && {
@@ -216,14 +139,20 @@ fn trim(line: &mut Cow<'_, str>, strip: for<'s> fn(&'s str) -> &'s str) {
     }
 }
 
+/// Whether fastText parts words at `byte`.
+#[inline]
+fn is_fasttext_space(byte: u8) -> bool {
+    matches!(byte, b'\0' | b'\t'..=b'\r' | b' ')
+}
+
 /// Words between ASCII white space that start with a letter or number: fastText's tokens without
 /// punctuation, as DCLM counts what edits removed.
-fn count_words(text: &str, classes: ClassTable) -> u64 {
+pub(super) fn count_words(text: &str, classes: ClassTable) -> u64 {
     let bytes = text.as_bytes();
     let mut words = 0;
     let mut after_space = true;
     for (at, &byte) in bytes.iter().enumerate() {
-        let is_space = matches!(byte, b'\0' | b'\t'..=b'\r' | b' ');
+        let is_space = is_fasttext_space(byte);
         if after_space && !is_space {
             let starts_word = if byte.is_ascii() {
                 byte.is_ascii_alphanumeric()

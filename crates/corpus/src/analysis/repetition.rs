@@ -171,11 +171,13 @@ impl RepetitionScratch {
                 self.repeats[slot.first as usize] = true;
             }
         }
+        self.suspects.resize(last + 1, 0);
+        let mut found = 0;
         for at in 0..=last {
-            if self.repeats[at] || self.bytes_of(at, 5) < PREFIX {
-                self.suspects.push(at as u32);
-            }
+            self.suspects[found] = at as u32;
+            found += usize::from(self.repeats[at]) | usize::from(self.bytes_of(at, 5) < PREFIX);
         }
+        self.suspects.truncate(found);
     }
 
     fn bytes_of(&self, at: usize, n: usize) -> usize {

@@ -62,7 +62,7 @@ const fn spell(word: &[u8]) -> Spelled {
         number |= (word[at] as u32) << (8 * at);
         at += 1;
     }
-    let padding = (CASE as u64 & !((1 << (8 * word.len())) - 1)) as u32;
+    let padding = if word.len() < 4 { CASE & !((1 << (8 * word.len())) - 1) } else { 0 };
     Spelled { number: number | padding, length: word.len(), padding }
 }
 
@@ -124,10 +124,9 @@ impl WordCounts {
         let mut counts = Self { words: words.len() as u64, ..Self::default() };
         for word in words {
             counts.with_letter += u64::from(word.is_alphabetic());
-            if !word.is_symbol() {
-                counts.non_symbols += 1;
-                counts.non_symbol_chars += u64::from(word.chars);
-            }
+            let is_word = u64::from(!word.is_symbol());
+            counts.non_symbols += is_word;
+            counts.non_symbol_chars += is_word * u64::from(word.chars);
             counts.stop_words |= word.label;
         }
         counts

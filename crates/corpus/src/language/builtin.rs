@@ -6,6 +6,7 @@ use super::common::Votes;
 use super::detector::Language;
 use super::sample::sample;
 use super::script::{Script, ScriptShares};
+use whatlang::{Detector, Lang};
 
 /// Bytes of a text that are looked at: more changes no answer.
 const SAMPLE_BYTES: usize = 2048;
@@ -64,7 +65,7 @@ fn language_of(script: Script, text: &str) -> (&'static str, f32) {
     }
     let has_several = [Script::Cyrillic, Script::Arabic, Script::Hebrew, Script::Devanagari];
     if has_several.contains(&script) {
-        return by_trigrams(&words_of(script, text)).unwrap_or((usual(script), DISAGREE));
+        return by_trigrams(&words_of(script, text), &[]).unwrap_or((usual(script), DISAGREE));
     }
     (usual(script), 1.0)
 }
@@ -122,8 +123,9 @@ fn words_of(script: Script, text: &str) -> String {
     words
 }
 
-fn by_trigrams(words: &str) -> Option<(&'static str, f32)> {
-    let info = whatlang::detect(words)?;
+/// What trigrams say, without languages that can't be meant.
+fn by_trigrams(words: &str, others: &[Lang]) -> Option<(&'static str, f32)> {
+    let info = Detector::with_denylist(others.to_vec()).detect(words)?;
     #[expect(clippy::cast_possible_truncation, reason = "a share from 0 to 1")]
     let sure = info.confidence() as f32;
     Some((two_letter(info.lang().code()), DISAGREE + (1.0 - DISAGREE) * sure))
@@ -140,12 +142,36 @@ fn latin(words: &str) -> (&'static str, f32) {
     if votes.support(linear) {
         return (linear, 1.0);
     }
-    match by_trigrams(words) {
+    let is_bare = words.len() >= BARE_BYTES && words.is_ascii();
+    match by_trigrams(words, if is_bare { &MARKED } else { &[] }) {
         Some((code, _)) if code == linear => (code, 1.0),
         Some((code, sure)) if sure > 0.9 && !LINEAR.contains(&code) => (code, sure),
         _ => (linear, DISAGREE),
     }
 }
+
+/// From so many bytes of ASCII on, a text is in no language that is written with marks on letters.
+const BARE_BYTES: usize = 256;
+/// Languages of which so much text always holds a letter beyond ASCII.
+const MARKED: [Lang; 17] = [
+    Lang::Aze,
+    Lang::Cat,
+    Lang::Ces,
+    Lang::Dan,
+    Lang::Est,
+    Lang::Fin,
+    Lang::Hrv,
+    Lang::Hun,
+    Lang::Lav,
+    Lang::Lit,
+    Lang::Nob,
+    Lang::Pol,
+    Lang::Ron,
+    Lang::Slk,
+    Lang::Slv,
+    Lang::Tuk,
+    Lang::Vie,
+];
 
 /// The Latin languages of the linear classifier.
 const LINEAR: [&str; 10] = ["de", "en", "es", "fr", "it", "nl", "pt", "sv", "tr", "vi"];

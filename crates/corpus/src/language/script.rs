@@ -184,15 +184,13 @@ impl ScriptShares {
             return shares;
         }
         let mut last = None;
+        let mut latin_words = 0;
         for ch in text.chars() {
             if ch.is_ascii() {
-                if ch.is_ascii_alphabetic() {
-                    let starts_word = last != Some(Script::Latin);
-                    shares.weights[Script::Latin as usize] += if starts_word { WORD } else { 0 };
-                    last = Some(Script::Latin);
-                } else if ch != '\'' {
-                    last = None;
-                }
+                let is_letter = ch.is_ascii_alphabetic();
+                latin_words += u64::from(is_letter && last != Some(Script::Latin));
+                let after = if ch == '\'' { last } else { None };
+                last = if is_letter { Some(Script::Latin) } else { after };
                 continue;
             }
             let script = Script::of(ch);
@@ -204,6 +202,7 @@ impl ScriptShares {
                 last = script;
             }
         }
+        shares.weights[Script::Latin as usize] += latin_words * WORD;
         shares
     }
 

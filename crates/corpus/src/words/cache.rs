@@ -10,6 +10,8 @@ const WAYS: usize = 4;
 const SETS: usize = PLACES / WAYS;
 /// Longest chunk kept, in bytes: longer ones seldom come back.
 const LONGEST: usize = 64;
+/// Chunks that are remembered to have come once, at most; a power of two.
+const SEEN: usize = 1 << 18;
 /// Words of a chunk kept in its place: one, and a mark before or behind.
 const FEW: usize = 2;
 /// Words of chunks with more words, and bytes of long chunks, kept before all is forgotten.
@@ -23,6 +25,10 @@ pub(super) struct Cache {
     places: Vec<Place>,
     words: Vec<KeptWord>,
     bytes: Vec<u8>,
+    /// Marks the hashes of chunks that were unknown once.
+    seen: Vec<u64>,
+    /// Marks set since all were taken away.
+    num_seen: usize,
 }
 
 /// A word of a chunk of at most [`LONGEST`] bytes.
@@ -88,6 +94,8 @@ pub(super) struct Key {
     length: u8,
     /// The place that it takes if none is empty.
     way: u8,
+    /// Its mark among the chunks seen.
+    mark: u32,
 }
 
 impl Key {
@@ -104,8 +112,10 @@ impl Key {
         #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
         let (set, tag, way) =
             (hash as u32 % SETS as u32, (hash >> 40) as u16 | 1, (hash >> 32) as u8 % WAYS as u8);
+        #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
+        let mark = (hash >> 16) as u32 % SEEN as u32;
         #[expect(clippy::cast_possible_truncation, reason = "it is at most LONGEST")]
-        Some(Self { first, set, tag, length: length as u8, way })
+        Some(Self { first, set, tag, length: length as u8, way, mark })
     }
 
     /// The bytes of its chunk that the key itself does not hold.
@@ -122,35 +132,36 @@ impl Cache {
             places: vec![Place::default(); PLACES],
             words: Vec::new(),
             bytes: Vec::new(),
+            seen: vec![0; SEEN / 64],
+            num_seen: 0,
         }
     }
 
-    /// The first place whose tag is the chunk's, and nearly always the chunk's own.
+    /// The first place whose tag is the chunk's, and nearly always the chunk's own; some place if
+    /// none is.
     #[inline]
-    fn find(&self, key: &Key) -> Option<&Place> {
+    fn find(&self, key: &Key) -> &Place {
         const ONES: u64 = 0x0001_0001_0001_0001;
         const TOPS: u64 = ONES << 15;
         let set = key.set as usize;
         let tags = self.tags[set].iter().rev().fold(0, |tags, &tag| tags << 16 | u64::from(tag));
-        let other = tags ^ ONES * u64::from(key.tag);
+        let other = tags ^ (ONES * u64::from(key.tag));
         // The top bit of each tag that is the same; tags after the first are not sure.
         let same = other.wrapping_sub(ONES) & !other & TOPS;
-        (same != 0).then(|| &self.places[set * WAYS + same.trailing_zeros() as usize / 16])
+        &self.places[set * WAYS + same.trailing_zeros() as usize / 16 % WAYS]
     }
 
     /// Asks for the place of a chunk, which will be looked at soon.
     #[inline]
     pub(super) fn prefetch(&self, key: &Key) {
-        if let Some(place) = self.find(key) {
-            prefetch(place);
-        }
+        prefetch(self.find(key));
     }
 
     /// Appends the words of a chunk that begins at `start`; false if the chunk is unknown. `rest`
     /// is [`Key::rest`].
     #[inline]
     pub(super) fn replay(&self, key: &Key, rest: &[u8], start: u32, words: &mut Vec<Word>) -> bool {
-        let Some(place) = self.find(key) else { return false };
+        let place = self.find(key);
         if place.key != key.first || place.length != key.length {
             return false;
         }
@@ -171,6 +182,21 @@ impl Cache {
             words.extend(self.words[at..at + count].iter().map(|word| word.at(start)));
         }
         true
+    }
+
+    /// Whether a chunk was unknown before, as far as is remembered; it is from now on. Most
+    /// chunks of a corpus come once, and would only take the places of others.
+    #[inline]
+    pub(super) fn comes_again(&mut self, key: &Key) -> bool {
+        let (word, bit) = (key.mark as usize / 64, 1 << (key.mark % 64));
+        let was_seen = self.seen[word] & bit != 0;
+        self.seen[word] |= bit;
+        self.num_seen += usize::from(!was_seen);
+        if self.num_seen > SEEN / 4 {
+            self.seen.fill(0);
+            self.num_seen = 0;
+        }
+        was_seen
     }
 
     /// Keeps the words of a chunk, which begins at `start`.

@@ -127,8 +127,9 @@ impl Phrases {
 
     fn find(&mut self, text: &str, words: &[Word]) {
         self.matches.clear();
-        for start in 0..words.len() {
-            if words[start].symbol == 0 {
+        for (start, pair) in words.windows(2).enumerate() {
+            // A sequence has two words at least.
+            if pair[0].symbol.min(pair[1].symbol) == 0 {
                 continue;
             }
             let mut node = self.roots[usize::from(words[start].symbol)];

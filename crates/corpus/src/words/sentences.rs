@@ -8,11 +8,9 @@ use super::word::Word;
 /// Whether whitespace between two words counts as a word of its own for spaCy: any but one
 /// space, which it keeps as a property of the word before.
 pub(super) fn is_space_between(text: &str, end: u32, start: u32) -> bool {
-    match start - end {
-        0 => false,
-        1 => text.as_bytes()[end as usize] != b' ',
-        _ => true,
-    }
+    let length = start - end;
+    let is_one_space = text.as_bytes().get(end as usize) == Some(&b' ');
+    length > 1 || (length == 1 && !is_one_space)
 }
 
 /// Whether the sentences of a text go on or begin anew, word by word.

@@ -121,7 +121,9 @@ impl EnglishTokenizer {
         if !self.cache.replay(key, rest, offset(start), words) {
             let known = words.len();
             self.split(text, start, end, words);
-            self.cache.insert(key, rest, offset(start), &words[known..]);
+            if self.cache.comes_again(key) {
+                self.cache.insert(key, rest, offset(start), &words[known..]);
+            }
         }
     }
 

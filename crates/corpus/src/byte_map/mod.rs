@@ -4,30 +4,14 @@
 //! are walked without: where words begin and end falls out of shifts, and what a word is made of
 //! out of masks.
 
-/// Bytes of a [`Block`].
-const BYTES: usize = 64;
+mod block;
+
+use block::{BYTES, Block};
+
+/// U+202F, which joins the words around it for Unicode.
+const NARROW_SPACE: &[u8] = b"\xE2\x80\xAF";
 /// White space beyond ASCII that ends lines: U+0085, U+2028, U+2029.
 const LONG_LINE_ENDS: [&[u8]; 3] = [b"\xC2\x85", b"\xE2\x80\xA8", b"\xE2\x80\xA9"];
-
-/// The classes of 64 bytes, one bit each, the first byte lowest.
-#[derive(Clone, Copy, Default)]
-struct Block {
-    /// White space as Python's `str.isspace` has it, all bytes of each character; the bytes
-    /// behind the text too.
-    space: u64,
-    /// Line feeds.
-    feed: u64,
-    /// Letters of ASCII.
-    letter: u64,
-    /// Capital letters of ASCII.
-    capital: u64,
-    /// Digits of ASCII.
-    digit: u64,
-    /// Bytes of characters beyond ASCII.
-    beyond: u64,
-    /// Bytes of characters beyond ASCII but the first of each.
-    inner: u64,
-}
 
 /// What the bytes of a piece of text are, as a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,11 +33,6 @@ impl Kinds {
         self.0 & Self::BEYOND != 0
     }
 
-    /// It is letters of ASCII and nothing else.
-    pub(crate) fn is_letters(self) -> bool {
-        self.0 & !Self::LETTER == 0
-    }
-
     /// It is letters and digits of ASCII and nothing else.
     pub(crate) fn is_alphanumeric(self) -> bool {
         self.0 & !(Self::LETTER | Self::DIGIT) == 0
@@ -69,6 +48,7 @@ pub(crate) struct ByteMap {
     /// Where words start and end, in turn.
     borders: Vec<u32>,
     has_long_line_end: bool,
+    has_narrow_space: bool,
 }
 
 impl ByteMap {
@@ -76,7 +56,7 @@ impl ByteMap {
     pub(crate) fn read(&mut self, text: &str) {
         let bytes = text.as_bytes();
         self.blocks.clear();
-        self.has_long_line_end = false;
+        (self.has_long_line_end, self.has_narrow_space) = (false, false);
         let blocks = bytes.chunks_exact(BYTES);
         let rest = blocks.remainder();
         let mut has_beyond = 0;
@@ -106,11 +86,21 @@ impl ByteMap {
 
     /// Where line feeds stand.
     pub(crate) fn feeds(&self) -> impl Iterator<Item = u32> + '_ {
-        self.blocks.iter().zip((0..).step_by(BYTES)).flat_map(|(block, first)| {
-            let mut feeds = block.feed;
+        self.places(|block| block.feed)
+    }
+
+    /// Where characters beyond ASCII begin.
+    pub(crate) fn long_chars(&self) -> impl Iterator<Item = u32> + '_ {
+        self.places(|block| block.beyond & !block.inner)
+    }
+
+    #[inline]
+    fn places(&self, class: impl Fn(&Block) -> u64) -> impl Iterator<Item = u32> {
+        self.blocks.iter().zip((0..).step_by(BYTES)).flat_map(move |(block, first)| {
+            let mut bits = class(block);
             std::iter::from_fn(move || {
-                let at = (feeds != 0).then(|| first + feeds.trailing_zeros())?;
-                feeds &= feeds - 1;
+                let at = (bits != 0).then(|| first + bits.trailing_zeros())?;
+                bits &= bits - 1;
                 Some(at)
             })
         })
@@ -120,6 +110,53 @@ impl ByteMap {
     /// cuts.
     pub(crate) fn has_long_line_end(&self) -> bool {
         self.has_long_line_end
+    }
+
+    /// Whether U+202F stands in the text: white space that is part of words for Unicode.
+    pub(crate) fn has_narrow_space(&self) -> bool {
+        self.has_narrow_space
+    }
+
+    /// Where Unicode's words lie that begin with a letter or digit, of at most 64 bytes of ASCII
+    /// from `start` up to `end` between white space: calls `on_word` for each.
+    #[inline]
+    pub(crate) fn ascii_words(
+        &self,
+        start: usize,
+        end: usize,
+        mut on_word: impl FnMut(usize, usize),
+    ) {
+        let (first, shift) = (start / BYTES, start % BYTES);
+        let [one, other] = [&self.blocks[first], &self.blocks[first + 1]];
+        let window = |class: fn(&Block) -> u64| {
+            class(one) >> shift | class(other) << 1 << (BYTES - 1 - shift)
+        };
+        let (letter, digit) = (window(|block| block.letter), window(|block| block.digit));
+        let between = |class: u64| class << 1 & class >> 1;
+        let inside = window(|block| block.mid_letter) & between(letter)
+            | window(|block| block.mid_number) & between(digit);
+        let readable = letter | digit;
+        let wanted = !0 >> (BYTES - (end - start));
+        let words = (readable | window(|block| block.joiner) | inside) & wanted;
+        let mut starts = words & !(words << 1) & readable;
+        while starts != 0 {
+            let from = starts.trailing_zeros();
+            starts &= starts - 1;
+            let length = (!(words >> from)).trailing_zeros();
+            on_word(start + from as usize, start + (from + length) as usize);
+        }
+    }
+
+    /// Where the first letter of ASCII stands among at most 64 bytes from `start` up to `end`,
+    /// and what follows the last one; the same place twice without a letter.
+    #[inline]
+    pub(crate) fn letter_to_letter(&self, start: usize, end: usize) -> (usize, usize) {
+        let (first, shift) = (start / BYTES, start % BYTES);
+        let [one, other] = [&self.blocks[first], &self.blocks[first + 1]];
+        let wanted = !0 >> (BYTES - (end - start));
+        let letters = (one.letter >> shift | other.letter << 1 << (BYTES - 1 - shift)) & wanted;
+        let to = start + BYTES - letters.leading_zeros() as usize;
+        (to.min(start + letters.trailing_zeros() as usize), to)
     }
 
     /// What the bytes from `start` up to `end` are.
@@ -200,6 +237,7 @@ impl ByteMap {
                 for byte in at..at + space {
                     self.blocks[byte / BYTES].space |= 1 << (byte % BYTES);
                 }
+                self.has_narrow_space |= &bytes[at..at + space] == NARROW_SPACE;
                 self.has_long_line_end |= LONG_LINE_ENDS.contains(&&bytes[at..at + space]);
             }
         }
@@ -236,138 +274,5 @@ fn long_space(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-impl Block {
-    /// White space beyond ASCII is not seen here.
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    fn of(bytes: &[u8; BYTES]) -> Self {
-        // SAFETY: every x86-64 has SSE2.
-        unsafe { Self::of_lanes(bytes) }
-    }
-
-    /// [`Self::of`], sixteen bytes at a time.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "sse2")]
-    #[inline]
-    fn of_lanes(bytes: &[u8; BYTES]) -> Self {
-        use std::arch::x86_64::{
-            __m128i, _mm_and_si128, _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128,
-            _mm_set_epi64x, _mm_set1_epi8, _mm_sub_epi8,
-        };
-        let all = |byte: u8| _mm_set1_epi8(byte.cast_signed());
-        let within = |lane: __m128i, first: u8, last: u8| {
-            let above = _mm_sub_epi8(lane, all(first));
-            _mm_cmpeq_epi8(_mm_min_epu8(above, all(last - first)), above)
-        };
-        let bits = |lane: __m128i| u64::from(_mm_movemask_epi8(lane).cast_unsigned());
-        let mut block = Self::default();
-        let (lanes, _) = bytes.as_chunks::<16>();
-        for (index, lane) in lanes.iter().enumerate() {
-            let (halves, _) = lane.as_chunks::<8>();
-            let half = |at: usize| u64::from_le_bytes(halves[at]).cast_signed();
-            let lane = _mm_set_epi64x(half(1), half(0));
-            let shift = 16 * index;
-            let space = _mm_or_si128(within(lane, b'\t', b'\r'), within(lane, 0x1C, b' '));
-            block.space |= bits(space) << shift;
-            block.feed |= bits(_mm_cmpeq_epi8(lane, all(b'\n'))) << shift;
-            let small = _mm_or_si128(lane, all(0x20));
-            block.letter |= bits(within(small, b'a', b'z')) << shift;
-            block.capital |= bits(within(lane, b'A', b'Z')) << shift;
-            block.digit |= bits(within(lane, b'0', b'9')) << shift;
-            block.beyond |= bits(lane) << shift;
-            let top = _mm_and_si128(lane, all(0xC0));
-            let inner = _mm_cmpeq_epi8(top, all(0x80));
-            block.inner |= bits(inner) << shift;
-        }
-        block
-    }
-
-    /// White space beyond ASCII is not seen here.
-    #[cfg(not(target_arch = "x86_64"))]
-    fn of(bytes: &[u8; BYTES]) -> Self {
-        let mut block = Self::default();
-        for (index, byte) in bytes.iter().enumerate() {
-            let bit = |holds: bool| u64::from(holds) << index;
-            block.space |= bit(matches!(byte, b'\t'..=b'\r' | 0x1C..=b' '));
-            block.feed |= bit(*byte == b'\n');
-            block.letter |= bit(byte.is_ascii_alphabetic());
-            block.capital |= bit(byte.is_ascii_uppercase());
-            block.digit |= bit(byte.is_ascii_digit());
-            block.beyond |= bit(!byte.is_ascii());
-            block.inner |= bit(byte & 0xC0 == 0x80);
-        }
-        block
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::words::is_space;
-    use proptest::prelude::*;
-
-    #[track_caller]
-    fn check(text: &str) {
-        let mut map = ByteMap::default();
-        map.read("something else before, longer than one block of sixty-four bytes, with é");
-        map.read(text);
-        let words: Vec<&str> =
-            map.words().map(|(start, end)| &text[start as usize..end as usize]).collect();
-        let expected: Vec<&str> = text.split(is_space).filter(|word| !word.is_empty()).collect();
-        assert_eq!(words, expected, "of {text:?}");
-        let kinds = map.kinds(0, text.len());
-        let has = |holds: fn(&u8) -> bool| text.as_bytes().iter().any(holds);
-        assert_eq!(kinds.has_letter(), has(u8::is_ascii_alphabetic));
-        assert_eq!(kinds.has_beyond(), !text.is_ascii());
-        assert_eq!(kinds.is_letters(), !has(|byte| !byte.is_ascii_alphabetic()));
-        assert_eq!(kinds.is_alphanumeric(), !has(|byte| !byte.is_ascii_alphanumeric()));
-        let feeds: Vec<_> = map.feeds().map(|at| at as usize).collect();
-        assert_eq!(feeds, text.match_indices('\n').map(|(at, _)| at).collect::<Vec<_>>());
-        assert_eq!(map.has_long_line_end(), text.contains(['\u{85}', '\u{2028}', '\u{2029}']));
-        assert_eq!(map.chars(0, text.len()), text.chars().count());
-        assert_eq!(map.capitals(0, text.len()), capitals(text));
-    }
-
-    fn capitals(text: &str) -> usize {
-        text.bytes().filter(u8::is_ascii_uppercase).count()
-    }
-
-    #[test]
-    fn edges_of_blocks_are_no_edges_of_words() {
-        check("");
-        check(" ");
-        for length in 60..70 {
-            check(&"a".repeat(length));
-            check(&format!("{}\u{3000}B9", "a".repeat(length)));
-            check(&format!("{} {}", "a".repeat(length), "b".repeat(length)));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn words_are_those_between_white_space(
-            text in "[a-zA-Z0-9_.\\-é户 \n\r\u{1c}\u{85}\u{a0}\u{1680}\u{2003}\u{2028}\u{205f}\u{3000}—]{0,200}",
-        ) {
-            check(&text);
-        }
-
-        #[test]
-        fn any_text_is_mapped(text in any::<String>()) {
-            check(&text);
-        }
-
-        #[test]
-        fn parts_are_counted_by_themselves(text in "[a-cA-C0-9é户 ]{0,200}", cut in 0_usize..200) {
-            let mut map = ByteMap::default();
-            map.read(&text);
-            let cut = text.floor_char_boundary(cut.min(text.len()));
-            let tail = &text[cut..];
-            prop_assert_eq!(map.chars(0, cut) + map.chars(cut, text.len()), text.chars().count());
-            prop_assert_eq!(map.capitals(cut, text.len()), capitals(tail));
-            prop_assert_eq!(
-                map.kinds(cut, text.len()).is_alphanumeric(),
-                tail.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            );
-        }
-    }
-}
+mod tests;
