@@ -28,6 +28,7 @@ mod semantic;
 mod sink;
 mod source;
 mod split;
+mod text_filter;
 mod text_hash;
 mod web;
 mod words;

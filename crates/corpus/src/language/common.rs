@@ -1,5 +1,6 @@
 //! Common words of languages in Latin script.
 
+use crate::text_filter::TextFilter;
 use ahash::RandomState;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -109,8 +110,14 @@ const LEAST: u32 = 3;
 /// So many for each word that is another language's own.
 const TIMES_OTHERS: u32 = 2;
 
-/// The language of each common word by its place above, unless there are several.
-static LANGUAGE_OF: LazyLock<HashMap<&str, Option<usize>, RandomState>> = LazyLock::new(|| {
+/// The common words of all languages.
+struct CommonWords {
+    /// The language of each by its place above, unless there are several.
+    languages: HashMap<&'static str, Option<usize>, RandomState>,
+    filter: TextFilter,
+}
+
+static WORDS: LazyLock<CommonWords> = LazyLock::new(|| {
     let mut languages = HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4));
     for (index, (_, words)) in COMMON.iter().enumerate() {
         for word in words.split(' ') {
@@ -120,7 +127,8 @@ static LANGUAGE_OF: LazyLock<HashMap<&str, Option<usize>, RandomState>> = LazyLo
             }
         }
     }
-    languages
+    let filter = TextFilter::new(languages.keys().copied());
+    CommonWords { languages, filter }
 });
 
 /// What the common words of a text say.
@@ -138,7 +146,7 @@ pub(super) struct Votes {
 impl Votes {
     /// Counts `words`, which single spaces part.
     pub(super) fn of(words: &str) -> Self {
-        let languages = &*LANGUAGE_OF;
+        let common = &*WORDS;
         let mut lower = String::new();
         let mut all = 0_u32;
         let mut own = [0_u32; COMMON.len()];
@@ -151,7 +159,10 @@ impl Votes {
             } else {
                 lower.extend(word.chars().flat_map(char::to_lowercase));
             }
-            if let Some(Some(index)) = languages.get(lower.as_str()) {
+            if !common.filter.may_hold(&lower) {
+                continue;
+            }
+            if let Some(Some(index)) = common.languages.get(lower.as_str()) {
                 own[*index] += 1;
             }
         }

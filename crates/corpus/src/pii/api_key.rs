@@ -97,7 +97,11 @@ fn dotted_start(site: &Site<'_>, start: usize) -> Option<usize> {
 
 fn from(site: &Site<'_>, start: usize) -> Option<Range<usize>> {
     let rest = &site.bytes()[start..];
-    let issued = |(prefix, ..): &&(&str, Alphabet, _)| rest.starts_with(prefix.as_bytes());
+    let issued = |(prefix, ..): &&(&str, Alphabet, _)| {
+        let prefix = prefix.as_bytes();
+        // Nearly all tokens begin with another byte.
+        rest.first() == prefix.first() && rest.starts_with(prefix)
+    };
     let (prefix, alphabet, lengths) = ISSUERS.iter().find(issued)?;
     let body = start + prefix.len();
     let end = site.run(body, lengths.end() + 1, *alphabet);

@@ -95,6 +95,10 @@ fn assigned(site: &Site<'_>) -> Option<Range<usize>> {
 
 /// A name ends with `end`, which begins a part of it: `userPassword` and `db_pwd`, not `compass`.
 fn ends_with(name: &[u8], end: &[u8]) -> bool {
+    // Nearly all names end with another byte.
+    if name.last() != end.last() {
+        return false;
+    }
     let Some(rest) = name.strip_suffix(end) else { return false };
     end.len() > 4 || !rest.last().is_some_and(u8::is_ascii_alphabetic)
 }

@@ -86,7 +86,10 @@ fn trim_end(text: &[u8]) -> &[u8] {
 
 /// Whether `text` ends with `word`, and an ASCII word begins there too.
 fn ends_with_word(text: &[u8], word: &[u8]) -> bool {
-    text.ends_with(word) && begins(text, text.len() - word.len(), word)
+    // Nearly all texts end with another byte.
+    text.last() == word.last()
+        && text.ends_with(word)
+        && begins(text, text.len() - word.len(), word)
 }
 
 /// Whether the word of `length` bytes at `at` is no part of a longer ASCII word.

@@ -1,6 +1,6 @@
 //! Chunks with a split of their own: contractions, abbreviations, emoticons.
 
-use super::filter::Filter;
+use crate::text_filter::TextFilter;
 use ahash::{HashMap, RandomState};
 
 /// Pronouns with the endings they take, then the words that take endings as pronouns do.
@@ -56,20 +56,20 @@ const FACES: &str = "\
 /// The exceptions, with the byte lengths of the words each is split into.
 pub(super) struct Exceptions {
     parts: HashMap<Box<str>, Box<[u8]>>,
-    filter: Filter,
+    filter: TextFilter,
 }
 
 impl Exceptions {
     /// All exceptions of English.
     pub(super) fn new() -> Self {
         let hasher = RandomState::with_seeds(1, 2, 3, 4);
-        let filter = Filter::new(std::iter::empty());
+        let filter = TextFilter::new(std::iter::empty());
         let mut all = Self { parts: HashMap::with_hasher(hasher), filter };
         all.add_pronouns();
         all.add_verbs();
         all.remove_words();
         all.add_rest();
-        all.filter = Filter::new(all.texts());
+        all.filter = TextFilter::new(all.texts());
         all
     }
 

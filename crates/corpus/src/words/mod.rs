@@ -21,7 +21,6 @@ mod affixes;
 mod cache;
 mod characters;
 mod exceptions;
-mod filter;
 mod phrases;
 mod sentences;
 mod split;

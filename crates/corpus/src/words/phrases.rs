@@ -7,16 +7,16 @@
 use ahash::{HashMap, RandomState};
 
 use super::exceptions::Exceptions;
-use super::filter::Filter;
 use super::sentences::is_space_between;
 use super::split::split_chunk;
 use super::word::{Word, describe};
+use crate::text_filter::TextFilter;
 
 /// A trie over the words that exceptions are peeled to.
 pub(super) struct Phrases {
     /// A number from 1 for each word in a sequence.
     symbols: HashMap<Box<str>, u16>,
-    filter: Filter,
+    filter: TextFilter,
     /// The node reached from a node (high half) by a symbol (low half); node 0 is the root.
     edges: HashMap<u32, u16>,
     /// For each symbol, the node reached from the root, 0 for none.
@@ -41,7 +41,7 @@ impl Phrases {
         let hasher = || RandomState::with_seeds(5, 6, 7, 8);
         let mut all = Self {
             symbols: HashMap::with_hasher(hasher()),
-            filter: Filter::new(std::iter::empty()),
+            filter: TextFilter::new(std::iter::empty()),
             edges: HashMap::with_hasher(hasher()),
             roots: vec![0],
             ends: vec![false],
@@ -58,7 +58,7 @@ impl Phrases {
                 all.add(text, &ends);
             }
         }
-        all.filter = Filter::new(all.symbols.keys().map(AsRef::as_ref));
+        all.filter = TextFilter::new(all.symbols.keys().map(AsRef::as_ref));
         all
     }
 
