@@ -6,7 +6,7 @@ use super::response::{blocks, end, message, usage};
 use crate::app::App;
 use crate::body::{Parsed, parse};
 use crate::error::ApiError;
-use crate::stream;
+use crate::stream::{self, Frame};
 use crate::turn::{self, Answer, TurnEvent};
 use axum::Json;
 use axum::body::Bytes;
@@ -31,7 +31,7 @@ pub(crate) async fn messages(
     let mut turn = turn::start(&app, request, started).await?;
     let id = app.answer_id("msg").replace('-', "_");
     if stream {
-        let ping = ("ping", r#"{"type": "ping"}"#);
+        let ping = Frame { event: Some("ping"), data: r#"{"type": "ping"}"#.to_owned() };
         return Ok(ignored.tell(stream::sse_with_ping(turn, Events::new(id, name), ping)));
     }
     let (mut answer, mut ended) = (Answer::default(), Value::Null);

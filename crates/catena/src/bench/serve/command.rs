@@ -1,6 +1,6 @@
 //! The command: rounds of ours and of the peers in turn, or one server that is already there.
 
-use super::target::Target;
+use super::target::{CACHE_BYTES, Target};
 use super::users::Users;
 use super::{chats, http};
 use crate::args::ServeBenchArgs;
@@ -132,7 +132,7 @@ impl Subject {
         lasting: Duration,
         samples: &mut Samples,
     ) -> Result<(), BoxError> {
-        let server = |sequences| Target::of_model(&self.path, self.threads, sequences);
+        let server = |sequences| Target::of_model(&self.path, self.threads, sequences, CACHE_BYTES);
         match group {
             Group::Users(users) => users.round(&server(users.0)?, samples),
             Group::Chats => chats::round(&server(chats::CHATS)?, lasting, samples),

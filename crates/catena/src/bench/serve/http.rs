@@ -1,12 +1,12 @@
 //! What HTTP costs: the same work through a server and through an engine in this process.
 
 use super::client::{Client, at_once};
-use super::target::{SERVED, Target};
+use super::target::{SERVED, Target, own_ticks};
 use crate::bench::cells::{Named, Samples, percentile};
 use crate::models::{BoxError, LanguageModel, Numerics};
 use crate::serve::instant_model;
 use camino::Utf8Path;
-use catena_engine::{EngineHandle, EngineOptions, KvBudget, Request, SamplingParams, Speculation};
+use catena_engine::{EngineHandle, EngineOptions, KvBudget, Request, SamplingParams};
 use catena_kernels::Pool;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -25,11 +25,18 @@ const PROMPT_TEXT: &str = "a few words";
 const ONE: &str = "serve/http_overhead/1";
 const MANY: &str = "serve/http_overhead/32";
 const CPU: &str = "serve/http_overhead/32/cpu";
+const CLIENT: &str = "serve/http_overhead/32/client";
 
 /// The names of its cells: of one request, what HTTP adds to its time; of a batch, what it takes of
-/// the tokens per second, and of the processor.
+/// the tokens per second and of the server's processor time, and what part of the machine's the
+/// client takes, whose work would be another machine's.
 pub(super) fn cells() -> Vec<Named> {
-    vec![Named::less(ONE, "ms"), Named::less(MANY, "%"), Named::less(CPU, "%")]
+    vec![
+        Named::less(ONE, "ms"),
+        Named::less(MANY, "%"),
+        Named::less(CPU, "%"),
+        Named::less(CLIENT, "%"),
+    ]
 }
 
 /// All figures once.
@@ -41,32 +48,41 @@ pub(super) fn round(
     samples: &mut Samples,
 ) -> Result<(), BoxError> {
     samples.push(ONE, single()?);
-    let server = Target::of_model(path, threads, BATCH)?;
-    let options = EngineOptions { speculation: Speculation::Off, ..EngineOptions::default() };
+    // What the server takes too.
+    let (options, numerics) = (EngineOptions::default(), Numerics::default());
     let budget = KvBudget::Sequences { count: BATCH, tokens: 2 * (PROMPT + GENERATED) };
-    let engine = model.engine_with(pool.clone(), Numerics::default(), BATCH, budget, options)?.0;
+    let (engine, _, cache) =
+        model.engine_and_decoder(pool.clone(), numerics, BATCH, budget, options)?;
+    // As much for the server, whose memory would else come into use while it is measured.
+    let server = Target::of_model(path, threads, BATCH, cache.bytes)?;
     let engine = EngineHandle::spawn(engine, BATCH)?;
     let (mut direct, mut through) = (Vec::new(), Vec::new());
-    let (mut http, mut all) = (0, 0);
+    let (mut http, mut all, mut client) = (0, 0, 0);
     // The first pass of both warms up.
     for pass in 0..=PASSES {
         let of_engine = through_engine(&engine, pass)?;
-        let before = server.ticks();
+        let before = (server.ticks(), own_ticks());
         let of_server = through_server(&server, pass)?;
         if pass == 0 {
             continue;
         }
         direct.push(of_engine);
         through.push(of_server);
-        if let (Some(before), Some(after)) = (before, server.ticks()) {
+        let after = (server.ticks(), own_ticks());
+        if let ((Some(before), Some(own)), (Some(after), Some(own_after))) = (before, after) {
             http += after.0 - before.0;
             all += after.1 - before.1;
+            client += own_after - own;
         }
     }
-    let lost = 1.0 - percentile(&through, 50) / percentile(&direct, 50);
-    samples.push(MANY, 100.0 * lost);
+    // The server keeps every core busy, so what the client takes is missing from it.
+    let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+    let of_client = share(client, client + all);
+    let left = percentile(&direct, 50) * (1.0 - of_client);
+    samples.push(MANY, 100.0 * (1.0 - percentile(&through, 50) / left));
     if all > 0 {
-        samples.push(CPU, 100.0 * http as f64 / all as f64);
+        samples.push(CPU, 100.0 * share(http, all));
+        samples.push(CLIENT, 100.0 * of_client);
     }
     Ok(())
 }

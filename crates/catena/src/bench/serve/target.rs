@@ -11,9 +11,9 @@ const ADDRESS: &str = "API: ";
 /// The name that our own model is served under.
 pub(super) const SERVED: &str = "measured";
 
-/// What the measured server's keys and values may take: enough for every conversation, and full soon
+/// What a measured server's keys and values may take: enough for every conversation, and full soon
 /// enough for its memory to stay what it is.
-const CACHE_BYTES: u64 = 5 << 28;
+pub(super) const CACHE_BYTES: u64 = 5 << 28;
 
 /// A running server.
 pub(super) struct Target {
@@ -30,15 +30,16 @@ impl Target {
         Self { url: url.to_owned(), model: model.to_owned(), child: None }
     }
 
-    /// Ours with a model, for so many sequences at once, whose keys and values take at most
-    /// [`CACHE_BYTES`].
+    /// Ours with a model, for so many sequences at once, whose keys and values take at most so many
+    /// bytes.
     pub(super) fn of_model(
         path: &Utf8Path,
         threads: usize,
         sequences: usize,
+        cache_bytes: u64,
     ) -> Result<Self, Failure> {
         let model = format!("{SERVED}={path}");
-        let (sequences, cache) = (sequences.to_string(), CACHE_BYTES.to_string());
+        let (sequences, cache) = (sequences.to_string(), cache_bytes.to_string());
         let limits = ["--max-sequences", &sequences, "--cache-bytes", &cache];
         Self::start(threads, &[&[model.as_str()], &limits[..]].concat())
     }
@@ -100,6 +101,12 @@ impl Target {
         }
         Some((http, all))
     }
+}
+
+/// Processor time of this process so far, in ticks, threads that have ended included.
+pub(super) fn own_ticks() -> Option<u64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    Some(thread_ticks(&stat)?.1)
 }
 
 /// A thread's name and its ticks, in user and in system mode, from its `stat`.

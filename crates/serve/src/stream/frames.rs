@@ -1,11 +1,11 @@
 //! Answers that are sent as they come.
 
+use super::events::Events;
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::turn::{Turn, TurnEvent};
 use axum::body::Body;
 use axum::http::header;
-use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use catena_engine::Event;
 use futures_util::stream::{self, Stream, StreamExt};
@@ -89,30 +89,24 @@ pub(crate) fn lines<I: Items>(items: I, render: impl Render<I>) -> Response {
 }
 
 /// A response of server-sent events; `ping` is sent while nothing else comes.
-pub(crate) fn sse_with_ping<I: Items>(
-    items: I,
-    render: impl Render<I>,
-    (name, data): (&str, &str),
-) -> Response {
-    let ping = SseEvent::default().event(name).data(data);
-    events(items, render, KeepAlive::new().event(ping))
+pub(crate) fn sse_with_ping<I: Items>(items: I, render: impl Render<I>, ping: Frame) -> Response {
+    events(items, render, Some(ping))
 }
 
 /// A response of server-sent events.
 pub(crate) fn sse<I: Items>(items: I, render: impl Render<I>) -> Response {
-    events(items, render, KeepAlive::default())
+    events(items, render, None)
 }
 
-fn events<I: Items>(items: I, render: impl Render<I>, keep_alive: KeepAlive) -> Response {
-    let event = |frame: Frame| {
-        let event = SseEvent::default().data(frame.data);
-        Ok::<_, Infallible>(match frame.event {
-            Some(name) => event.event(name),
-            None => event,
-        })
-    };
-    let events = frames(items, render).map(event);
-    Sse::new(events).keep_alive(keep_alive).into_response()
+fn events<I: Items>(items: I, render: impl Render<I>, ping: Option<Frame>) -> Response {
+    let body = Body::new(Events::new(frames(items, render), ping));
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-cache"),
+        // Some proxies would gather the events.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, body).into_response()
 }
 
 struct State<I, R> {
