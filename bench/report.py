@@ -85,8 +85,9 @@ CAPTIONS = {
                "llama-server with a slot for each user, in the better of its two cache layouts, asked by the same client.",
     "http_overhead": "`1`: what HTTP adds to the median time of a request for one token of a model that takes no time. `32`: "
                      "what it takes of the tokens per second of 32 sequences, all streamed, against the same engine in "
-                     "the measuring process; the client's own work counts. `32/cpu`: the part of the server's processor time that "
-                     "its HTTP threads took meanwhile.",
+                     "the measuring process, without the processor time that the client took, whose work would be another machine's. "
+                     "`32/cpu`: the part of the server's processor time that its HTTP threads took meanwhile; `32/client`: the "
+                     "client's part of all.",
     "64chats": "64 clients that converse without a pause, up to 96 tokens an answer, four turns of 40 words a conversation. "
                "itl: time between two pieces of an answer; memory: the server's resident memory after the first quarter of "
                "the time, its most and how much that is above its least.",

@@ -13,6 +13,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+/// How far the threads that serve HTTP step back, in the system's steps of priority.
+#[cfg(target_os = "linux")]
+const NICENESS: libc::c_int = 10;
+
 /// How often a foreground server looks whether it should stop.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -73,6 +77,7 @@ impl Listener {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("http")
+            .on_thread_start(give_way)
             .enable_all()
             .build()?;
         let drain = Duration::from_secs(options.serve().drain_seconds);
@@ -91,6 +96,19 @@ impl Listener {
             .name("server".to_owned())
             .spawn(move || runtime.block_on(work))?;
         Ok(Server { address: format!("{scheme}://{address}"), stop, thread })
+    }
+}
+
+/// Lets the threads that compute go first on a core that is wanted by both.
+///
+/// A step waits for all of them, so one that is interrupted for every token that is sent holds up
+/// the others. They leave a core often enough for what HTTP has to do.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the call takes a number and no pointer. On Linux it is about the calling thread.
+    // It returns the new value, and leaves the old one where it is refused, which is no harm.
+    unsafe {
+        libc::nice(NICENESS);
     }
 }
 
