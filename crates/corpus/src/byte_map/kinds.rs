@@ -10,16 +10,12 @@ impl Kinds {
     const MARK: u8 = 4;
     const BEYOND: u8 = 8;
 
-    /// What holds a letter of ASCII, a digit, another character of ASCII, one beyond it.
+    /// What has such bytes: letters of ASCII, digits, other characters of ASCII, and others.
     #[inline]
-    pub(super) fn new(letter: bool, digit: bool, mark: bool, beyond: bool) -> Self {
-        let bit = |found: bool, bit: u8| if found { bit } else { 0 };
-        Self(
-            bit(letter, Self::LETTER)
-                | bit(digit, Self::DIGIT)
-                | bit(mark, Self::MARK)
-                | bit(beyond, Self::BEYOND),
-        )
+    pub(super) fn of(bytes: [u64; 4]) -> Self {
+        let bits = [Self::LETTER, Self::DIGIT, Self::MARK, Self::BEYOND];
+        let found = bytes.iter().zip(bits).filter(|(bytes, _)| **bytes != 0);
+        Self(found.fold(0, |kinds, (_, bit)| kinds | bit))
     }
 
     /// It holds a letter of ASCII.

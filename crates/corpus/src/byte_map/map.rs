@@ -150,7 +150,7 @@ impl ByteMap {
             mark |= wanted & !(letters | digits | long);
             at += length;
         }
-        Kinds::new(letter != 0, digit != 0, mark != 0, beyond != 0)
+        Kinds::of([letter, digit, mark, beyond])
     }
 
     /// Capital letters of ASCII from `start` up to `end`.
