@@ -34,18 +34,13 @@ pub(crate) fn hash_head([low, high]: [u64; 2], length: usize) -> u64 {
 
 fn hash_long(bytes: &[u8]) -> u64 {
     let end = bytes.len();
-    // Two chains of products, since each waits for the one before it.
-    let (mut state, mut other) = (end as u64, FIRST);
+    let mut state = end as u64;
     let mut at = 0;
-    while at + 2 * HEAD < end {
+    while at + HEAD < end {
         state = mix(load(bytes, at) ^ state, load(bytes, at + 8));
-        other = mix(load(bytes, at + 16) ^ other, load(bytes, at + 24));
-        at += 2 * HEAD;
+        at += HEAD;
     }
-    if at + HEAD < end {
-        state = mix(load(bytes, at) ^ state, load(bytes, at + 8));
-    }
-    mix(load(bytes, end - HEAD) ^ state, load(bytes, end - 8) ^ other)
+    mix(load(bytes, end - HEAD) ^ state, load(bytes, end - 8))
 }
 
 /// The first [`HEAD`] bytes of `bytes[start..end]`, zero behind its end.
