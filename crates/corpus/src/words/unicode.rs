@@ -52,7 +52,6 @@ fn class_of(ch: char) -> u16 {
         | '®'..='±'
         | '´'
         | '¶'
-        | '¸'
         | '»'
         | '¿'
         | '\u{2010}'..='\u{2017}'
@@ -182,6 +181,22 @@ mod tests {
         check("It's 3.14, isn't_it? a.b.c e.g. 1,000;2 x:y _ __ a_ 1.a .5 'q' a:_b");
         check("Straße ÉTÉ 客户可以 naïve café's 10€ ｆｕｌｌ\u{301}x");
         check("");
+    }
+
+    #[test]
+    fn every_character_with_a_class_has_it_in_unicode_too() {
+        let wrong: Vec<char> = ('\0'..=char::MAX)
+            .filter(|&ch| class_of(ch) != BEYOND)
+            .filter(|ch| {
+                let around =
+                    [("a", "b"), ("1", "2"), ("_", "_"), ("户", "户"), ("", ""), ("a", "1")];
+                around.iter().any(|(before, after)| {
+                    let text = format!("{before}{ch}{after}");
+                    found(&text) != text.unicode_words().collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        assert_eq!(wrong, []);
     }
 
     proptest! {
