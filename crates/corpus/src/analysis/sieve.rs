@@ -11,33 +11,38 @@ const SPARSENESS: usize = 8;
 pub(super) struct Sieve {
     /// One bit more for each key that falls here.
     marks: Vec<u8>,
+    /// Where each key falls.
+    places: Vec<u32>,
     left: Vec<u32>,
 }
 
 impl Sieve {
     /// The indices of all keys that `keys` holds more than once, and of few others, in order.
     #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 Gi keys")]
-    pub(super) fn repeated(&mut self, keys: impl ExactSizeIterator<Item = u64> + Clone) -> &[u32] {
+    pub(super) fn repeated(&mut self, keys: impl ExactSizeIterator<Item = u64>) -> &[u32] {
         let length = (keys.len() * SPARSENESS).next_power_of_two().max(64);
         if self.marks.len() < length {
             self.marks.resize(length, 0);
         }
-        if self.left.len() < keys.len() {
-            self.left.resize(keys.len(), 0);
+        let number = keys.len();
+        if self.left.len() < number {
+            self.left.resize(number, 0);
+            self.places.resize(number, 0);
         }
         let marks = &mut self.marks[..length];
         marks.fill(0);
         let mask = marks.len() - 1;
-        // The upper half of a key: tables of keys look at the lower.
-        let place = |key: u64| (key >> 32) as usize & mask;
-        for key in keys.clone() {
-            let mark = &mut marks[place(key)];
+        let places = &mut self.places[..number];
+        for (place, key) in places.iter_mut().zip(keys) {
+            // The upper half of a key: tables of keys look at the lower.
+            *place = (key >> 32) as u32;
+            let mark = &mut marks[*place as usize & mask];
             *mark = *mark << 1 | 1;
         }
         let mut found = 0;
-        for (index, key) in keys.enumerate() {
+        for (index, &place) in places.iter().enumerate() {
             self.left[found] = index as u32;
-            found += usize::from(marks[place(key)] > 1);
+            found += usize::from(marks[place as usize & mask] > 1);
         }
         &self.left[..found]
     }
@@ -46,8 +51,10 @@ impl Sieve {
     pub(super) fn shrink(&mut self, keys: usize) {
         self.marks.truncate(keys);
         self.marks.shrink_to_fit();
-        self.left.truncate(keys);
-        self.left.shrink_to_fit();
+        for numbers in [&mut self.places, &mut self.left] {
+            numbers.truncate(keys);
+            numbers.shrink_to_fit();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The map of one text.
 
+use super::ascii::AsciiBits;
 use super::block::{BYTES, Block};
 use super::kinds::Kinds;
 
@@ -126,6 +127,27 @@ impl ByteMap {
         let letters = (one.letter >> shift | other.letter << 1 << (BYTES - 1 - shift)) & wanted;
         let to = start + BYTES - letters.leading_zeros() as usize;
         (to.min(start + letters.trailing_zeros() as usize), to)
+    }
+
+    /// What each of the bytes from `start` up to `end` is, if they are few and ASCII.
+    #[inline]
+    pub(crate) fn ascii_bits(&self, start: usize, end: usize) -> Option<AsciiBits> {
+        let length = end - start;
+        if length == 0 || length > BYTES {
+            return None;
+        }
+        let (first, shift) = (start / BYTES, start % BYTES);
+        let [one, other] = [&self.blocks[first], &self.blocks[first + 1]];
+        let wanted = !0 >> (BYTES - length);
+        let window = |class: fn(&Block) -> u64| {
+            (class(one) >> shift | class(other) << 1 << (BYTES - 1 - shift)) & wanted
+        };
+        (window(|block| block.beyond) == 0).then(|| AsciiBits {
+            letters: window(|block| block.letter),
+            digits: window(|block| block.digit),
+            points: window(|block| block.mid_letter & block.mid_number),
+            length,
+        })
     }
 
     /// What the bytes from `start` up to `end` are.

@@ -4,10 +4,12 @@
 //! are walked without: where words begin and end falls out of shifts, and what a word is made of
 //! out of masks.
 
+mod ascii;
 mod block;
 mod kinds;
 mod map;
 
+pub(crate) use ascii::AsciiBits;
 pub(crate) use kinds::Kinds;
 pub(crate) use map::ByteMap;
 

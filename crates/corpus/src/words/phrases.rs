@@ -8,7 +8,7 @@ use ahash::{HashMap, RandomState};
 
 use super::exceptions::Exceptions;
 use super::sentences::is_space_between;
-use super::split::split_chunk;
+use super::split::{Ends, split_chunk};
 use super::word::{Word, describe};
 use crate::text_filter::TextFilter;
 
@@ -49,13 +49,12 @@ impl Phrases {
             seen: Vec::new(),
             rewritten: Vec::new(),
         };
-        let mut ends = Vec::new();
+        let mut ends = Ends::default();
         for text in exceptions.texts() {
-            ends.clear();
-            split_chunk(text, None, &mut ends);
+            split_chunk(text, None, None, &mut ends);
             // A sequence of one word is the exception itself, and has been split already.
-            if ends.len() > 1 {
-                all.add(text, &ends);
+            if let ends @ [_, _, ..] = ends.offsets() {
+                all.add(text, ends);
             }
         }
         all.filter = TextFilter::new(all.symbols.keys().map(AsRef::as_ref));
@@ -116,7 +115,7 @@ impl Phrases {
             for length in parts {
                 let part = &text[at as usize..at as usize + usize::from(*length)];
                 let (from, to) = (at as usize, at as usize + part.len());
-                self.rewritten.push(describe(text, from, to, self.symbol(part), label(part)));
+                self.rewritten.push(describe(text, from, to, None, self.symbol(part), label(part)));
                 at += u32::from(*length);
             }
             next = chosen.end;

@@ -4,7 +4,11 @@ use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::characters::is_space;
+use super::exceptions::Exceptions;
+use super::split::{Ends, split_chunk};
+use super::word::describe;
 use super::{EnglishTokenizer, Sentences, Word, count_sentences, sentence_starts};
+use crate::byte_map::ByteMap;
 
 /// One line of the golden file.
 #[derive(Deserialize)]
@@ -209,5 +213,26 @@ proptest! {
     fn tangled_text_is_split_in_order(text in tangled()) {
         check_invariants(&text);
         check_lines(&text);
+    }
+
+    #[test]
+    fn bits_of_a_chunk_only_spare_looks(
+        chunk in r#"[!-~]{1,64}|[a-zA-Z0-9.,'/:@+$()-]{1,64}|(US\$)?[0-9]{0,3}(km|MB|'s|%|g)?[.,)"]{0,3}"#,
+        use_exceptions: bool,
+    ) {
+        let exceptions = use_exceptions.then(Exceptions::new);
+        let mut map = ByteMap::default();
+        map.read(&chunk);
+        let (mut with, mut without) = (Ends::default(), Ends::default());
+        let bits = map.ascii_bits(0, chunk.len());
+        split_chunk(&chunk, bits, exceptions.as_ref(), &mut with);
+        split_chunk(&chunk, None, exceptions.as_ref(), &mut without);
+        prop_assert_eq!(with.offsets(), without.offsets());
+        for pair in [&[0][..], with.offsets()].concat().windows(2) {
+            let (start, end) = (pair[0] as usize, pair[1] as usize);
+            let bits = bits.map(|bits| bits.part(start, end));
+            let described = describe(&chunk, start, end, bits, 0, 0);
+            prop_assert_eq!(described, describe(&chunk, start, end, None, 0, 0));
+        }
     }
 }

@@ -3,9 +3,10 @@
 use super::cache::{Cache, Key};
 use super::exceptions::Exceptions;
 use super::phrases::Phrases;
-use super::split::{offset, split_chunk};
+use super::split::{Ends, offset, split_chunk};
 use super::word::{Word, describe};
 use crate::byte_map::ByteMap;
+use std::ops::Range;
 
 /// Chunks that are looked up together.
 const BATCH: usize = 8;
@@ -21,7 +22,7 @@ pub struct EnglishTokenizer {
     phrases: Phrases,
     cache: Cache,
     label: fn(&str) -> u8,
-    ends: Vec<u32>,
+    ends: Ends,
     map: ByteMap,
 }
 
@@ -56,7 +57,7 @@ impl EnglishTokenizer {
             phrases,
             cache: Cache::new(),
             label,
-            ends: Vec::new(),
+            ends: Ends::default(),
             map: ByteMap::default(),
         }
     }
@@ -85,7 +86,7 @@ impl EnglishTokenizer {
             let batch = next;
             self.ask(text, &mut pieces, &mut next);
             for Chunk { start, end, key } in &batch.chunks[..batch.count] {
-                self.chunk(text, *start, *end, key.as_ref(), words);
+                self.chunk(text, map, *start..*end, key.as_ref(), words);
             }
         }
         self.phrases.apply(text, words, &self.exceptions, self.label);
@@ -106,37 +107,40 @@ impl EnglishTokenizer {
         }
     }
 
-    /// Appends the words of the chunk `start .. end`, as the cache knows them or by splitting it.
+    /// Appends the words of a chunk, as the cache knows them or by splitting it.
     #[inline]
     fn chunk(
         &mut self,
         text: &str,
-        start: usize,
-        end: usize,
+        map: &ByteMap,
+        chunk: Range<usize>,
         key: Option<&Key>,
         words: &mut Vec<Word>,
     ) {
-        let Some(key) = key else { return self.split(text, start, end, words) };
-        let rest = key.rest(text.as_bytes(), start, end);
-        if !self.cache.replay(key, rest, offset(start), words) {
+        let Some(key) = key else { return self.split(text, map, chunk, words) };
+        let rest = key.rest(text.as_bytes(), chunk.start, chunk.end);
+        let start = offset(chunk.start);
+        if !self.cache.replay(key, rest, start, words) {
             let known = words.len();
-            self.split(text, start, end, words);
+            self.split(text, map, chunk, words);
             if self.cache.comes_again(key) {
-                self.cache.insert(key, rest, offset(start), &words[known..]);
+                self.cache.insert(key, rest, start, &words[known..]);
             }
         }
     }
 
-    /// Appends the words of the chunk `start .. end`.
+    /// Appends the words of a chunk.
     #[cold]
-    fn split(&mut self, text: &str, start: usize, end: usize, words: &mut Vec<Word>) {
-        self.ends.clear();
-        split_chunk(&text[start..end], Some(&self.exceptions), &mut self.ends);
-        let mut from = start;
-        for end in &self.ends {
-            let to = start + *end as usize;
-            let part = &text[from..to];
-            words.push(describe(text, from, to, self.phrases.symbol(part), (self.label)(part)));
+    fn split(&mut self, text: &str, map: &ByteMap, chunk: Range<usize>, words: &mut Vec<Word>) {
+        let (start, bits) = (chunk.start, map.ascii_bits(chunk.start, chunk.end));
+        split_chunk(&text[chunk], bits, Some(&self.exceptions), &mut self.ends);
+        let mut from = 0;
+        for &end in self.ends.offsets() {
+            let to = end as usize;
+            let part = &text[start + from..start + to];
+            let (symbol, label) = (self.phrases.symbol(part), (self.label)(part));
+            let bits = bits.map(|bits| bits.part(from, to));
+            words.push(describe(text, start + from, start + to, bits, symbol, label));
             from = to;
         }
     }

@@ -33,7 +33,9 @@ pub(super) fn is_address(text: &str) -> bool {
 }
 
 fn after_scheme(text: &str) -> Option<&str> {
-    let (scheme, rest) = text.split_once("://")?;
+    // A search for one byte, as most texts have none.
+    let colon = text.match_indices(':').find(|(at, _)| text[*at..].starts_with("://"))?.0;
+    let (scheme, rest) = (&text[..colon], &text[colon + 3..]);
     let allowed = |character| is_word_character(character) || matches!(character, '+' | '-' | '.');
     (scheme.chars().all(allowed) && scheme.chars().nth(1).is_some()).then_some(rest)
 }

@@ -1,6 +1,7 @@
 //! A word and what the counters ask of it.
 
 use super::characters::is_sentence_end;
+use crate::byte_map::AsciiBits;
 use crate::classes::{CATEGORY_P, ClassTable, LETTER, PUNCTUATED};
 use crate::text_hash::hash_span;
 
@@ -61,33 +62,52 @@ impl Word {
     }
 }
 
-/// The word `text[start..end]` and what is known of it.
-pub(super) fn describe(text: &str, start: usize, end: usize, symbol: u16, label: u8) -> Word {
+/// The word `text[start..end]` and what is known of it; `bits` are its own, if it has any.
+pub(super) fn describe(
+    text: &str,
+    start: usize,
+    end: usize,
+    bits: Option<AsciiBits>,
+    symbol: u16,
+    label: u8,
+) -> Word {
     let word = &text[start..end];
-    let (mut chars, mut some, mut all) = (0, 0, SYMBOL | PUNCTUATION);
-    for character in word.chars() {
-        chars += 1;
-        let flags = flags_of(character);
-        some |= flags;
-        all &= flags;
-    }
-    let ends = chars == 1 && word.chars().all(is_sentence_end);
+    let (chars, flags) = match bits {
+        // A letter or a digit keeps a word from being made of marks.
+        Some(bits) if bits.has_letter() => (word.len(), ALPHABETIC),
+        Some(bits) if bits.has_digit() => (word.len(), 0),
+        _ => chars_and_flags(word),
+    };
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Word {
         start: count(start),
         end: count(end),
         hash: hash_span(text.as_bytes(), start, end),
-        chars,
+        chars: count(chars),
         label,
-        flags: some & ALPHABETIC | all | if ends { SENTENCE_END } else { 0 },
+        flags,
         symbol,
     }
 }
 
-/// What a character says of a word: [`ALPHABETIC`] if one says so, the others if all do.
+/// How many characters a word has, and what they say of it.
+fn chars_and_flags(word: &str) -> (usize, u8) {
+    let classes = ClassTable::new();
+    let (mut chars, mut some, mut all) = (0, 0, SYMBOL | PUNCTUATION);
+    for character in word.chars() {
+        chars += 1;
+        let flags = flags_of(classes.of(character));
+        some |= flags;
+        all &= flags;
+    }
+    let ends = chars == 1 && word.chars().all(is_sentence_end);
+    (chars, some & ALPHABETIC | all | if ends { SENTENCE_END } else { 0 })
+}
+
+/// What a character of some classes says of a word: [`ALPHABETIC`] if one says so, the others if
+/// all do.
 #[inline]
-fn flags_of(character: char) -> u8 {
-    let class = ClassTable::new().of(character);
+fn flags_of(class: u16) -> u8 {
     let flag = |wanted: u16, flag: u8| if class & wanted == 0 { 0 } else { flag };
     flag(LETTER, ALPHABETIC) | flag(PUNCTUATED, SYMBOL) | flag(CATEGORY_P, PUNCTUATION)
 }
