@@ -20,6 +20,7 @@ mod families;
 mod files;
 pub mod gguf;
 pub mod linear;
+mod routing;
 pub mod safetensors;
 mod tensors;
 #[cfg(test)]

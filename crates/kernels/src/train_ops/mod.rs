@@ -18,6 +18,7 @@ mod layer_norm;
 mod lookup;
 mod norm_backward;
 mod rope;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -37,3 +38,4 @@ pub use norm_backward::{
     rms_norm_gain_backward,
 };
 pub use rope::rope_backward;
+pub use rows::{gather_rows, scale_rows, scale_rows_backward, softmax_backward};

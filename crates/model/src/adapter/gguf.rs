@@ -6,6 +6,7 @@
 //! | `general.architecture` | that of the base |
 //! | `adapter.lora.alpha` | numerator of the scale, whose denominator is each pair's rank |
 //! | `<tensor of the base>.lora_a`, `.lora_b` | `A` `[r, in]`, `B` `[out, r]` with rows as the base's |
+//! | the same, of all experts in one | `[experts, r, in]`, `[experts, out, r]` |
 //!
 //! # Source
 //! `convert_lora_to_gguf.py` and `llama-adapter.cpp` of llama.cpp. Of GPT-2's fused matrix the script
@@ -21,7 +22,7 @@ use super::config::{LoraAdapterConfig, TargetModules};
 use super::modules::Modules;
 use super::peft::{PeftAdapter, PeftConfig};
 use crate::ModelConfig;
-use crate::checkpoint::{FileTensor, Layout, RowOrder};
+use crate::checkpoint::{FileTensor, Layout, RowOrder, Source};
 use crate::error::ModelError;
 use crate::export::{FloatType, float_bytes, gguf_layout};
 use crate::families::architecture;
@@ -121,6 +122,9 @@ fn grouped(
     if chosen.is_empty() {
         return Ok(None);
     }
+    if let (true, &[_, n, columns]) = (is_of_experts(file), &file.shape[..]) {
+        return Ok(Some(stacked(layout, (n, columns), pairs, &there, (file.parts.len(), alpha))));
+    }
     let sources = file.parts.iter().map(|part| &layout.sources[part].shape);
     let (rows, columns) = match (sources.clone().next().map(Vec::as_slice), file.shape.len()) {
         (Some(&[_, columns]), 2) => (sources.map(|shape| shape[0]).sum::<usize>(), columns),
@@ -139,17 +143,56 @@ fn grouped(
             return Err(ModelError::AdapterModule { name: file.name.clone() });
         }
         let factor = pair.scale * rank as f64 / alpha;
+        grouped.put_rows(source, firsts[&place.pair], (pair, place), factor);
+    }
+    Ok(Some(grouped))
+}
+
+/// Whether a tensor holds a matrix for each expert.
+fn is_of_experts(file: &FileTensor) -> bool {
+    file.shape.len() == 3 && file.parts.iter().all(|part| part.contains(".experts."))
+}
+
+/// The pairs of all experts in one, zero for those without and where a rank is smaller.
+fn stacked(
+    layout: &Layout,
+    (n, columns): (usize, usize),
+    pairs: &[Pair<'_>],
+    there: &[(&String, &Place)],
+    (experts, alpha): (usize, f64),
+) -> Grouped {
+    let ranks = there.iter().map(|(_, place)| pairs[place.pair].rank);
+    let rank = ranks.max().unwrap_or(1);
+    let zeros = |len: usize| vec![0.0; experts * len];
+    let mut grouped = Grouped { a: zeros(rank * columns), b: zeros(n * rank), rank };
+    for &(part, place) in there {
+        let (source, pair) = (&layout.sources[part], &pairs[place.pair]);
+        let first = source.rows.place(0) / n * rank * columns;
+        grouped.a[first..first + pair.a.len()].copy_from_slice(pair.a);
+        grouped.put_rows(source, 0, (pair, place), pair.scale * rank as f64 / alpha);
+    }
+    grouped
+}
+
+impl Grouped {
+    /// Puts the rows of a pair's second half to where they stand, from a column on.
+    fn put_rows(
+        &mut self,
+        source: &Source,
+        first: usize,
+        (pair, place): (&Pair<'_>, &Place),
+        factor: f64,
+    ) {
         for row in 0..source.shape[0] {
-            let to = source.rows.place(row) * rank + firsts[&place.pair];
+            let to = source.rows.place(row) * self.rank + first;
             let from = &pair.b[place.rows.place(row) * pair.rank..][..pair.rank];
-            for (to, &from) in grouped.b[to..].iter_mut().zip(from) {
+            for (to, &from) in self.b[to..].iter_mut().zip(from) {
                 #[expect(clippy::cast_possible_truncation, reason = "stored as f32")]
                 let scaled = (factor * f64::from(from)) as f32;
                 *to = scaled;
             }
         }
     }
-    Ok(Some(grouped))
 }
 
 fn write(
@@ -168,9 +211,11 @@ fn write(
     writer.set("general.quantization_version", MetaValue::U32(2));
     let mut values = BTreeMap::new();
     for (name, shape, pair) in pairs {
-        for (end, shape, data) in
-            [(A, [pair.rank, shape[1]], &pair.a), (B, [shape[0], pair.rank], &pair.b)]
+        let (stack, matrix) = shape.split_at(shape.len() - 2);
+        for (end, tail, data) in
+            [(A, [pair.rank, matrix[1]], &pair.a), (B, [matrix[0], pair.rank], &pair.b)]
         {
+            let shape = [stack, &tail[..]].concat();
             let name = format!("{name}{end}");
             writer.add_tensor(&name, &shape, GgmlType::F32);
             values.insert(name, data);
@@ -193,7 +238,22 @@ pub fn read_gguf_adapter(path: &Utf8Path, config: &ModelConfig) -> Result<PeftAd
     let read = read_pairs(&file, &layout)?;
     let (mut pairs, mut places) = (Vec::new(), BTreeMap::new());
     for (tensor, a, b) in &read {
-        let rank = a.shape[0];
+        let rank = a.shape[a.shape.len() - 2];
+        // Without an alpha llama.cpp does not scale.
+        let scale = alpha.map_or(1.0, |alpha| alpha / rank as f64);
+        if is_of_experts(tensor) {
+            let each = |data: &AdapterTensor| data.data.len() / tensor.parts.len();
+            let halves = a.data.chunks_exact(each(a)).zip(b.data.chunks_exact(each(b)));
+            for (part, (a, b)) in tensor.parts.iter().zip(halves) {
+                // An expert without a pair has zeros.
+                if a.iter().chain(b).any(|&value| value != 0.0) {
+                    let rows = RowOrder::InOrder { first: 0 };
+                    places.insert(part.clone(), Place { pair: pairs.len(), rows });
+                    pairs.push(Pair { a, b, rank, scale });
+                }
+            }
+            continue;
+        }
         for part in &tensor.parts {
             let source = &layout.sources[part];
             if source.transposed_heads.is_some() || tensor.shape.len() != 2 {
@@ -201,8 +261,6 @@ pub fn read_gguf_adapter(path: &Utf8Path, config: &ModelConfig) -> Result<PeftAd
             }
             places.insert(part.clone(), Place { pair: pairs.len(), rows: source.rows });
         }
-        // Without an alpha llama.cpp does not scale.
-        let scale = alpha.map_or(1.0, |alpha| alpha / rank as f64);
         pairs.push(Pair { a: &a.data, b: &b.data, rank, scale });
     }
     let r = pairs.first().map_or(1, |pair| pair.rank);
@@ -267,23 +325,22 @@ fn read_pairs<'a>(file: &GgufFile, layout: &'a Layout) -> Result<Vec<ReadPair<'a
             let nearest = nearest_name(base, layout.files.iter().map(|file| file.name.as_str()));
             return Err(ModelError::AdapterTarget { name: base.to_owned(), nearest });
         };
-        let rank = tensor.shape.first().copied().unwrap_or(0);
-        let fits = |found: &[usize], expected: [usize; 2], name: &str| {
+        let (stack, n, k) = match of.shape[..] {
+            [n, k] => (&of.shape[..0], n, k),
+            [_, n, k] if is_of_experts(of) => (&of.shape[..1], n, k),
+            _ => return Err(ModelError::AdapterModule { name: base.to_owned() }),
+        };
+        let rank = tensor.shape.iter().rev().nth(1).copied().unwrap_or(0);
+        let read = |name: &str, found: &[usize], tail: [usize; 2]| -> Result<_, ModelError> {
+            let expected = [stack, &tail[..]].concat();
             if found == expected && rank > 0 {
-                return Ok(());
+                return Ok(AdapterTensor { shape: expected, data: file.values(name)? });
             }
-            let (found, expected) = (found.to_vec(), expected.to_vec());
-            Err(ModelError::ShapeMismatch { name: name.to_owned(), found, expected })
+            let (name, found) = (name.to_owned(), found.to_vec());
+            Err(ModelError::ShapeMismatch { name, found, expected })
         };
-        let [n, k] = of.shape[..] else {
-            return Err(ModelError::AdapterModule { name: base.to_owned() });
-        };
-        fits(&tensor.shape, [rank, k], name)?;
-        fits(&second.shape, [n, rank], &partner)?;
-        let read = |name: &str, shape: [usize; 2]| -> Result<AdapterTensor, ModelError> {
-            Ok(AdapterTensor { shape: shape.to_vec(), data: file.values(name)? })
-        };
-        pairs.push((of, read(name, [rank, k])?, read(&partner, [n, rank])?));
+        let a = read(name, &tensor.shape, [rank, k])?;
+        pairs.push((of, a, read(&partner, &second.shape, [n, rank])?));
     }
     Ok(pairs)
 }

@@ -274,6 +274,8 @@ fn gguf_adapters_are_those_of_the_converter() {
         ("glm", "families/glm"),
         ("gpt_neox", "families/gpt_neox"),
         ("starcoder2", "families/starcoder2"),
+        ("mixtral", "families/mixtral"),
+        ("qwen3_moe", "families/qwen3_moe"),
     ] {
         let checkpoint = crate::Checkpoint::open(&golden(base)).unwrap();
         let config = checkpoint.config();

@@ -11,6 +11,7 @@ use super::mlp::{Dense, MlpBuffers};
 use crate::ModelConfig;
 use crate::config::MoeConfig;
 use crate::linear::Linear;
+use crate::routing::{Dealt, choose, softmax};
 
 /// The weights of the experts of a layer.
 pub(super) struct Experts {
@@ -33,12 +34,8 @@ pub(super) struct MoeScratch {
     output: AlignedBuf<f32>,
     /// The experts of each row and their weights, `k` of each row, in the order of the experts.
     chosen: Vec<(usize, f32)>,
-    /// For each of them where in `output` its result stands.
-    places: Vec<usize>,
-    /// The same the other way round: which of them stands at each place.
-    by_expert: Vec<usize>,
-    /// The first place of each expert, then their number.
-    firsts_e: Vec<usize>,
+    /// Where in `output` the results of each of them stand.
+    dealt: Dealt,
     /// Working memory of the choice.
     order: Vec<usize>,
 }
@@ -52,28 +49,6 @@ impl MoeScratch {
             input_tc: buf(config.hidden_size),
             output: buf(moe.num_experts_per_tok * config.hidden_size),
             ..Self::default()
-        }
-    }
-
-    /// Gives every choice its place: expert after expert, the rows of each in order.
-    fn deal(&mut self, num_experts: usize) {
-        self.firsts_e.clear();
-        self.firsts_e.resize(num_experts + 1, 0);
-        for (expert, _) in &self.chosen {
-            self.firsts_e[expert + 1] += 1;
-        }
-        for expert in 0..num_experts {
-            self.firsts_e[expert + 1] += self.firsts_e[expert];
-        }
-        self.order.clone_from(&self.firsts_e);
-        self.places.clear();
-        self.by_expert.clear();
-        self.by_expert.resize(self.chosen.len(), 0);
-        for (pair, (expert, _)) in self.chosen.iter().enumerate() {
-            let place = self.order[*expert];
-            self.order[*expert] += 1;
-            self.by_expert[place] = pair;
-            self.places.push(place);
         }
     }
 
@@ -106,20 +81,22 @@ impl Experts {
         deltas.add((Product::Router, false), pool, input_tc, out, beside, matmul);
         moe.chosen.clear();
         for scores_e in scores_te.chunks_exact_mut(e) {
-            self.choose(scores_e, &mut moe.order, &mut moe.chosen);
+            softmax(scores_e);
+            choose(&self.shape, scores_e, &mut moe.order, &mut moe.chosen);
         }
-        moe.deal(e);
+        moe.dealt.deal(moe.chosen.iter().map(|(expert, _)| *expert), e);
         for (idx, mlp) in self.mlps_e.iter().enumerate() {
-            let (first, end) = (moe.firsts_e[idx], moe.firsts_e[idx + 1]);
+            let of_expert = moe.dealt.of_expert(idx);
+            let (first, end) = (of_expert.start, of_expert.end);
             if first == end {
                 continue;
             }
             let input = &mut moe.input_tc[..(end - first) * c];
-            for (pair, row) in moe.by_expert[first..end].iter().zip(input.chunks_exact_mut(c)) {
+            let pairs = &moe.dealt.by_expert[of_expert];
+            for (pair, row) in pairs.iter().zip(input.chunks_exact_mut(c)) {
                 row.copy_from_slice(&input_tc[pair / k * c..][..c]);
             }
-            let runs =
-                buffers.deltas.runs.gathered(moe.by_expert[first..end].iter().map(|pair| pair / k));
+            let runs = buffers.deltas.runs.gathered(pairs.iter().map(|pair| pair / k));
             let mut of_expert = MlpBuffers {
                 gate_up: buffers.gate_up,
                 mlp_tf: buffers.mlp_tf,
@@ -130,7 +107,7 @@ impl Experts {
             };
             mlp.apply(pool, input, &mut moe.output[first * c..end * c], false, &mut of_expert);
         }
-        let (chosen, places, output) = (&moe.chosen, &moe.places, &moe.output);
+        let (chosen, places, output) = (&moe.chosen, &moe.dealt.places, &moe.output);
         pool.split_rows(out_tc, c, &|range, out| {
             for (row, out_c) in range.zip(out.chunks_exact_mut(c)) {
                 out_c.fill(0.0);
@@ -147,47 +124,4 @@ impl Experts {
             shared.apply(pool, input_tc, out_tc, true, buffers);
         }
     }
-
-    /// Appends the experts of a row with their weights, in the order of the experts.
-    ///
-    /// Weights are the softmax of the scores over all experts, of equal ones the first is taken.
-    fn choose(&self, scores_e: &mut [f32], order: &mut Vec<usize>, chosen: &mut Vec<(usize, f32)>) {
-        softmax(scores_e);
-        if let Some((n_group, topk_group)) = self.shape.groups {
-            let group = scores_e.len() / n_group;
-            let best = |idx: usize| {
-                scores_e[idx * group..][..group].iter().copied().fold(f32::MIN, f32::max)
-            };
-            highest(order, n_group, best);
-            let dropped: Vec<usize> = order.split_off(topk_group);
-            for idx in dropped {
-                scores_e[idx * group..][..group].fill(0.0);
-            }
-        }
-        highest(order, scores_e.len(), |expert| scores_e[expert]);
-        order.truncate(self.shape.num_experts_per_tok);
-        order.sort_unstable();
-        let sum: f32 = order.iter().map(|&expert| scores_e[expert]).sum();
-        let norm = if self.shape.norm_topk_prob { sum } else { 1.0 };
-        let factor = self.shape.routed_scaling_factor;
-        chosen.extend(order.iter().map(|&expert| (expert, scores_e[expert] / norm * factor)));
-    }
-}
-
-fn softmax(scores: &mut [f32]) {
-    let max = scores.iter().copied().fold(f32::MIN, f32::max);
-    for score in &mut *scores {
-        *score = (*score - max).exp();
-    }
-    let sum: f32 = scores.iter().sum();
-    for score in scores {
-        *score /= sum;
-    }
-}
-
-/// `0..count` by falling `score`, of equal ones the first first.
-fn highest(order: &mut Vec<usize>, count: usize, score: impl Fn(usize) -> f32) {
-    order.clear();
-    order.extend(0..count);
-    order.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
 }

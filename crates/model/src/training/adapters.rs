@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use catena_kernels::AlignedBuf;
 use rand::Rng;
 
 use super::dora::{Dora, NormScratch};
@@ -153,8 +152,7 @@ impl Loader<'_> {
         let r = pair.r;
         let [a, all] = self.places(target, k, pair);
         let b = all.start + target.first * r..all.start + (target.first + n) * r;
-        let inner = AlignedBuf::default();
-        let mut lora = Lora { n, k, r, scale: pair.scale, a, b, inner, dora: None };
+        let mut lora = Lora { n, k, r, scale: pair.scale, a, b, dora: None };
         if pair.use_dora {
             let (mut dora, mut magnitudes) = (Dora::default(), Vec::new());
             self.room.count(n * Dora::BYTES_PER_ROW);

@@ -184,10 +184,6 @@ impl AttentionBlock {
             || norms.is_some_and(|(_, norms)| norms.iter().any(Norm::is_trained))
     }
 
-    pub(super) fn linears_mut(&mut self) -> [&mut Linear; 4] {
-        [&mut self.q_proj, &mut self.k_proj, &mut self.v_proj, &mut self.o_proj]
-    }
-
     pub(super) fn linears(&self) -> [&Linear; 4] {
         [&self.q_proj, &self.k_proj, &self.v_proj, &self.o_proj]
     }

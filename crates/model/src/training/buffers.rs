@@ -2,10 +2,12 @@
 
 use catena_kernels::{AlignedBuf, AttentionScratch, DenseType, RowOperand};
 
-use super::linear::LinearScratch;
+use super::experts::{ExpertsWork, Routing};
+use super::linear::{Kept, KeptWidth, LinearScratch};
 use super::method::AdapterNeeds;
+use super::mlp::MlpRoom;
 use super::room::Room;
-use super::spec::{LayerSpec, Placement, Spec};
+use super::spec::{LayerSpec, MlpKept, Placement, Spec};
 use crate::config::QkNorm;
 
 /// What the forward pass of one layer keeps for its backward pass, beside its input.
@@ -28,11 +30,13 @@ pub(super) struct Saved {
     /// Attention output before `o_proj`, and the log-sum-exp of its scores.
     pub(super) attended_thd: AlignedBuf<f32>,
     pub(super) lse_th: AlignedBuf<f32>,
-    /// What the first products of the MLP gave, gate before up, `[t, 2 f]` or `[t, f]`; the
-    /// backward pass turns it into gradients.
+    /// What the first products of the MLP gave, gate before up, `[t, 2 f]` or `[t, f]`, of experts
+    /// one after another; the backward pass turns it into gradients.
     pub(super) mlp_inner: AlignedBuf<f32>,
-    /// What the adapters of its projections multiply, `[t, width]` each.
-    pub(super) kept: Vec<AlignedBuf<f32>>,
+    /// Which experts rows went through.
+    pub(super) routing: Routing,
+    /// What the adapters of its projections keep, by slot.
+    pub(super) kept: Vec<Kept>,
 }
 
 /// Memory that all layers share.
@@ -59,6 +63,8 @@ pub(super) struct Work {
     pub(super) operand: RowOperand,
     pub(super) linear: LinearScratch,
     pub(super) attention: AttentionScratch,
+    /// Only of models with experts.
+    pub(super) experts: Option<Box<ExpertsWork>>,
 }
 
 impl Saved {
@@ -66,9 +72,11 @@ impl Saved {
     pub(super) fn new(
         room: &mut Room,
         spec: &LayerSpec,
-        kept_widths: &[usize],
+        (mlp, kept_widths): (MlpKept, &[KeptWidth]),
         tokens: usize,
     ) -> Self {
+        let routing = Routing::new(room, mlp.num_experts, tokens * mlp.experts_per_tok, tokens);
+        let kept = kept_widths.iter().map(|width| width.room(room, tokens)).collect();
         let mut rows = |width: usize| room.floats(tokens * width);
         let (c, (queries, keys)) = (spec.hidden_size, spec.widths());
         let names = &spec.names;
@@ -85,8 +93,9 @@ impl Saved {
             v_tgd: rows(keys),
             attended_thd: rows(queries),
             lse_th: rows(spec.attention.num_attention_heads),
-            mlp_inner: rows(spec.mlp_inner()),
-            kept: kept_widths.iter().map(|&width| rows(width)).collect(),
+            mlp_inner: rows(mlp.inner),
+            routing,
+            kept,
         }
     }
 }
@@ -101,7 +110,7 @@ impl Work {
         needs: AdapterNeeds,
     ) -> Self {
         let widest = |of: fn(&LayerSpec) -> usize| spec.layers.iter().map(of).max().unwrap_or(0);
-        let (c, f) = (spec.hidden_size, widest(|layer| layer.intermediate_size));
+        let (c, f) = (spec.hidden_size, widest(LayerSpec::mlp_width));
         let (queries, keys) = (widest(|layer| layer.widths().0), widest(|layer| layer.widths().1));
         let normed_heads = spec.layers.iter().any(|layer| layer.qk_norm.is_some());
         let heads = widest(|layer| match layer.qk_norm {
@@ -112,7 +121,10 @@ impl Work {
         let width = c.max(f).max(queries).max(keys);
         let stats = room.zeros(2 * tokens * heads);
         let operand = room.operand(dtype, tokens, width);
-        let linear = LinearScratch::new(room, dtype, tokens, width, needs);
+        let linear = LinearScratch::new(room, dtype, tokens, (width, width), needs);
+        let experts = spec.layers.iter().find_map(|layer| layer.experts.as_ref());
+        let experts = experts
+            .map(|experts| Box::new(ExpertsWork::new(room, &experts.shape, (tokens, c), needs)));
         let mut rows = |width: usize| room.floats(tokens * width);
         Work {
             normed_tc: rows(c),
@@ -130,6 +142,28 @@ impl Work {
             operand,
             linear,
             attention: AttentionScratch::new(),
+            experts,
         }
+    }
+
+    /// Where an MLP works whose input may stand where normed inputs do.
+    pub(super) fn mlp(&mut self) -> MlpRoom<'_> {
+        MlpRoom {
+            act_tf: &mut self.act_tf,
+            dact_tf: &mut self.dact_tf,
+            input_tc: &mut self.normed_tc,
+            operand: &mut self.operand,
+            linear: &mut self.linear,
+        }
+    }
+
+    /// The same with another place for the input.
+    pub(super) fn mlp_with<'a>(&'a mut self, input_tc: &'a mut [f32]) -> MlpRoom<'a> {
+        MlpRoom { input_tc, ..self.mlp() }
+    }
+
+    /// The memory of experts, to be put back.
+    pub(super) fn take_experts(&mut self) -> Box<ExpertsWork> {
+        self.experts.take().expect("a model with experts has memory for them")
     }
 }

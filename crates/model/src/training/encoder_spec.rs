@@ -3,7 +3,7 @@
 use catena_kernels::{AttentionMask, AttentionShape, DenseType, RopeSpec};
 
 use super::spec::{
-    EmbeddingSpec, HeadSpec, LayerNames, LayerSpec, MlpSpec, Module, NormSpec, Placement,
+    EmbeddingSpec, HeadSpec, LayerNames, LayerSpec, MlpNames, MlpSpec, Module, NormSpec, Placement,
     PositionSpec, Spec,
 };
 use crate::config::NormKind;
@@ -103,6 +103,7 @@ fn encoder_layer(
         qk_norm: None,
         rope,
         mlp,
+        experts: None,
         placement: Placement::InTurn,
         multiplier: 1.0,
         qkv_bias: config.biases.attention,
@@ -117,9 +118,7 @@ fn encoder_layer(
             k,
             v,
             o: Module::behind(module(names.attention_output)),
-            gate,
-            up,
-            down: Module::behind(module(names.mlp_output)),
+            mlp: MlpNames { gate, up, down: Module::behind(module(names.mlp_output)) },
             ..LayerNames::default()
         },
     }

@@ -31,6 +31,7 @@ impl Ia3Config {
             "chatglm" => (vec!["query_key_value"], "mlp.dense_4h_to_h"),
             "phi3" => (vec!["qkv_proj"], "down_proj"),
             "starcoder2" => (vec!["k_proj", "v_proj"], "mlp.c_proj"),
+            "mixtral" => (vec!["k_proj", "v_proj"], "w2"),
             _ if queries.contains(&model_type) => (vec!["q_proj", "v_proj"], "down_proj"),
             _ => (vec!["k_proj", "v_proj"], "down_proj"),
         };

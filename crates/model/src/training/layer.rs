@@ -4,8 +4,8 @@ use catena_kernels::{AlignedBuf, add, add_scaled, scale};
 
 use super::attention::AttentionBlock;
 use super::buffers::{Saved, Work};
-use super::linear::Linear;
-use super::mlp::MlpBlock;
+use super::linear::KeptWidth;
+use super::mlp::Mlp;
 use super::norm::Norm;
 use super::pass::Pass;
 use super::room::Room;
@@ -18,7 +18,7 @@ pub(super) struct Layer {
     pub(super) attention: AttentionBlock,
     pub(super) attention_out_norm: Option<Norm>,
     pub(super) mlp_in_norm: Option<Norm>,
-    pub(super) mlp: MlpBlock,
+    pub(super) mlp: Mlp,
     pub(super) mlp_out_norm: Option<Norm>,
     /// Norms of the residual stream itself, behind attention and behind the MLP.
     pub(super) attention_sum_norm: Option<Norm>,
@@ -67,13 +67,18 @@ impl Layer {
         if spec.placement == Placement::InTurn {
             saved.before_mlp[..len].copy_from_slice(x);
         }
-        enter(pass, spec, self.mlp_in_norm.as_ref(), &saved.before_mlp[..len], work);
+        let (before, norm) = (&saved.before_mlp[..len], self.mlp_in_norm.as_ref());
+        match &self.mlp {
+            Mlp::Dense(_) => enter(pass, spec, norm, before, work),
+            // Each of them makes an operand of its rows.
+            Mlp::Experts(_) => Branch { before, norm }.input(pass, &mut work.normed_tc[..len]),
+        }
         let norm = self.mlp_out_norm.as_ref();
         if is_direct(spec, norm) {
-            self.mlp.forward(pass, spec, saved, work, (x, true));
+            self.mlp.forward(pass, saved, work, (x, true));
         } else {
             let mut delta = std::mem::take(&mut work.delta_tc);
-            self.mlp.forward(pass, spec, saved, work, (&mut delta[..len], false));
+            self.mlp.forward(pass, saved, work, (&mut delta[..len], false));
             leave(pass, spec, norm, &mut saved.mlp_out, &mut delta[..len], x);
             work.delta_tc = delta;
         }
@@ -137,7 +142,7 @@ impl Layer {
         let out = (norm, &kept[..]);
         let run = |dout: &[f32], dinput: Option<&mut [f32]>, grads: &mut [f32], work: &mut Work| {
             let input = |normed: &mut [f32]| branch.input(pass, normed);
-            self.mlp.backward(pass, spec, dout, (&mut *saved, work), &input, dinput, grads);
+            self.mlp.backward(pass, dout, (&mut *saved, work), &input, dinput, grads);
         };
         branch.backward(pass, spec, (dout, dx), out, wants_input, grads, work, run);
         saved.before_mlp = before;
@@ -188,25 +193,26 @@ impl Layer {
         trained: bool,
         recomputed: bool,
     ) {
-        for linear in self.attention.linears_mut().into_iter().chain(self.mlp.linears_mut()) {
-            linear.give_memory(room, tokens);
-        }
         if !trained {
             return;
         }
         self.input = room.floats(tokens * self.spec.hidden_size);
         if !recomputed {
-            self.saved = Some(Saved::new(room, &self.spec, &self.kept_widths(), tokens));
+            let kept = (self.spec.mlp_kept(), &self.kept_widths()[..]);
+            self.saved = Some(Saved::new(room, &self.spec, kept, tokens));
         }
     }
 
     /// Values per token that the adapter of each projection keeps, by slot.
-    pub(super) fn kept_widths(&self) -> Vec<usize> {
-        self.linears().map(Linear::kept_width).collect()
-    }
-
-    fn linears(&self) -> impl Iterator<Item = &Linear> {
-        self.attention.linears().into_iter().chain(self.mlp.linears())
+    pub(super) fn kept_widths(&self) -> Vec<KeptWidth> {
+        let attention = self.attention.linears().into_iter().map(|linear| (linear, 1));
+        let mut widths = Vec::new();
+        for (linear, rows) in attention.chain(self.mlp.linears()) {
+            widths.resize(widths.len().max(linear.slot + 1), KeptWidth::default());
+            let width = &mut widths[linear.slot];
+            *width = width.max(linear.kept_width().times(rows));
+        }
+        widths
     }
 }
 

@@ -21,8 +21,48 @@ pub(super) struct Linear {
     pub(super) weight: Matrix,
     pub(super) bias: Option<Vector>,
     pub(super) adapter: Option<Adapter>,
-    /// Its place among the layer's projections, for what its adapter keeps.
+    /// Its place among the layer's projections, for what its adapter keeps; the same projections of
+    /// all experts have one.
     pub(super) slot: usize,
+}
+
+/// What an adapter keeps between the passes.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// What its factors multiply, `[t, n]` or `[t, k]`.
+    pub(super) multiplied: AlignedBuf<f32>,
+    /// `s x A^T` of a pair, `[t, r]`.
+    pub(super) inner: AlignedBuf<f32>,
+}
+
+/// Values per row of what an adapter keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct KeptWidth {
+    pub(super) multiplied: usize,
+    pub(super) inner: usize,
+}
+
+impl KeptWidth {
+    /// Room for either of two.
+    pub(super) fn max(self, other: Self) -> Self {
+        KeptWidth {
+            multiplied: self.multiplied.max(other.multiplied),
+            inner: self.inner.max(other.inner),
+        }
+    }
+
+    /// So many rows for each token.
+    pub(super) fn times(self, rows: usize) -> Self {
+        KeptWidth { multiplied: self.multiplied * rows, inner: self.inner * rows }
+    }
+
+    /// Memory for `tokens` tokens.
+    pub(super) fn room(self, room: &mut Room, tokens: usize) -> Kept {
+        Kept {
+            multiplied: room.floats(tokens * self.multiplied),
+            inner: room.floats(tokens * self.inner),
+        }
+    }
 }
 
 /// What stands beside a matrix.
@@ -44,33 +84,35 @@ pub(super) struct LinearScratch {
     pub(super) inner_rows: RowOperand,
     pub(super) inner_columns: DenseMatrix,
     pub(super) dinner: Vec<f32>,
-    /// What adapters keep between the passes of the layer at hand: what they multiply.
-    pub(super) kept: Vec<AlignedBuf<f32>>,
+    /// What adapters keep between the passes of the layer at hand.
+    pub(super) kept: Vec<Kept>,
+    /// The first row there of those at hand: those of an expert stand behind those of others.
+    pub(super) first_row: usize,
     /// Scaled values or the gradient of such, if an adapter scales.
     pub(super) scaled: AlignedBuf<f32>,
     pub(super) norms: NormScratch,
 }
 
 impl LinearScratch {
-    /// Memory for `tokens` rows of at most `width` columns and the adapters of a method; gradients
-    /// of weights need their own operands only if there are any.
+    /// Memory for `tokens` rows, matrices of at most `[n, k]`, and the adapters of a method.
     pub(super) fn new(
         room: &mut Room,
         dtype: DenseType,
         tokens: usize,
-        width: usize,
+        (n, k): (usize, usize),
         needs: AdapterNeeds,
     ) -> Self {
-        let r = needs.rank;
+        let (r, width) = (needs.rank, n.max(k));
         let (norm_rank, norm_width) = if needs.norms { (r, width) } else { (0, 0) };
         LinearScratch {
-            dy_rows: room.operand(dtype, tokens, width),
-            dy_t: room.operand(dtype, tokens, width),
-            x_columns: room.columns(dtype, width, tokens),
+            dy_rows: room.operand(dtype, tokens, n),
+            dy_t: room.operand(dtype, tokens, n),
+            x_columns: room.columns(dtype, k, tokens),
             inner_rows: room.operand(dtype, tokens, r),
             inner_columns: room.columns(dtype, r, tokens),
             dinner: room.zeros(tokens * r),
             kept: Vec::new(),
+            first_row: 0,
             scaled: room.floats(if needs.scales { tokens * width } else { 0 }),
             norms: NormScratch::new(room, dtype, norm_rank, norm_width),
         }
@@ -80,6 +122,12 @@ impl LinearScratch {
     pub(super) fn set_input(&mut self, pass: &Pass<'_>, x_tk: &[f32], k: usize) {
         let t = x_tk.len() / k;
         self.x_columns.repack_transposed(pass.pool, x_tk, t, k, k);
+    }
+
+    /// What an adapter keeps of the rows at hand: `[rows, width]` values.
+    fn multiplied(&mut self, slot: usize, rows: usize, width: usize) -> &mut [f32] {
+        let first = self.first_row * width;
+        &mut self.kept[slot].multiplied[first..first + rows * width]
     }
 }
 
@@ -109,7 +157,7 @@ impl Linear {
         let Some(vector) = self.vector(Ia3Side::Input).filter(|_| pass.adapted) else {
             return operand.set(pass.pool, x_tk, t, k, k);
         };
-        s.kept[self.slot][..t * k].copy_from_slice(x_tk);
+        s.multiplied(self.slot, t, k).copy_from_slice(x_tk);
         let scaled = &mut s.scaled[..t * k];
         scale_columns(pass.pool, x_tk, vector.get(pass.values), scaled, k, false);
         operand.set(pass.pool, scaled, t, k, k);
@@ -128,8 +176,8 @@ impl Linear {
             return self.scaled_forward(pass, x, (out, ldo), accumulate, s);
         }
         self.weight.get(pass.values).matmul(pass.pool, x, out, ldo, accumulate);
-        if let Some(Adapter::Lora(lora)) = self.adapter.as_mut().filter(|_| pass.adapted) {
-            lora.forward(pass, x, (out, ldo), s);
+        if let Some(lora) = self.lora().filter(|_| pass.adapted) {
+            lora.forward(pass, x, (out, ldo), self.slot, s);
         }
         if let Some(bias) = &self.bias {
             add_bias(pass.pool, out, ldo, bias.get(pass.values));
@@ -146,14 +194,15 @@ impl Linear {
         s: &mut LinearScratch,
     ) {
         let (pool, n) = (pass.pool, self.n);
-        let mut kept = std::mem::take(&mut s.kept[self.slot]);
-        let u = &mut kept[..x.rows() * n];
+        let mut kept = std::mem::take(&mut s.kept[self.slot].multiplied);
+        let first = s.first_row * n;
+        let u = &mut kept[first..first + x.rows() * n];
         let weight = self.weight.get(pass.values);
         weight.matmul(pool, x, u, n, false);
         let bias = self.bias.as_ref().map(|bias| bias.get(pass.values));
         match &mut self.adapter {
             Some(Adapter::Lora(lora)) => {
-                lora.forward(pass, x, (&mut *u, n), s);
+                lora.forward(pass, x, (&mut *u, n), self.slot, s);
                 let factors = lora.set_factors(pass, weight, &mut s.norms);
                 scale_columns(pool, u, factors, out, ldo, accumulate);
                 if let Some(bias) = bias {
@@ -168,7 +217,7 @@ impl Linear {
             }
             None => unreachable!("nothing scales the outputs"),
         }
-        s.kept[self.slot] = kept;
+        s.kept[self.slot].multiplied = kept;
     }
 
     /// Adds the gradients of what is trained, and writes or adds `dx` if it is wanted.
@@ -186,7 +235,9 @@ impl Linear {
         let (t, n, k) = (dy.rows(), self.n, self.k);
         if self.scales_output() {
             let mut du = std::mem::take(&mut s.scaled);
-            let (u, du_tn) = (&s.kept[self.slot][..t * n], &mut du[..t * n]);
+            let first = s.first_row * n;
+            let u = &s.kept[self.slot].multiplied[first..first + t * n];
+            let du_tn = &mut du[..t * n];
             match &self.adapter {
                 Some(Adapter::Lora(lora)) => {
                     lora.scale_backward(pass, u, dy, du_tn, grads, &mut s.norms);
@@ -205,7 +256,7 @@ impl Linear {
             let mut dscaled = std::mem::take(&mut s.scaled);
             let dscaled_tk = &mut dscaled[..t * k];
             self.products_backward(pass, dy, Some((&mut *dscaled_tk, false)), grads, s);
-            let (x, factors) = (&s.kept[self.slot][..t * k], vector.get(pass.values));
+            let (x, factors) = (s.multiplied(self.slot, t, k), vector.get(pass.values));
             let dvector = &mut grads[vector.vector.clone()];
             let dx = dx.map(|(dx, accumulate)| {
                 assert!(!accumulate, "a scaled input is no other projection's");
@@ -249,7 +300,7 @@ impl Linear {
             s.x_columns.matmul_operand(pool, &s.dy_t, dweight, k, true);
         }
         if let Some(lora) = lora {
-            lora.backward(pass, t, dx.map(|(dx, _)| dx), grads, s);
+            lora.backward(pass, (t, self.slot), dx.map(|(dx, _)| dx), grads, s);
         }
     }
 
@@ -272,13 +323,14 @@ impl Linear {
             || self.lora().is_some_and(|lora| lora.dora.is_some())
     }
 
-    /// Values per token that its adapter keeps.
-    pub(super) fn kept_width(&self) -> usize {
-        if self.scales_output() {
+    /// Values per row that its adapter keeps.
+    pub(super) fn kept_width(&self) -> KeptWidth {
+        let multiplied = if self.scales_output() {
             self.n
         } else {
             self.vector(Ia3Side::Input).map_or(0, |_| self.k)
-        }
+        };
+        KeptWidth { multiplied, inner: self.lora().map_or(0, |lora| lora.r) }
     }
 
     /// Whether gradients are computed from the input.
@@ -290,12 +342,5 @@ impl Linear {
         self.weight.is_trained()
             || self.adapter.is_some()
             || self.bias.as_ref().is_some_and(Vector::is_trained)
-    }
-
-    /// Gives its adapter what it keeps from the forward pass of `tokens` tokens.
-    pub(super) fn give_memory(&mut self, room: &mut Room, tokens: usize) {
-        if let Some(Adapter::Lora(lora)) = &mut self.adapter {
-            lora.inner = room.floats(tokens * lora.r);
-        }
     }
 }

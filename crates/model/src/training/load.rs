@@ -12,7 +12,6 @@ use super::layer::Layer;
 use super::linear::Linear;
 use super::matrix::{Matrix, Trained};
 use super::method::{AdapterKind, Method};
-use super::mlp::MlpBlock;
 use super::names::{Names, SavedForm};
 use super::norm::Norm;
 use super::options::TrainOptions;
@@ -20,7 +19,7 @@ use super::params::{ParamKind, Params, Vector};
 use super::prefix::Prefix;
 use super::room::Room;
 use super::source::{RandomWeights, WeightSource};
-use super::spec::{LayerSpec, MlpSpec, Module, NormSpec, Spec};
+use super::spec::{LayerSpec, Module, NormSpec, Spec};
 use crate::ModelError;
 use crate::checkpoint::{Weight, WeightData};
 use crate::config::{NormKind, QkNorm};
@@ -117,9 +116,8 @@ impl<'a> Loader<'a> {
         spec: &LayerSpec,
         norm: NormSpec,
     ) -> Result<Layer, ModelError> {
-        let (names, c, f) = (&spec.names, spec.hidden_size, spec.intermediate_size);
+        let (names, c, qkv_bias) = (&spec.names, spec.hidden_size, spec.qkv_bias);
         let (queries, keys) = spec.widths();
-        let (qkv_bias, mlp_bias) = (spec.qkv_bias, spec.mlp_bias);
         self.slot = 0;
         Ok(Layer {
             attention_in_norm: self.norm(names.attention_in_norm.as_ref(), c, norm)?,
@@ -154,14 +152,7 @@ impl<'a> Loader<'a> {
             },
             attention_out_norm: self.norm(names.attention_out_norm.as_ref(), c, norm)?,
             mlp_in_norm: self.norm(names.mlp_in_norm.as_ref(), c, norm)?,
-            mlp: MlpBlock {
-                gate_proj: match spec.mlp {
-                    MlpSpec::Gated(_) => Some(self.linear(&names.gate, f, c, mlp_bias)?),
-                    MlpSpec::Plain(_) => None,
-                },
-                up_proj: self.linear(&names.up, f, c, mlp_bias)?,
-                down_proj: self.linear(&names.down, c, f, mlp_bias)?,
-            },
+            mlp: self.mlp(spec)?,
             mlp_out_norm: self.norm(names.mlp_out_norm.as_ref(), c, norm)?,
             attention_sum_norm: self.norm(names.attention_sum_norm.as_ref(), c, norm)?,
             mlp_sum_norm: self.norm(names.mlp_sum_norm.as_ref(), c, norm)?,

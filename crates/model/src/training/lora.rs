@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use catena_kernels::{AlignedBuf, RowOperand, WeightRef, scale};
+use catena_kernels::{RowOperand, WeightRef, scale};
 
 use super::dora::{Dora, NormScratch, PairView};
 use super::linear::{Columns, LinearScratch};
@@ -16,8 +16,6 @@ pub(super) struct Lora {
     pub(super) scale: f32,
     pub(super) a: Range<usize>,
     pub(super) b: Range<usize>,
-    /// `s x A^T` of the forward pass, `[t, r]`.
-    pub(super) inner: AlignedBuf<f32>,
     /// Magnitudes of the rows of `W + s B A`, if they are learnt.
     pub(super) dora: Option<Dora>,
 }
@@ -31,17 +29,18 @@ impl Lora {
         WeightRef::Floats { w_nk: &values[self.b.clone()], n: self.n, k: self.r }
     }
 
-    /// Adds to `out`.
+    /// Adds to `out`, and keeps `s x A^T` in a slot.
     pub(super) fn forward(
-        &mut self,
+        &self,
         pass: &Pass<'_>,
         x: &RowOperand,
         (out, ldo): (&mut [f32], usize),
+        slot: usize,
         s: &mut LinearScratch,
     ) {
         let (pool, t, r) = (pass.pool, x.rows(), self.r);
         let (a, b) = (self.a(pass.values), self.b(pass.values));
-        let inner = &mut self.inner[..t * r];
+        let inner = &mut s.kept[slot].inner[s.first_row * r..][..t * r];
         a.matmul(pool, x, inner, r, false);
         scale(pool, inner, self.scale);
         s.inner_rows.set(pool, inner, t, r, r);
@@ -54,7 +53,7 @@ impl Lora {
     pub(super) fn backward(
         &self,
         pass: &Pass<'_>,
-        t: usize,
+        (t, slot): (usize, usize),
         dx: Option<&mut [f32]>,
         grads: &mut [f32],
         s: &mut LinearScratch,
@@ -69,7 +68,8 @@ impl Lora {
         }
         s.inner_rows.set_transposed(pool, dinner, t, r, r);
         s.x_columns.matmul_operand(pool, &s.inner_rows, &mut grads[self.a.clone()], self.k, true);
-        s.inner_columns.repack_transposed(pool, &self.inner[..t * r], t, r, r);
+        let inner = &s.kept[slot].inner[s.first_row * r..][..t * r];
+        s.inner_columns.repack_transposed(pool, inner, t, r, r);
         s.inner_columns.matmul_operand(pool, &s.dy_t, &mut grads[self.b.clone()], r, true);
     }
 

@@ -16,8 +16,8 @@ pub struct LoraConfig {
     /// Whether they are scaled by `lora_alpha / sqrt(r)` instead.
     pub use_rslora: bool,
     /// Adapted projections by the end of their path: `q_proj`, `k_proj`, `v_proj`, `o_proj`,
-    /// `gate_proj`, `up_proj`, `down_proj` of decoders, the family's own names of encoders, or
-    /// `all-linear` for all of them.
+    /// `gate_proj`, `up_proj`, `down_proj` of decoders and their experts, `gate` of routers, the
+    /// family's own names where it has some, or `all-linear` for all of them.
     pub target_modules: Vec<String>,
     /// Seed of the first values.
     pub seed: u64,

@@ -19,10 +19,13 @@
 //! ([`catena_kernels::WeightRef`]). No gradient of a frozen weight exists. Values and gradients are
 //! two flat vectors in the order of [`TrainModel::params`].
 //!
-//! Operands of products are of [`TrainOptions::dtype`], everything else is f32. A layer keeps its
-//! input; what else its backward pass needs it keeps too, or computes again ([`Recompute`]): the
-//! same operations in the same order, so the result is the same bits. The output head and the loss
-//! see supervised positions only, a chunk of rows at a time.
+//! Experts are chosen as in decoding, and the choice is a constant to the gradient; what stands
+//! beside the projections of an expert sees its rows only. No loss balances experts.
+//!
+//! Operands of products are of [`TrainOptions::dtype`], but for those of routers; they and everything
+//! else are f32. A layer keeps its input; what else its backward pass needs it keeps too, or computes
+//! again ([`Recompute`]): the same operations in the same order, so the result is the same bits. The
+//! output head and the loss see supervised positions only, a chunk of rows at a time.
 //!
 //! **Invariants:** all activations are allocated when the model is made, for a fixed number of
 //! tokens; sequences packed into one batch never see each other; gradients do not depend on the
@@ -36,12 +39,14 @@ mod dora;
 mod embedding;
 mod encoder_spec;
 mod error;
+mod experts;
 mod head;
 mod heads;
 mod ia3;
 mod layer;
 mod linear;
 mod load;
+mod load_mlp;
 mod lora;
 mod lora_config;
 mod matrix;

@@ -10,6 +10,7 @@ use super::buffers::{Saved, Work};
 use super::embedding::Embedding;
 use super::heads::{Head, decoder_head, encoder_head};
 use super::layer::Layer;
+use super::linear::KeptWidth;
 use super::load::Loader;
 use super::memory::{TrainMemory, TrainPlan};
 use super::method::Method;
@@ -20,7 +21,7 @@ use super::pass::Pass;
 use super::room::Room;
 use super::saving::SavedAs;
 use super::source::WeightSource;
-use super::spec::{LayerSpec, Spec};
+use super::spec::{LayerSpec, MlpKept, Spec};
 use super::task::Task;
 use crate::encoder::EncoderWeights;
 use crate::{ModelConfig, ModelError};
@@ -238,7 +239,8 @@ impl TrainModel {
         let (mut kept, mut working) = (Room::new(takes), buffers);
         give_memory(&mut layers, first_trained, options, &mut kept);
         embedding.give_memory(&mut working, max_tokens, c);
-        let passing = Saved::new(&mut working, &widest(spec), &widest_kept(&layers), max_tokens);
+        let kept_by_all = (widest_mlp(spec), &widest_kept(&layers)[..]);
+        let passing = Saved::new(&mut working, &spec.layers[0], kept_by_all, max_tokens);
         let work = Work::new(&mut working, spec, options.dtype, max_tokens, method.needs());
         let (x_tc, dx_tc) = (working.floats(max_tokens * c), working.floats(max_tokens * c));
         let before = method.virtual_tokens();
@@ -626,19 +628,15 @@ fn attention_bytes(spec: &Spec, longest: usize, threads: usize) -> usize {
 }
 
 /// The most that any layer's adapters keep, by slot.
-fn widest_kept(layers: &[Layer]) -> Vec<usize> {
+fn widest_kept(layers: &[Layer]) -> Vec<KeptWidth> {
     layers.iter().map(Layer::kept_widths).fold(Vec::new(), |mut most, widths| {
-        most.resize(most.len().max(widths.len()), 0);
+        most.resize(most.len().max(widths.len()), KeptWidth::default());
         most.iter_mut().zip(widths).for_each(|(most, width)| *most = width.max(*most));
         most
     })
 }
 
-/// A layer as wide as the widest in each of its parts.
-fn widest(spec: &Spec) -> LayerSpec {
-    let mut widest = spec.layers[0].clone();
-    for layer in &spec.layers {
-        widest.intermediate_size = widest.intermediate_size.max(layer.intermediate_size);
-    }
-    widest
+/// The most that any layer's MLP keeps.
+fn widest_mlp(spec: &Spec) -> MlpKept {
+    spec.layers.iter().map(LayerSpec::mlp_kept).fold(MlpKept::default(), MlpKept::max)
 }

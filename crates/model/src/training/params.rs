@@ -55,20 +55,27 @@ pub(super) struct Params {
     pub(super) values: Vec<f32>,
     /// Number of all values.
     pub(super) len: usize,
+    /// Where in the list the last tensor of a name is.
+    by_name: BTreeMap<String, usize>,
     takes: bool,
 }
 
 impl Params {
     /// None yet; `takes` says whether values are kept, not only counted.
     pub(super) fn new(takes: bool) -> Self {
-        let (list, forms) = (Vec::new(), BTreeMap::new());
-        Params { list, forms, values: Vec::new(), len: 0, takes }
+        Params {
+            list: Vec::new(),
+            forms: BTreeMap::new(),
+            values: Vec::new(),
+            len: 0,
+            by_name: BTreeMap::new(),
+            takes,
+        }
     }
 
     /// The place of a tensor that was added before.
     pub(super) fn find(&self, name: &str) -> Option<Range<usize>> {
-        let param = self.list.iter().rev().find(|param| param.name == name);
-        param.map(|param| param.range.clone())
+        self.by_name.get(name).map(|&at| self.list[at].range.clone())
     }
 
     /// As [`Self::add`], for a tensor that a file has in another form.
@@ -99,6 +106,7 @@ impl Params {
             assert_eq!(values.len(), range.len(), "values of {name}");
             self.values.extend_from_slice(values);
         }
+        self.by_name.insert(name.clone(), self.list.len());
         self.list.push(Param { name, shape: shape.to_vec(), range: range.clone(), kind });
         range
     }

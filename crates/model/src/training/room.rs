@@ -53,6 +53,12 @@ impl Room {
         vec![0.0; if self.takes { len } else { 0 }]
     }
 
+    /// An empty list with room for so many values.
+    pub(super) fn list<T>(&mut self, len: usize) -> Vec<T> {
+        self.count(len.saturating_mul(size_of::<T>()));
+        Vec::with_capacity(if self.takes { len } else { 0 })
+    }
+
     /// [`RowOperand::with_capacity`].
     pub(super) fn operand(&mut self, dtype: DenseType, rows: usize, width: usize) -> RowOperand {
         self.count(RowOperand::capacity_bytes(dtype, rows, width));

@@ -61,7 +61,7 @@ pub struct RandomWeights {
 }
 
 /// Ends of the names of matrices whose result is added to the residual stream.
-const RESIDUAL: [&str; 2] = [".self_attn.o_proj.weight", ".mlp.down_proj.weight"];
+const RESIDUAL: [&str; 2] = [".self_attn.o_proj.weight", ".down_proj.weight"];
 
 impl RandomWeights {
     /// All matrices alike.

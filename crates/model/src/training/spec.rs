@@ -4,7 +4,7 @@ use catena_kernels::{Activation, AttentionMask, AttentionShape, DenseType, Gate,
 
 use super::error::TrainingError;
 use crate::ModelConfig;
-use crate::config::{Mlp, NormKind, QkNorm, Residual};
+use crate::config::{Mlp, MoeConfig, NormKind, QkNorm, Residual};
 
 /// Families whose code treats the token of empty places as any other.
 const PADDING_IS_LEARNED: [&str; 3] = ["gpt2", "gpt_neox", "chatglm"];
@@ -76,12 +76,15 @@ pub(super) enum Placement {
 #[derive(Clone)]
 pub(super) struct LayerSpec {
     pub(super) hidden_size: usize,
+    /// Width of the MLP, if it is not one of experts.
     pub(super) intermediate_size: usize,
     pub(super) attention: AttentionShape,
     pub(super) qk_norm: Option<QkNorm>,
     /// Index into the trunk's rotary embeddings.
     pub(super) rope: Option<usize>,
     pub(super) mlp: MlpSpec,
+    /// Experts in the place of the one MLP.
+    pub(super) experts: Option<ExpertsSpec>,
     pub(super) placement: Placement,
     /// Factor of what attention and MLP add to the residual stream.
     pub(super) multiplier: f32,
@@ -96,6 +99,34 @@ pub(super) struct LayerSpec {
 pub(super) enum MlpSpec {
     Gated(Gate),
     Plain(Activation),
+}
+
+/// A mixture of experts.
+#[derive(Clone)]
+pub(super) struct ExpertsSpec {
+    pub(super) shape: MoeConfig,
+    /// The name of what holds router, experts and shared MLP.
+    pub(super) name: String,
+}
+
+/// Names of the projections of an MLP.
+#[derive(Clone, Default)]
+pub(super) struct MlpNames {
+    /// Only of a gated MLP.
+    pub(super) gate: Module,
+    pub(super) up: Module,
+    pub(super) down: Module,
+}
+
+impl MlpNames {
+    /// Those of a decoder's MLP.
+    pub(super) fn within(name: &str) -> Self {
+        MlpNames {
+            gate: format!("{name}.gate_proj").into(),
+            up: format!("{name}.up_proj").into(),
+            down: Module::behind(format!("{name}.down_proj")),
+        }
+    }
 }
 
 /// Names of a layer's modules, without `.weight` and `.bias`. A norm without a name is not there.
@@ -114,9 +145,7 @@ pub(super) struct LayerNames {
     pub(super) o: Module,
     pub(super) q_norm: String,
     pub(super) k_norm: String,
-    pub(super) gate: Module,
-    pub(super) up: Module,
-    pub(super) down: Module,
+    pub(super) mlp: MlpNames,
 }
 
 /// A projection by its name, without `.weight` and `.bias`, or some rows of one.
@@ -151,10 +180,9 @@ impl Spec {
         config: &ModelConfig,
         dtype: DenseType,
     ) -> Result<Self, TrainingError> {
-        let unknown =
-            [(config.mla.is_some(), "latent attention"), (config.moe.is_some(), "experts")];
-        if let Some((_, what)) = unknown.into_iter().find(|(found, _)| *found) {
-            return Err(TrainingError::Architecture { model_type: config.model_type, what });
+        if config.mla.is_some() {
+            let (model_type, what) = (config.model_type, "latent attention");
+            return Err(TrainingError::Architecture { model_type, what });
         }
         let layers = 0..config.num_hidden_layers;
         Ok(Self {
@@ -211,6 +239,10 @@ fn decoder_layer(config: &ModelConfig, dtype: DenseType, idx: usize) -> LayerSpe
             Mlp::Gated(gate) => MlpSpec::Gated(gate),
             Mlp::Plain(act) => MlpSpec::Plain(act.into()),
         },
+        experts: config
+            .moe
+            .filter(|_| of_layer.moe)
+            .map(|shape| ExpertsSpec { shape, name: module("mlp") }),
         placement: match config.residual {
             Residual::Parallel => Placement::Parallel,
             Residual::Pre | Residual::Post | Residual::Sandwich => Placement::InTurn,
@@ -232,9 +264,7 @@ fn decoder_layer(config: &ModelConfig, dtype: DenseType, idx: usize) -> LayerSpe
             o: Module::behind(module("self_attn.o_proj")),
             q_norm: module("self_attn.q_norm"),
             k_norm: module("self_attn.k_norm"),
-            gate: module("mlp.gate_proj").into(),
-            up: module("mlp.up_proj").into(),
-            down: Module::behind(module("mlp.down_proj")),
+            mlp: MlpNames::within(&module("mlp")),
         },
     }
 }
@@ -247,11 +277,50 @@ impl LayerSpec {
         (queries * shape.head_dim, keys * shape.head_dim)
     }
 
-    /// Columns that the first product of the MLP makes.
-    pub(super) fn mlp_inner(&self) -> usize {
-        match self.mlp {
-            MlpSpec::Gated(_) => 2 * self.intermediate_size,
-            MlpSpec::Plain(_) => self.intermediate_size,
+    /// Columns of the widest MLP.
+    pub(super) fn mlp_width(&self) -> usize {
+        self.experts.as_ref().map_or(self.intermediate_size, |experts| {
+            experts.shape.moe_intermediate_size.max(experts.shape.shared_intermediate_size)
+        })
+    }
+
+    /// What the forward pass of the MLP keeps.
+    pub(super) fn mlp_kept(&self) -> MlpKept {
+        let Some(ExpertsSpec { shape, .. }) = &self.experts else {
+            return MlpKept { inner: self.mlp.inner(self.intermediate_size), ..MlpKept::default() };
+        };
+        let MoeConfig { num_experts, num_experts_per_tok: experts_per_tok, .. } = *shape;
+        let width = experts_per_tok * shape.moe_intermediate_size + shape.shared_intermediate_size;
+        MlpKept { inner: self.mlp.inner(width), num_experts, experts_per_tok }
+    }
+}
+
+/// What the forward pass of an MLP keeps, values per token.
+#[derive(Clone, Copy, Default)]
+pub(super) struct MlpKept {
+    /// What the first products of all its MLPs make.
+    pub(super) inner: usize,
+    pub(super) num_experts: usize,
+    pub(super) experts_per_tok: usize,
+}
+
+impl MlpKept {
+    /// Room for either of two.
+    pub(super) fn max(self, other: Self) -> Self {
+        MlpKept {
+            inner: self.inner.max(other.inner),
+            num_experts: self.num_experts.max(other.num_experts),
+            experts_per_tok: self.experts_per_tok.max(other.experts_per_tok),
+        }
+    }
+}
+
+impl MlpSpec {
+    /// Columns that the first product of an MLP of this width makes.
+    pub(super) fn inner(self, width: usize) -> usize {
+        match self {
+            Self::Gated(_) => 2 * width,
+            Self::Plain(_) => width,
         }
     }
 }

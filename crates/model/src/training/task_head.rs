@@ -71,7 +71,7 @@ impl TaskHead {
         let (trunk_norm, dense, norm, out) = parts;
         let width = out.as_ref().map_or(hidden_size, |out| out.n.max(hidden_size));
         let needs = AdapterNeeds::default();
-        let linear = LinearScratch::new(room, dtype, max_tokens, width, needs);
+        let linear = LinearScratch::new(room, dtype, max_tokens, (width, width), needs);
         let stats = room.zeros(2 * max_tokens);
         let mut rows = || room.floats(max_tokens * hidden_size);
         let buffers = Buffers {

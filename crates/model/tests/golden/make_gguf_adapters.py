@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 ADAPTERS = {
     "attention": "tiny_llama", "phi3": "families/phi3", "glm": "families/glm",
     "gpt_neox": "families/gpt_neox", "starcoder2": "families/starcoder2",
+    "mixtral": "families/mixtral", "qwen3_moe": "families/qwen3_moe",
 }
 
 

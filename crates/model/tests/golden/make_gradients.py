@@ -13,6 +13,7 @@ tests draw again. Versions are written to PROVENANCE_gradients.
 import json
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import peft
@@ -30,8 +31,9 @@ transformers.utils.logging.disable_progress_bar()
 
 DECODERS = [
     "gemma", "gemma2", "gemma2_scalar", "gemma3", "glm", "glm4", "gpt2", "gpt_neox",
-    "gpt_neox_sequential", "granite", "llama", "llama_bias", "mistral", "mistral_window", "olmo2",
-    "phi3", "phi4", "qwen2", "qwen3", "smollm3", "starcoder2", "starcoder2_window",
+    "gpt_neox_sequential", "granite", "llama", "llama_bias", "mistral", "mistral_window", "mixtral",
+    "olmo2", "phi3", "phi4", "qwen2", "qwen3", "qwen3_moe", "smollm3", "starcoder2",
+    "starcoder2_window",
 ]
 LENGTHS = [13, 1, 22, 9]
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -70,6 +72,11 @@ ADAPTERS = {
     "gpt2_norms": ("gpt2", pairs(["c_attn"], fan_in_fan_out=True, modules_to_save=["ln_f", "wpe"])),
     "glm": ("glm", pairs(GLM)),
     "glm4": ("glm4", pairs(GLM)),
+    "mixtral": ("mixtral", pairs(["q_proj", "k_proj", "v_proj", "o_proj", "gate", "w1", "w2", "w3"])),
+    "mixtral_ia3": ("mixtral", vectors(["k_proj", "v_proj", "gate", "w1", "w2"], ["w2"])),
+    "mixtral_gate": ("mixtral", pairs(["v_proj", "w2"], modules_to_save=["gate"])),
+    "qwen3_moe": ("qwen3_moe", pairs(ALL)),
+    "qwen3_moe_dora": ("qwen3_moe", pairs(["q_proj", "gate", "gate_proj", "down_proj"], use_dora=True)),
     "gemma2_norms": ("gemma2", pairs(["q_proj"], modules_to_save=["norm", "pre_feedforward_layernorm"])),
 }
 # What a reader needs of PEFT's configuration.
@@ -181,6 +188,15 @@ def parts(name: str, gradient: torch.Tensor, config) -> dict[str, torch.Tensor]:
             groups = heads if config.model_type == "gpt2" else config.num_key_value_heads
             cut = gradient.split([heads * width, groups * width, groups * width])
         return {name.replace("qkv_proj", f"{part}_proj"): cut[i] for i, part in enumerate("qkv")}
+    if ".experts." in name:
+        found = {}
+        for expert, own in enumerate(gradient):
+            part = lambda kind: name.replace(".experts.", f".experts.{expert}.").replace(*kind) + ".weight"
+            if "gate_up_proj" in name:
+                found[part(("gate_up", "gate"))], found[part(("gate_up", "up"))] = own.chunk(2)
+            else:
+                found[part(("", ""))] = own
+        return found
     if "gate_up_proj" in name:
         gate, up = gradient.chunk(2)
         return {name.replace("gate_up", "gate"): gate, name.replace("gate_up", "up"): up}
@@ -198,7 +214,65 @@ def digests(model, config, names=lambda name: name) -> dict:
 
 def load(kind, folder: Path, **kwargs):
     model = kind.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager", **kwargs)
+    if hasattr(model.config, "num_local_experts"):
+        model.set_experts_implementation("eager")
     return model.eval()
+
+
+class Expert(torch.nn.Module):
+    def __init__(self, block, idx: int, names: list):
+        super().__init__()
+        gate, up = block.experts.gate_up_proj[idx].chunk(2)
+        self.names, self.act = names, block.experts.act_fn
+        for name, weight in zip(names, [gate, up, block.experts.down_proj[idx]]):
+            setattr(self, name, linear(weight))
+
+    def forward(self, x):
+        gate, up, down = (getattr(self, name) for name in self.names)
+        return down(self.act(gate(x)) * up(x))
+
+
+class Apart(torch.nn.Module):
+    """Experts with a module for each projection, as before transformers 5, which PEFT's keys are from."""
+
+    def __init__(self, block, names: list):
+        super().__init__()
+        self.router, self.gate = [block.gate], linear(block.gate.weight)
+        count = range(len(block.experts.down_proj))
+        self.experts = torch.nn.ModuleList(Expert(block, idx, names) for idx in count)
+
+    def forward(self, hidden):
+        x = hidden.flatten(0, 1)
+        probs = self.gate(x).softmax(-1)
+        weights, chosen = probs.topk(self.router[0].top_k, -1)
+        if getattr(self.router[0], "norm_topk_prob", True):
+            weights = weights / weights.sum(-1, keepdim=True)
+        out = torch.zeros_like(x)
+        for idx, expert in enumerate(self.experts):
+            rows, at = torch.where(chosen == idx)
+            if len(rows):
+                out = out.index_add(0, rows, weights[rows, at, None] * expert(x[rows]))
+        return out.view_as(hidden)
+
+
+def linear(weight: torch.Tensor) -> torch.nn.Linear:
+    module = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    module.weight = torch.nn.Parameter(weight.detach().clone())
+    return module
+
+
+def apart(model):
+    """The model with its experts as modules, which must give the same."""
+    names = dict(mixtral=["w1", "w3", "w2"], qwen3_moe=["gate_proj", "up_proj", "down_proj"])
+    names = names.get(model.config.model_type)
+    if names:
+        tokens = torch.arange(3, 60)[None]
+        before = model(tokens).logits
+        for layer in model.model.layers:
+            layer.mlp = Apart(layer.mlp, names)
+        off = (model(tokens).logits - before).abs().max() / before.abs().max()
+        assert off < 1e-6, off
+    return model
 
 
 def decoder_batch() -> dict:
@@ -263,9 +337,17 @@ def padding() -> dict:
     return {"batch": batch, "models": out}
 
 
-def saved_key(full: str) -> str:
+# PEFT would take pairs of experts for those of one parameter.
+AS_THEY_ARE = mock.patch(
+    "peft.utils.transformers_weight_conversion.convert_peft_config_for_transformers", lambda *a, **k: None
+)
+
+
+def saved_key(full: str, model_type: str) -> str:
     """The key of a trained tensor in PEFT's files."""
     key = full.replace(".default", "").replace(".modules_to_save", "")
+    if model_type == "mixtral":
+        key = key.replace(".mlp.", ".block_sparse_moe.")
     return key.removesuffix(".weight") if key.endswith("lora_magnitude_vector.weight") else key
 
 
@@ -278,10 +360,12 @@ def said(config) -> dict:
 def lora() -> dict:
     batch, out = decoder_batch(), {}
     for name, (family, adapter) in ADAPTERS.items():
-        model = load(AutoModelForCausalLM, HERE / "families" / family)
-        model = peft.get_peft_model(model, adapter())
+        model = apart(load(AutoModelForCausalLM, HERE / "families" / family))
+        kind = model.config.model_type
+        with AS_THEY_ARE:
+            model = peft.get_peft_model(model, adapter())
         model = model.double().eval()
-        trained = {saved_key(full): p for full, p in model.named_parameters() if p.requires_grad}
+        trained = {saved_key(full, kind): p for full, p in model.named_parameters() if p.requires_grad}
         with torch.no_grad():
             for key, parameter in trained.items():
                 parameter.copy_(0.2 * uniform(seed_of(key), parameter.shape))

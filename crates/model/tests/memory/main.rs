@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use catena_kernels::{Pool, QuantFormat};
+use catena_model::config::MoeConfig;
 use catena_model::training::{
     LoraConfig, LoraSettings, Method, Recompute, Task, TrainBatch, TrainModel, TrainOptions,
     WeightSource,
@@ -34,6 +35,22 @@ fn config(tied: bool) -> ModelConfig {
         unreachable!("an object is written above")
     };
     ModelConfig::from_json(keys, "model".into()).unwrap()
+}
+
+/// The same with experts, narrower ones in the place of the MLP of most layers.
+fn experts() -> ModelConfig {
+    let mut config = config(false);
+    config.moe = Some(MoeConfig {
+        num_experts: 8,
+        num_experts_per_tok: 3,
+        moe_intermediate_size: 320,
+        shared_intermediate_size: 128,
+        norm_topk_prob: true,
+        routed_scaling_factor: 1.0,
+        groups: None,
+    });
+    config.layers.iter_mut().skip(1).for_each(|layer| layer.moe = true);
+    config
 }
 
 /// Matrices of blocks that stand for zero, or of bf16 zeros.
@@ -80,28 +97,31 @@ fn pair(use_dora: bool) -> Method {
 #[test]
 fn a_plan_is_what_is_taken() {
     let pool = Arc::new(Pool::new(2));
+    let (tied, untied) = (config(true), config(false));
     let cases = [
-        ("pairs", pair(false), false, true, Recompute::Off),
-        ("pairs, some layers again", pair(false), false, true, Recompute::Layers(3)),
-        ("pairs, all layers again", pair(false), false, false, Recompute::All),
-        ("pairs with magnitudes", pair(true), false, true, Recompute::Off),
-        ("pairs beside blocks", pair(false), true, false, Recompute::Off),
-        ("all values", Method::Full, false, true, Recompute::Off),
-        ("all values, all layers again", Method::Full, false, false, Recompute::All),
+        ("pairs", pair(false), false, &tied, Recompute::Off),
+        ("pairs, some layers again", pair(false), false, &tied, Recompute::Layers(3)),
+        ("pairs, all layers again", pair(false), false, &untied, Recompute::All),
+        ("pairs with magnitudes", pair(true), false, &tied, Recompute::Off),
+        ("pairs beside blocks", pair(false), true, &untied, Recompute::Off),
+        ("all values", Method::Full, false, &tied, Recompute::Off),
+        ("all values, all layers again", Method::Full, false, &untied, Recompute::All),
+        ("pairs of experts", pair(false), false, &experts(), Recompute::Off),
+        ("pairs of experts, again", pair(true), true, &experts(), Recompute::All),
+        ("all values of experts", Method::Full, false, &experts(), Recompute::Layers(2)),
     ];
-    for (name, method, blocks, tied, recompute) in cases {
-        let config = config(tied);
+    for (name, method, blocks, config, recompute) in cases {
         let source = Zeros { blocks, bytes: vec![0; 2 * 4096 * 256] };
         let options = TrainOptions { recompute, ..TrainOptions::new(TOKENS) };
         let batch = batch();
         let (task, on) = (Task::LanguageModel, pool.clone());
         let before = ALLOCATOR.current_usage();
-        let plan = TrainModel::plan_decoder(&config, &source, task, &method, &options, on).unwrap();
+        let plan = TrainModel::plan_decoder(config, &source, task, &method, &options, on).unwrap();
         let planning = ALLOCATOR.current_usage() - before;
         assert!(planning < 200_000, "{name}: planning keeps {planning} bytes");
         let before = ALLOCATOR.current_usage();
         let mut model =
-            TrainModel::decoder(&config, &source, task, &method, &options, pool.clone()).unwrap();
+            TrainModel::decoder(config, &source, task, &method, &options, pool.clone()).unwrap();
         assert_eq!(model.memory(), plan.memory, "{name}");
         assert_eq!(model.params(), plan.params, "{name}");
         model.forward_backward(&batch, 1.0).unwrap();

@@ -5,7 +5,7 @@
 Each run starts from a tiny checkpoint of `crates/model/tests/golden`, takes its samples in order and
 ends in `trajectories.json`: the samples (in our form, labels at the position that predicts them), and
 of each run the losses and the gradient norms of all steps. The trainers are the libraries' own with
-shuffling, dropout and mixed precision off; what is not theirs is said beside the run. New tensors
+shuffling, dropout, mixed precision and auxiliary losses off; what is not theirs is said beside the run. New tensors
 (adapters, scores) start from splitmix64 of their names, which the test draws again.
 Versions are written to PROVENANCE_trajectories.
 """
@@ -195,8 +195,11 @@ def settings(rate: float, batch: int, accumulated: int = 1, **more) -> dict:
 
 
 def causal(name: str):
-    return AutoModelForCausalLM.from_pretrained(
+    model = AutoModelForCausalLM.from_pretrained(
         MODELS / name, dtype=torch.float32, attn_implementation="eager")
+    if hasattr(model.config, "num_local_experts"):
+        model.set_experts_implementation("eager")
+    return model
 
 
 def with_lora(model):
@@ -527,6 +530,8 @@ RUNS = {
     "tags": tags,
     "embed": embed,
     "rerank": rerank,
+    "sft_mixtral": lambda: sft("families/mixtral", 2e-3, router_aux_loss_coef=0.0),
+    "sft_qwen3_moe": lambda: sft("families/qwen3_moe", 2e-3, router_aux_loss_coef=0.0),
 }
 
 

@@ -170,8 +170,9 @@ fn packed_sequences_are_as_alone() {
         packed.tokens.extend(&row.tokens);
         packed.labels.extend(&row.labels);
     }
-    for name in ["tiny_lora", "tiny_llama", "families/gemma3", "families/gpt_neox", "families/gpt2"]
-    {
+    let families = ["gemma3", "gpt_neox", "gpt2", "mixtral", "qwen3_moe"];
+    let families = families.map(|name| format!("families/{name}"));
+    for name in ["tiny_lora", "tiny_llama"].into_iter().chain(families.iter().map(String::as_str)) {
         for dtype in [DenseType::F32, DenseType::Bf16] {
             let new = || {
                 let options = options(dtype);

@@ -16,6 +16,16 @@ fn fine_tuning_follows_trl() {
 }
 
 #[test]
+fn fine_tuning_of_experts_follows_trl() {
+    let samples = Golden::read().samples.sft();
+    for (name, family) in [("sft_mixtral", "mixtral"), ("sft_qwen3_moe", "qwen3_moe")] {
+        let mut objective = Sft::new(&samples, MAX_TOKENS).unwrap();
+        let mut model = decoder(&format!("families/{family}"), Task::LanguageModel);
+        Run::new(name, 4, 2e-3).check(&mut model, &mut objective);
+    }
+}
+
+#[test]
 fn fine_tuning_of_pairs_follows_trl_and_peft() {
     let samples = Golden::read().samples.sft();
     let mut objective = Sft::new(&samples, MAX_TOKENS).unwrap();

@@ -2,6 +2,7 @@
 //! forward; all at every level of the machine.
 
 mod prefix;
+mod rows;
 mod slopes;
 
 use super::*;

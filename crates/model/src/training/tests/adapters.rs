@@ -8,12 +8,12 @@ use super::*;
 use crate::config::QkNorm;
 use crate::training::{Ia3Config, LoraInit, LoraSettings, PrefixConfig};
 
-fn names(names: &[&str]) -> Vec<String> {
+pub(super) fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
 /// Weights in blocks where rows are whole blocks.
-struct Blocks;
+pub(super) struct Blocks;
 
 impl WeightSource for Blocks {
     fn weight(&self, name: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError> {

@@ -6,6 +6,7 @@
 mod adapters;
 mod decomposition;
 mod derivative;
+mod experts;
 mod families;
 mod golden;
 mod methods;

@@ -1,0 +1,266 @@
+//! Mixtures of experts: the gradient is that of the loss for every method, experts without rows
+//! learn nothing, and what is trained is what decoding runs.
+
+use super::adapters::{Blocks, names};
+use super::derivative::{ALL, dot, slope};
+use super::*;
+use crate::config::{MoeConfig, QkNorm};
+use crate::training::{FreezeConfig, Ia3Config, LoraInit, LoraSettings};
+
+fn moe(num_experts: usize, num_experts_per_tok: usize) -> MoeConfig {
+    MoeConfig {
+        num_experts,
+        num_experts_per_tok,
+        moe_intermediate_size: 32,
+        shared_intermediate_size: 0,
+        norm_topk_prob: true,
+        routed_scaling_factor: 1.0,
+        groups: None,
+    }
+}
+
+/// Widths that blocks fit, and a layer with one MLP between two with experts.
+fn config(moe: MoeConfig) -> ModelConfig {
+    let mut config = ModelConfig {
+        hidden_size: 64,
+        intermediate_size: 96,
+        num_attention_heads: 4,
+        num_key_value_heads: 2,
+        vocab_size: 75,
+        max_position_embeddings: 128,
+        norm_eps: 1e-5,
+        qk_norm: Some(QkNorm::PerHead),
+        moe: Some(moe),
+        ..ModelConfig::plain(16, 3)
+    };
+    config.layers[0].moe = true;
+    config.layers[2].moe = true;
+    config
+}
+
+/// Every way to choose and to weight: as Mixtral, without division, in groups beside a shared MLP,
+/// and all experts, among which nothing is chosen.
+fn configs() -> Vec<(&'static str, ModelConfig)> {
+    let plain = MoeConfig { norm_topk_prob: false, routed_scaling_factor: 1.5, ..moe(5, 2) };
+    let groups = MoeConfig {
+        shared_intermediate_size: 64,
+        norm_topk_prob: true,
+        routed_scaling_factor: 0.7,
+        groups: Some((3, 2)),
+        ..moe(6, 3)
+    };
+    let wide = MoeConfig { moe_intermediate_size: 160, ..moe(7, 1) };
+    vec![
+        ("mixtral", config(moe(5, 2))),
+        ("not divided", config(plain)),
+        ("groups", config(groups)),
+        ("one of seven", config(MoeConfig { norm_topk_prob: false, ..wide })),
+        ("all", config(moe(3, 3))),
+    ]
+}
+
+/// Weights of a router that decides clearly, so that a small step changes no choice.
+struct Decided;
+
+impl WeightSource for Decided {
+    fn weight(&self, name: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError> {
+        let mut weight = Random.weight(name, shape)?;
+        if name.ends_with("mlp.gate.weight") {
+            let values: Vec<f32> = weight.to_f32().iter().map(|value| 2.0 * value).collect();
+            weight.data = WeightData::F32(values.into());
+        }
+        Ok(weight)
+    }
+}
+
+fn made(
+    config: &ModelConfig,
+    source: &dyn WeightSource,
+    method: &Method,
+    (recompute, dtype): (Recompute, DenseType),
+    threads: usize,
+) -> TrainModel {
+    let options = TrainOptions { recompute, ..options(dtype) };
+    let (task, pool) = (Task::LanguageModel, Arc::new(Pool::new(threads)));
+    let mut model = TrainModel::decoder(config, source, task, method, &options, pool).unwrap();
+    if method.is_beside() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for value in model.values_mut() {
+            *value += rng.random_range(-0.1f32..0.1);
+        }
+    }
+    model
+}
+
+/// All that stands beside projections, of experts and routers too.
+fn methods() -> Vec<(&'static str, Method)> {
+    let settings = LoraSettings::default();
+    let dora = LoraSettings { use_dora: true, ..settings.clone() };
+    let pissa = LoraSettings {
+        init_lora_weights: LoraInit::Pissa { niter: Some(4) },
+        modules_to_save: names(&["lm_head"]),
+        ..settings.clone()
+    };
+    let one = LoraSettings { modules_to_save: names(&["mlp.gate"]), ..settings };
+    let ia3 = Ia3Config {
+        target_modules: names(&["all-linear"]),
+        feedforward_modules: names(&["o_proj", "down_proj"]),
+        modules_to_save: Vec::new(),
+    };
+    let all = || lora(3, &["all-linear"]);
+    vec![
+        ("pairs", Method::Lora(lora(3, &ALL))),
+        ("pairs of routers", Method::Lora(all())),
+        ("pairs of one expert", Method::LoraWith(lora(3, &["experts.1.up_proj"]), one)),
+        ("dora", Method::LoraWith(all(), dora)),
+        ("pissa", Method::LoraWith(all(), pissa)),
+        ("ia3", Method::Ia3(ia3)),
+    ]
+}
+
+/// Compares the slope along the gradient of each tensor with its norm.
+fn check_gradient(name: &str, model: &mut TrainModel, batch: &TrainBatch, skip: &[&str]) {
+    model.zero_grads();
+    model.forward_backward(batch, 1.0).unwrap();
+    let grads = model.grads().to_vec();
+    let largest = model.params().iter().map(|param| {
+        let part = &grads[param.range.clone()];
+        dot(part, part).sqrt()
+    });
+    let largest = largest.fold(0.0, f64::max);
+    for param in model.params().to_vec() {
+        let part = &grads[param.range.clone()];
+        let norm = dot(part, part).sqrt();
+        // An expert may have few rows or none.
+        if norm < 1e-3 * largest || skip.iter().any(|skip| param.name.contains(skip)) {
+            assert!(norm > 1e-3 || param.name.contains("experts"), "{name} {}", param.name);
+            continue;
+        }
+        let mut direction = vec![0.0; grads.len()];
+        for i in param.range.clone() {
+            direction[i] = grads[i] / norm as f32;
+        }
+        let step = 1e-3 * (param.range.len() as f32).sqrt().min(10.0);
+        let found = slope(model, batch, &direction, step);
+        let bound = 3e-2 * norm + 0.03;
+        assert!((found - norm).abs() < bound, "{name} {}: {found}, not {norm}", param.name);
+    }
+}
+
+#[test]
+fn the_gradient_of_every_tensor_predicts_the_loss() {
+    let batch = batch(&[17, 1, 30], 2);
+    let how = (Recompute::Off, DenseType::F32);
+    for (name, config) in configs() {
+        let mut model = made(&config, &Decided, &Method::Full, how, 2);
+        check_gradient(name, &mut model, &batch, &[]);
+    }
+}
+
+#[test]
+fn the_gradient_of_every_adapter_predicts_the_loss() {
+    let batch = batch(&[17, 1, 30], 2);
+    let how = (Recompute::Off, DenseType::F32);
+    for (of, config) in [("mixtral", config(moe(5, 2))), configs().swap_remove(2)] {
+        for source in [&Decided as &dyn WeightSource, &Blocks] {
+            for (name, method) in methods() {
+                let mut model = made(&config, source, &method, how, 2);
+                // The norm of DoRA is a constant to the gradient of its pair.
+                let skip: &[&str] = if name == "dora" { &[".lora_A", ".lora_B"] } else { &[] };
+                check_gradient(&format!("{of} {name}"), &mut model, &batch, skip);
+            }
+        }
+    }
+}
+
+#[test]
+fn recompute_and_threads_change_no_bit() {
+    let batch = batch(&[17, 1, 30], 2);
+    let methods = || methods().into_iter().chain([("full", Method::Full)]);
+    for (of, config) in configs() {
+        for (name, method) in methods() {
+            for dtype in [DenseType::F32, DenseType::Bf16] {
+                let run = |recompute, threads| {
+                    let mut model = made(&config, &Random, &method, (recompute, dtype), threads);
+                    let loss = model.forward_backward(&batch, 0.3).unwrap();
+                    (loss, model.grads().to_vec())
+                };
+                let kept = run(Recompute::Off, 1);
+                for recompute in [Recompute::Layers(1), Recompute::Layers(2), Recompute::All] {
+                    assert!(run(recompute, 3) == kept, "{of} {name} {recompute:?} {dtype:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_part_has_the_gradient_that_it_has_in_the_whole() {
+    let batch = batch(&[20, 11], 3);
+    let how = (Recompute::Off, DenseType::F32);
+    let freezes = [
+        (vec![0], vec!["gate"]),
+        (vec![2], vec!["gate"]),
+        (vec![0, 2], vec!["experts"]),
+        (vec![0], vec!["down_proj"]),
+        (vec![2], vec!["up_proj", "q_norm"]),
+        (vec![2], vec!["post_attention_layernorm"]),
+    ];
+    for (name, config) in configs() {
+        let mut whole = made(&config, &Random, &Method::Full, how, 2);
+        whole.forward_backward(&batch, 1.0).unwrap();
+        for (layers, modules) in &freezes {
+            let freeze = FreezeConfig {
+                layers: layers.clone(),
+                modules: names(modules),
+                extra_modules: Vec::new(),
+            };
+            for recompute in [Recompute::Off, Recompute::All] {
+                let method = Method::Freeze(freeze.clone());
+                let how = (recompute, DenseType::F32);
+                let mut part = made(&config, &Random, &method, how, 2);
+                part.forward_backward(&batch, 1.0).unwrap();
+                for param in part.params().to_vec() {
+                    let of_whole = whole.params().iter().find(|of| of.name == param.name).unwrap();
+                    let found = &part.grads()[param.range.clone()];
+                    let expected = &whole.grads()[of_whole.range.clone()];
+                    let norm = dot(expected, expected).sqrt();
+                    for (a, b) in found.iter().zip(expected) {
+                        assert!(f64::from((a - b).abs()) <= 1e-5 * norm, "{name} {}", param.name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One token goes through two experts of each layer: the others have no gradient, also of values
+/// that stand beside them.
+#[test]
+fn experts_without_rows_learn_nothing() {
+    let batch = TrainBatch {
+        tokens: vec![3],
+        labels: vec![Some(4)],
+        seq_starts: vec![0],
+        ..TrainBatch::default()
+    };
+    let config = config(moe(5, 2));
+    for (name, method) in
+        [("full", Method::Full), methods().swap_remove(1), methods().swap_remove(3)]
+    {
+        let mut model = made(&config, &Random, &method, (Recompute::All, DenseType::F32), 1);
+        // Rows of a step before must not show.
+        model.forward_backward(&super::batch(&[30], 1), 1.0).unwrap();
+        model.zero_grads();
+        model.forward_backward(&batch, 1.0).unwrap();
+        for layer in [0, 2] {
+            let learns = |expert: usize| {
+                let module = format!("layers.{layer}.mlp.experts.{expert}.down_proj.");
+                let of_it = |param: &&crate::training::Param| param.name.contains(&module);
+                let mut params = model.params().iter().filter(of_it);
+                params.any(|param| model.grads()[param.range.clone()].iter().any(|&g| g != 0.0))
+            };
+            assert_eq!((0..5).filter(|&expert| learns(expert)).count(), 2, "{name} {layer}");
+        }
+    }
+}
