@@ -152,7 +152,7 @@ pub enum TrainError {
     #[error(transparent)]
     Model(#[from] catena_model::ModelError),
     // Retry.
-    /// The run was asked to stop while it prepared or evaluated.
+    /// The run was asked to stop while it prepared.
     #[error("stopped before the step was done; the run resumes from its last checkpoint")]
     Cancelled,
     /// The run was asked to stop; its checkpoint is on disk.

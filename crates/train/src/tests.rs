@@ -1,5 +1,7 @@
 //! Tests of the training loop with a toy model, and of its parts against goldens.
 
+mod stops;
+
 use crate::tensorboard::{frame, scalar_event, text_event};
 use crate::{
     AdamW, AdamWConfig, Checkpoint, EvalMetrics, Generation, Objective as _, Observer, Optimizer,

@@ -37,7 +37,8 @@ pub trait Observer {
     /// nothing to measure on. What the model wrote is kept with the run's figures.
     ///
     /// # Errors
-    /// What stops the run.
+    /// What stops the run; [`TrainError::Cancelled`] if it was asked to stop, and the resumed run
+    /// is to call again.
     fn evaluated(
         &mut self,
         step: u64,
@@ -58,6 +59,13 @@ struct Parts<'a> {
     objective: &'a mut dyn Objective,
     eval: Option<&'a mut dyn Objective>,
     observer: Option<&'a mut dyn Observer>,
+}
+
+impl Parts<'_> {
+    /// Whether there is anything to do at an evaluation.
+    fn look(&self) -> bool {
+        self.eval.is_some() || self.observer.is_some()
+    }
 }
 
 /// A run between two steps.
@@ -89,7 +97,8 @@ impl Trainer {
     /// measured every so many steps and at the end.
     ///
     /// # Errors
-    /// What is wrong with a sample; [`TrainError::Interrupted`] after saving, when `cancel` is set;
+    /// What is wrong with a sample; [`TrainError::Interrupted`] after saving, when `cancel` is set,
+    /// in an evaluation too, which the resumed run then makes up;
     /// [`TrainError::NotFinite`] and [`TrainError::Diverged`]; file and model errors.
     pub fn run<'a>(
         &self,
@@ -113,7 +122,7 @@ impl Trainer {
         let resumed_from = state.position.step;
         progress.begin("train", Some(total), "steps");
         progress.update(resumed_from);
-        let mut stopped_early = self.is_patience_over(&state.position);
+        let mut stopped_early = self.evaluate_due(model, &mut parts, &mut state, total, cancel)?;
         while state.position.step < total && !stopped_early {
             let start = Instant::now();
             self.step(model, &mut parts, pool, &mut state)?;
@@ -121,19 +130,18 @@ impl Trainer {
             progress.update(step);
             let seconds = start.elapsed().as_secs_f64();
             state.tell(StepSpeed { step, total, seconds, tokens_per_second: 0.0 }, progress)?;
-            let stop = cancel.is_cancelled() && step < total;
-            let every = self.config.eval_steps.is_some_and(|every| step.is_multiple_of(every));
-            if (every || step == total) && !stop {
-                self.evaluate(model, &mut parts, &mut state, cancel)?;
-                stopped_early = self.is_patience_over(&state.position);
-            }
-            let due = step.is_multiple_of(self.config.checkpoint_steps);
-            if stop || due || stopped_early || step == total {
+            let due = parts.look() && self.evaluates_after(step, total);
+            state.position.evaluation_pending = due;
+            let stop = cancel.is_cancelled() && (due || step < total);
+            // Whatever ends an evaluation before its time, the steps before it are kept.
+            let is_multiple = step.is_multiple_of(self.config.checkpoint_steps);
+            if stop || due || is_multiple || step == total {
                 self.save(model, &state)?;
             }
             if stop {
                 return Err(TrainError::Interrupted { step });
             }
+            stopped_early = self.evaluate_due(model, &mut parts, &mut state, total, cancel)?;
         }
         progress.end();
         if self.config.keep_best && state.position.best.is_some() {
@@ -192,12 +200,16 @@ impl Trainer {
             position = saved.position;
         }
         let step = position.step;
+        // What a stopped evaluation left is made again.
+        let evaluated = step - u64::from(position.evaluation_pending);
         let (metrics_file, metrics) = LinesFile::open(&self.dir.join("metrics.jsonl"), step)?;
-        let (eval_file, evaluations) = LinesFile::open(&self.dir.join("evaluations.jsonl"), step)?;
+        let evaluations = self.dir.join("evaluations.jsonl");
+        let (eval_file, evaluations) = LinesFile::open(&evaluations, evaluated)?;
         let speeds = self.dir.join("speeds.jsonl");
         let (speed_file, _) = LinesFile::open::<StepSpeed>(&speeds, step)?;
         let samples = self.dir.join("samples.jsonl");
-        let samples = writes.then(|| LinesFile::open::<Generation>(&samples, step)).transpose()?;
+        let samples = writes.then(|| LinesFile::open::<Generation>(&samples, evaluated));
+        let samples = samples.transpose()?;
         let events = EventWriter::create(&self.dir.join("tensorboard"))?;
         Ok(State {
             position,
@@ -264,6 +276,39 @@ impl Trainer {
                 Err(TrainError::Diverged { step: state.position.step, smoothed, bound })
             }
         }
+    }
+
+    /// Whether the model is evaluated when `step` steps are done.
+    pub(super) fn evaluates_after(&self, step: u64, total: u64) -> bool {
+        step == total || self.config.eval_steps.is_some_and(|every| step.is_multiple_of(every))
+    }
+
+    /// Makes the evaluation that is due, now or since a run that was stopped in it, and says
+    /// whether it was one too many without a better one.
+    ///
+    /// The checkpoint on disk is the one from before it: a run that is stopped here makes it again.
+    fn evaluate_due(
+        &self,
+        model: &mut dyn Trainable,
+        parts: &mut Parts<'_>,
+        state: &mut State,
+        total: u64,
+        cancel: &Cancel,
+    ) -> Result<bool, TrainError> {
+        let step = state.position.step;
+        if state.position.evaluation_pending {
+            self.evaluate(model, parts, state, cancel).map_err(|error| {
+                if matches!(error, TrainError::Cancelled) {
+                    return TrainError::Interrupted { step };
+                }
+                error
+            })?;
+            state.position.evaluation_pending = false;
+            if step == total || self.is_patience_over(&state.position) {
+                self.save(model, state)?;
+            }
+        }
+        Ok(self.is_patience_over(&state.position))
     }
 
     /// Measures the model and has it write.
