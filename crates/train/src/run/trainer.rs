@@ -436,7 +436,8 @@ impl State {
 fn remove_unfinished(dir: &Utf8Path) -> std::io::Result<()> {
     for entry in dir.read_dir_utf8()? {
         let path = entry?.into_path();
-        if path.extension().is_some_and(|extension| extension.starts_with("part-")) {
+        let is_part = |extension: &str| extension == "part" || extension.starts_with("part-");
+        if path.extension().is_some_and(is_part) {
             std::fs::remove_file(path)?;
         }
     }
