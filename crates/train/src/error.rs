@@ -129,7 +129,10 @@ pub enum TrainError {
         place: String,
     },
     /// The loss has risen far above what it was.
-    #[error("the smoothed loss at step {step} is {smoothed:.3}, above {bound:.3}")]
+    #[error(
+        "the smoothed loss at step {step} is {smoothed:.3}, above {bound:.3}; the largest gradient \
+         of that step is {largest_gradient}"
+    )]
     Diverged {
         /// The step, from 1.
         step: u64,
@@ -137,6 +140,8 @@ pub enum TrainError {
         smoothed: f64,
         /// What it may be at most.
         bound: f64,
+        /// The tensor with the largest gradient in that step, and its norm.
+        largest_gradient: String,
     },
     // Fix the machine.
     /// A file operation failed.

@@ -329,6 +329,7 @@ fn a_run_that_comes_apart_is_stopped() {
     let outcome = run(wild.clone(), &samples(18), &path, &mut Unigram::new(5));
     let error = outcome.map(|_| ()).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
+    assert!(error.to_string().contains("gradient of that step is that of `logits`"), "{error}");
     let (_guard, path) = dir();
     let unguarded = RunConfig { divergence_factor: 0.0, max_steps: Some(30), ..wild };
     run(unguarded, &samples(18), &path, &mut Unigram::new(5)).unwrap();
@@ -529,7 +530,13 @@ fn every_other_error_reads_well() {
             value: f64::INFINITY,
             place: "the output of layer 3".to_owned(),
         },
-        TrainError::Diverged { step: 40, smoothed: 9.25, bound: 8.5 },
+        TrainError::Diverged {
+            step: 40,
+            smoothed: 9.25,
+            bound: 8.5,
+            largest_gradient: "that of `layers.3.o_proj`, of norm 7.250 (8.000 for all tensors)"
+                .to_owned(),
+        },
         TrainError::EmptySample { index: 4 },
         TrainError::Target { index: 2, target: "Label(7)".to_owned(), width: 5 },
         TrainError::Negatives { index: 3, found: 1, expected: 2 },

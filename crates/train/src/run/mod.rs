@@ -6,6 +6,7 @@ mod divergence;
 mod figures;
 mod fingerprint;
 mod forecast;
+mod gradients;
 mod order;
 mod trainer;
 

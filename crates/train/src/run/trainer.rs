@@ -5,6 +5,7 @@ use super::config::RunConfig;
 use super::divergence;
 use super::figures::{EvalMetrics, Figures, Generation, LinesFile, StepMetrics, StepSpeed};
 use super::fingerprint::fingerprint;
+use super::gradients::largest_gradient;
 use super::order::epoch_order;
 use crate::error::TrainError;
 use crate::objective::{Objective, Pass, Preparation, Purpose, Step};
@@ -272,9 +273,12 @@ impl Trainer {
         let factor = self.config.divergence_factor;
         match divergence::follow(&mut state.position, loss, factor) {
             None => Ok(()),
-            Some((smoothed, bound)) => {
-                Err(TrainError::Diverged { step: state.position.step, smoothed, bound })
-            }
+            Some((smoothed, bound)) => Err(TrainError::Diverged {
+                step: state.position.step,
+                smoothed,
+                bound,
+                largest_gradient: largest_gradient(pool, model),
+            }),
         }
     }
 
