@@ -1,5 +1,6 @@
 //! What can go wrong in a training run.
 
+use crate::run::Difference;
 use camino::Utf8PathBuf;
 use thiserror::Error;
 
@@ -71,6 +72,12 @@ pub enum TrainError {
         found: usize,
         /// Those of the first.
         expected: usize,
+    },
+    /// A checkpoint belongs to another run, and says which part of it is another.
+    #[error("the checkpoint is of a run {}", in_words(.differences))]
+    OtherRun {
+        /// What differs.
+        differences: Vec<Difference>,
     },
     /// A checkpoint belongs to another run.
     #[error("the checkpoint's {what} is {found}, this run has {expected}")]
@@ -166,4 +173,8 @@ pub enum TrainError {
         /// Steps done and saved.
         step: u64,
     },
+}
+
+fn in_words(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -25,8 +25,8 @@ pub use neftune::{add_neftune_noise, neftune_scale};
 pub use objective::*;
 pub use optimizer::*;
 pub use run::{
-    Best, Checkpoint, EvalMetrics, Figures, Forecast, Generation, Observer, Position, RunConfig,
-    StepMetrics, StepSpeed, TrainOutcome, Trainer,
+    Best, Checkpoint, Difference, EvalMetrics, Figures, Forecast, Generation, Identity, Observer,
+    Parts, Position, Resumed, RunConfig, StepMetrics, StepSpeed, TrainOutcome, Trainer,
 };
 pub use schedule::{Schedule, WarmupStableDecay, WsdShape};
 pub use tensorboard::EventWriter;

@@ -1,12 +1,13 @@
 //! Tests of the training loop with a toy model, and of its parts against goldens.
 
+mod resumed;
 mod stops;
 
 use crate::tensorboard::{frame, scalar_event, text_event};
 use crate::{
-    AdamW, AdamWConfig, Checkpoint, EvalMetrics, Generation, Objective as _, Observer, Optimizer,
-    Position, RunConfig, Sample, Schedule, Sft, TrainError, TrainOutcome, Trainable, TrainedTensor,
-    Trainer,
+    AdamW, AdamWConfig, Checkpoint, Difference, EvalMetrics, Generation, Objective as _, Observer,
+    Optimizer, Position, RunConfig, Sample, Schedule, Sft, TrainError, TrainOutcome, Trainable,
+    TrainedTensor, Trainer,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
@@ -270,14 +271,6 @@ fn the_number_of_steps_can_be_limited() {
 }
 
 #[test]
-fn a_checkpoint_of_another_run_is_refused() {
-    let (_guard, path) = dir();
-    straight(&samples(18), &path);
-    let error = run(config(), &samples(19), &path, &mut Unigram::new(5)).unwrap_err();
-    assert!(matches!(error, TrainError::CheckpointMismatch { what: "fingerprint", .. }), "{error}");
-}
-
-#[test]
 fn a_damaged_checkpoint_is_named() {
     let (_guard, path) = dir();
     straight(&samples(18), &path);
@@ -515,6 +508,7 @@ fn bad_input_is_refused() {
 fn every_other_error_reads_well() {
     let path = Utf8PathBuf::from("run/checkpoint.safetensors");
     let errors = [
+        TrainError::OtherRun { differences: vec![Difference::BaseModel, Difference::Samples] },
         TrainError::CheckpointMismatch {
             what: "fingerprint",
             found: "00ff".into(),

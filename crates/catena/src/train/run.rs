@@ -21,7 +21,7 @@ use catena_kernels::Pool;
 use catena_model::training::TrainModel;
 use catena_pipeline::memory::peak_bytes;
 use catena_protocol::{Cancel, Progress};
-use catena_train::{Objective, Observer, TrainError, TrainOutcome, Trainer};
+use catena_train::{Identity, Objective, Observer, TrainError, TrainOutcome, Trainer};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -71,6 +71,8 @@ pub(crate) fn run_prepared(
     cancel: &Cancel,
 ) -> Result<Finished, Failure> {
     let mut run = Run::open(settings, prepared)?;
+    // A folder of another run stays as it is, its plan too.
+    run.trainer.resumed(run.learnt.as_ref()).map_err(failure)?;
     let plan = run.plan(settings, prepared, cancel)?;
     plan.lines().iter().for_each(|line| say(line));
     let outcome = run.train(settings, prepared, plan, progress, cancel)?;
@@ -162,10 +164,9 @@ impl Prepared {
     }
 
     /// What tells the run from others, beside samples and hyper-parameters.
-    fn identity(&self, s: &TrainSettings) -> String {
-        format!(
-            "{} {} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
-            self.digest,
+    fn identity(&self, s: &TrainSettings) -> Identity {
+        let trained = format!(
+            "{} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
             s.draws_weights(),
             s.method,
             s.lora_rank,
@@ -180,7 +181,8 @@ impl Prepared {
             s.freeze.freeze_trainable_modules,
             s.freeze.freeze_extra_modules,
             s.keep_blocks,
-        )
+        );
+        Identity { base_model: self.digest.clone(), trained, ..Identity::default() }
     }
 }
 
@@ -204,7 +206,7 @@ impl<'a> Run<'a> {
         let eval = eval.transpose()?;
         let config = run_config(settings, learnt.num_samples(), tokens)?;
         let dir = prepared.output.join(RUN_DIR);
-        let trainer = Trainer::new(config, &dir, &prepared.identity(settings)).map_err(failure)?;
+        let trainer = Trainer::new(config, &dir, prepared.identity(settings)).map_err(failure)?;
         let model = prepared.model(settings, memory.room)?;
         Ok(Self { memory, model, learnt, eval, trainer, dir })
     }
@@ -276,7 +278,10 @@ impl<'a> Run<'a> {
 fn failure(error: TrainError) -> Failure {
     let (exit, hint) = if matches!(error, TrainError::Interrupted { .. } | TrainError::Cancelled) {
         (Exit::Interrupted, "run the same command again to go on from there")
-    } else if matches!(error, TrainError::CheckpointMismatch { .. }) {
+    } else if matches!(
+        error,
+        TrainError::OtherRun { .. } | TrainError::CheckpointMismatch { .. }
+    ) {
         let hint = "the output folder holds another run: choose another `output`, or remove its \
                     `run`";
         (Exit::Usage, hint)

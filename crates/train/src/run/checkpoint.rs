@@ -1,5 +1,6 @@
 //! Checkpoints: one safetensors file, replaced atomically.
 
+use super::fingerprint::Parts;
 use crate::error::TrainError;
 use crate::optimizer::{Optimizer, StateData, StateTensor};
 use crate::trainable::Trainable;
@@ -11,7 +12,7 @@ use std::borrow::Cow;
 
 /// Version of the file.
 const VERSION: u32 = 3;
-/// The oldest version that is still read: it knows no pending evaluation.
+/// The oldest version that is still read: it knows no pending evaluation and no parts.
 const OLDEST_VERSION: u32 = 2;
 /// What the optimizer's tensors are called in the file, before their own names.
 const OPTIMIZER: &str = "optimizer:";
@@ -25,6 +26,9 @@ pub struct Position {
     pub step: u64,
     /// Identifies samples, configuration and base model; a checkpoint of another run is refused.
     pub fingerprint: String,
+    /// The same part by part, to say what differs; older checkpoints have none.
+    #[serde(default)]
+    pub parts: Option<Parts>,
     /// The best evaluation so far.
     pub best: Option<Best>,
     /// Evaluations since the best one.

@@ -4,7 +4,7 @@ use super::checkpoint::{Best, Checkpoint, Position};
 use super::config::RunConfig;
 use super::divergence;
 use super::figures::{EvalMetrics, Figures, Generation, LinesFile, StepMetrics, StepSpeed};
-use super::fingerprint::fingerprint;
+use super::fingerprint::{Identity, Parts, fingerprint};
 use super::gradients::largest_gradient;
 use super::order::epoch_order;
 use crate::error::TrainError;
@@ -52,7 +52,14 @@ pub trait Observer {
 pub struct Trainer {
     pub(super) config: RunConfig,
     pub(super) dir: Utf8PathBuf,
-    base: String,
+    identity: Identity,
+}
+
+/// A checkpoint of the same run, which it will go on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// Steps done.
+    pub step: u64,
 }
 
 /// What is learnt from, what is measured on, and who looks on.
@@ -84,14 +91,48 @@ struct State {
 }
 
 impl Trainer {
-    /// Prepares a run in `dir`. `base` identifies the base model and what is trained of it;
+    /// Prepares a run in `dir`. `identity` tells the base model and what is trained of it;
     /// configuration and samples are added to it.
     ///
     /// # Errors
     /// What is wrong with the configuration.
-    pub fn new(config: RunConfig, dir: &Utf8Path, base: &str) -> Result<Self, TrainError> {
+    pub fn new(
+        config: RunConfig,
+        dir: &Utf8Path,
+        identity: impl Into<Identity>,
+    ) -> Result<Self, TrainError> {
         config.validate()?;
-        Ok(Self { config, dir: dir.to_owned(), base: base.to_owned() })
+        Ok(Self { config, dir: dir.to_owned(), identity: identity.into() })
+    }
+
+    /// Looks whether [`Self::run`] would go on from a checkpoint, and changes nothing.
+    ///
+    /// # Errors
+    /// The folder holds a checkpoint of another run, or one that cannot be read.
+    pub fn resumed(&self, objective: &dyn Objective) -> Result<Option<Resumed>, TrainError> {
+        let saved = self.own_checkpoint(objective)?;
+        Ok(saved.map(|saved| Resumed { step: saved.position.step }))
+    }
+
+    /// The folder's checkpoint, if it has one, which must be of this run.
+    fn own_checkpoint(&self, objective: &dyn Objective) -> Result<Option<Checkpoint>, TrainError> {
+        let Some(saved) = Checkpoint::load(&self.dir.join(Checkpoint::FILE_NAME))? else {
+            return Ok(None);
+        };
+        let expected = fingerprint(&self.config, objective, &self.identity);
+        if saved.position.fingerprint == expected {
+            return Ok(Some(saved));
+        }
+        let own = Parts::of(&self.config, objective, &self.identity);
+        let differences = saved.position.parts.map(|parts| parts.differences(&own));
+        match differences.filter(|differences| !differences.is_empty()) {
+            Some(differences) => Err(TrainError::OtherRun { differences }),
+            None => Err(TrainError::CheckpointMismatch {
+                what: "fingerprint",
+                found: saved.position.fingerprint,
+                expected,
+            }),
+        }
     }
 
     /// Runs to the end, from the folder's checkpoint if it has one. With `eval`, its loss is
@@ -170,7 +211,7 @@ impl Trainer {
         let mut objectives = vec![("train", &mut *parts.objective)];
         objectives.extend(parts.eval.as_mut().map(|eval| ("eval", &mut **eval)));
         for (set, objective) in objectives {
-            let fingerprint = &fingerprint(&self.config, objective, &self.base);
+            let fingerprint = &fingerprint(&self.config, objective, &self.identity);
             let dir = &self.dir;
             objective.prepare(model, &Preparation { dir, set, fingerprint, progress, cancel })?;
         }
@@ -184,22 +225,17 @@ impl Trainer {
         objective: &dyn Objective,
         writes: bool,
     ) -> Result<State, TrainError> {
-        let fingerprint = fingerprint(&self.config, objective, &self.base);
+        let fingerprint = fingerprint(&self.config, objective, &self.identity);
+        let parts = Parts::of(&self.config, objective, &self.identity);
         let tensors = trained_tensors(model.params(), self.config.loraplus_lr_ratio);
         let mut optimizer = self.config.optimizer.build(&tensors);
         let mut position = Position { fingerprint, ..Position::default() };
-        if let Some(saved) = Checkpoint::load(&self.dir.join(Checkpoint::FILE_NAME))? {
-            if saved.position.fingerprint != position.fingerprint {
-                return Err(TrainError::CheckpointMismatch {
-                    what: "fingerprint",
-                    found: saved.position.fingerprint,
-                    expected: position.fingerprint,
-                });
-            }
+        if let Some(saved) = self.own_checkpoint(objective)? {
             saved.restore_values(model)?;
             saved.restore_optimizer(optimizer.as_mut())?;
             position = saved.position;
         }
+        position.parts = Some(parts);
         let step = position.step;
         // What a stopped evaluation left is made again.
         let evaluated = step - u64::from(position.evaluation_pending);

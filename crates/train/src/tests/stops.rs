@@ -1,4 +1,4 @@
-//! Runs that are stopped where the model is evaluated, and checkpoints of earlier versions.
+//! Runs that are stopped where the model is evaluated.
 
 use super::*;
 use crate::{Figures, Objective, Pass};
@@ -131,7 +131,10 @@ fn a_run_that_is_stopped_at_an_evaluation_makes_it_up() {
     for (stop, at) in stops {
         let (_guard, path) = dir();
         let error = evaluated(&path, stop).0.unwrap_err();
-        assert!(matches!(error, TrainError::Interrupted { step } if step == at), "{stop:?} {error}");
+        assert!(
+            matches!(error, TrainError::Interrupted { step } if step == at),
+            "{stop:?} {error}"
+        );
         let (outcome, resumed, _) = evaluated(&path, Stop::Never);
         let outcome = outcome.unwrap();
         assert_eq!(outcome.resumed_from, at, "{stop:?}");
@@ -151,42 +154,4 @@ fn an_evaluation_that_fails_loses_no_step() {
     assert!(matches!(error, TrainError::NoSamples), "{error}");
     let saved = Checkpoint::load(&path.join(Checkpoint::FILE_NAME)).unwrap().unwrap().position;
     assert_eq!((saved.step, saved.evaluation_pending), (8, true));
-}
-
-/// Changes the position in a checkpoint's header.
-fn edit(path: &Utf8Path, change: impl FnOnce(&mut serde_json::Map<String, Value>)) {
-    let bytes = std::fs::read(path).unwrap();
-    let len = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
-    let mut header: Value = serde_json::from_slice(&bytes[8..8 + len]).unwrap();
-    let position = &mut header["__metadata__"]["position"];
-    let mut values = serde_json::from_str(position.as_str().unwrap()).unwrap();
-    change(&mut values);
-    *position = serde_json::to_string(&values).unwrap().into();
-    let mut text = serde_json::to_vec(&header).unwrap();
-    text.resize(text.len().next_multiple_of(8), b' ');
-    let mut changed = (text.len() as u64).to_le_bytes().to_vec();
-    changed.extend(text);
-    changed.extend(&bytes[8 + len..]);
-    std::fs::write(path, changed).unwrap();
-}
-
-#[test]
-fn a_checkpoint_of_the_version_before_is_resumed_and_a_newer_one_refused() {
-    let (_straight_guard, straight_path) = dir();
-    let (expected, _) = straight(&samples(18), &straight_path);
-    let (_guard, path) = dir();
-    let cancel = Cancel::new();
-    let stop = StopAfter { after: 5, cancel: cancel.clone() };
-    run_until(config(), &samples(18), &path, &mut Unigram::new(5), &stop, &cancel).unwrap_err();
-    let file = path.join(Checkpoint::FILE_NAME);
-    edit(&file, |position| {
-        position.remove("evaluation_pending").unwrap();
-        position.insert("version".to_owned(), 2.into());
-    });
-    let mut model = Unigram::new(5);
-    assert_eq!(run(config(), &samples(18), &path, &mut model).unwrap().resumed_from, 5);
-    assert_eq!(model.values, expected.values);
-    edit(&file, |position| drop(position.insert("version".to_owned(), 99.into())));
-    let error = Checkpoint::load(&file).unwrap_err().to_string();
-    assert!(error.contains("version 99"), "{error}");
 }
