@@ -1,6 +1,6 @@
 //! Checkpoints: one safetensors file, replaced atomically.
 
-use super::fingerprint::Parts;
+use super::fingerprint::Fingerprints;
 use crate::error::TrainError;
 use crate::optimizer::{Optimizer, StateData, StateTensor};
 use crate::trainable::Trainable;
@@ -12,7 +12,8 @@ use std::borrow::Cow;
 
 /// Version of the file.
 const VERSION: u32 = 3;
-/// The oldest version that is still read: it knows no pending evaluation and no parts.
+/// The oldest version that is still read: it knows no pending evaluation, no parts and no
+/// arithmetic.
 const OLDEST_VERSION: u32 = 2;
 /// What the optimizer's tensors are called in the file, before their own names.
 const OPTIMIZER: &str = "optimizer:";
@@ -28,7 +29,10 @@ pub struct Position {
     pub fingerprint: String,
     /// The same part by part, to say what differs; older checkpoints have none.
     #[serde(default)]
-    pub parts: Option<Parts>,
+    pub parts: Option<Fingerprints>,
+    /// What the machine computed with, if it is known.
+    #[serde(default)]
+    pub arithmetic: String,
     /// The best evaluation so far.
     pub best: Option<Best>,
     /// Evaluations since the best one.

@@ -13,7 +13,9 @@ pub struct Identity {
     /// What is trained of it, and how it is held.
     pub trained: String,
     /// What the machine computes with, in words, such as `bf16 operands on avx512`. The last bits
-    /// of a run depend on it; it is no part of the fingerprints.
+    /// of a run depend on it. It is no part of the fingerprints: a run that moves to another
+    /// machine is still worth going on with, and [`Trainer::resumed`](super::Trainer::resumed)
+    /// says so.
     pub arithmetic: String,
 }
 
@@ -26,7 +28,7 @@ impl From<&str> for Identity {
 
 /// Fingerprints of what a run's result depends on, each by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parts {
+pub struct Fingerprints {
     /// Of the base model.
     pub base_model: String,
     /// Of the configuration, the objective and what is trained.
@@ -56,7 +58,7 @@ impl fmt::Display for Difference {
     }
 }
 
-impl Parts {
+impl Fingerprints {
     /// Fingerprints of a run.
     pub(super) fn of(config: &RunConfig, objective: &dyn Objective, identity: &Identity) -> Self {
         let hash_of = |feed: &dyn Fn(&mut dyn FnMut(&[u8]))| {

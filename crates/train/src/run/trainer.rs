@@ -4,7 +4,7 @@ use super::checkpoint::{Best, Checkpoint, Position};
 use super::config::RunConfig;
 use super::divergence;
 use super::figures::{EvalMetrics, Figures, Generation, LinesFile, StepMetrics, StepSpeed};
-use super::fingerprint::{Identity, Parts, fingerprint};
+use super::fingerprint::{Fingerprints, Identity, fingerprint};
 use super::gradients::largest_gradient;
 use super::order::epoch_order;
 use crate::error::TrainError;
@@ -60,6 +60,9 @@ pub struct Trainer {
 pub struct Resumed {
     /// Steps done.
     pub step: u64,
+    /// What they were computed with, if this machine computes with something else: the run goes
+    /// on, but its last bits are none that either machine alone would have given.
+    pub other_arithmetic: Option<String>,
 }
 
 /// What is learnt from, what is measured on, and who looks on.
@@ -110,8 +113,13 @@ impl Trainer {
     /// # Errors
     /// The folder holds a checkpoint of another run, or one that cannot be read.
     pub fn resumed(&self, objective: &dyn Objective) -> Result<Option<Resumed>, TrainError> {
-        let saved = self.own_checkpoint(objective)?;
-        Ok(saved.map(|saved| Resumed { step: saved.position.step }))
+        let Some(Checkpoint { position, .. }) = self.own_checkpoint(objective)? else {
+            return Ok(None);
+        };
+        let own = &self.identity.arithmetic;
+        let is_other = |known: &String| !known.is_empty() && !own.is_empty() && known != own;
+        let other_arithmetic = Some(position.arithmetic).filter(is_other);
+        Ok(Some(Resumed { step: position.step, other_arithmetic }))
     }
 
     /// The folder's checkpoint, if it has one, which must be of this run.
@@ -123,7 +131,7 @@ impl Trainer {
         if saved.position.fingerprint == expected {
             return Ok(Some(saved));
         }
-        let own = Parts::of(&self.config, objective, &self.identity);
+        let own = Fingerprints::of(&self.config, objective, &self.identity);
         let differences = saved.position.parts.map(|parts| parts.differences(&own));
         match differences.filter(|differences| !differences.is_empty()) {
             Some(differences) => Err(TrainError::OtherRun { differences }),
@@ -226,7 +234,7 @@ impl Trainer {
         writes: bool,
     ) -> Result<State, TrainError> {
         let fingerprint = fingerprint(&self.config, objective, &self.identity);
-        let parts = Parts::of(&self.config, objective, &self.identity);
+        let parts = Fingerprints::of(&self.config, objective, &self.identity);
         let tensors = trained_tensors(model.params(), self.config.loraplus_lr_ratio);
         let mut optimizer = self.config.optimizer.build(&tensors);
         let mut position = Position { fingerprint, ..Position::default() };
@@ -236,6 +244,7 @@ impl Trainer {
             position = saved.position;
         }
         position.parts = Some(parts);
+        position.arithmetic.clone_from(&self.identity.arithmetic);
         let step = position.step;
         // What a stopped evaluation left is made again.
         let evaluated = step - u64::from(position.evaluation_pending);

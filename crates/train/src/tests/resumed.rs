@@ -1,6 +1,7 @@
 //! Checkpoints of other runs and of earlier versions.
 
 use super::*;
+use crate::Difference::{BaseModel, Samples, Settings};
 use crate::{Identity, Resumed};
 
 /// A trainer of the samples' run, with an identity of its own.
@@ -25,14 +26,13 @@ fn a_checkpoint_of_another_run_is_refused_with_what_differs() {
         let trainer = trainer(config.clone(), &path, identity);
         match trainer.resumed(&objective) {
             Ok(resumed) => {
-                assert_eq!(resumed, Some(Resumed { step: 15 }));
+                assert_eq!(resumed, Some(Resumed { step: 15, other_arithmetic: None }));
                 Vec::new()
             }
             Err(TrainError::OtherRun { differences }) => differences,
             Err(other) => panic!("{other}"),
         }
     };
-    use Difference::{BaseModel, Samples, Settings};
     for (config, count, identity, expected) in [
         (config(), 18, base("base", ""), vec![]),
         (config(), 18, base("other", ""), vec![BaseModel]),
@@ -80,7 +80,7 @@ fn a_checkpoint_of_the_version_before_is_resumed_and_a_newer_one_refused() {
     run_until(config(), &samples(18), &path, &mut Unigram::new(5), &stop, &cancel).unwrap_err();
     let file = path.join(Checkpoint::FILE_NAME);
     edit(&file, |position| {
-        for key in ["evaluation_pending", "parts"] {
+        for key in ["evaluation_pending", "parts", "arithmetic"] {
             position.remove(key).unwrap();
         }
         position.insert("version".to_owned(), 2.into());
@@ -94,4 +94,33 @@ fn a_checkpoint_of_the_version_before_is_resumed_and_a_newer_one_refused() {
     edit(&file, |position| drop(position.insert("version".to_owned(), 99.into())));
     let error = Checkpoint::load(&file).unwrap_err().to_string();
     assert!(error.contains("version 99"), "{error}");
+}
+
+/// The run goes on, the one who runs it is told, and the checkpoint then has the new arithmetic.
+#[test]
+fn another_arithmetic_is_told() {
+    let rows = samples(18);
+    let (_guard, path) = dir();
+    let on = |arithmetic: &str| {
+        let identity = Identity { arithmetic: arithmetic.to_owned(), ..Identity::from("base") };
+        trainer(config(), &path, identity)
+    };
+    let objective = || Sft::new(&rows, 7).unwrap();
+    let train = |trainer: &Trainer, after: u64| {
+        let (cancel, pool) = (Cancel::new(), Pool::new(1));
+        let stop = StopAfter { after, cancel: cancel.clone() };
+        let (mut model, mut objective) = (Unigram::new(5), objective());
+        trainer.run(&mut model, &mut objective, None, None, &pool, &stop, &cancel)
+    };
+    let told = |arithmetic: &str| {
+        let resumed = on(arithmetic).resumed(&objective()).unwrap();
+        resumed.and_then(|resumed| resumed.other_arithmetic)
+    };
+    train(&on("f32 on avx2"), 3).unwrap_err();
+    assert_eq!(told("f32 on avx2"), None);
+    assert_eq!(told("bf16 on amx").as_deref(), Some("f32 on avx2"));
+    assert_eq!(told(""), None, "what is not known is not compared");
+    train(&on("bf16 on amx"), u64::MAX).unwrap();
+    assert_eq!(told("bf16 on amx"), None);
+    assert_eq!(told("f32 on avx2").as_deref(), Some("bf16 on amx"));
 }
