@@ -3,6 +3,7 @@
 //! Keys that we do by other means, or that only concern its own display, are taken over or passed
 //! over with a note; a key that would change the result and that we do not have is refused by name.
 
+use super::choices::unknown_method;
 use super::read::unknown;
 use serde_json::{Map, Value, json};
 
@@ -202,7 +203,9 @@ impl Import {
             "stage" => self.stage = Some(text),
             "finetuning_type" => match text.as_str() {
                 kind @ ("lora" | "full" | "freeze") => self.set("method", kind),
-                _ => return refused(),
+                other => {
+                    return Err(format!("`finetuning_type` is {other}: {}", unknown_method(other)));
+                }
             },
             "lora_target" => self.set_names("target_modules", value, &["all-linear"]),
             "freeze_trainable_modules" | "freeze_extra_modules" => self.set_names(key, value, &[]),

@@ -99,10 +99,12 @@ fn words(
     let encoded = texts.encode_words(name, sample, &classes)?;
     let labels = vec![None; encoded.tokens.len()];
     let row = EncodedSample { tokens: encoded.tokens, labels, ..EncodedSample::default() };
-    let of_class = |label: &EncodedLabel| match (label, &classes) {
-        (EncodedLabel::Class(class), Classes::Named(names)) => names[*class].clone(),
-        (EncodedLabel::Class(class), Classes::Numbered(_) | Classes::Score) => class.to_string(),
-        (EncodedLabel::Score(score), _) => score.to_string(),
+    let of_class = |label: &EncodedLabel| match label {
+        EncodedLabel::Class(class) => match &classes {
+            Classes::Named(names) => names[*class].clone(),
+            Classes::Numbered(_) | Classes::Score => class.to_string(),
+        },
+        EncodedLabel::Score(score) => score.to_string(),
     };
     let tokens = preview(tokenizer, &row).into_iter().zip(&encoded.labels);
     let said = tokens.map(|(token, label)| match label {
