@@ -55,7 +55,7 @@ pub use error::{DataError, LeakKind};
 pub use formats::{DropReason, Tags, UnknownKey, sample_formats};
 pub use leak::{LeakReport, check_leaks, drop_leaks};
 pub use lint::{Finding, LintOptions, LintReport, Severity, lint};
-pub use preview::{PreviewToken, preview, preview_text};
+pub use preview::{PreviewToken, SampleRow, preview, preview_sample, preview_text};
 pub use profile::{Bin, Distribution, DocumentProfile, Profile};
 pub use read::{ReadLimits, read_documents};
 pub use record::{Record, RecordPassage, Split, read_records, write_records};

@@ -1,5 +1,6 @@
 //! What can go wrong in a training run.
 
+use crate::run::Difference;
 use camino::Utf8PathBuf;
 use thiserror::Error;
 
@@ -72,6 +73,12 @@ pub enum TrainError {
         /// Those of the first.
         expected: usize,
     },
+    /// A checkpoint belongs to another run, and says which part of it is another.
+    #[error("the checkpoint is of a run {}", in_words(.differences))]
+    OtherRun {
+        /// What differs.
+        differences: Vec<Difference>,
+    },
     /// A checkpoint belongs to another run.
     #[error("the checkpoint's {what} is {found}, this run has {expected}")]
     CheckpointMismatch {
@@ -129,7 +136,10 @@ pub enum TrainError {
         place: String,
     },
     /// The loss has risen far above what it was.
-    #[error("the smoothed loss at step {step} is {smoothed:.3}, above {bound:.3}")]
+    #[error(
+        "the smoothed loss at step {step} is {smoothed:.3}, above {bound:.3}; the largest gradient \
+         of that step is {largest_gradient}"
+    )]
     Diverged {
         /// The step, from 1.
         step: u64,
@@ -137,6 +147,8 @@ pub enum TrainError {
         smoothed: f64,
         /// What it may be at most.
         bound: f64,
+        /// The tensor with the largest gradient in that step, and its norm.
+        largest_gradient: String,
     },
     // Fix the machine.
     /// A file operation failed.
@@ -152,7 +164,7 @@ pub enum TrainError {
     #[error(transparent)]
     Model(#[from] catena_model::ModelError),
     // Retry.
-    /// The run was asked to stop while it prepared or evaluated.
+    /// The run was asked to stop while it prepared.
     #[error("stopped before the step was done; the run resumes from its last checkpoint")]
     Cancelled,
     /// The run was asked to stop; its checkpoint is on disk.
@@ -161,4 +173,8 @@ pub enum TrainError {
         /// Steps done and saved.
         step: u64,
     },
+}
+
+fn in_words(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

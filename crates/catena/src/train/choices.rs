@@ -1,6 +1,7 @@
 //! Keys that are one of a few words. An unknown word is refused when the file is read, with those
 //! that there are.
 
+use catena_model::adapter::refused_type;
 use catena_model::training::Recompute;
 pub(crate) use catena_pipeline::config::{
     Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord,
@@ -34,7 +35,7 @@ pub(crate) enum TrainStage {
 
 /// Which values are trained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "String")]
 pub(crate) enum TrainMethod {
     /// All of the model's.
     Full,
@@ -47,6 +48,46 @@ pub(crate) enum TrainMethod {
     Ia3,
     /// Keys and values before every sequence.
     Prefix,
+}
+
+impl TryFrom<String> for TrainMethod {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        Ok(match word.as_str() {
+            "full" => Self::Full,
+            "freeze" => Self::Freeze,
+            "lora" => Self::Lora,
+            "ia3" => Self::Ia3,
+            "prefix" => Self::Prefix,
+            _ => return Err(unknown_method(&word)),
+        })
+    }
+}
+
+/// What is said of a method that is not trained: what it is and the nearest that is, for a type of
+/// PEFT in any spelling, or the keys that stand for it.
+pub(super) fn unknown_method(word: &str) -> String {
+    let peft_type = word.to_uppercase().replace(['-', ' '], "_");
+    if let Some((what, nearest)) = refused_type(&peft_type) {
+        let nearest = match nearest {
+            "PREFIX_TUNING" => "prefix".to_owned(),
+            other => other.to_lowercase(),
+        };
+        return format!("{what}; the nearest that is trained is `{nearest}`");
+    }
+    let keys = match peft_type.as_str() {
+        "DORA" => "`lora` with `use_dora = true`",
+        "RSLORA" => "`lora` with `use_rslora = true`",
+        "PISSA" => "`lora` with `init_lora_weights = \"pissa\"`",
+        "QLORA" => "`lora` of a quantized GGUF file",
+        "PREFIX_TUNING" => "`prefix`",
+        _ => {
+            let known = "`full`, `freeze`, `lora`, `ia3`, `prefix`";
+            return format!("unknown method `{word}`, expected one of {known}");
+        }
+    };
+    format!("unknown method `{word}`, which is {keys} here")
 }
 
 /// Schedules, by their names in transformers.

@@ -10,8 +10,8 @@ use crate::machine::pool;
 use crate::output::print_line;
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
-use catena_data::{Encoder, LintOptions, LintReport, Severity, lint, preview, preview_text};
-use catena_protocol::Cancel;
+use catena_data::{LintOptions, LintReport, SampleRow, Severity, lint, preview_sample};
+use catena_protocol::{Cancel, TrainingSample};
 
 /// Runs `catena train lint`.
 pub(super) fn run(
@@ -71,20 +71,30 @@ fn look(
     base: &BaseModel,
     samples: &Samples,
 ) -> Result<LintReport, Failure> {
-    let chat = matches!(
-        settings.stage,
-        TrainStage::Sft | TrainStage::Preference | TrainStage::Kto | TrainStage::Reward
-    );
+    // Samples of another stage are refused by their kind, not for what they lack.
+    let known = samples.train.iter().all(|sample| learns(settings.stage, sample));
     let options = LintOptions {
-        tokenizer: chat.then_some(&base.tokenizer),
+        tokenizer: known.then_some(&base.tokenizer),
         template: base.template.as_ref(),
         eval: &samples.eval,
-        read: samples.reports.first(),
+        read: &samples.reports,
         max_truncated_share: settings.max_truncated_share,
         ..LintOptions::new(options(settings, base))
     };
     lint(&samples.train, &options)
         .map_err(|error| Failure::new(Exit::Usage, "cannot look over the samples", error))
+}
+
+/// Whether the tokens of a sample can be looked at as the stage has them.
+fn learns(stage: TrainStage, sample: &TrainingSample) -> bool {
+    match stage {
+        TrainStage::Sft | TrainStage::Preference | TrainStage::Kto | TrainStage::Reward => true,
+        TrainStage::Pretrain => matches!(sample, TrainingSample::Text(_)),
+        TrainStage::Classify => matches!(sample, TrainingSample::Classification(_)),
+        TrainStage::Tag => matches!(sample, TrainingSample::TokenLabels(_)),
+        TrainStage::Embed => matches!(sample, TrainingSample::Embedding(_)),
+        TrainStage::Rerank => matches!(sample, TrainingSample::Rerank(_)),
+    }
 }
 
 fn refused(report: &LintReport) -> Failure {
@@ -95,27 +105,33 @@ fn refused(report: &LintReport) -> Failure {
         .hint("mend the data, or set `ignore_lint = true` if it is what you mean")
 }
 
-/// One sample with what is trained on between `«` and `»`.
+/// One sample with what is trained on between `«` and `»`, or with its labels.
 fn show(
     settings: &TrainSettings,
     base: &BaseModel,
     samples: &Samples,
     index: usize,
 ) -> Result<(), Failure> {
+    let goal = || format!("cannot show sample {index}");
     let Some(sample) = samples.train.get(index) else {
         let cause = format!("there are {} samples", samples.train.len());
-        return Err(Failure::new(Exit::Usage, format!("cannot show sample {index}"), cause));
+        return Err(Failure::new(Exit::Usage, goal(), cause));
     };
-    let encoder = Encoder::new(&base.tokenizer, base.template.as_ref(), options(settings, base));
-    let row = encoder
-        .encode(&format!("sample {index}"), sample)
-        .map_err(|error| Failure::new(Exit::Usage, format!("cannot show sample {index}"), error))?;
-    print_line(&preview_text(&preview(&base.tokenizer, &row)));
-    print_line(&format!(
-        "{} tokens, {} trained on, {} did not fit",
-        row.tokens.len(),
-        row.num_supervised(),
-        row.lost_tokens
-    ));
+    let mut options = options(settings, base);
+    if settings.stage == TrainStage::Pretrain {
+        // Texts are packed, not cut.
+        options.max_tokens = usize::MAX;
+    }
+    let name = format!("sample {index}");
+    let rows = preview_sample(&base.tokenizer, base.template.as_ref(), &options, &name, sample)
+        .map_err(|error| Failure::new(Exit::Usage, goal(), error))?;
+    for row in rows {
+        let SampleRow { title, text, num_tokens, num_trained, num_lost } = row;
+        let colon = if title.is_empty() { "" } else { ": " };
+        print_line(&format!("{title}{colon}{text}"));
+        print_line(&format!(
+            "{num_tokens} tokens, {num_trained} trained on, {num_lost} did not fit"
+        ));
+    }
     Ok(())
 }

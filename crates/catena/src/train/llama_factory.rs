@@ -3,7 +3,8 @@
 //! Keys that we do by other means, or that only concern its own display, are taken over or passed
 //! over with a note; a key that would change the result and that we do not have is refused by name.
 
-use super::read::unknown;
+use super::choices::unknown_method;
+use super::read::{settings, unknown};
 use serde_json::{Map, Value, json};
 
 /// Settings of ours, and what was passed over.
@@ -83,7 +84,7 @@ const PASSED_OVER: &[(&str, &str)] = &[
     ("cache_dir", "see XDG_CACHE_HOME"),
 ];
 
-/// Keys that [`Import::key`] turns into ours one by one.
+/// Keys that [`Import::convert`] turns into ours one by one.
 const CONVERTED: &[&str] = &[
     "stage",
     "finetuning_type",
@@ -157,17 +158,21 @@ fn optimizer(theirs: &str) -> Option<&'static str> {
 /// Takes a YAML over.
 ///
 /// # Errors
-/// Not YAML; a key that is unknown or that we cannot honour.
+/// Not YAML; every key that is unknown or that we cannot honour, a line each.
 pub(super) fn import(text: &str) -> Result<Imported, String> {
     let parsed: Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
     let Value::Object(given) = parsed else { return Err("it is no mapping of keys".to_owned()) };
-    let mut import = Import::default();
-    for (key, value) in &given {
-        if !value.is_null() {
-            import.key(key, value)?;
-        }
+    let (mut import, mut refused) = (Import::default(), Vec::new());
+    for (key, value) in given.iter().filter(|(_, value)| !value.is_null()) {
+        refused.extend(import.key(key, value).err());
     }
-    import.finish()
+    let imported = import.finish(&mut refused);
+    if refused.is_empty() {
+        return Ok(imported);
+    }
+    // What would be found in the values once these keys are mended.
+    refused.extend(settings(imported.values).err());
+    Err(refused.join("\n"))
 }
 
 #[derive(Default)]
@@ -195,6 +200,11 @@ impl Import {
         if REFUSED.contains(&key) {
             return Err(format!("the key `{key}` is not supported"));
         }
+        self.convert(key, value)
+    }
+
+    /// Takes one of the [`CONVERTED`] keys over.
+    fn convert(&mut self, key: &str, value: &Value) -> Result<(), String> {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let refused = || Err(format!("`{key}` {text} is not supported"));
         let on = value == &Value::Bool(true);
@@ -202,15 +212,22 @@ impl Import {
             "stage" => self.stage = Some(text),
             "finetuning_type" => match text.as_str() {
                 kind @ ("lora" | "full" | "freeze") => self.set("method", kind),
-                _ => return refused(),
+                other => {
+                    return Err(format!("`finetuning_type` is {other}: {}", unknown_method(other)));
+                }
             },
             "lora_target" => self.set_names("target_modules", value, &["all-linear"]),
             "freeze_trainable_modules" | "freeze_extra_modules" => self.set_names(key, value, &[]),
             "dataset" => self.set("data", names(value)),
             "eval_dataset" => self.set("eval_data", names(value)),
             "additional_target" => self.set("modules_to_save", names(value)),
-            "per_device_train_batch_size" => self.per_device = value.as_u64(),
-            "gradient_accumulation_steps" => self.accumulation = value.as_u64(),
+            "per_device_train_batch_size" | "gradient_accumulation_steps" => {
+                let Some(count) = value.as_u64().filter(|count| *count > 0) else {
+                    return refused();
+                };
+                let first = key.starts_with("per_device");
+                *(if first { &mut self.per_device } else { &mut self.accumulation }) = Some(count);
+            }
             "lr_scheduler_type" => match text.as_str() {
                 "constant" => {
                     self.set("schedule", "constant");
@@ -260,14 +277,18 @@ impl Import {
         self.set(own, if all { json!(every) } else { json!(names) });
     }
 
-    fn finish(mut self) -> Result<Imported, String> {
+    /// Settings of ours. What cannot be honoured is added to `refused` and keeps its default.
+    fn finish(mut self, refused: &mut Vec<String>) -> Imported {
         let stage = match self.stage.as_deref() {
             None | Some("sft") => "sft",
             Some("pt") => "pretrain",
             Some("rm") => "reward",
             Some("dpo") => "preference",
             Some("kto") => "kto",
-            Some(other) => return Err(format!("`stage` {other} is not supported")),
+            Some(other) => {
+                refused.push(format!("`stage` {other} is not supported"));
+                "sft"
+            }
         };
         self.values.insert("stage".to_owned(), stage.into());
         // Their defaults, where they differ from ours.
@@ -282,16 +303,18 @@ impl Import {
         for (key, value) in defaults {
             self.values.entry(key).or_insert(value);
         }
-        let batch = self.per_device.unwrap_or(8) * self.accumulation.unwrap_or(1);
+        let batch = self.per_device.unwrap_or(8).saturating_mul(self.accumulation.unwrap_or(1));
         self.values.insert("batch_size".to_owned(), batch.into());
-        if let Some(epochs) = self.values.get_mut("epochs") {
+        if let Some(epochs) = self.values.remove("epochs") {
             let number = epochs.as_f64().unwrap_or(0.0);
-            if number.fract() != 0.0 || number < 1.0 {
-                return Err(format!("`num_train_epochs` is {number}: whole epochs are run"));
+            match format!("{number}").parse::<u64>() {
+                Ok(whole) if whole > 0 => self.set("epochs", whole),
+                Ok(_) | Err(_) => {
+                    refused.push(format!("`num_train_epochs` is {epochs}: whole epochs are run"));
+                }
             }
-            *epochs = format!("{number:.0}").parse::<u64>().map_or(Value::Null, Value::from);
         }
-        Ok(Imported { values: self.values, notes: self.notes })
+        Imported { values: self.values, notes: self.notes }
     }
 }
 
@@ -311,8 +334,7 @@ fn names(value: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::read::settings;
-    use crate::train::settings::{TrainMethod, TrainStage};
+    use crate::train::settings::{ScheduleName, TrainMethod, TrainStage};
 
     /// Of LLaMA-Factory's examples, `train_lora/llama3_lora_dpo.yaml`, in our words.
     const DPO: &str = "
@@ -366,12 +388,134 @@ resume_from_checkpoint: null
         assert!(imported.notes.iter().any(|note| note.contains("`template`")));
     }
 
+    /// In the manner of upstream's `train_lora` examples for answers, with comments as there.
+    const LORA_SFT: &str = "
+### model
+model_name_or_path: models/tiny
+trust_remote_code: true
+
+### method
+stage: sft
+do_train: true
+finetuning_type: lora
+lora_rank: 16
+lora_alpha: 32
+lora_target: q_proj,v_proj
+
+### dataset
+dataset: identity,alpaca_en_demo
+template: qwen
+cutoff_len: 1024
+max_samples: 500
+preprocessing_num_workers: 8
+dataloader_num_workers: 2
+
+### output
+output_dir: saves/tiny/lora/sft
+logging_steps: 5
+save_steps: 200
+plot_loss: true
+overwrite_output_dir: true
+save_only_model: false
+report_to: none  # choices: [none, tensorboard]
+
+### train
+per_device_train_batch_size: 2
+gradient_accumulation_steps: 4
+learning_rate: 1.0e-4
+num_train_epochs: 2.0
+lr_scheduler_type: constant_with_warmup
+warmup_steps: 20
+bf16: true
+
+### eval
+val_size: 0.1
+per_device_eval_batch_size: 1
+eval_strategy: steps
+eval_steps: 100
+";
+
+    /// The same of its `train_full` examples, which share the weights among devices.
+    const FULL_SFT: &str = "
+### model
+model_name_or_path: models/tiny
+
+### method
+stage: sft
+do_train: true
+finetuning_type: full
+deepspeed: examples/deepspeed/ds_z3_config.json  # choices: [ds_z0, ds_z2, ds_z3]
+enable_liger_kernel: true
+rope_scaling: linear
+
+### dataset
+dataset: identity
+template: qwen
+cutoff_len: 2048
+
+### output
+output_dir: saves/tiny/full/sft
+
+### train
+per_device_train_batch_size: 1
+gradient_accumulation_steps: 2
+learning_rate: 1.0e-5
+num_train_epochs: 1.5
+lr_scheduler_type: reduce_lr_on_plateau
+optim: adagrad
+warmup_ration: 0.1
+pure_bf16: true
+";
+
+    #[test]
+    fn a_file_of_lora_for_answers_is_taken_over() {
+        let imported = import(LORA_SFT).unwrap();
+        let read = settings(imported.values).unwrap();
+        assert_eq!((read.stage, read.method), (TrainStage::Sft, TrainMethod::Lora));
+        assert_eq!((read.lora_rank, read.lora_alpha), (16, Some(32.0)));
+        assert_eq!(read.target_modules, ["q_proj", "v_proj"]);
+        assert_eq!(read.data, ["identity", "alpaca_en_demo"]);
+        assert_eq!((read.batch_size, read.epochs, read.max_tokens), (8, 2, 1024));
+        assert_eq!((read.checkpoint_steps, read.eval_steps), (200, Some(100)));
+        assert_eq!((read.eval_share, read.max_samples), (0.1, Some(500)));
+        assert_eq!((read.schedule, read.warmup_steps), (ScheduleName::Constant, Some(20)));
+        let told = |key: &str| imported.notes.iter().any(|note| note.contains(&format!("`{key}`")));
+        assert!(told("report_to") && told("save_only_model") && told("eval_strategy"));
+    }
+
+    /// Everything that stands in the way, so that one reading mends the file.
+    #[test]
+    fn all_refusals_of_a_file_are_told_together() {
+        let error = import(FULL_SFT).err().unwrap();
+        let lines: Vec<&str> = error.lines().collect();
+        for said in [
+            "the key `deepspeed` is not supported",
+            "the key `enable_liger_kernel` is not supported",
+            "the key `rope_scaling` is not supported",
+            "`optim` adagrad is not supported",
+            "the key `warmup_ration` is not known; did you mean `warmup_ratio`?",
+            "`num_train_epochs` is 1.5: whole epochs are run",
+            "`schedule` is \"reduce_lr_on_plateau\": unknown variant",
+        ] {
+            let count = lines.iter().filter(|line| line.starts_with(said)).count();
+            assert_eq!(count, 1, "{said}: {error}");
+        }
+        assert_eq!(lines.len(), 7, "{error}");
+        // Without these lines the rest is taken over.
+        let refused =
+            ["deepspeed", "enable_liger", "rope", "num_train", "lr_sched", "optim", "warmup"];
+        let kept = FULL_SFT.lines().filter(|line| !refused.iter().any(|key| line.starts_with(key)));
+        let read = settings(import(&kept.collect::<Vec<_>>().join("\n")).unwrap().values).unwrap();
+        assert_eq!((read.method, read.batch_size), (TrainMethod::Full, 2));
+    }
+
     #[test]
     fn keys_that_we_cannot_honour_are_named() {
         for (line, said) in [
             ("quantization_bit: 4", "`quantization_bit`"),
             ("lora_dropout: 0.1", "`lora_dropout`"),
-            ("finetuning_type: oft", "oft"),
+            ("finetuning_type: oft", "oft: orthogonal factors of weights"),
+            ("gradient_accumulation_steps: some", "`gradient_accumulation_steps` some"),
             ("stage: ppo", "ppo"),
             ("learning_rat: 1", "did you mean `learning_rate`"),
             ("finetuning_typ: lora", "did you mean `finetuning_type`"),

@@ -114,16 +114,18 @@ fn parse_change(change: &str) -> Result<(String, Value), String> {
 /// Known keys only; a near miss is named.
 pub(super) fn settings(values: Map<String, Value>) -> Result<TrainSettings, String> {
     let known = keys();
-    for key in values.keys() {
+    // Key by key, so that an error says which, and all of them at once.
+    let wrong = values.iter().filter_map(|(key, value)| {
         if !known.contains_key(key) {
-            return Err(unknown(key, known.keys().map(String::as_str)));
+            return Some(unknown(key, known.keys().map(String::as_str)));
         }
-    }
-    // Key by key, so that an error says which.
-    for (key, value) in &values {
         let one = Map::from_iter([(key.clone(), value.clone())]);
-        serde_json::from_value::<TrainSettings>(Value::Object(one))
-            .map_err(|error| format!("`{key}` is {value}: {error}"))?;
+        let read = serde_json::from_value::<TrainSettings>(Value::Object(one));
+        read.err().map(|error| format!("`{key}` is {value}: {error}"))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    if !wrong.is_empty() {
+        return Err(wrong.join("\n"));
     }
     serde_json::from_value(Value::Object(values)).map_err(|error| error.to_string())
 }
@@ -184,6 +186,35 @@ mod tests {
         let word = read_section("[train]\noptimizer = 'adamv'").unwrap_err();
         assert!(word.contains("`optimizer`") && word.contains("`adamw_8bit`"), "{word}");
         assert!(read_section("x = 1").unwrap_err().contains("[train]"));
+        let all = read_section("[train]\nepochs = 'many'\nlora_rnak = 8\nseed = -1").unwrap_err();
+        assert_eq!(all.lines().count(), 3, "{all}");
+    }
+
+    #[test]
+    fn methods_that_are_not_trained_are_named_with_the_nearest_that_is() {
+        let said = |word: &str| read_section(&format!("[train]\nmethod = '{word}'")).unwrap_err();
+        for (word, nearest) in [
+            (
+                "adalora",
+                "ranks change while they are trained: not supported; the nearest that is trained is `lora`",
+            ),
+            ("AdaLoRA", "the nearest that is trained is `lora`"),
+            ("prompt-tuning", "the nearest that is trained is `prefix`"),
+            ("p_tuning", "made by a network"),
+            ("road", "the nearest that is trained is `ia3`"),
+            ("dora", "`lora` with `use_dora = true`"),
+            ("lorra", "expected one of `full`, `freeze`, `lora`, `ia3`, `prefix`"),
+        ] {
+            let error = said(word);
+            assert!(error.contains(&format!("`method` is \"{word}\"")), "{error}");
+            assert!(error.contains(nearest), "{error}");
+        }
+        let words = ["full", "freeze", "lora", "ia3", "prefix"];
+        for word in words {
+            let read = read_section(&format!("[train]\nmethod = '{word}'")).unwrap().method;
+            assert_eq!(serde_json::to_value(read).unwrap(), word, "written as it is read");
+        }
+        assert!(read_section("[train]\nmethod = 3").unwrap_err().contains("expected a string"));
     }
 
     #[test]

@@ -17,11 +17,11 @@ use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use camino::Utf8PathBuf;
 use catena_data::Classes;
-use catena_kernels::Pool;
+use catena_kernels::{DenseType, Pool, level};
 use catena_model::training::TrainModel;
 use catena_pipeline::memory::peak_bytes;
 use catena_protocol::{Cancel, Progress};
-use catena_train::{Objective, Observer, TrainError, TrainOutcome, Trainer};
+use catena_train::{Identity, Objective, Observer, Resumed, TrainError, TrainOutcome, Trainer};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -71,6 +71,15 @@ pub(crate) fn run_prepared(
     cancel: &Cancel,
 ) -> Result<Finished, Failure> {
     let mut run = Run::open(settings, prepared)?;
+    // A folder of another run stays as it is, its plan too.
+    let resumed = run.trainer.resumed(run.learnt.as_ref()).map_err(failure)?;
+    if let Some(Resumed { step, other_arithmetic: Some(other) }) = resumed {
+        say(&format!(
+            "  warning: the {step} steps of the checkpoint were computed with {other}, this machine \
+             computes with {}: the run goes on, but its last bits are those of neither",
+            arithmetic()
+        ));
+    }
     let plan = run.plan(settings, prepared, cancel)?;
     plan.lines().iter().for_each(|line| say(line));
     let outcome = run.train(settings, prepared, plan, progress, cancel)?;
@@ -162,10 +171,9 @@ impl Prepared {
     }
 
     /// What tells the run from others, beside samples and hyper-parameters.
-    fn identity(&self, s: &TrainSettings) -> String {
-        format!(
-            "{} {} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
-            self.digest,
+    fn identity(&self, s: &TrainSettings) -> Identity {
+        let trained = format!(
+            "{} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
             s.draws_weights(),
             s.method,
             s.lora_rank,
@@ -180,8 +188,18 @@ impl Prepared {
             s.freeze.freeze_trainable_modules,
             s.freeze.freeze_extra_modules,
             s.keep_blocks,
-        )
+        );
+        Identity { base_model: self.digest.clone(), trained, arithmetic: arithmetic() }
     }
+}
+
+/// What models are trained with on this machine.
+fn arithmetic() -> String {
+    let operands = match DenseType::fastest() {
+        DenseType::F32 => "f32",
+        DenseType::Bf16 => "bf16",
+    };
+    format!("{operands} operands on {}", level().name())
 }
 
 /// A model, what it learns from and is measured on, and the loop.
@@ -204,7 +222,7 @@ impl<'a> Run<'a> {
         let eval = eval.transpose()?;
         let config = run_config(settings, learnt.num_samples(), tokens)?;
         let dir = prepared.output.join(RUN_DIR);
-        let trainer = Trainer::new(config, &dir, &prepared.identity(settings)).map_err(failure)?;
+        let trainer = Trainer::new(config, &dir, prepared.identity(settings)).map_err(failure)?;
         let model = prepared.model(settings, memory.room)?;
         Ok(Self { memory, model, learnt, eval, trainer, dir })
     }
@@ -276,7 +294,7 @@ impl<'a> Run<'a> {
 fn failure(error: TrainError) -> Failure {
     let (exit, hint) = if matches!(error, TrainError::Interrupted { .. } | TrainError::Cancelled) {
         (Exit::Interrupted, "run the same command again to go on from there")
-    } else if matches!(error, TrainError::CheckpointMismatch { .. }) {
+    } else if matches!(error, TrainError::OtherRun { .. } | TrainError::CheckpointMismatch { .. }) {
         let hint = "the output folder holds another run: choose another `output`, or remove its \
                     `run`";
         (Exit::Usage, hint)

@@ -98,11 +98,14 @@ impl Asked {
 }
 
 impl Writer<'_> {
-    /// Goes on from a prompt.
+    /// Goes on from a prompt. A text that is stopped is not kept: the resumed run writes it whole.
     fn write(&self, model: &mut dyn Trainable, prompt: &[u32]) -> Result<String, TrainError> {
         let mut text = prompt.to_vec();
         let most = (prompt.len() + self.tokens).min(self.max_tokens);
-        while text.len() < most && !self.cancel.is_cancelled() {
+        while text.len() < most {
+            if self.cancel.is_cancelled() {
+                return Err(TrainError::Cancelled);
+            }
             let next = likeliest(model.next_logits(&text)?);
             if self.ends.contains(&next) {
                 break;

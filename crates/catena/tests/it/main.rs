@@ -12,5 +12,6 @@ mod flow;
 mod help;
 mod pretrain;
 mod serve;
+mod stopped;
 mod support;
 mod train;

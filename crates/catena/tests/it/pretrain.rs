@@ -21,7 +21,7 @@ fn document(number: usize) -> String {
 }
 
 /// 24 documents to learn from, as Markdown, and four as JSON Lines to measure on.
-fn write_texts(dir: &Path) {
+pub(crate) fn write_texts(dir: &Path) {
     std::fs::create_dir(dir.join("docs")).unwrap();
     for number in 0..24 {
         std::fs::write(dir.join(format!("docs/{number:02}.md")), document(number)).unwrap();
@@ -30,11 +30,11 @@ fn write_texts(dir: &Path) {
     std::fs::write(dir.join("held_out.jsonl"), rows.collect::<Vec<_>>().join("\n")).unwrap();
 }
 
-fn path(dir: &Path, name: &str) -> String {
+pub(crate) fn path(dir: &Path, name: &str) -> String {
     dir.join(name).to_str().unwrap().to_owned()
 }
 
-fn train_tokenizer(dir: &Path, more: &[&str]) -> Done {
+pub(crate) fn train_tokenizer(dir: &Path, more: &[&str]) -> Done {
     let (docs, output) = (path(dir, "docs"), path(dir, "tokenizer"));
     let own = ["tokenizer", "train", &docs, "--vocab-size", "320", "--output", &output];
     run(&[&own[..], more].concat())
@@ -52,7 +52,7 @@ fn settings(dir: &Path, keys: &str, new_model: &str) -> String {
     path(dir, "train.toml")
 }
 
-const NEW_MODEL: &str =
+pub(crate) const NEW_MODEL: &str =
     "[train.new_model]\ntokenizer = \"tokenizer\"\nhidden_size = 64\nnum_hidden_layers = 2\n";
 
 fn ok(done: Done) -> Done {

@@ -20,6 +20,8 @@ fn write(dir: &Path, keys: &str) -> String {
     );
     std::fs::write(&file, text).unwrap();
     std::fs::write(dir.join("rows.jsonl"), ROWS).unwrap();
+    std::fs::write(dir.join("empty.jsonl"), "").unwrap();
+    std::fs::write(dir.join("empty.json"), "[]").unwrap();
     file.to_str().unwrap().to_owned()
 }
 
@@ -46,6 +48,9 @@ fn bad_input() {
         ("unknown-module", format!("{data}target_modules = [\"q_prj\"]")),
         ("unknown-format", format!("{data}data_format = \"alpacca\"")),
         ("other-stage", format!("{data}stage = \"kto\"")),
+        ("other-method", format!("{data}method = \"adalora\"")),
+        ("empty-data", "data = [\"empty.jsonl\"]".to_owned()),
+        ("empty-list", "data = [\"empty.json\"]".to_owned()),
     ];
     let mut text = String::new();
     for (name, keys) in cases {
@@ -54,6 +59,8 @@ fn bad_input() {
         assert!(!dir.path().join("out/adapter").exists(), "{name}: {}", done.stderr);
         text.push_str(&format!("--- {name}\n{}\n", said(dir.path(), &done)));
     }
+    let long = run(&["train", "run", &write(dir.path(), data), "--set", "max_tokens=8193"]);
+    text.push_str(&format!("--- beyond the context\n{}\n", said(dir.path(), &long)));
     let broken = write(dir.path(), data);
     std::fs::write(dir.path().join("rows.jsonl"), "{\"instruction\": \"a\"}\nno json\n").unwrap();
     text.push_str(&format!(
@@ -61,9 +68,10 @@ fn bad_input() {
         said(dir.path(), &run(&["train", "run", &broken]))
     ));
     let yaml = dir.path().join("run.yaml");
-    std::fs::write(&yaml, "stage: sft\nfinetuning_typ: lora\n").unwrap();
+    let keys = "stage: ppo\nfinetuning_typ: lora\nquantization_bit: 4\n";
+    std::fs::write(&yaml, keys).unwrap();
     let done = run(&["train", "run", yaml.to_str().unwrap()]);
-    text.push_str(&format!("--- unknown key of a YAML\n{}\n", said(dir.path(), &done)));
+    text.push_str(&format!("--- keys of a YAML\n{}\n", said(dir.path(), &done)));
     let done = run(&["train", "lint", dir.path().join("none.toml").to_str().unwrap()]);
     text.push_str(&format!("--- no file\n{}\n", said(dir.path(), &done)));
     insta::assert_snapshot!(text);
@@ -87,6 +95,33 @@ fn a_run_is_kept() {
     assert_eq!(other.code, Some(2), "{}", other.stderr);
     assert!(other.stderr.contains("choose another `output`"), "{}", other.stderr);
     assert!(std::fs::read(&adapter).unwrap() == bytes, "a refused run changed the folder");
+}
+
+/// `--sample` shows a sample of any stage, and lint looks at all of them.
+#[test]
+fn samples_of_every_stage_are_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = [
+        ("sft", r#"{"instruction": "Say one.", "output": "One it is."}"#),
+        ("preference", r#"{"prompt": "Say one.", "chosen": "One.", "rejected": "Two."}"#),
+        ("kto", r#"{"prompt": "Say one.", "completion": "Two.", "label": false}"#),
+        ("pretrain", r#"{"text": "One it is."}"#),
+        ("classify", r#"{"text": "One it is.", "label": "number"}"#),
+        ("tag", r#"{"tokens": ["Say", "one"], "tags": ["O", "B"]}"#),
+        ("embed", r#"{"anchor": "one", "positive": "1", "negative": "two"}"#),
+        ("rerank", r#"{"query": "one", "document": "One it is.", "score": 1}"#),
+    ];
+    let mut text = String::new();
+    for (stage, row) in rows {
+        let file = write(dir.path(), &format!("data = [\"rows.jsonl\"]\nstage = \"{stage}\""));
+        std::fs::write(dir.path().join("rows.jsonl"), format!("{row}\n")).unwrap();
+        let shown = run(&["train", "lint", &file, "--sample", "0"]);
+        assert_eq!(shown.code, Some(0), "{stage}: {}", shown.stderr);
+        let looked = run(&["train", "lint", &file]);
+        assert_eq!(looked.code, Some(0), "{stage}: {}", looked.stderr);
+        text.push_str(&format!("--- {stage}\n{}{}\n", shown.stdout, looked.stdout));
+    }
+    insta::assert_snapshot!(text);
 }
 
 /// Rows of about a hundred tokens, enough for steps that a small memory has to cut.

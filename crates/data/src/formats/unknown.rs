@@ -22,6 +22,16 @@ pub struct UnknownKey {
     pub count: usize,
     /// The known key that is most like it, if one is.
     pub nearest: Option<String>,
+    /// Those of the rows, or messages, that lack that one: what they say under this key is lost.
+    pub alone: usize,
+}
+
+/// What is counted of a key.
+#[derive(Debug, Default)]
+struct Count {
+    count: usize,
+    nearest: Option<String>,
+    alone: usize,
 }
 
 /// Counts keys that are not read.
@@ -29,7 +39,7 @@ pub struct UnknownKey {
 pub(crate) struct UnknownKeys {
     known: Vec<String>,
     message_keys: Vec<String>,
-    counts: BTreeMap<String, usize>,
+    counts: BTreeMap<String, Count>,
 }
 
 impl UnknownKeys {
@@ -47,37 +57,47 @@ impl UnknownKeys {
     pub(crate) fn look(&mut self, row: &Map<String, Value>) {
         for (key, value) in row {
             if !self.known.contains(key) {
-                self.count(key.clone());
+                count(&mut self.counts, key.clone(), key, row, &self.known);
                 continue;
             }
             let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             let turns = list.iter().filter_map(Value::as_object);
             let turns = turns.filter(|turn| turn.contains_key("role") || turn.contains_key("from"));
-            for (inner, value) in turns.flatten() {
+            for turn in turns {
                 // Tables hold a column for a key of any row.
-                if !self.message_keys.contains(inner) && !value.is_null() {
-                    self.count(format!("{key}[].{inner}"));
+                let said = turn.iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key);
+                for inner in said.filter(|inner| !self.message_keys.contains(inner)) {
+                    let name = format!("{key}[].{inner}");
+                    count(&mut self.counts, name, inner, turn, &self.message_keys);
                 }
             }
         }
     }
 
-    fn count(&mut self, key: String) {
-        if self.counts.len() < MAX_KEYS || self.counts.contains_key(&key) {
-            *self.counts.entry(key).or_default() += 1;
-        }
-    }
-
     /// Every key counted, with the known key most like it.
     pub(crate) fn finish(self) -> Vec<UnknownKey> {
-        let Self { known, message_keys, counts } = self;
-        let name = |(key, count): (String, usize)| {
-            let nearest = match key.split_once("[].") {
-                Some((_, inner)) => nearest(inner, message_keys.iter().map(String::as_str)),
-                None => nearest(&key, known.iter().map(String::as_str)),
-            };
-            UnknownKey { key, count, nearest }
-        };
-        counts.into_iter().map(name).collect()
+        let name =
+            |(key, Count { count, nearest, alone })| UnknownKey { key, count, nearest, alone };
+        self.counts.into_iter().map(name).collect()
     }
+}
+
+/// Counts `key`, told as `name`, of a row or a message.
+fn count(
+    counts: &mut BTreeMap<String, Count>,
+    name: String,
+    key: &str,
+    object: &Map<String, Value>,
+    known: &[String],
+) {
+    if counts.len() >= MAX_KEYS && !counts.contains_key(&name) {
+        return;
+    }
+    let found = counts.entry(name).or_insert_with(|| Count {
+        nearest: nearest(key, known.iter().map(String::as_str)),
+        ..Count::default()
+    });
+    found.count += 1;
+    let lacks = |near: &String| object.get(near).is_none_or(Value::is_null);
+    found.alone += usize::from(found.nearest.as_ref().is_some_and(lacks));
 }

@@ -44,7 +44,7 @@ pub(super) fn check(context: &mut Context<'_>) {
             "{cut} of {encoded_samples} samples ({percent:.1} %) lose trained tokens in rows of \
              {max} tokens"
         );
-        context.find("truncated", Severity::Warning, None, message);
+        context.find("truncated", Severity::Error, None, message);
     }
 }
 
@@ -72,7 +72,8 @@ fn encode(
     }
 }
 
-fn refused(context: &mut Context<'_>, at: usize, error: &DataError) {
+/// A sample that cannot be encoded.
+pub(super) fn refused(context: &mut Context<'_>, at: usize, error: &DataError) {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     let message = format!("{error}{}", cause.unwrap_or_default());
     let rewrites =
@@ -96,7 +97,11 @@ fn look(
 ) {
     context.report.num_tokens += row.tokens.len();
     context.report.num_trained += row.num_supervised();
-    if row.num_supervised() == 0 {
+    let text = matches!(sample, TrainingSample::Text(_));
+    if row.num_supervised() == 0 && text && row.lost_trained == 0 {
+        let message = "the text has no token that follows another: nothing is learned of it";
+        context.find("nothing-trained", Severity::Warning, Some(at), message);
+    } else if row.num_supervised() == 0 {
         let (lost, max) = (row.lost_trained, context.options.encode.max_tokens);
         let why = match lost {
             0 => "no turn of the assistant is trained on".to_owned(),

@@ -8,6 +8,7 @@ mod control;
 mod dropped;
 mod duplicates;
 mod leaks;
+mod lengths;
 mod masks;
 mod options;
 mod report;

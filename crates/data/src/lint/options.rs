@@ -17,11 +17,12 @@ pub struct LintOptions<'a> {
     pub encode: EncodeOptions,
     /// Samples that the model is measured on.
     pub eval: &'a [TrainingSample],
-    /// What became of the rows when they were read.
-    pub read: Option<&'a ReadReport>,
+    /// What became of the rows of each set when they were read.
+    pub read: &'a [ReadReport],
     /// Whether plain texts will be packed into rows, where none is cut.
     pub pack_texts: bool,
-    /// Share of samples that may lose trained tokens before it is a finding.
+    /// Share of samples that may lose trained tokens, or tokens of a text that is classified or
+    /// compared, before it is a finding.
     pub max_truncated_share: f64,
     /// How near duplicates of samples to measure on are found.
     pub near_duplicates: MinHashConfig,
@@ -38,7 +39,7 @@ impl LintOptions<'_> {
             template: None,
             encode,
             eval: &[],
-            read: None,
+            read: &[],
             pack_texts: true,
             max_truncated_share: 0.05,
             near_duplicates: MinHashConfig {

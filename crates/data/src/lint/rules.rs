@@ -2,7 +2,7 @@
 
 use super::options::LintOptions;
 use super::report::{Finding, LintReport, Severity};
-use super::{answers, control, dropped, duplicates, leaks, masks, rows, setup};
+use super::{answers, control, dropped, duplicates, leaks, lengths, masks, rows, setup};
 use crate::error::DataError;
 use catena_protocol::TrainingSample;
 use std::collections::HashMap;
@@ -39,10 +39,11 @@ impl Context<'_> {
 type Rule = fn(&mut Context<'_>);
 
 /// One line for each file of rules.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     rows::check,
     setup::check,
     masks::check,
+    lengths::check,
     answers::check,
     control::check,
     dropped::check,

@@ -1,11 +1,12 @@
 //! Every rule, each with a set that keeps it and one that breaks it.
 
 mod complaints;
+mod kinds;
 
 use super::*;
-use crate::encode::EncodeOptions;
+use crate::encode::{EncodeOptions, TrainOn};
 use crate::samples::{SampleOptions, read_samples};
-use crate::test_support::{CHATML, chat_sample, folder, put, template, tokenizer};
+use crate::test_support::{CHATML, CHATML_MARKED, chat_sample, folder, put, template, tokenizer};
 use catena_protocol::{ChatExtras, Content, PreferenceSample, TextSample, TrainingSample};
 use catena_text::{ChatTemplate, SpecialTokens, Tokenizer};
 
@@ -16,14 +17,16 @@ fn good(at: usize) -> TrainingSample {
     ])
 }
 
-/// Codes, samples and sentences of all findings.
+/// Codes, samples and sentences of all findings. That a template has no marks is true of most
+/// templates of these tests, and looked for in one of them only.
 fn findings(report: &LintReport) -> Vec<String> {
     let place =
         |finding: &Finding| finding.sample.map_or_else(|| "all".into(), |at| at.to_string());
     let line = |finding: &Finding| {
         format!("{:?} {} {}: {}", finding.severity, finding.code, place(finding), finding.message)
     };
-    report.findings.iter().map(line).collect()
+    let told = report.findings.iter().filter(|finding| finding.code != "no-generation-mark");
+    told.map(line).collect()
 }
 
 fn check_with(
@@ -155,7 +158,7 @@ fn too_much_cut_is_found_from_the_share_on() {
     samples.truncate(9);
     samples.push(long);
     let report = check(&samples, CHATML);
-    insta::assert_snapshot!(findings(&report).join("\n"), @"Warning truncated all: 1 of 10 samples (10.0 %) lose trained tokens in rows of 128 tokens");
+    insta::assert_snapshot!(findings(&report).join("\n"), @"Error truncated all: 1 of 10 samples (10.0 %) lose trained tokens in rows of 128 tokens");
     assert_eq!(report.num_truncated, 1);
 }
 
@@ -189,13 +192,53 @@ fn dropped_rows_and_unknown_keys_are_findings() {
     let (_guard, dir) = folder();
     let rows = "{\"instruction\":\"a\",\"output\":\"b\",\"instrution\":\"x\"}\n{\"instruction\":\"a\",\"output\":3}\n";
     let set = read_samples(&put(&dir, "a.jsonl", rows), &SampleOptions::default()).unwrap();
-    let options =
-        LintOptions { read: Some(&set.report), ..LintOptions::new(EncodeOptions::new(9)) };
+    let options = LintOptions { read: &[set.report], ..LintOptions::new(EncodeOptions::new(9)) };
     let report = lint(&set.samples, &options).unwrap();
+    assert!(!report.has_errors());
     insta::assert_snapshot!(findings(&report).join("\n").replace(dir.as_str(), "DIR"), @"
     Warning dropped-rows all: 1 of 2 rows were dropped, the first in DIR/a.jsonl, line 2: `output` is a number, expected a text
     Warning unknown-key all: nothing reads the key `instrution` (1 times); perhaps `instruction` is meant
     ");
+}
+
+/// A key in the place of the one that is meant loses what it says, in whichever set it stands.
+#[test]
+fn a_misspelt_key_of_any_set_is_an_error() {
+    let (_guard, dir) = folder();
+    let read = |name: &str, rows: &str| {
+        read_samples(&put(&dir, name, rows), &SampleOptions::default()).unwrap().report
+    };
+    let reports = [
+        read(
+            "a.jsonl",
+            "{\"instruction\":\"a\",\"output\":\"b\",\"input\":\"\",\"input_id\":3,\"id\":1}",
+        ),
+        read("b.jsonl", "{\"instruction\":\"a\",\"output\":\"b\",\"inputs\":\"c\"}"),
+    ];
+    let options = LintOptions { read: &reports, ..LintOptions::new(EncodeOptions::new(9)) };
+    let report = lint(&[good(1)], &options).unwrap();
+    assert!(report.has_errors());
+    insta::assert_snapshot!(findings(&report).join("\n"), @"
+    Error unknown-key all: nothing reads the key `inputs` (1 times); `input` is perhaps meant, which 1 of them lack
+    Warning unknown-key all: nothing reads the key `id` (1 times)
+    Warning unknown-key all: nothing reads the key `input_id` (1 times); perhaps `input` is meant
+    ");
+}
+
+#[test]
+fn a_template_without_marks_is_told_with_how_answers_are_found() {
+    let found = |source: &str, samples: &[TrainingSample]| {
+        let report = check(samples, source);
+        assert!(!report.has_errors());
+        report.of("no-generation-mark").count()
+    };
+    assert_eq!(found(CHATML, &[good(1), good(2)]), 1, "once, of the whole set");
+    assert_eq!(found(CHATML_MARKED, &[good(1)]), 0);
+    let text = TrainingSample::Text(TextSample { text: "a b".into() });
+    assert_eq!(found(CHATML, &[text]), 0, "no template is used");
+    let everything = EncodeOptions { train_on: TrainOn::Everything, ..EncodeOptions::new(128) };
+    let report = check_with(&[good(1)], &tokenizer(), Some(&template(CHATML)), everything);
+    assert_eq!(report.of("no-generation-mark").count(), 0, "nothing need be found");
 }
 
 #[test]
@@ -207,7 +250,7 @@ fn a_tokenizer_without_an_end_is_found() {
     let end = tokenizer.token_id("<|im_end|>").unwrap();
     let named = EncodeOptions { end_tokens: vec![end], ..EncodeOptions::new(64) };
     let report = check_with(&[good(1)], &tokenizer, Some(&template(CHATML)), named);
-    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    assert_eq!(findings(&report), Vec::<String>::new());
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub use change::AdapterTensor;
 pub use config::{LoraAdapterConfig, TargetModules};
 pub use gguf::{read_gguf_adapter, write_gguf_adapter};
 pub use peft::{Ia3AdapterConfig, PeftAdapter, PeftConfig, PrefixAdapterConfig};
+pub use peft_types::refused_type;
 
 pub(crate) use change::{Change, module_of};
 pub(crate) use config::pattern_value;

@@ -161,6 +161,9 @@ fn every_other_kind_of_peft_is_refused_with_what_it_is() {
         let refused = read_changed(|config| *config = json!({ "peft_type": kind })).to_string();
         assert!(refused.contains(&format!("`peft_type` = {kind}, ")), "{refused}");
         assert!(!refused.contains("has no such type"), "{refused}");
+        let (what, nearest) = super::refused_type(kind).unwrap();
+        assert!(refused.contains(what), "{refused}");
+        assert_eq!(super::peft_types::refusal(nearest), None, "{kind}: {nearest} is trained");
         reasons.insert(refused);
     }
     assert_eq!(reasons.len(), super::peft_types::REFUSED.len());

@@ -1,5 +1,6 @@
 //! Checkpoints: one safetensors file, replaced atomically.
 
+use super::fingerprint::Fingerprints;
 use crate::error::TrainError;
 use crate::optimizer::{Optimizer, StateData, StateTensor};
 use crate::trainable::Trainable;
@@ -9,8 +10,11 @@ use catena_model::safetensors::{Dtype, SafetensorsFile, TensorSpec, f32_bytes, w
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// Version of the file; others are refused.
-const VERSION: u32 = 2;
+/// Version of the file.
+const VERSION: u32 = 3;
+/// The oldest version that is still read: it knows no pending evaluation, no parts and no
+/// arithmetic.
+const OLDEST_VERSION: u32 = 2;
 /// What the optimizer's tensors are called in the file, before their own names.
 const OPTIMIZER: &str = "optimizer:";
 
@@ -23,10 +27,19 @@ pub struct Position {
     pub step: u64,
     /// Identifies samples, configuration and base model; a checkpoint of another run is refused.
     pub fingerprint: String,
+    /// The same part by part, to say what differs; older checkpoints have none.
+    #[serde(default)]
+    pub parts: Option<Fingerprints>,
+    /// What the machine computed with, if it is known.
+    #[serde(default)]
+    pub arithmetic: String,
     /// The best evaluation so far.
     pub best: Option<Best>,
     /// Evaluations since the best one.
     pub evaluations_since_best: u32,
+    /// Whether the evaluation after the last step is still to be made.
+    #[serde(default)]
+    pub evaluation_pending: bool,
     /// The loss, smoothed, and its lowest value.
     pub smoothed_loss: Option<(f64, f64)>,
 }
@@ -115,9 +128,11 @@ impl Checkpoint {
             .ok_or_else(|| corrupt("metadata `position` is missing".to_owned()))?;
         let position: Position =
             serde_json::from_str(json).map_err(|error| corrupt(error.to_string()))?;
-        if position.version != VERSION {
+        if !(OLDEST_VERSION..=VERSION).contains(&position.version) {
             let found = position.version;
-            return Err(corrupt(format!("version {found} is not {VERSION}, which this can read")));
+            return Err(corrupt(format!(
+                "it is of version {found}, this can read {OLDEST_VERSION} to {VERSION}"
+            )));
         }
         Ok(Some(Self { position, file }))
     }

@@ -130,11 +130,14 @@ impl LinesFile {
             .map_while(|line| Some((line, serde_json::from_str::<T>(line).ok()?)))
             .filter(|(_, figures)| figures.step() <= step)
             .collect();
-        let mut this = Self { file: File::create(path).map_err(io)?, path: path.to_owned() };
+        // Written beside and renamed: a kill here loses no line.
+        let part = Utf8PathBuf::from(format!("{path}.part-{}", std::process::id()));
+        let mut this = Self { file: File::create(&part).map_err(io)?, path: path.to_owned() };
         // The lines go back as they were: reading and writing a float again may move its last bit.
         for (line, _) in &kept {
             this.write(line)?;
         }
+        std::fs::rename(&part, path).map_err(io)?;
         Ok((this, kept.into_iter().map(|(_, figures)| figures).collect()))
     }
 

@@ -101,6 +101,7 @@ impl Trainer {
         objective.rehearse();
         let learning = self.learning_rate_of(model, objective, &left, cancel)?;
         let tokens = self.tokens_of(objective, &left).sum();
+        let checkpoint_seconds = self.checkpoint_seconds(model, &left, eval.is_some());
         let (mut reference, mut evaluation) = (0.0, 0.0);
         if done == 0 && objective.reference_tokens() > 0 {
             let forward = self.evaluation_rate(model, objective, cancel)?;
@@ -125,7 +126,7 @@ impl Trainer {
             reference_seconds: reference,
             evaluations: self.evaluations(&left),
             evaluation_seconds: evaluation,
-            checkpoint_seconds: self.checkpoint_seconds(model, &left),
+            checkpoint_seconds,
         })
     }
 
@@ -160,10 +161,20 @@ impl Trainer {
         steps.end / every - steps.start / every + u64::from(!steps.end.is_multiple_of(every))
     }
 
-    fn checkpoint_seconds(&self, model: &dyn Trainable, steps: &Range<u64>) -> f64 {
+    /// A checkpoint is written every so many steps, before each evaluation, and after the last one.
+    fn checkpoint_seconds(
+        &self,
+        model: &dyn Trainable,
+        steps: &Range<u64>,
+        evaluates: bool,
+    ) -> f64 {
         let every = self.config.checkpoint_steps;
-        let count =
-            steps.end / every - steps.start / every + u64::from(!steps.end.is_multiple_of(every));
+        let is_saved = |step: &u64| {
+            let evaluated = evaluates && self.evaluates_after(*step, steps.end);
+            step.is_multiple_of(every) || *step == steps.end || evaluated
+        };
+        let count = (steps.start + 1..=steps.end).filter(is_saved).count();
+        let count = count + usize::from(evaluates);
         let tensors = trained_tensors(model.params(), self.config.loraplus_lr_ratio);
         let bytes = size_of_val(model.values()) + self.config.optimizer.bytes(&tensors);
         count as f64 * bytes as f64 / DISK_BYTES_PER_SECOND

@@ -6,13 +6,15 @@ mod divergence;
 mod figures;
 mod fingerprint;
 mod forecast;
+mod gradients;
 mod order;
 mod trainer;
 
 pub use checkpoint::{Best, Checkpoint, Position};
 pub use config::RunConfig;
 pub use figures::{EvalMetrics, Figures, Generation, StepMetrics, StepSpeed};
+pub use fingerprint::{Difference, Fingerprints, Identity};
 pub use forecast::Forecast;
-pub use trainer::{Observer, TrainOutcome, Trainer};
+pub use trainer::{Observer, Resumed, TrainOutcome, Trainer};
 
 pub(crate) use order::groups;

@@ -4,7 +4,8 @@ use super::checkpoint::{Best, Checkpoint, Position};
 use super::config::RunConfig;
 use super::divergence;
 use super::figures::{EvalMetrics, Figures, Generation, LinesFile, StepMetrics, StepSpeed};
-use super::fingerprint::fingerprint;
+use super::fingerprint::{Fingerprints, Identity, fingerprint};
+use super::gradients::largest_gradient;
 use super::order::epoch_order;
 use crate::error::TrainError;
 use crate::objective::{Objective, Pass, Preparation, Purpose, Step};
@@ -37,7 +38,8 @@ pub trait Observer {
     /// nothing to measure on. What the model wrote is kept with the run's figures.
     ///
     /// # Errors
-    /// What stops the run.
+    /// What stops the run; [`TrainError::Cancelled`] if it was asked to stop, and the resumed run
+    /// is to call again.
     fn evaluated(
         &mut self,
         step: u64,
@@ -50,7 +52,17 @@ pub trait Observer {
 pub struct Trainer {
     pub(super) config: RunConfig,
     pub(super) dir: Utf8PathBuf,
-    base: String,
+    identity: Identity,
+}
+
+/// A checkpoint of the same run, which it will go on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// Steps done.
+    pub step: u64,
+    /// What they were computed with, if this machine computes with something else: the run goes
+    /// on, but its last bits are none that either machine alone would have given.
+    pub other_arithmetic: Option<String>,
 }
 
 /// What is learnt from, what is measured on, and who looks on.
@@ -58,6 +70,13 @@ struct Parts<'a> {
     objective: &'a mut dyn Objective,
     eval: Option<&'a mut dyn Objective>,
     observer: Option<&'a mut dyn Observer>,
+}
+
+impl Parts<'_> {
+    /// Whether there is anything to do at an evaluation.
+    fn look(&self) -> bool {
+        self.eval.is_some() || self.observer.is_some()
+    }
 }
 
 /// A run between two steps.
@@ -75,21 +94,61 @@ struct State {
 }
 
 impl Trainer {
-    /// Prepares a run in `dir`. `base` identifies the base model and what is trained of it;
+    /// Prepares a run in `dir`. `identity` tells the base model and what is trained of it;
     /// configuration and samples are added to it.
     ///
     /// # Errors
     /// What is wrong with the configuration.
-    pub fn new(config: RunConfig, dir: &Utf8Path, base: &str) -> Result<Self, TrainError> {
+    pub fn new(
+        config: RunConfig,
+        dir: &Utf8Path,
+        identity: impl Into<Identity>,
+    ) -> Result<Self, TrainError> {
         config.validate()?;
-        Ok(Self { config, dir: dir.to_owned(), base: base.to_owned() })
+        Ok(Self { config, dir: dir.to_owned(), identity: identity.into() })
+    }
+
+    /// Looks whether [`Self::run`] would go on from a checkpoint, and changes nothing.
+    ///
+    /// # Errors
+    /// The folder holds a checkpoint of another run, or one that cannot be read.
+    pub fn resumed(&self, objective: &dyn Objective) -> Result<Option<Resumed>, TrainError> {
+        let Some(Checkpoint { position, .. }) = self.own_checkpoint(objective)? else {
+            return Ok(None);
+        };
+        let own = &self.identity.arithmetic;
+        let is_other = |known: &String| !known.is_empty() && !own.is_empty() && known != own;
+        let other_arithmetic = Some(position.arithmetic).filter(is_other);
+        Ok(Some(Resumed { step: position.step, other_arithmetic }))
+    }
+
+    /// The folder's checkpoint, if it has one, which must be of this run.
+    fn own_checkpoint(&self, objective: &dyn Objective) -> Result<Option<Checkpoint>, TrainError> {
+        let Some(saved) = Checkpoint::load(&self.dir.join(Checkpoint::FILE_NAME))? else {
+            return Ok(None);
+        };
+        let expected = fingerprint(&self.config, objective, &self.identity);
+        if saved.position.fingerprint == expected {
+            return Ok(Some(saved));
+        }
+        let own = Fingerprints::of(&self.config, objective, &self.identity);
+        let differences = saved.position.parts.map(|parts| parts.differences(&own));
+        match differences.filter(|differences| !differences.is_empty()) {
+            Some(differences) => Err(TrainError::OtherRun { differences }),
+            None => Err(TrainError::CheckpointMismatch {
+                what: "fingerprint",
+                found: saved.position.fingerprint,
+                expected,
+            }),
+        }
     }
 
     /// Runs to the end, from the folder's checkpoint if it has one. With `eval`, its loss is
     /// measured every so many steps and at the end.
     ///
     /// # Errors
-    /// What is wrong with a sample; [`TrainError::Interrupted`] after saving, when `cancel` is set;
+    /// What is wrong with a sample; [`TrainError::Interrupted`] after saving, when `cancel` is set,
+    /// in an evaluation too, which the resumed run then makes up;
     /// [`TrainError::NotFinite`] and [`TrainError::Diverged`]; file and model errors.
     pub fn run<'a>(
         &self,
@@ -113,7 +172,7 @@ impl Trainer {
         let resumed_from = state.position.step;
         progress.begin("train", Some(total), "steps");
         progress.update(resumed_from);
-        let mut stopped_early = self.is_patience_over(&state.position);
+        let mut stopped_early = self.evaluate_due(model, &mut parts, &mut state, total, cancel)?;
         while state.position.step < total && !stopped_early {
             let start = Instant::now();
             self.step(model, &mut parts, pool, &mut state)?;
@@ -121,19 +180,18 @@ impl Trainer {
             progress.update(step);
             let seconds = start.elapsed().as_secs_f64();
             state.tell(StepSpeed { step, total, seconds, tokens_per_second: 0.0 }, progress)?;
-            let stop = cancel.is_cancelled() && step < total;
-            let every = self.config.eval_steps.is_some_and(|every| step.is_multiple_of(every));
-            if (every || step == total) && !stop {
-                self.evaluate(model, &mut parts, &mut state, cancel)?;
-                stopped_early = self.is_patience_over(&state.position);
-            }
-            let due = step.is_multiple_of(self.config.checkpoint_steps);
-            if stop || due || stopped_early || step == total {
+            let due = parts.look() && self.evaluates_after(step, total);
+            state.position.evaluation_pending = due;
+            let stop = cancel.is_cancelled() && (due || step < total);
+            // Whatever ends an evaluation before its time, the steps before it are kept.
+            let is_multiple = step.is_multiple_of(self.config.checkpoint_steps);
+            if stop || due || is_multiple || step == total {
                 self.save(model, &state)?;
             }
             if stop {
                 return Err(TrainError::Interrupted { step });
             }
+            stopped_early = self.evaluate_due(model, &mut parts, &mut state, total, cancel)?;
         }
         progress.end();
         if self.config.keep_best && state.position.best.is_some() {
@@ -161,7 +219,7 @@ impl Trainer {
         let mut objectives = vec![("train", &mut *parts.objective)];
         objectives.extend(parts.eval.as_mut().map(|eval| ("eval", &mut **eval)));
         for (set, objective) in objectives {
-            let fingerprint = &fingerprint(&self.config, objective, &self.base);
+            let fingerprint = &fingerprint(&self.config, objective, &self.identity);
             let dir = &self.dir;
             objective.prepare(model, &Preparation { dir, set, fingerprint, progress, cancel })?;
         }
@@ -175,29 +233,29 @@ impl Trainer {
         objective: &dyn Objective,
         writes: bool,
     ) -> Result<State, TrainError> {
-        let fingerprint = fingerprint(&self.config, objective, &self.base);
+        let fingerprint = fingerprint(&self.config, objective, &self.identity);
+        let parts = Fingerprints::of(&self.config, objective, &self.identity);
         let tensors = trained_tensors(model.params(), self.config.loraplus_lr_ratio);
         let mut optimizer = self.config.optimizer.build(&tensors);
         let mut position = Position { fingerprint, ..Position::default() };
-        if let Some(saved) = Checkpoint::load(&self.dir.join(Checkpoint::FILE_NAME))? {
-            if saved.position.fingerprint != position.fingerprint {
-                return Err(TrainError::CheckpointMismatch {
-                    what: "fingerprint",
-                    found: saved.position.fingerprint,
-                    expected: position.fingerprint,
-                });
-            }
+        if let Some(saved) = self.own_checkpoint(objective)? {
             saved.restore_values(model)?;
             saved.restore_optimizer(optimizer.as_mut())?;
             position = saved.position;
         }
+        position.parts = Some(parts);
+        position.arithmetic.clone_from(&self.identity.arithmetic);
         let step = position.step;
+        // What a stopped evaluation left is made again.
+        let evaluated = step - u64::from(position.evaluation_pending);
         let (metrics_file, metrics) = LinesFile::open(&self.dir.join("metrics.jsonl"), step)?;
-        let (eval_file, evaluations) = LinesFile::open(&self.dir.join("evaluations.jsonl"), step)?;
+        let evaluations = self.dir.join("evaluations.jsonl");
+        let (eval_file, evaluations) = LinesFile::open(&evaluations, evaluated)?;
         let speeds = self.dir.join("speeds.jsonl");
         let (speed_file, _) = LinesFile::open::<StepSpeed>(&speeds, step)?;
         let samples = self.dir.join("samples.jsonl");
-        let samples = writes.then(|| LinesFile::open::<Generation>(&samples, step)).transpose()?;
+        let samples = writes.then(|| LinesFile::open::<Generation>(&samples, evaluated));
+        let samples = samples.transpose()?;
         let events = EventWriter::create(&self.dir.join("tensorboard"))?;
         Ok(State {
             position,
@@ -260,10 +318,46 @@ impl Trainer {
         let factor = self.config.divergence_factor;
         match divergence::follow(&mut state.position, loss, factor) {
             None => Ok(()),
-            Some((smoothed, bound)) => {
-                Err(TrainError::Diverged { step: state.position.step, smoothed, bound })
+            Some((smoothed, bound)) => Err(TrainError::Diverged {
+                step: state.position.step,
+                smoothed,
+                bound,
+                largest_gradient: largest_gradient(pool, model),
+            }),
+        }
+    }
+
+    /// Whether the model is evaluated when `step` steps are done.
+    pub(super) fn evaluates_after(&self, step: u64, total: u64) -> bool {
+        step == total || self.config.eval_steps.is_some_and(|every| step.is_multiple_of(every))
+    }
+
+    /// Makes the evaluation that is due, now or since a run that was stopped in it, and says
+    /// whether it was one too many without a better one.
+    ///
+    /// The checkpoint on disk is the one from before it: a run that is stopped here makes it again.
+    fn evaluate_due(
+        &self,
+        model: &mut dyn Trainable,
+        parts: &mut Parts<'_>,
+        state: &mut State,
+        total: u64,
+        cancel: &Cancel,
+    ) -> Result<bool, TrainError> {
+        let step = state.position.step;
+        if state.position.evaluation_pending {
+            self.evaluate(model, parts, state, cancel).map_err(|error| {
+                if matches!(error, TrainError::Cancelled) {
+                    return TrainError::Interrupted { step };
+                }
+                error
+            })?;
+            state.position.evaluation_pending = false;
+            if step == total || self.is_patience_over(&state.position) {
+                self.save(model, state)?;
             }
         }
+        Ok(self.is_patience_over(&state.position))
     }
 
     /// Measures the model and has it write.
@@ -391,7 +485,8 @@ impl State {
 fn remove_unfinished(dir: &Utf8Path) -> std::io::Result<()> {
     for entry in dir.read_dir_utf8()? {
         let path = entry?.into_path();
-        if path.extension().is_some_and(|extension| extension.starts_with("part-")) {
+        let is_part = |extension: &str| extension == "part" || extension.starts_with("part-");
+        if path.extension().is_some_and(is_part) {
             std::fs::remove_file(path)?;
         }
     }

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
 
+mod divergence;
 mod forecast;
 mod packing;
 mod quantized;

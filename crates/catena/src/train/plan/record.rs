@@ -4,6 +4,7 @@ use crate::failure::{Exit, Failure};
 use crate::train::model::Fit;
 use camino::Utf8Path;
 use catena_model::training::Recompute;
+use catena_store::write_atomic;
 use catena_train::Forecast;
 use serde::{Deserialize, Serialize};
 
@@ -96,13 +97,11 @@ pub(in crate::train) fn kept(dir: &Utf8Path) -> Option<Plan> {
 }
 
 impl Plan {
-    /// Keeps it in a run's folder.
+    /// Keeps it in a run's folder. The old one stays until the new one is whole: a resumed run
+    /// needs its micro-step.
     pub(in crate::train) fn keep(&self, dir: &Utf8Path) -> Result<(), Failure> {
-        let write = || -> std::io::Result<()> {
-            std::fs::create_dir_all(dir)?;
-            std::fs::write(dir.join(FILE), serde_json::to_vec_pretty(self)?)
-        };
-        write().map_err(|error| {
+        let json = serde_json::to_vec_pretty(self).expect("plain values serialize");
+        write_atomic(&dir.join(FILE), &json).map_err(|error| {
             Failure::new(Exit::Environment, format!("cannot write the plan into `{dir}`"), error)
         })
     }
@@ -195,5 +194,54 @@ fn duration(seconds: f64) -> String {
         format!("{:.0} min", seconds / 60.0)
     } else {
         format!("{:.1} h", seconds / 3600.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use camino::Utf8PathBuf;
+
+    fn plan(micro_step_tokens: usize) -> Plan {
+        let memory = MemoryPlan {
+            peak_bytes: 2,
+            limit_bytes: 3,
+            limit_reason: "`max_memory`".to_owned(),
+            program_bytes: 1,
+            weight_bytes: 1,
+            value_bytes: 0,
+            activation_bytes: 0,
+            working_bytes: 0,
+            optimizer_bytes: 0,
+        };
+        let reason = "all tokens of a step".to_owned();
+        let room = no_fit();
+        let (time, taken) = (None, None);
+        Plan {
+            micro_step_tokens,
+            recomputed_layers: 0,
+            layers: 2,
+            reason,
+            memory,
+            time,
+            taken,
+            room,
+        }
+    }
+
+    /// A second name of the old file shows whether it was written over.
+    #[test]
+    fn a_plan_is_replaced_whole() {
+        let guard = tempfile::tempdir().unwrap();
+        let dir = Utf8PathBuf::from_path_buf(guard.path().join("run")).unwrap();
+        assert_eq!(kept(&dir), None);
+        plan(512).keep(&dir).unwrap();
+        let old = dir.join("old.json");
+        std::fs::hard_link(dir.join(FILE), &old).unwrap();
+        plan(128).keep(&dir).unwrap();
+        assert_eq!(kept(&dir), Some(plan(128)));
+        let old: Plan = serde_json::from_slice(&std::fs::read(old).unwrap()).unwrap();
+        assert_eq!(old, plan(512));
+        assert_eq!(dir.read_dir_utf8().unwrap().count(), 2, "nothing else is left");
     }
 }

@@ -127,18 +127,22 @@ fn unknown_keys_are_counted_with_the_nearest_known_one() {
     for _ in 0..2 {
         unknown.look(&fields(&json!({
             "messages": [{"role": "user", "content": "a", "wieght": 1, "note": null}],
-            "tool": [], "id": 7,
+            "tool": [], "id": 7, "messages_id": 8, "tools": null,
         })));
     }
-    let found: Vec<_> =
-        unknown.finish().into_iter().map(|key| (key.key, key.count, key.nearest)).collect();
+    let found: Vec<_> = unknown
+        .finish()
+        .into_iter()
+        .map(|key| (key.key, key.count, key.nearest, key.alone))
+        .collect();
     let near = |name: &str| Some(name.to_owned());
     assert_eq!(
         found,
         [
-            ("id".into(), 2, None),
-            ("messages[].wieght".into(), 2, near("weight")),
-            ("tool".into(), 2, near("tools")),
+            ("id".into(), 2, None, 0),
+            ("messages[].wieght".into(), 2, near("weight"), 2),
+            ("messages_id".into(), 2, near("messages"), 0),
+            ("tool".into(), 2, near("tools"), 2),
         ]
     );
 }
