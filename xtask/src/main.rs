@@ -21,6 +21,8 @@ cargo xtask TASK
   test     build, pull, all tests, then the studio's browser test against a stand-in
   e2e      build, pull, serve the example, and drive its studio in a browser
   clients  build, pull, serve small models, and run the suites of clients that people use
+  exchange build, train a tiny model in every way, and compare what is written with PEFT,
+           transformers and sentence-transformers, which are installed once
   check    formatting, clippy, tidy, the studio's types, lints and unit tests
   tidy     the rules that no compiler checks
   ci       test, check, one whole run with one question, e2e, clients
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "up" => tasks::up(),
         "test" => tasks::test(),
         "clients" => tasks::clients(),
+        "exchange" => tasks::exchange(),
         "check" => tasks::check(),
         "tidy" => tidy::run(),
         "e2e" => tasks::e2e(),

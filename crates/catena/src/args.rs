@@ -1,6 +1,7 @@
 //! The command line. One struct per command; help and examples stand beside the flags.
 
 use crate::data::args::DataArgs;
+use crate::merged::GgufFormat;
 use camino::Utf8PathBuf;
 use catena_pipeline::config::LogFormat;
 use clap::{Args, Parser, Subcommand};
@@ -84,6 +85,7 @@ Examples:
   catena serve model.gguf all-minilm-l6-v2 --draft smaller.gguf
   catena serve rank=cross-encoder/ intents=classifier/    models that write nothing
   catena serve model.gguf --on-demand large=large.gguf --adapter formal=adapters/formal
+  catena serve model.gguf --adapter formal=formal/adapter.gguf      GGUF adapters as PEFT folders
   catena serve --simulate test --sim-step-ms 30 --port 9000
   catena serve --project examples/bank-support  a project, if `up` has nothing to do
   catena serve model.gguf --host 0.0.0.0 --keys keys.json --tls-certificate c.pem --tls-key k.pem
@@ -200,8 +202,9 @@ pub(crate) struct ListenArgs {
     /// Most bytes of models that come and go
     #[arg(long, value_name = "N")]
     pub(crate) models_memory_bytes: Option<u64>,
-    /// An adapter of the first language model under a name of its own; may be given again
-    #[arg(long, value_name = "NAME=FOLDER", value_parser = alias)]
+    /// An adapter of the first language model under a name of its own, a PEFT folder or a GGUF file;
+    /// may be given again
+    #[arg(long, value_name = "NAME=ADAPTER", value_parser = alias)]
     pub(crate) adapter: Vec<(String, String)>,
     /// Folder of adapters that may be loaded while the server runs
     #[arg(long, value_name = "FOLDER")]
@@ -351,6 +354,8 @@ pub(crate) enum TrainAction {
     Lint(LintArgs),
     /// Answer samples with the finished model and say how many answers are right
     Predict(PredictArgs),
+    /// Write what a run trained as a whole model, or its adapter alone as a GGUF file
+    Merge(MergeArgs),
     /// List all keys with their defaults
     Keys,
 }
@@ -402,6 +407,33 @@ pub(crate) struct PredictArgs {
     /// Write each answer beside the wanted one, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena train merge sft.toml --out merged                  a folder that transformers loads
+  catena train merge sft.toml --out merged --gguf q4_1      merged/model.q4_1.gguf
+  catena train merge adapters/formal --base model.gguf --out formal --gguf q8_0 --gguf q4_0
+  catena train merge out --base smollm2-135m-instruct --out out --adapter-gguf
+                                                            out/adapter.gguf, for llama.cpp's --lora")]
+pub(crate) struct MergeArgs {
+    /// A run's file or its output folder, a PEFT folder, or a GGUF adapter
+    #[arg(value_name = "RUN_OR_ADAPTER")]
+    pub(crate) source: Utf8PathBuf,
+    /// The model that it was trained on: a path, or a name that `catena pull` knows (default: what
+    /// the run or the adapter names)
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) base: Option<String>,
+    /// Folder for what is written; a file that is there is not replaced
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Utf8PathBuf,
+    /// Write FOLDER/model.FORMAT.gguf in the place of safetensors; may be given again
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) gguf: Vec<GgufFormat>,
+    /// Write FOLDER/adapter.gguf, the adapter alone, in the place of safetensors
+    #[arg(long)]
+    pub(crate) adapter_gguf: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod interrupt;
 mod keys;
 mod likelihood;
 mod machine;
+mod merged;
 mod models;
 mod once;
 mod output;

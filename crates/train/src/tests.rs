@@ -76,7 +76,7 @@ impl Trainable for Unigram {
     fn hidden_size(&self) -> usize {
         1
     }
-    fn set_adapted(&mut self, _: bool) {}
+    fn set_reference(&mut self, _: bool) {}
     fn not_finite(&self) -> Option<String> {
         let broken = self.values.iter().any(|value| !value.is_finite());
         broken.then(|| "the values of `logits`".to_owned())

@@ -23,8 +23,9 @@ pub trait Trainable {
     fn zero_grads(&mut self);
     /// Width of the embeddings, which NEFTune's noise is as wide as.
     fn hidden_size(&self) -> usize;
-    /// Whether adapters are added; without them the model is its base.
-    fn set_adapted(&mut self, adapted: bool);
+    /// Whether passes are those of the model as it was when training began: its base, or, of one that
+    /// went on from an adapter or that trains its own values, what it is before the first step.
+    fn set_reference(&mut self, reference: bool);
     /// Where the model or its gradient is not finite, in words.
     fn not_finite(&self) -> Option<String>;
 
@@ -99,8 +100,8 @@ impl Trainable for TrainModel {
         TrainModel::hidden_size(self)
     }
 
-    fn set_adapted(&mut self, adapted: bool) {
-        TrainModel::set_adapted(self, adapted);
+    fn set_reference(&mut self, reference: bool) {
+        TrainModel::set_reference(self, reference);
     }
 
     fn not_finite(&self) -> Option<String> {

@@ -3,6 +3,7 @@
 mod clients;
 mod deps;
 mod e2e;
+mod exchange;
 mod product;
 mod server;
 mod studio;
@@ -11,6 +12,7 @@ mod verify;
 pub(crate) use clients::clients;
 pub(crate) use deps::deps;
 pub(crate) use e2e::e2e;
+pub(crate) use exchange::exchange;
 pub(crate) use product::{bench, build, up};
 pub(crate) use studio::studio;
 pub(crate) use verify::{check, ci, test};

@@ -117,6 +117,7 @@ pub(crate) fn product(args: &[&str]) -> Command {
     command(binary().as_str(), args)
 }
 
-fn binary() -> Utf8PathBuf {
+/// Where the binary is.
+pub(crate) fn binary() -> Utf8PathBuf {
     root().join("bin/catena")
 }

@@ -6,7 +6,7 @@ use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::{Adapter, EngineHandle, EngineOptions, KvBudget};
 use catena_kernels::Pool;
-use catena_model::PeftAdapter;
+use catena_model::adapter::open_adapter;
 use catena_model::decoder::Decoder;
 use catena_serve::{AdapterReader, LoadedModel, ModelSource, ServedModel};
 use std::sync::Arc;
@@ -131,8 +131,8 @@ fn packed_bytes(path: &Utf8Path) -> u64 {
 pub(super) struct Packer(pub(super) Arc<Decoder>);
 
 impl AdapterReader for Packer {
-    fn read(&self, folder: &str) -> Result<Arc<Adapter>, BoxError> {
-        let adapter = PeftAdapter::read(Utf8Path::new(folder))?;
+    fn read(&self, path: &str) -> Result<Arc<Adapter>, BoxError> {
+        let adapter = open_adapter(Utf8Path::new(path), self.0.config())?;
         Ok(Arc::new(self.0.pack_adapter(&adapter)?))
     }
 }

@@ -6,7 +6,7 @@ use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 use catena_serve::{Library, ModelSource};
 use std::sync::Arc;
 
-/// What a folder of a model has, and what a file of one ends with.
+/// What a folder of a model has, and what a file of one, or of an adapter, ends with.
 const MODEL_FILE: &str = "config.json";
 const MODEL_EXTENSION: &str = "gguf";
 
@@ -42,7 +42,8 @@ impl Library for Folders {
     fn adapter(&self, path: &str) -> Option<String> {
         let folder = self.adapters.as_ref()?.canonicalize_utf8().ok()?;
         let found = folder.join(path).canonicalize_utf8().ok()?;
-        (found.parent() == Some(folder.as_path()) && found.is_dir()).then(|| found.into_string())
+        let is_adapter = found.is_dir() || found.extension() == Some(MODEL_EXTENSION);
+        (found.parent() == Some(folder.as_path()) && is_adapter).then(|| found.into_string())
     }
 }
 
@@ -76,7 +77,13 @@ mod tests {
             fs::create_dir_all(root.join(folder)).expect("it is made");
         }
         fs::write(root.join("models/small/config.json"), "{}").expect("it is written");
-        for file in ["models/large.gguf", "models/notes.txt", "secret.gguf"] {
+        for file in [
+            "models/large.gguf",
+            "models/notes.txt",
+            "secret.gguf",
+            "adapters/brief.gguf",
+            "adapters/x",
+        ] {
             fs::write(root.join(file), "x").expect("it is written");
         }
         let running = Running {
@@ -109,9 +116,21 @@ mod tests {
         let formal = root.join("adapters/formal").canonicalize_utf8().expect("it is there");
         assert_eq!(folders.adapter("formal").as_deref(), Some(formal.as_str()));
         assert_eq!(folders.adapter(formal.as_str()).as_deref(), Some(formal.as_str()));
-        for path in
-            ["..", ".", "", "/etc", "../models/small", "deep/inner", "none", "formal/../../models"]
-        {
+        let brief = root.join("adapters/brief.gguf").canonicalize_utf8().expect("it is there");
+        assert_eq!(folders.adapter("brief.gguf").as_deref(), Some(brief.as_str()));
+        for path in [
+            "..",
+            ".",
+            "",
+            "/etc",
+            "../models/small",
+            "../models/large.gguf",
+            "../secret.gguf",
+            "deep/inner",
+            "none",
+            "x",
+            "formal/../../models",
+        ] {
             assert_eq!(folders.adapter(path), None, "{path:?}");
         }
     }

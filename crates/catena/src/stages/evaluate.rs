@@ -1,9 +1,9 @@
 //! Stages `evaluate-*`: answers of a model on the held-out records, against the references.
 
 use super::merge::MODEL_DIR;
-use super::quantize::gguf_file;
 use super::synth::HELDOUT_FILE;
 use super::{Inputs, digest_setting, setting};
+use crate::merged::gguf_file;
 use crate::models::{BoxError, LanguageModel, Numerics};
 use camino::Utf8PathBuf;
 use catena_data::{Record, encode_record, read_records};

@@ -1,9 +1,8 @@
 //! Stage `merge`: the adapter added to the base weights, as a Hugging Face folder.
 
-use super::train::ADAPTER_DIR;
 use super::{Inputs, digest_setting};
+use crate::merged::{ADAPTER_DIR, save_merged};
 use crate::models::BoxError;
-use catena_model::{Checkpoint, ExportSource, FloatType, PeftAdapter, save_huggingface};
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use serde_json::json;
 use std::sync::Arc;
@@ -32,12 +31,10 @@ impl Stage for Merge {
     }
 
     fn run(&self, context: &StageContext<'_>) -> Result<Summary, BoxError> {
-        let base = Checkpoint::open(&self.0.base.path)?;
-        let adapter = PeftAdapter::read(&context.input("train").join(ADAPTER_DIR))?;
-        let source = ExportSource::new(&base).with_adapter(&adapter)?;
+        let adapter = context.input("train").join(ADAPTER_DIR);
         let folder = context.dir().join(MODEL_DIR);
-        save_huggingface(&folder, &source, FloatType::Bf16)?;
+        let merged_tensors = save_merged(&self.0.base.path, &adapter, &folder)?;
         let bytes = std::fs::metadata(folder.join("model.safetensors"))?.len();
-        Ok(super::summary(json!({"bytes": bytes, "merged_tensors": adapter.targets().len()})))
+        Ok(super::summary(json!({"bytes": bytes, "merged_tensors": merged_tensors})))
     }
 }

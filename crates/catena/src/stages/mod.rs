@@ -21,7 +21,6 @@ mod train;
 
 pub(crate) use inputs::{Inputs, ModelInput, ServedInputs};
 pub(crate) use list::all;
-pub(crate) use quantize::gguf_file;
 pub(crate) use synth::HELDOUT_FILE;
 pub(crate) use train::METRICS_FILE;
 

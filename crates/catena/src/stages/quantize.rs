@@ -3,12 +3,12 @@
 use super::merge::MODEL_DIR;
 use super::synth::HELDOUT_FILE;
 use super::{Inputs, setting};
+use crate::merged::{GgufFormat, gguf_file, save_gguf};
 use crate::models::{BoxError, LanguageModel, Numerics};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use catena_data::{encode_record, read_records};
 use catena_engine::Request;
-use catena_model::gguf::GgmlType;
-use catena_model::{Checkpoint, ExportSource, GgufRule, write_gguf};
+use catena_model::{Checkpoint, ExportSource};
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use catena_protocol::NoProgress;
 use serde_json::{Map, json};
@@ -20,11 +20,6 @@ const CHECKED_RECORDS: usize = 4;
 /// model: for 8 bits and for 4. With the 135M model of the bank's example 4 bits moved it by 0.6;
 /// a wrong tensor moves it by several.
 const MAX_MEAN_DIFFERENCE: [f64; 2] = [0.3, 1.2];
-
-/// Path of a format's file in the stage's result.
-pub(crate) fn gguf_file(result: &Utf8Path, format: &str) -> Utf8PathBuf {
-    result.join(format!("model.{format}.gguf"))
-}
 
 /// The stage.
 pub(crate) struct Quantize(pub(crate) Arc<Inputs>);
@@ -65,11 +60,9 @@ impl Stage for Quantize {
         let mut summary = Map::new();
         for format in &self.0.config.quantize.formats {
             let path = gguf_file(context.dir(), format);
-            write_gguf(
-                &path,
-                &ExportSource::new(&checkpoint),
-                GgufRule::standard(ggml_type(format)),
-            )?;
+            let known =
+                GgufFormat::of_name(format).ok_or("a project names formats that are known")?;
+            save_gguf(&ExportSource::new(&checkpoint), known, &path)?;
             let found = self.logprobs(context, &path)?;
             let difference = mean_difference(&expected, &found);
             let limit = MAX_MEAN_DIFFERENCE[usize::from(format != "q8_0")];
@@ -102,14 +95,6 @@ impl Quantize {
         let mut engine = model.batch_engine(self.0.pool.clone(), Numerics::default())?;
         let done = engine.run_all(requests, &NoProgress, context.cancel())?;
         Ok(done.into_iter().flat_map(|completion| completion.prompt_logprobs).collect())
-    }
-}
-
-fn ggml_type(format: &str) -> GgmlType {
-    match format {
-        "q4_0" => GgmlType::Q4_0,
-        "q4_1" => GgmlType::Q4_1,
-        _ => GgmlType::Q8_0,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::synth::TRAIN_FILE;
 use super::{Inputs, digest_setting, setting};
+use crate::merged::ADAPTER_DIR;
 use crate::models::{BoxError, no_template};
 use crate::train::{
     BaseModel, Finished, Prepared, Rows, ScheduleName, TrainSettings, run_prepared,
@@ -13,8 +14,6 @@ use catena_train::Sample;
 use serde_json::json;
 use std::sync::Arc;
 
-/// Folder of the adapter in the stage's result.
-pub(crate) const ADAPTER_DIR: &str = "adapter";
 /// The training curve.
 pub(crate) const METRICS_FILE: &str = "run/metrics.jsonl";
 

@@ -1,7 +1,7 @@
 //! The commands.
 
 use super::read::{keys, new_model_keys, read};
-use super::{lint, predict, run as runs};
+use super::{lint, merge, predict, run as runs};
 use crate::args::{TrainAction, TrainArgs};
 use crate::failure::Failure;
 use crate::output::print_line;
@@ -24,6 +24,7 @@ pub(crate) fn run(
         TrainAction::Predict(args) => {
             predict::run(&read(&args.run.file, &args.run.set)?, args, threads, cancel)
         }
+        TrainAction::Merge(args) => merge::run(args, cancel),
         TrainAction::Keys => {
             for (key, default) in keys() {
                 print_line(&format!("{key} = {default}"));

@@ -49,6 +49,7 @@ const SAME: &[(&str, &str)] = &[
     ("kto_chosen_weight", "desirable_weight"),
     ("kto_rejected_weight", "undesirable_weight"),
     ("load_best_model_at_end", "keep_best"),
+    ("adapter_name_or_path", "adapter"),
 ];
 
 /// Keys that say how and where it runs or what it shows, not what is learnt.
@@ -128,7 +129,6 @@ const REFUSED: &[&str] = &[
     "deepspeed",
     "fsdp",
     "quantization_bit",
-    "adapter_name_or_path",
     "resume_from_checkpoint",
     "rope_scaling",
     "ref_model",

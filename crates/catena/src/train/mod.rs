@@ -5,6 +5,7 @@ mod command;
 mod encode;
 mod lint;
 mod llama_factory;
+mod merge;
 mod model;
 mod new_model;
 mod objectives;
@@ -14,7 +15,9 @@ mod read;
 mod run;
 mod samples;
 mod save;
+mod sentence;
 mod settings;
+mod start;
 mod write;
 
 pub(crate) use command::run;

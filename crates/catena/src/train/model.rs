@@ -2,7 +2,9 @@
 
 use super::new_model::NEW_MODEL_DIR;
 use super::read::RunFile;
+use super::sentence;
 use super::settings::{TrainMethod, TrainSettings, TrainStage};
+use super::start::Start;
 use crate::failure::{Exit, Failure};
 use crate::models::BoxError;
 use crate::progress::say;
@@ -11,10 +13,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
 use catena_model::encoder::EncoderWeights;
 use catena_model::training::{
-    FreezeConfig, HeadPooling, Ia3Config, LoraConfig, LoraInit, LoraSettings, Method, PrefixConfig,
-    Recompute, Task, TrainModel, TrainOptions, TrainPlan, TrainingError,
+    FreezeConfig, Ia3Config, LoraConfig, LoraInit, LoraSettings, Method, PrefixConfig, Recompute,
+    Task, TrainModel, TrainOptions, TrainPlan, TrainingError,
 };
-use catena_model::{Checkpoint, ModelError, open_tokenizer};
+use catena_model::{Checkpoint, open_tokenizer};
 use catena_text::{ChatTemplate, Tokenizer};
 use std::sync::Arc;
 
@@ -50,6 +52,8 @@ pub(crate) struct BaseModel {
     pub(crate) files: Files,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) template: Option<ChatTemplate>,
+    /// What is trained further, if the run does not begin anew.
+    pub(super) start: Option<Start>,
 }
 
 impl BaseModel {
@@ -82,7 +86,8 @@ impl BaseModel {
         );
         if encoders && let Ok(weights) = EncoderWeights::open(path, pool.clone()) {
             let (tokenizer, template) = (open_tokenizer(path)?, None);
-            return Ok(Self { files: Files::Encoder(Box::new(weights)), tokenizer, template });
+            let files = Files::Encoder(Box::new(weights));
+            return Ok(Self { files, tokenizer, template, start: None });
         }
         Self::decoder(Checkpoint::open(path)?)
     }
@@ -90,7 +95,18 @@ impl BaseModel {
     fn decoder(checkpoint: Checkpoint) -> Result<Self, BoxError> {
         let tokenizer = checkpoint.tokenizer()?;
         let template = checkpoint.chat_template(&tokenizer)?;
-        Ok(Self { files: Files::Decoder(Box::new(checkpoint)), tokenizer, template })
+        let files = Files::Decoder(Box::new(checkpoint));
+        Ok(Self { files, tokenizer, template, start: None })
+    }
+
+    /// The same model, to go on from the adapter that the run names.
+    pub(super) fn go_on(mut self, file: &RunFile) -> Result<Self, Failure> {
+        let config = match &self.files {
+            Files::Decoder(checkpoint) => Some(checkpoint.config()),
+            Files::Encoder(_) => None,
+        };
+        self.start = Start::open(file, config)?;
+        Ok(self)
     }
 
     /// Tokens that end a turn.
@@ -131,14 +147,18 @@ impl BaseModel {
         pool: &Arc<Pool>,
     ) -> Result<TrainModel, Failure> {
         let (method, options, pool) = self.parts(settings, fit, pool)?;
-        match &self.files {
+        let model = match &self.files {
             Files::Decoder(checkpoint) => {
                 let (config, source) = (checkpoint.config(), checkpoint.as_ref());
                 TrainModel::decoder(config, source, task, &method, &options, pool)
             }
             Files::Encoder(weights) => TrainModel::encoder(weights, task, &method, &options, pool),
+        };
+        let mut model = model.map_err(|error| cannot_train(settings, error))?;
+        if let Some(start) = &self.start {
+            start.put_into(settings, &mut model)?;
         }
-        .map_err(|error| cannot_train(settings, error))
+        Ok(model)
     }
 
     /// What [`Self::build`] will take.
@@ -168,8 +188,11 @@ impl BaseModel {
         fit: Fit,
         pool: &Arc<Pool>,
     ) -> Result<(Method, TrainOptions, Arc<Pool>), Failure> {
-        let method = method(settings, self.layers(), self.model_type())
-            .map_err(|error| cannot_train(settings, error.into()))?;
+        let method = match &self.start {
+            Some(start) => start.method.clone(),
+            None => method(settings, self.layers(), self.model_type())
+                .map_err(|error| cannot_train(settings, error))?,
+        };
         let options = TrainOptions {
             recompute: fit.recompute,
             longest: Some(settings.max_tokens),
@@ -194,13 +217,20 @@ impl BaseModel {
     }
 }
 
-fn cannot_train(settings: &TrainSettings, error: ModelError) -> Failure {
+fn cannot_train(settings: &TrainSettings, error: impl Into<BoxError>) -> Failure {
     Failure::new(Exit::Usage, format!("cannot train `{}`", settings.model_name()), error)
 }
 
 /// The head that a stage trains.
-pub(super) fn task(stage: TrainStage, base: &BaseModel, labels: usize) -> Task {
-    match stage {
+///
+/// # Errors
+/// A model whose vectors are made as training does not know.
+pub(super) fn task(
+    settings: &TrainSettings,
+    base: &BaseModel,
+    labels: usize,
+) -> Result<Task, Failure> {
+    Ok(match settings.stage {
         TrainStage::Pretrain | TrainStage::Sft | TrainStage::Preference | TrainStage::Kto => {
             Task::LanguageModel
         }
@@ -208,20 +238,17 @@ pub(super) fn task(stage: TrainStage, base: &BaseModel, labels: usize) -> Task {
         TrainStage::Classify => Task::Sequence { labels },
         TrainStage::Tag => Task::Token { labels },
         TrainStage::Embed => Task::Vector {
-            pooling: match base.files {
-                Files::Decoder(_) => HeadPooling::Last,
-                Files::Encoder(_) => HeadPooling::Mean,
-            },
+            pooling: sentence::pooling(base).map_err(|error| cannot_train(settings, error))?,
         },
-    }
+    })
 }
 
 /// Numerator of the pairs' scale.
-fn lora_alpha(settings: &TrainSettings) -> f64 {
-    settings.lora_alpha.unwrap_or(2.0 * settings.lora_rank as f64)
+#[expect(clippy::cast_possible_truncation, reason = "alpha is a small number")]
+pub(super) fn lora_alpha(settings: &TrainSettings) -> f32 {
+    settings.lora_alpha.unwrap_or(2.0 * settings.lora_rank as f64) as f32
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "alpha is a small number")]
 fn method(
     settings: &TrainSettings,
     layers: usize,
@@ -242,7 +269,7 @@ fn method(
         TrainMethod::Lora => Method::LoraWith(
             LoraConfig {
                 r: settings.lora_rank,
-                lora_alpha: lora_alpha(settings) as f32,
+                lora_alpha: lora_alpha(settings),
                 use_rslora: settings.use_rslora,
                 target_modules: settings.target_modules.clone(),
                 seed: settings.seed,

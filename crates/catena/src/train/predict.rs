@@ -6,23 +6,28 @@ use super::objectives::objective;
 use super::read::RunFile;
 use super::run::{RUN_DIR, prepare};
 use super::samples::read_set;
-use super::save::{ADAPTER_DIR, MODEL_DIR, labels};
+use super::save::{MODEL_DIR, labels};
 use super::settings::{TrainMethod, TrainStage};
+use super::start;
 use crate::args::PredictArgs;
 use crate::failure::{Exit, Failure};
 use crate::machine::pool;
+use crate::merged::{ADAPTER_DIR, save_merged};
 use crate::models::{BoxError, LanguageModel, Numerics};
 use crate::output::print_line;
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
-use camino::Utf8Path;
-use catena_engine::{CacheScope, KvBudget, Request, SamplingParams};
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_engine::{CacheScope, Engine, KvBudget, ModelRunner, Request, SamplingParams};
+use catena_kernels::Pool;
+use catena_model::adapter::open_adapter;
 use catena_model::training::Recompute;
-use catena_model::{ExportSource, FloatType, PeftAdapter, save_huggingface};
+use catena_model::{AdapterId, PeftConfig};
 use catena_protocol::{Cancel, Content, TrainingSample};
 use catena_train::{Checkpoint, Trainable};
 use serde_json::json;
 use std::io::Write as _;
+use std::sync::Arc;
 
 /// Tokens of a pass that only measures.
 const PASS_TOKENS: usize = 512;
@@ -118,8 +123,8 @@ fn generated(
     let pool = pool(threads);
     let output = file.folder.join(&settings.output);
     let fail = |error: BoxError| Failure::new(Exit::Environment, "cannot open the model", error);
-    let beside = settings.method == TrainMethod::Prefix && !args.base;
-    let model = if args.base || beside {
+    let beside = beside(file, args.base).map_err(|error| fail(error.into()))?;
+    let model = if args.base || beside.is_some() {
         LanguageModel::open_base(&path)
     } else {
         merged(&path, &output, settings.method).and_then(|path| LanguageModel::open_base(&path))
@@ -132,17 +137,7 @@ fn generated(
         .map_err(|error| Failure::new(Exit::Usage, "cannot ask the samples' questions", error))?;
     let longest = asked.iter().map(|(prompt, _)| prompt.len()).max().unwrap_or(0);
     let tokens = longest + args.max_new_tokens as usize + SLACK;
-    let budget = KvBudget::Sequences { count: BATCH, tokens };
-    let numerics = Numerics::default();
-    let (mut engine, adapter) = if beside {
-        let adapter = PeftAdapter::read(&output.join(ADAPTER_DIR)).map_err(|e| fail(e.into()))?;
-        let tokens = tokens + settings.num_virtual_tokens;
-        let budget = KvBudget::Sequences { count: BATCH, tokens };
-        let opened = model.engine_beside(pool, numerics, BATCH, budget, &adapter);
-        opened.map(|(engine, id)| (engine, Some(id))).map_err(fail)?
-    } else {
-        (model.engine(pool, numerics, BATCH, budget).map_err(fail)?.0, None)
-    };
+    let (mut engine, adapter) = engine(&model, beside.as_deref(), tokens, pool).map_err(fail)?;
     let params = SamplingParams::greedy(args.max_new_tokens as usize);
     let request = |(prompt, _): &(Vec<u32>, String)| Request {
         scope: CacheScope { adapter, ..CacheScope::default() },
@@ -173,12 +168,45 @@ fn generated(
     Ok(())
 }
 
+/// An adapter that answers beside the base: the one that training went on from, or a prefix.
+fn beside(file: &RunFile, base: bool) -> Result<Option<Utf8PathBuf>, String> {
+    let settings = &file.settings;
+    if base {
+        let adapter = settings.adapter.as_ref();
+        return adapter.map(|adapter| start::path(&file.folder, adapter)).transpose();
+    }
+    let is_prefix = settings.method == TrainMethod::Prefix;
+    Ok(is_prefix.then(|| file.output().join(ADAPTER_DIR)))
+}
+
+/// An engine for sequences of so many tokens, with what answers beside the model.
+fn engine(
+    model: &LanguageModel,
+    beside: Option<&Utf8Path>,
+    tokens: usize,
+    pool: Arc<Pool>,
+) -> Result<(Engine<ModelRunner>, Option<AdapterId>), BoxError> {
+    let numerics = Numerics::default();
+    let Some(path) = beside else {
+        let budget = KvBudget::Sequences { count: BATCH, tokens };
+        return Ok((model.engine(pool, numerics, BATCH, budget)?.0, None));
+    };
+    let adapter = open_adapter(path, model.checkpoint.config())?;
+    let before = match &adapter.config {
+        PeftConfig::Prefix(prefix) => prefix.num_virtual_tokens,
+        PeftConfig::Lora(_) | PeftConfig::Ia3(_) => 0,
+    };
+    let budget = KvBudget::Sequences { count: BATCH, tokens: tokens + before };
+    let (engine, id) = model.engine_beside(pool, numerics, BATCH, budget, &adapter)?;
+    Ok((engine, Some(id)))
+}
+
 /// The folder of the tuned model: an adapter is merged into its base once.
 fn merged(
     base: &Utf8Path,
     output: &Utf8Path,
     method: TrainMethod,
-) -> Result<camino::Utf8PathBuf, BoxError> {
+) -> Result<Utf8PathBuf, BoxError> {
     let folder = output.join(MODEL_DIR);
     match method {
         TrainMethod::Full | TrainMethod::Freeze => return Ok(folder),
@@ -193,10 +221,7 @@ fn merged(
     };
     if newer(&folder, &adapter) != Some(true) {
         say("  merging the adapter into its base");
-        let checkpoint = catena_model::Checkpoint::open(base)?;
-        let adapter = PeftAdapter::read(&adapter)?;
-        let source = ExportSource::new(&checkpoint).with_adapter(&adapter)?;
-        save_huggingface(&folder, &source, FloatType::Bf16)?;
+        save_merged(base, &adapter, &folder)?;
     }
     Ok(folder)
 }

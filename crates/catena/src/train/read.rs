@@ -3,11 +3,13 @@
 use super::llama_factory;
 use super::new_model::NewModel;
 use super::settings::{TrainMethod, TrainSettings};
+use super::start;
 use crate::failure::{Exit, Failure};
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// Largest settings file.
 const MAX_BYTES: u64 = 1 << 20;
@@ -18,6 +20,8 @@ const SECTION: &str = "train";
 pub(super) struct RunFile {
     pub(super) settings: TrainSettings,
     pub(super) folder: Utf8PathBuf,
+    /// The keys that are in the file or among its changes.
+    pub(super) given: BTreeSet<String>,
 }
 
 impl RunFile {
@@ -25,6 +29,11 @@ impl RunFile {
     pub(super) fn output(&self) -> Utf8PathBuf {
         self.folder.join(&self.settings.output)
     }
+}
+
+/// Whether a path is that of a run's file.
+pub(super) fn is_run_file(path: &Utf8Path) -> bool {
+    matches!(path.extension(), Some("toml" | "yaml" | "yml"))
 }
 
 /// Reads `[train]` of a TOML file, or a LLaMA-Factory YAML, then takes `key=value` changes over.
@@ -53,7 +62,8 @@ pub(super) fn read(file: &Utf8Path, changes: &[String]) -> Result<RunFile, Failu
         })?;
         values.insert(key, value);
     }
-    let settings = settings(values).map_err(|cause| {
+    let given: BTreeSet<String> = values.keys().cloned().collect();
+    let mut settings = settings(values).map_err(|cause| {
         let hint = "`catena train keys` lists all keys with their defaults";
         Failure::new(Exit::Usage, goal(), cause).hint(hint)
     })?;
@@ -75,7 +85,8 @@ pub(super) fn read(file: &Utf8Path, changes: &[String]) -> Result<RunFile, Failu
     };
     // LLaMA-Factory's paths are relative to where it is started.
     let folder = if yaml { Utf8PathBuf::from(".") } else { folder };
-    Ok(RunFile { settings, folder })
+    settings.method = start::check(&folder, &settings, |key| given.contains(key))?;
+    Ok(RunFile { settings, folder, given })
 }
 
 /// What a model without weights cannot be trained by.

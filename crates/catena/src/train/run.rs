@@ -118,7 +118,7 @@ pub(super) fn prepare(
     let finder = Finder { project: &file.folder, progress: progress.as_ref(), cancel };
     let input = Finder::digested(base_path(file, &finder)?)?;
     let pool = pool(threads);
-    let base = BaseModel::open(&input.path, settings, &pool)?;
+    let base = BaseModel::open(&input.path, settings, &pool)?.go_on(file)?;
     if settings.max_tokens > base.max_positions() {
         let cause = format!(
             "`max_tokens` is {}, the model takes {} tokens",
@@ -166,14 +166,16 @@ fn classes(stage: TrainStage, samples: &Samples) -> Classes {
 impl Prepared {
     /// The model with what is trained of it.
     pub(super) fn model(&self, settings: &TrainSettings, fit: Fit) -> Result<TrainModel, Failure> {
-        let task = task(settings.stage, &self.base, labels(&self.classes).len());
+        let task = task(settings, &self.base, labels(&self.classes).len())?;
         self.base.build(settings, task, fit, &self.pool)
     }
 
     /// What tells the run from others, beside samples and hyper-parameters.
     fn identity(&self, s: &TrainSettings) -> Identity {
+        // Nothing is added for runs that begin anew: their checkpoints are known by what they were.
+        let start = self.base.start.as_ref().map(|start| format!(" from {}", start.digest));
         let trained = format!(
-            "{} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}",
+            "{} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}{}",
             s.draws_weights(),
             s.method,
             s.lora_rank,
@@ -188,6 +190,7 @@ impl Prepared {
             s.freeze.freeze_trainable_modules,
             s.freeze.freeze_extra_modules,
             s.keep_blocks,
+            start.unwrap_or_default(),
         );
         Identity { base_model: self.digest.clone(), trained, arithmetic: arithmetic() }
     }

@@ -1,7 +1,9 @@
 //! What a finished run leaves: an adapter in PEFT's format, or a model folder.
 
 use super::model::{BaseModel, Files};
+use super::sentence::write_modules;
 use super::settings::{TrainSettings, TrainStage};
+use crate::merged::{ADAPTER_DIR, save_folder};
 use crate::models::BoxError;
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,20 +12,18 @@ use catena_model::adapter::{PeftAdapter, PeftConfig, write_gguf_adapter};
 use catena_model::encoder::{EncoderTask, EncoderWeights};
 use catena_model::safetensors::write_f32;
 use catena_model::training::{TrainModel, WeightSource};
-use catena_model::{Checkpoint, ExportSource, FloatType, ModelError, save_huggingface};
+use catena_model::{Checkpoint, ExportSource, ModelError};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Folder of the adapter.
-pub(super) const ADAPTER_DIR: &str = "adapter";
 /// The adapter as a GGUF file, in its folder.
-const GGUF_FILE: &str = "adapter.gguf";
+pub(super) const GGUF_FILE: &str = "adapter.gguf";
 /// Folder of the model.
 pub(super) const MODEL_DIR: &str = "model";
 /// Shards of a decoder with another head than a language model's.
 const SHARDS: [&str; 2] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
 /// Files that belong to a tokenizer.
-const TOKENIZER_FILES: [&str; 8] = [
+const TOKENIZER_FILES: [&str; 9] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -31,6 +31,7 @@ const TOKENIZER_FILES: [&str; 8] = [
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",
+    "tokenizer.model",
     "added_tokens.json",
 ];
 
@@ -53,9 +54,6 @@ pub(super) fn save(
         };
         let (task_type, name) = match &mut adapter.config {
             PeftConfig::Lora(config) => {
-                if model.params().iter().any(|param| param.name.contains(".score.")) {
-                    config.modules_to_save.get_or_insert_default().push("score".to_owned());
-                }
                 (&mut config.task_type, &mut config.base_model_name_or_path)
             }
             PeftConfig::Ia3(config) => (&mut config.task_type, &mut config.base_model_name_or_path),
@@ -74,10 +72,13 @@ pub(super) fn save(
     }
     let folder = output.join(MODEL_DIR);
     match &base.files {
-        Files::Decoder(checkpoint) => save_decoder(settings, checkpoint, model, classes, &folder)?,
-        Files::Encoder(weights) => {
-            save_encoder(settings, weights, model, classes, &folder)?;
+        Files::Decoder(checkpoint) => {
+            save_decoder(settings, (base, checkpoint), model, classes, &folder)?;
         }
+        Files::Encoder(weights) => save_encoder(settings, weights, model, classes, &folder)?,
+    }
+    if settings.stage == TrainStage::Embed {
+        write_modules(base, &folder)?;
     }
     Ok(folder)
 }
@@ -99,7 +100,7 @@ fn write_gguf(
 
 fn save_decoder(
     settings: &TrainSettings,
-    checkpoint: &Checkpoint,
+    (base, checkpoint): (&BaseModel, &Checkpoint),
     model: &TrainModel,
     classes: &Classes,
     folder: &Utf8Path,
@@ -115,7 +116,14 @@ fn save_decoder(
         }
     }
     let source = ExportSource::new(checkpoint).with_tensors(&trunk)?;
-    save_huggingface(folder, &source, FloatType::Bf16)?;
+    save_folder(&source, folder)?;
+    let writes = matches!(
+        settings.stage,
+        TrainStage::Pretrain | TrainStage::Sft | TrainStage::Preference | TrainStage::Kto
+    );
+    if !writes {
+        name_padding(base, &folder.join("tokenizer_config.json"))?;
+    }
     let task = match settings.stage {
         TrainStage::Reward | TrainStage::Classify | TrainStage::Rerank => "SequenceClassification",
         TrainStage::Tag => "TokenClassification",
@@ -136,7 +144,7 @@ fn save_decoder(
     std::fs::rename(&whole, folder.join(SHARDS[0]))?;
     let index = json!({"metadata": {}, "weight_map": places});
     std::fs::write(folder.join("model.safetensors.index.json"), index.to_string())?;
-    describe(folder, &folder.join("config.json"), task, classes, Some(checkpoint))
+    describe_decoder(folder, base, task, classes)
 }
 
 fn save_encoder(
@@ -181,33 +189,106 @@ fn save_encoder(
         }
     }
     let task = match task {
-        EncoderTask::Hidden => {
-            // What stands around an embedding model is in files of its own.
-            for file in ["modules.json", "sentence_bert_config.json", "1_Pooling/config.json"] {
-                if from.join(file).exists() {
-                    let to = folder.join(file);
-                    to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-                    std::fs::copy(from.join(file), to)?;
-                }
-            }
-            std::fs::copy(from.join("config.json"), folder.join("config.json"))?;
-            return Ok(());
-        }
-        EncoderTask::SequenceClassification => "SequenceClassification",
-        EncoderTask::TokenClassification => "TokenClassification",
+        EncoderTask::Hidden => None,
+        EncoderTask::SequenceClassification => Some("SequenceClassification"),
+        EncoderTask::TokenClassification => Some("TokenClassification"),
     };
-    describe(folder, &from.join("config.json"), task, classes, None)
+    describe_encoder(folder, &from.join("config.json"), task, classes)
 }
 
-/// Writes a `config.json` that names the head's class and its labels.
-fn describe(
+/// The configuration of an encoder whose values are f32 now; without a task its trunk is what counts.
+fn describe_encoder(
     folder: &Utf8Path,
     from: &Utf8Path,
+    task: Option<&str>,
+    classes: &Classes,
+) -> Result<(), BoxError> {
+    let mut config = read_config(from)?;
+    config.remove("torch_dtype");
+    config.insert("dtype".to_owned(), json!("float32"));
+    if let Some(task) = task {
+        name_head(&mut config, task, classes);
+    } else {
+        let class = format!("{}Model", stem(&config));
+        config.insert("architectures".to_owned(), json!([class]));
+    }
+    write_config(folder, &config)
+}
+
+/// transformers fills batches with a token that the tokenizer's files must name.
+fn name_padding(base: &BaseModel, path: &Utf8Path) -> Result<(), BoxError> {
+    const KEY: &str = "pad_token";
+    if !path.exists() {
+        return Ok(());
+    }
+    let text = pad_token(base).and_then(|id| base.tokenizer.token_text(id));
+    let Some(text) = text else { return Ok(()) };
+    let mut config = read_config(path)?;
+    config.insert(KEY.to_owned(), json!(text));
+    std::fs::write(path, serde_json::to_string_pretty(&config)? + "\n")?;
+    Ok(())
+}
+
+/// The token of empty places: the model's own, else a special one. transformers reads a score at the
+/// last token that is none of them, so it must not be one that texts begin or end with, if there is
+/// another.
+fn pad_token(base: &BaseModel) -> Option<u32> {
+    let tokenizer = &base.tokenizer;
+    let mut taken = base.turn_ends();
+    let end = taken.first().copied();
+    taken.extend(tokenizer.bos_token_id());
+    let own = match &base.files {
+        Files::Decoder(checkpoint) => checkpoint.config().pad_token_id,
+        Files::Encoder(_) => None,
+    };
+    let ids = 0..u32::try_from(tokenizer.vocab_size()).unwrap_or(u32::MAX);
+    let special = ids.filter(|&id| tokenizer.is_special(id));
+    let known = own.into_iter().chain(tokenizer.pad_token_id());
+    known.chain(special).find(|id| !taken.contains(id)).or(end)
+}
+
+/// Names the head's class and its labels in a decoder's `config.json`.
+fn describe_decoder(
+    folder: &Utf8Path,
+    base: &BaseModel,
     task: &str,
     classes: &Classes,
-    decoder: Option<&Checkpoint>,
 ) -> Result<(), BoxError> {
-    let mut config: Map<String, Value> = serde_json::from_str(&std::fs::read_to_string(from)?)?;
+    let mut config = read_config(&folder.join("config.json"))?;
+    name_head(&mut config, task, classes);
+    // transformers looks for the last token that is no padding.
+    config.insert("pad_token_id".to_owned(), json!(pad_token(base)));
+    write_config(folder, &config)
+}
+
+/// The class of a head and what its outputs are called.
+fn name_head(config: &mut Map<String, Value>, task: &str, classes: &Classes) {
+    let class = format!("{}For{task}", stem(config));
+    let labels = labels(classes);
+    let by_id: Map<String, Value> =
+        labels.iter().enumerate().map(|(id, name)| (id.to_string(), json!(name))).collect();
+    let by_name: Map<String, Value> =
+        labels.iter().enumerate().map(|(id, name)| (name.clone(), json!(id))).collect();
+    config.insert("architectures".to_owned(), json!([class]));
+    config.insert("id2label".to_owned(), Value::Object(by_id));
+    config.insert("label2id".to_owned(), Value::Object(by_name));
+    if *classes == Classes::Score {
+        config.insert("problem_type".to_owned(), json!("regression"));
+    }
+}
+
+fn read_config(path: &Utf8Path) -> Result<Map<String, Value>, BoxError> {
+    Ok(serde_json::from_str(&std::fs::read_to_string(path)?)?)
+}
+
+fn write_config(folder: &Utf8Path, config: &Map<String, Value>) -> Result<(), BoxError> {
+    let text = serde_json::to_string_pretty(config)?;
+    std::fs::write(folder.join("config.json"), text + "\n")?;
+    Ok(())
+}
+
+/// What the family's classes begin with.
+fn stem(config: &Map<String, Value>) -> String {
     let class = config.get("architectures").and_then(|names| names.get(0)?.as_str());
     let stem = class.and_then(|class| {
         ["ForCausalLM", "ForMaskedLM", "Model", "ForPreTraining"]
@@ -215,30 +296,10 @@ fn describe(
             .find_map(|end| class.strip_suffix(end))
             .or_else(|| class.split("For").next())
     });
-    let stem = stem.map_or_else(
+    stem.map_or_else(
         || family_class(config.get("model_type").and_then(Value::as_str).unwrap_or_default()),
         str::to_owned,
-    );
-    let labels = labels(classes);
-    let by_id: Map<String, Value> =
-        labels.iter().enumerate().map(|(id, name)| (id.to_string(), json!(name))).collect();
-    let by_name: Map<String, Value> =
-        labels.iter().enumerate().map(|(id, name)| (name.clone(), json!(id))).collect();
-    config.insert("architectures".to_owned(), json!([format!("{stem}For{task}")]));
-    config.insert("id2label".to_owned(), Value::Object(by_id));
-    config.insert("label2id".to_owned(), Value::Object(by_name));
-    if *classes == Classes::Score {
-        config.insert("problem_type".to_owned(), json!("regression"));
-    }
-    if let Some(checkpoint) = decoder {
-        // transformers looks for the last token that is no padding.
-        let pad = checkpoint.config().pad_token_id;
-        let pad = pad.or_else(|| checkpoint.config().eos_token_ids.first().copied());
-        config.insert("pad_token_id".to_owned(), json!(pad));
-    }
-    let text = serde_json::to_string_pretty(&config)?;
-    std::fs::write(folder.join("config.json"), text + "\n")?;
-    Ok(())
+    )
 }
 
 /// `Bert` of `bert`, where no class is named.

@@ -37,6 +37,9 @@ pub(crate) struct TrainSettings {
     pub(crate) prompt_template: Option<String>,
     /// Folder with a `dataset_info.json`.
     pub(crate) dataset_dir: Option<String>,
+    /// An adapter to go on from, such as that of an earlier run: a run's output, a PEFT folder or a
+    /// GGUF file. Method and shapes follow from it.
+    pub(crate) adapter: Option<String>,
     /// Which values are trained.
     pub(crate) method: TrainMethod,
     /// Rank of the pairs.
@@ -227,6 +230,7 @@ impl Default for TrainSettings {
             columns: BTreeMap::new(),
             prompt_template: None,
             dataset_dir: None,
+            adapter: None,
             method: TrainMethod::Lora,
             lora_rank: 8,
             lora_alpha: None,

@@ -23,6 +23,7 @@ fn help_pages() {
         &["train", "plan", "--help"],
         &["train", "lint", "--help"],
         &["train", "predict", "--help"],
+        &["train", "merge", "--help"],
         &["train", "keys"],
         &["pull", "--list"],
     ];

@@ -6,12 +6,15 @@
     reason = "a test says what broke by panicking; a path in quotes is a TOML string"
 )]
 
+mod adapters;
 mod data;
 mod errors;
 mod flow;
+mod heads;
 mod help;
 mod pretrain;
 mod serve;
 mod stopped;
 mod support;
+mod tiny;
 mod train;

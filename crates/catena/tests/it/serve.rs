@@ -327,8 +327,15 @@ fn models_and_adapters_come_and_go_and_requests_choose_among_them() {
     tiny_llama(&folder("tiny"));
     copied("adapters/attention", &folder("adapters/formal"));
     copied("adapters/patterns", &folder("other"));
+    // The same adapter as llama.cpp's script writes it.
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/tests/golden/adapters");
+    let gguf = Path::new(golden).join("attention/adapter.gguf");
+    for name in ["adapters/formal.gguf", "file.gguf"] {
+        std::fs::copy(&gguf, folder(name)).unwrap();
+    }
     let text = |name: &str| folder(name).to_str().unwrap().to_owned();
     let adapter = format!("casual={}", text("other"));
+    let in_file = format!("file={}", text("file.gguf"));
     let serving = Serving::of(&[
         &text("tiny"),
         "--models-folder",
@@ -337,6 +344,8 @@ fn models_and_adapters_come_and_go_and_requests_choose_among_them() {
         &text("adapters"),
         "--adapter",
         &adapter,
+        "--adapter",
+        &in_file,
         "--cache-bytes",
         "4000000",
     ]);
@@ -350,15 +359,19 @@ fn models_and_adapters_come_and_go_and_requests_choose_among_them() {
     assert_eq!(said("second"), plain);
     // One that was declared, one that is loaded by its path below the folder.
     let casual = said("casual");
-    let load = |path: &str| {
-        let body = json!({"lora_name": "formal", "lora_path": path});
+    let load = |name: &str, path: &str| {
+        let body = json!({"lora_name": name, "lora_path": path});
         serving.post("/v1/load_lora_adapter", "x", &body)
     };
-    assert_eq!(load(&text("other")).0, 400);
+    for outside in ["other", "file.gguf"] {
+        assert_eq!(load("formal", &text(outside)).0, 400);
+    }
     assert_eq!(continued(&serving, "/v1/completions", "formal").0, 404);
-    assert_eq!(load("formal").0, 200);
-    assert_eq!(load("formal").0, 409);
+    assert_eq!(load("formal", "formal").0, 200);
+    assert_eq!(load("formal", "formal").0, 409);
+    assert_eq!(load("loaded", "formal.gguf").0, 200);
     let formal = said("formal");
+    assert_eq!([said("file"), said("loaded")], [formal.clone(), formal.clone()]);
     assert!(plain != casual && plain != formal && casual != formal, "{plain} {casual} {formal}");
     // The base is what it was, and all of them answer at once as they do alone.
     let said = &said;

@@ -7,7 +7,8 @@
 //!
 //! [`PeftAdapter`] is LoRA, with magnitudes or without, IA3 or a prefix. All of them are trained and
 //! applied while the model runs, and all but prefixes are merged into its weights. All kinds of PEFT
-//! that we do not know are refused by name. LoRA pairs are read and written as GGUF adapters too.
+//! that we do not know are refused by name. LoRA pairs are read and written as GGUF adapters too;
+//! [`open_adapter`] takes either.
 
 mod change;
 mod config;
@@ -15,6 +16,7 @@ mod gguf;
 mod keys;
 mod merge;
 mod modules;
+mod open;
 mod peft;
 mod peft_types;
 #[cfg(test)]
@@ -23,6 +25,7 @@ mod tests;
 pub use change::AdapterTensor;
 pub use config::{LoraAdapterConfig, TargetModules};
 pub use gguf::{read_gguf_adapter, write_gguf_adapter};
+pub use open::open_adapter;
 pub use peft::{Ia3AdapterConfig, PeftAdapter, PeftConfig, PrefixAdapterConfig};
 pub use peft_types::refused_type;
 

@@ -141,6 +141,9 @@ pub enum TrainingError {
         /// Whether the model has magnitudes.
         dora: bool,
     },
+    /// An adapter as the start of a model whose pairs begin with a part of its weights.
+    #[error("pairs begin with an adapter or with a part of the weights, not with both")]
+    AdapterInit,
     /// An adapter that says nothing about modules it changes.
     #[error("the adapter changes no module")]
     EmptyAdapter,

@@ -59,6 +59,8 @@ pub struct TrainModel {
     /// The lowest layer whose backward pass is needed.
     first_trained: usize,
     adapted: bool,
+    /// Whether what is trained began with an adapter's values, not with those that add nothing.
+    pub(super) begun: bool,
     pub(super) method: Method,
     pub(super) saved_as: SavedAs,
     /// The first values, if they are a part of the base: modules trained whole, or what was moved
@@ -274,6 +276,7 @@ impl TrainModel {
             ropes: ropes.collect(),
             first_trained,
             adapted: true,
+            begun: false,
             method: method.clone(),
             saved_as,
             initial: if of_base { values.clone() } else { Vec::new() },
@@ -331,14 +334,26 @@ impl TrainModel {
     }
 
     /// Whether adapters are added; without them, and with modules as they were before they were
-    /// trained whole, the model is its base, the reference of preference losses.
+    /// trained whole, the model is its base.
     pub fn set_adapted(&mut self, adapted: bool) {
         self.adapted = adapted;
+    }
+
+    /// Whether passes are those of the reference of preference losses: of the model as it was when
+    /// training began. That is its base, or, of one that began from an adapter or that trains its
+    /// own values, what it holds before the first step: nothing may be trained yet.
+    pub fn set_reference(&mut self, reference: bool) {
+        self.set_adapted(!reference || self.begun);
     }
 
     /// Width of the residual stream.
     pub fn hidden_size(&self) -> usize {
         self.hidden_size
+    }
+
+    /// Whether another head than a language model's stands on the trunk.
+    pub(super) fn has_task_head(&self) -> bool {
+        matches!(self.head, Head::Task(_))
     }
 
     /// Rows of the embedding.

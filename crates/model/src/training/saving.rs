@@ -112,6 +112,34 @@ impl TrainModel {
         Ok(())
     }
 
+    /// As [`Self::set_adapter`], for a model that goes on from what was trained before: the adapter
+    /// belongs to the reference of preference losses, and a new head of a task that the adapter was
+    /// not trained for stays as it is.
+    ///
+    /// # Errors
+    /// As [`Self::set_adapter`]; a model that moved a part of its weights into pairs, which are not
+    /// the adapter's.
+    pub fn begin_from(&mut self, adapter: &PeftAdapter) -> Result<(), TrainingError> {
+        if self.moved {
+            return Err(TrainingError::AdapterInit);
+        }
+        let heads = self.params().iter().filter(|param| {
+            param.kind == ParamKind::Head
+                && self.has_task_head()
+                && !adapter.tensors.contains_key(&param.name)
+        });
+        let heads: Vec<_> = heads.map(|param| (param.name.clone(), self.tensor(param))).collect();
+        if heads.is_empty() {
+            self.set_adapter(adapter)?;
+        } else {
+            let mut with_heads = adapter.clone();
+            with_heads.tensors.extend(heads);
+            self.set_adapter(&with_heads)?;
+        }
+        self.begun = true;
+        Ok(())
+    }
+
     fn check_scale(&self, param: &Param, config: &PeftConfig) -> Result<(), TrainingError> {
         let module = param.name.strip_prefix(PREFIX).and_then(|key| key.strip_suffix(LORA_A));
         let (Some(module), PeftConfig::Lora(config)) = (module, config) else { return Ok(()) };

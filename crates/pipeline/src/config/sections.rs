@@ -309,8 +309,8 @@ pub struct ServeConfig {
     /// Most bytes of models that come and go; the one that was used least recently leaves first. 0
     /// takes four fifths of what is free at the start.
     pub models_memory_bytes: u64,
-    /// Adapters of the first language model by name, as in `{ formal = "adapters/formal" }`: requests
-    /// choose one as their model.
+    /// Adapters of the first language model by name, as in `{ formal = "adapters/formal" }`, PEFT
+    /// folders or GGUF files: requests choose one as their model.
     pub adapters: BTreeMap<String, String>,
     /// Folder of adapters that may be loaded while the server runs; empty for none.
     pub adapters_folder: String,

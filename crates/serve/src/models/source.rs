@@ -30,11 +30,11 @@ pub trait ModelSource: Send + Sync {
 
 /// Reads adapters and packs them for one model. Called off the async threads.
 pub trait AdapterReader: Send + Sync {
-    /// Reads the adapter in `folder`.
+    /// Reads the adapter at `path`: a folder in PEFT's form or a GGUF file.
     ///
     /// # Errors
     /// Whatever is wrong with its files, or that it is for another model.
-    fn read(&self, folder: &str) -> Result<Arc<Adapter>, LoadError>;
+    fn read(&self, path: &str) -> Result<Arc<Adapter>, LoadError>;
 }
 
 /// Where models and adapters come from that were not named at the start. Names that lead out of its
@@ -46,6 +46,6 @@ pub trait Library: Send + Sync {
     /// The model called `name`.
     fn model(&self, name: &str) -> Option<Arc<dyn ModelSource>>;
 
-    /// The folder of the adapter that `path` names.
+    /// The folder or file of the adapter that `path` names.
     fn adapter(&self, path: &str) -> Option<String>;
 }

@@ -52,7 +52,8 @@ pub(super) fn sums_of_rows<'a>(
 /// The rows' log-probabilities under the model as it is before training: from the folder if they
 /// are there, else computed and kept.
 ///
-/// The model must not have been changed yet. With adapters it is run without them.
+/// The model must not have been changed yet. Adapters that are new are left out; one that the model
+/// went on from is a part of what it was.
 pub(super) fn reference_logps(
     model: &mut dyn Trainable,
     rows: &[&Sample],
@@ -66,11 +67,11 @@ pub(super) fn reference_logps(
     }
     let progress = preparation.progress;
     progress.begin("reference", Some(rows.len() as u64), "rows");
-    model.set_adapted(false);
+    model.set_reference(true);
     let logps = row_logps(model, rows, max_tokens, Some(preparation.cancel), |done| {
         progress.update(done);
     });
-    model.set_adapted(true);
+    model.set_reference(false);
     let logps = logps?;
     progress.end();
     let spec = TensorSpec { name: LOGPS.to_owned(), dtype: Dtype::F64, shape: vec![logps.len()] };

@@ -33,7 +33,7 @@ pub(in crate::train) fn plan(
 ) -> Result<Plan, Failure> {
     let sizes = Sizes::of(settings, prepared)?;
     let limit = limit(settings)?;
-    let task = task(settings.stage, &prepared.base, labels(&prepared.classes).len());
+    let task = task(settings, &prepared.base, labels(&prepared.classes).len())?;
     let program = resident_bytes();
     let mut layers = 0;
     let mut memory_of = |fit: Fit| -> Result<MemoryPlan, Failure> {

@@ -4,6 +4,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "tests mix f64 references with f32 values")]
 
 mod adapters;
+mod beginnings;
 mod decomposition;
 mod derivative;
 mod experts;
