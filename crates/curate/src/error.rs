@@ -33,6 +33,14 @@ pub enum CurateError {
     /// Pseudonyms without a secret would let anybody test guesses.
     #[error("pseudonyms need a secret, and `pii.key_file` names no file")]
     NoKey,
+    /// A line cut out of a text cannot be found in the turns that the text joins.
+    #[error("`{key}` cuts lines out of texts, and {place} holds turns instead of a text")]
+    TurnsCut {
+        /// The key of the plan.
+        key: &'static str,
+        /// Where the row stands.
+        place: String,
+    },
     /// The output folder holds the work of another plan or of other inputs.
     #[error("{folder} holds the work of another plan or other inputs")]
     OtherWork {
@@ -122,6 +130,7 @@ impl CurateError {
                 Some("write SET/RULE of a set in rules.sets; see `catena data rules SET`")
             }
             Self::NoKey => Some("make one, for example: openssl rand -hex 32 > pseudonyms.key"),
+            Self::TurnsCut { .. } => Some("set it to false, or clean rows of turns by themselves"),
             Self::OtherWork { .. } => Some("choose another --out, or add --overwrite"),
             Self::NotCurated { .. } => Some("give the folder that `catena data clean` wrote"),
             Self::NotMeasured { .. } => Some("clean it with the rule sets that are to judge it"),

@@ -60,7 +60,7 @@ impl Answer {
 /// Answers `query` over what is found at `inputs`.
 ///
 /// The table `documents` has the documents of the inputs, whatever their form (`id`, `source`,
-/// `place`, `format`, `metadata` as JSON, `text`); a folder that `catena data clean` wrote also
+/// `place`, `format`, `metadata` as JSON, `text`, `turns`); a folder that `catena data clean` wrote also
 /// gives `attributes` (one row per document read) and `duplicates`. Each file of a table (Parquet,
 /// CSV, JSON Lines) is also there under `rows`, `rows2`, … with its own columns.
 ///
@@ -178,6 +178,7 @@ async fn register(
         options: options.clone(),
         bad: Arc::new(Mutex::new(Vec::new())),
         cancel: cancel.clone(),
+        cuts_lines: None,
     });
     session.register_table("documents", table(streams.collect())?)?;
     Ok(())

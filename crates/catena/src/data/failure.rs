@@ -20,6 +20,7 @@ fn exit(error: &CurateError) -> Exit {
         | CurateError::Plan { .. }
         | CurateError::UnknownThreshold { .. }
         | CurateError::NoKey
+        | CurateError::TurnsCut { .. }
         | CurateError::OtherWork { .. }
         | CurateError::NotCurated { .. }
         | CurateError::NotMeasured { .. }

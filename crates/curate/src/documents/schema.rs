@@ -15,6 +15,8 @@ pub(crate) const FORMAT: &str = "format";
 pub(crate) const METADATA: &str = "metadata";
 /// The text.
 pub(crate) const TEXT: &str = "text";
+/// Whether the text joins turns; the metadata then is the whole row, turns and all.
+pub(crate) const TURNS: &str = "turns";
 
 /// What is the same for texts that are the same but for case and white space.
 pub(crate) const KEY: &str = "key";
@@ -24,5 +26,7 @@ pub(crate) const VERDICT: &str = "verdict";
 /// Documents as they are read.
 pub(crate) static DOCUMENTS: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name: &str| Field::new(name, DataType::Utf8, false);
-    Arc::new(Schema::new([ID, SOURCE, PLACE, FORMAT, METADATA, TEXT].map(text).to_vec()))
+    let mut fields = [ID, SOURCE, PLACE, FORMAT, METADATA, TEXT].map(text).to_vec();
+    fields.push(Field::new(TURNS, DataType::Boolean, false));
+    Arc::new(Schema::new(fields))
 });

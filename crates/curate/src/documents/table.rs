@@ -22,6 +22,8 @@ pub(crate) struct PartStream {
     pub(crate) options: ReadOptions,
     pub(crate) bad: BadRows,
     pub(crate) cancel: Cancel,
+    /// The key of a plan that cuts lines out of texts, which turns do not bear.
+    pub(crate) cuts_lines: Option<&'static str>,
 }
 
 impl Debug for PartStream {
@@ -36,8 +38,12 @@ impl PartitionStream for PartStream {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = self.part.rows(&self.options);
-        let batches = Batches { rows, bad: Arc::clone(&self.bad), cancel: self.cancel.clone() };
+        let batches = Batches {
+            rows: self.part.rows(&self.options),
+            bad: Arc::clone(&self.bad),
+            cancel: self.cancel.clone(),
+            cuts_lines: self.cuts_lines,
+        };
         let stream = stream::iter(batches.map(|batch| batch.map_err(DataFusionError::from)));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&DOCUMENTS), stream))
     }

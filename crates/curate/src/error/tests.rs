@@ -12,6 +12,7 @@ fn every_error() -> Vec<CurateError> {
         CurateError::Plan { path: "plan.toml".into(), source: Box::new(toml) },
         CurateError::UnknownThreshold { found: "c4/x".to_owned() },
         CurateError::NoKey,
+        CurateError::TurnsCut { key: "rules.edit_lines", place: "chats.jsonl:1".to_owned() },
         CurateError::OtherWork { folder: "out".into() },
         CurateError::NotCurated { folder: "out".into(), file: "card.json" },
         CurateError::NotMeasured { folder: "out".into() },

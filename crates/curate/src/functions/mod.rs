@@ -2,6 +2,7 @@
 
 mod analyse;
 mod change;
+mod change_row;
 mod function;
 mod judge;
 mod judge_text;
@@ -10,16 +11,19 @@ mod keep_languages;
 mod key;
 mod language;
 mod list;
+mod note;
 mod pool;
 mod verdict;
 
 pub(crate) use analyse::analyse;
-pub(crate) use change::{Changed, change};
+pub(crate) use change::{Changed, Operator, change};
+pub(crate) use change_row::change_row;
 pub(crate) use judge::{first_broken, judge};
 pub(crate) use keep::keep;
 pub(crate) use keep_languages::keep_languages;
 pub(crate) use key::{key, read_key};
 pub(crate) use language::{language, language_type};
 pub(crate) use list::all;
+pub(crate) use note::Note;
 pub(crate) use pool::Pool;
 pub(crate) use verdict::{VERDICT, VERDICT_COLUMNS, Verdict};

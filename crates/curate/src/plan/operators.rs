@@ -1,7 +1,7 @@
 //! A cleaning plan as a plan of DataFusion: each operator adds columns.
 
 use super::functions::PlanFunctions;
-use crate::documents::schema::{FORMAT, ID, KEY, METADATA, PLACE, SOURCE, TEXT, VERDICT};
+use crate::documents::schema::{FORMAT, ID, KEY, METADATA, PLACE, SOURCE, TEXT, TURNS, VERDICT};
 use crate::error::CurateError;
 use crate::functions::{VERDICT as VERDICT_FIELDS, language_type};
 use arrow_schema::DataType;
@@ -54,10 +54,11 @@ pub(crate) fn build(
     chain.finish()
 }
 
-/// A plan that grows, and the names of its latest text and verdict.
+/// A plan that grows, and the names of its latest text, metadata and verdict.
 struct Chain {
     frame: DataFrame,
     text: String,
+    metadata: String,
     verdict: String,
     num_verdicts: usize,
     /// Columns that are written, beside those of every document.
@@ -73,6 +74,7 @@ impl Chain {
         Ok(Self {
             frame,
             text: TEXT.to_owned(),
+            metadata: METADATA.to_owned(),
             verdict: "verdict_0".to_owned(),
             num_verdicts: 0,
             kept: vec!["bytes_read".to_owned()],
@@ -96,25 +98,30 @@ impl Chain {
         Ok(())
     }
 
-    /// Changes the text where `condition` holds; what was done goes to the column `note`.
+    /// Changes the text, and the turns that it joins, where `condition` holds; what was done goes
+    /// to the column `note`.
     fn change(
         &mut self,
         note: &str,
         function: &Arc<ScalarUDF>,
         condition: Option<Expr>,
     ) -> Result<(), CurateError> {
-        let changed = function.call(vec![self.text()]);
+        let changed = function.call(vec![self.text(), col(&self.metadata), col(TURNS)]);
         let changed = match condition {
             None => changed,
             Some(condition) => when(condition, changed).end()?,
         };
-        let (change, text) = (format!("change_{note}"), format!("text_{note}"));
+        let change = format!("change_{note}");
         self.hide(&change, changed)?;
-        let new = col(&change).field("text");
-        let new = when(new.clone().is_null(), self.text()).otherwise(new)?;
-        self.hide(&text, new)?;
+        let new = |field: &str, before: Expr| {
+            let new = col(&change).field(field);
+            when(new.clone().is_null(), before).otherwise(new)
+        };
+        let (text, metadata) = (format!("text_{note}"), format!("metadata_{note}"));
+        self.hide(&text, new("text", self.text())?)?;
+        self.hide(&metadata, new("metadata", col(&self.metadata))?)?;
         self.add(note, col(&change).field("note"))?;
-        self.text = text;
+        (self.text, self.metadata) = (text, metadata);
         Ok(())
     }
 
@@ -130,9 +137,10 @@ impl Chain {
     }
 
     fn finish(self) -> Result<DataFrame, CurateError> {
-        let mut columns: Vec<Expr> = [ID, SOURCE, PLACE, METADATA].map(col).to_vec();
+        let mut columns: Vec<Expr> = [ID, SOURCE, PLACE, TURNS].map(col).to_vec();
         columns.extend(self.kept.iter().map(col));
         columns.push(col(&self.verdict).alias(VERDICT));
+        columns.push(col(&self.metadata).alias(METADATA));
         columns.push(col(&self.text).alias(TEXT));
         Ok(self.frame.select(columns)?)
     }

@@ -42,6 +42,7 @@ pub(crate) fn judge(
         options: options.clone(),
         bad: Arc::clone(bad),
         cancel: means.cancel.clone(),
+        cuts_lines: functions.cuts_lines,
     });
     // One partition after the other in each thread: the plan itself must not spread them.
     let session = session(1, &work.folder.join(".work"))?;

@@ -1,6 +1,8 @@
 //! Whole runs over small inputs: what stays, what is said of the rest, and that it is always the
 //! same.
 
+mod turns;
+
 use super::*;
 use crate::account::explain;
 use crate::error::CurateError;

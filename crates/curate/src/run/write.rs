@@ -2,7 +2,7 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::{column, read_table};
+use super::part_files::{column, have_turns, read_table};
 use super::passages::Cuts;
 use super::work::{Work, hex};
 use crate::documents::schema::{ID, METADATA, SOURCE, TEXT};
@@ -98,8 +98,7 @@ impl Writers<'_> {
             source: value(SOURCE).to_owned(),
             place: Place { file: "".into(), start: 0, row: 0 },
             metadata,
-            // A text that was cleaned is not what the turns say any more.
-            turns: false,
+            turns: have_turns(batch).value(row),
         })?;
         Ok(())
     }
