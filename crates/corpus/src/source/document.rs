@@ -70,8 +70,13 @@ pub struct BadRow {
     pub place: Place,
     /// What is wrong with it.
     pub reason: BadReason,
-    /// Its beginning, at most 200 characters, bad bytes replaced.
+    /// Its beginning, at most [`Self::SAMPLE_CHARS`] characters, bad bytes replaced.
     pub sample: String,
+}
+
+impl BadRow {
+    /// Characters of a bad row that are kept.
+    pub const SAMPLE_CHARS: usize = 200;
 }
 
 /// What a shard yields.

@@ -1,12 +1,10 @@
 //! Rows as the readers of single formats hand them on.
 
 use super::decompress::Fault;
+use super::document::BadRow;
 use super::reason::BadReason;
 use serde_json::{Map, Value};
 use std::io;
-
-/// Characters of a bad row that are kept.
-const SAMPLE_CHARS: usize = 200;
 
 /// One row of a file.
 pub(super) enum RawRow {
@@ -55,8 +53,8 @@ pub(super) fn bad_file(reason: BadReason) -> RawRows {
 
 /// The beginning of some bytes as text.
 pub(super) fn sample(bytes: &[u8]) -> String {
-    let head = &bytes[..bytes.len().min(SAMPLE_CHARS * 4)];
-    String::from_utf8_lossy(head).chars().take(SAMPLE_CHARS).collect()
+    let head = &bytes[..bytes.len().min(BadRow::SAMPLE_CHARS * 4)];
+    String::from_utf8_lossy(head).chars().take(BadRow::SAMPLE_CHARS).collect()
 }
 
 /// What a JSON value is, in words.

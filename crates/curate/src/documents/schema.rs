@@ -20,6 +20,9 @@ pub(crate) const TURNS: &str = "turns";
 
 /// What is the same for texts that are the same but for case and white space.
 pub(crate) const KEY: &str = "key";
+/// The group of the document, which stays within one split, as it was before masking; null if it
+/// has none.
+pub(crate) const GROUP: &str = "split_group";
 /// Why a document was dropped; null where it stays.
 pub(crate) const VERDICT: &str = "verdict";
 

@@ -1,17 +1,17 @@
 //! The functions that a plan needs, made once and shared by all threads.
 
 use super::benchmarks;
-use super::settings::{CleaningPlan, PiiSettings, PiiStyle, RuleSettings};
+use super::masking::masking;
+use super::settings::{CleaningPlan, RuleSettings};
 use crate::error::CurateError;
 use crate::functions::{
     Changed, Note, Operator, Verdict, analyse, change_row, judge, keep, keep_languages, key,
-    language,
+    language, mask_metadata, metadata_field,
 };
 use camino::Utf8Path;
 use catena_corpus::{
-    C4LineEnd, CorpusError, Families, Family, LanguageDetector, PiiMatch, PiiRule, PseudonymStyle,
-    Pseudonyms, RuleSet, edit_c4, edit_refinedweb, extract_html, find_pii, mask, normalize,
-    remove_boilerplate, repair, rule_set,
+    C4LineEnd, Families, Family, LanguageDetector, RuleSet, edit_c4, edit_refinedweb, extract_html,
+    normalize, remove_boilerplate, repair, rule_set,
 };
 use datafusion::logical_expr::ScalarUDF;
 use std::borrow::Cow;
@@ -48,8 +48,14 @@ pub(crate) struct PlanFunctions {
     pub(crate) judges: Vec<Judge>,
     /// Only the documents that stay are changed further.
     pub(crate) changes_of_kept: Vec<Noted>,
+    /// Masks the metadata of the documents that stay; none if it is not masked.
+    pub(crate) mask_metadata: Option<Arc<ScalarUDF>>,
+    /// Masks a text; none if nothing is masked.
+    pub(crate) masking: Option<Operator>,
     /// The key of the plan that cuts lines out of texts, if one does.
     pub(crate) cuts_lines: Option<&'static str>,
+    /// Takes the group of splits out of metadata; none if there are no groups.
+    pub(crate) group: Option<Arc<ScalarUDF>>,
     pub(crate) key: Arc<ScalarUDF>,
     sets: Vec<RuleSet>,
 }
@@ -85,10 +91,9 @@ impl PlanFunctions {
         } else {
             None
         };
-        let kinds = kinds(&plan.pii)?;
-        if !kinds.is_empty() {
-            changes_of_kept.push(("masked", change_row(mask_pii(&plan.pii, kinds)?)));
-        }
+        let masking = masking(&plan.pii)?;
+        changes_of_kept.extend(masking.iter().map(|mask| ("masked", change_row(mask.clone()))));
+        let metadata_too = masking.clone().filter(|_| plan.pii.metadata);
         Ok(Self {
             repairs,
             extract: plan.repair.html.then(|| change_row(extract_page())),
@@ -97,7 +102,10 @@ impl PlanFunctions {
             analyse: (plan.rules.measure || !sets.is_empty()).then(|| analyse(families)),
             judges: judges(plan, &sets, families)?,
             changes_of_kept,
+            mask_metadata: metadata_too.map(mask_metadata),
+            masking,
             cuts_lines,
+            group: plan.split.group.clone().map(metadata_field),
             key: key(),
             sets,
         })
@@ -235,55 +243,4 @@ fn edit_lines_c4(line_end: C4LineEnd) -> Operator {
     Operator::new("edit_c4", format!("{line_end:?}"), move |text| {
         noted(text, edit_c4(text, line_end), || Note::of(["C4's lines and citations"]))
     })
-}
-
-fn kinds(pii: &PiiSettings) -> Result<Vec<PiiRule>, CurateError> {
-    if pii.mask.iter().any(|name| name == "all") {
-        return Ok(PiiRule::usual());
-    }
-    let rule = |name: &String| {
-        let names = PiiRule::ALL.iter().map(|rule| rule.name());
-        let unknown = || CorpusError::unknown("kind of personal data", name, names).into();
-        PiiRule::from_name(name).ok_or_else(unknown)
-    };
-    pii.mask.iter().map(rule).collect()
-}
-
-fn mask_pii(pii: &PiiSettings, kinds: Vec<PiiRule>) -> Result<Operator, CurateError> {
-    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-    let settings = format!("{:?} {}", pii.style, names.join(" "));
-    let style = match pii.style {
-        PiiStyle::Placeholder => return Ok(mask_with_placeholders(settings, kinds)),
-        PiiStyle::Pseudonym => PseudonymStyle::Tag,
-        PiiStyle::Realistic => PseudonymStyle::Realistic,
-    };
-    let key = match &pii.key_file {
-        None => return Err(CurateError::NoKey),
-        Some(path) => {
-            let path = Utf8Path::new(path);
-            fs::read(path).map_err(CurateError::io("read", path))?
-        }
-    };
-    let pseudonyms = Pseudonyms::new(key.trim_ascii()).with_style(style);
-    Ok(Operator::new("mask_pii", settings, move |text| {
-        let (masked, matches) = pseudonyms.replace(text, &kinds);
-        noted(text, Cow::Owned(masked), || counts(&matches))
-    }))
-}
-
-/// `mask_pii(text)` with the kinds as placeholders.
-pub(crate) fn mask_with_placeholders(settings: String, kinds: Vec<PiiRule>) -> Operator {
-    Operator::new("mask_pii", settings, move |text| {
-        // Most texts hold nothing, and need no copy.
-        let found = find_pii(text, &kinds);
-        if found.is_empty() {
-            return (Cow::Borrowed(text), None);
-        }
-        let note = counts(&found);
-        (Cow::Owned(mask(text, &kinds).text), Some(note))
-    })
-}
-
-fn counts(found: &[PiiMatch]) -> Note {
-    Note::counting(found.iter().map(|one| one.rule.name()))
 }

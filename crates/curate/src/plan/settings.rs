@@ -154,11 +154,18 @@ pub struct PiiSettings {
     /// A file with the secret that pseudonyms are made with. Without one the same value has the
     /// same pseudonym within a run only.
     pub key_file: Option<String>,
+    /// Whether the texts of the metadata are masked too: titles, authors, addresses of pages.
+    pub metadata: bool,
 }
 
 impl Default for PiiSettings {
     fn default() -> Self {
-        Self { mask: vec!["all".to_owned()], style: PiiStyle::Placeholder, key_file: None }
+        Self {
+            mask: vec!["all".to_owned()],
+            style: PiiStyle::Placeholder,
+            key_file: None,
+            metadata: true,
+        }
     }
 }
 

@@ -3,14 +3,12 @@
 use super::settings::SplitSettings;
 use crate::error::CurateError;
 use catena_corpus::{SplitOptions, stable_split};
-use serde_json::{Map, Value};
 
 /// Divides documents by the hash of their id or group, so that a document stays where it is when
 /// others are added.
 #[derive(Clone, Debug)]
 pub(crate) struct Splitter {
     options: Option<SplitOptions>,
-    group: Option<String>,
 }
 
 impl Splitter {
@@ -26,17 +24,13 @@ impl Splitter {
         let options = SplitOptions::new(&parts, settings.seed);
         options.check()?;
         let options = (parts.len() > 1).then_some(options);
-        Ok(Self { options, group: settings.group.clone() })
+        Ok(Self { options })
     }
 
-    /// The name of the split of a document.
-    pub(crate) fn split(&self, id: &str, metadata: &Map<String, Value>) -> &str {
+    /// The name of the split of a document, which its group decides if it has one.
+    pub(crate) fn split(&self, id: &str, group: Option<&str>) -> &str {
         let Some(options) = &self.options else { return "train" };
-        let group = self.group.as_ref().and_then(|group| metadata.get(group));
-        let key =
-            group.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        let key = key.as_deref().unwrap_or(id);
-        let part = stable_split([key], options).expect("checked when it was made");
-        &options.parts[part[0]].name
+        let part = stable_split([group.unwrap_or(id)], options);
+        &options.parts[part.expect("checked when it was made")[0]].name
     }
 }

@@ -5,7 +5,7 @@ use super::threads::for_each;
 use super::work::Work;
 use crate::documents::{BadRows, PartStream, table};
 use crate::error::CurateError;
-use crate::plan::{PlanFunctions, build};
+use crate::plan::{PlanFunctions, build, mask_sample};
 use crate::session::session;
 use catena_corpus::ReadOptions;
 use catena_protocol::{Cancel, Progress};
@@ -57,7 +57,12 @@ pub(crate) fn judge(
         let run = Partition { plan: &plan, session: &session, index, writer };
         let bytes = run.run(means, &done)?;
         let schema = plan.schema();
-        let rows = bad[index].lock().expect("no holder of the lock panics");
+        let mut rows = bad[index].lock().expect("no holder of the lock panics");
+        if let Some(masking) = &functions.masking {
+            for row in rows.iter_mut() {
+                mask_sample(masking, row);
+            }
+        }
         bytes.finish(&schema, &rows)?;
         Ok(())
     });

@@ -1,6 +1,7 @@
 //! Whole runs over small inputs: what stays, what is said of the rest, and that it is always the
 //! same.
 
+mod metadata;
 mod turns;
 
 use super::*;
@@ -71,6 +72,27 @@ fn texts(folder: &Utf8Path) -> BTreeMap<String, serde_json::Value> {
     let text = fs::read_to_string(folder.join("data/train/00000.jsonl")).unwrap();
     let rows = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     rows.map(|row| (row["id"].as_str().unwrap().to_owned(), row)).collect()
+}
+
+/// The plan, so that no row is dropped for being like another.
+fn alone(mut plan: CleaningPlan) -> CleaningPlan {
+    plan.dedup.exact = false;
+    "off".clone_into(&mut plan.dedup.near);
+    plan
+}
+
+/// A file of `rows`.
+fn file(folder: &Utf8Path, rows: &[serde_json::Value]) -> [String; 1] {
+    let lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    let path = folder.join("in.jsonl");
+    fs::write(&path, lines.join("\n")).unwrap();
+    [path.into_string()]
+}
+
+/// The rows of a split that were written, as they stand in the file.
+fn written(folder: &Utf8Path, split: &str) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(folder.join(format!("data/{split}/00000.jsonl"))).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Every file below the folder with its bytes.

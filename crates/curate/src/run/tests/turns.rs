@@ -3,27 +3,6 @@
 use super::*;
 use serde_json::{Value, json};
 
-/// The plan, so that no row is dropped for being like another.
-fn alone(mut plan: CleaningPlan) -> CleaningPlan {
-    plan.dedup.exact = false;
-    "off".clone_into(&mut plan.dedup.near);
-    plan
-}
-
-/// A file of `rows`.
-fn file(folder: &Utf8Path, rows: &[Value]) -> [String; 1] {
-    let lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
-    let path = folder.join("in.jsonl");
-    fs::write(&path, lines.join("\n")).unwrap();
-    [path.into_string()]
-}
-
-/// The rows that were written, as they stand in the file.
-fn written(folder: &Utf8Path) -> Vec<Value> {
-    let text = fs::read_to_string(folder.join("data/train/00000.jsonl")).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 /// Alpaca, ShareGPT, messages, a preference and KTO, with what `text` says in each of 13 turns.
 fn shapes(text: impl Fn(usize) -> String) -> Vec<Value> {
     let t = |turn| Value::String(text(turn));
@@ -58,10 +37,29 @@ fn every_turn_is_repaired_normalized_and_masked_where_it_stands() {
     let plan = alone(CleaningPlan::default());
     let out = dir.join("out");
     let card = run(&plan, &inputs, &out);
-    assert_eq!(written(&out), shapes(|turn| format!("Turn {turn}: It’s [EMAIL]")));
+    assert_eq!(written(&out, "train"), shapes(|turn| format!("Turn {turn}: It’s [EMAIL]")));
     assert_eq!(card.summary.masked, BTreeMap::from([("email".to_owned(), 13)]));
     let changed = ["repaired", "normalized", "masked"].map(|name| card.summary.changed[name]);
     assert_eq!(changed, [5; 3]);
+}
+
+#[test]
+fn what_stands_beside_turns_is_masked_once_and_the_id_stays() {
+    let (_guard, dir) = folder();
+    let row = |mail: &str, call: &str| {
+        json!({"id": "jo@example.com", "user": mail, "conversations": [
+            {"from": "human", "value": format!("Please write to {mail} today.")},
+            {"from": "gpt", "value": "Done.", "tool": {"arguments": [format!("call {call}")]}},
+        ]})
+    };
+    let inputs = file(&dir, &[row("ann@example.com", "13812345678")]);
+    let out = dir.join("out");
+    let plan = alone(CleaningPlan::default());
+    let card = run(&plan, &inputs, &out);
+    assert_eq!(written(&out, "train"), [row("[EMAIL]", "[PHONE]")]);
+    let masked = [("email".to_owned(), 2), ("phone".to_owned(), 1)];
+    assert_eq!(card.summary.masked, BTreeMap::from(masked));
+    assert_eq!(card.summary.changed["masked_metadata"], 1);
 }
 
 #[test]
@@ -86,7 +84,7 @@ fn rows_that_nothing_is_done_to_stay_as_they_were() {
     let (_guard, dir) = folder();
     let rows = shapes(raw);
     run(&CleaningPlan::unchanged(), &file(&dir, &rows), &dir.join("out"));
-    assert_eq!(written(&dir.join("out")), rows);
+    assert_eq!(written(&dir.join("out"), "train"), rows);
 }
 
 #[test]
@@ -101,7 +99,7 @@ fn repeated_passages_drop_a_row_of_turns_or_leave_it_whole() {
     let mut plan = alone(CleaningPlan::default());
     (plan.dedup.lines, plan.dedup.substring_bytes) = (true, 30);
     let card = run(&plan, &file(&dir, &rows), &dir.join("out"));
-    assert_eq!(written(&dir.join("out")), rows[..2]);
+    assert_eq!(written(&dir.join("out"), "train"), rows[..2]);
     assert_eq!(card.summary.dropped["dedup"]["passages"], 1);
     assert_eq!(card.summary.changed.get("passages_cut"), None);
     let text = |row: &Value| {
