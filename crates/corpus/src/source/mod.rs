@@ -49,7 +49,7 @@ mod warc;
 mod web_text;
 mod window;
 
-pub use document::{BadRow, FieldRow, Place, Row, SourceDocument};
+pub use document::{BadRow, FieldRow, Markup, Place, Row, SourceDocument};
 pub use format::{Compression, Format};
 pub use opener::{ListedFile, LocalFiles, Opener, PathKind};
 pub use options::{ReadOptions, SourceLimits, TextBy};

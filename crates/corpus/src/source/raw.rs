@@ -1,7 +1,7 @@
 //! Rows as the readers of single formats hand them on.
 
 use super::decompress::Fault;
-use super::document::BadRow;
+use super::document::{BadRow, Markup};
 use super::reason::BadReason;
 use serde_json::{Map, Value};
 use std::io;
@@ -9,7 +9,7 @@ use std::io;
 /// One row of a file.
 pub(super) enum RawRow {
     /// Its values by name.
-    Fields { row: u64, bytes: u64, fields: Map<String, Value> },
+    Fields { row: u64, bytes: u64, fields: Map<String, Value>, markup: Option<Markup> },
     /// A row that has none.
     Bad { row: u64, reason: BadReason, sample: String },
 }
@@ -24,7 +24,15 @@ impl RawRow {
         let mut fields = Map::new();
         fields.insert("text".to_owned(), Value::String(text));
         fields.extend(about);
-        Self::Fields { row, bytes, fields }
+        Self::Fields { row, bytes, fields, markup: None }
+    }
+
+    /// The same with markup in its text.
+    pub(super) fn with_markup(mut self, found: Option<Markup>) -> Self {
+        if let Self::Fields { markup, .. } = &mut self {
+            *markup = found;
+        }
+        self
     }
 
     /// A bad row with the beginning of its bytes.

@@ -56,6 +56,7 @@ pub(super) fn document(
     Ok(SourceDocument {
         id: id.unwrap_or_else(|| place.to_string()),
         text,
+        markup: None,
         source: source.unwrap_or_else(|| place.file.to_string()),
         place,
         metadata,

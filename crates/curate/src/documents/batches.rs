@@ -4,9 +4,8 @@ use super::schema::DOCUMENTS;
 use crate::error::CurateError;
 use arrow_array::builder::{BooleanBuilder, StringBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
-use catena_corpus::{BadRow, CorpusError, Row, SourceDocument};
+use catena_corpus::{BadRow, CorpusError, Markup, Row, SourceDocument};
 use catena_protocol::Cancel;
-use serde_json::Value;
 use std::sync::{Arc, Mutex};
 
 /// Bytes of text after which a batch is handed on. Together with the threads it bounds what a
@@ -75,8 +74,10 @@ struct Columns {
 
 impl Columns {
     fn append(&mut self, document: &SourceDocument) {
-        let format = document.metadata.get("format").and_then(Value::as_str);
-        let format = if format == Some("html") { "html" } else { "text" };
+        let format = match document.markup {
+            Some(Markup::Html) => "html",
+            Some(Markup::Markdown) | None => "text",
+        };
         let metadata = serde_json::to_string(&document.metadata).expect("JSON values become JSON");
         let place = document.place.to_string();
         let values = [&document.id, &document.source, &place, format, &metadata, &document.text];

@@ -16,25 +16,25 @@ use std::sync::{Arc, LazyLock};
 
 /// The struct of a changed row: its `text`, its `metadata` and a `note`, the last two where they
 /// changed.
-static ROW_CHANGE: LazyLock<Fields> = LazyLock::new(|| {
+pub(super) static ROW_CHANGE: LazyLock<Fields> = LazyLock::new(|| {
     let field = |name| Field::new(name, DataType::Utf8, true);
     ["text", "metadata", "note"].map(field).to_vec().into()
 });
 
 /// The types of a row's `text`, `metadata` and `turns`.
-fn arguments() -> Vec<DataType> {
+pub(super) fn arguments() -> Vec<DataType> {
     vec![DataType::Utf8, DataType::Utf8, DataType::Boolean]
 }
 
 /// A row after a change.
-struct ChangedRow<'t> {
-    text: Cow<'t, str>,
-    metadata: Option<String>,
-    note: Option<Note>,
+pub(super) struct ChangedRow<'t> {
+    pub(super) text: Cow<'t, str>,
+    pub(super) metadata: Option<String>,
+    pub(super) note: Option<Note>,
 }
 
 /// Applies `change` to every row of the columns `text`, `metadata` and `turns`.
-fn change_rows(
+pub(super) fn change_rows(
     columns: &[ArrayRef],
     change: impl for<'t> Fn(&'t str, &str, bool) -> ChangedRow<'t>,
 ) -> Result<ArrayRef, CurateError> {

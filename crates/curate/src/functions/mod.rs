@@ -3,6 +3,7 @@
 mod analyse;
 mod change;
 mod change_row;
+mod extract;
 mod function;
 mod judge;
 mod judge_text;
@@ -20,6 +21,7 @@ mod verdict;
 pub(crate) use analyse::analyse;
 pub(crate) use change::{Changed, Operator, change};
 pub(crate) use change_row::change_row;
+pub(crate) use extract::{EXTRACTED, extract_row};
 pub(crate) use judge::{first_broken, judge};
 pub(crate) use keep::keep;
 pub(crate) use keep_languages::keep_languages;

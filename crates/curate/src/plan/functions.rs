@@ -5,8 +5,8 @@ use super::masking::masking;
 use super::settings::{CleaningPlan, RuleSettings};
 use crate::error::CurateError;
 use crate::functions::{
-    Changed, Note, Operator, Verdict, analyse, change_row, judge, keep, keep_languages, key,
-    language, mask_metadata, metadata_field,
+    Changed, EXTRACTED, Note, Operator, Verdict, analyse, change_row, extract_row, judge, keep,
+    keep_languages, key, language, mask_metadata, metadata_field,
 };
 use camino::Utf8Path;
 use catena_corpus::{
@@ -96,7 +96,7 @@ impl PlanFunctions {
         let metadata_too = masking.clone().filter(|_| plan.pii.metadata);
         Ok(Self {
             repairs,
-            extract: plan.repair.html.then(|| change_row(extract_page())),
+            extract: plan.repair.html.then(extract_row),
             after_extraction,
             language: told_language(plan)?,
             analyse: (plan.rules.measure || !sets.is_empty()).then(|| analyse(families)),
@@ -207,7 +207,7 @@ pub(crate) fn normalize_text() -> Operator {
 pub(crate) fn extract_page() -> Operator {
     Operator::new("extract_html", String::new(), |text| {
         match extract_html(text, &catena_corpus::ExtractOptions::default()) {
-            Ok(page) => (Cow::Owned(page.text), Some(Note::of(["main content of a page"]))),
+            Ok(page) => (Cow::Owned(page.text), Some(Note::of([EXTRACTED]))),
             Err(error) => (Cow::Borrowed(""), Some(Note::of([error.to_string()]))),
         }
     })

@@ -2,6 +2,7 @@
 //! same.
 
 mod metadata;
+mod pages;
 mod turns;
 
 use super::*;

@@ -97,6 +97,7 @@ impl Writers<'_> {
         writer.write(&SourceDocument {
             id: id.to_owned(),
             text: value(TEXT).to_owned(),
+            markup: None,
             source: value(SOURCE).to_owned(),
             place: Place { file: "".into(), start: 0, row: 0 },
             metadata,

@@ -41,6 +41,13 @@ fn columns_are_found_by_their_names() {
 }
 
 #[test]
+fn a_column_makes_no_markup() {
+    let row = json!({"text": "a < b", "format": "html"});
+    let Row::Document(found) = one(&row) else { panic!("{row}") };
+    assert_eq!((found.markup, &found.metadata["format"]), (None, &json!("html")));
+}
+
+#[test]
 fn dolma_and_datatrove_documents_have_flat_metadata() {
     let dolma =
         json!({"id": "a", "text": "t", "source": "cc", "added": "2024", "metadata": {"url": "u"}});
