@@ -1,6 +1,7 @@
 //! A cleaning plan: its keys, the functions it needs, and the plan of DataFusion that it is.
 
 mod benchmarks;
+mod check;
 mod form;
 mod functions;
 mod masking;

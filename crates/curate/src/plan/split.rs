@@ -2,7 +2,10 @@
 
 use super::settings::SplitSettings;
 use crate::error::CurateError;
-use catena_corpus::{SplitOptions, stable_split};
+use catena_corpus::{CorpusError, SplitOptions, stable_split};
+
+/// Shares such as 0.9 and 0.1 add up to 1 but for this.
+const ROUNDING: f64 = 1e-9;
 
 /// Divides documents by the hash of their id or group, so that a document stays where it is when
 /// others are added.
@@ -17,9 +20,19 @@ impl Splitter {
     /// # Errors
     /// Shares that are no shares.
     pub(crate) fn new(settings: &SplitSettings) -> Result<Self, CurateError> {
-        let train = 1.0 - settings.validation - settings.test;
-        let parts =
-            [("train", train), ("validation", settings.validation), ("test", settings.test)];
+        let (validation, test) = (settings.validation, settings.test);
+        for (key, found) in [
+            ("split.validation", validation),
+            ("split.test", test),
+            ("split.validation + split.test", validation + test),
+        ] {
+            if !(0.0..=1.0 + ROUNDING).contains(&found) {
+                return Err(CorpusError::Config { key, found, expected: "from 0 to 1" }.into());
+            }
+        }
+        let train = (1.0 - validation - test).max(0.0);
+        let train = if train > ROUNDING { train } else { 0.0 };
+        let parts = [("train", train), ("validation", validation), ("test", test)];
         let parts: Vec<_> = parts.into_iter().filter(|(_, share)| *share != 0.0).collect();
         let options = SplitOptions::new(&parts, settings.seed);
         options.check()?;

@@ -47,6 +47,7 @@ pub fn curate(
     cancel: &Cancel,
 ) -> Result<Card, CurateError> {
     let Curation { inputs, plan, folder, threads, overwrite, .. } = *curation;
+    plan.check()?;
     let options = plan.read.options(&curation.options);
     let functions = PlanFunctions::new(plan)?;
     fs::create_dir_all(folder).map_err(CurateError::io("create", folder))?;

@@ -241,6 +241,28 @@ fn a_folder_belongs_to_one_plan() {
 }
 
 #[test]
+fn what_is_wrong_with_a_plan_is_said_before_anything_is_read() {
+    let (_guard, dir) = folder();
+    let (inputs, out) = ([input(&dir)], dir.join("out"));
+    let refused = |change: fn(&mut CleaningPlan)| {
+        let mut plan = CleaningPlan::default();
+        change(&mut plan);
+        let error = run_with(&plan, &inputs, &out, 1, &NoProgress, &Cancel::new()).unwrap_err();
+        assert!(!out.exists(), "{error}");
+        error.to_string()
+    };
+    let errors = [
+        refused(|plan| "csv".clone_into(&mut plan.write.format)),
+        refused(|plan| plan.split.validation = 1.5),
+        refused(|plan| (plan.split.validation, plan.split.test) = (0.5, 0.75)),
+        refused(|plan| "nonsense".clone_into(&mut plan.dedup.near)),
+        refused(|plan| plan.dedup.near_threshold = Some(2.0)),
+        refused(|plan| plan.dedup.substring_bytes = 3),
+    ];
+    insta::assert_snapshot!("refused", errors.join("\n"));
+}
+
+#[test]
 fn samples_of_evaluation_sets_are_found() {
     let (_guard, dir) = folder();
     let bench = dir.join("bench.jsonl");
