@@ -90,6 +90,13 @@ pub enum CurateError {
         message: String,
     },
 
+    /// The rows of a file are no table.
+    #[error("a line of {input} is broken or does not have the columns of the others")]
+    Rows {
+        /// The file, as it was named; one of several with `or` between them.
+        input: String,
+    },
+
     // Fix the machine.
     /// A file cannot be read or written.
     #[error("cannot {action} {path}")]
@@ -145,6 +152,7 @@ impl CurateError {
             Self::Query { .. } => {
                 Some("tables are documents, rows and, of a cleaned set, attributes and duplicates")
             }
+            Self::Rows { .. } => Some("ask the table documents, which leaves bad lines aside"),
             Self::Io { .. } | Self::Engine(_) | Self::Interrupted => None,
         }
     }

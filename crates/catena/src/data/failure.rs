@@ -27,7 +27,8 @@ fn exit(error: &CurateError) -> Exit {
         | CurateError::UnknownId { .. }
         | CurateError::AllDropped { .. }
         | CurateError::NoDocuments { .. }
-        | CurateError::Query { .. } => Exit::Usage,
+        | CurateError::Query { .. }
+        | CurateError::Rows { .. } => Exit::Usage,
         CurateError::Io { .. } => Exit::Environment,
         CurateError::Engine(_) => Exit::Bug,
         CurateError::Interrupted => Exit::Interrupted,

@@ -260,7 +260,9 @@ fn bad_use_is_told() {
     write_rows(&input, (0..3).map(sentence));
     let (input, out) = (input.to_str().unwrap(), dir.path().join("out"));
     let out = out.to_str().unwrap();
-    let cases: [&[&str]; 9] = [
+    let broken = dir.path().join("broken.jsonl");
+    fs::write(&broken, "{\"id\": \"a\", \"text\": \"b\"}\n{\"id\":\n").unwrap();
+    let cases: [&[&str]; 10] = [
         &["clean", "missing.jsonl", "--out", out],
         &["clean", input, "--out", out, "--rules", "gofer"],
         &["clean", input, "--out", out, "--set", "dedup.neer=1"],
@@ -269,6 +271,7 @@ fn bad_use_is_told() {
         &["select", input, "--out", out, "--score", "perplexity"],
         &["select", input, "--out", out, "--diverse", "relevance"],
         &["sql", "SELEC 1"],
+        &["sql", "SELECT id FROM rows", "--on", broken.to_str().unwrap()],
         &["explain", out, "d1"],
     ];
     let mut text = String::new();

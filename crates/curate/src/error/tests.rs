@@ -20,6 +20,7 @@ fn every_error() -> Vec<CurateError> {
         CurateError::AllDropped { count: 3, by: "read: empty".to_owned() },
         CurateError::NoDocuments { num_bad: 2 },
         CurateError::Query { message: "no column `x`".to_owned() },
+        CurateError::Rows { input: "in.jsonl".to_owned() },
         CurateError::Io { action: "write", path: "out/card.json".into(), source: io() },
         CurateError::Engine(engine()),
         CurateError::Interrupted,
