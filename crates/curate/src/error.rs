@@ -149,10 +149,13 @@ impl CurateError {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some("free some space and run again: what is done is kept")
             }
-            Self::Query { .. } => {
-                Some("tables are documents, rows and, of a cleaned set, attributes and duplicates")
+            Self::Query { .. } => Some(
+                "tables are documents, rejected, rows and, of a cleaned set, attributes and \
+                 duplicates",
+            ),
+            Self::Rows { .. } => {
+                Some("ask the table documents, which leaves bad lines aside for the table rejected")
             }
-            Self::Rows { .. } => Some("ask the table documents, which leaves bad lines aside"),
             Self::Io { .. } | Self::Engine(_) | Self::Interrupted => None,
         }
     }

@@ -6,6 +6,7 @@ use arrow_array::builder::{BooleanBuilder, StringBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use catena_corpus::{BadRow, CorpusError, Markup, Row, SourceDocument};
 use catena_protocol::Cancel;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Bytes of text after which a batch is handed on. Together with the threads it bounds what a
@@ -14,13 +15,21 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Documents after which a batch is handed on.
 const BATCH_ROWS: usize = 1024;
 
-/// Rows that were no documents, kept aside while a part is read.
-pub(crate) type BadRows = Arc<Mutex<Vec<BadRow>>>;
+/// What becomes of rows that are no documents while a part is read.
+#[derive(Clone, Debug)]
+pub(crate) enum Aside {
+    /// They are kept.
+    Kept(Arc<Mutex<Vec<BadRow>>>),
+    /// They are counted; of a part that is read twice, once.
+    Counted(Arc<AtomicU64>),
+}
 
 /// Turns rows into batches of [`DOCUMENTS`]; bad rows go aside.
 pub(crate) struct Batches<R> {
     pub(crate) rows: R,
-    pub(crate) bad: BadRows,
+    pub(crate) aside: Aside,
+    /// Bad rows so far.
+    pub(crate) num_bad: u64,
     pub(crate) cancel: Cancel,
     /// The key of a plan that cuts lines out of texts, which turns do not bear.
     pub(crate) cuts_lines: Option<&'static str>,
@@ -45,7 +54,15 @@ impl<R: Iterator<Item = Result<Row, CorpusError>>> Batches<R> {
                     columns.append(&document);
                 }
                 Some(Row::Bad(bad)) => {
-                    self.bad.lock().expect("no holder of the lock panics").push(bad);
+                    self.num_bad += 1;
+                    match &self.aside {
+                        Aside::Kept(rows) => {
+                            rows.lock().expect("no holder of the lock panics").push(bad);
+                        }
+                        Aside::Counted(most) => {
+                            most.fetch_max(self.num_bad, Ordering::Relaxed);
+                        }
+                    }
                 }
                 None => break,
             }

@@ -1,6 +1,6 @@
 //! Parts of an input as a table of DataFusion: one partition each.
 
-use super::batches::{BadRows, Batches};
+use super::batches::{Aside, Batches};
 use super::part::Part;
 use super::schema::DOCUMENTS;
 use crate::error::CurateError;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(crate) struct PartStream {
     pub(crate) part: Part,
     pub(crate) options: ReadOptions,
-    pub(crate) bad: BadRows,
+    pub(crate) aside: Aside,
     pub(crate) cancel: Cancel,
     /// The key of a plan that cuts lines out of texts, which turns do not bear.
     pub(crate) cuts_lines: Option<&'static str>,
@@ -40,7 +40,8 @@ impl PartitionStream for PartStream {
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let batches = Batches {
             rows: self.part.rows(&self.options),
-            bad: Arc::clone(&self.bad),
+            aside: self.aside.clone(),
+            num_bad: 0,
             cancel: self.cancel.clone(),
             cuts_lines: self.cuts_lines,
         };

@@ -3,11 +3,11 @@
 use super::part_files::PartWriter;
 use super::threads::for_each;
 use super::work::Work;
-use crate::documents::{BadRows, PartStream, table};
+use crate::documents::{Aside, PartStream, table};
 use crate::error::CurateError;
 use crate::plan::{PlanFunctions, build, mask_sample};
 use crate::session::session;
-use catena_corpus::ReadOptions;
+use catena_corpus::{BadRow, ReadOptions};
 use catena_protocol::{Cancel, Progress};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
@@ -36,11 +36,11 @@ pub(crate) fn judge(
     if left.is_empty() {
         return Ok(());
     }
-    let bad: Vec<BadRows> = left.iter().map(|_| Arc::new(Mutex::new(Vec::new()))).collect();
+    let bad: Vec<Arc<Mutex<Vec<BadRow>>>> = left.iter().map(|_| Arc::default()).collect();
     let streams = left.iter().zip(&bad).map(|(part, bad)| PartStream {
         part: part.clone(),
         options: options.clone(),
-        bad: Arc::clone(bad),
+        aside: Aside::Kept(Arc::clone(bad)),
         cancel: means.cancel.clone(),
         cuts_lines: functions.cuts_lines,
     });

@@ -334,6 +334,12 @@ fn what_a_query_finds_is_what_was_written() {
         copies.trim(),
         "{\"id\":\"copy\",\"kind\":\"exact\"}\n{\"id\":\"near\",\"kind\":\"near\"}"
     );
+    let rejected = ask("SELECT place, reason FROM rejected ORDER BY place");
+    assert_eq!(
+        rejected.trim(),
+        "{\"place\":\"in.jsonl:8\",\"reason\":\"text_type\"}\n\
+         {\"place\":\"in.jsonl:9\",\"reason\":\"not_json\"}"
+    );
     let on = [out.to_string()];
     let wrong = crate::query("SELECT x", &on, &ReadOptions::default(), 1, &dir, &Cancel::new());
     assert!(matches!(wrong, Err(CurateError::Query { .. })));

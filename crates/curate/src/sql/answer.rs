@@ -9,7 +9,12 @@ use datafusion::error::DataFusionError;
 
 /// The rows that answer a query.
 #[derive(Clone, Debug)]
-pub struct Answer(pub Vec<RecordBatch>);
+pub struct Answer {
+    /// The rows.
+    pub batches: Vec<RecordBatch>,
+    /// Rows of the inputs that were no documents, as far as the inputs were read for the answer.
+    pub num_rejected: u64,
+}
 
 impl Answer {
     /// The rows as a table for people.
@@ -17,7 +22,7 @@ impl Answer {
     /// # Errors
     /// A value that cannot be shown.
     pub fn table(&self) -> Result<String, CurateError> {
-        let table = pretty_format_batches(&self.0).map_err(DataFusionError::from)?;
+        let table = pretty_format_batches(&self.batches).map_err(DataFusionError::from)?;
         Ok(table.to_string())
     }
 
@@ -27,7 +32,7 @@ impl Answer {
     /// A value that JSON cannot hold.
     pub fn json_lines(&self) -> Result<String, CurateError> {
         let mut writer = LineDelimitedWriter::new(Vec::new());
-        for batch in &self.0 {
+        for batch in &self.batches {
             writer.write(batch).map_err(DataFusionError::from)?;
         }
         writer.finish().map_err(DataFusionError::from)?;
@@ -40,7 +45,7 @@ impl Answer {
     /// A list or struct among the columns.
     pub fn csv(&self) -> Result<String, CurateError> {
         let mut writer = csv::Writer::new(Vec::new());
-        for batch in &self.0 {
+        for batch in &self.batches {
             writer.write(batch).map_err(DataFusionError::from)?;
         }
         Ok(String::from_utf8_lossy(&writer.into_inner()).into_owned())

@@ -2,21 +2,24 @@
 
 use super::answer::Answer;
 use super::error::failed;
-use super::tables::{Tables, tables_of};
+use super::tables::{Registered, Tables, tables_of};
 use crate::error::CurateError;
 use crate::functions::all;
 use crate::session::session;
 use camino::Utf8Path;
 use catena_corpus::ReadOptions;
 use catena_protocol::Cancel;
+use std::sync::atomic::Ordering;
 use tokio::runtime::Runtime;
 
 /// Answers `query` over what is found at `inputs`.
 ///
 /// The table `documents` has the documents of the inputs, whatever their form (`id`, `source`,
-/// `place`, `format`, `metadata` as JSON, `text`, `turns`); a folder that `catena data clean` wrote also
-/// gives `attributes` (one row per document read) and `duplicates`. Each file of a table (Parquet,
-/// CSV, JSON Lines) is also there under `rows`, `rows2`, … with its own columns.
+/// `place`, `format`, `metadata` as JSON, `text`, `turns`), `rejected` the rows that were none
+/// (`place`, `reason`, `detail` as JSON, `sample`); a folder that `catena data clean` wrote also
+/// gives `attributes` (one row per document read) and `duplicates`, and what that run rejected.
+/// Each file of a table (Parquet, CSV, JSON Lines) is also there under `rows`, `rows2`, … with its
+/// own columns.
 ///
 /// # Errors
 /// [`CurateError::Query`], [`CurateError::Rows`], and errors of the inputs.
@@ -37,10 +40,16 @@ pub fn query(
     runtime.block_on(async {
         let wanted = tables_of(&session, query).map_err(|error| failed(error, None))?;
         let tables = Tables { session: &session, wanted: &wanted, options, cancel };
-        let rows = tables.register(inputs).await?;
+        let Registered { rows, rejected } = tables.register(inputs).await?;
         let answer = async { session.sql(query).await?.collect().await };
         tokio::select! {
-            answer = answer => answer.map(Answer).map_err(|error| failed(error, rows.as_deref())),
+            answer = answer => match answer {
+                Ok(batches) => {
+                    let counts = rejected.iter().map(|count| count.load(Ordering::Relaxed));
+                    Ok(Answer { batches, num_rejected: counts.sum() })
+                }
+                Err(error) => Err(failed(error, rows.as_deref())),
+            },
             () = cancelled(cancel) => Err(CurateError::Interrupted),
         }
     })

@@ -1,15 +1,17 @@
 //! The tables of a query.
 
 use super::error::failed;
-use crate::documents::{Part, PartStream, table};
+use crate::documents::{Aside, Part, PartStream, Rejected, rejected, table};
 use crate::error::CurateError;
 use crate::objects::register_bucket;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use catena_corpus::{ReadOptions, plan_shards};
 use catena_protocol::Cancel;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{CsvReadOptions, JsonReadOptions, ParquetReadOptions, SessionContext};
-use std::sync::{Arc, Mutex};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// The names of the tables that `query` asks for.
 pub(super) fn tables_of(
@@ -23,6 +25,29 @@ pub(super) fn tables_of(
     Ok(tables.iter().map(|table| table.table().to_owned()).collect())
 }
 
+/// The files of a folder in order; none if there is no such folder.
+fn files_of(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, CurateError> {
+    let read = || -> io::Result<Vec<Utf8PathBuf>> {
+        let entries = folder.read_dir_utf8()?;
+        let mut paths =
+            entries.map(|entry| Ok(entry?.into_path())).collect::<io::Result<Vec<_>>>()?;
+        paths.sort();
+        Ok(paths)
+    };
+    match read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        found => found.map_err(CurateError::io("read", folder)),
+    }
+}
+
+/// What is known of tables once they are made.
+pub(super) struct Registered {
+    /// The files whose rows the query asks for, if it asks for any.
+    pub(super) rows: Option<String>,
+    /// Of each part of the documents, the rows that were none.
+    pub(super) rejected: Vec<Arc<AtomicU64>>,
+}
+
 /// What makes the tables of a query.
 pub(super) struct Tables<'a> {
     pub(super) session: &'a SessionContext,
@@ -33,15 +58,17 @@ pub(super) struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// Makes the tables of `inputs`, and tells of which files the query asks for the rows.
-    pub(super) async fn register(&self, inputs: &[String]) -> Result<Option<String>, CurateError> {
+    /// Makes the tables of `inputs`.
+    pub(super) async fn register(&self, inputs: &[String]) -> Result<Registered, CurateError> {
         let mut documents = Vec::new();
+        let mut written = Vec::new();
         let mut rows = Vec::new();
         for (index, input) in inputs.iter().enumerate() {
             let folder = Utf8Path::new(input);
             if folder.join("card.json").exists() {
                 self.register_curated(folder).await.map_err(|error| failed(error, Some(input)))?;
                 documents.push(folder.join("data").into_string());
+                written.extend(files_of(&folder.join("rejected"))?);
                 continue;
             }
             documents.push(input.clone());
@@ -52,13 +79,14 @@ impl Tables<'_> {
                 rows.push((name, input.as_str()));
             }
         }
-        self.register_documents(&documents)?;
+        let rejected = self.register_documents(&documents, written)?;
         for (name, input) in &rows {
             let made = self.register_rows(name, input).await;
             made.map_err(|error| failed(error, Some(input)))?;
         }
         let inputs: Vec<&str> = rows.iter().map(|(_, input)| *input).collect();
-        Ok((!inputs.is_empty()).then(|| inputs.join(" or ")))
+        let rows = (!inputs.is_empty()).then(|| inputs.join(" or "));
+        Ok(Registered { rows, rejected })
     }
 
     async fn register_curated(&self, folder: &Utf8Path) -> Result<(), DataFusionError> {
@@ -77,21 +105,34 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// Makes the table `documents` of all `inputs`.
-    fn register_documents(&self, inputs: &[String]) -> Result<(), CurateError> {
+    /// Makes the tables `documents` and `rejected` of all `inputs` and of what runs `wrote` of
+    /// rejected rows. Gives the count of each part's bad rows, which grows when it is read.
+    fn register_documents(
+        &self,
+        inputs: &[String],
+        wrote: Vec<Utf8PathBuf>,
+    ) -> Result<Vec<Arc<AtomicU64>>, CurateError> {
         if inputs.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let parts = Part::gather(plan_shards(inputs, self.options)?);
-        let streams = parts.into_iter().map(|part| PartStream {
+        let counts: Vec<Arc<AtomicU64>> = parts.iter().map(|_| Arc::default()).collect();
+        let bad = parts.iter().map(|part| Rejected::Part {
+            part: part.clone(),
+            options: self.options.clone(),
+            cancel: self.cancel.clone(),
+        });
+        let bad = bad.chain(wrote.into_iter().map(Rejected::File)).collect();
+        self.session.register_table("rejected", rejected(bad)?)?;
+        let streams = parts.into_iter().zip(&counts).map(|(part, count)| PartStream {
             part,
             options: self.options.clone(),
-            bad: Arc::new(Mutex::new(Vec::new())),
+            aside: Aside::Counted(Arc::clone(count)),
             cancel: self.cancel.clone(),
             cuts_lines: None,
         });
         self.session.register_table("documents", table(streams.collect())?)?;
-        Ok(())
+        Ok(counts)
     }
 
     /// Makes the table `name` of a file, if it is of a kind that has columns.

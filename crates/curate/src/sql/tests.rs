@@ -1,6 +1,6 @@
 //! What is said of files that are not what a query takes them for.
 
-use super::query;
+use super::{Answer, query};
 use crate::error::CurateError;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_corpus::ReadOptions;
@@ -14,10 +14,14 @@ fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
     (guard, path)
 }
 
-fn ask(text: &str, on: &[&Utf8Path]) -> Result<String, CurateError> {
+fn answer(text: &str, on: &[&Utf8Path]) -> Result<Answer, CurateError> {
     let scratch = on[0].parent().unwrap();
     let on: Vec<String> = on.iter().map(ToString::to_string).collect();
-    query(text, &on, &ReadOptions::default(), 1, scratch, &Cancel::new())?.json_lines()
+    query(text, &on, &ReadOptions::default(), 1, scratch, &Cancel::new())
+}
+
+fn ask(text: &str, on: &[&Utf8Path]) -> Result<String, CurateError> {
+    answer(text, on)?.json_lines()
 }
 
 /// A file in the folder.
@@ -79,4 +83,22 @@ fn files_that_cannot_be_read_are_named() {
     let missing = dir.join("missing.jsonl");
     let error = ask("SELECT * FROM rows", &[&missing]).unwrap_err();
     assert!(error.to_string().contains(missing.as_str()), "{error}");
+}
+
+#[test]
+fn rows_that_are_no_documents_are_counted_and_a_table_of_their_own() {
+    let (_guard, dir) = folder();
+    let text = "{\"text\":\"a\"}\n{\"text\":5}\n{\"text\":\"b\"}\n{\"text\"\n";
+    let bad = file(&dir, "in.jsonl", text);
+    let found = answer("SELECT count(*) AS n FROM documents", &[&bad]).unwrap();
+    assert_eq!((found.json_lines().unwrap().trim(), found.num_rejected), ("{\"n\":2}", 2));
+    let twice = "SELECT count(*) AS n FROM documents, documents AS others";
+    assert_eq!(answer(twice, &[&bad]).unwrap().num_rejected, 2);
+    assert_eq!(answer("SELECT 1", &[&bad]).unwrap().num_rejected, 0);
+    let all = ask("SELECT * FROM rejected ORDER BY place", &[&bad]).unwrap();
+    let expected = [
+        r#"{"place":"in.jsonl:2","reason":"text_type","detail":"{\"column\":\"text\",\"found\":\"a number\"}","sample":""}"#,
+        r#"{"place":"in.jsonl:4","reason":"not_json","detail":"{\"message\":\"EOF while parsing an object at line 1 column 7\"}","sample":"{\"text\""}"#,
+    ];
+    assert_eq!(all.lines().collect::<Vec<_>>(), expected);
 }
