@@ -3,7 +3,7 @@
 use crate::objects::is_object;
 use arrow_schema::ArrowError;
 use camino::Utf8PathBuf;
-use catena_corpus::CorpusError;
+use catena_corpus::{BadReason, CorpusError, Place};
 use datafusion::error::DataFusionError;
 
 /// What can go wrong with a curation.
@@ -29,6 +29,15 @@ pub enum CurateError {
     UnknownThreshold {
         /// Its key.
         found: String,
+    },
+    /// A sample of an evaluation set could stand in the data unseen.
+    #[error("row {place} of an evaluation set cannot be looked for")]
+    Benchmark {
+        /// Where the row stands.
+        place: Place,
+        /// Why it has no text.
+        #[source]
+        reason: BadReason,
     },
     /// Pseudonyms without a secret would let anybody test guesses.
     #[error("pseudonyms need a secret, and `pii.key_file` names no file")]
@@ -136,6 +145,11 @@ impl CurateError {
             Self::UnknownThreshold { .. } => {
                 Some("write SET/RULE of a set in rules.sets; see `catena data rules SET`")
             }
+            Self::Benchmark {
+                reason: BadReason::NoText { .. } | BadReason::TextType { .. },
+                ..
+            } => Some("name the column of its text: --set decontaminate.text=COLUMN"),
+            Self::Benchmark { reason, .. } => reason.hint(),
             Self::NoKey => Some("make one, for example: openssl rand -hex 32 > pseudonyms.key"),
             Self::TurnsCut { .. } => Some("set it to false, or clean rows of turns by themselves"),
             Self::OtherWork { .. } => Some("choose another --out, or add --overwrite"),

@@ -19,6 +19,7 @@ fn exit(error: &CurateError) -> Exit {
         CurateError::Corpus(_)
         | CurateError::Plan { .. }
         | CurateError::UnknownThreshold { .. }
+        | CurateError::Benchmark { .. }
         | CurateError::NoKey
         | CurateError::TurnsCut { .. }
         | CurateError::OtherWork { .. }

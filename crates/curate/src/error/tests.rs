@@ -11,6 +11,10 @@ fn every_error() -> Vec<CurateError> {
         CurateError::Corpus(config),
         CurateError::Plan { path: "plan.toml".into(), source: Box::new(toml) },
         CurateError::UnknownThreshold { found: "c4/x".to_owned() },
+        CurateError::Benchmark {
+            place: Place { file: "hellaswag.jsonl".into(), start: 0, row: 1 },
+            reason: BadReason::NoText { columns: "ctx, endings".to_owned() },
+        },
         CurateError::NoKey,
         CurateError::TurnsCut { key: "rules.edit_lines", place: "chats.jsonl:1".to_owned() },
         CurateError::OtherWork { folder: "out".into() },

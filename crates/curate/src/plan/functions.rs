@@ -10,8 +10,8 @@ use crate::functions::{
 };
 use camino::Utf8Path;
 use catena_corpus::{
-    C4LineEnd, Families, Family, LanguageDetector, RuleSet, edit_c4, edit_refinedweb, extract_html,
-    normalize, remove_boilerplate, repair, rule_set,
+    C4LineEnd, Families, Family, LanguageDetector, ReadOptions, RuleSet, edit_c4, edit_refinedweb,
+    extract_html, normalize, remove_boilerplate, repair, rule_set,
 };
 use datafusion::logical_expr::ScalarUDF;
 use std::borrow::Cow;
@@ -61,11 +61,11 @@ pub(crate) struct PlanFunctions {
 }
 
 impl PlanFunctions {
-    /// The functions of `plan`.
+    /// The functions of `plan`; what they read beside the documents is opened as `base` says.
     ///
     /// # Errors
     /// Names that are unknown, thresholds out of range, files that cannot be read.
-    pub(crate) fn new(plan: &CleaningPlan) -> Result<Self, CurateError> {
+    pub(crate) fn new(plan: &CleaningPlan, base: &ReadOptions) -> Result<Self, CurateError> {
         let sets = rule_sets(&plan.rules)?;
         let always: Families = ALWAYS.into_iter().filter(|_| plan.rules.measure).collect();
         let families = sets.iter().fold(always, |all, set| all.union(set.families()));
@@ -100,7 +100,7 @@ impl PlanFunctions {
             after_extraction,
             language: told_language(plan)?,
             analyse: (plan.rules.measure || !sets.is_empty()).then(|| analyse(families)),
-            judges: judges(plan, &sets, families)?,
+            judges: judges(plan, base, &sets, families)?,
             changes_of_kept,
             mask_metadata: metadata_too.map(mask_metadata),
             masking,
@@ -152,6 +152,7 @@ fn detector(plan: &CleaningPlan) -> Result<LanguageDetector, CurateError> {
 
 fn judges(
     plan: &CleaningPlan,
+    base: &ReadOptions,
     sets: &[RuleSet],
     families: Families,
 ) -> Result<Vec<Judge>, CurateError> {
@@ -166,7 +167,7 @@ fn judges(
         judges.push(Judge { function, columns: vec!["profile"] });
     }
     if !plan.decontaminate.against.is_empty() {
-        let function = benchmarks::decontaminate(&plan.decontaminate)?;
+        let function = benchmarks::decontaminate(&plan.decontaminate, base)?;
         judges.push(Judge { function, columns: vec!["text"] });
     }
     Ok(judges)

@@ -273,6 +273,16 @@ fn samples_of_evaluation_sets_are_found() {
     plan.decontaminate.against = vec![bench.to_string()];
     let card = run(&plan, &[input(&dir)], &dir.join("out"));
     assert_eq!(card.summary.dropped["decontaminate"][bench.as_str()], 3);
+    // A row that would not be looked for is not passed over, unless there is nothing in it.
+    let row = serde_json::json!({"ctx": words.join(" "), "label": 1});
+    fs::write(&bench, format!("{row}\n{{\"ctx\": \" \"}}\n")).unwrap();
+    let (inputs, out) = ([input(&dir)], dir.join("named"));
+    let refused = run_with(&plan, &inputs, &out, 1, &NoProgress, &Cancel::new()).unwrap_err();
+    let expected = "row bench.jsonl:1 of an evaluation set cannot be looked for";
+    assert_eq!(refused.to_string(), expected);
+    plan.decontaminate.text = Some("ctx".to_owned());
+    let card = run(&plan, &inputs, &out);
+    assert_eq!(card.summary.dropped["decontaminate"][bench.as_str()], 3);
 }
 
 #[test]
