@@ -81,9 +81,9 @@ pub use sink::{
     infer_columns, row_of,
 };
 pub use source::{
-    BadReason, BadRow, Compression, FieldReader, FieldRow, Format, ListedFile, LocalFiles, Opener,
-    Part, PathKind, Place, ReadOptions, Row, Shard, ShardReader, SourceDocument, SourceLimits,
-    TextBy, plan_shards, read_text,
+    BadReason, BadRow, Compression, FieldReader, FieldRow, Format, ListedFile, LocalFiles, Markup,
+    Opener, Part, PathKind, Place, ReadOptions, Row, Shard, ShardReader, SourceDocument,
+    SourceLimits, TextBy, change_texts, change_turns, join_turns, plan_shards, read_text,
 };
 pub use split::{SplitItem, SplitOptions, SplitPart, SplitReport, SplitRow, split, stable_split};
 pub use web::{

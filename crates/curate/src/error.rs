@@ -3,7 +3,7 @@
 use crate::objects::is_object;
 use arrow_schema::ArrowError;
 use camino::Utf8PathBuf;
-use catena_corpus::CorpusError;
+use catena_corpus::{BadReason, CorpusError, Place};
 use datafusion::error::DataFusionError;
 
 /// What can go wrong with a curation.
@@ -30,9 +30,26 @@ pub enum CurateError {
         /// Its key.
         found: String,
     },
+    /// A sample of an evaluation set could stand in the data unseen.
+    #[error("row {place} of an evaluation set cannot be looked for")]
+    Benchmark {
+        /// Where the row stands.
+        place: Place,
+        /// Why it has no text.
+        #[source]
+        reason: BadReason,
+    },
     /// Pseudonyms without a secret would let anybody test guesses.
     #[error("pseudonyms need a secret, and `pii.key_file` names no file")]
     NoKey,
+    /// A line cut out of a text cannot be found in the turns that the text joins.
+    #[error("`{key}` cuts lines out of texts, and {place} holds turns instead of a text")]
+    TurnsCut {
+        /// The key of the plan.
+        key: &'static str,
+        /// Where the row stands.
+        place: String,
+    },
     /// The output folder holds the work of another plan or of other inputs.
     #[error("{folder} holds the work of another plan or other inputs")]
     OtherWork {
@@ -82,6 +99,13 @@ pub enum CurateError {
         message: String,
     },
 
+    /// The rows of a file are no table.
+    #[error("a line of {input} is broken or does not have the columns of the others")]
+    Rows {
+        /// The file, as it was named; one of several with `or` between them.
+        input: String,
+    },
+
     // Fix the machine.
     /// A file cannot be read or written.
     #[error("cannot {action} {path}")]
@@ -121,7 +145,13 @@ impl CurateError {
             Self::UnknownThreshold { .. } => {
                 Some("write SET/RULE of a set in rules.sets; see `catena data rules SET`")
             }
+            Self::Benchmark {
+                reason: BadReason::NoText { .. } | BadReason::TextType { .. },
+                ..
+            } => Some("name the column of its text: --set decontaminate.text=COLUMN"),
+            Self::Benchmark { reason, .. } => reason.hint(),
             Self::NoKey => Some("make one, for example: openssl rand -hex 32 > pseudonyms.key"),
+            Self::TurnsCut { .. } => Some("set it to false, or clean rows of turns by themselves"),
             Self::OtherWork { .. } => Some("choose another --out, or add --overwrite"),
             Self::NotCurated { .. } => Some("give the folder that `catena data clean` wrote"),
             Self::NotMeasured { .. } => Some("clean it with the rule sets that are to judge it"),
@@ -133,8 +163,12 @@ impl CurateError {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some("free some space and run again: what is done is kept")
             }
-            Self::Query { .. } => {
-                Some("tables are documents, rows and, of a cleaned set, attributes and duplicates")
+            Self::Query { .. } => Some(
+                "tables are documents, rejected, rows and, of a cleaned set, attributes and \
+                 duplicates",
+            ),
+            Self::Rows { .. } => {
+                Some("ask the table documents, which leaves bad lines aside for the table rejected")
             }
             Self::Io { .. } | Self::Engine(_) | Self::Interrupted => None,
         }

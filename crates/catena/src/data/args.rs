@@ -210,8 +210,9 @@ Examples:
   catena data sql \"SELECT id, mask_pii(text)['text'] FROM documents LIMIT 5\" --on mails.jsonl
   catena data sql \"SELECT judge('c4', text)['rule'], count(*) FROM documents GROUP BY 1\" --on docs
 
-Tables: documents (id, source, place, format, metadata, text) of every input; attributes and
-duplicates of a folder that `clean` wrote; rows, rows2, … with the columns of each file.")]
+Tables: documents (id, source, place, format, metadata, text, turns) of every input, and rejected
+(place, reason, detail, sample), what is none; attributes and duplicates of a folder that `clean`
+wrote; rows, rows2, … with the columns of each file.")]
 pub(crate) struct SqlArgs {
     /// The query
     #[arg(value_name = "QUERY")]

@@ -19,14 +19,17 @@ fn exit(error: &CurateError) -> Exit {
         CurateError::Corpus(_)
         | CurateError::Plan { .. }
         | CurateError::UnknownThreshold { .. }
+        | CurateError::Benchmark { .. }
         | CurateError::NoKey
+        | CurateError::TurnsCut { .. }
         | CurateError::OtherWork { .. }
         | CurateError::NotCurated { .. }
         | CurateError::NotMeasured { .. }
         | CurateError::UnknownId { .. }
         | CurateError::AllDropped { .. }
         | CurateError::NoDocuments { .. }
-        | CurateError::Query { .. } => Exit::Usage,
+        | CurateError::Query { .. }
+        | CurateError::Rows { .. } => Exit::Usage,
         CurateError::Io { .. } => Exit::Environment,
         CurateError::Engine(_) => Exit::Bug,
         CurateError::Interrupted => Exit::Interrupted,

@@ -5,6 +5,7 @@ use super::documents::read_options;
 use super::failure::curate_failure;
 use crate::failure::{Exit, Failure};
 use crate::output::print_line;
+use crate::progress::say;
 use camino::Utf8PathBuf;
 use catena_curate::{Answer, query};
 use catena_protocol::Cancel;
@@ -25,6 +26,10 @@ pub(super) fn run(args: &SqlArgs, threads: usize, cancel: &Cancel) -> Result<(),
         AnswerFormat::Jsonl => answer.json_lines(),
         AnswerFormat::Csv => answer.csv(),
     };
+    if answer.num_rejected > 0 {
+        let count = answer.num_rejected;
+        say(&format!("  {count} rows are no documents: see the table rejected"));
+    }
     print_line(text.map_err(|error| curate_failure(GOAL, error))?.trim_end());
     Ok(())
 }

@@ -108,7 +108,9 @@ fn documents_are_cleaned_explained_and_queried() {
     assert!(!looser.starts_with("0 of 43"), "{looser}");
     // A line that is no JSON spoils no question about the documents, only one about the rows.
     let count = |table: &str| format!("SELECT count(*) AS n FROM {table}");
-    assert_eq!(ok(&["sql", &count("documents"), "--on", input, "--format", "csv"]), "n\n43\n");
+    let documents = data(&["sql", &count("documents"), "--on", input, "--format", "csv"]);
+    assert_eq!((documents.code, documents.stdout.as_str()), (Some(0), "n\n43\n"));
+    assert!(documents.stderr.contains("1 rows are no documents"), "{}", documents.stderr);
     let rows = data(&["sql", &count("rows"), "--on", input]);
     assert_eq!(rows.code, Some(2), "{}", rows.stderr);
     let wrong = data(&["explain", out, "nobody"]);
@@ -260,7 +262,9 @@ fn bad_use_is_told() {
     write_rows(&input, (0..3).map(sentence));
     let (input, out) = (input.to_str().unwrap(), dir.path().join("out"));
     let out = out.to_str().unwrap();
-    let cases: [&[&str]; 9] = [
+    let broken = dir.path().join("broken.jsonl");
+    fs::write(&broken, "{\"id\": \"a\", \"text\": \"b\"}\n{\"id\":\n").unwrap();
+    let cases: [&[&str]; 10] = [
         &["clean", "missing.jsonl", "--out", out],
         &["clean", input, "--out", out, "--rules", "gofer"],
         &["clean", input, "--out", out, "--set", "dedup.neer=1"],
@@ -269,6 +273,7 @@ fn bad_use_is_told() {
         &["select", input, "--out", out, "--score", "perplexity"],
         &["select", input, "--out", out, "--diverse", "relevance"],
         &["sql", "SELEC 1"],
+        &["sql", "SELECT id FROM rows", "--on", broken.to_str().unwrap()],
         &["explain", out, "d1"],
     ];
     let mut text = String::new();

@@ -1,5 +1,6 @@
 //! Strings as Python cuts them, because the tools we agree with are written in it.
 
+use crate::classes::long_space_bytes;
 pub(crate) use crate::words::is_space;
 
 /// Python's `str.strip`.
@@ -63,14 +64,8 @@ pub(crate) fn split_lines(text: &str, mut each: impl FnMut(usize, usize)) {
 pub(crate) fn space_bytes(bytes: &[u8], at: usize) -> usize {
     match bytes[at] {
         b'\t'..=b'\r' | 0x1C..=0x20 => 1,
-        0xC2 if matches!(bytes[at + 1], 0x85 | 0xA0) => 2,
-        0xE1 if bytes[at + 1..at + 3] == [0x9A, 0x80] => 3,
-        0xE2 => match (bytes[at + 1], bytes[at + 2]) {
-            (0x80, 0x80..=0x8A | 0xA8 | 0xA9 | 0xAF) | (0x81, 0x9F) => 3,
-            _ => 0,
-        },
-        0xE3 if bytes[at + 1..at + 3] == [0x80, 0x80] => 3,
-        _ => 0,
+        0..0x80 => 0,
+        _ => long_space_bytes(bytes, at),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::ascii::AsciiBits;
 use super::block::{BYTES, Block};
 use super::kinds::Kinds;
+use crate::classes::long_space_bytes;
 
 /// U+202F, which joins the words around it for Unicode.
 const NARROW_SPACE: &[u8] = b"\xE2\x80\xAF";
@@ -218,7 +219,7 @@ impl ByteMap {
             while firsts != 0 {
                 let at = index * BYTES + firsts.trailing_zeros() as usize;
                 firsts &= firsts - 1;
-                let space = long_space(bytes, at);
+                let space = long_space_bytes(bytes, at);
                 for byte in at..at + space {
                     self.blocks[byte / BYTES].space |= 1 << (byte % BYTES);
                 }
@@ -241,20 +242,5 @@ impl ByteMap {
                 borders &= borders - 1;
             }
         }
-    }
-}
-
-/// How many bytes the white space beyond ASCII at `bytes[at]` has; 0 if something else stands
-/// there.
-#[inline]
-fn long_space(bytes: &[u8], at: usize) -> usize {
-    let rest = &bytes[at..];
-    match (rest[0], rest.get(1), rest.get(2)) {
-        (0xC2, Some(0x85 | 0xA0), _) => 2,
-        (0xE1, Some(0x9A), Some(0x80))
-        | (0xE2, Some(0x80), Some(0x80..=0x8A | 0xA8 | 0xA9 | 0xAF))
-        | (0xE2, Some(0x81), Some(0x9F))
-        | (0xE3, Some(0x80), Some(0x80)) => 3,
-        _ => 0,
     }
 }

@@ -209,7 +209,7 @@ pub(super) fn rows(format: &'static str, batches: Batches, first: u64, limit: us
 fn bounded(row: u64, limit: usize, fields: serde_json::Map<String, serde_json::Value>) -> RawRow {
     let (bytes, limit) = (sizes(&fields), limit as u64);
     if bytes <= limit {
-        return RawRow::Fields { row, bytes, fields };
+        return RawRow::Fields { row, bytes, fields, markup: None };
     }
     RawRow::bad(row, BadReason::TooLong { bytes, limit }, b"")
 }

@@ -44,13 +44,24 @@ fn read_name<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Arc<str>, D::E
     String::deserialize(from).map(Arc::from)
 }
 
+/// The markup of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Markup {
+    /// A page of the web, whole.
+    Html,
+    /// Markdown.
+    Markdown,
+}
+
 /// One text with what is known about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceDocument {
     /// The row's own id, else its [`Place`].
     pub id: String,
-    /// The text. Markup stays in it if `metadata.format` is `html`.
+    /// The text, with its [`Markup`].
     pub text: String,
+    /// What markup the text has by the kind of its file or record, whatever its columns say.
+    pub markup: Option<Markup>,
     /// The row's own `source`, else the name of its file.
     pub source: String,
     /// Where it stands.
@@ -70,8 +81,13 @@ pub struct BadRow {
     pub place: Place,
     /// What is wrong with it.
     pub reason: BadReason,
-    /// Its beginning, at most 200 characters, bad bytes replaced.
+    /// Its beginning, at most [`Self::SAMPLE_CHARS`] characters, bad bytes replaced.
     pub sample: String,
+}
+
+impl BadRow {
+    /// Characters of a bad row that are kept.
+    pub const SAMPLE_CHARS: usize = 200;
 }
 
 /// What a shard yields.
@@ -92,4 +108,6 @@ pub struct FieldRow {
     pub bytes: u64,
     /// Its values.
     pub fields: Map<String, Value>,
+    /// What markup its text has by the kind of its record.
+    pub markup: Option<Markup>,
 }

@@ -61,7 +61,9 @@ fn row_of(line: &Line<'_>, row: u64, codec: Codec) -> RawRow {
 /// The row that `bytes` hold; a bad one stands `lines` lines further where it spans several.
 fn parsed(bytes: &[u8], row: u64, lines: u64, codec: Codec) -> RawRow {
     let fault = match codec.decode(bytes).map(|text| parse(&text)) {
-        Ok(Ok(fields)) => return RawRow::Fields { row, bytes: bytes.len() as u64, fields },
+        Ok(Ok(fields)) => {
+            return RawRow::Fields { row, bytes: bytes.len() as u64, fields, markup: None };
+        }
         Ok(Err((reason, line))) => (reason, line.min(lines)),
         Err(reason) => (reason, 0),
     };

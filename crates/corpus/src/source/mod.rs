@@ -15,7 +15,7 @@
 //!
 //! A row passes these steps: bytes, decompression with a guard against bombs (`decompress`),
 //! encoding (`encoding`), the format's reader (`json`, `table`, `columns`, `arrow`, `text`, `warc`, `pdf`,
-//! `office`), and the choice of text, id and source among its columns (`shape`).
+//! `office`), and the choice of text, id and source among its columns (`shape`, `turns`).
 //!
 //! **Invariant:** foreign bytes never panic and never make us hold more than a limit says.
 
@@ -44,11 +44,12 @@ mod shape;
 mod shard;
 mod table;
 mod text;
+mod turns;
 mod warc;
 mod web_text;
 mod window;
 
-pub use document::{BadRow, FieldRow, Place, Row, SourceDocument};
+pub use document::{BadRow, FieldRow, Markup, Place, Row, SourceDocument};
 pub use format::{Compression, Format};
 pub use opener::{ListedFile, LocalFiles, Opener, PathKind};
 pub use options::{ReadOptions, SourceLimits, TextBy};
@@ -56,6 +57,7 @@ pub use plan::plan_shards;
 pub use read::{FieldReader, ShardReader, read_text};
 pub use reason::BadReason;
 pub use shard::{Part, Shard};
+pub use turns::{change_texts, change_turns, join_turns};
 
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,15 @@
 //! Rows as the readers of single formats hand them on.
 
 use super::decompress::Fault;
+use super::document::{BadRow, Markup};
 use super::reason::BadReason;
 use serde_json::{Map, Value};
 use std::io;
 
-/// Characters of a bad row that are kept.
-const SAMPLE_CHARS: usize = 200;
-
 /// One row of a file.
 pub(super) enum RawRow {
     /// Its values by name.
-    Fields { row: u64, bytes: u64, fields: Map<String, Value> },
+    Fields { row: u64, bytes: u64, fields: Map<String, Value>, markup: Option<Markup> },
     /// A row that has none.
     Bad { row: u64, reason: BadReason, sample: String },
 }
@@ -26,7 +24,15 @@ impl RawRow {
         let mut fields = Map::new();
         fields.insert("text".to_owned(), Value::String(text));
         fields.extend(about);
-        Self::Fields { row, bytes, fields }
+        Self::Fields { row, bytes, fields, markup: None }
+    }
+
+    /// The same with markup in its text.
+    pub(super) fn with_markup(mut self, found: Option<Markup>) -> Self {
+        if let Self::Fields { markup, .. } = &mut self {
+            *markup = found;
+        }
+        self
     }
 
     /// A bad row with the beginning of its bytes.
@@ -55,8 +61,8 @@ pub(super) fn bad_file(reason: BadReason) -> RawRows {
 
 /// The beginning of some bytes as text.
 pub(super) fn sample(bytes: &[u8]) -> String {
-    let head = &bytes[..bytes.len().min(SAMPLE_CHARS * 4)];
-    String::from_utf8_lossy(head).chars().take(SAMPLE_CHARS).collect()
+    let head = &bytes[..bytes.len().min(BadRow::SAMPLE_CHARS * 4)];
+    String::from_utf8_lossy(head).chars().take(BadRow::SAMPLE_CHARS).collect()
 }
 
 /// What a JSON value is, in words.

@@ -3,7 +3,7 @@
 use super::attributes::Sidecars;
 use super::columns::{self, Pieces};
 use super::decompress::{self, Fault};
-use super::document::{BadRow, FieldRow, Place, Row};
+use super::document::{BadRow, FieldRow, Markup, Place, Row};
 use super::encoding::{Codec, HEAD_BYTES, open_text};
 use super::format::{Compression, Format};
 use super::json::{json, json_lines};
@@ -41,8 +41,8 @@ pub struct ShardReader {
     rows: FieldReader,
     sidecars: Option<Sidecars>,
     options: ReadOptions,
-    /// What `metadata.format` says of every document.
-    markup: Option<&'static str>,
+    /// The markup of every text in a file of its kind.
+    markup: Option<Markup>,
     ended: bool,
 }
 
@@ -57,7 +57,7 @@ impl Shard {
             [] => None,
             _ => Some(Sidecars::open(&self.path, options)?),
         };
-        let markup = [(Format::Markdown, "markdown"), (Format::Html, "html")];
+        let markup = [(Format::Markdown, Markup::Markdown), (Format::Html, Markup::Html)];
         let markup = markup.iter().find(|one| one.0 == self.format).map(|one| one.1);
         Ok(ShardReader { rows, sidecars, options: options.clone(), markup, ended: false })
     }
@@ -92,8 +92,8 @@ impl Iterator for FieldReader {
         let raw = self.rows.next()?;
         let place = |row| Place { file: Arc::clone(&self.name), start: self.start, row };
         let row = match raw {
-            Ok(RawRow::Fields { row, bytes, fields }) => {
-                Ok(FieldRow { place: place(row), bytes, fields })
+            Ok(RawRow::Fields { row, bytes, fields, markup }) => {
+                Ok(FieldRow { place: place(row), bytes, fields, markup })
             }
             Ok(RawRow::Bad { row, reason, sample }) => {
                 Err(BadRow { place: place(row), reason, sample })
@@ -127,7 +127,7 @@ impl ShardReader {
         let bad = match row {
             Err(bad) => bad,
             Ok(row) => {
-                let place = row.place.clone();
+                let (place, markup) = (row.place.clone(), row.markup.or(self.markup));
                 let document = document(&self.options, row.place, row.fields);
                 let document = document.and_then(|document| match attributes {
                     Some(attributes) => attributes.join(document),
@@ -135,8 +135,7 @@ impl ShardReader {
                 });
                 match document {
                     Ok(mut document) => {
-                        let markup = self.markup.map(|name| ("format".to_owned(), name.into()));
-                        document.metadata.extend(markup);
+                        document.markup = markup;
                         return Some(Ok(Row::Document(document)));
                     }
                     Err(reason) => BadRow { place, reason, sample: String::new() },

@@ -4,6 +4,7 @@ use super::document::{Place, SourceDocument};
 use super::options::ReadOptions;
 use super::raw::kind_of;
 use super::reason::BadReason;
+use super::turns::join_turns;
 use serde_json::{Map, Value};
 
 /// Columns that hold a text, surest first.
@@ -24,34 +25,6 @@ const TEXT_COLUMNS: [&str; 11] = [
 /// Columns that hold an id, surest first.
 const ID_COLUMNS: [&str; 6] = ["id", "_id", "doc_id", "document_id", "uuid", "guid"];
 
-/// Columns of conversations, instructions and preferences, in the order in which they are read.
-const TURN_COLUMNS: [&str; 21] = [
-    "system",
-    "history",
-    "prompt",
-    "instruction",
-    "question",
-    "query",
-    "problem",
-    "input",
-    "messages",
-    "conversations",
-    "conversation",
-    "dialog",
-    "dialogue",
-    "chosen",
-    "completion",
-    "completions",
-    "output",
-    "response",
-    "answer",
-    "solution",
-    "rejected",
-];
-
-/// Parts of a turn that are text; ShareGPT says `value`, swift `human` and `assistant`.
-const TURN_PARTS: [&str; 6] = ["content", "value", "text", "human", "assistant", "completion"];
-
 /// Characters of a list of columns in an error.
 const MAX_COLUMN_CHARS: usize = 200;
 
@@ -64,7 +37,7 @@ pub(super) fn document(
     let found = text_column(options, &fields)?;
     let (text, turns) = match found {
         Some(column) => (take_text(&mut fields, &column), false),
-        None => (turns_of(&fields).ok_or_else(|| no_text(&fields))?, true),
+        None => (join_turns(&fields).ok_or_else(|| no_text(&fields))?, true),
     };
     if text.trim().is_empty() {
         return Err(BadReason::Empty);
@@ -83,6 +56,7 @@ pub(super) fn document(
     Ok(SourceDocument {
         id: id.unwrap_or_else(|| place.to_string()),
         text,
+        markup: None,
         source: source.unwrap_or_else(|| place.file.to_string()),
         place,
         metadata,
@@ -108,7 +82,7 @@ fn text_column(
         return Ok(Some((*name).to_owned()));
     }
     match TEXT_COLUMNS.iter().find_map(|name| wrong(name)) {
-        Some(reason) if turns_of(fields).is_none() => Err(reason),
+        Some(reason) if join_turns(fields).is_none() => Err(reason),
         _ => Ok(None),
     }
 }
@@ -155,30 +129,4 @@ fn flat(mut fields: Map<String, Value>) -> Map<String, Value> {
         nested.insert(key, value);
     }
     nested
-}
-
-/// The texts of a row's turns, parted by blank lines; none if it has none.
-fn turns_of(fields: &Map<String, Value>) -> Option<String> {
-    let mut texts = Vec::new();
-    for name in TURN_COLUMNS {
-        collect(fields.get(name), 0, &mut texts);
-    }
-    (!texts.is_empty()).then(|| texts.join("\n\n"))
-}
-
-fn collect<'v>(value: Option<&'v Value>, depth: usize, texts: &mut Vec<&'v str>) {
-    match value {
-        Some(Value::String(text)) if !text.trim().is_empty() => texts.push(text),
-        Some(Value::Array(values)) if depth < 4 => {
-            for value in values {
-                collect(Some(value), depth + 1, texts);
-            }
-        }
-        Some(Value::Object(turn)) if depth < 4 => {
-            for part in TURN_PARTS {
-                collect(turn.get(part), depth + 1, texts);
-            }
-        }
-        _ => {}
-    }
 }

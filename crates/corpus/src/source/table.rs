@@ -108,7 +108,8 @@ impl Table {
         };
         let value = |text: String| if text.is_empty() { Value::Null } else { text.into() };
         let fields = self.header.iter().cloned().zip(values.into_iter().map(value));
-        RawRow::Fields { row, bytes: record.bytes, fields: fields.collect::<Map<_, _>>() }
+        let fields = fields.collect::<Map<_, _>>();
+        RawRow::Fields { row, bytes: record.bytes, fields, markup: None }
     }
 
     fn fields(&self, record: &Record) -> Result<Vec<String>, BadReason> {

@@ -1,5 +1,6 @@
 //! Web archives: the pages of response records, and the texts of conversion records.
 
+use super::document::Markup;
 use super::encoding::{Codec, HEAD_BYTES};
 use super::raw::{RawRow, RawRows};
 use super::reason::BadReason;
@@ -172,10 +173,8 @@ fn page(record: &Header, kind: &str, block: &[u8], row: u64, limit: usize) -> Op
         Ok(body) => body,
         Err(reason) => return Some(RawRow::bad(row, reason, block)),
     };
-    if html {
-        say("format", "html");
-    }
-    Some(RawRow::text(row, page_text(&body, &content_type, html), about))
+    let text = page_text(&body, &content_type, html);
+    Some(RawRow::text(row, text, about).with_markup(html.then_some(Markup::Html)))
 }
 
 /// The text of a page, as browsers decode it: by the byte-order mark, the header, the page's own

@@ -27,7 +27,7 @@ pub struct Summary {
     pub dropped: BTreeMap<String, BTreeMap<String, u64>>,
     /// Documents changed by each operator, among those read.
     pub changed: BTreeMap<String, u64>,
-    /// Masked places by kind of personal data.
+    /// Masked places of texts and metadata, by kind of personal data.
     pub masked: BTreeMap<String, u64>,
     /// Documents read, by language.
     pub languages: BTreeMap<String, u64>,
@@ -45,7 +45,7 @@ pub struct Summary {
 const MAX_SOURCES: usize = 100;
 
 /// Columns that say what an operator changed.
-pub(super) const NOTES: [&str; 7] = [
+pub(super) const NOTES: [&str; 8] = [
     "repaired",
     "extracted",
     "normalized",
@@ -53,7 +53,11 @@ pub(super) const NOTES: [&str; 7] = [
     "lines_edited",
     "lines_edited_refinedweb",
     "masked",
+    "masked_metadata",
 ];
+
+/// Those of them that count places by kind of personal data.
+const MASKED: [&str; 2] = ["masked", "masked_metadata"];
 
 /// The operator that cuts repeated passages.
 const CUT: &str = "passages_cut";
@@ -133,9 +137,11 @@ impl Summary {
             }
             *self.changed.entry(name.to_owned()).or_insert(0) += changed as u64;
         }
-        let Some(masked) = batch.column_by_name("masked") else { return };
-        for (kind, places) in masked.as_string::<i32>().iter().flatten().flat_map(masked_places) {
-            *self.masked.entry(kind.to_owned()).or_insert(0) += places;
+        for masked in MASKED.iter().filter_map(|name| batch.column_by_name(name)) {
+            let notes = masked.as_string::<i32>().iter().flatten();
+            for (kind, places) in notes.flat_map(masked_places) {
+                *self.masked.entry(kind.to_owned()).or_insert(0) += places;
+            }
         }
     }
 

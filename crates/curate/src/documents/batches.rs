@@ -2,11 +2,11 @@
 
 use super::schema::DOCUMENTS;
 use crate::error::CurateError;
-use arrow_array::RecordBatch;
-use arrow_array::builder::StringBuilder;
-use catena_corpus::{BadRow, CorpusError, Row, SourceDocument};
+use arrow_array::builder::{BooleanBuilder, StringBuilder};
+use arrow_array::{ArrayRef, RecordBatch};
+use catena_corpus::{BadRow, CorpusError, Markup, Row, SourceDocument};
 use catena_protocol::Cancel;
-use serde_json::Value;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Bytes of text after which a batch is handed on. Together with the threads it bounds what a
@@ -15,19 +15,29 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Documents after which a batch is handed on.
 const BATCH_ROWS: usize = 1024;
 
-/// Rows that were no documents, kept aside while a part is read.
-pub(crate) type BadRows = Arc<Mutex<Vec<BadRow>>>;
+/// What becomes of rows that are no documents while a part is read.
+#[derive(Clone, Debug)]
+pub(crate) enum Aside {
+    /// They are kept.
+    Kept(Arc<Mutex<Vec<BadRow>>>),
+    /// They are counted; of a part that is read twice, once.
+    Counted(Arc<AtomicU64>),
+}
 
 /// Turns rows into batches of [`DOCUMENTS`]; bad rows go aside.
 pub(crate) struct Batches<R> {
     pub(crate) rows: R,
-    pub(crate) bad: BadRows,
+    pub(crate) aside: Aside,
+    /// Bad rows so far.
+    pub(crate) num_bad: u64,
     pub(crate) cancel: Cancel,
+    /// The key of a plan that cuts lines out of texts, which turns do not bear.
+    pub(crate) cuts_lines: Option<&'static str>,
 }
 
 impl<R: Iterator<Item = Result<Row, CorpusError>>> Batches<R> {
     fn gather(&mut self) -> Result<Option<RecordBatch>, CurateError> {
-        let mut columns: [StringBuilder; 6] = std::array::from_fn(|_| StringBuilder::new());
+        let mut columns = Columns::default();
         let (mut bytes, mut count) = (0, 0);
         while bytes < BATCH_BYTES && count < BATCH_ROWS {
             if self.cancel.is_cancelled() {
@@ -35,12 +45,24 @@ impl<R: Iterator<Item = Result<Row, CorpusError>>> Batches<R> {
             }
             match self.rows.next().transpose()? {
                 Some(Row::Document(document)) => {
+                    if let (true, Some(key)) = (document.turns, self.cuts_lines) {
+                        let place = document.place.to_string();
+                        return Err(CurateError::TurnsCut { key, place });
+                    }
                     bytes += document.text.len();
                     count += 1;
-                    append(&mut columns, &document);
+                    columns.append(&document);
                 }
                 Some(Row::Bad(bad)) => {
-                    self.bad.lock().expect("no holder of the lock panics").push(bad);
+                    self.num_bad += 1;
+                    match &self.aside {
+                        Aside::Kept(rows) => {
+                            rows.lock().expect("no holder of the lock panics").push(bad);
+                        }
+                        Aside::Counted(most) => {
+                            most.fetch_max(self.num_bad, Ordering::Relaxed);
+                        }
+                    }
                 }
                 None => break,
             }
@@ -48,9 +70,7 @@ impl<R: Iterator<Item = Result<Row, CorpusError>>> Batches<R> {
         if count == 0 {
             return Ok(None);
         }
-        let columns = columns.into_iter().map(|mut one| Arc::new(one.finish()) as _).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&DOCUMENTS), columns);
-        Ok(Some(batch.expect("six columns of texts of one length")))
+        Ok(Some(columns.finish()))
     }
 }
 
@@ -62,13 +82,33 @@ impl<R: Iterator<Item = Result<Row, CorpusError>>> Iterator for Batches<R> {
     }
 }
 
-fn append(columns: &mut [StringBuilder; 6], document: &SourceDocument) {
-    let format = document.metadata.get("format").and_then(Value::as_str);
-    let format = if format == Some("html") { "html" } else { "text" };
-    let metadata = serde_json::to_string(&document.metadata).expect("JSON values become JSON");
-    let place = document.place.to_string();
-    let values = [&document.id, &document.source, &place, format, &metadata, &document.text];
-    for (column, value) in columns.iter_mut().zip(values) {
-        column.append_value(value);
+/// The columns of a batch that grows.
+#[derive(Default)]
+struct Columns {
+    texts: [StringBuilder; 6],
+    turns: BooleanBuilder,
+}
+
+impl Columns {
+    fn append(&mut self, document: &SourceDocument) {
+        let format = match document.markup {
+            Some(Markup::Html) => "html",
+            Some(Markup::Markdown) | None => "text",
+        };
+        let metadata = serde_json::to_string(&document.metadata).expect("JSON values become JSON");
+        let place = document.place.to_string();
+        let values = [&document.id, &document.source, &place, format, &metadata, &document.text];
+        for (column, value) in self.texts.iter_mut().zip(values) {
+            column.append_value(value);
+        }
+        self.turns.append_value(document.turns);
+    }
+
+    fn finish(mut self) -> RecordBatch {
+        let texts = self.texts.iter_mut().map(|one| Arc::new(one.finish()) as ArrayRef);
+        let mut columns: Vec<ArrayRef> = texts.collect();
+        columns.push(Arc::new(self.turns.finish()));
+        let batch = RecordBatch::try_new(Arc::clone(&DOCUMENTS), columns);
+        batch.expect("the columns of documents, of one length")
     }
 }

@@ -2,9 +2,11 @@
 
 mod batches;
 mod part;
+mod rejected;
 pub(crate) mod schema;
 mod table;
 
-pub(crate) use batches::BadRows;
+pub(crate) use batches::Aside;
 pub(crate) use part::Part;
+pub(crate) use rejected::{Rejected, rejected};
 pub(crate) use table::{PartStream, table};

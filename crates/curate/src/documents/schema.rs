@@ -15,14 +15,21 @@ pub(crate) const FORMAT: &str = "format";
 pub(crate) const METADATA: &str = "metadata";
 /// The text.
 pub(crate) const TEXT: &str = "text";
+/// Whether the text joins turns; the metadata then is the whole row, turns and all.
+pub(crate) const TURNS: &str = "turns";
 
 /// What is the same for texts that are the same but for case and white space.
 pub(crate) const KEY: &str = "key";
+/// The group of the document, which stays within one split, as it was before masking; null if it
+/// has none.
+pub(crate) const GROUP: &str = "split_group";
 /// Why a document was dropped; null where it stays.
 pub(crate) const VERDICT: &str = "verdict";
 
 /// Documents as they are read.
 pub(crate) static DOCUMENTS: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name: &str| Field::new(name, DataType::Utf8, false);
-    Arc::new(Schema::new([ID, SOURCE, PLACE, FORMAT, METADATA, TEXT].map(text).to_vec()))
+    let mut fields = [ID, SOURCE, PLACE, FORMAT, METADATA, TEXT].map(text).to_vec();
+    fields.push(Field::new(TURNS, DataType::Boolean, false));
+    Arc::new(Schema::new(fields))
 });

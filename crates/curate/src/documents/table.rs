@@ -1,6 +1,6 @@
 //! Parts of an input as a table of DataFusion: one partition each.
 
-use super::batches::{BadRows, Batches};
+use super::batches::{Aside, Batches};
 use super::part::Part;
 use super::schema::DOCUMENTS;
 use crate::error::CurateError;
@@ -20,8 +20,10 @@ use std::sync::Arc;
 pub(crate) struct PartStream {
     pub(crate) part: Part,
     pub(crate) options: ReadOptions,
-    pub(crate) bad: BadRows,
+    pub(crate) aside: Aside,
     pub(crate) cancel: Cancel,
+    /// The key of a plan that cuts lines out of texts, which turns do not bear.
+    pub(crate) cuts_lines: Option<&'static str>,
 }
 
 impl Debug for PartStream {
@@ -36,8 +38,13 @@ impl PartitionStream for PartStream {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = self.part.rows(&self.options);
-        let batches = Batches { rows, bad: Arc::clone(&self.bad), cancel: self.cancel.clone() };
+        let batches = Batches {
+            rows: self.part.rows(&self.options),
+            aside: self.aside.clone(),
+            num_bad: 0,
+            cancel: self.cancel.clone(),
+            cuts_lines: self.cuts_lines,
+        };
         let stream = stream::iter(batches.map(|batch| batch.map_err(DataFusionError::from)));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&DOCUMENTS), stream))
     }

@@ -1,7 +1,7 @@
 //! The functions of queries, with their usual settings.
 
 use super::judge_text::judge_text;
-use super::{analyse, key, language};
+use super::{analyse, change, key, language, mask_metadata};
 use crate::plan::{
     drop_boilerplate, extract_page, mask_with_placeholders, normalize_text, repair_text,
 };
@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 /// Every function of a query.
 pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
+    let masking = mask_with_placeholders(String::new(), PiiRule::usual());
     vec![
-        repair_text(),
-        normalize_text(),
-        extract_page(),
-        drop_boilerplate(),
-        mask_with_placeholders(String::new(), PiiRule::usual()),
+        change(repair_text()),
+        change(normalize_text()),
+        change(extract_page()),
+        change(drop_boilerplate()),
+        change(masking.clone()),
+        mask_metadata(masking),
         language(LanguageDetector::builtin(), String::new()),
         analyse(Families::all()),
         judge_text(),

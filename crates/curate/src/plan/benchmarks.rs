@@ -3,15 +3,18 @@
 use super::settings::DecontaminateSettings;
 use crate::error::CurateError;
 use crate::functions::{Pool, Verdict, keep};
-use catena_corpus::{DecontaminationOptions, Decontaminator, ReadOptions, Row, plan_shards};
+use catena_corpus::{
+    BadReason, BadRow, DecontaminationOptions, Decontaminator, ReadOptions, Row, plan_shards,
+};
 use datafusion::logical_expr::ScalarUDF;
 use std::sync::Arc;
 
-/// `decontaminate(text)` against the sets that the plan names.
+/// `decontaminate(text)` against the sets that the plan names, opened as `base` says.
 pub(crate) fn decontaminate(
     settings: &DecontaminateSettings,
+    base: &ReadOptions,
 ) -> Result<Arc<ScalarUDF>, CurateError> {
-    let items = Arc::new(read(&settings.against)?);
+    let items = Arc::new(read(settings, base)?);
     let mut options = DecontaminationOptions::gpt3();
     options.ngram = settings.ngram;
     options.shortest = options.shortest.min(settings.ngram);
@@ -36,14 +39,29 @@ pub(crate) fn decontaminate(
 }
 
 /// Name and text of every item. A row without a column of text counts with all its texts.
-fn read(paths: &[String]) -> Result<Vec<(String, String)>, CurateError> {
-    let options = ReadOptions::default();
+///
+/// # Errors
+/// [`CurateError::Benchmark`]: what is passed over here would stay in the data unseen.
+fn read(
+    settings: &DecontaminateSettings,
+    base: &ReadOptions,
+) -> Result<Vec<(String, String)>, CurateError> {
+    let options = ReadOptions {
+        text_column: settings.text.clone(),
+        opener: Arc::clone(&base.opener),
+        ..ReadOptions::default()
+    };
     let mut items = Vec::new();
-    for path in paths {
+    for path in &settings.against {
         for shard in plan_shards(std::slice::from_ref(path), &options)? {
             for row in shard.open(&options)? {
-                if let Row::Document(document) = row? {
-                    items.push((path.clone(), document.text));
+                match row? {
+                    Row::Document(document) => items.push((path.clone(), document.text)),
+                    // Nothing cannot be copied.
+                    Row::Bad(BadRow { reason: BadReason::Empty, .. }) => {}
+                    Row::Bad(BadRow { place, reason, .. }) => {
+                        return Err(CurateError::Benchmark { place, reason });
+                    }
                 }
             }
         }

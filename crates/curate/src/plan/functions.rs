@@ -1,16 +1,17 @@
 //! The functions that a plan needs, made once and shared by all threads.
 
 use super::benchmarks;
-use super::settings::{CleaningPlan, PiiSettings, PiiStyle, RuleSettings};
+use super::masking::masking;
+use super::settings::{CleaningPlan, RuleSettings};
 use crate::error::CurateError;
 use crate::functions::{
-    Changed, Verdict, analyse, change, judge, keep, keep_languages, key, language,
+    Changed, EXTRACTED, Note, Operator, Verdict, analyse, change_row, extract_row, judge, keep,
+    keep_languages, key, language, mask_metadata, metadata_field,
 };
 use camino::Utf8Path;
 use catena_corpus::{
-    C4LineEnd, CorpusError, Families, Family, LanguageDetector, PiiRule, PseudonymStyle,
-    Pseudonyms, RuleSet, edit_c4, edit_refinedweb, extract_html, find_pii, mask, normalize,
-    remove_boilerplate, repair, rule_set,
+    C4LineEnd, Families, Family, LanguageDetector, ReadOptions, RuleSet, edit_c4, edit_refinedweb,
+    extract_html, normalize, remove_boilerplate, repair, rule_set,
 };
 use datafusion::logical_expr::ScalarUDF;
 use std::borrow::Cow;
@@ -47,46 +48,64 @@ pub(crate) struct PlanFunctions {
     pub(crate) judges: Vec<Judge>,
     /// Only the documents that stay are changed further.
     pub(crate) changes_of_kept: Vec<Noted>,
+    /// Masks the metadata of the documents that stay; none if it is not masked.
+    pub(crate) mask_metadata: Option<Arc<ScalarUDF>>,
+    /// Masks a text; none if nothing is masked.
+    pub(crate) masking: Option<Operator>,
+    /// The key of the plan that cuts lines out of texts, if one does.
+    pub(crate) cuts_lines: Option<&'static str>,
+    /// Takes the group of splits out of metadata; none if there are no groups.
+    pub(crate) group: Option<Arc<ScalarUDF>>,
     pub(crate) key: Arc<ScalarUDF>,
     sets: Vec<RuleSet>,
 }
 
 impl PlanFunctions {
-    /// The functions of `plan`.
+    /// The functions of `plan`; what they read beside the documents is opened as `base` says.
     ///
     /// # Errors
     /// Names that are unknown, thresholds out of range, files that cannot be read.
-    pub(crate) fn new(plan: &CleaningPlan) -> Result<Self, CurateError> {
+    pub(crate) fn new(plan: &CleaningPlan, base: &ReadOptions) -> Result<Self, CurateError> {
         let sets = rule_sets(&plan.rules)?;
         let always: Families = ALWAYS.into_iter().filter(|_| plan.rules.measure).collect();
         let families = sets.iter().fold(always, |all, set| all.union(set.families()));
         let mut repairs = Vec::new();
         if plan.repair.mojibake {
-            repairs.push(("repaired", repair_text()));
+            repairs.push(("repaired", change_row(repair_text())));
         }
         let mut after_extraction = Vec::new();
         if plan.repair.normalize {
-            after_extraction.push(("normalized", normalize_text()));
+            after_extraction.push(("normalized", change_row(normalize_text())));
         }
         if plan.repair.boilerplate {
-            after_extraction.push(("boilerplate", drop_boilerplate()));
+            after_extraction.push(("boilerplate", change_row(drop_boilerplate())));
         }
         let mut changes_of_kept = Vec::new();
         if plan.rules.edit_lines {
             changes_of_kept.extend(edits(&sets));
         }
-        let kinds = kinds(&plan.pii)?;
-        if !kinds.is_empty() {
-            changes_of_kept.push(("masked", mask_pii(&plan.pii, kinds)?));
-        }
+        let cuts_lines = if !changes_of_kept.is_empty() {
+            Some("rules.edit_lines")
+        } else if plan.repair.boilerplate {
+            Some("repair.boilerplate")
+        } else {
+            None
+        };
+        let masking = masking(&plan.pii)?;
+        changes_of_kept.extend(masking.iter().map(|mask| ("masked", change_row(mask.clone()))));
+        let metadata_too = masking.clone().filter(|_| plan.pii.metadata);
         Ok(Self {
             repairs,
-            extract: plan.repair.html.then(extract_page),
+            extract: plan.repair.html.then(extract_row),
             after_extraction,
             language: told_language(plan)?,
             analyse: (plan.rules.measure || !sets.is_empty()).then(|| analyse(families)),
-            judges: judges(plan, &sets, families)?,
+            judges: judges(plan, base, &sets, families)?,
             changes_of_kept,
+            mask_metadata: metadata_too.map(mask_metadata),
+            masking,
+            cuts_lines,
+            group: plan.split.group.clone().map(metadata_field),
             key: key(),
             sets,
         })
@@ -133,6 +152,7 @@ fn detector(plan: &CleaningPlan) -> Result<LanguageDetector, CurateError> {
 
 fn judges(
     plan: &CleaningPlan,
+    base: &ReadOptions,
     sets: &[RuleSet],
     families: Families,
 ) -> Result<Vec<Judge>, CurateError> {
@@ -147,7 +167,7 @@ fn judges(
         judges.push(Judge { function, columns: vec!["profile"] });
     }
     if !plan.decontaminate.against.is_empty() {
-        let function = benchmarks::decontaminate(&plan.decontaminate)?;
+        let function = benchmarks::decontaminate(&plan.decontaminate, base)?;
         judges.push(Judge { function, columns: vec!["text"] });
     }
     Ok(judges)
@@ -166,39 +186,39 @@ fn not_empty() -> Arc<ScalarUDF> {
 }
 
 /// `text` as it was, or what became of it, with a note.
-fn noted<'t>(text: &'t str, changed: Cow<'t, str>, note: impl FnOnce() -> String) -> Changed<'t> {
+fn noted<'t>(text: &'t str, changed: Cow<'t, str>, note: impl FnOnce() -> Note) -> Changed<'t> {
     if changed == text { (Cow::Borrowed(text), None) } else { (changed, Some(note())) }
 }
 
-pub(crate) fn repair_text() -> Arc<ScalarUDF> {
-    change("repair_text", String::new(), |text| {
+pub(crate) fn repair_text() -> Operator {
+    Operator::new("repair_text", String::new(), |text| {
         let repaired = repair(text, &catena_corpus::RepairOptions::default());
-        let names: Vec<&str> = repaired.fixes.iter().map(|fix| fix.name()).collect();
-        noted(text, repaired.text, || names.join(", "))
+        let fixes = repaired.fixes;
+        noted(text, repaired.text, || Note::of(fixes.iter().map(|fix| fix.name())))
     })
 }
 
-pub(crate) fn normalize_text() -> Arc<ScalarUDF> {
-    change("normalize_text", String::new(), |text| {
-        noted(text, Cow::Owned(normalize(text)), || "Unicode and white space".to_owned())
+pub(crate) fn normalize_text() -> Operator {
+    Operator::new("normalize_text", String::new(), |text| {
+        noted(text, Cow::Owned(normalize(text)), || Note::of(["Unicode and white space"]))
     })
 }
 
 /// What cannot be read as a page has an empty text, and so is dropped with its reason in the note.
-pub(crate) fn extract_page() -> Arc<ScalarUDF> {
-    change("extract_html", String::new(), |text| {
+pub(crate) fn extract_page() -> Operator {
+    Operator::new("extract_html", String::new(), |text| {
         match extract_html(text, &catena_corpus::ExtractOptions::default()) {
-            Ok(page) => (Cow::Owned(page.text), Some("main content of a page".to_owned())),
-            Err(error) => (Cow::Borrowed(""), Some(error.to_string())),
+            Ok(page) => (Cow::Owned(page.text), Some(Note::of([EXTRACTED]))),
+            Err(error) => (Cow::Borrowed(""), Some(Note::of([error.to_string()]))),
         }
     })
 }
 
-pub(crate) fn drop_boilerplate() -> Arc<ScalarUDF> {
-    change("drop_boilerplate", String::new(), |text| {
+pub(crate) fn drop_boilerplate() -> Operator {
+    Operator::new("drop_boilerplate", String::new(), |text| {
         let left = remove_boilerplate(text);
         let count = left.dropped.len();
-        noted(text, left.text, || format!("{count} lines dropped"))
+        noted(text, left.text, || Note::of([format!("{count} lines dropped")]))
     })
 }
 
@@ -207,78 +227,21 @@ fn edits(sets: &[RuleSet]) -> Vec<Noted> {
     let has = |part: &str| sets.iter().any(|set| set.name.starts_with(part));
     let mut edits = Vec::new();
     if has("c4@") {
-        edits.push(("lines_edited", edit_lines_c4(C4LineEnd::Punctuation)));
+        edits.push(("lines_edited", change_row(edit_lines_c4(C4LineEnd::Punctuation))));
     } else if has("c4-") {
-        edits.push(("lines_edited", edit_lines_c4(C4LineEnd::Any)));
+        edits.push(("lines_edited", change_row(edit_lines_c4(C4LineEnd::Any))));
     }
     if has("refinedweb") {
-        let edit = change("edit_refinedweb", String::new(), |text| {
-            noted(text, edit_refinedweb(text), || "RefinedWeb's lines".to_owned())
+        let edit = Operator::new("edit_refinedweb", String::new(), |text| {
+            noted(text, edit_refinedweb(text), || Note::of(["RefinedWeb's lines"]))
         });
-        edits.push(("lines_edited_refinedweb", edit));
+        edits.push(("lines_edited_refinedweb", change_row(edit)));
     }
     edits
 }
 
-fn edit_lines_c4(line_end: C4LineEnd) -> Arc<ScalarUDF> {
-    change("edit_c4", format!("{line_end:?}"), move |text| {
-        noted(text, edit_c4(text, line_end), || "C4's lines and citations".to_owned())
+fn edit_lines_c4(line_end: C4LineEnd) -> Operator {
+    Operator::new("edit_c4", format!("{line_end:?}"), move |text| {
+        noted(text, edit_c4(text, line_end), || Note::of(["C4's lines and citations"]))
     })
-}
-
-fn kinds(pii: &PiiSettings) -> Result<Vec<PiiRule>, CurateError> {
-    if pii.mask.iter().any(|name| name == "all") {
-        return Ok(PiiRule::usual());
-    }
-    let rule = |name: &String| {
-        let names = PiiRule::ALL.iter().map(|rule| rule.name());
-        let unknown = || CorpusError::unknown("kind of personal data", name, names).into();
-        PiiRule::from_name(name).ok_or_else(unknown)
-    };
-    pii.mask.iter().map(rule).collect()
-}
-
-fn mask_pii(pii: &PiiSettings, kinds: Vec<PiiRule>) -> Result<Arc<ScalarUDF>, CurateError> {
-    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-    let settings = format!("{:?} {}", pii.style, names.join(" "));
-    let style = match pii.style {
-        PiiStyle::Placeholder => return Ok(mask_with_placeholders(settings, kinds)),
-        PiiStyle::Pseudonym => PseudonymStyle::Tag,
-        PiiStyle::Realistic => PseudonymStyle::Realistic,
-    };
-    let key = match &pii.key_file {
-        None => return Err(CurateError::NoKey),
-        Some(path) => {
-            let path = Utf8Path::new(path);
-            fs::read(path).map_err(CurateError::io("read", path))?
-        }
-    };
-    let pseudonyms = Pseudonyms::new(key.trim_ascii()).with_style(style);
-    Ok(change("mask_pii", settings, move |text| {
-        let (masked, matches) = pseudonyms.replace(text, &kinds);
-        noted(text, Cow::Owned(masked), || counts(matches.iter().map(|one| one.rule)))
-    }))
-}
-
-/// `mask_pii(text)` with the kinds as placeholders.
-pub(crate) fn mask_with_placeholders(settings: String, kinds: Vec<PiiRule>) -> Arc<ScalarUDF> {
-    change("mask_pii", settings, move |text| {
-        // Most texts hold nothing, and need no copy.
-        let found = find_pii(text, &kinds);
-        if found.is_empty() {
-            return (Cow::Borrowed(text), None);
-        }
-        let note = counts(found.iter().map(|one| one.rule));
-        (Cow::Owned(mask(text, &kinds).text), Some(note))
-    })
-}
-
-/// `email=2 phone=1`.
-fn counts(rules: impl Iterator<Item = PiiRule>) -> String {
-    let mut counts = std::collections::BTreeMap::new();
-    for rule in rules {
-        *counts.entry(rule.name()).or_insert(0) += 1;
-    }
-    let one = |(name, count): (&&str, &i32)| format!("{name}={count}");
-    counts.iter().map(one).collect::<Vec<_>>().join(" ")
 }

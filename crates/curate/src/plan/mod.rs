@@ -1,8 +1,10 @@
 //! A cleaning plan: its keys, the functions it needs, and the plan of DataFusion that it is.
 
 mod benchmarks;
+mod check;
 mod form;
 mod functions;
+mod masking;
 mod near;
 mod operators;
 mod parse;
@@ -13,9 +15,9 @@ mod split;
 pub(crate) use form::WriteForm;
 pub use form::document_writer;
 pub(crate) use functions::{
-    PlanFunctions, drop_boilerplate, extract_page, mask_with_placeholders, normalize_text,
-    repair_text, rule_sets,
+    PlanFunctions, drop_boilerplate, extract_page, normalize_text, repair_text, rule_sets,
 };
+pub(crate) use masking::{mask_sample, mask_with_placeholders};
 pub(crate) use near::near_config;
 pub(crate) use operators::build;
 pub use settings::{

@@ -1,7 +1,9 @@
 //! A cleaning plan as a plan of DataFusion: each operator adds columns.
 
 use super::functions::PlanFunctions;
-use crate::documents::schema::{FORMAT, ID, KEY, METADATA, PLACE, SOURCE, TEXT, VERDICT};
+use crate::documents::schema::{
+    FORMAT, GROUP, ID, KEY, METADATA, PLACE, SOURCE, TEXT, TURNS, VERDICT,
+};
 use crate::error::CurateError;
 use crate::functions::{VERDICT as VERDICT_FIELDS, language_type};
 use arrow_schema::DataType;
@@ -45,19 +47,30 @@ pub(crate) fn build(
         let arguments = judge.columns.iter().map(column).collect();
         chain.judge(judge.function.call(arguments))?;
     }
+    chain.hide(
+        GROUP,
+        match &functions.group {
+            Some(group) => group.call(vec![col(&chain.metadata)]),
+            None => lit(ScalarValue::Utf8(None)),
+        },
+    )?;
+    let stays = col(&chain.verdict).is_null();
     for (note, function) in &functions.changes_of_kept {
-        let stays = col(&chain.verdict).is_null();
-        chain.change(note, function, Some(stays))?;
+        chain.change(note, function, Some(stays.clone()))?;
+    }
+    if let Some(mask) = &functions.mask_metadata {
+        chain.mask_metadata("masked_metadata", mask, stays)?;
     }
     chain.add("bytes", cast(octet_length(chain.text()), DataType::UInt64))?;
     chain.add(KEY, functions.key.call(vec![chain.text()]))?;
     chain.finish()
 }
 
-/// A plan that grows, and the names of its latest text and verdict.
+/// A plan that grows, and the names of its latest text, metadata and verdict.
 struct Chain {
     frame: DataFrame,
     text: String,
+    metadata: String,
     verdict: String,
     num_verdicts: usize,
     /// Columns that are written, beside those of every document.
@@ -73,6 +86,7 @@ impl Chain {
         Ok(Self {
             frame,
             text: TEXT.to_owned(),
+            metadata: METADATA.to_owned(),
             verdict: "verdict_0".to_owned(),
             num_verdicts: 0,
             kept: vec!["bytes_read".to_owned()],
@@ -96,25 +110,43 @@ impl Chain {
         Ok(())
     }
 
-    /// Changes the text where `condition` holds; what was done goes to the column `note`.
+    /// Changes the text, and the turns that it joins, where `condition` holds; what was done goes
+    /// to the column `note`.
     fn change(
         &mut self,
         note: &str,
         function: &Arc<ScalarUDF>,
         condition: Option<Expr>,
     ) -> Result<(), CurateError> {
-        let changed = function.call(vec![self.text()]);
+        let changed = function.call(vec![self.text(), col(&self.metadata), col(TURNS)]);
         let changed = match condition {
             None => changed,
             Some(condition) => when(condition, changed).end()?,
         };
-        let (change, text) = (format!("change_{note}"), format!("text_{note}"));
+        let change = format!("change_{note}");
         self.hide(&change, changed)?;
-        let new = col(&change).field("text");
-        let new = when(new.clone().is_null(), self.text()).otherwise(new)?;
-        self.hide(&text, new)?;
+        let (text, metadata) = (format!("text_{note}"), format!("metadata_{note}"));
+        self.hide(&text, changed_or(&change, "text", self.text())?)?;
+        self.hide(&metadata, changed_or(&change, "metadata", col(&self.metadata))?)?;
         self.add(note, col(&change).field("note"))?;
-        self.text = text;
+        (self.text, self.metadata) = (text, metadata);
+        Ok(())
+    }
+
+    /// Masks the metadata where `condition` holds.
+    fn mask_metadata(
+        &mut self,
+        note: &str,
+        function: &Arc<ScalarUDF>,
+        condition: Expr,
+    ) -> Result<(), CurateError> {
+        let masked = function.call(vec![col(&self.metadata), col(TURNS), col(ID)]);
+        let change = format!("change_{note}");
+        self.hide(&change, when(condition, masked).end()?)?;
+        let metadata = format!("metadata_{note}");
+        self.hide(&metadata, changed_or(&change, "text", col(&self.metadata))?)?;
+        self.add(note, col(&change).field("note"))?;
+        self.metadata = metadata;
         Ok(())
     }
 
@@ -130,10 +162,17 @@ impl Chain {
     }
 
     fn finish(self) -> Result<DataFrame, CurateError> {
-        let mut columns: Vec<Expr> = [ID, SOURCE, PLACE, METADATA].map(col).to_vec();
+        let mut columns: Vec<Expr> = [ID, SOURCE, PLACE, TURNS, GROUP].map(col).to_vec();
         columns.extend(self.kept.iter().map(col));
         columns.push(col(&self.verdict).alias(VERDICT));
+        columns.push(col(&self.metadata).alias(METADATA));
         columns.push(col(&self.text).alias(TEXT));
         Ok(self.frame.select(columns)?)
     }
+}
+
+/// A field of the column `change` where there was one, else what was `before`.
+fn changed_or(change: &str, field: &str, before: Expr) -> Result<Expr, CurateError> {
+    let new = col(change).field(field);
+    Ok(when(new.clone().is_null(), before).otherwise(new)?)
 }

@@ -133,13 +133,16 @@ impl Default for RuleSettings {
 pub struct DecontaminateSettings {
     /// Files of evaluation sets; none: nothing is looked for.
     pub against: Vec<String>,
+    /// The column of their text; else the first there is of `text`, `content` and others, or all
+    /// texts of questions, answers and other turns.
+    pub text: Option<String>,
     /// Words in a row that tell a copy.
     pub ngram: usize,
 }
 
 impl Default for DecontaminateSettings {
     fn default() -> Self {
-        Self { against: Vec::new(), ngram: 13 }
+        Self { against: Vec::new(), text: None, ngram: 13 }
     }
 }
 
@@ -154,11 +157,18 @@ pub struct PiiSettings {
     /// A file with the secret that pseudonyms are made with. Without one the same value has the
     /// same pseudonym within a run only.
     pub key_file: Option<String>,
+    /// Whether the texts of the metadata are masked too: titles, authors, addresses of pages.
+    pub metadata: bool,
 }
 
 impl Default for PiiSettings {
     fn default() -> Self {
-        Self { mask: vec!["all".to_owned()], style: PiiStyle::Placeholder, key_file: None }
+        Self {
+            mask: vec!["all".to_owned()],
+            style: PiiStyle::Placeholder,
+            key_file: None,
+            metadata: true,
+        }
     }
 }
 

@@ -2,15 +2,16 @@
 
 use super::settings::SplitSettings;
 use crate::error::CurateError;
-use catena_corpus::{SplitOptions, stable_split};
-use serde_json::{Map, Value};
+use catena_corpus::{CorpusError, SplitOptions, stable_split};
+
+/// Shares such as 0.9 and 0.1 add up to 1 but for this.
+const ROUNDING: f64 = 1e-9;
 
 /// Divides documents by the hash of their id or group, so that a document stays where it is when
 /// others are added.
 #[derive(Clone, Debug)]
 pub(crate) struct Splitter {
     options: Option<SplitOptions>,
-    group: Option<String>,
 }
 
 impl Splitter {
@@ -19,24 +20,30 @@ impl Splitter {
     /// # Errors
     /// Shares that are no shares.
     pub(crate) fn new(settings: &SplitSettings) -> Result<Self, CurateError> {
-        let train = 1.0 - settings.validation - settings.test;
-        let parts =
-            [("train", train), ("validation", settings.validation), ("test", settings.test)];
+        let (validation, test) = (settings.validation, settings.test);
+        for (key, found) in [
+            ("split.validation", validation),
+            ("split.test", test),
+            ("split.validation + split.test", validation + test),
+        ] {
+            if !(0.0..=1.0 + ROUNDING).contains(&found) {
+                return Err(CorpusError::Config { key, found, expected: "from 0 to 1" }.into());
+            }
+        }
+        let train = (1.0 - validation - test).max(0.0);
+        let train = if train > ROUNDING { train } else { 0.0 };
+        let parts = [("train", train), ("validation", validation), ("test", test)];
         let parts: Vec<_> = parts.into_iter().filter(|(_, share)| *share != 0.0).collect();
         let options = SplitOptions::new(&parts, settings.seed);
         options.check()?;
         let options = (parts.len() > 1).then_some(options);
-        Ok(Self { options, group: settings.group.clone() })
+        Ok(Self { options })
     }
 
-    /// The name of the split of a document.
-    pub(crate) fn split(&self, id: &str, metadata: &Map<String, Value>) -> &str {
+    /// The name of the split of a document, which its group decides if it has one.
+    pub(crate) fn split(&self, id: &str, group: Option<&str>) -> &str {
         let Some(options) = &self.options else { return "train" };
-        let group = self.group.as_ref().and_then(|group| metadata.get(group));
-        let key =
-            group.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        let key = key.as_deref().unwrap_or(id);
-        let part = stable_split([key], options).expect("checked when it was made");
-        &options.parts[part[0]].name
+        let part = stable_split([group.unwrap_or(id)], options);
+        &options.parts[part.expect("checked when it was made")[0]].name
     }
 }

@@ -47,8 +47,9 @@ pub fn curate(
     cancel: &Cancel,
 ) -> Result<Card, CurateError> {
     let Curation { inputs, plan, folder, threads, overwrite, .. } = *curation;
+    plan.check()?;
     let options = plan.read.options(&curation.options);
-    let functions = PlanFunctions::new(plan)?;
+    let functions = PlanFunctions::new(plan, &curation.options)?;
     fs::create_dir_all(folder).map_err(CurateError::io("create", folder))?;
     let work = Work::open(folder, plan, inputs, &options, overwrite)?;
     if work.is_done() {

@@ -3,11 +3,11 @@
 use super::part_files::PartWriter;
 use super::threads::for_each;
 use super::work::Work;
-use crate::documents::{BadRows, PartStream, table};
+use crate::documents::{Aside, PartStream, table};
 use crate::error::CurateError;
-use crate::plan::{PlanFunctions, build};
+use crate::plan::{PlanFunctions, build, mask_sample};
 use crate::session::session;
-use catena_corpus::ReadOptions;
+use catena_corpus::{BadRow, ReadOptions};
 use catena_protocol::{Cancel, Progress};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
@@ -36,12 +36,13 @@ pub(crate) fn judge(
     if left.is_empty() {
         return Ok(());
     }
-    let bad: Vec<BadRows> = left.iter().map(|_| Arc::new(Mutex::new(Vec::new()))).collect();
+    let bad: Vec<Arc<Mutex<Vec<BadRow>>>> = left.iter().map(|_| Arc::default()).collect();
     let streams = left.iter().zip(&bad).map(|(part, bad)| PartStream {
         part: part.clone(),
         options: options.clone(),
-        bad: Arc::clone(bad),
+        aside: Aside::Kept(Arc::clone(bad)),
         cancel: means.cancel.clone(),
+        cuts_lines: functions.cuts_lines,
     });
     // One partition after the other in each thread: the plan itself must not spread them.
     let session = session(1, &work.folder.join(".work"))?;
@@ -56,7 +57,12 @@ pub(crate) fn judge(
         let run = Partition { plan: &plan, session: &session, index, writer };
         let bytes = run.run(means, &done)?;
         let schema = plan.schema();
-        let rows = bad[index].lock().expect("no holder of the lock panics");
+        let mut rows = bad[index].lock().expect("no holder of the lock panics");
+        if let Some(masking) = &functions.masking {
+            for row in rows.iter_mut() {
+                mask_sample(masking, row);
+            }
+        }
         bytes.finish(&schema, &rows)?;
         Ok(())
     });

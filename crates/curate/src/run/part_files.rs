@@ -1,7 +1,7 @@
 //! What one part leaves on disk: the attributes of all its documents, the text of those that
 //! stay, and the rows that were none.
 
-use crate::documents::schema::{ID, METADATA, PLACE, SOURCE, TEXT, VERDICT};
+use crate::documents::schema::{GROUP, ID, METADATA, PLACE, SOURCE, TEXT, TURNS, VERDICT};
 use crate::error::CurateError;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch, StringArray};
@@ -54,7 +54,7 @@ impl PartFiles {
 }
 
 /// Columns of the documents that stay.
-const KEPT_COLUMNS: [&str; 5] = [ID, SOURCE, PLACE, METADATA, TEXT];
+const KEPT_COLUMNS: [&str; 7] = [ID, SOURCE, PLACE, TURNS, GROUP, METADATA, TEXT];
 
 /// Writes the batches of one part.
 pub(crate) struct PartWriter {
@@ -75,7 +75,7 @@ impl PartWriter {
             let keep = |at: &usize| !names.contains(&schema.field(*at).name().as_str());
             (0..schema.fields().len()).filter(keep).collect()
         };
-        let attributes = batch.project(&without(&[METADATA, TEXT]))?;
+        let attributes = batch.project(&without(&[METADATA, TEXT, TURNS, GROUP]))?;
         table(&mut self.attributes, &self.files.attributes, &attributes.schema())?
             .write(&attributes)?;
         let kept: Vec<usize> =
@@ -193,6 +193,11 @@ fn open_table(path: &Utf8Path) -> Result<ParquetRecordBatchReaderBuilder<File>, 
 pub(crate) fn column<'b>(batch: &'b RecordBatch, name: &str) -> &'b StringArray {
     let column = batch.column_by_name(name).expect("a file of ours has its columns");
     column.as_string::<i32>()
+}
+
+/// Which rows of a file of ours have turns.
+pub(crate) fn have_turns(batch: &RecordBatch) -> &BooleanArray {
+    batch.column_by_name(TURNS).expect("a file of ours has its columns").as_boolean()
 }
 
 /// Rows that were refused, by reason.

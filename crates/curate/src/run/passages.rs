@@ -3,7 +3,7 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::{Table, column, read_table, write_table};
+use super::part_files::{Table, column, have_turns, read_table, write_table};
 use super::texts::for_each_text;
 use super::work::Work;
 use crate::documents::Part;
@@ -57,7 +57,8 @@ enum Way {
 }
 
 /// Cuts repeated passages out of the texts that `repeats` leaves, and writes what was cut to
-/// `passages.parquet`. The texts that are left lie in [`PartFiles::cut`](super::part_files).
+/// `passages.parquet`. A row of turns of which something is left stays whole. The texts that are
+/// left lie in [`PartFiles::cut`](super::part_files).
 pub(crate) fn cut(
     work: &Work,
     settings: &DedupSettings,
@@ -180,12 +181,17 @@ impl Step<'_> {
                 }
                 let batch = batch?;
                 let mut texts = Vec::with_capacity(batch.num_rows());
-                for text in column(&batch, TEXT).iter().map(Option::unwrap_or_default) {
+                let with_turns = have_turns(&batch).iter().map(Option::unwrap_or_default);
+                let all = column(&batch, TEXT).iter().map(Option::unwrap_or_default);
+                for (text, has_turns) in all.zip(with_turns) {
                     let mut left = text.to_owned();
                     if !self.repeats.drops(number) {
                         let (text, num) = cut(text)?;
-                        cuts.add(number, num, left.len() - text.len(), &text);
-                        left = text;
+                        // Turns are dropped as a whole or not at all.
+                        if !has_turns || text.trim().is_empty() {
+                            cuts.add(number, num, left.len() - text.len(), &text);
+                            left = text;
+                        }
                     }
                     texts.push(left);
                     number += 1;

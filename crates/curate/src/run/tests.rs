@@ -1,6 +1,10 @@
 //! Whole runs over small inputs: what stays, what is said of the rest, and that it is always the
 //! same.
 
+mod metadata;
+mod pages;
+mod turns;
+
 use super::*;
 use crate::account::explain;
 use crate::error::CurateError;
@@ -69,6 +73,27 @@ fn texts(folder: &Utf8Path) -> BTreeMap<String, serde_json::Value> {
     let text = fs::read_to_string(folder.join("data/train/00000.jsonl")).unwrap();
     let rows = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     rows.map(|row| (row["id"].as_str().unwrap().to_owned(), row)).collect()
+}
+
+/// The plan, so that no row is dropped for being like another.
+fn alone(mut plan: CleaningPlan) -> CleaningPlan {
+    plan.dedup.exact = false;
+    "off".clone_into(&mut plan.dedup.near);
+    plan
+}
+
+/// A file of `rows`.
+fn file(folder: &Utf8Path, rows: &[serde_json::Value]) -> [String; 1] {
+    let lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    let path = folder.join("in.jsonl");
+    fs::write(&path, lines.join("\n")).unwrap();
+    [path.into_string()]
+}
+
+/// The rows of a split that were written, as they stand in the file.
+fn written(folder: &Utf8Path, split: &str) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(folder.join(format!("data/{split}/00000.jsonl"))).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Every file below the folder with its bytes.
@@ -216,6 +241,28 @@ fn a_folder_belongs_to_one_plan() {
 }
 
 #[test]
+fn what_is_wrong_with_a_plan_is_said_before_anything_is_read() {
+    let (_guard, dir) = folder();
+    let (inputs, out) = ([input(&dir)], dir.join("out"));
+    let refused = |change: fn(&mut CleaningPlan)| {
+        let mut plan = CleaningPlan::default();
+        change(&mut plan);
+        let error = run_with(&plan, &inputs, &out, 1, &NoProgress, &Cancel::new()).unwrap_err();
+        assert!(!out.exists(), "{error}");
+        error.to_string()
+    };
+    let errors = [
+        refused(|plan| "csv".clone_into(&mut plan.write.format)),
+        refused(|plan| plan.split.validation = 1.5),
+        refused(|plan| (plan.split.validation, plan.split.test) = (0.5, 0.75)),
+        refused(|plan| "nonsense".clone_into(&mut plan.dedup.near)),
+        refused(|plan| plan.dedup.near_threshold = Some(2.0)),
+        refused(|plan| plan.dedup.substring_bytes = 3),
+    ];
+    insta::assert_snapshot!("refused", errors.join("\n"));
+}
+
+#[test]
 fn samples_of_evaluation_sets_are_found() {
     let (_guard, dir) = folder();
     let bench = dir.join("bench.jsonl");
@@ -225,6 +272,16 @@ fn samples_of_evaluation_sets_are_found() {
     let mut plan = CleaningPlan::default();
     plan.decontaminate.against = vec![bench.to_string()];
     let card = run(&plan, &[input(&dir)], &dir.join("out"));
+    assert_eq!(card.summary.dropped["decontaminate"][bench.as_str()], 3);
+    // A row that would not be looked for is not passed over, unless there is nothing in it.
+    let row = serde_json::json!({"ctx": words.join(" "), "label": 1});
+    fs::write(&bench, format!("{row}\n{{\"ctx\": \" \"}}\n")).unwrap();
+    let (inputs, out) = ([input(&dir)], dir.join("named"));
+    let refused = run_with(&plan, &inputs, &out, 1, &NoProgress, &Cancel::new()).unwrap_err();
+    let expected = "row bench.jsonl:1 of an evaluation set cannot be looked for";
+    assert_eq!(refused.to_string(), expected);
+    plan.decontaminate.text = Some("ctx".to_owned());
+    let card = run(&plan, &inputs, &out);
     assert_eq!(card.summary.dropped["decontaminate"][bench.as_str()], 3);
 }
 
@@ -286,6 +343,12 @@ fn what_a_query_finds_is_what_was_written() {
     assert_eq!(
         copies.trim(),
         "{\"id\":\"copy\",\"kind\":\"exact\"}\n{\"id\":\"near\",\"kind\":\"near\"}"
+    );
+    let rejected = ask("SELECT place, reason FROM rejected ORDER BY place");
+    assert_eq!(
+        rejected.trim(),
+        "{\"place\":\"in.jsonl:8\",\"reason\":\"text_type\"}\n\
+         {\"place\":\"in.jsonl:9\",\"reason\":\"not_json\"}"
     );
     let on = [out.to_string()];
     let wrong = crate::query("SELECT x", &on, &ReadOptions::default(), 1, &dir, &Cancel::new());

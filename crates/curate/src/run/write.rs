@@ -2,13 +2,13 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::{column, read_table};
+use super::part_files::{column, have_turns, read_table};
 use super::passages::Cuts;
 use super::work::{Work, hex};
-use crate::documents::schema::{ID, METADATA, SOURCE, TEXT};
+use crate::documents::schema::{GROUP, ID, METADATA, SOURCE, TEXT};
 use crate::error::CurateError;
 use crate::plan::{CleaningPlan, Splitter, WriteForm};
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
 use camino::Utf8Path;
 use catena_corpus::{DocumentWriter, Place, SourceDocument};
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,9 @@ impl Writers<'_> {
         let value = |name: &str| column(batch, name).value(row);
         let metadata = serde_json::from_str(value(METADATA)).unwrap_or_default();
         let id = value(ID);
-        let split = self.splitter.split(id, &metadata);
+        let groups = column(batch, GROUP);
+        let group = groups.is_valid(row).then(|| groups.value(row));
+        let split = self.splitter.split(id, group);
         if !self.by_split.contains_key(split) {
             let writer = self.form.writer(self.folder, split);
             self.by_split.insert(split.to_owned(), writer);
@@ -95,11 +97,11 @@ impl Writers<'_> {
         writer.write(&SourceDocument {
             id: id.to_owned(),
             text: value(TEXT).to_owned(),
+            markup: None,
             source: value(SOURCE).to_owned(),
             place: Place { file: "".into(), start: 0, row: 0 },
             metadata,
-            // A text that was cleaned is not what the turns say any more.
-            turns: false,
+            turns: have_turns(batch).value(row),
         })?;
         Ok(())
     }

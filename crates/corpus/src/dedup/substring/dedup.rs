@@ -40,16 +40,25 @@ pub struct SubstringDedup {
 }
 
 impl SubstringDedup {
+    /// Whether spans may count from `least_bytes` on.
+    ///
+    /// # Errors
+    /// [`CorpusError::Config`] if `least_bytes` is not from 8 to 65,536.
+    pub fn check(least_bytes: usize) -> Result<(), CorpusError> {
+        if (8..=1 << 16).contains(&least_bytes) {
+            return Ok(());
+        }
+        let (key, found) = ("substring_bytes", least_bytes as f64);
+        Err(CorpusError::Config { key, found, expected: "from 8 to 65,536" })
+    }
+
     /// No documents yet; spans count from `least_bytes` on.
     ///
     /// # Errors
-    /// [`CorpusError::Config`] if `least_bytes` is not from 8 to 65,536; [`CorpusError::Io`] if
-    /// the folder cannot be written to; [`CorpusError::Threads`].
+    /// Those of [`Self::check`]; [`CorpusError::Io`] if the folder cannot be written to;
+    /// [`CorpusError::Threads`].
     pub fn new(least_bytes: usize, scratch: &Scratch) -> Result<Self, CorpusError> {
-        if !(8..=1 << 16).contains(&least_bytes) {
-            let (key, found) = ("least_bytes", least_bytes as f64);
-            return Err(CorpusError::Config { key, found, expected: "from 8 to 65,536" });
-        }
+        Self::check(least_bytes)?;
         Ok(Self {
             least_bytes,
             scratch: scratch.clone(),

@@ -64,7 +64,7 @@ fn a_small_memory_looks_block_by_block() {
 #[test]
 fn lengths_out_of_range_are_refused() {
     let error = SubstringDedup::new(3, &scratch(1, 1)).err().unwrap();
-    insta::assert_snapshot!(error, @"`least_bytes` is 3, expected from 8 to 65,536");
+    insta::assert_snapshot!(error, @"`substring_bytes` is 3, expected from 8 to 65,536");
 }
 
 proptest! {

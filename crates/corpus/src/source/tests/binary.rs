@@ -71,8 +71,9 @@ fn a_web_archive_has_its_pages() {
         assert_eq!(pages, expected, "{name}");
         assert_eq!(found[0].metadata["url"], "http://x/1");
         assert_eq!(found[0].metadata["date"], "2024-05-06T07:08:09Z");
-        assert_eq!(found[0].metadata["format"], "html");
-        assert!(!found[3].metadata.contains_key("format"));
+        assert_eq!(found[0].markup, Some(Markup::Html));
+        assert!(!found[0].metadata.contains_key("format"));
+        assert_eq!(found[3].markup, None);
     }
 }
 

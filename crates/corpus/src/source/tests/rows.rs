@@ -109,7 +109,8 @@ fn text_is_read_whole_or_by_lines_or_by_paragraphs() {
     assert_eq!(by("a.txt", TextBy::Line), ["a.txt:1: one", "a.txt:2: two", "a.txt:5: three"]);
     assert_eq!(by("a.txt", TextBy::Paragraph), ["a.txt:1: one\ntwo", "a.txt:5: three"]);
     let found = documents(&path(&folder, "b.md"), &ReadOptions::default());
-    assert_eq!(found[0].metadata["format"], "markdown");
+    assert_eq!(found[0].markup, Some(Markup::Markdown));
+    assert!(found[0].metadata.is_empty(), "{:?}", found[0].metadata);
 }
 
 #[test]

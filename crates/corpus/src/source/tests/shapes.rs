@@ -41,6 +41,13 @@ fn columns_are_found_by_their_names() {
 }
 
 #[test]
+fn a_column_makes_no_markup() {
+    let row = json!({"text": "a < b", "format": "html"});
+    let Row::Document(found) = one(&row) else { panic!("{row}") };
+    assert_eq!((found.markup, &found.metadata["format"]), (None, &json!("html")));
+}
+
+#[test]
 fn dolma_and_datatrove_documents_have_flat_metadata() {
     let dolma =
         json!({"id": "a", "text": "t", "source": "cc", "added": "2024", "metadata": {"url": "u"}});
@@ -69,6 +76,51 @@ fn turns_are_joined_and_the_row_is_kept() {
     kept(json!({"prompt": "p", "chosen": "c", "rejected": "r"}), "p\n\nc\n\nr");
     kept(json!({"prompt": "p", "completion": "c", "label": true}), "p\n\nc");
     kept(json!({"history": [["a", "b"]], "query": "q", "response": "r"}), "a\n\nb\n\nq\n\nr");
+}
+
+#[test]
+fn the_texts_of_turns_are_those_that_are_joined_and_all_others_are_not() {
+    let check = |row: Value| {
+        let Value::Object(row) = row else { panic!("{row}") };
+        let (mut turns, mut others) = (row.clone(), row.clone());
+        let (mut texts, mut rest) = (Vec::new(), Vec::new());
+        change_turns(&mut turns, |text| {
+            texts.push(text.to_owned());
+            Some("T".to_owned())
+        });
+        change_texts(&mut others, |text, is_turn| {
+            rest.extend((!is_turn).then(|| text.to_owned()));
+            (!is_turn).then(|| "O".to_owned())
+        });
+        let joined = join_turns(&row).unwrap();
+        let mut parts: Vec<&str> = joined.split("\n\n").collect();
+        parts.sort_unstable();
+        texts.sort_unstable();
+        assert_eq!(parts, texts);
+        assert_eq!(join_turns(&turns).unwrap(), vec!["T"; texts.len()].join("\n\n"));
+        assert_eq!(join_turns(&others).as_deref(), Some(joined.as_str()), "{rest:?}");
+        (Value::Object(turns).to_string(), Value::Object(others).to_string())
+    };
+    let row = json!({
+        "id": "x", "output": "b", "instruction": "a", "input": " ",
+        "meta": {"content": "no turn", "n": 1},
+    });
+    let (turns, others) = check(row);
+    let expected = r#"{"id":"x","output":"T","instruction":"T","input":" ","#.to_owned();
+    assert_eq!(turns, expected + r#""meta":{"content":"no turn","n":1}}"#);
+    let expected = r#"{"id":"O","output":"b","instruction":"a","input":" ","#.to_owned();
+    assert_eq!(others, expected + r#""meta":{"content":"O","n":1}}"#);
+    check(
+        json!({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yes"}]}),
+    );
+    check(
+        json!({"messages": [{"role": "user", "name": "Jo", "content": [{"type": "text", "text": "Look"}]}]}),
+    );
+    check(
+        json!({"prompt": "p", "chosen": [{"role": "assistant", "content": "c"}], "rejected": "r"}),
+    );
+    check(json!({"prompt": "p", "completion": "c", "label": true}));
+    check(json!({"history": [["a", "b"], [[[["deep"]]]]], "query": "q", "response": "r"}));
 }
 
 #[test]
