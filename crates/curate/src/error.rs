@@ -33,7 +33,8 @@ pub enum CurateError {
     /// Pseudonyms without a secret would let anybody test guesses.
     #[error("pseudonyms need a secret, and `pii.key_file` names no file")]
     NoKey,
-    /// The output folder holds the work of another plan or of other inputs.
+    /// The output folder holds the work of another plan or of other inputs, or of such as have
+    /// changed since.
     #[error("{folder} holds the work of another plan or other inputs")]
     OtherWork {
         /// The folder.

@@ -42,5 +42,5 @@ pub use plan::{
     ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
     document_writer,
 };
-pub use run::{Curation, WrittenFile, curate, read_card};
+pub use run::{Curation, SideFile, WrittenFile, curate, read_card};
 pub use sql::{Answer, query};

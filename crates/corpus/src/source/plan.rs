@@ -1,5 +1,6 @@
 //! From inputs to shards.
 
+use super::attributes::beside;
 use super::card::{Card, front_matter};
 use super::columns::{Pieces, row_groups};
 use super::decompress;
@@ -13,6 +14,7 @@ use super::window::{Peeked, read_whole};
 use crate::error::CorpusError;
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// Bytes of a README that are read for its card.
@@ -38,6 +40,7 @@ struct Found {
     path: String,
     name: String,
     bytes: u64,
+    version: Option<String>,
     split: Option<String>,
     /// Whether the input names this very file.
     named: bool,
@@ -81,7 +84,8 @@ fn find(input: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError> {
     let files = match options.opener.kind(input).map_err(io(input))? {
         PathKind::File(bytes) => {
             let name = input.rsplit('/').next().unwrap_or(input).to_owned();
-            vec![Found { path: input.to_owned(), name, bytes, split: None, named: true }]
+            let version = options.opener.version(input).map_err(io(input))?;
+            vec![Found { path: input.to_owned(), name, bytes, version, split: None, named: true }]
         }
         PathKind::Folder => folder(input, options)?,
         PathKind::Missing if input.contains(['*', '?', '[', '{']) => glob(input, options)?,
@@ -105,7 +109,8 @@ fn name_below(folder: &str, path: &str) -> String {
 
 fn found(folder: &str, file: ListedFile, split: Option<String>) -> Found {
     let name = name_below(folder, &file.path);
-    Found { path: file.path, name, bytes: file.bytes, split, named: false }
+    let ListedFile { path, bytes, version } = file;
+    Found { path, name, bytes, version, split, named: false }
 }
 
 fn glob(pattern: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError> {
@@ -206,6 +211,7 @@ fn split(file: Found, options: &ReadOptions, shards: &mut Vec<Shard>) -> Result<
         id: file.name.clone(),
         split: file.split,
         bytes: file.bytes,
+        version: version(&file.path, file.version, options)?,
         ..Shard::of_file(&file.path)
     };
     whole.name = file.name.into();
@@ -224,6 +230,25 @@ fn split(file: Found, options: &ReadOptions, shards: &mut Vec<Shard>) -> Result<
     }
     shards.push(whole);
     Ok(())
+}
+
+/// What changes with the file at `path` or with its sidecars.
+fn version(
+    path: &str,
+    own: Option<String>,
+    options: &ReadOptions,
+) -> Result<Option<Arc<str>>, CorpusError> {
+    let mut all: Vec<String> = own.into_iter().collect();
+    for name in &options.attributes {
+        let beside = beside(path, name);
+        match options.opener.version(&beside) {
+            Ok(version) => all.extend(version),
+            // Said when the documents are read.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(io(&beside)(error)),
+        }
+    }
+    Ok((!all.is_empty()).then(|| all.join(" ").into()))
 }
 
 /// The row groups of a Parquet file.

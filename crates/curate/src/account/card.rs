@@ -3,7 +3,7 @@
 use super::histogram::Histogram;
 use super::summary::Summary;
 use crate::plan::CleaningPlan;
-use crate::run::WrittenFile;
+use crate::run::{SideFile, WrittenFile};
 use catena_protocol::{CuratedSet, DropCount, LengthBar};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,10 +14,13 @@ use std::fmt::Write;
 pub struct Card {
     /// Version of the program that wrote it.
     pub version: String,
-    /// Digest of plan and inputs.
+    /// Digest of the plan, the inputs and the files that the plan names.
     pub fingerprint: String,
     /// What was read, as it was named, with its bytes.
     pub inputs: Vec<CardInput>,
+    /// Files that the plan names: models, evaluation sets, secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub side_files: Vec<SideFile>,
     /// The plan with all its defaults.
     pub plan: CleaningPlan,
     /// Rule sets and detectors with their versions.
@@ -35,6 +38,9 @@ pub struct CardInput {
     pub path: String,
     /// Its length.
     pub bytes: u64,
+    /// When it was changed last, in seconds since 1970, or the entity tag of an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 impl Card {
@@ -140,8 +146,14 @@ impl Card {
         table(text, "Languages kept", "language", &by_count(&summary.languages_kept));
         table(text, "Sources kept", "source", &by_count(&summary.sources));
         text.push_str("## Inputs\n\n");
-        for input in &self.inputs {
-            let _ = writeln!(text, "- `{}` ({} bytes)", input.path, input.bytes);
+        for CardInput { path, bytes, version } in &self.inputs {
+            let version = version.as_ref().map_or(String::new(), |one| format!(", version {one}"));
+            let _ = writeln!(text, "- `{path}` ({bytes} bytes{version})");
+        }
+        for SideFile { key, path, bytes, sha256 } in &self.side_files {
+            let digest =
+                sha256.as_ref().map_or(String::new(), |one| format!(", SHA-256 `{one}`"));
+            let _ = writeln!(text, "- {key}: `{path}` ({bytes} bytes{digest})");
         }
         text.push_str("\n## Rules\n\n");
         for rule in &self.rules {

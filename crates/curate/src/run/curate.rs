@@ -4,7 +4,7 @@ use super::judge::{Means, judge};
 use super::part_files::write_atomically;
 use super::work::Work;
 use super::{duplicates, passages, write};
-use crate::account::{Card, CardInput, Summary};
+use crate::account::{Card, Summary};
 use crate::error::CurateError;
 use crate::plan::{CleaningPlan, PlanFunctions};
 use camino::Utf8Path;
@@ -34,7 +34,9 @@ pub struct Curation<'a> {
 /// that stay, and accounts for all of them.
 ///
 /// The result depends on the inputs and the plan alone. A run that was interrupted or killed goes
-/// on where it was when it is started again; one that was done answers with its card.
+/// on where it was when it is started again; one that was done answers with its card. Both only as
+/// long as nothing has changed: inputs are known by path, length and time of the last change (or
+/// entity tag), files that the plan names by their SHA-256.
 ///
 /// Memory: a few megabytes for each thread, the working memory of comparing, and about 50 bytes a
 /// document. Disk: what is kept, once more, until the end.
@@ -65,7 +67,8 @@ pub fn curate(
     let card = Card {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fingerprint: work.fingerprint.clone(),
-        inputs: work.inputs().map(|(path, bytes)| CardInput { path, bytes }).collect(),
+        inputs: work.inputs(),
+        side_files: work.side_files.clone(),
         plan: plan.clone(),
         rules: functions.versions(),
         summary,

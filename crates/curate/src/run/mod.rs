@@ -13,6 +13,7 @@ mod duplicates;
 mod judge;
 mod part_files;
 mod passages;
+mod side_files;
 mod texts;
 mod threads;
 mod work;
@@ -22,6 +23,7 @@ pub use curate::{Curation, curate, read_card};
 pub(crate) use duplicates::Repeats;
 pub(crate) use part_files::{column, num_bad_rows, read_table};
 pub(crate) use passages::Cuts;
+pub use side_files::SideFile;
 pub(crate) use work::Work;
 pub use write::WrittenFile;
 

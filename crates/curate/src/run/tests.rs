@@ -216,6 +216,49 @@ fn a_folder_belongs_to_one_plan() {
 }
 
 #[test]
+fn what_has_changed_since_is_not_taken_for_done() {
+    let (_guard, dir) = folder();
+    let inputs = [input(&dir)];
+    let (bench, secret) = (dir.join("bench.jsonl"), dir.join("secret.key"));
+    let row = |words: &str| serde_json::json!({ "text": words }).to_string();
+    fs::write(&bench, row(&"one two three four five ".repeat(4))).unwrap();
+    fs::write(&secret, "first secret").unwrap();
+    let mut plan = CleaningPlan::default();
+    plan.decontaminate.against = vec![bench.to_string()];
+    plan.pii.style = crate::PiiStyle::Pseudonym;
+    plan.pii.key_file = Some(secret.to_string());
+    let out = dir.join("out");
+    let again = || run_with(&plan, &inputs, &out, 1, &NoProgress, &Cancel::new());
+    let first = again().unwrap();
+    assert_eq!(first, again().unwrap());
+    assert!(first.inputs[0].version.is_some(), "{:?}", first.inputs);
+    let known: Vec<_> =
+        first.side_files.iter().map(|one| (one.key.as_str(), one.sha256.is_some())).collect();
+    assert_eq!(known, [("decontaminate.against", true), ("pii.key_file", false)]);
+    let text = fs::read_to_string(out.join("card.json")).unwrap();
+    assert!(!text.contains(&super::write::digest(&secret).unwrap()), "{text}");
+    // The same length each time, so that only the contents tell.
+    for (path, other) in [
+        (&bench, row(&"six seven eight nine ten ".repeat(4))[..].to_owned()),
+        (&secret, "other secret".to_owned()),
+        (&Utf8PathBuf::from(&inputs[0]), fs::read_to_string(&inputs[0]).unwrap().replace("jo@", "mo@")),
+    ] {
+        let before = fs::read(path).unwrap();
+        let mut other = other.into_bytes();
+        other.resize(before.len(), b' ');
+        fs::write(path, other).unwrap();
+        let error = again().unwrap_err();
+        assert!(matches!(error, CurateError::OtherWork { .. }), "{path}: {error}");
+        let options = ReadOptions::default();
+        let (inputs, plan, folder) = (&inputs[..], &plan, &*out);
+        let curation = Curation { inputs, plan, folder, threads: 1, overwrite: true, options };
+        let card = curate(&curation, &NoProgress, &Cancel::new()).unwrap();
+        assert_ne!(card.fingerprint, first.fingerprint);
+        assert_eq!(card, again().unwrap());
+    }
+}
+
+#[test]
 fn samples_of_evaluation_sets_are_found() {
     let (_guard, dir) = folder();
     let bench = dir.join("bench.jsonl");

@@ -1,6 +1,8 @@
 //! The folder of a run: whose work it holds, and what of it is done.
 
 use super::part_files::{PartFiles, write_atomically};
+use super::side_files::{SideFile, SideFiles};
+use crate::account::CardInput;
 use crate::documents::Part;
 use crate::error::CurateError;
 use crate::plan::CleaningPlan;
@@ -15,7 +17,7 @@ use std::fs;
 const SCRATCH_BYTES: usize = 256 << 20;
 
 /// Raised when the same plan gives other results than before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What [`Work`] owns in its folder; all of it goes when work begins anew.
 const OWNED: [&str; 9] = [
@@ -41,8 +43,10 @@ struct Mark {
 pub(crate) struct Work {
     /// The output folder.
     pub(crate) folder: Utf8PathBuf,
-    /// Digest of the plan and the inputs.
+    /// Digest of the plan, the inputs and the files that the plan names.
     pub(crate) fingerprint: String,
+    /// The files that the plan names.
+    pub(crate) side_files: Vec<SideFile>,
     /// The units of work.
     pub(crate) parts: Vec<Part>,
 }
@@ -66,10 +70,17 @@ impl Work {
         hash.update(VERSION.to_le_bytes());
         hash.update(serde_json::to_vec(plan).expect("a plan is plain data"));
         for shard in &shards {
-            hash.update(format!("{}\n{}\n{}\n", shard.path, shard.id, shard.bytes));
+            let version = shard.version.as_deref().unwrap_or_default();
+            hash.update(format!("{}\n{}\n{}\n{version}\n", shard.path, shard.id, shard.bytes));
         }
-        let fingerprint = hex(&hash.finalize());
-        let work = Self { folder: folder.to_owned(), fingerprint, parts: Part::gather(shards) };
+        let side = SideFiles::of(plan)?;
+        side.digests.iter().for_each(|digest| hash.update(digest));
+        let work = Self {
+            folder: folder.to_owned(),
+            fingerprint: hex(&hash.finalize()),
+            side_files: side.files,
+            parts: Part::gather(shards),
+        };
         work.claim(plan, overwrite)?;
         Ok(work)
     }
@@ -114,16 +125,20 @@ impl Work {
     }
 
     /// The inputs, file by file.
-    pub(crate) fn inputs(&self) -> impl Iterator<Item = (String, u64)> {
+    pub(crate) fn inputs(&self) -> Vec<CardInput> {
         let shards = self.parts.iter().flat_map(|part| &part.shards);
-        let mut files: Vec<(String, u64)> = Vec::new();
+        let mut files: Vec<CardInput> = Vec::new();
         for shard in shards {
             match files.last_mut() {
-                Some((path, bytes)) if **path == *shard.path => *bytes += shard.bytes,
-                _ => files.push((shard.path.to_string(), shard.bytes)),
+                Some(file) if *file.path == *shard.path => file.bytes += shard.bytes,
+                _ => files.push(CardInput {
+                    path: shard.path.to_string(),
+                    bytes: shard.bytes,
+                    version: shard.version.as_deref().map(str::to_owned),
+                }),
             }
         }
-        files.into_iter()
+        files
     }
 
     /// Removes what only the run itself needs; its mark stays.

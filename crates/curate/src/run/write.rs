@@ -123,7 +123,7 @@ impl Writers<'_> {
 }
 
 /// SHA-256 of a file's bytes.
-fn digest(path: &Utf8Path) -> Result<String, CurateError> {
+pub(super) fn digest(path: &Utf8Path) -> Result<String, CurateError> {
     let mut file = File::open(path).map_err(CurateError::io("read", path))?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
