@@ -14,6 +14,7 @@
 //! | `duplicates.parquet` | which document repeats which |
 //! | `passages.parquet` | out of which documents repeated passages were cut |
 //! | `rejected/` | rows that were no documents, with the reason |
+//! | `pii_audit.json` | what was masked: counts, and samples that show nobody's data |
 //! | `card.json`, `README.md`, `report.html` | the account |
 //! | `plan.toml` | the plan with all its defaults |
 //!

@@ -4,6 +4,7 @@ use super::histogram::Histogram;
 use super::summary::Summary;
 use crate::plan::CleaningPlan;
 use crate::run::{SideFile, WrittenFile};
+use catena_corpus::{PiiAudit, PiiSample};
 use catena_protocol::{CuratedSet, DropCount, LengthBar};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +28,9 @@ pub struct Card {
     pub rules: Vec<String>,
     /// The sums.
     pub summary: Summary,
+    /// What was masked, with samples that show nobody's data; none if nothing was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pii_audit: Option<PiiAudit>,
     /// What was written.
     pub files: Vec<WrittenFile>,
 }
@@ -129,6 +133,22 @@ impl Card {
         text
     }
 
+    /// The samples of masked places.
+    fn write_audit(&self, text: &mut String) {
+        let Some(audit) = self.pii_audit.as_ref().filter(|audit| audit.total() > 0) else { return };
+        let _ = writeln!(
+            text,
+            "Personal data was masked in {} of {} texts. Of each kind up to {} places, with all \
+             but the ends hidden:\n\n| kind | place |\n|---|---|",
+            audit.texts_with_matches, audit.texts, audit.sample_size
+        );
+        for (kind, sample) in samples(audit) {
+            let PiiSample { before, value, after } = sample;
+            let _ = writeln!(text, "| {kind} | {} |", code(&format!("{before}{value}{after}")));
+        }
+        text.push('\n');
+    }
+
     fn write_tables(&self, text: &mut String) {
         let summary = &self.summary;
         table(text, "Splits", "split", &self.splits().into_iter().collect::<Vec<_>>());
@@ -143,6 +163,7 @@ impl Card {
         table(text, "Rows that could not be read", "reason", &by_count(&summary.rejected));
         table(text, "Changed", "operator", &by_count(&summary.changed));
         table(text, "Masked places", "kind", &by_count(&summary.masked));
+        self.write_audit(text);
         table(text, "Languages kept", "language", &by_count(&summary.languages_kept));
         table(text, "Sources kept", "source", &by_count(&summary.sources));
         text.push_str("## Inputs\n\n");
@@ -174,6 +195,18 @@ impl Card {
             self.version, self.fingerprint
         );
     }
+}
+
+/// The samples of an audit with their kinds, in the order of the kinds.
+pub(super) fn samples(audit: &PiiAudit) -> impl Iterator<Item = (&'static str, &PiiSample)> {
+    audit.samples.iter().flat_map(|(kind, all)| all.iter().map(move |one| (kind.name(), one)))
+}
+
+/// Texts that a table of Markdown shows as they are.
+fn code(text: &str) -> String {
+    let plain = |ch: char| if ch.is_control() { ' ' } else { ch };
+    let text: String = text.chars().map(plain).collect();
+    format!("`{}`", text.replace('`', "'").replace('|', "\\|"))
 }
 
 /// Names with counts, most first, equal ones by name.

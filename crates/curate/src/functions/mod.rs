@@ -1,6 +1,7 @@
 //! The operators of `corpus` as functions of DataFusion.
 
 mod analyse;
+mod audit;
 mod change;
 mod function;
 mod judge;
@@ -13,6 +14,7 @@ mod list;
 mod pool;
 mod verdict;
 
+pub(crate) use audit::{audit_pii, empty_audit};
 pub(crate) use analyse::analyse;
 pub(crate) use change::{Changed, change};
 pub(crate) use judge::{first_broken, judge};

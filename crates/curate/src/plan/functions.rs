@@ -4,7 +4,7 @@ use super::benchmarks;
 use super::settings::{CleaningPlan, PiiSettings, PiiStyle, RuleSettings};
 use crate::error::CurateError;
 use crate::functions::{
-    Changed, Verdict, analyse, change, judge, keep, keep_languages, key, language,
+    Changed, Verdict, analyse, audit_pii, change, judge, keep, keep_languages, key, language,
 };
 use camino::Utf8Path;
 use catena_corpus::{
@@ -47,6 +47,8 @@ pub(crate) struct PlanFunctions {
     pub(crate) judges: Vec<Judge>,
     /// Only the documents that stay are changed further.
     pub(crate) changes_of_kept: Vec<Noted>,
+    /// Looks at what is masked; none if nothing is.
+    pub(crate) audit: Option<Arc<ScalarUDF>>,
     pub(crate) key: Arc<ScalarUDF>,
     sets: Vec<RuleSet>,
 }
@@ -76,6 +78,7 @@ impl PlanFunctions {
             changes_of_kept.extend(edits(&sets));
         }
         let kinds = kinds(&plan.pii)?;
+        let audit = (!kinds.is_empty()).then(|| audit_pii(kinds.clone()));
         if !kinds.is_empty() {
             changes_of_kept.push(("masked", mask_pii(&plan.pii, kinds)?));
         }
@@ -87,6 +90,7 @@ impl PlanFunctions {
             analyse: (plan.rules.measure || !sets.is_empty()).then(|| analyse(families)),
             judges: judges(plan, &sets, families)?,
             changes_of_kept,
+            audit,
             key: key(),
             sets,
         })

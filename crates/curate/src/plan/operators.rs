@@ -1,7 +1,7 @@
 //! A cleaning plan as a plan of DataFusion: each operator adds columns.
 
 use super::functions::PlanFunctions;
-use crate::documents::schema::{FORMAT, ID, KEY, METADATA, PLACE, SOURCE, TEXT, VERDICT};
+use crate::documents::schema::{AUDIT, FORMAT, ID, KEY, METADATA, PLACE, SOURCE, TEXT, VERDICT};
 use crate::error::CurateError;
 use crate::functions::{VERDICT as VERDICT_FIELDS, language_type};
 use arrow_schema::DataType;
@@ -46,8 +46,12 @@ pub(crate) fn build(
         chain.judge(judge.function.call(arguments))?;
     }
     for (note, function) in &functions.changes_of_kept {
-        let stays = col(&chain.verdict).is_null();
+        let (before, stays) = (chain.text(), col(&chain.verdict).is_null());
         chain.change(note, function, Some(stays))?;
+        if let Some(audit) = functions.audit.as_ref().filter(|_| *note == "masked") {
+            let masked = col(*note).is_not_null();
+            chain.add(AUDIT, when(masked, audit.call(vec![before])).end()?)?;
+        }
     }
     chain.add("bytes", cast(octet_length(chain.text()), DataType::UInt64))?;
     chain.add(KEY, functions.key.call(vec![chain.text()]))?;

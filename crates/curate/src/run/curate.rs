@@ -72,8 +72,13 @@ pub fn curate(
         plan: plan.clone(),
         rules: functions.versions(),
         summary,
+        pii_audit: work.audit()?,
         files,
     };
+    if let Some(audit) = &card.pii_audit {
+        let json = serde_json::to_vec_pretty(audit).expect("an audit is plain data");
+        write_atomically(&folder.join("pii_audit.json"), &json)?;
+    }
     write_atomically(&folder.join("README.md"), card.readme().as_bytes())?;
     write_atomically(&folder.join("report.html"), card.report().as_bytes())?;
     let json = serde_json::to_vec_pretty(&card).expect("a card is plain data");

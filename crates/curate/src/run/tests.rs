@@ -216,6 +216,40 @@ fn a_folder_belongs_to_one_plan() {
 }
 
 #[test]
+fn what_was_masked_is_told_without_showing_it() {
+    let (_guard, dir) = folder();
+    let inputs: Vec<String> = ["a", "b"]
+        .map(|name| {
+            let folder = dir.join(name);
+            fs::create_dir(&folder).unwrap();
+            input(&folder)
+        })
+        .to_vec();
+    let out = dir.join("out");
+    let card = run(&CleaningPlan::default(), &inputs, &out);
+    let audit = card.pii_audit.as_ref().unwrap();
+    // Of each input six documents have a letter, and one of them has personal data.
+    assert_eq!((audit.texts, audit.texts_with_matches, audit.total()), (12, 2, 6));
+    let counts: BTreeMap<String, u64> =
+        audit.counts.iter().map(|(kind, count)| (kind.name().to_owned(), *count)).collect();
+    assert_eq!(counts, card.summary.masked);
+    let text = fs::read_to_string(out.join("pii_audit.json")).unwrap();
+    assert_eq!(&serde_json::from_str::<catena_corpus::PiiAudit>(&text).unwrap(), audit);
+    for name in ["pii_audit.json", "README.md", "report.html"] {
+        let text = fs::read_to_string(out.join(name)).unwrap();
+        assert!(text.contains("1*********8"), "{name}: {text}");
+        for hidden in ["jo@", "ann@", "1381234"] {
+            assert!(!text.contains(hidden), "{name} shows {hidden}: {text}");
+        }
+    }
+    let mut plan = CleaningPlan::default();
+    plan.pii.mask.clear();
+    let card = run(&plan, &inputs, &dir.join("unmasked"));
+    assert_eq!(card.pii_audit, None);
+    assert!(!dir.join("unmasked/pii_audit.json").exists());
+}
+
+#[test]
 fn what_has_changed_since_is_not_taken_for_done() {
     let (_guard, dir) = folder();
     let inputs = [input(&dir)];
@@ -239,7 +273,7 @@ fn what_has_changed_since_is_not_taken_for_done() {
     assert!(!text.contains(&super::write::digest(&secret).unwrap()), "{text}");
     // The same length each time, so that only the contents tell.
     for (path, other) in [
-        (&bench, row(&"six seven eight nine ten ".repeat(4))[..].to_owned()),
+        (&bench, row(&"six seven eight nine ten ".repeat(4))),
         (&secret, "other secret".to_owned()),
         (&Utf8PathBuf::from(&inputs[0]), fs::read_to_string(&inputs[0]).unwrap().replace("jo@", "mo@")),
     ] {

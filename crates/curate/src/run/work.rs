@@ -5,13 +5,14 @@ use super::side_files::{SideFile, SideFiles};
 use crate::account::CardInput;
 use crate::documents::Part;
 use crate::error::CurateError;
+use crate::functions::empty_audit;
 use crate::plan::CleaningPlan;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{ReadOptions, Scratch, plan_shards};
+use catena_corpus::{PiiAudit, ReadOptions, Scratch, plan_shards};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use std::fs;
+use std::{fs, io};
 
 /// Memory of looking for repeats.
 const SCRATCH_BYTES: usize = 256 << 20;
@@ -20,13 +21,14 @@ const SCRATCH_BYTES: usize = 256 << 20;
 const VERSION: u32 = 2;
 
 /// What [`Work`] owns in its folder; all of it goes when work begins anew.
-const OWNED: [&str; 9] = [
+const OWNED: [&str; 10] = [
     "README.md",
     "attributes",
     "card.json",
     "data",
     "duplicates.parquet",
     "passages.parquet",
+    "pii_audit.json",
     "plan.toml",
     "rejected",
     "report.html",
@@ -141,10 +143,27 @@ impl Work {
         files
     }
 
+    /// What was masked in all parts, for review; none if nothing was looked for.
+    pub(crate) fn audit(&self) -> Result<Option<PiiAudit>, CurateError> {
+        let mut audit: Option<PiiAudit> = None;
+        for part in &self.parts {
+            let path = self.files(part).audit;
+            if !path.exists() {
+                continue;
+            }
+            let bytes = fs::read(&path).map_err(CurateError::io("read", &path))?;
+            let part = serde_json::from_slice(&bytes).map_err(io::Error::from);
+            let part = part.map_err(CurateError::io("read", &path))?;
+            audit.get_or_insert_with(empty_audit).merge(part);
+        }
+        Ok(audit)
+    }
+
     /// Removes what only the run itself needs; its mark stays.
     pub(crate) fn tidy(&self) -> Result<(), CurateError> {
         for part in &self.parts {
             let files = self.files(part);
+            remove_if_there(&files.audit)?;
             remove_if_there(&files.cut)?;
             remove_if_there(&files.documents)?;
         }
