@@ -55,9 +55,10 @@ pub use ngrams::Spelling;
 pub use normalize::normalize;
 pub use pack::{
     ConcatPacker, DataTroveWriter, DocumentEnds, DolmaWriter, MegatronWriter, NumpyWriter,
-    PackPlan, PackReport, Piece, SHARD_FORMATS, ShardFormat, ShardInfo, ShardWriter, TokenShard,
-    TokenWidth, best_fit, open_datatrove, open_megatron, shard_writer, shuffle_windows,
-    tokenize_documents,
+    PackPlan, PackReport, Packing, Piece, SHARD_FORMATS, SequenceOptions, SequenceReport,
+    Sequences, ShardFormat, ShardInfo, ShardOptions, ShardSet, ShardWriter, TokenShard, TokenWidth,
+    WrittenShard, best_fit, document_tokens, open_datatrove, open_megatron, shard_writer,
+    shuffle_windows,
 };
 pub use pii::{
     Masked, PiiAudit, PiiMatch, PiiRule, PiiSample, PseudonymStyle, Pseudonyms, find_pii, mask,

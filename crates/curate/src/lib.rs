@@ -34,14 +34,15 @@ mod session;
 mod sql;
 
 pub use account::{
-    Card, CardInput, Explanation, Histogram, Rejudged, Step, Summary, explain, rejudge,
+    Card, CardInput, CommandCard, CommandFile, Explanation, Histogram, Rejudged, Step, Summary,
+    explain, rejudge,
 };
 pub use error::CurateError;
 pub use objects::{ObjectFiles, is_object};
 pub use plan::{
     CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, PiiSettings, PiiStyle,
     ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
-    document_writer,
+    document_pattern, document_writer,
 };
 pub use run::{Curation, SideFile, WrittenFile, curate, read_card};
 pub use sql::{Answer, query};

@@ -148,7 +148,7 @@ async fn register(
     let mut documents = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
         let folder = Utf8Path::new(input);
-        if folder.join("card.json").exists() {
+        if folder.join("card.json").exists() && folder.join("attributes").exists() {
             let parquet = ParquetReadOptions::default();
             let attributes = folder.join("attributes");
             session.register_parquet("attributes", attributes.as_str(), parquet.clone()).await?;

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
+use std::num::{NonZeroU64, NonZeroUsize};
 
 /// Prepare data sets: read anything, clean, deduplicate, mask, query, split, mix, pack
 #[derive(Debug, Args)]
@@ -414,8 +415,14 @@ pub(crate) struct MixArgs {
 Examples:
   catena data pack clean/data --tokenizer smollm2-135m-instruct --out shards/train
   catena data pack clean/data --tokenizer model.gguf --out shards/train --format megatron
+  catena data pack clean/data --tokenizer model.gguf --out shards/train --length 2048 --shuffle \\
+    --seed 7 --shard-tokens 100000000
+  catena data pack docs --tokenizer model.gguf --out s3://bucket/train --length 4096 \\
+    --packing best-fit
 
-Formats: datatrove (.ds), megatron (.bin, .idx), numpy (.npy), dolma (.npy, .csv.gz).")]
+Formats: datatrove (.ds), megatron (.bin, .idx), numpy (.npy), dolma (.npy, .csv.gz). Beside the
+shards stand PATH.card.json and PATH.README.md with counts, seeds and hashes, and the rows that
+could not be read.")]
 pub(crate) struct PackArgs {
     /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
@@ -423,15 +430,40 @@ pub(crate) struct PackArgs {
     /// A model whose tokenizer is used: a GGUF file, a folder, or a name that `catena pull` knows
     #[arg(long, value_name = "MODEL")]
     pub(crate) tokenizer: String,
-    /// Path of the shard, without ending
+    /// Path of the shards, without ending, here or as s3://bucket/path
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Utf8PathBuf,
-    /// Form of the shard
+    /// Form of the shards
     #[arg(long, value_name = "FORMAT", default_value = "datatrove")]
     pub(crate) format: String,
     /// Leave out the token that ends a text
     #[arg(long)]
     pub(crate) no_end: bool,
+    /// Make sequences of so many tokens
+    #[arg(long, value_name = "N")]
+    pub(crate) length: Option<NonZeroUsize>,
+    /// How documents become sequences
+    #[arg(long, value_name = "KIND", default_value = "concat", requires = "length")]
+    pub(crate) packing: PackingKind,
+    /// Shuffle sequences, or else documents, within windows of so many [default: 16384]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "16384")]
+    pub(crate) shuffle: Option<NonZeroUsize>,
+    /// Seed of the shuffling
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Begin another shard after so many tokens; the shards are numbered
+    #[arg(long, value_name = "N")]
+    pub(crate) shard_tokens: Option<NonZeroU64>,
+}
+
+/// How documents become sequences.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PackingKind {
+    /// In a row, cut wherever a sequence is full; what is behind the last full one is left out
+    Concat,
+    /// None is cut that fits into a sequence; what stays empty is filled up
+    BestFit,
 }
 
 #[derive(Debug, Args)]

@@ -45,6 +45,24 @@ pub struct CardInput {
     /// When it was changed last, in seconds since 1970, or the entity tag of an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// SHA-256 of its bytes, where it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+impl CardInput {
+    /// Its line in a README.
+    pub(super) fn write(&self, text: &mut String) {
+        let Self { path, bytes, version, sha256 } = self;
+        let _ = write!(text, "- `{path}` ({bytes} bytes");
+        if let Some(version) = version {
+            let _ = write!(text, ", version {version}");
+        }
+        if let Some(sha256) = sha256 {
+            let _ = write!(text, ", SHA-256 `{sha256}`");
+        }
+        text.push_str(")\n");
+    }
 }
 
 impl Card {
@@ -167,15 +185,10 @@ impl Card {
         table(text, "Languages kept", "language", &by_count(&summary.languages_kept));
         table(text, "Sources kept", "source", &by_count(&summary.sources));
         text.push_str("## Inputs\n\n");
-        for CardInput { path, bytes, version } in &self.inputs {
-            let version = version.as_ref().map_or(String::new(), |one| format!(", version {one}"));
-            let _ = writeln!(text, "- `{path}` ({bytes} bytes{version})");
+        for input in &self.inputs {
+            input.write(text);
         }
-        for SideFile { key, path, bytes, sha256 } in &self.side_files {
-            let digest =
-                sha256.as_ref().map_or(String::new(), |one| format!(", SHA-256 `{one}`"));
-            let _ = writeln!(text, "- {key}: `{path}` ({bytes} bytes{digest})");
-        }
+        self.side_files.iter().for_each(|file| file.write(text));
         text.push_str("\n## Rules\n\n");
         for rule in &self.rules {
             let _ = writeln!(text, "- {rule}");
@@ -216,7 +229,7 @@ pub(crate) fn by_count(counts: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
     list
 }
 
-fn table<N: AsRef<str>>(text: &mut String, title: &str, name: &str, rows: &[(N, u64)]) {
+pub(super) fn table<N: AsRef<str>>(text: &mut String, title: &str, name: &str, rows: &[(N, u64)]) {
     if rows.is_empty() {
         return;
     }

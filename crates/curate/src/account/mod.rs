@@ -1,6 +1,7 @@
 //! The account of a run: its sums, its card, its report, and the story of each document.
 
 mod card;
+mod command;
 mod explain;
 mod histogram;
 mod rejudge;
@@ -8,6 +9,7 @@ mod report;
 mod summary;
 
 pub use card::{Card, CardInput};
+pub use command::{CommandCard, CommandFile};
 pub use explain::{Explanation, Step, explain};
 pub use histogram::Histogram;
 pub use rejudge::{Rejudged, rejudge};

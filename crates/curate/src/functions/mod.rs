@@ -14,8 +14,8 @@ mod list;
 mod pool;
 mod verdict;
 
-pub(crate) use audit::{audit_pii, empty_audit};
 pub(crate) use analyse::analyse;
+pub(crate) use audit::{audit_pii, empty_audit};
 pub(crate) use change::{Changed, change};
 pub(crate) use judge::{first_broken, judge};
 pub(crate) use keep::keep;

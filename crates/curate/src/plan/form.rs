@@ -56,6 +56,12 @@ impl WriteSettings {
     }
 }
 
+/// The files of the split `train` in the form called `format`, as the card of a data set names
+/// them.
+pub fn document_pattern(format: &str) -> String {
+    WriteSettings { format: format.to_owned(), ..WriteSettings::default() }.pattern("train")
+}
+
 /// A writer of documents in the form called `format`, into the curated set `folder`.
 ///
 /// # Errors

@@ -52,7 +52,7 @@ pub fn curate(
     let options = plan.read.options(&curation.options);
     let functions = PlanFunctions::new(plan)?;
     fs::create_dir_all(folder).map_err(CurateError::io("create", folder))?;
-    let work = Work::open(folder, plan, inputs, &options, overwrite)?;
+    let work = Work::open(folder, plan, inputs, &options, (overwrite, cancel))?;
     if work.is_done() {
         return read_card(folder);
     }

@@ -21,11 +21,12 @@ mod write;
 
 pub use curate::{Curation, curate, read_card};
 pub(crate) use duplicates::Repeats;
-pub(crate) use part_files::{column, num_bad_rows, read_table};
+pub(crate) use part_files::{column, num_bad_rows, read_table, write_atomically};
 pub(crate) use passages::Cuts;
 pub use side_files::SideFile;
-pub(crate) use work::Work;
+pub(crate) use work::{Work, inputs_of};
 pub use write::WrittenFile;
+pub(crate) use write::digest;
 
 #[cfg(test)]
 mod tests;

@@ -270,12 +270,15 @@ fn what_has_changed_since_is_not_taken_for_done() {
         first.side_files.iter().map(|one| (one.key.as_str(), one.sha256.is_some())).collect();
     assert_eq!(known, [("decontaminate.against", true), ("pii.key_file", false)]);
     let text = fs::read_to_string(out.join("card.json")).unwrap();
-    assert!(!text.contains(&super::write::digest(&secret).unwrap()), "{text}");
+    assert!(!text.contains(&super::write::digest(&secret, &Cancel::new()).unwrap()), "{text}");
     // The same length each time, so that only the contents tell.
     for (path, other) in [
         (&bench, row(&"six seven eight nine ten ".repeat(4))),
         (&secret, "other secret".to_owned()),
-        (&Utf8PathBuf::from(&inputs[0]), fs::read_to_string(&inputs[0]).unwrap().replace("jo@", "mo@")),
+        (
+            &Utf8PathBuf::from(&inputs[0]),
+            fs::read_to_string(&inputs[0]).unwrap().replace("jo@", "mo@"),
+        ),
     ] {
         let before = fs::read(path).unwrap();
         let mut other = other.into_bytes();

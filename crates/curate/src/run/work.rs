@@ -8,7 +8,8 @@ use crate::error::CurateError;
 use crate::functions::empty_audit;
 use crate::plan::CleaningPlan;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{PiiAudit, ReadOptions, Scratch, plan_shards};
+use catena_corpus::{PiiAudit, ReadOptions, Scratch, Shard, plan_shards};
+use catena_protocol::Cancel;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -65,7 +66,7 @@ impl Work {
         plan: &CleaningPlan,
         inputs: &[String],
         options: &ReadOptions,
-        overwrite: bool,
+        (overwrite, cancel): (bool, &Cancel),
     ) -> Result<Self, CurateError> {
         let shards = plan_shards(inputs, options)?;
         let mut hash = Sha256::new();
@@ -75,7 +76,7 @@ impl Work {
             let version = shard.version.as_deref().unwrap_or_default();
             hash.update(format!("{}\n{}\n{}\n{version}\n", shard.path, shard.id, shard.bytes));
         }
-        let side = SideFiles::of(plan)?;
+        let side = SideFiles::of(plan, cancel)?;
         side.digests.iter().for_each(|digest| hash.update(digest));
         let work = Self {
             folder: folder.to_owned(),
@@ -128,19 +129,7 @@ impl Work {
 
     /// The inputs, file by file.
     pub(crate) fn inputs(&self) -> Vec<CardInput> {
-        let shards = self.parts.iter().flat_map(|part| &part.shards);
-        let mut files: Vec<CardInput> = Vec::new();
-        for shard in shards {
-            match files.last_mut() {
-                Some(file) if *file.path == *shard.path => file.bytes += shard.bytes,
-                _ => files.push(CardInput {
-                    path: shard.path.to_string(),
-                    bytes: shard.bytes,
-                    version: shard.version.as_deref().map(str::to_owned),
-                }),
-            }
-        }
-        files
+        inputs_of(self.parts.iter().flat_map(|part| &part.shards))
     }
 
     /// What was masked in all parts, for review; none if nothing was looked for.
@@ -174,6 +163,23 @@ impl Work {
     pub(crate) fn is_done(&self) -> bool {
         self.folder.join("card.json").exists()
     }
+}
+
+/// The files of `shards`, in their order.
+pub(crate) fn inputs_of<'s>(shards: impl IntoIterator<Item = &'s Shard>) -> Vec<CardInput> {
+    let mut files: Vec<CardInput> = Vec::new();
+    for shard in shards {
+        match files.last_mut() {
+            Some(file) if *file.path == *shard.path => file.bytes += shard.bytes,
+            _ => files.push(CardInput {
+                path: shard.path.to_string(),
+                bytes: shard.bytes,
+                version: shard.version.as_deref().map(str::to_owned),
+                sha256: None,
+            }),
+        }
+    }
+    files
 }
 
 /// `bytes` as hexadecimal digits.

@@ -11,6 +11,7 @@ use crate::plan::{CleaningPlan, Splitter, WriteForm};
 use arrow_array::RecordBatch;
 use camino::Utf8Path;
 use catena_corpus::{DocumentWriter, Place, SourceDocument};
+use catena_protocol::Cancel;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -70,7 +71,7 @@ pub(crate) fn write(
         }
     }
     means.progress.end();
-    writers.finish()
+    writers.finish(means.cancel)
 }
 
 /// One writer for each split that has documents.
@@ -104,7 +105,7 @@ impl Writers<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Vec<WrittenFile>, CurateError> {
+    fn finish(self, cancel: &Cancel) -> Result<Vec<WrittenFile>, CurateError> {
         let mut files = Vec::new();
         for (split, writer) in self.by_split {
             for file in writer.finish()? {
@@ -114,7 +115,7 @@ impl Writers<'_> {
                     split: split.clone(),
                     num_documents: file.documents,
                     bytes: file.bytes,
-                    sha256: digest(&file.path)?,
+                    sha256: digest(&file.path, cancel)?,
                 });
             }
         }
@@ -123,13 +124,16 @@ impl Writers<'_> {
 }
 
 /// SHA-256 of a file's bytes.
-pub(super) fn digest(path: &Utf8Path) -> Result<String, CurateError> {
+pub(crate) fn digest(path: &Utf8Path, cancel: &Cancel) -> Result<String, CurateError> {
     let mut file = File::open(path).map_err(CurateError::io("read", path))?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
         let read = file.read(&mut buffer).map_err(CurateError::io("read", path))?;
         if read == 0 {
             break;
+        }
+        if cancel.is_cancelled() {
+            return Err(CurateError::Interrupted);
         }
         hash.update(&buffer[..read]);
     }
