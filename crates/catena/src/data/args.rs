@@ -91,6 +91,7 @@ Examples:
   catena data clean dump.jsonl.gz --out clean --plan plan.toml
   catena data clean dump.jsonl.gz --out clean --set dedup.near_threshold=0.9
   catena data clean train.jsonl --out clean --against gsm8k/test.jsonl
+  catena data clean mails.jsonl --out clean --validation 0.1 --stratify topic
 
 A run that was interrupted or killed goes on where it was when it is started again.")]
 pub(crate) struct CleanArgs {
@@ -108,6 +109,18 @@ pub(crate) struct CleanArgs {
     /// Files of evaluation sets; documents that hold their samples are dropped
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Vec<String>,
+    /// Share of documents for validation
+    #[arg(long, value_name = "0..1")]
+    pub(crate) validation: Option<f64>,
+    /// Share of documents for testing
+    #[arg(long, value_name = "0..1")]
+    pub(crate) test: Option<f64>,
+    /// Field of the metadata whose values stay in one split
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) group: Option<String>,
+    /// Field of the metadata, or `language` or `source`, that has the same shares in every split
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) stratify: Option<String>,
     /// One key of the plan, such as `pii.mask=["email"]`; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,

@@ -4,7 +4,7 @@ use super::histogram::Histogram;
 use super::summary::Summary;
 use crate::plan::CleaningPlan;
 use crate::run::{SideFile, WrittenFile};
-use catena_corpus::{PiiAudit, PiiSample};
+use catena_corpus::{PiiAudit, PiiSample, SplitReport};
 use catena_protocol::{CuratedSet, DropCount, LengthBar};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,6 +31,9 @@ pub struct Card {
     /// What was masked, with samples that show nobody's data; none if nothing was looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pii_audit: Option<PiiAudit>,
+    /// What an exact division came to; none if documents were divided by hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitReport>,
     /// What was written.
     pub files: Vec<WrittenFile>,
 }
@@ -170,6 +173,9 @@ impl Card {
     fn write_tables(&self, text: &mut String) {
         let summary = &self.summary;
         table(text, "Splits", "split", &self.splits().into_iter().collect::<Vec<_>>());
+        if let Some(report) = &self.split {
+            let _ = writeln!(text, "```\n{report}\n```\n");
+        }
         let dropped: Vec<(String, u64)> = summary
             .dropped
             .iter()

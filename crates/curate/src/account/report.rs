@@ -52,6 +52,9 @@ impl Card {
         chart(&mut page, "Length of kept texts", "", &lengths(&summary.lengths));
         chart(&mut page, "Length of dropped texts", "drop", &lengths(&summary.lengths_dropped));
         chart(&mut page, "Sources kept", "", &by_count(&summary.sources));
+        if let Some(report) = &self.split {
+            let _ = write!(page, "<h2>Splits</h2><pre>{}</pre>", escape(&report.to_string()));
+        }
         self.write_files(&mut page);
         let _ = write!(page, "<h2>Plan</h2><pre>{}</pre>", escape(&self.plan_text()));
         let _ = writeln!(

@@ -226,8 +226,20 @@ pub struct SplitSettings {
     pub test: f64,
     /// A field of the metadata whose values stay together; else each document by its id.
     pub group: Option<String>,
+    /// A field of the metadata, or `language` or `source`, whose values have the same shares in
+    /// every split. Sizes are exact then.
+    pub stratify: Option<String>,
+    /// Meet the shares exactly. A document may then change sides when others are added.
+    pub exact: bool,
     /// Seed of the draw.
     pub seed: u64,
+}
+
+impl SplitSettings {
+    /// Whether all documents are looked at before any is put in its split.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact || self.stratify.is_some()
+    }
 }
 
 /// What is written.

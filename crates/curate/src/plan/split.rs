@@ -29,6 +29,11 @@ impl Splitter {
         Ok(Self { options, group: settings.group.clone() })
     }
 
+    /// The parts; none if all is for training.
+    pub(crate) fn options(&self) -> Option<&SplitOptions> {
+        self.options.as_ref()
+    }
+
     /// The name of the split of a document.
     pub(crate) fn split(&self, id: &str, metadata: &Map<String, Value>) -> &str {
         let Some(options) = &self.options else { return "train" };

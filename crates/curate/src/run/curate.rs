@@ -3,7 +3,7 @@
 use super::judge::{Means, judge};
 use super::part_files::write_atomically;
 use super::work::Work;
-use super::{duplicates, passages, write};
+use super::{duplicates, passages, splits, write};
 use crate::account::{Card, Summary};
 use crate::error::CurateError;
 use crate::plan::{CleaningPlan, PlanFunctions};
@@ -63,7 +63,8 @@ pub fn curate(
     let cuts = passages::cut(&work, &plan.dedup, &repeats, &means)?;
     let summary = Summary::of(&work, &repeats, &cuts)?;
     check_any_kept(&summary)?;
-    let files = write::write(&work, plan, (&repeats, &cuts), &means)?;
+    let (splits, split) = splits::splits(&work, &plan.split, (&repeats, &cuts), &means)?;
+    let files = write::write(&work, plan, (&repeats, &cuts), &splits, &means)?;
     let card = Card {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fingerprint: work.fingerprint.clone(),
@@ -73,6 +74,7 @@ pub fn curate(
         rules: functions.versions(),
         summary,
         pii_audit: work.audit()?,
+        split,
         files,
     };
     if let Some(audit) = &card.pii_audit {

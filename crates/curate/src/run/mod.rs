@@ -14,6 +14,7 @@ mod judge;
 mod part_files;
 mod passages;
 mod side_files;
+mod splits;
 mod texts;
 mod threads;
 mod work;

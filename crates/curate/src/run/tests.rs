@@ -216,6 +216,54 @@ fn a_folder_belongs_to_one_plan() {
 }
 
 #[test]
+fn splits_have_the_same_labels() {
+    let (_guard, dir) = folder();
+    let rows = (0..60).map(|at| {
+        let topic = if at % 3 == 0 { "rare" } else { "common" };
+        let text = if at % 4 == 0 {
+            format!("第{at}号读者今天在图书馆里借了一本关于历史的书，他说下个星期会还回来。")
+        } else {
+            format!("The reader with the number {at} has borrowed a book about history today.")
+        };
+        serde_json::json!({"id": format!("d{at}"), "text": text, "topic": topic, "author": at / 3})
+    });
+    let lines: Vec<String> = rows.map(|row| row.to_string()).collect();
+    let path = dir.join("in.jsonl");
+    fs::write(&path, lines.join("\n")).unwrap();
+    let inputs = [path.into_string()];
+    let mut plan = CleaningPlan::unchanged();
+    plan.language.detect = true;
+    (plan.split.validation, plan.split.test) = (0.2, 0.1);
+    let card = |plan: &CleaningPlan, name: &str| run(plan, &inputs, &dir.join(name));
+    let labels = |card: &crate::Card| -> Vec<Vec<(String, usize)>> {
+        let rows = &card.split.as_ref().unwrap().rows;
+        rows.iter().map(|row| row.labels.clone().into_iter().collect()).collect()
+    };
+    assert_eq!(card(&plan, "hash").split, None);
+    plan.split.stratify = Some("topic".to_owned());
+    let by_topic = card(&plan, "topic");
+    let sizes = BTreeMap::from([("test", 6), ("train", 42), ("validation", 12)]);
+    assert_eq!(by_topic.splits(), sizes);
+    let of = |common, rare| vec![("common".to_owned(), common), ("rare".to_owned(), rare)];
+    assert_eq!(labels(&by_topic), [of(28, 14), of(8, 4), of(4, 2)]);
+    let written = fs::read_to_string(dir.join("topic/data/test/00000.jsonl")).unwrap();
+    assert_eq!(written.matches("\"rare\"").count(), 2, "{written}");
+    for name in ["README.md", "report.html"] {
+        let text = fs::read_to_string(dir.join("topic").join(name)).unwrap();
+        assert!(text.contains("common 28, rare 14"), "{text}");
+    }
+    plan.split.stratify = Some("language".to_owned());
+    let of = |en, zh| vec![("en".to_owned(), en), ("zh".to_owned(), zh)];
+    assert_eq!(labels(&card(&plan, "language"))[1..], [of(9, 3), of(4, 2)]);
+    // Authors stay together, and every split is near its size.
+    plan.split.stratify = None;
+    (plan.split.exact, plan.split.group) = (true, Some("author".to_owned()));
+    let grouped = card(&plan, "author");
+    let groups: usize = grouped.split.as_ref().unwrap().rows.iter().map(|row| row.groups).sum();
+    assert_eq!((grouped.splits(), groups), (sizes, 20));
+}
+
+#[test]
 fn what_was_masked_is_told_without_showing_it() {
     let (_guard, dir) = folder();
     let inputs: Vec<String> = ["a", "b"]

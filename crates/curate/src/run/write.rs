@@ -4,10 +4,11 @@ use super::duplicates::Repeats;
 use super::judge::Means;
 use super::part_files::{column, read_table};
 use super::passages::Cuts;
+use super::splits::Splits;
 use super::work::{Work, hex};
 use crate::documents::schema::{ID, METADATA, SOURCE, TEXT};
 use crate::error::CurateError;
-use crate::plan::{CleaningPlan, Splitter, WriteForm};
+use crate::plan::{CleaningPlan, WriteForm};
 use arrow_array::RecordBatch;
 use camino::Utf8Path;
 use catena_corpus::{DocumentWriter, Place, SourceDocument};
@@ -38,6 +39,7 @@ pub(crate) fn write(
     work: &Work,
     plan: &CleaningPlan,
     (repeats, cuts): (&Repeats, &Cuts),
+    splits: &Splits,
     means: &Means<'_>,
 ) -> Result<Vec<WrittenFile>, CurateError> {
     let data = work.folder.join("data");
@@ -47,7 +49,7 @@ pub(crate) fn write(
     let mut writers = Writers {
         folder: &work.folder,
         form: WriteForm::new(&plan.write)?,
-        splitter: Splitter::new(&plan.split)?,
+        splits,
         by_split: BTreeMap::new(),
     };
     means.progress.begin("writing documents", None, "documents");
@@ -62,12 +64,12 @@ pub(crate) fn write(
             let batch = batch?;
             for row in 0..batch.num_rows() {
                 if !repeats.drops(number) && !cuts.drops(number) {
-                    writers.write(&batch, row)?;
+                    writers.write(&batch, row, written)?;
                     written += 1;
                 }
                 number += 1;
             }
-            means.progress.update(written);
+            means.progress.update(written as u64);
         }
     }
     means.progress.end();
@@ -78,16 +80,17 @@ pub(crate) fn write(
 struct Writers<'a> {
     folder: &'a Utf8Path,
     form: WriteForm,
-    splitter: Splitter,
+    splits: &'a Splits,
     by_split: BTreeMap<String, DocumentWriter>,
 }
 
 impl Writers<'_> {
-    fn write(&mut self, batch: &RecordBatch, row: usize) -> Result<(), CurateError> {
+    /// Writes a row, the document `number` of those that stay.
+    fn write(&mut self, batch: &RecordBatch, row: usize, number: usize) -> Result<(), CurateError> {
         let value = |name: &str| column(batch, name).value(row);
         let metadata = serde_json::from_str(value(METADATA)).unwrap_or_default();
         let id = value(ID);
-        let split = self.splitter.split(id, &metadata);
+        let split = self.splits.of(number, id, &metadata);
         if !self.by_split.contains_key(split) {
             let writer = self.form.writer(self.folder, split);
             self.by_split.insert(split.to_owned(), writer);
