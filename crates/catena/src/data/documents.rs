@@ -70,3 +70,32 @@ impl Iterator for Documents<'_> {
 pub(super) fn failed(goal: &str, error: CorpusError) -> Failure {
     curate_failure(goal, CurateError::from(error))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
+
+    use super::*;
+    use catena_corpus::plan_shards;
+
+    #[test]
+    fn reading_stops_between_two_documents() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("in.jsonl");
+        std::fs::write(&path, "{\"text\":\"a\"}\n7\n{\"text\":\"b\"}\n{\"text\":\"c\"}\n").unwrap();
+        let path = path.into_os_string().into_string().unwrap();
+        let options = ReadOptions::default();
+        let shards = plan_shards(&[path.clone()], &options).unwrap();
+        let (mut rejected, mut num_read) = (Rejected::new(format!("{path}.bad").into()), 0);
+        let cancel = Cancel::new();
+        let mut documents = Documents::new(shards, options, &mut rejected, &mut num_read, &cancel);
+        for text in ["a", "b"] {
+            assert_eq!(documents.next().unwrap().unwrap().text, text);
+        }
+        cancel.cancel();
+        assert!(matches!(documents.next(), Some(Err(CorpusError::Interrupted))));
+        assert_eq!(num_read, 2);
+        assert_eq!(rejected.finish().unwrap().values().sum::<u64>(), 1);
+        assert_eq!(std::fs::read_to_string(format!("{path}.bad")).unwrap().lines().count(), 1);
+    }
+}

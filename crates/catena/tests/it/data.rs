@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// English and Chinese sentences of many words, none like another.
-fn sentence(seed: usize) -> String {
+pub(crate) fn sentence(seed: usize) -> String {
     const WHO: [&str; 6] = ["The bank", "A customer", "The clerk", "Our branch", "She", "客户"];
     const DID: [&str; 6] = ["asked about", "closed", "explained", "compared", "opened", "询问了"];
     const WHAT: [&str; 6] =
@@ -18,7 +18,7 @@ fn sentence(seed: usize) -> String {
 }
 
 /// Writes `rows` as JSON Lines with ids.
-fn write_rows(path: &Path, rows: impl Iterator<Item = String>) {
+pub(crate) fn write_rows(path: &Path, rows: impl Iterator<Item = String>) {
     let mut text = String::new();
     for (at, row) in rows.enumerate() {
         let row = serde_json::json!({ "id": format!("d{at}"), "text": row });
@@ -27,18 +27,18 @@ fn write_rows(path: &Path, rows: impl Iterator<Item = String>) {
     fs::write(path, text).unwrap();
 }
 
-fn data(args: &[&str]) -> Done {
+pub(crate) fn data(args: &[&str]) -> Done {
     run(&[&["data"], args].concat())
 }
 
-fn ok(args: &[&str]) -> String {
+pub(crate) fn ok(args: &[&str]) -> String {
     let done = data(args);
     assert_eq!(done.code, Some(0), "{args:?}: {}", done.stderr);
     done.stdout
 }
 
 /// Every file below a folder, but those of the work itself, with its bytes.
-fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -53,7 +53,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// The documents that a command wrote as JSON Lines.
-fn lines(folder: &Path) -> String {
+pub(crate) fn lines(folder: &Path) -> String {
     let data = folder.join("data");
     let found = files(if data.exists() { &data } else { folder });
     let found =

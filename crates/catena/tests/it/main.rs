@@ -6,6 +6,7 @@
     reason = "a test says what broke by panicking; a path in quotes is a TOML string"
 )]
 
+mod commands;
 mod data;
 mod errors;
 mod flow;
