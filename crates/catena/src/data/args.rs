@@ -66,7 +66,8 @@ pub(crate) struct InOut {
     /// Replace what another plan or other inputs left in the folder
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow
+    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
+    /// datatrove
     #[arg(long, value_name = "FORM")]
     pub(crate) format: Option<String>,
     /// Column of the text (default: the first of `text`, `content`, `body` and others)
@@ -192,7 +193,8 @@ pub(crate) enum Style {
 #[command(after_help = "\
 Examples:
   catena data convert books/ --out texts --format jsonl.zst
-  catena data convert dump.jsonl --out table --format parquet")]
+  catena data convert dump.jsonl --out table --format parquet
+  catena data convert dump.jsonl --out set --format dolma      set/data holds documents/ and attributes/")]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     pub(crate) files: InOut,
@@ -362,7 +364,8 @@ pub(crate) struct SelectArgs {
     /// Seed of what is drawn
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow
+    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
+    /// datatrove
     #[arg(long, value_name = "FORM", default_value = "jsonl")]
     pub(crate) format: String,
 }
@@ -418,7 +421,8 @@ pub(crate) struct MixArgs {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow
+    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
+    /// datatrove
     #[arg(long, value_name = "FORM", default_value = "jsonl")]
     pub(crate) format: String,
 }
@@ -506,7 +510,8 @@ pub(crate) struct SemanticArgs {
     /// Seed of the clustering
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow
+    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
+    /// datatrove
     #[arg(long, value_name = "FORM", default_value = "jsonl")]
     pub(crate) format: String,
 }

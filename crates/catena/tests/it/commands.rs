@@ -69,7 +69,7 @@ fn sources_are_mixed_by_weights() {
     let told = card(&first, "mix");
     assert_eq!(told["settings"]["seed"], 1);
     assert_eq!(told["counts"]["documents read"], 120);
-    assert_eq!(told["rejected"], serde_json::json!({"json": 1}));
+    assert_eq!(told["rejected"], serde_json::json!({"not_json": 1}));
     let taken = |source: &Value| source["taken_bytes"].as_u64().unwrap();
     let sources = told["settings"]["sources"].as_array().unwrap();
     assert_eq!(sources.iter().map(taken).collect::<Vec<_>>(), [3000, 1000]);
@@ -118,7 +118,7 @@ fn documents_are_packed_into_shards() {
     // One shard, as trainers of documents want it.
     let plain = pack("plain", &[]);
     assert_eq!(plain["counts"]["documents written"], 40);
-    assert_eq!(plain["rejected"], serde_json::json!({"json": 1}));
+    assert_eq!(plain["rejected"], serde_json::json!({"not_json": 1}));
     let mut shard = open_datatrove(&dir.join("plain/train.ds")).unwrap();
     assert_eq!((shard.documents(), shard.tokens()), (40, number(&plain, "tokens written")));
     let mut row = Vec::new();

@@ -239,7 +239,9 @@ fn what_changes_its_type_is_written_in_every_form() {
     let rows =
         [r#"{"text":"one","n":1}"#, r#"{"text":"two","n":"2"}"#, r#"{"text":"six","n":[6]}"#];
     fs::write(&input, rows.join("\n")).unwrap();
-    for format in ["jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow"] {
+    let formats =
+        ["jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow", "csv", "tsv", "dolma", "datatrove"];
+    for format in formats {
         let out = dir.path().join(format);
         let out = out.to_str().unwrap();
         ok(&["convert", input.to_str().unwrap(), "--out", out, "--format", format]);
@@ -264,7 +266,7 @@ fn bad_use_is_told() {
         &["clean", "missing.jsonl", "--out", out],
         &["clean", input, "--out", out, "--rules", "gofer"],
         &["clean", input, "--out", out, "--set", "dedup.neer=1"],
-        &["clean", input, "--out", out, "--format", "csv"],
+        &["clean", input, "--out", out, "--format", "docx"],
         &["select", input, "--out", out, "--score", "beauty"],
         &["select", input, "--out", out, "--score", "perplexity"],
         &["select", input, "--out", out, "--diverse", "relevance"],

@@ -246,7 +246,8 @@ impl SplitSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WriteSettings {
-    /// The form of the documents: `jsonl`, `jsonl.gz`, `jsonl.zst`, `parquet` or `arrow`.
+    /// The form of the documents: `jsonl`, `jsonl.gz`, `jsonl.zst`, `parquet`, `arrow`, `csv`,
+    /// `tsv`, `text`, `dolma` or `datatrove`.
     pub format: String,
     /// Licence of the set, for its card.
     pub license: Option<String>,
