@@ -83,8 +83,8 @@ pub use sink::{
 };
 pub use source::{
     BadReason, BadRow, Compression, FieldReader, FieldRow, Format, ListedFile, LocalFiles, Opener,
-    Part, PathKind, Place, ReadOptions, Row, Shard, ShardReader, SourceDocument, SourceLimits,
-    TextBy, plan_shards, read_text,
+    Part, PathKind, Place, ReadOptions, Row, SetCard, Shard, ShardReader, SourceDocument,
+    SourceLimits, TextBy, plan_shards, read_text, set_card,
 };
 pub use split::{SplitItem, SplitOptions, SplitPart, SplitReport, SplitRow, split, stable_split};
 pub use web::{

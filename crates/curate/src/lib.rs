@@ -34,8 +34,8 @@ mod session;
 mod sql;
 
 pub use account::{
-    Card, CardInput, CommandCard, CommandFile, Explanation, Histogram, Rejudged, Step, Summary,
-    explain, rejudge,
+    Card, CardInput, CommandCard, CommandFile, Explanation, Histogram, InputSet, Rejudged, Step,
+    Summary, explain, rejudge,
 };
 pub use error::CurateError;
 pub use objects::{ObjectFiles, is_object};

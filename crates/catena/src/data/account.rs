@@ -1,5 +1,6 @@
 //! What the commands that do one thing read and write, with its card.
 
+use super::args::SetPart;
 use super::documents::{Documents, failed, read_options};
 use super::failure::curate_failure;
 use super::output::Output;
@@ -7,12 +8,13 @@ use super::rejected::Rejected;
 use crate::failure::{Exit, Failure};
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{CorpusError, SourceDocument, plan_shards};
+use catena_corpus::{CorpusError, Opener, ReadOptions, SourceDocument, plan_shards};
 use catena_curate::{CommandCard, CurateError, document_pattern, document_writer};
 use catena_protocol::Cancel;
 use catena_store::write_atomic;
 use serde_json::Value;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// The work of one command, and what its card will say of it.
 pub(super) struct Account<'a> {
@@ -22,6 +24,7 @@ pub(super) struct Account<'a> {
     output: Output,
     /// What the names of the card's files begin with, where they stand beside others.
     own: Option<String>,
+    options: ReadOptions,
     rejected: Rejected,
     num_read: u64,
 }
@@ -30,26 +33,26 @@ impl<'a> Account<'a> {
     /// Of `command`, whose result goes into the folder `out`.
     pub(super) fn of_folder(
         (goal, command): (&'static str, &str),
-        out: &Utf8Path,
+        (out, part): (&Utf8Path, &SetPart),
         cancel: &'a Cancel,
     ) -> Result<Self, Failure> {
         let output = Output::new(out)?;
         let rejected = Rejected::new(output.folder.join("rejected").join("00000.jsonl"));
-        let card = CommandCard::new(command);
-        Ok(Self { goal, cancel, card, output, own: None, rejected, num_read: 0 })
+        let (card, options) = (CommandCard::new(command), options(goal, part)?);
+        Ok(Self { goal, cancel, card, output, own: None, options, rejected, num_read: 0 })
     }
 
     /// Of `command`, whose files all begin with the path `out`.
     pub(super) fn of_files(
         (goal, command): (&'static str, &str),
-        out: &Utf8Path,
+        (out, part): (&Utf8Path, &SetPart),
         cancel: &'a Cancel,
     ) -> Result<Self, Failure> {
         let output = Output::beside(out)?;
         let own = out.file_name().unwrap_or("shard").to_owned();
         let rejected = Rejected::new(output.folder.join(format!("{own}.rejected.jsonl")));
-        let card = CommandCard::new(command);
-        Ok(Self { goal, cancel, card, output, own: Some(own), rejected, num_read: 0 })
+        let (card, options) = (CommandCard::new(command), options(goal, part)?);
+        Ok(Self { goal, cancel, card, output, own: Some(own), options, rejected, num_read: 0 })
     }
 
     /// Where the file of the card called `name` stands.
@@ -60,6 +63,11 @@ impl<'a> Account<'a> {
         }
     }
 
+    /// Where files come from.
+    pub(super) fn opener(&self) -> Arc<dyn Opener> {
+        Arc::clone(&self.options.opener)
+    }
+
     /// Something that decides the result.
     pub(super) fn set(&mut self, key: &str, value: impl Into<Value>) {
         self.card.settings.insert(key.to_owned(), value.into());
@@ -67,9 +75,9 @@ impl<'a> Account<'a> {
 
     /// The documents of `inputs`, which the card names.
     pub(super) fn documents(&mut self, inputs: &[String]) -> Result<Documents<'_>, Failure> {
-        let options = read_options(self.goal)?;
+        let options = self.options.clone();
         let shards = plan_shards(inputs, &options).map_err(|error| failed(self.goal, error))?;
-        let added = self.card.add_inputs(&shards, self.cancel);
+        let added = self.card.add_inputs(inputs, &shards, &options, self.cancel);
         added.map_err(|error| curate_failure(self.goal, error))?;
         let (rejected, num_read) = (&mut self.rejected, &mut self.num_read);
         Ok(Documents::new(shards, options, rejected, num_read, self.cancel))
@@ -175,4 +183,10 @@ impl<'a> Account<'a> {
         saved.map_err(|error| curate_failure(self.goal, error))?;
         self.output.finish(self.goal)
     }
+}
+
+/// How inputs are read, by what is asked of data sets.
+fn options(goal: &str, part: &SetPart) -> Result<ReadOptions, Failure> {
+    let SetPart { config, split } = part;
+    Ok(ReadOptions { config: config.clone(), split: split.clone(), ..read_options(goal)? })
 }

@@ -54,6 +54,17 @@ pub(crate) enum DataAction {
     Plan(PlanPresetArgs),
 }
 
+/// What is read of a Hugging Face data set.
+#[derive(Debug, Args)]
+pub(crate) struct SetPart {
+    /// Configuration of a Hugging Face data set (default: its own default, or the first)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config: Option<String>,
+    /// Split of a Hugging Face data set (default: all)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) split: Option<String>,
+}
+
 /// What is read and where the result goes.
 #[derive(Debug, Args)]
 pub(crate) struct InOut {
@@ -76,6 +87,8 @@ pub(crate) struct InOut {
     /// Column of the id (default: `id` and others, else the place in the file)
     #[arg(long, value_name = "COLUMN")]
     pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
     /// End at the first row that cannot be read, instead of keeping it aside
     #[arg(long)]
     pub(crate) strict: bool,
@@ -321,6 +334,8 @@ pub(crate) struct SelectArgs {
     /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
     /// Folder for the result
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Utf8PathBuf,
@@ -406,6 +421,8 @@ pub(crate) struct MixArgs {
     /// Sources, as INPUT or INPUT=WEIGHT
     #[arg(value_name = "SOURCE", required = true)]
     pub(crate) sources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
     /// Folder for the result
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Utf8PathBuf,
@@ -444,6 +461,8 @@ pub(crate) struct PackArgs {
     /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
     /// A model whose tokenizer is used: a GGUF file, a folder, or a name that `catena pull` knows
     #[arg(long, value_name = "MODEL")]
     pub(crate) tokenizer: String,
@@ -495,6 +514,8 @@ pub(crate) struct SemanticArgs {
     /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
     /// Folder for the result
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Utf8PathBuf,

@@ -74,6 +74,8 @@ fn run(
     }
     plan.read.text = files.text.clone().or(plan.read.text);
     plan.read.id = files.id.clone().or(plan.read.id);
+    plan.read.config = files.set_part.config.clone().or(plan.read.config);
+    plan.read.split = files.set_part.split.clone().or(plan.read.split);
     plan.read.strict |= files.strict;
     let output = Output::new(&files.out)?;
     if !files.overwrite {

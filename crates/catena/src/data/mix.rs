@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::args::MixArgs;
-use super::documents::{failed, read_options};
+use super::documents::failed;
 use crate::failure::{Exit, Failure};
 use crate::output::print_line;
 use crate::progress::say;
@@ -17,8 +17,8 @@ const GOAL: &str = "cannot mix the sources";
 
 /// Runs `catena data mix`.
 pub(super) fn run(args: &MixArgs, cancel: &Cancel) -> Result<(), Failure> {
-    let mut account = Account::of_folder((GOAL, "mix"), &args.out, cancel)?;
-    let files = read_options(GOAL)?.opener;
+    let mut account = Account::of_folder((GOAL, "mix"), (&args.out, &args.set_part), cancel)?;
+    let files = account.opener();
     let mut sources = Vec::new();
     let mut documents: Vec<Vec<SourceDocument>> = Vec::new();
     for given in &args.sources {

@@ -33,7 +33,7 @@ pub(super) fn run(args: &PackArgs, cancel: &Cancel) -> Result<(), Failure> {
         .map_err(|error| Failure::new(Exit::Environment, GOAL, error))?;
     let tokenizer = model.tokenizer();
     let width = TokenWidth::for_vocabulary(tokenizer.vocab_size());
-    let mut account = Account::of_files((GOAL, "pack"), &args.out, cancel)?;
+    let mut account = Account::of_files((GOAL, "pack"), (&args.out, &args.set_part), cancel)?;
     settings(&mut account, args, tokenizer)?;
     let out = account.place("");
     if let Some(folder) = out.parent() {

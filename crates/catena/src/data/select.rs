@@ -24,7 +24,7 @@ const LAMBDA: f32 = 0.5;
 
 /// Runs `catena data select`.
 pub(super) fn run(args: &SelectArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
-    let mut account = Account::of_folder((GOAL, "select"), &args.out, cancel)?;
+    let mut account = Account::of_folder((GOAL, "select"), (&args.out, &args.set_part), cancel)?;
     settings(&mut account, args);
     let mut documents = account.read(&args.inputs)?;
     let mut scores = Vec::new();

@@ -37,7 +37,7 @@ pub(super) fn run(
     let path = crate::bench::find_model(&args.embedder, &finder)?;
     let embedder = LocalEmbedder::open(&path, path.to_string(), pool(flag))
         .map_err(|error| Failure::new(Exit::Environment, GOAL, error))?;
-    let mut account = Account::of_folder((GOAL, "semantic"), &args.out, cancel)?;
+    let mut account = Account::of_folder((GOAL, "semantic"), (&args.out, &args.set_part), cancel)?;
     account.set("embedder", args.embedder.as_str());
     account.set("threshold", args.threshold);
     account.set("clusters", args.clusters);

@@ -141,7 +141,8 @@ impl DocumentWriter {
         let name = format!("{:05}.{}", self.num_files(), ending(&self.options));
         // Attributes come first: documents that are there have theirs.
         let attributes = open.sidecar.map(|sidecar| sidecar.close()).transpose()?;
-        let attributes = attributes.map(|mut one| Ok((one.rename(&name)?, one.bytes)));
+        let attributes =
+            attributes.map(|mut one| Ok::<_, CorpusError>((one.rename(&name)?, one.bytes)));
         let attributes = attributes.transpose()?;
         let path = file.rename(&name)?;
         self.written.push(WrittenFile { path, documents: open.documents, bytes: file.bytes });

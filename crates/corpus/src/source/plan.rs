@@ -1,7 +1,7 @@
 //! From inputs to shards.
 
 use super::attributes::beside;
-use super::card::{Card, front_matter};
+use super::card::{Card, SetCard, front_matter};
 use super::columns::{Pieces, row_groups};
 use super::decompress;
 use super::encoding::{Codec, HEAD_BYTES};
@@ -150,17 +150,35 @@ fn folder(folder: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError
     Ok(files.map(|file| found(folder, file, None)).collect())
 }
 
+/// The YAML of the README at `path`, if there are both.
+fn yaml(path: &str, options: &ReadOptions) -> Result<Option<String>, CorpusError> {
+    let PathKind::File(_) = options.opener.kind(path).map_err(io(path))? else {
+        return Ok(None);
+    };
+    let stream = options.opener.open(path, 0).map_err(io(path))?;
+    let (bytes, _) = read_whole(stream, MAX_CARD_BYTES).map_err(io(path))?;
+    Ok(front_matter(&String::from_utf8_lossy(&bytes)).map(str::to_owned))
+}
+
+/// What the data set in the folder `input` says of itself; none if the input is no folder, or has
+/// no README with YAML.
+///
+/// # Errors
+/// The system's.
+pub fn set_card(input: &str, options: &ReadOptions) -> Result<Option<SetCard>, CorpusError> {
+    let folder = input.trim_end_matches('/');
+    if options.opener.kind(folder).map_err(io(folder))? != PathKind::Folder {
+        return Ok(None);
+    }
+    let yaml = yaml(&format!("{folder}/README.md"), options)?;
+    Ok(yaml.map(|yaml| SetCard::parse(&yaml)))
+}
+
 /// The configuration that the card of a data set names, if it has one.
 fn config(folder: &str, options: &ReadOptions) -> Result<Option<super::card::Config>, CorpusError> {
     let path = format!("{folder}/README.md");
-    let PathKind::File(_) = options.opener.kind(&path).map_err(io(&path))? else {
-        return Ok(None);
-    };
-    let stream = options.opener.open(&path, 0).map_err(io(&path))?;
-    let (bytes, _) = read_whole(stream, MAX_CARD_BYTES).map_err(io(&path))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let Some(yaml) = front_matter(&text) else { return Ok(None) };
-    let card: Card = serde_saphyr::from_str(yaml).map_err(|source| CorpusError::Card {
+    let Some(yaml) = yaml(&path, options)? else { return Ok(None) };
+    let card: Card = serde_saphyr::from_str(&yaml).map_err(|source| CorpusError::Card {
         path: path.clone().into(),
         source: Box::new(source),
     })?;

@@ -2,9 +2,10 @@
 
 use super::histogram::Histogram;
 use super::summary::Summary;
+use crate::error::CurateError;
 use crate::plan::CleaningPlan;
 use crate::run::{SideFile, WrittenFile};
-use catena_corpus::{PiiAudit, PiiSample, SplitReport};
+use catena_corpus::{PiiAudit, PiiSample, ReadOptions, SetCard, SplitReport, set_card};
 use catena_protocol::{CuratedSet, DropCount, LengthBar};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,6 +20,9 @@ pub struct Card {
     pub fingerprint: String,
     /// What was read, as it was named, with its bytes.
     pub inputs: Vec<CardInput>,
+    /// What inputs that are data sets say of themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub input_sets: Vec<InputSet>,
     /// Files that the plan names: models, evaluation sets, secrets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub side_files: Vec<SideFile>,
@@ -51,6 +55,42 @@ pub struct CardInput {
     /// SHA-256 of its bytes, where it was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+}
+
+/// An input that is a data set with a card of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputSet {
+    /// Its folder.
+    pub path: String,
+    /// What it says of itself.
+    pub about: SetCard,
+}
+
+impl InputSet {
+    /// Its line in a README.
+    pub(super) fn write(&self, text: &mut String) {
+        let list = |names: &[String]| match names {
+            [] => "not told".to_owned(),
+            names => names.join(", "),
+        };
+        let SetCard { license, language } = &self.about;
+        let (license, language) = (list(license), list(language));
+        let _ = writeln!(text, "- `{}`: licence {license}, languages {language}", self.path);
+    }
+}
+
+/// The inputs that are data sets with a card.
+pub(crate) fn input_sets(
+    inputs: &[String],
+    options: &ReadOptions,
+) -> Result<Vec<InputSet>, CurateError> {
+    let mut sets = Vec::new();
+    for input in inputs {
+        if let Some(about) = set_card(input, options)? {
+            sets.push(InputSet { path: input.clone(), about });
+        }
+    }
+    Ok(sets)
 }
 
 impl CardInput {
@@ -191,6 +231,7 @@ impl Card {
         table(text, "Languages kept", "language", &by_count(&summary.languages_kept));
         table(text, "Sources kept", "source", &by_count(&summary.sources));
         text.push_str("## Inputs\n\n");
+        self.input_sets.iter().for_each(|set| set.write(text));
         for input in &self.inputs {
             input.write(text);
         }

@@ -1,11 +1,11 @@
 //! The card of a command that does one thing with documents.
 
-use super::card::{CardInput, by_count, table};
+use super::card::{CardInput, InputSet, by_count, input_sets, table};
 use crate::error::CurateError;
 use crate::objects::is_object;
 use crate::run::{SideFile, digest, inputs_of, write_atomically};
 use camino::{Utf8Component, Utf8Path};
-use catena_corpus::{LocalFiles, Opener, Shard};
+use catena_corpus::{LocalFiles, Opener, ReadOptions, Shard};
 use catena_protocol::Cancel;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,6 +27,9 @@ pub struct CommandCard {
     pub settings: Map<String, Value>,
     /// What was read.
     pub inputs: Vec<CardInput>,
+    /// What inputs that are data sets say of themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub input_sets: Vec<InputSet>,
     /// Models that were asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<SideFile>,
@@ -65,11 +68,18 @@ impl CommandCard {
         Self { version, command, ..Self::default() }
     }
 
-    /// Adds the files of `shards`, those of this machine with their SHA-256.
+    /// Adds `inputs` with the files of their `shards`, those of this machine with their SHA-256.
     ///
     /// # Errors
     /// Errors of reading; [`CurateError::Interrupted`].
-    pub fn add_inputs(&mut self, shards: &[Shard], cancel: &Cancel) -> Result<(), CurateError> {
+    pub fn add_inputs(
+        &mut self,
+        inputs: &[String],
+        shards: &[Shard],
+        options: &ReadOptions,
+        cancel: &Cancel,
+    ) -> Result<(), CurateError> {
+        self.input_sets.extend(input_sets(inputs, options)?);
         for mut input in inputs_of(shards) {
             if cancel.is_cancelled() {
                 return Err(CurateError::Interrupted);
@@ -167,6 +177,7 @@ impl CommandCard {
             let _ = writeln!(text, "| {key} | `{}` |", value.to_string().replace('|', "\\|"));
         }
         text.push_str("\n## Inputs\n\n");
+        self.input_sets.iter().for_each(|set| set.write(&mut text));
         for input in &self.inputs {
             input.write(&mut text);
         }

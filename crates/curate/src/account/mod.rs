@@ -8,7 +8,8 @@ mod rejudge;
 mod report;
 mod summary;
 
-pub use card::{Card, CardInput};
+pub(crate) use card::input_sets;
+pub use card::{Card, CardInput, InputSet};
 pub use command::{CommandCard, CommandFile};
 pub use explain::{Explanation, Step, explain};
 pub use histogram::Histogram;

@@ -1,6 +1,6 @@
 //! The card as a page with charts. It loads nothing from elsewhere.
 
-use super::card::{Card, by_count, samples};
+use super::card::{Card, InputSet, by_count, samples};
 use std::fmt::Write;
 
 /// Widest bar, in pixels.
@@ -52,6 +52,20 @@ impl Card {
         chart(&mut page, "Length of kept texts", "", &lengths(&summary.lengths));
         chart(&mut page, "Length of dropped texts", "drop", &lengths(&summary.lengths_dropped));
         chart(&mut page, "Sources kept", "", &by_count(&summary.sources));
+        if !self.input_sets.is_empty() {
+            page.push_str(
+                "<h2>Licences of the inputs</h2><table><tr><th>set</th><th>licence</th>\
+                <th>languages</th></tr>",
+            );
+            for InputSet { path, about } in &self.input_sets {
+                let [path, license, language] =
+                    [path, &about.license.join(", "), &about.language.join(", ")]
+                        .map(|one| escape(one));
+                let _ =
+                    write!(page, "<tr><td>{path}</td><td>{license}</td><td>{language}</td></tr>");
+            }
+            page.push_str("</table>\n");
+        }
         if let Some(report) = &self.split {
             let _ = write!(page, "<h2>Splits</h2><pre>{}</pre>", escape(&report.to_string()));
         }

@@ -45,6 +45,10 @@ pub struct ReadSettings {
     pub strict: bool,
     /// Dolma attributes to read beside the documents.
     pub attributes: Vec<String>,
+    /// The configuration of a Hugging Face data set; else the one marked `default`, or the first.
+    pub config: Option<String>,
+    /// The split of a Hugging Face data set; else all.
+    pub split: Option<String>,
 }
 
 /// What of a text file is one document.

@@ -4,7 +4,7 @@ use super::judge::{Means, judge};
 use super::part_files::write_atomically;
 use super::work::Work;
 use super::{duplicates, passages, splits, write};
-use crate::account::{Card, Summary};
+use crate::account::{Card, Summary, input_sets};
 use crate::error::CurateError;
 use crate::plan::{CleaningPlan, PlanFunctions};
 use camino::Utf8Path;
@@ -69,6 +69,7 @@ pub fn curate(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fingerprint: work.fingerprint.clone(),
         inputs: work.inputs(),
+        input_sets: input_sets(inputs, &options)?,
         side_files: work.side_files.clone(),
         plan: plan.clone(),
         rules: functions.versions(),

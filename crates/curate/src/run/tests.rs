@@ -216,6 +216,44 @@ fn a_folder_belongs_to_one_plan() {
 }
 
 #[test]
+fn data_sets_are_read_by_configuration_and_their_licences_told() {
+    let (_guard, dir) = folder();
+    let set = dir.join("set");
+    fs::create_dir(&set).unwrap();
+    let readme = "---\nlicense: cc-by-4.0\nlanguage:\n- en\nconfigs:\n\
+        - config_name: small\n  data_files:\n  - split: train\n    path: a.jsonl\n\
+        \x20 - split: test\n    path: b.jsonl\n\
+        - config_name: large\n  data_files: c.jsonl\n---\n";
+    fs::write(set.join("README.md"), readme).unwrap();
+    for name in ["a", "b", "c"] {
+        let row = serde_json::json!({"id": name, "text": format!("{name} {STORY}")});
+        fs::write(set.join(format!("{name}.jsonl")), row.to_string()).unwrap();
+    }
+    let read = |config: Option<&str>, split: Option<&str>| {
+        let mut plan = CleaningPlan::unchanged();
+        plan.read.config = config.map(str::to_owned);
+        plan.read.split = split.map(str::to_owned);
+        let out = dir.join(format!("{config:?}{split:?}"));
+        let card = run_with(&plan, &[set.to_string()], &out, 1, &NoProgress, &Cancel::new())?;
+        Ok::<_, CurateError>((texts(&out).into_keys().collect::<String>(), card))
+    };
+    for (config, split, ids) in
+        [(None, None, "ab"), (None, Some("test"), "b"), (Some("large"), None, "c")]
+    {
+        let (found, card) = read(config, split).unwrap();
+        assert_eq!(found, ids);
+        assert_eq!(card.input_sets[0].about.license, ["cc-by-4.0"]);
+        assert!(card.readme().contains("licence cc-by-4.0, languages en"), "{}", card.readme());
+        assert!(card.report().contains("<td>cc-by-4.0</td>"));
+    }
+    let error = read(Some("medium"), None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("{set}/README.md has no configuration `medium` (known: small, large)")
+    );
+}
+
+#[test]
 fn splits_have_the_same_labels() {
     let (_guard, dir) = folder();
     let rows = (0..60).map(|at| {
