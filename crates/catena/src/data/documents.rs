@@ -73,8 +73,6 @@ pub(super) fn failed(goal: &str, error: CorpusError) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
-
     use super::*;
     use catena_corpus::plan_shards;
 

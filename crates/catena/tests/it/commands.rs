@@ -64,7 +64,8 @@ fn sources_are_mixed_by_weights() {
         ok(&[&["mix"], &sources[..], &args].concat());
         out
     };
-    let weighted = [&format!("{a}=0.75"), &format!("{b}=0.25")].map(String::as_str);
+    let weighted = [format!("{a}=0.75"), format!("{b}=0.25")];
+    let weighted = weighted.each_ref().map(String::as_str);
     let first = mix("first", weighted, "1");
     let told = card(&first, "mix");
     assert_eq!(told["settings"]["seed"], 1);
@@ -99,7 +100,7 @@ fn documents_are_packed_into_shards() {
     let pack = |name: &str, args: &[&str]| {
         let out = dir.join(name).join("train");
         let given = ["pack", path.as_str(), "--tokenizer", model.to_str().unwrap()];
-        ok(&[&given, &["--out", out.as_str()], args].concat());
+        ok(&[&given[..], &["--out", out.as_str()], args].concat());
         checked(&dir.join(name), ("train.card.json", "train.README.md"), "pack")
     };
     let read = |name: &str, count: usize| {
@@ -161,6 +162,7 @@ fn documents_are_packed_into_shards() {
     assert_eq!(places, 64 * number(&fitted, "sequences written"));
     assert_eq!(places - number(&fitted, "places filled up"), row.len() as u64);
     assert_eq!(number(&fitted, "documents cut"), 0);
+    assert!(dir.join("fitted/train-00005.ds").exists());
     // Fewer shards than before leave none of those behind.
     pack("fitted", &["--length", "64", "--packing", "best-fit", "--shard-tokens", "640"]);
     assert!(!dir.join("fitted/train-00005.ds").exists());

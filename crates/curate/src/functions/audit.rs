@@ -2,8 +2,7 @@
 
 use super::function::{Function, texts, udf};
 use crate::error::CurateError;
-use arrow_array::ArrayRef;
-use arrow_array::StringArray;
+use arrow_array::{ArrayRef, StringArray};
 use arrow_schema::DataType;
 use catena_corpus::{PiiAudit, PiiRule, find_pii};
 use datafusion::logical_expr::ScalarUDF;

@@ -5,11 +5,13 @@ use super::judge::Means;
 use super::part_files::{column, read_columns};
 use super::passages::Cuts;
 use super::work::Work;
+use crate::documents::Part;
 use crate::documents::schema::{ID, METADATA, SOURCE, VERDICT};
 use crate::error::CurateError;
 use crate::plan::{SplitSettings, Splitter};
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
+use camino::Utf8Path;
 use catena_corpus::{SplitItem, SplitReport, split};
 use serde_json::{Map, Value};
 
@@ -35,11 +37,17 @@ impl Splits {
 }
 
 /// What is known of a document when it is divided.
-#[derive(Default)]
 struct Known {
     id: String,
     label: Option<String>,
     group: Option<String>,
+}
+
+impl Known {
+    fn item(&self) -> SplitItem<'_> {
+        let Self { id, label, group } = self;
+        SplitItem { key: id, label: label.as_deref(), group: group.as_deref() }
+    }
 }
 
 /// Divides the documents that stay: exact sizes and labels need a pass over all of them, and tell
@@ -66,10 +74,7 @@ pub(crate) fn splits(
         means.progress.update(known.len() as u64);
     }
     means.progress.end();
-    let item = |one: &'_ Known| -> SplitItem<'_> {
-        SplitItem { key: &one.id, label: one.label.as_deref(), group: one.group.as_deref() }
-    };
-    let items: Vec<SplitItem<'_>> = known.iter().map(item).collect();
+    let items: Vec<SplitItem<'_>> = known.iter().map(Known::item).collect();
     let parts = split(&items, options)?;
     let report = SplitReport::new(&items, &parts, options);
     let names = options.parts.iter().map(|part| part.name.clone()).collect();
@@ -79,7 +84,7 @@ pub(crate) fn splits(
 /// What is known of the documents of one part that rules let pass.
 fn of_part(
     work: &Work,
-    part: &crate::documents::Part,
+    part: &Part,
     settings: &SplitSettings,
     means: &Means<'_>,
 ) -> Result<Vec<Known>, CurateError> {
@@ -115,7 +120,7 @@ fn of_part(
 }
 
 /// The languages of the documents that rules let pass.
-fn languages(attributes: &camino::Utf8Path) -> Result<Vec<Option<String>>, CurateError> {
+fn languages(attributes: &Utf8Path) -> Result<Vec<Option<String>>, CurateError> {
     let mut codes = Vec::new();
     for batch in read_columns(attributes, &[LANGUAGE, VERDICT])? {
         let batch = batch?;

@@ -359,16 +359,14 @@ fn what_has_changed_since_is_not_taken_for_done() {
     assert!(!text.contains(&super::write::digest(&secret, &Cancel::new()).unwrap()), "{text}");
     // The same length each time, so that only the contents tell.
     for (path, other) in [
-        (&bench, row(&"six seven eight nine ten ".repeat(4))),
+        (&bench, row(&"ten six seven nine four ".repeat(4))),
         (&secret, "other secret".to_owned()),
         (
             &Utf8PathBuf::from(&inputs[0]),
             fs::read_to_string(&inputs[0]).unwrap().replace("jo@", "mo@"),
         ),
     ] {
-        let before = fs::read(path).unwrap();
-        let mut other = other.into_bytes();
-        other.resize(before.len(), b' ');
+        assert_eq!(fs::read(path).unwrap().len(), other.len());
         fs::write(path, other).unwrap();
         let error = again().unwrap_err();
         assert!(matches!(error, CurateError::OtherWork { .. }), "{path}: {error}");
