@@ -244,7 +244,7 @@ impl Opener for ObjectFiles {
 
 /// What changes with an object: its entity tag, else the second of its last change.
 fn version(object: &ObjectMeta) -> Option<String> {
-    let changed = || format!("{}", object.last_modified.timestamp());
+    let changed = || object.last_modified.timestamp().to_string();
     Some(object.e_tag.clone().unwrap_or_else(changed))
 }
 
