@@ -55,9 +55,10 @@ pub use ngrams::Spelling;
 pub use normalize::normalize;
 pub use pack::{
     ConcatPacker, DataTroveWriter, DocumentEnds, DolmaWriter, MegatronWriter, NumpyWriter,
-    PackPlan, PackReport, Piece, SHARD_FORMATS, ShardFormat, ShardInfo, ShardWriter, TokenShard,
-    TokenWidth, best_fit, open_datatrove, open_megatron, shard_writer, shuffle_windows,
-    tokenize_documents,
+    PackPlan, PackReport, Packing, Piece, SHARD_FORMATS, SequenceOptions, SequenceReport,
+    Sequences, ShardFormat, ShardInfo, ShardOptions, ShardSet, ShardWriter, TokenShard, TokenWidth,
+    WrittenShard, best_fit, document_tokens, open_datatrove, open_megatron, shard_writer,
+    shuffle_windows,
 };
 pub use pii::{
     Masked, PiiAudit, PiiMatch, PiiRule, PiiSample, PseudonymStyle, Pseudonyms, find_pii, mask,
@@ -82,8 +83,8 @@ pub use sink::{
 };
 pub use source::{
     BadReason, BadRow, Compression, FieldReader, FieldRow, Format, ListedFile, LocalFiles, Markup,
-    Opener, Part, PathKind, Place, ReadOptions, Row, Shard, ShardReader, SourceDocument,
-    SourceLimits, TextBy, change_texts, change_turns, join_turns, plan_shards, read_text,
+    Opener, Part, PathKind, Place, ReadOptions, Row, SetCard, Shard, ShardReader, SourceDocument,
+    SourceLimits, TextBy, change_texts, change_turns, join_turns, plan_shards, read_text, set_card,
 };
 pub use split::{SplitItem, SplitOptions, SplitPart, SplitReport, SplitRow, split, stable_split};
 pub use web::{

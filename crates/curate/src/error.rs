@@ -50,7 +50,8 @@ pub enum CurateError {
         /// Where the row stands.
         place: String,
     },
-    /// The output folder holds the work of another plan or of other inputs.
+    /// The output folder holds the work of another plan or of other inputs, or of such as have
+    /// changed since.
     #[error("{folder} holds the work of another plan or other inputs")]
     OtherWork {
         /// The folder.

@@ -14,6 +14,7 @@
 //! | `duplicates.parquet` | which document repeats which |
 //! | `passages.parquet` | out of which documents repeated passages were cut |
 //! | `rejected/` | rows that were no documents, with the reason |
+//! | `pii_audit.json` | what was masked: counts, and samples that show nobody's data |
 //! | `card.json`, `README.md`, `report.html` | the account |
 //! | `plan.toml` | the plan with all its defaults |
 //!
@@ -33,14 +34,15 @@ mod session;
 mod sql;
 
 pub use account::{
-    Card, CardInput, Explanation, Histogram, Rejudged, Step, Summary, explain, rejudge,
+    Card, CardInput, CommandCard, CommandFile, Explanation, Histogram, InputSet, Rejudged, Step,
+    Summary, explain, rejudge,
 };
 pub use error::CurateError;
 pub use objects::{ObjectFiles, is_object};
 pub use plan::{
     CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, PiiSettings, PiiStyle,
     ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
-    document_writer,
+    document_pattern, document_writer,
 };
-pub use run::{Curation, WrittenFile, curate, read_card};
+pub use run::{Curation, SideFile, WrittenFile, curate, read_card};
 pub use sql::{Answer, query};

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart,
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart,
 };
 use std::collections::HashMap;
 use std::fs::File;
@@ -182,7 +182,7 @@ impl ObjectFiles {
                 return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too many files"));
             }
             let path = format!("{SCHEME}{bucket}/{}", object.location);
-            files.push(ListedFile { path, bytes: object.size });
+            files.push(ListedFile { path, bytes: object.size, version: version(&object) });
         }
         files.sort();
         Ok(files)
@@ -234,6 +234,18 @@ impl Opener for ObjectFiles {
         let bucket = rest.split('/').next().unwrap_or(rest);
         self.wait(Self::list_keys(&store, bucket, &key, limit))?
     }
+
+    fn version(&self, path: &str) -> io::Result<Option<String>> {
+        let Some((store, key)) = self.find(path)? else { return LocalFiles.version(path) };
+        let object = self.wait(async move { store.head(&key).await })?.map_err(into_io)?;
+        Ok(version(&object))
+    }
+}
+
+/// What changes with an object: its entity tag, else the second of its last change.
+fn version(object: &ObjectMeta) -> Option<String> {
+    let changed = || object.last_modified.timestamp().to_string();
+    Some(object.e_tag.clone().unwrap_or_else(changed))
 }
 
 /// Whether a path is an address of a store.

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
+use std::num::{NonZeroU64, NonZeroUsize};
 
 /// Prepare data sets: read anything, clean, deduplicate, mask, query, split, mix, pack
 #[derive(Debug, Args)]
@@ -53,6 +54,17 @@ pub(crate) enum DataAction {
     Plan(PlanPresetArgs),
 }
 
+/// What is read of a Hugging Face data set.
+#[derive(Debug, Args)]
+pub(crate) struct SetPart {
+    /// Configuration of a Hugging Face data set (default: its own default, or the first)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) config: Option<String>,
+    /// Split of a Hugging Face data set (default: all)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) split: Option<String>,
+}
+
 /// What is read and where the result goes.
 #[derive(Debug, Args)]
 pub(crate) struct InOut {
@@ -65,7 +77,8 @@ pub(crate) struct InOut {
     /// Replace what another plan or other inputs left in the folder
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow
+    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
+    /// datatrove
     #[arg(long, value_name = "FORM")]
     pub(crate) format: Option<String>,
     /// Column of the text (default: the first of `text`, `content`, `body` and others)
@@ -74,6 +87,8 @@ pub(crate) struct InOut {
     /// Column of the id (default: `id` and others, else the place in the file)
     #[arg(long, value_name = "COLUMN")]
     pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
     /// End at the first row that cannot be read, instead of keeping it aside
     #[arg(long)]
     pub(crate) strict: bool,
@@ -90,6 +105,7 @@ Examples:
   catena data clean dump.jsonl.gz --out clean --plan plan.toml
   catena data clean dump.jsonl.gz --out clean --set dedup.near_threshold=0.9
   catena data clean train.jsonl --out clean --against gsm8k/test.jsonl
+  catena data clean mails.jsonl --out clean --validation 0.1 --stratify topic
 
 A run that was interrupted or killed goes on where it was when it is started again.")]
 pub(crate) struct CleanArgs {
@@ -107,6 +123,18 @@ pub(crate) struct CleanArgs {
     /// Files of evaluation sets; documents that hold their samples are dropped
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Vec<String>,
+    /// Share of documents for validation
+    #[arg(long, value_name = "0..1")]
+    pub(crate) validation: Option<f64>,
+    /// Share of documents for testing
+    #[arg(long, value_name = "0..1")]
+    pub(crate) test: Option<f64>,
+    /// Field of the metadata whose values stay in one split
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) group: Option<String>,
+    /// Field of the metadata, or `language` or `source`, that has the same shares in every split
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) stratify: Option<String>,
     /// One key of the plan, such as `pii.mask=["email"]`; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
@@ -178,7 +206,8 @@ pub(crate) enum Style {
 #[command(after_help = "\
 Examples:
   catena data convert books/ --out texts --format jsonl.zst
-  catena data convert dump.jsonl --out table --format parquet")]
+  catena data convert dump.jsonl --out table --format parquet
+  catena data convert dump.jsonl --out set --format dolma      set/data holds documents/ and attributes/")]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     pub(crate) files: InOut,
@@ -306,6 +335,8 @@ pub(crate) struct SelectArgs {
     /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
     /// Folder for the result
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Utf8PathBuf,
@@ -349,7 +380,8 @@ pub(crate) struct SelectArgs {
     /// Seed of what is drawn
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow
+    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
+    /// datatrove
     #[arg(long, value_name = "FORM", default_value = "jsonl")]
     pub(crate) format: String,
 }
@@ -390,6 +422,8 @@ pub(crate) struct MixArgs {
     /// Sources, as INPUT or INPUT=WEIGHT
     #[arg(value_name = "SOURCE", required = true)]
     pub(crate) sources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
     /// Folder for the result
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Utf8PathBuf,
@@ -405,7 +439,8 @@ pub(crate) struct MixArgs {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow
+    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
+    /// datatrove
     #[arg(long, value_name = "FORM", default_value = "jsonl")]
     pub(crate) format: String,
 }
@@ -415,24 +450,57 @@ pub(crate) struct MixArgs {
 Examples:
   catena data pack clean/data --tokenizer smollm2-135m-instruct --out shards/train
   catena data pack clean/data --tokenizer model.gguf --out shards/train --format megatron
+  catena data pack clean/data --tokenizer model.gguf --out shards/train --length 2048 --shuffle \\
+    --seed 7 --shard-tokens 100000000
+  catena data pack docs --tokenizer model.gguf --out s3://bucket/train --length 4096 \\
+    --packing best-fit
 
-Formats: datatrove (.ds), megatron (.bin, .idx), numpy (.npy), dolma (.npy, .csv.gz).")]
+Formats: datatrove (.ds), megatron (.bin, .idx), numpy (.npy), dolma (.npy, .csv.gz). Beside the
+shards stand PATH.card.json and PATH.README.md with counts, seeds and hashes, and the rows that
+could not be read.")]
 pub(crate) struct PackArgs {
     /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
     /// A model whose tokenizer is used: a GGUF file, a folder, or a name that `catena pull` knows
     #[arg(long, value_name = "MODEL")]
     pub(crate) tokenizer: String,
-    /// Path of the shard, without ending
+    /// Path of the shards, without ending, here or as s3://bucket/path
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Utf8PathBuf,
-    /// Form of the shard
+    /// Form of the shards
     #[arg(long, value_name = "FORMAT", default_value = "datatrove")]
     pub(crate) format: String,
     /// Leave out the token that ends a text
     #[arg(long)]
     pub(crate) no_end: bool,
+    /// Make sequences of so many tokens
+    #[arg(long, value_name = "N")]
+    pub(crate) length: Option<NonZeroUsize>,
+    /// How documents become sequences
+    #[arg(long, value_name = "KIND", default_value = "concat", requires = "length")]
+    pub(crate) packing: PackingKind,
+    /// Shuffle sequences, or else documents, within windows of so many [default: 16384]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "16384")]
+    pub(crate) shuffle: Option<NonZeroUsize>,
+    /// Seed of the shuffling
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Begin another shard after so many tokens; the shards are numbered
+    #[arg(long, value_name = "N")]
+    pub(crate) shard_tokens: Option<NonZeroU64>,
+}
+
+/// How documents become sequences.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PackingKind {
+    /// In a row, cut wherever a sequence is full; what is behind the last full one is left out
+    Concat,
+    /// None is cut that fits into a sequence; what stays empty is filled up
+    BestFit,
 }
 
 #[derive(Debug, Args)]
@@ -447,6 +515,8 @@ pub(crate) struct SemanticArgs {
     /// Files, folders, globs, s3:// addresses
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
     /// Folder for the result
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Utf8PathBuf,
@@ -462,7 +532,8 @@ pub(crate) struct SemanticArgs {
     /// Seed of the clustering
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow
+    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
+    /// datatrove
     #[arg(long, value_name = "FORM", default_value = "jsonl")]
     pub(crate) format: String,
 }

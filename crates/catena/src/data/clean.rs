@@ -21,6 +21,11 @@ pub(super) fn clean(args: &CleanArgs, threads: usize, cancel: &Cancel) -> Result
     if !args.languages.is_empty() {
         plan.language.keep.clone_from(&args.languages);
     }
+    let split = &mut plan.split;
+    split.validation = args.validation.unwrap_or(split.validation);
+    split.test = args.test.unwrap_or(split.test);
+    split.group = args.group.clone().or(split.group.take());
+    split.stratify = args.stratify.clone().or(split.stratify.take());
     plan.decontaminate.against.extend(args.against.iter().cloned());
     run(goal, &args.files, plan, threads, cancel)
 }
@@ -69,6 +74,8 @@ fn run(
     }
     plan.read.text = files.text.clone().or(plan.read.text);
     plan.read.id = files.id.clone().or(plan.read.id);
+    plan.read.config = files.set_part.config.clone().or(plan.read.config);
+    plan.read.split = files.set_part.split.clone().or(plan.read.split);
     plan.read.strict |= files.strict;
     let output = Output::new(&files.out)?;
     if !files.overwrite {

@@ -1,13 +1,13 @@
 //! Documents of the commands that need them one by one or all at once.
 
 use super::failure::curate_failure;
-use super::output::Output;
+use super::rejected::Rejected;
 use crate::failure::Failure;
-use crate::progress::say;
-use camino::Utf8Path;
-use catena_corpus::{CorpusError, ReadOptions, Row, SourceDocument, plan_shards};
-use catena_curate::{CurateError, ObjectFiles, document_writer};
+use catena_corpus::{CorpusError, ReadOptions, Row, Shard, ShardReader, SourceDocument};
+use catena_curate::{CurateError, ObjectFiles};
+use catena_protocol::Cancel;
 use std::sync::Arc;
+use std::vec;
 
 /// How the commands read: files here and in object stores.
 pub(super) fn read_options(goal: &str) -> Result<ReadOptions, Failure> {
@@ -15,53 +15,85 @@ pub(super) fn read_options(goal: &str) -> Result<ReadOptions, Failure> {
     Ok(ReadOptions { opener: Arc::new(files), ..ReadOptions::default() })
 }
 
-/// Gives every document of `inputs` to `take`; rows that are none are counted and told.
-pub(super) fn for_each(
-    goal: &str,
-    inputs: &[String],
-    mut take: impl FnMut(SourceDocument) -> Result<(), CorpusError>,
-) -> Result<(), Failure> {
-    let options = read_options(goal)?;
-    let mut num_bad = 0;
-    let mut read = || -> Result<(), CorpusError> {
-        for shard in plan_shards(inputs, &options)? {
-            for row in shard.open(&options)? {
-                match row? {
-                    Row::Document(document) => take(document)?,
-                    Row::Bad(_) => num_bad += 1,
-                }
-            }
-        }
-        Ok(())
-    };
-    read().map_err(|error| failed(goal, error))?;
-    if num_bad > 0 {
-        say(&format!("  {num_bad} rows without a text are left out"));
-    }
-    Ok(())
+/// The documents of shards, one after the other; rows that are none go aside.
+pub(super) struct Documents<'a> {
+    shards: vec::IntoIter<Shard>,
+    open: Option<ShardReader>,
+    options: ReadOptions,
+    rejected: &'a mut Rejected,
+    num_read: &'a mut u64,
+    cancel: &'a Cancel,
 }
 
-/// Writes documents into `folder`.
-pub(super) fn write<'d>(
-    goal: &str,
-    folder: &Utf8Path,
-    format: &str,
-    documents: impl Iterator<Item = &'d SourceDocument>,
-) -> Result<(), Failure> {
-    let output = Output::new(folder)?;
-    let writer = document_writer(format, &output.folder, "train");
-    let mut writer = writer.map_err(|error| curate_failure(goal, error))?;
-    for document in documents {
-        writer.write(document).map_err(|error| failed(goal, error))?;
+impl<'a> Documents<'a> {
+    /// Begins with the first shard; documents are counted in `num_read`.
+    pub(super) fn new(
+        shards: Vec<Shard>,
+        options: ReadOptions,
+        rejected: &'a mut Rejected,
+        num_read: &'a mut u64,
+        cancel: &'a Cancel,
+    ) -> Self {
+        Self { shards: shards.into_iter(), open: None, options, rejected, num_read, cancel }
     }
-    let files = writer.finish().map_err(|error| failed(goal, error))?;
-    for file in files {
-        say(&format!("  {}: {} documents, {} bytes", file.path, file.documents, file.bytes));
+
+    fn read(&mut self) -> Result<Option<SourceDocument>, CorpusError> {
+        loop {
+            if self.cancel.is_cancelled() {
+                return Err(CorpusError::Interrupted);
+            }
+            if self.open.is_none() {
+                let Some(shard) = self.shards.next() else { return Ok(None) };
+                self.open = Some(shard.open(&self.options)?);
+            }
+            match self.open.as_mut().and_then(Iterator::next).transpose()? {
+                Some(Row::Document(document)) => {
+                    *self.num_read += 1;
+                    return Ok(Some(document));
+                }
+                Some(Row::Bad(row)) => self.rejected.add(&row)?,
+                None => self.open = None,
+            }
+        }
     }
-    output.finish(goal)
+}
+
+impl Iterator for Documents<'_> {
+    type Item = Result<SourceDocument, CorpusError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
 }
 
 /// An operator's error as a failed command that wanted `goal`.
 pub(super) fn failed(goal: &str, error: CorpusError) -> Failure {
     curate_failure(goal, CurateError::from(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catena_corpus::plan_shards;
+
+    #[test]
+    fn reading_stops_between_two_documents() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("in.jsonl");
+        std::fs::write(&path, "{\"text\":\"a\"}\n7\n{\"text\":\"b\"}\n{\"text\":\"c\"}\n").unwrap();
+        let path = path.into_os_string().into_string().unwrap();
+        let options = ReadOptions::default();
+        let shards = plan_shards(&[path.clone()], &options).unwrap();
+        let (mut rejected, mut num_read) = (Rejected::new(format!("{path}.bad").into()), 0);
+        let cancel = Cancel::new();
+        let mut documents = Documents::new(shards, options, &mut rejected, &mut num_read, &cancel);
+        for text in ["a", "b"] {
+            assert_eq!(documents.next().unwrap().unwrap().text, text);
+        }
+        cancel.cancel();
+        assert!(matches!(documents.next(), Some(Err(CorpusError::Interrupted))));
+        assert_eq!(num_read, 2);
+        assert_eq!(rejected.finish().unwrap().values().sum::<u64>(), 1);
+        assert_eq!(std::fs::read_to_string(format!("{path}.bad")).unwrap().lines().count(), 1);
+    }
 }

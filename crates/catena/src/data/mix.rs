@@ -1,28 +1,29 @@
 //! `catena data mix`.
 
+use super::account::Account;
 use super::args::MixArgs;
-use super::documents::{failed, for_each, write};
+use super::documents::failed;
 use crate::failure::{Exit, Failure};
 use crate::output::print_line;
 use crate::progress::say;
 use catena_corpus::{
-    Interleave, Interleaving, MixOptions, MixSource, Shortfall, SourceDocument, draw_documents,
-    plan_mix,
+    Interleave, Interleaving, MixOptions, MixPlan, MixRow, MixSource, Opener, PathKind, Shortfall,
+    SourceDocument, draw_documents, plan_mix,
 };
+use catena_protocol::Cancel;
+use serde_json::{Value, json};
 
 const GOAL: &str = "cannot mix the sources";
 
 /// Runs `catena data mix`.
-pub(super) fn run(args: &MixArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &MixArgs, cancel: &Cancel) -> Result<(), Failure> {
+    let mut account = Account::of_folder((GOAL, "mix"), (&args.out, &args.set_part), cancel)?;
+    let files = account.opener();
     let mut sources = Vec::new();
     let mut documents: Vec<Vec<SourceDocument>> = Vec::new();
     for given in &args.sources {
-        let (input, weight) = split(given)?;
-        let mut own = Vec::new();
-        for_each(GOAL, &[input.to_owned()], |document| {
-            own.push(document);
-            Ok(())
-        })?;
+        let (input, weight) = split(given, files.as_ref())?;
+        let own = account.read(&[input.to_owned()])?;
         let available = own.iter().map(|document| document.text.len() as u64).sum();
         sources.push(MixSource { name: input.to_owned(), available, weight });
         documents.push(own);
@@ -35,6 +36,11 @@ pub(super) fn run(args: &MixArgs) -> Result<(), Failure> {
     };
     let plan = plan_mix(&sources, &options).map_err(|error| failed(GOAL, error))?;
     say(&plan.to_string());
+    account.set("bytes", args.bytes);
+    account.set("max_epochs", args.max_epochs);
+    account.set("temperature", args.temperature);
+    account.set("seed", args.seed);
+    account.set("sources", sources_of(&plan, &sources));
     let drawn: Vec<Vec<usize>> = documents
         .iter()
         .zip(&plan.rows)
@@ -52,17 +58,38 @@ pub(super) fn run(args: &MixArgs) -> Result<(), Failure> {
         next[source] += 1;
         &documents[source][row]
     });
-    write(GOAL, &args.out, &args.format, mixed)?;
+    account.write(&args.format, mixed)?;
+    account.finish()?;
     print_line(args.out.as_str());
     Ok(())
 }
 
-/// `INPUT=WEIGHT` or `INPUT`.
-fn split(given: &str) -> Result<(&str, Option<f64>), Failure> {
+/// What is taken of each source, for the card.
+fn sources_of(plan: &MixPlan, sources: &[MixSource]) -> Value {
+    let rows = plan.rows.iter().zip(sources);
+    let row = |(row, source): (&MixRow, &MixSource)| {
+        json!({
+            "source": row.source,
+            "weight": source.weight,
+            "available_bytes": row.available,
+            "taken_bytes": row.taken,
+            "epochs": row.epochs,
+        })
+    };
+    rows.map(row).collect()
+}
+
+/// `INPUT=WEIGHT` or `INPUT`, whose path may have an equals sign itself, such as `lang=en/x.jsonl`.
+fn split<'g>(given: &'g str, files: &dyn Opener) -> Result<(&'g str, Option<f64>), Failure> {
     let Some((input, weight)) = given.rsplit_once('=') else { return Ok((given, None)) };
-    let weight = weight.parse().map_err(|_| {
-        let cause = format!("`{weight}` in `{given}` is not a number");
-        Failure::new(Exit::Usage, GOAL, cause).hint("write INPUT=WEIGHT, such as web.jsonl=0.7")
-    })?;
-    Ok((input, Some(weight)))
+    let is_path = || matches!(files.kind(given), Ok(PathKind::File(_) | PathKind::Folder));
+    match weight.parse() {
+        Ok(weight) if !is_path() => Ok((input, Some(weight))),
+        Err(_) if !weight.contains(['/', '*', '?', '[', '{']) && !is_path() => {
+            let cause = format!("`{weight}` in `{given}` is not a number");
+            let hint = "write INPUT=WEIGHT, such as web.jsonl=0.7";
+            Err(Failure::new(Exit::Usage, GOAL, cause).hint(hint))
+        }
+        Ok(_) | Err(_) => Ok((given, None)),
+    }
 }

@@ -1,5 +1,6 @@
 //! `catena data`: data sets from any raw text.
 
+mod account;
 pub(crate) mod args;
 mod clean;
 mod documents;
@@ -9,6 +10,7 @@ mod mix;
 mod output;
 mod pack;
 mod plan_file;
+mod rejected;
 mod run;
 mod scores;
 mod select;

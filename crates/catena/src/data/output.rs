@@ -10,21 +10,31 @@ use catena_curate::{ObjectFiles, is_object};
 use std::fs;
 
 /// The folder that a command writes to.
-pub(super) struct Output<'a> {
+pub(super) struct Output {
     /// Here, in any case: what goes to a store is gathered in the cache first, so that a run that
     /// was killed goes on.
     pub(super) folder: Utf8PathBuf,
     /// What the user named.
-    named: &'a Utf8Path,
+    named: Utf8PathBuf,
 }
 
-impl<'a> Output<'a> {
+impl Output {
     /// The folder for what the user named.
-    pub(super) fn new(named: &'a Utf8Path) -> Result<Self, Failure> {
+    pub(super) fn new(named: &Utf8Path) -> Result<Self, Failure> {
+        Self::of(named.to_owned(), named)
+    }
+
+    /// The folder for files whose paths all begin with `path`.
+    pub(super) fn beside(path: &Utf8Path) -> Result<Self, Failure> {
+        Self::of(path.parent().unwrap_or(Utf8Path::new("")).to_owned(), path)
+    }
+
+    /// `key` tells work that goes to the same place in a store apart.
+    fn of(named: Utf8PathBuf, key: &Utf8Path) -> Result<Self, Failure> {
         if !is_object(named.as_str()) {
-            return Ok(Self { folder: named.to_owned(), named });
+            return Ok(Self { folder: named.clone(), named });
         }
-        let name = format!("{:032x}", content_key(named.as_str(), KeyOptions::STRICT));
+        let name = format!("{:032x}", content_key(key.as_str(), KeyOptions::STRICT));
         Ok(Self { folder: cache_dir()?.join("uploads").join(name), named })
     }
 

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &DataArgs, flag: Option<usize>, cancel: &Cancel) -> Resu
         DataAction::Convert(args) => clean::convert(args, threads, cancel),
         DataAction::Semantic(args) => semantic::run(args, flag, cancel),
         DataAction::Select(args) => select::run(args, flag, cancel),
-        DataAction::Mix(args) => mix::run(args),
+        DataAction::Mix(args) => mix::run(args, cancel),
         DataAction::Pack(args) => pack::run(args, cancel),
         DataAction::Explain(args) => look::explain(args),
         DataAction::Sql(args) => sql::run(args, threads, cancel),

@@ -1,7 +1,8 @@
 //! Numbers for documents: of their texts alone, by a model, by their likeness to other texts.
 
+use super::account::Account;
 use super::args::SelectArgs;
-use super::documents::{failed, for_each};
+use super::documents::failed;
 use crate::classifier::LocalClassifier;
 use crate::failure::{Exit, Failure};
 use crate::likelihood::Likelihood;
@@ -15,7 +16,7 @@ use catena_corpus::{
     score_column, text_scorer,
 };
 use catena_knowledge::Classifier;
-use catena_protocol::{Cancel, Progress};
+use catena_protocol::Progress;
 use std::fs;
 
 const GOAL: &str = "cannot score the documents";
@@ -25,15 +26,16 @@ const OTHERS: [&str; 3] = ["perplexity", "classifier", "likeness"];
 const WINDOW: usize = 512;
 
 /// How the scores are computed.
-pub(super) struct Scoring<'a> {
+pub(super) struct Scoring<'a, 'c> {
     pub(super) args: &'a SelectArgs,
     pub(super) threads: Option<usize>,
-    pub(super) cancel: &'a Cancel,
+    /// Learns of the models and texts that are looked at.
+    pub(super) account: &'a mut Account<'c>,
 }
 
-impl Scoring<'_> {
+impl Scoring<'_, '_> {
     /// One number for each of `texts`, by the score called `name`.
-    pub(super) fn of(&self, name: &str, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+    pub(super) fn of(&mut self, name: &str, texts: &[&str]) -> Result<Vec<f32>, Failure> {
         match name {
             "perplexity" => self.perplexity(texts),
             "classifier" => self.classifier(texts),
@@ -51,7 +53,7 @@ impl Scoring<'_> {
 
     /// `exp(-mean log p(token | those before it))` over the first tokens of each text; that of a
     /// text without a token to predict is the size of the vocabulary, as if by guessing.
-    fn perplexity(&self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+    fn perplexity(&mut self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
         let progress = for_stderr();
         let path = self.model(progress.as_ref())?;
         let fail = |error| Failure::new(Exit::Environment, GOAL, error);
@@ -73,7 +75,7 @@ impl Scoring<'_> {
     }
 
     /// The probability of the label asked for, by a fastText model or an encoder with a head.
-    fn classifier(&self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+    fn classifier(&mut self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
         let progress = for_stderr();
         let path = self.model(progress.as_ref())?;
         let fail = |error| Failure::new(Exit::Environment, GOAL, error);
@@ -97,16 +99,12 @@ impl Scoring<'_> {
 
     /// The logarithm of how much likelier the words of each text are in the texts of `--like`
     /// than in all texts.
-    fn likeness(&self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+    fn likeness(&mut self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
         if self.args.like.is_empty() {
             return Err(usage("`likeness` compares with other texts").hint("name them with --like"));
         }
-        let mut wanted = Vec::new();
-        for_each(GOAL, &self.args.like, |document| {
-            wanted.push(document.text);
-            Ok(())
-        })?;
-        let wanted = wanted.iter().map(String::as_str);
+        let wanted = self.account.read_beside("documents compared with", &self.args.like)?;
+        let wanted = wanted.iter().map(|document| document.text.as_str());
         let options = ImportanceOptions::default();
         let model = ImportanceModel::fit(wanted, texts.iter().copied(), &options)
             .map_err(|error| failed(GOAL, error))?;
@@ -116,12 +114,15 @@ impl Scoring<'_> {
     }
 
     /// Where the model that the user named is.
-    fn model(&self, progress: &dyn Progress) -> Result<camino::Utf8PathBuf, Failure> {
+    fn model(&mut self, progress: &dyn Progress) -> Result<camino::Utf8PathBuf, Failure> {
         let Some(name) = &self.args.model else {
             return Err(usage("this score needs a model").hint("name one with --model"));
         };
-        let finder = Finder { project: Utf8Path::new("."), progress, cancel: self.cancel };
-        crate::bench::find_model(name, &finder)
+        let cancel = self.account.cancel;
+        let finder = Finder { project: Utf8Path::new("."), progress, cancel };
+        let path = crate::bench::find_model(name, &finder)?;
+        self.account.add_model(&path)?;
+        Ok(path)
     }
 
     /// The place of the label asked for, or of the only one there is.
@@ -149,7 +150,7 @@ impl Scoring<'_> {
         progress.begin("scoring documents", Some(texts.len() as u64), "documents");
         let mut scores = Vec::with_capacity(texts.len());
         for text in texts {
-            if self.cancel.is_cancelled() {
+            if self.account.cancel.is_cancelled() {
                 return Err(failed(GOAL, CorpusError::Interrupted));
             }
             scores.push(score(text)?);

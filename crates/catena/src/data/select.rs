@@ -1,7 +1,8 @@
 //! `catena data select`.
 
+use super::account::Account;
 use super::args::{CurriculumOrder, DiversityKind, SelectArgs};
-use super::documents::{failed, for_each, write};
+use super::documents::failed;
 use super::scores::Scoring;
 use crate::failure::Failure;
 use crate::output::print_line;
@@ -11,7 +12,9 @@ use catena_corpus::{
     curriculum_order, gumbel_top_k, hashed_embeddings, select_diverse, select_top,
 };
 use catena_protocol::Cancel;
-use serde_json::Value;
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use std::collections::HashSet;
 
 const GOAL: &str = "cannot select documents";
 /// Places of the vectors that documents are compared by: cosines are off by some 0.06.
@@ -21,29 +24,60 @@ const LAMBDA: f32 = 0.5;
 
 /// Runs `catena data select`.
 pub(super) fn run(args: &SelectArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
-    let mut documents = Vec::new();
-    for_each(GOAL, &args.inputs, |document| {
-        documents.push(document);
-        Ok(())
-    })?;
+    let mut account = Account::of_folder((GOAL, "select"), (&args.out, &args.set_part), cancel)?;
+    settings(&mut account, args);
+    let mut documents = account.read(&args.inputs)?;
     let mut scores = Vec::new();
     if let Some(name) = &args.score {
         let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
-        scores = Scoring { args, threads: flag, cancel }.of(name, &texts)?;
+        scores = Scoring { args, threads: flag, account: &mut account }.of(name, &texts)?;
         for (document, &score) in documents.iter_mut().zip(&scores) {
             document.metadata.insert(name.clone(), Value::from(score));
         }
     }
     let within = within(args, &documents, &scores).map_err(|error| failed(GOAL, error))?;
-    let scores: Vec<f32> = within.iter().filter_map(|&row| scores.get(row).copied()).collect();
+    let bounded: Vec<f32> = within.iter().filter_map(|&row| scores.get(row).copied()).collect();
     let texts: Vec<&str> = within.iter().map(|&row| documents[row].text.as_str()).collect();
-    let chosen = choose(args, &texts, &scores).and_then(|chosen| order(args, chosen, &scores));
+    let chosen = choose(args, &texts, &bounded).and_then(|chosen| order(args, chosen, &bounded));
     let chosen = chosen.map_err(|error| failed(GOAL, error))?;
-    let chosen_documents = chosen.iter().map(|&at| &documents[within[at]]);
-    write(GOAL, &args.out, &args.format, chosen_documents)?;
+    account.write(&args.format, chosen.iter().map(|&at| &documents[within[at]]))?;
+    let kept: HashSet<usize> = chosen.iter().map(|&at| within[at]).collect();
+    let within: HashSet<usize> = within.into_iter().collect();
+    account.write_decisions(documents.iter().enumerate().map(|(row, document)| {
+        let why = match (kept.contains(&row), within.contains(&row)) {
+            (true, _) => Value::Null,
+            (false, true) => Value::from("budget"),
+            (false, false) => Value::from("bound"),
+        };
+        let score = scores.get(row).copied();
+        let place = document.place.to_string();
+        json!({"id": document.id, "place": place, "score": score, "dropped_by": why})
+    }))?;
+    account.card.count("documents out of bounds", (documents.len() - within.len()) as u64);
+    account.finish()?;
     say(&format!("  {} of {} documents chosen", chosen.len(), documents.len()));
     print_line(args.out.as_str());
     Ok(())
+}
+
+/// What decides the choice, for the card.
+fn settings(account: &mut Account<'_>, args: &SelectArgs) {
+    account.set("score", args.score.as_deref());
+    account.set("label", args.label.as_deref());
+    account.set("at_least", args.at_least);
+    account.set("at_most", args.at_most);
+    account.set("documents", args.documents);
+    account.set("bytes", args.bytes);
+    account.set("ascending", args.ascending);
+    account.set("draw", args.draw);
+    account.set("diverse", name_of(args.diverse.as_ref()));
+    account.set("curriculum", name_of(args.curriculum.as_ref()));
+    account.set("seed", args.seed);
+}
+
+/// How the command line spells a value.
+fn name_of<V: ValueEnum>(value: Option<&V>) -> Option<String> {
+    Some(value?.to_possible_value()?.get_name().to_owned())
 }
 
 /// The rows whose score lies within the bounds.

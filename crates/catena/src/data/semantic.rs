@@ -1,7 +1,8 @@
 //! `catena data semantic`: documents that say the same in other words.
 
+use super::account::Account;
 use super::args::SemanticArgs;
-use super::documents::{failed, for_each, write};
+use super::documents::failed;
 use crate::failure::{Exit, Failure};
 use crate::machine::pool;
 use crate::models::LocalEmbedder;
@@ -15,6 +16,7 @@ use catena_corpus::{
 };
 use catena_knowledge::Embedder;
 use catena_protocol::{Cancel, Progress};
+use serde_json::json;
 
 const GOAL: &str = "cannot compare the documents";
 /// Documents embedded at a time.
@@ -35,11 +37,13 @@ pub(super) fn run(
     let path = crate::bench::find_model(&args.embedder, &finder)?;
     let embedder = LocalEmbedder::open(&path, path.to_string(), pool(flag))
         .map_err(|error| Failure::new(Exit::Environment, GOAL, error))?;
-    let mut documents = Vec::new();
-    for_each(GOAL, &args.inputs, |document| {
-        documents.push(document);
-        Ok(())
-    })?;
+    let mut account = Account::of_folder((GOAL, "semantic"), (&args.out, &args.set_part), cancel)?;
+    account.set("embedder", args.embedder.as_str());
+    account.set("threshold", args.threshold);
+    account.set("clusters", args.clusters);
+    account.set("seed", args.seed);
+    account.add_model(&path)?;
+    let documents = account.read(&args.inputs)?;
     let vectors = embed(&embedder, &documents, progress.as_ref(), cancel)?;
     let found = pairs(&vectors, embedder.dim(), args, progress.as_ref(), cancel)
         .and_then(|pairs| pairs.duplicates(args.threshold, Judge::Kept))
@@ -50,8 +54,16 @@ pub(super) fn run(
         say(&format!("  {} repeats {of}, cosine {:.3}", document.id, repeat.similarity));
     }
     let kept = documents.iter().zip(&found).filter(|(_, repeat)| repeat.is_none());
-    write(GOAL, &args.out, &args.format, kept.map(|(document, _)| document))?;
+    account.write(&args.format, kept.map(|(document, _)| document))?;
+    account.write_decisions(documents.iter().zip(&found).map(|(document, repeat)| {
+        let of = repeat.map(|one| documents[one.of].id.as_str());
+        let similarity = repeat.map(|one| one.similarity);
+        let (id, place) = (&document.id, document.place.to_string());
+        json!({"id": id, "place": place, "duplicate_of": of, "similarity": similarity})
+    }))?;
     let num_dropped = found.iter().flatten().count();
+    account.card.count("documents dropped", num_dropped as u64);
+    account.finish()?;
     say(&format!("  {num_dropped} of {} documents dropped", documents.len()));
     print_line(args.out.as_str());
     Ok(())

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// English and Chinese sentences of many words, none like another.
-fn sentence(seed: usize) -> String {
+pub(crate) fn sentence(seed: usize) -> String {
     const WHO: [&str; 6] = ["The bank", "A customer", "The clerk", "Our branch", "She", "客户"];
     const DID: [&str; 6] = ["asked about", "closed", "explained", "compared", "opened", "询问了"];
     const WHAT: [&str; 6] =
@@ -18,7 +18,7 @@ fn sentence(seed: usize) -> String {
 }
 
 /// Writes `rows` as JSON Lines with ids.
-fn write_rows(path: &Path, rows: impl Iterator<Item = String>) {
+pub(crate) fn write_rows(path: &Path, rows: impl Iterator<Item = String>) {
     let mut text = String::new();
     for (at, row) in rows.enumerate() {
         let row = serde_json::json!({ "id": format!("d{at}"), "text": row });
@@ -27,18 +27,18 @@ fn write_rows(path: &Path, rows: impl Iterator<Item = String>) {
     fs::write(path, text).unwrap();
 }
 
-fn data(args: &[&str]) -> Done {
+pub(crate) fn data(args: &[&str]) -> Done {
     run(&[&["data"], args].concat())
 }
 
-fn ok(args: &[&str]) -> String {
+pub(crate) fn ok(args: &[&str]) -> String {
     let done = data(args);
     assert_eq!(done.code, Some(0), "{args:?}: {}", done.stderr);
     done.stdout
 }
 
 /// Every file below a folder, but those of the work itself, with its bytes.
-fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -53,7 +53,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// The documents that a command wrote as JSON Lines.
-fn lines(folder: &Path) -> String {
+pub(crate) fn lines(folder: &Path) -> String {
     let data = folder.join("data");
     let found = files(if data.exists() { &data } else { folder });
     let found =
@@ -241,7 +241,9 @@ fn what_changes_its_type_is_written_in_every_form() {
     let rows =
         [r#"{"text":"one","n":1}"#, r#"{"text":"two","n":"2"}"#, r#"{"text":"six","n":[6]}"#];
     fs::write(&input, rows.join("\n")).unwrap();
-    for format in ["jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow"] {
+    let formats =
+        ["jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow", "csv", "tsv", "dolma", "datatrove"];
+    for format in formats {
         let out = dir.path().join(format);
         let out = out.to_str().unwrap();
         ok(&["convert", input.to_str().unwrap(), "--out", out, "--format", format]);
@@ -268,7 +270,7 @@ fn bad_use_is_told() {
         &["clean", "missing.jsonl", "--out", out],
         &["clean", input, "--out", out, "--rules", "gofer"],
         &["clean", input, "--out", out, "--set", "dedup.neer=1"],
-        &["clean", input, "--out", out, "--format", "csv"],
+        &["clean", input, "--out", out, "--format", "docx"],
         &["select", input, "--out", out, "--score", "beauty"],
         &["select", input, "--out", out, "--score", "perplexity"],
         &["select", input, "--out", out, "--diverse", "relevance"],

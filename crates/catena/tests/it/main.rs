@@ -7,6 +7,7 @@
 )]
 
 mod adapters;
+mod commands;
 mod data;
 mod errors;
 mod flow;

@@ -16,6 +16,8 @@ pub struct ShardFormat {
     pub name: &'static str,
     /// What reads it and which files it has, in one sentence.
     pub meaning: &'static str,
+    /// The endings of its files, the tokens first.
+    pub endings: &'static [&'static str],
     create: Create,
 }
 
@@ -24,6 +26,7 @@ pub const SHARD_FORMATS: &[ShardFormat] = &[
     ShardFormat {
         name: "datatrove",
         meaning: "DataTrove and nanotron: NAME.ds, NAME.ds.index, NAME.ds.metadata.",
+        endings: &["ds", "ds.index", "ds.metadata"],
         create: |path, tokenizer, width| {
             let writer = DataTroveWriter::create(&with(path, "ds"), tokenizer, width)?;
             Ok(Box::new(writer))
@@ -32,21 +35,29 @@ pub const SHARD_FORMATS: &[ShardFormat] = &[
     ShardFormat {
         name: "megatron",
         meaning: "Megatron-LM and NeMo: NAME.bin, NAME.idx.",
+        endings: &["bin", "idx"],
         create: |path, _, width| Ok(Box::new(MegatronWriter::create(path, width)?)),
     },
     ShardFormat {
         name: "numpy",
         meaning: "NumPy: NAME.npy, one array that can be mapped.",
+        endings: &["npy"],
         create: |path, _, width| Ok(Box::new(NumpyWriter::create(&with(path, "npy"), width)?)),
     },
     ShardFormat {
         name: "dolma",
         meaning: "Dolma and OLMo: NAME.npy without a header, NAME.csv.gz.",
+        endings: &["npy", "csv.gz"],
         create: |path, source, width| {
             Ok(Box::new(DolmaWriter::create(&with(path, "npy"), source, width)?))
         },
     },
 ];
+
+/// The endings of the files of the format called `name`.
+pub(super) fn endings(name: &str) -> &'static [&'static str] {
+    SHARD_FORMATS.iter().find(|format| format.name == name).map_or(&[], |format| format.endings)
+}
 
 fn with(path: &Utf8Path, extension: &str) -> Utf8PathBuf {
     // Not `with_extension`, which would replace what follows a point in the name.

@@ -95,15 +95,10 @@ fn metadata_are_rounded_for_people() {
 
 #[test]
 fn ends_are_put_once() {
-    let (_folder, path) = folder();
-    let mut writer = shard_writer("datatrove", &path.join("a"), "", TokenWidth::U16).unwrap();
     let bytes = |text: &str, tokens: &mut Vec<u32>| tokens.extend(text.bytes().map(u32::from));
     let ends = DocumentEnds { start: Some(1), end: Some(u32::from(b'.')) };
-    let documents = [("a", "x"), ("b", ""), ("c", "y.")];
-    assert_eq!(tokenize_documents(documents, bytes, ends, writer.as_mut()).unwrap(), 1);
-    writer.finish().unwrap();
-    let found = read(open_datatrove(&path.join("a.ds")).unwrap());
-    assert_eq!(found, [[1, 120, 46], [1, 121, 46]]);
+    let found = ["x", "", "y."].map(|text| document_tokens(text, bytes, ends));
+    assert_eq!(found, [Some(vec![1, 120, 46]), None, Some(vec![1, 121, 46])]);
 }
 
 #[test]
@@ -118,7 +113,93 @@ fn the_fullest_sequence_that_fits_is_taken() {
     insta::assert_snapshot!(plan.report(), @"55 tokens in 6 sequences, 5 places empty (8.33%), 1 documents cut");
 }
 
+/// Sequences of `documents`, and what became of these.
+fn sequences(documents: &[Vec<u32>], options: SequenceOptions) -> (Vec<Vec<u32>>, SequenceReport) {
+    let documents = documents.iter().cloned().map(Ok::<_, CorpusError>);
+    let mut sequences = Sequences::new(documents, options).unwrap();
+    let all = sequences.by_ref().map(Result::unwrap).collect();
+    (all, sequences.report())
+}
+
+#[test]
+fn documents_become_sequences() {
+    let documents = [vec![1, 1, 1], vec![2; 5], vec![3, 3], vec![4]];
+    let (found, report) = sequences(&documents, SequenceOptions::new(4));
+    assert_eq!(found, [[1, 1, 1, 2], [2, 2, 2, 2]]);
+    let concat =
+        SequenceReport { documents: 4, tokens: 11, sequences: 2, padding: 0, cut: 1, left_over: 3 };
+    assert_eq!(report, concat);
+    let options = SequenceOptions { packing: Packing::BestFit, pad: 9, ..SequenceOptions::new(4) };
+    let (found, report) = sequences(&documents, options);
+    assert_eq!(found, [[2, 2, 2, 2], [1, 1, 1, 2], [3, 3, 4, 9]]);
+    let fitted = SequenceReport { sequences: 3, padding: 1, cut: 1, left_over: 0, ..concat };
+    assert_eq!(report, fitted);
+    // In windows of one document nothing is fitted together.
+    let (found, report) = sequences(&documents, SequenceOptions { window_tokens: 1, ..options });
+    assert_eq!((found.len(), report.padding), (5, 9));
+    let none = Sequences::new(
+        std::iter::empty::<Result<Vec<u32>, CorpusError>>(),
+        SequenceOptions::new(0),
+    );
+    insta::assert_snapshot!(none.unwrap_err(), @"`length` is 0, expected at least 1");
+}
+
+#[test]
+fn shards_are_cut_by_tokens() {
+    let (_folder, path) = folder();
+    let create = |format: &str, shard_tokens| {
+        let (format, label) = (format.to_owned(), String::new());
+        let (path, width) = (path.join(&format), TokenWidth::U16);
+        ShardSet::create(ShardOptions { format, path, label, width, shard_tokens })
+    };
+    let documents: Vec<Vec<u32>> = (0..7).map(|n| vec![n; 3]).collect();
+    for format in SHARD_FORMATS {
+        let mut set = create(format.name, Some(5)).unwrap();
+        for (number, tokens) in documents.iter().enumerate() {
+            set.write(&number.to_string(), tokens).unwrap();
+        }
+        let written = set.finish().unwrap();
+        let tokens: Vec<u64> = written.iter().map(|shard| shard.info.tokens).collect();
+        assert_eq!(tokens, [6, 6, 6, 3], "{}", format.name);
+        let files = || written.iter().flat_map(|shard| &shard.files);
+        assert!(files().all(|file| file.exists()), "{written:?}");
+        assert_eq!(files().count(), 4 * format.endings.len());
+    }
+    let parts =
+        (0..4).map(|n| read(open_datatrove(&path.join(format!("datatrove-{n:05}.ds"))).unwrap()));
+    assert_eq!(parts.collect::<Vec<_>>().concat(), documents);
+    let written = create("megatron", None).unwrap().finish().unwrap();
+    assert_eq!(written[0].files, [path.join("megatron.bin"), path.join("megatron.idx")]);
+    assert!(create("megatorn", None).is_err());
+}
+
 proptest! {
+    #[test]
+    fn sequences_hold_every_token(
+        documents in proptest::collection::vec(
+            proptest::collection::vec(0u32..9, 0..30), 0..20),
+        length in 1usize..12, window_tokens in 1usize..60, fit: bool,
+    ) {
+        let packing = if fit { Packing::BestFit } else { Packing::Concat };
+        let options = SequenceOptions { length, packing, pad: 9, window_tokens };
+        let (found, report) = sequences(&documents, options);
+        prop_assert!(found.iter().all(|sequence| sequence.len() == length));
+        let all = documents.concat();
+        prop_assert_eq!((report.documents, report.tokens), (documents.len() as u64, all.len() as u64));
+        let places = report.sequences * length as u64;
+        prop_assert_eq!(places + report.left_over, report.tokens + report.padding);
+        let count = |tokens: &[u32]| {
+            let mut counts = [0; 9];
+            tokens.iter().filter(|&&one| one < 9).for_each(|&one| counts[one as usize] += 1);
+            counts
+        };
+        if fit {
+            prop_assert_eq!(count(&found.concat()), count(&all));
+        } else {
+            prop_assert_eq!(found.concat(), &all[..found.len() * length]);
+        }
+    }
+
     #[test]
     fn packing_loses_nothing_and_cuts_only_what_is_too_long(
         lengths in proptest::collection::vec(0usize..60, 0..80), capacity in 1usize..40,

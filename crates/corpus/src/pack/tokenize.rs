@@ -1,7 +1,4 @@
-//! From texts to shards.
-
-use super::shard::ShardWriter;
-use crate::error::CorpusError;
+//! From texts to tokens.
 
 /// Tokens around a document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,31 +9,20 @@ pub struct DocumentEnds {
     pub end: Option<u32>,
 }
 
-/// Tokenizes documents, given as id and text, and writes them. A document without tokens of its
-/// own is left out; returns how many were.
-///
-/// # Errors
-/// [`CorpusError::TokenTooLarge`], [`CorpusError::Io`].
-pub fn tokenize_documents<'a>(
-    documents: impl IntoIterator<Item = (&'a str, &'a str)>,
+/// The tokens of a text between its ends; none if it has no tokens of its own.
+pub fn document_tokens(
+    text: &str,
     tokenizer: impl Fn(&str, &mut Vec<u32>),
     ends: DocumentEnds,
-    writer: &mut dyn ShardWriter,
-) -> Result<u64, CorpusError> {
-    let (mut tokens, mut left_out) = (Vec::new(), 0);
-    for (id, text) in documents {
-        tokens.clear();
-        tokens.extend(ends.start);
-        let own = tokens.len();
-        tokenizer(text, &mut tokens);
-        if tokens.len() == own {
-            left_out += 1;
-            continue;
-        }
-        if let Some(end) = ends.end.filter(|end| tokens.last() != Some(end)) {
-            tokens.push(end);
-        }
-        writer.write(id, &tokens)?;
+) -> Option<Vec<u32>> {
+    let mut tokens: Vec<u32> = ends.start.into_iter().collect();
+    let own = tokens.len();
+    tokenizer(text, &mut tokens);
+    if tokens.len() == own {
+        return None;
     }
-    Ok(left_out)
+    if let Some(end) = ends.end.filter(|end| tokens.last() != Some(end)) {
+        tokens.push(end);
+    }
+    Some(tokens)
 }

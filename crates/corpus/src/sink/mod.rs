@@ -1,4 +1,5 @@
-//! Writing: documents to JSON Lines, text, Parquet and Arrow, in files of a bounded size.
+//! Writing: documents to JSON Lines, text, CSV, TSV, Parquet and Arrow, in files of a bounded size,
+//! and Dolma's attributes beside them.
 //!
 //! A [`DocumentWriter`] fills one file after the other. Each is written beside its place, brought
 //! to the disk and then renamed, so that a file under its own name is always whole. The same

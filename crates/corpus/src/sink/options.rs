@@ -1,6 +1,7 @@
 //! How documents are written.
 
 use crate::source::Compression;
+use camino::Utf8PathBuf;
 
 /// The format of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +10,11 @@ pub enum SinkFormat {
     JsonLines,
     /// `00000.txt`: the texts alone, parted by blank lines.
     Text,
+    /// `00000.csv`: a table separated by commas, with the columns `id`, `text`, `source` and
+    /// `metadata`, a JSON object.
+    Csv,
+    /// `00000.tsv`: the same separated by tabs.
+    Tsv,
     /// `data/train-00000-of-00001.parquet`, compressed with Zstandard whatever `compression` says.
     Parquet,
     /// `data/train-00000-of-00001.arrow`: Arrow IPC files, never compressed.
@@ -22,9 +28,11 @@ pub enum Layout {
     /// was read.
     #[default]
     Flat,
-    /// In a `metadata` object, as Dolma and DataTrove want it; their `added`, `created` and `media`
-    /// stand beside it.
+    /// In a `metadata` object, as DataTrove wants it; its `added`, `created` and `media` stand
+    /// beside it.
     Nested,
+    /// The same as Dolma wants it: an object `attributes` goes to [`WriteOptions::sidecar`].
+    Dolma,
 }
 
 /// The type of a table's column.
@@ -54,10 +62,13 @@ pub struct Column {
 pub struct WriteOptions {
     /// The format.
     pub format: SinkFormat,
-    /// The compression of JSON Lines and text.
+    /// The compression of what is not Parquet or Arrow.
     pub compression: Compression,
     /// Where a line of JSON has the metadata.
     pub layout: Layout,
+    /// The folder of files that have one line of attributes for each line of the documents, under
+    /// the same names; only with [`Layout::Dolma`].
+    pub sidecar: Option<Utf8PathBuf>,
     /// The columns of tables besides `id`, `text`, `source` and `metadata`.
     pub columns: Vec<Column>,
     /// The split in the names of tables.
@@ -74,6 +85,7 @@ impl Default for WriteOptions {
             format: SinkFormat::JsonLines,
             compression: Compression::None,
             layout: Layout::Flat,
+            sidecar: None,
             columns: Vec::new(),
             split: "train".to_owned(),
             shard_bytes: 512 << 20,

@@ -3,11 +3,14 @@
 use super::options::{Column, ColumnKind, Layout};
 use crate::source::SourceDocument;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Fields that Dolma and DataTrove have beside `metadata`.
 const BESIDE: [&str; 3] = ["added", "created", "media"];
+/// Where the attributes of Dolma stand in a document.
+const ATTRIBUTES: &str = "attributes";
 
 /// A document that becomes a JSON object without being copied.
 pub(super) struct JsonRow<'d> {
@@ -36,19 +39,48 @@ impl Serialize for JsonRow<'_> {
                     map.serialize_entry(name, value)?;
                 }
             }
-            Layout::Nested => {
+            Layout::Nested | Layout::Dolma => {
                 for key in BESIDE {
                     if let Some(value) = metadata.get(key) {
                         map.serialize_entry(key, value)?;
                     }
                 }
-                let rest = metadata.iter().filter(|(key, _)| !BESIDE.contains(&key.as_str()));
+                let aside = self.layout == Layout::Dolma && attributes(metadata).is_some();
+                let rest = metadata.iter().filter(|(key, _)| {
+                    !BESIDE.contains(&key.as_str()) && !(aside && *key == ATTRIBUTES)
+                });
                 map.serialize_entry("metadata", &Pairs(rest.collect()))?;
             }
         }
         map.end()
     }
 }
+
+/// The attributes of a document that are an object, as Dolma's readers leave them.
+fn attributes(metadata: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    metadata.get(ATTRIBUTES).and_then(Value::as_object)
+}
+
+/// A document's line in a sidecar.
+pub(super) fn sidecar_row(document: &SourceDocument) -> Value {
+    let attributes = attributes(&document.metadata).cloned().unwrap_or_default();
+    json!({"id": document.id, "attributes": attributes})
+}
+
+/// A document's fields in a table of texts, the last one a JSON object.
+pub(super) fn cells(document: &SourceDocument) -> [Cow<'_, str>; 4] {
+    let metadata = serde_json::to_string(&document.metadata).expect("metadata is plain data");
+    let SourceDocument { id, text, source, .. } = document;
+    [id.into(), text.into(), source.into(), metadata.into()]
+}
+
+/// The columns of [`cells`].
+pub(super) const CELLS: [Cow<'static, str>; 4] = [
+    Cow::Borrowed("id"),
+    Cow::Borrowed("text"),
+    Cow::Borrowed("source"),
+    Cow::Borrowed("metadata"),
+];
 
 pub(super) struct Pairs<'d>(pub(super) Vec<(&'d String, &'d Value)>);
 

@@ -82,6 +82,71 @@ fn lines_come_back_whatever_their_layout_and_compression() {
 }
 
 #[test]
+fn tables_of_texts_come_back() {
+    let mut documents = some();
+    documents[0].text = "a \"quoted\", cell\twith\r\nlines".to_owned();
+    for (format, ending) in [(SinkFormat::Csv, "csv"), (SinkFormat::Tsv, "tsv")] {
+        for (compression, packed) in [(Compression::None, ""), (Compression::Gzip, ".gz")] {
+            let (_guard, dir) = folder();
+            let options = WriteOptions { format, compression, ..WriteOptions::default() };
+            let files = write(&dir, &options, &documents);
+            assert_eq!(files[0].path, dir.join(format!("00000.{ending}{packed}")));
+            assert_eq!(read(&dir), plain(&documents));
+        }
+        // Every file begins with the names of its columns.
+        let (_guard, dir) = folder();
+        let options = WriteOptions { format, shard_bytes: 1, ..WriteOptions::default() };
+        assert_eq!(write(&dir, &options, &documents).len(), 3);
+        assert_eq!(read(&dir), plain(&documents));
+    }
+    let (_guard, dir) = folder();
+    let options = WriteOptions { format: SinkFormat::Csv, ..WriteOptions::default() };
+    let files = write(&dir, &options, &documents[2..]);
+    let text = std::fs::read_to_string(&files[0].path).unwrap();
+    let row =
+        "id,text,source,metadata\nc,three,s,\"{\"\"url\"\":null,\"\"ok\"\":true,\"\"n\"\":3}\"\n";
+    assert_eq!(text, row);
+}
+
+#[test]
+fn attributes_stand_beside_their_documents() {
+    let row = |id: &str, attributes: Value| {
+        document(&json!({"id": id, "text": "t", "source": "s", "k": 1, "attributes": attributes}))
+    };
+    let spans = json!({"x__pii": [[0, 1, 1.0]]});
+    let documents = [row("a", spans.clone()), row("b", json!({})), row("c", json!("odd"))];
+    let (_guard, dir) = folder();
+    let options = WriteOptions {
+        layout: Layout::Dolma,
+        sidecar: Some(dir.join("attributes/own")),
+        shard_bytes: 1,
+        ..WriteOptions::default()
+    };
+    let files = write(&dir.join("documents"), &options, &documents);
+    let expected = (0..3).flat_map(|n| {
+        [(format!("documents/{n:05}.jsonl"), 1), (format!("attributes/own/{n:05}.jsonl"), 0)]
+    });
+    let found = files
+        .iter()
+        .map(|file| (file.path.strip_prefix(&dir).unwrap().to_string(), file.documents));
+    assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    let line = |name: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(dir.join(name)).unwrap()).unwrap()
+    };
+    let expected = json!({"id": "a", "text": "t", "source": "s", "metadata": {"k": 1}});
+    assert_eq!(line("documents/00000.jsonl"), expected);
+    assert_eq!(line("attributes/own/00000.jsonl"), json!({"id": "a", "attributes": spans}));
+    // What is no object of attributes stays where it was.
+    assert_eq!(line("documents/00002.jsonl")["metadata"]["attributes"], "odd");
+    let options = ReadOptions { attributes: vec!["own".to_owned()], ..ReadOptions::default() };
+    let shards = plan_shards(&[dir.to_string()], &options).unwrap();
+    let Row::Document(first) = shards[0].open(&options).unwrap().next().unwrap().unwrap() else {
+        panic!("no document")
+    };
+    assert_eq!(first.metadata["attributes"], spans);
+}
+
+#[test]
 fn tables_keep_what_has_no_column_of_its_own() {
     let columns = infer_columns(&some());
     let names: Vec<(&str, ColumnKind)> =
@@ -126,8 +191,15 @@ fn parquet_tells_the_datasets_library_its_types() {
 fn files_are_cut_by_size_and_always_alike() {
     let many: Vec<SourceDocument> =
         (0..20).map(|n| document(&json!({"id": n, "text": format!("{n} ").repeat(40)}))).collect();
-    for format in [SinkFormat::JsonLines, SinkFormat::Text, SinkFormat::Parquet, SinkFormat::Arrow]
-    {
+    let formats = [
+        SinkFormat::JsonLines,
+        SinkFormat::Text,
+        SinkFormat::Csv,
+        SinkFormat::Tsv,
+        SinkFormat::Parquet,
+        SinkFormat::Arrow,
+    ];
+    for format in formats {
         let options = WriteOptions { format, shard_bytes: 500, ..WriteOptions::default() };
         let bytes = || {
             let (_guard, dir) = folder();

@@ -13,7 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub struct WrittenFile {
     /// Where it is.
     pub path: Utf8PathBuf,
-    /// Its documents.
+    /// Its documents; none where the file holds attributes of those in another.
     pub documents: u64,
     /// Its length.
     pub bytes: u64,
@@ -34,6 +34,7 @@ pub struct DocumentWriter {
 
 struct Open {
     file: Kind,
+    sidecar: Option<Box<LineFile>>,
     documents: u64,
     bytes: u64,
 }
@@ -63,6 +64,9 @@ impl DocumentWriter {
             Kind::Lines(file) => file.write(document, self.options.format, self.options.layout)?,
             Kind::Table(file) => file.write(document)?,
         };
+        if let Some(sidecar) = &mut open.sidecar {
+            sidecar.write_attributes(document)?;
+        }
         open.documents += 1;
         if open.bytes >= self.options.shard_bytes {
             return self.close(open);
@@ -99,8 +103,13 @@ impl DocumentWriter {
         matches!(self.options.format, SinkFormat::Parquet | SinkFormat::Arrow)
     }
 
+    /// Files of documents that are written; each may have one of attributes.
+    fn num_files(&self) -> usize {
+        self.written.len() / if self.options.sidecar.is_some() { 2 } else { 1 }
+    }
+
     fn next_file(&self) -> Result<Open, CorpusError> {
-        let number = self.closed.len() + self.written.len();
+        let number = self.closed.len() + self.num_files();
         let ending = ending(&self.options);
         let file = if self.is_table() {
             let name = format!("{}-{number:05}.{ending}", self.options.split);
@@ -109,9 +118,15 @@ impl DocumentWriter {
             Kind::Table(Box::new(table))
         } else {
             let file = PartFile::create(&self.folder, &format!("{number:05}.{ending}"))?;
-            Kind::Lines(Box::new(LineFile::new(file, self.options.compression)?))
+            let mut file = LineFile::new(file, self.options.compression)?;
+            file.write_header(self.options.format)?;
+            Kind::Lines(Box::new(file))
         };
-        Ok(Open { file, documents: 0, bytes: 0 })
+        let sidecar = self.options.sidecar.as_ref().map(|folder| {
+            let file = PartFile::create(folder, &format!("{number:05}.{ending}"))?;
+            Ok::<_, CorpusError>(Box::new(LineFile::new(file, self.options.compression)?))
+        });
+        Ok(Open { file, sidecar: sidecar.transpose()?, documents: 0, bytes: 0 })
     }
 
     fn close(&mut self, open: Open) -> Result<(), CorpusError> {
@@ -123,9 +138,20 @@ impl DocumentWriter {
             self.closed.push((file, open.documents));
             return Ok(());
         }
-        let name = format!("{:05}.{}", self.written.len(), ending(&self.options));
+        let name = format!("{:05}.{}", self.num_files(), ending(&self.options));
+        // Attributes come first: documents that are there have theirs.
+        let attributes = open.sidecar.map(|sidecar| sidecar.close()).transpose()?;
+        let attributes =
+            attributes.map(|mut one| Ok::<_, CorpusError>((one.rename(&name)?, one.bytes)));
+        let attributes = attributes.transpose()?;
         let path = file.rename(&name)?;
         self.written.push(WrittenFile { path, documents: open.documents, bytes: file.bytes });
+        let attributes = attributes.into_iter();
+        self.written.extend(attributes.map(|(path, bytes)| WrittenFile {
+            path,
+            documents: 0,
+            bytes,
+        }));
         Ok(())
     }
 }
@@ -134,6 +160,8 @@ fn ending(options: &WriteOptions) -> String {
     let plain = match options.format {
         SinkFormat::JsonLines => "jsonl",
         SinkFormat::Text => "txt",
+        SinkFormat::Csv => "csv",
+        SinkFormat::Tsv => "tsv",
         SinkFormat::Parquet => return "parquet".to_owned(),
         SinkFormat::Arrow => return "arrow".to_owned(),
     };

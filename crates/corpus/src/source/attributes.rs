@@ -94,7 +94,7 @@ impl Attributes {
 }
 
 /// The sidecar `name` of the documents in `path`.
-fn beside(path: &str, name: &str) -> String {
+pub(super) fn beside(path: &str, name: &str) -> String {
     let at = path.rfind(&format!("/{DOCUMENTS}")).map(|at| at + 1);
     let at = at.or_else(|| path.starts_with(DOCUMENTS).then_some(0));
     let Some(at) = at else { return format!("attributes/{name}/{path}") };

@@ -1,6 +1,7 @@
-//! The card of a Hugging Face data set: which files belong to which configuration and split.
+//! The card of a Hugging Face data set: which files belong to which configuration and split, and
+//! what the set says of itself.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The YAML between the `---` lines of a README.
@@ -86,4 +87,58 @@ pub(super) fn front_matter(readme: &str) -> Option<&str> {
     let rest = rest.strip_prefix('\r').unwrap_or(rest).strip_prefix('\n')?;
     let end = rest.find("\n---")?;
     Some(&rest[..=end])
+}
+
+/// What a data set says of itself at the top of its README.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetCard {
+    /// Its licences, as it names them, such as `apache-2.0`.
+    pub license: Vec<String>,
+    /// Codes of its languages.
+    pub language: Vec<String>,
+}
+
+/// The keys of the YAML that tell it.
+#[derive(Default, Deserialize)]
+struct About {
+    #[serde(default)]
+    license: Names,
+    license_name: Option<String>,
+    #[serde(default)]
+    language: Names,
+}
+
+/// One name or several.
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Many(Vec<String>),
+    #[default]
+    None,
+}
+
+impl Names {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name],
+            Self::Many(names) => names,
+            Self::None => Vec::new(),
+        }
+    }
+}
+
+impl SetCard {
+    /// What the YAML says; nothing where it says it in another form.
+    pub(super) fn parse(yaml: &str) -> Self {
+        let About { license, license_name, language } =
+            serde_saphyr::from_str(yaml).unwrap_or_default();
+        let mut license = license.into_vec();
+        // A licence without a code of its own is called `other`, and has a name.
+        if let Some(name) = license_name {
+            license.retain(|code| code != "other");
+            license.push(name);
+        }
+        Self { license, language: language.into_vec() }
+    }
 }

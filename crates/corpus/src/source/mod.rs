@@ -49,11 +49,12 @@ mod warc;
 mod web_text;
 mod window;
 
+pub use card::SetCard;
 pub use document::{BadRow, FieldRow, Markup, Place, Row, SourceDocument};
 pub use format::{Compression, Format};
 pub use opener::{ListedFile, LocalFiles, Opener, PathKind};
 pub use options::{ReadOptions, SourceLimits, TextBy};
-pub use plan::plan_shards;
+pub use plan::{plan_shards, set_card};
 pub use read::{FieldReader, ShardReader, read_text};
 pub use reason::BadReason;
 pub use shard::{Part, Shard};

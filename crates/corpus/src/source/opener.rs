@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// Deepest nesting of folders.
 const MAX_DEPTH: usize = 64;
@@ -15,6 +16,8 @@ pub struct ListedFile {
     pub path: String,
     /// Its length.
     pub bytes: u64,
+    /// Its [`Opener::version`].
+    pub version: Option<String>,
 }
 
 /// What stands at a path.
@@ -48,6 +51,16 @@ pub trait Opener: Debug + Send + Sync {
     /// # Errors
     /// The system's or the network's, and [`io::ErrorKind::QuotaExceeded`] beyond `limit`.
     fn list(&self, path: &str, limit: usize) -> io::Result<Vec<ListedFile>>;
+
+    /// What changes with the contents of the file at `path`: the time of its last change here,
+    /// the entity tag of an object. None where nothing of the kind is known.
+    ///
+    /// # Errors
+    /// The system's or the network's.
+    fn version(&self, path: &str) -> io::Result<Option<String>> {
+        let _ = path;
+        Ok(None)
+    }
 }
 
 /// The files of this machine.
@@ -81,6 +94,18 @@ impl Opener for LocalFiles {
         files.sort();
         Ok(files)
     }
+
+    /// The time of the last change: seconds since 1970, with nanoseconds.
+    fn version(&self, path: &str) -> io::Result<Option<String>> {
+        refuse_url(path)?;
+        Ok(changed(&fs::metadata(path)?))
+    }
+}
+
+/// When a file was changed last, where the system keeps that.
+fn changed(meta: &fs::Metadata) -> Option<String> {
+    let since = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{}.{:09}", since.as_secs(), since.subsec_nanos()))
 }
 
 /// A URL here means that the caller has no opener for it: better said than "no such file".
@@ -107,7 +132,8 @@ fn walk(folder: &Path, depth: usize, limit: usize, files: &mut Vec<ListedFile>) 
         } else if let Ok(meta) = fs::metadata(&path)
             && meta.is_file()
         {
-            files.push(ListedFile { path, bytes: meta.len() });
+            let version = changed(&meta);
+            files.push(ListedFile { path, bytes: meta.len(), version });
         }
         if files.len() > limit {
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too many files"));

@@ -1,6 +1,7 @@
 //! From inputs to shards.
 
-use super::card::{Card, front_matter};
+use super::attributes::beside;
+use super::card::{Card, SetCard, front_matter};
 use super::columns::{Pieces, row_groups};
 use super::decompress;
 use super::encoding::{Codec, HEAD_BYTES};
@@ -13,6 +14,7 @@ use super::window::{Peeked, read_whole};
 use crate::error::CorpusError;
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// Bytes of a README that are read for its card.
@@ -38,6 +40,7 @@ struct Found {
     path: String,
     name: String,
     bytes: u64,
+    version: Option<String>,
     split: Option<String>,
     /// Whether the input names this very file.
     named: bool,
@@ -81,7 +84,8 @@ fn find(input: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError> {
     let files = match options.opener.kind(input).map_err(io(input))? {
         PathKind::File(bytes) => {
             let name = input.rsplit('/').next().unwrap_or(input).to_owned();
-            vec![Found { path: input.to_owned(), name, bytes, split: None, named: true }]
+            let version = options.opener.version(input).map_err(io(input))?;
+            vec![Found { path: input.to_owned(), name, bytes, version, split: None, named: true }]
         }
         PathKind::Folder => folder(input, options)?,
         PathKind::Missing if input.contains(['*', '?', '[', '{']) => glob(input, options)?,
@@ -105,7 +109,8 @@ fn name_below(folder: &str, path: &str) -> String {
 
 fn found(folder: &str, file: ListedFile, split: Option<String>) -> Found {
     let name = name_below(folder, &file.path);
-    Found { path: file.path, name, bytes: file.bytes, split, named: false }
+    let ListedFile { path, bytes, version } = file;
+    Found { path, name, bytes, version, split, named: false }
 }
 
 fn glob(pattern: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError> {
@@ -145,17 +150,35 @@ fn folder(folder: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError
     Ok(files.map(|file| found(folder, file, None)).collect())
 }
 
+/// The YAML of the README at `path`, if there are both.
+fn yaml(path: &str, options: &ReadOptions) -> Result<Option<String>, CorpusError> {
+    let PathKind::File(_) = options.opener.kind(path).map_err(io(path))? else {
+        return Ok(None);
+    };
+    let stream = options.opener.open(path, 0).map_err(io(path))?;
+    let (bytes, _) = read_whole(stream, MAX_CARD_BYTES).map_err(io(path))?;
+    Ok(front_matter(&String::from_utf8_lossy(&bytes)).map(str::to_owned))
+}
+
+/// What the data set in the folder `input` says of itself; none if the input is no folder, or has
+/// no README with YAML.
+///
+/// # Errors
+/// The system's.
+pub fn set_card(input: &str, options: &ReadOptions) -> Result<Option<SetCard>, CorpusError> {
+    let folder = input.trim_end_matches('/');
+    if options.opener.kind(folder).map_err(io(folder))? != PathKind::Folder {
+        return Ok(None);
+    }
+    let yaml = yaml(&format!("{folder}/README.md"), options)?;
+    Ok(yaml.map(|yaml| SetCard::parse(&yaml)))
+}
+
 /// The configuration that the card of a data set names, if it has one.
 fn config(folder: &str, options: &ReadOptions) -> Result<Option<super::card::Config>, CorpusError> {
     let path = format!("{folder}/README.md");
-    let PathKind::File(_) = options.opener.kind(&path).map_err(io(&path))? else {
-        return Ok(None);
-    };
-    let stream = options.opener.open(&path, 0).map_err(io(&path))?;
-    let (bytes, _) = read_whole(stream, MAX_CARD_BYTES).map_err(io(&path))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let Some(yaml) = front_matter(&text) else { return Ok(None) };
-    let card: Card = serde_saphyr::from_str(yaml).map_err(|source| CorpusError::Card {
+    let Some(yaml) = yaml(&path, options)? else { return Ok(None) };
+    let card: Card = serde_saphyr::from_str(&yaml).map_err(|source| CorpusError::Card {
         path: path.clone().into(),
         source: Box::new(source),
     })?;
@@ -206,6 +229,7 @@ fn split(file: Found, options: &ReadOptions, shards: &mut Vec<Shard>) -> Result<
         id: file.name.clone(),
         split: file.split,
         bytes: file.bytes,
+        version: version(&file.path, file.version, options)?,
         ..Shard::of_file(&file.path)
     };
     whole.name = file.name.into();
@@ -224,6 +248,25 @@ fn split(file: Found, options: &ReadOptions, shards: &mut Vec<Shard>) -> Result<
     }
     shards.push(whole);
     Ok(())
+}
+
+/// What changes with the file at `path` or with its sidecars.
+fn version(
+    path: &str,
+    own: Option<String>,
+    options: &ReadOptions,
+) -> Result<Option<Arc<str>>, CorpusError> {
+    let mut all: Vec<String> = own.into_iter().collect();
+    for name in &options.attributes {
+        let beside = beside(path, name);
+        match options.opener.version(&beside) {
+            Ok(version) => all.extend(version),
+            // Said when the documents are read.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(io(&beside)(error)),
+        }
+    }
+    Ok((!all.is_empty()).then(|| all.join(" ").into()))
 }
 
 /// The row groups of a Parquet file.

@@ -44,6 +44,9 @@ pub struct Shard {
     pub split: Option<String>,
     /// Its length in the file, compressed or not: what work can be weighed by.
     pub bytes: u64,
+    /// What changes with the contents of the file and of the sidecars read with it, as
+    /// [`Opener::version`](super::Opener::version) tells it.
+    pub version: Option<Arc<str>>,
 }
 
 impl Shard {
@@ -60,6 +63,7 @@ impl Shard {
             part: Part::Whole,
             split: None,
             bytes: 0,
+            version: None,
         }
     }
 

@@ -1,11 +1,12 @@
 //! What a division came to.
 
 use super::options::{SplitItem, SplitOptions};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// One part.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SplitRow {
     /// Its name.
     pub part: String,
@@ -20,7 +21,7 @@ pub struct SplitRow {
 }
 
 /// The sizes of all parts. Displayed as a table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SplitReport {
     /// One row for each part, in the order of the options.
     pub rows: Vec<SplitRow>,

@@ -2,8 +2,10 @@
 
 use super::histogram::Histogram;
 use super::summary::Summary;
+use crate::error::CurateError;
 use crate::plan::CleaningPlan;
-use crate::run::WrittenFile;
+use crate::run::{SideFile, WrittenFile};
+use catena_corpus::{PiiAudit, PiiSample, ReadOptions, SetCard, SplitReport, set_card};
 use catena_protocol::{CuratedSet, DropCount, LengthBar};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,16 +16,28 @@ use std::fmt::Write;
 pub struct Card {
     /// Version of the program that wrote it.
     pub version: String,
-    /// Digest of plan and inputs.
+    /// Digest of the plan, the inputs and the files that the plan names.
     pub fingerprint: String,
     /// What was read, as it was named, with its bytes.
     pub inputs: Vec<CardInput>,
+    /// What inputs that are data sets say of themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub input_sets: Vec<InputSet>,
+    /// Files that the plan names: models, evaluation sets, secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub side_files: Vec<SideFile>,
     /// The plan with all its defaults.
     pub plan: CleaningPlan,
     /// Rule sets and detectors with their versions.
     pub rules: Vec<String>,
     /// The sums.
     pub summary: Summary,
+    /// What was masked, with samples that show nobody's data; none if nothing was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pii_audit: Option<PiiAudit>,
+    /// What an exact division came to; none if documents were divided by hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitReport>,
     /// What was written.
     pub files: Vec<WrittenFile>,
 }
@@ -35,6 +49,63 @@ pub struct CardInput {
     pub path: String,
     /// Its length.
     pub bytes: u64,
+    /// When it was changed last, in seconds since 1970, or the entity tag of an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// SHA-256 of its bytes, where it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// An input that is a data set with a card of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputSet {
+    /// Its folder.
+    pub path: String,
+    /// What it says of itself.
+    pub about: SetCard,
+}
+
+impl InputSet {
+    /// Its line in a README.
+    pub(super) fn write(&self, text: &mut String) {
+        let list = |names: &[String]| match names {
+            [] => "not told".to_owned(),
+            names => names.join(", "),
+        };
+        let SetCard { license, language } = &self.about;
+        let (license, language) = (list(license), list(language));
+        let _ = writeln!(text, "- `{}`: licence {license}, languages {language}", self.path);
+    }
+}
+
+/// The inputs that are data sets with a card.
+pub(crate) fn input_sets(
+    inputs: &[String],
+    options: &ReadOptions,
+) -> Result<Vec<InputSet>, CurateError> {
+    let mut sets = Vec::new();
+    for input in inputs {
+        if let Some(about) = set_card(input, options)? {
+            sets.push(InputSet { path: input.clone(), about });
+        }
+    }
+    Ok(sets)
+}
+
+impl CardInput {
+    /// Its line in a README.
+    pub(super) fn write(&self, text: &mut String) {
+        let Self { path, bytes, version, sha256 } = self;
+        let _ = write!(text, "- `{path}` ({bytes} bytes");
+        if let Some(version) = version {
+            let _ = write!(text, ", version {version}");
+        }
+        if let Some(sha256) = sha256 {
+            let _ = write!(text, ", SHA-256 `{sha256}`");
+        }
+        text.push_str(")\n");
+    }
 }
 
 impl Card {
@@ -123,9 +194,28 @@ impl Card {
         text
     }
 
+    /// The samples of masked places.
+    fn write_audit(&self, text: &mut String) {
+        let Some(audit) = self.pii_audit.as_ref().filter(|audit| audit.total() > 0) else { return };
+        let _ = writeln!(
+            text,
+            "Personal data was masked in {} of {} texts. Of each kind up to {} places, with all \
+             but the ends hidden:\n\n| kind | place |\n|---|---|",
+            audit.texts_with_matches, audit.texts, audit.sample_size
+        );
+        for (kind, sample) in samples(audit) {
+            let PiiSample { before, value, after } = sample;
+            let _ = writeln!(text, "| {kind} | {} |", code(&format!("{before}{value}{after}")));
+        }
+        text.push('\n');
+    }
+
     fn write_tables(&self, text: &mut String) {
         let summary = &self.summary;
         table(text, "Splits", "split", &self.splits().into_iter().collect::<Vec<_>>());
+        if let Some(report) = &self.split {
+            let _ = writeln!(text, "```\n{report}\n```\n");
+        }
         let dropped: Vec<(String, u64)> = summary
             .dropped
             .iter()
@@ -137,12 +227,15 @@ impl Card {
         table(text, "Rows that could not be read", "reason", &by_count(&summary.rejected));
         table(text, "Changed", "operator", &by_count(&summary.changed));
         table(text, "Masked places", "kind", &by_count(&summary.masked));
+        self.write_audit(text);
         table(text, "Languages kept", "language", &by_count(&summary.languages_kept));
         table(text, "Sources kept", "source", &by_count(&summary.sources));
         text.push_str("## Inputs\n\n");
+        self.input_sets.iter().for_each(|set| set.write(text));
         for input in &self.inputs {
-            let _ = writeln!(text, "- `{}` ({} bytes)", input.path, input.bytes);
+            input.write(text);
         }
+        self.side_files.iter().for_each(|file| file.write(text));
         text.push_str("\n## Rules\n\n");
         for rule in &self.rules {
             let _ = writeln!(text, "- {rule}");
@@ -164,6 +257,18 @@ impl Card {
     }
 }
 
+/// The samples of an audit with their kinds, in the order of the kinds.
+pub(super) fn samples(audit: &PiiAudit) -> impl Iterator<Item = (&'static str, &PiiSample)> {
+    audit.samples.iter().flat_map(|(kind, all)| all.iter().map(move |one| (kind.name(), one)))
+}
+
+/// Texts that a table of Markdown shows as they are.
+fn code(text: &str) -> String {
+    let plain = |ch: char| if ch.is_control() { ' ' } else { ch };
+    let text: String = text.chars().map(plain).collect();
+    format!("`{}`", text.replace('`', "'").replace('|', "\\|"))
+}
+
 /// Names with counts, most first, equal ones by name.
 pub(crate) fn by_count(counts: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
     let mut list: Vec<(String, u64)> = counts.iter().map(|(k, v)| (k.clone(), *v)).collect();
@@ -171,7 +276,7 @@ pub(crate) fn by_count(counts: &BTreeMap<String, u64>) -> Vec<(String, u64)> {
     list
 }
 
-fn table<N: AsRef<str>>(text: &mut String, title: &str, name: &str, rows: &[(N, u64)]) {
+pub(super) fn table<N: AsRef<str>>(text: &mut String, title: &str, name: &str, rows: &[(N, u64)]) {
     if rows.is_empty() {
         return;
     }

@@ -1,6 +1,6 @@
 //! The card as a page with charts. It loads nothing from elsewhere.
 
-use super::card::{Card, by_count};
+use super::card::{Card, InputSet, by_count, samples};
 use std::fmt::Write;
 
 /// Widest bar, in pixels.
@@ -45,12 +45,30 @@ impl Card {
         chart(&mut page, "Languages kept", "", &by_count(&summary.languages_kept));
         chart(&mut page, "Documents changed", "", &by_count(&summary.changed));
         chart(&mut page, "Masked places", "", &by_count(&summary.masked));
+        self.write_audit(&mut page);
         let lengths = |histogram: &super::Histogram| -> Vec<(String, u64)> {
             histogram.bars().map(|(edge, count)| (format!("from {edge} bytes"), count)).collect()
         };
         chart(&mut page, "Length of kept texts", "", &lengths(&summary.lengths));
         chart(&mut page, "Length of dropped texts", "drop", &lengths(&summary.lengths_dropped));
         chart(&mut page, "Sources kept", "", &by_count(&summary.sources));
+        if !self.input_sets.is_empty() {
+            page.push_str(
+                "<h2>Licences of the inputs</h2><table><tr><th>set</th><th>licence</th>\
+                <th>languages</th></tr>",
+            );
+            for InputSet { path, about } in &self.input_sets {
+                let [path, license, language] =
+                    [path, &about.license.join(", "), &about.language.join(", ")]
+                        .map(|one| escape(one));
+                let _ =
+                    write!(page, "<tr><td>{path}</td><td>{license}</td><td>{language}</td></tr>");
+            }
+            page.push_str("</table>\n");
+        }
+        if let Some(report) = &self.split {
+            let _ = write!(page, "<h2>Splits</h2><pre>{}</pre>", escape(&report.to_string()));
+        }
         self.write_files(&mut page);
         let _ = write!(page, "<h2>Plan</h2><pre>{}</pre>", escape(&self.plan_text()));
         let _ = writeln!(
@@ -60,6 +78,27 @@ impl Card {
             escape(&self.fingerprint)
         );
         page
+    }
+
+    /// The samples of masked places.
+    fn write_audit(&self, page: &mut String) {
+        let Some(audit) = self.pii_audit.as_ref().filter(|audit| audit.total() > 0) else { return };
+        let _ = write!(
+            page,
+            "<p>Personal data was masked in {} of {} texts. Of each kind up to {} places, with \
+             all but the ends hidden:</p><table><tr><th>kind</th><th>place</th></tr>",
+            audit.texts_with_matches, audit.texts, audit.sample_size
+        );
+        for (kind, sample) in samples(audit) {
+            let _ = write!(
+                page,
+                "<tr><td>{kind}</td><td>{}<b>{}</b>{}</td></tr>",
+                escape(&sample.before),
+                escape(&sample.value),
+                escape(&sample.after)
+            );
+        }
+        page.push_str("</table>\n");
     }
 
     fn write_files(&self, page: &mut String) {

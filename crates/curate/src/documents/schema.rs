@@ -26,6 +26,9 @@ pub(crate) const GROUP: &str = "split_group";
 /// Why a document was dropped; null where it stays.
 pub(crate) const VERDICT: &str = "verdict";
 
+/// What was masked, for review; null where nothing was.
+pub(crate) const AUDIT: &str = "pii_audit";
+
 /// Documents as they are read.
 pub(crate) static DOCUMENTS: LazyLock<SchemaRef> = LazyLock::new(|| {
     let text = |name: &str| Field::new(name, DataType::Utf8, false);

@@ -1,6 +1,7 @@
 //! The operators of `corpus` as functions of DataFusion.
 
 mod analyse;
+mod audit;
 mod change;
 mod change_row;
 mod extract;
@@ -19,6 +20,7 @@ mod pool;
 mod verdict;
 
 pub(crate) use analyse::analyse;
+pub(crate) use audit::{audit_pii, empty_audit};
 pub(crate) use change::{Changed, Operator, change};
 pub(crate) use change_row::change_row;
 pub(crate) use extract::{EXTRACTED, extract_row};

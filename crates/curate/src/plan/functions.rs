@@ -1,12 +1,12 @@
 //! The functions that a plan needs, made once and shared by all threads.
 
 use super::benchmarks;
-use super::masking::masking;
+use super::masking::{kinds, masking};
 use super::settings::{CleaningPlan, RuleSettings};
 use crate::error::CurateError;
 use crate::functions::{
-    Changed, EXTRACTED, Note, Operator, Verdict, analyse, change_row, extract_row, judge, keep,
-    keep_languages, key, language, mask_metadata, metadata_field,
+    Changed, EXTRACTED, Note, Operator, Verdict, analyse, audit_pii, change_row, extract_row, judge,
+    keep, keep_languages, key, language, mask_metadata, metadata_field,
 };
 use camino::Utf8Path;
 use catena_corpus::{
@@ -56,6 +56,8 @@ pub(crate) struct PlanFunctions {
     pub(crate) cuts_lines: Option<&'static str>,
     /// Takes the group of splits out of metadata; none if there are no groups.
     pub(crate) group: Option<Arc<ScalarUDF>>,
+    /// Looks at what is masked; none if nothing is.
+    pub(crate) audit: Option<Arc<ScalarUDF>>,
     pub(crate) key: Arc<ScalarUDF>,
     sets: Vec<RuleSet>,
 }
@@ -92,6 +94,7 @@ impl PlanFunctions {
             None
         };
         let masking = masking(&plan.pii)?;
+        let audit = masking.as_ref().map(|_| kinds(&plan.pii)).transpose()?.map(audit_pii);
         changes_of_kept.extend(masking.iter().map(|mask| ("masked", change_row(mask.clone()))));
         let metadata_too = masking.clone().filter(|_| plan.pii.metadata);
         Ok(Self {
@@ -106,6 +109,7 @@ impl PlanFunctions {
             masking,
             cuts_lines,
             group: plan.split.group.clone().map(metadata_field),
+            audit,
             key: key(),
             sets,
         })

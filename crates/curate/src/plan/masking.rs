@@ -31,7 +31,11 @@ pub(crate) fn mask_sample(masking: &Operator, row: &mut BadRow) {
     row.sample = masked;
 }
 
-fn kinds(pii: &PiiSettings) -> Result<Vec<PiiRule>, CurateError> {
+/// The kinds that are masked.
+///
+/// # Errors
+/// Unknown kinds.
+pub(super) fn kinds(pii: &PiiSettings) -> Result<Vec<PiiRule>, CurateError> {
     if pii.mask.iter().any(|name| name == "all") {
         return Ok(PiiRule::usual());
     }

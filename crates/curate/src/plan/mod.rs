@@ -13,7 +13,7 @@ mod settings;
 mod split;
 
 pub(crate) use form::WriteForm;
-pub use form::document_writer;
+pub use form::{document_pattern, document_writer};
 pub(crate) use functions::{
     PlanFunctions, drop_boilerplate, extract_page, normalize_text, repair_text, rule_sets,
 };

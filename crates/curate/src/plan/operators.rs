@@ -2,7 +2,7 @@
 
 use super::functions::PlanFunctions;
 use crate::documents::schema::{
-    FORMAT, GROUP, ID, KEY, METADATA, PLACE, SOURCE, TEXT, TURNS, VERDICT,
+    AUDIT, FORMAT, GROUP, ID, KEY, METADATA, PLACE, SOURCE, TEXT, TURNS, VERDICT,
 };
 use crate::error::CurateError;
 use crate::functions::{VERDICT as VERDICT_FIELDS, language_type};
@@ -56,7 +56,12 @@ pub(crate) fn build(
     )?;
     let stays = col(&chain.verdict).is_null();
     for (note, function) in &functions.changes_of_kept {
+        let before = chain.text();
         chain.change(note, function, Some(stays.clone()))?;
+        if let Some(audit) = functions.audit.as_ref().filter(|_| *note == "masked") {
+            let masked = col(*note).is_not_null();
+            chain.add(AUDIT, when(masked, audit.call(vec![before])).end()?)?;
+        }
     }
     if let Some(mask) = &functions.mask_metadata {
         chain.mask_metadata("masked_metadata", mask, stays)?;

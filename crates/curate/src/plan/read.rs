@@ -17,6 +17,8 @@ impl ReadSettings {
             encoding: self.encoding.clone(),
             strict: self.strict,
             attributes: self.attributes.clone(),
+            config: self.config.clone(),
+            split: self.split.clone(),
             ..base.clone()
         }
     }

@@ -45,6 +45,10 @@ pub struct ReadSettings {
     pub strict: bool,
     /// Dolma attributes to read beside the documents.
     pub attributes: Vec<String>,
+    /// The configuration of a Hugging Face data set; else the one marked `default`, or the first.
+    pub config: Option<String>,
+    /// The split of a Hugging Face data set; else all.
+    pub split: Option<String>,
 }
 
 /// What of a text file is one document.
@@ -236,15 +240,28 @@ pub struct SplitSettings {
     pub test: f64,
     /// A field of the metadata whose values stay together; else each document by its id.
     pub group: Option<String>,
+    /// A field of the metadata, or `language` or `source`, whose values have the same shares in
+    /// every split. Sizes are exact then.
+    pub stratify: Option<String>,
+    /// Meet the shares exactly. A document may then change sides when others are added.
+    pub exact: bool,
     /// Seed of the draw.
     pub seed: u64,
+}
+
+impl SplitSettings {
+    /// Whether all documents are looked at before any is put in its split.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact || self.stratify.is_some()
+    }
 }
 
 /// What is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WriteSettings {
-    /// The form of the documents: `jsonl`, `jsonl.gz`, `jsonl.zst`, `parquet` or `arrow`.
+    /// The form of the documents: `jsonl`, `jsonl.gz`, `jsonl.zst`, `parquet`, `arrow`, `csv`,
+    /// `tsv`, `text`, `dolma` or `datatrove`.
     pub format: String,
     /// Licence of the set, for its card.
     pub license: Option<String>,

@@ -40,6 +40,11 @@ impl Splitter {
         Ok(Self { options })
     }
 
+    /// The parts; none if all is for training.
+    pub(crate) fn options(&self) -> Option<&SplitOptions> {
+        self.options.as_ref()
+    }
+
     /// The name of the split of a document, which its group decides if it has one.
     pub(crate) fn split(&self, id: &str, group: Option<&str>) -> &str {
         let Some(options) = &self.options else { return "train" };

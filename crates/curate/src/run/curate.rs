@@ -3,8 +3,8 @@
 use super::judge::{Means, judge};
 use super::part_files::write_atomically;
 use super::work::Work;
-use super::{duplicates, passages, write};
-use crate::account::{Card, CardInput, Summary};
+use super::{duplicates, passages, splits, write};
+use crate::account::{Card, Summary, input_sets};
 use crate::error::CurateError;
 use crate::plan::{CleaningPlan, PlanFunctions};
 use camino::Utf8Path;
@@ -34,7 +34,9 @@ pub struct Curation<'a> {
 /// that stay, and accounts for all of them.
 ///
 /// The result depends on the inputs and the plan alone. A run that was interrupted or killed goes
-/// on where it was when it is started again; one that was done answers with its card.
+/// on where it was when it is started again; one that was done answers with its card. Both only as
+/// long as nothing has changed: inputs are known by path, length and time of the last change (or
+/// entity tag), files that the plan names by their SHA-256.
 ///
 /// Memory: a few megabytes for each thread, the working memory of comparing, and about 50 bytes a
 /// document. Disk: what is kept, once more, until the end.
@@ -51,7 +53,7 @@ pub fn curate(
     let options = plan.read.options(&curation.options);
     let functions = PlanFunctions::new(plan, &curation.options)?;
     fs::create_dir_all(folder).map_err(CurateError::io("create", folder))?;
-    let work = Work::open(folder, plan, inputs, &options, overwrite)?;
+    let work = Work::open(folder, plan, inputs, &options, (overwrite, cancel))?;
     if work.is_done() {
         return read_card(folder);
     }
@@ -62,16 +64,25 @@ pub fn curate(
     let cuts = passages::cut(&work, &plan.dedup, &repeats, &means)?;
     let summary = Summary::of(&work, &repeats, &cuts)?;
     check_any_kept(&summary)?;
-    let files = write::write(&work, plan, (&repeats, &cuts), &means)?;
+    let (splits, split) = splits::splits(&work, &plan.split, (&repeats, &cuts), &means)?;
+    let files = write::write(&work, plan, (&repeats, &cuts), &splits, &means)?;
     let card = Card {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         fingerprint: work.fingerprint.clone(),
-        inputs: work.inputs().map(|(path, bytes)| CardInput { path, bytes }).collect(),
+        inputs: work.inputs(),
+        input_sets: input_sets(inputs, &options)?,
+        side_files: work.side_files.clone(),
         plan: plan.clone(),
         rules: functions.versions(),
         summary,
+        pii_audit: work.audit()?,
+        split,
         files,
     };
+    if let Some(audit) = &card.pii_audit {
+        let json = serde_json::to_vec_pretty(audit).expect("an audit is plain data");
+        write_atomically(&folder.join("pii_audit.json"), &json)?;
+    }
     write_atomically(&folder.join("README.md"), card.readme().as_bytes())?;
     write_atomically(&folder.join("report.html"), card.report().as_bytes())?;
     let json = serde_json::to_vec_pretty(&card).expect("a card is plain data");

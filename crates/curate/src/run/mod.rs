@@ -13,6 +13,8 @@ mod duplicates;
 mod judge;
 mod part_files;
 mod passages;
+mod side_files;
+mod splits;
 mod texts;
 mod threads;
 mod work;
@@ -20,10 +22,12 @@ mod write;
 
 pub use curate::{Curation, curate, read_card};
 pub(crate) use duplicates::Repeats;
-pub(crate) use part_files::{column, num_bad_rows, read_table};
+pub(crate) use part_files::{column, num_bad_rows, read_table, write_atomically};
 pub(crate) use passages::Cuts;
-pub(crate) use work::Work;
+pub use side_files::SideFile;
+pub(crate) use work::{Work, inputs_of};
 pub use write::WrittenFile;
+pub(crate) use write::digest;
 
 #[cfg(test)]
 mod tests;

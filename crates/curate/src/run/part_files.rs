@@ -1,14 +1,15 @@
 //! What one part leaves on disk: the attributes of all its documents, the text of those that
 //! stay, and the rows that were none.
 
-use crate::documents::schema::{GROUP, ID, METADATA, PLACE, SOURCE, TEXT, TURNS, VERDICT};
+use crate::documents::schema::{AUDIT, GROUP, ID, METADATA, PLACE, SOURCE, TEXT, TURNS, VERDICT};
 use crate::error::CurateError;
+use crate::functions::empty_audit;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use arrow_select::filter::filter_record_batch;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::BadRow;
+use catena_corpus::{BadRow, PiiAudit};
 use datafusion::error::DataFusionError;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
@@ -34,6 +35,8 @@ pub(crate) struct PartFiles {
     pub(crate) cut: Utf8PathBuf,
     /// The rows that were no documents; absent if there are none.
     pub(crate) rejected: Utf8PathBuf,
+    /// What was masked, for review; absent if nothing is looked for.
+    pub(crate) audit: Utf8PathBuf,
 }
 
 impl PartFiles {
@@ -44,6 +47,7 @@ impl PartFiles {
             documents: folder.join(".work").join(format!("{name}.parquet")),
             cut: folder.join(".work").join(format!("{name}.cut.parquet")),
             rejected: folder.join("rejected").join(format!("{name}.jsonl")),
+            audit: folder.join(".work").join(format!("{name}.pii.json")),
         }
     }
 
@@ -61,11 +65,12 @@ pub(crate) struct PartWriter {
     files: PartFiles,
     attributes: Option<Table>,
     documents: Option<Table>,
+    audit: Option<PiiAudit>,
 }
 
 impl PartWriter {
     pub(crate) fn new(files: PartFiles) -> Self {
-        Self { files, attributes: None, documents: None }
+        Self { files, attributes: None, documents: None, audit: None }
     }
 
     /// Takes a batch with the columns of a judged plan; `verdict` is null where a document stays.
@@ -75,7 +80,8 @@ impl PartWriter {
             let keep = |at: &usize| !names.contains(&schema.field(*at).name().as_str());
             (0..schema.fields().len()).filter(keep).collect()
         };
-        let attributes = batch.project(&without(&[METADATA, TEXT, TURNS, GROUP]))?;
+        add_audits(&mut self.audit, batch);
+        let attributes = batch.project(&without(&[METADATA, TEXT, TURNS, GROUP, AUDIT]))?;
         table(&mut self.attributes, &self.files.attributes, &attributes.schema())?
             .write(&attributes)?;
         let kept: Vec<usize> =
@@ -90,10 +96,10 @@ impl PartWriter {
 
     /// Completes the files; the attributes get their name last.
     pub(crate) fn finish(self, schema: &SchemaRef, bad: &[BadRow]) -> Result<(), CurateError> {
-        let Self { files, mut attributes, mut documents } = self;
+        let Self { files, mut attributes, mut documents, audit } = self;
         if attributes.is_none() {
             // A part without documents has tables all the same, so that it counts as done.
-            let mut empty = Self { files: files.clone(), attributes: None, documents: None };
+            let mut empty = Self::new(files.clone());
             empty.write(&RecordBatch::new_empty(Arc::clone(schema)))?;
             (attributes, documents) = (empty.attributes, empty.documents);
         }
@@ -105,10 +111,27 @@ impl PartWriter {
             }
             write_atomically(&files.rejected, &lines)?;
         }
+        if let Some(audit) = audit {
+            let json = serde_json::to_vec(&audit).expect("an audit is plain data");
+            write_atomically(&files.audit, &json)?;
+        }
         for table in [documents, attributes].into_iter().flatten() {
             table.finish()?;
         }
         Ok(())
+    }
+}
+
+/// Adds what was masked in the documents that stay.
+fn add_audits(audit: &mut Option<PiiAudit>, batch: &RecordBatch) {
+    let Some(found) = batch.column_by_name(AUDIT) else { return };
+    let verdict = batch.column_by_name(VERDICT).expect("a judged plan has a verdict");
+    let audit = audit.get_or_insert_with(empty_audit);
+    for (row, found) in found.as_string::<i32>().iter().enumerate() {
+        match found.and_then(|found| serde_json::from_str(found).ok()) {
+            Some(found) => audit.merge(found),
+            None => audit.texts += u64::from(verdict.is_null(row)),
+        }
     }
 }
 

@@ -263,6 +263,170 @@ fn what_is_wrong_with_a_plan_is_said_before_anything_is_read() {
 }
 
 #[test]
+fn data_sets_are_read_by_configuration_and_their_licences_told() {
+    let (_guard, dir) = folder();
+    let set = dir.join("set");
+    fs::create_dir(&set).unwrap();
+    let readme = "---\nlicense: cc-by-4.0\nlanguage:\n- en\nconfigs:\n\
+        - config_name: small\n  data_files:\n  - split: train\n    path: a.jsonl\n\
+        \x20 - split: test\n    path: b.jsonl\n\
+        - config_name: large\n  data_files: c.jsonl\n---\n";
+    fs::write(set.join("README.md"), readme).unwrap();
+    for name in ["a", "b", "c"] {
+        let row = serde_json::json!({"id": name, "text": format!("{name} {STORY}")});
+        fs::write(set.join(format!("{name}.jsonl")), row.to_string()).unwrap();
+    }
+    let read = |config: Option<&str>, split: Option<&str>| {
+        let mut plan = CleaningPlan::unchanged();
+        plan.read.config = config.map(str::to_owned);
+        plan.read.split = split.map(str::to_owned);
+        let out = dir.join(format!("{config:?}{split:?}"));
+        let card = run_with(&plan, &[set.to_string()], &out, 1, &NoProgress, &Cancel::new())?;
+        Ok::<_, CurateError>((texts(&out).into_keys().collect::<String>(), card))
+    };
+    for (config, split, ids) in
+        [(None, None, "ab"), (None, Some("test"), "b"), (Some("large"), None, "c")]
+    {
+        let (found, card) = read(config, split).unwrap();
+        assert_eq!(found, ids);
+        assert_eq!(card.input_sets[0].about.license, ["cc-by-4.0"]);
+        assert!(card.readme().contains("licence cc-by-4.0, languages en"), "{}", card.readme());
+        assert!(card.report().contains("<td>cc-by-4.0</td>"));
+    }
+    let error = read(Some("medium"), None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("{set}/README.md has no configuration `medium` (known: small, large)")
+    );
+}
+
+#[test]
+fn splits_have_the_same_labels() {
+    let (_guard, dir) = folder();
+    let rows = (0..60).map(|at| {
+        let topic = if at % 3 == 0 { "rare" } else { "common" };
+        let text = if at % 4 == 0 {
+            format!("第{at}号读者今天在图书馆里借了一本关于历史的书，他说下个星期会还回来。")
+        } else {
+            format!("The reader with the number {at} has borrowed a book about history today.")
+        };
+        serde_json::json!({"id": format!("d{at}"), "text": text, "topic": topic, "author": at / 3})
+    });
+    let lines: Vec<String> = rows.map(|row| row.to_string()).collect();
+    let path = dir.join("in.jsonl");
+    fs::write(&path, lines.join("\n")).unwrap();
+    let inputs = [path.into_string()];
+    let mut plan = CleaningPlan::unchanged();
+    plan.language.detect = true;
+    (plan.split.validation, plan.split.test) = (0.2, 0.1);
+    let card = |plan: &CleaningPlan, name: &str| run(plan, &inputs, &dir.join(name));
+    let labels = |card: &crate::Card| -> Vec<Vec<(String, usize)>> {
+        let rows = &card.split.as_ref().unwrap().rows;
+        rows.iter().map(|row| row.labels.clone().into_iter().collect()).collect()
+    };
+    assert_eq!(card(&plan, "hash").split, None);
+    plan.split.stratify = Some("topic".to_owned());
+    let by_topic = card(&plan, "topic");
+    let sizes = BTreeMap::from([("test", 6), ("train", 42), ("validation", 12)]);
+    assert_eq!(by_topic.splits(), sizes);
+    let of = |common, rare| vec![("common".to_owned(), common), ("rare".to_owned(), rare)];
+    assert_eq!(labels(&by_topic), [of(28, 14), of(8, 4), of(4, 2)]);
+    let written = fs::read_to_string(dir.join("topic/data/test/00000.jsonl")).unwrap();
+    assert_eq!(written.matches("\"rare\"").count(), 2, "{written}");
+    for name in ["README.md", "report.html"] {
+        let text = fs::read_to_string(dir.join("topic").join(name)).unwrap();
+        assert!(text.contains("common 28, rare 14"), "{text}");
+    }
+    plan.split.stratify = Some("language".to_owned());
+    let of = |en, zh| vec![("en".to_owned(), en), ("zh".to_owned(), zh)];
+    assert_eq!(labels(&card(&plan, "language"))[1..], [of(9, 3), of(4, 2)]);
+    // Authors stay together, and every split is near its size.
+    plan.split.stratify = None;
+    (plan.split.exact, plan.split.group) = (true, Some("author".to_owned()));
+    let grouped = card(&plan, "author");
+    let groups: usize = grouped.split.as_ref().unwrap().rows.iter().map(|row| row.groups).sum();
+    assert_eq!((grouped.splits(), groups), (sizes, 20));
+}
+
+#[test]
+fn what_was_masked_is_told_without_showing_it() {
+    let (_guard, dir) = folder();
+    let inputs: Vec<String> = ["a", "b"]
+        .map(|name| {
+            let folder = dir.join(name);
+            fs::create_dir(&folder).unwrap();
+            input(&folder)
+        })
+        .to_vec();
+    let out = dir.join("out");
+    let card = run(&CleaningPlan::default(), &inputs, &out);
+    let audit = card.pii_audit.as_ref().unwrap();
+    // Of each input six documents have a letter, and one of them has personal data.
+    assert_eq!((audit.texts, audit.texts_with_matches, audit.total()), (12, 2, 6));
+    let counts: BTreeMap<String, u64> =
+        audit.counts.iter().map(|(kind, count)| (kind.name().to_owned(), *count)).collect();
+    assert_eq!(counts, card.summary.masked);
+    let text = fs::read_to_string(out.join("pii_audit.json")).unwrap();
+    assert_eq!(&serde_json::from_str::<catena_corpus::PiiAudit>(&text).unwrap(), audit);
+    for name in ["pii_audit.json", "README.md", "report.html"] {
+        let text = fs::read_to_string(out.join(name)).unwrap();
+        assert!(text.contains("1*********8"), "{name}: {text}");
+        for hidden in ["jo@", "ann@", "1381234"] {
+            assert!(!text.contains(hidden), "{name} shows {hidden}: {text}");
+        }
+    }
+    let mut plan = CleaningPlan::default();
+    plan.pii.mask.clear();
+    let card = run(&plan, &inputs, &dir.join("unmasked"));
+    assert_eq!(card.pii_audit, None);
+    assert!(!dir.join("unmasked/pii_audit.json").exists());
+}
+
+#[test]
+fn what_has_changed_since_is_not_taken_for_done() {
+    let (_guard, dir) = folder();
+    let inputs = [input(&dir)];
+    let (bench, secret) = (dir.join("bench.jsonl"), dir.join("secret.key"));
+    let row = |words: &str| serde_json::json!({ "text": words }).to_string();
+    fs::write(&bench, row(&"one two three four five ".repeat(4))).unwrap();
+    fs::write(&secret, "first secret").unwrap();
+    let mut plan = CleaningPlan::default();
+    plan.decontaminate.against = vec![bench.to_string()];
+    plan.pii.style = crate::PiiStyle::Pseudonym;
+    plan.pii.key_file = Some(secret.to_string());
+    let out = dir.join("out");
+    let again = || run_with(&plan, &inputs, &out, 1, &NoProgress, &Cancel::new());
+    let first = again().unwrap();
+    assert_eq!(first, again().unwrap());
+    assert!(first.inputs[0].version.is_some(), "{:?}", first.inputs);
+    let known: Vec<_> =
+        first.side_files.iter().map(|one| (one.key.as_str(), one.sha256.is_some())).collect();
+    assert_eq!(known, [("decontaminate.against", true), ("pii.key_file", false)]);
+    let text = fs::read_to_string(out.join("card.json")).unwrap();
+    assert!(!text.contains(&super::write::digest(&secret, &Cancel::new()).unwrap()), "{text}");
+    // The same length each time, so that only the contents tell.
+    for (path, other) in [
+        (&bench, row(&"ten six seven nine four ".repeat(4))),
+        (&secret, "other secret".to_owned()),
+        (
+            &Utf8PathBuf::from(&inputs[0]),
+            fs::read_to_string(&inputs[0]).unwrap().replace("jo@", "mo@"),
+        ),
+    ] {
+        assert_eq!(fs::read(path).unwrap().len(), other.len());
+        fs::write(path, other).unwrap();
+        let error = again().unwrap_err();
+        assert!(matches!(error, CurateError::OtherWork { .. }), "{path}: {error}");
+        let options = ReadOptions::default();
+        let (inputs, plan, folder) = (&inputs[..], &plan, &*out);
+        let curation = Curation { inputs, plan, folder, threads: 1, overwrite: true, options };
+        let card = curate(&curation, &NoProgress, &Cancel::new()).unwrap();
+        assert_ne!(card.fingerprint, first.fingerprint);
+        assert_eq!(card, again().unwrap());
+    }
+}
+
+#[test]
 fn samples_of_evaluation_sets_are_found() {
     let (_guard, dir) = folder();
     let bench = dir.join("bench.jsonl");

@@ -1,15 +1,19 @@
 //! The folder of a run: whose work it holds, and what of it is done.
 
 use super::part_files::{PartFiles, write_atomically};
+use super::side_files::{SideFile, SideFiles};
+use crate::account::CardInput;
 use crate::documents::Part;
 use crate::error::CurateError;
+use crate::functions::empty_audit;
 use crate::plan::CleaningPlan;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{ReadOptions, Scratch, plan_shards};
+use catena_corpus::{PiiAudit, ReadOptions, Scratch, Shard, plan_shards};
+use catena_protocol::Cancel;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use std::fs;
+use std::{fs, io};
 
 /// Memory of looking for repeats.
 const SCRATCH_BYTES: usize = 256 << 20;
@@ -18,13 +22,14 @@ const SCRATCH_BYTES: usize = 256 << 20;
 const VERSION: u32 = 2;
 
 /// What [`Work`] owns in its folder; all of it goes when work begins anew.
-const OWNED: [&str; 9] = [
+const OWNED: [&str; 10] = [
     "README.md",
     "attributes",
     "card.json",
     "data",
     "duplicates.parquet",
     "passages.parquet",
+    "pii_audit.json",
     "plan.toml",
     "rejected",
     "report.html",
@@ -41,8 +46,10 @@ struct Mark {
 pub(crate) struct Work {
     /// The output folder.
     pub(crate) folder: Utf8PathBuf,
-    /// Digest of the plan and the inputs.
+    /// Digest of the plan, the inputs and the files that the plan names.
     pub(crate) fingerprint: String,
+    /// The files that the plan names.
+    pub(crate) side_files: Vec<SideFile>,
     /// The units of work.
     pub(crate) parts: Vec<Part>,
 }
@@ -59,17 +66,24 @@ impl Work {
         plan: &CleaningPlan,
         inputs: &[String],
         options: &ReadOptions,
-        overwrite: bool,
+        (overwrite, cancel): (bool, &Cancel),
     ) -> Result<Self, CurateError> {
         let shards = plan_shards(inputs, options)?;
         let mut hash = Sha256::new();
         hash.update(VERSION.to_le_bytes());
         hash.update(serde_json::to_vec(plan).expect("a plan is plain data"));
         for shard in &shards {
-            hash.update(format!("{}\n{}\n{}\n", shard.path, shard.id, shard.bytes));
+            let version = shard.version.as_deref().unwrap_or_default();
+            hash.update(format!("{}\n{}\n{}\n{version}\n", shard.path, shard.id, shard.bytes));
         }
-        let fingerprint = hex(&hash.finalize());
-        let work = Self { folder: folder.to_owned(), fingerprint, parts: Part::gather(shards) };
+        let side = SideFiles::of(plan, cancel)?;
+        side.digests.iter().for_each(|digest| hash.update(digest));
+        let work = Self {
+            folder: folder.to_owned(),
+            fingerprint: hex(&hash.finalize()),
+            side_files: side.files,
+            parts: Part::gather(shards),
+        };
         work.claim(plan, overwrite)?;
         Ok(work)
     }
@@ -114,22 +128,31 @@ impl Work {
     }
 
     /// The inputs, file by file.
-    pub(crate) fn inputs(&self) -> impl Iterator<Item = (String, u64)> {
-        let shards = self.parts.iter().flat_map(|part| &part.shards);
-        let mut files: Vec<(String, u64)> = Vec::new();
-        for shard in shards {
-            match files.last_mut() {
-                Some((path, bytes)) if **path == *shard.path => *bytes += shard.bytes,
-                _ => files.push((shard.path.to_string(), shard.bytes)),
+    pub(crate) fn inputs(&self) -> Vec<CardInput> {
+        inputs_of(self.parts.iter().flat_map(|part| &part.shards))
+    }
+
+    /// What was masked in all parts, for review; none if nothing was looked for.
+    pub(crate) fn audit(&self) -> Result<Option<PiiAudit>, CurateError> {
+        let mut audit: Option<PiiAudit> = None;
+        for part in &self.parts {
+            let path = self.files(part).audit;
+            if !path.exists() {
+                continue;
             }
+            let bytes = fs::read(&path).map_err(CurateError::io("read", &path))?;
+            let part = serde_json::from_slice(&bytes).map_err(io::Error::from);
+            let part = part.map_err(CurateError::io("read", &path))?;
+            audit.get_or_insert_with(empty_audit).merge(part);
         }
-        files.into_iter()
+        Ok(audit)
     }
 
     /// Removes what only the run itself needs; its mark stays.
     pub(crate) fn tidy(&self) -> Result<(), CurateError> {
         for part in &self.parts {
             let files = self.files(part);
+            remove_if_there(&files.audit)?;
             remove_if_there(&files.cut)?;
             remove_if_there(&files.documents)?;
         }
@@ -140,6 +163,23 @@ impl Work {
     pub(crate) fn is_done(&self) -> bool {
         self.folder.join("card.json").exists()
     }
+}
+
+/// The files of `shards`, in their order.
+pub(crate) fn inputs_of<'s>(shards: impl IntoIterator<Item = &'s Shard>) -> Vec<CardInput> {
+    let mut files: Vec<CardInput> = Vec::new();
+    for shard in shards {
+        match files.last_mut() {
+            Some(file) if *file.path == *shard.path => file.bytes += shard.bytes,
+            _ => files.push(CardInput {
+                path: shard.path.to_string(),
+                bytes: shard.bytes,
+                version: shard.version.as_deref().map(str::to_owned),
+                sha256: None,
+            }),
+        }
+    }
+    files
 }
 
 /// `bytes` as hexadecimal digits.

@@ -4,13 +4,15 @@ use super::duplicates::Repeats;
 use super::judge::Means;
 use super::part_files::{column, have_turns, read_table};
 use super::passages::Cuts;
+use super::splits::Splits;
 use super::work::{Work, hex};
 use crate::documents::schema::{GROUP, ID, METADATA, SOURCE, TEXT};
 use crate::error::CurateError;
-use crate::plan::{CleaningPlan, Splitter, WriteForm};
+use crate::plan::{CleaningPlan, WriteForm};
 use arrow_array::{Array, RecordBatch};
 use camino::Utf8Path;
 use catena_corpus::{DocumentWriter, Place, SourceDocument};
+use catena_protocol::Cancel;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -37,6 +39,7 @@ pub(crate) fn write(
     work: &Work,
     plan: &CleaningPlan,
     (repeats, cuts): (&Repeats, &Cuts),
+    splits: &Splits,
     means: &Means<'_>,
 ) -> Result<Vec<WrittenFile>, CurateError> {
     let data = work.folder.join("data");
@@ -46,7 +49,7 @@ pub(crate) fn write(
     let mut writers = Writers {
         folder: &work.folder,
         form: WriteForm::new(&plan.write)?,
-        splitter: Splitter::new(&plan.split)?,
+        splits,
         by_split: BTreeMap::new(),
     };
     means.progress.begin("writing documents", None, "documents");
@@ -61,34 +64,35 @@ pub(crate) fn write(
             let batch = batch?;
             for row in 0..batch.num_rows() {
                 if !repeats.drops(number) && !cuts.drops(number) {
-                    writers.write(&batch, row)?;
+                    writers.write(&batch, row, written)?;
                     written += 1;
                 }
                 number += 1;
             }
-            means.progress.update(written);
+            means.progress.update(written as u64);
         }
     }
     means.progress.end();
-    writers.finish()
+    writers.finish(means.cancel)
 }
 
 /// One writer for each split that has documents.
 struct Writers<'a> {
     folder: &'a Utf8Path,
     form: WriteForm,
-    splitter: Splitter,
+    splits: &'a Splits,
     by_split: BTreeMap<String, DocumentWriter>,
 }
 
 impl Writers<'_> {
-    fn write(&mut self, batch: &RecordBatch, row: usize) -> Result<(), CurateError> {
+    /// Writes a row, the document `number` of those that stay.
+    fn write(&mut self, batch: &RecordBatch, row: usize, number: usize) -> Result<(), CurateError> {
         let value = |name: &str| column(batch, name).value(row);
         let metadata = serde_json::from_str(value(METADATA)).unwrap_or_default();
         let id = value(ID);
         let groups = column(batch, GROUP);
         let group = groups.is_valid(row).then(|| groups.value(row));
-        let split = self.splitter.split(id, group);
+        let split = self.splits.of(number, id, group);
         if !self.by_split.contains_key(split) {
             let writer = self.form.writer(self.folder, split);
             self.by_split.insert(split.to_owned(), writer);
@@ -106,7 +110,7 @@ impl Writers<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Vec<WrittenFile>, CurateError> {
+    fn finish(self, cancel: &Cancel) -> Result<Vec<WrittenFile>, CurateError> {
         let mut files = Vec::new();
         for (split, writer) in self.by_split {
             for file in writer.finish()? {
@@ -116,7 +120,7 @@ impl Writers<'_> {
                     split: split.clone(),
                     num_documents: file.documents,
                     bytes: file.bytes,
-                    sha256: digest(&file.path)?,
+                    sha256: digest(&file.path, cancel)?,
                 });
             }
         }
@@ -125,13 +129,16 @@ impl Writers<'_> {
 }
 
 /// SHA-256 of a file's bytes.
-fn digest(path: &Utf8Path) -> Result<String, CurateError> {
+pub(crate) fn digest(path: &Utf8Path, cancel: &Cancel) -> Result<String, CurateError> {
     let mut file = File::open(path).map_err(CurateError::io("read", path))?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
         let read = file.read(&mut buffer).map_err(CurateError::io("read", path))?;
         if read == 0 {
             break;
+        }
+        if cancel.is_cancelled() {
+            return Err(CurateError::Interrupted);
         }
         hash.update(&buffer[..read]);
     }

@@ -65,7 +65,7 @@ impl Tables<'_> {
         let mut rows = Vec::new();
         for (index, input) in inputs.iter().enumerate() {
             let folder = Utf8Path::new(input);
-            if folder.join("card.json").exists() {
+            if folder.join("card.json").exists() && folder.join("attributes").exists() {
                 self.register_curated(folder).await.map_err(|error| failed(error, Some(input)))?;
                 documents.push(folder.join("data").into_string());
                 written.extend(files_of(&folder.join("rejected"))?);

@@ -32,6 +32,44 @@ fn folders_and_globs_are_listed_in_order() {
 }
 
 #[test]
+fn a_shard_tells_when_its_file_or_sidecar_has_changed() {
+    let row: &[u8] = b"{\"id\":\"a\",\"text\":\"t\"}";
+    let folder = folder(&[("documents/a.jsonl", row), ("attributes/x/a.jsonl", row)]);
+    let options = ReadOptions { attributes: vec!["x".to_owned()], ..ReadOptions::default() };
+    let version = |input: &str| {
+        let shards = plan_shards(&[path(&folder, input)], &options).unwrap();
+        shards[0].version.clone().unwrap()
+    };
+    let first = version("");
+    assert_eq!((version(""), version("documents/*")), (first.clone(), first.clone()));
+    let mut seen = vec![first];
+    for name in ["documents/a.jsonl", "attributes/x/a.jsonl"] {
+        let file = std::fs::File::options().write(true).open(path(&folder, name)).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        let now = version("documents/a.jsonl");
+        assert!(!seen.contains(&now), "{seen:?}");
+        seen.push(now);
+    }
+}
+
+#[test]
+fn a_data_set_tells_its_licence_and_languages() {
+    let about = |readme: &str| {
+        let folder = folder(&[("README.md", readme.as_bytes()), ("a.txt", b"a")]);
+        assert_eq!(set_card(&path(&folder, "a.txt"), &ReadOptions::default()).unwrap(), None);
+        let card = set_card(&path(&folder, ""), &ReadOptions::default()).unwrap();
+        card.map(|card| (card.license.join(" "), card.language.join(" ")))
+    };
+    let told = |license: &str, language: &str| Some((license.to_owned(), language.to_owned()));
+    assert_eq!(about("---\nlicense: mit\nlanguage:\n- en\n- zh\n---\n"), told("mit", "en zh"));
+    assert_eq!(about("---\nlicense:\n- mit\n- cc0-1.0\n---\n"), told("mit cc0-1.0", ""));
+    let named = "---\nlicense: other\nlicense_name: tongyi-qianwen\nlanguage: zh\n---\n";
+    assert_eq!(about(named), told("tongyi-qianwen", "zh"));
+    assert_eq!(about("---\nlicense: {a: b}\n---\n"), told("", ""));
+    assert_eq!(about("# A set\n"), None);
+}
+
+#[test]
 fn what_names_nothing_is_an_error() {
     let folder = folder(&[("odd.bin", b"\x01\x02")]);
     let error = |name: &str| {

@@ -1,0 +1,192 @@
+//! What the commands that do one thing read and write, with its card.
+
+use super::args::SetPart;
+use super::documents::{Documents, failed, read_options};
+use super::failure::curate_failure;
+use super::output::Output;
+use super::rejected::Rejected;
+use crate::failure::{Exit, Failure};
+use crate::progress::say;
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_corpus::{CorpusError, Opener, ReadOptions, SourceDocument, plan_shards};
+use catena_curate::{CommandCard, CurateError, document_pattern, document_writer};
+use catena_protocol::Cancel;
+use catena_store::write_atomic;
+use serde_json::Value;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// The work of one command, and what its card will say of it.
+pub(super) struct Account<'a> {
+    pub(super) goal: &'static str,
+    pub(super) cancel: &'a Cancel,
+    pub(super) card: CommandCard,
+    output: Output,
+    /// What the names of the card's files begin with, where they stand beside others.
+    own: Option<String>,
+    options: ReadOptions,
+    rejected: Rejected,
+    num_read: u64,
+}
+
+impl<'a> Account<'a> {
+    /// Of `command`, whose result goes into the folder `out`.
+    pub(super) fn of_folder(
+        (goal, command): (&'static str, &str),
+        (out, part): (&Utf8Path, &SetPart),
+        cancel: &'a Cancel,
+    ) -> Result<Self, Failure> {
+        let output = Output::new(out)?;
+        let rejected = Rejected::new(output.folder.join("rejected").join("00000.jsonl"));
+        let (card, options) = (CommandCard::new(command), options(goal, part)?);
+        Ok(Self { goal, cancel, card, output, own: None, options, rejected, num_read: 0 })
+    }
+
+    /// Of `command`, whose files all begin with the path `out`.
+    pub(super) fn of_files(
+        (goal, command): (&'static str, &str),
+        (out, part): (&Utf8Path, &SetPart),
+        cancel: &'a Cancel,
+    ) -> Result<Self, Failure> {
+        let output = Output::beside(out)?;
+        let own = out.file_name().unwrap_or("shard").to_owned();
+        let rejected = Rejected::new(output.folder.join(format!("{own}.rejected.jsonl")));
+        let (card, options) = (CommandCard::new(command), options(goal, part)?);
+        Ok(Self { goal, cancel, card, output, own: Some(own), options, rejected, num_read: 0 })
+    }
+
+    /// Where the file of the card called `name` stands.
+    pub(super) fn place(&self, name: &str) -> Utf8PathBuf {
+        match &self.own {
+            None => self.output.folder.join(name),
+            Some(own) => self.output.folder.join(format!("{own}{name}")),
+        }
+    }
+
+    /// Where files come from.
+    pub(super) fn opener(&self) -> Arc<dyn Opener> {
+        Arc::clone(&self.options.opener)
+    }
+
+    /// Something that decides the result.
+    pub(super) fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.card.settings.insert(key.to_owned(), value.into());
+    }
+
+    /// The documents of `inputs`, which the card names.
+    pub(super) fn documents(&mut self, inputs: &[String]) -> Result<Documents<'_>, Failure> {
+        let options = self.options.clone();
+        let shards = plan_shards(inputs, &options).map_err(|error| failed(self.goal, error))?;
+        let added = self.card.add_inputs(inputs, &shards, &options, self.cancel);
+        added.map_err(|error| curate_failure(self.goal, error))?;
+        let (rejected, num_read) = (&mut self.rejected, &mut self.num_read);
+        Ok(Documents::new(shards, options, rejected, num_read, self.cancel))
+    }
+
+    /// All of them at once.
+    pub(super) fn read(&mut self, inputs: &[String]) -> Result<Vec<SourceDocument>, Failure> {
+        let goal = self.goal;
+        let documents = self.documents(inputs)?.collect::<Result<_, _>>();
+        documents.map_err(|error| failed(goal, error))
+    }
+
+    /// Documents of `inputs` that others are compared with; counted as `what`.
+    pub(super) fn read_beside(
+        &mut self,
+        what: &str,
+        inputs: &[String],
+    ) -> Result<Vec<SourceDocument>, Failure> {
+        let num_read = self.num_read;
+        let documents = self.read(inputs)?;
+        self.num_read = num_read;
+        self.card.count(what, documents.len() as u64);
+        Ok(documents)
+    }
+
+    /// The card names the model at `path`.
+    pub(super) fn add_model(&mut self, path: &Utf8Path) -> Result<(), Failure> {
+        let added = self.card.add_model(path, self.cancel);
+        added.map_err(|error| curate_failure(self.goal, error))
+    }
+
+    /// Writes documents in the form called `format`.
+    pub(super) fn write<'d>(
+        &mut self,
+        format: &str,
+        documents: impl Iterator<Item = &'d SourceDocument>,
+    ) -> Result<(), Failure> {
+        let fail = |error: CorpusError| failed(self.goal, error);
+        let folder = &self.output.folder;
+        let writer = document_writer(format, folder, "train");
+        let mut writer = writer.map_err(|error| curate_failure(self.goal, error))?;
+        for document in documents {
+            if self.cancel.is_cancelled() {
+                return Err(fail(CorpusError::Interrupted));
+            }
+            writer.write(document).map_err(fail)?;
+        }
+        let mut num_written = 0;
+        for file in writer.finish().map_err(fail)? {
+            say(&format!("  {}: {} documents, {} bytes", file.path, file.documents, file.bytes));
+            num_written += file.documents;
+            let numbers = (Some(file.documents), None);
+            let added = self.card.add_file(folder, &file.path, numbers, self.cancel);
+            added.map_err(|error| curate_failure(self.goal, error))?;
+        }
+        self.card.pattern = Some(document_pattern(format));
+        self.card.count("documents written", num_written);
+        self.set("format", format);
+        Ok(())
+    }
+
+    /// Writes `decisions.jsonl`: what became of each document, with its reason.
+    pub(super) fn write_decisions(
+        &mut self,
+        decisions: impl Iterator<Item = Value>,
+    ) -> Result<(), Failure> {
+        let (mut lines, mut rows) = (String::new(), 0);
+        for decision in decisions {
+            let _ = writeln!(lines, "{decision}");
+            rows += 1;
+        }
+        let path = self.place("decisions.jsonl");
+        let fail = |error| Failure::new(Exit::Environment, self.goal, error);
+        write_atomic(&path, lines.as_bytes()).map_err(fail)?;
+        self.add_file(&path, (Some(rows), None))
+    }
+
+    /// Names a file that the command wrote itself, with its rows and tokens.
+    pub(super) fn add_file(
+        &mut self,
+        path: &Utf8Path,
+        numbers: (Option<u64>, Option<u64>),
+    ) -> Result<(), Failure> {
+        let added = self.card.add_file(&self.output.folder, path, numbers, self.cancel);
+        added.map_err(|error| curate_failure(self.goal, error))
+    }
+
+    /// Writes the card and brings everything to where the user wants it.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        self.card.count("documents read", self.num_read);
+        let rejected = self.rejected.finish().map_err(|error| failed(self.goal, error))?;
+        for (reason, count) in &rejected {
+            say(&format!("  refused {count:>9}  {reason}"));
+        }
+        self.card.rejected = rejected;
+        let names = if self.own.is_some() {
+            [".card.json", ".README.md"]
+        } else {
+            ["card.json", "README.md"]
+        };
+        let [card, readme] = names.map(|name| self.place(name));
+        let saved: Result<(), CurateError> = self.card.save(&card, &readme);
+        saved.map_err(|error| curate_failure(self.goal, error))?;
+        self.output.finish(self.goal)
+    }
+}
+
+/// How inputs are read, by what is asked of data sets.
+fn options(goal: &str, part: &SetPart) -> Result<ReadOptions, Failure> {
+    let SetPart { config, split } = part;
+    Ok(ReadOptions { config: config.clone(), split: split.clone(), ..read_options(goal)? })
+}
