@@ -38,8 +38,8 @@ pub use account::{
 pub use error::CurateError;
 pub use objects::{ObjectFiles, is_object};
 pub use plan::{
-    CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, PiiSettings, PiiStyle,
-    ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
+    CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, NearLinking, PiiSettings,
+    PiiStyle, ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
     document_writer,
 };
 pub use run::{Curation, WrittenFile, curate, read_card};

@@ -3,7 +3,7 @@
 use super::attributes::Sidecars;
 use super::columns::{self, Pieces};
 use super::decompress::{self, Fault};
-use super::document::{BadRow, FieldRow, Place, Row};
+use super::document::{BadRow, FieldRow, Place, Row, SourceDocument};
 use super::encoding::{Codec, HEAD_BYTES, open_text};
 use super::format::{Compression, Format};
 use super::json::{json, json_lines};
@@ -21,6 +21,7 @@ use super::text;
 use super::warc::warc;
 use super::window::{Peeked, Stream, read_whole};
 use crate::error::CorpusError;
+use crate::web::page_title;
 use camino::Utf8Path;
 use encoding_rs::Encoding;
 use std::io;
@@ -43,6 +44,8 @@ pub struct ShardReader {
     options: ReadOptions,
     /// What `metadata.format` says of every document.
     markup: Option<&'static str>,
+    /// Whether the file is one document.
+    is_one: bool,
     ended: bool,
 }
 
@@ -59,7 +62,10 @@ impl Shard {
         };
         let markup = [(Format::Markdown, "markdown"), (Format::Html, "html")];
         let markup = markup.iter().find(|one| one.0 == self.format).map(|one| one.1);
-        Ok(ShardReader { rows, sidecars, options: options.clone(), markup, ended: false })
+        let by_parts = options.text_by != TextBy::File
+            && matches!(self.format, Format::Text | Format::Markdown);
+        let is_one = self.format.is_one_text() && !by_parts;
+        Ok(ShardReader { rows, sidecars, options: options.clone(), markup, is_one, ended: false })
     }
 
     /// Opens the shard to read its rows as named values.
@@ -134,11 +140,7 @@ impl ShardReader {
                     None => Ok(document),
                 });
                 match document {
-                    Ok(mut document) => {
-                        let markup = self.markup.map(|name| ("format".to_owned(), name.into()));
-                        document.metadata.extend(markup);
-                        return Some(Ok(Row::Document(document)));
-                    }
+                    Ok(document) => return Some(Ok(Row::Document(self.told_of(document)))),
                     Err(reason) => BadRow { place, reason, sample: String::new() },
                 }
             }
@@ -147,6 +149,21 @@ impl ShardReader {
             return Some(Err(CorpusError::BadRow { place: bad.place, reason: bad.reason }));
         }
         Some(Ok(Row::Bad(bad)))
+    }
+
+    /// The document with what its file tells of it.
+    fn told_of(&self, mut document: SourceDocument) -> SourceDocument {
+        let markup = self.markup.map(|name| ("format".to_owned(), name.into()));
+        document.metadata.extend(markup);
+        if self.is_one && document.id == document.place.to_string() {
+            document.id = document.place.file.to_string();
+        }
+        let is_page = document.metadata.get("format").is_some_and(|format| format == "html");
+        if is_page && !document.metadata.contains_key("title") {
+            let title = page_title(&document.text).map(|title| ("title".to_owned(), title.into()));
+            document.metadata.extend(title);
+        }
+        document
     }
 }
 

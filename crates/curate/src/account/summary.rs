@@ -45,15 +45,20 @@ pub struct Summary {
 const MAX_SOURCES: usize = 100;
 
 /// Columns that say what an operator changed.
-pub(super) const NOTES: [&str; 7] = [
+pub(super) const NOTES: [&str; 9] = [
     "repaired",
     "extracted",
     "normalized",
     "boilerplate",
+    "title_repaired",
     "lines_edited",
     "lines_edited_refinedweb",
     "masked",
+    "title_masked",
 ];
+
+/// Those of them that count masked places.
+const MASKS: [&str; 2] = ["masked", "title_masked"];
 
 /// The operator that cuts repeated passages.
 const CUT: &str = "passages_cut";
@@ -133,8 +138,9 @@ impl Summary {
             }
             *self.changed.entry(name.to_owned()).or_insert(0) += changed as u64;
         }
-        let Some(masked) = batch.column_by_name("masked") else { return };
-        for (kind, places) in masked.as_string::<i32>().iter().flatten().flat_map(masked_places) {
+        let masks = MASKS.iter().filter_map(|name| batch.column_by_name(name));
+        let notes = masks.flat_map(|column| column.as_string::<i32>().iter().flatten());
+        for (kind, places) in notes.flat_map(masked_places) {
             *self.masked.entry(kind.to_owned()).or_insert(0) += places;
         }
     }
@@ -150,6 +156,11 @@ impl Summary {
             rules.iter().map(move |(rule, count)| (*count, format!("{step}: {rule}")))
         });
         all.max().map(|(_, name)| name)
+    }
+
+    /// The reason for which most rows were refused.
+    pub(crate) fn worst_rejected(&self) -> Option<String> {
+        self.rejected.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| reason.clone())
     }
 
     /// Rows that were no documents.

@@ -1,16 +1,17 @@
 //! The functions that a plan needs, made once and shared by all threads.
 
 use super::benchmarks;
-use super::settings::{CleaningPlan, PiiSettings, PiiStyle, RuleSettings};
+use super::mask::{Masker, kinds};
+use super::settings::{CleaningPlan, RuleSettings};
+use super::titles::repair_titles;
 use crate::error::CurateError;
 use crate::functions::{
     Changed, Verdict, analyse, change, judge, keep, keep_languages, key, language,
 };
 use camino::Utf8Path;
 use catena_corpus::{
-    C4LineEnd, CorpusError, Families, Family, LanguageDetector, PiiRule, PseudonymStyle,
-    Pseudonyms, RuleSet, edit_c4, edit_refinedweb, extract_html, find_pii, mask, normalize,
-    remove_boilerplate, repair, rule_set,
+    C4LineEnd, Families, Family, LanguageDetector, RuleSet, edit_c4, edit_refinedweb, extract_html,
+    normalize, remove_boilerplate, repair, rule_set,
 };
 use datafusion::logical_expr::ScalarUDF;
 use std::borrow::Cow;
@@ -39,6 +40,8 @@ pub(crate) struct PlanFunctions {
     pub(crate) extract: Option<Arc<ScalarUDF>>,
     /// After it.
     pub(crate) after_extraction: Vec<Noted>,
+    /// What is done to titles, which stand in the metadata.
+    pub(crate) titles: Vec<Noted>,
     /// None if nobody asks for languages.
     pub(crate) language: Option<Arc<ScalarUDF>>,
     /// None if nobody asks for measures.
@@ -47,6 +50,8 @@ pub(crate) struct PlanFunctions {
     pub(crate) judges: Vec<Judge>,
     /// Only the documents that stay are changed further.
     pub(crate) changes_of_kept: Vec<Noted>,
+    /// And their titles.
+    pub(crate) titles_of_kept: Vec<Noted>,
     pub(crate) key: Arc<ScalarUDF>,
     sets: Vec<RuleSet>,
 }
@@ -75,18 +80,25 @@ impl PlanFunctions {
         if plan.rules.edit_lines {
             changes_of_kept.extend(edits(&sets));
         }
+        let titles = repair_titles(&plan.repair).map(|one| ("title_repaired", one));
+        let titles = titles.into_iter().collect();
+        let mut titles_of_kept = Vec::new();
         let kinds = kinds(&plan.pii)?;
         if !kinds.is_empty() {
-            changes_of_kept.push(("masked", mask_pii(&plan.pii, kinds)?));
+            let masker = Masker::new(&plan.pii, kinds)?;
+            titles_of_kept.push(("title_masked", masker.clone().of_titles()));
+            changes_of_kept.push(("masked", masker.of_texts()));
         }
         Ok(Self {
             repairs,
             extract: plan.repair.html.then(extract_page),
             after_extraction,
+            titles,
             language: told_language(plan)?,
             analyse: (plan.rules.measure || !sets.is_empty()).then(|| analyse(families)),
             judges: judges(plan, &sets, families)?,
             changes_of_kept,
+            titles_of_kept,
             key: key(),
             sets,
         })
@@ -166,7 +178,11 @@ fn not_empty() -> Arc<ScalarUDF> {
 }
 
 /// `text` as it was, or what became of it, with a note.
-fn noted<'t>(text: &'t str, changed: Cow<'t, str>, note: impl FnOnce() -> String) -> Changed<'t> {
+pub(super) fn noted<'t>(
+    text: &'t str,
+    changed: Cow<'t, str>,
+    note: impl FnOnce() -> String,
+) -> Changed<'t> {
     if changed == text { (Cow::Borrowed(text), None) } else { (changed, Some(note())) }
 }
 
@@ -224,61 +240,4 @@ fn edit_lines_c4(line_end: C4LineEnd) -> Arc<ScalarUDF> {
     change("edit_c4", format!("{line_end:?}"), move |text| {
         noted(text, edit_c4(text, line_end), || "C4's lines and citations".to_owned())
     })
-}
-
-fn kinds(pii: &PiiSettings) -> Result<Vec<PiiRule>, CurateError> {
-    if pii.mask.iter().any(|name| name == "all") {
-        return Ok(PiiRule::usual());
-    }
-    let rule = |name: &String| {
-        let names = PiiRule::ALL.iter().map(|rule| rule.name());
-        let unknown = || CorpusError::unknown("kind of personal data", name, names).into();
-        PiiRule::from_name(name).ok_or_else(unknown)
-    };
-    pii.mask.iter().map(rule).collect()
-}
-
-fn mask_pii(pii: &PiiSettings, kinds: Vec<PiiRule>) -> Result<Arc<ScalarUDF>, CurateError> {
-    let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-    let settings = format!("{:?} {}", pii.style, names.join(" "));
-    let style = match pii.style {
-        PiiStyle::Placeholder => return Ok(mask_with_placeholders(settings, kinds)),
-        PiiStyle::Pseudonym => PseudonymStyle::Tag,
-        PiiStyle::Realistic => PseudonymStyle::Realistic,
-    };
-    let key = match &pii.key_file {
-        None => return Err(CurateError::NoKey),
-        Some(path) => {
-            let path = Utf8Path::new(path);
-            fs::read(path).map_err(CurateError::io("read", path))?
-        }
-    };
-    let pseudonyms = Pseudonyms::new(key.trim_ascii()).with_style(style);
-    Ok(change("mask_pii", settings, move |text| {
-        let (masked, matches) = pseudonyms.replace(text, &kinds);
-        noted(text, Cow::Owned(masked), || counts(matches.iter().map(|one| one.rule)))
-    }))
-}
-
-/// `mask_pii(text)` with the kinds as placeholders.
-pub(crate) fn mask_with_placeholders(settings: String, kinds: Vec<PiiRule>) -> Arc<ScalarUDF> {
-    change("mask_pii", settings, move |text| {
-        // Most texts hold nothing, and need no copy.
-        let found = find_pii(text, &kinds);
-        if found.is_empty() {
-            return (Cow::Borrowed(text), None);
-        }
-        let note = counts(found.iter().map(|one| one.rule));
-        (Cow::Owned(mask(text, &kinds).text), Some(note))
-    })
-}
-
-/// `email=2 phone=1`.
-fn counts(rules: impl Iterator<Item = PiiRule>) -> String {
-    let mut counts = std::collections::BTreeMap::new();
-    for rule in rules {
-        *counts.entry(rule.name()).or_insert(0) += 1;
-    }
-    let one = |(name, count): (&&str, &i32)| format!("{name}={count}");
-    counts.iter().map(one).collect::<Vec<_>>().join(" ")
 }

@@ -3,23 +3,25 @@
 mod benchmarks;
 mod form;
 mod functions;
+mod mask;
 mod near;
 mod operators;
 mod parse;
 mod read;
 mod settings;
 mod split;
+mod titles;
 
 pub(crate) use form::WriteForm;
 pub use form::document_writer;
 pub(crate) use functions::{
-    PlanFunctions, drop_boilerplate, extract_page, mask_with_placeholders, normalize_text,
-    repair_text, rule_sets,
+    PlanFunctions, drop_boilerplate, extract_page, normalize_text, repair_text, rule_sets,
 };
+pub(crate) use mask::mask_with_placeholders;
 pub(crate) use near::near_config;
 pub(crate) use operators::build;
 pub use settings::{
-    CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, PiiSettings, PiiStyle,
-    ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
+    CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, NearLinking, PiiSettings,
+    PiiStyle, ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
 };
 pub(crate) use split::Splitter;

@@ -30,6 +30,9 @@ pub(crate) fn build(
     for (note, function) in &functions.after_extraction {
         chain.change(note, function, None)?;
     }
+    for (note, function) in &functions.titles {
+        chain.change_metadata(note, function, None)?;
+    }
     chain.add(
         "language",
         match &functions.language {
@@ -45,19 +48,23 @@ pub(crate) fn build(
         let arguments = judge.columns.iter().map(column).collect();
         chain.judge(judge.function.call(arguments))?;
     }
+    let stays = col(&chain.verdict).is_null();
     for (note, function) in &functions.changes_of_kept {
-        let stays = col(&chain.verdict).is_null();
-        chain.change(note, function, Some(stays))?;
+        chain.change(note, function, Some(stays.clone()))?;
+    }
+    for (note, function) in &functions.titles_of_kept {
+        chain.change_metadata(note, function, Some(stays.clone()))?;
     }
     chain.add("bytes", cast(octet_length(chain.text()), DataType::UInt64))?;
     chain.add(KEY, functions.key.call(vec![chain.text()]))?;
     chain.finish()
 }
 
-/// A plan that grows, and the names of its latest text and verdict.
+/// A plan that grows, and the names of its latest text, metadata and verdict.
 struct Chain {
     frame: DataFrame,
     text: String,
+    metadata: String,
     verdict: String,
     num_verdicts: usize,
     /// Columns that are written, beside those of every document.
@@ -73,6 +80,7 @@ impl Chain {
         Ok(Self {
             frame,
             text: TEXT.to_owned(),
+            metadata: METADATA.to_owned(),
             verdict: "verdict_0".to_owned(),
             num_verdicts: 0,
             kept: vec!["bytes_read".to_owned()],
@@ -103,19 +111,41 @@ impl Chain {
         function: &Arc<ScalarUDF>,
         condition: Option<Expr>,
     ) -> Result<(), CurateError> {
-        let changed = function.call(vec![self.text()]);
+        self.text = self.changed(self.text.clone(), note, function, condition)?;
+        Ok(())
+    }
+
+    /// The same of the metadata.
+    fn change_metadata(
+        &mut self,
+        note: &str,
+        function: &Arc<ScalarUDF>,
+        condition: Option<Expr>,
+    ) -> Result<(), CurateError> {
+        self.metadata = self.changed(self.metadata.clone(), note, function, condition)?;
+        Ok(())
+    }
+
+    /// The column that has what `function` makes of the column `before`.
+    fn changed(
+        &mut self,
+        before: String,
+        note: &str,
+        function: &Arc<ScalarUDF>,
+        condition: Option<Expr>,
+    ) -> Result<String, CurateError> {
+        let changed = function.call(vec![col(&before)]);
         let changed = match condition {
             None => changed,
             Some(condition) => when(condition, changed).end()?,
         };
-        let (change, text) = (format!("change_{note}"), format!("text_{note}"));
+        let (change, after) = (format!("change_{note}"), format!("after_{note}"));
         self.hide(&change, changed)?;
         let new = col(&change).field("text");
-        let new = when(new.clone().is_null(), self.text()).otherwise(new)?;
-        self.hide(&text, new)?;
+        let new = when(new.clone().is_null(), col(before)).otherwise(new)?;
+        self.hide(&after, new)?;
         self.add(note, col(&change).field("note"))?;
-        self.text = text;
-        Ok(())
+        Ok(after)
     }
 
     /// Drops what is not dropped yet and for which `judge` finds a reason.
@@ -130,7 +160,8 @@ impl Chain {
     }
 
     fn finish(self) -> Result<DataFrame, CurateError> {
-        let mut columns: Vec<Expr> = [ID, SOURCE, PLACE, METADATA].map(col).to_vec();
+        let mut columns: Vec<Expr> = [ID, SOURCE, PLACE].map(col).to_vec();
+        columns.push(col(&self.metadata).alias(METADATA));
         columns.extend(self.kept.iter().map(col));
         columns.push(col(&self.verdict).alias(VERDICT));
         columns.push(col(&self.text).alias(TEXT));
