@@ -7,6 +7,7 @@
 )]
 
 mod data;
+mod documents;
 mod errors;
 mod flow;
 mod help;
