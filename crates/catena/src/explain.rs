@@ -92,6 +92,11 @@ fn advice_of(error: &(dyn Error + 'static)) -> (Exit, Option<String>) {
         {
             return (Exit::Environment, Some(hint.to_owned()));
         }
+        if let Some(curate) = inner.downcast_ref::<catena_curate::CurateError>()
+            && let Some(hint) = curate.hint()
+        {
+            return (Exit::Environment, Some(hint.to_owned()));
+        }
         if inner.is::<catena_model::ModelError>() {
             let hint = "the file may be damaged: `catena pull NAME --verify` reads it again";
             return (Exit::Environment, Some(hint.to_owned()));

@@ -7,6 +7,7 @@ mod bench;
 mod classifier;
 mod data;
 mod doctor;
+mod documents;
 mod explain;
 mod failure;
 mod folders;

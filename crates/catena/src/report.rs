@@ -3,9 +3,8 @@
 use crate::doctor::mib;
 use crate::failure::{Exit, Failure};
 use crate::models::BoxError;
-use crate::stages::METRICS_FILE;
+use crate::stages::{METRICS_FILE, PROFILE_FILE};
 use camino::Utf8Path;
-use catena_data::CleanFiles;
 use catena_pipeline::Finished;
 use catena_protocol::{
     LossPoint, QualityMetrics, RetrievalReport, RunReport, StageReport, StageStatus,
@@ -45,7 +44,7 @@ pub(crate) fn store(report: &RunReport, path: &Utf8Path) -> Result<(), BoxError>
 
 fn build(project: &str, finished: &Finished, path: &Utf8Path) -> Result<RunReport, BoxError> {
     let quality = |stage| figures::<QualityMetrics>(finished, stage);
-    let profile = CleanFiles::new(&finished.outputs["data"]).summary;
+    let profile = finished.outputs["data"].join(PROFILE_FILE);
     Ok(RunReport {
         project: project.to_owned(),
         stages: finished.stages.clone(),
@@ -112,7 +111,7 @@ fn stage_line(stage: &StageReport) -> String {
 /// The counts of a stage's summary, in one line.
 fn highlights(stage: &StageReport) -> String {
     let chosen: &[&str] = match stage.name.as_str() {
-        "data" => &["documents_read", "documents_kept", "normalized"],
+        "data" => &["documents_read", "documents_kept", "rows_refused"],
         "index" => &["documents", "chunks"],
         "synth" => &["questions", "train_records", "heldout_records"],
         "train" => &["steps", "tokens", "first_loss", "last_loss"],

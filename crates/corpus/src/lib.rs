@@ -39,8 +39,8 @@ pub use dedup::{
     Duplicate, ExactDedup, FirstOfEach, Hashing, JoinReport, KeyOptions, Keys, Linking,
     MinHashConfig, NearDedup, NearDuplicate, NearDuplicates, NearIndex, RepeatedSpans, Scratch,
     Shingle, ShingleHash, Signer, SubstringDedup, SubstringReport, TextPart, Unrepeated,
-    best_banding, content_key, datatrove_text, drop_repeated_parts, exact_duplicates,
-    first_of_each, mix, near_copy, near_duplicates, without_spans,
+    best_banding, content_key, datatrove_text, drop_repeated_parts, first_of_each, mix, near_copy,
+    without_spans,
 };
 pub use error::CorpusError;
 pub use language::{

@@ -88,10 +88,12 @@ pub enum CurateError {
         by: String,
     },
     /// The inputs hold no documents.
-    #[error("the inputs hold no documents ({num_bad} rows could not be read)")]
+    #[error("the inputs hold no documents{}", refused(*num_bad, worst.as_deref()))]
     NoDocuments {
         /// Rows that could not be read.
         num_bad: u64,
+        /// Why most of them could not.
+        worst: Option<String>,
     },
     /// A query does not parse, names what is not there, or fails on its data.
     #[error("{message}")]
@@ -129,6 +131,13 @@ pub enum CurateError {
     Interrupted,
 }
 
+/// What became of the rows, if there were any.
+fn refused(num_bad: u64, worst: Option<&str>) -> String {
+    worst.map_or_else(String::new, |worst| {
+        format!("; rows or files that could not be read: {num_bad}, most of them `{worst}`")
+    })
+}
+
 impl CurateError {
     /// One thing to try next, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
@@ -160,6 +169,7 @@ impl CurateError {
                 "list ids with: catena data sql \"SELECT id FROM attributes LIMIT 10\" --on FOLDER",
             ),
             Self::AllDropped { .. } => Some("the report shows what each rule dropped and why"),
+            Self::NoDocuments { num_bad: 0, .. } => Some("add files that hold text"),
             Self::NoDocuments { .. } => Some("rejected/ in the output says why rows were refused"),
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some("free some space and run again: what is done is kept")

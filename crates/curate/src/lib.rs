@@ -40,8 +40,8 @@ pub use account::{
 pub use error::CurateError;
 pub use objects::{ObjectFiles, is_object};
 pub use plan::{
-    CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, PiiSettings, PiiStyle,
-    ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
+    CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, NearLinking, PiiSettings,
+    PiiStyle, ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
     document_pattern, document_writer,
 };
 pub use run::{Curation, SideFile, WrittenFile, curate, read_card};

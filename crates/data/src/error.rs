@@ -38,14 +38,6 @@ pub enum DataError {
         /// The path.
         path: Utf8PathBuf,
     },
-    /// The file's ending names no format that is read.
-    #[error("{path} is of no known document format (known: {known})")]
-    UnknownFormat {
-        /// The file.
-        path: Utf8PathBuf,
-        /// The endings that are read.
-        known: &'static str,
-    },
     /// The file holds bytes that no text has.
     #[error("{path} is a binary file (byte {value:#04x} at offset {offset})")]
     Binary {
@@ -98,26 +90,6 @@ pub enum DataError {
         /// What is wrong with it.
         #[source]
         reason: BadReason,
-    },
-    /// There is nothing in the set.
-    #[error("{path} holds no documents")]
-    NoDocuments {
-        /// The file or folder.
-        path: Utf8PathBuf,
-    },
-    /// Cleaning dropped everything.
-    #[error("all {count} documents were dropped by cleaning (most by rule `{rule}`)")]
-    AllDropped {
-        /// How many there were.
-        count: usize,
-        /// The rule that dropped most.
-        rule: &'static str,
-    },
-    /// Two documents share an id.
-    #[error("document id `{id}` occurs twice")]
-    DuplicateId {
-        /// The id.
-        id: String,
     },
     /// A row of a data file is bad.
     #[error("{path}, line {line}: {reason}")]
@@ -333,15 +305,6 @@ pub enum DataError {
         #[source]
         source: std::io::Error,
     },
-    /// A Parquet file could not be written.
-    #[error("cannot write Parquet file {path}")]
-    Parquet {
-        /// The file.
-        path: Utf8PathBuf,
-        /// The writer's word.
-        #[source]
-        source: parquet::errors::ParquetError,
-    },
 
     // Stopped.
     /// The caller asked the work to stop.
@@ -369,27 +332,18 @@ impl DataError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Corpus(error) => error.hint(),
-            Self::NotFound { .. } => Some("check the path in catena.toml"),
-            Self::UnknownFormat { .. } | Self::Binary { .. } => {
-                Some("move the file out of the documents folder, or convert it to text")
-            }
+            Self::NotFound { .. } => Some("check the path"),
+            Self::Binary { .. } => Some("move the file out of the folder, or convert it to text"),
             Self::NotUtf8 { .. } => {
                 Some("convert the file, for example: iconv -f GB18030 -t UTF-8")
             }
             Self::PathNotUtf8 { .. } => Some("rename the file"),
-            Self::Json { .. } => {
-                Some("documents are objects with the strings `id`, `title` and `content`")
-            }
-            Self::NoDocuments { .. } => Some("add .md, .txt, .json, .json.gz or .jsonl files"),
-            Self::AllDropped { .. } => Some("look at the profile, or loosen that rule"),
-            Self::DuplicateId { .. } => Some("give each document its own id"),
+            Self::Json { .. } => Some("records stand one a line, as `catena up` writes them"),
             Self::TooLarge { .. } => Some("split the input into smaller files or sets"),
             Self::Leak { .. } => Some("drop one of the two records, or split by document again"),
             Self::AnswerCutOff { .. } => Some("raise `max_tokens`, or use fewer passages"),
             Self::TemplatePrefix { .. } => Some("use a template that only appends to the prompt"),
-            Self::Io { .. } | Self::Parquet { .. } => {
-                Some("check that the folder exists, is writable and has space left")
-            }
+            Self::Io { .. } => Some("check that the folder exists, is writable and has space left"),
             Self::BadRow { reason, .. }
             | Self::Compressed { reason, .. }
             | Self::Damaged { reason, .. } => reason.hint(),

@@ -1,7 +1,9 @@
 //! Reading and writing whole files, with the path in every error.
 
 use crate::error::DataError;
+use crate::rows::{file_error, system_error};
 use camino::Utf8Path;
+use catena_corpus::CorpusError;
 use std::fs::{self, File};
 use std::io::Write;
 
@@ -12,6 +14,17 @@ pub(crate) fn io(
 ) -> impl FnOnce(std::io::Error) -> DataError {
     let path = path.to_owned();
     move |source| DataError::Io { action, path, source }
+}
+
+/// Reads a file, decompressed by its ending, as UTF-8 text without byte-order mark.
+pub(crate) fn read_text(path: &Utf8Path, max_bytes: u64) -> Result<String, DataError> {
+    catena_corpus::read_text(path, max_bytes).map_err(|error| {
+        if let CorpusError::BadRow { reason, .. } = error {
+            file_error(path, 1, reason)
+        } else {
+            system_error(error)
+        }
+    })
 }
 
 /// Writes a whole file beside `path`, waits until it is on disk, and renames it over `path`.

@@ -1,8 +1,7 @@
 //! Training records.
 
 use crate::error::DataError;
-use crate::files::{from_json_lines, to_json_lines, write_atomically};
-use crate::read::read_text;
+use crate::files::{from_json_lines, read_text, to_json_lines, write_atomically};
 use camino::Utf8Path;
 use catena_protocol::{Message, Span};
 use serde::{Deserialize, Serialize};

@@ -2,11 +2,11 @@
 
 use super::cells::Samples;
 use super::files::{absolute, wanted};
+use crate::documents::read_documents;
 use crate::failure::{Exit, Failure};
 use crate::models::{BoxError, LocalEmbedder};
 use crate::pull::Finder;
 use camino::Utf8PathBuf;
-use catena_data::{ReadLimits, read_documents};
 use catena_kernels::Pool;
 use catena_knowledge::embed_texts;
 use catena_protocol::{Cancel, NoProgress};
@@ -50,7 +50,7 @@ impl EmbedBench {
         let failed = |error: BoxError| {
             Failure::new(Exit::Environment, format!("cannot measure `{}`", model.path), error)
         };
-        let texts = read_documents(&documents.path, &ReadLimits::default())
+        let texts = read_documents(&documents.path)
             .map_err(|error| failed(error.into()))?
             .into_iter()
             .map(|document| document.content)

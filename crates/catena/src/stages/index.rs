@@ -1,8 +1,8 @@
 //! Stage `index`: split, embed, and build the hybrid index.
 
 use super::{Inputs, digest_setting, setting};
+use crate::documents::read_clean_documents;
 use crate::models::BoxError;
-use catena_data::read_clean_documents;
 use catena_knowledge::{Index, SplitConfig, split};
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use serde_json::json;

@@ -14,11 +14,13 @@ mod index;
 mod inputs;
 mod list;
 mod merge;
+mod profile;
 mod quantize;
 mod retrieval;
 mod synth;
 mod train;
 
+pub(crate) use data::PROFILE_FILE;
 pub(crate) use inputs::{Inputs, ModelInput, ServedInputs};
 pub(crate) use list::all;
 pub(crate) use synth::HELDOUT_FILE;

@@ -2,11 +2,11 @@
 //! becomes training and held-out records.
 
 use super::{Inputs, digest_setting, setting};
+use crate::documents::read_clean_documents;
 use crate::models::{BoxError, LanguageModel, LocalEmbedder, Numerics};
 use camino::Utf8Path;
 use catena_data::{
-    Record, RecordPassage, Split, check_leaks, drop_leaks, read_clean_documents, split_documents,
-    write_records,
+    Record, RecordPassage, Split, check_leaks, drop_leaks, split_documents, write_records,
 };
 use catena_engine::{Completion, Constraint, Request, SamplingParams};
 use catena_knowledge::{Embedder, Grounding, Index, Method, build_prompt};

@@ -104,6 +104,8 @@ fn check_report(report: &Value) {
         );
         assert!((0.0..=1.0).contains(&at("mrr")));
     }
+    assert_eq!(report["data_profile"]["num_kept"], DOCUMENTS);
+    assert_eq!(report["data_profile"]["masked"], serde_json::json!({}));
     assert!(!report["answer"]["text"].as_str().unwrap().is_empty());
     assert!(report["answer"]["citations"].is_array());
     assert!(Path::new(report["report"].as_str().unwrap()).exists());

@@ -9,6 +9,7 @@
 mod adapters;
 mod commands;
 mod data;
+mod documents;
 mod errors;
 mod flow;
 mod heads;

@@ -30,7 +30,7 @@ pub use exact::{KeyOptions, Keys, TextPart, Unrepeated, content_key, drop_repeat
 pub use first::{ExactDedup, FirstOfEach, first_of_each};
 pub use hash::mix;
 pub use join::{JoinReport, NearDedup, NearDuplicate, NearDuplicates};
-pub use near::{Duplicate, NearIndex, exact_duplicates, near_duplicates};
+pub use near::{Duplicate, NearIndex};
 pub use plant::near_copy;
 pub use signer::Signer;
 pub use spill::Scratch;

@@ -1,66 +1,17 @@
-//! Exact and near duplicates among documents in memory.
+//! Near duplicates among texts in memory.
 
 use super::config::MinHashConfig;
-use super::exact::{KeyOptions, Keys};
 use super::shingles::jaccard;
 use super::signer::Signer;
-use crate::error::CorpusError;
-use catena_protocol::{Cancel, Document, Progress};
 use std::collections::{BTreeSet, HashMap};
 
-/// Documents between two progress reports.
-const REPORT_EVERY: usize = 64;
-
-/// A document that repeats an earlier one.
+/// A text that repeats one of an index.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Duplicate {
-    /// Index of the earlier document, which is kept.
+    /// Position of that text.
     pub of: usize,
     /// Jaccard similarity of their shingles.
     pub similarity: f64,
-}
-
-/// For each document, the earlier one with the same content up to case and white space.
-pub fn exact_duplicates(documents: &[Document]) -> Vec<Option<Duplicate>> {
-    let mut first: HashMap<u128, usize> = HashMap::new();
-    let mut keys = Keys::new(KeyOptions::LOOSE);
-    let duplicate = |(index, document): (usize, &Document)| {
-        let of = *first.entry(keys.key(&document.content)).or_insert(index);
-        (of != index).then_some(Duplicate { of, similarity: 1.0 })
-    };
-    documents.iter().enumerate().map(duplicate).collect()
-}
-
-/// For each document, the most similar earlier one that is kept, if it reaches the threshold.
-///
-/// Documents are judged in order against those kept so far, so the result does not chain and does
-/// not depend on the order of hash tables. For more documents than fit in memory there is
-/// [`NearDedup`](super::NearDedup).
-pub fn near_duplicates(
-    documents: &[&Document],
-    config: &MinHashConfig,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<Vec<Option<Duplicate>>, CorpusError> {
-    let mut kept = NearIndex::new(config);
-    let mut places = Vec::new();
-    let mut found = Vec::with_capacity(documents.len());
-    for (index, document) in documents.iter().enumerate() {
-        if cancel.is_cancelled() {
-            return Err(CorpusError::Interrupted);
-        }
-        let entry = kept.entry(&format!("{} {}", document.title, document.content));
-        let best = kept.best_of(&entry);
-        if best.is_none() {
-            kept.insert_entry(entry);
-            places.push(index);
-        }
-        found.push(best.map(|best| Duplicate { of: places[best.of], ..best }));
-        if (index + 1) % REPORT_EVERY == 0 {
-            progress.update((index + 1) as u64);
-        }
-    }
-    Ok(found)
 }
 
 /// Texts that others are compared with as they come: append and ask in any order.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Where a row stands in the input.
 ///
 /// Displayed, and used as the id of a document that has none, as `file:row`, or `file@start:row`
-/// in a later part of a file.
+/// in a later part of a file. A file that is one text has its name as id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The file's name below the input, with `/` between folders.
@@ -56,7 +56,7 @@ pub enum Markup {
 /// One text with what is known about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceDocument {
-    /// The row's own id, else its [`Place`].
+    /// The row's own id, else its [`Place`]; the name of a file that is one text.
     pub id: String,
     /// The text, with its [`Markup`].
     pub text: String,

@@ -114,6 +114,28 @@ impl Format {
         (format, Compression::None)
     }
 
+    /// Whether a file of this format is one text and nothing else.
+    pub(super) fn is_one_text(self) -> bool {
+        match self {
+            Self::Text
+            | Self::Markdown
+            | Self::Html
+            | Self::Pdf
+            | Self::Docx
+            | Self::Pptx
+            | Self::Epub => true,
+            Self::JsonLines
+            | Self::Json
+            | Self::Csv
+            | Self::Tsv
+            | Self::Parquet
+            | Self::Arrow
+            | Self::Xlsx
+            | Self::Warc
+            | Self::Unknown => false,
+        }
+    }
+
     /// Its name in metadata and errors.
     pub fn name(self) -> &'static str {
         match self {

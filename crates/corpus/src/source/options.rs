@@ -58,6 +58,9 @@ pub struct ReadOptions {
     pub encoding: Option<String>,
     /// Whether the first bad row ends the reading with an error.
     pub strict: bool,
+    /// Whether files that stand beside the data of a set, such as README and LICENSE, are read
+    /// where a folder is: in a folder of documentation they are documents like the others.
+    pub every_file: bool,
     /// The configuration of a Hugging Face data set; else the one marked `default`, or the first.
     pub config: Option<String>,
     /// The split of a Hugging Face data set; else all.
@@ -78,6 +81,7 @@ impl Default for ReadOptions {
             text_by: TextBy::default(),
             encoding: None,
             strict: false,
+            every_file: false,
             config: None,
             split: None,
             attributes: Vec::new(),

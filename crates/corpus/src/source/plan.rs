@@ -51,8 +51,9 @@ struct Found {
 /// An input is a file, a glob (`*`, `**`, `?`, `[..]`, `{..}`), or a folder. In a folder with a
 /// README whose YAML has `configs`, the files of one configuration are read; in one with a folder
 /// `documents`, as Dolma lays it, the files below that; else all files below it, hidden ones left
-/// out. A file that is found twice is read once. A file of no known format is an error if it is
-/// named, and else a shard that yields one bad row.
+/// out, and those that stand beside data unless the options want every file. A file that is found
+/// twice is read once. A file of no known format is an error if it is named, and else a shard that
+/// yields one bad row.
 ///
 /// # Errors
 /// Nothing is there, nothing matches, a card that cannot be read, and the system's errors.
@@ -146,7 +147,8 @@ fn folder(folder: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError
         !NOT_DATA.contains(&name)
     };
     let data = files.iter().filter(|file| is_data(file)).count();
-    let files = files.into_iter().filter(|file| data == 0 || is_data(file));
+    let all = options.every_file || data == 0;
+    let files = files.into_iter().filter(|file| all || is_data(file));
     Ok(files.map(|file| found(folder, file, None)).collect())
 }
 

@@ -3,7 +3,7 @@
 use super::attributes::Sidecars;
 use super::columns::{self, Pieces};
 use super::decompress::{self, Fault};
-use super::document::{BadRow, FieldRow, Markup, Place, Row};
+use super::document::{BadRow, FieldRow, Markup, Place, Row, SourceDocument};
 use super::encoding::{Codec, HEAD_BYTES, open_text};
 use super::format::{Compression, Format};
 use super::json::{json, json_lines};
@@ -21,6 +21,7 @@ use super::text;
 use super::warc::warc;
 use super::window::{Peeked, Stream, read_whole};
 use crate::error::CorpusError;
+use crate::web::page_title;
 use camino::Utf8Path;
 use encoding_rs::Encoding;
 use std::io;
@@ -43,6 +44,8 @@ pub struct ShardReader {
     options: ReadOptions,
     /// The markup of every text in a file of its kind.
     markup: Option<Markup>,
+    /// Whether the file is one document.
+    is_one: bool,
     ended: bool,
 }
 
@@ -59,7 +62,10 @@ impl Shard {
         };
         let markup = [(Format::Markdown, Markup::Markdown), (Format::Html, Markup::Html)];
         let markup = markup.iter().find(|one| one.0 == self.format).map(|one| one.1);
-        Ok(ShardReader { rows, sidecars, options: options.clone(), markup, ended: false })
+        let by_parts = options.text_by != TextBy::File
+            && matches!(self.format, Format::Text | Format::Markdown);
+        let is_one = self.format.is_one_text() && !by_parts;
+        Ok(ShardReader { rows, sidecars, options: options.clone(), markup, is_one, ended: false })
     }
 
     /// Opens the shard to read its rows as named values.
@@ -134,10 +140,7 @@ impl ShardReader {
                     None => Ok(document),
                 });
                 match document {
-                    Ok(mut document) => {
-                        document.markup = markup;
-                        return Some(Ok(Row::Document(document)));
-                    }
+                    Ok(document) => return Some(Ok(Row::Document(self.told_of(document, markup)))),
                     Err(reason) => BadRow { place, reason, sample: String::new() },
                 }
             }
@@ -146,6 +149,19 @@ impl ShardReader {
             return Some(Err(CorpusError::BadRow { place: bad.place, reason: bad.reason }));
         }
         Some(Ok(Row::Bad(bad)))
+    }
+
+    /// The document with what its file tells of it.
+    fn told_of(&self, mut document: SourceDocument, markup: Option<Markup>) -> SourceDocument {
+        document.markup = markup;
+        if self.is_one && document.id == document.place.to_string() {
+            document.id = document.place.file.to_string();
+        }
+        if markup == Some(Markup::Html) && !document.metadata.contains_key("title") {
+            let title = page_title(&document.text).map(|title| ("title".to_owned(), title.into()));
+            document.metadata.extend(title);
+        }
+        document
     }
 }
 

@@ -45,11 +45,12 @@ pub struct Summary {
 const MAX_SOURCES: usize = 100;
 
 /// Columns that say what an operator changed.
-pub(super) const NOTES: [&str; 8] = [
+pub(super) const NOTES: [&str; 9] = [
     "repaired",
     "extracted",
     "normalized",
     "boilerplate",
+    "title_repaired",
     "lines_edited",
     "lines_edited_refinedweb",
     "masked",
@@ -156,6 +157,11 @@ impl Summary {
             rules.iter().map(move |(rule, count)| (*count, format!("{step}: {rule}")))
         });
         all.max().map(|(_, name)| name)
+    }
+
+    /// The reason for which most rows were refused.
+    pub(crate) fn worst_rejected(&self) -> Option<String> {
+        self.rejected.iter().max_by_key(|(_, count)| **count).map(|(reason, _)| reason.clone())
     }
 
     /// Rows that were no documents.

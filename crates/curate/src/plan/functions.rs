@@ -3,6 +3,7 @@
 use super::benchmarks;
 use super::masking::{kinds, masking};
 use super::settings::{CleaningPlan, RuleSettings};
+use super::titles::repair_titles;
 use crate::error::CurateError;
 use crate::functions::{
     Changed, EXTRACTED, Note, Operator, Verdict, analyse, audit_pii, change_row, extract_row, judge,
@@ -40,6 +41,8 @@ pub(crate) struct PlanFunctions {
     pub(crate) extract: Option<Arc<ScalarUDF>>,
     /// After it.
     pub(crate) after_extraction: Vec<Noted>,
+    /// What is done to titles, which stand in the metadata.
+    pub(crate) titles: Vec<Noted>,
     /// None if nobody asks for languages.
     pub(crate) language: Option<Arc<ScalarUDF>>,
     /// None if nobody asks for measures.
@@ -97,10 +100,13 @@ impl PlanFunctions {
         let audit = masking.as_ref().map(|_| kinds(&plan.pii)).transpose()?.map(audit_pii);
         changes_of_kept.extend(masking.iter().map(|mask| ("masked", change_row(mask.clone()))));
         let metadata_too = masking.clone().filter(|_| plan.pii.metadata);
+        let titles = repair_titles(&plan.repair).map(|one| ("title_repaired", one));
+        let titles = titles.into_iter().collect();
         Ok(Self {
             repairs,
             extract: plan.repair.html.then(extract_row),
             after_extraction,
+            titles,
             language: told_language(plan)?,
             analyse: (plan.rules.measure || !sets.is_empty()).then(|| analyse(families)),
             judges: judges(plan, base, &sets, families)?,
@@ -190,7 +196,11 @@ fn not_empty() -> Arc<ScalarUDF> {
 }
 
 /// `text` as it was, or what became of it, with a note.
-fn noted<'t>(text: &'t str, changed: Cow<'t, str>, note: impl FnOnce() -> Note) -> Changed<'t> {
+fn noted<'t>(
+    text: &'t str,
+    changed: Cow<'t, str>,
+    note: impl FnOnce() -> Note,
+) -> Changed<'t> {
     if changed == text { (Cow::Borrowed(text), None) } else { (changed, Some(note())) }
 }
 

@@ -11,6 +11,7 @@ mod parse;
 mod read;
 mod settings;
 mod split;
+mod titles;
 
 pub(crate) use form::WriteForm;
 pub use form::{document_pattern, document_writer};
@@ -21,7 +22,7 @@ pub(crate) use masking::{mask_sample, mask_with_placeholders};
 pub(crate) use near::near_config;
 pub(crate) use operators::build;
 pub use settings::{
-    CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, PiiSettings, PiiStyle,
-    ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
+    CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, NearLinking, PiiSettings,
+    PiiStyle, ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
 };
 pub(crate) use split::Splitter;

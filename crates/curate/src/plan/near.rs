@@ -1,8 +1,8 @@
 //! The parameters of near duplicates.
 
-use super::settings::DedupSettings;
+use super::settings::{DedupSettings, NearLinking};
 use crate::error::CurateError;
-use catena_corpus::MinHashConfig;
+use catena_corpus::{Linking, MinHashConfig};
 
 /// The name that means none.
 pub(super) const OFF: &str = "off";
@@ -15,6 +15,10 @@ pub(crate) fn near_config(dedup: &DedupSettings) -> Result<Option<MinHashConfig>
     let mut config = MinHashConfig::preset(&dedup.near)?;
     config.threshold = dedup.near_threshold.unwrap_or(config.threshold);
     config.keep_if_numbers_differ |= dedup.keep_if_numbers_differ;
+    config.linking = match dedup.near_linking {
+        NearLinking::Clusters => Linking::Clusters,
+        NearLinking::Kept => Linking::Kept,
+    };
     config.check()?;
     Ok(Some(config))
 }

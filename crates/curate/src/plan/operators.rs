@@ -32,6 +32,9 @@ pub(crate) fn build(
     for (note, function) in &functions.after_extraction {
         chain.change(note, function, None)?;
     }
+    for (note, function) in &functions.titles {
+        chain.change_metadata(note, function.call(vec![col(&chain.metadata)]))?;
+    }
     chain.add(
         "language",
         match &functions.language {
@@ -64,7 +67,8 @@ pub(crate) fn build(
         }
     }
     if let Some(mask) = &functions.mask_metadata {
-        chain.mask_metadata("masked_metadata", mask, stays)?;
+        let masked = mask.call(vec![col(&chain.metadata), col(TURNS), col(ID)]);
+        chain.change_metadata("masked_metadata", when(stays, masked).end()?)?;
     }
     chain.add("bytes", cast(octet_length(chain.text()), DataType::UInt64))?;
     chain.add(KEY, functions.key.call(vec![chain.text()]))?;
@@ -138,16 +142,10 @@ impl Chain {
         Ok(())
     }
 
-    /// Masks the metadata where `condition` holds.
-    fn mask_metadata(
-        &mut self,
-        note: &str,
-        function: &Arc<ScalarUDF>,
-        condition: Expr,
-    ) -> Result<(), CurateError> {
-        let masked = function.call(vec![col(&self.metadata), col(TURNS), col(ID)]);
+    /// Changes the metadata as `changed` says; what was done goes to the column `note`.
+    fn change_metadata(&mut self, note: &str, changed: Expr) -> Result<(), CurateError> {
         let change = format!("change_{note}");
-        self.hide(&change, when(condition, masked).end()?)?;
+        self.hide(&change, changed)?;
         let metadata = format!("metadata_{note}");
         self.hide(&metadata, changed_or(&change, "text", col(&self.metadata))?)?;
         self.add(note, col(&change).field("note"))?;

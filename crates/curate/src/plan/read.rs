@@ -16,6 +16,7 @@ impl ReadSettings {
             },
             encoding: self.encoding.clone(),
             strict: self.strict,
+            every_file: self.every_file,
             attributes: self.attributes.clone(),
             config: self.config.clone(),
             split: self.split.clone(),

@@ -43,6 +43,8 @@ pub struct ReadSettings {
     pub encoding: Option<String>,
     /// Whether the first row that cannot be read ends the run.
     pub strict: bool,
+    /// Whether README, LICENSE and their like in a folder are documents as well.
+    pub every_file: bool,
     /// Dolma attributes to read beside the documents.
     pub attributes: Vec<String>,
     /// The configuration of a Hugging Face data set; else the one marked `default`, or the first.
@@ -154,7 +156,7 @@ impl Default for DecontaminateSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PiiSettings {
-    /// What is masked: names of rules, or `all`; none: nothing is.
+    /// What is masked, in texts and titles: names of rules, or `all`; none: nothing is.
     pub mask: Vec<String>,
     /// What stands in its place.
     pub style: PiiStyle,
@@ -189,6 +191,17 @@ pub enum PiiStyle {
     Realistic,
 }
 
+/// What of documents that are alike stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NearLinking {
+    /// The first of all that hang together, though the ends of a chain may differ.
+    #[default]
+    Clusters,
+    /// Whatever is not alike to an earlier document that stays.
+    Kept,
+}
+
 /// Documents that repeat others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -201,6 +214,8 @@ pub struct DedupSettings {
     pub near_threshold: Option<f64>,
     /// Keep both documents if their numbers differ.
     pub keep_if_numbers_differ: bool,
+    /// What of documents that are alike stays.
+    pub near_linking: NearLinking,
     /// Cut lines that occurred before, here or in an earlier document.
     pub lines: bool,
     /// Cut paragraphs that occurred before.
@@ -223,6 +238,7 @@ impl Default for DedupSettings {
             near: "catena".to_owned(),
             near_threshold: None,
             keep_if_numbers_differ: false,
+            near_linking: NearLinking::Clusters,
             lines: false,
             paragraphs: false,
             substring_bytes: 0,

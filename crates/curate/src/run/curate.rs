@@ -94,7 +94,8 @@ pub fn curate(
 /// An empty result is nearly always a mistake in the plan.
 fn check_any_kept(summary: &Summary) -> Result<(), CurateError> {
     if summary.num_read == 0 {
-        return Err(CurateError::NoDocuments { num_bad: summary.num_rejected() });
+        let (num_bad, worst) = (summary.num_rejected(), summary.worst_rejected());
+        return Err(CurateError::NoDocuments { num_bad, worst });
     }
     match summary.worst() {
         Some(by) if summary.num_kept == 0 => {

@@ -8,7 +8,7 @@ mod turns;
 use super::*;
 use crate::account::explain;
 use crate::error::CurateError;
-use crate::plan::CleaningPlan;
+use crate::plan::{CleaningPlan, NearLinking};
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_corpus::ReadOptions;
 use catena_protocol::{Cancel, NoProgress, Progress};
@@ -131,6 +131,59 @@ fn every_row_is_kept_or_accounted_for() {
     insta::assert_snapshot!("summary", text.replace(dir.as_str(), "DIR"));
     let rejected = fs::read_to_string(out.join("rejected/00000.jsonl")).unwrap();
     assert_eq!(rejected.lines().count(), 2);
+}
+
+#[test]
+fn titles_are_cleaned_like_texts() {
+    let (_guard, dir) = folder();
+    let input = dir.join("in.jsonl");
+    let rows = [
+        serde_json::json!({"id": "a", "title": "Ask jo@example.com,\nItâ€™s free", "text": "One."}),
+        serde_json::json!({"id": "b", "title": 7, "text": "Two."}),
+        serde_json::json!({"id": "c", "text": "Three: ann@example.com."}),
+    ];
+    fs::write(&input, rows.map(|row| row.to_string()).join("\n")).unwrap();
+    let out = dir.join("out");
+    let card = run(&CleaningPlan::default(), &[input.to_string()], &out);
+    let kept = texts(&out);
+    assert_eq!(kept["a"]["title"], "Ask [EMAIL], It’s free");
+    assert_eq!(kept["b"]["title"], 7);
+    assert_eq!(card.summary.masked["email"], 2);
+    let changed = &card.summary.changed;
+    assert_eq!((changed["title_repaired"], changed["masked_metadata"], changed["masked"]), (1, 1, 1));
+    let steps = explain(&out, "a").unwrap().steps;
+    let masked = ("masked_metadata".to_owned(), "email=1".to_owned());
+    assert!(steps.contains(&masked), "{steps:?}");
+}
+
+#[test]
+fn what_is_alike_to_a_dropped_document_alone_may_stay() {
+    let (_guard, dir) = folder();
+    let input = dir.join("in.jsonl");
+    // Each step changes four of 60 words: 0.87 to the next and 0.75 to the one after it.
+    let text = |step: usize| {
+        let words: Vec<String> = (step * 4..step * 4 + 60).map(word).collect();
+        words.join(" ")
+    };
+    let rows: Vec<String> = (0..3)
+        .map(|step| serde_json::json!({"id": step, "text": text(step)}).to_string())
+        .collect();
+    fs::write(&input, rows.join("\n")).unwrap();
+    let kept = |linking: NearLinking| {
+        let mut plan = CleaningPlan::default();
+        plan.dedup.near_linking = linking;
+        let out = dir.join(format!("{linking:?}"));
+        run(&plan, &[input.to_string()], &out);
+        texts(&out).into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(kept(NearLinking::Clusters), ["0"]);
+    assert_eq!(kept(NearLinking::Kept), ["0", "2"]);
+}
+
+/// A made-up word of letters, another for each number.
+fn word(number: usize) -> String {
+    let letter = |at: usize| char::from(b'a' + u8::try_from(at % 26).unwrap());
+    format!("w{}{}", letter(number), letter(number / 26))
 }
 
 #[test]

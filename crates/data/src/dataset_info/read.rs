@@ -3,8 +3,8 @@
 use super::entry::EntryReader;
 use super::select::{draw, split_range};
 use crate::error::DataError;
+use crate::files::read_text;
 use crate::formats::format_named;
-use crate::read::read_text;
 use crate::rows::{RowLimits, read_rows};
 use crate::samples::{SampleSet, convert};
 use camino::{Utf8Path, Utf8PathBuf};

@@ -76,7 +76,7 @@ fn wrong_entries_are_refused_by_name() {
     insta::assert_snapshot!(refused(json!({"file_name": "rows.json", "columns": {"images": "pics"}})), @"`columns.images` of data set `mine` in DIR/dataset_info.json is `pics`, expected nothing: text alone can be trained on; hint: none");
     insta::assert_snapshot!(refused(json!({"file_name": "rows.json", "split": "test"})), @"`split` of data set `mine` in DIR/dataset_info.json is `test`, expected `train`, the one split of a local file, or a part such as `train[:10%]`; hint: none");
     insta::assert_snapshot!(refused(json!({"file_name": "rows.json", "split": "train[5:]"})), @"DIR/rows.json holds no rows; hint: add rows to the file");
-    insta::assert_snapshot!(refused(json!({"file_name": "none.json"})), @"there is no file or folder DIR/none.json; hint: check the path in catena.toml");
+    insta::assert_snapshot!(refused(json!({"file_name": "none.json"})), @"there is no file or folder DIR/none.json; hint: check the path");
     insta::assert_snapshot!(refused(json!("rows.json")), @r#"`mine` of data set `mine` in DIR/dataset_info.json is `"rows.json"`, expected an object; hint: none"#);
     insta::assert_snapshot!(refused(json!({"file_name": "rows.json", "formatting": "sharegpt"})), @"none of the 1 rows of DIR/rows.json fits the format `sharegpt`; the first, in line 1: `conversations` is missing; hint: look at that row, or name another format");
 }

@@ -57,19 +57,14 @@ fn every_error() -> Vec<DataError> {
     let json = || serde_json::from_str::<u8>("x").unwrap_err();
     let id = || "r1".to_owned();
     let leak = |kind| DataError::Leak { kind, value: "v".to_owned(), train: id(), heldout: id() };
-    let parquet = || parquet::errors::ParquetError::General("bad".to_owned());
     let template = catena_text::ChatTemplate::new("{% if %}", "", "").err();
     vec![
         DataError::NotFound { path: path() },
-        DataError::UnknownFormat { path: path(), known: ".md, .txt" },
         DataError::Binary { path: path(), offset: 7, value: 0 },
         DataError::NotUtf8 { path: path(), offset: 7 },
         DataError::PathNotUtf8 { folder: path() },
         DataError::Json { path: path(), line: 2, source: json() },
         DataError::Compressed { path: path(), reason: BadReason::Truncated },
-        DataError::NoDocuments { path: path() },
-        DataError::AllDropped { count: 3, rule: "empty" },
-        DataError::DuplicateId { id: id() },
         DataError::TooLarge { path: path(), what: "number of files", limit: 10 },
         DataError::Corpus(CorpusError::Config {
             key: "bands",
@@ -83,7 +78,6 @@ fn every_error() -> Vec<DataError> {
         DataError::TemplatePrefix { record: id(), offset: 12 },
         DataError::Encode { record: id(), source: template.expect("the template is broken") },
         DataError::Io { action: "write", path: path(), source: io() },
-        DataError::Parquet { path: path(), source: parquet() },
         DataError::NoTemplate { record: id() },
         DataError::MarkedTurns { record: id(), marks: 1, turns: 2 },
         DataError::WrongSample { record: id(), found: "rerank", expected: "text or chat" },

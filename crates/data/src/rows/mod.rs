@@ -15,7 +15,7 @@ pub use read::data_files;
 
 pub(crate) use place::Row;
 pub(crate) use read::{RowSet, read_rows};
-pub(crate) use stream::{FileLimits, each_row, file_error, system_error};
+pub(crate) use stream::{file_error, system_error};
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,9 @@ use super::limits::RowLimits;
 use super::place::{Row, RowPlace};
 use super::stream::{FileLimits, each_row};
 use crate::error::DataError;
-use crate::read::{ReadLimits, list_files};
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{FieldRow, TextBy};
+use catena_corpus::{FieldRow, LocalFiles, Opener, TextBy};
+use std::io::ErrorKind;
 
 /// What was read.
 #[derive(Clone, Debug)]
@@ -63,8 +63,19 @@ pub fn data_files(path: &Utf8Path, limits: &RowLimits) -> Result<Vec<Utf8PathBuf
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let limits = ReadLimits { max_files: limits.max_files, ..ReadLimits::default() };
-    list_files(path, &limits)
+    let listed = LocalFiles.list(path.as_str(), limits.max_files);
+    let files = listed.map_err(|source| {
+        let (path, kind) = (path.to_owned(), source.kind());
+        if kind == ErrorKind::QuotaExceeded {
+            let (what, limit) = ("number of files", limits.max_files as u64);
+            DataError::TooLarge { path, what, limit }
+        } else if kind == ErrorKind::InvalidFilename {
+            DataError::PathNotUtf8 { folder: path }
+        } else {
+            DataError::Io { action: "read", path, source }
+        }
+    })?;
+    Ok(files.into_iter().map(|file| file.path.into()).collect())
 }
 
 fn check_kinds(files: &[Utf8PathBuf]) -> Result<(), DataError> {

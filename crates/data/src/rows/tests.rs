@@ -91,7 +91,7 @@ fn what_is_wrong_is_named_with_its_line() {
     let (_guard, dir) = folder();
     let all = RowLimits::default();
     let say = |name: &str, bytes: &[u8]| error(&dir, &put(&dir, name, bytes), &all);
-    insta::assert_snapshot!(error(&dir, &dir.join("none.json"), &all), @"there is no file or folder DIR/none.json; hint: check the path in catena.toml");
+    insta::assert_snapshot!(error(&dir, &dir.join("none.json"), &all), @"there is no file or folder DIR/none.json; hint: check the path");
     insta::assert_snapshot!(say("a.jsonl", b"{\"a\":1}\n{\"a\":"), @"DIR/a.jsonl, line 2: not JSON: EOF while parsing a value at line 1 column 5; hint: rows are JSON objects: a list of them, or one a line");
     insta::assert_snapshot!(say("b.jsonl", b"{\"a\":1}\n[1]"), @"DIR/b.jsonl, line 2: a row is a list, expected an object; hint: write each row as an object of named values");
     insta::assert_snapshot!(say("c.json", b"[{\"a\":1},\n{\"a\":2}"), @"DIR/c.json, line 2: not JSON: the file ends in the middle of a list; hint: rows are JSON objects: a list of them, or one a line");
@@ -104,6 +104,28 @@ fn what_is_wrong_is_named_with_its_line() {
     insta::assert_snapshot!(say("j.pdf", b"x"), @"DIR/j.pdf is of no known kind of data file (known: .json, .jsonl, .csv, .tsv, .txt, .md, .arrow, .parquet, each also with .gz or .zst); hint: convert the file to JSON Lines");
     insta::assert_snapshot!(say("k.parquet", b"PAR1PAR1"), @"cannot read DIR/k.parquet; hint: write or fetch the file again");
     insta::assert_snapshot!(say("l.jsonl", b"{\"a\":\"\xB7\"}"), @"DIR/l.jsonl, line 1: not UTF-8 text (first bad byte at offset 6); hint: convert the file, for example: iconv -f GB18030 -t UTF-8");
+}
+
+#[test]
+fn the_files_of_a_folder_come_in_order_or_not_at_all() {
+    let (_guard, dir) = folder();
+    for name in ["b.jsonl", "a/z.jsonl", ".x/h.jsonl"] {
+        put(&dir, name, "{\"a\":1}\n");
+    }
+    let files = data_files(&dir, &RowLimits::default()).unwrap();
+    assert_eq!(files, [dir.join("a/z.jsonl"), dir.join("b.jsonl")]);
+    let one = RowLimits { max_files: 1, ..RowLimits::default() };
+    insta::assert_snapshot!(error(&dir, &dir, &one), @"DIR: number of files exceeds the limit of 1; hint: split the input into smaller files or sets");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_not_text_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let (_guard, dir) = folder();
+    let name = std::ffi::OsStr::from_bytes(b"\xff.jsonl");
+    std::fs::write(dir.as_std_path().join(name), "{}").unwrap();
+    insta::assert_snapshot!(error(&dir, &dir, &RowLimits::default()), @"folder DIR holds a name that is not UTF-8; hint: rename the file");
 }
 
 #[test]

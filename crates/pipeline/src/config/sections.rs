@@ -74,13 +74,14 @@ impl Default for ModelConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// The documents: a file or folder relative to the project, or `pull:NAME/FILE`.
+    /// The documents: a file or folder relative to the project, or `pull:NAME/FILE`, in any format
+    /// that `catena data` reads.
     pub source: String,
-    /// Documents at least this similar (Jaccard of word shingles, 0 to 1) to an earlier one are
-    /// dropped.
+    /// Documents at least this similar (Jaccard of word shingles, 0 to 1) to an earlier one that
+    /// stays are dropped, unless their numbers differ.
     #[serde(default = "near_duplicate")]
     pub near_duplicate_jaccard: f64,
-    /// Whether personal data is masked.
+    /// Whether personal data is masked, in texts and titles.
     #[serde(default = "yes")]
     pub mask_pii: bool,
 }

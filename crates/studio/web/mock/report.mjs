@@ -49,7 +49,7 @@ function lengths(scale) {
 export const report = {
   project: 'bank-support',
   stages: [
-    stage('data', 'cached', 1.84, 96, { num_input: 698, num_kept: 691, num_masked_documents: 23 }),
+    stage('data', 'cached', 1.84, 96, { documents_read: 698, documents_kept: 691, rows_refused: 1 }),
     stage('synth', 'cached', 148.2, 612, { num_questions: 1382, num_kept: 1107, num_held_out: 173 }),
     stage('train', 'ran', 264.7, 2204, { num_steps: 160, num_tokens: 412880, adapter_bytes: 9_830_400 }),
     stage('eval', 'ran', 61.3, 788, { num_held_out: 173, num_scenarios: 97 }),
@@ -68,10 +68,10 @@ export const report = {
   data_profile: {
     num_input: 698,
     num_kept: 691,
-    num_normalized: 209,
-    dropped: { empty: 0, exact_duplicate: 2, near_duplicate: 5 },
-    masked: { email: 9, iban: 1, resident_id: 0, bank_card: 4, ip_address: 2, phone: 21 },
-    num_masked_documents: 23,
+    rejected: { unknown_format: 1 },
+    dropped: { exact_duplicate: 2, near_duplicate: 5 },
+    changed: { repaired: 3, normalized: 209, masked: 23, masked_metadata: 1 },
+    masked: { email: 9, iban: 1, bank_card: 4, ip_address: 2, phone: 21 },
     chars: lengths(4.4),
     tokens: lengths(1),
   },

@@ -1,13 +1,12 @@
 //! The join on disk against a comparison of all pairs.
 
-use super::super::tests::{scratch, text};
+use super::super::tests::{judged_in_turn, scratch, text};
 use super::super::{
     JoinReport, Linking, MinHashConfig, NearDedup, NearDuplicates, NearIndex, Scratch,
-    near_duplicates,
 };
 use super::finish::in_f32;
 use crate::error::CorpusError;
-use catena_protocol::{Cancel, Document, NoProgress};
+use catena_protocol::{Cancel, NoProgress};
 use proptest::prelude::*;
 use std::collections::HashSet;
 
@@ -130,14 +129,7 @@ proptest! {
         let texts: Vec<String> = spans.map(content).collect();
         let config = MinHashConfig { linking: Linking::Kept, ..MinHashConfig::default() };
         let near = found(&texts, &config, &scratch(4000, 2));
-        let document = |text: &String| Document {
-            id: String::new(),
-            title: String::new(),
-            content: text.clone(),
-        };
-        let documents: Vec<Document> = texts.iter().map(document).collect();
-        let documents: Vec<&Document> = documents.iter().collect();
-        let expected = near_duplicates(&documents, &config, &NoProgress, &Cancel::new()).unwrap();
+        let expected = judged_in_turn(&texts, &config);
         let of: Vec<_> = near.iter().map(|one| one.map(|one| one.of)).collect();
         let expected_of: Vec<_> =
             expected.iter().map(|one| one.map(|one| one.of as u64)).collect();

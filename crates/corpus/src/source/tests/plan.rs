@@ -70,6 +70,21 @@ fn a_data_set_tells_its_licence_and_languages() {
 }
 
 #[test]
+fn every_file_of_a_folder_is_read_if_asked_for() {
+    let folder = folder(&[
+        ("README.md", b"# Start here"),
+        ("guide/README.md", b"# Guide"),
+        ("guide/fees.txt", b"Free."),
+        ("LICENSE", b"MIT"),
+    ]);
+    let input = path(&folder, "");
+    assert_eq!(ids(&input, &ReadOptions::default()), ["guide/fees.txt"]);
+    let options = ReadOptions { every_file: true, ..ReadOptions::default() };
+    let all = ["LICENSE", "README.md", "guide/README.md", "guide/fees.txt"];
+    assert_eq!(ids(&input, &options), all);
+}
+
+#[test]
 fn what_names_nothing_is_an_error() {
     let folder = folder(&[("odd.bin", b"\x01\x02")]);
     let error = |name: &str| {

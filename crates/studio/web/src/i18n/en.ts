@@ -199,7 +199,15 @@ export const en = {
   'term.total': 'Total',
   'term.chars': 'Characters',
   'term.normalized': 'Normalized',
-  'term.masked_documents': 'Documents with masks',
+  'term.repaired': 'Characters repaired',
+  'term.extracted': 'Main content taken',
+  'term.title_repaired': 'Titles repaired',
+  'term.masked_metadata': 'Metadata masked',
+  'term.changed': 'Documents changed',
+  'term.rejected': 'Not readable',
+  'term.documents_read': 'Documents read',
+  'term.documents_kept': 'Documents kept',
+  'term.rows_refused': 'Files or rows refused',
   'term.bank_card': 'Bank card number',
   'term.resident_id': 'Chinese ID card',
   'term.ip_address': 'IP address',
@@ -264,7 +272,9 @@ export const en = {
   'operator.normalized': 'Characters and spaces normalized',
   'operator.boilerplate': 'Boilerplate dropped',
   'operator.lines_edited': 'Lines edited',
+  'operator.title_repaired': 'Titles repaired',
   'operator.masked': 'Personal data masked',
+  'operator.masked_metadata': 'Metadata masked',
 } as const satisfies Record<string, Text>
 
 /** A text, or its forms by number (the categories of `Intl.PluralRules`). */

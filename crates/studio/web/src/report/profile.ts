@@ -22,7 +22,7 @@ export type Profile = {
 }
 
 /**
- * Takes out of a profile (`Profile` of `catena-data`) what we know how to draw and leaves the rest
+ * Takes out of a profile (that of the stage `data`) what we know how to draw and leaves the rest
  * as figures: the shape belongs to the data stage, and a report of another version must open too.
  */
 export function readProfile(json: Json): Profile | undefined {
