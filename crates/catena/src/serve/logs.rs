@@ -13,6 +13,8 @@ pub(super) fn begin(format: LogFormat) {
     let events = Subscriber::builder()
         .with_env_filter(EnvFilter::new(directives))
         .with_writer(std::io::stderr)
+        // It would say on the standard error that the standard error takes nothing, and panic.
+        .log_internal_errors(false)
         .with_ansi(false);
     // A second server in one process tells its events where the first does.
     let _ = match format {

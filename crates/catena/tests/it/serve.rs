@@ -4,14 +4,14 @@ use crate::support::{catena, run};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running `catena serve`. Killed if a test fails.
 struct Serving {
     child: Child,
-    lines: BufReader<ChildStderr>,
+    lines: Box<dyn BufRead + Send + Sync>,
     address: String,
 }
 
@@ -32,7 +32,7 @@ impl Serving {
                 break rest.split("/v1").next().unwrap().to_owned();
             }
         };
-        Self { child, lines, address }
+        Self { child, lines: Box::new(lines), address }
     }
 
     fn read_until(&mut self, text: &str) -> String {
@@ -216,6 +216,40 @@ fn s35_requests_make_no_lines_in_logs_and_their_texts_are_not_there() {
             assert!(line.chars().all(is_plain), "{format}: {line:?}");
             assert!(!line.contains("swordfish"), "{format}: {line:?}");
         }
+    }
+}
+
+/// A disk that is full takes no line of the log, and requests are answered as ever.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_under_the_log_loses_lines_and_nothing_else() {
+    for format in ["text", "json"] {
+        // What tells the address goes nowhere, so the port is chosen here.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let port = free.port().to_string();
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let args = ["serve", "--port", &port, "--simulate", "sim", "--log", format];
+        let child = catena(&args).stderr(Stdio::from(full)).spawn().unwrap();
+        let address = format!("http://{free}");
+        let mut serving = Serving { child, lines: Box::new(std::io::empty()), address };
+        let begun = Instant::now();
+        while ureq::get(format!("{}/livez", serving.address)).call().is_err() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "it does not serve");
+            std::thread::yield_now();
+        }
+        for _ in 0..3 {
+            // A line of each kind that a request may leave.
+            assert_eq!(serving.ask("x", &json!({"model": "none", "messages": []})).0, 404);
+            assert_eq!(serving.ask("x", &chat(4)).0, 200);
+        }
+        let page = serving.get("/metrics");
+        let count = |status: u16| {
+            let labels = format!("method=\"POST\",status=\"{status}\"");
+            page.lines().any(|line| line.contains(&labels) && line.ends_with(" 3"))
+        };
+        assert!(count(404) && count(200), "{page}");
+        serving.signal("-TERM");
+        assert!(serving.child.wait().unwrap().success());
     }
 }
 
