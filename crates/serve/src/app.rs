@@ -285,9 +285,6 @@ impl App {
     /// Counts texts that were turned into vectors.
     pub(crate) fn embedded(&self, model: &str, tokens: usize, took: Duration) {
         self.metrics().embedded(model, tokens, took);
-        if let Some(request) = context::current() {
-            request.charge(tokens as u64);
-        }
     }
 
     /// Keeps the files, batches and responses of clients below `folder`, and goes on with batches that are not

@@ -136,14 +136,24 @@ impl RequestContext {
     pub(crate) fn usage(&self) -> RequestUsage {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
 
-    /// Counts tokens that were not set aside before.
-    pub(crate) fn charge(&self, tokens: u64) {
-        self.note(|usage| usage.prompt_tokens += tokens);
-        if let Some(key) = &self.key {
-            key.limiter.settle(0, tokens, Instant::now());
-        }
+/// Reads `tokens` of texts on the account of `request`, which the caller brings along from its task:
+/// what fails costs nothing.
+///
+/// # Errors
+/// [`ApiError::RateLimited`] before anything is read; those of `read`.
+pub(crate) fn charged<T>(
+    request: Option<Arc<RequestContext>>,
+    tokens: usize,
+    read: impl FnOnce() -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let mut reservation = Reservation::of(request, tokens as u64, 0)?;
+    let done = read();
+    if let (Err(_), Some(reservation)) = (&done, &mut reservation) {
+        reservation.give_back();
     }
+    done
 }
 
 /// Tokens set aside for a generation of a request; what it did not use comes back when this drops.
@@ -164,7 +174,16 @@ impl Reservation {
     /// # Errors
     /// [`ApiError::RateLimited`].
     pub(crate) fn take(prompt_tokens: u64, new_tokens: u64) -> Result<Option<Self>, ApiError> {
-        let Some(context) = current() else { return Ok(None) };
+        Self::of(current(), prompt_tokens, new_tokens)
+    }
+
+    /// [`Reservation::take`] for a request that another task answers.
+    fn of(
+        context: Option<Arc<RequestContext>>,
+        prompt_tokens: u64,
+        new_tokens: u64,
+    ) -> Result<Option<Self>, ApiError> {
+        let Some(context) = context else { return Ok(None) };
         let reserved = prompt_tokens.saturating_add(new_tokens);
         if let Some(key) = &context.key {
             key.limiter.reserve(reserved, Instant::now()).map_err(ApiError::RateLimited)?;
@@ -177,7 +196,7 @@ impl Reservation {
         self.context.key.as_ref().map(|key| Arc::from(key.record.id.as_str()))
     }
 
-    /// Counts nothing: the engine did not take the request.
+    /// Counts nothing: what was asked for was not begun, or failed.
     pub(crate) fn give_back(&mut self) {
         self.prompt_tokens = 0;
     }

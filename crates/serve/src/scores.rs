@@ -1,6 +1,7 @@
 //! Scores of texts and pairs of texts, and the order of passages that they give.
 
 use crate::app::App;
+use crate::context::{self, charged};
 use crate::error::ApiError;
 use crate::vectors::{self, EmbedOptions};
 use catena_knowledge::{Classifier, Embedder};
@@ -32,7 +33,8 @@ pub(crate) struct Ranked {
 /// softmax.
 ///
 /// # Errors
-/// [`ApiError::InputTooLong`] unless `truncate`, [`ApiError::Knowledge`].
+/// [`ApiError::InputTooLong`] unless `truncate`, [`ApiError::RateLimited`] if the tokens are more than
+/// the key has left, [`ApiError::Knowledge`].
 pub(crate) async fn logits(
     app: &App,
     (name, classifier): (&str, Arc<dyn Classifier>),
@@ -40,6 +42,7 @@ pub(crate) async fn logits(
     truncate: bool,
     started: Instant,
 ) -> Result<Vec<Vec<f32>>, ApiError> {
+    let request = context::current();
     let compute = move || {
         let limit = classifier.max_tokens();
         let inputs: Vec<(&str, Option<&str>)> =
@@ -52,7 +55,8 @@ pub(crate) async fn logits(
             }
             total += tokens.min(limit);
         }
-        Ok((classifier.logits(&inputs)?, total))
+        let logits = charged(request, total, || Ok(classifier.logits(&inputs)?))?;
+        Ok((logits, total))
     };
     let (logits, tokens) = app.workers().run(compute).await?;
     app.embedded(name, tokens, started.elapsed());
