@@ -84,7 +84,7 @@ pub struct Observers {
 pub struct App(Arc<Inner>);
 
 struct Inner {
-    models: Registry,
+    models: Arc<Registry>,
     settings: RwLock<Arc<Settings>>,
     observers: Observers,
     workers: Workers,
@@ -140,7 +140,7 @@ impl App {
         assert_eq!(names.len(), models.len(), "model names must differ");
         let metrics = Metrics::new(models.iter().map(|(name, _)| name.clone()));
         Self(Arc::new(Inner {
-            models: Registry::new(models),
+            models: Arc::new(Registry::new(models)),
             workers: Workers::new(settings.limits.workers),
             settings: RwLock::new(Arc::new(settings)),
             observers,
@@ -195,7 +195,7 @@ impl App {
         self.registry().set_library(library);
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.0.models
     }
 

@@ -109,6 +109,17 @@ pub(crate) async fn scope<T>(context: Arc<RequestContext>, work: impl Future<Out
     CURRENT.scope(context, work).await
 }
 
+/// `work` as part of the request of this task, in whichever task it runs.
+pub(crate) fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let request = current();
+    async move {
+        match request {
+            Some(request) => scope(request, work).await,
+            None => work.await,
+        }
+    }
+}
+
 impl RequestContext {
     pub(crate) fn new(id: String, key: Option<Arc<Key>>) -> Self {
         Self { id, key, usage: Mutex::default() }

@@ -2,8 +2,9 @@
 
 use super::served::ServedModel;
 use super::source::{LoadedModel, ModelSource};
+use crate::error::ApiError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// How a model comes into memory.
 #[derive(Clone)]
@@ -47,6 +48,10 @@ pub(super) struct Entry {
     pub(super) kind: Kind,
     loaded: RwLock<Option<Loaded>>,
     is_loading: AtomicBool,
+    /// Loads that have ended.
+    attempts: AtomicU64,
+    /// Why the last one failed, if it did because of the model's files.
+    failure: Mutex<Option<String>>,
     is_pinned: AtomicBool,
     /// Counts requests of the whole table: the larger the later.
     last_use: AtomicU64,
@@ -65,6 +70,30 @@ pub(crate) struct Listed {
     pub(crate) bytes: u64,
 }
 
+/// A load that has not ended.
+pub(super) struct Attempt<'a> {
+    entry: &'a Entry,
+    failure: Option<String>,
+}
+
+impl Attempt<'_> {
+    /// Tells those who waited for it why it failed, if the model's files are why.
+    pub(super) fn end(mut self, error: Option<&ApiError>) {
+        if let Some(ApiError::NotLoadable { reason, .. }) = error {
+            self.failure = Some(reason.clone());
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let Entry { failure, attempts, is_loading, .. } = self.entry;
+        *failure.lock().unwrap_or_else(PoisonError::into_inner) = self.failure.take();
+        attempts.fetch_add(1, Ordering::AcqRel);
+        is_loading.store(false, Ordering::Release);
+    }
+}
+
 impl Entry {
     pub(super) fn new(name: String, kind: Kind, model: Option<LoadedModel>, pinned: bool) -> Self {
         let loaded = model.map(|LoadedModel { model, bytes }| Loaded { model, bytes });
@@ -73,6 +102,8 @@ impl Entry {
             kind,
             loaded: RwLock::new(loaded),
             is_loading: AtomicBool::new(false),
+            attempts: AtomicU64::new(0),
+            failure: Mutex::default(),
             is_pinned: AtomicBool::new(pinned),
             last_use: AtomicU64::new(0),
         }
@@ -109,8 +140,23 @@ impl Entry {
         loaded.as_ref().is_some_and(|one| one.model.is_in_use())
     }
 
-    pub(super) fn set_loading(&self, is_loading: bool) {
-        self.is_loading.store(is_loading, Ordering::Release);
+    /// Loads that have ended so far.
+    pub(super) fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Acquire)
+    }
+
+    /// Why the last load failed, if it ended after the first `seen`.
+    pub(super) fn failure_after(&self, seen: u64) -> Option<String> {
+        if self.attempts() == seen {
+            return None;
+        }
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The entry is being loaded until the attempt ends, in whichever way.
+    pub(super) fn begin_loading(&self) -> Attempt<'_> {
+        self.is_loading.store(true, Ordering::Release);
+        Attempt { entry: self, failure: None }
     }
 
     pub(super) fn is_pinned(&self) -> bool {

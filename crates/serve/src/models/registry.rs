@@ -1,15 +1,19 @@
 //! The table of models.
 
-use super::adapter::LoadedAdapter;
 use super::entry::{Entry, Kind, Listed, Loaded};
-use super::room;
-use super::served::{LanguageModel, ServedModel};
-use super::source::{Library, LoadError, LoadedModel, ModelSource};
-use crate::error::{ApiError, message};
+use super::served::ServedModel;
+use super::source::{Library, LoadedModel, ModelSource};
+use crate::error::ApiError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// Wait proposed to those whose turn did not come in time.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The right to load and unload, for as long as it is held.
+pub(super) type Turn = OwnedMutexGuard<()>;
 
 /// All names, in the order they are listed.
 pub(crate) struct Registry {
@@ -19,7 +23,7 @@ pub(crate) struct Registry {
     library: OnceLock<Arc<dyn Library>>,
     uses: AtomicU64,
     /// Models are loaded and unloaded one at a time.
-    changing: Mutex<()>,
+    changing: Arc<Mutex<()>>,
 }
 
 impl Registry {
@@ -34,7 +38,7 @@ impl Registry {
             budget: AtomicU64::new(u64::MAX),
             library: OnceLock::new(),
             uses: AtomicU64::new(0),
-            changing: Mutex::new(()),
+            changing: Arc::default(),
         }
     }
 
@@ -142,50 +146,15 @@ impl Registry {
         self.find(name).is_some_and(|entry| !matches!(entry.kind, Kind::Fixed))
     }
 
-    /// The model called `name`, loaded if need be, which may take others out of memory.
-    ///
-    /// # Errors
-    /// [`ApiError::UnknownModel`], [`ApiError::NoRoom`], [`ApiError::NotLoadable`],
-    /// [`ApiError::Overloaded`] if there is no room within `patience`.
-    pub(crate) async fn get(
-        &self,
-        name: &str,
-        patience: Duration,
-    ) -> Result<ServedModel, ApiError> {
-        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
-        entry.used(self.uses.fetch_add(1, Ordering::Relaxed) + 1);
-        if let Some(model) = entry.model() {
-            return Ok(model);
-        }
-        let _changing = self.changing.lock().await;
-        self.bring(&entry, patience).await
-    }
-
-    /// Loads the model called `name` anew, also if it is in memory: requests go on with the old one
-    /// until the new one is there.
-    ///
-    /// # Errors
-    /// As [`Registry::get`]; [`ApiError::ModelStays`] for one that was given without its files.
-    pub(crate) async fn reload(&self, name: &str, patience: Duration) -> Result<(), ApiError> {
-        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
-        let _changing = self.changing.lock().await;
-        if matches!(entry.kind, Kind::Fixed) {
-            return Err(ApiError::ModelStays { model: name.to_owned() });
-        }
-        let loaded = self.load(&entry, patience).await?;
-        release(entry.put(loaded));
-        self.forget_adapters(name);
-        Ok(())
-    }
-
     /// Takes the model called `name` out of memory; requests that run with it end first, new ones
     /// load it again.
     ///
     /// # Errors
-    /// [`ApiError::UnknownModel`], [`ApiError::ModelStays`].
-    pub(crate) async fn unload(&self, name: &str) -> Result<(), ApiError> {
+    /// [`ApiError::UnknownModel`], [`ApiError::ModelStays`], [`ApiError::Overloaded`] if others are
+    /// loaded for longer than `patience`.
+    pub(crate) async fn unload(&self, name: &str, patience: Duration) -> Result<(), ApiError> {
         let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
-        let _changing = self.changing.lock().await;
+        let _turn = self.turn(patience).await?;
         if matches!(entry.kind, Kind::Fixed) {
             return Err(ApiError::ModelStays { model: name.to_owned() });
         }
@@ -197,16 +166,31 @@ impl Registry {
     /// Takes the adapter called `name` out of the table.
     ///
     /// # Errors
-    /// [`ApiError::UnknownModel`] if it is no adapter.
-    pub(crate) async fn remove_adapter(&self, name: &str) -> Result<(), ApiError> {
+    /// [`ApiError::UnknownModel`] if it is no adapter, [`ApiError::Overloaded`] as
+    /// [`Registry::unload`].
+    pub(crate) async fn remove_adapter(
+        &self,
+        name: &str,
+        patience: Duration,
+    ) -> Result<(), ApiError> {
         let entry = self.find(name).filter(|entry| entry.base().is_some());
         let entry = entry.ok_or_else(|| self.unknown(name))?;
-        let _changing = self.changing.lock().await;
+        let _turn = self.turn(patience).await?;
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|known| !Arc::ptr_eq(known, &entry));
         drop(entries);
         release(entry.take());
         Ok(())
+    }
+
+    /// Waits for its turn to load or unload.
+    ///
+    /// # Errors
+    /// [`ApiError::Overloaded`] if it takes longer than `patience`.
+    pub(super) async fn turn(&self, patience: Duration) -> Result<Turn, ApiError> {
+        let turn = tokio::time::timeout(patience, self.changing.clone().lock_owned());
+        let late = |_| ApiError::Overloaded { wait: patience + RETRY, limit: patience };
+        turn.await.map_err(late)
     }
 
     /// Lets a model stay in memory, or no longer.
@@ -229,54 +213,23 @@ impl Registry {
         }
     }
 
+    /// Notes that a request names `entry`.
+    pub(super) fn note_use(&self, entry: &Entry) {
+        entry.used(self.uses.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+
     pub(super) fn all(&self) -> Vec<Arc<Entry>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The entry of a name; one of the library gets its entry by being asked for.
-    fn find(&self, name: &str) -> Option<Arc<Entry>> {
+    pub(super) fn find(&self, name: &str) -> Option<Arc<Entry>> {
         let known = |name: &str| self.all().into_iter().find(|entry| entry.name == name);
         known(name).or_else(|| {
             let source = self.library()?.model(name)?;
             self.declare(name, source, None, false);
             known(name)
         })
-    }
-
-    /// Has the entry's model in memory. The caller holds `changing`.
-    async fn bring(&self, entry: &Arc<Entry>, patience: Duration) -> Result<ServedModel, ApiError> {
-        // Somebody else may have waited for the same one.
-        if let Some(model) = entry.model() {
-            return Ok(model);
-        }
-        entry.set_loading(true);
-        let loaded = self.load(entry, patience).await;
-        entry.set_loading(false);
-        let loaded = loaded?;
-        let model = loaded.model.clone();
-        release(entry.put(loaded));
-        Ok(model)
-    }
-
-    async fn load(&self, entry: &Arc<Entry>, patience: Duration) -> Result<Loaded, ApiError> {
-        match &entry.kind {
-            Kind::Fixed => Err(ApiError::ModelStays { model: entry.name.clone() }),
-            Kind::Source(source) => {
-                room::make(self, entry, source.bytes(), patience).await?;
-                let (source, name) = (source.clone(), entry.name.clone());
-                let LoadedModel { model, bytes } = compute(&name, move || source.load()).await?;
-                tracing::info!(model = name, bytes, "loaded");
-                Ok(Loaded { model, bytes })
-            }
-            Kind::Adapter { base, folder } => {
-                let base_entry = self.find(base).ok_or_else(|| self.unknown(base))?;
-                let model = Box::pin(self.bring(&base_entry, patience)).await?;
-                let (folder, name) = (folder.clone(), entry.name.clone());
-                let model = compute(&name, move || beside(model, &folder)).await?;
-                tracing::info!(model = name, base, "loaded");
-                Ok(Loaded { model: ServedModel::Language(model), bytes: 0 })
-            }
-        }
     }
 
     /// Takes the adapters of a model out of memory: the next one that is asked for is loaded into the
@@ -286,30 +239,6 @@ impl Registry {
             release(entry.take());
         }
     }
-}
-
-/// The base with the adapter in `folder`. Computes.
-fn beside(base: ServedModel, folder: &str) -> Result<LanguageModel, LoadError> {
-    let ServedModel::Language(base) = base else {
-        return Err("only a bare language model takes adapters".into());
-    };
-    let reader = base.adapters.clone().ok_or("the model takes no adapters")?;
-    let adapter = LoadedAdapter::load(base.engine.clone(), reader.read(folder)?)?;
-    Ok(LanguageModel { adapter: Some(Arc::new(adapter)), adapters: None, ..base })
-}
-
-/// Runs what loads `name` off the async threads.
-async fn compute<T: Send + 'static>(
-    name: &str,
-    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
-) -> Result<T, ApiError> {
-    let lost = |error: tokio::task::JoinError| ApiError::Internal { reason: error.to_string() };
-    let done = tokio::task::spawn_blocking(work).await.map_err(lost)?;
-    done.map_err(|error| {
-        let reason = message(&*error);
-        tracing::error!(model = name, "cannot be loaded: {reason}");
-        ApiError::NotLoadable { model: name.to_owned(), reason }
-    })
 }
 
 /// Frees what was in memory, off the async threads: an engine ends its thread first.

@@ -132,7 +132,7 @@ pub(crate) async fn load(State(app): State<App>, body: Body) -> Result<Response,
 pub(crate) async fn unload(State(app): State<App>, body: Body) -> Result<Response, ApiError> {
     let Parsed { value: request, ignored } =
         parse::<UnloadRequest>(body, app.limits().max_body_bytes)?;
-    app.registry().unload(&request.model).await?;
+    app.registry().unload(&request.model, app.limits().max_wait).await?;
     Ok(ignored.tell(state(&app, &request.model)?.into_response()))
 }
 
@@ -142,7 +142,7 @@ pub(crate) async fn swap(State(app): State<App>, body: Body) -> Result<Response,
         parse::<SwapRequest>(body, app.limits().max_body_bytes)?;
     let before = app.swap(&request.alias, &request.model).await?;
     if let Some(before) = before.as_ref().filter(|_| request.unload) {
-        app.registry().unload(before).await?;
+        app.registry().unload(before, app.limits().max_wait).await?;
     }
     let body = json!({"alias": request.alias, "model": request.model, "before": before});
     Ok(ignored.tell(Json(body).into_response()))
@@ -166,18 +166,18 @@ pub(crate) async fn load_lora_adapter(
         let reason = "it is empty".to_owned();
         return Err(ApiError::InvalidField { field: "lora_name", reason });
     }
-    let registry = app.registry();
+    let (registry, patience) = (app.registry(), app.limits().max_wait);
     let folder = registry.adapter_folder(&request.lora_path)?;
     let base = match request.base_model_name {
         Some(base) => base,
         None => app.first_language_model()?,
     };
     if request.load_inplace && registry.knows(&name) {
-        registry.remove_adapter(&name).await?;
+        registry.remove_adapter(&name, patience).await?;
     }
     registry.declare_adapter(&name, base, folder)?;
-    if let Err(error) = registry.get(&name, app.limits().max_wait).await {
-        registry.remove_adapter(&name).await?;
+    if let Err(error) = registry.get(&name, patience).await {
+        registry.remove_adapter(&name, patience).await?;
         return Err(error);
     }
     let said = format!("Success: LoRA adapter '{name}' added successfully.");
@@ -191,7 +191,7 @@ pub(crate) async fn unload_lora_adapter(
 ) -> Result<Response, ApiError> {
     let Parsed { value: request, ignored } =
         parse::<UnloadAdapterRequest>(body, app.limits().max_body_bytes)?;
-    app.registry().remove_adapter(&request.lora_name).await?;
+    app.registry().remove_adapter(&request.lora_name, app.limits().max_wait).await?;
     let said = format!("Success: LoRA adapter '{}' removed successfully.", request.lora_name);
     Ok(ignored.tell(said.into_response()))
 }

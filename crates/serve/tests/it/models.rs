@@ -2,11 +2,12 @@
 
 use crate::support::{ANSWER, Answer, Server, open, read_until, scripted, start, wait_for};
 use catena_engine::SchedulerLimits;
-use catena_serve::{LoadError, LoadedModel, ModelSource, ServedModel};
+use catena_serve::{LoadError, LoadedModel, ModelSource, ServeLimits, ServedModel, Settings};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 const CHAT: &str = "/v1/chat/completions";
 /// What each source says that it takes.
@@ -19,6 +20,8 @@ struct Source {
     is_broken: AtomicBool,
     /// The steps of the next engine that is loaded.
     gate: Mutex<Option<mpsc::Receiver<()>>>,
+    /// What the next load waits for.
+    hold: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
 impl ModelSource for Source {
@@ -28,6 +31,10 @@ impl ModelSource for Source {
 
     fn load(&self) -> Result<LoadedModel, LoadError> {
         self.loads.fetch_add(1, Ordering::SeqCst);
+        let hold = self.hold.lock().expect("nobody panicked").take();
+        if let Some(hold) = hold {
+            hold.recv()?;
+        }
         if self.is_broken.load(Ordering::SeqCst) {
             return Err("/models/secret.gguf ends too early".into());
         }
@@ -170,6 +177,40 @@ fn a_model_that_answers_makes_room_only_when_it_is_done() {
         assert_eq!(asked.join().expect("it is asked").status, 200);
     });
     assert_eq!(in_memory(&server), ["b", "c"]);
+}
+
+/// A client that goes away while a model is loaded for it leaves nothing behind: the load goes on for
+/// those who still wait, no second one begins beside it, and others wait their turn.
+#[test]
+fn a_load_outlives_the_client_that_asked_for_it() {
+    let (server, [a, b, _]) = with_sources();
+    let (let_go, hold) = mpsc::sync_channel(0);
+    *a.hold.lock().expect("nobody panicked") = Some(hold);
+    let messages = json!([{"role": "user", "content": "x"}]);
+    let gone = open(&server, &json!({"model": "a", "messages": messages}));
+    wait_for("the load", || a.loads.load(Ordering::SeqCst) == 1);
+    drop(gone);
+    let cancelled = "catena_http_requests_total{route=\"/v1/chat/completions\",method=\"POST\",\
+                     status=\"499\"}";
+    wait_for("its end", || server.get("/metrics").text.contains(cancelled));
+    assert_eq!(states(&server)[0], ("a".to_owned(), "loading".to_owned()));
+    // Who has no time to wait is told so at once.
+    let limits = ServeLimits { max_wait: Duration::ZERO, ..ServeLimits::default() };
+    server.app.reload(Settings { limits, ..Settings::default() });
+    for model in ["a", "b"] {
+        let answer = ask(&server, model);
+        assert_eq!(code(&answer), told(503, "overloaded"), "{model}");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+    server.app.reload(Settings::default());
+    std::thread::scope(|scope| {
+        let server = &server;
+        let waiting = ["a", "b"].map(|model| scope.spawn(move || ask(server, model).status));
+        let_go.send(()).expect("it waits");
+        assert_eq!(waiting.map(|one| one.join().expect("it is asked")), [200, 200]);
+    });
+    assert_eq!([&a, &b].map(|source| source.loads.load(Ordering::SeqCst)), [1, 1]);
+    assert_eq!(in_memory(&server), ["a", "b"]);
 }
 
 #[test]
