@@ -158,6 +158,9 @@ pub(crate) struct ListenArgs {
     /// File of API keys that `catena keys` writes; where it exists, every request needs a key
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<String>,
+    /// Let everyone read /metrics without a key
+    #[arg(long)]
+    pub(crate) public_metrics: bool,
     /// Origin of a web page that may use the API; may be given again
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) origin: Vec<String>,

@@ -124,7 +124,12 @@ impl Options {
             max_wait: Duration::from_secs(self.serve.max_wait_seconds),
             ..ServeLimits::default()
         };
-        let access = Access { keys, origins: self.serve.origins.clone(), hosts };
+        let access = Access {
+            keys,
+            origins: self.serve.origins.clone(),
+            hosts,
+            public_metrics: self.serve.public_metrics,
+        };
         Ok(Settings { limits, access, aliases: self.serve.aliases.clone() })
     }
 
@@ -222,6 +227,7 @@ impl ListenArgs {
         let files = text(&self.files);
         let origins = self.origin.clone();
         let (port, log, drain_seconds) = (self.port, self.log, self.drain_seconds);
+        let public_metrics = self.public_metrics;
         let (max_sequences, aliases) = (self.max_sequences, self.alias.clone());
         let (models, adapters) = (self.on_demand.clone(), self.adapter.clone());
         let folders = (text(&self.models_folder), text(&self.adapters_folder));
@@ -238,6 +244,7 @@ impl ListenArgs {
             put(&mut serve.log, log.as_ref());
             put(&mut serve.drain_seconds, drain_seconds.as_ref());
             put(&mut serve.max_sequences, max_sequences.as_ref());
+            serve.public_metrics |= public_metrics;
             serve.origins.extend_from_slice(&origins);
             serve.aliases.extend(aliases.iter().cloned());
             serve.models.extend(models.iter().cloned());

@@ -188,6 +188,17 @@ fn a_server_lives_through_its_signals() {
     assert_eq!(audit.lines().count(), 7, "{audit}");
 }
 
+/// The endpoint picker of the Gateway API and KEDA send no key.
+#[test]
+fn metrics_may_be_read_without_a_key_where_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keys.json");
+    create(&file, &[]);
+    let serving = Serving::start(&["--keys", file.to_str().unwrap(), "--public-metrics"]);
+    assert!(serving.get("/metrics").contains("vllm:num_requests_waiting{model_name=\"sim\"} 0"));
+    assert_eq!(serving.ask("x", &chat(1)).0, 401);
+}
+
 /// Line ends in requests made lines in the logs of other servers, and their prompts stood there.
 #[test]
 fn s35_requests_make_no_lines_in_logs_and_their_texts_are_not_there() {

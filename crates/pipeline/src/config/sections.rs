@@ -271,6 +271,9 @@ pub struct ServeConfig {
     /// File of API keys, relative to the project, that `catena keys` writes. Where it exists, every
     /// request needs a key.
     pub keys: String,
+    /// Whether `/metrics` needs no key, for routers and autoscalers that can send none. It tells the
+    /// names of models and how much is asked of them.
+    pub public_metrics: bool,
     /// Origins of web pages that may use the API, such as `https://chat.example.org`, or `*`; the
     /// studio needs none.
     pub origins: Vec<String>,
@@ -348,6 +351,7 @@ impl Default for ServeConfig {
             host: "127.0.0.1".to_owned(),
             port: 8017,
             keys: ".catena/keys.json".to_owned(),
+            public_metrics: false,
             origins: Vec::new(),
             hosts: Vec::new(),
             tls_certificate: String::new(),

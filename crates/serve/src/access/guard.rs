@@ -2,7 +2,7 @@
 
 use super::origin::Cors;
 use super::outcome::Pending;
-use super::{ADMIN_PREFIXES, Access, PUBLIC_PATHS, body, credentials};
+use super::{ADMIN_PREFIXES, Access, body, credentials};
 use crate::app::{App, Settings};
 use crate::context::{self, RequestContext};
 use crate::dialect::{Dialect, shape};
@@ -37,7 +37,7 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
         Err(error) => (shape(dialect, error.into_response()), None),
         Ok(cors) => match cors.preflight(&request) {
             Some(answer) => (answer, Some(cors)),
-            None if PUBLIC_PATHS.contains(&request.uri().path()) => {
+            None if settings.access.is_public(request.uri().path()) => {
                 (next.run(request).await, Some(cors))
             }
             None => (admit(&app, &settings, id.clone(), request, next).await, Some(cors)),
