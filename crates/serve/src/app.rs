@@ -156,9 +156,9 @@ impl App {
         }))
     }
 
-    /// The names of the models.
+    /// The names of the models. Looks at the library; not for async threads.
     pub fn model_names(&self) -> Vec<String> {
-        self.registry().list().into_iter().map(|listed| listed.name).collect()
+        self.registry().list_now().into_iter().map(|listed| listed.name).collect()
     }
 
     /// Adds a model that may come and go; `loaded` if it is in memory already. It stays there while

@@ -244,9 +244,10 @@ mod operations {
     }
 }
 
-async fn list_models(State(app): State<App>) -> Json<Value> {
-    let data: Vec<Value> = app.registry().list().iter().map(|one| describe(&app, one)).collect();
-    Json(json!({"object": "list", "data": data}))
+async fn list_models(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    let list = app.registry().list().await?;
+    let data: Vec<Value> = list.iter().map(|one| describe(&app, one)).collect();
+    Ok(Json(json!({"object": "list", "data": data})))
 }
 
 async fn one_model(
@@ -255,10 +256,7 @@ async fn one_model(
 ) -> Result<Json<Value>, ApiError> {
     let settings = app.settings();
     let meant = settings.aliases.get(&name).unwrap_or(&name);
-    let list = app.registry().list();
-    let listed = list.iter().find(|listed| listed.name == *meant);
-    let listed = listed.ok_or_else(|| app.registry().unknown(&name))?;
-    let mut described = describe(&app, listed);
+    let mut described = describe(&app, &app.registry().listed(meant).await?);
     described["id"] = json!(name);
     Ok(Json(described))
 }

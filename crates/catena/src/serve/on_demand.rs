@@ -9,7 +9,7 @@ use crate::models::BoxError;
 use camino::Utf8PathBuf;
 use catena_engine::KvBudget;
 use catena_serve::App;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// The part of the memory for models that one model's cache may take.
 const CACHE_SHARE: u64 = 8;
@@ -55,7 +55,7 @@ pub(super) fn on_demand(
     let models = folder(&serve.models_folder, "serve.models_folder")?;
     let adapters = folder(&serve.adapters_folder, "serve.adapters_folder")?;
     if models.is_some() || adapters.is_some() {
-        app.set_library(Arc::new(Folders { models, adapters, running }));
+        app.set_library(Arc::new(Folders { models, adapters, running, sources: Mutex::default() }));
     }
     Ok(())
 }

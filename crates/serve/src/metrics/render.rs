@@ -180,7 +180,7 @@ fn adapters(page: &mut Page, app: &App) {
     });
     let adapters: Vec<(String, String)> = app
         .registry()
-        .list()
+        .declared()
         .into_iter()
         .filter_map(|listed| Some((listed.base?, listed.name)))
         .collect();

@@ -66,8 +66,20 @@ pub(crate) struct Listed {
     pub(crate) is_pinned: bool,
     /// What is in memory.
     pub(crate) model: Option<ServedModel>,
-    /// Bytes that it occupies, or will as far as can be said.
-    pub(crate) bytes: u64,
+    loaded_bytes: u64,
+    /// Where it would come from.
+    source: Option<Arc<dyn ModelSource>>,
+}
+
+impl Listed {
+    /// Bytes that it occupies, or will as far as can be said. May look at files; not for async
+    /// threads.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.source {
+            Some(source) if self.model.is_none() => source.bytes(),
+            Some(_) | None => self.loaded_bytes,
+        }
+    }
 }
 
 /// A load that has not ended.
@@ -183,6 +195,7 @@ impl Entry {
         }
     }
 
+    /// What is known of it without a look at its files.
     pub(super) fn listed(&self) -> Listed {
         let loaded = self.read();
         let state = if loaded.is_some() {
@@ -192,18 +205,18 @@ impl Entry {
         } else {
             State::Unloaded
         };
-        let bytes = match (&loaded, &self.kind) {
-            (Some(loaded), _) => loaded.bytes,
-            (None, Kind::Source(source)) => source.bytes(),
-            (None, Kind::Fixed | Kind::Adapter { .. }) => 0,
+        let source = match &self.kind {
+            Kind::Source(source) => Some(source.clone()),
+            Kind::Fixed | Kind::Adapter { .. } => None,
         };
         Listed {
             name: self.name.clone(),
             base: self.base().map(str::to_owned),
             state,
             is_pinned: self.is_pinned(),
+            loaded_bytes: loaded.as_ref().map_or(0, |loaded| loaded.bytes),
             model: loaded.map(|loaded| loaded.model),
-            bytes,
+            source,
         }
     }
 

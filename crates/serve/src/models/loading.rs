@@ -1,7 +1,8 @@
 //! Bringing models into memory, one at a time.
 //!
-//! A load is a task of its own: the clients that wait for it may go away, and it ends as it would have.
-//! Whoever asks for the same model meanwhile waits for its end and takes what it gave, a failure too.
+//! A load is a task of its own: the clients that wait for it may go away, and it ends as it would
+//! have. Whoever asks for the same model meanwhile waits for its end and takes what it gave, a
+//! failure too.
 
 use super::adapter::LoadedAdapter;
 use super::entry::{Entry, Kind, Loaded};
@@ -9,6 +10,7 @@ use super::registry::{Registry, release};
 use super::room;
 use super::served::{LanguageModel, ServedModel};
 use super::source::{LoadError, LoadedModel};
+use crate::blocking::brief;
 use crate::context;
 use crate::error::{ApiError, message};
 use std::future::Future;
@@ -21,13 +23,14 @@ impl Registry {
     ///
     /// # Errors
     /// [`ApiError::UnknownModel`], [`ApiError::NoRoom`], [`ApiError::NotLoadable`],
-    /// [`ApiError::Overloaded`] if others are loaded, or there is no room, for longer than `patience`.
+    /// [`ApiError::Overloaded`] if others are loaded, or there is no room, for longer than
+    /// `patience`.
     pub(crate) async fn get(
         self: &Arc<Self>,
         name: &str,
         patience: Duration,
     ) -> Result<ServedModel, ApiError> {
-        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
+        let entry = self.find(name).await?;
         self.note_use(&entry);
         if let Some(model) = entry.model() {
             return Ok(model);
@@ -55,7 +58,7 @@ impl Registry {
         name: &str,
         patience: Duration,
     ) -> Result<(), ApiError> {
-        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
+        let entry = self.find(name).await?;
         let turn = self.turn(patience).await?;
         let registry = self.clone();
         apart(async move {
@@ -69,7 +72,11 @@ impl Registry {
     }
 
     /// Has the entry's model in memory. It is the caller's turn.
-    async fn bring(&self, entry: &Arc<Entry>, patience: Duration) -> Result<ServedModel, ApiError> {
+    async fn bring(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        patience: Duration,
+    ) -> Result<ServedModel, ApiError> {
         // Somebody else may have waited for the same one.
         if let Some(model) = entry.model() {
             return Ok(model);
@@ -83,18 +90,24 @@ impl Registry {
         Ok(model)
     }
 
-    async fn load(&self, entry: &Arc<Entry>, patience: Duration) -> Result<Loaded, ApiError> {
+    async fn load(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        patience: Duration,
+    ) -> Result<Loaded, ApiError> {
         match &entry.kind {
             Kind::Fixed => Err(ApiError::ModelStays { model: entry.name.clone() }),
             Kind::Source(source) => {
-                room::make(self, entry, source.bytes(), patience).await?;
+                let files = source.clone();
+                let bytes = brief(move || Ok(files.bytes())).await?;
+                room::make(self, entry, bytes, patience).await?;
                 let (source, name) = (source.clone(), entry.name.clone());
                 let LoadedModel { model, bytes } = compute(&name, move || source.load()).await?;
                 tracing::info!(model = name, bytes, "loaded");
                 Ok(Loaded { model, bytes })
             }
             Kind::Adapter { base, folder } => {
-                let base_entry = self.find(base).ok_or_else(|| self.unknown(base))?;
+                let base_entry = self.find(base).await?;
                 let model = Box::pin(self.bring(&base_entry, patience)).await?;
                 let (folder, name) = (folder.clone(), entry.name.clone());
                 let model = compute(&name, move || beside(model, &folder)).await?;
@@ -105,7 +118,7 @@ impl Registry {
     }
 }
 
-/// Runs `work` to its end, as part of the request of this task, also if nobody waits for it any more.
+/// Runs `work` to its end, as part of the request of this task, also if nobody waits any more.
 async fn apart<T: Send + 'static>(
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {

@@ -3,6 +3,7 @@
 use super::entry::{Entry, Kind, Listed, Loaded};
 use super::served::ServedModel;
 use super::source::{Library, LoadedModel, ModelSource};
+use crate::blocking::brief;
 use crate::error::ApiError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -117,9 +118,26 @@ impl Registry {
         true
     }
 
-    /// Every name with what is known of it.
-    pub(crate) fn list(&self) -> Vec<Listed> {
-        let mut list: Vec<Listed> = self.all().iter().map(|entry| entry.listed()).collect();
+    /// The names that were declared, or asked for, with what is known of them.
+    pub(crate) fn declared(&self) -> Vec<Listed> {
+        self.all().iter().map(|entry| entry.listed()).collect()
+    }
+
+    /// Every name with what is known of it, those of the library too.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if looking at the library panicked.
+    pub(crate) async fn list(self: &Arc<Self>) -> Result<Vec<Listed>, ApiError> {
+        if self.library().is_none() {
+            return Ok(self.declared());
+        }
+        let registry = self.clone();
+        brief(move || Ok(registry.list_now())).await
+    }
+
+    /// [`Registry::list`] on this thread, which waits for the disk: not for async ones.
+    pub(crate) fn list_now(&self) -> Vec<Listed> {
+        let mut list = self.declared();
         for name in self.library().map(|library| library.names()).unwrap_or_default() {
             if !list.iter().any(|listed| listed.name == name)
                 && let Some(source) = self.library().and_then(|library| library.model(&name))
@@ -138,12 +156,20 @@ impl Registry {
 
     /// Whether a request may name `name`.
     pub(crate) fn knows(&self, name: &str) -> bool {
-        self.find(name).is_some()
+        self.find_now(name).is_some()
+    }
+
+    /// What is known of the model called `name`.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`].
+    pub(crate) async fn listed(self: &Arc<Self>, name: &str) -> Result<Listed, ApiError> {
+        Ok(self.find(name).await?.listed())
     }
 
     /// Whether the model called `name` can be taken out of memory.
     pub(crate) fn may_leave(&self, name: &str) -> bool {
-        self.find(name).is_some_and(|entry| !matches!(entry.kind, Kind::Fixed))
+        self.find_now(name).is_some_and(|entry| !matches!(entry.kind, Kind::Fixed))
     }
 
     /// Takes the model called `name` out of memory; requests that run with it end first, new ones
@@ -152,8 +178,12 @@ impl Registry {
     /// # Errors
     /// [`ApiError::UnknownModel`], [`ApiError::ModelStays`], [`ApiError::Overloaded`] if others are
     /// loaded for longer than `patience`.
-    pub(crate) async fn unload(&self, name: &str, patience: Duration) -> Result<(), ApiError> {
-        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
+    pub(crate) async fn unload(
+        self: &Arc<Self>,
+        name: &str,
+        patience: Duration,
+    ) -> Result<(), ApiError> {
+        let entry = self.find(name).await?;
         let _turn = self.turn(patience).await?;
         if matches!(entry.kind, Kind::Fixed) {
             return Err(ApiError::ModelStays { model: name.to_owned() });
@@ -169,12 +199,14 @@ impl Registry {
     /// [`ApiError::UnknownModel`] if it is no adapter, [`ApiError::Overloaded`] as
     /// [`Registry::unload`].
     pub(crate) async fn remove_adapter(
-        &self,
+        self: &Arc<Self>,
         name: &str,
         patience: Duration,
     ) -> Result<(), ApiError> {
-        let entry = self.find(name).filter(|entry| entry.base().is_some());
-        let entry = entry.ok_or_else(|| self.unknown(name))?;
+        let entry = self.find(name).await?;
+        if entry.base().is_none() {
+            return Err(self.unknown(name).await);
+        }
         let _turn = self.turn(patience).await?;
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|known| !Arc::ptr_eq(known, &entry));
@@ -197,8 +229,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`ApiError::UnknownModel`]; [`ApiError::ModelStays`] for one that cannot leave.
-    pub(crate) fn pin(&self, name: &str, pinned: bool) -> Result<(), ApiError> {
-        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
+    pub(crate) async fn pin(self: &Arc<Self>, name: &str, pinned: bool) -> Result<(), ApiError> {
+        let entry = self.find(name).await?;
         if matches!(entry.kind, Kind::Fixed) && !pinned {
             return Err(ApiError::ModelStays { model: name.to_owned() });
         }
@@ -206,11 +238,12 @@ impl Registry {
         Ok(())
     }
 
-    pub(crate) fn unknown(&self, name: &str) -> ApiError {
-        ApiError::UnknownModel {
-            model: name.chars().take(200).collect(),
-            known: self.list().into_iter().map(|listed| listed.name).collect(),
-        }
+    pub(crate) async fn unknown(self: &Arc<Self>, name: &str) -> ApiError {
+        let known = match self.list().await {
+            Ok(list) => list.into_iter().map(|listed| listed.name).collect(),
+            Err(error) => return error,
+        };
+        ApiError::UnknownModel { model: name.chars().take(200).collect(), known }
     }
 
     /// Notes that a request names `entry`.
@@ -222,13 +255,37 @@ impl Registry {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn known(&self, name: &str) -> Option<Arc<Entry>> {
+        self.all().into_iter().find(|entry| entry.name == name)
+    }
+
     /// The entry of a name; one of the library gets its entry by being asked for.
-    pub(super) fn find(&self, name: &str) -> Option<Arc<Entry>> {
-        let known = |name: &str| self.all().into_iter().find(|entry| entry.name == name);
-        known(name).or_else(|| {
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`].
+    pub(super) async fn find(self: &Arc<Self>, name: &str) -> Result<Arc<Entry>, ApiError> {
+        if let Some(entry) = self.known(name) {
+            return Ok(entry);
+        }
+        let found = match self.library() {
+            Some(_) => {
+                let (registry, name) = (self.clone(), name.to_owned());
+                brief(move || Ok(registry.find_now(&name))).await?
+            }
+            None => None,
+        };
+        match found {
+            Some(entry) => Ok(entry),
+            None => Err(self.unknown(name).await),
+        }
+    }
+
+    /// [`Registry::find`] on this thread, which looks whether the library has such a file.
+    fn find_now(&self, name: &str) -> Option<Arc<Entry>> {
+        self.known(name).or_else(|| {
             let source = self.library()?.model(name)?;
             self.declare(name, source, None, false);
-            known(name)
+            self.known(name)
         })
     }
 

@@ -4,6 +4,7 @@
 
 use super::entry::Listed;
 use crate::app::App;
+use crate::blocking::brief;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
 use axum::Json;
@@ -88,17 +89,19 @@ impl ApiRequest for UnloadAdapterRequest {
 }
 
 /// Every model with its state, and the memory.
-pub(crate) async fn list(State(app): State<App>) -> Json<Value> {
-    let data: Vec<Value> = app.registry().list().iter().map(described).collect();
+pub(crate) async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    let registry = app.registry().clone();
+    let data: Vec<Value> =
+        brief(move || Ok(registry.list_now().iter().map(described).collect())).await?;
     let memory = json!({
         "used_bytes": app.registry().used_bytes(),
         "budget_bytes": app.registry().budget(),
     });
-    Json(
-        json!({"object": "list", "data": data, "memory": memory, "aliases": app.settings().aliases}),
-    )
+    let aliases = &app.settings().aliases;
+    Ok(Json(json!({"object": "list", "data": data, "memory": memory, "aliases": aliases})))
 }
 
+/// Waits for the disk; not for async threads.
 fn described(listed: &Listed) -> Value {
     let engine = listed.model.as_ref().and_then(|model| model.engine());
     json!({
@@ -107,7 +110,7 @@ fn described(listed: &Listed) -> Value {
         "base": listed.base,
         "state": listed.state.name(),
         "pinned": listed.is_pinned,
-        "bytes": listed.bytes,
+        "bytes": listed.bytes(),
         "running": engine.map_or(0, |engine| engine.stats().running),
     })
 }
@@ -123,9 +126,9 @@ pub(crate) async fn load(State(app): State<App>, body: Body) -> Result<Response,
         registry.get(&request.model, patience).await?;
     }
     if let Some(pinned) = request.pinned {
-        registry.pin(&request.model, pinned)?;
+        registry.pin(&request.model, pinned).await?;
     }
-    Ok(ignored.tell(state(&app, &request.model)?.into_response()))
+    Ok(ignored.tell(state(&app, &request.model).await?.into_response()))
 }
 
 /// Takes a model out of memory.
@@ -133,7 +136,7 @@ pub(crate) async fn unload(State(app): State<App>, body: Body) -> Result<Respons
     let Parsed { value: request, ignored } =
         parse::<UnloadRequest>(body, app.limits().max_body_bytes)?;
     app.registry().unload(&request.model, app.limits().max_wait).await?;
-    Ok(ignored.tell(state(&app, &request.model)?.into_response()))
+    Ok(ignored.tell(state(&app, &request.model).await?.into_response()))
 }
 
 /// Has an alias mean another model, once that is in memory.
@@ -148,10 +151,9 @@ pub(crate) async fn swap(State(app): State<App>, body: Body) -> Result<Response,
     Ok(ignored.tell(Json(body).into_response()))
 }
 
-fn state(app: &App, name: &str) -> Result<Json<Value>, ApiError> {
-    let list = app.registry().list();
-    let listed = list.iter().find(|listed| listed.name == name);
-    listed.map(|listed| Json(described(listed))).ok_or_else(|| app.registry().unknown(name))
+async fn state(app: &App, name: &str) -> Result<Json<Value>, ApiError> {
+    let listed = app.registry().listed(name).await?;
+    brief(move || Ok(Json(described(&listed)))).await
 }
 
 /// `POST /v1/load_lora_adapter`.

@@ -41,7 +41,7 @@ fn those_who_wait_for_a_load_share_its_failure() {
         // Who asks later has it tried again, and a panic leaves nothing behind either.
         let panicked = ask().await.err();
         assert!(matches!(panicked, Some(ApiError::Internal { .. })), "{panicked:?}");
-        let listed = registry.list().pop().expect("one");
+        let listed = registry.declared().pop().expect("one");
         assert_eq!(listed.state, super::entry::State::Unloaded);
     });
 }

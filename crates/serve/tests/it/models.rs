@@ -2,7 +2,9 @@
 
 use crate::support::{ANSWER, Answer, Server, open, read_until, scripted, start, wait_for};
 use catena_engine::SchedulerLimits;
-use catena_serve::{LoadError, LoadedModel, ModelSource, ServeLimits, ServedModel, Settings};
+use catena_serve::{
+    Library, LoadError, LoadedModel, ModelSource, ServeLimits, ServedModel, Settings,
+};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -211,6 +213,64 @@ fn a_load_outlives_the_client_that_asked_for_it() {
     });
     assert_eq!([&a, &b].map(|source| source.loads.load(Ordering::SeqCst)), [1, 1]);
     assert_eq!(in_memory(&server), ["a", "b"]);
+}
+
+/// A folder that is slow, and a model in it that is not to be looked at.
+struct SlowLibrary {
+    lists: AtomicUsize,
+    go_on: AtomicBool,
+}
+
+impl Library for SlowLibrary {
+    fn names(&self) -> Vec<String> {
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        wait_for("the end of the wait", || self.go_on.load(Ordering::SeqCst));
+        vec!["on-disk".to_owned()]
+    }
+
+    fn model(&self, name: &str) -> Option<Arc<dyn ModelSource>> {
+        let source = (name == "on-disk").then(|| Arc::new(Unread) as Arc<dyn ModelSource>);
+        source.filter(|_| self.go_on.load(Ordering::SeqCst))
+    }
+
+    fn adapter(&self, _path: &str) -> Option<String> {
+        None
+    }
+}
+
+/// Files that nobody may look at.
+struct Unread;
+
+impl ModelSource for Unread {
+    fn bytes(&self) -> u64 {
+        panic!("its files are looked at")
+    }
+
+    fn load(&self) -> Result<LoadedModel, LoadError> {
+        Err("it is loaded".into())
+    }
+}
+
+/// What waits for the disk holds up nobody else, a list reads no file, and metrics look at none.
+#[test]
+fn a_slow_folder_of_models_holds_up_nobody() {
+    let server = start();
+    let library = Arc::new(SlowLibrary { lists: 0.into(), go_on: false.into() });
+    server.app.set_library(library.clone());
+    assert_eq!(server.get("/metrics").status, 200);
+    assert_eq!(library.lists.load(Ordering::SeqCst), 0);
+    let paths = ["/v1/models", "/api/tags", "/v1/models/none", "/v1/models"];
+    std::thread::scope(|scope| {
+        // More than there are threads for HTTP.
+        let server = &server;
+        let asked = paths.map(|path| scope.spawn(move || server.get(path)));
+        wait_for("the lists", || library.lists.load(Ordering::SeqCst) == paths.len());
+        assert_eq!((server.get("/livez").status, ask(&server, "bank-model").status), (200, 200));
+        library.go_on.store(true, Ordering::SeqCst);
+        for answer in asked.map(|one| one.join().expect("it is asked")) {
+            assert!(answer.text.contains("on-disk"), "{}", answer.text);
+        }
+    });
 }
 
 #[test]
