@@ -2,7 +2,7 @@
 
 use crate::access::{self, Access, AuditLog, Outcome};
 use crate::batches::{self, BatchStore};
-use crate::blocking::Workers;
+use crate::blocking::{Queue, Workers};
 use crate::context;
 use crate::error::ApiError;
 use crate::files::FileStore;
@@ -36,12 +36,16 @@ pub struct ServeLimits {
     pub max_prompts: usize,
     /// Most texts of one embedding request.
     pub max_inputs: usize,
-    /// Requests that tokenize, retrieve or embed at once; the others wait their turn.
+    /// Requests that tokenize or retrieve at once, and as many that turn texts into vectors or scores;
+    /// the others wait their turn.
     pub workers: usize,
+    /// Most requests that wait for either; more are refused.
+    pub max_queued: usize,
     /// Time in which a body must have come.
     pub body_timeout: Duration,
-    /// Longest wait for the engine that is worth beginning: a request that would wait longer, at the
-    /// engine's present pace, is refused at once.
+    /// Longest wait that is worth beginning: a request that would wait longer for the engine, at its
+    /// present pace, is refused at once, and one that waits longer for a worker or a model is refused
+    /// then.
     pub max_wait: Duration,
 }
 
@@ -53,6 +57,7 @@ impl Default for ServeLimits {
             max_prompts: 16,
             max_inputs: 256,
             workers: 2,
+            max_queued: 272,
             body_timeout: Duration::from_secs(30),
             max_wait: Duration::from_mins(1),
         }
@@ -274,8 +279,20 @@ impl App {
         self.0.observers.audit.as_ref().map_or(0, AuditLog::lost)
     }
 
-    pub(crate) fn workers(&self) -> &Workers {
-        &self.0.workers
+    /// For work that is done in a moment.
+    pub(crate) fn workers(&self) -> Queue<'_> {
+        self.0.workers.short.within(self.limits())
+    }
+
+    /// For work that runs a model over texts.
+    pub(crate) fn long_workers(&self) -> Queue<'_> {
+        self.0.workers.long.within(self.limits())
+    }
+
+    /// Requests that wait for workers, by the kind of their work.
+    pub(crate) fn waiting_for_workers(&self) -> [(&'static str, usize); 2] {
+        let Workers { short, long } = &self.0.workers;
+        [("short", short.waiting()), ("long", long.waiting())]
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -211,6 +211,14 @@ pub enum ApiError {
         /// The longest that is begun.
         limit: Duration,
     },
+    /// Too many requests wait for texts to be read.
+    #[error("{waiting} requests wait for a worker, the limit is {limit}")]
+    WorkersBusy {
+        /// How many wait.
+        waiting: usize,
+        /// How many may.
+        limit: usize,
+    },
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Draining,
@@ -282,6 +290,9 @@ impl ApiError {
             Self::Forbidden { .. } => told(StatusCode::FORBIDDEN, PERMISSION, "not_allowed"),
             Self::ForeignOrigin { .. } => told(StatusCode::FORBIDDEN, PERMISSION, "foreign_origin"),
             Self::ForeignHost { .. } => told(StatusCode::FORBIDDEN, PERMISSION, "foreign_host"),
+            Self::WorkersBusy { .. } => {
+                told(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "queue_full")
+            }
             Self::RateLimited(_) => {
                 told(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded")
             }

@@ -58,7 +58,7 @@ pub(crate) async fn logits(
         let logits = charged(request, total, || Ok(classifier.logits(&inputs)?))?;
         Ok((logits, total))
     };
-    let (logits, tokens) = app.workers().run(compute).await?;
+    let (logits, tokens) = app.long_workers().run(compute).await?;
     app.embedded(name, tokens, started.elapsed());
     Ok(logits)
 }

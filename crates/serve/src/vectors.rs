@@ -97,7 +97,7 @@ pub(crate) async fn embed(
         let rows = charged(request, tokens, || compute(&*embedder, &texts, options))?;
         Ok(Vectors { rows, tokens, cut })
     };
-    let vectors = app.workers().run(work).await?;
+    let vectors = app.long_workers().run(work).await?;
     app.embedded(name, vectors.tokens, started.elapsed());
     Ok(vectors)
 }
@@ -120,7 +120,7 @@ pub(crate) async fn embed_tokens(
         let rows = charged(request, tokens, || Ok(embedder.embed_tokens(&texts)?))?;
         Ok((rows, tokens, cut))
     };
-    let (rows, tokens, cut) = app.workers().run(work).await?;
+    let (rows, tokens, cut) = app.long_workers().run(work).await?;
     app.embedded(name, tokens, started.elapsed());
     Ok((rows, cut))
 }

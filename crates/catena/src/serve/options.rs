@@ -122,6 +122,8 @@ impl Options {
         let limits = ServeLimits {
             max_body_bytes: self.serve.max_body_bytes,
             max_wait: Duration::from_secs(self.serve.max_wait_seconds),
+            workers: self.serve.workers,
+            max_queued: self.serve.max_waiting + self.serve.max_sequences,
             ..ServeLimits::default()
         };
         let access = Access {
@@ -227,7 +229,7 @@ impl ListenArgs {
         let files = text(&self.files);
         let origins = self.origin.clone();
         let (port, log, drain_seconds) = (self.port, self.log, self.drain_seconds);
-        let public_metrics = self.public_metrics;
+        let (public_metrics, workers) = (self.public_metrics, self.workers);
         let (max_sequences, aliases) = (self.max_sequences, self.alias.clone());
         let (models, adapters) = (self.on_demand.clone(), self.adapter.clone());
         let folders = (text(&self.models_folder), text(&self.adapters_folder));
@@ -243,6 +245,7 @@ impl ListenArgs {
             put(&mut serve.traces, traces.as_ref());
             put(&mut serve.log, log.as_ref());
             put(&mut serve.drain_seconds, drain_seconds.as_ref());
+            put(&mut serve.workers, workers.as_ref());
             put(&mut serve.max_sequences, max_sequences.as_ref());
             serve.public_metrics |= public_metrics;
             serve.origins.extend_from_slice(&origins);

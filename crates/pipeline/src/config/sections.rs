@@ -297,10 +297,13 @@ pub struct ServeConfig {
     /// Seconds that running answers have to end after the server was asked to stop.
     pub drain_seconds: u64,
     /// A request that would wait longer than so many seconds, at the engine's present pace, is
-    /// refused at once.
+    /// refused at once; one that waits as long for a worker or a model, then.
     pub max_wait_seconds: u64,
     /// Requests that may wait; more are refused.
     pub max_waiting: usize,
+    /// Requests that tokenize or retrieve at once, and as many that turn texts into vectors or scores.
+    /// Taken at the start only.
+    pub workers: usize,
     /// Largest body of a request.
     pub max_body_bytes: usize,
     /// Other names of served models, as in `{ gpt-4o = "bank-support" }`.
@@ -363,6 +366,7 @@ impl Default for ServeConfig {
             drain_seconds: 20,
             max_wait_seconds: 60,
             max_waiting: 256,
+            workers: 2,
             max_body_bytes: 4 << 20,
             aliases: BTreeMap::new(),
             models: BTreeMap::new(),
@@ -402,6 +406,7 @@ impl ServeConfig {
         let seconds = serve.drain_seconds.max(serve.max_wait_seconds);
         check("serve.drain_seconds", seconds <= longest, seconds, "a day at most")?;
         count("serve.max_waiting", serve.max_waiting, 0, 65_536, "0 to 65536")?;
+        count("serve.workers", serve.workers, 1, 64, "1 to 64")?;
         count("serve.max_body_bytes", serve.max_body_bytes, 1024, 1 << 30, "1024 to 1073741824")
     }
 }

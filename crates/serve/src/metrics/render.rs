@@ -330,6 +330,12 @@ fn http(page: &mut Page, app: &App) {
             });
         },
     );
+    let names = ["catena_work_waiting", ""];
+    page.family(names, "gauge", "Requests that wait for a worker.", |page, name| {
+        for (kind, waiting) in app.waiting_for_workers() {
+            page.plain(name, &[("kind", kind)], waiting as f64);
+        }
+    });
     let names = ["catena_audit_lines_lost_total", ""];
     page.family(names, "counter", "Lines that the audit log could not take.", |page, name| {
         page.plain(name, &[], app.audit_lines_lost() as f64);
