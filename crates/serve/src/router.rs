@@ -274,8 +274,8 @@ fn describe(app: &App, listed: &Listed) -> Value {
     })
 }
 
-/// 200 while every engine runs and no shutdown has begun, otherwise 503: whether a load balancer
-/// should send requests.
+/// 200 while every engine runs or can be had again and no shutdown has begun, otherwise 503: whether a
+/// load balancer should send requests.
 async fn ready(State(app): State<App>) -> Response {
     let stopped = stopped(&app);
     let status = if app.is_draining() {
@@ -288,16 +288,18 @@ async fn ready(State(app): State<App>) -> Response {
     told(status, &stopped)
 }
 
-/// 200 while every engine runs, otherwise 503: whether the process should be started again. One that
-/// drains is alive.
+/// 200 while every engine runs or can be had again, otherwise 503: whether the process should be
+/// started again. One that drains is alive.
 async fn alive(State(app): State<App>) -> Response {
     let stopped = stopped(&app);
     told(if stopped.is_empty() { "ok" } else { "engine_stopped" }, &stopped)
 }
 
+/// The engines that have stopped for good.
 fn stopped(app: &App) -> Vec<String> {
     let engines = app.engines().into_iter();
-    engines.filter(|(_, engine)| !engine.stats().alive).map(|(name, _)| name).collect()
+    let stopped = engines.filter(|(_, engine)| !engine.stats().alive).map(|(name, _)| name);
+    stopped.filter(|name| !app.registry().may_leave(name)).collect()
 }
 
 fn told(status: &str, stopped: &[String]) -> Response {

@@ -125,6 +125,12 @@ impl Entry {
         self.read().map(|loaded| loaded.model)
     }
 
+    /// The model, unless its engine has stopped and another can be had.
+    pub(super) fn working(&self) -> Option<ServedModel> {
+        let stays = matches!(self.kind, Kind::Fixed);
+        self.model().filter(|model| stays || !model.has_stopped())
+    }
+
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> u64 {
         self.loaded

@@ -2,7 +2,8 @@
 //!
 //! A load is a task of its own: the clients that wait for it may go away, and it ends as it would
 //! have. Whoever asks for the same model meanwhile waits for its end and takes what it gave, a
-//! failure too.
+//! failure too. A model whose engine has stopped, which is what a panic in it comes to, is loaded again
+//! when the next request names it.
 
 use super::adapter::LoadedAdapter;
 use super::entry::{Entry, Kind, Loaded};
@@ -32,7 +33,7 @@ impl Registry {
     ) -> Result<ServedModel, ApiError> {
         let entry = self.find(name).await?;
         self.note_use(&entry);
-        if let Some(model) = entry.model() {
+        if let Some(model) = entry.working() {
             return Ok(model);
         }
         let seen = entry.attempts();
@@ -78,8 +79,14 @@ impl Registry {
         patience: Duration,
     ) -> Result<ServedModel, ApiError> {
         // Somebody else may have waited for the same one.
-        if let Some(model) = entry.model() {
+        if let Some(model) = entry.working() {
             return Ok(model);
+        }
+        if let Some(stopped) = entry.take() {
+            tracing::error!(model = entry.name, "its engine stopped; it is loaded again");
+            self.forget_adapters(&entry.name);
+            // Freed before the next one is loaded: both at once may be more than there is.
+            tokio::task::spawn_blocking(move || drop(stopped)).await.map_err(lost)?;
         }
         let attempt = entry.begin_loading();
         let loaded = self.load(entry, patience).await;

@@ -215,6 +215,40 @@ fn a_load_outlives_the_client_that_asked_for_it() {
     assert_eq!(in_memory(&server), ["a", "b"]);
 }
 
+/// A panic in one model's engine ends its own requests; another's stream goes on, the server is alive,
+/// and the next request has the model loaded again.
+#[test]
+fn a_model_whose_engine_panicked_is_loaded_again() {
+    let (server, [a, b, _]) = with_sources();
+    let (step, gate) = mpsc::sync_channel(0);
+    *a.gate.lock().expect("nobody panicked") = Some(gate);
+    let messages = json!([{"role": "user", "content": "x"}]);
+    let mut stream = open(&server, &json!({"model": "a", "messages": messages, "stream": true}));
+    step.send(()).expect("a step");
+    read_until(&mut stream, "\"content\":\"A\"");
+    let fatal = json!([{"role": "user", "content": "\u{0}"}]);
+    for loads in 1..=2 {
+        let answer = server.post(CHAT, &json!({"model": "b", "messages": fatal}));
+        assert_eq!(code(&answer), told(503, "engine_stopped"));
+        assert_eq!(b.loads.load(Ordering::SeqCst), loads);
+        assert_eq!([server.get("/livez").status, server.get("/readyz").status], [200, 200]);
+    }
+    assert_eq!(ask(&server, "b").json()["choices"][0]["message"]["content"], json!(ANSWER));
+    assert_eq!(b.loads.load(Ordering::SeqCst), 3);
+    let stepper = std::thread::spawn(move || while step.send(()).is_ok() {});
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).expect("the stream ends");
+    assert!(rest.contains("\"finish_reason\":\"stop\"") && rest.contains("[DONE]"), "{rest}");
+    assert_eq!(a.loads.load(Ordering::SeqCst), 1);
+    assert_eq!(server.post("/admin/models/unload", &json!({"model": "a"})).status, 200);
+    stepper.join().expect("it ends with the model");
+    // What was given without its files is gone for good, and that is for those who start servers.
+    let answer = server.post(CHAT, &json!({"model": "bank-model", "messages": fatal}));
+    assert_eq!(code(&answer), told(503, "engine_stopped"));
+    let health = server.get("/livez");
+    assert_eq!((health.status, &health.json()["stopped"]), (503, &json!(["bank"])));
+}
+
 /// A folder that is slow, and a model in it that is not to be looked at.
 struct SlowLibrary {
     lists: AtomicUsize,

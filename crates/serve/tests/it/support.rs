@@ -24,6 +24,8 @@ pub(crate) const ANSWER: &str = "A wire costs $25 [1]. Ask us [7].";
 /// Stands where the model's turn begins.
 const TURN: u32 = 257;
 const EOS: u32 = 256;
+/// The token of a byte that the model panics at.
+const FATAL: u32 = 0;
 const VOCAB_SIZE: usize = 258;
 /// Tokens of prompt and output together.
 pub(crate) const CONTEXT: usize = 1024;
@@ -54,6 +56,7 @@ impl Runner for Script {
         }
         self.logits.clear();
         for seq in seqs {
+            assert!(!seq.tokens.contains(&FATAL), "injected");
             let slot = |pos: usize| {
                 seq.block_tables[0][pos / BLOCK_TOKENS] as usize * BLOCK_TOKENS + pos % BLOCK_TOKENS
             };
