@@ -259,6 +259,9 @@ impl App {
         let (route, method) = (&outcome.route, outcome.method.as_str());
         let status = outcome.status.map_or(CLIENT_GONE, |status| status.as_u16());
         self.metrics().answered(route, method, status, outcome.took);
+        if let Some(code) = outcome.usage.error {
+            self.metrics().refused(code);
+        }
         access::log(outcome);
         if let Some(audit) = &self.0.observers.audit {
             audit.write(outcome);

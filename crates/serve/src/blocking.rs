@@ -1,6 +1,7 @@
 //! Work that computes, kept off the async threads and bounded.
 
 use crate::app::ServeLimits;
+use crate::context::carried_work;
 use crate::error::ApiError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -117,7 +118,7 @@ impl Drop for Waits<'_> {
 pub(crate) async fn brief<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| lost(&error))?
+    tokio::task::spawn_blocking(carried_work(work)).await.map_err(|error| lost(&error))?
 }
 
 fn lost(error: &tokio::task::JoinError) -> ApiError {

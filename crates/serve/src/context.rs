@@ -37,11 +37,19 @@ pub(crate) struct RequestUsage {
     pub(crate) finish_reason: Option<&'static str>,
     /// When the first token came.
     pub(crate) first_token: Option<Instant>,
+    /// The code of the error that answers it.
+    pub(crate) error: Option<&'static str>,
 }
 
 /// The request that this task answers.
 pub(crate) fn current() -> Option<Arc<RequestContext>> {
     CURRENT.try_with(Arc::clone).ok()
+}
+
+/// The name of the request that this task answers, or that this thread computes for: what is said of
+/// a fault carries it.
+pub fn request_id() -> Option<String> {
+    CURRENT.try_with(|request| request.id.clone()).ok()
 }
 
 /// Marks what the request of this task leaves behind as its key's: `id` with the key's identity behind it.
@@ -109,6 +117,20 @@ pub(crate) async fn scope<T>(context: Arc<RequestContext>, work: impl Future<Out
     CURRENT.scope(context, work).await
 }
 
+/// Runs `work` on this thread as part of the request.
+pub(crate) fn within<T>(context: Arc<RequestContext>, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(context, work)
+}
+
+/// `work` as part of the request of this task, on whichever thread it runs.
+pub(crate) fn carried_work<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let request = current();
+    move || match request {
+        Some(request) => within(request, work),
+        None => work(),
+    }
+}
+
 /// `work` as part of the request of this task, in whichever task it runs.
 pub(crate) fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let request = current();
@@ -149,17 +171,15 @@ impl RequestContext {
     }
 }
 
-/// Reads `tokens` of texts on the account of `request`, which the caller brings along from its task:
-/// what fails costs nothing.
+/// Reads `tokens` of texts on the account of the request of this task: what fails costs nothing.
 ///
 /// # Errors
 /// [`ApiError::RateLimited`] before anything is read; those of `read`.
 pub(crate) fn charged<T>(
-    request: Option<Arc<RequestContext>>,
     tokens: usize,
     read: impl FnOnce() -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
-    let mut reservation = Reservation::of(request, tokens as u64, 0)?;
+    let mut reservation = Reservation::take(tokens as u64, 0)?;
     let done = read();
     if let (Err(_), Some(reservation)) = (&done, &mut reservation) {
         reservation.give_back();
@@ -185,16 +205,7 @@ impl Reservation {
     /// # Errors
     /// [`ApiError::RateLimited`].
     pub(crate) fn take(prompt_tokens: u64, new_tokens: u64) -> Result<Option<Self>, ApiError> {
-        Self::of(current(), prompt_tokens, new_tokens)
-    }
-
-    /// [`Reservation::take`] for a request that another task answers.
-    fn of(
-        context: Option<Arc<RequestContext>>,
-        prompt_tokens: u64,
-        new_tokens: u64,
-    ) -> Result<Option<Self>, ApiError> {
-        let Some(context) = context else { return Ok(None) };
+        let Some(context) = current() else { return Ok(None) };
         let reserved = prompt_tokens.saturating_add(new_tokens);
         if let Some(key) = &context.key {
             key.limiter.reserve(reserved, Instant::now()).map_err(ApiError::RateLimited)?;

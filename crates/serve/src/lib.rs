@@ -59,6 +59,7 @@ mod vectors;
 pub use access::{Access, AuditError, AuditLog, PUBLIC_PATHS};
 pub use app::{App, Observers, ServeLimits, Settings};
 pub use assistant::{Assistant, IndexRetriever, Retriever};
+pub use context::request_id;
 pub use error::ApiError;
 pub use limits::Exhausted;
 pub use models::{

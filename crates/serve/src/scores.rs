@@ -1,7 +1,7 @@
 //! Scores of texts and pairs of texts, and the order of passages that they give.
 
 use crate::app::App;
-use crate::context::{self, charged};
+use crate::context::charged;
 use crate::error::ApiError;
 use crate::vectors::{self, EmbedOptions};
 use catena_knowledge::{Classifier, Embedder};
@@ -42,7 +42,6 @@ pub(crate) async fn logits(
     truncate: bool,
     started: Instant,
 ) -> Result<Vec<Vec<f32>>, ApiError> {
-    let request = context::current();
     let compute = move || {
         let limit = classifier.max_tokens();
         let inputs: Vec<(&str, Option<&str>)> =
@@ -55,7 +54,7 @@ pub(crate) async fn logits(
             }
             total += tokens.min(limit);
         }
-        let logits = charged(request, total, || Ok(classifier.logits(&inputs)?))?;
+        let logits = charged(total, || Ok(classifier.logits(&inputs)?))?;
         Ok((logits, total))
     };
     let (logits, tokens) = app.long_workers().run(compute).await?;

@@ -1,7 +1,7 @@
 //! Texts to vectors, for every protocol that asks for them.
 
 use crate::app::App;
-use crate::context::{self, charged};
+use crate::context::charged;
 use crate::error::ApiError;
 use axum::http::HeaderValue;
 use axum::response::Response;
@@ -91,10 +91,9 @@ pub(crate) async fn embed(
         let reason = format!("it is {asked}, the model gives 1 to {dim}");
         return Err(ApiError::InvalidField { field: "dimensions", reason });
     }
-    let request = context::current();
     let work = move || {
         let (tokens, cut) = count(&*embedder, &texts, options.truncate)?;
-        let rows = charged(request, tokens, || compute(&*embedder, &texts, options))?;
+        let rows = charged(tokens, || compute(&*embedder, &texts, options))?;
         Ok(Vectors { rows, tokens, cut })
     };
     let vectors = app.long_workers().run(work).await?;
@@ -113,11 +112,10 @@ pub(crate) async fn embed_tokens(
     truncate: bool,
     started: Instant,
 ) -> Result<(Vec<Vec<Vec<f32>>>, usize), ApiError> {
-    let request = context::current();
     let work = move || {
         let (tokens, cut) = count(&*embedder, &texts, truncate)?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let rows = charged(request, tokens, || Ok(embedder.embed_tokens(&texts)?))?;
+        let rows = charged(tokens, || Ok(embedder.embed_tokens(&texts)?))?;
         Ok((rows, tokens, cut))
     };
     let (rows, tokens, cut) = app.long_workers().run(work).await?;

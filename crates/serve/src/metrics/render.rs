@@ -330,6 +330,10 @@ fn http(page: &mut Page, app: &App) {
             });
         },
     );
+    let names = ["catena_http_errors_total", ""];
+    page.family(names, "counter", "HTTP requests that an error answers, by its code.", |page, name| {
+        app.metrics().each_error(|code, count| page.plain(name, &[("code", code)], count as f64));
+    });
     let names = ["catena_work_waiting", ""];
     page.family(names, "gauge", "Requests that wait for a worker.", |page, name| {
         for (kind, waiting) in app.waiting_for_workers() {

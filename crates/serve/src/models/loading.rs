@@ -83,7 +83,9 @@ impl Registry {
             return Ok(model);
         }
         if let Some(stopped) = entry.take() {
-            tracing::error!(model = entry.name, "its engine stopped; it is loaded again");
+            let request_id = context::request_id();
+            let name = &entry.name;
+            tracing::error!(request_id, model = name, "its engine stopped; it is loaded again");
             self.forget_adapters(&entry.name);
             // Freed before the next one is loaded: both at once may be more than there is.
             tokio::task::spawn_blocking(move || drop(stopped)).await.map_err(lost)?;
@@ -151,10 +153,11 @@ async fn compute<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let done = tokio::task::spawn_blocking(work).await.map_err(lost)?;
+    let done = tokio::task::spawn_blocking(context::carried_work(work)).await.map_err(lost)?;
     done.map_err(|error| {
         let reason = message(&*error);
-        tracing::error!(model = name, "cannot be loaded: {reason}");
+        let request_id = context::request_id();
+        tracing::error!(request_id, model = name, "cannot be loaded: {reason}");
         ApiError::NotLoadable { model: name.to_owned(), reason }
     })
 }

@@ -1,11 +1,17 @@
 //! Keys, their limits, and who else is kept out.
 
 use crate::locked::{CHAT, chat, code, locked, locked_with, told};
-use crate::support::{start, wait_for};
+use crate::support::{Start, start, start_with, wait_for};
+use axum::Router;
+use axum::routing::get;
 use camino::Utf8PathBuf;
+use catena_knowledge::{Embedder, KnowledgeError};
 use catena_serve::keys::{KeyLimits, NewKey};
-use catena_serve::{AuditLog, Observers, Settings};
+use catena_serve::{
+    Access, AuditLog, LoadError, LoadedModel, ModelSource, Observers, ServedModel, Settings,
+};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn keys_are_shown_in_three_ways() {
@@ -207,6 +213,114 @@ fn requests_have_names() {
     for odd in ["a b", "a\tb", &"x".repeat(129)] {
         let answer = server.send("GET", "/v1/models", &[("x-request-id", odd)], "");
         assert!(answer.header("x-request-id").is_some_and(|id| id.starts_with("req-")), "{odd}");
+    }
+}
+
+/// What is said of a fault, in a handler or where it computes, can be found by the request's name.
+#[test]
+fn a_requests_name_is_known_wherever_it_is_worked_on() {
+    async fn name() -> String {
+        let computed = tokio::task::spawn_blocking(catena_serve::request_id).await;
+        format!("{:?} {:?}", catena_serve::request_id(), computed.expect("it computes"))
+    }
+    let more = Router::new().route("/name", get(name));
+    let server = start_with(Start { more, ..Start::default() });
+    let names = Arc::new(Names::default());
+    let model = ServedModel::Embedder(names.clone());
+    server.app.declare("names", names.clone(), Some(LoadedModel { model, bytes: 0 }), true);
+    let headers = [("x-request-id", "abc-123"), ("content-type", "application/json")];
+    let ask = |method: &str, path: &str, body: &str| server.send(method, path, &headers, body);
+    // A thread of somebody else's is not told.
+    assert_eq!(ask("GET", "/name", "").text, "Some(\"abc-123\") None");
+    let body = json!({"model": "names", "input": "x"}).to_string();
+    assert_eq!(ask("POST", "/v1/embeddings", &body).status, 200);
+    let unload = json!({"model": "names"}).to_string();
+    assert_eq!(ask("POST", "/admin/models/unload", &unload).status, 200);
+    assert_eq!(ask("POST", "/v1/embeddings", &body).status, 500, "it cannot be loaded");
+    let names = names.0.lock().expect("nobody panicked").clone();
+    assert_eq!(names, [("embed", Some("abc-123".to_owned())), ("load", Some("abc-123".to_owned()))]);
+}
+
+/// Notes for whom it computes and is loaded.
+#[derive(Default)]
+struct Names(Mutex<Vec<(&'static str, Option<String>)>>);
+
+impl Names {
+    fn note(&self, work: &'static str) {
+        self.0.lock().expect("nobody panicked").push((work, catena_serve::request_id()));
+    }
+}
+
+impl ModelSource for Names {
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    fn load(&self) -> Result<LoadedModel, LoadError> {
+        self.note("load");
+        Err("it is gone".into())
+    }
+}
+
+impl Embedder for Names {
+    fn identity(&self) -> &'static str {
+        "names"
+    }
+
+    fn dim(&self) -> usize {
+        1
+    }
+
+    fn max_tokens(&self) -> usize {
+        8
+    }
+
+    fn count_tokens(&self, _text: &str) -> usize {
+        1
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        self.note("embed");
+        Ok(vec![vec![1.0]; texts.len()])
+    }
+
+    fn embed_unscaled(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        self.embed(texts)
+    }
+
+    fn embed_tokens(&self, _texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>, KnowledgeError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Who comes under a foreign name or from a foreign page is refused before anything else, and told of
+/// as everybody is.
+#[test]
+fn refusals_of_hosts_and_origins_are_logged_and_counted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = Utf8PathBuf::from_path_buf(dir.path().join("audit.jsonl")).expect("plain");
+    let audit = AuditLog::open(&path).expect("it opens");
+    let observers = Observers { audit: Some(audit), ..Observers::default() };
+    let access = Access { hosts: vec!["127.0.0.1".to_owned()], ..Access::default() };
+    let settings = Settings { access, ..Settings::default() };
+    let server = start_with(Start { settings, observers, ..Start::default() });
+    let named = |id: &'static str, header| [("x-request-id", id), header];
+    let host = named("a", ("host", "evil.example"));
+    let origin = named("b", ("origin", "https://evil.example"));
+    assert_eq!(code(&server.send("GET", "/livez", &host, "")), told(403, "foreign_host"));
+    assert_eq!(code(&server.send("POST", CHAT, &origin, "")), told(403, "foreign_origin"));
+    let lines = || std::fs::read_to_string(&path).expect("a log");
+    wait_for("two lines", || lines().lines().count() == 2);
+    let lines = lines();
+    let mut lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    for (id, route, error) in [("a", "/livez", "foreign_host"), ("b", CHAT, "foreign_origin")] {
+        let line = lines.next().expect("a line");
+        let told = [&line["request_id"], &line["route"], &line["error"], &line["status"]];
+        assert_eq!(told, [&json!(id), &json!(route), &json!(error), &json!(403)]);
+        let counted = format!("catena_http_errors_total{{code=\"{error}\"}}");
+        assert_eq!(server.metric(&counted), 1.0);
+        let counted = format!("catena_http_requests_total{{route=\"{route}\"");
+        assert_eq!(server.metric(&counted), 1.0);
     }
 }
 
