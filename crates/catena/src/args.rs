@@ -90,7 +90,7 @@ Examples:
 
 Signals:
   SIGTERM   refuse new requests, let running ones end within --drain-seconds, then stop
-  SIGHUP    read keys, certificate and the project's [serve] again")]
+  SIGHUP    read keys, certificate and the project's [serve] again, and begin the audit log anew")]
 pub(crate) struct ServeArgs {
     /// GGUF files, folders with safetensors, or names that `catena pull` knows, as MODEL or
     /// NAME=MODEL: language models, encoders and classifiers; none serves the project

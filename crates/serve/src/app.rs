@@ -73,6 +73,21 @@ pub struct Settings {
     pub access: Access,
     /// Other names of models.
     pub aliases: BTreeMap<String, String>,
+    /// How the server ends.
+    pub shutdown: Shutdown,
+}
+
+/// How a server ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Shutdown {
+    /// Time that running answers have to end after the server was asked to stop.
+    pub drain: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { drain: Duration::from_secs(20) }
+    }
 }
 
 /// Where a server tells what became of requests, beside its metrics.
@@ -185,6 +200,23 @@ impl App {
     /// [`ApiError::ModelExists`].
     pub fn declare_adapter(&self, name: &str, base: &str, folder: &str) -> Result<(), ApiError> {
         self.registry().declare_adapter(name, base.to_owned(), folder.to_owned())
+    }
+
+    /// Has `name`, which was declared or is new, come from `source` from now on. Requests go on with
+    /// what they began with.
+    pub fn redeclare(&self, name: &str, source: Arc<dyn ModelSource>, pinned: bool) {
+        self.registry().replace(name, source, pinned);
+        self.metrics().add_model(name);
+    }
+
+    /// [`App::redeclare`] for an adapter in `folder` beside the model `base`.
+    pub fn redeclare_adapter(&self, name: &str, base: &str, folder: &str) {
+        self.registry().replace_adapter(name, base.to_owned(), folder.to_owned());
+    }
+
+    /// Forgets a model or an adapter that was declared. Requests that run with it end first.
+    pub fn retire(&self, name: &str) {
+        self.registry().remove(name);
     }
 
     /// Most bytes of models that may come and go.

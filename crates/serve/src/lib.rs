@@ -57,7 +57,7 @@ mod turn;
 mod vectors;
 
 pub use access::{Access, AuditError, AuditLog, PUBLIC_PATHS};
-pub use app::{App, Observers, ServeLimits, Settings};
+pub use app::{App, Observers, ServeLimits, Settings, Shutdown};
 pub use assistant::{Assistant, IndexRetriever, Retriever};
 pub use context::request_id;
 pub use error::ApiError;

@@ -30,16 +30,14 @@ pub struct Endpoint {
     pub listener: TcpListener,
     /// Encrypts connections.
     pub tls: Option<Tls>,
-    /// Time that running answers have to end after the server was asked to stop.
-    pub drain: Duration,
     /// Limits of connections.
     pub connections: ConnectionLimits,
 }
 
 impl Endpoint {
     /// An endpoint without encryption.
-    pub fn plain(listener: TcpListener, drain: Duration) -> Self {
-        Self { listener, tls: None, drain, connections: ConnectionLimits::default() }
+    pub fn plain(listener: TcpListener) -> Self {
+        Self { listener, tls: None, connections: ConnectionLimits::default() }
     }
 }
 
@@ -72,7 +70,7 @@ impl Default for ConnectionLimits {
 }
 
 /// Serves `router` behind the guard of `app` until `shutdown` resolves; then refuses new requests,
-/// lets the running ones end within the endpoint's time, tells the others that they are cut off,
+/// lets the running ones end within the time of the app's settings, tells the others that they are cut off,
 /// and returns.
 ///
 /// # Errors
@@ -83,7 +81,7 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Ended> {
-    let Endpoint { listener, tls, drain, connections: limits } = endpoint;
+    let Endpoint { listener, tls, connections: limits } = endpoint;
     let service = protect(&app, router);
     let connections = Connections::new(limits.max_connections);
     let accept = async {
@@ -113,6 +111,7 @@ pub async fn serve(
     app.begin_drain();
     drop(listener);
     connections.begin_end();
+    let drain = app.settings().shutdown.drain;
     let is_drained = tokio::time::timeout(drain, connections.all_ended()).await.is_ok();
     if !is_drained {
         app.cut_off();

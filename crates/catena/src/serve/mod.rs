@@ -15,6 +15,8 @@ mod options;
 mod project;
 mod simulate;
 mod standalone;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use command::run;
 pub(crate) use listen::{Listener, Server};

@@ -8,7 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::KvBudget;
 use catena_pipeline::config::{self, FILE_NAME, ServeConfig};
 use catena_serve::keys::{KeyFile, Keyring};
-use catena_serve::{Access, AuditLog, Observers, ServeLimits, Settings, Tls, Traces};
+use catena_serve::{Access, AuditLog, Observers, ServeLimits, Settings, Shutdown, Tls, Traces};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,7 +133,28 @@ impl Options {
             hosts,
             public_metrics: self.serve.public_metrics,
         };
-        Ok(Settings { limits, access, aliases: self.serve.aliases.clone() })
+        let shutdown = Shutdown { drain: Duration::from_secs(self.serve.drain_seconds) };
+        Ok(Settings { limits, access, aliases: self.serve.aliases.clone(), shutdown })
+    }
+
+    /// Refuses aliases that mean no model of `names`, or that are one.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub(super) fn check_aliases(&self, names: &BTreeSet<String>) -> Result<(), Failure> {
+        for (alias, model) in &self.serve.aliases {
+            let cause = if names.contains(alias) {
+                "it is a model's own name".to_owned()
+            } else if names.contains(model) {
+                continue;
+            } else {
+                let known: Vec<&str> = names.iter().map(String::as_str).collect();
+                format!("there is no model `{model}`; known: {}", known.join(", "))
+            };
+            return Err(Failure::new(Exit::Usage, format!("cannot use the alias `{alias}`"), cause)
+                .hint("an alias is given as another name of a model that is served"));
+        }
+        Ok(())
     }
 
     fn keys(&self) -> Result<Option<Arc<Keyring>>, Failure> {

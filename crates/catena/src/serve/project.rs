@@ -1,7 +1,7 @@
 //! A project's server: the API and the studio on one port.
 
 use super::files::{Packer, Running};
-use super::on_demand::on_demand;
+use super::on_demand::OnDemand;
 use super::{Listener, Options, Server};
 use crate::args::ServeArgs;
 use crate::explain::pipeline_failure;
@@ -79,12 +79,12 @@ impl ProjectServer {
         let listener = Listener::open(options)?;
         let start = move || -> Result<Self, BoxError> {
             let example_questions = example_questions(finished)?;
-            let app = app(inputs, finished, &listener)?;
+            let (app, on_demand) = app(inputs, finished, &listener)?;
             let studio = studio(inputs, finished, report, &app, &example_questions)?;
             let router = catena_serve::router(app.clone()).merge(catena_studio::router(studio));
-            Ok(Self { server: listener.serve(app, router)?, example_questions })
+            Ok(Self { server: listener.serve(app, router, Some(on_demand))?, example_questions })
         };
-        start().map_err(|error| Failure::new(Exit::Environment, "cannot serve the project", error))
+        start().map_err(|error| Failure::of(Exit::Environment, "cannot serve the project", error))
     }
 
     /// Address of the studio and the API.
@@ -109,7 +109,11 @@ impl ProjectServer {
 }
 
 /// The assistant, the bare model and the embedder by name.
-fn app(inputs: &Inputs, finished: &Finished, listener: &Listener) -> Result<App, BoxError> {
+fn app(
+    inputs: &Inputs,
+    finished: &Finished,
+    listener: &Listener,
+) -> Result<(App, OnDemand), BoxError> {
     let config = &inputs.config;
     let serve = listener.options().serve();
     let path = gguf_file(&finished.outputs["quantize"], &config.quantize.serve);
@@ -165,8 +169,9 @@ fn app(inputs: &Inputs, finished: &Finished, listener: &Listener) -> Result<App,
         max_waiting: serve.max_waiting,
         budget,
     };
-    on_demand(&app, listener.options(), &running, free, Some(&format!("{name}-model")))?;
-    Ok(app)
+    let base = format!("{name}-model");
+    let on_demand = OnDemand::begin(&app, listener.options(), &running, free, Some(&base))?;
+    Ok((app, on_demand))
 }
 
 /// Where the model is that writes ahead, if one is wanted.

@@ -2,8 +2,8 @@
 //!
 //! A load is a task of its own: the clients that wait for it may go away, and it ends as it would
 //! have. Whoever asks for the same model meanwhile waits for its end and takes what it gave, a
-//! failure too. A model whose engine has stopped, which is what a panic in it comes to, is loaded again
-//! when the next request names it.
+//! failure too. A model whose engine has stopped, which is what a panic in it comes to, is loaded
+//! again when the next request names it.
 
 use super::adapter::LoadedAdapter;
 use super::entry::{Entry, Kind, Loaded};
@@ -41,6 +41,8 @@ impl Registry {
         if let Some(reason) = entry.failure_after(seen) {
             return Err(ApiError::NotLoadable { model: name.to_owned(), reason });
         }
+        // The name may mean another model by now, or none.
+        let entry = self.find(name).await?;
         let registry = self.clone();
         apart(async move {
             let _turn = turn;

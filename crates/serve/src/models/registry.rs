@@ -109,6 +109,44 @@ impl Registry {
         Err(ApiError::ModelExists { model: name.to_owned() })
     }
 
+    /// Has `name` come from `source` from now on. Requests go on with what they began with.
+    pub(crate) fn replace(&self, name: &str, source: Arc<dyn ModelSource>, pinned: bool) {
+        let entry = Entry::new(name.to_owned(), Kind::Source(source), None, pinned);
+        self.put(entry);
+        self.forget_adapters(name);
+    }
+
+    /// The same of an adapter beside `base`.
+    pub(crate) fn replace_adapter(&self, name: &str, base: String, folder: String) {
+        self.put(Entry::new(name.to_owned(), Kind::Adapter { base, folder }, None, false));
+    }
+
+    fn put(&self, entry: Entry) {
+        let entry = Arc::new(entry);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let place = entries.iter_mut().find(|known| known.name == entry.name);
+        let before = match place {
+            Some(known) => Some(std::mem::replace(known, entry)),
+            None => {
+                entries.push(entry);
+                None
+            }
+        };
+        drop(entries);
+        release(before.and_then(|before| before.take()));
+    }
+
+    /// Takes `name` out of the table, and its adapters out of memory. Requests that run with it end
+    /// first.
+    pub(crate) fn remove(&self, name: &str) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let place = entries.iter().position(|known| known.name == name);
+        let removed = place.map(|place| entries.remove(place));
+        drop(entries);
+        release(removed.and_then(|removed| removed.take()));
+        self.forget_adapters(name);
+    }
+
     fn add(&self, entry: Entry) -> bool {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.iter().any(|known| known.name == entry.name) {
@@ -208,10 +246,7 @@ impl Registry {
             return Err(self.unknown(name).await);
         }
         let _turn = self.turn(patience).await?;
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|known| !Arc::ptr_eq(known, &entry));
-        drop(entries);
-        release(entry.take());
+        self.remove(name);
         Ok(())
     }
 
@@ -300,7 +335,9 @@ impl Registry {
 
 /// Frees what was in memory, off the async threads: an engine ends its thread first.
 pub(super) fn release(loaded: Option<Loaded>) {
-    if let Some(loaded) = loaded {
-        tokio::task::spawn_blocking(move || drop(loaded));
+    let Some(loaded) = loaded else { return };
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(move || drop(loaded))),
+        Err(_) => drop(loaded),
     }
 }

@@ -324,6 +324,27 @@ fn refusals_of_hosts_and_origins_are_logged_and_counted() {
     }
 }
 
+/// A log that was moved away is begun anew when that is told, and no line is lost.
+#[test]
+fn an_audit_log_follows_its_name() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = Utf8PathBuf::from_path_buf(dir.path().join("audit.jsonl")).expect("plain");
+    let moved = path.with_extension("old");
+    let audit = AuditLog::open(&path).expect("it opens");
+    let observers = Observers { audit: Some(audit.clone()), ..Observers::default() };
+    let server = start_with(Start { observers, ..Start::default() });
+    let lines = |path: &Utf8PathBuf| std::fs::read_to_string(path).unwrap_or_default().lines().count();
+    server.get("/v1/models");
+    wait_for("the first", || lines(&path) == 1);
+    std::fs::rename(&path, &moved).expect("it is moved");
+    server.get("/v1/models");
+    wait_for("the second", || lines(&moved) == 2);
+    audit.reopen();
+    server.get("/v1/models");
+    wait_for("the third", || lines(&path) == 1);
+    assert_eq!((lines(&moved), audit.lost()), (2, 0));
+}
+
 #[test]
 fn s35_the_audit_log_says_who_and_how_much_but_no_text() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -301,6 +301,7 @@ fn launch(
         ("bank-classifier".to_owned(), words(&["fee", "limit"])),
     ];
     let Start { mut settings, observers, connections, tls, more, max_body_bytes } = start;
+    settings.shutdown.drain = drain;
     settings.limits.max_body_bytes = max_body_bytes.unwrap_or(64 << 10);
     let app = App::with(models, settings, observers);
     let served = app.clone();
@@ -320,7 +321,7 @@ fn launch(
             let signal = async move {
                 let _ = stop.await;
             };
-            let endpoint = Endpoint { tls, connections, ..Endpoint::plain(listener, drain) };
+            let endpoint = Endpoint { tls, connections, ..Endpoint::plain(listener) };
             catena_serve::serve(endpoint, app, router, signal).await.expect("it serves")
         })
     });
