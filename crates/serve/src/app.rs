@@ -308,6 +308,13 @@ impl App {
         if let Some(audit) = &self.0.observers.audit {
             audit.flush();
         }
+        if let Some(traces) = &self.0.observers.traces {
+            traces.flush();
+        }
+    }
+
+    pub(crate) fn trace_spans_lost(&self) -> u64 {
+        self.0.observers.traces.as_ref().map_or(0, Traces::lost)
     }
 
     pub(crate) fn audit_lines_lost(&self) -> u64 {
@@ -427,6 +434,9 @@ impl App {
         }
         let settings = self.settings();
         let name = settings.aliases.get(name).map_or(name, String::as_str);
+        if let Some(request) = context::current() {
+            request.note(|usage| usage.served_model = Some(name.to_owned()));
+        }
         let found = self.registry().get(name, settings.limits.max_wait).await;
         found.map_err(|error| {
             // What is wrong with files is for those who run the server.
@@ -459,6 +469,7 @@ impl App {
         let found = found.ok_or(ApiError::NoModel { needs })?;
         if let Some(request) = context::current() {
             request.use_model(&found.0)?;
+            request.note(|usage| usage.served_model = Some(found.0.clone()));
         }
         Ok(found)
     }

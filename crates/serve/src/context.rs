@@ -25,7 +25,7 @@ pub(crate) struct RequestContext {
 }
 
 /// What a request asked for and took.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct RequestUsage {
     /// The model it named.
     pub(crate) model: Option<String>,
@@ -33,12 +33,42 @@ pub(crate) struct RequestUsage {
     pub(crate) prompt_tokens: u64,
     /// Tokens written.
     pub(crate) completion_tokens: u64,
-    /// Why the first of its generations ended.
-    pub(crate) finish_reason: Option<&'static str>,
+    /// The model that was meant.
+    pub(crate) served_model: Option<String>,
+    /// How it wanted tokens to be chosen.
+    pub(crate) sampling: Option<Sampling>,
+    /// What its answer is called.
+    pub(crate) answer_id: Option<String>,
+    /// Why its generations ended, in the order of their ends.
+    pub(crate) finish_reasons: Vec<&'static str>,
     /// When the first token came.
     pub(crate) first_token: Option<Instant>,
     /// The code of the error that answers it.
     pub(crate) error: Option<&'static str>,
+}
+
+/// How a request wants tokens to be chosen, as far as traces tell it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sampling {
+    pub(crate) max_tokens: usize,
+    pub(crate) temperature: f32,
+    pub(crate) top_p: f32,
+    pub(crate) seed: u64,
+}
+
+impl RequestUsage {
+    /// Why the first of its generations ended.
+    pub(crate) fn finish_reason(&self) -> Option<&'static str> {
+        self.finish_reasons.first().copied()
+    }
+}
+
+/// Notes that the answer to the request of this task is called `id`.
+pub(crate) fn answered_as(id: String) -> String {
+    if let Some(request) = current() {
+        request.note(|usage| usage.answer_id = Some(id.clone()));
+    }
+    id
 }
 
 /// The request that this task answers.
@@ -237,7 +267,7 @@ impl Reservation {
     pub(crate) fn finished(&mut self, reason: &'static str, tokens: usize) {
         self.ended_tokens += tokens as u64;
         self.context.note(|usage| {
-            usage.finish_reason.get_or_insert(reason);
+            usage.finish_reasons.push(reason);
         });
     }
 }

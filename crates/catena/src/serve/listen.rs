@@ -131,11 +131,7 @@ fn give_way() {
 }
 
 /// Takes what the project's file says now, all of it or nothing.
-fn read_again(
-    app: &App,
-    options: &Options,
-    on_demand: Option<&OnDemand>,
-) -> Result<(), Failure> {
+fn read_again(app: &App, options: &Options, on_demand: Option<&OnDemand>) -> Result<(), Failure> {
     let options = options.again()?;
     let settings = options.settings()?;
     let change = on_demand.map(|on_demand| on_demand.change(&options).map(|c| (on_demand, c)));

@@ -151,8 +151,12 @@ impl Options {
                 let known: Vec<&str> = names.iter().map(String::as_str).collect();
                 format!("there is no model `{model}`; known: {}", known.join(", "))
             };
-            return Err(Failure::new(Exit::Usage, format!("cannot use the alias `{alias}`"), cause)
-                .hint("an alias is given as another name of a model that is served"));
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("cannot use the alias `{alias}`"),
+                cause,
+            )
+            .hint("an alias is given as another name of a model that is served"));
         }
         Ok(())
     }
@@ -199,7 +203,7 @@ impl Options {
         let traces = match self.serve.traces.as_str() {
             "" => None,
             url => Some(
-                Traces::to(url, SERVICE)
+                Traces::with_headers(url, SERVICE, &trace_headers())
                     .map_err(|error| Failure::new(Exit::Usage, "cannot send traces", error))?,
             ),
         };
@@ -232,6 +236,13 @@ impl Options {
     pub(super) fn path(&self, name: &str) -> Utf8PathBuf {
         self.folder.join(name)
     }
+}
+
+/// Headers for the collector of traces, from where its other clients have them.
+fn trace_headers() -> String {
+    let of = |name: &str| std::env::var(name).ok();
+    let both = of("OTEL_EXPORTER_OTLP_TRACES_HEADERS").or_else(|| of("OTEL_EXPORTER_OTLP_HEADERS"));
+    both.unwrap_or_default()
 }
 
 fn host_name(host: IpAddr) -> String {

@@ -290,7 +290,7 @@ pub struct ServeConfig {
     /// Folder for clients' files, batches and stored responses; empty keeps none.
     pub files: String,
     /// Collector of OpenTelemetry traces over OTLP/HTTP, such as `http://127.0.0.1:4318`; empty for
-    /// none.
+    /// none. The variable `OTEL_EXPORTER_OTLP_HEADERS` has the headers that it wants.
     pub traces: String,
     /// How requests are told on the standard error: `text`, `json` or `off`.
     pub log: LogFormat,

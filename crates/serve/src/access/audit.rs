@@ -112,7 +112,7 @@ fn line(outcome: &Outcome) -> Value {
         "complete": outcome.is_whole,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
-        "finish_reason": usage.finish_reason,
+        "finish_reason": usage.finish_reason(),
         "error": usage.error,
         "seconds": (outcome.took.as_secs_f64() * 1e4).round() / 1e4,
     })

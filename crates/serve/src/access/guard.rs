@@ -1,6 +1,6 @@
 //! The guard before all routes.
 
-use super::origin::Cors;
+use super::origin::{self, Cors};
 use super::outcome::Pending;
 use super::{ADMIN_PREFIXES, Access, body, credentials};
 use crate::app::{App, Settings};
@@ -76,6 +76,7 @@ fn pending(
         begin: SystemTime::now(),
         started: Instant::now(),
         trace_parent: text(request.headers(), "traceparent"),
+        authority: origin::shown(origin::authority(request)),
         status: None,
         is_whole: false,
         permit,

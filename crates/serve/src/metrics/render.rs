@@ -331,9 +331,15 @@ fn http(page: &mut Page, app: &App) {
         },
     );
     let names = ["catena_http_errors_total", ""];
-    page.family(names, "counter", "HTTP requests that an error answers, by its code.", |page, name| {
-        app.metrics().each_error(|code, count| page.plain(name, &[("code", code)], count as f64));
-    });
+    page.family(
+        names,
+        "counter",
+        "HTTP requests that an error answers, by its code.",
+        |page, name| {
+            app.metrics()
+                .each_error(|code, count| page.plain(name, &[("code", code)], count as f64));
+        },
+    );
     let names = ["catena_work_waiting", ""];
     page.family(names, "gauge", "Requests that wait for a worker.", |page, name| {
         for (kind, waiting) in app.waiting_for_workers() {
@@ -343,5 +349,9 @@ fn http(page: &mut Page, app: &App) {
     let names = ["catena_audit_lines_lost_total", ""];
     page.family(names, "counter", "Lines that the audit log could not take.", |page, name| {
         page.plain(name, &[], app.audit_lines_lost() as f64);
+    });
+    let names = ["catena_trace_spans_lost_total", ""];
+    page.family(names, "counter", "Spans that no collector of traces took.", |page, name| {
+        page.plain(name, &[], app.trace_spans_lost() as f64);
     });
 }

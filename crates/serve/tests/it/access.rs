@@ -238,7 +238,10 @@ fn a_requests_name_is_known_wherever_it_is_worked_on() {
     assert_eq!(ask("POST", "/admin/models/unload", &unload).status, 200);
     assert_eq!(ask("POST", "/v1/embeddings", &body).status, 500, "it cannot be loaded");
     let names = names.0.lock().expect("nobody panicked").clone();
-    assert_eq!(names, [("embed", Some("abc-123".to_owned())), ("load", Some("abc-123".to_owned()))]);
+    assert_eq!(
+        names,
+        [("embed", Some("abc-123".to_owned())), ("load", Some("abc-123".to_owned()))]
+    );
 }
 
 /// Notes for whom it computes and is loaded.
@@ -333,7 +336,8 @@ fn an_audit_log_follows_its_name() {
     let audit = AuditLog::open(&path).expect("it opens");
     let observers = Observers { audit: Some(audit.clone()), ..Observers::default() };
     let server = start_with(Start { observers, ..Start::default() });
-    let lines = |path: &Utf8PathBuf| std::fs::read_to_string(path).unwrap_or_default().lines().count();
+    let lines =
+        |path: &Utf8PathBuf| std::fs::read_to_string(path).unwrap_or_default().lines().count();
     server.get("/v1/models");
     wait_for("the first", || lines(&path) == 1);
     std::fs::rename(&path, &moved).expect("it is moved");
