@@ -185,6 +185,9 @@ pub(crate) struct ListenArgs {
     /// Seconds that running answers have to end
     #[arg(long, value_name = "N")]
     pub(crate) drain_seconds: Option<u64>,
+    /// Seconds before that for which it listens and says that it is not ready
+    #[arg(long, value_name = "N")]
+    pub(crate) drain_delay_seconds: Option<u64>,
     /// Requests that tokenize at once, and as many that turn texts into vectors or scores
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,

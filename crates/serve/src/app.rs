@@ -1,6 +1,7 @@
 //! What a server serves.
 
 use crate::access::{self, Access, AuditLog, Outcome};
+use crate::background::Background;
 use crate::batches::{self, BatchStore};
 use crate::blocking::{Queue, Workers};
 use crate::context;
@@ -80,13 +81,16 @@ pub struct Settings {
 /// How a server ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Shutdown {
-    /// Time that running answers have to end after the server was asked to stop.
+    /// Time for which it goes on listening before that, and answers that it is not ready and takes no
+    /// work: load balancers need a while to look elsewhere.
+    pub delay: Duration,
+    /// Time that running answers, those in the background too, have to end once it listens no more.
     pub drain: Duration,
 }
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self { drain: Duration::from_secs(20) }
+        Self { delay: Duration::ZERO, drain: Duration::from_secs(20) }
     }
 }
 
@@ -112,6 +116,7 @@ struct Inner {
     /// By the name that the engine is reported under.
     admissions: Mutex<BTreeMap<String, Arc<Admission>>>,
     responses: ResponseStore,
+    background: Background,
     kept: OnceLock<Kept>,
     created: u64,
     next_id: AtomicU64,
@@ -167,6 +172,7 @@ impl App {
             metrics,
             admissions: Mutex::default(),
             responses: ResponseStore::default(),
+            background: Background::default(),
             kept: OnceLock::new(),
             created: unix_seconds(),
             next_id: AtomicU64::new(0),
@@ -386,6 +392,11 @@ impl App {
     /// Responses that are remembered.
     pub(crate) fn responses(&self) -> &ResponseStore {
         &self.0.responses
+    }
+
+    /// What runs with nobody on the line.
+    pub(crate) fn background(&self) -> &Background {
+        &self.0.background
     }
 
     /// Unix seconds of the server's start.

@@ -14,6 +14,7 @@ mod access;
 mod anthropic;
 mod app;
 mod assistant;
+mod background;
 mod base64;
 mod batches;
 mod blocking;

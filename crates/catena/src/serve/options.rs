@@ -133,7 +133,10 @@ impl Options {
             hosts,
             public_metrics: self.serve.public_metrics,
         };
-        let shutdown = Shutdown { drain: Duration::from_secs(self.serve.drain_seconds) };
+        let shutdown = Shutdown {
+            delay: Duration::from_secs(self.serve.drain_delay_seconds),
+            drain: Duration::from_secs(self.serve.drain_seconds),
+        };
         Ok(Settings { limits, access, aliases: self.serve.aliases.clone(), shutdown })
     }
 
@@ -263,6 +266,7 @@ impl ListenArgs {
         let origins = self.origin.clone();
         let (port, log, drain_seconds) = (self.port, self.log, self.drain_seconds);
         let (public_metrics, workers) = (self.public_metrics, self.workers);
+        let drain_delay_seconds = self.drain_delay_seconds;
         let (max_sequences, aliases) = (self.max_sequences, self.alias.clone());
         let (models, adapters) = (self.on_demand.clone(), self.adapter.clone());
         let folders = (text(&self.models_folder), text(&self.adapters_folder));
@@ -278,6 +282,7 @@ impl ListenArgs {
             put(&mut serve.traces, traces.as_ref());
             put(&mut serve.log, log.as_ref());
             put(&mut serve.drain_seconds, drain_seconds.as_ref());
+            put(&mut serve.drain_delay_seconds, drain_delay_seconds.as_ref());
             put(&mut serve.workers, workers.as_ref());
             put(&mut serve.max_sequences, max_sequences.as_ref());
             serve.public_metrics |= public_metrics;

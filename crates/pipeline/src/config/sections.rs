@@ -296,6 +296,9 @@ pub struct ServeConfig {
     pub log: LogFormat,
     /// Seconds that running answers have to end after the server was asked to stop.
     pub drain_seconds: u64,
+    /// Seconds before that for which the server goes on listening, and answers that it is not ready and
+    /// takes no work, so that load balancers look elsewhere.
+    pub drain_delay_seconds: u64,
     /// A request that would wait longer than so many seconds, at the engine's present pace, is
     /// refused at once; one that waits as long for a worker or a model, then.
     pub max_wait_seconds: u64,
@@ -364,6 +367,7 @@ impl Default for ServeConfig {
             traces: String::new(),
             log: LogFormat::Text,
             drain_seconds: 20,
+            drain_delay_seconds: 0,
             max_wait_seconds: 60,
             max_waiting: 256,
             workers: 2,
@@ -403,8 +407,13 @@ impl ServeConfig {
         let is_pair = serve.tls_certificate.is_empty() == serve.tls_key.is_empty();
         check("serve.tls_key", is_pair, &serve.tls_key, "given if tls_certificate is")?;
         let longest = 86_400;
-        let seconds = serve.drain_seconds.max(serve.max_wait_seconds);
-        check("serve.drain_seconds", seconds <= longest, seconds, "a day at most")?;
+        for (key, seconds) in [
+            ("serve.drain_seconds", serve.drain_seconds),
+            ("serve.drain_delay_seconds", serve.drain_delay_seconds),
+            ("serve.max_wait_seconds", serve.max_wait_seconds),
+        ] {
+            check(key, seconds <= longest, seconds, "a day at most")?;
+        }
         count("serve.max_waiting", serve.max_waiting, 0, 65_536, "0 to 65536")?;
         count("serve.workers", serve.workers, 1, 64, "1 to 64")?;
         count("serve.max_body_bytes", serve.max_body_bytes, 1024, 1 << 30, "1024 to 1073741824")
