@@ -220,6 +220,14 @@ impl App {
         self.registry().replace_adapter(name, base.to_owned(), folder.to_owned());
     }
 
+    /// Has the model called `name` in memory.
+    ///
+    /// # Errors
+    /// That there is none of the name, that its files cannot be used, or that there is no room for it.
+    pub async fn load(&self, name: &str) -> Result<(), ApiError> {
+        self.registry().get(name, self.limits().max_wait).await.map(|_| ())
+    }
+
     /// Forgets a model or an adapter that was declared. Requests that run with it end first.
     pub fn retire(&self, name: &str) {
         self.registry().remove(name);

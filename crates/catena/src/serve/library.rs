@@ -100,6 +100,7 @@ fn is_plain(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::files::Defaults;
     use super::*;
     use crate::models::Numerics;
     use catena_engine::KvBudget;
@@ -123,6 +124,7 @@ mod tests {
             max_sequences: 1,
             max_waiting: 1,
             budget: KvBudget::Bytes(1 << 20),
+            defaults: Defaults::OPENAI,
         };
         let (models, adapters) = (Some(root.join("models")), Some(root.join("adapters")));
         let folders = Folders { models, adapters, running, sources: Mutex::default() };

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// How far the threads that serve HTTP step back, in the system's steps of priority.
@@ -141,11 +142,14 @@ fn read_again(app: &App, options: &Options, on_demand: Option<&OnDemand>) -> Res
         None => app.model_names().into_iter().collect(),
     };
     options.check_aliases(&names)?;
-    if let Some((on_demand, change)) = change {
-        on_demand.apply(change);
-    }
+    let wanted = change.map(|(on_demand, change)| on_demand.apply(change));
     app.reload(settings);
     logs::set(options.serve().log);
+    for name in wanted.unwrap_or_default() {
+        if let Err(error) = Handle::current().block_on(app.load(&name)) {
+            say(&format!("warning: the pinned model `{name}` is not in memory: {error}"));
+        }
+    }
     Ok(())
 }
 

@@ -5,8 +5,12 @@ use super::files::Running;
 use super::kind::Kind;
 use super::library::Folders;
 use crate::failure::{Exit, Failure};
-use camino::Utf8PathBuf;
+use crate::progress::for_stderr;
+use crate::pull::Finder;
+use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::KvBudget;
+use catena_pipeline::config::{ServedModelChoice, ServedModelTable};
+use catena_protocol::Cancel;
 use catena_serve::{App, ModelSource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,10 +31,10 @@ pub(super) struct OnDemand {
     applied: Mutex<Applied>,
 }
 
-/// Paths by name.
+/// What was declared, by name.
 #[derive(Clone, Default)]
 struct Applied {
-    models: BTreeMap<String, String>,
+    models: BTreeMap<String, ServedModelChoice>,
     adapters: BTreeMap<String, String>,
 }
 
@@ -39,18 +43,26 @@ pub(super) struct Change {
     applied: Applied,
     /// Names that are no longer there.
     gone: Vec<String>,
-    models: Vec<(String, Arc<dyn ModelSource>)>,
+    models: Vec<Declared>,
     /// Adapters with base and folder.
     adapters: Vec<(String, String, Utf8PathBuf)>,
     memory: u64,
 }
 
+/// A model that is new, or comes from elsewhere.
+struct Declared {
+    name: String,
+    source: Arc<dyn ModelSource>,
+    is_pinned: bool,
+}
+
 impl OnDemand {
-    /// Declares the models and adapters of `[serve]` to `app`, which has those of its own already;
-    /// `free` bytes are there for them, and `base` is the model that adapters are for.
+    /// Declares the models and adapters of `[serve]` to `app`, which has those of its own already, and
+    /// loads the pinned ones; `free` bytes are there for them, and `base` is the model that adapters
+    /// are for.
     ///
     /// # Errors
-    /// As [`OnDemand::change`].
+    /// As [`OnDemand::change`]; a pinned model that cannot be loaded.
     pub(super) fn begin(
         app: &App,
         options: &Options,
@@ -61,7 +73,16 @@ impl OnDemand {
         let (running, base) = (running.clone(), base.map(str::to_owned));
         let own = app.model_names().into_iter().collect();
         let demand = Self { app: app.clone(), running, free, base, own, applied: Mutex::default() };
-        demand.apply(demand.change(options)?);
+        let change = demand.change(options)?;
+        let (pinned, models) = change.models.into_iter().partition(|model| model.is_pinned);
+        let pinned: Vec<Declared> = pinned;
+        for Declared { name, source, .. } in pinned {
+            let goal = || format!("cannot load the model `{name}`");
+            let loaded = source.load();
+            let loaded = loaded.map_err(|error| Failure::new(Exit::Environment, goal(), error))?;
+            app.declare(&name, source, Some(loaded), true);
+        }
+        demand.apply(Change { models, ..change });
         let serve = options.serve();
         let folder = |name: &str, key| match name {
             "" => Ok(None),
@@ -80,8 +101,8 @@ impl OnDemand {
     /// What `options` would change, checked: nothing is changed yet.
     ///
     /// # Errors
-    /// A path that is not there, a model that cannot be served, a name that is taken, an adapter
-    /// without a model.
+    /// A path that is not there, a model that cannot be served, pinned ones that are too large, a name
+    /// that is taken, an adapter without a model.
     pub(super) fn change(&self, options: &Options) -> Result<Change, Failure> {
         let serve = options.serve();
         let memory = self.memory(options);
@@ -89,13 +110,22 @@ impl OnDemand {
         let before = self.applied().clone();
         let applied = Applied { models: serve.models.clone(), adapters: serve.adapters.clone() };
         let mut models = Vec::new();
-        for (name, path) in &serve.models {
+        for (name, choice) in &serve.models {
             self.check_free(name, applied.adapters.contains_key(name))?;
-            if before.models.get(name) == Some(path) {
-                continue;
+            if before.models.get(name) != Some(choice) {
+                models.push(declared(name, &choice.table(), options.folder(), &running)?);
             }
-            let path = existing(options.path(path), "serve.models")?;
-            models.push((name.clone(), Kind::of(&path)?.source(path, None, &running)));
+        }
+        let pinned = models.iter().filter(|model| model.is_pinned);
+        let bytes: u64 = pinned.map(|model| model.source.bytes()).sum();
+        if bytes > memory {
+            let cause = format!("they take {bytes} bytes, and models may take {memory}");
+            return Err(Failure::new(
+                Exit::Usage,
+                "cannot keep the pinned models in memory",
+                cause,
+            )
+            .hint("pin fewer, or raise serve.models_memory_bytes"));
         }
         let mut adapters = Vec::new();
         for (name, folder) in &serve.adapters {
@@ -127,12 +157,15 @@ impl OnDemand {
         names
     }
 
-    /// Changes what was checked. Requests that run go on as they began.
-    pub(super) fn apply(&self, change: Change) {
+    /// Changes what was checked, and says which models are to be loaded now. Requests that run go on as
+    /// they began.
+    pub(super) fn apply(&self, change: Change) -> Vec<String> {
         let Change { applied, gone, models, adapters, memory } = change;
         self.app.set_memory(memory);
-        for (name, source) in models {
-            self.app.redeclare(&name, source, false);
+        let mut wanted = Vec::new();
+        for Declared { name, source, is_pinned } in models {
+            self.app.redeclare(&name, source, is_pinned);
+            wanted.extend(is_pinned.then_some(name));
         }
         for (name, base, folder) in adapters {
             self.app.redeclare_adapter(&name, &base, folder.as_str());
@@ -141,6 +174,7 @@ impl OnDemand {
             self.app.retire(&name);
         }
         *self.applied() = applied;
+        wanted
     }
 
     fn applied(&self) -> std::sync::MutexGuard<'_, Applied> {
@@ -171,6 +205,30 @@ impl OnDemand {
         Err(Failure::new(Exit::Usage, format!("cannot serve `{name}`"), cause)
             .hint("give each a name of its own"))
     }
+}
+
+/// The model called `name`, found and looked at.
+fn declared(
+    name: &str,
+    table: &ServedModelTable,
+    folder: &Utf8Path,
+    running: &Running,
+) -> Result<Declared, Failure> {
+    let (progress, cancel) = (for_stderr(), Cancel::new());
+    let finder = Finder { project: folder, progress: progress.as_ref(), cancel: &cancel };
+    let path = finder.model_path(&table.source)?;
+    let kind = Kind::of(&path)?;
+    let draft = match table.draft.as_str() {
+        "" => None,
+        draft if kind == Kind::Language => Some(finder.model_path(draft)?),
+        _ => {
+            let goal = format!("cannot serve the model `{name}`");
+            let failure = Failure::new(Exit::Usage, goal, "it writes nothing, and has a draft");
+            return Err(failure.hint("leave its draft out"));
+        }
+    };
+    let source = kind.source(path, draft, running);
+    Ok(Declared { name: name.to_owned(), source, is_pinned: table.pinned })
 }
 
 /// A path that is there.

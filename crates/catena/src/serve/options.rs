@@ -6,7 +6,7 @@ use crate::keys::keys_failure;
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::KvBudget;
-use catena_pipeline::config::{self, FILE_NAME, ServeConfig};
+use catena_pipeline::config::{self, FILE_NAME, ServeConfig, ServedModelChoice};
 use catena_serve::keys::{KeyFile, Keyring};
 use catena_serve::{Access, AuditLog, Observers, ServeLimits, Settings, Shutdown, Tls, Traces};
 use std::collections::BTreeSet;
@@ -67,6 +67,11 @@ impl Options {
             .validate()
             .map_err(|error| Failure::new(Exit::Usage, "cannot serve with these options", error))?;
         Ok(Self { folder, serve, overrides, is_project })
+    }
+
+    /// What paths are relative to.
+    pub(super) fn folder(&self) -> &Utf8Path {
+        &self.folder
     }
 
     /// The section.
@@ -288,7 +293,10 @@ impl ListenArgs {
             serve.public_metrics |= public_metrics;
             serve.origins.extend_from_slice(&origins);
             serve.aliases.extend(aliases.iter().cloned());
-            serve.models.extend(models.iter().cloned());
+            let source = |(name, model): &(String, String)| {
+                (name.clone(), ServedModelChoice::Source(model.clone()))
+            };
+            serve.models.extend(models.iter().map(source));
             serve.adapters.extend(adapters.iter().cloned());
             put(&mut serve.models_folder, folders.0.as_ref());
             put(&mut serve.adapters_folder, folders.1.as_ref());

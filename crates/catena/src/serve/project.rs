@@ -1,6 +1,6 @@
 //! A project's server: the API and the studio on one port.
 
-use super::files::{Packer, Running};
+use super::files::{Defaults, Packer, Running};
 use super::on_demand::OnDemand;
 use super::{Listener, Options, Server};
 use crate::args::ServeArgs;
@@ -131,8 +131,10 @@ fn app(
         engine = draft.write_ahead_for(engine, inputs.pool.clone(), numerics, budget)?;
     }
     let engine = EngineHandle::spawn(engine, serve.max_waiting)?;
+    let defaults = Defaults::of_project(config.serve.max_new_tokens);
     let language = catena_serve::LanguageModel {
-        default_max_tokens: config.serve.max_new_tokens,
+        default_temperature: defaults.temperature,
+        default_max_tokens: defaults.max_tokens,
         adapters: Some(Arc::new(Packer(decoder))),
         ..catena_serve::LanguageModel::new(engine, model.codec)
     };
@@ -168,6 +170,7 @@ fn app(
         max_sequences: serve.max_sequences,
         max_waiting: serve.max_waiting,
         budget,
+        defaults,
     };
     let base = format!("{name}-model");
     let on_demand = OnDemand::begin(&app, listener.options(), &running, free, Some(&base))?;

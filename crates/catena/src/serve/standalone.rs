@@ -1,6 +1,6 @@
 //! Models served without a project.
 
-use super::files::Running;
+use super::files::{Defaults, Running};
 use super::kind::{Kind, cannot_load};
 use super::on_demand::OnDemand;
 use super::project::ASSUMED_MEMORY;
@@ -65,6 +65,7 @@ fn start(
         max_sequences: serve.max_sequences,
         max_waiting: serve.max_waiting,
         budget: options.cache_budget(free / sharing),
+        defaults: Defaults::OPENAI,
     };
     let (settings, observers) = listener.app_parts();
     let app = App::with(Vec::new(), settings, observers);

@@ -1,7 +1,7 @@
 //! What a server takes from its project's file while it runs.
 
 use super::Options;
-use super::files::Running;
+use super::files::{Defaults, Running};
 use super::on_demand::OnDemand;
 use crate::models::Numerics;
 use camino::Utf8Path;
@@ -24,6 +24,10 @@ impl Project {
         for folder in ["a", "b", "c", "formal"] {
             std::fs::create_dir(dir.path().join(folder)).unwrap();
         }
+        // As large as the memory for all of them, of nothing.
+        std::fs::create_dir(dir.path().join("big")).unwrap();
+        let big = std::fs::File::create(dir.path().join("big/model.safetensors")).unwrap();
+        big.set_len(1 << 30).unwrap();
         Self { dir, app: App::new(Vec::new(), ServeLimits::default()) }
     }
 
@@ -46,6 +50,7 @@ impl Project {
             max_sequences: 1,
             max_waiting: 1,
             budget: KvBudget::Bytes(1 << 20),
+            defaults: Defaults::OPENAI,
         };
         OnDemand::begin(&self.app, options, &running, 1 << 30, Some("base")).unwrap()
     }
@@ -82,7 +87,9 @@ fn what_cannot_be_served_changes_nothing() {
     let project = Project::new();
     let demand = project.begin(&project.options("models = { a = \"a\" }\n"));
     for (serve, said) in [
-        ("models = { a = \"a\", b = \"nowhere\" }\n", "there is no `"),
+        ("models = { a = \"a\", b = \"./nowhere\" }\n", "no such file or folder"),
+        ("[serve.models.b]\nsource = \"a\"\ndraft = \"./nowhere\"\n", "no such file or folder"),
+        ("models = { b = { source = \"big\", pinned = true } }\n", "models may take"),
         ("adapters = { formal = \"nowhere\" }\n", "there is no `"),
         ("models = { a = \"a\" }\nadapters = { a = \"formal\" }\n", "already"),
         ("models = { a = \"a\" }\naliases = { prod = \"b\" }\n", "no model `b`; known: a"),

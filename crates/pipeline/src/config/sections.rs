@@ -1,6 +1,8 @@
 //! The sections of `catena.toml`.
 
-use super::choices::{Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord};
+use super::choices::{
+    Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord, ServedModelChoice,
+};
 use crate::error::PipelineError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -311,8 +313,11 @@ pub struct ServeConfig {
     pub max_body_bytes: usize,
     /// Other names of served models, as in `{ gpt-4o = "bank-support" }`.
     pub aliases: BTreeMap<String, String>,
-    /// Models that are loaded when a request names them, as in `{ large = "models/large.gguf" }`.
-    pub models: BTreeMap<String, String>,
+    /// Models that are loaded when a request names them, as in `{ large = "models/large.gguf" }`: paths,
+    /// or names that `catena pull` knows. A table such as `{ source = "large.gguf", draft =
+    /// "small.gguf", pinned = true }` says more: a model that writes ahead, and to load it at the start
+    /// and let it stay.
+    pub models: BTreeMap<String, ServedModelChoice>,
     /// Folder whose GGUF files and folders of models may be named too; empty for none.
     pub models_folder: String,
     /// Most bytes of models that come and go; the one that was used least recently leaves first. 0
