@@ -208,6 +208,12 @@ impl App {
         self.registry().declare_adapter(name, base.to_owned(), folder.to_owned())
     }
 
+    /// Has `name`, one of the models that the app was made with, come from `source` once its engine has
+    /// stopped. Models that shared an engine should be given one again.
+    pub fn revive_with(&self, name: &str, source: Arc<dyn ModelSource>) {
+        self.registry().revive_with(name, source);
+    }
+
     /// Has `name`, which was declared or is new, come from `source` from now on. Requests go on with
     /// what they began with.
     pub fn redeclare(&self, name: &str, source: Arc<dyn ModelSource>, pinned: bool) {
@@ -456,7 +462,12 @@ impl App {
         if let Some(request) = context::current() {
             request.note(|usage| usage.served_model = Some(name.to_owned()));
         }
-        let found = self.registry().get(name, settings.limits.max_wait).await;
+        self.in_memory(name).await
+    }
+
+    /// [`Registry::get`], with reasons that are fit for clients.
+    async fn in_memory(&self, name: &str) -> Result<ServedModel, ApiError> {
+        let found = self.registry().get(name, self.limits().max_wait).await;
         found.map_err(|error| {
             // What is wrong with files is for those who run the server.
             let ApiError::NotLoadable { model, .. } = error else { return error };
@@ -483,14 +494,16 @@ impl App {
         if self.is_draining() {
             return Err(ApiError::Draining);
         }
-        let first = |(name, model): (String, ServedModel)| Some((name, role(&model)?));
-        let found = self.registry().loaded().into_iter().find_map(first);
-        let found = found.ok_or(ApiError::NoModel { needs })?;
+        let first = |(name, model): (String, ServedModel)| role(&model).map(|_| name);
+        let name = self.registry().loaded().into_iter().find_map(first);
+        let name = name.ok_or(ApiError::NoModel { needs })?;
         if let Some(request) = context::current() {
-            request.use_model(&found.0)?;
-            request.note(|usage| usage.served_model = Some(found.0.clone()));
+            request.use_model(&name)?;
+            request.note(|usage| usage.served_model = Some(name.clone()));
         }
-        Ok(found)
+        // Its engine may have stopped.
+        let found = role(&self.in_memory(&name).await?);
+        Ok((name, found.ok_or(ApiError::NoModel { needs })?))
     }
 
     /// From now on, new requests are refused and `/health` says so.

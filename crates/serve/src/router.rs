@@ -358,7 +358,7 @@ async fn alive(State(app): State<App>) -> Response {
 fn stopped(app: &App) -> Vec<String> {
     let engines = app.engines().into_iter();
     let stopped = engines.filter(|(_, engine)| !engine.stats().alive).map(|(name, _)| name);
-    stopped.filter(|name| !app.registry().may_leave(name)).collect()
+    stopped.filter(|name| !app.registry().can_return(name)).collect()
 }
 
 fn told(status: &str, stopped: &[String]) -> Response {

@@ -12,6 +12,7 @@ mod listen;
 mod logs;
 mod on_demand;
 mod options;
+mod own;
 mod project;
 mod simulate;
 mod standalone;

@@ -1,12 +1,13 @@
 //! A project's server: the API and the studio on one port.
 
-use super::files::{Defaults, Packer, Running};
+use super::files::{Defaults, Running};
 use super::on_demand::OnDemand;
+use super::own::{OwnAssistant, OwnModel};
 use super::{Listener, Options, Server};
 use crate::args::ServeArgs;
 use crate::explain::pipeline_failure;
 use crate::failure::{Exit, Failure};
-use crate::models::{BoxError, LanguageModel, Numerics};
+use crate::models::{BoxError, Numerics};
 use crate::progress::{for_stderr, say};
 use crate::project::Project;
 use crate::report;
@@ -15,7 +16,7 @@ use crate::sets::ProjectSets;
 use crate::stages::{HELDOUT_FILE, Inputs, gguf_file};
 use camino::Utf8PathBuf;
 use catena_data::{read_clean_documents, read_records};
-use catena_engine::{EngineHandle, EngineOptions, KvBudget};
+use catena_engine::KvBudget;
 use catena_knowledge::{Embedder, Index, Method};
 use catena_pipeline::{Action, Finished};
 use catena_protocol::{Cancel, Document, RunReport};
@@ -116,28 +117,22 @@ fn app(
 ) -> Result<(App, OnDemand), BoxError> {
     let config = &inputs.config;
     let serve = listener.options().serve();
-    let path = gguf_file(&finished.outputs["quantize"], &config.quantize.serve);
-    let model = LanguageModel::open(&path)?;
-    let numerics = Numerics::of(&config.serve);
     let free = catena_pipeline::memory::available_bytes().unwrap_or(ASSUMED_MEMORY);
-    let budget = listener.options().cache_budget(free);
-    let (pool, options) = (inputs.pool.clone(), EngineOptions::default());
-    let (mut engine, decoder, choice) =
-        model.engine_and_decoder(pool, numerics, serve.max_sequences, budget, options)?;
-    say(&format!("  {}", choice.reason));
-    if let Some(draft) = draft_model(inputs, finished) {
-        let draft = LanguageModel::open_draft(&draft, &model)?;
-        let budget = KvBudget::Available(free / 2);
-        engine = draft.write_ahead_for(engine, inputs.pool.clone(), numerics, budget)?;
-    }
-    let engine = EngineHandle::spawn(engine, serve.max_waiting)?;
-    let defaults = Defaults::of_project(config.serve.max_new_tokens);
-    let language = catena_serve::LanguageModel {
-        default_temperature: defaults.temperature,
-        default_max_tokens: defaults.max_tokens,
-        adapters: Some(Arc::new(Packer(decoder))),
-        ..catena_serve::LanguageModel::new(engine, model.codec)
+    let running = Running {
+        pool: inputs.pool.clone(),
+        numerics: Numerics::of(&config.serve),
+        max_sequences: serve.max_sequences,
+        max_waiting: serve.max_waiting,
+        budget: listener.options().cache_budget(free),
+        defaults: Defaults::of_project(config.serve.max_new_tokens),
     };
+    let own = Arc::new(OwnModel::new(
+        gguf_file(&finished.outputs["quantize"], &config.quantize.serve),
+        draft_model(inputs, finished),
+        KvBudget::Available(free / 2),
+        running.clone(),
+    ));
+    let language = own.language()?;
     let embedder: Arc<dyn Embedder> = inputs.embedder()?;
     let retriever = IndexRetriever {
         index: Arc::new(Index::open(&finished.outputs["index"])?),
@@ -148,6 +143,11 @@ fn app(
         model: language.clone(),
         retriever: Arc::new(retriever),
         num_passages: config.serve.passages,
+    };
+    let again = OwnAssistant {
+        model: own.clone(),
+        retriever: assistant.retriever.clone(),
+        num_passages: assistant.num_passages,
     };
     let name = &config.project.name;
     let mut models = vec![
@@ -164,15 +164,9 @@ fn app(
     }
     let (settings, observers) = listener.app_parts();
     let app = App::with(models, settings, observers);
-    let running = Running {
-        pool: inputs.pool.clone(),
-        numerics,
-        max_sequences: serve.max_sequences,
-        max_waiting: serve.max_waiting,
-        budget,
-        defaults,
-    };
     let base = format!("{name}-model");
+    app.revive_with(name, Arc::new(again));
+    app.revive_with(&base, own);
     let on_demand = OnDemand::begin(&app, listener.options(), &running, free, Some(&base))?;
     Ok((app, on_demand))
 }

@@ -4,12 +4,12 @@ use super::served::ServedModel;
 use super::source::{LoadedModel, ModelSource};
 use crate::error::ApiError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// How a model comes into memory.
 #[derive(Clone)]
 pub(crate) enum Kind {
-    /// It was there from the start and cannot be had again: it stays.
+    /// It was there from the start and stays.
     Fixed,
     /// From files.
     Source(Arc<dyn ModelSource>),
@@ -46,6 +46,8 @@ pub(super) struct Loaded {
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) kind: Kind,
+    /// Where a fixed one comes from once its engine has stopped, if it can be had again.
+    revival: OnceLock<Arc<dyn ModelSource>>,
     loaded: RwLock<Option<Loaded>>,
     is_loading: AtomicBool,
     /// Loads that have ended.
@@ -112,6 +114,7 @@ impl Entry {
         Self {
             name,
             kind,
+            revival: OnceLock::new(),
             loaded: RwLock::new(loaded),
             is_loading: AtomicBool::new(false),
             attempts: AtomicU64::new(0),
@@ -127,8 +130,22 @@ impl Entry {
 
     /// The model, unless its engine has stopped and another can be had.
     pub(super) fn working(&self) -> Option<ServedModel> {
-        let stays = matches!(self.kind, Kind::Fixed);
-        self.model().filter(|model| stays || !model.has_stopped())
+        self.model().filter(|model| !self.can_return() || !model.has_stopped())
+    }
+
+    /// Whether it could be loaded if it were not in memory.
+    pub(super) fn can_return(&self) -> bool {
+        !matches!(self.kind, Kind::Fixed) || self.revival.get().is_some()
+    }
+
+    pub(super) fn revival(&self) -> Option<&Arc<dyn ModelSource>> {
+        self.revival.get()
+    }
+
+    /// Has a fixed one come from `source` once its engine has stopped.
+    pub(super) fn revive_with(&self, source: Arc<dyn ModelSource>) {
+        // The first one stays.
+        let _ = self.revival.set(source);
     }
 
     /// Bytes in memory.

@@ -63,6 +63,9 @@ impl Registry {
     ) -> Result<(), ApiError> {
         let entry = self.find(name).await?;
         let turn = self.turn(patience).await?;
+        if matches!(entry.kind, Kind::Fixed) {
+            return Err(ApiError::ModelStays { model: name.to_owned() });
+        }
         let registry = self.clone();
         apart(async move {
             let _turn = turn;
@@ -84,14 +87,7 @@ impl Registry {
         if let Some(model) = entry.working() {
             return Ok(model);
         }
-        if let Some(stopped) = entry.take() {
-            let request_id = context::request_id();
-            let name = &entry.name;
-            tracing::error!(request_id, model = name, "its engine stopped; it is loaded again");
-            self.forget_adapters(&entry.name);
-            // Freed before the next one is loaded: both at once may be more than there is.
-            tokio::task::spawn_blocking(move || drop(stopped)).await.map_err(lost)?;
-        }
+        self.discard_stopped().await?;
         let attempt = entry.begin_loading();
         let loaded = self.load(entry, patience).await;
         attempt.end(loaded.as_ref().err());
@@ -101,13 +97,39 @@ impl Registry {
         Ok(model)
     }
 
+    /// Takes everything out of memory whose engine has stopped. It is freed before the next one is
+    /// loaded: both at once may be more than there is.
+    async fn discard_stopped(&self) -> Result<(), ApiError> {
+        let request_id = context::request_id();
+        for entry in self.all() {
+            if !entry.is_loaded() || entry.working().is_some() {
+                continue;
+            }
+            let (request_id, model) = (request_id.as_deref(), &entry.name);
+            tracing::error!(
+                request_id,
+                model,
+                "its engine stopped; it is loaded again when asked for"
+            );
+            let stopped = entry.take();
+            tokio::task::spawn_blocking(move || drop(stopped)).await.map_err(lost)?;
+        }
+        Ok(())
+    }
+
     async fn load(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
         patience: Duration,
     ) -> Result<Loaded, ApiError> {
         match &entry.kind {
-            Kind::Fixed => Err(ApiError::ModelStays { model: entry.name.clone() }),
+            Kind::Fixed => {
+                let (source, name) = (entry.revival().cloned(), entry.name.clone());
+                let source = source.ok_or(ApiError::ModelStays { model: name.clone() })?;
+                let LoadedModel { model, bytes } = compute(&name, move || source.load()).await?;
+                tracing::info!(model = name, "loaded again");
+                Ok(Loaded { model, bytes })
+            }
             Kind::Source(source) => {
                 let files = source.clone();
                 let bytes = brief(move || Ok(files.bytes())).await?;

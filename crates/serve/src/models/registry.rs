@@ -250,6 +250,19 @@ impl Registry {
         Ok(())
     }
 
+    /// Has the model called `name`, which was there from the start, come from `source` once its engine
+    /// has stopped.
+    pub(crate) fn revive_with(&self, name: &str, source: Arc<dyn ModelSource>) {
+        if let Some(entry) = self.known(name) {
+            entry.revive_with(source);
+        }
+    }
+
+    /// Whether the model called `name`, which is in memory, could be loaded again.
+    pub(crate) fn can_return(&self, name: &str) -> bool {
+        self.known(name).is_some_and(|entry| entry.can_return())
+    }
+
     /// Waits for its turn to load or unload.
     ///
     /// # Errors

@@ -249,6 +249,32 @@ fn a_model_whose_engine_panicked_is_loaded_again() {
     assert_eq!((health.status, &health.json()["stopped"]), (503, &json!(["bank"])));
 }
 
+/// What a server was started with comes back too where it is said from where, once for all names that
+/// share an engine.
+#[test]
+fn what_was_there_from_the_start_may_be_had_again() {
+    let server = start();
+    let source = Arc::new(Source::default());
+    for name in ["bank", "bank-model"] {
+        server.app.revive_with(name, source.clone());
+    }
+    let fatal = json!([{"role": "user", "content": "\u{0}"}]);
+    let answer = server.post(CHAT, &json!({"model": "bank-model", "messages": fatal}));
+    assert_eq!(code(&answer), told(503, "engine_stopped"));
+    assert_eq!([server.get("/livez").status, server.get("/readyz").status], [200, 200]);
+    // Who names no model has it loaded too.
+    assert_eq!(server.post("/generate", &json!({"inputs": "x"})).status, 200);
+    for model in ["bank-model", "bank-model", "bank"] {
+        assert_eq!(ask(&server, model).status, 200, "{model}");
+    }
+    assert_eq!(source.loads.load(Ordering::SeqCst), 2, "once for each name");
+    // It stays as before.
+    let unload = server.post("/admin/models/unload", &json!({"model": "bank"}));
+    assert_eq!(code(&unload), told(400, "model_stays"));
+    let reload = server.post("/admin/models/load", &json!({"model": "bank", "reload": true}));
+    assert_eq!(code(&reload), told(400, "model_stays"));
+}
+
 /// A folder that is slow, and a model in it that is not to be looked at.
 struct SlowLibrary {
     lists: AtomicUsize,
