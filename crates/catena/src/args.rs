@@ -92,7 +92,7 @@ Examples:
 
 Signals:
   SIGTERM   refuse new requests, let running ones end within --drain-seconds, then stop
-  SIGHUP    read keys, certificate and the project's [serve] again")]
+  SIGHUP    read keys, certificate and the project's [serve] again, and begin the audit log anew")]
 pub(crate) struct ServeArgs {
     /// GGUF files, folders with safetensors, or names that `catena pull` knows, as MODEL or
     /// NAME=MODEL: language models, encoders and classifiers; none serves the project
@@ -160,6 +160,9 @@ pub(crate) struct ListenArgs {
     /// File of API keys that `catena keys` writes; where it exists, every request needs a key
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<String>,
+    /// Let everyone read /metrics without a key
+    #[arg(long)]
+    pub(crate) public_metrics: bool,
     /// Origin of a web page that may use the API; may be given again
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) origin: Vec<String>,
@@ -184,6 +187,12 @@ pub(crate) struct ListenArgs {
     /// Seconds that running answers have to end
     #[arg(long, value_name = "N")]
     pub(crate) drain_seconds: Option<u64>,
+    /// Seconds before that for which it listens and says that it is not ready
+    #[arg(long, value_name = "N")]
+    pub(crate) drain_delay_seconds: Option<u64>,
+    /// Requests that tokenize at once, and as many that turn texts into vectors or scores
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
     /// Conversations that generate at the same time; more wait
     #[arg(long, value_name = "N")]
     pub(crate) max_sequences: Option<usize>,

@@ -37,6 +37,18 @@ impl Failure {
         Self { goal: goal.into(), source: source.into(), hint: None, exit }
     }
 
+    /// What `error` says of itself where it is a failure already; otherwise the user wanted `goal`.
+    pub(crate) fn of(
+        exit: Exit,
+        goal: impl Into<String>,
+        error: Box<dyn Error + Send + Sync>,
+    ) -> Self {
+        match error.downcast::<Self>() {
+            Ok(failure) => *failure,
+            Err(error) => Self::new(exit, goal, error),
+        }
+    }
+
     /// Adds one thing to try.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

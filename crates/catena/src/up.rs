@@ -31,6 +31,7 @@ pub(crate) fn run(args: &UpArgs, threads: Option<usize>, cancel: &Cancel) -> Res
         if once {
             // Nobody but us asks, and the answer is what is wanted.
             serve.log = LogFormat::Off;
+            serve.drain_delay_seconds = 0;
         }
     })?;
     let server = ProjectServer::start(&inputs, &finished, &run_report, options)?;

@@ -1,8 +1,9 @@
 //! What a server serves.
 
 use crate::access::{self, Access, AuditLog, Outcome};
+use crate::background::Background;
 use crate::batches::{self, BatchStore};
-use crate::blocking::Workers;
+use crate::blocking::{Queue, Workers};
 use crate::context;
 use crate::error::ApiError;
 use crate::files::FileStore;
@@ -36,12 +37,16 @@ pub struct ServeLimits {
     pub max_prompts: usize,
     /// Most texts of one embedding request.
     pub max_inputs: usize,
-    /// Requests that tokenize, retrieve or embed at once; the others wait their turn.
+    /// Requests that tokenize or retrieve at once, and as many that turn texts into vectors or scores;
+    /// the others wait their turn.
     pub workers: usize,
+    /// Most requests that wait for either; more are refused.
+    pub max_queued: usize,
     /// Time in which a body must have come.
     pub body_timeout: Duration,
-    /// Longest wait for the engine that is worth beginning: a request that would wait longer, at the
-    /// engine's present pace, is refused at once.
+    /// Longest wait that is worth beginning: a request that would wait longer for the engine, at its
+    /// present pace, is refused at once, and one that waits longer for a worker or a model is refused
+    /// then.
     pub max_wait: Duration,
 }
 
@@ -53,6 +58,7 @@ impl Default for ServeLimits {
             max_prompts: 16,
             max_inputs: 256,
             workers: 2,
+            max_queued: 272,
             body_timeout: Duration::from_secs(30),
             max_wait: Duration::from_mins(1),
         }
@@ -68,6 +74,24 @@ pub struct Settings {
     pub access: Access,
     /// Other names of models.
     pub aliases: BTreeMap<String, String>,
+    /// How the server ends.
+    pub shutdown: Shutdown,
+}
+
+/// How a server ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Shutdown {
+    /// Time for which it goes on listening before that, and answers that it is not ready and takes no
+    /// work: load balancers need a while to look elsewhere.
+    pub delay: Duration,
+    /// Time that running answers, those in the background too, have to end once it listens no more.
+    pub drain: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { delay: Duration::ZERO, drain: Duration::from_secs(20) }
+    }
 }
 
 /// Where a server tells what became of requests, beside its metrics.
@@ -84,7 +108,7 @@ pub struct Observers {
 pub struct App(Arc<Inner>);
 
 struct Inner {
-    models: Registry,
+    models: Arc<Registry>,
     settings: RwLock<Arc<Settings>>,
     observers: Observers,
     workers: Workers,
@@ -92,6 +116,7 @@ struct Inner {
     /// By the name that the engine is reported under.
     admissions: Mutex<BTreeMap<String, Arc<Admission>>>,
     responses: ResponseStore,
+    background: Background,
     kept: OnceLock<Kept>,
     created: u64,
     next_id: AtomicU64,
@@ -140,13 +165,14 @@ impl App {
         assert_eq!(names.len(), models.len(), "model names must differ");
         let metrics = Metrics::new(models.iter().map(|(name, _)| name.clone()));
         Self(Arc::new(Inner {
-            models: Registry::new(models),
+            models: Arc::new(Registry::new(models)),
             workers: Workers::new(settings.limits.workers),
             settings: RwLock::new(Arc::new(settings)),
             observers,
             metrics,
             admissions: Mutex::default(),
             responses: ResponseStore::default(),
+            background: Background::default(),
             kept: OnceLock::new(),
             created: unix_seconds(),
             next_id: AtomicU64::new(0),
@@ -156,9 +182,9 @@ impl App {
         }))
     }
 
-    /// The names of the models.
+    /// The names of the models. Looks at the library; not for async threads.
     pub fn model_names(&self) -> Vec<String> {
-        self.registry().list().into_iter().map(|listed| listed.name).collect()
+        self.registry().list_now().into_iter().map(|listed| listed.name).collect()
     }
 
     /// Adds a model that may come and go; `loaded` if it is in memory already. It stays there while
@@ -182,6 +208,37 @@ impl App {
         self.registry().declare_adapter(name, base.to_owned(), folder.to_owned())
     }
 
+    /// Has `name`, one of the models that the app was made with, come from `source` once its engine has
+    /// stopped. Models that shared an engine should be given one again.
+    pub fn revive_with(&self, name: &str, source: Arc<dyn ModelSource>) {
+        self.registry().revive_with(name, source);
+    }
+
+    /// Has `name`, which was declared or is new, come from `source` from now on. Requests go on with
+    /// what they began with.
+    pub fn redeclare(&self, name: &str, source: Arc<dyn ModelSource>, pinned: bool) {
+        self.registry().replace(name, source, pinned);
+        self.metrics().add_model(name);
+    }
+
+    /// [`App::redeclare`] for an adapter in `folder` beside the model `base`.
+    pub fn redeclare_adapter(&self, name: &str, base: &str, folder: &str) {
+        self.registry().replace_adapter(name, base.to_owned(), folder.to_owned());
+    }
+
+    /// Has the model called `name` in memory.
+    ///
+    /// # Errors
+    /// That there is none of the name, that its files cannot be used, or that there is no room for it.
+    pub async fn load(&self, name: &str) -> Result<(), ApiError> {
+        self.registry().get(name, self.limits().max_wait).await.map(|_| ())
+    }
+
+    /// Forgets a model or an adapter that was declared. Requests that run with it end first.
+    pub fn retire(&self, name: &str) {
+        self.registry().remove(name);
+    }
+
     /// Most bytes of models that may come and go.
     pub fn set_memory(&self, bytes: u64) {
         self.registry().set_budget(bytes);
@@ -195,7 +252,7 @@ impl App {
         self.registry().set_library(library);
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.0.models
     }
 
@@ -254,6 +311,9 @@ impl App {
         let (route, method) = (&outcome.route, outcome.method.as_str());
         let status = outcome.status.map_or(CLIENT_GONE, |status| status.as_u16());
         self.metrics().answered(route, method, status, outcome.took);
+        if let Some(code) = outcome.usage.error {
+            self.metrics().refused(code);
+        }
         access::log(outcome);
         if let Some(audit) = &self.0.observers.audit {
             audit.write(outcome);
@@ -268,14 +328,33 @@ impl App {
         if let Some(audit) = &self.0.observers.audit {
             audit.flush();
         }
+        if let Some(traces) = &self.0.observers.traces {
+            traces.flush();
+        }
+    }
+
+    pub(crate) fn trace_spans_lost(&self) -> u64 {
+        self.0.observers.traces.as_ref().map_or(0, Traces::lost)
     }
 
     pub(crate) fn audit_lines_lost(&self) -> u64 {
         self.0.observers.audit.as_ref().map_or(0, AuditLog::lost)
     }
 
-    pub(crate) fn workers(&self) -> &Workers {
-        &self.0.workers
+    /// For work that is done in a moment.
+    pub(crate) fn workers(&self) -> Queue<'_> {
+        self.0.workers.short.within(self.limits())
+    }
+
+    /// For work that runs a model over texts.
+    pub(crate) fn long_workers(&self) -> Queue<'_> {
+        self.0.workers.long.within(self.limits())
+    }
+
+    /// Requests that wait for workers, by the kind of their work.
+    pub(crate) fn waiting_for_workers(&self) -> [(&'static str, usize); 2] {
+        let Workers { short, long } = &self.0.workers;
+        [("short", short.waiting()), ("long", long.waiting())]
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -285,9 +364,6 @@ impl App {
     /// Counts texts that were turned into vectors.
     pub(crate) fn embedded(&self, model: &str, tokens: usize, took: Duration) {
         self.metrics().embedded(model, tokens, took);
-        if let Some(request) = context::current() {
-            request.charge(tokens as u64);
-        }
     }
 
     /// Keeps the files, batches and responses of clients below `folder`, and goes on with batches that are not
@@ -330,6 +406,11 @@ impl App {
     /// Responses that are remembered.
     pub(crate) fn responses(&self) -> &ResponseStore {
         &self.0.responses
+    }
+
+    /// What runs with nobody on the line.
+    pub(crate) fn background(&self) -> &Background {
+        &self.0.background
     }
 
     /// Unix seconds of the server's start.
@@ -378,7 +459,15 @@ impl App {
         }
         let settings = self.settings();
         let name = settings.aliases.get(name).map_or(name, String::as_str);
-        let found = self.registry().get(name, settings.limits.max_wait).await;
+        if let Some(request) = context::current() {
+            request.note(|usage| usage.served_model = Some(name.to_owned()));
+        }
+        self.in_memory(name).await
+    }
+
+    /// [`Registry::get`], with reasons that are fit for clients.
+    async fn in_memory(&self, name: &str) -> Result<ServedModel, ApiError> {
+        let found = self.registry().get(name, self.limits().max_wait).await;
         found.map_err(|error| {
             // What is wrong with files is for those who run the server.
             let ApiError::NotLoadable { model, .. } = error else { return error };
@@ -405,13 +494,16 @@ impl App {
         if self.is_draining() {
             return Err(ApiError::Draining);
         }
-        let first = |(name, model): (String, ServedModel)| Some((name, role(&model)?));
-        let found = self.registry().loaded().into_iter().find_map(first);
-        let found = found.ok_or(ApiError::NoModel { needs })?;
+        let first = |(name, model): (String, ServedModel)| role(&model).map(|_| name);
+        let name = self.registry().loaded().into_iter().find_map(first);
+        let name = name.ok_or(ApiError::NoModel { needs })?;
         if let Some(request) = context::current() {
-            request.use_model(&found.0)?;
+            request.use_model(&name)?;
+            request.note(|usage| usage.served_model = Some(name.clone()));
         }
-        Ok(found)
+        // Its engine may have stopped.
+        let found = role(&self.in_memory(&name).await?);
+        Ok((name, found.ok_or(ApiError::NoModel { needs })?))
     }
 
     /// From now on, new requests are refused and `/health` says so.

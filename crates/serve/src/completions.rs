@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, from_object, is_empty, is_one, parse};
+use crate::context;
 use crate::counts::{Counts, usage_shape};
 use crate::error::ApiError;
 use crate::generation::{Generation, finish_reason};
@@ -212,7 +213,7 @@ struct Reply {
 impl Reply {
     fn new(app: &App, request: &CompletionRequest, engine: EngineHandle) -> Self {
         Self {
-            id: app.answer_id("cmpl"),
+            id: context::answered_as(app.answer_id("cmpl")),
             created: app.now(),
             model: request.model.clone(),
             engine,

@@ -25,7 +25,7 @@ pub(crate) struct RequestContext {
 }
 
 /// What a request asked for and took.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct RequestUsage {
     /// The model it named.
     pub(crate) model: Option<String>,
@@ -33,15 +33,53 @@ pub(crate) struct RequestUsage {
     pub(crate) prompt_tokens: u64,
     /// Tokens written.
     pub(crate) completion_tokens: u64,
-    /// Why the first of its generations ended.
-    pub(crate) finish_reason: Option<&'static str>,
+    /// The model that was meant.
+    pub(crate) served_model: Option<String>,
+    /// How it wanted tokens to be chosen.
+    pub(crate) sampling: Option<Sampling>,
+    /// What its answer is called.
+    pub(crate) answer_id: Option<String>,
+    /// Why its generations ended, in the order of their ends.
+    pub(crate) finish_reasons: Vec<&'static str>,
     /// When the first token came.
     pub(crate) first_token: Option<Instant>,
+    /// The code of the error that answers it.
+    pub(crate) error: Option<&'static str>,
+}
+
+/// How a request wants tokens to be chosen, as far as traces tell it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sampling {
+    pub(crate) max_tokens: usize,
+    pub(crate) temperature: f32,
+    pub(crate) top_p: f32,
+    pub(crate) seed: u64,
+}
+
+impl RequestUsage {
+    /// Why the first of its generations ended.
+    pub(crate) fn finish_reason(&self) -> Option<&'static str> {
+        self.finish_reasons.first().copied()
+    }
+}
+
+/// Notes that the answer to the request of this task is called `id`.
+pub(crate) fn answered_as(id: String) -> String {
+    if let Some(request) = current() {
+        request.note(|usage| usage.answer_id = Some(id.clone()));
+    }
+    id
 }
 
 /// The request that this task answers.
 pub(crate) fn current() -> Option<Arc<RequestContext>> {
     CURRENT.try_with(Arc::clone).ok()
+}
+
+/// The name of the request that this task answers, or that this thread computes for: what is said of
+/// a fault carries it.
+pub fn request_id() -> Option<String> {
+    CURRENT.try_with(|request| request.id.clone()).ok()
 }
 
 /// Marks what the request of this task leaves behind as its key's: `id` with the key's identity behind it.
@@ -109,6 +147,31 @@ pub(crate) async fn scope<T>(context: Arc<RequestContext>, work: impl Future<Out
     CURRENT.scope(context, work).await
 }
 
+/// Runs `work` on this thread as part of the request.
+pub(crate) fn within<T>(context: Arc<RequestContext>, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(context, work)
+}
+
+/// `work` as part of the request of this task, on whichever thread it runs.
+pub(crate) fn carried_work<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let request = current();
+    move || match request {
+        Some(request) => within(request, work),
+        None => work(),
+    }
+}
+
+/// `work` as part of the request of this task, in whichever task it runs.
+pub(crate) fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let request = current();
+    async move {
+        match request {
+            Some(request) => scope(request, work).await,
+            None => work.await,
+        }
+    }
+}
+
 impl RequestContext {
     pub(crate) fn new(id: String, key: Option<Arc<Key>>) -> Self {
         Self { id, key, usage: Mutex::default() }
@@ -136,14 +199,22 @@ impl RequestContext {
     pub(crate) fn usage(&self) -> RequestUsage {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
 
-    /// Counts tokens that were not set aside before.
-    pub(crate) fn charge(&self, tokens: u64) {
-        self.note(|usage| usage.prompt_tokens += tokens);
-        if let Some(key) = &self.key {
-            key.limiter.settle(0, tokens, Instant::now());
-        }
+/// Reads `tokens` of texts on the account of the request of this task: what fails costs nothing.
+///
+/// # Errors
+/// [`ApiError::RateLimited`] before anything is read; those of `read`.
+pub(crate) fn charged<T>(
+    tokens: usize,
+    read: impl FnOnce() -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let mut reservation = Reservation::take(tokens as u64, 0)?;
+    let done = read();
+    if let (Err(_), Some(reservation)) = (&done, &mut reservation) {
+        reservation.give_back();
     }
+    done
 }
 
 /// Tokens set aside for a generation of a request; what it did not use comes back when this drops.
@@ -177,7 +248,7 @@ impl Reservation {
         self.context.key.as_ref().map(|key| Arc::from(key.record.id.as_str()))
     }
 
-    /// Counts nothing: the engine did not take the request.
+    /// Counts nothing: what was asked for was not begun, or failed.
     pub(crate) fn give_back(&mut self) {
         self.prompt_tokens = 0;
     }
@@ -196,7 +267,7 @@ impl Reservation {
     pub(crate) fn finished(&mut self, reason: &'static str, tokens: usize) {
         self.ended_tokens += tokens as u64;
         self.context.note(|usage| {
-            usage.finish_reason.get_or_insert(reason);
+            usage.finish_reasons.push(reason);
         });
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::access::whole_seconds;
 use crate::body::IGNORED_FIELDS_HEADER;
+use crate::context::{current, request_id};
 use crate::limits::Exhausted;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -211,6 +212,14 @@ pub enum ApiError {
         /// The longest that is begun.
         limit: Duration,
     },
+    /// Too many requests wait for texts to be read.
+    #[error("{waiting} requests wait for a worker, the limit is {limit}")]
+    WorkersBusy {
+        /// How many wait.
+        waiting: usize,
+        /// How many may.
+        limit: usize,
+    },
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Draining,
@@ -282,6 +291,9 @@ impl ApiError {
             Self::Forbidden { .. } => told(StatusCode::FORBIDDEN, PERMISSION, "not_allowed"),
             Self::ForeignOrigin { .. } => told(StatusCode::FORBIDDEN, PERMISSION, "foreign_origin"),
             Self::ForeignHost { .. } => told(StatusCode::FORBIDDEN, PERMISSION, "foreign_host"),
+            Self::WorkersBusy { .. } => {
+                told(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "queue_full")
+            }
             Self::RateLimited(_) => {
                 told(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded")
             }
@@ -340,7 +352,7 @@ impl Problem {
 impl From<StoreError> for ApiError {
     /// Paths are for the log, not for clients.
     fn from(error: StoreError) -> Self {
-        tracing::error!("{}", message(&error));
+        tracing::error!(request_id = request_id(), "{}", message(&error));
         Self::Storage
     }
 }
@@ -402,7 +414,11 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let problem = self.problem();
         if problem.status.is_server_error() {
-            tracing::error!(code = problem.code, "{}", problem.message);
+            let request_id = request_id();
+            tracing::error!(request_id, code = problem.code, "{}", problem.message);
+        }
+        if let Some(request) = current() {
+            request.note(|usage| usage.error = Some(problem.code));
         }
         let retry_after = self.retry_after();
         let mut response = (problem.status, Json(problem.openai())).into_response();

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::connection;
-use crate::context::Reservation;
+use crate::context::{self, Reservation, Sampling};
 use crate::error::ApiError;
 use crate::limits::Admission;
 use crate::models::LanguageModel;
@@ -70,6 +70,7 @@ impl Generation {
             request.scope.adapter = language.adapter_id();
         }
         let reservation = reserve(&mut requests)?;
+        note_sampling(&requests);
         admission.began(Instant::now());
         for Request { params, .. } in &requests {
             app.metrics().began(model, params.n, params.max_new_tokens);
@@ -197,6 +198,21 @@ impl Drop for Generation {
             self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
         }
     }
+}
+
+/// Notes how tokens are chosen: the requests of one client differ in nothing that is told.
+fn note_sampling(requests: &[Request]) {
+    let (Some(request), Some(Request { params, .. })) = (context::current(), requests.first())
+    else {
+        return;
+    };
+    let sampling = Sampling {
+        max_tokens: params.max_new_tokens,
+        temperature: params.temperature,
+        top_p: params.top_p,
+        seed: params.seed,
+    };
+    request.note(|usage| usage.sampling = Some(sampling));
 }
 
 /// Sets aside what `requests` may use, and has them run on the account of the key that asks.

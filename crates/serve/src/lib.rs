@@ -14,6 +14,7 @@ mod access;
 mod anthropic;
 mod app;
 mod assistant;
+mod background;
 mod base64;
 mod batches;
 mod blocking;
@@ -57,8 +58,9 @@ mod turn;
 mod vectors;
 
 pub use access::{Access, AuditError, AuditLog, PUBLIC_PATHS};
-pub use app::{App, Observers, ServeLimits, Settings};
+pub use app::{App, Observers, ServeLimits, Settings, Shutdown};
 pub use assistant::{Assistant, IndexRetriever, Retriever};
+pub use context::request_id;
 pub use error::ApiError;
 pub use limits::Exhausted;
 pub use models::{

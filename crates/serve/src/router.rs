@@ -10,10 +10,17 @@ use crate::{
     responses, tei, tgi,
 };
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// Well-known values of `gen_ai.operation.name`.
+const CHAT: &str = "chat";
+const COMPLETION: &str = "text_completion";
+const EMBEDDINGS: &str = "embeddings";
 
 /// The API's routes. Has no fallback: whoever merges it brings one.
 pub fn router(app: App) -> Router {
@@ -42,6 +49,22 @@ pub fn paths() -> Vec<&'static str> {
 pub fn document() -> Value {
     let table = table();
     openapi::document(table.endpoints.iter().map(|(path, endpoint)| (*path, endpoint)))
+}
+
+/// What the conventions for traces call the work of a route, by method and path; none if it is no
+/// model's.
+pub(crate) fn gen_ai_operation(method: &Method, route: &str) -> Option<&'static str> {
+    type Operations = BTreeMap<&'static str, (Method, &'static str)>;
+    static OPERATIONS: OnceLock<Operations> = OnceLock::new();
+    let operations = OPERATIONS.get_or_init(|| {
+        let endpoints = table().endpoints.into_iter();
+        let named = |(path, endpoint): (&'static str, Endpoint)| {
+            Some((path, (endpoint.method, endpoint.gen_ai?)))
+        };
+        endpoints.filter_map(named).collect()
+    });
+    let (known, name) = operations.get(route)?;
+    (known == method).then_some(name)
 }
 
 /// The routes, each with what the document says of it.
@@ -75,9 +98,18 @@ fn table() -> Routes {
 
 fn of_openai(routes: Routes) -> Routes {
     routes
-        .route("/v1/chat/completions", [post(chat::chat_completions, chat::operation())])
-        .route("/v1/completions", [post(completions::completions, completions::operation())])
-        .route("/v1/responses", [post(responses::create, responses::operations::create())])
+        .route(
+            "/v1/chat/completions",
+            [post(chat::chat_completions, chat::operation()).traced_as(CHAT)],
+        )
+        .route(
+            "/v1/completions",
+            [post(completions::completions, completions::operation()).traced_as(COMPLETION)],
+        )
+        .route(
+            "/v1/responses",
+            [post(responses::create, responses::operations::create()).traced_as(CHAT)],
+        )
         .route(
             "/v1/responses/input_tokens",
             [post(responses::input_tokens, responses::operations::input_tokens())],
@@ -97,7 +129,10 @@ fn of_openai(routes: Routes) -> Routes {
             "/v1/responses/{id}/input_items",
             [get(responses::input_items, responses::operations::input_items())],
         )
-        .route("/v1/embeddings", [post(embeddings::embeddings, embeddings::operation())])
+        .route(
+            "/v1/embeddings",
+            [post(embeddings::embeddings, embeddings::operation()).traced_as(EMBEDDINGS)],
+        )
         .route("/v1/models", [get(list_models, operations::list_models())])
         .route("/v1/models/{*name}", [get(one_model, operations::one_model())])
 }
@@ -137,30 +172,54 @@ fn of_others(routes: Routes) -> Routes {
         .route("/", [post(huggingface::root, huggingface::operations::root())])
         .route("/info", [get(huggingface::info, huggingface::operations::info())])
         .route("/tokenize", [post(huggingface::tokenize, huggingface::operations::tokenize())])
-        .route("/generate", [post(tgi::generate, tgi::operations::generate())])
-        .route("/generate_stream", [post(tgi::generate_stream, tgi::operations::generate_stream())])
-        .route("/embed", [post(tei::embed, tei::operations::embed())])
+        .route(
+            "/generate",
+            [post(tgi::generate, tgi::operations::generate()).traced_as(COMPLETION)],
+        )
+        .route(
+            "/generate_stream",
+            [post(tgi::generate_stream, tgi::operations::generate_stream()).traced_as(COMPLETION)],
+        )
+        .route("/embed", [post(tei::embed, tei::operations::embed()).traced_as(EMBEDDINGS)])
         .route("/rerank", [post(tei::rerank, tei::operations::rerank())])
         .route("/predict", [post(tei::predict, tei::operations::predict())])
         .route("/similarity", [post(tei::similarity, tei::operations::similarity())])
-        .route("/embed_all", [post(tei::embed_all, tei::operations::embed_all())])
+        .route(
+            "/embed_all",
+            [post(tei::embed_all, tei::operations::embed_all()).traced_as(EMBEDDINGS)],
+        )
         .route("/embed_sparse", [post(tei::embed_sparse, tei::operations::embed_sparse())])
         .route("/decode", [post(huggingface::decode, huggingface::operations::decode())])
-        .route("/api/chat", [post(ollama::chat, ollama::operations::chat())])
-        .route("/api/generate", [post(ollama::generate, ollama::operations::generate())])
-        .route("/api/embed", [post(ollama::embed, ollama::operations::embed())])
-        .route("/api/embeddings", [post(ollama::embeddings, ollama::operations::embeddings())])
+        .route("/api/chat", [post(ollama::chat, ollama::operations::chat()).traced_as(CHAT)])
+        .route(
+            "/api/generate",
+            [post(ollama::generate, ollama::operations::generate()).traced_as(COMPLETION)],
+        )
+        .route(
+            "/api/embed",
+            [post(ollama::embed, ollama::operations::embed()).traced_as(EMBEDDINGS)],
+        )
+        .route(
+            "/api/embeddings",
+            [post(ollama::embeddings, ollama::operations::embeddings()).traced_as(EMBEDDINGS)],
+        )
         .route("/api/tags", [get(ollama::tags, ollama::operations::tags())])
         .route("/api/ps", [get(ollama::ps, ollama::operations::ps())])
         .route("/api/show", [post(ollama::show, ollama::operations::show())])
         .route("/api/version", [get(ollama::version, ollama::operations::version())])
-        .route("/v1/messages", [post(anthropic::messages, anthropic::operations::messages())])
+        .route(
+            "/v1/messages",
+            [post(anthropic::messages, anthropic::operations::messages()).traced_as(CHAT)],
+        )
         .route(
             "/v1/messages/count_tokens",
             [post(anthropic::count_tokens, anthropic::operations::count_tokens())],
         )
-        .route("/v2/chat", [post(cohere::chat, cohere::operations::chat())])
-        .route("/v2/embed", [post(cohere::embed, cohere::operations::embed())])
+        .route("/v2/chat", [post(cohere::chat, cohere::operations::chat()).traced_as(CHAT)])
+        .route(
+            "/v2/embed",
+            [post(cohere::embed, cohere::operations::embed()).traced_as(EMBEDDINGS)],
+        )
         .route("/v2/rerank", [post(cohere::rerank, cohere::operations::rerank())])
 }
 
@@ -244,9 +303,10 @@ mod operations {
     }
 }
 
-async fn list_models(State(app): State<App>) -> Json<Value> {
-    let data: Vec<Value> = app.registry().list().iter().map(|one| describe(&app, one)).collect();
-    Json(json!({"object": "list", "data": data}))
+async fn list_models(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    let list = app.registry().list().await?;
+    let data: Vec<Value> = list.iter().map(|one| describe(&app, one)).collect();
+    Ok(Json(json!({"object": "list", "data": data})))
 }
 
 async fn one_model(
@@ -255,10 +315,7 @@ async fn one_model(
 ) -> Result<Json<Value>, ApiError> {
     let settings = app.settings();
     let meant = settings.aliases.get(&name).unwrap_or(&name);
-    let list = app.registry().list();
-    let listed = list.iter().find(|listed| listed.name == *meant);
-    let listed = listed.ok_or_else(|| app.registry().unknown(&name))?;
-    let mut described = describe(&app, listed);
+    let mut described = describe(&app, &app.registry().listed(meant).await?);
     described["id"] = json!(name);
     Ok(Json(described))
 }
@@ -276,8 +333,8 @@ fn describe(app: &App, listed: &Listed) -> Value {
     })
 }
 
-/// 200 while every engine runs and no shutdown has begun, otherwise 503: whether a load balancer
-/// should send requests.
+/// 200 while every engine runs or can be had again and no shutdown has begun, otherwise 503: whether a
+/// load balancer should send requests.
 async fn ready(State(app): State<App>) -> Response {
     let stopped = stopped(&app);
     let status = if app.is_draining() {
@@ -290,16 +347,18 @@ async fn ready(State(app): State<App>) -> Response {
     told(status, &stopped)
 }
 
-/// 200 while every engine runs, otherwise 503: whether the process should be started again. One that
-/// drains is alive.
+/// 200 while every engine runs or can be had again, otherwise 503: whether the process should be
+/// started again. One that drains is alive.
 async fn alive(State(app): State<App>) -> Response {
     let stopped = stopped(&app);
     told(if stopped.is_empty() { "ok" } else { "engine_stopped" }, &stopped)
 }
 
+/// The engines that have stopped for good.
 fn stopped(app: &App) -> Vec<String> {
     let engines = app.engines().into_iter();
-    engines.filter(|(_, engine)| !engine.stats().alive).map(|(name, _)| name).collect()
+    let stopped = engines.filter(|(_, engine)| !engine.stats().alive).map(|(name, _)| name);
+    stopped.filter(|name| !app.registry().can_return(name)).collect()
 }
 
 fn told(status: &str, stopped: &[String]) -> Response {

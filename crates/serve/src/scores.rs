@@ -1,6 +1,7 @@
 //! Scores of texts and pairs of texts, and the order of passages that they give.
 
 use crate::app::App;
+use crate::context::charged;
 use crate::error::ApiError;
 use crate::vectors::{self, EmbedOptions};
 use catena_knowledge::{Classifier, Embedder};
@@ -32,7 +33,8 @@ pub(crate) struct Ranked {
 /// softmax.
 ///
 /// # Errors
-/// [`ApiError::InputTooLong`] unless `truncate`, [`ApiError::Knowledge`].
+/// [`ApiError::InputTooLong`] unless `truncate`, [`ApiError::RateLimited`] if the tokens are more than
+/// the key has left, [`ApiError::Knowledge`].
 pub(crate) async fn logits(
     app: &App,
     (name, classifier): (&str, Arc<dyn Classifier>),
@@ -52,9 +54,10 @@ pub(crate) async fn logits(
             }
             total += tokens.min(limit);
         }
-        Ok((classifier.logits(&inputs)?, total))
+        let logits = charged(total, || Ok(classifier.logits(&inputs)?))?;
+        Ok((logits, total))
     };
-    let (logits, tokens) = app.workers().run(compute).await?;
+    let (logits, tokens) = app.long_workers().run(compute).await?;
     app.embedded(name, tokens, started.elapsed());
     Ok(logits)
 }

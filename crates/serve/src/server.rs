@@ -7,6 +7,7 @@ use crate::tls::Tls;
 use axum::Router;
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -30,16 +31,14 @@ pub struct Endpoint {
     pub listener: TcpListener,
     /// Encrypts connections.
     pub tls: Option<Tls>,
-    /// Time that running answers have to end after the server was asked to stop.
-    pub drain: Duration,
     /// Limits of connections.
     pub connections: ConnectionLimits,
 }
 
 impl Endpoint {
     /// An endpoint without encryption.
-    pub fn plain(listener: TcpListener, drain: Duration) -> Self {
-        Self { listener, tls: None, drain, connections: ConnectionLimits::default() }
+    pub fn plain(listener: TcpListener) -> Self {
+        Self { listener, tls: None, connections: ConnectionLimits::default() }
     }
 }
 
@@ -71,8 +70,8 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Serves `router` behind the guard of `app` until `shutdown` resolves; then refuses new requests,
-/// lets the running ones end within the endpoint's time, tells the others that they are cut off,
+/// Serves `router` behind the guard of `app` until `shutdown` resolves; then refuses new requests, for
+/// a while in words and after that by not listening, lets the running ones end within the time of the app's settings, tells the others that they are cut off,
 /// and returns.
 ///
 /// # Errors
@@ -83,42 +82,60 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<Ended> {
-    let Endpoint { listener, tls, drain, connections: limits } = endpoint;
+    let Endpoint { listener, tls, connections: limits } = endpoint;
     let service = protect(&app, router);
     let connections = Connections::new(limits.max_connections);
-    let accept = async {
-        loop {
-            let place = connections.place().await;
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let tls = tls.as_ref().map(Tls::acceptor);
-                    let ending = connections.ending();
-                    let work = connection::run(stream, tls, service.clone(), limits, ending);
-                    tokio::spawn(async move {
-                        work.await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!("a connection was not accepted: {error}");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+    {
+        let mut accept = pin!(accept(&listener, &connections, tls.as_ref(), &service, limits));
+        tokio::select! {
+            () = shutdown => {}
+            () = &mut accept => {}
         }
-    };
-    tokio::select! {
-        () = shutdown => {}
-        () = accept => {}
+        app.begin_drain();
+        // Only the end of the time ends it.
+        let _ = tokio::time::timeout(app.settings().shutdown.delay, accept).await;
     }
-    app.begin_drain();
     drop(listener);
     connections.begin_end();
-    let is_drained = tokio::time::timeout(drain, connections.all_ended()).await.is_ok();
+    let drain = app.settings().shutdown.drain;
+    let all_ended = async || {
+        connections.all_ended().await;
+        app.background().all_ended().await;
+    };
+    let is_drained = tokio::time::timeout(drain, all_ended()).await.is_ok();
     if !is_drained {
         app.cut_off();
-        let _ = tokio::time::timeout(LAST_WORDS, connections.all_ended()).await;
+        let _ = tokio::time::timeout(LAST_WORDS, all_ended()).await;
     }
     // A panic in it loses the last lines of a log, and no answer.
     let _ = tokio::task::spawn_blocking(move || app.flush()).await;
     Ok(if is_drained { Ended::Drained } else { Ended::CutOff })
+}
+
+/// Takes connections, each in a task of its own, for as long as it is polled.
+async fn accept(
+    listener: &TcpListener,
+    connections: &Connections,
+    tls: Option<&Tls>,
+    service: &Router,
+    limits: ConnectionLimits,
+) {
+    loop {
+        let place = connections.place().await;
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let tls = tls.map(Tls::acceptor);
+                let ending = connections.ending();
+                let work = connection::run(stream, tls, service.clone(), limits, ending);
+                tokio::spawn(async move {
+                    work.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!("a connection was not accepted: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
 }

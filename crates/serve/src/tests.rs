@@ -54,6 +54,7 @@ fn all() -> Vec<ApiError> {
             retry_after: Duration::from_millis(2500),
         }),
         ApiError::Overloaded { wait: Duration::from_secs(90), limit: Duration::from_mins(1) },
+        ApiError::WorkersBusy { waiting: 272, limit: 272 },
         ApiError::Draining,
         ApiError::Internal { reason: "a worker panicked".to_owned() },
     ]

@@ -1,6 +1,7 @@
 //! Texts to vectors, for every protocol that asks for them.
 
 use crate::app::App;
+use crate::context::charged;
 use crate::error::ApiError;
 use axum::http::HeaderValue;
 use axum::response::Response;
@@ -76,7 +77,8 @@ pub(crate) fn check_texts(
 /// Embeds `texts` with the model called `name`.
 ///
 /// # Errors
-/// [`ApiError::InvalidField`], [`ApiError::InputTooLong`], [`ApiError::Knowledge`].
+/// [`ApiError::InvalidField`], [`ApiError::InputTooLong`], [`ApiError::RateLimited`] if the tokens are
+/// more than the key has left, [`ApiError::Knowledge`].
 pub(crate) async fn embed(
     app: &App,
     (name, embedder): (&str, Arc<dyn Embedder>),
@@ -89,7 +91,12 @@ pub(crate) async fn embed(
         let reason = format!("it is {asked}, the model gives 1 to {dim}");
         return Err(ApiError::InvalidField { field: "dimensions", reason });
     }
-    let vectors = app.workers().run(move || compute(&*embedder, &texts, options)).await?;
+    let work = move || {
+        let (tokens, cut) = count(&*embedder, &texts, options.truncate)?;
+        let rows = charged(tokens, || compute(&*embedder, &texts, options))?;
+        Ok(Vectors { rows, tokens, cut })
+    };
+    let vectors = app.long_workers().run(work).await?;
     app.embedded(name, vectors.tokens, started.elapsed());
     Ok(vectors)
 }
@@ -108,9 +115,10 @@ pub(crate) async fn embed_tokens(
     let work = move || {
         let (tokens, cut) = count(&*embedder, &texts, truncate)?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Ok((embedder.embed_tokens(&texts)?, tokens, cut))
+        let rows = charged(tokens, || Ok(embedder.embed_tokens(&texts)?))?;
+        Ok((rows, tokens, cut))
     };
-    let (rows, tokens, cut) = app.workers().run(work).await?;
+    let (rows, tokens, cut) = app.long_workers().run(work).await?;
     app.embedded(name, tokens, started.elapsed());
     Ok((rows, cut))
 }
@@ -142,8 +150,7 @@ fn compute(
     embedder: &dyn Embedder,
     texts: &[String],
     options: EmbedOptions,
-) -> Result<Vectors, ApiError> {
-    let (tokens, cut) = count(embedder, texts, options.truncate)?;
+) -> Result<Vec<Vec<f32>>, ApiError> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let mut vectors = if options.normalize {
         embedder.embed(&texts)?
@@ -155,7 +162,7 @@ fn compute(
             shorten(vector, dimensions, options.normalize);
         }
     }
-    Ok(Vectors { rows: vectors, tokens, cut })
+    Ok(vectors)
 }
 
 /// Cuts a vector and makes it one of unit length again.

@@ -11,8 +11,6 @@ use catena_model::decoder::Decoder;
 use catena_serve::{AdapterReader, LoadedModel, ModelSource, ServedModel};
 use std::sync::Arc;
 
-/// What OpenAI's API takes when a request says nothing.
-const DEFAULT_TEMPERATURE: f32 = 1.0;
 /// Packed weights take up to a tenth more than their file.
 const PACKED_PERCENT: u64 = 110;
 
@@ -25,6 +23,25 @@ pub(super) struct Running {
     pub(super) max_waiting: usize,
     /// What each model's cache may take.
     pub(super) budget: KvBudget,
+    pub(super) defaults: Defaults,
+}
+
+/// What language models do where a request says nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Defaults {
+    pub(super) temperature: f32,
+    /// Most tokens of an answer.
+    pub(super) max_tokens: usize,
+}
+
+impl Defaults {
+    /// Those of OpenAI's API.
+    pub(super) const OPENAI: Self = Self { temperature: 1.0, max_tokens: usize::MAX };
+
+    /// Those of a project, whose answers are short and the same each time.
+    pub(super) fn of_project(max_tokens: usize) -> Self {
+        Self { temperature: 0.0, max_tokens }
+    }
 }
 
 /// A language model's files.
@@ -37,7 +54,8 @@ pub(super) struct LanguageFiles {
 
 impl LanguageFiles {
     fn open(&self) -> Result<LoadedModel, BoxError> {
-        let Running { pool, numerics, max_sequences, max_waiting, budget } = &self.running;
+        let Running { pool, numerics, max_sequences, max_waiting, budget, defaults } =
+            &self.running;
         let model = LanguageModel::open_base(&self.path)?;
         let options = EngineOptions::default();
         let (mut engine, decoder, choice) =
@@ -52,7 +70,8 @@ impl LanguageFiles {
         let bytes = decoder.bytes() as u64 + choice.bytes;
         let engine = EngineHandle::spawn(engine, *max_waiting)?;
         let model = catena_serve::LanguageModel {
-            default_temperature: DEFAULT_TEMPERATURE,
+            default_temperature: defaults.temperature,
+            default_max_tokens: defaults.max_tokens,
             adapters: Some(Arc::new(Packer(decoder))),
             ..catena_serve::LanguageModel::new(engine, model.codec)
         };

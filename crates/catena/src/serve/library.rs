@@ -3,8 +3,9 @@
 use super::files::Running;
 use super::kind::Kind;
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
-use catena_serve::{Library, ModelSource};
-use std::sync::Arc;
+use catena_serve::{Library, LoadError, LoadedModel, ModelSource};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a folder of a model has, and what a file of one, or of an adapter, ends with.
 const MODEL_FILE: &str = "config.json";
@@ -15,6 +16,41 @@ pub(super) struct Folders {
     pub(super) models: Option<Utf8PathBuf>,
     pub(super) adapters: Option<Utf8PathBuf>,
     pub(super) running: Running,
+    /// What was asked for so far, so that no file is read twice to tell what it is.
+    pub(super) sources: Mutex<BTreeMap<Utf8PathBuf, Arc<Unread>>>,
+}
+
+/// A model whose files are read when it matters what they are.
+pub(super) struct Unread {
+    path: Utf8PathBuf,
+    running: Running,
+    /// As its files said when they were read last.
+    kind: Mutex<Option<Kind>>,
+}
+
+impl Unread {
+    fn of_kind(&self, kind: Kind) -> Arc<dyn ModelSource> {
+        kind.source(self.path.clone(), None, &self.running)
+    }
+
+    /// What its files say. What cannot be told is said when it is loaded.
+    fn read(&self) -> Kind {
+        let kind = Kind::of(&self.path).unwrap_or(Kind::Language);
+        *self.kind.lock().unwrap_or_else(PoisonError::into_inner) = Some(kind);
+        kind
+    }
+}
+
+impl ModelSource for Unread {
+    fn bytes(&self) -> u64 {
+        let known = *self.kind.lock().unwrap_or_else(PoisonError::into_inner);
+        self.of_kind(known.unwrap_or_else(|| self.read())).bytes()
+    }
+
+    fn load(&self) -> Result<LoadedModel, LoadError> {
+        // The files may be others by now.
+        self.of_kind(self.read()).load()
+    }
 }
 
 impl Library for Folders {
@@ -34,9 +70,11 @@ impl Library for Folders {
         let folder = self.models.as_ref()?.join(name);
         let file = self.models.as_ref()?.join(format!("{name}.{MODEL_EXTENSION}"));
         let path = [folder, file].into_iter().find(|path| name_of(path).is_some())?;
-        // What cannot be told is said when it is loaded.
-        let kind = Kind::of(&path).unwrap_or(Kind::Language);
-        Some(kind.source(path, None, &self.running))
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = sources.entry(path.clone()).or_insert_with(|| {
+            Arc::new(Unread { path, running: self.running.clone(), kind: Mutex::default() })
+        });
+        Some(source.clone())
     }
 
     fn adapter(&self, path: &str) -> Option<String> {
@@ -63,6 +101,7 @@ fn is_plain(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::files::Defaults;
     use super::*;
     use crate::models::Numerics;
     use catena_engine::KvBudget;
@@ -92,11 +131,15 @@ mod tests {
             max_sequences: 1,
             max_waiting: 1,
             budget: KvBudget::Bytes(1 << 20),
+            defaults: Defaults::OPENAI,
         };
         let (models, adapters) = (Some(root.join("models")), Some(root.join("adapters")));
-        let folders = Folders { models, adapters, running };
+        let folders = Folders { models, adapters, running, sources: Mutex::default() };
         assert_eq!(folders.names(), ["large", "small"]);
-        assert!(folders.model("large").is_some_and(|model| model.bytes() >= 1 << 20));
+        let large = folders.model("large").expect("it is there");
+        assert!(large.bytes() >= 1 << 20);
+        // It was read once, and is not read again to be told.
+        assert!(Arc::ptr_eq(&large, &folders.model("large").expect("it is there")));
         let outside = [
             "../secret",
             "/etc",

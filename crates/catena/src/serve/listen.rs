@@ -1,5 +1,6 @@
 //! A listener before there is anything to serve, and the server that it becomes.
 
+use super::on_demand::OnDemand;
 use super::{Options, hangup, logs};
 use crate::failure::{Exit, Failure, render};
 use crate::models::BoxError;
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// How far the threads that serve HTTP step back, in the system's steps of priority.
@@ -63,12 +65,18 @@ impl Listener {
         (self.settings.clone(), self.observers.clone())
     }
 
-    /// Serves `router` on a thread of its own.
+    /// Serves `router` on a thread of its own; `on_demand` declared what comes and goes.
     ///
     /// # Errors
-    /// If the system gives no threads, or no folder for clients' files.
-    pub(crate) fn serve(self, app: App, router: Router) -> Result<Server, BoxError> {
-        let Self { socket, address, tls, options, .. } = self;
+    /// Aliases of nothing; if the system gives no threads, or no folder for clients' files.
+    pub(crate) fn serve(
+        self,
+        app: App,
+        router: Router,
+        on_demand: Option<OnDemand>,
+    ) -> Result<Server, BoxError> {
+        let Self { socket, address, tls, options, observers, .. } = self;
+        options.check_aliases(&app.model_names().into_iter().collect())?;
         if let Some(folder) = options.files() {
             app.keep_files(&folder)?;
         }
@@ -80,12 +88,23 @@ impl Listener {
             .on_thread_start(give_way)
             .enable_all()
             .build()?;
-        let drain = Duration::from_secs(options.serve().drain_seconds);
-        reload_at_hangup(&runtime, &app, tls.clone(), options);
+        let (app_again, tls_again, audit) = (app.clone(), tls.clone(), observers.audit);
+        hangup::on_hangup(runtime.handle(), move || {
+            match read_again(&app_again, &options, on_demand.as_ref()) {
+                Ok(()) => say("keys, limits, models and their names were read again"),
+                Err(failure) => say(&format!("nothing was changed: {}", render(&failure))),
+            }
+            if let Some(Err(error)) = tls_again.as_ref().map(Tls::reload) {
+                say(&format!("the certificate was not changed: {error}"));
+            }
+            if let Some(audit) = &audit {
+                audit.reopen();
+            }
+        });
         let work = async move {
             let listener = TcpListener::from_std(socket)?;
             let connections = ConnectionLimits::default();
-            let endpoint = Endpoint { listener, tls, drain, connections };
+            let endpoint = Endpoint { listener, tls, connections };
             let shutdown = async move {
                 // An error means that the sender is gone, which stops the server as well.
                 let _ = stopped.wait_for(|stop| *stop).await;
@@ -112,26 +131,26 @@ fn give_way() {
     }
 }
 
-fn reload_at_hangup(
-    runtime: &tokio::runtime::Runtime,
-    app: &App,
-    tls: Option<Tls>,
-    options: Options,
-) {
-    let app = app.clone();
-    hangup::on_hangup(runtime.handle(), move || {
-        let read = options.again().and_then(|options| options.settings());
-        match read {
-            Ok(settings) => {
-                app.reload(settings);
-                say("keys, limits and names of models were read again");
-            }
-            Err(failure) => say(&format!("nothing was changed: {}", render(&failure))),
+/// Takes what the project's file says now, all of it or nothing.
+fn read_again(app: &App, options: &Options, on_demand: Option<&OnDemand>) -> Result<(), Failure> {
+    let options = options.again()?;
+    let settings = options.settings()?;
+    let change = on_demand.map(|on_demand| on_demand.change(&options).map(|c| (on_demand, c)));
+    let change = change.transpose()?;
+    let names = match &change {
+        Some((on_demand, change)) => on_demand.names_after(change),
+        None => app.model_names().into_iter().collect(),
+    };
+    options.check_aliases(&names)?;
+    let wanted = change.map(|(on_demand, change)| on_demand.apply(change));
+    app.reload(settings);
+    logs::set(options.serve().log);
+    for name in wanted.unwrap_or_default() {
+        if let Err(error) = Handle::current().block_on(app.load(&name)) {
+            say(&format!("warning: the pinned model `{name}` is not in memory: {error}"));
         }
-        if let Some(Err(error)) = tls.as_ref().map(Tls::reload) {
-            say(&format!("the certificate was not changed: {error}"));
-        }
-    });
+    }
+    Ok(())
 }
 
 /// A running server.

@@ -12,9 +12,12 @@ mod listen;
 mod logs;
 mod on_demand;
 mod options;
+mod own;
 mod project;
 mod simulate;
 mod standalone;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use command::run;
 pub(crate) use listen::{Listener, Server};

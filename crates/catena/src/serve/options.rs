@@ -6,9 +6,10 @@ use crate::keys::keys_failure;
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::KvBudget;
-use catena_pipeline::config::{self, FILE_NAME, ServeConfig};
+use catena_pipeline::config::{self, FILE_NAME, ServeConfig, ServedModelChoice};
 use catena_serve::keys::{KeyFile, Keyring};
-use catena_serve::{Access, AuditLog, Observers, ServeLimits, Settings, Tls, Traces};
+use catena_serve::{Access, AuditLog, Observers, ServeLimits, Settings, Shutdown, Tls, Traces};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +69,11 @@ impl Options {
         Ok(Self { folder, serve, overrides, is_project })
     }
 
+    /// What paths are relative to.
+    pub(super) fn folder(&self) -> &Utf8Path {
+        &self.folder
+    }
+
     /// The section.
     pub(crate) fn serve(&self) -> &ServeConfig {
         &self.serve
@@ -122,10 +128,45 @@ impl Options {
         let limits = ServeLimits {
             max_body_bytes: self.serve.max_body_bytes,
             max_wait: Duration::from_secs(self.serve.max_wait_seconds),
+            workers: self.serve.workers,
+            max_queued: self.serve.max_waiting + self.serve.max_sequences,
             ..ServeLimits::default()
         };
-        let access = Access { keys, origins: self.serve.origins.clone(), hosts };
-        Ok(Settings { limits, access, aliases: self.serve.aliases.clone() })
+        let access = Access {
+            keys,
+            origins: self.serve.origins.clone(),
+            hosts,
+            public_metrics: self.serve.public_metrics,
+        };
+        let shutdown = Shutdown {
+            delay: Duration::from_secs(self.serve.drain_delay_seconds),
+            drain: Duration::from_secs(self.serve.drain_seconds),
+        };
+        Ok(Settings { limits, access, aliases: self.serve.aliases.clone(), shutdown })
+    }
+
+    /// Refuses aliases that mean no model of `names`, or that are one.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub(super) fn check_aliases(&self, names: &BTreeSet<String>) -> Result<(), Failure> {
+        for (alias, model) in &self.serve.aliases {
+            let cause = if names.contains(alias) {
+                "it is a model's own name".to_owned()
+            } else if names.contains(model) {
+                continue;
+            } else {
+                let known: Vec<&str> = names.iter().map(String::as_str).collect();
+                format!("there is no model `{model}`; known: {}", known.join(", "))
+            };
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("cannot use the alias `{alias}`"),
+                cause,
+            )
+            .hint("an alias is given as another name of a model that is served"));
+        }
+        Ok(())
     }
 
     fn keys(&self) -> Result<Option<Arc<Keyring>>, Failure> {
@@ -170,7 +211,7 @@ impl Options {
         let traces = match self.serve.traces.as_str() {
             "" => None,
             url => Some(
-                Traces::to(url, SERVICE)
+                Traces::with_headers(url, SERVICE, &trace_headers())
                     .map_err(|error| Failure::new(Exit::Usage, "cannot send traces", error))?,
             ),
         };
@@ -205,6 +246,13 @@ impl Options {
     }
 }
 
+/// Headers for the collector of traces, from where its other clients have them.
+fn trace_headers() -> String {
+    let of = |name: &str| std::env::var(name).ok();
+    let both = of("OTEL_EXPORTER_OTLP_TRACES_HEADERS").or_else(|| of("OTEL_EXPORTER_OTLP_HEADERS"));
+    both.unwrap_or_default()
+}
+
 fn host_name(host: IpAddr) -> String {
     match host {
         IpAddr::V4(host) => host.to_string(),
@@ -222,6 +270,8 @@ impl ListenArgs {
         let files = text(&self.files);
         let origins = self.origin.clone();
         let (port, log, drain_seconds) = (self.port, self.log, self.drain_seconds);
+        let (public_metrics, workers) = (self.public_metrics, self.workers);
+        let drain_delay_seconds = self.drain_delay_seconds;
         let (max_sequences, aliases) = (self.max_sequences, self.alias.clone());
         let (models, adapters) = (self.on_demand.clone(), self.adapter.clone());
         let folders = (text(&self.models_folder), text(&self.adapters_folder));
@@ -237,10 +287,16 @@ impl ListenArgs {
             put(&mut serve.traces, traces.as_ref());
             put(&mut serve.log, log.as_ref());
             put(&mut serve.drain_seconds, drain_seconds.as_ref());
+            put(&mut serve.drain_delay_seconds, drain_delay_seconds.as_ref());
+            put(&mut serve.workers, workers.as_ref());
             put(&mut serve.max_sequences, max_sequences.as_ref());
+            serve.public_metrics |= public_metrics;
             serve.origins.extend_from_slice(&origins);
             serve.aliases.extend(aliases.iter().cloned());
-            serve.models.extend(models.iter().cloned());
+            let source = |(name, model): &(String, String)| {
+                (name.clone(), ServedModelChoice::Source(model.clone()))
+            };
+            serve.models.extend(models.iter().map(source));
             serve.adapters.extend(adapters.iter().cloned());
             put(&mut serve.models_folder, folders.0.as_ref());
             put(&mut serve.adapters_folder, folders.1.as_ref());

@@ -1,14 +1,15 @@
 //! A project's server: the API and the studio on one port.
 
-use super::files::{Packer, Running};
-use super::on_demand::on_demand;
+use super::files::{Defaults, Running};
+use super::on_demand::OnDemand;
+use super::own::{OwnAssistant, OwnModel};
 use super::{Listener, Options, Server};
 use crate::args::ServeArgs;
 use crate::documents::read_clean_documents;
 use crate::explain::pipeline_failure;
 use crate::failure::{Exit, Failure};
 use crate::merged::gguf_file;
-use crate::models::{BoxError, LanguageModel, Numerics};
+use crate::models::{BoxError, Numerics};
 use crate::progress::{for_stderr, say};
 use crate::project::Project;
 use crate::report;
@@ -17,7 +18,7 @@ use crate::sets::ProjectSets;
 use crate::stages::{HELDOUT_FILE, Inputs};
 use camino::Utf8PathBuf;
 use catena_data::read_records;
-use catena_engine::{EngineHandle, EngineOptions, KvBudget};
+use catena_engine::KvBudget;
 use catena_knowledge::{Embedder, Index, Method};
 use catena_pipeline::{Action, Finished};
 use catena_protocol::{Cancel, Document, RunReport};
@@ -81,12 +82,12 @@ impl ProjectServer {
         let listener = Listener::open(options)?;
         let start = move || -> Result<Self, BoxError> {
             let example_questions = example_questions(finished)?;
-            let app = app(inputs, finished, &listener)?;
+            let (app, on_demand) = app(inputs, finished, &listener)?;
             let studio = studio(inputs, finished, report, &app, &example_questions)?;
             let router = catena_serve::router(app.clone()).merge(catena_studio::router(studio));
-            Ok(Self { server: listener.serve(app, router)?, example_questions })
+            Ok(Self { server: listener.serve(app, router, Some(on_demand))?, example_questions })
         };
-        start().map_err(|error| Failure::new(Exit::Environment, "cannot serve the project", error))
+        start().map_err(|error| Failure::of(Exit::Environment, "cannot serve the project", error))
     }
 
     /// Address of the studio and the API.
@@ -111,29 +112,29 @@ impl ProjectServer {
 }
 
 /// The assistant, the bare model and the embedder by name.
-fn app(inputs: &Inputs, finished: &Finished, listener: &Listener) -> Result<App, BoxError> {
+fn app(
+    inputs: &Inputs,
+    finished: &Finished,
+    listener: &Listener,
+) -> Result<(App, OnDemand), BoxError> {
     let config = &inputs.config;
     let serve = listener.options().serve();
-    let path = gguf_file(&finished.outputs["quantize"], &config.quantize.serve);
-    let model = LanguageModel::open(&path)?;
-    let numerics = Numerics::of(&config.serve);
     let free = catena_pipeline::memory::available_bytes().unwrap_or(ASSUMED_MEMORY);
-    let budget = listener.options().cache_budget(free);
-    let (pool, options) = (inputs.pool.clone(), EngineOptions::default());
-    let (mut engine, decoder, choice) =
-        model.engine_and_decoder(pool, numerics, serve.max_sequences, budget, options)?;
-    say(&format!("  {}", choice.reason));
-    if let Some(draft) = draft_model(inputs, finished) {
-        let draft = LanguageModel::open_draft(&draft, &model)?;
-        let budget = KvBudget::Available(free / 2);
-        engine = draft.write_ahead_for(engine, inputs.pool.clone(), numerics, budget)?;
-    }
-    let engine = EngineHandle::spawn(engine, serve.max_waiting)?;
-    let language = catena_serve::LanguageModel {
-        default_max_tokens: config.serve.max_new_tokens,
-        adapters: Some(Arc::new(Packer(decoder))),
-        ..catena_serve::LanguageModel::new(engine, model.codec)
+    let running = Running {
+        pool: inputs.pool.clone(),
+        numerics: Numerics::of(&config.serve),
+        max_sequences: serve.max_sequences,
+        max_waiting: serve.max_waiting,
+        budget: listener.options().cache_budget(free),
+        defaults: Defaults::of_project(config.serve.max_new_tokens),
     };
+    let own = Arc::new(OwnModel::new(
+        gguf_file(&finished.outputs["quantize"], &config.quantize.serve),
+        draft_model(inputs, finished),
+        KvBudget::Available(free / 2),
+        running.clone(),
+    ));
+    let language = own.language()?;
     let embedder: Arc<dyn Embedder> = inputs.embedder()?;
     let retriever = IndexRetriever {
         index: Arc::new(Index::open(&finished.outputs["index"])?),
@@ -144,6 +145,11 @@ fn app(inputs: &Inputs, finished: &Finished, listener: &Listener) -> Result<App,
         model: language.clone(),
         retriever: Arc::new(retriever),
         num_passages: config.serve.passages,
+    };
+    let again = OwnAssistant {
+        model: own.clone(),
+        retriever: assistant.retriever.clone(),
+        num_passages: assistant.num_passages,
     };
     let name = &config.project.name;
     let mut models = vec![
@@ -160,15 +166,11 @@ fn app(inputs: &Inputs, finished: &Finished, listener: &Listener) -> Result<App,
     }
     let (settings, observers) = listener.app_parts();
     let app = App::with(models, settings, observers);
-    let running = Running {
-        pool: inputs.pool.clone(),
-        numerics,
-        max_sequences: serve.max_sequences,
-        max_waiting: serve.max_waiting,
-        budget,
-    };
-    on_demand(&app, listener.options(), &running, free, Some(&format!("{name}-model")))?;
-    Ok(app)
+    let base = format!("{name}-model");
+    app.revive_with(name, Arc::new(again));
+    app.revive_with(&base, own);
+    let on_demand = OnDemand::begin(&app, listener.options(), &running, free, Some(&base))?;
+    Ok((app, on_demand))
 }
 
 /// Where the model is that writes ahead, if one is wanted.

@@ -39,11 +39,10 @@ pub(super) fn run(args: &ServeArgs, name: &str, cancel: &Cancel) -> Result<(), F
         let (settings, observers) = listener.app_parts();
         let app = App::with(models, settings, observers);
         let router = catena_serve::router(app.clone()).fallback(catena_serve::no_route);
-        listener.serve(app, router)
+        listener.serve(app, router, None)
     };
-    let server = start().map_err(|error| {
-        Failure::new(Exit::Environment, "cannot serve a simulated model", error)
-    })?;
+    let server = start()
+        .map_err(|error| Failure::of(Exit::Environment, "cannot serve a simulated model", error))?;
     say(&format!("  simulated API: {}/v1  (Ctrl-C stops)", server.address()));
     server.wait(cancel)
 }

@@ -1,8 +1,8 @@
 //! Models served without a project.
 
-use super::files::Running;
+use super::files::{Defaults, Running};
 use super::kind::{Kind, cannot_load};
-use super::on_demand::on_demand;
+use super::on_demand::OnDemand;
 use super::project::ASSUMED_MEMORY;
 use super::{Listener, Options};
 use crate::args::ServeArgs;
@@ -65,6 +65,7 @@ fn start(
         max_sequences: serve.max_sequences,
         max_waiting: serve.max_waiting,
         budget: options.cache_budget(free / sharing),
+        defaults: Defaults::OPENAI,
     };
     let (settings, observers) = listener.app_parts();
     let app = App::with(Vec::new(), settings, observers);
@@ -76,11 +77,11 @@ fn start(
         app.declare(name, source, Some(loaded), true);
     }
     let base = languages.map(|model| model.name.as_str()).next();
-    on_demand(&app, &options, &running, free, base)?;
+    let on_demand = OnDemand::begin(&app, &options, &running, free, base)?;
     let router: Router = catena_serve::router(app.clone()).fallback(catena_serve::no_route);
     listener
-        .serve(app, router)
-        .map_err(|error| Failure::new(Exit::Environment, "cannot serve", error))
+        .serve(app, router, Some(on_demand))
+        .map_err(|error| Failure::of(Exit::Environment, "cannot serve", error))
 }
 
 /// Finds `MODEL` or `NAME=MODEL`; a model without a name has that of its file or folder, and its files

@@ -4,14 +4,14 @@ use crate::support::{catena, run};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running `catena serve`. Killed if a test fails.
 struct Serving {
     child: Child,
-    lines: BufReader<ChildStderr>,
+    lines: Box<dyn BufRead + Send + Sync>,
     address: String,
 }
 
@@ -32,7 +32,7 @@ impl Serving {
                 break rest.split("/v1").next().unwrap().to_owned();
             }
         };
-        Self { child, lines, address }
+        Self { child, lines: Box::new(lines), address }
     }
 
     fn read_until(&mut self, text: &str) -> String {
@@ -122,6 +122,15 @@ fn keys_without_a_project_or_a_file_say_what_to_give() {
     assert!(done.stderr.contains("--file FILE"), "{}", done.stderr);
 }
 
+#[test]
+fn an_alias_of_nothing_is_refused_at_the_start() {
+    for alias in ["gpt=smi", "sim=sim"] {
+        let done = run(&["serve", "--simulate", "sim", "--port", "0", "--alias", alias]);
+        assert_eq!(done.code, Some(2), "{}", done.stderr);
+        assert!(done.stderr.contains("cannot use the alias"), "{}", done.stderr);
+    }
+}
+
 /// Sockets of vLLM and SGLang that took pickles listened on every address.
 #[test]
 fn s10_an_address_for_others_needs_keys() {
@@ -158,6 +167,9 @@ fn a_server_lives_through_its_signals() {
         Some(0)
     );
     assert_eq!(serving.ask(&first, &chat(4)).0, 200, "it has not read the file again");
+    // What moves logs away does so before it tells.
+    let moved = dir.path().join("audit.jsonl.old");
+    std::fs::rename(&audit, &moved).unwrap();
     serving.signal("-HUP");
     serving.read_until("read again");
     assert_eq!(serving.ask(&first, &chat(4)).0, 401);
@@ -184,8 +196,20 @@ fn a_server_lives_through_its_signals() {
     assert!(serving.child.wait().unwrap().success());
     let mut rest = String::new();
     serving.lines.read_to_string(&mut rest).unwrap();
-    let audit = std::fs::read_to_string(audit).unwrap();
-    assert_eq!(audit.lines().count(), 7, "{audit}");
+    let [moved, audit] = [moved, audit].map(|path| std::fs::read_to_string(path).unwrap());
+    assert_eq!(moved.lines().count() + audit.lines().count(), 7, "{moved}{audit}");
+    assert!(audit.lines().count() >= 3, "{audit}");
+}
+
+/// The endpoint picker of the Gateway API and KEDA send no key.
+#[test]
+fn metrics_may_be_read_without_a_key_where_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keys.json");
+    create(&file, &[]);
+    let serving = Serving::start(&["--keys", file.to_str().unwrap(), "--public-metrics"]);
+    assert!(serving.get("/metrics").contains("vllm:num_requests_waiting{model_name=\"sim\"} 0"));
+    assert_eq!(serving.ask("x", &chat(1)).0, 401);
 }
 
 /// Line ends in requests made lines in the logs of other servers, and their prompts stood there.
@@ -216,6 +240,40 @@ fn s35_requests_make_no_lines_in_logs_and_their_texts_are_not_there() {
             assert!(line.chars().all(is_plain), "{format}: {line:?}");
             assert!(!line.contains("swordfish"), "{format}: {line:?}");
         }
+    }
+}
+
+/// A disk that is full takes no line of the log, and requests are answered as ever.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_under_the_log_loses_lines_and_nothing_else() {
+    for format in ["text", "json"] {
+        // What tells the address goes nowhere, so the port is chosen here.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let port = free.port().to_string();
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let args = ["serve", "--port", &port, "--simulate", "sim", "--log", format];
+        let child = catena(&args).stderr(Stdio::from(full)).spawn().unwrap();
+        let address = format!("http://{free}");
+        let mut serving = Serving { child, lines: Box::new(std::io::empty()), address };
+        let begun = Instant::now();
+        while ureq::get(format!("{}/livez", serving.address)).call().is_err() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "it does not serve");
+            std::thread::yield_now();
+        }
+        for _ in 0..3 {
+            // A line of each kind that a request may leave.
+            assert_eq!(serving.ask("x", &json!({"model": "none", "messages": []})).0, 404);
+            assert_eq!(serving.ask("x", &chat(4)).0, 200);
+        }
+        let page = serving.get("/metrics");
+        let count = |status: u16| {
+            let labels = format!("method=\"POST\",status=\"{status}\"");
+            page.lines().any(|line| line.contains(&labels) && line.ends_with(" 3"))
+        };
+        assert!(count(404) && count(200), "{page}");
+        serving.signal("-TERM");
+        assert!(serving.child.wait().unwrap().success());
     }
 }
 

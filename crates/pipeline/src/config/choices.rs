@@ -1,4 +1,4 @@
-//! Values that are a number or a word.
+//! Values of more than one form.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,33 @@ pub enum ByteSize {
     Text(String),
 }
 
+/// A model that is served beside the first ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a path or a name, or a table with `source`, and `draft` and `pinned` if wanted"
+)]
+pub enum ServedModelChoice {
+    /// Where it is.
+    Source(String),
+    /// With more about it.
+    Table(ServedModelTable),
+}
+
+/// A model that is served, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServedModelTable {
+    /// Where it is: a path, or a name that `catena pull` knows.
+    pub source: String,
+    /// A smaller model that writes ahead, named in the same way; empty for none.
+    #[serde(default)]
+    pub draft: String,
+    /// Load it at the start, and let it stay.
+    #[serde(default)]
+    pub pinned: bool,
+}
+
 /// Left to the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +77,18 @@ pub enum RecomputeWord {
     Off,
     /// All.
     All,
+}
+
+impl ServedModelChoice {
+    /// The whole table, whichever form was given.
+    pub fn table(&self) -> ServedModelTable {
+        match self {
+            Self::Source(source) => {
+                ServedModelTable { source: source.clone(), ..ServedModelTable::default() }
+            }
+            Self::Table(table) => table.clone(),
+        }
+    }
 }
 
 impl MicroStep {

@@ -8,7 +8,9 @@ mod load;
 mod reference;
 mod sections;
 
-pub use choices::{Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord};
+pub use choices::{
+    Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord, ServedModelChoice, ServedModelTable,
+};
 pub use load::{FILE_NAME, load};
 pub use reference::{KeyReference, SectionReference, reference, reference_markdown};
 pub use sections::{

@@ -1,6 +1,8 @@
 //! The sections of `catena.toml`.
 
-use super::choices::{Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord};
+use super::choices::{
+    Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord, ServedModelChoice,
+};
 use crate::error::PipelineError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -272,6 +274,9 @@ pub struct ServeConfig {
     /// File of API keys, relative to the project, that `catena keys` writes. Where it exists, every
     /// request needs a key.
     pub keys: String,
+    /// Whether `/metrics` needs no key, for routers and autoscalers that can send none. It tells the
+    /// names of models and how much is asked of them.
+    pub public_metrics: bool,
     /// Origins of web pages that may use the API, such as `https://chat.example.org`, or `*`; the
     /// studio needs none.
     pub origins: Vec<String>,
@@ -288,23 +293,32 @@ pub struct ServeConfig {
     /// Folder for clients' files, batches and stored responses; empty keeps none.
     pub files: String,
     /// Collector of OpenTelemetry traces over OTLP/HTTP, such as `http://127.0.0.1:4318`; empty for
-    /// none.
+    /// none. The variable `OTEL_EXPORTER_OTLP_HEADERS` has the headers that it wants.
     pub traces: String,
     /// How requests are told on the standard error: `text`, `json` or `off`.
     pub log: LogFormat,
     /// Seconds that running answers have to end after the server was asked to stop.
     pub drain_seconds: u64,
+    /// Seconds before that for which the server goes on listening, and answers that it is not ready and
+    /// takes no work, so that load balancers look elsewhere.
+    pub drain_delay_seconds: u64,
     /// A request that would wait longer than so many seconds, at the engine's present pace, is
-    /// refused at once.
+    /// refused at once; one that waits as long for a worker or a model, then.
     pub max_wait_seconds: u64,
     /// Requests that may wait; more are refused.
     pub max_waiting: usize,
+    /// Requests that tokenize or retrieve at once, and as many that turn texts into vectors or scores.
+    /// Taken at the start only.
+    pub workers: usize,
     /// Largest body of a request.
     pub max_body_bytes: usize,
     /// Other names of served models, as in `{ gpt-4o = "bank-support" }`.
     pub aliases: BTreeMap<String, String>,
-    /// Models that are loaded when a request names them, as in `{ large = "models/large.gguf" }`.
-    pub models: BTreeMap<String, String>,
+    /// Models that are loaded when a request names them, as in `{ large = "models/large.gguf" }`: paths,
+    /// or names that `catena pull` knows. A table such as `{ source = "large.gguf", draft =
+    /// "small.gguf", pinned = true }` says more: a model that writes ahead, and to load it at the start
+    /// and let it stay.
+    pub models: BTreeMap<String, ServedModelChoice>,
     /// Folder whose GGUF files and folders of models may be named too; empty for none.
     pub models_folder: String,
     /// Most bytes of models that come and go; the one that was used least recently leaves first. 0
@@ -349,6 +363,7 @@ impl Default for ServeConfig {
             host: "127.0.0.1".to_owned(),
             port: 8017,
             keys: ".catena/keys.json".to_owned(),
+            public_metrics: false,
             origins: Vec::new(),
             hosts: Vec::new(),
             tls_certificate: String::new(),
@@ -358,8 +373,10 @@ impl Default for ServeConfig {
             traces: String::new(),
             log: LogFormat::Text,
             drain_seconds: 20,
+            drain_delay_seconds: 0,
             max_wait_seconds: 60,
             max_waiting: 256,
+            workers: 2,
             max_body_bytes: 4 << 20,
             aliases: BTreeMap::new(),
             models: BTreeMap::new(),
@@ -396,9 +413,15 @@ impl ServeConfig {
         let is_pair = serve.tls_certificate.is_empty() == serve.tls_key.is_empty();
         check("serve.tls_key", is_pair, &serve.tls_key, "given if tls_certificate is")?;
         let longest = 86_400;
-        let seconds = serve.drain_seconds.max(serve.max_wait_seconds);
-        check("serve.drain_seconds", seconds <= longest, seconds, "a day at most")?;
+        for (key, seconds) in [
+            ("serve.drain_seconds", serve.drain_seconds),
+            ("serve.drain_delay_seconds", serve.drain_delay_seconds),
+            ("serve.max_wait_seconds", serve.max_wait_seconds),
+        ] {
+            check(key, seconds <= longest, seconds, "a day at most")?;
+        }
         count("serve.max_waiting", serve.max_waiting, 0, 65_536, "0 to 65536")?;
+        count("serve.workers", serve.workers, 1, 64, "1 to 64")?;
         count("serve.max_body_bytes", serve.max_body_bytes, 1024, 1 << 30, "1024 to 1073741824")
     }
 }

@@ -19,6 +19,25 @@ fn a_small_file_is_a_whole_project() {
 }
 
 #[test]
+fn a_served_model_is_a_path_or_a_table() {
+    let text = "[serve.models]\na = \"a.gguf\"\n[serve.models.b]\nsource = \"b\"\npinned = true\n";
+    let models = parse(&format!("{SMALL}{text}")).unwrap().serve.models;
+    let [a, b] = ["a", "b"].map(|name| models[name].table());
+    assert_eq!((a.source.as_str(), a.draft.as_str(), a.pinned), ("a.gguf", "", false));
+    assert_eq!((b.source.as_str(), b.draft.as_str(), b.pinned), ("b", "", true));
+    for wrong in ["source = 1", "source = \"b\"\npined = true", "draft = \"b\""] {
+        let error = parse(&format!("{SMALL}[serve.models.b]\n{wrong}\n")).unwrap_err();
+        let mut told = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(source) = cause {
+            told.push_str(&source.to_string());
+            cause = source.source();
+        }
+        assert!(told.contains("a table with `source`"), "{wrong}: {told}");
+    }
+}
+
+#[test]
 fn bad_configurations_are_explained() {
     let with = |text: &str| format!("{SMALL}{text}");
     let cases = [

@@ -37,6 +37,8 @@ enum Entry {
     Line(String),
     /// To be answered once all lines before it are written.
     Flush(SyncSender<()>),
+    /// The file of the name may be another by now.
+    Reopen,
 }
 
 /// A log that is appended to. Clones share it.
@@ -67,6 +69,13 @@ impl AuditLog {
     /// Lines that could not be written.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Writes to the file that has the log's name now, for programs that move logs away. Lines before
+    /// this are in the file that had it. Waits while the queue is full.
+    pub fn reopen(&self) {
+        // The thread ends with the last log.
+        let _ = self.entries.send(Entry::Reopen);
     }
 
     /// Waits until every line before is written, for a while.
@@ -103,7 +112,8 @@ fn line(outcome: &Outcome) -> Value {
         "complete": outcome.is_whole,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
-        "finish_reason": usage.finish_reason,
+        "finish_reason": usage.finish_reason(),
+        "error": usage.error,
         "seconds": (outcome.took.as_secs_f64() * 1e4).round() / 1e4,
     })
 }
@@ -132,6 +142,16 @@ impl Writer {
                 Entry::Flush(done) => {
                     // Nobody waits any more.
                     let _ = done.send(());
+                    continue;
+                }
+                Entry::Reopen => {
+                    match Self::open(&self.path) {
+                        Ok(writer) => *self = writer,
+                        Err(error) => tracing::error!(
+                            path = %self.path,
+                            "the audit log goes on in its old file: {error}"
+                        ),
+                    }
                     continue;
                 }
             };

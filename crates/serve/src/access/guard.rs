@@ -1,8 +1,8 @@
 //! The guard before all routes.
 
-use super::origin::Cors;
+use super::origin::{self, Cors};
 use super::outcome::Pending;
-use super::{ADMIN_PREFIXES, Access, PUBLIC_PATHS, body, credentials};
+use super::{ADMIN_PREFIXES, Access, body, credentials};
 use crate::app::{App, Settings};
 use crate::context::{self, RequestContext};
 use crate::dialect::{Dialect, shape};
@@ -31,13 +31,12 @@ pub(crate) fn protect(app: &App, router: Router) -> Router {
 
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let settings = app.settings();
-    let dialect = Dialect::of(request.uri().path());
     let id = request_id(&app, request.headers());
     let (response, cors) = match Cors::check(&settings.access, &request) {
-        Err(error) => (shape(dialect, error.into_response()), None),
+        Err(error) => (refuse(&app, id.clone(), &request, error), None),
         Ok(cors) => match cors.preflight(&request) {
             Some(answer) => (answer, Some(cors)),
-            None if PUBLIC_PATHS.contains(&request.uri().path()) => {
+            None if settings.access.is_public(request.uri().path()) => {
                 (next.run(request).await, Some(cors))
             }
             None => (admit(&app, &settings, id.clone(), request, next).await, Some(cors)),
@@ -53,6 +52,37 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
     response
 }
 
+/// Refuses a request that nobody should have sent; the logs tell of it.
+fn refuse(app: &App, id: String, request: &Request, error: ApiError) -> Response {
+    let context = Arc::new(RequestContext::new(id, None));
+    let pending = pending(app, &context, request, None);
+    let answer = context::within(context, || error.into_response());
+    pending.follow(shape(Dialect::of(request.uri().path()), answer))
+}
+
+/// What is told of `request` once its answer has ended.
+fn pending(
+    app: &App,
+    context: &Arc<RequestContext>,
+    request: &Request,
+    permit: Option<Permit>,
+) -> Pending {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    Pending {
+        app: app.clone(),
+        context: context.clone(),
+        method: request.method().clone(),
+        route: route.unwrap_or("(unknown)").to_owned(),
+        begin: SystemTime::now(),
+        started: Instant::now(),
+        trace_parent: text(request.headers(), "traceparent"),
+        authority: origin::shown(origin::authority(request)),
+        status: None,
+        is_whole: false,
+        permit,
+    }
+}
+
 /// Answers a request of a path that is not public.
 async fn admit(
     app: &App,
@@ -61,7 +91,6 @@ async fn admit(
     request: Request,
     next: Next,
 ) -> Response {
-    let started = Instant::now();
     let entry = enter(&settings.access, &request, app.now());
     let (key, permit, refused) = match entry {
         Ok((key, permit)) => (key, permit, None),
@@ -69,25 +98,14 @@ async fn admit(
     };
     let context = Arc::new(RequestContext::new(id, key));
     let dialect = Dialect::of(request.uri().path());
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let pending = Pending {
-        app: app.clone(),
-        context: context.clone(),
-        method: request.method().clone(),
-        route: route.unwrap_or("(unknown)").to_owned(),
-        begin: SystemTime::now(),
-        started,
-        trace_parent: text(request.headers(), "traceparent"),
-        status: None,
-        is_whole: false,
-        permit,
-    };
+    let pending = pending(app, &context, &request, permit);
     let asks_for_page = text(request.headers(), "accept").is_some_and(|a| a.contains("text/html"));
     let answer = match refused {
         Some(error) => Err(error),
         None => respond(settings, context.clone(), request, next).await,
     };
-    let answer = answer.unwrap_or_else(IntoResponse::into_response);
+    let tell = |error: ApiError| context::within(context.clone(), || error.into_response());
+    let answer = answer.unwrap_or_else(tell);
     let mut response = shape(dialect, answer);
     if response.status() == StatusCode::UNAUTHORIZED {
         // A browser asks its user for a password; programs are told what they should send.

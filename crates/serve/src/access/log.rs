@@ -26,7 +26,8 @@ pub(crate) fn log(outcome: &Outcome) {
         complete = outcome.is_whole,
         prompt_tokens = usage.prompt_tokens,
         completion_tokens = usage.completion_tokens,
-        finish_reason = usage.finish_reason.unwrap_or(""),
+        finish_reason = usage.finish_reason().unwrap_or(""),
+        error = usage.error.unwrap_or(""),
         milliseconds = u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
         "request"
     );

@@ -17,6 +17,7 @@ mod policy;
 pub use audit::{AuditError, AuditLog};
 pub(crate) use guard::{protect, whole_seconds};
 pub(crate) use log::log;
+pub(crate) use origin::host_and_port;
 pub(crate) use outcome::Outcome;
 pub(crate) use policy::ADMIN_PREFIXES;
 pub use policy::{Access, PUBLIC_PATHS};

@@ -72,20 +72,26 @@ impl Cors {
 }
 
 /// Host and port that the client means.
-fn authority(request: &Request) -> &str {
+pub(super) fn authority(request: &Request) -> &str {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     host.or_else(|| request.uri().authority().map(Authority::as_str)).unwrap_or("")
 }
 
 /// The name of `host:port`; an IPv6 address keeps its brackets.
 fn without_port(authority: &str) -> &str {
+    host_and_port(authority).0
+}
+
+/// The parts of `host:port`; an IPv6 address keeps its brackets.
+pub(crate) fn host_and_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port)),
+        _ => (authority, None),
     }
 }
 
-fn shown(text: &str) -> String {
+/// The beginning of a foreign text.
+pub(super) fn shown(text: &str) -> String {
     text.chars().take(200).collect()
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Outcome {
     pub(crate) started: Instant,
     /// The client's `traceparent`.
     pub(crate) trace_parent: Option<String>,
+    /// The host and port that the client asked.
+    pub(crate) authority: String,
 }
 
 /// Tells the outcome when it is dropped: by then the handler, or the answer's body, has ended.
@@ -41,6 +43,7 @@ pub(super) struct Pending {
     pub(super) begin: SystemTime,
     pub(super) started: Instant,
     pub(super) trace_parent: Option<String>,
+    pub(super) authority: String,
     pub(super) status: Option<StatusCode>,
     pub(super) is_whole: bool,
     /// Held until the answer has ended.
@@ -61,6 +64,7 @@ impl Drop for Pending {
             took: self.started.elapsed(),
             started: self.started,
             trace_parent: self.trace_parent.take(),
+            authority: std::mem::take(&mut self.authority),
         };
         self.app.tell(&outcome);
     }

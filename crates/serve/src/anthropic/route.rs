@@ -5,6 +5,7 @@ use super::request::MessagesRequest;
 use super::response::{blocks, end, message, usage};
 use crate::app::App;
 use crate::body::{Parsed, parse};
+use crate::context;
 use crate::error::ApiError;
 use crate::stream::{self, Frame};
 use crate::turn::{self, Answer, TurnEvent};
@@ -29,7 +30,7 @@ pub(crate) async fn messages(
     let temperature = turn::language_model(&app, &name).await?.default_temperature;
     let request = request.turn(temperature, app.limits().max_messages)?;
     let mut turn = turn::start(&app, request, started).await?;
-    let id = app.answer_id("msg").replace('-', "_");
+    let id = context::answered_as(app.answer_id("msg").replace('-', "_"));
     if stream {
         let ping = Frame { event: Some("ping"), data: r#"{"type": "ping"}"#.to_owned() };
         return Ok(ignored.tell(stream::sse_with_ping(turn, Events::new(id, name), ping)));

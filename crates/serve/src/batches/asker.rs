@@ -110,6 +110,7 @@ impl Asker {
                 took: started.elapsed(),
                 started,
                 trace_parent: None,
+                authority: String::new(),
             });
         }
         response

@@ -3,6 +3,7 @@
 use super::request::ChatRequest;
 use crate::app::App;
 use crate::assistant::numbered;
+use crate::context;
 use crate::error::ApiError;
 use crate::logprobs::token_logprobs;
 use crate::stream::{Frame, Render};
@@ -26,7 +27,7 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn new(app: &App, request: &ChatRequest) -> Self {
         Self {
-            id: app.answer_id("chatcmpl"),
+            id: context::answered_as(app.answer_id("chatcmpl")),
             created: app.now(),
             model: request.model.clone(),
             with_logprobs: request.logprobs,

@@ -5,6 +5,7 @@ use super::response::{finish_reason, logprobs, message, usage};
 use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, from_object, is_empty, parse};
 use crate::chat::{WireMessage, WireTool};
+use crate::context;
 use crate::error::ApiError;
 use crate::sampling::random_seed;
 use crate::stream;
@@ -149,7 +150,7 @@ pub(crate) async fn chat(
     let temperature = turn::language_model(&app, &request.model).await?.default_temperature;
     let request = request.turn(temperature, app.limits().max_messages)?;
     let mut turn = turn::start(&app, request, started).await?;
-    let id = app.answer_id("chat");
+    let id = context::answered_as(app.answer_id("chat"));
     if stream {
         return Ok(ignored.tell(stream::sse(turn, Events::new(id, with_logprobs))));
     }

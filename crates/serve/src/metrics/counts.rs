@@ -67,6 +67,7 @@ pub(crate) struct Metrics {
     models: Mutex<BTreeMap<String, ModelCounts>>,
     http: Mutex<HttpCounts>,
     http_seconds: Mutex<BTreeMap<String, Histogram>>,
+    errors: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Metrics {
@@ -157,6 +158,16 @@ impl Metrics {
         let mut seconds = self.http_seconds.lock().unwrap_or_else(PoisonError::into_inner);
         let histogram = seconds.entry(route.to_owned());
         histogram.or_insert_with(|| Histogram::new(TTFT_EDGES)).observe(took.as_secs_f64());
+    }
+
+    /// Counts an answer that is an error.
+    pub(crate) fn refused(&self, code: &'static str) {
+        *self.errors.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+
+    pub(super) fn each_error(&self, mut visit: impl FnMut(&str, u64)) {
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.iter().for_each(|(code, count)| visit(code, *count));
     }
 
     pub(super) fn each(&self, mut visit: impl FnMut(&str, &ModelCounts)) {

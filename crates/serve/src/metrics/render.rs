@@ -180,7 +180,7 @@ fn adapters(page: &mut Page, app: &App) {
     });
     let adapters: Vec<(String, String)> = app
         .registry()
-        .list()
+        .declared()
         .into_iter()
         .filter_map(|listed| Some((listed.base?, listed.name)))
         .collect();
@@ -330,8 +330,28 @@ fn http(page: &mut Page, app: &App) {
             });
         },
     );
+    let names = ["catena_http_errors_total", ""];
+    page.family(
+        names,
+        "counter",
+        "HTTP requests that an error answers, by its code.",
+        |page, name| {
+            app.metrics()
+                .each_error(|code, count| page.plain(name, &[("code", code)], count as f64));
+        },
+    );
+    let names = ["catena_work_waiting", ""];
+    page.family(names, "gauge", "Requests that wait for a worker.", |page, name| {
+        for (kind, waiting) in app.waiting_for_workers() {
+            page.plain(name, &[("kind", kind)], waiting as f64);
+        }
+    });
     let names = ["catena_audit_lines_lost_total", ""];
     page.family(names, "counter", "Lines that the audit log could not take.", |page, name| {
         page.plain(name, &[], app.audit_lines_lost() as f64);
+    });
+    let names = ["catena_trace_spans_lost_total", ""];
+    page.family(names, "counter", "Spans that no collector of traces took.", |page, name| {
+        page.plain(name, &[], app.trace_spans_lost() as f64);
     });
 }

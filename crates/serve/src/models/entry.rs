@@ -2,13 +2,14 @@
 
 use super::served::ServedModel;
 use super::source::{LoadedModel, ModelSource};
+use crate::error::ApiError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// How a model comes into memory.
 #[derive(Clone)]
 pub(crate) enum Kind {
-    /// It was there from the start and cannot be had again: it stays.
+    /// It was there from the start and stays.
     Fixed,
     /// From files.
     Source(Arc<dyn ModelSource>),
@@ -45,8 +46,14 @@ pub(super) struct Loaded {
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) kind: Kind,
+    /// Where a fixed one comes from once its engine has stopped, if it can be had again.
+    revival: OnceLock<Arc<dyn ModelSource>>,
     loaded: RwLock<Option<Loaded>>,
     is_loading: AtomicBool,
+    /// Loads that have ended.
+    attempts: AtomicU64,
+    /// Why the last one failed, if it did because of the model's files.
+    failure: Mutex<Option<String>>,
     is_pinned: AtomicBool,
     /// Counts requests of the whole table: the larger the later.
     last_use: AtomicU64,
@@ -61,8 +68,44 @@ pub(crate) struct Listed {
     pub(crate) is_pinned: bool,
     /// What is in memory.
     pub(crate) model: Option<ServedModel>,
-    /// Bytes that it occupies, or will as far as can be said.
-    pub(crate) bytes: u64,
+    loaded_bytes: u64,
+    /// Where it would come from.
+    source: Option<Arc<dyn ModelSource>>,
+}
+
+impl Listed {
+    /// Bytes that it occupies, or will as far as can be said. May look at files; not for async
+    /// threads.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.source {
+            Some(source) if self.model.is_none() => source.bytes(),
+            Some(_) | None => self.loaded_bytes,
+        }
+    }
+}
+
+/// A load that has not ended.
+pub(super) struct Attempt<'a> {
+    entry: &'a Entry,
+    failure: Option<String>,
+}
+
+impl Attempt<'_> {
+    /// Tells those who waited for it why it failed, if the model's files are why.
+    pub(super) fn end(mut self, error: Option<&ApiError>) {
+        if let Some(ApiError::NotLoadable { reason, .. }) = error {
+            self.failure = Some(reason.clone());
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let Entry { failure, attempts, is_loading, .. } = self.entry;
+        *failure.lock().unwrap_or_else(PoisonError::into_inner) = self.failure.take();
+        attempts.fetch_add(1, Ordering::AcqRel);
+        is_loading.store(false, Ordering::Release);
+    }
 }
 
 impl Entry {
@@ -71,8 +114,11 @@ impl Entry {
         Self {
             name,
             kind,
+            revival: OnceLock::new(),
             loaded: RwLock::new(loaded),
             is_loading: AtomicBool::new(false),
+            attempts: AtomicU64::new(0),
+            failure: Mutex::default(),
             is_pinned: AtomicBool::new(pinned),
             last_use: AtomicU64::new(0),
         }
@@ -80,6 +126,26 @@ impl Entry {
 
     pub(super) fn model(&self) -> Option<ServedModel> {
         self.read().map(|loaded| loaded.model)
+    }
+
+    /// The model, unless its engine has stopped and another can be had.
+    pub(super) fn working(&self) -> Option<ServedModel> {
+        self.model().filter(|model| !self.can_return() || !model.has_stopped())
+    }
+
+    /// Whether it could be loaded if it were not in memory.
+    pub(super) fn can_return(&self) -> bool {
+        !matches!(self.kind, Kind::Fixed) || self.revival.get().is_some()
+    }
+
+    pub(super) fn revival(&self) -> Option<&Arc<dyn ModelSource>> {
+        self.revival.get()
+    }
+
+    /// Has a fixed one come from `source` once its engine has stopped.
+    pub(super) fn revive_with(&self, source: Arc<dyn ModelSource>) {
+        // The first one stays.
+        let _ = self.revival.set(source);
     }
 
     /// Bytes in memory.
@@ -109,8 +175,23 @@ impl Entry {
         loaded.as_ref().is_some_and(|one| one.model.is_in_use())
     }
 
-    pub(super) fn set_loading(&self, is_loading: bool) {
-        self.is_loading.store(is_loading, Ordering::Release);
+    /// Loads that have ended so far.
+    pub(super) fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Acquire)
+    }
+
+    /// Why the last load failed, if it ended after the first `seen`.
+    pub(super) fn failure_after(&self, seen: u64) -> Option<String> {
+        if self.attempts() == seen {
+            return None;
+        }
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The entry is being loaded until the attempt ends, in whichever way.
+    pub(super) fn begin_loading(&self) -> Attempt<'_> {
+        self.is_loading.store(true, Ordering::Release);
+        Attempt { entry: self, failure: None }
     }
 
     pub(super) fn is_pinned(&self) -> bool {
@@ -137,6 +218,7 @@ impl Entry {
         }
     }
 
+    /// What is known of it without a look at its files.
     pub(super) fn listed(&self) -> Listed {
         let loaded = self.read();
         let state = if loaded.is_some() {
@@ -146,18 +228,18 @@ impl Entry {
         } else {
             State::Unloaded
         };
-        let bytes = match (&loaded, &self.kind) {
-            (Some(loaded), _) => loaded.bytes,
-            (None, Kind::Source(source)) => source.bytes(),
-            (None, Kind::Fixed | Kind::Adapter { .. }) => 0,
+        let source = match &self.kind {
+            Kind::Source(source) => Some(source.clone()),
+            Kind::Fixed | Kind::Adapter { .. } => None,
         };
         Listed {
             name: self.name.clone(),
             base: self.base().map(str::to_owned),
             state,
             is_pinned: self.is_pinned(),
+            loaded_bytes: loaded.as_ref().map_or(0, |loaded| loaded.bytes),
             model: loaded.map(|loaded| loaded.model),
-            bytes,
+            source,
         }
     }
 

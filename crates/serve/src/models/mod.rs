@@ -7,12 +7,15 @@
 
 mod adapter;
 mod entry;
+mod loading;
 pub(crate) mod operations;
 mod registry;
 mod room;
 pub(crate) mod routes;
 mod served;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use adapter::LoadedAdapter;
 pub(crate) use entry::Listed;

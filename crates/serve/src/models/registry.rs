@@ -1,15 +1,20 @@
 //! The table of models.
 
-use super::adapter::LoadedAdapter;
 use super::entry::{Entry, Kind, Listed, Loaded};
-use super::room;
-use super::served::{LanguageModel, ServedModel};
-use super::source::{Library, LoadError, LoadedModel, ModelSource};
-use crate::error::{ApiError, message};
+use super::served::ServedModel;
+use super::source::{Library, LoadedModel, ModelSource};
+use crate::blocking::brief;
+use crate::error::ApiError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// Wait proposed to those whose turn did not come in time.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The right to load and unload, for as long as it is held.
+pub(super) type Turn = OwnedMutexGuard<()>;
 
 /// All names, in the order they are listed.
 pub(crate) struct Registry {
@@ -19,7 +24,7 @@ pub(crate) struct Registry {
     library: OnceLock<Arc<dyn Library>>,
     uses: AtomicU64,
     /// Models are loaded and unloaded one at a time.
-    changing: Mutex<()>,
+    changing: Arc<Mutex<()>>,
 }
 
 impl Registry {
@@ -34,7 +39,7 @@ impl Registry {
             budget: AtomicU64::new(u64::MAX),
             library: OnceLock::new(),
             uses: AtomicU64::new(0),
-            changing: Mutex::new(()),
+            changing: Arc::default(),
         }
     }
 
@@ -104,6 +109,44 @@ impl Registry {
         Err(ApiError::ModelExists { model: name.to_owned() })
     }
 
+    /// Has `name` come from `source` from now on. Requests go on with what they began with.
+    pub(crate) fn replace(&self, name: &str, source: Arc<dyn ModelSource>, pinned: bool) {
+        let entry = Entry::new(name.to_owned(), Kind::Source(source), None, pinned);
+        self.put(entry);
+        self.forget_adapters(name);
+    }
+
+    /// The same of an adapter beside `base`.
+    pub(crate) fn replace_adapter(&self, name: &str, base: String, folder: String) {
+        self.put(Entry::new(name.to_owned(), Kind::Adapter { base, folder }, None, false));
+    }
+
+    fn put(&self, entry: Entry) {
+        let entry = Arc::new(entry);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let place = entries.iter_mut().find(|known| known.name == entry.name);
+        let before = match place {
+            Some(known) => Some(std::mem::replace(known, entry)),
+            None => {
+                entries.push(entry);
+                None
+            }
+        };
+        drop(entries);
+        release(before.and_then(|before| before.take()));
+    }
+
+    /// Takes `name` out of the table, and its adapters out of memory. Requests that run with it end
+    /// first.
+    pub(crate) fn remove(&self, name: &str) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let place = entries.iter().position(|known| known.name == name);
+        let removed = place.map(|place| entries.remove(place));
+        drop(entries);
+        release(removed.and_then(|removed| removed.take()));
+        self.forget_adapters(name);
+    }
+
     fn add(&self, entry: Entry) -> bool {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.iter().any(|known| known.name == entry.name) {
@@ -113,9 +156,26 @@ impl Registry {
         true
     }
 
-    /// Every name with what is known of it.
-    pub(crate) fn list(&self) -> Vec<Listed> {
-        let mut list: Vec<Listed> = self.all().iter().map(|entry| entry.listed()).collect();
+    /// The names that were declared, or asked for, with what is known of them.
+    pub(crate) fn declared(&self) -> Vec<Listed> {
+        self.all().iter().map(|entry| entry.listed()).collect()
+    }
+
+    /// Every name with what is known of it, those of the library too.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if looking at the library panicked.
+    pub(crate) async fn list(self: &Arc<Self>) -> Result<Vec<Listed>, ApiError> {
+        if self.library().is_none() {
+            return Ok(self.declared());
+        }
+        let registry = self.clone();
+        brief(move || Ok(registry.list_now())).await
+    }
+
+    /// [`Registry::list`] on this thread, which waits for the disk: not for async ones.
+    pub(crate) fn list_now(&self) -> Vec<Listed> {
+        let mut list = self.declared();
         for name in self.library().map(|library| library.names()).unwrap_or_default() {
             if !list.iter().any(|listed| listed.name == name)
                 && let Some(source) = self.library().and_then(|library| library.model(&name))
@@ -134,58 +194,35 @@ impl Registry {
 
     /// Whether a request may name `name`.
     pub(crate) fn knows(&self, name: &str) -> bool {
-        self.find(name).is_some()
+        self.find_now(name).is_some()
+    }
+
+    /// What is known of the model called `name`.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`].
+    pub(crate) async fn listed(self: &Arc<Self>, name: &str) -> Result<Listed, ApiError> {
+        Ok(self.find(name).await?.listed())
     }
 
     /// Whether the model called `name` can be taken out of memory.
     pub(crate) fn may_leave(&self, name: &str) -> bool {
-        self.find(name).is_some_and(|entry| !matches!(entry.kind, Kind::Fixed))
-    }
-
-    /// The model called `name`, loaded if need be, which may take others out of memory.
-    ///
-    /// # Errors
-    /// [`ApiError::UnknownModel`], [`ApiError::NoRoom`], [`ApiError::NotLoadable`],
-    /// [`ApiError::Overloaded`] if there is no room within `patience`.
-    pub(crate) async fn get(
-        &self,
-        name: &str,
-        patience: Duration,
-    ) -> Result<ServedModel, ApiError> {
-        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
-        entry.used(self.uses.fetch_add(1, Ordering::Relaxed) + 1);
-        if let Some(model) = entry.model() {
-            return Ok(model);
-        }
-        let _changing = self.changing.lock().await;
-        self.bring(&entry, patience).await
-    }
-
-    /// Loads the model called `name` anew, also if it is in memory: requests go on with the old one
-    /// until the new one is there.
-    ///
-    /// # Errors
-    /// As [`Registry::get`]; [`ApiError::ModelStays`] for one that was given without its files.
-    pub(crate) async fn reload(&self, name: &str, patience: Duration) -> Result<(), ApiError> {
-        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
-        let _changing = self.changing.lock().await;
-        if matches!(entry.kind, Kind::Fixed) {
-            return Err(ApiError::ModelStays { model: name.to_owned() });
-        }
-        let loaded = self.load(&entry, patience).await?;
-        release(entry.put(loaded));
-        self.forget_adapters(name);
-        Ok(())
+        self.find_now(name).is_some_and(|entry| !matches!(entry.kind, Kind::Fixed))
     }
 
     /// Takes the model called `name` out of memory; requests that run with it end first, new ones
     /// load it again.
     ///
     /// # Errors
-    /// [`ApiError::UnknownModel`], [`ApiError::ModelStays`].
-    pub(crate) async fn unload(&self, name: &str) -> Result<(), ApiError> {
-        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
-        let _changing = self.changing.lock().await;
+    /// [`ApiError::UnknownModel`], [`ApiError::ModelStays`], [`ApiError::Overloaded`] if others are
+    /// loaded for longer than `patience`.
+    pub(crate) async fn unload(
+        self: &Arc<Self>,
+        name: &str,
+        patience: Duration,
+    ) -> Result<(), ApiError> {
+        let entry = self.find(name).await?;
+        let _turn = self.turn(patience).await?;
         if matches!(entry.kind, Kind::Fixed) {
             return Err(ApiError::ModelStays { model: name.to_owned() });
         }
@@ -197,24 +234,51 @@ impl Registry {
     /// Takes the adapter called `name` out of the table.
     ///
     /// # Errors
-    /// [`ApiError::UnknownModel`] if it is no adapter.
-    pub(crate) async fn remove_adapter(&self, name: &str) -> Result<(), ApiError> {
-        let entry = self.find(name).filter(|entry| entry.base().is_some());
-        let entry = entry.ok_or_else(|| self.unknown(name))?;
-        let _changing = self.changing.lock().await;
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|known| !Arc::ptr_eq(known, &entry));
-        drop(entries);
-        release(entry.take());
+    /// [`ApiError::UnknownModel`] if it is no adapter, [`ApiError::Overloaded`] as
+    /// [`Registry::unload`].
+    pub(crate) async fn remove_adapter(
+        self: &Arc<Self>,
+        name: &str,
+        patience: Duration,
+    ) -> Result<(), ApiError> {
+        let entry = self.find(name).await?;
+        if entry.base().is_none() {
+            return Err(self.unknown(name).await);
+        }
+        let _turn = self.turn(patience).await?;
+        self.remove(name);
         Ok(())
+    }
+
+    /// Has the model called `name`, which was there from the start, come from `source` once its engine
+    /// has stopped.
+    pub(crate) fn revive_with(&self, name: &str, source: Arc<dyn ModelSource>) {
+        if let Some(entry) = self.known(name) {
+            entry.revive_with(source);
+        }
+    }
+
+    /// Whether the model called `name`, which is in memory, could be loaded again.
+    pub(crate) fn can_return(&self, name: &str) -> bool {
+        self.known(name).is_some_and(|entry| entry.can_return())
+    }
+
+    /// Waits for its turn to load or unload.
+    ///
+    /// # Errors
+    /// [`ApiError::Overloaded`] if it takes longer than `patience`.
+    pub(super) async fn turn(&self, patience: Duration) -> Result<Turn, ApiError> {
+        let turn = tokio::time::timeout(patience, self.changing.clone().lock_owned());
+        let late = |_| ApiError::Overloaded { wait: patience + RETRY, limit: patience };
+        turn.await.map_err(late)
     }
 
     /// Lets a model stay in memory, or no longer.
     ///
     /// # Errors
     /// [`ApiError::UnknownModel`]; [`ApiError::ModelStays`] for one that cannot leave.
-    pub(crate) fn pin(&self, name: &str, pinned: bool) -> Result<(), ApiError> {
-        let entry = self.find(name).ok_or_else(|| self.unknown(name))?;
+    pub(crate) async fn pin(self: &Arc<Self>, name: &str, pinned: bool) -> Result<(), ApiError> {
+        let entry = self.find(name).await?;
         if matches!(entry.kind, Kind::Fixed) && !pinned {
             return Err(ApiError::ModelStays { model: name.to_owned() });
         }
@@ -222,61 +286,55 @@ impl Registry {
         Ok(())
     }
 
-    pub(crate) fn unknown(&self, name: &str) -> ApiError {
-        ApiError::UnknownModel {
-            model: name.chars().take(200).collect(),
-            known: self.list().into_iter().map(|listed| listed.name).collect(),
-        }
+    pub(crate) async fn unknown(self: &Arc<Self>, name: &str) -> ApiError {
+        let known = match self.list().await {
+            Ok(list) => list.into_iter().map(|listed| listed.name).collect(),
+            Err(error) => return error,
+        };
+        ApiError::UnknownModel { model: name.chars().take(200).collect(), known }
+    }
+
+    /// Notes that a request names `entry`.
+    pub(super) fn note_use(&self, entry: &Entry) {
+        entry.used(self.uses.fetch_add(1, Ordering::Relaxed) + 1);
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Entry>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn known(&self, name: &str) -> Option<Arc<Entry>> {
+        self.all().into_iter().find(|entry| entry.name == name)
+    }
+
     /// The entry of a name; one of the library gets its entry by being asked for.
-    fn find(&self, name: &str) -> Option<Arc<Entry>> {
-        let known = |name: &str| self.all().into_iter().find(|entry| entry.name == name);
-        known(name).or_else(|| {
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`].
+    pub(super) async fn find(self: &Arc<Self>, name: &str) -> Result<Arc<Entry>, ApiError> {
+        if let Some(entry) = self.known(name) {
+            return Ok(entry);
+        }
+        let found = match self.library() {
+            Some(_) => {
+                let (registry, name) = (self.clone(), name.to_owned());
+                brief(move || Ok(registry.find_now(&name))).await?
+            }
+            None => None,
+        };
+        match found {
+            Some(entry) => Ok(entry),
+            None => Err(self.unknown(name).await),
+        }
+    }
+
+    /// [`Registry::find`] on this thread, which looks whether the library has such a file.
+    fn find_now(&self, name: &str) -> Option<Arc<Entry>> {
+        self.known(name).or_else(|| {
             let source = self.library()?.model(name)?;
             self.declare(name, source, None, false);
-            known(name)
+            self.known(name)
         })
-    }
-
-    /// Has the entry's model in memory. The caller holds `changing`.
-    async fn bring(&self, entry: &Arc<Entry>, patience: Duration) -> Result<ServedModel, ApiError> {
-        // Somebody else may have waited for the same one.
-        if let Some(model) = entry.model() {
-            return Ok(model);
-        }
-        entry.set_loading(true);
-        let loaded = self.load(entry, patience).await;
-        entry.set_loading(false);
-        let loaded = loaded?;
-        let model = loaded.model.clone();
-        release(entry.put(loaded));
-        Ok(model)
-    }
-
-    async fn load(&self, entry: &Arc<Entry>, patience: Duration) -> Result<Loaded, ApiError> {
-        match &entry.kind {
-            Kind::Fixed => Err(ApiError::ModelStays { model: entry.name.clone() }),
-            Kind::Source(source) => {
-                room::make(self, entry, source.bytes(), patience).await?;
-                let (source, name) = (source.clone(), entry.name.clone());
-                let LoadedModel { model, bytes } = compute(&name, move || source.load()).await?;
-                tracing::info!(model = name, bytes, "loaded");
-                Ok(Loaded { model, bytes })
-            }
-            Kind::Adapter { base, folder } => {
-                let base_entry = self.find(base).ok_or_else(|| self.unknown(base))?;
-                let model = Box::pin(self.bring(&base_entry, patience)).await?;
-                let (folder, name) = (folder.clone(), entry.name.clone());
-                let model = compute(&name, move || beside(model, &folder)).await?;
-                tracing::info!(model = name, base, "loaded");
-                Ok(Loaded { model: ServedModel::Language(model), bytes: 0 })
-            }
-        }
     }
 
     /// Takes the adapters of a model out of memory: the next one that is asked for is loaded into the
@@ -288,33 +346,11 @@ impl Registry {
     }
 }
 
-/// The base with the adapter in `folder`. Computes.
-fn beside(base: ServedModel, folder: &str) -> Result<LanguageModel, LoadError> {
-    let ServedModel::Language(base) = base else {
-        return Err("only a bare language model takes adapters".into());
-    };
-    let reader = base.adapters.clone().ok_or("the model takes no adapters")?;
-    let adapter = LoadedAdapter::load(base.engine.clone(), reader.read(folder)?)?;
-    Ok(LanguageModel { adapter: Some(Arc::new(adapter)), adapters: None, ..base })
-}
-
-/// Runs what loads `name` off the async threads.
-async fn compute<T: Send + 'static>(
-    name: &str,
-    work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
-) -> Result<T, ApiError> {
-    let lost = |error: tokio::task::JoinError| ApiError::Internal { reason: error.to_string() };
-    let done = tokio::task::spawn_blocking(work).await.map_err(lost)?;
-    done.map_err(|error| {
-        let reason = message(&*error);
-        tracing::error!(model = name, "cannot be loaded: {reason}");
-        ApiError::NotLoadable { model: name.to_owned(), reason }
-    })
-}
-
 /// Frees what was in memory, off the async threads: an engine ends its thread first.
 pub(super) fn release(loaded: Option<Loaded>) {
-    if let Some(loaded) = loaded {
-        tokio::task::spawn_blocking(move || drop(loaded));
+    let Some(loaded) = loaded else { return };
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(move || drop(loaded))),
+        Err(_) => drop(loaded),
     }
 }

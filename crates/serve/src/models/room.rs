@@ -2,6 +2,7 @@
 
 use super::entry::{Entry, Kind};
 use super::registry::Registry;
+use crate::context;
 use crate::error::ApiError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,8 @@ pub(super) async fn make(
             sleep(LOOK).await;
             continue;
         }
-        tracing::info!(model = oldest.name, "unloaded to make room");
+        let request_id = context::request_id();
+        tracing::info!(request_id, model = oldest.name, "unloaded to make room");
         registry.forget_adapters(&oldest.name);
         // Freed before the next one is loaded: both at once may be more than there is.
         if let Some(loaded) = oldest.take() {

@@ -4,6 +4,7 @@
 
 use super::entry::Listed;
 use crate::app::App;
+use crate::blocking::brief;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
 use axum::Json;
@@ -88,17 +89,19 @@ impl ApiRequest for UnloadAdapterRequest {
 }
 
 /// Every model with its state, and the memory.
-pub(crate) async fn list(State(app): State<App>) -> Json<Value> {
-    let data: Vec<Value> = app.registry().list().iter().map(described).collect();
+pub(crate) async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    let registry = app.registry().clone();
+    let data: Vec<Value> =
+        brief(move || Ok(registry.list_now().iter().map(described).collect())).await?;
     let memory = json!({
         "used_bytes": app.registry().used_bytes(),
         "budget_bytes": app.registry().budget(),
     });
-    Json(
-        json!({"object": "list", "data": data, "memory": memory, "aliases": app.settings().aliases}),
-    )
+    let aliases = &app.settings().aliases;
+    Ok(Json(json!({"object": "list", "data": data, "memory": memory, "aliases": aliases})))
 }
 
+/// Waits for the disk; not for async threads.
 fn described(listed: &Listed) -> Value {
     let engine = listed.model.as_ref().and_then(|model| model.engine());
     json!({
@@ -107,7 +110,7 @@ fn described(listed: &Listed) -> Value {
         "base": listed.base,
         "state": listed.state.name(),
         "pinned": listed.is_pinned,
-        "bytes": listed.bytes,
+        "bytes": listed.bytes(),
         "running": engine.map_or(0, |engine| engine.stats().running),
     })
 }
@@ -123,17 +126,17 @@ pub(crate) async fn load(State(app): State<App>, body: Body) -> Result<Response,
         registry.get(&request.model, patience).await?;
     }
     if let Some(pinned) = request.pinned {
-        registry.pin(&request.model, pinned)?;
+        registry.pin(&request.model, pinned).await?;
     }
-    Ok(ignored.tell(state(&app, &request.model)?.into_response()))
+    Ok(ignored.tell(state(&app, &request.model).await?.into_response()))
 }
 
 /// Takes a model out of memory.
 pub(crate) async fn unload(State(app): State<App>, body: Body) -> Result<Response, ApiError> {
     let Parsed { value: request, ignored } =
         parse::<UnloadRequest>(body, app.limits().max_body_bytes)?;
-    app.registry().unload(&request.model).await?;
-    Ok(ignored.tell(state(&app, &request.model)?.into_response()))
+    app.registry().unload(&request.model, app.limits().max_wait).await?;
+    Ok(ignored.tell(state(&app, &request.model).await?.into_response()))
 }
 
 /// Has an alias mean another model, once that is in memory.
@@ -142,16 +145,15 @@ pub(crate) async fn swap(State(app): State<App>, body: Body) -> Result<Response,
         parse::<SwapRequest>(body, app.limits().max_body_bytes)?;
     let before = app.swap(&request.alias, &request.model).await?;
     if let Some(before) = before.as_ref().filter(|_| request.unload) {
-        app.registry().unload(before).await?;
+        app.registry().unload(before, app.limits().max_wait).await?;
     }
     let body = json!({"alias": request.alias, "model": request.model, "before": before});
     Ok(ignored.tell(Json(body).into_response()))
 }
 
-fn state(app: &App, name: &str) -> Result<Json<Value>, ApiError> {
-    let list = app.registry().list();
-    let listed = list.iter().find(|listed| listed.name == name);
-    listed.map(|listed| Json(described(listed))).ok_or_else(|| app.registry().unknown(name))
+async fn state(app: &App, name: &str) -> Result<Json<Value>, ApiError> {
+    let listed = app.registry().listed(name).await?;
+    brief(move || Ok(Json(described(&listed)))).await
 }
 
 /// `POST /v1/load_lora_adapter`.
@@ -166,18 +168,18 @@ pub(crate) async fn load_lora_adapter(
         let reason = "it is empty".to_owned();
         return Err(ApiError::InvalidField { field: "lora_name", reason });
     }
-    let registry = app.registry();
+    let (registry, patience) = (app.registry(), app.limits().max_wait);
     let folder = registry.adapter_folder(&request.lora_path)?;
     let base = match request.base_model_name {
         Some(base) => base,
         None => app.first_language_model()?,
     };
     if request.load_inplace && registry.knows(&name) {
-        registry.remove_adapter(&name).await?;
+        registry.remove_adapter(&name, patience).await?;
     }
     registry.declare_adapter(&name, base, folder)?;
-    if let Err(error) = registry.get(&name, app.limits().max_wait).await {
-        registry.remove_adapter(&name).await?;
+    if let Err(error) = registry.get(&name, patience).await {
+        registry.remove_adapter(&name, patience).await?;
         return Err(error);
     }
     let said = format!("Success: LoRA adapter '{name}' added successfully.");
@@ -191,7 +193,7 @@ pub(crate) async fn unload_lora_adapter(
 ) -> Result<Response, ApiError> {
     let Parsed { value: request, ignored } =
         parse::<UnloadAdapterRequest>(body, app.limits().max_body_bytes)?;
-    app.registry().remove_adapter(&request.lora_name).await?;
+    app.registry().remove_adapter(&request.lora_name, app.limits().max_wait).await?;
     let said = format!("Success: LoRA adapter '{}' removed successfully.", request.lora_name);
     Ok(ignored.tell(said.into_response()))
 }

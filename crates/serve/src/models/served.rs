@@ -77,6 +77,11 @@ impl ServedModel {
         }
     }
 
+    /// Whether its engine can run nothing any more.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.engine().is_some_and(|engine| !engine.stats().alive)
+    }
+
     /// Whether somebody else holds it too: a request that runs.
     pub(super) fn is_in_use(&self) -> bool {
         match self {

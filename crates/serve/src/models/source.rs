@@ -38,7 +38,8 @@ pub trait AdapterReader: Send + Sync {
 }
 
 /// Where models and adapters come from that were not named at the start. Names that lead out of its
-/// folders find nothing: what clients may ask for is what stands there, and not any file.
+/// folders find nothing: what clients may ask for is what stands there, and not any file. Neither a
+/// list nor a search may read a file: what is in it is for [`ModelSource`].
 pub trait Library: Send + Sync {
     /// Names of the models in it, sorted.
     fn names(&self) -> Vec<String>;

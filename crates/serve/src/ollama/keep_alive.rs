@@ -38,7 +38,7 @@ pub(super) async fn unload(
     (asked, model): (&str, &str),
     form: Form,
 ) -> Result<Response, ApiError> {
-    app.registry().unload(model).await?;
+    app.registry().unload(model, app.limits().max_wait).await?;
     Ok(Json(unloaded(asked, form)).into_response())
 }
 

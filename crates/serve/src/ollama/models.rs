@@ -30,11 +30,11 @@ impl ApiRequest for ShowRequest {
 }
 
 /// The models that are served.
-pub(crate) async fn tags(State(app): State<App>) -> Json<Value> {
+pub(crate) async fn tags(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let since = modified_at(&app);
-    let names = app.model_names();
-    let models: Vec<Value> = names.iter().map(|name| entry(name, &since)).collect();
-    Json(json!({ "models": models }))
+    let list = app.registry().list().await?;
+    let models: Vec<Value> = list.iter().map(|listed| entry(&listed.name, &since)).collect();
+    Ok(Json(json!({ "models": models })))
 }
 
 /// The models in memory. None leaves at a time that is known before.

@@ -12,9 +12,21 @@ pub(crate) struct Endpoint {
     pub(crate) method: Method,
     pub(crate) router: MethodRouter<App>,
     pub(crate) operation: Operation,
+    /// What the conventions for traces of generative AI call its work.
+    pub(crate) gen_ai: Option<&'static str>,
 }
 
 impl Endpoint {
+    fn new(method: Method, router: MethodRouter<App>, operation: Operation) -> Self {
+        Self { method, router, operation, gen_ai: None }
+    }
+
+    /// Traces call its work `name`, a well-known value of `gen_ai.operation.name`.
+    pub(crate) fn traced_as(mut self, name: &'static str) -> Self {
+        self.gen_ai = Some(name);
+        self
+    }
+
     /// Takes bodies of so many bytes.
     pub(crate) fn with_body_limit(mut self, bytes: usize) -> Self {
         self.router = self.router.layer(DefaultBodyLimit::max(bytes));
@@ -24,15 +36,15 @@ impl Endpoint {
 
 /// Answers GET, and HEAD without a body.
 pub(crate) fn get<T: 'static>(handler: impl Handler<T, App>, operation: Operation) -> Endpoint {
-    Endpoint { method: Method::GET, router: routing::get(handler), operation }
+    Endpoint::new(Method::GET, routing::get(handler), operation)
 }
 
 /// Answers POST.
 pub(crate) fn post<T: 'static>(handler: impl Handler<T, App>, operation: Operation) -> Endpoint {
-    Endpoint { method: Method::POST, router: routing::post(handler), operation }
+    Endpoint::new(Method::POST, routing::post(handler), operation)
 }
 
 /// Answers DELETE.
 pub(crate) fn delete<T: 'static>(handler: impl Handler<T, App>, operation: Operation) -> Endpoint {
-    Endpoint { method: Method::DELETE, router: routing::delete(handler), operation }
+    Endpoint::new(Method::DELETE, routing::delete(handler), operation)
 }

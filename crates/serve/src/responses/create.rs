@@ -135,7 +135,9 @@ async fn in_background(app: App, begun: Begun, started: Instant) -> Result<Json<
     let store = app.responses().clone();
     brief(move || store.put(response, Some(cancel))).await?;
     let (object, request) = (begun.object, begun.turn);
+    let running = app.background().begin();
     let work = async move {
+        let _running = running;
         let answer = async {
             let mut turn = turn::start(&app, request, started).await?;
             app.responses().set_status(&object.id, "in_progress");

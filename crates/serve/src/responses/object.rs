@@ -29,6 +29,7 @@ impl ResponseObject {
         with_logprobs: bool,
     ) -> Self {
         let id = context::owned(&app.answer_id("resp").replace('-', "_"));
+        let id = context::answered_as(id);
         Self { id, created_at: app.now(), model: model.to_owned(), echoed, with_logprobs }
     }
 

@@ -5,6 +5,7 @@
 //! bring protocol buffers, a second HTTP client and their own runtime glue for one kind of span.
 
 mod export;
+mod headers;
 mod span;
 #[cfg(test)]
 mod tests;

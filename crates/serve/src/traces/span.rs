@@ -4,7 +4,9 @@
 //! OpenTelemetry protocol 1.x, JSON encoding (identities in hexadecimal, 64-bit integers as texts);
 //! semantic conventions for generative AI and for HTTP servers.
 
-use crate::access::Outcome;
+use crate::access::{Outcome, host_and_port};
+use crate::context::{RequestUsage, Sampling};
+use crate::router::gen_ai_operation;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -49,7 +51,7 @@ pub(super) fn span(outcome: &Outcome) -> Option<Value> {
     if parent.as_ref().is_some_and(|parent| !parent.is_sampled) {
         return None;
     }
-    let operation = operation(&outcome.route);
+    let operation = gen_ai_operation(&outcome.method, &outcome.route);
     let name = match (operation, &outcome.usage.model) {
         (Some(operation), Some(model)) => format!("{operation} {}", shown(model)),
         _ => format!("{} {}", outcome.method, outcome.route),
@@ -94,19 +96,51 @@ fn attributes(outcome: &Outcome, operation: Option<&str>) -> Vec<Value> {
         attributes.push(text("gen_ai.operation.name", operation));
         attributes.push(text("gen_ai.provider.name", "catena"));
     }
-    if let Some(model) = &usage.model {
-        attributes.push(text("gen_ai.request.model", &shown(model)));
+    attributes.extend(asked_for(usage));
+    let (host, port) = host_and_port(&outcome.authority);
+    if !host.is_empty() {
+        attributes.push(text("server.address", host));
+    }
+    if let Some(port) = port.and_then(|port| port.parse::<u16>().ok()) {
+        attributes.push(number("server.port", port.into()));
     }
     if usage.prompt_tokens > 0 {
         attributes.push(number("gen_ai.usage.input_tokens", usage.prompt_tokens));
         attributes.push(number("gen_ai.usage.output_tokens", usage.completion_tokens));
     }
-    if let Some(reason) = usage.finish_reason {
-        let values = json!({"arrayValue": {"values": [{"stringValue": reason}]}});
+    if !usage.finish_reasons.is_empty() {
+        let reasons = usage.finish_reasons.iter().map(|reason| json!({"stringValue": reason}));
+        let values = json!({"arrayValue": {"values": reasons.collect::<Vec<_>>()}});
         attributes.push(json!({"key": "gen_ai.response.finish_reasons", "value": values}));
     }
     if let Some(key) = &outcome.context.key {
         attributes.push(text("catena.key", &key.record.id));
+    }
+    attributes
+}
+
+/// What the request asked for, and of whom the answer is.
+fn asked_for(usage: &RequestUsage) -> Vec<Value> {
+    let named = |key: &str, value: Option<&String>| value.map(|value| text(key, &shown(value)));
+    let mut attributes: Vec<Value> = [
+        named("gen_ai.request.model", usage.model.as_ref()),
+        named("gen_ai.response.model", usage.served_model.as_ref()),
+        named("gen_ai.response.id", usage.answer_id.as_ref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if let Some(Sampling { max_tokens, temperature, top_p, seed }) = usage.sampling {
+        // No limit is told as none.
+        if max_tokens < usize::MAX {
+            attributes.push(number("gen_ai.request.max_tokens", max_tokens as u64));
+        }
+        attributes.push(share("gen_ai.request.temperature", temperature));
+        attributes.push(share("gen_ai.request.top_p", top_p));
+        // The form's integers have a sign.
+        if i64::try_from(seed).is_ok() {
+            attributes.push(number("gen_ai.request.seed", seed));
+        }
     }
     attributes
 }
@@ -117,26 +151,18 @@ fn first_token(outcome: &Outcome) -> Vec<Value> {
     vec![json!({"name": "gen_ai.first_token", "timeUnixNano": nanos(time)})]
 }
 
-/// What the conventions call the work of a route.
-fn operation(route: &str) -> Option<&'static str> {
-    let has = |part: &str| route.contains(part);
-    if has("embed") {
-        Some("embeddings")
-    } else if has("chat") || has("messages") || has("responses") {
-        Some("chat")
-    } else if has("completions") || has("generate") {
-        Some("text_completion")
-    } else {
-        None
-    }
-}
-
 fn text(key: &str, value: &str) -> Value {
     json!({"key": key, "value": {"stringValue": value}})
 }
 
 fn number(key: &str, value: u64) -> Value {
     json!({"key": key, "value": {"intValue": value.to_string()}})
+}
+
+/// A number of few digits, as its client wrote it.
+fn share(key: &str, value: f32) -> Value {
+    let value = (f64::from(value) * 1e6).round() / 1e6;
+    json!({"key": key, "value": {"doubleValue": value}})
 }
 
 fn shown(model: &str) -> String {

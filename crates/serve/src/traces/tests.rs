@@ -1,7 +1,7 @@
 //! Reading `traceparent`.
 
 use super::span::{Parent, parent};
-use super::{Traces, TracesError};
+use super::{Traces, TracesError, headers};
 
 #[test]
 fn the_example_of_the_standard() {
@@ -37,4 +37,47 @@ fn addresses_of_collectors_are_checked() {
         assert!(matches!(Traces::to(url, "x"), Err(TracesError::BadUrl { .. })), "{url}");
     }
     assert!(Traces::to("http://127.0.0.1:1/v1/traces", "x").is_ok());
+}
+
+#[test]
+fn headers_for_a_collector_are_read() {
+    let read = |text: &str| -> Vec<(String, String)> {
+        let text_of = |value: &axum::http::HeaderValue| value.to_str().unwrap().to_owned();
+        let pairs = headers::parse(text).unwrap();
+        pairs.iter().map(|(name, value)| (name.to_string(), text_of(value))).collect()
+    };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert!(read("").is_empty());
+    assert_eq!(read("x-key=a=b"), [pair("x-key", "a=b")]);
+    let two = [pair("authorization", "Bearer secret"), pair("x-team", "a,b")];
+    assert_eq!(read("Authorization=Bearer%20secret, x-team = a%2Cb,"), two);
+    for bad in ["x", "=y", "a b=c", "x=%", "x=%2", "x=%+2", "x=%zz", "x=a%0Ab"] {
+        let error = headers::parse(&format!("ok=1,{bad}")).unwrap_err().to_string();
+        assert!(error.contains("is no header") && !error.contains("%0A"), "{bad}: {error}");
+    }
+}
+
+/// What a route is called is declared with it, so that a path that looks like another is not taken for
+/// it.
+#[test]
+fn the_work_of_a_route_is_what_it_is_declared_as() {
+    use axum::http::Method;
+    let operation = |method: Method, route| crate::router::gen_ai_operation(&method, route);
+    for (route, name) in [
+        ("/v1/chat/completions", "chat"),
+        ("/v1/responses", "chat"),
+        ("/v1/messages", "chat"),
+        ("/v1/completions", "text_completion"),
+        ("/api/generate", "text_completion"),
+        ("/v1/embeddings", "embeddings"),
+        ("/embed_all", "embeddings"),
+    ] {
+        assert_eq!(operation(Method::POST, route), Some(name), "{route}");
+        assert_eq!(operation(Method::GET, route), None, "{route}");
+    }
+    for route in
+        ["/v1/messages/count_tokens", "/v1/responses/{id}", "/v1/responses/input_tokens", "/rerank"]
+    {
+        assert_eq!(operation(Method::POST, route), None, "{route}");
+    }
 }

@@ -1,11 +1,17 @@
 //! Keys, their limits, and who else is kept out.
 
 use crate::locked::{CHAT, chat, code, locked, locked_with, told};
-use crate::support::{start, wait_for};
+use crate::support::{Start, start, start_with, wait_for};
+use axum::Router;
+use axum::routing::get;
 use camino::Utf8PathBuf;
+use catena_knowledge::{Embedder, KnowledgeError};
 use catena_serve::keys::{KeyLimits, NewKey};
-use catena_serve::{AuditLog, Observers, Settings};
+use catena_serve::{
+    Access, AuditLog, LoadError, LoadedModel, ModelSource, Observers, ServedModel, Settings,
+};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn keys_are_shown_in_three_ways() {
@@ -148,11 +154,53 @@ fn tokens_are_counted_as_they_were_used() {
     let left: u64 = left.parse().expect("a number");
     // A few come back while the test runs.
     assert!((600 - used..=600).contains(&left), "{left} of 600 after {used}");
-    let embed = json!({"model": "bank-embedder", "input": vec!["a b c d e f g h"; 200]});
+    let embed = json!({"model": "bank-embedder", "input": vec!["a b c d e f g h"; 40]});
     assert_eq!(locked.ask(key, "POST", "/v1/embeddings", &embed.to_string()).status, 200);
     let refused = locked.ask(key, "POST", CHAT, &chat("bank-model"));
     assert_eq!(code(&refused), told(429, "rate_limit_exceeded"));
     assert!(refused.text.contains("600 tokens per minute"), "{}", refused.text);
+}
+
+/// What reads texts and writes none is within the limit too: refused before it computes, and free
+/// where it fails.
+#[test]
+fn texts_that_are_only_read_are_within_the_limit_on_tokens() {
+    let texts = || vec!["a b c d e f g h"; 40];
+    let pairs = || vec![["a b c d", "e f g h"]; 40];
+    for (path, body) in [
+        ("/v1/embeddings", json!({"model": "bank-embedder", "input": texts()})),
+        ("/embed", json!({"inputs": texts()})),
+        ("/embed_all", json!({"inputs": texts()})),
+        ("/api/embed", json!({"model": "bank-embedder", "input": texts()})),
+        ("/similarity", json!({"inputs": {"source_sentence": "a b", "sentences": texts()}})),
+        ("/predict", json!({"inputs": pairs()})),
+        ("/rerank", json!({"query": "a b c d", "texts": vec!["e f g h"; 40]})),
+        (
+            "/v2/rerank",
+            json!({"model": "bank-reranker", "query": "a b", "documents": vec!["c d e f g h"; 40]}),
+        ),
+    ] {
+        let limits = KeyLimits { tokens_per_minute: Some(600), ..KeyLimits::default() };
+        let locked = locked(&[NewKey { limits, ..NewKey::default() }]);
+        let key = &locked.keys[0];
+        let ask = |body: &Value| locked.ask(key, "POST", path, &body.to_string());
+        let left = || {
+            let answer = locked.ask(key, "GET", "/v1/models", "");
+            let left = answer.header("x-ratelimit-remaining-tokens").expect("told");
+            left.parse::<u64>().expect("a number")
+        };
+        let first = ask(&body);
+        assert_eq!(first.status, 200, "{path}: {}", first.text);
+        let before = left();
+        // At 10 tokens a second 320 are not there again so soon.
+        assert!((240..=320).contains(&before), "{path}: {before} of 600");
+        let second = ask(&body);
+        assert_eq!(second.status, 429, "{path}: {}", second.text);
+        assert!(second.text.contains("600 tokens per minute"), "{path}: {}", second.text);
+        let wait = second.header("retry-after").expect("a wait").parse::<u64>().expect("seconds");
+        assert!((1..=9).contains(&wait), "{path}: {wait}");
+        assert!(left() >= before, "{path}: a refusal costs nothing");
+    }
 }
 
 #[test]
@@ -166,6 +214,139 @@ fn requests_have_names() {
         let answer = server.send("GET", "/v1/models", &[("x-request-id", odd)], "");
         assert!(answer.header("x-request-id").is_some_and(|id| id.starts_with("req-")), "{odd}");
     }
+}
+
+/// What is said of a fault, in a handler or where it computes, can be found by the request's name.
+#[test]
+fn a_requests_name_is_known_wherever_it_is_worked_on() {
+    async fn name() -> String {
+        let computed = tokio::task::spawn_blocking(catena_serve::request_id).await;
+        format!("{:?} {:?}", catena_serve::request_id(), computed.expect("it computes"))
+    }
+    let more = Router::new().route("/name", get(name));
+    let server = start_with(Start { more, ..Start::default() });
+    let names = Arc::new(Names::default());
+    let model = ServedModel::Embedder(names.clone());
+    server.app.declare("names", names.clone(), Some(LoadedModel { model, bytes: 0 }), true);
+    let headers = [("x-request-id", "abc-123"), ("content-type", "application/json")];
+    let ask = |method: &str, path: &str, body: &str| server.send(method, path, &headers, body);
+    // A thread of somebody else's is not told.
+    assert_eq!(ask("GET", "/name", "").text, "Some(\"abc-123\") None");
+    let body = json!({"model": "names", "input": "x"}).to_string();
+    assert_eq!(ask("POST", "/v1/embeddings", &body).status, 200);
+    let unload = json!({"model": "names"}).to_string();
+    assert_eq!(ask("POST", "/admin/models/unload", &unload).status, 200);
+    assert_eq!(ask("POST", "/v1/embeddings", &body).status, 500, "it cannot be loaded");
+    let names = names.0.lock().expect("nobody panicked").clone();
+    assert_eq!(
+        names,
+        [("embed", Some("abc-123".to_owned())), ("load", Some("abc-123".to_owned()))]
+    );
+}
+
+/// Notes for whom it computes and is loaded.
+#[derive(Default)]
+struct Names(Mutex<Vec<(&'static str, Option<String>)>>);
+
+impl Names {
+    fn note(&self, work: &'static str) {
+        self.0.lock().expect("nobody panicked").push((work, catena_serve::request_id()));
+    }
+}
+
+impl ModelSource for Names {
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    fn load(&self) -> Result<LoadedModel, LoadError> {
+        self.note("load");
+        Err("it is gone".into())
+    }
+}
+
+impl Embedder for Names {
+    fn identity(&self) -> &'static str {
+        "names"
+    }
+
+    fn dim(&self) -> usize {
+        1
+    }
+
+    fn max_tokens(&self) -> usize {
+        8
+    }
+
+    fn count_tokens(&self, _text: &str) -> usize {
+        1
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        self.note("embed");
+        Ok(vec![vec![1.0]; texts.len()])
+    }
+
+    fn embed_unscaled(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        self.embed(texts)
+    }
+
+    fn embed_tokens(&self, _texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>, KnowledgeError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Who comes under a foreign name or from a foreign page is refused before anything else, and told of
+/// as everybody is.
+#[test]
+fn refusals_of_hosts_and_origins_are_logged_and_counted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = Utf8PathBuf::from_path_buf(dir.path().join("audit.jsonl")).expect("plain");
+    let audit = AuditLog::open(&path).expect("it opens");
+    let observers = Observers { audit: Some(audit), ..Observers::default() };
+    let access = Access { hosts: vec!["127.0.0.1".to_owned()], ..Access::default() };
+    let settings = Settings { access, ..Settings::default() };
+    let server = start_with(Start { settings, observers, ..Start::default() });
+    let named = |id: &'static str, header| [("x-request-id", id), header];
+    let host = named("a", ("host", "evil.example"));
+    let origin = named("b", ("origin", "https://evil.example"));
+    assert_eq!(code(&server.send("GET", "/livez", &host, "")), told(403, "foreign_host"));
+    assert_eq!(code(&server.send("POST", CHAT, &origin, "")), told(403, "foreign_origin"));
+    let lines = || std::fs::read_to_string(&path).expect("a log");
+    wait_for("two lines", || lines().lines().count() == 2);
+    let lines = lines();
+    let mut lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    for (id, route, error) in [("a", "/livez", "foreign_host"), ("b", CHAT, "foreign_origin")] {
+        let line = lines.next().expect("a line");
+        let told = [&line["request_id"], &line["route"], &line["error"], &line["status"]];
+        assert_eq!(told, [&json!(id), &json!(route), &json!(error), &json!(403)]);
+        let counted = format!("catena_http_errors_total{{code=\"{error}\"}}");
+        assert_eq!(server.metric(&counted), 1.0);
+        let counted = format!("catena_http_requests_total{{route=\"{route}\"");
+        assert_eq!(server.metric(&counted), 1.0);
+    }
+}
+
+/// A log that was moved away is begun anew when that is told, and no line is lost.
+#[test]
+fn an_audit_log_follows_its_name() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = Utf8PathBuf::from_path_buf(dir.path().join("audit.jsonl")).expect("plain");
+    let moved = path.with_extension("old");
+    let audit = AuditLog::open(&path).expect("it opens");
+    let observers = Observers { audit: Some(audit.clone()), ..Observers::default() };
+    let server = start_with(Start { observers, ..Start::default() });
+    let lines =
+        |path: &Utf8PathBuf| std::fs::read_to_string(path).unwrap_or_default().lines().count();
+    server.get("/v1/models");
+    wait_for("the first", || lines(&path) == 1);
+    std::fs::rename(&path, &moved).expect("it is moved");
+    server.get("/v1/models");
+    wait_for("the second", || lines(&moved) == 2);
+    audit.reopen();
+    server.get("/v1/models");
+    wait_for("the third", || lines(&path) == 1);
+    assert_eq!((lines(&moved), audit.lost()), (2, 0));
 }
 
 #[test]

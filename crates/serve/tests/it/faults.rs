@@ -7,10 +7,16 @@ use crate::wire::{CHAT, chat, is_up, raw};
 use axum::Router;
 use axum::routing::get;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_serve::{AuditLog, ConnectionLimits, Observers, ServeLimits, Settings};
+use catena_knowledge::{Embedder, KnowledgeError};
+use catena_serve::{
+    AuditLog, ConnectionLimits, LoadError, LoadedModel, ModelSource, Observers, ServeLimits,
+    ServedModel, Settings,
+};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -126,6 +132,109 @@ fn a_reader_that_takes_nothing_is_let_go() {
         assert!(taken.len() < text.len(), "it got all of it");
     }
     assert_eq!(server.get(&path).text.len(), text.len());
+}
+
+/// An embedder that begins when it may.
+#[derive(Default)]
+struct Held {
+    begun: AtomicUsize,
+    may_go_on: AtomicBool,
+}
+
+impl Embedder for Held {
+    fn identity(&self) -> &'static str {
+        "held"
+    }
+
+    fn dim(&self) -> usize {
+        1
+    }
+
+    fn max_tokens(&self) -> usize {
+        8
+    }
+
+    fn count_tokens(&self, _text: &str) -> usize {
+        1
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        wait_for("the end of the wait", || self.may_go_on.load(Ordering::SeqCst));
+        Ok(vec![vec![1.0]; texts.len()])
+    }
+
+    fn embed_unscaled(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {
+        self.embed(texts)
+    }
+
+    fn embed_tokens(&self, _texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>, KnowledgeError> {
+        Ok(Vec::new())
+    }
+}
+
+/// A flood of texts to embed: as many are read at once as there are workers, also if their clients
+/// have gone; as many wait as may, the others are told to come again; and chats are answered beside.
+#[test]
+fn a_flood_of_texts_is_bounded_and_holds_up_no_chat() {
+    let limits = ServeLimits { workers: 1, max_queued: 1, ..ServeLimits::default() };
+    let settings = Settings { limits, ..Settings::default() };
+    let server = start_with(Start { settings, ..Start::default() });
+    let held = Arc::new(Held::default());
+    server.app.declare("held", Arc::new(Unread), Some(loaded(held.clone())), true);
+    let body = json!({"model": "held", "input": "a text"}).to_string();
+    let head = format!(
+        "POST /v1/embeddings HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut gone = TcpStream::connect(server.address).expect("a connection");
+    gone.write_all(head.as_bytes()).expect("it is sent");
+    wait_for("the first", || held.begun.load(Ordering::SeqCst) == 1);
+    drop(gone);
+    wait_for("its end", || server.get("/metrics").text.contains("status=\"499\""));
+    let ask = || server.post_text("/v1/embeddings", &body);
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(ask);
+        wait_for("one that waits", || server.metric("catena_work_waiting{kind=\"long\"}") == 1.0);
+        assert_eq!(held.begun.load(Ordering::SeqCst), 1, "the first is still being read");
+        let refused = ask();
+        assert_eq!((refused.status, &refused.json()["error"]["code"]), (429, &json!("queue_full")));
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        is_up(&server);
+        held.may_go_on.store(true, Ordering::SeqCst);
+        assert_eq!(waits.join().expect("it is asked").status, 200);
+    });
+    // What waits for too long is refused too.
+    held.may_go_on.store(false, Ordering::SeqCst);
+    let limits = ServeLimits { max_wait: Duration::ZERO, ..limits };
+    server.app.reload(Settings { limits, ..Settings::default() });
+    std::thread::scope(|scope| {
+        let runs = scope.spawn(ask);
+        wait_for("the third", || held.begun.load(Ordering::SeqCst) == 3);
+        let refused = ask();
+        assert_eq!((refused.status, &refused.json()["error"]["code"]), (503, &json!("overloaded")));
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        held.may_go_on.store(true, Ordering::SeqCst);
+        assert_eq!(runs.join().expect("it is asked").status, 200);
+    });
+}
+
+/// Files that are never read: the model is in memory.
+struct Unread;
+
+impl ModelSource for Unread {
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    fn load(&self) -> Result<LoadedModel, LoadError> {
+        Err("it is in memory".into())
+    }
+}
+
+fn loaded(embedder: Arc<dyn Embedder>) -> LoadedModel {
+    LoadedModel { model: ServedModel::Embedder(embedder), bytes: 0 }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Overload, clients that go away, and shutting down.
 
-use crate::support::{ANSWER, LONG, open, read_until, start_gated, wait_for};
-use catena_serve::Ended;
+use crate::support::{
+    ANSWER, LONG, Start, open, read_until, start, start_gated, start_with, wait_for,
+};
+use catena_serve::{Ended, Settings};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -89,6 +91,47 @@ fn shutting_down_lets_running_streams_end() {
     let _ = kept.write_all(b"");
     drop(kept);
     assert_eq!(server.join(), Ended::Drained);
+}
+
+/// Load balancers find out that they should look elsewhere while they still get answers.
+#[test]
+fn a_server_that_is_to_end_listens_until_others_know() {
+    let mut settings = Settings::default();
+    settings.shutdown.delay = LONG;
+    let mut server = start_with(Start { settings, ..Start::default() });
+    assert_eq!(server.get("/readyz").status, 200);
+    server.ask_to_end();
+    wait_for("the first that hear of it", || server.get("/readyz").status == 503);
+    assert_eq!(server.get("/readyz").json()["status"], "draining");
+    assert_eq!(server.get("/livez").status, 200);
+    let refused = server.post("/v1/chat/completions", &chat(5));
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (503, &json!("shutting_down")));
+}
+
+/// A response in the background has no connection that waits for it, and is waited for all the same.
+#[test]
+fn shutting_down_lets_responses_in_the_background_end() {
+    let temporary = tempfile::TempDir::new().expect("a folder");
+    let folder = camino::Utf8Path::from_path(temporary.path()).expect("UTF-8");
+    let mut server = start_gated(8, LONG);
+    server.app.keep_files(folder).expect("a folder");
+    let body = json!({"model": "bank-model", "input": "x", "background": true});
+    let made = server.post("/v1/responses", &body).json();
+    let path = format!("/v1/responses/{}", made["id"].as_str().expect("an id"));
+    server.step();
+    wait_for("the start", || server.engine.stats().running == 1);
+    server.ask_to_end();
+    wait_for("the end of listening", || TcpStream::connect(server.address).is_err());
+    let gate = server.gate.take().expect("gated");
+    let stepper = std::thread::spawn(move || while gate.send(()).is_ok() {});
+    assert_eq!(server.join(), Ended::Drained);
+    drop(server);
+    stepper.join().expect("it ends with the model");
+    let again = start();
+    again.app.keep_files(folder).expect("the folder");
+    let kept = again.get(&path).json();
+    assert_eq!(kept["status"], "completed", "{kept}");
+    assert_eq!(kept["output"][0]["content"][0]["text"], ANSWER);
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use crate::support::{ANSWER, Answer, Server, open, read_until, scripted, start, wait_for};
 use catena_engine::SchedulerLimits;
-use catena_serve::{LoadError, LoadedModel, ModelSource, ServedModel};
+use catena_serve::{
+    Library, LoadError, LoadedModel, ModelSource, ServeLimits, ServedModel, Settings,
+};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 const CHAT: &str = "/v1/chat/completions";
 /// What each source says that it takes.
@@ -19,6 +22,8 @@ struct Source {
     is_broken: AtomicBool,
     /// The steps of the next engine that is loaded.
     gate: Mutex<Option<mpsc::Receiver<()>>>,
+    /// What the next load waits for.
+    hold: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
 impl ModelSource for Source {
@@ -28,6 +33,10 @@ impl ModelSource for Source {
 
     fn load(&self) -> Result<LoadedModel, LoadError> {
         self.loads.fetch_add(1, Ordering::SeqCst);
+        let hold = self.hold.lock().expect("nobody panicked").take();
+        if let Some(hold) = hold {
+            hold.recv()?;
+        }
         if self.is_broken.load(Ordering::SeqCst) {
             return Err("/models/secret.gguf ends too early".into());
         }
@@ -170,6 +179,158 @@ fn a_model_that_answers_makes_room_only_when_it_is_done() {
         assert_eq!(asked.join().expect("it is asked").status, 200);
     });
     assert_eq!(in_memory(&server), ["b", "c"]);
+}
+
+/// A client that goes away while a model is loaded for it leaves nothing behind: the load goes on for
+/// those who still wait, no second one begins beside it, and others wait their turn.
+#[test]
+fn a_load_outlives_the_client_that_asked_for_it() {
+    let (server, [a, b, _]) = with_sources();
+    let (let_go, hold) = mpsc::sync_channel(0);
+    *a.hold.lock().expect("nobody panicked") = Some(hold);
+    let messages = json!([{"role": "user", "content": "x"}]);
+    let gone = open(&server, &json!({"model": "a", "messages": messages}));
+    wait_for("the load", || a.loads.load(Ordering::SeqCst) == 1);
+    drop(gone);
+    let cancelled = "catena_http_requests_total{route=\"/v1/chat/completions\",method=\"POST\",\
+                     status=\"499\"}";
+    wait_for("its end", || server.get("/metrics").text.contains(cancelled));
+    assert_eq!(states(&server)[0], ("a".to_owned(), "loading".to_owned()));
+    // Who has no time to wait is told so at once.
+    let limits = ServeLimits { max_wait: Duration::ZERO, ..ServeLimits::default() };
+    server.app.reload(Settings { limits, ..Settings::default() });
+    for model in ["a", "b"] {
+        let answer = ask(&server, model);
+        assert_eq!(code(&answer), told(503, "overloaded"), "{model}");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+    server.app.reload(Settings::default());
+    std::thread::scope(|scope| {
+        let server = &server;
+        let waiting = ["a", "b"].map(|model| scope.spawn(move || ask(server, model).status));
+        let_go.send(()).expect("it waits");
+        assert_eq!(waiting.map(|one| one.join().expect("it is asked")), [200, 200]);
+    });
+    assert_eq!([&a, &b].map(|source| source.loads.load(Ordering::SeqCst)), [1, 1]);
+    assert_eq!(in_memory(&server), ["a", "b"]);
+}
+
+/// A panic in one model's engine ends its own requests; another's stream goes on, the server is alive,
+/// and the next request has the model loaded again.
+#[test]
+fn a_model_whose_engine_panicked_is_loaded_again() {
+    let (server, [a, b, _]) = with_sources();
+    let (step, gate) = mpsc::sync_channel(0);
+    *a.gate.lock().expect("nobody panicked") = Some(gate);
+    let messages = json!([{"role": "user", "content": "x"}]);
+    let mut stream = open(&server, &json!({"model": "a", "messages": messages, "stream": true}));
+    step.send(()).expect("a step");
+    read_until(&mut stream, "\"content\":\"A\"");
+    let fatal = json!([{"role": "user", "content": "\u{0}"}]);
+    for loads in 1..=2 {
+        let answer = server.post(CHAT, &json!({"model": "b", "messages": fatal}));
+        assert_eq!(code(&answer), told(503, "engine_stopped"));
+        assert_eq!(b.loads.load(Ordering::SeqCst), loads);
+        assert_eq!([server.get("/livez").status, server.get("/readyz").status], [200, 200]);
+    }
+    assert_eq!(ask(&server, "b").json()["choices"][0]["message"]["content"], json!(ANSWER));
+    assert_eq!(b.loads.load(Ordering::SeqCst), 3);
+    let stepper = std::thread::spawn(move || while step.send(()).is_ok() {});
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).expect("the stream ends");
+    assert!(rest.contains("\"finish_reason\":\"stop\"") && rest.contains("[DONE]"), "{rest}");
+    assert_eq!(a.loads.load(Ordering::SeqCst), 1);
+    assert_eq!(server.post("/admin/models/unload", &json!({"model": "a"})).status, 200);
+    stepper.join().expect("it ends with the model");
+    // What was given without its files is gone for good, and that is for those who start servers.
+    let answer = server.post(CHAT, &json!({"model": "bank-model", "messages": fatal}));
+    assert_eq!(code(&answer), told(503, "engine_stopped"));
+    let health = server.get("/livez");
+    assert_eq!((health.status, &health.json()["stopped"]), (503, &json!(["bank"])));
+}
+
+/// What a server was started with comes back too where it is said from where, once for all names that
+/// share an engine.
+#[test]
+fn what_was_there_from_the_start_may_be_had_again() {
+    let server = start();
+    let source = Arc::new(Source::default());
+    for name in ["bank", "bank-model"] {
+        server.app.revive_with(name, source.clone());
+    }
+    let fatal = json!([{"role": "user", "content": "\u{0}"}]);
+    let answer = server.post(CHAT, &json!({"model": "bank-model", "messages": fatal}));
+    assert_eq!(code(&answer), told(503, "engine_stopped"));
+    assert_eq!([server.get("/livez").status, server.get("/readyz").status], [200, 200]);
+    // Who names no model has it loaded too.
+    assert_eq!(server.post("/generate", &json!({"inputs": "x"})).status, 200);
+    for model in ["bank-model", "bank-model", "bank"] {
+        assert_eq!(ask(&server, model).status, 200, "{model}");
+    }
+    assert_eq!(source.loads.load(Ordering::SeqCst), 2, "once for each name");
+    // It stays as before.
+    let unload = server.post("/admin/models/unload", &json!({"model": "bank"}));
+    assert_eq!(code(&unload), told(400, "model_stays"));
+    let reload = server.post("/admin/models/load", &json!({"model": "bank", "reload": true}));
+    assert_eq!(code(&reload), told(400, "model_stays"));
+}
+
+/// A folder that is slow, and a model in it that is not to be looked at.
+struct SlowLibrary {
+    lists: AtomicUsize,
+    go_on: AtomicBool,
+}
+
+impl Library for SlowLibrary {
+    fn names(&self) -> Vec<String> {
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        wait_for("the end of the wait", || self.go_on.load(Ordering::SeqCst));
+        vec!["on-disk".to_owned()]
+    }
+
+    fn model(&self, name: &str) -> Option<Arc<dyn ModelSource>> {
+        let source = (name == "on-disk").then(|| Arc::new(Unread) as Arc<dyn ModelSource>);
+        source.filter(|_| self.go_on.load(Ordering::SeqCst))
+    }
+
+    fn adapter(&self, _path: &str) -> Option<String> {
+        None
+    }
+}
+
+/// Files that nobody may look at.
+struct Unread;
+
+impl ModelSource for Unread {
+    fn bytes(&self) -> u64 {
+        panic!("its files are looked at")
+    }
+
+    fn load(&self) -> Result<LoadedModel, LoadError> {
+        Err("it is loaded".into())
+    }
+}
+
+/// What waits for the disk holds up nobody else, a list reads no file, and metrics look at none.
+#[test]
+fn a_slow_folder_of_models_holds_up_nobody() {
+    let server = start();
+    let library = Arc::new(SlowLibrary { lists: 0.into(), go_on: false.into() });
+    server.app.set_library(library.clone());
+    assert_eq!(server.get("/metrics").status, 200);
+    assert_eq!(library.lists.load(Ordering::SeqCst), 0);
+    let paths = ["/v1/models", "/api/tags", "/v1/models/none", "/v1/models"];
+    std::thread::scope(|scope| {
+        // More than there are threads for HTTP.
+        let server = &server;
+        let asked = paths.map(|path| scope.spawn(move || server.get(path)));
+        wait_for("the lists", || library.lists.load(Ordering::SeqCst) == paths.len());
+        assert_eq!((server.get("/livez").status, ask(&server, "bank-model").status), (200, 200));
+        library.go_on.store(true, Ordering::SeqCst);
+        for answer in asked.map(|one| one.join().expect("it is asked")) {
+            assert!(answer.text.contains("on-disk"), "{}", answer.text);
+        }
+    });
 }
 
 #[test]

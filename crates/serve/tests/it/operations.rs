@@ -1,11 +1,13 @@
 //! What those who run a server need: health, metrics, traces, names of requests.
 
 use crate::support::{ANSWER, LONG, Start, start, start_gated, start_with, wait_for};
-use catena_serve::{Observers, Traces};
+use catena_serve::{Observers, Settings, Traces};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const CHAT: &str = "/v1/chat/completions";
@@ -161,9 +163,18 @@ fn requests_are_counted_by_route_and_status() {
 }
 
 /// Takes one message of traces and answers it.
-fn collector() -> (String, std::thread::JoinHandle<(String, Value)>) {
+struct Collector {
+    url: String,
+    /// Whether the message has come.
+    has_come: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<(String, Value)>,
+}
+
+fn collector() -> Collector {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let has_come = Arc::new(AtomicBool::new(false));
+    let come = has_come.clone();
     let thread = std::thread::spawn(move || {
         let (stream, _) = listener.accept().expect("a connection");
         let mut reader = BufReader::new(stream);
@@ -177,25 +188,40 @@ fn collector() -> (String, std::thread::JoinHandle<(String, Value)>) {
         let length: usize = length.lines().next().expect("a line").parse().expect("a number");
         let mut body = vec![0; length];
         reader.read_exact(&mut body).expect("a body");
+        come.store(true, Ordering::SeqCst);
         let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
         reader.into_inner().write_all(answer).expect("it is sent");
         (head, serde_json::from_slice(&body).expect("JSON"))
     });
-    (url, thread)
+    Collector { url, has_come, thread }
 }
 
 #[test]
 fn a_request_is_traced_by_the_conventions() {
-    let (url, collector) = collector();
-    let traces = Traces::to(&url, "bank").expect("an address");
+    let collector = collector();
+    let traces = Traces::to(&collector.url, "bank").expect("an address");
     let observers = Observers { traces: Some(traces.clone()), ..Observers::default() };
-    let server = start_with(Start { observers, ..Start::default() });
+    let aliases = BTreeMap::from([("fast".to_owned(), "bank-model".to_owned())]);
+    let settings = Settings { aliases, ..Settings::default() };
+    let server = start_with(Start { settings, observers, ..Start::default() });
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let headers = [("traceparent", parent), ("x-request-id", "abc")];
-    assert_eq!(server.send("POST", CHAT, &headers, &chat().to_string()).status, 200);
+    let mut asked = chat();
+    for (field, value) in [
+        ("model", json!("fast")),
+        ("max_tokens", json!(60)),
+        ("temperature", json!(0.7)),
+        ("top_p", json!(0.9)),
+        ("seed", json!(7)),
+        ("n", json!(2)),
+    ] {
+        asked[field] = value;
+    }
+    let answer = server.send("POST", CHAT, &headers, &asked.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.text);
     let unsampled = "00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-00";
     server.send("GET", "/v1/models", &[("traceparent", unsampled)], "");
-    let (head, message) = collector.join().expect("it came");
+    let (head, message) = collector.thread.join().expect("it came");
     assert!(head.starts_with("post /v1/traces ") && head.contains("application/json"), "{head}");
     let spans = &message["resourceSpans"][0];
     let service = &spans["resource"]["attributes"][0]["value"]["stringValue"];
@@ -203,7 +229,7 @@ fn a_request_is_traced_by_the_conventions() {
     let spans = spans["scopeSpans"][0]["spans"].as_array().expect("spans");
     assert_eq!(spans.len(), 1, "the other one was not to be traced");
     let span = &spans[0];
-    assert_eq!(span["name"], "chat bank-model");
+    assert_eq!(span["name"], "chat fast");
     assert_eq!(span["traceId"], "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(span["parentSpanId"], "b7ad6b7169203331");
     assert_eq!(span["spanId"].as_str().map(str::len), Some(16));
@@ -219,15 +245,44 @@ fn a_request_is_traced_by_the_conventions() {
         .collect();
     for (key, value) in [
         ("gen_ai.operation.name", json!({"stringValue": "chat"})),
-        ("gen_ai.request.model", json!({"stringValue": "bank-model"})),
-        ("gen_ai.usage.output_tokens", json!({"intValue": (ANSWER.len() + 1).to_string()})),
+        ("gen_ai.request.model", json!({"stringValue": "fast"})),
+        ("gen_ai.response.model", json!({"stringValue": "bank-model"})),
+        ("gen_ai.request.max_tokens", json!({"intValue": "60"})),
+        ("gen_ai.request.temperature", json!({"doubleValue": 0.7})),
+        ("gen_ai.request.top_p", json!({"doubleValue": 0.9})),
+        ("gen_ai.request.seed", json!({"intValue": "7"})),
+        ("server.address", json!({"stringValue": "127.0.0.1"})),
+        ("server.port", json!({"intValue": server.address.port().to_string()})),
+        ("gen_ai.usage.output_tokens", json!({"intValue": (2 * (ANSWER.len() + 1)).to_string()})),
         ("http.response.status_code", json!({"intValue": "200"})),
         ("http.route", json!({"stringValue": CHAT})),
         ("catena.request_id", json!({"stringValue": "abc"})),
     ] {
         assert_eq!(attributes.get(key), Some(&&value), "{key}");
     }
+    assert_eq!(attributes["gen_ai.response.id"]["stringValue"], answer.json()["id"]);
+    let reasons = &attributes["gen_ai.response.finish_reasons"]["arrayValue"]["values"];
+    assert_eq!(reasons, &json!([{"stringValue": "stop"}, {"stringValue": "stop"}]));
     assert_eq!(traces.lost(), 0);
+}
+
+/// The last spans are sent before the server ends, with the headers that the collector wants.
+#[test]
+fn what_was_traced_is_sent_before_the_end() {
+    let collector = collector();
+    let traces = Traces::with_headers(&collector.url, "bank", "x-team=a%20b").expect("an address");
+    let observers = Observers { traces: Some(traces), ..Observers::default() };
+    let mut server = start_with(Start { observers, ..Start::default() });
+    assert_eq!(server.post(CHAT, &chat()).status, 200);
+    let begun = std::time::Instant::now();
+    server.ask_to_end();
+    server.join();
+    assert!(collector.has_come.load(Ordering::SeqCst), "the server ended first");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    let (head, message) = collector.thread.join().expect("it came");
+    assert!(head.contains("x-team: a b\r\n"), "{head}");
+    let spans = &message["resourceSpans"][0]["scopeSpans"][0]["spans"];
+    assert_eq!(spans[0]["name"], "chat bank-model");
 }
 
 #[test]
@@ -240,4 +295,5 @@ fn a_collector_that_is_gone_delays_nobody() {
     assert_eq!(server.post(CHAT, &chat()).status, 200);
     assert!(begun.elapsed() < Duration::from_secs(5));
     wait_for("the loss", || traces.lost() == 1);
+    assert!(server.metric("catena_trace_spans_lost_total") >= 1.0);
 }

@@ -24,6 +24,8 @@ pub(crate) const ANSWER: &str = "A wire costs $25 [1]. Ask us [7].";
 /// Stands where the model's turn begins.
 const TURN: u32 = 257;
 const EOS: u32 = 256;
+/// The token of a byte that the model panics at.
+const FATAL: u32 = 0;
 const VOCAB_SIZE: usize = 258;
 /// Tokens of prompt and output together.
 pub(crate) const CONTEXT: usize = 1024;
@@ -54,6 +56,7 @@ impl Runner for Script {
         }
         self.logits.clear();
         for seq in seqs {
+            assert!(!seq.tokens.contains(&FATAL), "injected");
             let slot = |pos: usize| {
                 seq.block_tables[0][pos / BLOCK_TOKENS] as usize * BLOCK_TOKENS + pos % BLOCK_TOKENS
             };
@@ -298,6 +301,7 @@ fn launch(
         ("bank-classifier".to_owned(), words(&["fee", "limit"])),
     ];
     let Start { mut settings, observers, connections, tls, more, max_body_bytes } = start;
+    settings.shutdown.drain = drain;
     settings.limits.max_body_bytes = max_body_bytes.unwrap_or(64 << 10);
     let app = App::with(models, settings, observers);
     let served = app.clone();
@@ -317,7 +321,7 @@ fn launch(
             let signal = async move {
                 let _ = stop.await;
             };
-            let endpoint = Endpoint { tls, connections, ..Endpoint::plain(listener, drain) };
+            let endpoint = Endpoint { tls, connections, ..Endpoint::plain(listener) };
             catena_serve::serve(endpoint, app, router, signal).await.expect("it serves")
         })
     });

@@ -1,9 +1,9 @@
 //! Who is let in, and what a key may do and see.
 
-use crate::locked::{CHAT, chat, code, locked, told};
+use crate::locked::{CHAT, chat, code, locked, locked_with, told};
 use crate::support::{Server, Start, start, start_with};
 use catena_serve::keys::NewKey;
-use catena_serve::{Access, PUBLIC_PATHS, Settings};
+use catena_serve::{Access, Observers, PUBLIC_PATHS, Settings};
 use serde_json::{Value, json};
 
 /// vLLM asks for its key below `/v1` only, so its other routes were open to everyone.
@@ -23,6 +23,27 @@ fn s04_every_route_needs_a_key_unless_it_is_on_the_public_list() {
         }
     }
     assert_eq!(PUBLIC_PATHS, ["/livez", "/readyz", "/health"]);
+}
+
+/// Routers and autoscalers that can send no key read the metrics where that is wanted, and nothing else.
+#[test]
+fn s04_metrics_are_public_only_where_that_is_asked_for() {
+    let access = Access { public_metrics: true, ..Access::default() };
+    let settings = Settings { access, ..Settings::default() };
+    let locked = locked_with(&[NewKey::default()], settings, Observers::default());
+    let page = locked.server.get("/metrics");
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("vllm:num_requests_waiting{model_name=\"bank\"}"), "{}", page.text);
+    for path in catena_serve::paths().into_iter().chain(["/metrics/", "//metrics", "/METRICS"]) {
+        let path = path.replace(['{', '}', '*'], "");
+        let is_open = path == "/metrics" || PUBLIC_PATHS.contains(&path.as_str());
+        assert_eq!(locked.server.get(&path).status == 401, !is_open, "{path}");
+    }
+    locked.server.app.reload(Settings {
+        access: Access { keys: Some(locked.ring.clone()), ..Access::default() },
+        ..Settings::default()
+    });
+    assert_eq!(locked.server.get("/metrics").status, 401);
 }
 
 /// Time and depth of a prompt's cache told vLLM's clients what others had asked.
