@@ -32,6 +32,7 @@ mod extract;
 mod files;
 mod generation;
 mod huggingface;
+mod ignored;
 pub mod keys;
 mod limits;
 mod logprobs;
@@ -50,6 +51,7 @@ mod tei;
 #[cfg(test)]
 mod tests;
 mod tgi;
+mod thinking;
 mod tls;
 mod tools;
 mod traces;

@@ -4,10 +4,11 @@ use super::events::Events;
 use super::response::{finish_reason, logprobs, message, usage};
 use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, from_object, is_empty, parse};
-use crate::chat::{WireMessage, WireTool};
+use crate::chat::{WireCall, WireMessage, WireTool};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
 use crate::stream;
+use crate::thinking::WireThinking;
 use crate::tools::{MAX_TOOLS, Tool, ToolChoice, Tools};
 use crate::turn::{self, Answer, TurnEvent, TurnRequest};
 use axum::Json;
@@ -55,6 +56,7 @@ pub(super) struct ChatRequest {
     logprobs: bool,
     #[serde(default)]
     stream: bool,
+    thinking: Option<WireThinking>,
     #[serde(default)]
     priority: i32,
 }
@@ -74,14 +76,31 @@ enum WireChoice {
 enum ResponseFormat {
     Text,
     JsonObject {
-        #[serde(alias = "schema")]
         #[schemars(with = "Option<Map<String, Value>>")]
         json_schema: Option<Value>,
+        /// An older name of the same.
+        #[schemars(with = "Option<Map<String, Value>>")]
+        schema: Option<Value>,
     },
 }
 
 /// The schema of messages, whose parts may be documents too.
-fn messages(_: &mut SchemaGenerator) -> Schema {
+fn messages(generator: &mut SchemaGenerator) -> Schema {
+    let call = generator.subschema_for::<WireCall>();
+    let document = json!({
+        "type": "object",
+        "properties": {"id": {"type": ["string", "null"]}, "data": {}},
+        "required": ["data"],
+    });
+    let part = json!({
+        "type": "object",
+        "properties": {
+            "type": {"enum": ["text", "document"]},
+            "text": {"type": ["string", "null"]},
+            "document": {"anyOf": [document, {"type": "null"}]},
+        },
+        "required": ["type"],
+    });
     json_schema!({
         "type": "array",
         "minItems": 1,
@@ -91,9 +110,9 @@ fn messages(_: &mut SchemaGenerator) -> Schema {
                 "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
                 "content": {"anyOf": [
                     {"type": ["string", "null"]},
-                    {"type": "array", "items": {"type": "object", "required": ["type"]}},
+                    {"type": "array", "items": part},
                 ]},
-                "tool_calls": {"type": ["array", "null"], "items": {"type": "object"}},
+                "tool_calls": {"type": ["array", "null"], "items": call},
                 "tool_call_id": {"type": ["string", "null"]},
                 "tool_plan": {"type": ["string", "null"]},
             },
@@ -102,9 +121,9 @@ fn messages(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Whether `thinking` asks for none.
+/// Whether `citation_options` ask for none.
 fn is_off(value: &Value) -> bool {
-    value["type"] == "disabled"
+    value["mode"] == "OFF" || value["mode"] == "DISABLED"
 }
 
 impl ApiRequest for ChatRequest {
@@ -125,6 +144,7 @@ impl ApiRequest for ChatRequest {
         "p",
         "logprobs",
         "stream",
+        "thinking",
         "priority",
     ];
     const REFUSED: &'static [Refused] = &[
@@ -133,7 +153,12 @@ impl ApiRequest for ChatRequest {
             is_neutral: is_empty,
             hint: "; ask an assistant that answers from documents, or put them into a message",
         },
-        Refused { field: "thinking", is_neutral: is_off, hint: "" },
+        Refused { field: "citation_options", is_neutral: is_off, hint: "" },
+        Refused {
+            field: "safety_mode",
+            is_neutral: |value| *value == "OFF" || *value == "NONE",
+            hint: "; put your rules into a message of the system",
+        },
     ];
 }
 
@@ -201,9 +226,8 @@ impl ChatRequest {
         };
         let form = self.response_format.and_then(|format| match format {
             ResponseFormat::Text => None,
-            ResponseFormat::JsonObject { json_schema: None } => Some(Constraint::JsonObject),
-            ResponseFormat::JsonObject { json_schema: Some(schema) } => {
-                Some(Constraint::JsonSchema(schema))
+            ResponseFormat::JsonObject { json_schema, schema } => {
+                Some(json_schema.or(schema).map_or(Constraint::JsonObject, Constraint::JsonSchema))
             }
         });
         let base = SamplingParams::default();
@@ -224,6 +248,7 @@ impl ChatRequest {
             tools: Tools { list, choice, one_call: false },
             max_tokens: self.max_tokens.map(|tokens| ("max_tokens", tokens)),
             form,
+            thinking: self.thinking.and_then(WireThinking::read),
             priority: self.priority,
             ..turn
         })

@@ -3,11 +3,12 @@
 use super::keep_alive;
 use super::lines::{Form, Lines};
 use super::name::served_name;
-use super::options::{Length, Options, form, form_schema, logprobs};
+use super::options::{Length, Options, Think, form, form_schema, logprobs};
 use crate::app::App;
-use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, parse};
+use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::chat::WireTool;
 use crate::error::ApiError;
+use crate::ignored::Ignored;
 use crate::openapi::Fields;
 use crate::tools::{MAX_TOOLS, Tool, Tools};
 use crate::turn::{self, TurnRequest};
@@ -45,6 +46,7 @@ pub(super) struct ChatRequest {
     #[schemars(range(max = MAX_TOP_LOGPROBS))]
     top_logprobs: Option<usize>,
     keep_alive: Option<Value>,
+    think: Option<Think>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -85,9 +87,10 @@ impl ApiRequest for ChatRequest {
         "logprobs",
         "top_logprobs",
         "keep_alive",
+        "think",
     ];
-    const REFUSED: &'static [Refused] =
-        &[Refused { field: "think", is_neutral: is_empty, hint: "" }];
+    const APART: &'static [&'static str] = &["options"];
+    const REFUSED: &'static [Refused] = &[];
 }
 
 /// Answers a conversation.
@@ -145,7 +148,9 @@ impl ChatRequest {
         params.logprobs = logprobs(self.logprobs, self.top_logprobs)?;
         let request = TurnRequest::new(self.model, messages, params);
         let tools = Tools { list, ..Tools::default() };
-        Ok(with_length(TurnRequest { tools, form: form(self.format)?, ..request }, &options))
+        let thinking = self.think.map(Think::read).transpose()?;
+        let form = form(self.format)?;
+        Ok(with_length(TurnRequest { tools, form, thinking, ..request }, &options))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::name::served_name;
 use crate::app::App;
-use crate::body::{ApiRequest, Ignored, Parsed, Refused, parse};
+use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::error::ApiError;
+use crate::ignored::Ignored;
 use crate::models::ServedModel;
 use crate::vectors::{self, EmbedOptions, Vectors, check_texts};
 use axum::Json;

@@ -4,11 +4,12 @@ use super::chat::with_length;
 use super::keep_alive;
 use super::lines::{Form, Lines};
 use super::name::served_name;
-use super::options::{Length, Options, form, form_schema, logprobs};
+use super::options::{Length, Options, Think, form, form_schema, logprobs};
 use crate::app::App;
-use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, parse};
+use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
 use crate::generation::Generation;
+use crate::ignored::Ignored;
 use crate::models::LanguageModel;
 use crate::openapi::Fields;
 use crate::sampling::max_new_tokens;
@@ -49,6 +50,7 @@ pub(super) struct GenerateRequest {
     #[schemars(range(max = MAX_TOP_LOGPROBS))]
     top_logprobs: Option<usize>,
     keep_alive: Option<Value>,
+    think: Option<Think>,
 }
 
 impl ApiRequest for GenerateRequest {
@@ -63,13 +65,14 @@ impl ApiRequest for GenerateRequest {
         "logprobs",
         "top_logprobs",
         "keep_alive",
+        "think",
     ];
+    const APART: &'static [&'static str] = &["options"];
     const REFUSED: &'static [Refused] = &[
         Refused { field: "suffix", is_neutral: is_empty, hint: "" },
         Refused { field: "images", is_neutral: is_empty, hint: "" },
         Refused { field: "template", is_neutral: is_empty, hint: "; use `raw`" },
         Refused { field: "context", is_neutral: is_empty, hint: "; use `/api/chat`" },
-        Refused { field: "think", is_neutral: is_empty, hint: "" },
     ];
 }
 
@@ -130,7 +133,8 @@ impl GenerateRequest {
         let mut params = options.params(default_temperature);
         params.logprobs = logprobs(self.logprobs, self.top_logprobs)?;
         let request = TurnRequest::new(self.model, messages, params);
-        Ok(with_length(TurnRequest { form: form(self.format)?, ..request }, &options))
+        let thinking = self.think.map(Think::read).transpose()?;
+        Ok(with_length(TurnRequest { form: form(self.format)?, thinking, ..request }, &options))
     }
 
     /// Encodes the prompt as it is. Computes.
@@ -138,6 +142,10 @@ impl GenerateRequest {
         if !self.system.is_empty() {
             let reason = "it has no place in a `raw` prompt".to_owned();
             return Err(ApiError::InvalidField { field: "system", reason });
+        }
+        if self.think.is_some() {
+            let reason = "a `raw` prompt says itself whether the model thinks".to_owned();
+            return Err(ApiError::InvalidField { field: "think", reason });
         }
         let prompt = model.codec.encode_text(&self.prompt)?;
         let mut params = options.params(model.default_temperature);

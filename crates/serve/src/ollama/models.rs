@@ -25,7 +25,7 @@ pub(super) struct ShowRequest {
 }
 
 impl ApiRequest for ShowRequest {
-    const KNOWN: &'static [&'static str] = &["model", "name", "verbose"];
+    const KNOWN: &'static [&'static str] = &["model", "name"];
     const REFUSED: &'static [Refused] = &[];
 }
 

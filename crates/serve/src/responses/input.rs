@@ -4,7 +4,7 @@ use crate::body::from_object;
 use crate::chat::Content;
 use crate::error::ApiError;
 use catena_protocol::{ChatMessage, FunctionCall, Role, ToolCall};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ impl Default for Input {
 
 /// An item that we read.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "ResponseInputItem")]
+#[schemars(rename = "ResponseInputItem", transform = with_identity)]
 struct Item {
     #[serde(rename = "type")]
     #[schemars(extend("enum" = [
@@ -39,6 +39,15 @@ struct Item {
     name: Option<String>,
     arguments: Option<String>,
     output: Option<Content>,
+}
+
+/// Describes the members of an item that are listed as they came.
+fn with_identity(schema: &mut Schema) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        for name in ["id", "status"] {
+            properties.insert(name.to_owned(), json!({"type": ["string", "null"]}));
+        }
+    }
 }
 
 impl Input {

@@ -47,6 +47,7 @@ struct SimilarityParameters {
 impl ApiRequest for SimilarityRequest {
     const KNOWN: &'static [&'static str] = &["model", "inputs", "parameters"];
     const REFUSED: &'static [Refused] = &[];
+    const APART: &'static [&'static str] = &["parameters"];
 }
 
 impl ApiRequest for SimilarityParameters {

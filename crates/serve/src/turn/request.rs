@@ -1,5 +1,6 @@
 //! What is asked.
 
+use crate::thinking::Thinking;
 use crate::tools::Tools;
 use catena_engine::{Constraint, SamplingParams};
 use catena_protocol::ChatMessage;
@@ -24,6 +25,8 @@ pub(crate) struct TurnRequest {
     pub(crate) form: Option<Constraint>,
     /// Further variables of the chat template.
     pub(crate) variables: Option<Map<String, Value>>,
+    /// What is said of thoughts before the answer.
+    pub(crate) thinking: Option<Thinking>,
     /// How urgent it is, lower first.
     pub(crate) priority: i32,
 }
@@ -40,6 +43,7 @@ impl TurnRequest {
             fills_context: false,
             form: None,
             variables: None,
+            thinking: None,
             priority: 0,
         }
     }

@@ -7,6 +7,7 @@ use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::models::{LanguageModel, ServedModel};
 use crate::sampling::max_new_tokens;
+use crate::thinking::{Thinking, opens};
 use crate::tools::Calling;
 use catena_engine::Request;
 use catena_protocol::{ChatMessage, Passage};
@@ -87,7 +88,13 @@ fn word(
         let (grounded, found) = assistant.ground(messages)?;
         (messages, passages) = (grounded, Some(found));
     }
-    let prompt_tokens = calling.encode(&*model.codec, &messages, request.variables.as_ref())?;
+    let mut variables = request.variables.unwrap_or_default();
+    let set = |thinking: &Thinking| thinking.set(&*model.codec, &mut variables);
+    let was_set = request.thinking.as_ref().is_some_and(set);
+    let prompt_tokens = calling.encode(&*model.codec, &messages, Some(&variables))?;
+    if let Some(thinking) = &request.thinking {
+        thinking.check(was_set, opens(model.engine.intake().vocabulary(), &prompt_tokens))?;
+    }
     let mut params = request.params;
     let default = if request.fills_context { usize::MAX } else { model.default_max_tokens };
     params.max_new_tokens = max_new_tokens(

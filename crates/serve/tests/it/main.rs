@@ -9,6 +9,7 @@ mod completions;
 mod embeddings;
 mod faults;
 mod files;
+mod ignored;
 mod incidents;
 mod lifecycle;
 mod locked;
