@@ -50,6 +50,7 @@ mod stream;
 mod tei;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod tgi;
 mod thinking;
 mod tls;

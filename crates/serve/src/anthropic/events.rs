@@ -53,18 +53,21 @@ impl Events {
         self.open = Some(is_call);
         self.blocks += 1;
         let index = self.blocks - 1;
-        frames.push(frame("content_block_start", json!({"index": index, "content_block": block})));
+        frames.push(Frame::typed(
+            "content_block_start",
+            json!({"index": index, "content_block": block}),
+        ));
         frames
     }
 
     fn delta(&self, delta: &Value) -> Frame {
         let index = self.blocks.saturating_sub(1);
-        frame("content_block_delta", json!({"index": index, "delta": delta}))
+        Frame::typed("content_block_delta", json!({"index": index, "delta": delta}))
     }
 
     fn stop(&mut self) -> Option<Frame> {
         self.open.take()?;
-        Some(frame("content_block_stop", json!({"index": self.blocks - 1})))
+        Some(Frame::typed("content_block_stop", json!({"index": self.blocks - 1})))
     }
 }
 
@@ -77,7 +80,10 @@ impl Render<Turn> for Events {
             "output_tokens": 0,
         });
         let begun = message(&self.id, &self.model, &json!([]), &json!({}), &counts);
-        vec![frame("message_start", json!({"message": begun})), frame("ping", json!({}))]
+        vec![
+            Frame::typed("message_start", json!({"message": begun})),
+            Frame::typed("ping", json!({})),
+        ]
     }
 
     fn item(&mut self, _: &Turn, event: TurnEvent) -> Vec<Frame> {
@@ -90,7 +96,7 @@ impl Render<Turn> for Events {
                     frames.extend(self.begin(false, &json!({"type": "text", "text": ""})));
                 }
                 frames.extend(self.stop());
-                self.end = end(over.reason, &over.completion);
+                self.end = end(over.reason, over.stop.as_deref());
                 frames
             }
         }
@@ -99,18 +105,12 @@ impl Render<Turn> for Events {
     fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
         let usage = usage(&turn.counts());
         vec![
-            frame("message_delta", json!({"delta": self.end, "usage": usage})),
-            frame("message_stop", json!({})),
+            Frame::typed("message_delta", json!({"delta": self.end, "usage": usage})),
+            Frame::typed("message_stop", json!({})),
         ]
     }
 
     fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
         vec![Frame::named("error", &Dialect::Anthropic.tell(&error.problem()).1)]
     }
-}
-
-/// An event, which names itself in its data too.
-fn frame(name: &'static str, mut data: Value) -> Frame {
-    data["type"] = json!(name);
-    Frame::named(name, &data)
 }

@@ -2,16 +2,15 @@
 
 use crate::counts::Counts;
 use crate::turn::{Answer, EndReason};
-use catena_engine::{Completion, StopCause};
 use serde_json::{Map, Value, json};
 
 /// Why an answer ended, and the stop sequence if it was one.
-pub(super) fn end(reason: EndReason, completion: &Completion) -> Value {
-    let (stop_reason, stop_sequence) = match (reason, &completion.stop_cause) {
+pub(super) fn end(reason: EndReason, stop: Option<&str>) -> Value {
+    let (stop_reason, stop_sequence) = match (reason, stop) {
         (EndReason::ToolCalls, _) => ("tool_use", None),
         (EndReason::Length, _) => ("max_tokens", None),
-        (EndReason::Stop, Some(StopCause::Text(text))) => ("stop_sequence", Some(text)),
-        (EndReason::Stop, _) => ("end_turn", None),
+        (EndReason::Stop, Some(text)) => ("stop_sequence", Some(text)),
+        (EndReason::Stop, None) => ("end_turn", None),
     };
     json!({"stop_reason": stop_reason, "stop_sequence": stop_sequence})
 }

@@ -3,6 +3,7 @@
 use crate::error::ApiError;
 use crate::ignored::Ignored;
 use crate::tools::{MAX_NAME_BYTES, Tool, ToolChoice};
+use crate::turn::role;
 use catena_protocol::{ChatMessage, FunctionCall, Role, ToolCall};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -140,19 +141,8 @@ impl WireMessage {
     /// # Errors
     /// [`ApiError::InvalidField`]; [`ApiError::Unsupported`] for media.
     pub(crate) fn read(&self, idx: usize) -> Result<ChatMessage, ApiError> {
-        let role = match self.role.as_str() {
-            "system" | "developer" => Role::System,
-            "user" => Role::User,
-            "assistant" => Role::Assistant,
-            "tool" => Role::Tool,
-            other => {
-                let other: String = other.chars().take(40).collect();
-                let known = "system, developer, user, assistant, tool";
-                return Err(invalid(format!(
-                    "message {idx} has the role `{other}`; known: {known}"
-                )));
-            }
-        };
+        let known = ["system", "developer", "user", "assistant", "tool"];
+        let role = role(("messages", format_args!("message {idx}")), &self.role, &known)?;
         let calls = self.tool_calls.as_deref().unwrap_or_default();
         if !calls.is_empty() && role != Role::Assistant {
             return Err(invalid(format!(

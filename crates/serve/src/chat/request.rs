@@ -7,7 +7,7 @@ use crate::ignored::Ignored;
 use crate::sampling::SamplingFields;
 use crate::thinking::{EFFORTS, Thinking};
 use crate::tools::{MAX_TOOLS, Tool, Tools};
-use crate::turn::TurnRequest;
+use crate::turn::{TurnRequest, check_messages};
 use catena_engine::MAX_TOP_LOGPROBS;
 use catena_protocol::ChatMessage;
 use schemars::JsonSchema;
@@ -149,11 +149,7 @@ impl ChatRequest {
 
     /// The conversation.
     fn messages(&self, limit: usize) -> Result<Vec<ChatMessage>, ApiError> {
-        let count = self.messages.len();
-        if count == 0 || count > limit {
-            let reason = format!("{count} messages were sent, 1 to {limit} are taken");
-            return Err(ApiError::InvalidField { field: "messages", reason });
-        }
+        check_messages("messages", self.messages.len(), limit)?;
         self.messages.iter().enumerate().map(|(idx, message)| message.read(idx)).collect()
     }
 

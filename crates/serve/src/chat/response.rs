@@ -62,7 +62,7 @@ impl Reply {
         message.insert("content".to_owned(), content);
         message.insert("refusal".to_owned(), Value::Null);
         if !answer.calls.is_empty() {
-            let calls: Vec<Value> = answer.calls.iter().map(whole_call).collect();
+            let calls: Vec<Value> = answer.calls.iter().map(AnswerCall::value).collect();
             message.insert("tool_calls".to_owned(), Value::Array(calls));
         }
         json!({
@@ -181,11 +181,6 @@ fn finish_reason(reason: EndReason) -> &'static str {
 fn logprobs(turn: &Turn, tokens: &[TokenEvent]) -> Value {
     let tokens = tokens.iter().map(|token| token_logprobs(turn.vocabulary(), token));
     json!({"content": tokens.collect::<Vec<Value>>(), "refusal": null})
-}
-
-fn whole_call(call: &AnswerCall) -> Value {
-    let function = json!({"name": call.name, "arguments": call.arguments});
-    json!({"id": call.id, "type": "function", "function": function})
 }
 
 /// A part as `delta`.

@@ -10,7 +10,7 @@ use crate::sampling::random_seed;
 use crate::stream;
 use crate::thinking::WireThinking;
 use crate::tools::{MAX_TOOLS, Tool, ToolChoice, Tools};
-use crate::turn::{self, Answer, TurnEvent, TurnRequest};
+use crate::turn::{self, TurnRequest, check_messages};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -178,39 +178,22 @@ pub(crate) async fn chat(
     if stream {
         return Ok(ignored.tell(stream::sse(turn, Events::new(id, with_logprobs))));
     }
-    let (mut answer, mut reason) = (Answer::default(), "ERROR");
-    while let Some(event) = turn.next().await {
-        match event? {
-            TurnEvent::Delta(delta) => {
-                answer.add(delta.parts);
-                answer.tokens.push(delta.token);
-            }
-            TurnEvent::End(end) => {
-                answer.add(end.parts);
-                reason = finish_reason(end.reason, &end.completion);
-            }
-        }
-    }
-    let tokens = std::mem::take(&mut answer.tokens);
+    let answer = turn.whole_first().await?;
     let mut body = json!({
         "id": id,
-        "finish_reason": reason,
+        "finish_reason": finish_reason(answer.reason, answer.stop.as_deref()),
         "message": message(&answer),
         "usage": usage(&turn.counts()),
     });
     if with_logprobs {
-        body["logprobs"] = tokens.iter().map(|t| logprobs(turn.vocabulary(), t)).collect();
+        body["logprobs"] = answer.tokens.iter().map(|t| logprobs(turn.vocabulary(), t)).collect();
     }
     Ok(ignored.tell(Json(body).into_response()))
 }
 
 impl ChatRequest {
     fn turn(self, default_temperature: f32, max_messages: usize) -> Result<TurnRequest, ApiError> {
-        let count = self.messages.len();
-        if count == 0 || count > max_messages {
-            let reason = format!("{count} messages were sent, 1 to {max_messages} are taken");
-            return Err(ApiError::InvalidField { field: "messages", reason });
-        }
+        check_messages("messages", self.messages.len(), max_messages)?;
         let messages = self.messages.into_iter().enumerate();
         let messages: Vec<ChatMessage> =
             messages.map(|(idx, message)| read(idx, message)).collect::<Result<_, _>>()?;

@@ -68,8 +68,8 @@ impl Events {
 
     fn stop(&mut self) -> Option<Frame> {
         Some(match self.open.take()? {
-            Open::Text => frame("content-end", json!({"index": 0})),
-            Open::Call(index) => frame("tool-call-end", json!({"index": index})),
+            Open::Text => Frame::typed("content-end", json!({"index": 0})),
+            Open::Call(index) => Frame::typed("tool-call-end", json!({"index": index})),
         })
     }
 
@@ -79,7 +79,7 @@ impl Events {
         if self.with_logprobs {
             let mut entry = json!({"index": 0, "delta": {"message": {"content": {"text": ""}}}});
             entry["logprobs"] = logprobs(turn.vocabulary(), &token.token);
-            frames.push(frame("content-delta", entry));
+            frames.push(Frame::typed("content-delta", entry));
         }
         frames
     }
@@ -94,7 +94,7 @@ impl Render<Turn> for Events {
             "tool_calls": [],
             "citations": [],
         });
-        vec![frame("message-start", json!({"id": self.id, "delta": {"message": message}}))]
+        vec![Frame::typed("message-start", json!({"id": self.id, "delta": {"message": message}}))]
     }
 
     fn item(&mut self, turn: &Turn, event: TurnEvent) -> Vec<Frame> {
@@ -106,7 +106,7 @@ impl Render<Turn> for Events {
                     frames.extend(self.begin_text());
                 }
                 frames.extend(self.stop());
-                self.reason = finish_reason(end.reason, &end.completion);
+                self.reason = finish_reason(end.reason, end.stop.as_deref());
                 frames
             }
         }
@@ -114,21 +114,15 @@ impl Render<Turn> for Events {
 
     fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
         let delta = json!({"finish_reason": self.reason, "usage": usage(&turn.counts())});
-        vec![frame("message-end", json!({"id": self.id, "delta": delta})), Frame::done()]
+        vec![Frame::typed("message-end", json!({"id": self.id, "delta": delta})), Frame::done()]
     }
 
     fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
         let delta = json!({"finish_reason": "ERROR", "error": error.problem().message});
-        vec![frame("message-end", json!({"id": self.id, "delta": delta})), Frame::done()]
+        vec![Frame::typed("message-end", json!({"id": self.id, "delta": delta})), Frame::done()]
     }
 }
 
 fn delta(name: &'static str, index: Option<usize>, message: &Value) -> Frame {
-    frame(name, json!({"index": index, "delta": {"message": message}}))
-}
-
-/// An event, which names itself in its data too.
-fn frame(name: &'static str, mut data: Value) -> Frame {
-    data["type"] = json!(name);
-    Frame::named(name, &data)
+    Frame::typed(name, json!({"index": index, "delta": {"message": message}}))
 }

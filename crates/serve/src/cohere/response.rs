@@ -3,16 +3,16 @@
 use crate::counts::Counts;
 use crate::logprobs::{finite, token_text};
 use crate::turn::{Answer, AnswerCall, EndReason};
-use catena_engine::{Completion, StopCause, TokenEvent, Vocabulary};
+use catena_engine::{TokenEvent, Vocabulary};
 use serde_json::{Value, json};
 
 /// Why an answer ended.
-pub(super) fn finish_reason(reason: EndReason, completion: &Completion) -> &'static str {
-    match (reason, &completion.stop_cause) {
+pub(super) fn finish_reason(reason: EndReason, stop: Option<&str>) -> &'static str {
+    match (reason, stop) {
         (EndReason::ToolCalls, _) => "TOOL_CALL",
         (EndReason::Length, _) => "MAX_TOKENS",
-        (EndReason::Stop, Some(StopCause::Text(_))) => "STOP_SEQUENCE",
-        (EndReason::Stop, _) => "COMPLETE",
+        (EndReason::Stop, Some(_)) => "STOP_SEQUENCE",
+        (EndReason::Stop, None) => "COMPLETE",
     }
 }
 
@@ -22,17 +22,12 @@ pub(super) fn message(answer: &Answer) -> Value {
         let content = json!([{"type": "text", "text": answer.text}]);
         return json!({"role": "assistant", "content": content});
     }
-    let calls: Vec<Value> = answer.calls.iter().map(call).collect();
+    let calls: Vec<Value> = answer.calls.iter().map(AnswerCall::value).collect();
     let mut message = json!({"role": "assistant", "tool_calls": calls});
     if !answer.text.is_empty() {
         message["tool_plan"] = json!(answer.text);
     }
     message
-}
-
-fn call(call: &AnswerCall) -> Value {
-    let function = json!({"name": call.name, "arguments": call.arguments});
-    json!({"id": call.id, "type": "function", "function": function})
 }
 
 /// Tokens of an answer.

@@ -119,8 +119,7 @@ async fn answered(
     object: &ResponseObject,
     turn: &mut Turn,
 ) -> Result<(Value, ChatMessage), ApiError> {
-    let mut answers = turn.whole().await?;
-    let answer = answers.pop().unwrap_or_default();
+    let answer = turn.whole_first().await?;
     let output = output_items(app, object, turn, &answer);
     let whole = object.ended(&output, answer.reason, turn.counts(), app.now());
     Ok((whole, said(&answer.text, &answer.calls)))

@@ -3,6 +3,7 @@
 use crate::body::from_object;
 use crate::chat::Content;
 use crate::error::ApiError;
+use crate::turn::role;
 use catena_protocol::{ChatMessage, FunctionCall, Role, ToolCall};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
@@ -121,16 +122,9 @@ fn invalid(reason: String) -> ApiError {
 }
 
 fn message(idx: usize, item: &Item) -> Result<ChatMessage, ApiError> {
-    let role = match item.role.as_deref() {
-        Some("system" | "developer") => Role::System,
-        Some("user") => Role::User,
-        Some("assistant") => Role::Assistant,
-        other => {
-            let other: String = other.unwrap_or("none").chars().take(40).collect();
-            let known = "system, developer, user, assistant";
-            return Err(invalid(format!("item {idx} has the role `{other}`; known: {known}")));
-        }
-    };
+    let known = ["system", "developer", "user", "assistant"];
+    let word = item.role.as_deref().unwrap_or("none");
+    let role = role(("input", format_args!("item {idx}")), word, &known)?;
     let Some(content) = &item.content else {
         return Err(invalid(format!("item {idx} has no content")));
     };

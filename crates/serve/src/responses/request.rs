@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::sampling::random_seed;
 use crate::thinking::{EFFORTS, Thinking};
 use crate::tools::{MAX_TOOLS, Tool, ToolChoice, Tools};
-use crate::turn::TurnRequest;
+use crate::turn::{TurnRequest, check_messages};
 use catena_engine::{Constraint, MAX_TOP_LOGPROBS, SamplingParams};
 use catena_protocol::{ChatMessage, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -192,11 +192,7 @@ impl ResponseRequest {
         }
         let mut conversation = earlier.to_vec();
         conversation.extend(read_items(&self.input)?);
-        let count = conversation.len();
-        if count == 0 || count > max_messages {
-            let reason = format!("it has {count} messages, 1 to {max_messages} are taken");
-            return Err(ApiError::InvalidField { field: "input", reason });
-        }
+        check_messages("input", conversation.len(), max_messages)?;
         let instructions =
             self.instructions.iter().map(|text| ChatMessage::new(Role::System, text.clone()));
         let messages = instructions.chain(conversation.iter().cloned()).collect();

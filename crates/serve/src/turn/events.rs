@@ -5,7 +5,7 @@ use crate::counts::Counts;
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::tools::{CallIds, CallParser, Calling, Part};
-use catena_engine::{Completion, EngineHandle, Event, TokenEvent, Vocabulary};
+use catena_engine::{Completion, EngineHandle, Event, StopCause, TokenEvent, Vocabulary};
 use catena_protocol::{FinishReason, Passage};
 
 /// A turn that is being generated. Dropping it cancels it.
@@ -52,6 +52,8 @@ pub(crate) struct End {
     pub(crate) parts: Vec<Part>,
     /// Why it ended.
     pub(crate) reason: EndReason,
+    /// The stop string that ended it.
+    pub(crate) stop: Option<String>,
     /// The engine's account of it. Its text holds calls as the model wrote them.
     pub(crate) completion: Box<Completion>,
 }
@@ -144,8 +146,12 @@ impl Turn {
             FinishReason::Stop | FinishReason::Cancelled => EndReason::Stop,
             FinishReason::Length => EndReason::Length,
         };
+        let stop = match &completion.stop_cause {
+            Some(StopCause::Text(text)) => Some(text.clone()),
+            Some(StopCause::Token { .. }) | None => None,
+        };
         self.counts.add(&completion);
-        TurnEvent::End(End { choice, parts, reason, completion: Box::new(completion) })
+        TurnEvent::End(End { choice, parts, reason, stop, completion: Box::new(completion) })
     }
 }
 

@@ -5,11 +5,13 @@
 //! counts are the same for all of them.
 
 mod events;
+mod messages;
 mod request;
 mod start;
 mod whole;
 
 pub(crate) use events::{Delta, End, EndReason, Turn, TurnEvent};
+pub(crate) use messages::{check_messages, role};
 pub(crate) use request::TurnRequest;
 pub(crate) use start::{count_tokens, language_model, start};
 pub(crate) use whole::{Answer, AnswerCall};

@@ -4,6 +4,7 @@ use super::events::{EndReason, Turn, TurnEvent};
 use crate::error::ApiError;
 use crate::tools::Part;
 use catena_engine::TokenEvent;
+use serde_json::{Value, json};
 
 /// A whole answer.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(crate) struct Answer {
     pub(crate) tokens: Vec<TokenEvent>,
     /// Why it ended.
     pub(crate) reason: EndReason,
+    /// The stop string that ended it.
+    pub(crate) stop: Option<String>,
 }
 
 /// A call in an answer.
@@ -29,9 +32,23 @@ pub(crate) struct AnswerCall {
     pub(crate) arguments: String,
 }
 
+impl AnswerCall {
+    /// The call as OpenAI and Cohere have it.
+    pub(crate) fn value(&self) -> Value {
+        let function = json!({"name": self.name, "arguments": self.arguments});
+        json!({"id": self.id, "type": "function", "function": function})
+    }
+}
+
 impl Default for Answer {
     fn default() -> Self {
-        Self { text: String::new(), calls: Vec::new(), tokens: Vec::new(), reason: EndReason::Stop }
+        Self {
+            text: String::new(),
+            calls: Vec::new(),
+            tokens: Vec::new(),
+            reason: EndReason::Stop,
+            stop: None,
+        }
     }
 }
 
@@ -51,6 +68,14 @@ impl Answer {
 }
 
 impl Turn {
+    /// Waits for the first answer.
+    ///
+    /// # Errors
+    /// As [`Turn::next`].
+    pub(crate) async fn whole_first(&mut self) -> Result<Answer, ApiError> {
+        Ok(self.whole().await?.into_iter().next().unwrap_or_default())
+    }
+
     /// Waits for all answers, in order of their choices.
     ///
     /// # Errors
@@ -65,8 +90,9 @@ impl Turn {
                     answers[delta.choice].tokens.push(delta.token);
                 }
                 TurnEvent::End(end) => {
-                    answers[end.choice].add(end.parts);
-                    answers[end.choice].reason = end.reason;
+                    let answer = &mut answers[end.choice];
+                    answer.add(end.parts);
+                    (answer.reason, answer.stop) = (end.reason, end.stop);
                 }
             }
         }
