@@ -3,6 +3,7 @@
 mod access;
 mod anthropic;
 mod batches;
+mod calls;
 mod chat;
 mod cohere;
 mod completions;

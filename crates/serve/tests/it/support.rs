@@ -21,6 +21,12 @@ use tokio::sync::oneshot;
 
 /// What the model always says before it ends its turn.
 pub(crate) const ANSWER: &str = "A wire costs $25 [1]. Ask us [7].";
+/// What it says instead to prompts that hold such words.
+const SAYINGS: [(&str, &str); 1] = [("both tools", TWO_CALLS)];
+/// Two calls after words, in the form that models without one of their own are told of.
+pub(crate) const TWO_CALLS: &str = "Both.\n<tool_call>\n{\"name\": \"fee\", \"arguments\": \
+     {\"speed\": \"fast\"}}\n</tool_call>\n<tool_call>\n{\"name\": \"close\", \"arguments\": {}}\n\
+     </tool_call>";
 /// Stands where the model's turn begins.
 const TURN: u32 = 257;
 const EOS: u32 = 256;
@@ -68,7 +74,12 @@ impl Runner for Script {
             for end in seq.start_pos + first + 1..=seq.start_pos + seq.tokens.len() {
                 let said = (0..end).rev().take_while(|&pos| self.history[slot(pos)] != Some(TURN));
                 let said = said.count();
-                let next = ANSWER.as_bytes().get(said).map_or(EOS, |&byte| u32::from(byte));
+                let read = (0..end - said).filter_map(|pos| self.history[slot(pos)]);
+                let prompt: Vec<u8> = read.filter_map(|token| u8::try_from(token).ok()).collect();
+                let prompt = String::from_utf8_lossy(&prompt);
+                let saying = SAYINGS.iter().find(|(words, _)| prompt.contains(words));
+                let text = saying.map_or(ANSWER, |(_, text)| text);
+                let next = text.as_bytes().get(said).map_or(EOS, |&byte| u32::from(byte));
                 let mut row_v = vec![0.0; VOCAB_SIZE];
                 row_v[next as usize] = 20.0;
                 self.logits.extend(row_v);
