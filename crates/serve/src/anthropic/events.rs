@@ -1,6 +1,6 @@
 //! The answer as a stream of events.
 
-use super::response::{end, message, usage};
+use super::response::{end, message, thinking, usage};
 use crate::dialect::Dialect;
 use crate::error::ApiError;
 use crate::stream::{Frame, Render};
@@ -12,11 +12,18 @@ use serde_json::{Value, json};
 pub(super) struct Events {
     id: String,
     model: String,
-    /// The block that is open, and whether it is a call.
-    open: Option<bool>,
+    open: Option<Open>,
     /// Blocks begun so far.
     blocks: usize,
     end: Value,
+}
+
+/// The block that was begun and not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    Thoughts,
+    Text,
+    Call,
 }
 
 impl Events {
@@ -28,15 +35,22 @@ impl Events {
         let mut frames = Vec::new();
         for part in parts {
             match part {
+                Part::Thought(text) => {
+                    if self.open != Some(Open::Thoughts) {
+                        frames.extend(self.begin(Open::Thoughts, &thinking("")));
+                    }
+                    let delta = json!({"type": "thinking_delta", "thinking": text});
+                    frames.push(self.delta(&delta));
+                }
                 Part::Text(text) => {
-                    if self.open != Some(false) {
-                        frames.extend(self.begin(false, &json!({"type": "text", "text": ""})));
+                    if self.open != Some(Open::Text) {
+                        frames.extend(self.begin(Open::Text, &no_words()));
                     }
                     frames.push(self.delta(&json!({"type": "text_delta", "text": text})));
                 }
                 Part::CallStart { id, name, .. } => {
                     let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
-                    frames.extend(self.begin(true, &block));
+                    frames.extend(self.begin(Open::Call, &block));
                 }
                 Part::CallArguments { json, .. } => {
                     let delta = json!({"type": "input_json_delta", "partial_json": json});
@@ -48,9 +62,9 @@ impl Events {
     }
 
     /// Ends the open block and begins another.
-    fn begin(&mut self, is_call: bool, block: &Value) -> Vec<Frame> {
+    fn begin(&mut self, open: Open, block: &Value) -> Vec<Frame> {
         let mut frames: Vec<Frame> = self.stop().into_iter().collect();
-        self.open = Some(is_call);
+        self.open = Some(open);
         self.blocks += 1;
         let index = self.blocks - 1;
         frames.push(Frame::typed(
@@ -91,9 +105,9 @@ impl Render<Turn> for Events {
             TurnEvent::Delta(delta) => self.parts(delta.parts),
             TurnEvent::End(over) => {
                 let mut frames = self.parts(over.parts);
-                if self.blocks == 0 {
-                    // A message has at least one block.
-                    frames.extend(self.begin(false, &json!({"type": "text", "text": ""})));
+                if self.blocks == 0 || self.open == Some(Open::Thoughts) {
+                    // A message has words or calls.
+                    frames.extend(self.begin(Open::Text, &no_words()));
                 }
                 frames.extend(self.stop());
                 self.end = end(over.reason, over.stop.as_deref());
@@ -113,4 +127,9 @@ impl Render<Turn> for Events {
     fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
         vec![Frame::named("error", &Dialect::Anthropic.tell(&error.problem()).1)]
     }
+}
+
+/// A block of words at its beginning.
+fn no_words() -> Value {
+    json!({"type": "text", "text": ""})
 }

@@ -43,6 +43,8 @@ fn event() -> Value {
 
 fn answer() -> Value {
     let words_block = object([("type", word("text")), ("text", text())]);
+    let thoughts_block =
+        object([("type", word("thinking")), ("thinking", text()), ("signature", text())]);
     let call_block = object([
         ("type", word("tool_use")),
         ("id", text()),
@@ -60,7 +62,7 @@ fn answer() -> Value {
         ("type", word("message")),
         ("role", word("assistant")),
         ("model", text()),
-        ("content", some(either([words_block, call_block]))),
+        ("content", some(either([thoughts_block, words_block, call_block]))),
         ("stop_reason", words(&["end_turn", "max_tokens", "stop_sequence", "tool_use"])),
         ("stop_sequence", nullable(text())),
         ("usage", usage),

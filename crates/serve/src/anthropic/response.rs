@@ -39,10 +39,18 @@ pub(super) fn message(id: &str, model: &str, content: &Value, end: &Value, usage
     })
 }
 
-/// The blocks of an answer: its words, then its calls. One that was cut in the middle of a call's
+/// A block of thoughts. Nobody signs them: the client may show them to us again as they are.
+pub(super) fn thinking(thoughts: &str) -> Value {
+    json!({"type": "thinking", "thinking": thoughts, "signature": ""})
+}
+
+/// The blocks of an answer: its thoughts, its words, then its calls. One that was cut in the middle of a call's
 /// arguments leaves that call's input empty.
 pub(super) fn blocks(answer: Answer) -> Value {
-    let mut blocks = Vec::with_capacity(answer.calls.len() + 1);
+    let mut blocks = Vec::with_capacity(answer.calls.len() + 2);
+    if !answer.thoughts.is_empty() {
+        blocks.push(thinking(&answer.thoughts));
+    }
     if !answer.text.is_empty() || answer.calls.is_empty() {
         blocks.push(json!({"type": "text", "text": answer.text}));
     }

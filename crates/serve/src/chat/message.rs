@@ -19,6 +19,9 @@ pub(crate) struct WireMessage {
     content: Option<Content>,
     #[serde(default)]
     reasoning_content: Option<String>,
+    /// vLLM's name of the same.
+    #[serde(default)]
+    reasoning: Option<String>,
     #[serde(default)]
     refusal: Option<String>,
     #[serde(default)]
@@ -159,7 +162,7 @@ impl WireMessage {
         };
         Ok(ChatMessage {
             content,
-            reasoning_content: self.reasoning_content.clone(),
+            reasoning_content: self.reasoning_content.clone().or(self.reasoning.clone()),
             name: self.name.clone().filter(|_| role == Role::Tool),
             tool_calls: calls.iter().map(|call| call.read(idx)).collect::<Result<_, _>>()?,
             tool_call_id: self.tool_call_id.clone().filter(|_| role == Role::Tool),

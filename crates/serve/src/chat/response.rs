@@ -12,6 +12,9 @@ use catena_engine::TokenEvent;
 use catena_knowledge::cite;
 use serde_json::{Map, Value, json};
 
+/// What thoughts are called: in most servers, and in vLLM since it renamed them.
+const REASONING: [&str; 2] = ["reasoning_content", "reasoning"];
+
 /// An answer in the making.
 pub(crate) struct Reply {
     id: String,
@@ -61,6 +64,11 @@ impl Reply {
         let content = if is_silent { Value::Null } else { Value::String(answer.text) };
         message.insert("content".to_owned(), content);
         message.insert("refusal".to_owned(), Value::Null);
+        if !answer.thoughts.is_empty() {
+            for name in REASONING {
+                message.insert(name.to_owned(), json!(answer.thoughts));
+            }
+        }
         if !answer.calls.is_empty() {
             let calls: Vec<Value> = answer.calls.iter().map(AnswerCall::value).collect();
             message.insert("tool_calls".to_owned(), Value::Array(calls));
@@ -186,6 +194,9 @@ fn logprobs(turn: &Turn, tokens: &[TokenEvent]) -> Value {
 /// A part as `delta`.
 fn part(part: Part) -> Value {
     let call = match part {
+        Part::Thought(text) => {
+            return REASONING.map(|name| (name, text.as_str())).into_iter().collect();
+        }
         Part::Text(text) => return json!({"content": text}),
         Part::CallStart { index, id, name } => {
             let function = json!({"name": name, "arguments": ""});

@@ -12,31 +12,35 @@ pub(super) struct Events {
     id: String,
     with_logprobs: bool,
     open: Option<Open>,
-    /// Whether a block of words was begun.
-    has_text: bool,
+    /// Blocks of content begun so far.
+    blocks: usize,
     reason: &'static str,
 }
 
 /// What was begun and not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
+    Thoughts,
     Text,
     Call(usize),
 }
 
 impl Events {
     pub(super) fn new(id: String, with_logprobs: bool) -> Self {
-        Self { id, with_logprobs, open: None, has_text: false, reason: "ERROR" }
+        Self { id, with_logprobs, open: None, blocks: 0, reason: "ERROR" }
     }
 
     fn parts(&mut self, parts: Vec<Part>) -> Vec<Frame> {
         let mut frames = Vec::new();
         for part in parts {
             match part {
+                Part::Thought(text) => {
+                    frames.extend(self.begin(Open::Thoughts));
+                    frames.push(self.more(&json!({"thinking": text})));
+                }
                 Part::Text(text) => {
-                    frames.extend(self.begin_text());
-                    let content = json!({"text": text});
-                    frames.push(delta("content-delta", Some(0), &json!({"content": content})));
+                    frames.extend(self.begin(Open::Text));
+                    frames.push(self.more(&json!({"text": text})));
                 }
                 Part::CallStart { index, id, name } => {
                     frames.extend(self.stop());
@@ -56,19 +60,32 @@ impl Events {
         frames
     }
 
-    fn begin_text(&mut self) -> Option<Frame> {
-        if self.open == Some(Open::Text) {
-            return None;
+    /// Begins a block of content unless it is open.
+    fn begin(&mut self, open: Open) -> Vec<Frame> {
+        if self.open == Some(open) {
+            return Vec::new();
         }
-        self.open = Some(Open::Text);
-        self.has_text = true;
-        let content = json!({"type": "text", "text": ""});
-        Some(delta("content-start", Some(0), &json!({"content": content})))
+        let mut frames: Vec<Frame> = self.stop().into_iter().collect();
+        self.open = Some(open);
+        let kind = if open == Open::Thoughts { "thinking" } else { "text" };
+        let mut content = json!({"type": kind});
+        content[kind] = json!("");
+        let message = json!({"content": content});
+        frames.push(delta("content-start", Some(self.blocks), &message));
+        self.blocks += 1;
+        frames
+    }
+
+    /// More of the block that is open.
+    fn more(&self, content: &Value) -> Frame {
+        let index = self.blocks.saturating_sub(1);
+        delta("content-delta", Some(index), &json!({"content": content}))
     }
 
     fn stop(&mut self) -> Option<Frame> {
+        let index = self.blocks.saturating_sub(1);
         Some(match self.open.take()? {
-            Open::Text => Frame::typed("content-end", json!({"index": 0})),
+            Open::Thoughts | Open::Text => Frame::typed("content-end", json!({"index": index})),
             Open::Call(index) => Frame::typed("tool-call-end", json!({"index": index})),
         })
     }
@@ -102,8 +119,9 @@ impl Render<Turn> for Events {
             TurnEvent::Delta(token) => self.token(turn, token),
             TurnEvent::End(end) => {
                 let mut frames = self.parts(end.parts);
-                if !self.has_text && self.open.is_none() {
-                    frames.extend(self.begin_text());
+                if matches!(self.open, None | Some(Open::Thoughts)) {
+                    // A message has words or calls.
+                    frames.extend(self.begin(Open::Text));
                 }
                 frames.extend(self.stop());
                 self.reason = finish_reason(end.reason, end.stop.as_deref());

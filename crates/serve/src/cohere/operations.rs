@@ -4,7 +4,9 @@ use super::chat::ChatRequest;
 use super::embed::EmbedRequest;
 use super::rerank::RerankRequest;
 use crate::chat::call_shape;
-use crate::openapi::shapes::{count, list, nullable, number, object, some, text, word, words};
+use crate::openapi::shapes::{
+    count, either, list, nullable, number, object, some, text, word, words,
+};
 use crate::openapi::{Operation, Tag};
 use serde_json::{Value, json};
 
@@ -29,7 +31,9 @@ fn event() -> Value {
 }
 
 fn answer() -> Value {
-    let content = object([("type", word("text")), ("text", text())]);
+    let said = object([("type", word("text")), ("text", text())]);
+    let thoughts = object([("type", word("thinking")), ("thinking", text())]);
+    let content = either([said, thoughts]);
     let message = object([
         ("role", word("assistant")),
         ("content?", some(content)),

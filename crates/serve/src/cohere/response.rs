@@ -18,12 +18,19 @@ pub(super) fn finish_reason(reason: EndReason, stop: Option<&str>) -> &'static s
 
 /// The whole turn: its words, or its calls with its words as the plan.
 pub(super) fn message(answer: &Answer) -> Value {
+    let mut content = Vec::new();
+    if !answer.thoughts.is_empty() {
+        content.push(json!({"type": "thinking", "thinking": answer.thoughts}));
+    }
     if answer.calls.is_empty() {
-        let content = json!([{"type": "text", "text": answer.text}]);
+        content.push(json!({"type": "text", "text": answer.text}));
         return json!({"role": "assistant", "content": content});
     }
     let calls: Vec<Value> = answer.calls.iter().map(AnswerCall::value).collect();
     let mut message = json!({"role": "assistant", "tool_calls": calls});
+    if !content.is_empty() {
+        message["content"] = Value::Array(content);
+    }
     if !answer.text.is_empty() {
         message["tool_plan"] = json!(answer.text);
     }

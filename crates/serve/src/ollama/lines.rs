@@ -38,6 +38,7 @@ pub(super) struct Lines {
 /// What a line carries.
 #[derive(Debug, Default, PartialEq)]
 struct Content {
+    thoughts: String,
     text: String,
     calls: Vec<Value>,
     logprobs: Option<Value>,
@@ -56,6 +57,7 @@ impl Calls {
         let mut content = Content::default();
         for part in parts {
             match part {
+                Part::Thought(text) => content.thoughts.push_str(&text),
                 Part::Text(text) => content.text.push_str(&text),
                 Part::CallStart { name, .. } => {
                     content.calls.extend(self.end());
@@ -129,7 +131,7 @@ impl Lines {
             let vocabulary: &Vocabulary = self.engine.intake().vocabulary();
             content.logprobs = Some(json!([token_logprobs(vocabulary, token)]));
         }
-        if content.text.is_empty() && content.calls.is_empty() && content.logprobs.is_none() {
+        if content == Content::default() {
             return Vec::new();
         }
         vec![Value::Object(self.line(content))]
@@ -139,7 +141,7 @@ impl Lines {
         let mut content = self.calls.take(parts);
         content.calls.extend(self.calls.end());
         let mut lines = Vec::new();
-        if !content.text.is_empty() || !content.calls.is_empty() {
+        if content != Content::default() {
             lines.push(Value::Object(self.line(content)));
         }
         let now = Instant::now();
@@ -166,16 +168,22 @@ impl Lines {
     }
 
     fn line(&self, content: Content) -> Map<String, Value> {
-        let Content { text, calls, logprobs } = content;
+        let Content { thoughts, text, calls, logprobs } = content;
         let mut line = Map::new();
         line.insert("model".to_owned(), json!(self.model));
         line.insert("created_at".to_owned(), json!(now_rfc3339()));
         match self.form {
             Form::Generate => {
                 line.insert("response".to_owned(), Value::String(text));
+                if !thoughts.is_empty() {
+                    line.insert("thinking".to_owned(), Value::String(thoughts));
+                }
             }
             Form::Chat => {
                 let mut message = json!({"role": "assistant", "content": text});
+                if !thoughts.is_empty() {
+                    message["thinking"] = Value::String(thoughts);
+                }
                 if !calls.is_empty() {
                     message["tool_calls"] = Value::Array(calls);
                 }
@@ -248,10 +256,12 @@ impl Lines {
         for line in &mut lines {
             let message = &mut line["message"];
             content.text.push_str(message["content"].as_str().unwrap_or_default());
+            content.thoughts.push_str(message["thinking"].as_str().unwrap_or_default());
             if let Value::Array(calls) = message["tool_calls"].take() {
                 content.calls.extend(calls);
             }
             content.text.push_str(line["response"].as_str().unwrap_or_default());
+            content.thoughts.push_str(line["thinking"].as_str().unwrap_or_default());
             if let Value::Array(entries) = line["logprobs"].take() {
                 logprobs.extend(entries);
             }
@@ -259,7 +269,7 @@ impl Lines {
         content.logprobs = self.with_logprobs.then_some(Value::Array(logprobs));
         let mut merged = self.line(content);
         for (key, value) in whole.as_object_mut().into_iter().flatten() {
-            if key != "message" && key != "response" {
+            if key != "message" && key != "response" && key != "thinking" {
                 merged.insert(key.clone(), value.take());
             }
         }

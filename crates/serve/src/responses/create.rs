@@ -122,7 +122,7 @@ async fn answered(
     let answer = turn.whole_first().await?;
     let output = output_items(app, object, turn, &answer);
     let whole = object.ended(&output, answer.reason, turn.counts(), app.now());
-    Ok((whole, said(&answer.text, &answer.calls)))
+    Ok((whole, said(&answer.thoughts, &answer.text, &answer.calls)))
 }
 
 /// Answers in a task of its own; gives the object of a response that waits.

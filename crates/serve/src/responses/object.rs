@@ -90,7 +90,7 @@ fn usage(counts: Counts) -> Value {
         "input_tokens": counts.prompt_tokens,
         "input_tokens_details": {"cached_tokens": counts.cached_tokens},
         "output_tokens": counts.completion_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": counts.reasoning_tokens},
         "total_tokens": counts.prompt_tokens + counts.completion_tokens,
     })
 }
@@ -103,6 +103,12 @@ pub(crate) fn message_item(id: &str, status: &str, content: &[Value]) -> Value {
 /// The content of an item of words.
 pub(crate) fn output_text(text: &str, logprobs: &[Value]) -> Value {
     json!({"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs})
+}
+
+/// An item of thoughts.
+pub(crate) fn reasoning_item(id: &str, status: &str, thoughts: &str) -> Value {
+    let content = json!([{"type": "reasoning_text", "text": thoughts}]);
+    json!({"type": "reasoning", "id": id, "status": status, "summary": [], "content": content})
 }
 
 /// An item of a call.
@@ -126,6 +132,9 @@ pub(crate) fn output_items(
     let status = if answer.reason == EndReason::Length { "incomplete" } else { "completed" };
     let id = |prefix: &str| item_id(app, prefix);
     let mut items = Vec::new();
+    if !answer.thoughts.is_empty() {
+        items.push(reasoning_item(&id("rs"), status, &answer.thoughts));
+    }
     if !answer.text.is_empty() || answer.calls.is_empty() {
         let logprobs = if object.with_logprobs {
             logprobs(turn.vocabulary(), &answer.tokens)
@@ -144,7 +153,7 @@ pub(crate) fn item_id(app: &App, prefix: &str) -> String {
 }
 
 /// The answer as the turn that later ones go on from.
-pub(crate) fn said(text: &str, calls: &[AnswerCall]) -> ChatMessage {
+pub(crate) fn said(thoughts: &str, text: &str, calls: &[AnswerCall]) -> ChatMessage {
     let call = |call: &AnswerCall| {
         let arguments = serde_json::from_str(&call.arguments)
             .unwrap_or_else(|_| Value::String(call.arguments.clone()));
@@ -156,5 +165,7 @@ pub(crate) fn said(text: &str, calls: &[AnswerCall]) -> ChatMessage {
         }
     };
     let content = (!text.is_empty() || calls.is_empty()).then(|| text.to_owned());
-    ChatMessage::calls(content, calls.iter().map(call).collect())
+    let reasoning_content = (!thoughts.is_empty()).then(|| thoughts.to_owned());
+    let calls = calls.iter().map(call).collect();
+    ChatMessage { reasoning_content, ..ChatMessage::calls(content, calls) }
 }

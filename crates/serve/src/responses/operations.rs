@@ -128,5 +128,13 @@ fn item() -> Value {
         ("name", text()),
         ("arguments", text()),
     ]);
-    either([message, call])
+    let thoughts = object([("type", word("reasoning_text")), ("text", text())]);
+    let reasoning = object([
+        ("type", word("reasoning")),
+        ("id", text()),
+        ("status", state()),
+        ("summary", list(anything())),
+        ("content", list(thoughts)),
+    ]);
+    either([message, call, reasoning])
 }

@@ -1,7 +1,9 @@
 //! A response as it comes.
 
 use super::create::{Begun, keep, status};
-use super::object::{call_item, item_id, logprobs, message_item, output_text, said};
+use super::object::{
+    call_item, item_id, logprobs, message_item, output_text, reasoning_item, said,
+};
 use crate::app::App;
 use crate::counts::Counts;
 use crate::error::ApiError;
@@ -20,6 +22,7 @@ pub(super) struct Reply {
     /// Items that are whole.
     output: Vec<Value>,
     open: Option<Open>,
+    thoughts: String,
     text: String,
     calls: Vec<AnswerCall>,
     /// Log-probabilities of the text's tokens.
@@ -33,6 +36,7 @@ pub(super) struct Reply {
 
 /// The item that is being said.
 enum Open {
+    Thoughts { id: String },
     Text { id: String },
     Call { id: String },
 }
@@ -45,6 +49,7 @@ impl Reply {
             sequence: 0,
             output: Vec::new(),
             open: None,
+            thoughts: String::new(),
             text: String::new(),
             calls: Vec::new(),
             logprobs: Vec::new(),
@@ -65,6 +70,7 @@ impl Reply {
 
     fn part(&mut self, part: Part, logprobs: &[Value]) -> Vec<Frame> {
         match part {
+            Part::Thought(text) => self.think(&text),
             Part::Text(text) => self.words(&text, logprobs),
             Part::CallStart { id, name, .. } => self.call(id, name),
             Part::CallArguments { json, .. } => {
@@ -76,6 +82,25 @@ impl Reply {
                 vec![self.event("response.function_call_arguments.delta", value)]
             }
         }
+    }
+
+    fn think(&mut self, text: &str) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        if !matches!(self.open, Some(Open::Thoughts { .. })) {
+            frames.extend(self.close("completed"));
+            let id = item_id(&self.app, "rs");
+            let mut item = reasoning_item(&id, "in_progress", "");
+            item["content"] = json!([]);
+            self.open = Some(Open::Thoughts { id });
+            let value = json!({"output_index": self.output.len(), "item": item});
+            frames.push(self.event("response.output_item.added", value));
+        }
+        self.thoughts.push_str(text);
+        let Some(Open::Thoughts { id }) = &self.open else { return frames };
+        let value = json!({"item_id": id, "output_index": self.output.len(), "content_index": 0,
+            "delta": text});
+        frames.push(self.event("response.reasoning_text.delta", value));
+        frames
     }
 
     fn words(&mut self, text: &str, logprobs: &[Value]) -> Vec<Frame> {
@@ -123,6 +148,12 @@ impl Reply {
         let index = self.output.len();
         let (item, mut frames) = match self.open.take() {
             None => return Vec::new(),
+            Some(Open::Thoughts { id }) => {
+                let value = json!({"item_id": id, "output_index": index, "content_index": 0,
+                    "text": self.thoughts});
+                let done = self.event("response.reasoning_text.done", value);
+                (reasoning_item(&id, status, &self.thoughts), vec![done])
+            }
             Some(Open::Text { id }) => {
                 let part = output_text(&self.text, &self.logprobs);
                 let place = json!({"item_id": id, "output_index": index, "content_index": 0});
@@ -189,7 +220,9 @@ impl Render<Turn> for Reply {
 
     async fn before_closing(&mut self) {
         let mut frames = Vec::new();
-        if self.output.is_empty() && self.open.is_none() {
+        if self.text.is_empty() && self.calls.is_empty() {
+            // An answer has words or calls.
+            frames.extend(self.close(status(self.reason)));
             frames.extend(self.open_text());
         }
         frames.extend(self.close(status(self.reason)));
@@ -197,7 +230,7 @@ impl Render<Turn> for Reply {
             self.begun.object.ended(&self.output, self.reason, self.counts, self.app.now());
         if self.begun.is_stored {
             let mut conversation = std::mem::take(&mut self.begun.conversation);
-            conversation.push(said(&self.text, &self.calls));
+            conversation.push(said(&self.thoughts, &self.text, &self.calls));
             let input = std::mem::take(&mut self.begun.input);
             // Before its end is told: what a client has seen is there after a restart.
             object = keep(&self.app, object, input, conversation).await;

@@ -1,5 +1,6 @@
 //! Switching thoughts on and off.
 
+use super::OPEN;
 use crate::error::ApiError;
 use catena_engine::{PromptCodec, Vocabulary};
 use serde_json::{Map, Value};
@@ -10,10 +11,13 @@ const SWITCHES: [&str; 2] = ["enable_thinking", "thinking"];
 const EFFORT: &str = "reasoning_effort";
 /// Words that say how much to think, least first.
 pub(crate) const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
-/// What thoughts begin with.
-const OPEN: &str = "<think>";
 /// Tokens at the end of a prompt among which that may stand.
 const MAX_OPEN_TOKENS: usize = 16;
+
+/// Whether `codec`'s template has a variable for thoughts.
+pub(crate) fn can_switch(codec: &dyn PromptCodec) -> bool {
+    codec.reads_variable(EFFORT) || SWITCHES.iter().any(|name| codec.reads_variable(name))
+}
 
 /// What a request says about thoughts before its answer, with the name of the field that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::counts::Counts;
 use crate::error::ApiError;
 use crate::generation::Generation;
+use crate::thinking::{ThoughtParser, mark_text};
 use crate::tools::{CallIds, CallParser, Calling, Part};
 use catena_engine::{Completion, EngineHandle, Event, StopCause, TokenEvent, Vocabulary};
 use catena_protocol::{FinishReason, Passage};
@@ -20,7 +21,22 @@ pub(crate) struct Turn {
 
 /// One of the answers.
 struct Choice {
-    parser: Option<CallParser>,
+    thoughts: ThoughtParser,
+    calls: Option<CallParser>,
+}
+
+/// What a turn was asked with.
+pub(super) struct Asked<'a> {
+    /// How many answers there are.
+    pub(super) choices: usize,
+    /// How they may call tools.
+    pub(super) calling: &'a Calling,
+    /// What was retrieved.
+    pub(super) passages: Option<Vec<Passage>>,
+    /// Tokens of the prompt.
+    pub(super) prompt_tokens: usize,
+    /// Whether the prompt ends where thoughts begin.
+    pub(super) thinks: bool,
 }
 
 /// What happens, in order: any number of deltas and one end for each choice.
@@ -74,13 +90,12 @@ impl Turn {
         app: &App,
         generation: Generation,
         engine: EngineHandle,
-        choices: usize,
-        calling: &Calling,
-        passages: Option<Vec<Passage>>,
-        prompt_tokens: usize,
+        asked: Asked<'_>,
     ) -> Self {
+        let Asked { choices, calling, passages, prompt_tokens, thinks } = asked;
         let choice = |_| Choice {
-            parser: calling.is_offered().then(|| {
+            thoughts: ThoughtParser::new(thinks),
+            calls: calling.is_offered().then(|| {
                 let (app, short) = (app.clone(), calling.has_short_ids());
                 let ids: CallIds = Box::new(move || app.call_id(short));
                 calling.parser(ids)
@@ -128,19 +143,17 @@ impl Turn {
         }
     }
 
-    fn token(&mut self, choice: usize, token: TokenEvent) -> TurnEvent {
-        let parts = match &mut self.choices[choice].parser {
-            Some(parser) => parser.push(token.token, &token.text),
-            None => words(token.text.clone()),
-        };
-        TurnEvent::Delta(Delta { choice, parts, token })
+    fn token(&mut self, idx: usize, token: TokenEvent) -> TurnEvent {
+        let vocabulary = self.engine.intake().vocabulary();
+        let choice = &mut self.choices[idx];
+        let was_thinking = choice.thoughts.is_thinking();
+        let parts = choice.token(vocabulary, &token);
+        self.counts.reasoning_tokens += usize::from(was_thinking || choice.thoughts.is_thinking());
+        TurnEvent::Delta(Delta { choice: idx, parts, token })
     }
 
     fn end(&mut self, choice: usize, completion: Completion) -> TurnEvent {
-        let (parts, has_calls) = match &mut self.choices[choice].parser {
-            Some(parser) => (parser.finish(&completion.tail), parser.has_whole_calls()),
-            None => (words(completion.tail.clone()), false),
-        };
+        let (parts, has_calls) = self.choices[choice].end(&completion.tail);
         let reason = match completion.finish_reason {
             FinishReason::Stop if has_calls => EndReason::ToolCalls,
             FinishReason::Stop | FinishReason::Cancelled => EndReason::Stop,
@@ -155,7 +168,53 @@ impl Turn {
     }
 }
 
+impl Choice {
+    fn token(&mut self, vocabulary: &Vocabulary, token: &TokenEvent) -> Vec<Part> {
+        let mut told = self.thoughts.push(&token.text);
+        if let Some(mark) = mark_text(vocabulary, token.token) {
+            let more = self.thoughts.push(mark);
+            told.thoughts.push_str(&more.thoughts);
+            told.answer.push_str(&more.answer);
+        } else if vocabulary.is_special(token.token) {
+            told.answer.push_str(&self.thoughts.give_up());
+        }
+        let mut parts = thoughts(told.thoughts);
+        match &mut self.calls {
+            None => parts.extend(words(told.answer)),
+            // Thoughts may hold whatever they like.
+            Some(_) if self.thoughts.is_thinking() => {}
+            // Text that comes with a control token stood before it.
+            Some(calls) if vocabulary.is_special(token.token) => {
+                parts.extend(calls.push_text(&told.answer));
+                parts.extend(calls.push(token.token, ""));
+            }
+            Some(calls) => parts.extend(calls.push(token.token, &told.answer)),
+        }
+        parts
+    }
+
+    /// What was held, and whether there are calls and all are whole.
+    fn end(&mut self, tail: &str) -> (Vec<Part>, bool) {
+        let told = self.thoughts.finish(tail);
+        let mut parts = thoughts(told.thoughts);
+        match &mut self.calls {
+            Some(calls) => {
+                parts.extend(calls.finish(&told.answer));
+                (parts, calls.has_whole_calls())
+            }
+            None => {
+                parts.extend(words(told.answer));
+                (parts, false)
+            }
+        }
+    }
+}
+
 /// Text without calls.
 fn words(text: String) -> Vec<Part> {
     if text.is_empty() { Vec::new() } else { vec![Part::Text(text)] }
+}
+
+fn thoughts(text: String) -> Vec<Part> {
+    if text.is_empty() { Vec::new() } else { vec![Part::Thought(text)] }
 }

@@ -1,13 +1,13 @@
 //! From a request to a running generation.
 
-use super::events::Turn;
+use super::events::{Asked, Turn};
 use super::request::TurnRequest;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::models::{LanguageModel, ServedModel};
 use crate::sampling::max_new_tokens;
-use crate::thinking::{Thinking, opens};
+use crate::thinking::{Thinking, behind_thoughts, opens};
 use crate::tools::Calling;
 use catena_engine::Request;
 use catena_protocol::{ChatMessage, Passage};
@@ -43,12 +43,16 @@ pub(crate) async fn start(
 ) -> Result<Turn, ApiError> {
     let prompt = prepare(app, request).await?;
     let (app, model) = (app.clone(), prompt.model);
+    let asked = Asked {
+        choices: prompt.request.params.n,
+        calling: &prompt.calling,
+        passages: prompt.passages,
+        prompt_tokens: prompt.request.prompt_tokens.len(),
+        thinks: prompt.thinks,
+    };
     let requests = vec![prompt.request];
-    let choices = requests[0].params.n;
-    let prompt_tokens = requests[0].prompt_tokens.len();
     let generation = Generation::start(&app, &prompt.name, &model, requests, started).await?;
-    let (calling, passages) = (&prompt.calling, prompt.passages);
-    Ok(Turn::new(&app, generation, model.engine, choices, calling, passages, prompt_tokens))
+    Ok(Turn::new(&app, generation, model.engine, asked))
 }
 
 /// Tokens of the prompt that a request has; nothing is generated.
@@ -66,6 +70,8 @@ struct Prompt {
     request: Request,
     calling: Calling,
     passages: Option<Vec<Passage>>,
+    /// Whether it ends where thoughts begin.
+    thinks: bool,
 }
 
 async fn prepare(app: &App, request: TurnRequest) -> Result<Prompt, ApiError> {
@@ -92,8 +98,10 @@ fn word(
     let set = |thinking: &Thinking| thinking.set(&*model.codec, &mut variables);
     let was_set = request.thinking.as_ref().is_some_and(set);
     let prompt_tokens = calling.encode(&*model.codec, &messages, Some(&variables))?;
+    let vocabulary = model.engine.intake().vocabulary();
+    let thinks = opens(vocabulary, &prompt_tokens);
     if let Some(thinking) = &request.thinking {
-        thinking.check(was_set, opens(model.engine.intake().vocabulary(), &prompt_tokens))?;
+        thinking.check(was_set, thinks)?;
     }
     let mut params = request.params;
     let default = if request.fills_context { usize::MAX } else { model.default_max_tokens };
@@ -105,8 +113,12 @@ fn word(
     )?;
     // Before anything is made for each of the answers.
     params.validate()?;
-    let constraint = calling.constraint(request.form)?;
+    let constraint = match calling.constraint(request.form)? {
+        Some(constraint) if thinks => Some(behind_thoughts(constraint, vocabulary)?),
+        constraint => constraint,
+    };
     let priority = request.priority;
-    let engine_request = Request { constraint, priority, ..Request::new(prompt_tokens, params) };
-    Ok(Prompt { name: request.model, model, request: engine_request, calling, passages })
+    let name = request.model;
+    let request = Request { constraint, priority, ..Request::new(prompt_tokens, params) };
+    Ok(Prompt { name, model, request, calling, passages, thinks })
 }

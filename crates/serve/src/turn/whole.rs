@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 /// A whole answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    /// What the model thought before it.
+    pub(crate) thoughts: String,
     /// Its words, without calls.
     pub(crate) text: String,
     /// Its calls.
@@ -43,6 +45,7 @@ impl AnswerCall {
 impl Default for Answer {
     fn default() -> Self {
         Self {
+            thoughts: String::new(),
             text: String::new(),
             calls: Vec::new(),
             tokens: Vec::new(),
@@ -57,6 +60,7 @@ impl Answer {
     pub(crate) fn add(&mut self, parts: Vec<Part>) {
         for part in parts {
             match part {
+                Part::Thought(text) => self.thoughts.push_str(&text),
                 Part::Text(text) => self.text.push_str(&text),
                 Part::CallStart { id, name, .. } => {
                     self.calls.push(AnswerCall { id, name, arguments: String::new() });

@@ -24,6 +24,7 @@ mod support;
 mod system;
 mod tei;
 mod tgi;
+mod thinking;
 mod tls;
 mod tools;
 mod wire;
