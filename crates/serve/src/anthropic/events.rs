@@ -1,11 +1,13 @@
 //! The answer as a stream of events.
 
-use super::response::{end, message, thinking, usage};
+use super::response::{citation, end, message, thinking, usage};
+use crate::assistant::cited_once;
 use crate::dialect::Dialect;
 use crate::error::ApiError;
 use crate::stream::{Frame, Render};
 use crate::tools::Part;
 use crate::turn::{Turn, TurnEvent};
+use catena_knowledge::Cited;
 use serde_json::{Value, json};
 
 /// A stream in the making.
@@ -79,6 +81,13 @@ impl Events {
         Frame::typed("content_block_delta", json!({"index": index, "delta": delta}))
     }
 
+    /// What the open block is taken from.
+    fn cite(&self, cited: &[Cited]) -> Vec<Frame> {
+        let told = cited_once(cited).into_iter().map(citation);
+        let delta = |citation| json!({"type": "citations_delta", "citation": citation});
+        told.map(|citation: Value| self.delta(&delta(citation))).collect()
+    }
+
     fn stop(&mut self) -> Option<Frame> {
         self.open.take()?;
         Some(Frame::typed("content_block_stop", json!({"index": self.blocks - 1})))
@@ -108,6 +117,9 @@ impl Render<Turn> for Events {
                 if self.blocks == 0 || self.open == Some(Open::Thoughts) {
                     // A message has words or calls.
                     frames.extend(self.begin(Open::Text, &no_words()));
+                }
+                if self.open == Some(Open::Text) {
+                    frames.extend(self.cite(over.citations.as_deref().unwrap_or_default()));
                 }
                 frames.extend(self.stop());
                 self.end = end(over.reason, over.stop.as_deref());

@@ -2,14 +2,13 @@
 
 use super::request::ChatRequest;
 use crate::app::App;
-use crate::assistant::numbered;
+use crate::assistant::{cited_once, numbered};
 use crate::error::ApiError;
 use crate::logprobs::token_logprobs;
 use crate::stream::{Frame, Render};
 use crate::tools::Part;
 use crate::turn::{Answer, AnswerCall, Delta, End, EndReason, Turn, TurnEvent};
 use catena_engine::TokenEvent;
-use catena_knowledge::cite;
 use serde_json::{Map, Value, json};
 
 /// What thoughts are called: in most servers, and in vLLM since it renamed them.
@@ -57,7 +56,8 @@ impl Reply {
         let mut message = Map::new();
         message.insert("role".to_owned(), json!("assistant"));
         if let Some(passages) = turn.passages() {
-            message.insert("citations".to_owned(), json!(cite(&answer.text, passages)));
+            let cited = answer.citations.as_deref().unwrap_or_default();
+            message.insert("citations".to_owned(), json!(cited_once(cited)));
             message.insert("passages".to_owned(), json!(numbered(passages)));
         }
         let is_silent = answer.text.is_empty() && !answer.calls.is_empty();
@@ -123,12 +123,12 @@ impl Reply {
 
     /// Text that was held back goes into a chunk of its own, so that the last one carries only
     /// the end and the citations.
-    fn end(&self, turn: &Turn, end: End) -> Vec<Value> {
+    fn end(&self, end: End) -> Vec<Value> {
         let parts = end.parts.into_iter();
         let mut chunks: Vec<Value> =
             parts.map(|one| self.delta(end.choice, &part(one), &Value::Null, None)).collect();
-        let last = match turn.passages() {
-            Some(passages) => json!({"citations": cite(&end.completion.text, passages)}),
+        let last = match &end.citations {
+            Some(cited) => json!({"citations": cited_once(cited)}),
             None => json!({}),
         };
         chunks.push(self.delta(end.choice, &last, &Value::Null, Some(finish_reason(end.reason))));
@@ -158,7 +158,7 @@ impl Render<Turn> for Reply {
     fn item(&mut self, turn: &Turn, event: TurnEvent) -> Vec<Frame> {
         let chunks = match event {
             TurnEvent::Delta(delta) => self.token(turn, delta),
-            TurnEvent::End(end) => self.end(turn, end),
+            TurnEvent::End(end) => self.end(end),
         };
         self.frames(turn, chunks)
     }

@@ -1,9 +1,10 @@
 //! `POST /v2/chat`.
 
+use super::documents::{CitationOptions, Document, passages};
 use super::events::Events;
 use super::response::{finish_reason, logprobs, message, usage};
-use crate::app::App;
-use crate::body::{ApiRequest, Parsed, Refused, from_object, is_empty, parse};
+use crate::app::{App, ServeLimits};
+use crate::body::{ApiRequest, Parsed, Refused, from_object, parse};
 use crate::chat::{WireCall, WireMessage, WireTool};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
@@ -57,6 +58,10 @@ pub(super) struct ChatRequest {
     #[serde(default)]
     stream: bool,
     thinking: Option<WireThinking>,
+    /// What the question is to be answered from.
+    #[serde(default)]
+    documents: Vec<Document>,
+    citation_options: Option<CitationOptions>,
     #[serde(default)]
     priority: i32,
 }
@@ -121,11 +126,6 @@ fn messages(generator: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Whether `citation_options` ask for none.
-fn is_off(value: &Value) -> bool {
-    value["mode"] == "OFF" || value["mode"] == "DISABLED"
-}
-
 impl ApiRequest for ChatRequest {
     const KNOWN: &'static [&'static str] = &[
         "model",
@@ -145,21 +145,15 @@ impl ApiRequest for ChatRequest {
         "logprobs",
         "stream",
         "thinking",
+        "documents",
+        "citation_options",
         "priority",
     ];
-    const REFUSED: &'static [Refused] = &[
-        Refused {
-            field: "documents",
-            is_neutral: is_empty,
-            hint: "; ask an assistant that answers from documents, or put them into a message",
-        },
-        Refused { field: "citation_options", is_neutral: is_off, hint: "" },
-        Refused {
-            field: "safety_mode",
-            is_neutral: |value| *value == "OFF" || *value == "NONE",
-            hint: "; put your rules into a message of the system",
-        },
-    ];
+    const REFUSED: &'static [Refused] = &[Refused {
+        field: "safety_mode",
+        is_neutral: |value| *value == "OFF" || *value == "NONE",
+        hint: "; put your rules into a message of the system",
+    }];
 }
 
 /// Answers a conversation.
@@ -171,18 +165,20 @@ pub(crate) async fn chat(
     let Parsed { value: request, ignored } =
         parse::<ChatRequest>(body, app.limits().max_body_bytes)?;
     let (stream, with_logprobs) = (request.stream, request.logprobs);
+    let cites = request.citation_options.as_ref().is_none_or(CitationOptions::are_on);
     let temperature = turn::language_model(&app, &request.model).await?.default_temperature;
-    let request = request.turn(temperature, app.limits().max_messages)?;
+    let request = request.turn(temperature, app.limits())?;
+    let may_plan = request.tools.are_offered();
     let mut turn = turn::start(&app, request, started).await?;
     let id = app.answer_id("chat");
     if stream {
-        return Ok(ignored.tell(stream::sse(turn, Events::new(id, with_logprobs))));
+        return Ok(ignored.tell(stream::sse(turn, Events::new(id, with_logprobs, cites, may_plan))));
     }
     let answer = turn.whole_first().await?;
     let mut body = json!({
         "id": id,
         "finish_reason": finish_reason(answer.reason, answer.stop.as_deref()),
-        "message": message(&answer),
+        "message": message(&answer, turn.passages().filter(|_| cites)),
         "usage": usage(&turn.counts()),
     });
     if with_logprobs {
@@ -192,8 +188,9 @@ pub(crate) async fn chat(
 }
 
 impl ChatRequest {
-    fn turn(self, default_temperature: f32, max_messages: usize) -> Result<TurnRequest, ApiError> {
-        check_messages("messages", self.messages.len(), max_messages)?;
+    fn turn(self, default_temperature: f32, limits: ServeLimits) -> Result<TurnRequest, ApiError> {
+        check_messages("messages", self.messages.len(), limits.max_messages)?;
+        let documents = passages(self.documents, limits.max_inputs)?;
         let messages = self.messages.into_iter().enumerate();
         let messages: Vec<ChatMessage> =
             messages.map(|(idx, message)| read(idx, message)).collect::<Result<_, _>>()?;
@@ -228,6 +225,7 @@ impl ChatRequest {
         };
         let turn = TurnRequest::new(self.model, messages, params);
         Ok(TurnRequest {
+            documents,
             tools: Tools { list, choice, one_call: false },
             max_tokens: self.max_tokens.map(|tokens| ("max_tokens", tokens)),
             form,

@@ -39,6 +39,7 @@ fn answer() -> Value {
         ("content?", some(content)),
         ("tool_calls?", some(call_shape())),
         ("tool_plan?", text()),
+        ("citations?", list(citation())),
     ]);
     let tokens = || object([("input_tokens", count()), ("output_tokens", count())]);
     let usage =
@@ -54,6 +55,18 @@ fn answer() -> Value {
         ("message", message),
         ("usage", usage),
         ("logprobs?", list(logprobs)),
+    ])
+}
+
+fn citation() -> Value {
+    let document = object([("id", text()), ("title", text()), ("text", text())]);
+    let source = object([("type", word("document")), ("id", text()), ("document", document)]);
+    object([
+        ("start", count()),
+        ("end", count()),
+        ("text", text()),
+        ("sources", some(source)),
+        ("type", word("TEXT_CONTENT")),
     ])
 }
 

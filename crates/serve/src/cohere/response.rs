@@ -1,9 +1,11 @@
 //! The parts of an answer.
 
+use super::documents::citations;
 use crate::counts::Counts;
 use crate::logprobs::{finite, token_text};
 use crate::turn::{Answer, AnswerCall, EndReason};
 use catena_engine::{TokenEvent, Vocabulary};
+use catena_protocol::Passage;
 use serde_json::{Value, json};
 
 /// Why an answer ended.
@@ -16,15 +18,19 @@ pub(super) fn finish_reason(reason: EndReason, stop: Option<&str>) -> &'static s
     }
 }
 
-/// The whole turn: its words, or its calls with its words as the plan.
-pub(super) fn message(answer: &Answer) -> Value {
+/// The whole turn: its words, or its calls with its words as the plan. `passages` are those that it cites.
+pub(super) fn message(answer: &Answer, passages: Option<&[Passage]>) -> Value {
     let mut content = Vec::new();
     if !answer.thoughts.is_empty() {
         content.push(json!({"type": "thinking", "thinking": answer.thoughts}));
     }
     if answer.calls.is_empty() {
         content.push(json!({"type": "text", "text": answer.text}));
-        return json!({"role": "assistant", "content": content});
+        let mut message = json!({"role": "assistant", "content": content});
+        if let (Some(cited), Some(passages)) = (&answer.citations, passages) {
+            message["citations"] = Value::Array(citations(&answer.text, cited, passages));
+        }
+        return message;
     }
     let calls: Vec<Value> = answer.calls.iter().map(AnswerCall::value).collect();
     let mut message = json!({"role": "assistant", "tool_calls": calls});

@@ -1,5 +1,6 @@
 //! The lines of an answer.
 
+use crate::assistant::cited_once;
 use crate::clock::now_rfc3339;
 use crate::dialect::Dialect;
 use crate::error::ApiError;
@@ -11,6 +12,7 @@ use crate::turn::{Turn, TurnEvent};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use catena_engine::{Completion, EngineHandle, Event, TokenEvent, Vocabulary};
+use catena_knowledge::Cited;
 use catena_protocol::FinishReason;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
@@ -137,7 +139,12 @@ impl Lines {
         vec![Value::Object(self.line(content))]
     }
 
-    fn end(&mut self, parts: Vec<Part>, completion: &Completion) -> Vec<Value> {
+    fn end(
+        &mut self,
+        parts: Vec<Part>,
+        cited: Option<&[Cited]>,
+        completion: &Completion,
+    ) -> Vec<Value> {
         let mut content = self.calls.take(parts);
         content.calls.extend(self.calls.end());
         let mut lines = Vec::new();
@@ -162,6 +169,9 @@ impl Lines {
             ("eval_duration", json!(nanos(now - first))),
         ] {
             last.insert(key.to_owned(), value);
+        }
+        if let Some(cited) = cited {
+            last.insert("citations".to_owned(), json!(cited_once(cited)));
         }
         lines.push(Value::Object(last));
         lines
@@ -235,7 +245,7 @@ impl Lines {
     fn turn_event(&mut self, event: TurnEvent) -> Vec<Value> {
         match event {
             TurnEvent::Delta(delta) => self.token(delta.parts, &delta.token),
-            TurnEvent::End(end) => self.end(end.parts, &end.completion),
+            TurnEvent::End(end) => self.end(end.parts, end.citations.as_deref(), &end.completion),
         }
     }
 
@@ -243,7 +253,7 @@ impl Lines {
         let words = |text: &str| vec![Part::Text(text.to_owned())];
         match event {
             Event::Token(token) => self.token(words(&token.text), &token),
-            Event::Finished(completion) => self.end(words(&completion.tail), &completion),
+            Event::Finished(completion) => self.end(words(&completion.tail), None, &completion),
             Event::Failed(_) => Vec::new(),
         }
     }

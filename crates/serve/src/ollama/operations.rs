@@ -65,6 +65,7 @@ fn line(name: &str, content: Value) -> Value {
         ("done", json!({"const": true})),
         ("done_reason", words(&["stop", "length", "load", "unload"])),
         ("logprobs?", list(token_logprobs_shape())),
+        ("citations?", list(map(anything()))),
         ("total_duration?", count()),
         ("load_duration?", count()),
         ("prompt_eval_count?", count()),

@@ -1,12 +1,14 @@
 //! The response as an object, whole or in the making.
 
 use crate::app::App;
+use crate::assistant::chars_before;
 use crate::context;
 use crate::counts::Counts;
 use crate::error::ApiError;
 use crate::logprobs::token_logprobs;
 use crate::turn::{Answer, AnswerCall, EndReason, Turn};
 use catena_engine::{TokenEvent, Vocabulary};
+use catena_knowledge::Cited;
 use catena_protocol::{ChatMessage, FunctionCall, ToolCall};
 use serde_json::{Map, Value, json};
 
@@ -101,8 +103,21 @@ pub(crate) fn message_item(id: &str, status: &str, content: &[Value]) -> Value {
 }
 
 /// The content of an item of words.
-pub(crate) fn output_text(text: &str, logprobs: &[Value]) -> Value {
-    json!({"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs})
+pub(crate) fn output_text(text: &str, annotations: &[Value], logprobs: &[Value]) -> Value {
+    json!({"type": "output_text", "text": text, "annotations": annotations, "logprobs": logprobs})
+}
+
+/// What `text` is taken from: the documents, each at the character where the statement ends.
+pub(crate) fn annotations(text: &str, cited: &[Cited]) -> Vec<Value> {
+    let annotation = |one: &Cited| {
+        json!({
+            "type": "file_citation",
+            "file_id": one.citation.document_id,
+            "filename": one.citation.title,
+            "index": chars_before(text, one.statement.end),
+        })
+    };
+    cited.iter().map(annotation).collect()
 }
 
 /// An item of thoughts.
@@ -141,7 +156,10 @@ pub(crate) fn output_items(
         } else {
             Vec::new()
         };
-        items.push(message_item(&id("msg"), status, &[output_text(&answer.text, &logprobs)]));
+        let cited = answer.citations.as_deref().unwrap_or_default();
+        let annotations = annotations(&answer.text, cited);
+        let text = output_text(&answer.text, &annotations, &logprobs);
+        items.push(message_item(&id("msg"), status, &[text]));
     }
     items.extend(answer.calls.iter().map(|call| call_item(&id("fc"), status, call)));
     items

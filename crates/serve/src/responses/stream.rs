@@ -2,7 +2,7 @@
 
 use super::create::{Begun, keep, status};
 use super::object::{
-    call_item, item_id, logprobs, message_item, output_text, reasoning_item, said,
+    annotations, call_item, item_id, logprobs, message_item, output_text, reasoning_item, said,
 };
 use crate::app::App;
 use crate::counts::Counts;
@@ -11,6 +11,7 @@ use crate::stream::{Frame, Render};
 use crate::tools::Part;
 use crate::turn::{AnswerCall, End, EndReason, Turn, TurnEvent};
 use catena_engine::TokenEvent;
+use catena_knowledge::Cited;
 use serde_json::{Value, json};
 
 /// An answer in the making.
@@ -25,6 +26,8 @@ pub(super) struct Reply {
     thoughts: String,
     text: String,
     calls: Vec<AnswerCall>,
+    /// What the text is taken from.
+    annotations: Vec<Value>,
     /// Log-probabilities of the text's tokens.
     logprobs: Vec<Value>,
     reason: EndReason,
@@ -52,6 +55,7 @@ impl Reply {
             thoughts: String::new(),
             text: String::new(),
             calls: Vec::new(),
+            annotations: Vec::new(),
             logprobs: Vec::new(),
             reason: EndReason::Stop,
             counts: Counts::default(),
@@ -123,7 +127,7 @@ impl Reply {
         let index = self.output.len();
         let item = message_item(&id, "in_progress", &[]);
         let part = json!({"item_id": id, "output_index": index, "content_index": 0,
-            "part": output_text("", &[])});
+            "part": output_text("", &[], &[])});
         self.open = Some(Open::Text { id });
         vec![
             self.event("response.output_item.added", json!({"output_index": index, "item": item})),
@@ -155,7 +159,7 @@ impl Reply {
                 (reasoning_item(&id, status, &self.thoughts), vec![done])
             }
             Some(Open::Text { id }) => {
-                let part = output_text(&self.text, &self.logprobs);
+                let part = output_text(&self.text, &self.annotations, &self.logprobs);
                 let place = json!({"item_id": id, "output_index": index, "content_index": 0});
                 let with = |key: &str, value: Value| {
                     let mut place = place.clone();
@@ -185,7 +189,23 @@ impl Reply {
 
     fn end(&mut self, end: End) -> Vec<Frame> {
         self.reason = end.reason;
-        end.parts.into_iter().flat_map(|part| self.part(part, &[])).collect()
+        let parts = end.parts.into_iter();
+        let mut frames: Vec<Frame> = parts.flat_map(|part| self.part(part, &[])).collect();
+        frames.extend(self.annotate(end.citations.as_deref().unwrap_or_default()));
+        frames
+    }
+
+    fn annotate(&mut self, cited: &[Cited]) -> Vec<Frame> {
+        let Some(Open::Text { id }) = &self.open else { return Vec::new() };
+        let id = id.clone();
+        self.annotations = annotations(&self.text, cited);
+        let mut frames = Vec::new();
+        for (idx, annotation) in self.annotations.clone().into_iter().enumerate() {
+            let value = json!({"item_id": id, "output_index": self.output.len(), "content_index": 0,
+                "annotation_index": idx, "annotation": annotation});
+            frames.push(self.event("response.output_text.annotation.added", value));
+        }
+        frames
     }
 
     fn token_logprobs(&self, turn: &Turn, token: &TokenEvent) -> Vec<Value> {

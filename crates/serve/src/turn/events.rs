@@ -1,12 +1,13 @@
 //! An answer as it comes.
 
+use super::choice::Choice;
 use crate::app::App;
 use crate::counts::Counts;
 use crate::error::ApiError;
 use crate::generation::Generation;
-use crate::thinking::{ThoughtParser, mark_text};
-use crate::tools::{CallIds, CallParser, Calling, Part};
+use crate::tools::{CallIds, Calling, Part};
 use catena_engine::{Completion, EngineHandle, Event, StopCause, TokenEvent, Vocabulary};
+use catena_knowledge::{Cited, cite_statements};
 use catena_protocol::{FinishReason, Passage};
 
 /// A turn that is being generated. Dropping it cancels it.
@@ -17,12 +18,6 @@ pub(crate) struct Turn {
     passages: Option<Vec<Passage>>,
     prompt_tokens: usize,
     counts: Counts,
-}
-
-/// One of the answers.
-struct Choice {
-    thoughts: ThoughtParser,
-    calls: Option<CallParser>,
 }
 
 /// What a turn was asked with.
@@ -70,7 +65,9 @@ pub(crate) struct End {
     pub(crate) reason: EndReason,
     /// The stop string that ended it.
     pub(crate) stop: Option<String>,
-    /// The engine's account of it. Its text holds calls as the model wrote them.
+    /// What its words are taken from, if they had passages before them.
+    pub(crate) citations: Option<Vec<Cited>>,
+    /// The engine's account of it. Its text holds thoughts and calls as the model wrote them.
     pub(crate) completion: Box<Completion>,
 }
 
@@ -93,15 +90,14 @@ impl Turn {
         asked: Asked<'_>,
     ) -> Self {
         let Asked { choices, calling, passages, prompt_tokens, thinks } = asked;
-        let choice = |_| Choice {
-            thoughts: ThoughtParser::new(thinks),
-            calls: calling.is_offered().then(|| {
+        let calls = || {
+            calling.is_offered().then(|| {
                 let (app, short) = (app.clone(), calling.has_short_ids());
                 let ids: CallIds = Box::new(move || app.call_id(short));
                 calling.parser(ids)
-            }),
+            })
         };
-        let choices = (0..choices).map(choice).collect();
+        let choices = (0..choices).map(|_| Choice::new(thinks, calls())).collect();
         Self { generation, engine, choices, passages, prompt_tokens, counts: Counts::default() }
     }
 
@@ -146,14 +142,16 @@ impl Turn {
     fn token(&mut self, idx: usize, token: TokenEvent) -> TurnEvent {
         let vocabulary = self.engine.intake().vocabulary();
         let choice = &mut self.choices[idx];
-        let was_thinking = choice.thoughts.is_thinking();
+        let was_thinking = choice.is_thinking();
         let parts = choice.token(vocabulary, &token);
-        self.counts.reasoning_tokens += usize::from(was_thinking || choice.thoughts.is_thinking());
+        self.counts.reasoning_tokens += usize::from(was_thinking || choice.is_thinking());
         TurnEvent::Delta(Delta { choice: idx, parts, token })
     }
 
     fn end(&mut self, choice: usize, completion: Completion) -> TurnEvent {
         let (parts, has_calls) = self.choices[choice].end(&completion.tail);
+        let said = self.choices[choice].said();
+        let citations = self.passages.as_ref().map(|passages| cite_statements(said, passages));
         let reason = match completion.finish_reason {
             FinishReason::Stop if has_calls => EndReason::ToolCalls,
             FinishReason::Stop | FinishReason::Cancelled => EndReason::Stop,
@@ -164,57 +162,7 @@ impl Turn {
             Some(StopCause::Token { .. }) | None => None,
         };
         self.counts.add(&completion);
-        TurnEvent::End(End { choice, parts, reason, stop, completion: Box::new(completion) })
+        let completion = Box::new(completion);
+        TurnEvent::End(End { choice, parts, reason, stop, citations, completion })
     }
-}
-
-impl Choice {
-    fn token(&mut self, vocabulary: &Vocabulary, token: &TokenEvent) -> Vec<Part> {
-        let mut told = self.thoughts.push(&token.text);
-        if let Some(mark) = mark_text(vocabulary, token.token) {
-            let more = self.thoughts.push(mark);
-            told.thoughts.push_str(&more.thoughts);
-            told.answer.push_str(&more.answer);
-        } else if vocabulary.is_special(token.token) {
-            told.answer.push_str(&self.thoughts.give_up());
-        }
-        let mut parts = thoughts(told.thoughts);
-        match &mut self.calls {
-            None => parts.extend(words(told.answer)),
-            // Thoughts may hold whatever they like.
-            Some(_) if self.thoughts.is_thinking() => {}
-            // Text that comes with a control token stood before it.
-            Some(calls) if vocabulary.is_special(token.token) => {
-                parts.extend(calls.push_text(&told.answer));
-                parts.extend(calls.push(token.token, ""));
-            }
-            Some(calls) => parts.extend(calls.push(token.token, &told.answer)),
-        }
-        parts
-    }
-
-    /// What was held, and whether there are calls and all are whole.
-    fn end(&mut self, tail: &str) -> (Vec<Part>, bool) {
-        let told = self.thoughts.finish(tail);
-        let mut parts = thoughts(told.thoughts);
-        match &mut self.calls {
-            Some(calls) => {
-                parts.extend(calls.finish(&told.answer));
-                (parts, calls.has_whole_calls())
-            }
-            None => {
-                parts.extend(words(told.answer));
-                (parts, false)
-            }
-        }
-    }
-}
-
-/// Text without calls.
-fn words(text: String) -> Vec<Part> {
-    if text.is_empty() { Vec::new() } else { vec![Part::Text(text)] }
-}
-
-fn thoughts(text: String) -> Vec<Part> {
-    if text.is_empty() { Vec::new() } else { vec![Part::Thought(text)] }
 }

@@ -4,6 +4,7 @@
 //! the [`Turn`] as they come or takes its [`Answer`]s whole. Retrieval, prompts, tools, forms and
 //! counts are the same for all of them.
 
+mod choice;
 mod events;
 mod messages;
 mod request;

@@ -3,7 +3,7 @@
 use crate::thinking::Thinking;
 use crate::tools::Tools;
 use catena_engine::{Constraint, SamplingParams};
-use catena_protocol::ChatMessage;
+use catena_protocol::{ChatMessage, Passage};
 use serde_json::{Map, Value};
 
 /// A conversation whose next turn is wanted.
@@ -13,6 +13,8 @@ pub(crate) struct TurnRequest {
     pub(crate) model: String,
     /// The turns so far.
     pub(crate) messages: Vec<ChatMessage>,
+    /// Passages that the client has brought along, to be answered from.
+    pub(crate) documents: Vec<Passage>,
     /// What the model may call.
     pub(crate) tools: Tools,
     /// How to sample; `max_new_tokens` is set from `max_tokens`.
@@ -37,6 +39,7 @@ impl TurnRequest {
         Self {
             model,
             messages,
+            documents: Vec::new(),
             tools: Tools::default(),
             params,
             max_tokens: None,

@@ -3,6 +3,7 @@
 use super::events::{Asked, Turn};
 use super::request::TurnRequest;
 use crate::app::App;
+use crate::assistant::grounded;
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::models::{LanguageModel, ServedModel};
@@ -81,6 +82,28 @@ async fn prepare(app: &App, request: TurnRequest) -> Result<Prompt, ApiError> {
     app.workers().run(move || word(&served, model, request)).await
 }
 
+/// The conversation with the passages that it is answered from: those that the client has brought
+/// along, or what an assistant finds.
+fn ground(
+    served: &ServedModel,
+    messages: Vec<ChatMessage>,
+    documents: Vec<Passage>,
+) -> Result<(Vec<ChatMessage>, Option<Vec<Passage>>), ApiError> {
+    if !documents.is_empty() {
+        let (messages, passages) = grounded(messages, |_| Ok(documents))?;
+        return Ok((messages, Some(passages)));
+    }
+    match served {
+        ServedModel::Assistant(assistant) => {
+            let (messages, passages) = assistant.ground(messages)?;
+            Ok((messages, Some(passages)))
+        }
+        ServedModel::Language(_) | ServedModel::Embedder(_) | ServedModel::Classifier(_) => {
+            Ok((messages, None))
+        }
+    }
+}
+
 /// Retrieves, words the prompt and encodes it. Computes.
 fn word(
     served: &ServedModel,
@@ -88,12 +111,7 @@ fn word(
     request: TurnRequest,
 ) -> Result<Prompt, ApiError> {
     let calling = Calling::new(request.tools, &*model.codec);
-    let mut passages: Option<Vec<Passage>> = None;
-    let mut messages: Vec<ChatMessage> = request.messages;
-    if let ServedModel::Assistant(assistant) = served {
-        let (grounded, found) = assistant.ground(messages)?;
-        (messages, passages) = (grounded, Some(found));
-    }
+    let (messages, passages) = ground(served, request.messages, request.documents)?;
     let mut variables = request.variables.unwrap_or_default();
     let set = |thinking: &Thinking| thinking.set(&*model.codec, &mut variables);
     let was_set = request.thinking.as_ref().is_some_and(set);

@@ -4,6 +4,7 @@ use super::events::{EndReason, Turn, TurnEvent};
 use crate::error::ApiError;
 use crate::tools::Part;
 use catena_engine::TokenEvent;
+use catena_knowledge::Cited;
 use serde_json::{Value, json};
 
 /// A whole answer.
@@ -21,6 +22,8 @@ pub(crate) struct Answer {
     pub(crate) reason: EndReason,
     /// The stop string that ended it.
     pub(crate) stop: Option<String>,
+    /// What its words are taken from, if they had passages before them.
+    pub(crate) citations: Option<Vec<Cited>>,
 }
 
 /// A call in an answer.
@@ -51,6 +54,7 @@ impl Default for Answer {
             tokens: Vec::new(),
             reason: EndReason::Stop,
             stop: None,
+            citations: None,
         }
     }
 }
@@ -97,6 +101,7 @@ impl Turn {
                     let answer = &mut answers[end.choice];
                     answer.add(end.parts);
                     (answer.reason, answer.stop) = (end.reason, end.stop);
+                    answer.citations = end.citations;
                 }
             }
         }

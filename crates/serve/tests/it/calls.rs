@@ -1,6 +1,6 @@
 //! Two calls in one answer, whole and streamed, in the form of each protocol.
 
-use crate::support::{Server, start};
+use crate::support::{ANSWER, Server, start};
 use serde_json::{Map, Value, json};
 
 /// The words that the calls follow.
@@ -171,9 +171,23 @@ fn cohere_has_them_behind_a_plan() {
         (data["index"].as_u64().expect("an index"), &data["delta"]["message"]["tool_calls"])
     });
     assert_eq!(read(&joined(pieces)), expected());
+    let plans = events.iter().filter(|(name, _)| *name == "tool-plan-delta");
+    let plans: Vec<&Value> =
+        plans.map(|(_, data)| &data["delta"]["message"]["tool_plan"]).collect();
+    assert_eq!(plans, [WORDS]);
+    assert!(events.iter().all(|(name, _)| !name.starts_with("content-")), "{}", answer.text);
     let ends = events.iter().filter(|(name, _)| *name == "tool-call-end");
     let ends: Vec<&Value> = ends.map(|(_, data)| &data["index"]).collect();
     assert_eq!(ends, [&json!(0), &json!(1)]);
+    // Words without a call are the answer.
+    let change = json!({"stream": true, "messages": [{"role": "user", "content": "Fee?"}]});
+    let answer = server.post("/v2/chat", &ask(functions(), change));
+    let events = answer.named();
+    let texts = events.iter().filter_map(|(_, data)| {
+        data.pointer("/delta/message/content/text").and_then(Value::as_str)
+    });
+    assert_eq!(texts.collect::<String>(), ANSWER);
+    assert!(events.iter().all(|(name, _)| *name != "tool-plan-delta"));
 }
 
 #[test]

@@ -171,11 +171,7 @@ fn fields_that_cannot_be_honoured_pass_where_they_ask_for_nothing() {
             200,
         ),
         ("/v1/completions", json!({"model": "bank-model", "prompt": "x", "bad_words": ["a"]}), 400),
-        (
-            "/v2/chat",
-            cohere(json!({"citation_options": {"mode": "OFF"}, "safety_mode": "OFF"})),
-            200,
-        ),
+        ("/v2/chat", cohere(json!({"safety_mode": "OFF"})), 200),
         ("/v2/chat", cohere(json!({"safety_mode": "STRICT"})), 400),
         ("/v2/rerank", ranked(4096), 200),
         ("/v2/rerank", ranked(100), 400),
