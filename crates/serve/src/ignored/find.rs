@@ -136,13 +136,14 @@ impl<'a> Search<'a> {
         let Some(layer) = schema.as_object() else { return *schema != Value::Bool(false) };
         let list = |key: &str| layer.get(key).and_then(Value::as_array);
         let has = |name: &Value| name.as_str().is_some_and(|name| value.get(name).is_some());
-        let properties = layer.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let properties = layer.get("properties").and_then(Value::as_object);
+        let mut properties = properties.into_iter().flatten();
         layer.get("type").is_none_or(|kind| is_of_kind(value, kind))
             && layer.get("const").is_none_or(|wanted| wanted == value)
             && list("enum").is_none_or(|wanted| wanted.contains(value))
             && list("required").is_none_or(|names| names.iter().all(has))
             && list("anyOf").is_none_or(|parts| parts.iter().any(|part| self.fits(part, value)))
-            && properties.into_iter().all(|(name, schema)| {
+            && properties.all(|(name, schema)| {
                 let wanted = schema.get("const");
                 wanted.is_none_or(|wanted| value.get(name).is_none_or(|value| value == wanted))
             })

@@ -46,7 +46,7 @@ pub(crate) fn behind_thoughts(
         None => format!("thoughts[lazy]: THOUGHT {}", json!(CLOSE)),
     };
     let lark = format!(
-        "start: thoughts SPACE? answer\n{thoughts}\nTHOUGHT: /(.|\\n)*/\nSPACE: /[ \\t\\r\\n]+/\n{answer}"
+        "start: thoughts SPACE? answer\n{thoughts}\nTHOUGHT: /(.|\\n)*/\nSPACE: /[ \\t\\r\\n]{{1,4}}/\n{answer}"
     );
     Ok(Constraint::Composed(ComposedGrammar { lark, schemas }))
 }

@@ -1,7 +1,7 @@
 //! Two calls in one answer, whole and streamed, in the form of each protocol.
 
 use crate::support::{ANSWER, Server, start};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The words that the calls follow.
 const WORDS: &str = "Both.";
@@ -194,7 +194,7 @@ fn cohere_has_them_behind_a_plan() {
 fn ollama_has_them_whole() {
     let server = start();
     let mut body = ask(functions(), json!({"stream": false}));
-    body.as_object_mut().map(|fields: &mut Map<String, Value>| fields.remove("max_tokens"));
+    body.as_object_mut().expect("an object").remove("max_tokens");
     let calls = |message: &Value| -> Vec<Value> {
         let calls = message["tool_calls"].as_array().into_iter().flatten();
         calls.map(|call| call["function"].clone()).collect()
