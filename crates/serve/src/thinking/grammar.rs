@@ -1,12 +1,15 @@
 //! The form of an answer whose thoughts have begun.
 
-use super::CLOSE;
+use super::parser::CLOSE;
 use crate::error::ApiError;
 use catena_engine::{ComposedGrammar, Constraint, MAX_PATTERN_BYTES, NamedSchema, Vocabulary};
 use serde_json::{Value, json};
 
 /// Name of the schema of an answer that is JSON.
 const FORM: &str = "form";
+
+/// Whatever thoughts are, and the space behind them.
+const TERMINALS: &str = "THOUGHT: /(.|\\n)*/\nSPACE: /[ \\t\\r\\n]{1,4}/\n";
 
 /// Holds an answer to `constraint` from the end of its thoughts on.
 ///
@@ -45,9 +48,7 @@ pub(crate) fn behind_thoughts(
         Some(token) => format!("thoughts: THOUGHT <[{token}]>"),
         None => format!("thoughts[lazy]: THOUGHT {}", json!(CLOSE)),
     };
-    let lark = format!(
-        "start: thoughts SPACE? answer\n{thoughts}\nTHOUGHT: /(.|\\n)*/\nSPACE: /[ \\t\\r\\n]{{1,4}}/\n{answer}"
-    );
+    let lark = format!("start: thoughts SPACE? answer\n{thoughts}\n{TERMINALS}{answer}");
     Ok(Constraint::Composed(ComposedGrammar { lark, schemas }))
 }
 

@@ -18,8 +18,3 @@ pub(crate) use grammar::behind_thoughts;
 pub(crate) use parser::{ThoughtParser, mark_text};
 pub(crate) use switch::{EFFORTS, Thinking, can_switch, opens};
 pub(crate) use wire::WireThinking;
-
-/// What thoughts begin with.
-const OPEN: &str = "<think>";
-/// What they end with.
-const CLOSE: &str = "</think>";

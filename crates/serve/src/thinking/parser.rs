@@ -1,8 +1,11 @@
 //! Tells thoughts from the answer while it comes.
 
-use super::{CLOSE, OPEN};
 use catena_engine::Vocabulary;
 
+/// What thoughts begin with.
+pub(super) const OPEN: &str = "<think>";
+/// What they end with.
+pub(super) const CLOSE: &str = "</think>";
 /// Most bytes that are held because they may be a mark, or space before one.
 const MAX_HELD: usize = 256;
 

@@ -1,6 +1,6 @@
 //! Switching thoughts on and off.
 
-use super::OPEN;
+use super::parser::OPEN;
 use crate::error::ApiError;
 use catena_engine::{PromptCodec, Vocabulary};
 use serde_json::{Map, Value};
