@@ -1,7 +1,15 @@
 // The AI SDK with its provider for compatible servers.
 
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { embed, generateObject, generateText, streamText, tool } from "ai";
+import {
+  embed,
+  embedMany,
+  generateObject,
+  generateText,
+  streamObject,
+  streamText,
+  tool,
+} from "ai";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
@@ -33,6 +41,15 @@ test("objects have their schema", async () => {
   assert.ok(["Paris", "London"].includes(object.city));
 });
 
+test("objects come in parts", async () => {
+  const stream = streamObject({ ...ask, schema: city });
+  const parts = [];
+  for await (const part of stream.partialObjectStream) parts.push(part);
+  const object = await stream.object;
+  assert.ok(["Paris", "London"].includes(object.city));
+  assert.deepEqual(parts.at(-1), object);
+});
+
 test("tools are called, whole and streamed", async () => {
   const tools = { get_weather: tool({ description: "The weather.", inputSchema: city }) };
   const toolChoice = { type: "tool", toolName: "get_weather" };
@@ -50,4 +67,9 @@ test("vectors", async () => {
     value: "A wire costs 25 dollars.",
   });
   assert.equal(embedding.length, 384);
+  const values = ["A wire costs 25 dollars.", "Cats sleep.", "Rates are low."];
+  const model = provider.textEmbeddingModel(embedder);
+  const { embeddings } = await embedMany({ model, values });
+  assert.equal(embeddings.length, 3);
+  assert.deepEqual(embeddings[0], embedding);
 });

@@ -31,6 +31,18 @@ def embedder():
 
 
 @pytest.fixture(scope="session")
+def classifier():
+    """A classifier of three labels, without training."""
+    return given("CATENA_CLASSIFIER")
+
+
+@pytest.fixture(scope="session")
+def reranker():
+    """A cross-encoder, without training."""
+    return given("CATENA_RERANKER")
+
+
+@pytest.fixture(scope="session")
 def key():
     """A key of the server, where it asks for keys."""
     return given("CATENA_KEY")

@@ -1,5 +1,6 @@
 """Anthropic's own client."""
 
+import asyncio
 import json
 
 import anthropic
@@ -113,6 +114,27 @@ def test_output_is_held_to_a_schema(client, model):
         model=model, messages=QUESTION, max_tokens=60, output_config=config
     )
     assert json.loads(answer.content[0].text)["city"] in ("Paris", "London")
+
+
+def test_the_asynchronous_client_is_answered(address, model):
+    async def answers():
+        client = anthropic.AsyncAnthropic(base_url=address, api_key="none", max_retries=0)
+        async with client:
+            asked = [client.messages.create(**greedy(model)) for _ in range(3)]
+            whole = [answer.content[0].text for answer in await asyncio.gather(*asked)]
+            async with client.messages.stream(**greedy(model)) as stream:
+                return whole, "".join([text async for text in stream.text_stream])
+
+    whole, streamed = asyncio.run(answers())
+    assert whole == [streamed] * 3 and streamed
+
+
+def test_fields_without_effect_are_told(client, model):
+    block = {"type": "text", "text": "Say hello.", "cache_control": {"type": "ephemeral"}}
+    raw = client.messages.with_raw_response.create(
+        model=model, max_tokens=2, messages=[{"role": "user", "content": [block]}]
+    )
+    assert raw.headers["x-catena-ignored-fields"] == "messages[].content[].cache_control"
 
 
 def test_tokens_are_counted(client, model):

@@ -1,5 +1,6 @@
 """Cohere's own client."""
 
+import asyncio
 import json
 
 import cohere
@@ -70,6 +71,56 @@ def test_a_tool_is_called_and_its_result_read(client, model):
     assert told.message.content[0].text
 
 
+def test_a_streamed_call_is_put_together(client, model):
+    ask = [{"role": "user", "content": "What is the weather in Paris?"}]
+    events = list(
+        client.chat_stream(
+            model=model, messages=ask, tools=[WEATHER], tool_choice="REQUIRED", max_tokens=300,
+            temperature=0,
+        )
+    )
+    starts = [event for event in events if event.type == "tool-call-start"]
+    assert starts and starts[0].delta.message.tool_calls.function.name == "get_weather"
+    pieces = [
+        event.delta.message.tool_calls.function.arguments
+        for event in events
+        if event.type == "tool-call-delta" and event.index == 0
+    ]
+    assert len(pieces) > 1
+    assert json.loads("".join(pieces))["city"] in ("Paris", "London")
+    ends = [event.index for event in events if event.type == "tool-call-end"]
+    assert ends == [event.index for event in starts]
+    assert events[-1].delta.finish_reason in ("TOOL_CALL", "MAX_TOKENS")
+
+
+def test_documents_are_read(client, model):
+    documents = [
+        "Fees are fair. A wire costs $25.",
+        {"id": "limits", "data": {"title": "Limits", "snippet": "A wire may be $10,000."}},
+    ]
+    bare = client.chat(**greedy(model))
+    answer = client.chat(**greedy(model), documents=documents)
+    assert answer.message.content[0].text
+    assert answer.usage.tokens.input_tokens > bare.usage.tokens.input_tokens + 20
+    events = list(client.chat_stream(**greedy(model), documents=documents))
+    assert events[-1].delta.finish_reason in ("COMPLETE", "MAX_TOKENS")
+
+
+def test_the_asynchronous_client_is_answered(address, model):
+    async def answers():
+        async with cohere.AsyncClientV2(api_key="none", base_url=address) as client:
+            asked = [client.chat(**greedy(model)) for _ in range(3)]
+            whole = [answer.message.content[0].text for answer in await asyncio.gather(*asked)]
+            text = ""
+            async for event in client.chat_stream(**greedy(model)):
+                if event.type == "content-delta":
+                    text += event.delta.message.content.text
+            return whole, text
+
+    whole, streamed = asyncio.run(answers())
+    assert whole == [streamed] * 3 and streamed
+
+
 def test_output_is_held_to_a_schema(client, model):
     schema = {
         "type": "object",
@@ -106,6 +157,13 @@ def test_documents_are_ranked(client, embedder):
     )
     assert [result.index for result in answer.results][0] == 1 and len(answer.results) == 2
     assert "cosine" in answer.meta.warnings[0]
+
+
+def test_a_cross_encoder_ranks_without_a_warning(client, reranker):
+    answer = client.rerank(model=reranker, query="a card", documents=["a card", "a cat", "rates"])
+    scores = [result.relevance_score for result in answer.results]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+    assert not answer.meta.warnings
 
 
 def test_errors_are_those_of_the_client(client, model):

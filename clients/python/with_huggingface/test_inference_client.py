@@ -1,10 +1,11 @@
 """Hugging Face's client, which knows a server's address and no model."""
 
+import asyncio
 import json
 
 import numpy as np
 import pytest
-from huggingface_hub import InferenceClient
+from huggingface_hub import AsyncInferenceClient, InferenceClient
 from huggingface_hub.errors import ValidationError
 
 PROMPT = "The capital of France is"
@@ -75,6 +76,25 @@ def test_sentences_are_compared(client):
         "I lost my card", other_sentences=["My card is gone", "Cats sleep a lot"]
     )
     assert same > other
+
+
+def test_texts_are_labelled(client):
+    labels = client.text_classification("My card is gone.")
+    assert {one.label for one in labels} == {"refund", "card", "transfer"}
+    assert sum(one.score for one in labels) == pytest.approx(1, abs=1e-3)
+    assert labels[0].score == max(one.score for one in labels)
+
+
+def test_the_asynchronous_client_is_answered(address):
+    async def answers():
+        client = AsyncInferenceClient(address)
+        asked = [client.text_generation(PROMPT, max_new_tokens=8) for _ in range(3)]
+        whole = list(await asyncio.gather(*asked))
+        stream = await client.text_generation(PROMPT, max_new_tokens=8, stream=True)
+        return whole, "".join([piece async for piece in stream])
+
+    whole, streamed = asyncio.run(answers())
+    assert whole == [streamed] * 3 and "Paris" in streamed
 
 
 def test_a_chat_is_answered(client, model):

@@ -1,5 +1,6 @@
 """Ollama's own client."""
 
+import asyncio
 import json
 
 import ollama
@@ -52,26 +53,58 @@ def test_a_schema_and_json_hold_the_answer(client, model):
     assert json.loads(answer.message.content)["city"] in ("Paris", "London")
 
 
-def test_tools_and_their_results_are_read(client, model):
-    def get_weather(city: str) -> str:
-        """The weather in a city.
+def get_weather(city: str) -> str:
+    """The weather in a city.
 
-        Args:
-            city: The city.
-        """
-        return "20 degrees"
+    Args:
+        city: The city.
+    """
+    return "20 degrees"
 
+
+# The protocol has no way to force a call. A small model copies what it is shown.
+COPY = """Write this and nothing else:
+<tool_call>
+{"name": "get_weather", "arguments": {"city": "Paris"}}
+</tool_call>"""
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_tool_is_called(client, model, stream):
+    ask = [{"role": "user", "content": COPY}]
+    options = {"temperature": 0, "num_predict": 120}
+    answer = client.chat(model, ask, tools=[get_weather], options=options, stream=stream)
+    parts = list(answer) if stream else [answer]
+    calls = [call for part in parts for call in part.message.tool_calls or []]
+    assert calls, "".join(part.message.content or "" for part in parts)
+    for call in calls:
+        assert call.function.name == "get_weather" and set(call.function.arguments) == {"city"}
+    assert "<tool_call>" not in "".join(part.message.content or "" for part in parts)
+
+
+def test_results_of_tools_are_read(client, model):
     ask = [{"role": "user", "content": "What is the weather in Paris?"}]
-    answer = client.chat(model, ask, tools=[get_weather], options=GREEDY)
-    for call in answer.message.tool_calls or []:
-        assert call.function.name == "get_weather" and "city" in call.function.arguments
     call = {"function": {"name": "get_weather", "arguments": {"city": "Paris"}}}
     turns = [
         *ask,
         {"role": "assistant", "content": "", "tool_calls": [call]},
         {"role": "tool", "content": get_weather("Paris"), "tool_name": "get_weather"},
     ]
-    assert client.chat(model, turns, options=GREEDY).message.content
+    told = client.chat(model, turns, options=GREEDY)
+    bare = client.chat(model, ask, options=GREEDY)
+    assert told.message.content and told.prompt_eval_count > bare.prompt_eval_count
+
+
+def test_the_asynchronous_client_is_answered(address, model):
+    async def ask():
+        client = ollama.AsyncClient(host=address)
+        asked = [client.chat(model, QUESTION, options=GREEDY) for _ in range(3)]
+        whole = [answer.message.content for answer in await asyncio.gather(*asked)]
+        stream = await client.chat(model, QUESTION, options=GREEDY, stream=True)
+        return whole, "".join([part.message.content async for part in stream])
+
+    whole, streamed = asyncio.run(ask())
+    assert whole == [streamed] * 3 and streamed
 
 
 def test_log_probabilities_come_with_tokens(client, model):
@@ -102,3 +135,4 @@ def test_errors_are_those_of_the_client(client, model):
     with pytest.raises(ollama.ResponseError) as refused:
         client.chat(model, QUESTION, think=True)
     assert refused.value.status_code == 400
+    assert client.chat(model, QUESTION, think=False, options=GREEDY).message.content

@@ -1,6 +1,8 @@
 """OpenAI's own client."""
 
+import asyncio
 import json
+from urllib.request import Request, urlopen
 
 import openai
 import pytest
@@ -79,17 +81,38 @@ def test_several_answers_seeds_and_stops(client, model):
     assert stopped.choices[0].finish_reason == "stop"
 
 
-def test_logprobs_and_biases(client, model):
+def test_logprobs(client, model):
     answer = client.chat.completions.create(
         model=model, messages=QUESTION, max_tokens=3, temperature=0, logprobs=True, top_logprobs=2
     )
     content = answer.choices[0].logprobs.content
     assert len(content) == 3 and all(len(token.top_logprobs) == 2 for token in content)
     assert all(token.logprob <= 0 for token in content)
-    # The token that the model would say first is forbidden.
     completion = client.completions.create(model=model, prompt="The capital", max_tokens=1,
                                            temperature=0, logprobs=1)
     assert completion.choices[0].logprobs.tokens[0] == completion.choices[0].text
+
+
+def token_of(address, text):
+    """The one token that is `text`."""
+    body = json.dumps({"inputs": text, "add_special_tokens": False}).encode()
+    request = Request(f"{address}/tokenize", body, {"content-type": "application/json"})
+    with urlopen(request) as response:
+        (token,) = json.loads(response.read())
+    return str(token["id"])
+
+
+def test_a_bias_forbids_a_token_or_forces_it(address, client, model):
+    ask = dict(model=model, prompt="The capital of France is", max_tokens=1, temperature=0)
+    first = client.completions.create(**ask).choices[0].text
+    assert first.strip()
+    bias = {token_of(address, first): -100}
+    other = client.completions.create(**ask, logit_bias=bias).choices[0].text
+    assert other != first
+    forced = client.completions.create(
+        **{**ask, "max_tokens": 3}, logit_bias={token_of(address, " London"): 100}
+    )
+    assert forced.choices[0].text == " London London London"
 
 
 def test_tools_by_name_required_and_streamed(client, model):
@@ -117,6 +140,31 @@ def test_tools_by_name_required_and_streamed(client, model):
     assert arguments["unit"] in ("celsius", "fahrenheit")
 
 
+# A small model copies what it is shown.
+COPY = """Write this and nothing else:
+<tool_call>
+{"name": "get_weather", "arguments": {"city": "Paris", "unit": "celsius"}}
+</tool_call>
+<tool_call>
+{"name": "get_time", "arguments": {}}
+</tool_call>"""
+
+
+def test_several_tools_are_called_in_one_turn(client, model):
+    ask = dict(
+        model=model, messages=[{"role": "user", "content": COPY}], tools=[WEATHER, CLOCK],
+        tool_choice="required", max_tokens=200, temperature=0,
+    )
+    answer = client.chat.completions.create(**ask).choices[0]
+    calls = answer.message.tool_calls
+    assert len(calls) > 1 and len({call.id for call in calls}) == len(calls)
+    whole = calls if answer.finish_reason == "tool_calls" else calls[:-1]
+    for call in whole:
+        assert isinstance(json.loads(call.function.arguments), dict)
+    one = client.chat.completions.create(**ask, parallel_tool_calls=False).choices[0]
+    assert len(one.message.tool_calls) == 1 and one.finish_reason == "tool_calls"
+
+
 def test_what_a_tool_gave_goes_on(client, model):
     call = {"id": "call_1", "type": "function",
             "function": {"name": "get_weather", "arguments": '{"city": "Paris", "unit": "celsius"}'}}
@@ -132,9 +180,14 @@ def test_what_a_tool_gave_goes_on(client, model):
     auto = client.chat.completions.create(
         model=model, messages=messages, tools=[WEATHER], max_tokens=60, temperature=0
     )
-    for call in auto.choices[0].message.tool_calls or []:
-        if auto.choices[0].finish_reason == "tool_calls":
-            json.loads(call.function.arguments)
+    said = auto.choices[0].message
+    assert said.content or said.tool_calls
+    copied = client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": COPY}], tools=[WEATHER, CLOCK],
+        max_tokens=200, temperature=0,
+    )
+    calls = copied.choices[0].message.tool_calls
+    assert calls and json.loads(calls[0].function.arguments)["city"] in ("Paris", "London")
 
 
 class City(BaseModel):
@@ -155,13 +208,44 @@ def test_answers_with_a_form(client, model):
         model=model, messages=QUESTION, response_format={"type": "json_object"}, max_tokens=120,
         extra_body={"repetition_penalty": 1.2},
     )
+    content = anything.choices[0].message.content
+    assert content.lstrip().startswith("{")
     if anything.choices[0].finish_reason == "stop":
-        assert isinstance(json.loads(anything.choices[0].message.content), dict)
-    for form, allowed in (({"choice": ["yes", "no"]}, ("yes", "no")), ({"regex": "(ja|nein)"}, ("ja", "nein"))):
-        chosen = client.chat.completions.create(
-            model=model, messages=QUESTION, extra_body={"structured_outputs": form}
-        )
-        assert chosen.choices[0].message.content in allowed
+        assert isinstance(json.loads(content), dict)
+
+
+GRAMMAR = 'start: answer "!"\nanswer: "oui" | "non"'
+
+
+@pytest.mark.parametrize(
+    "form, allowed",
+    [
+        ({"choice": ["yes", "no"]}, ("yes", "no")),
+        ({"regex": "(ja|nein)"}, ("ja", "nein")),
+        ({"grammar": GRAMMAR}, ("oui!", "non!")),
+        ({"json": {"enum": ["sim", "talvez"]}}, ('"sim"', '"talvez"')),
+    ],
+)
+def test_forms_of_a_compatible_server(client, model, form, allowed):
+    chosen = client.chat.completions.create(
+        model=model, messages=QUESTION, extra_body={"structured_outputs": form}
+    )
+    assert chosen.choices[0].message.content in allowed
+
+
+def test_the_asynchronous_client_is_answered(address, model):
+    ask = dict(model=model, messages=QUESTION, max_tokens=24, temperature=0)
+
+    async def answers():
+        async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="none") as client:
+            asked = [client.chat.completions.create(**ask) for _ in range(4)]
+            whole = [one.choices[0].message.content for one in await asyncio.gather(*asked)]
+            stream = await client.chat.completions.create(**ask, stream=True)
+            pieces = [chunk.choices[0].delta.content or "" async for chunk in stream]
+            return whole, "".join(pieces)
+
+    whole, streamed = asyncio.run(answers())
+    assert whole == [streamed] * 4 and "Hello" in streamed
 
 
 def test_completions_of_several_prompts(client, model):
@@ -196,3 +280,6 @@ def test_errors_have_their_classes(client, model):
         model=model, messages=QUESTION, max_tokens=1, user="ann"
     )
     assert raw.headers["x-catena-ignored-fields"] == "user"
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(model=model, messages=QUESTION, reasoning_effort="low")
+    assert refused.value.param == "reasoning_effort"

@@ -4,9 +4,14 @@ import os
 
 import schemathesis
 
-MODEL, EMBEDDER = os.environ["CATENA_MODEL"], os.environ["CATENA_EMBEDDER"]
-# Labels and cross-encoders are not among what is served; without a name, the server says so.
-UNSERVED = ("/predict", "/rerank")
+# The model of a path: the first whose word it holds.
+MODELS = [
+    ("/predict", os.environ["CATENA_CLASSIFIER"]),
+    ("rerank", os.environ["CATENA_RERANKER"]),
+    ("embed", os.environ["CATENA_EMBEDDER"]),
+    ("similarity", os.environ["CATENA_EMBEDDER"]),
+    ("", os.environ["CATENA_MODEL"]),
+]
 # Numbers that cost time, or that a small embedding model does not have.
 MOST = {
     "max_tokens": 4,
@@ -46,11 +51,7 @@ def before_call(context, case, kwargs):
     if not isinstance(body, dict):
         return
     if isinstance(body.get("model"), str):
-        if path in UNSERVED:
-            del body["model"]
-        else:
-            embeds = any(word in path for word in ("embed", "rerank", "similarity"))
-            body["model"] = EMBEDDER if embeds else MODEL
+        body["model"] = next(model for word, model in MODELS if word in path)
     shorten(body)
     for inside in ("parameters", "options"):
         if isinstance(body.get(inside), dict):

@@ -26,6 +26,11 @@ pub trait PromptCodec: Send + Sync {
     /// How the model writes calls of tools, if its template shows it.
     fn tool_syntax(&self) -> Option<&ToolSyntax>;
 
+    /// Whether the chat template looks at a variable called `name`.
+    fn reads_variable(&self, _name: &str) -> bool {
+        false
+    }
+
     /// The tokens of [`encode_text`](PromptCodec::encode_text) with what each covers.
     ///
     /// # Errors
@@ -123,6 +128,10 @@ impl PromptCodec for TextCodec {
 
     fn tool_syntax(&self) -> Option<&ToolSyntax> {
         self.tool_syntax.as_ref()
+    }
+
+    fn reads_variable(&self, name: &str) -> bool {
+        self.template.as_ref().is_some_and(|template| template.reads(name))
     }
 
     fn tokenize(&self, text: &str) -> Result<Vec<TextToken>, EngineError> {

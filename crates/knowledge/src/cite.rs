@@ -8,6 +8,15 @@ use std::collections::HashMap;
 /// Most sentences in a row that one citation quotes.
 const MAX_QUOTED_SENTENCES: usize = 3;
 
+/// A statement of an answer with what it is taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cited {
+    /// Where the statement stands in the answer, in bytes, without its mark.
+    pub statement: Span,
+    /// What the mark points at.
+    pub citation: Citation,
+}
+
 /// Resolves the marks of `answer` against `passages`, numbered from 1 in their order.
 ///
 /// One citation per passage that is marked, in order of first mark; marks without a passage are
@@ -16,18 +25,39 @@ const MAX_QUOTED_SENTENCES: usize = 3;
 /// the whole passage when it shares none.
 pub fn cite(answer: &str, passages: &[Passage]) -> Vec<Citation> {
     let mut citations: Vec<Citation> = Vec::new();
-    let (mut from, mut statement) = (0, "");
-    for mark in marks(answer) {
-        let before = &answer[from..mark.start];
-        from = mark.end;
-        if before.chars().any(char::is_alphanumeric) {
-            statement = before;
+    for Cited { citation, .. } in cite_statements(answer, passages) {
+        if citations.iter().all(|known| known.number != citation.number) {
+            citations.push(citation);
         }
-        let known = citations.iter().any(|citation| citation.number == mark.number);
-        let Some(passage) = passages.get(mark.number - 1).filter(|_| !known) else { continue };
-        citations.push(quote(mark.number, statement, passage));
     }
     citations
+}
+
+/// The same for every mark that has a passage, each with the statement before it. Marks that follow
+/// one another belong to one statement.
+pub fn cite_statements(answer: &str, passages: &[Passage]) -> Vec<Cited> {
+    let mut cited = Vec::new();
+    let (mut from, mut statement) = (0, Span { start: 0, end: 0 });
+    for mark in marks(answer) {
+        let before = Span { start: from, end: mark.start };
+        from = mark.end;
+        if answer[before.start..before.end].chars().any(char::is_alphanumeric) {
+            statement = before;
+        }
+        let Some(passage) = passages.get(mark.number - 1) else { continue };
+        let said = &answer[statement.start..statement.end];
+        let citation = quote(mark.number, said, passage);
+        cited.push(Cited { statement: bare(said, statement), citation });
+    }
+    cited
+}
+
+/// `span` of `text` without the space around it and the stops of the statement before.
+fn bare(text: &str, span: Span) -> Span {
+    let is_between = |c: char| c.is_whitespace() || ".,;:!?。，；：！？、".contains(c);
+    let start = text.len() - text.trim_start_matches(is_between).len();
+    let end = text.trim_end().len().max(start);
+    Span { start: span.start + start, end: span.start + end }
 }
 
 /// The citation of `passage` for `statement`.
@@ -116,6 +146,19 @@ mod tests {
             let (start, end) = (citation.span.start - 100, citation.span.end - 100);
             assert_eq!(chunk.text[start..end], citation.quote);
         }
+    }
+
+    #[test]
+    fn each_mark_belongs_to_the_statement_before_it() {
+        let answer = "[1] 年费为零 [2]。 The fee is $95. [1][2] So: [9] more, [1]";
+        let cited = cite_statements(answer, &passages());
+        let told: Vec<(usize, &str)> = cited
+            .iter()
+            .map(|one| (one.citation.number, &answer[one.statement.start..one.statement.end]))
+            .collect();
+        let fee = "The fee is $95.";
+        assert_eq!(told, [(1, ""), (2, "年费为零"), (1, fee), (2, fee), (1, "more,")]);
+        assert_eq!(cited[2].citation.quote, "The annual fee is $95.");
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod split;
 mod test_embedder;
 mod words;
 
-pub use cite::cite;
+pub use cite::{Cited, cite, cite_statements};
 pub use classifier::{Classifier, TextOrPair};
 pub use embedder::Embedder;
 pub use error::KnowledgeError;

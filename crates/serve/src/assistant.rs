@@ -2,8 +2,8 @@
 
 use crate::error::ApiError;
 use crate::models::LanguageModel;
-use catena_knowledge::{Embedder, Index, Method, build_prompt};
-use catena_protocol::{ChatMessage, Passage, Role, Span};
+use catena_knowledge::{Cited, Embedder, Index, Method, build_prompt};
+use catena_protocol::{ChatMessage, Citation, Passage, Role, Span};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -74,43 +74,70 @@ pub(crate) fn numbered(passages: &[Passage]) -> Vec<NumberedPassage> {
     passages.iter().enumerate().map(number).collect()
 }
 
+/// The passages that an answer cites, each once.
+pub(crate) fn cited_once(cited: &[Cited]) -> Vec<&Citation> {
+    let mut citations: Vec<&Citation> = Vec::new();
+    for Cited { citation, .. } in cited {
+        if citations.iter().all(|known| known.number != citation.number) {
+            citations.push(citation);
+        }
+    }
+    citations
+}
+
+/// The characters of `text` before byte `at`.
+pub(crate) fn chars_before(text: &str, at: usize) -> usize {
+    text[..at].chars().count()
+}
+
 impl Assistant {
-    /// Retrieves for the last question of `messages` and words the grounded conversation: our
-    /// instruction (and the client's after it), the earlier turns, then the question with its
-    /// passages, and what came of tools since.
+    /// Retrieves for the last question of `messages` and words the grounded conversation.
     ///
     /// # Errors
-    /// [`ApiError::InvalidField`] if the conversation does not end with a question or with what tools
-    /// gave for it, [`ApiError::Knowledge`].
+    /// As [`grounded`].
     pub(crate) fn ground(
         &self,
-        mut messages: Vec<ChatMessage>,
+        messages: Vec<ChatMessage>,
     ) -> Result<(Vec<ChatMessage>, Vec<Passage>), ApiError> {
-        let of_tools =
-            |message: &ChatMessage| message.role == Role::Tool || !message.tool_calls.is_empty();
-        let asked = messages.iter().rposition(|message| !of_tools(message));
-        let Some(asked) = asked.filter(|&at| messages[at].role == Role::User) else {
-            let reason = "the conversation must end with a message of the user".to_owned();
-            return Err(ApiError::InvalidField { field: "messages", reason });
-        };
-        let since = messages.split_off(asked + 1);
-        let question = messages.pop().expect("the question is there");
-        let passages = self.retriever.retrieve(question.text(), self.num_passages)?;
-        let mut grounded: Vec<ChatMessage> =
-            build_prompt(question.text(), &passages).into_iter().map(Into::into).collect();
-        let (instructions, turns): (Vec<ChatMessage>, Vec<ChatMessage>) =
-            messages.into_iter().partition(|message| message.role == Role::System);
-        let system = grounded.iter().position(|message| message.role == Role::System);
-        if let Some(at) = system {
-            let told = grounded[at].content.get_or_insert_default();
-            for instruction in instructions {
-                told.push_str("\n\n");
-                told.push_str(instruction.text());
-            }
-        }
-        let after_system = system.map_or(0, |at| at + 1);
-        grounded.splice(after_system..after_system, turns);
-        grounded.extend(since);
-        Ok((grounded, passages))
+        grounded(messages, |question| Ok(self.retriever.retrieve(question, self.num_passages)?))
     }
+}
+
+/// Finds passages for the last question of `messages` and words the conversation with them: our
+/// instruction (and the client's after it), the earlier turns, then the question with its passages,
+/// and what came of tools since.
+///
+/// # Errors
+/// [`ApiError::InvalidField`] if the conversation does not end with a question or with what tools
+/// gave for it; those of `find`.
+pub(crate) fn grounded(
+    mut messages: Vec<ChatMessage>,
+    find: impl FnOnce(&str) -> Result<Vec<Passage>, ApiError>,
+) -> Result<(Vec<ChatMessage>, Vec<Passage>), ApiError> {
+    let of_tools =
+        |message: &ChatMessage| message.role == Role::Tool || !message.tool_calls.is_empty();
+    let asked = messages.iter().rposition(|message| !of_tools(message));
+    let Some(asked) = asked.filter(|&at| messages[at].role == Role::User) else {
+        let reason = "the conversation must end with a message of the user".to_owned();
+        return Err(ApiError::InvalidField { field: "messages", reason });
+    };
+    let since = messages.split_off(asked + 1);
+    let question = messages.pop().expect("the question is there");
+    let passages = find(question.text())?;
+    let mut grounded: Vec<ChatMessage> =
+        build_prompt(question.text(), &passages).into_iter().map(Into::into).collect();
+    let (instructions, turns): (Vec<ChatMessage>, Vec<ChatMessage>) =
+        messages.into_iter().partition(|message| message.role == Role::System);
+    let system = grounded.iter().position(|message| message.role == Role::System);
+    if let Some(at) = system {
+        let told = grounded[at].content.get_or_insert_default();
+        for instruction in instructions {
+            told.push_str("\n\n");
+            told.push_str(instruction.text());
+        }
+    }
+    let after_system = system.map_or(0, |at| at + 1);
+    grounded.splice(after_system..after_system, turns);
+    grounded.extend(since);
+    Ok((grounded, passages))
 }

@@ -1,19 +1,15 @@
-//! Reading request bodies: what is refused, what is ignored, and how the client learns of both.
+//! Reading request bodies: what is refused and what is ignored.
 
 use crate::error::ApiError;
+use crate::ignored::{Ignored, find};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// Names the fields of a request that had no effect.
-pub(crate) const IGNORED_FIELDS_HEADER: &str = "x-catena-ignored-fields";
-/// Ignored fields that are named; a request with more has them counted.
-const MAX_NAMED_FIELDS: usize = 16;
 /// Up to here, every whole number has a float of its own.
 const MAX_WHOLE: f64 = (1_u64 << 53) as f64;
 
@@ -23,18 +19,21 @@ pub(crate) struct Parsed<T> {
     pub(crate) ignored: Ignored,
 }
 
-/// Fields without effect.
-#[derive(Debug, Default)]
-pub(crate) struct Ignored(Vec<String>);
-
 /// A request type that says which of its foreign fields change the meaning of the answer.
-pub(crate) trait ApiRequest: DeserializeOwned + JsonSchema {
+pub(crate) trait ApiRequest: DeserializeOwned + JsonSchema + 'static {
     /// Fields read by this type.
     const KNOWN: &'static [&'static str];
     /// Further ones that it shares with other types.
     const SHARED: &'static [&'static str] = &[];
     /// Fields that are refused unless their value has no effect.
     const REFUSED: &'static [Refused];
+    /// Further ones that it shares with other types.
+    const SHARED_REFUSED: &'static [Refused] = &[];
+    /// Objects among its fields that types of their own read.
+    const APART: &'static [&'static str] = &[];
+
+    /// Names fields that it reads and that have no effect where they stand.
+    fn tell_idle(&self, _: &mut Ignored) {}
 }
 
 /// A field we refuse.
@@ -59,9 +58,14 @@ pub(crate) fn is_empty(value: &Value) -> bool {
     }
 }
 
+/// Nothing or `true`.
+pub(crate) fn is_true(value: &Value) -> bool {
+    value.is_null() || *value == true
+}
+
 /// Nothing or the number 1.
 pub(crate) fn is_one(value: &Value) -> bool {
-    value.is_null() || value.as_u64() == Some(1)
+    value.is_null() || value.as_f64() == Some(1.0)
 }
 
 /// Parses a body.
@@ -101,17 +105,19 @@ fn invalid(error: &serde_json::Error) -> ApiError {
 pub(crate) fn read<T: ApiRequest>(mut fields: Map<String, Value>) -> Result<Parsed<T>, ApiError> {
     // Clients write null for "not given".
     fields.retain(|_, value| !value.is_null());
-    for refused in T::REFUSED {
+    for refused in T::REFUSED.iter().chain(T::SHARED_REFUSED) {
         if fields.remove(refused.field).is_some_and(|value| !(refused.is_neutral)(&value)) {
             return Err(ApiError::Unsupported { field: refused.field, hint: refused.hint });
         }
     }
     let is_known = |field: &str| T::KNOWN.contains(&field) || T::SHARED.contains(&field);
-    let ignored = fields.keys().filter(|field| !is_known(field)).cloned().collect();
+    let mut ignored = find::<T>(&fields, is_known, T::APART);
     fields.retain(|field, _| is_known(field));
     fields.values_mut().for_each(whole);
-    let value = serde_json::from_value(Value::Object(fields)).map_err(|error| invalid(&error))?;
-    Ok(Parsed { value, ignored: Ignored(ignored) })
+    let value: T =
+        serde_json::from_value(Value::Object(fields)).map_err(|error| invalid(&error))?;
+    value.tell_idle(&mut ignored);
+    Ok(Parsed { value, ignored })
 }
 
 /// Writes whole numbers without a fraction: JSON knows one kind of number, so 8.0 counts as 8 does.
@@ -140,37 +146,4 @@ pub(crate) fn from_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
 ) -> Result<T, D::Error> {
     let fields = Map::<String, Value>::deserialize(input)?;
     serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)
-}
-
-impl Ignored {
-    /// Adds the fields of the object `inside` the body.
-    pub(crate) fn add(&mut self, inside: &str, others: Self) {
-        self.0.extend(others.0.into_iter().map(|field| format!("{inside}.{field}")));
-    }
-
-    /// Adds a field whose value had no effect.
-    pub(crate) fn add_field(&mut self, field: &str) {
-        self.0.push(field.to_owned());
-    }
-
-    /// Names the fields in the answer's header.
-    pub(crate) fn tell(&self, mut response: Response) -> Response {
-        if self.0.is_empty() {
-            return response;
-        }
-        let named: Vec<String> = self.0.iter().take(MAX_NAMED_FIELDS).map(|f| plain(f)).collect();
-        let mut text = named.join(", ");
-        if self.0.len() > MAX_NAMED_FIELDS {
-            text.push_str(", ...");
-        }
-        if let Ok(value) = HeaderValue::from_str(&text) {
-            response.headers_mut().insert(IGNORED_FIELDS_HEADER, value);
-        }
-        response
-    }
-}
-
-/// A foreign name, fit for a header.
-fn plain(field: &str) -> String {
-    field.chars().take(64).map(|c| if c.is_ascii_graphic() && c != ',' { c } else { '?' }).collect()
 }

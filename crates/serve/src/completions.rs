@@ -74,9 +74,8 @@ impl ApiRequest for CompletionRequest {
         Refused { field: "best_of", is_neutral: is_one, hint: "" },
         Refused { field: "echo", is_neutral: is_empty, hint: "" },
         Refused { field: "suffix", is_neutral: is_empty, hint: "" },
-        Refused { field: "use_beam_search", is_neutral: is_empty, hint: "" },
-        Refused { field: "prompt_embeds", is_neutral: is_empty, hint: "" },
     ];
+    const SHARED_REFUSED: &'static [Refused] = SamplingFields::REFUSED;
 }
 
 /// Continues prompts.

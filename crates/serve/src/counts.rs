@@ -14,6 +14,8 @@ pub(crate) struct Counts {
     pub(crate) cached_tokens: usize,
     /// Tokens generated.
     pub(crate) completion_tokens: usize,
+    /// Those of them that were thoughts.
+    pub(crate) reasoning_tokens: usize,
 }
 
 impl Counts {
@@ -28,12 +30,16 @@ impl Counts {
 
     /// `usage` of OpenAI's completions.
     pub(crate) fn usage(&self) -> Value {
-        json!({
+        let mut usage = json!({
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "total_tokens": self.prompt_tokens + self.completion_tokens,
             "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
-        })
+        });
+        if self.reasoning_tokens > 0 {
+            usage["completion_tokens_details"] = json!({"reasoning_tokens": self.reasoning_tokens});
+        }
+        usage
     }
 }
 
@@ -44,5 +50,6 @@ pub(crate) fn usage_shape() -> Value {
         ("completion_tokens", count()),
         ("total_tokens", count()),
         ("prompt_tokens_details", object([("cached_tokens", count())])),
+        ("completion_tokens_details?", object([("reasoning_tokens", count())])),
     ])
 }

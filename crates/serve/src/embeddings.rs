@@ -7,7 +7,8 @@ use crate::error::ApiError;
 use crate::models::ServedModel;
 use crate::openapi::shapes::{count, either, list, number, object, some, text, word};
 use crate::openapi::{Operation, Tag};
-use crate::vectors::{self, EmbedOptions, Vectors, check_texts};
+use crate::texts::Texts;
+use crate::vectors::{self, EmbedOptions, Vectors};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -22,22 +23,11 @@ use std::time::Instant;
 #[derive(Debug, Deserialize, JsonSchema)]
 struct EmbeddingRequest {
     model: String,
-    input: Input,
+    input: Texts,
     #[serde(default)]
     encoding_format: Encoding,
     #[schemars(range(min = 1))]
     dimensions: Option<usize>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "EmbeddingInput")]
-enum Input {
-    Text(#[schemars(length(min = 1))] String),
-    Texts(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
-    /// Refused, with words of its own.
-    #[schemars(skip)]
-    Tokens(Vec<Value>),
 }
 
 /// How vectors are written.
@@ -67,8 +57,7 @@ pub(crate) async fn embeddings(
     let ServedModel::Embedder(embedder) = app.model(&request.model).await? else {
         return Err(ApiError::WrongModel { model: request.model, needs: "an embedding model" });
     };
-    let texts = texts(request.input)?;
-    check_texts("input", &texts, app.limits().max_inputs)?;
+    let texts = request.input.read("input", app.limits().max_inputs)?;
     let encoding = request.encoding_format;
     let embedder = (request.model.as_str(), embedder);
     let options = EmbedOptions { dimensions: request.dimensions, ..EmbedOptions::default() };
@@ -92,17 +81,6 @@ pub(crate) async fn embeddings(
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     });
     Ok(ignored.tell(Json(body).into_response()))
-}
-
-fn texts(input: Input) -> Result<Vec<String>, ApiError> {
-    match input {
-        Input::Text(text) => Ok(vec![text]),
-        Input::Texts(texts) => Ok(texts),
-        Input::Tokens(values) => {
-            let reason = format!("{} values were sent that are no texts", values.len());
-            Err(ApiError::InvalidField { field: "input", reason })
-        }
-    }
 }
 
 /// What the document says of it.

@@ -1,8 +1,8 @@
 //! What a client is told when a request cannot be answered.
 
 use crate::access::whole_seconds;
-use crate::body::IGNORED_FIELDS_HEADER;
 use crate::context::{current, request_id};
+use crate::ignored::IGNORED_FIELDS_HEADER;
 use crate::limits::Exhausted;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};

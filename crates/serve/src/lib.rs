@@ -33,6 +33,7 @@ mod extract;
 mod files;
 mod generation;
 mod huggingface;
+mod ignored;
 pub mod keys;
 mod limits;
 mod logprobs;
@@ -50,7 +51,9 @@ mod stream;
 mod tei;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod tgi;
+mod thinking;
 mod tls;
 mod tools;
 mod traces;

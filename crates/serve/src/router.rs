@@ -85,7 +85,7 @@ impl Routes {
 
     fn into_router(self) -> Router<App> {
         let add = |router: Router<App>, (path, endpoint): (&str, Endpoint)| {
-            router.route(path, endpoint.router)
+            router.route(path, endpoint.into_router())
         };
         let router = self.endpoints.into_iter().fold(Router::new(), add);
         router.method_not_allowed_fallback(async || ApiError::MethodNotAllowed)

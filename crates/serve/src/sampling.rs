@@ -1,5 +1,6 @@
 //! The sampling fields that chat and text completions share.
 
+use crate::body::{Refused, is_empty, is_one, is_true};
 use crate::error::ApiError;
 use catena_engine::{
     Constraint, MAX_LOGIT_BIASES, MAX_SAMPLES, MAX_STOP_BYTES, MAX_STOP_STRINGS, SamplingParams,
@@ -83,6 +84,33 @@ impl SamplingFields {
         "guided_choice",
         "guided_grammar",
     ];
+
+    /// vLLM's fields that change the answer and that we do not have, for the tables of what routes
+    /// refuse.
+    pub(crate) const REFUSED: &'static [Refused] = &[
+        Refused { field: "bad_words", is_neutral: is_empty, hint: "; use `logit_bias`" },
+        Refused { field: "allowed_token_ids", is_neutral: is_empty, hint: "; use `guided_regex`" },
+        Refused { field: "prompt_logprobs", is_neutral: |value| *value == false, hint: "" },
+        Refused {
+            field: "truncate_prompt_tokens",
+            is_neutral: |_| false,
+            hint: "; a prompt is never cut: what does not fit is an error",
+        },
+        Refused { field: "use_beam_search", is_neutral: is_empty, hint: "" },
+        Refused { field: "length_penalty", is_neutral: is_one, hint: "" },
+        Refused { field: "early_stopping", is_neutral: is_empty, hint: "" },
+        Refused {
+            field: "skip_special_tokens",
+            is_neutral: is_true,
+            hint: " with the value false",
+        },
+        Refused {
+            field: "spaces_between_special_tokens",
+            is_neutral: is_true,
+            hint: " with the value false",
+        },
+        Refused { field: "prompt_embeds", is_neutral: is_empty, hint: "" },
+    ];
 }
 
 /// The schema of `logit_bias`.
@@ -115,9 +143,13 @@ enum ResponseFormat {
     JsonSchema { json_schema: JsonSchemaFormat },
 }
 
+/// The schema is held to as a whole, whether or not `strict` asks for it.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "known members that ask for nothing more")]
 struct JsonSchemaFormat {
     schema: Value,
+    name: Option<String>,
+    strict: Option<bool>,
 }
 
 /// vLLM's way to ask for a form.

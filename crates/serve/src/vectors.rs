@@ -54,26 +54,6 @@ pub(crate) fn tell_cut(cut: usize, mut response: Response) -> Response {
     response
 }
 
-/// Refuses too few, too many and empty texts in `field`.
-///
-/// # Errors
-/// [`ApiError::InvalidField`].
-pub(crate) fn check_texts(
-    field: &'static str,
-    texts: &[String],
-    limit: usize,
-) -> Result<(), ApiError> {
-    let invalid = |reason| Err(ApiError::InvalidField { field, reason });
-    if texts.is_empty() || texts.len() > limit {
-        let count = texts.len();
-        return invalid(format!("{count} texts were sent, 1 to {limit} are taken"));
-    }
-    match texts.iter().position(String::is_empty) {
-        Some(idx) => invalid(format!("text {idx} is empty")),
-        None => Ok(()),
-    }
-}
-
 /// Embeds `texts` with the model called `name`.
 ///
 /// # Errors

@@ -16,6 +16,14 @@ use std::process::Command;
 /// Names under which the suites find their models, and where those are below the pulled items.
 const MODEL: (&str, &str) = ("smollm2", "smollm2-135m-instruct/smollm2-135m-instruct.q4_1.gguf");
 const EMBEDDER: (&str, &str) = ("minilm", "all-minilm-l6-v2");
+/// A classifier and a cross-encoder without training: two of the golden files, with the variables that
+/// tell the suites their names.
+const CLASSIFIERS: [(&str, &str, &str); 2] = [
+    ("CATENA_CLASSIFIER", "labels", "bert_sequence"),
+    ("CATENA_RERANKER", "ranks", "bert_cross_encoder"),
+];
+/// Where those files lie.
+const GOLDEN: &str = "crates/model/tests/golden/encoders";
 /// The suite that asks a server with keys.
 const WITH_KEYS: &str = "with_openapi";
 
@@ -28,11 +36,15 @@ pub(crate) fn clients() -> Result<(), TaskError> {
     let models = cache_dir().join("models");
     let named = |(name, path): (&str, &str)| format!("{name}={}", models.join(path));
     let (model, embedder) = (named(MODEL), named(EMBEDDER));
+    let golden = root().join(GOLDEN);
+    let [labels, ranks] =
+        CLASSIFIERS.map(|(_, name, path)| format!("{name}={}", golden.join(path)));
     let folder = cache_dir().join("clients");
     let start = |files: &str, more: &[&str]| {
         let files = folder.join(files);
-        let serve =
-            ["serve", &model, "--embedder", &embedder, "--files", files.as_str(), "--port", "0"];
+        let encoders = ["--embedder", &embedder, "--classifier", &labels, "--classifier", &ranks];
+        let rest = ["--files", files.as_str(), "--port", "0"];
+        let serve = [&["serve", &model][..], &encoders, &rest].concat();
         Server::start(product(&[&serve[..], more].concat()))
     };
     let server = start("files", &[])?;
@@ -42,6 +54,9 @@ pub(crate) fn clients() -> Result<(), TaskError> {
     suites.iter().try_for_each(|suite| {
         let mut tests = suite.command();
         tests.env("CATENA_MODEL", MODEL.0).env("CATENA_EMBEDDER", EMBEDDER.0);
+        for (variable, name, _) in CLASSIFIERS {
+            tests.env(variable, name);
+        }
         if suite.arguments.iter().any(|argument| argument == WITH_KEYS) {
             tests.env("CATENA_ADDRESS", &locked.address).env("CATENA_KEY", &key);
         } else {

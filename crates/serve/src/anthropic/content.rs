@@ -1,6 +1,7 @@
 //! Messages and their blocks.
 
 use crate::error::ApiError;
+use crate::turn::{check_messages, role};
 use catena_protocol::{ChatMessage, FunctionCall, Role, ToolCall};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -43,10 +44,6 @@ pub(super) struct Block {
     content: Option<Box<Content>>,
 }
 
-fn invalid(reason: String) -> ApiError {
-    ApiError::InvalidField { field: "messages", reason }
-}
-
 fn unsupported(hint: &'static str) -> ApiError {
     ApiError::Unsupported { field: "messages", hint }
 }
@@ -81,9 +78,7 @@ pub(super) fn conversation(
     limit: usize,
 ) -> Result<Vec<ChatMessage>, ApiError> {
     let count = messages.len();
-    if count == 0 || count > limit {
-        return Err(invalid(format!("{count} messages were sent, 1 to {limit} are taken")));
-    }
+    check_messages("messages", count, limit)?;
     if messages.last().is_some_and(|message| message.role == "assistant") {
         let hint = " that end with a turn of the assistant; it cannot be continued";
         return Err(unsupported(hint));
@@ -95,15 +90,12 @@ pub(super) fn conversation(
     // The tool of each call, as results name only the call.
     let mut names: HashMap<String, String> = HashMap::new();
     for (idx, message) in messages.into_iter().enumerate() {
-        match message.role.as_str() {
-            "user" => user(message.content, &names, &mut turns)?,
-            "assistant" => turns.push(assistant(message.content, &mut names)?),
-            "system" => turns.push(ChatMessage::new(Role::System, message.content.text()?)),
-            other => {
-                let other: String = other.chars().take(40).collect();
-                let reason =
-                    format!("message {idx} has the role `{other}`; known: user, assistant");
-                return Err(invalid(reason));
+        let known = ["user", "assistant", "system"];
+        match role(("messages", format_args!("message {idx}")), &message.role, &known)? {
+            Role::User => user(message.content, &names, &mut turns)?,
+            Role::Assistant => turns.push(assistant(message.content, &mut names)?),
+            Role::System | Role::Tool => {
+                turns.push(ChatMessage::new(Role::System, message.content.text()?));
             }
         }
     }

@@ -1,22 +1,31 @@
 //! The answer as a stream of events.
 
-use super::response::{end, message, usage};
+use super::response::{citation, end, message, thinking, usage};
+use crate::assistant::cited_once;
 use crate::dialect::Dialect;
 use crate::error::ApiError;
 use crate::stream::{Frame, Render};
 use crate::tools::Part;
 use crate::turn::{Turn, TurnEvent};
+use catena_knowledge::Cited;
 use serde_json::{Value, json};
 
 /// A stream in the making.
 pub(super) struct Events {
     id: String,
     model: String,
-    /// The block that is open, and whether it is a call.
-    open: Option<bool>,
+    open: Option<Open>,
     /// Blocks begun so far.
     blocks: usize,
     end: Value,
+}
+
+/// The block that was begun and not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    Thoughts,
+    Text,
+    Call,
 }
 
 impl Events {
@@ -28,15 +37,22 @@ impl Events {
         let mut frames = Vec::new();
         for part in parts {
             match part {
+                Part::Thought(text) => {
+                    if self.open != Some(Open::Thoughts) {
+                        frames.extend(self.begin(Open::Thoughts, &thinking("")));
+                    }
+                    let delta = json!({"type": "thinking_delta", "thinking": text});
+                    frames.push(self.delta(&delta));
+                }
                 Part::Text(text) => {
-                    if self.open != Some(false) {
-                        frames.extend(self.begin(false, &json!({"type": "text", "text": ""})));
+                    if self.open != Some(Open::Text) {
+                        frames.extend(self.begin(Open::Text, &no_words()));
                     }
                     frames.push(self.delta(&json!({"type": "text_delta", "text": text})));
                 }
                 Part::CallStart { id, name, .. } => {
                     let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
-                    frames.extend(self.begin(true, &block));
+                    frames.extend(self.begin(Open::Call, &block));
                 }
                 Part::CallArguments { json, .. } => {
                     let delta = json!({"type": "input_json_delta", "partial_json": json});
@@ -48,23 +64,33 @@ impl Events {
     }
 
     /// Ends the open block and begins another.
-    fn begin(&mut self, is_call: bool, block: &Value) -> Vec<Frame> {
+    fn begin(&mut self, open: Open, block: &Value) -> Vec<Frame> {
         let mut frames: Vec<Frame> = self.stop().into_iter().collect();
-        self.open = Some(is_call);
+        self.open = Some(open);
         self.blocks += 1;
         let index = self.blocks - 1;
-        frames.push(frame("content_block_start", json!({"index": index, "content_block": block})));
+        frames.push(Frame::typed(
+            "content_block_start",
+            json!({"index": index, "content_block": block}),
+        ));
         frames
     }
 
     fn delta(&self, delta: &Value) -> Frame {
         let index = self.blocks.saturating_sub(1);
-        frame("content_block_delta", json!({"index": index, "delta": delta}))
+        Frame::typed("content_block_delta", json!({"index": index, "delta": delta}))
+    }
+
+    /// What the open block is taken from.
+    fn cite(&self, cited: &[Cited]) -> Vec<Frame> {
+        let told = cited_once(cited).into_iter().map(citation);
+        let delta = |citation| json!({"type": "citations_delta", "citation": citation});
+        told.map(|citation: Value| self.delta(&delta(citation))).collect()
     }
 
     fn stop(&mut self) -> Option<Frame> {
         self.open.take()?;
-        Some(frame("content_block_stop", json!({"index": self.blocks - 1})))
+        Some(Frame::typed("content_block_stop", json!({"index": self.blocks - 1})))
     }
 }
 
@@ -77,7 +103,10 @@ impl Render<Turn> for Events {
             "output_tokens": 0,
         });
         let begun = message(&self.id, &self.model, &json!([]), &json!({}), &counts);
-        vec![frame("message_start", json!({"message": begun})), frame("ping", json!({}))]
+        vec![
+            Frame::typed("message_start", json!({"message": begun})),
+            Frame::typed("ping", json!({})),
+        ]
     }
 
     fn item(&mut self, _: &Turn, event: TurnEvent) -> Vec<Frame> {
@@ -85,12 +114,15 @@ impl Render<Turn> for Events {
             TurnEvent::Delta(delta) => self.parts(delta.parts),
             TurnEvent::End(over) => {
                 let mut frames = self.parts(over.parts);
-                if self.blocks == 0 {
-                    // A message has at least one block.
-                    frames.extend(self.begin(false, &json!({"type": "text", "text": ""})));
+                if self.blocks == 0 || self.open == Some(Open::Thoughts) {
+                    // A message has words or calls.
+                    frames.extend(self.begin(Open::Text, &no_words()));
+                }
+                if self.open == Some(Open::Text) {
+                    frames.extend(self.cite(over.citations.as_deref().unwrap_or_default()));
                 }
                 frames.extend(self.stop());
-                self.end = end(over.reason, &over.completion);
+                self.end = end(over.reason, over.stop.as_deref());
                 frames
             }
         }
@@ -99,8 +131,8 @@ impl Render<Turn> for Events {
     fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
         let usage = usage(&turn.counts());
         vec![
-            frame("message_delta", json!({"delta": self.end, "usage": usage})),
-            frame("message_stop", json!({})),
+            Frame::typed("message_delta", json!({"delta": self.end, "usage": usage})),
+            Frame::typed("message_stop", json!({})),
         ]
     }
 
@@ -109,8 +141,7 @@ impl Render<Turn> for Events {
     }
 }
 
-/// An event, which names itself in its data too.
-fn frame(name: &'static str, mut data: Value) -> Frame {
-    data["type"] = json!(name);
-    Frame::named(name, &data)
+/// A block of words at its beginning.
+fn no_words() -> Value {
+    json!({"type": "text", "text": ""})
 }

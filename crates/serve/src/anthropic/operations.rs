@@ -2,7 +2,7 @@
 
 use super::request::MessagesRequest;
 use crate::openapi::shapes::{
-    anything, count, either, map, nullable, object, some, text, word, words,
+    anything, count, either, list, map, nullable, object, some, text, word, words,
 };
 use crate::openapi::{Operation, Tag};
 use serde_json::{Value, json};
@@ -42,7 +42,19 @@ fn event() -> Value {
 }
 
 fn answer() -> Value {
-    let words_block = object([("type", word("text")), ("text", text())]);
+    let location = object([
+        ("type", word("search_result_location")),
+        ("cited_text", text()),
+        ("source", text()),
+        ("title", text()),
+        ("search_result_index", count()),
+        ("start_block_index", count()),
+        ("end_block_index", count()),
+    ]);
+    let words_block =
+        object([("type", word("text")), ("text", text()), ("citations?", list(location))]);
+    let thoughts_block =
+        object([("type", word("thinking")), ("thinking", text()), ("signature", text())]);
     let call_block = object([
         ("type", word("tool_use")),
         ("id", text()),
@@ -60,7 +72,7 @@ fn answer() -> Value {
         ("type", word("message")),
         ("role", word("assistant")),
         ("model", text()),
-        ("content", some(either([words_block, call_block]))),
+        ("content", some(either([thoughts_block, words_block, call_block]))),
         ("stop_reason", words(&["end_turn", "max_tokens", "stop_sequence", "tool_use"])),
         ("stop_sequence", nullable(text())),
         ("usage", usage),

@@ -4,6 +4,7 @@ use super::content::{Content, WireMessage, conversation};
 use crate::body::{ApiRequest, Refused, is_empty};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
+use crate::thinking::{EFFORTS, Thinking, WireThinking};
 use crate::tools::{MAX_NAME_BYTES, MAX_TOOLS, Tool, ToolChoice, Tools};
 use crate::turn::TurnRequest;
 use catena_engine::{Constraint, MAX_STOP_BYTES, MAX_STOP_STRINGS, SamplingParams};
@@ -36,6 +37,7 @@ pub(super) struct MessagesRequest {
     tools: Vec<WireTool>,
     tool_choice: Option<WireChoice>,
     output_config: Option<OutputConfig>,
+    thinking: Option<WireThinking>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -69,6 +71,9 @@ struct WireChoice {
 #[schemars(rename = "AnthropicOutputConfig")]
 struct OutputConfig {
     format: Option<OutputFormat>,
+    /// How much the model thinks before it answers.
+    #[schemars(extend("enum" = EFFORTS))]
+    effort: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -76,11 +81,6 @@ struct OutputConfig {
 #[schemars(rename = "AnthropicOutputFormat")]
 enum OutputFormat {
     JsonSchema { schema: Value },
-}
-
-/// Whether `thinking` asks for none.
-fn is_off(value: &Value) -> bool {
-    value["type"] == "disabled"
 }
 
 impl ApiRequest for MessagesRequest {
@@ -97,9 +97,9 @@ impl ApiRequest for MessagesRequest {
         "tools",
         "tool_choice",
         "output_config",
+        "thinking",
     ];
     const REFUSED: &'static [Refused] = &[
-        Refused { field: "thinking", is_neutral: is_off, hint: "" },
         Refused { field: "mcp_servers", is_neutral: is_empty, hint: "" },
         Refused { field: "container", is_neutral: is_empty, hint: "" },
         Refused { field: "context_management", is_neutral: is_empty, hint: "" },
@@ -117,6 +117,7 @@ impl MessagesRequest {
         default_temperature: f32,
         max_messages: usize,
     ) -> Result<TurnRequest, ApiError> {
+        let thinking = self.thinking()?;
         let base = SamplingParams::default();
         let params = SamplingParams {
             temperature: self.temperature.unwrap_or(default_temperature),
@@ -137,7 +138,16 @@ impl MessagesRequest {
         let tools = Tools { list, choice, one_call };
         let max_tokens = self.max_tokens.map(|tokens| ("max_tokens", tokens));
         let turn = TurnRequest::new(self.model, messages, params);
-        Ok(TurnRequest { tools, max_tokens, form, ..turn })
+        Ok(TurnRequest { tools, max_tokens, form, thinking, ..turn })
+    }
+
+    fn thinking(&self) -> Result<Option<Thinking>, ApiError> {
+        let effort = self.output_config.as_ref().and_then(|config| config.effort.as_deref());
+        let is_off = self.thinking.is_some_and(WireThinking::is_off);
+        match effort.filter(|_| !is_off) {
+            Some(word) => Thinking::effort("output_config", word).map(Some),
+            None => Ok(self.thinking.and_then(WireThinking::read)),
+        }
     }
 
     /// # Errors

@@ -8,13 +8,13 @@ use crate::body::{Parsed, parse};
 use crate::context;
 use crate::error::ApiError;
 use crate::stream::{self, Frame};
-use crate::turn::{self, Answer, TurnEvent};
+use crate::turn;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Instant;
 
 /// Answers a conversation.
@@ -35,16 +35,8 @@ pub(crate) async fn messages(
         let ping = Frame { event: Some("ping"), data: r#"{"type": "ping"}"#.to_owned() };
         return Ok(ignored.tell(stream::sse_with_ping(turn, Events::new(id, name), ping)));
     }
-    let (mut answer, mut ended) = (Answer::default(), Value::Null);
-    while let Some(event) = turn.next().await {
-        match event? {
-            TurnEvent::Delta(delta) => answer.add(delta.parts),
-            TurnEvent::End(over) => {
-                answer.add(over.parts);
-                ended = end(over.reason, &over.completion);
-            }
-        }
-    }
+    let answer = turn.whole_first().await?;
+    let ended = end(answer.reason, answer.stop.as_deref());
     let body = message(&id, &name, &blocks(answer), &ended, &usage(&turn.counts()));
     Ok(ignored.tell(Json(body).into_response()))
 }

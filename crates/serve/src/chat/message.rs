@@ -1,7 +1,9 @@
 //! Messages and tools as OpenAI's chat format has them.
 
 use crate::error::ApiError;
+use crate::ignored::Ignored;
 use crate::tools::{MAX_NAME_BYTES, Tool, ToolChoice};
+use crate::turn::role;
 use catena_protocol::{ChatMessage, FunctionCall, Role, ToolCall};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,6 +19,9 @@ pub(crate) struct WireMessage {
     content: Option<Content>,
     #[serde(default)]
     reasoning_content: Option<String>,
+    /// vLLM's name of the same.
+    #[serde(default)]
+    reasoning: Option<String>,
     #[serde(default)]
     refusal: Option<String>,
     #[serde(default)]
@@ -42,15 +47,18 @@ pub(crate) struct Part {
     #[serde(rename = "type")]
     #[schemars(extend("enum" = ["text", "refusal", "input_text", "output_text"]))]
     kind: String,
-    #[serde(alias = "refusal")]
     text: Option<String>,
+    refusal: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "ChatToolCall")]
-struct WireCall {
+pub(crate) struct WireCall {
     #[serde(default)]
     id: Option<String>,
+    #[serde(rename = "type", default)]
+    #[schemars(extend("enum" = ["function", null]))]
+    kind: Option<String>,
     function: WireFunction,
 }
 
@@ -119,24 +127,25 @@ fn invalid(reason: String) -> ApiError {
 }
 
 impl WireMessage {
+    /// Names what is read of results of tools only and stands in another message.
+    pub(crate) fn tell_idle(&self, ignored: &mut Ignored) {
+        if self.role != "tool" {
+            if self.name.is_some() {
+                ignored.add_field("messages[].name");
+            }
+            if self.tool_call_id.is_some() {
+                ignored.add_field("messages[].tool_call_id");
+            }
+        }
+    }
+
     /// The turn that stands at `idx`.
     ///
     /// # Errors
     /// [`ApiError::InvalidField`]; [`ApiError::Unsupported`] for media.
     pub(crate) fn read(&self, idx: usize) -> Result<ChatMessage, ApiError> {
-        let role = match self.role.as_str() {
-            "system" | "developer" => Role::System,
-            "user" => Role::User,
-            "assistant" => Role::Assistant,
-            "tool" => Role::Tool,
-            other => {
-                let other: String = other.chars().take(40).collect();
-                let known = "system, developer, user, assistant, tool";
-                return Err(invalid(format!(
-                    "message {idx} has the role `{other}`; known: {known}"
-                )));
-            }
-        };
+        let known = ["system", "developer", "user", "assistant", "tool"];
+        let role = role(("messages", format_args!("message {idx}")), &self.role, &known)?;
         let calls = self.tool_calls.as_deref().unwrap_or_default();
         if !calls.is_empty() && role != Role::Assistant {
             return Err(invalid(format!(
@@ -153,9 +162,9 @@ impl WireMessage {
         };
         Ok(ChatMessage {
             content,
-            reasoning_content: self.reasoning_content.clone(),
+            reasoning_content: self.reasoning_content.clone().or(self.reasoning.clone()),
             name: self.name.clone().filter(|_| role == Role::Tool),
-            tool_calls: calls.iter().map(WireCall::read).collect(),
+            tool_calls: calls.iter().map(|call| call.read(idx)).collect::<Result<_, _>>()?,
             tool_call_id: self.tool_call_id.clone().filter(|_| role == Role::Tool),
             ..ChatMessage::new(role, String::new())
         })
@@ -176,7 +185,8 @@ impl Content {
         for part in parts {
             let is_text =
                 matches!(part.kind.as_str(), "text" | "refusal" | "input_text" | "output_text");
-            let Some(part) = part.text.as_ref().filter(|_| is_text) else {
+            let said = part.text.as_ref().or(part.refusal.as_ref());
+            let Some(part) = said.filter(|_| is_text) else {
                 let hint = " with content other than text";
                 return Err(ApiError::Unsupported { field, hint });
             };
@@ -187,9 +197,15 @@ impl Content {
 }
 
 impl WireCall {
-    /// Arguments that are not JSON stay the text that they are: a bad call of the past does not
-    /// spoil the turns after it.
-    fn read(&self) -> ToolCall {
+    /// The call in the message at `idx`. Arguments that are not JSON stay the text that they are: a bad
+    /// call of the past does not spoil the turns after it.
+    fn read(&self, idx: usize) -> Result<ToolCall, ApiError> {
+        if let Some(kind) = self.kind.as_deref().filter(|kind| *kind != "function") {
+            let kind: String = kind.chars().take(40).collect();
+            let reason =
+                format!("message {idx} has a call of the type `{kind}`; taken: `function`");
+            return Err(invalid(reason));
+        }
         let arguments = match &self.function.arguments {
             None => Value::Object(Map::new()),
             Some(Value::String(text)) => {
@@ -198,7 +214,8 @@ impl WireCall {
             Some(value) => value.clone(),
         };
         let function = FunctionCall { name: self.function.name.clone(), arguments };
-        ToolCall { id: self.id.clone(), function, ..ToolCall::new(String::new(), Value::Null) }
+        let call = ToolCall::new(String::new(), Value::Null);
+        Ok(ToolCall { id: self.id.clone(), function, ..call })
     }
 }
 

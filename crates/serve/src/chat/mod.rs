@@ -6,6 +6,6 @@ mod request;
 mod response;
 mod route;
 
-pub(crate) use message::{Content, FunctionTool, WireMessage, WireTool, word_choice};
+pub(crate) use message::{Content, FunctionTool, WireCall, WireMessage, WireTool, word_choice};
 pub(crate) use operation::{call_shape, operation};
 pub(crate) use route::chat_completions;

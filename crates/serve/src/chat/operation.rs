@@ -48,6 +48,8 @@ fn chunk() -> Value {
     let delta = object([
         ("role?", word("assistant")),
         ("content?", text()),
+        ("reasoning_content?", text()),
+        ("reasoning?", text()),
         ("tool_calls?", some(call)),
         ("citations?", list(source("quote"))),
         ("passages?", list(source("text"))),
@@ -91,6 +93,8 @@ fn message() -> Value {
         ("role", word("assistant")),
         ("content", nullable(text())),
         ("refusal", null()),
+        ("reasoning_content?", text()),
+        ("reasoning?", text()),
         ("tool_calls?", list(call_shape())),
         ("citations?", list(source("quote"))),
         ("passages?", list(source("text"))),

@@ -3,9 +3,11 @@
 use super::message::{WireChoice, WireMessage, WireTool};
 use crate::body::{ApiRequest, Refused, from_object, is_empty, is_one};
 use crate::error::ApiError;
+use crate::ignored::Ignored;
 use crate::sampling::SamplingFields;
+use crate::thinking::{EFFORTS, Thinking};
 use crate::tools::{MAX_TOOLS, Tool, Tools};
-use crate::turn::TurnRequest;
+use crate::turn::{TurnRequest, check_messages};
 use catena_engine::MAX_TOP_LOGPROBS;
 use catena_protocol::ChatMessage;
 use schemars::JsonSchema;
@@ -44,6 +46,9 @@ pub(crate) struct ChatRequest {
     tool_choice: Option<WireChoice>,
     parallel_tool_calls: Option<bool>,
     chat_template_kwargs: Option<Map<String, Value>>,
+    /// How much the model thinks before it answers.
+    #[schemars(extend("enum" = EFFORTS))]
+    reasoning_effort: Option<String>,
     #[serde(default)]
     priority: i32,
     #[serde(flatten)]
@@ -75,6 +80,7 @@ impl ApiRequest for ChatRequest {
         "tool_choice",
         "parallel_tool_calls",
         "chat_template_kwargs",
+        "reasoning_effort",
         "priority",
     ];
     const SHARED: &'static [&'static str] = SamplingFields::NAMES;
@@ -93,7 +99,6 @@ impl ApiRequest for ChatRequest {
         },
         Refused { field: "audio", is_neutral: is_empty, hint: "" },
         Refused { field: "web_search_options", is_neutral: |_| false, hint: "" },
-        Refused { field: "use_beam_search", is_neutral: is_empty, hint: "" },
         Refused {
             field: "chat_template",
             is_neutral: is_empty,
@@ -106,7 +111,13 @@ impl ApiRequest for ChatRequest {
             is_neutral: is_empty,
             hint: "; ask an assistant that answers from documents",
         },
+        Refused { field: "echo", is_neutral: is_empty, hint: "" },
     ];
+    const SHARED_REFUSED: &'static [Refused] = SamplingFields::REFUSED;
+
+    fn tell_idle(&self, ignored: &mut Ignored) {
+        self.messages.iter().for_each(|message| message.tell_idle(ignored));
+    }
 }
 
 impl ChatRequest {
@@ -129,18 +140,16 @@ impl ChatRequest {
         let choice = self.tool_choice.map(|choice| choice.read(&mut list)).transpose()?;
         let one_call = self.parallel_tool_calls == Some(false);
         let tools = Tools { list, choice: choice.unwrap_or_default(), one_call };
-        let priority = self.priority;
+        let thinking =
+            self.reasoning_effort.map(|word| Thinking::effort("reasoning_effort", &word));
+        let (thinking, priority) = (thinking.transpose()?, self.priority);
         let turn = TurnRequest::new(self.model, messages, params);
-        Ok(TurnRequest { tools, max_tokens, form, variables, priority, ..turn })
+        Ok(TurnRequest { tools, max_tokens, form, variables, thinking, priority, ..turn })
     }
 
     /// The conversation.
     fn messages(&self, limit: usize) -> Result<Vec<ChatMessage>, ApiError> {
-        let count = self.messages.len();
-        if count == 0 || count > limit {
-            let reason = format!("{count} messages were sent, 1 to {limit} are taken");
-            return Err(ApiError::InvalidField { field: "messages", reason });
-        }
+        check_messages("messages", self.messages.len(), limit)?;
         self.messages.iter().enumerate().map(|(idx, message)| message.read(idx)).collect()
     }
 

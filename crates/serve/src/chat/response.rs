@@ -2,7 +2,7 @@
 
 use super::request::ChatRequest;
 use crate::app::App;
-use crate::assistant::numbered;
+use crate::assistant::{cited_once, numbered};
 use crate::context;
 use crate::error::ApiError;
 use crate::logprobs::token_logprobs;
@@ -10,8 +10,10 @@ use crate::stream::{Frame, Render};
 use crate::tools::Part;
 use crate::turn::{Answer, AnswerCall, Delta, End, EndReason, Turn, TurnEvent};
 use catena_engine::TokenEvent;
-use catena_knowledge::cite;
 use serde_json::{Map, Value, json};
+
+/// What thoughts are called: in most servers, and in vLLM since it renamed them.
+const REASONING: [&str; 2] = ["reasoning_content", "reasoning"];
 
 /// An answer in the making.
 pub(crate) struct Reply {
@@ -55,15 +57,21 @@ impl Reply {
         let mut message = Map::new();
         message.insert("role".to_owned(), json!("assistant"));
         if let Some(passages) = turn.passages() {
-            message.insert("citations".to_owned(), json!(cite(&answer.text, passages)));
+            let cited = answer.citations.as_deref().unwrap_or_default();
+            message.insert("citations".to_owned(), json!(cited_once(cited)));
             message.insert("passages".to_owned(), json!(numbered(passages)));
         }
         let is_silent = answer.text.is_empty() && !answer.calls.is_empty();
         let content = if is_silent { Value::Null } else { Value::String(answer.text) };
         message.insert("content".to_owned(), content);
         message.insert("refusal".to_owned(), Value::Null);
+        if !answer.thoughts.is_empty() {
+            for name in REASONING {
+                message.insert(name.to_owned(), json!(answer.thoughts));
+            }
+        }
         if !answer.calls.is_empty() {
-            let calls: Vec<Value> = answer.calls.iter().map(whole_call).collect();
+            let calls: Vec<Value> = answer.calls.iter().map(AnswerCall::value).collect();
             message.insert("tool_calls".to_owned(), Value::Array(calls));
         }
         json!({
@@ -116,12 +124,12 @@ impl Reply {
 
     /// Text that was held back goes into a chunk of its own, so that the last one carries only
     /// the end and the citations.
-    fn end(&self, turn: &Turn, end: End) -> Vec<Value> {
+    fn end(&self, end: End) -> Vec<Value> {
         let parts = end.parts.into_iter();
         let mut chunks: Vec<Value> =
             parts.map(|one| self.delta(end.choice, &part(one), &Value::Null, None)).collect();
-        let last = match turn.passages() {
-            Some(passages) => json!({"citations": cite(&end.completion.text, passages)}),
+        let last = match &end.citations {
+            Some(cited) => json!({"citations": cited_once(cited)}),
             None => json!({}),
         };
         chunks.push(self.delta(end.choice, &last, &Value::Null, Some(finish_reason(end.reason))));
@@ -151,7 +159,7 @@ impl Render<Turn> for Reply {
     fn item(&mut self, turn: &Turn, event: TurnEvent) -> Vec<Frame> {
         let chunks = match event {
             TurnEvent::Delta(delta) => self.token(turn, delta),
-            TurnEvent::End(end) => self.end(turn, end),
+            TurnEvent::End(end) => self.end(end),
         };
         self.frames(turn, chunks)
     }
@@ -184,14 +192,12 @@ fn logprobs(turn: &Turn, tokens: &[TokenEvent]) -> Value {
     json!({"content": tokens.collect::<Vec<Value>>(), "refusal": null})
 }
 
-fn whole_call(call: &AnswerCall) -> Value {
-    let function = json!({"name": call.name, "arguments": call.arguments});
-    json!({"id": call.id, "type": "function", "function": function})
-}
-
 /// A part as `delta`.
 fn part(part: Part) -> Value {
     let call = match part {
+        Part::Thought(text) => {
+            return REASONING.map(|name| (name, text.as_str())).into_iter().collect();
+        }
         Part::Text(text) => return json!({"content": text}),
         Part::CallStart { index, id, name } => {
             let function = json!({"name": name, "arguments": ""});

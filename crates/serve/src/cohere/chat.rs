@@ -1,16 +1,18 @@
 //! `POST /v2/chat`.
 
+use super::documents::{CitationOptions, Document, passages};
 use super::events::Events;
 use super::response::{finish_reason, logprobs, message, usage};
-use crate::app::App;
-use crate::body::{ApiRequest, Parsed, Refused, from_object, is_empty, parse};
-use crate::chat::{WireMessage, WireTool};
+use crate::app::{App, ServeLimits};
+use crate::body::{ApiRequest, Parsed, Refused, from_object, parse};
+use crate::chat::{WireCall, WireMessage, WireTool};
 use crate::context;
 use crate::error::ApiError;
 use crate::sampling::random_seed;
 use crate::stream;
+use crate::thinking::WireThinking;
 use crate::tools::{MAX_TOOLS, Tool, ToolChoice, Tools};
-use crate::turn::{self, Answer, TurnEvent, TurnRequest};
+use crate::turn::{self, TurnRequest, check_messages};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -56,6 +58,11 @@ pub(super) struct ChatRequest {
     logprobs: bool,
     #[serde(default)]
     stream: bool,
+    thinking: Option<WireThinking>,
+    /// What the question is to be answered from.
+    #[serde(default)]
+    documents: Vec<Document>,
+    citation_options: Option<CitationOptions>,
     #[serde(default)]
     priority: i32,
 }
@@ -75,14 +82,31 @@ enum WireChoice {
 enum ResponseFormat {
     Text,
     JsonObject {
-        #[serde(alias = "schema")]
         #[schemars(with = "Option<Map<String, Value>>")]
         json_schema: Option<Value>,
+        /// An older name of the same.
+        #[schemars(with = "Option<Map<String, Value>>")]
+        schema: Option<Value>,
     },
 }
 
 /// The schema of messages, whose parts may be documents too.
-fn messages(_: &mut SchemaGenerator) -> Schema {
+fn messages(generator: &mut SchemaGenerator) -> Schema {
+    let call = generator.subschema_for::<WireCall>();
+    let document = json!({
+        "type": "object",
+        "properties": {"id": {"type": ["string", "null"]}, "data": {}},
+        "required": ["data"],
+    });
+    let part = json!({
+        "type": "object",
+        "properties": {
+            "type": {"enum": ["text", "document"]},
+            "text": {"type": ["string", "null"]},
+            "document": {"anyOf": [document, {"type": "null"}]},
+        },
+        "required": ["type"],
+    });
     json_schema!({
         "type": "array",
         "minItems": 1,
@@ -92,20 +116,15 @@ fn messages(_: &mut SchemaGenerator) -> Schema {
                 "role": {"enum": ["system", "developer", "user", "assistant", "tool"]},
                 "content": {"anyOf": [
                     {"type": ["string", "null"]},
-                    {"type": "array", "items": {"type": "object", "required": ["type"]}},
+                    {"type": "array", "items": part},
                 ]},
-                "tool_calls": {"type": ["array", "null"], "items": {"type": "object"}},
+                "tool_calls": {"type": ["array", "null"], "items": call},
                 "tool_call_id": {"type": ["string", "null"]},
                 "tool_plan": {"type": ["string", "null"]},
             },
             "required": ["role"],
         },
     })
-}
-
-/// Whether `thinking` asks for none.
-fn is_off(value: &Value) -> bool {
-    value["type"] == "disabled"
 }
 
 impl ApiRequest for ChatRequest {
@@ -126,16 +145,16 @@ impl ApiRequest for ChatRequest {
         "p",
         "logprobs",
         "stream",
+        "thinking",
+        "documents",
+        "citation_options",
         "priority",
     ];
-    const REFUSED: &'static [Refused] = &[
-        Refused {
-            field: "documents",
-            is_neutral: is_empty,
-            hint: "; ask an assistant that answers from documents, or put them into a message",
-        },
-        Refused { field: "thinking", is_neutral: is_off, hint: "" },
-    ];
+    const REFUSED: &'static [Refused] = &[Refused {
+        field: "safety_mode",
+        is_neutral: |value| *value == "OFF" || *value == "NONE",
+        hint: "; put your rules into a message of the system",
+    }];
 }
 
 /// Answers a conversation.
@@ -147,46 +166,32 @@ pub(crate) async fn chat(
     let Parsed { value: request, ignored } =
         parse::<ChatRequest>(body, app.limits().max_body_bytes)?;
     let (stream, with_logprobs) = (request.stream, request.logprobs);
+    let cites = request.citation_options.as_ref().is_none_or(CitationOptions::are_on);
     let temperature = turn::language_model(&app, &request.model).await?.default_temperature;
-    let request = request.turn(temperature, app.limits().max_messages)?;
+    let request = request.turn(temperature, app.limits())?;
+    let may_plan = request.tools.are_offered();
     let mut turn = turn::start(&app, request, started).await?;
     let id = context::answered_as(app.answer_id("chat"));
     if stream {
-        return Ok(ignored.tell(stream::sse(turn, Events::new(id, with_logprobs))));
+        return Ok(ignored.tell(stream::sse(turn, Events::new(id, with_logprobs, cites, may_plan))));
     }
-    let (mut answer, mut reason) = (Answer::default(), "ERROR");
-    while let Some(event) = turn.next().await {
-        match event? {
-            TurnEvent::Delta(delta) => {
-                answer.add(delta.parts);
-                answer.tokens.push(delta.token);
-            }
-            TurnEvent::End(end) => {
-                answer.add(end.parts);
-                reason = finish_reason(end.reason, &end.completion);
-            }
-        }
-    }
-    let tokens = std::mem::take(&mut answer.tokens);
+    let answer = turn.whole_first().await?;
     let mut body = json!({
         "id": id,
-        "finish_reason": reason,
-        "message": message(&answer),
+        "finish_reason": finish_reason(answer.reason, answer.stop.as_deref()),
+        "message": message(&answer, turn.passages().filter(|_| cites)),
         "usage": usage(&turn.counts()),
     });
     if with_logprobs {
-        body["logprobs"] = tokens.iter().map(|t| logprobs(turn.vocabulary(), t)).collect();
+        body["logprobs"] = answer.tokens.iter().map(|t| logprobs(turn.vocabulary(), t)).collect();
     }
     Ok(ignored.tell(Json(body).into_response()))
 }
 
 impl ChatRequest {
-    fn turn(self, default_temperature: f32, max_messages: usize) -> Result<TurnRequest, ApiError> {
-        let count = self.messages.len();
-        if count == 0 || count > max_messages {
-            let reason = format!("{count} messages were sent, 1 to {max_messages} are taken");
-            return Err(ApiError::InvalidField { field: "messages", reason });
-        }
+    fn turn(self, default_temperature: f32, limits: ServeLimits) -> Result<TurnRequest, ApiError> {
+        check_messages("messages", self.messages.len(), limits.max_messages)?;
+        let documents = passages(self.documents, limits.max_inputs)?;
         let messages = self.messages.into_iter().enumerate();
         let messages: Vec<ChatMessage> =
             messages.map(|(idx, message)| read(idx, message)).collect::<Result<_, _>>()?;
@@ -202,9 +207,8 @@ impl ChatRequest {
         };
         let form = self.response_format.and_then(|format| match format {
             ResponseFormat::Text => None,
-            ResponseFormat::JsonObject { json_schema: None } => Some(Constraint::JsonObject),
-            ResponseFormat::JsonObject { json_schema: Some(schema) } => {
-                Some(Constraint::JsonSchema(schema))
+            ResponseFormat::JsonObject { json_schema, schema } => {
+                Some(json_schema.or(schema).map_or(Constraint::JsonObject, Constraint::JsonSchema))
             }
         });
         let base = SamplingParams::default();
@@ -222,9 +226,11 @@ impl ChatRequest {
         };
         let turn = TurnRequest::new(self.model, messages, params);
         Ok(TurnRequest {
+            documents,
             tools: Tools { list, choice, one_call: false },
             max_tokens: self.max_tokens.map(|tokens| ("max_tokens", tokens)),
             form,
+            thinking: self.thinking.and_then(WireThinking::read),
             priority: self.priority,
             ..turn
         })

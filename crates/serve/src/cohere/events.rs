@@ -1,44 +1,69 @@
 //! The answer as a stream of events.
 
+use super::documents::citations;
 use super::response::{finish_reason, logprobs, usage};
 use crate::error::ApiError;
 use crate::stream::{Frame, Render};
 use crate::tools::Part;
 use crate::turn::{Delta, Turn, TurnEvent};
+use catena_knowledge::Cited;
 use serde_json::{Value, json};
+
+/// Longest words before a call that are told as its plan. Longer ones are told as they come.
+const MAX_PLAN_BYTES: usize = 400;
 
 /// A stream in the making.
 pub(super) struct Events {
     id: String,
     with_logprobs: bool,
+    /// Whether it says what the answer is taken from.
+    cites: bool,
+    /// Words that may be the plan of calls.
+    plan: Option<String>,
+    /// The words of the answer.
+    text: String,
     open: Option<Open>,
-    /// Whether a block of words was begun.
-    has_text: bool,
+    /// Blocks of content begun so far.
+    blocks: usize,
     reason: &'static str,
 }
 
 /// What was begun and not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
+    Thoughts,
     Text,
     Call(usize),
 }
 
 impl Events {
-    pub(super) fn new(id: String, with_logprobs: bool) -> Self {
-        Self { id, with_logprobs, open: None, has_text: false, reason: "ERROR" }
+    /// A stream; with `may_plan` its words may be the plan of calls.
+    pub(super) fn new(id: String, with_logprobs: bool, cites: bool, may_plan: bool) -> Self {
+        Self {
+            id,
+            with_logprobs,
+            cites,
+            plan: may_plan.then(String::new),
+            text: String::new(),
+            open: None,
+            blocks: 0,
+            reason: "ERROR",
+        }
     }
 
     fn parts(&mut self, parts: Vec<Part>) -> Vec<Frame> {
         let mut frames = Vec::new();
         for part in parts {
             match part {
-                Part::Text(text) => {
-                    frames.extend(self.begin_text());
-                    let content = json!({"text": text});
-                    frames.push(delta("content-delta", Some(0), &json!({"content": content})));
+                Part::Thought(text) => {
+                    frames.extend(self.begin(Open::Thoughts));
+                    frames.push(self.more(&json!({"thinking": text})));
                 }
+                Part::Text(text) => frames.extend(self.words(&text)),
                 Part::CallStart { index, id, name } => {
+                    if let Some(plan) = self.plan.take().filter(|plan| !plan.is_empty()) {
+                        frames.push(delta("tool-plan-delta", None, &json!({"tool_plan": plan})));
+                    }
                     frames.extend(self.stop());
                     self.open = Some(Open::Call(index));
                     let function = json!({"name": name, "arguments": ""});
@@ -56,20 +81,63 @@ impl Events {
         frames
     }
 
-    fn begin_text(&mut self) -> Option<Frame> {
-        if self.open == Some(Open::Text) {
-            return None;
+    /// Words: told at once, unless they may be a plan.
+    fn words(&mut self, text: &str) -> Vec<Frame> {
+        let text = match &mut self.plan {
+            Some(plan) => {
+                plan.push_str(text);
+                if plan.len() <= MAX_PLAN_BYTES {
+                    return Vec::new();
+                }
+                self.plan.take().unwrap_or_default()
+            }
+            None => text.to_owned(),
+        };
+        let mut frames = self.begin(Open::Text);
+        frames.push(self.more(&json!({"text": text})));
+        self.text.push_str(&text);
+        frames
+    }
+
+    /// What the words are taken from.
+    fn cite(&self, turn: &Turn, cited: &[Cited]) -> Vec<Frame> {
+        let passages = turn.passages().filter(|_| self.cites).unwrap_or_default();
+        let citations = citations(&self.text, cited, passages).into_iter().enumerate();
+        let frames = citations.flat_map(|(idx, mut citation)| {
+            citation["content_index"] = json!(self.blocks.saturating_sub(1));
+            let begun = delta("citation-start", Some(idx), &json!({"citations": citation}));
+            [begun, Frame::typed("citation-end", json!({"index": idx}))]
+        });
+        frames.collect()
+    }
+
+    /// Begins a block of content unless it is open.
+    fn begin(&mut self, open: Open) -> Vec<Frame> {
+        if self.open == Some(open) {
+            return Vec::new();
         }
-        self.open = Some(Open::Text);
-        self.has_text = true;
-        let content = json!({"type": "text", "text": ""});
-        Some(delta("content-start", Some(0), &json!({"content": content})))
+        let mut frames: Vec<Frame> = self.stop().into_iter().collect();
+        self.open = Some(open);
+        let kind = if open == Open::Thoughts { "thinking" } else { "text" };
+        let mut content = json!({"type": kind});
+        content[kind] = json!("");
+        let message = json!({"content": content});
+        frames.push(delta("content-start", Some(self.blocks), &message));
+        self.blocks += 1;
+        frames
+    }
+
+    /// More of the block that is open.
+    fn more(&self, content: &Value) -> Frame {
+        let index = self.blocks.saturating_sub(1);
+        delta("content-delta", Some(index), &json!({"content": content}))
     }
 
     fn stop(&mut self) -> Option<Frame> {
+        let index = self.blocks.saturating_sub(1);
         Some(match self.open.take()? {
-            Open::Text => frame("content-end", json!({"index": 0})),
-            Open::Call(index) => frame("tool-call-end", json!({"index": index})),
+            Open::Thoughts | Open::Text => Frame::typed("content-end", json!({"index": index})),
+            Open::Call(index) => Frame::typed("tool-call-end", json!({"index": index})),
         })
     }
 
@@ -79,7 +147,7 @@ impl Events {
         if self.with_logprobs {
             let mut entry = json!({"index": 0, "delta": {"message": {"content": {"text": ""}}}});
             entry["logprobs"] = logprobs(turn.vocabulary(), &token.token);
-            frames.push(frame("content-delta", entry));
+            frames.push(Frame::typed("content-delta", entry));
         }
         frames
     }
@@ -94,7 +162,7 @@ impl Render<Turn> for Events {
             "tool_calls": [],
             "citations": [],
         });
-        vec![frame("message-start", json!({"id": self.id, "delta": {"message": message}}))]
+        vec![Frame::typed("message-start", json!({"id": self.id, "delta": {"message": message}}))]
     }
 
     fn item(&mut self, turn: &Turn, event: TurnEvent) -> Vec<Frame> {
@@ -102,11 +170,19 @@ impl Render<Turn> for Events {
             TurnEvent::Delta(token) => self.token(turn, token),
             TurnEvent::End(end) => {
                 let mut frames = self.parts(end.parts);
-                if !self.has_text && self.open.is_none() {
-                    frames.extend(self.begin_text());
+                if let Some(plan) = self.plan.take().filter(|plan| !plan.is_empty()) {
+                    // No call came.
+                    frames.extend(self.words(&plan));
+                }
+                if matches!(self.open, None | Some(Open::Thoughts)) {
+                    // A message has words or calls.
+                    frames.extend(self.begin(Open::Text));
+                }
+                if let (Some(cited), Some(Open::Text)) = (&end.citations, self.open) {
+                    frames.extend(self.cite(turn, cited));
                 }
                 frames.extend(self.stop());
-                self.reason = finish_reason(end.reason, &end.completion);
+                self.reason = finish_reason(end.reason, end.stop.as_deref());
                 frames
             }
         }
@@ -114,21 +190,19 @@ impl Render<Turn> for Events {
 
     fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
         let delta = json!({"finish_reason": self.reason, "usage": usage(&turn.counts())});
-        vec![frame("message-end", json!({"id": self.id, "delta": delta})), Frame::done()]
+        vec![Frame::typed("message-end", json!({"id": self.id, "delta": delta})), Frame::done()]
     }
 
     fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
         let delta = json!({"finish_reason": "ERROR", "error": error.problem().message});
-        vec![frame("message-end", json!({"id": self.id, "delta": delta})), Frame::done()]
+        vec![Frame::typed("message-end", json!({"id": self.id, "delta": delta})), Frame::done()]
     }
 }
 
 fn delta(name: &'static str, index: Option<usize>, message: &Value) -> Frame {
-    frame(name, json!({"index": index, "delta": {"message": message}}))
-}
-
-/// An event, which names itself in its data too.
-fn frame(name: &'static str, mut data: Value) -> Frame {
-    data["type"] = json!(name);
-    Frame::named(name, &data)
+    let mut data = json!({"delta": {"message": message}});
+    if let Some(index) = index {
+        data["index"] = json!(index);
+    }
+    Frame::typed(name, data)
 }

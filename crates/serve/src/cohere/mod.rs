@@ -1,6 +1,7 @@
 //! The second version of Cohere's protocol: chat, vectors and ranks.
 
 mod chat;
+mod documents;
 mod embed;
 mod error;
 mod events;

@@ -4,7 +4,9 @@ use super::chat::ChatRequest;
 use super::embed::EmbedRequest;
 use super::rerank::RerankRequest;
 use crate::chat::call_shape;
-use crate::openapi::shapes::{count, list, nullable, number, object, some, text, word, words};
+use crate::openapi::shapes::{
+    count, either, list, nullable, number, object, some, text, word, words,
+};
 use crate::openapi::{Operation, Tag};
 use serde_json::{Value, json};
 
@@ -29,12 +31,15 @@ fn event() -> Value {
 }
 
 fn answer() -> Value {
-    let content = object([("type", word("text")), ("text", text())]);
+    let said = object([("type", word("text")), ("text", text())]);
+    let thoughts = object([("type", word("thinking")), ("thinking", text())]);
+    let content = either([said, thoughts]);
     let message = object([
         ("role", word("assistant")),
         ("content?", some(content)),
         ("tool_calls?", some(call_shape())),
         ("tool_plan?", text()),
+        ("citations?", list(citation())),
     ]);
     let tokens = || object([("input_tokens", count()), ("output_tokens", count())]);
     let usage =
@@ -50,6 +55,18 @@ fn answer() -> Value {
         ("message", message),
         ("usage", usage),
         ("logprobs?", list(logprobs)),
+    ])
+}
+
+fn citation() -> Value {
+    let document = object([("id", text()), ("title", text()), ("text", text())]);
+    let source = object([("type", word("document")), ("id", text()), ("document", document)]);
+    object([
+        ("start", count()),
+        ("end", count()),
+        ("text", text()),
+        ("sources", some(source)),
+        ("type", word("TEXT_CONTENT")),
     ])
 }
 

@@ -5,7 +5,7 @@ use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
 use crate::models::ServedModel;
 use crate::scores::{Ranked, Ranker, rank};
-use crate::vectors::check_texts;
+use crate::texts::check_texts;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -19,6 +19,9 @@ use std::time::Instant;
 /// What an answer says whose scores are not those of a cross-encoder.
 const BY_COSINE: &str =
     "the model is an embedding model: relevance_score is the cosine of its vectors";
+
+/// Tokens of a document that the protocol reads by default.
+const DEFAULT_TOKENS: f64 = 4096.0;
 
 /// What a client sends.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -50,6 +53,11 @@ impl ApiRequest for RerankRequest {
     const REFUSED: &'static [Refused] = &[
         Refused { field: "rank_fields", is_neutral: is_empty, hint: "; send texts" },
         Refused { field: "relevant_spans", is_neutral: is_empty, hint: "" },
+        Refused {
+            field: "max_tokens_per_doc",
+            is_neutral: |value| value.as_f64().is_some_and(|tokens| tokens >= DEFAULT_TOKENS),
+            hint: "; send shorter documents, or leave it out to have them cut where the model ends",
+        },
     ];
 }
 

@@ -5,7 +5,7 @@ use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::error::ApiError;
 use crate::logprobs::token_text;
 use crate::models::{LanguageModel, ServedModel};
-use crate::vectors::check_texts;
+use crate::texts::Texts;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -20,21 +20,13 @@ use serde_json::{Value, json};
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct TokenizeRequest {
     model: Option<String>,
-    inputs: Inputs,
+    inputs: Texts,
     #[serde(default = "with_frame")]
     add_special_tokens: bool,
 }
 
 fn with_frame() -> bool {
     true
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "TokenizeInputs")]
-enum Inputs {
-    One(#[schemars(length(min = 1))] String),
-    Many(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }
 
 impl ApiRequest for TokenizeRequest {
@@ -52,16 +44,13 @@ pub(crate) async fn tokenize(
         parse::<TokenizeRequest>(body, app.limits().max_body_bytes)?;
     let needs = "a bare language model";
     let (_, model) = app.model_for(request.model.as_deref(), needs, ServedModel::language).await?;
-    let (texts, is_batch) = match request.inputs {
-        Inputs::One(text) => (vec![text], false),
-        Inputs::Many(texts) => (texts, true),
-    };
-    check_texts("inputs", &texts, app.limits().max_inputs)?;
+    let is_list = request.inputs.is_list();
+    let texts = request.inputs.read("inputs", app.limits().max_inputs)?;
     let framed = request.add_special_tokens;
     let compute =
         move || texts.iter().map(|text| tokens(&model, text, framed)).collect::<Result<_, _>>();
     let mut lists: Vec<Value> = app.workers().run(compute).await?;
-    let body = if is_batch { Value::Array(lists) } else { lists.remove(0) };
+    let body = if is_list { Value::Array(lists) } else { lists.remove(0) };
     Ok(ignored.tell(Json(body).into_response()))
 }
 

@@ -1,23 +1,19 @@
 //! `POST /api/chat`.
 
-use super::keep_alive;
-use super::lines::{Form, Lines};
-use super::name::served_name;
-use super::options::{Length, Options, form, form_schema, logprobs};
+use super::asked::{Ask, Asked, Begun, Ready, begin};
+use super::lines::Form;
 use crate::app::App;
-use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, parse};
+use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::chat::WireTool;
 use crate::error::ApiError;
-use crate::openapi::Fields;
+use crate::ignored::Ignored;
 use crate::tools::{MAX_TOOLS, Tool, Tools};
-use crate::turn::{self, TurnRequest};
-use axum::Json;
+use crate::turn::{self, TurnRequest, check_messages, role};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::response::{IntoResponse, Response};
-use catena_engine::MAX_TOP_LOGPROBS;
-use catena_protocol::{ChatMessage, Role, ToolCall};
+use axum::response::Response;
+use catena_protocol::{ChatMessage, ToolCall};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -27,24 +23,13 @@ use std::time::Instant;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "OllamaChatRequest")]
 pub(super) struct ChatRequest {
-    model: String,
     #[serde(default)]
     messages: Vec<WireMessage>,
     #[serde(default)]
     #[schemars(length(max = MAX_TOOLS))]
     tools: Vec<WireTool>,
-    stream: Option<bool>,
-    #[serde(default)]
-    #[schemars(schema_with = "form_schema")]
-    format: Option<Value>,
-    #[serde(default)]
-    #[schemars(with = "Fields<Options>")]
-    options: Map<String, Value>,
-    #[serde(default)]
-    logprobs: bool,
-    #[schemars(range(max = MAX_TOP_LOGPROBS))]
-    top_logprobs: Option<usize>,
-    keep_alive: Option<Value>,
+    #[serde(flatten)]
+    asked: Asked,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -75,19 +60,10 @@ struct WireFunction {
 }
 
 impl ApiRequest for ChatRequest {
-    const KNOWN: &'static [&'static str] = &[
-        "model",
-        "messages",
-        "tools",
-        "stream",
-        "format",
-        "options",
-        "logprobs",
-        "top_logprobs",
-        "keep_alive",
-    ];
-    const REFUSED: &'static [Refused] =
-        &[Refused { field: "think", is_neutral: is_empty, hint: "" }];
+    const KNOWN: &'static [&'static str] = &["messages", "tools"];
+    const SHARED: &'static [&'static str] = Asked::NAMES;
+    const APART: &'static [&'static str] = &["options"];
+    const REFUSED: &'static [Refused] = &[];
 }
 
 /// Answers a conversation.
@@ -96,84 +72,52 @@ pub(crate) async fn chat(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let started = Instant::now();
-    let Parsed { value: mut request, mut ignored } =
+    let Parsed { value: request, mut ignored } =
         parse::<ChatRequest>(body, app.limits().max_body_bytes)?;
-    let asked = request.model.clone();
-    request.model = served_name(&app, request.model);
-    let (stream, with_logprobs) = (request.stream != Some(false), request.logprobs);
-    let keep = (request.keep_alive.as_ref(), !request.messages.is_empty());
-    if keep_alive::asks_to_unload(&app, &request.model, keep, &mut ignored) {
-        let model = request.model.clone();
-        request.turn(0.0, app.limits().max_messages, &mut ignored)?.params.validate()?;
-        let answer = keep_alive::unload(&app, (&asked, &model), Form::Chat).await?;
-        return Ok(ignored.tell(answer));
-    }
-    let model = turn::language_model(&app, &request.model).await?;
-    let lines = Lines::new(asked, Form::Chat, model.engine.clone(), with_logprobs, started);
-    let temperature = model.default_temperature;
-    let request = request.turn(temperature, app.limits().max_messages, &mut ignored)?;
-    if request.messages.is_empty() {
-        request.params.validate()?;
-        return Ok(ignored.tell(Json(lines.loaded()).into_response()));
-    }
+    let ready = match begin(&app, request, &mut ignored, started).await? {
+        Begun::Told(answer) => return Ok(ignored.tell(answer)),
+        Begun::Ready(ready) => ready,
+    };
+    let Ready { request, model, lines, stream } = ready;
+    let max_messages = app.limits().max_messages;
+    let request = request.turn(model.default_temperature, max_messages, &mut ignored)?;
     let turn = turn::start(&app, request, started).await?;
     Ok(ignored.tell(lines.answer(turn, stream).await?))
 }
 
-impl ChatRequest {
+impl Ask for ChatRequest {
+    const FORM: Form = Form::Chat;
+
+    fn asked(&mut self) -> &mut Asked {
+        &mut self.asked
+    }
+
+    fn has_prompt(&self) -> bool {
+        !self.messages.is_empty()
+    }
+
     fn turn(
         self,
         default_temperature: f32,
         max_messages: usize,
         ignored: &mut Ignored,
     ) -> Result<TurnRequest, ApiError> {
-        let count = self.messages.len();
-        if count > max_messages {
-            let reason = format!("{count} messages were sent, at most {max_messages} are taken");
-            return Err(ApiError::InvalidField { field: "messages", reason });
-        }
-        let messages: Vec<ChatMessage> = self
-            .messages
-            .into_iter()
-            .enumerate()
-            .map(|(idx, message)| message.read(idx))
-            .collect::<Result<_, _>>()?;
+        // Without messages the model is only made ready.
+        check_messages("messages", self.messages.len().max(1), max_messages)?;
+        let messages = self.messages.into_iter().enumerate();
+        let messages: Vec<ChatMessage> =
+            messages.map(|(idx, message)| message.read(idx)).collect::<Result<_, _>>()?;
         let tools = self.tools.into_iter().enumerate().map(|(idx, tool)| tool.read(idx));
         let list: Vec<Tool> = tools.collect::<Result<_, _>>()?;
-        let options = Options::read(self.options, ignored)?;
-        let mut params = options.params(default_temperature);
-        params.logprobs = logprobs(self.logprobs, self.top_logprobs)?;
-        let request = TurnRequest::new(self.model, messages, params);
-        let tools = Tools { list, ..Tools::default() };
-        Ok(with_length(TurnRequest { tools, form: form(self.format)?, ..request }, &options))
-    }
-}
-
-/// The request with the length that `options` ask for.
-pub(super) fn with_length(request: TurnRequest, options: &Options) -> TurnRequest {
-    match options.length() {
-        Length::Default => request,
-        Length::Tokens(tokens) => {
-            TurnRequest { max_tokens: Some(("options.num_predict", tokens)), ..request }
-        }
-        Length::Context => TurnRequest { fills_context: true, ..request },
+        let request = self.asked.turn(messages, default_temperature, ignored)?;
+        Ok(TurnRequest { tools: Tools { list, ..Tools::default() }, ..request })
     }
 }
 
 impl WireMessage {
     fn read(self, idx: usize) -> Result<ChatMessage, ApiError> {
-        let role = match self.role.as_str() {
-            "system" => Role::System,
-            "user" => Role::User,
-            "assistant" => Role::Assistant,
-            "tool" => Role::Tool,
-            other => {
-                let other: String = other.chars().take(40).collect();
-                let known = "system, user, assistant, tool";
-                let reason = format!("message {idx} has the role `{other}`; known: {known}");
-                return Err(ApiError::InvalidField { field: "messages", reason });
-            }
-        };
+        let known = ["system", "user", "assistant", "tool"];
+        let role = role(("messages", format_args!("message {idx}")), &self.role, &known)?;
         if self.images.is_some_and(|images| !is_empty(&images)) {
             let hint = " with `images`";
             return Err(ApiError::Unsupported { field: "messages", hint });

@@ -2,10 +2,12 @@
 
 use super::name::served_name;
 use crate::app::App;
-use crate::body::{ApiRequest, Ignored, Parsed, Refused, parse};
+use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::error::ApiError;
+use crate::ignored::Ignored;
 use crate::models::ServedModel;
-use crate::vectors::{self, EmbedOptions, Vectors, check_texts};
+use crate::texts::Texts;
+use crate::vectors::{self, EmbedOptions, Vectors};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -21,18 +23,10 @@ use std::time::Instant;
 #[schemars(rename = "OllamaEmbedRequest")]
 pub(super) struct EmbedRequest {
     model: String,
-    input: Input,
+    input: Texts,
     truncate: Option<bool>,
     #[schemars(range(min = 1))]
     dimensions: Option<usize>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(rename = "OllamaEmbedInput")]
-enum Input {
-    Text(#[schemars(length(min = 1))] String),
-    Texts(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }
 
 /// What a client of the older route sends.
@@ -63,16 +57,12 @@ pub(crate) async fn embed(
     let started = Instant::now();
     let Parsed { value: request, ignored } =
         parse::<EmbedRequest>(body, app.limits().max_body_bytes)?;
-    let texts = match request.input {
-        Input::Text(text) => vec![text],
-        Input::Texts(texts) => texts,
-    };
     let options = EmbedOptions {
         truncate: request.truncate.unwrap_or(true),
         dimensions: request.dimensions,
         ..EmbedOptions::default()
     };
-    let vectors = compute(&app, request.model.clone(), texts, options, started).await?;
+    let vectors = compute(&app, request.model.clone(), request.input, options, started).await?;
     let body = json!({
         "model": request.model,
         "embeddings": vectors.rows,
@@ -92,7 +82,8 @@ pub(crate) async fn embeddings(
     let Parsed { value: request, ignored } =
         parse::<EmbeddingsRequest>(body, app.limits().max_body_bytes)?;
     let options = EmbedOptions { truncate: true, ..EmbedOptions::default() };
-    let vectors = compute(&app, request.model, vec![request.prompt], options, started).await?;
+    let vectors =
+        compute(&app, request.model, Texts::One(request.prompt), options, started).await?;
     let body = json!({"embedding": vectors.rows[0]});
     Ok(tell(Json(body).into_response(), &ignored, &vectors))
 }
@@ -100,14 +91,14 @@ pub(crate) async fn embeddings(
 async fn compute(
     app: &App,
     name: String,
-    texts: Vec<String>,
+    texts: Texts,
     options: EmbedOptions,
     started: Instant,
 ) -> Result<Vectors, ApiError> {
     let name = served_name(app, name);
     let needs = "an embedding model";
     let (name, embedder) = app.model_for(Some(&name), needs, ServedModel::embedder).await?;
-    check_texts("input", &texts, app.limits().max_inputs)?;
+    let texts = texts.read("input", app.limits().max_inputs)?;
     vectors::embed(app, (name.as_str(), embedder.clone()), texts, options, started).await
 }
 

@@ -1,16 +1,14 @@
 //! `POST /api/generate`.
 
-use super::chat::with_length;
-use super::keep_alive;
-use super::lines::{Form, Lines};
-use super::name::served_name;
-use super::options::{Length, Options, form, form_schema, logprobs};
+use super::asked::{Ask, Asked, Begun, Ready, begin};
+use super::lines::Form;
+use super::options::{Length, Options};
 use crate::app::App;
-use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, parse};
+use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::error::ApiError;
 use crate::generation::Generation;
+use crate::ignored::Ignored;
 use crate::models::LanguageModel;
-use crate::openapi::Fields;
 use crate::sampling::max_new_tokens;
 use crate::stream;
 use crate::turn::{self, TurnRequest};
@@ -19,57 +17,35 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use catena_engine::{MAX_TOP_LOGPROBS, Request};
+use catena_engine::Request;
 use catena_protocol::{ChatMessage, Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use std::time::Instant;
 
 /// What a client sends.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "OllamaGenerateRequest")]
 pub(super) struct GenerateRequest {
-    model: String,
     #[serde(default)]
     prompt: String,
     #[serde(default)]
     system: String,
     #[serde(default)]
     raw: bool,
-    stream: Option<bool>,
-    #[serde(default)]
-    #[schemars(schema_with = "form_schema")]
-    format: Option<Value>,
-    #[serde(default)]
-    #[schemars(with = "Fields<Options>")]
-    options: Map<String, Value>,
-    #[serde(default)]
-    logprobs: bool,
-    #[schemars(range(max = MAX_TOP_LOGPROBS))]
-    top_logprobs: Option<usize>,
-    keep_alive: Option<Value>,
+    #[serde(flatten)]
+    asked: Asked,
 }
 
 impl ApiRequest for GenerateRequest {
-    const KNOWN: &'static [&'static str] = &[
-        "model",
-        "prompt",
-        "system",
-        "raw",
-        "stream",
-        "format",
-        "options",
-        "logprobs",
-        "top_logprobs",
-        "keep_alive",
-    ];
+    const KNOWN: &'static [&'static str] = &["prompt", "system", "raw"];
+    const SHARED: &'static [&'static str] = Asked::NAMES;
+    const APART: &'static [&'static str] = &["options"];
     const REFUSED: &'static [Refused] = &[
         Refused { field: "suffix", is_neutral: is_empty, hint: "" },
         Refused { field: "images", is_neutral: is_empty, hint: "" },
         Refused { field: "template", is_neutral: is_empty, hint: "; use `raw`" },
         Refused { field: "context", is_neutral: is_empty, hint: "; use `/api/chat`" },
-        Refused { field: "think", is_neutral: is_empty, hint: "" },
     ];
 }
 
@@ -79,27 +55,16 @@ pub(crate) async fn generate(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let started = Instant::now();
-    let Parsed { value: mut request, mut ignored } =
+    let Parsed { value: request, mut ignored } =
         parse::<GenerateRequest>(body, app.limits().max_body_bytes)?;
-    let asked = request.model.clone();
-    request.model = served_name(&app, request.model);
-    let (stream, with_logprobs) = (request.stream != Some(false), request.logprobs);
-    let keep = (request.keep_alive.as_ref(), !request.prompt.is_empty());
-    if keep_alive::asks_to_unload(&app, &request.model, keep, &mut ignored) {
-        let model = request.model.clone();
-        request.turn(0.0, &mut ignored)?.params.validate()?;
-        let answer = keep_alive::unload(&app, (&asked, &model), Form::Generate).await?;
-        return Ok(ignored.tell(answer));
-    }
-    let model = turn::language_model(&app, &request.model).await?;
-    let lines = Lines::new(asked, Form::Generate, model.engine.clone(), with_logprobs, started);
-    if request.prompt.is_empty() {
-        request.turn(model.default_temperature, &mut ignored)?.params.validate()?;
-        return Ok(ignored.tell(Json(lines.loaded()).into_response()));
-    }
+    let ready = match begin(&app, request, &mut ignored, started).await? {
+        Begun::Told(answer) => return Ok(ignored.tell(answer)),
+        Begun::Ready(ready) => ready,
+    };
+    let Ready { mut request, model, lines, stream } = ready;
     if request.raw {
-        let name = request.model.clone();
-        let options = Options::read(std::mem::take(&mut request.options), &mut ignored)?;
+        let name = request.asked.model().to_owned();
+        let options = request.asked.options(&mut ignored)?;
         let prepared = model.clone();
         let prepare = move || request.text(&prepared, &options);
         let requests = vec![app.workers().run(prepare).await?];
@@ -109,39 +74,51 @@ pub(crate) async fn generate(
         }
         return Ok(ignored.tell(Json(lines.whole_text(&mut texts).await?).into_response()));
     }
-    let request = request.turn(model.default_temperature, &mut ignored)?;
+    let max_messages = app.limits().max_messages;
+    let request = request.turn(model.default_temperature, max_messages, &mut ignored)?;
     let turn = turn::start(&app, request, started).await?;
     Ok(ignored.tell(lines.answer(turn, stream).await?))
 }
 
-impl GenerateRequest {
+impl Ask for GenerateRequest {
+    const FORM: Form = Form::Generate;
+
+    fn asked(&mut self) -> &mut Asked {
+        &mut self.asked
+    }
+
+    fn has_prompt(&self) -> bool {
+        !self.prompt.is_empty()
+    }
+
     fn turn(
         self,
         default_temperature: f32,
+        _: usize,
         ignored: &mut Ignored,
     ) -> Result<TurnRequest, ApiError> {
         let system = Some(self.system).filter(|text| !text.is_empty());
-        let messages: Vec<ChatMessage> = system
-            .map(|text| ChatMessage::new(Role::System, text))
-            .into_iter()
-            .chain([ChatMessage::new(Role::User, self.prompt)])
-            .collect();
-        let options = Options::read(self.options, ignored)?;
-        let mut params = options.params(default_temperature);
-        params.logprobs = logprobs(self.logprobs, self.top_logprobs)?;
-        let request = TurnRequest::new(self.model, messages, params);
-        Ok(with_length(TurnRequest { form: form(self.format)?, ..request }, &options))
+        let system = system.map(|text| ChatMessage::new(Role::System, text)).into_iter();
+        let messages = system.chain([ChatMessage::new(Role::User, self.prompt)]).collect();
+        self.asked.turn(messages, default_temperature, ignored)
     }
+}
 
+impl GenerateRequest {
     /// Encodes the prompt as it is. Computes.
     fn text(self, model: &LanguageModel, options: &Options) -> Result<Request, ApiError> {
         if !self.system.is_empty() {
             let reason = "it has no place in a `raw` prompt".to_owned();
             return Err(ApiError::InvalidField { field: "system", reason });
         }
+        if self.asked.think.is_some() {
+            let reason = "a `raw` prompt says itself whether the model thinks".to_owned();
+            return Err(ApiError::InvalidField { field: "think", reason });
+        }
         let prompt = model.codec.encode_text(&self.prompt)?;
         let mut params = options.params(model.default_temperature);
-        params.logprobs = logprobs(self.logprobs, self.top_logprobs)?;
+        let constraint;
+        (constraint, params.logprobs) = self.asked.output()?;
         let (asked, default) = match options.length() {
             Length::Default => (None, model.default_max_tokens),
             Length::Tokens(tokens) => (Some(("options.num_predict", tokens)), 0),
@@ -149,6 +126,6 @@ impl GenerateRequest {
         };
         let context_tokens = model.engine.intake().context_tokens();
         params.max_new_tokens = max_new_tokens(asked, default, prompt.len(), context_tokens)?;
-        Ok(Request { constraint: form(self.format)?, ..Request::new(prompt, params) })
+        Ok(Request { constraint, ..Request::new(prompt, params) })
     }
 }

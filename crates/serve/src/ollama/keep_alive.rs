@@ -2,9 +2,9 @@
 
 use super::lines::{Form, unloaded};
 use crate::app::App;
-use crate::body::Ignored;
 use crate::context;
 use crate::error::ApiError;
+use crate::ignored::Ignored;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;

@@ -1,5 +1,6 @@
 //! The lines of an answer.
 
+use crate::assistant::cited_once;
 use crate::clock::now_rfc3339;
 use crate::dialect::Dialect;
 use crate::error::ApiError;
@@ -11,6 +12,7 @@ use crate::turn::{Turn, TurnEvent};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use catena_engine::{Completion, EngineHandle, Event, TokenEvent, Vocabulary};
+use catena_knowledge::Cited;
 use catena_protocol::FinishReason;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
@@ -38,6 +40,7 @@ pub(super) struct Lines {
 /// What a line carries.
 #[derive(Debug, Default, PartialEq)]
 struct Content {
+    thoughts: String,
     text: String,
     calls: Vec<Value>,
     logprobs: Option<Value>,
@@ -56,6 +59,7 @@ impl Calls {
         let mut content = Content::default();
         for part in parts {
             match part {
+                Part::Thought(text) => content.thoughts.push_str(&text),
                 Part::Text(text) => content.text.push_str(&text),
                 Part::CallStart { name, .. } => {
                     content.calls.extend(self.end());
@@ -129,17 +133,22 @@ impl Lines {
             let vocabulary: &Vocabulary = self.engine.intake().vocabulary();
             content.logprobs = Some(json!([token_logprobs(vocabulary, token)]));
         }
-        if content.text.is_empty() && content.calls.is_empty() && content.logprobs.is_none() {
+        if content == Content::default() {
             return Vec::new();
         }
         vec![Value::Object(self.line(content))]
     }
 
-    fn end(&mut self, parts: Vec<Part>, completion: &Completion) -> Vec<Value> {
+    fn end(
+        &mut self,
+        parts: Vec<Part>,
+        cited: Option<&[Cited]>,
+        completion: &Completion,
+    ) -> Vec<Value> {
         let mut content = self.calls.take(parts);
         content.calls.extend(self.calls.end());
         let mut lines = Vec::new();
-        if !content.text.is_empty() || !content.calls.is_empty() {
+        if content != Content::default() {
             lines.push(Value::Object(self.line(content)));
         }
         let now = Instant::now();
@@ -161,21 +170,30 @@ impl Lines {
         ] {
             last.insert(key.to_owned(), value);
         }
+        if let Some(cited) = cited {
+            last.insert("citations".to_owned(), json!(cited_once(cited)));
+        }
         lines.push(Value::Object(last));
         lines
     }
 
     fn line(&self, content: Content) -> Map<String, Value> {
-        let Content { text, calls, logprobs } = content;
+        let Content { thoughts, text, calls, logprobs } = content;
         let mut line = Map::new();
         line.insert("model".to_owned(), json!(self.model));
         line.insert("created_at".to_owned(), json!(now_rfc3339()));
         match self.form {
             Form::Generate => {
                 line.insert("response".to_owned(), Value::String(text));
+                if !thoughts.is_empty() {
+                    line.insert("thinking".to_owned(), Value::String(thoughts));
+                }
             }
             Form::Chat => {
                 let mut message = json!({"role": "assistant", "content": text});
+                if !thoughts.is_empty() {
+                    message["thinking"] = Value::String(thoughts);
+                }
                 if !calls.is_empty() {
                     message["tool_calls"] = Value::Array(calls);
                 }
@@ -227,7 +245,7 @@ impl Lines {
     fn turn_event(&mut self, event: TurnEvent) -> Vec<Value> {
         match event {
             TurnEvent::Delta(delta) => self.token(delta.parts, &delta.token),
-            TurnEvent::End(end) => self.end(end.parts, &end.completion),
+            TurnEvent::End(end) => self.end(end.parts, end.citations.as_deref(), &end.completion),
         }
     }
 
@@ -235,7 +253,7 @@ impl Lines {
         let words = |text: &str| vec![Part::Text(text.to_owned())];
         match event {
             Event::Token(token) => self.token(words(&token.text), &token),
-            Event::Finished(completion) => self.end(words(&completion.tail), &completion),
+            Event::Finished(completion) => self.end(words(&completion.tail), None, &completion),
             Event::Failed(_) => Vec::new(),
         }
     }
@@ -248,10 +266,12 @@ impl Lines {
         for line in &mut lines {
             let message = &mut line["message"];
             content.text.push_str(message["content"].as_str().unwrap_or_default());
+            content.thoughts.push_str(message["thinking"].as_str().unwrap_or_default());
             if let Value::Array(calls) = message["tool_calls"].take() {
                 content.calls.extend(calls);
             }
             content.text.push_str(line["response"].as_str().unwrap_or_default());
+            content.thoughts.push_str(line["thinking"].as_str().unwrap_or_default());
             if let Value::Array(entries) = line["logprobs"].take() {
                 logprobs.extend(entries);
             }
@@ -259,7 +279,7 @@ impl Lines {
         content.logprobs = self.with_logprobs.then_some(Value::Array(logprobs));
         let mut merged = self.line(content);
         for (key, value) in whole.as_object_mut().into_iter().flatten() {
-            if key != "message" && key != "response" {
+            if key != "message" && key != "response" && key != "thinking" {
                 merged.insert(key.clone(), value.take());
             }
         }

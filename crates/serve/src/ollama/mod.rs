@@ -5,6 +5,7 @@
 //! server's configuration. `keep_alive` has one where it is 0 and there is no prompt: the model leaves
 //! the memory. A prompt that does not fit is refused, never cut.
 
+mod asked;
 mod chat;
 mod embed;
 mod error;

@@ -5,7 +5,8 @@ use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::clock::rfc3339;
 use crate::error::ApiError;
-use crate::models::ServedModel;
+use crate::models::{LanguageModel, ServedModel};
+use crate::thinking::can_switch;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -25,7 +26,7 @@ pub(super) struct ShowRequest {
 }
 
 impl ApiRequest for ShowRequest {
-    const KNOWN: &'static [&'static str] = &["model", "name", "verbose"];
+    const KNOWN: &'static [&'static str] = &["model", "name"];
     const REFUSED: &'static [Refused] = &[];
 }
 
@@ -65,8 +66,9 @@ pub(crate) async fn show(
         parse::<ShowRequest>(body, app.limits().max_body_bytes)?;
     let name = served_name(&app, request.model);
     let model = app.model(&name).await?;
-    let capabilities = match model {
-        ServedModel::Language(_) | ServedModel::Assistant(_) => json!(["completion", "tools"]),
+    let capabilities = match &model {
+        ServedModel::Language(language) => conversing(language),
+        ServedModel::Assistant(assistant) => conversing(&assistant.model),
         ServedModel::Embedder(_) => json!(["embedding"]),
         ServedModel::Classifier(_) => json!([]),
     };
@@ -83,6 +85,15 @@ pub(crate) async fn show(
         "modified_at": modified_at(&app),
     });
     Ok(ignored.tell(Json(body).into_response()))
+}
+
+/// What a model can do that holds conversations.
+fn conversing(model: &LanguageModel) -> Value {
+    if can_switch(&*model.codec) {
+        json!(["completion", "tools", "thinking"])
+    } else {
+        json!(["completion", "tools"])
+    }
 }
 
 /// Size and digest are those of no file: the server does not know where a model came from.

@@ -35,8 +35,14 @@ pub(crate) fn generate() -> Operation {
     Operation::new(Tag::Ollama, "Answer a prompt")
         .asks::<GenerateRequest>(example)
         .with_model()
-        .gives("OllamaAnswer", || line("response", text()))
+        .gives("OllamaAnswer", prompt_answer)
         .streams_lines()
+}
+
+fn prompt_answer() -> Value {
+    let mut answer = line("response", text());
+    answer["properties"]["thinking"] = text();
+    answer
 }
 
 fn chat_answer() -> Value {
@@ -44,6 +50,7 @@ fn chat_answer() -> Value {
     let message = object([
         ("role", word("assistant")),
         ("content", text()),
+        ("thinking?", text()),
         ("tool_calls?", some(object([("function", function)]))),
     ]);
     line("message", message)
@@ -58,6 +65,7 @@ fn line(name: &str, content: Value) -> Value {
         ("done", json!({"const": true})),
         ("done_reason", words(&["stop", "length", "load", "unload"])),
         ("logprobs?", list(token_logprobs_shape())),
+        ("citations?", list(map(anything()))),
         ("total_duration?", count()),
         ("load_duration?", count()),
         ("prompt_eval_count?", count()),

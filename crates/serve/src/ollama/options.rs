@@ -1,8 +1,10 @@
 //! How to generate, and the form of the answer.
 
-use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, read};
+use crate::body::{ApiRequest, Parsed, Refused, is_empty, read};
 use crate::error::ApiError;
+use crate::ignored::Ignored;
 use crate::sampling::random_seed;
+use crate::thinking::{EFFORTS, Thinking};
 use catena_engine::{
     Constraint, MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, SamplingParams,
 };
@@ -115,6 +117,28 @@ impl Options {
         match self.num_predict {
             None => Length::Default,
             Some(count) => usize::try_from(count).map_or(Length::Context, Length::Tokens),
+        }
+    }
+}
+
+/// Whether the model thinks before it answers, or how much: `low`, `medium` or `high`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "OllamaThink")]
+pub(super) enum Think {
+    Switch(bool),
+    Effort(#[schemars(extend("enum" = EFFORTS))] String),
+}
+
+impl Think {
+    /// What it wishes.
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidField`] if the word is not known.
+    pub(super) fn read(self) -> Result<Thinking, ApiError> {
+        match self {
+            Self::Switch(is_on) => Ok(Thinking::switched("think", is_on)),
+            Self::Effort(word) => Thinking::effort("think", &word),
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use super::Operation;
 use crate::app::App;
-use axum::extract::DefaultBodyLimit;
+use crate::ignored::tell_query;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::http::Method;
+use axum::middleware::{Next, from_fn};
 use axum::routing::{self, MethodRouter};
 
 /// What answers one method of a path.
@@ -31,6 +33,13 @@ impl Endpoint {
     pub(crate) fn with_body_limit(mut self, bytes: usize) -> Self {
         self.router = self.router.layer(DefaultBodyLimit::max(bytes));
         self
+    }
+
+    /// What answers, and names in its answer what nobody reads of the query.
+    pub(crate) fn into_router(self) -> MethodRouter<App> {
+        let known = self.operation.query_names();
+        let tell = move |request: Request, next: Next| tell_query(known.clone(), request, next);
+        self.router.layer(from_fn(tell))
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the document says of a handler.
 
-use super::schemas::{Fields, SchemaOf, schema_of};
+use super::schemas::{Fields, SchemaOf, generator, schema_of};
 use crate::body::ApiRequest;
 use crate::paging::Page;
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A route's protocol, under which it is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +109,18 @@ impl Operation {
             body.required = fields;
         }
         self
+    }
+
+    /// The parameters that its query may have.
+    pub(super) fn query_names(&self) -> Arc<[String]> {
+        let mut generator = generator();
+        let mut names = Vec::new();
+        for schema in &self.queries {
+            let schema = schema(&mut generator).to_value();
+            let properties = schema["properties"].as_object().into_iter().flatten();
+            names.extend(properties.map(|(name, _)| name.clone()));
+        }
+        names.into()
     }
 
     fn with_body(mut self, body: Body) -> Self {

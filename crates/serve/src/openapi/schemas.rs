@@ -54,17 +54,19 @@ impl<T: ApiRequest> JsonSchema for Fields<T> {
                 }
             }
         }
-        if !T::REFUSED.is_empty() {
-            fields.insert("description".to_owned(), json!(description(fields, T::REFUSED)));
+        let refused: Vec<&Refused> = T::REFUSED.iter().chain(T::SHARED_REFUSED).collect();
+        if !refused.is_empty() {
+            fields.insert("description".to_owned(), json!(description(fields, &refused)));
         }
         schema
     }
 }
 
 /// What the type says of itself, and what it refuses.
-fn description(schema: &Map<String, Value>, refused: &[Refused]) -> String {
+fn description(schema: &Map<String, Value>, refused: &[&Refused]) -> String {
     let own = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-    let name = |refused: &Refused| format!("`{}`{}", refused.field, refused.hint.replace(';', ","));
+    let name =
+        |refused: &&Refused| format!("`{}`{}", refused.field, refused.hint.replace(';', ","));
     let refused: Vec<String> = refused.iter().map(name).collect();
     format!("{own}\n\nNot supported, unless they ask for nothing:\n- {}", refused.join("\n- "))
 }

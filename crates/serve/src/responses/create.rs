@@ -119,11 +119,10 @@ async fn answered(
     object: &ResponseObject,
     turn: &mut Turn,
 ) -> Result<(Value, ChatMessage), ApiError> {
-    let mut answers = turn.whole().await?;
-    let answer = answers.pop().unwrap_or_default();
+    let answer = turn.whole_first().await?;
     let output = output_items(app, object, turn, &answer);
     let whole = object.ended(&output, answer.reason, turn.counts(), app.now());
-    Ok((whole, said(&answer.text, &answer.calls)))
+    Ok((whole, said(&answer.thoughts, &answer.text, &answer.calls)))
 }
 
 /// Answers in a task of its own; gives the object of a response that waits.

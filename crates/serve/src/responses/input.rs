@@ -3,8 +3,9 @@
 use crate::body::from_object;
 use crate::chat::Content;
 use crate::error::ApiError;
+use crate::turn::role;
 use catena_protocol::{ChatMessage, FunctionCall, Role, ToolCall};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ impl Default for Input {
 
 /// An item that we read.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(rename = "ResponseInputItem")]
+#[schemars(rename = "ResponseInputItem", transform = with_identity)]
 struct Item {
     #[serde(rename = "type")]
     #[schemars(extend("enum" = [
@@ -39,6 +40,15 @@ struct Item {
     name: Option<String>,
     arguments: Option<String>,
     output: Option<Content>,
+}
+
+/// Describes the members of an item that are listed as they came.
+fn with_identity(schema: &mut Schema) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        for name in ["id", "status"] {
+            properties.insert(name.to_owned(), json!({"type": ["string", "null"]}));
+        }
+    }
 }
 
 impl Input {
@@ -112,16 +122,9 @@ fn invalid(reason: String) -> ApiError {
 }
 
 fn message(idx: usize, item: &Item) -> Result<ChatMessage, ApiError> {
-    let role = match item.role.as_deref() {
-        Some("system" | "developer") => Role::System,
-        Some("user") => Role::User,
-        Some("assistant") => Role::Assistant,
-        other => {
-            let other: String = other.unwrap_or("none").chars().take(40).collect();
-            let known = "system, developer, user, assistant";
-            return Err(invalid(format!("item {idx} has the role `{other}`; known: {known}")));
-        }
-    };
+    let known = ["system", "developer", "user", "assistant"];
+    let word = item.role.as_deref().unwrap_or("none");
+    let role = role(("input", format_args!("item {idx}")), word, &known)?;
     let Some(content) = &item.content else {
         return Err(invalid(format!("item {idx} has no content")));
     };

@@ -1,12 +1,14 @@
 //! The response as an object, whole or in the making.
 
 use crate::app::App;
+use crate::assistant::chars_before;
 use crate::context;
 use crate::counts::Counts;
 use crate::error::ApiError;
 use crate::logprobs::token_logprobs;
 use crate::turn::{Answer, AnswerCall, EndReason, Turn};
 use catena_engine::{TokenEvent, Vocabulary};
+use catena_knowledge::Cited;
 use catena_protocol::{ChatMessage, FunctionCall, ToolCall};
 use serde_json::{Map, Value, json};
 
@@ -91,7 +93,7 @@ fn usage(counts: Counts) -> Value {
         "input_tokens": counts.prompt_tokens,
         "input_tokens_details": {"cached_tokens": counts.cached_tokens},
         "output_tokens": counts.completion_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": counts.reasoning_tokens},
         "total_tokens": counts.prompt_tokens + counts.completion_tokens,
     })
 }
@@ -102,8 +104,27 @@ pub(crate) fn message_item(id: &str, status: &str, content: &[Value]) -> Value {
 }
 
 /// The content of an item of words.
-pub(crate) fn output_text(text: &str, logprobs: &[Value]) -> Value {
-    json!({"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs})
+pub(crate) fn output_text(text: &str, annotations: &[Value], logprobs: &[Value]) -> Value {
+    json!({"type": "output_text", "text": text, "annotations": annotations, "logprobs": logprobs})
+}
+
+/// What `text` is taken from: the documents, each at the character where the statement ends.
+pub(crate) fn annotations(text: &str, cited: &[Cited]) -> Vec<Value> {
+    let annotation = |one: &Cited| {
+        json!({
+            "type": "file_citation",
+            "file_id": one.citation.document_id,
+            "filename": one.citation.title,
+            "index": chars_before(text, one.statement.end),
+        })
+    };
+    cited.iter().map(annotation).collect()
+}
+
+/// An item of thoughts.
+pub(crate) fn reasoning_item(id: &str, status: &str, thoughts: &str) -> Value {
+    let content = json!([{"type": "reasoning_text", "text": thoughts}]);
+    json!({"type": "reasoning", "id": id, "status": status, "summary": [], "content": content})
 }
 
 /// An item of a call.
@@ -127,13 +148,19 @@ pub(crate) fn output_items(
     let status = if answer.reason == EndReason::Length { "incomplete" } else { "completed" };
     let id = |prefix: &str| item_id(app, prefix);
     let mut items = Vec::new();
+    if !answer.thoughts.is_empty() {
+        items.push(reasoning_item(&id("rs"), status, &answer.thoughts));
+    }
     if !answer.text.is_empty() || answer.calls.is_empty() {
         let logprobs = if object.with_logprobs {
             logprobs(turn.vocabulary(), &answer.tokens)
         } else {
             Vec::new()
         };
-        items.push(message_item(&id("msg"), status, &[output_text(&answer.text, &logprobs)]));
+        let cited = answer.citations.as_deref().unwrap_or_default();
+        let annotations = annotations(&answer.text, cited);
+        let text = output_text(&answer.text, &annotations, &logprobs);
+        items.push(message_item(&id("msg"), status, &[text]));
     }
     items.extend(answer.calls.iter().map(|call| call_item(&id("fc"), status, call)));
     items
@@ -145,7 +172,7 @@ pub(crate) fn item_id(app: &App, prefix: &str) -> String {
 }
 
 /// The answer as the turn that later ones go on from.
-pub(crate) fn said(text: &str, calls: &[AnswerCall]) -> ChatMessage {
+pub(crate) fn said(thoughts: &str, text: &str, calls: &[AnswerCall]) -> ChatMessage {
     let call = |call: &AnswerCall| {
         let arguments = serde_json::from_str(&call.arguments)
             .unwrap_or_else(|_| Value::String(call.arguments.clone()));
@@ -157,5 +184,7 @@ pub(crate) fn said(text: &str, calls: &[AnswerCall]) -> ChatMessage {
         }
     };
     let content = (!text.is_empty() || calls.is_empty()).then(|| text.to_owned());
-    ChatMessage::calls(content, calls.iter().map(call).collect())
+    let reasoning_content = (!thoughts.is_empty()).then(|| thoughts.to_owned());
+    let calls = calls.iter().map(call).collect();
+    ChatMessage { reasoning_content, ..ChatMessage::calls(content, calls) }
 }

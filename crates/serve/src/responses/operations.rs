@@ -1,6 +1,7 @@
 //! What the document says of the routes.
 
 use super::request::ResponseRequest;
+use super::routes::Retrieval;
 use crate::logprobs::token_logprobs_shape;
 use crate::openapi::shapes::{
     anything, count, either, flag, list, map, nullable, number, object, some, text, word, words,
@@ -36,7 +37,9 @@ pub(crate) fn input_tokens() -> Operation {
 
 /// `GET /v1/responses/{id}`.
 pub(crate) fn retrieve() -> Operation {
-    Operation::new(Tag::OpenAi, "Give a response again").gives("Response", response)
+    Operation::new(Tag::OpenAi, "Give a response again")
+        .queries::<Retrieval>()
+        .gives("Response", response)
 }
 
 /// `DELETE /v1/responses/{id}`.
@@ -125,5 +128,13 @@ fn item() -> Value {
         ("name", text()),
         ("arguments", text()),
     ]);
-    either([message, call])
+    let thoughts = object([("type", word("reasoning_text")), ("text", text())]);
+    let reasoning = object([
+        ("type", word("reasoning")),
+        ("id", text()),
+        ("status", state()),
+        ("summary", list(anything())),
+        ("content", list(thoughts)),
+    ]);
+    either([message, call, reasoning])
 }

@@ -5,8 +5,9 @@ use crate::body::{ApiRequest, Refused, from_object, is_empty};
 use crate::chat::{FunctionTool, word_choice};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
+use crate::thinking::{EFFORTS, Thinking};
 use crate::tools::{MAX_TOOLS, Tool, ToolChoice, Tools};
-use crate::turn::TurnRequest;
+use crate::turn::{TurnRequest, check_messages};
 use catena_engine::{Constraint, MAX_TOP_LOGPROBS, SamplingParams};
 use catena_protocol::{ChatMessage, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -47,8 +48,17 @@ pub(crate) struct ResponseRequest {
     store: Option<bool>,
     pub(crate) previous_response_id: Option<String>,
     pub(crate) metadata: Option<Map<String, Value>>,
+    reasoning: Option<Reasoning>,
     #[serde(default)]
     priority: i32,
+}
+
+/// How much the model thinks before it answers.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ResponseReasoning")]
+struct Reasoning {
+    #[schemars(extend("enum" = EFFORTS))]
+    effort: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -63,7 +73,12 @@ struct TextOptions {
 enum TextFormat {
     Text,
     JsonObject,
-    JsonSchema { schema: Value },
+    /// The schema is held to as a whole, whether or not `strict` asks for it.
+    JsonSchema {
+        schema: Value,
+        name: Option<String>,
+        strict: Option<bool>,
+    },
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -96,6 +111,7 @@ impl ApiRequest for ResponseRequest {
         "store",
         "previous_response_id",
         "metadata",
+        "reasoning",
         "priority",
     ];
     const REFUSED: &'static [Refused] = &[
@@ -131,6 +147,9 @@ fn choice(_: &mut SchemaGenerator) -> Schema {
             "type": "object",
             "properties": {
                 "type": {"enum": ["function", "allowed_tools", "none", "auto", "required"]},
+                "name": {"type": ["string", "null"]},
+                "mode": {"type": ["string", "null"]},
+                "tools": {"type": ["array", "null"], "items": {"type": "object"}},
             },
             "required": ["type"],
         },
@@ -173,11 +192,7 @@ impl ResponseRequest {
         }
         let mut conversation = earlier.to_vec();
         conversation.extend(read_items(&self.input)?);
-        let count = conversation.len();
-        if count == 0 || count > max_messages {
-            let reason = format!("it has {count} messages, 1 to {max_messages} are taken");
-            return Err(ApiError::InvalidField { field: "input", reason });
-        }
+        check_messages("input", conversation.len(), max_messages)?;
         let instructions =
             self.instructions.iter().map(|text| ChatMessage::new(Role::System, text.clone()));
         let messages = instructions.chain(conversation.iter().cloned()).collect();
@@ -193,17 +208,22 @@ impl ResponseRequest {
             tools: self.tools()?,
             max_tokens: self.max_output_tokens.map(|tokens| ("max_output_tokens", tokens)),
             form: self.form(),
+            thinking: self.effort().map(|word| Thinking::effort("reasoning", word)).transpose()?,
             priority: self.priority,
             ..TurnRequest::new(self.model.clone(), messages, params)
         };
         Ok((turn, conversation))
     }
 
+    fn effort(&self) -> Option<&str> {
+        self.reasoning.as_ref()?.effort.as_deref()
+    }
+
     fn form(&self) -> Option<Constraint> {
         match self.text.as_ref()?.format.as_ref()? {
             TextFormat::Text => None,
             TextFormat::JsonObject => Some(Constraint::JsonObject),
-            TextFormat::JsonSchema { schema } => Some(Constraint::JsonSchema(schema.clone())),
+            TextFormat::JsonSchema { schema, .. } => Some(Constraint::JsonSchema(schema.clone())),
         }
     }
 
@@ -252,9 +272,12 @@ pub(crate) fn echoed(request: &ResponseRequest, params: &SamplingParams) -> Map<
     let format = match request.text.as_ref().and_then(|text| text.format.as_ref()) {
         None | Some(TextFormat::Text) => json!({"type": "text"}),
         Some(TextFormat::JsonObject) => json!({"type": "json_object"}),
-        Some(TextFormat::JsonSchema { schema }) => {
-            json!({"type": "json_schema", "name": "schema", "schema": schema, "strict": true})
-        }
+        Some(TextFormat::JsonSchema { schema, name, strict }) => json!({
+            "type": "json_schema",
+            "name": name.as_deref().unwrap_or("schema"),
+            "schema": schema,
+            "strict": strict.unwrap_or(true),
+        }),
     };
     let fields = json!({
         "background": request.background,
@@ -264,7 +287,7 @@ pub(crate) fn echoed(request: &ResponseRequest, params: &SamplingParams) -> Map<
         "metadata": request.metadata.clone().unwrap_or_default(),
         "parallel_tool_calls": request.parallel_tool_calls(),
         "previous_response_id": request.previous_response_id,
-        "reasoning": {"effort": null, "summary": null},
+        "reasoning": {"effort": request.effort(), "summary": null},
         "service_tier": "default",
         "store": request.is_stored(),
         "temperature": params.temperature,

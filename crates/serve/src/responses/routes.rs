@@ -16,6 +16,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 fn unknown(id: &str) -> ApiError {
@@ -27,12 +29,27 @@ pub(super) fn seen<'a>(app: &'a App, id: &str) -> Result<&'a ResponseStore, ApiE
     if context::may_see(id) { Ok(app.responses()) } else { Err(unknown(id)) }
 }
 
+/// How a response is to be told.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(crate) struct Retrieval {
+    /// Refused where it is true.
+    #[serde(default)]
+    stream: bool,
+}
+
 /// `GET /v1/responses/{id}`.
 pub(crate) async fn retrieve(
     State(app): State<App>,
     Path(id): Path<String>,
+    Query(asked): Query<Retrieval>,
 ) -> Result<Json<Value>, ApiError> {
-    seen(&app, &id)?.object(&id).map(Json).ok_or_else(|| unknown(&id))
+    let object = seen(&app, &id)?.object(&id).ok_or_else(|| unknown(&id))?;
+    if asked.stream {
+        let hint = "; ask again until its `status` tells that it has ended";
+        return Err(ApiError::Unsupported { field: "stream", hint });
+    }
+    Ok(Json(object))
 }
 
 /// `DELETE /v1/responses/{id}`.

@@ -1,7 +1,9 @@
 //! A response as it comes.
 
 use super::create::{Begun, keep, status};
-use super::object::{call_item, item_id, logprobs, message_item, output_text, said};
+use super::object::{
+    annotations, call_item, item_id, logprobs, message_item, output_text, reasoning_item, said,
+};
 use crate::app::App;
 use crate::counts::Counts;
 use crate::error::ApiError;
@@ -9,6 +11,7 @@ use crate::stream::{Frame, Render};
 use crate::tools::Part;
 use crate::turn::{AnswerCall, End, EndReason, Turn, TurnEvent};
 use catena_engine::TokenEvent;
+use catena_knowledge::Cited;
 use serde_json::{Value, json};
 
 /// An answer in the making.
@@ -20,8 +23,11 @@ pub(super) struct Reply {
     /// Items that are whole.
     output: Vec<Value>,
     open: Option<Open>,
+    thoughts: String,
     text: String,
     calls: Vec<AnswerCall>,
+    /// What the text is taken from.
+    annotations: Vec<Value>,
     /// Log-probabilities of the text's tokens.
     logprobs: Vec<Value>,
     reason: EndReason,
@@ -33,6 +39,7 @@ pub(super) struct Reply {
 
 /// The item that is being said.
 enum Open {
+    Thoughts { id: String },
     Text { id: String },
     Call { id: String },
 }
@@ -45,8 +52,10 @@ impl Reply {
             sequence: 0,
             output: Vec::new(),
             open: None,
+            thoughts: String::new(),
             text: String::new(),
             calls: Vec::new(),
+            annotations: Vec::new(),
             logprobs: Vec::new(),
             reason: EndReason::Stop,
             counts: Counts::default(),
@@ -65,6 +74,7 @@ impl Reply {
 
     fn part(&mut self, part: Part, logprobs: &[Value]) -> Vec<Frame> {
         match part {
+            Part::Thought(text) => self.think(&text),
             Part::Text(text) => self.words(&text, logprobs),
             Part::CallStart { id, name, .. } => self.call(id, name),
             Part::CallArguments { json, .. } => {
@@ -76,6 +86,25 @@ impl Reply {
                 vec![self.event("response.function_call_arguments.delta", value)]
             }
         }
+    }
+
+    fn think(&mut self, text: &str) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        if !matches!(self.open, Some(Open::Thoughts { .. })) {
+            frames.extend(self.close("completed"));
+            let id = item_id(&self.app, "rs");
+            let mut item = reasoning_item(&id, "in_progress", "");
+            item["content"] = json!([]);
+            self.open = Some(Open::Thoughts { id });
+            let value = json!({"output_index": self.output.len(), "item": item});
+            frames.push(self.event("response.output_item.added", value));
+        }
+        self.thoughts.push_str(text);
+        let Some(Open::Thoughts { id }) = &self.open else { return frames };
+        let value = json!({"item_id": id, "output_index": self.output.len(), "content_index": 0,
+            "delta": text});
+        frames.push(self.event("response.reasoning_text.delta", value));
+        frames
     }
 
     fn words(&mut self, text: &str, logprobs: &[Value]) -> Vec<Frame> {
@@ -98,7 +127,7 @@ impl Reply {
         let index = self.output.len();
         let item = message_item(&id, "in_progress", &[]);
         let part = json!({"item_id": id, "output_index": index, "content_index": 0,
-            "part": output_text("", &[])});
+            "part": output_text("", &[], &[])});
         self.open = Some(Open::Text { id });
         vec![
             self.event("response.output_item.added", json!({"output_index": index, "item": item})),
@@ -123,8 +152,14 @@ impl Reply {
         let index = self.output.len();
         let (item, mut frames) = match self.open.take() {
             None => return Vec::new(),
+            Some(Open::Thoughts { id }) => {
+                let value = json!({"item_id": id, "output_index": index, "content_index": 0,
+                    "text": self.thoughts});
+                let done = self.event("response.reasoning_text.done", value);
+                (reasoning_item(&id, status, &self.thoughts), vec![done])
+            }
             Some(Open::Text { id }) => {
-                let part = output_text(&self.text, &self.logprobs);
+                let part = output_text(&self.text, &self.annotations, &self.logprobs);
                 let place = json!({"item_id": id, "output_index": index, "content_index": 0});
                 let with = |key: &str, value: Value| {
                     let mut place = place.clone();
@@ -154,7 +189,23 @@ impl Reply {
 
     fn end(&mut self, end: End) -> Vec<Frame> {
         self.reason = end.reason;
-        end.parts.into_iter().flat_map(|part| self.part(part, &[])).collect()
+        let parts = end.parts.into_iter();
+        let mut frames: Vec<Frame> = parts.flat_map(|part| self.part(part, &[])).collect();
+        frames.extend(self.annotate(end.citations.as_deref().unwrap_or_default()));
+        frames
+    }
+
+    fn annotate(&mut self, cited: &[Cited]) -> Vec<Frame> {
+        let Some(Open::Text { id }) = &self.open else { return Vec::new() };
+        let id = id.clone();
+        self.annotations = annotations(&self.text, cited);
+        let mut frames = Vec::new();
+        for (idx, annotation) in self.annotations.clone().into_iter().enumerate() {
+            let value = json!({"item_id": id, "output_index": self.output.len(), "content_index": 0,
+                "annotation_index": idx, "annotation": annotation});
+            frames.push(self.event("response.output_text.annotation.added", value));
+        }
+        frames
     }
 
     fn token_logprobs(&self, turn: &Turn, token: &TokenEvent) -> Vec<Value> {
@@ -189,7 +240,9 @@ impl Render<Turn> for Reply {
 
     async fn before_closing(&mut self) {
         let mut frames = Vec::new();
-        if self.output.is_empty() && self.open.is_none() {
+        if self.text.is_empty() && self.calls.is_empty() {
+            // An answer has words or calls.
+            frames.extend(self.close(status(self.reason)));
             frames.extend(self.open_text());
         }
         frames.extend(self.close(status(self.reason)));
@@ -197,7 +250,7 @@ impl Render<Turn> for Reply {
             self.begun.object.ended(&self.output, self.reason, self.counts, self.app.now());
         if self.begun.is_stored {
             let mut conversation = std::mem::take(&mut self.begun.conversation);
-            conversation.push(said(&self.text, &self.calls));
+            conversation.push(said(&self.thoughts, &self.text, &self.calls));
             let input = std::mem::take(&mut self.begun.input);
             // Before its end is told: what a client has seen is there after a restart.
             object = keep(&self.app, object, input, conversation).await;

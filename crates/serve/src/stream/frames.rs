@@ -34,6 +34,12 @@ impl Frame {
         Self { event: Some(event), data: value.to_string() }
     }
 
+    /// A message with a name that stands in its data too, as `type`.
+    pub(crate) fn typed(event: &'static str, mut value: Value) -> Self {
+        value["type"] = Value::from(event);
+        Self::named(event, &value)
+    }
+
     /// What ends a stream of OpenAI's.
     pub(crate) fn done() -> Self {
         Self { event: None, data: "[DONE]".to_owned() }

@@ -1,11 +1,10 @@
 //! `POST /embed`.
 
-use super::texts::{Direction, Texts};
+use super::texts::{PROMPT_NAME, ToEmbed};
 use crate::app::App;
-use crate::body::{ApiRequest, Parsed, Refused, is_empty, object, read};
+use crate::body::{ApiRequest, Parsed, Refused, object, read};
 use crate::error::ApiError;
-use crate::models::ServedModel;
-use crate::vectors::{self, EmbedOptions, check_texts};
+use crate::vectors::{self, EmbedOptions};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -19,25 +18,17 @@ use std::time::Instant;
 /// What a client sends.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct EmbedRequest {
-    model: Option<String>,
-    inputs: Texts,
-    #[serde(default)]
-    truncate: bool,
-    #[serde(default)]
-    truncation_direction: Direction,
+    #[serde(flatten)]
+    texts: ToEmbed,
     normalize: Option<bool>,
     #[schemars(range(min = 1))]
     dimensions: Option<usize>,
 }
 
 impl ApiRequest for EmbedRequest {
-    const KNOWN: &'static [&'static str] =
-        &["model", "inputs", "truncate", "truncation_direction", "normalize", "dimensions"];
-    const REFUSED: &'static [Refused] = &[Refused {
-        field: "prompt_name",
-        is_neutral: is_empty,
-        hint: "; put the prompt before the text",
-    }];
+    const KNOWN: &'static [&'static str] = &["normalize", "dimensions"];
+    const SHARED: &'static [&'static str] = ToEmbed::NAMES;
+    const REFUSED: &'static [Refused] = &[PROMPT_NAME];
 }
 
 /// Turns texts into vectors.
@@ -55,18 +46,13 @@ pub(crate) async fn embed_fields(
 ) -> Result<Response, ApiError> {
     let started = Instant::now();
     let Parsed { value: request, ignored } = read::<EmbedRequest>(fields)?;
-    let needs = "an embedding model";
-    let (name, embedder) =
-        app.model_for(request.model.as_deref(), needs, ServedModel::embedder).await?;
-    let texts = request.inputs.into_vec();
-    check_texts("inputs", &texts, app.limits().max_inputs)?;
-    request.truncation_direction.check(request.truncate)?;
     let options = EmbedOptions {
-        truncate: request.truncate,
+        truncate: request.texts.truncate,
         normalize: request.normalize.unwrap_or(true),
         dimensions: request.dimensions,
     };
-    let embedder = (name.as_str(), embedder.clone());
+    let ((name, embedder), texts) = request.texts.read(app).await?;
+    let embedder = (name.as_str(), embedder);
     let vectors = vectors::embed(app, embedder, texts, options, started).await?;
     let response = Json(&vectors.rows).into_response();
     Ok(ignored.tell(vectors.tell(response)))

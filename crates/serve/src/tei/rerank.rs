@@ -6,7 +6,7 @@ use crate::body::{ApiRequest, Parsed, Refused, object, read};
 use crate::error::ApiError;
 use crate::models::ServedModel;
 use crate::scores::{Ranked, Ranker, rank};
-use crate::vectors::check_texts;
+use crate::texts::check_texts;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;

@@ -1,13 +1,13 @@
 //! `POST /similarity`.
 
-use super::texts::Direction;
+use super::texts::{Direction, PROMPT_NAME};
 use crate::app::App;
-use crate::body::{ApiRequest, Parsed, Refused, is_empty, object, read};
+use crate::body::{ApiRequest, Parsed, Refused, object, read};
 use crate::error::ApiError;
 use crate::models::ServedModel;
 use crate::openapi::Fields;
 use crate::scores::cosines;
-use crate::vectors::check_texts;
+use crate::texts::check_texts;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -47,15 +47,12 @@ struct SimilarityParameters {
 impl ApiRequest for SimilarityRequest {
     const KNOWN: &'static [&'static str] = &["model", "inputs", "parameters"];
     const REFUSED: &'static [Refused] = &[];
+    const APART: &'static [&'static str] = &["parameters"];
 }
 
 impl ApiRequest for SimilarityParameters {
     const KNOWN: &'static [&'static str] = &["truncate", "truncation_direction"];
-    const REFUSED: &'static [Refused] = &[Refused {
-        field: "prompt_name",
-        is_neutral: is_empty,
-        hint: "; put the prompt before the text",
-    }];
+    const REFUSED: &'static [Refused] = &[PROMPT_NAME];
 }
 
 /// How similar sentences are to one.

@@ -1,24 +1,51 @@
 //! What requests have in common.
 
+use crate::app::App;
+use crate::body::{Refused, is_empty};
 use crate::error::ApiError;
+use crate::models::ServedModel;
+use crate::texts::Texts;
+use catena_knowledge::Embedder;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::sync::Arc;
 
-/// One text or several.
+/// Refused by all that embeds.
+pub(super) const PROMPT_NAME: Refused = Refused {
+    field: "prompt_name",
+    is_neutral: is_empty,
+    hint: "; put the prompt before the text",
+};
+
+/// Texts to embed.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum Texts {
-    One(#[schemars(length(min = 1))] String),
-    Many(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
+pub(super) struct ToEmbed {
+    model: Option<String>,
+    inputs: Texts,
+    #[serde(default)]
+    pub(super) truncate: bool,
+    #[serde(default)]
+    truncation_direction: Direction,
 }
 
-impl Texts {
-    /// All of them.
-    pub(super) fn into_vec(self) -> Vec<String> {
-        match self {
-            Self::One(text) => vec![text],
-            Self::Many(texts) => texts,
-        }
+impl ToEmbed {
+    /// Its fields, for the tables of what routes know.
+    pub(super) const NAMES: &'static [&'static str] =
+        &["model", "inputs", "truncate", "truncation_direction"];
+
+    /// The model, with its name, and the texts.
+    ///
+    /// # Errors
+    /// As [`App::model_for`]; [`ApiError::InvalidField`], [`ApiError::Unsupported`].
+    pub(super) async fn read(
+        self,
+        app: &App,
+    ) -> Result<((String, Arc<dyn Embedder>), Vec<String>), ApiError> {
+        let needs = "an embedding model";
+        let embedder = app.model_for(self.model.as_deref(), needs, ServedModel::embedder).await?;
+        let texts = self.inputs.read("inputs", app.limits().max_inputs)?;
+        self.truncation_direction.check(self.truncate)?;
+        Ok((embedder, texts))
     }
 }
 

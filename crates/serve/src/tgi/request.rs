@@ -1,7 +1,8 @@
 //! The request of a generation.
 
-use crate::body::{ApiRequest, Ignored, Parsed, Refused, is_empty, read};
+use crate::body::{ApiRequest, Parsed, Refused, is_empty, read};
 use crate::error::ApiError;
+use crate::ignored::Ignored;
 use crate::models::LanguageModel;
 use crate::openapi::Fields;
 use crate::sampling::{max_new_tokens, random_seed};
@@ -88,6 +89,7 @@ struct NamedSchema {
 impl ApiRequest for GenerateRequest {
     const KNOWN: &'static [&'static str] = &["model", "inputs", "parameters", "stream"];
     const REFUSED: &'static [Refused] = &[];
+    const APART: &'static [&'static str] = &["parameters"];
 }
 
 impl ApiRequest for GenerateParameters {

@@ -10,6 +10,8 @@ use catena_engine::{CallMark, ToolPiece, ToolSyntax};
 /// A piece of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
+    /// What the model thought before its answer.
+    Thought(String),
     /// Words.
     Text(String),
     /// A call begins.
@@ -99,6 +101,15 @@ impl CallParser {
     pub(crate) fn push(&mut self, token: u32, text: &str) -> Vec<Part> {
         let mut parts = Parts::default();
         self.special(token, &mut parts);
+        for c in text.chars() {
+            self.character(c, &mut parts);
+        }
+        parts.0
+    }
+
+    /// Takes text that came with earlier tokens.
+    pub(crate) fn push_text(&mut self, text: &str) -> Vec<Part> {
+        let mut parts = Parts::default();
         for c in text.chars() {
             self.character(c, &mut parts);
         }

@@ -1,11 +1,13 @@
 //! An answer as it comes.
 
+use super::choice::Choice;
 use crate::app::App;
 use crate::counts::Counts;
 use crate::error::ApiError;
 use crate::generation::Generation;
-use crate::tools::{CallIds, CallParser, Calling, Part};
-use catena_engine::{Completion, EngineHandle, Event, TokenEvent, Vocabulary};
+use crate::tools::{CallIds, Calling, Part};
+use catena_engine::{Completion, EngineHandle, Event, StopCause, TokenEvent, Vocabulary};
+use catena_knowledge::{Cited, cite_statements};
 use catena_protocol::{FinishReason, Passage};
 
 /// A turn that is being generated. Dropping it cancels it.
@@ -18,9 +20,18 @@ pub(crate) struct Turn {
     counts: Counts,
 }
 
-/// One of the answers.
-struct Choice {
-    parser: Option<CallParser>,
+/// What a turn was asked with.
+pub(super) struct Asked<'a> {
+    /// How many answers there are.
+    pub(super) choices: usize,
+    /// How they may call tools.
+    pub(super) calling: &'a Calling,
+    /// What was retrieved.
+    pub(super) passages: Option<Vec<Passage>>,
+    /// Tokens of the prompt.
+    pub(super) prompt_tokens: usize,
+    /// Whether the prompt ends where thoughts begin.
+    pub(super) thinks: bool,
 }
 
 /// What happens, in order: any number of deltas and one end for each choice.
@@ -52,7 +63,11 @@ pub(crate) struct End {
     pub(crate) parts: Vec<Part>,
     /// Why it ended.
     pub(crate) reason: EndReason,
-    /// The engine's account of it. Its text holds calls as the model wrote them.
+    /// The stop string that ended it.
+    pub(crate) stop: Option<String>,
+    /// What its words are taken from, if they had passages before them.
+    pub(crate) citations: Option<Vec<Cited>>,
+    /// The engine's account of it. Its text holds thoughts and calls as the model wrote them.
     pub(crate) completion: Box<Completion>,
 }
 
@@ -72,19 +87,17 @@ impl Turn {
         app: &App,
         generation: Generation,
         engine: EngineHandle,
-        choices: usize,
-        calling: &Calling,
-        passages: Option<Vec<Passage>>,
-        prompt_tokens: usize,
+        asked: Asked<'_>,
     ) -> Self {
-        let choice = |_| Choice {
-            parser: calling.is_offered().then(|| {
+        let Asked { choices, calling, passages, prompt_tokens, thinks } = asked;
+        let calls = || {
+            calling.is_offered().then(|| {
                 let (app, short) = (app.clone(), calling.has_short_ids());
                 let ids: CallIds = Box::new(move || app.call_id(short));
                 calling.parser(ids)
-            }),
+            })
         };
-        let choices = (0..choices).map(choice).collect();
+        let choices = (0..choices).map(|_| Choice::new(thinks, calls())).collect();
         Self { generation, engine, choices, passages, prompt_tokens, counts: Counts::default() }
     }
 
@@ -126,30 +139,30 @@ impl Turn {
         }
     }
 
-    fn token(&mut self, choice: usize, token: TokenEvent) -> TurnEvent {
-        let parts = match &mut self.choices[choice].parser {
-            Some(parser) => parser.push(token.token, &token.text),
-            None => words(token.text.clone()),
-        };
-        TurnEvent::Delta(Delta { choice, parts, token })
+    fn token(&mut self, idx: usize, token: TokenEvent) -> TurnEvent {
+        let vocabulary = self.engine.intake().vocabulary();
+        let choice = &mut self.choices[idx];
+        let was_thinking = choice.is_thinking();
+        let parts = choice.token(vocabulary, &token);
+        self.counts.reasoning_tokens += usize::from(was_thinking || choice.is_thinking());
+        TurnEvent::Delta(Delta { choice: idx, parts, token })
     }
 
     fn end(&mut self, choice: usize, completion: Completion) -> TurnEvent {
-        let (parts, has_calls) = match &mut self.choices[choice].parser {
-            Some(parser) => (parser.finish(&completion.tail), parser.has_whole_calls()),
-            None => (words(completion.tail.clone()), false),
-        };
+        let (parts, has_calls) = self.choices[choice].end(&completion.tail);
+        let said = self.choices[choice].said();
+        let citations = self.passages.as_ref().map(|passages| cite_statements(said, passages));
         let reason = match completion.finish_reason {
             FinishReason::Stop if has_calls => EndReason::ToolCalls,
             FinishReason::Stop | FinishReason::Cancelled => EndReason::Stop,
             FinishReason::Length => EndReason::Length,
         };
+        let stop = match &completion.stop_cause {
+            Some(StopCause::Text(text)) => Some(text.clone()),
+            Some(StopCause::Token { .. }) | None => None,
+        };
         self.counts.add(&completion);
-        TurnEvent::End(End { choice, parts, reason, completion: Box::new(completion) })
+        let completion = Box::new(completion);
+        TurnEvent::End(End { choice, parts, reason, stop, citations, completion })
     }
-}
-
-/// Text without calls.
-fn words(text: String) -> Vec<Part> {
-    if text.is_empty() { Vec::new() } else { vec![Part::Text(text)] }
 }

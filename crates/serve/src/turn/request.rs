@@ -1,8 +1,9 @@
 //! What is asked.
 
+use crate::thinking::Thinking;
 use crate::tools::Tools;
 use catena_engine::{Constraint, SamplingParams};
-use catena_protocol::ChatMessage;
+use catena_protocol::{ChatMessage, Passage};
 use serde_json::{Map, Value};
 
 /// A conversation whose next turn is wanted.
@@ -12,6 +13,8 @@ pub(crate) struct TurnRequest {
     pub(crate) model: String,
     /// The turns so far.
     pub(crate) messages: Vec<ChatMessage>,
+    /// Passages that the client has brought along, to be answered from.
+    pub(crate) documents: Vec<Passage>,
     /// What the model may call.
     pub(crate) tools: Tools,
     /// How to sample; `max_new_tokens` is set from `max_tokens`.
@@ -24,6 +27,8 @@ pub(crate) struct TurnRequest {
     pub(crate) form: Option<Constraint>,
     /// Further variables of the chat template.
     pub(crate) variables: Option<Map<String, Value>>,
+    /// What is said of thoughts before the answer.
+    pub(crate) thinking: Option<Thinking>,
     /// How urgent it is, lower first.
     pub(crate) priority: i32,
 }
@@ -34,12 +39,14 @@ impl TurnRequest {
         Self {
             model,
             messages,
+            documents: Vec::new(),
             tools: Tools::default(),
             params,
             max_tokens: None,
             fills_context: false,
             form: None,
             variables: None,
+            thinking: None,
             priority: 0,
         }
     }

@@ -1,12 +1,14 @@
 //! From a request to a running generation.
 
-use super::events::Turn;
+use super::events::{Asked, Turn};
 use super::request::TurnRequest;
 use crate::app::App;
+use crate::assistant::grounded;
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::models::{LanguageModel, ServedModel};
 use crate::sampling::max_new_tokens;
+use crate::thinking::{Thinking, behind_thoughts, opens};
 use crate::tools::Calling;
 use catena_engine::Request;
 use catena_protocol::{ChatMessage, Passage};
@@ -42,12 +44,16 @@ pub(crate) async fn start(
 ) -> Result<Turn, ApiError> {
     let prompt = prepare(app, request).await?;
     let (app, model) = (app.clone(), prompt.model);
+    let asked = Asked {
+        choices: prompt.request.params.n,
+        calling: &prompt.calling,
+        passages: prompt.passages,
+        prompt_tokens: prompt.request.prompt_tokens.len(),
+        thinks: prompt.thinks,
+    };
     let requests = vec![prompt.request];
-    let choices = requests[0].params.n;
-    let prompt_tokens = requests[0].prompt_tokens.len();
     let generation = Generation::start(&app, &prompt.name, &model, requests, started).await?;
-    let (calling, passages) = (&prompt.calling, prompt.passages);
-    Ok(Turn::new(&app, generation, model.engine, choices, calling, passages, prompt_tokens))
+    Ok(Turn::new(&app, generation, model.engine, asked))
 }
 
 /// Tokens of the prompt that a request has; nothing is generated.
@@ -65,6 +71,8 @@ struct Prompt {
     request: Request,
     calling: Calling,
     passages: Option<Vec<Passage>>,
+    /// Whether it ends where thoughts begin.
+    thinks: bool,
 }
 
 async fn prepare(app: &App, request: TurnRequest) -> Result<Prompt, ApiError> {
@@ -74,6 +82,28 @@ async fn prepare(app: &App, request: TurnRequest) -> Result<Prompt, ApiError> {
     app.workers().run(move || word(&served, model, request)).await
 }
 
+/// The conversation with the passages that it is answered from: those that the client has brought
+/// along, or what an assistant finds.
+fn ground(
+    served: &ServedModel,
+    messages: Vec<ChatMessage>,
+    documents: Vec<Passage>,
+) -> Result<(Vec<ChatMessage>, Option<Vec<Passage>>), ApiError> {
+    if !documents.is_empty() {
+        let (messages, passages) = grounded(messages, |_| Ok(documents))?;
+        return Ok((messages, Some(passages)));
+    }
+    match served {
+        ServedModel::Assistant(assistant) => {
+            let (messages, passages) = assistant.ground(messages)?;
+            Ok((messages, Some(passages)))
+        }
+        ServedModel::Language(_) | ServedModel::Embedder(_) | ServedModel::Classifier(_) => {
+            Ok((messages, None))
+        }
+    }
+}
+
 /// Retrieves, words the prompt and encodes it. Computes.
 fn word(
     served: &ServedModel,
@@ -81,13 +111,16 @@ fn word(
     request: TurnRequest,
 ) -> Result<Prompt, ApiError> {
     let calling = Calling::new(request.tools, &*model.codec);
-    let mut passages: Option<Vec<Passage>> = None;
-    let mut messages: Vec<ChatMessage> = request.messages;
-    if let ServedModel::Assistant(assistant) = served {
-        let (grounded, found) = assistant.ground(messages)?;
-        (messages, passages) = (grounded, Some(found));
+    let (messages, passages) = ground(served, request.messages, request.documents)?;
+    let mut variables = request.variables.unwrap_or_default();
+    let set = |thinking: &Thinking| thinking.set(&*model.codec, &mut variables);
+    let was_set = request.thinking.as_ref().is_some_and(set);
+    let prompt_tokens = calling.encode(&*model.codec, &messages, Some(&variables))?;
+    let vocabulary = model.engine.intake().vocabulary();
+    let thinks = opens(vocabulary, &prompt_tokens);
+    if let Some(thinking) = &request.thinking {
+        thinking.check(was_set, thinks)?;
     }
-    let prompt_tokens = calling.encode(&*model.codec, &messages, request.variables.as_ref())?;
     let mut params = request.params;
     let default = if request.fills_context { usize::MAX } else { model.default_max_tokens };
     params.max_new_tokens = max_new_tokens(
@@ -98,8 +131,12 @@ fn word(
     )?;
     // Before anything is made for each of the answers.
     params.validate()?;
-    let constraint = calling.constraint(request.form)?;
+    let constraint = match calling.constraint(request.form)? {
+        Some(constraint) if thinks => Some(behind_thoughts(constraint, vocabulary)?),
+        constraint => constraint,
+    };
     let priority = request.priority;
-    let engine_request = Request { constraint, priority, ..Request::new(prompt_tokens, params) };
-    Ok(Prompt { name: request.model, model, request: engine_request, calling, passages })
+    let name = request.model;
+    let request = Request { constraint, priority, ..Request::new(prompt_tokens, params) };
+    Ok(Prompt { name, model, request, calling, passages, thinks })
 }

@@ -187,3 +187,20 @@ fn refusals_have_the_protocols_form() {
     let answer = server.post("/v1/messages", &ask(json!({})));
     assert_eq!((answer.status, &answer.json()["error"]["type"]), (529, &json!("overloaded_error")));
 }
+
+#[test]
+fn an_assistant_cites_what_it_retrieved() {
+    let server = start();
+    let location = json!({"type": "search_result_location", "cited_text": "A wire costs $25.",
+        "source": "fees", "title": "About fees", "search_result_index": 0,
+        "start_block_index": 0, "end_block_index": 1});
+    let answer = server.post("/v1/messages", &ask(json!({"model": "bank"}))).json();
+    let block = json!({"type": "text", "text": ANSWER, "citations": [location]});
+    assert_eq!(answer["content"], json!([block]));
+    let answer = server.post("/v1/messages", &ask(json!({"model": "bank", "stream": true})));
+    let events = answer.named();
+    let cited = events.iter().position(|(_, data)| data["delta"]["type"] == "citations_delta");
+    let cited = cited.expect("a citation");
+    assert_eq!(events[cited].1["delta"]["citation"], location);
+    assert_eq!(events[cited + 1].0, "content_block_stop");
+}

@@ -165,7 +165,7 @@ fn parts_developer_messages_and_nulls_are_understood() {
             {"role": "user", "content": "Hello?"},
             {"role": "assistant", "content": "Hello."},
             {"role": "user", "content": [{"type": "text", "text": "What does "},
-                                         {"type": "text", "text": "a wire cost?"}], "name": "Ann"},
+                                         {"type": "text", "text": "a wire cost?"}]},
         ],
         "max_tokens": null,
         "tools": [],

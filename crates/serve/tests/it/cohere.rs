@@ -133,11 +133,53 @@ fn documents_are_ranked_by_what_there_is() {
 }
 
 #[test]
-fn documents_of_a_chat_and_unknown_models_are_refused_in_the_protocols_form() {
+fn documents_are_answered_from_and_cited() {
     let server = start();
-    let answer = server.post("/v2/chat", &ask(json!({"documents": ["A wire costs $25."]})));
-    let told = answer.json()["message"].as_str().expect("a text").to_owned();
-    assert!(answer.status == 400 && told.starts_with("`documents` is not supported"), "{told}");
+    let documents = json!([
+        "Fees are fair. A wire costs $25.",
+        {"id": "limits", "data": {"title": "About limits", "snippet": "Limits are high."}},
+    ]);
+    let with = |change: Value| {
+        let mut body = ask(json!({ "documents": documents }));
+        body.as_object_mut().expect("fields").extend(change.as_object().expect("fields").clone());
+        body
+    };
+    let answer = server.post("/v2/chat", &with(json!({}))).json();
+    assert_eq!(answer["message"]["content"][0]["text"], ANSWER);
+    // The mark [7] points at no document.
+    let document = json!({"id": "doc:0", "title": "", "text": "Fees are fair. A wire costs $25."});
+    let expected = json!({"start": 0, "end": 16, "text": "A wire costs $25", "type": "TEXT_CONTENT",
+        "sources": [{"type": "document", "id": "doc:0", "document": document}]});
+    assert_eq!(answer["message"]["citations"], json!([expected]));
+    // The documents are in the prompt.
+    let read = |answer: &Value| answer["usage"]["tokens"]["input_tokens"].as_u64();
+    let bare = server.post("/v2/chat", &ask(json!({}))).json();
+    assert!(
+        read(&answer) > read(&bare).map(|tokens| tokens + 60)
+            && bare["message"]["citations"].is_null()
+    );
+
+    let answer = server.post("/v2/chat", &with(json!({"stream": true})));
+    let events = answer.named();
+    let names: Vec<&str> = events.iter().map(|(name, _)| *name).collect();
+    let last = ["citation-start", "citation-end", "content-end", "message-end"];
+    assert_eq!(names[names.len() - 4..], last);
+    let citation = &events[events.len() - 4].1["delta"]["message"]["citations"];
+    assert_eq!((&citation["text"], &citation["content_index"]), (&expected["text"], &json!(0)));
+    assert_eq!(citation["sources"], expected["sources"]);
+
+    let off = server.post("/v2/chat", &with(json!({"citation_options": {"mode": "OFF"}}))).json();
+    assert!(off["message"].get("citations").is_none(), "{off}");
+    let grounded = server.post("/v2/chat", &ask(json!({"model": "bank"}))).json();
+    assert_eq!(grounded["message"]["citations"][0]["sources"][0]["id"], "fees");
+    for documents in [json!([""]), json!([{"data": {}}]), json!([{"id": "a"}]), json!([7])] {
+        assert_eq!(server.post("/v2/chat", &ask(json!({ "documents": documents }))).status, 400);
+    }
+}
+
+#[test]
+fn unknown_models_are_refused_in_the_protocols_form() {
+    let server = start();
     let answer = server.post("/v2/chat", &ask(json!({"model": "command-a"})));
     assert_eq!((answer.status, answer.json()["message"].is_string()), (404, true));
 }

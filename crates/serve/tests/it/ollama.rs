@@ -150,3 +150,14 @@ fn models_are_listed_shown_and_running() {
     assert_eq!(none.status, 404);
     assert!(server.get("/api/version").json()["version"].is_string());
 }
+
+#[test]
+fn an_assistant_cites_what_it_retrieved() {
+    let server = start();
+    let answer = server.post("/api/chat", &ask(json!({"model": "bank"}))).json();
+    assert_eq!(answer["citations"][0]["document_id"], "fees", "{answer}");
+    let lines = server.post("/api/chat", &ask(json!({"model": "bank", "stream": true}))).lines();
+    assert_eq!(lines.last().expect("lines")["citations"], answer["citations"]);
+    let bare = server.post("/api/chat", &ask(json!({}))).json();
+    assert!(bare.get("citations").is_none(), "{bare}");
+}

@@ -36,6 +36,13 @@ fn refusals_name_the_field_and_the_reason() {
         json!({"n": 1_000_000_000}),
         json!({"n": 1.5}),
         json!({"best_of": 2}),
+        json!({"bad_words": ["no"]}),
+        json!({"allowed_token_ids": [65]}),
+        json!({"prompt_logprobs": 0}),
+        json!({"truncate_prompt_tokens": 8}),
+        json!({"length_penalty": 2}),
+        json!({"skip_special_tokens": false}),
+        json!({"reasoning_effort": "low"}),
         json!({"logit_bias": {"fifty": -100}}),
         json!({"logit_bias": {"50": -101}}),
         json!({"guided_regex": "("}),
@@ -139,6 +146,45 @@ fn what_the_document_excludes_is_refused() {
         let answer = server.get(&format!("/v1/responses/{id}/input_items?{query}"));
         assert_eq!(answer.status, status, "{query}: {}", answer.text);
     }
+}
+
+/// Fields that ask for what is so anyway pass; others of the same name do not.
+#[test]
+fn fields_that_cannot_be_honoured_pass_where_they_ask_for_nothing() {
+    let server = start();
+    let hello = json!([{"role": "user", "content": "Hello?"}]);
+    let chat = |change: Value| with(change);
+    let cohere = |change: Value| {
+        let mut body = json!({"model": "bank-model", "messages": hello});
+        body.as_object_mut().expect("fields").extend(change.as_object().expect("fields").clone());
+        body
+    };
+    let ranked = |tokens: usize| {
+        json!({"model": "bank-reranker", "query": "fee", "documents": ["a fee"],
+               "max_tokens_per_doc": tokens})
+    };
+    for (path, body, status) in [
+        ("/v1/chat/completions", chat(json!({"skip_special_tokens": true, "bad_words": []})), 200),
+        (
+            "/v1/chat/completions",
+            chat(json!({"length_penalty": 1.0, "prompt_logprobs": null})),
+            200,
+        ),
+        ("/v1/completions", json!({"model": "bank-model", "prompt": "x", "bad_words": ["a"]}), 400),
+        ("/v2/chat", cohere(json!({"safety_mode": "OFF"})), 200),
+        ("/v2/chat", cohere(json!({"safety_mode": "STRICT"})), 400),
+        ("/v2/rerank", ranked(4096), 200),
+        ("/v2/rerank", ranked(100), 400),
+    ] {
+        let answer = server.post(path, &body);
+        assert_eq!(answer.status, status, "{path} {body}: {}", answer.text);
+        assert_eq!(answer.header("x-catena-ignored-fields"), None, "{body}");
+    }
+    let made = server.post("/v1/responses", &json!({"model": "bank-model", "input": "x"})).json();
+    let path = format!("/v1/responses/{}", made["id"].as_str().expect("an id"));
+    assert_eq!(server.get(&format!("{path}?stream=false")).status, 200);
+    let streamed = server.get(&format!("{path}?stream=true"));
+    assert_eq!((streamed.status, &streamed.json()["error"]["param"]), (400, &json!("stream")));
 }
 
 #[test]

@@ -283,3 +283,23 @@ fn a_response_that_the_disk_does_not_take_says_so() {
     let refused = server.post("/v1/responses", &ask(json!({"background": true})));
     assert_eq!((refused.status, &refused.json()["error"]["code"]), (500, &json!("storage_failed")));
 }
+
+#[test]
+fn an_assistant_cites_what_it_retrieved() {
+    let server = start();
+    let body = |stream: bool| json!({"model": "bank", "input": "What does a wire cost?", "stream": stream});
+    let annotation =
+        json!({"type": "file_citation", "file_id": "fees", "filename": "About fees", "index": 16});
+    let part = |response: &Value| response["output"][0]["content"][0].clone();
+    let whole = part(&server.post("/v1/responses", &body(false)).json());
+    assert_eq!((&whole["text"], &whole["annotations"]), (&json!(ANSWER), &json!([annotation])));
+    let answer = server.post("/v1/responses", &body(true));
+    let events = answer.named();
+    let added = events.iter().find(|(name, _)| *name == "response.output_text.annotation.added");
+    let added = &added.expect("an annotation").1;
+    assert_eq!((&added["annotation"], &added["annotation_index"]), (&annotation, &json!(0)));
+    assert_eq!(
+        part(&events.last().expect("events").1["response"])["annotations"],
+        json!([annotation])
+    );
+}

@@ -21,6 +21,14 @@ use tokio::sync::oneshot;
 
 /// What the model always says before it ends its turn.
 pub(crate) const ANSWER: &str = "A wire costs $25 [1]. Ask us [7].";
+/// What it says instead to prompts that hold such words.
+const SAYINGS: [(&str, &str); 2] = [("both tools", TWO_CALLS), ("think first", THOUGHTS)];
+/// An answer behind thoughts.
+pub(crate) const THOUGHTS: &str = "<think>\nA wire, then.\n</think>\n\nIt costs $25.";
+/// Two calls after words, in the form that models without one of their own are told of.
+pub(crate) const TWO_CALLS: &str = "Both.\n<tool_call>\n{\"name\": \"fee\", \"arguments\": \
+     {\"speed\": \"fast\"}}\n</tool_call>\n<tool_call>\n{\"name\": \"close\", \"arguments\": {}}\n\
+     </tool_call>";
 /// Stands where the model's turn begins.
 const TURN: u32 = 257;
 const EOS: u32 = 256;
@@ -71,7 +79,12 @@ impl Runner for Script {
             for end in seq.start_pos + first + 1..=seq.start_pos + seq.tokens.len() {
                 let said = (0..end).rev().take_while(|&pos| self.history[slot(pos)] != Some(TURN));
                 let said = said.count();
-                let next = ANSWER.as_bytes().get(said).map_or(EOS, |&byte| u32::from(byte));
+                let read = (0..end - said).filter_map(|pos| self.history[slot(pos)]);
+                let prompt: Vec<u8> = read.filter_map(|token| u8::try_from(token).ok()).collect();
+                let prompt = String::from_utf8_lossy(&prompt);
+                let saying = SAYINGS.iter().find(|(words, _)| prompt.contains(words));
+                let text = saying.map_or(ANSWER, |(_, text)| text);
+                let next = text.as_bytes().get(said).map_or(EOS, |&byte| u32::from(byte));
                 let mut row_v = vec![0.0; VOCAB_SIZE];
                 row_v[next as usize] = 20.0;
                 self.logits.extend(row_v);
@@ -110,6 +123,45 @@ impl PromptCodec for Bytes {
     fn tool_syntax(&self) -> Option<&ToolSyntax> {
         None
     }
+}
+
+/// The same with a switch for thoughts, which begin behind the marker where they are switched on.
+struct Thinks;
+
+impl PromptCodec for Thinks {
+    fn encode_chat(&self, chat: &ChatInput<'_>) -> Result<Vec<u32>, EngineError> {
+        let mut tokens = Bytes.encode_chat(chat)?;
+        if chat
+            .variables
+            .is_some_and(|variables| variables.get("enable_thinking") == Some(&true.into()))
+        {
+            tokens.extend("<think>".bytes().map(u32::from));
+        }
+        Ok(tokens)
+    }
+
+    fn encode_text(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        Bytes.encode_text(text)
+    }
+
+    fn tokenize(&self, text: &str) -> Result<Vec<TextToken>, EngineError> {
+        Bytes.tokenize(text)
+    }
+
+    fn tool_syntax(&self) -> Option<&ToolSyntax> {
+        None
+    }
+
+    fn reads_variable(&self, name: &str) -> bool {
+        name == "enable_thinking"
+    }
+}
+
+/// A server that has a model with a switch for thoughts besides, called `thinker`.
+pub(crate) fn start_with_thinker() -> Server {
+    let model = scripted(None, SchedulerLimits::default(), 64);
+    let model = ServedModel::Language(LanguageModel { codec: Arc::new(Thinks), ..model });
+    start_with(Start { models: vec![("thinker".to_owned(), model)], ..Start::default() })
 }
 
 /// Finds the same two passages for every question.
@@ -235,6 +287,8 @@ pub(crate) fn start() -> Server {
 /// How a server begins.
 #[derive(Default)]
 pub(crate) struct Start {
+    /// Models besides those that every server has.
+    pub(crate) models: Vec<(String, ServedModel)>,
     pub(crate) settings: Settings,
     pub(crate) observers: Observers,
     pub(crate) connections: ConnectionLimits,
@@ -293,14 +347,16 @@ fn launch(
     let engine = model.engine.clone();
     let assistant =
         Assistant { model: model.clone(), retriever: Arc::new(TwoPassages), num_passages: 2 };
-    let models = vec![
+    let mut models = vec![
         ("bank".to_owned(), ServedModel::Assistant(assistant)),
         ("bank-model".to_owned(), ServedModel::Language(model)),
         ("bank-embedder".to_owned(), ServedModel::Embedder(Arc::new(Letters))),
         ("bank-reranker".to_owned(), words(&["relevant"])),
         ("bank-classifier".to_owned(), words(&["fee", "limit"])),
     ];
-    let Start { mut settings, observers, connections, tls, more, max_body_bytes } = start;
+    let Start { models: others, mut settings, observers, connections, tls, more, max_body_bytes } =
+        start;
+    models.extend(others);
     settings.shutdown.drain = drain;
     settings.limits.max_body_bytes = max_body_bytes.unwrap_or(64 << 10);
     let app = App::with(models, settings, observers);

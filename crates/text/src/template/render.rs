@@ -1,6 +1,6 @@
 //! The template and its sandbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 use std::time::SystemTime;
 
@@ -26,6 +26,8 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,
     marks_generation: bool,
+    /// Names of the variables that it looks at.
+    reads: HashSet<String>,
     bos_token: String,
     eos_token: String,
 }
@@ -50,7 +52,9 @@ impl ChatTemplate {
             .map_err(|error| TextError::TemplateSyntax(Box::new(error)))?;
         let (bos_token, eos_token) = (bos.to_owned(), eos.to_owned());
         let source = source.to_owned();
-        Ok(Self { environment, source, marks_generation, bos_token, eos_token })
+        let reads =
+            environment.get_template(NAME).map_err(render_error)?.undeclared_variables(false);
+        Ok(Self { environment, source, marks_generation, reads, bos_token, eos_token })
     }
 
     /// The template as the model's files have it.
@@ -61,6 +65,11 @@ impl ChatTemplate {
     /// Whether the template marks what the assistant wrote with `{% generation %}`.
     pub fn marks_generation(&self) -> bool {
         self.marks_generation
+    }
+
+    /// Whether the template looks at a variable called `name`, in any of its branches.
+    pub fn reads(&self, name: &str) -> bool {
+        self.reads.contains(name)
     }
 
     /// The prompt of a conversation. `add_generation_prompt` ends it where the assistant's next

@@ -140,6 +140,20 @@ fn tools_and_variables_reach_the_template() {
     assert_eq!(ChatTemplate::new(source, "", "").unwrap().render_chat(&none).unwrap(), "TrueFalse");
 }
 
+#[test]
+fn a_template_tells_which_variables_it_looks_at() {
+    let reads = |source: &str, name: &str| ChatTemplate::new(source, "", "").unwrap().reads(name);
+    let switch =
+        "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}";
+    assert!(reads(switch, "enable_thinking") && !reads(switch, "reasoning_effort"));
+    let default = "{% if reasoning_effort is not defined %}{% set reasoning_effort = 'medium' %}\
+                   {% endif %}{{ reasoning_effort }}";
+    assert!(reads(default, "reasoning_effort"));
+    let in_macro = "{% macro head() %}{{ reasoning_effort }}{% endmacro %}{{ head() }}";
+    assert!(reads(in_macro, "reasoning_effort"));
+    assert!(!reads("enable_thinking {{ messages[0].thinking }}", "thinking"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
 

@@ -1,0 +1,91 @@
+//! One answer in the making: thoughts, words and calls are told apart.
+
+use crate::thinking::{ThoughtParser, mark_text};
+use crate::tools::{CallParser, Part};
+use catena_engine::{TokenEvent, Vocabulary};
+
+/// One of the answers.
+pub(super) struct Choice {
+    thoughts: ThoughtParser,
+    calls: Option<CallParser>,
+    /// Its words, without thoughts and calls.
+    said: String,
+}
+
+impl Choice {
+    /// An answer at its beginning; with `thinks` the prompt ended where thoughts begin.
+    pub(super) fn new(thinks: bool, calls: Option<CallParser>) -> Self {
+        Self { thoughts: ThoughtParser::new(thinks), calls, said: String::new() }
+    }
+
+    /// Whether what comes is thoughts.
+    pub(super) fn is_thinking(&self) -> bool {
+        self.thoughts.is_thinking()
+    }
+
+    /// Its words so far.
+    pub(super) fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// What a token brings.
+    pub(super) fn token(&mut self, vocabulary: &Vocabulary, token: &TokenEvent) -> Vec<Part> {
+        let mut told = self.thoughts.push(&token.text);
+        if let Some(mark) = mark_text(vocabulary, token.token) {
+            let more = self.thoughts.push(mark);
+            told.thoughts.push_str(&more.thoughts);
+            told.answer.push_str(&more.answer);
+        } else if vocabulary.is_special(token.token) {
+            told.answer.push_str(&self.thoughts.give_up());
+        }
+        let mut parts = thoughts(told.thoughts);
+        match &mut self.calls {
+            None => parts.extend(words(told.answer)),
+            // Thoughts may hold whatever they like.
+            Some(_) if self.thoughts.is_thinking() => {}
+            // Text that comes with a control token stood before it.
+            Some(calls) if vocabulary.is_special(token.token) => {
+                parts.extend(calls.push_text(&told.answer));
+                parts.extend(calls.push(token.token, ""));
+            }
+            Some(calls) => parts.extend(calls.push(token.token, &told.answer)),
+        }
+        self.note(&parts);
+        parts
+    }
+
+    /// What was held, and whether there are calls and all are whole.
+    pub(super) fn end(&mut self, tail: &str) -> (Vec<Part>, bool) {
+        let told = self.thoughts.finish(tail);
+        let mut parts = thoughts(told.thoughts);
+        let has_calls = match &mut self.calls {
+            Some(calls) => {
+                parts.extend(calls.finish(&told.answer));
+                calls.has_whole_calls()
+            }
+            None => {
+                parts.extend(words(told.answer));
+                false
+            }
+        };
+        self.note(&parts);
+        (parts, has_calls)
+    }
+
+    fn note(&mut self, parts: &[Part]) {
+        for part in parts {
+            if let Part::Text(text) = part {
+                self.said.push_str(text);
+            }
+        }
+    }
+}
+
+/// Text without calls.
+fn words(text: String) -> Vec<Part> {
+    if text.is_empty() { Vec::new() } else { vec![Part::Text(text)] }
+}
+
+fn thoughts(text: String) -> Vec<Part> {
+    if text.is_empty() { Vec::new() } else { vec![Part::Thought(text)] }
+}
