@@ -27,11 +27,14 @@ fn sample(value: Value) -> TrainingSample {
 fn answers_are_shown_with_what_is_trained() {
     let tokenizer = tokenizer();
     let chat = chat_sample(&[("user", "a"), ("assistant", "b")]);
-    insta::assert_snapshot!(shown(&tokenizer, 64, &chat), @"");
+    insta::assert_snapshot!(shown(&tokenizer, 64, &chat), @r"| <|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n«b<|im_end|>» |14 2 0");
     let pair = sample(json!({"kind": "preference", "prompt": "a", "chosen": "b", "rejected": "c"}));
-    insta::assert_snapshot!(shown(&tokenizer, 64, &pair), @"");
+    insta::assert_snapshot!(shown(&tokenizer, 64, &pair), @"
+    chosen| <s>a«b<|im_end|>» |4 2 0
+    rejected| <s>a«c<|im_end|>» |4 2 0
+    ");
     let judged = json!({"kind": "unpaired", "prompt": "a", "completion": "b", "label": false});
-    insta::assert_snapshot!(shown(&tokenizer, 64, &sample(judged)), @"");
+    insta::assert_snapshot!(shown(&tokenizer, 64, &sample(judged)), @"not wanted| <s>a«b<|im_end|>» |4 2 0");
 }
 
 #[test]

@@ -59,7 +59,8 @@ fn edit(path: &Utf8Path, change: impl FnOnce(&mut serde_json::Map<String, Value>
     let len = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
     let mut header: Value = serde_json::from_slice(&bytes[8..8 + len]).unwrap();
     let position = &mut header["__metadata__"]["position"];
-    let mut values = serde_json::from_str(position.as_str().unwrap()).unwrap();
+    let mut values: serde_json::Map<String, Value> =
+        serde_json::from_str(position.as_str().unwrap()).unwrap();
     change(&mut values);
     *position = serde_json::to_string(&values).unwrap().into();
     let mut text = serde_json::to_vec(&header).unwrap();
