@@ -17,7 +17,7 @@ use std::sync::{Arc, LazyLock};
 /// The struct of a changed row: its `text`, its `metadata` and a `note`, the last two where they
 /// changed.
 pub(super) static ROW_CHANGE: LazyLock<Fields> = LazyLock::new(|| {
-    let field = |name| Field::new(name, DataType::Utf8, true);
+    let field = |name: &str| Field::new(name, DataType::Utf8, true);
     ["text", "metadata", "note"].map(field).to_vec().into()
 });
 

@@ -7,10 +7,8 @@ use datafusion::error::DataFusionError;
 
 /// The error of a query. `rows` are the files, as they were named, whose own columns it asks for.
 pub(super) fn failed(error: DataFusionError, rows: Option<&str>) -> CurateError {
-    let error = match CurateError::from(error) {
-        CurateError::Engine(error) => error,
-        ours => return ours,
-    };
+    let error = CurateError::from(error);
+    let CurateError::Engine(error) = error else { return error };
     match rows {
         Some(input) if is_of_lines(error.find_root()) => {
             CurateError::Rows { input: input.to_owned() }
