@@ -1,7 +1,10 @@
 //! Files that a plan names beside its inputs: what they hold decides the result as well.
 
+use super::work::inputs_of;
 use super::write::digest;
+use crate::account::CardInput;
 use crate::error::CurateError;
+use crate::objects::is_object;
 use crate::plan::{CleaningPlan, PiiStyle};
 use camino::Utf8Path;
 use catena_corpus::{ReadOptions, plan_shards};
@@ -9,6 +12,7 @@ use catena_protocol::Cancel;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::fs;
+use std::sync::Arc;
 
 /// A file that the plan names, such as a language model or an evaluation set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +23,8 @@ pub struct SideFile {
     pub path: String,
     /// Its length.
     pub bytes: u64,
-    /// SHA-256 of its bytes; none of a secret, whose digest would let guesses be tested.
+    /// SHA-256 of its bytes; none of a secret, whose digest would let guesses be tested, and of an
+    /// object, whose entity tag is looked at instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
@@ -51,22 +56,27 @@ pub(super) struct SideFiles {
 }
 
 impl SideFiles {
-    /// Those that `plan` has a use for.
-    pub(super) fn of(plan: &CleaningPlan, cancel: &Cancel) -> Result<Self, CurateError> {
+    /// Those that `plan` has a use for, opened as `base` says.
+    pub(super) fn of(
+        plan: &CleaningPlan,
+        base: &ReadOptions,
+        cancel: &Cancel,
+    ) -> Result<Self, CurateError> {
         let mut all = Self::default();
+        let options = ReadOptions { opener: Arc::clone(&base.opener), ..ReadOptions::default() };
         if (plan.language.detect || plan.language.drops())
             && let Some(path) = &plan.language.model
         {
             all.add("language.model", path, cancel)?;
         }
         for named in &plan.decontaminate.against {
-            let shards = plan_shards(std::slice::from_ref(named), &ReadOptions::default())?;
-            let mut last = None;
-            for shard in shards {
-                if last.as_ref() != Some(&shard.path) {
-                    all.add("decontaminate.against", &shard.path, cancel)?;
+            for file in inputs_of(&plan_shards(std::slice::from_ref(named), &options)?) {
+                let key = "decontaminate.against";
+                if is_object(&file.path) {
+                    all.add_object(key, file)
+                } else {
+                    all.add(key, &file.path, cancel)?
                 }
-                last = Some(shard.path);
             }
         }
         let masks = !plan.pii.mask.is_empty() && plan.pii.style != PiiStyle::Placeholder;
@@ -85,5 +95,12 @@ impl SideFiles {
         self.digests.push(format!("{key}\n{path}\n{digest}\n"));
         self.files.push(file);
         Ok(())
+    }
+
+    /// An object is known by its entity tag: to read it twice would cost.
+    fn add_object(&mut self, key: &str, file: CardInput) {
+        let CardInput { path, bytes, version, .. } = file;
+        self.digests.push(format!("{key}\n{path}\n{bytes} {}\n", version.unwrap_or_default()));
+        self.files.push(SideFile { key: key.to_owned(), path, bytes, sha256: None });
     }
 }

@@ -76,7 +76,7 @@ impl Work {
             let version = shard.version.as_deref().unwrap_or_default();
             hash.update(format!("{}\n{}\n{}\n{version}\n", shard.path, shard.id, shard.bytes));
         }
-        let side = SideFiles::of(plan, cancel)?;
+        let side = SideFiles::of(plan, options, cancel)?;
         side.digests.iter().for_each(|digest| hash.update(digest));
         let work = Self {
             folder: folder.to_owned(),
