@@ -64,7 +64,7 @@ pub(crate) fn gen_ai_operation(method: &Method, route: &str) -> Option<&'static 
         endpoints.filter_map(named).collect()
     });
     let (known, name) = operations.get(route)?;
-    (known == method).then_some(name)
+    (known == method).then_some(*name)
 }
 
 /// The routes, each with what the document says of it.

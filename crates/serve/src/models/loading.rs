@@ -112,7 +112,9 @@ impl Registry {
                 "its engine stopped; it is loaded again when asked for"
             );
             let stopped = entry.take();
-            tokio::task::spawn_blocking(move || drop(stopped)).await.map_err(lost)?;
+            tokio::task::spawn_blocking(move || drop(stopped))
+                .await
+                .map_err(|error| lost(&error))?;
         }
         Ok(())
     }
@@ -155,10 +157,10 @@ impl Registry {
 async fn apart<T: Send + 'static>(
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
-    tokio::spawn(context::carried(work)).await.map_err(lost)?
+    tokio::spawn(context::carried(work)).await.map_err(|error| lost(&error))?
 }
 
-fn lost(error: JoinError) -> ApiError {
+fn lost(error: &JoinError) -> ApiError {
     ApiError::Internal { reason: error.to_string() }
 }
 
@@ -177,7 +179,9 @@ async fn compute<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let done = tokio::task::spawn_blocking(context::carried_work(work)).await.map_err(lost)?;
+    let done = tokio::task::spawn_blocking(context::carried_work(work))
+        .await
+        .map_err(|error| lost(&error))?;
     done.map_err(|error| {
         let reason = message(&*error);
         let request_id = context::request_id();

@@ -125,12 +125,11 @@ impl Registry {
         let entry = Arc::new(entry);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let place = entries.iter_mut().find(|known| known.name == entry.name);
-        let before = match place {
-            Some(known) => Some(std::mem::replace(known, entry)),
-            None => {
-                entries.push(entry);
-                None
-            }
+        let before = if let Some(known) = place {
+            Some(std::mem::replace(known, entry))
+        } else {
+            entries.push(entry);
+            None
         };
         drop(entries);
         release(before.and_then(|before| before.take()));

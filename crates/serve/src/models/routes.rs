@@ -97,7 +97,8 @@ pub(crate) async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError
         "used_bytes": app.registry().used_bytes(),
         "budget_bytes": app.registry().budget(),
     });
-    let aliases = &app.settings().aliases;
+    let settings = app.settings();
+    let aliases = &settings.aliases;
     Ok(Json(json!({"object": "list", "data": data, "memory": memory, "aliases": aliases})))
 }
 

@@ -154,7 +154,7 @@ fn tokens_are_counted_as_they_were_used() {
     let left: u64 = left.parse().expect("a number");
     // A few come back while the test runs.
     assert!((600 - used..=600).contains(&left), "{left} of 600 after {used}");
-    let embed = json!({"model": "bank-embedder", "input": vec!["a b c d e f g h"; 40]});
+    let embed = json!({"model": "bank-embedder", "input": vec!["a b c d e f g h"; 60]});
     assert_eq!(locked.ask(key, "POST", "/v1/embeddings", &embed.to_string()).status, 200);
     let refused = locked.ask(key, "POST", CHAT, &chat("bank-model"));
     assert_eq!(code(&refused), told(429, "rate_limit_exceeded"));
@@ -165,8 +165,8 @@ fn tokens_are_counted_as_they_were_used() {
 /// where it fails.
 #[test]
 fn texts_that_are_only_read_are_within_the_limit_on_tokens() {
-    let texts = || vec!["a b c d e f g h"; 40];
-    let pairs = || vec![["a b c d", "e f g h"]; 40];
+    let texts = || vec!["a b c d e f g h"; 70];
+    let pairs = || vec![["a b c d", "e f g h"]; 70];
     for (path, body) in [
         ("/v1/embeddings", json!({"model": "bank-embedder", "input": texts()})),
         ("/embed", json!({"inputs": texts()})),
@@ -174,10 +174,10 @@ fn texts_that_are_only_read_are_within_the_limit_on_tokens() {
         ("/api/embed", json!({"model": "bank-embedder", "input": texts()})),
         ("/similarity", json!({"inputs": {"source_sentence": "a b", "sentences": texts()}})),
         ("/predict", json!({"inputs": pairs()})),
-        ("/rerank", json!({"query": "a b c d", "texts": vec!["e f g h"; 40]})),
+        ("/rerank", json!({"query": "a b c d", "texts": vec!["e f g h"; 70]})),
         (
             "/v2/rerank",
-            json!({"model": "bank-reranker", "query": "a b", "documents": vec!["c d e f g h"; 40]}),
+            json!({"model": "bank-reranker", "query": "a b", "documents": vec!["c d e f g h"; 70]}),
         ),
     ] {
         let limits = KeyLimits { tokens_per_minute: Some(600), ..KeyLimits::default() };
@@ -192,13 +192,13 @@ fn texts_that_are_only_read_are_within_the_limit_on_tokens() {
         let first = ask(&body);
         assert_eq!(first.status, 200, "{path}: {}", first.text);
         let before = left();
-        // At 10 tokens a second 320 are not there again so soon.
-        assert!((240..=320).contains(&before), "{path}: {before} of 600");
+        // At 10 tokens a second 560 are not there again so soon.
+        assert!((30..=300).contains(&before), "{path}: {before} of 600");
         let second = ask(&body);
         assert_eq!(second.status, 429, "{path}: {}", second.text);
         assert!(second.text.contains("600 tokens per minute"), "{path}: {}", second.text);
         let wait = second.header("retry-after").expect("a wait").parse::<u64>().expect("seconds");
-        assert!((1..=9).contains(&wait), "{path}: {wait}");
+        assert!((1..=60).contains(&wait), "{path}: {wait}");
         assert!(left() >= before, "{path}: a refusal costs nothing");
     }
 }

@@ -276,6 +276,7 @@ fn what_was_there_from_the_start_may_be_had_again() {
 }
 
 /// A folder that is slow, and a model in it that is not to be looked at.
+#[derive(Default)]
 struct SlowLibrary {
     lists: AtomicUsize,
     go_on: AtomicBool,
@@ -315,7 +316,7 @@ impl ModelSource for Unread {
 #[test]
 fn a_slow_folder_of_models_holds_up_nobody() {
     let server = start();
-    let library = Arc::new(SlowLibrary { lists: 0.into(), go_on: false.into() });
+    let library = Arc::new(SlowLibrary::default());
     server.app.set_library(library.clone());
     assert_eq!(server.get("/metrics").status, 200);
     assert_eq!(library.lists.load(Ordering::SeqCst), 0);
