@@ -1,7 +1,7 @@
 //! Documents as the index, the questions and the studio know them: an id, a title, a text.
 
 use camino::Utf8Path;
-use catena_corpus::{CorpusError, ReadOptions, Row, SourceDocument, plan_shards};
+use catena_corpus::{CorpusError, Format, ReadOptions, Row, SourceDocument, plan_shards};
 use catena_protocol::Document;
 use serde_json::Value;
 
@@ -43,8 +43,7 @@ fn known(document: SourceDocument) -> Document {
 
 /// Its own title; that of a file without one is its first heading, or else its name.
 fn title(document: &SourceDocument) -> String {
-    let field = |name: &str| document.metadata.get(name).and_then(Value::as_str);
-    if let Some(title) = field("title") {
+    if let Some(title) = document.metadata.get("title").and_then(Value::as_str) {
         return title.to_owned();
     }
     // A file that is one text has its name as id; a row of a table without a title has none.
@@ -52,10 +51,8 @@ fn title(document: &SourceDocument) -> String {
         return String::new();
     }
     let heading = |line: &str| line.strip_prefix("# ").map(|title| title.trim().to_owned());
-    let heading = match field("format") {
-        Some("markdown" | "html") => document.text.lines().find_map(heading),
-        _ => None,
-    };
+    let is_markdown = Format::of_name(&document.source).0 == Format::Markdown;
+    let heading = document.text.lines().find_map(heading).filter(|_| is_markdown);
     heading.unwrap_or_else(|| name(&document.source))
 }
 
@@ -77,7 +74,7 @@ mod tests {
         let put = |name: &str, text: &str| fs::write(path.join(name), text).expect("it is written");
         put("a.jsonl", "{\"id\":\"a\",\"title\":\"A\",\"content\":\"x\"}\n{\"content\":\"y\"}\n");
         put("b_fees.md", "Intro\n# Fees\ntext");
-        put("c.html", "<title>Cards</title><p>They are free.");
+        put("c.txt", "# No heading");
         put("how_to-pay.txt", "text");
         let found = read_documents(path).expect("they are read");
         let found: Vec<_> =
@@ -86,7 +83,7 @@ mod tests {
             ("a", "A", "x"),
             ("a.jsonl:2", "", "y"),
             ("b_fees.md", "Fees", "Intro\n# Fees\ntext"),
-            ("c.html", "Cards", "<title>Cards</title><p>They are free."),
+            ("c.txt", "c", "# No heading"),
             ("how_to-pay.txt", "how to pay", "text"),
         ];
         assert_eq!(found, expected);

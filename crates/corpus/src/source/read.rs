@@ -21,7 +21,6 @@ use super::text;
 use super::warc::warc;
 use super::window::{Peeked, Stream, read_whole};
 use crate::error::CorpusError;
-use crate::web::page_title;
 use camino::Utf8Path;
 use encoding_rs::Encoding;
 use std::io;
@@ -156,10 +155,6 @@ impl ShardReader {
         document.markup = markup;
         if self.is_one && document.id == document.place.to_string() {
             document.id = document.place.file.to_string();
-        }
-        if markup == Some(Markup::Html) && !document.metadata.contains_key("title") {
-            let title = page_title(&document.text).map(|title| ("title".to_owned(), title.into()));
-            document.metadata.extend(title);
         }
         document
     }

@@ -7,11 +7,6 @@ use super::reader::Reader;
 use super::render::render;
 use crate::CorpusError;
 
-/// The title of a page, without the name of the site where that can be told.
-pub(crate) fn page_title(html: &str) -> Option<String> {
-    metadata_of(html).title
-}
-
 /// Extracts the main content of a page.
 ///
 /// # Errors

@@ -32,7 +32,6 @@ mod tokens;
 
 pub use boilerplate::{BoilerplateReason, DroppedLine, WithoutBoilerplate, remove_boilerplate};
 pub use extract::extract_html;
-pub(crate) use extract::page_title;
 pub use options::{ExtractOptions, Extracted, PageFormat};
 
 #[cfg(test)]
