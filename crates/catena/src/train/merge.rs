@@ -46,7 +46,9 @@ pub(super) fn run(args: &MergeArgs, cancel: &Cancel) -> Result<(), Failure> {
     }
     let parts = open(args, cancel)?;
     write(args, &parts).map_err(|error| Failure::new(Exit::Environment, goal(args), error))?;
-    targets.iter().for_each(|path| print_line(path.as_str()));
+    for path in &targets {
+        print_line(path.as_str());
+    }
     Ok(())
 }
 
