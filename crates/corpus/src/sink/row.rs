@@ -46,9 +46,8 @@ impl Serialize for JsonRow<'_> {
                     }
                 }
                 let aside = self.layout == Layout::Dolma && attributes(metadata).is_some();
-                let rest = metadata.iter().filter(|(key, _)| {
-                    !BESIDE.contains(&key.as_str()) && !(aside && *key == ATTRIBUTES)
-                });
+                let apart = |key: &str| BESIDE.contains(&key) || aside && key == ATTRIBUTES;
+                let rest = metadata.iter().filter(|(key, _)| !apart(key));
                 map.serialize_entry("metadata", &Pairs(rest.collect()))?;
             }
         }
