@@ -116,7 +116,9 @@ impl ApiRequest for ChatRequest {
     const SHARED_REFUSED: &'static [Refused] = SamplingFields::REFUSED;
 
     fn tell_idle(&self, ignored: &mut Ignored) {
-        self.messages.iter().for_each(|message| message.tell_idle(ignored));
+        for message in &self.messages {
+            message.tell_idle(ignored);
+        }
     }
 }
 

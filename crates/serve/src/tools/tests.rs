@@ -397,7 +397,7 @@ fn s11_what_stands_in_a_call_is_only_read() {
                 (0..count).map(|_| pieces[rng.random_range(0..pieces.len())]).collect();
             let parts = parts(&mut parser(&calling), &output(&text));
             let said = |part: &Part| match part {
-                Part::Text(text) => text.len(),
+                Part::Thought(text) | Part::Text(text) => text.len(),
                 Part::CallStart { name, .. } => name.len(),
                 Part::CallArguments { json, .. } => json.len(),
             };

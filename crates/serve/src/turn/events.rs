@@ -159,7 +159,7 @@ impl Turn {
         };
         let stop = match &completion.stop_cause {
             Some(StopCause::Text(text)) => Some(text.clone()),
-            Some(StopCause::Token { .. }) | None => None,
+            Some(StopCause::Token { .. } | StopCause::Constraint) | None => None,
         };
         self.counts.add(&completion);
         let completion = Box::new(completion);
