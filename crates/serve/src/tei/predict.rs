@@ -41,7 +41,6 @@ enum PredictInputs {
 impl ApiRequest for PredictRequest {
     const KNOWN: &'static [&'static str] =
         &["model", "inputs", "truncate", "truncation_direction", "raw_scores"];
-    /// What `InferenceClient.text_classification` sends.
     const REFUSED: &'static [Refused] =
         &[Refused { field: "parameters", is_neutral: is_empty, hint: "; use `raw_scores`" }];
 }
@@ -60,6 +59,8 @@ pub(crate) async fn predict_fields(
     fields: Map<String, Value>,
 ) -> Result<Response, ApiError> {
     let started = Instant::now();
+    // What only `InferenceClient.text_classification` sends, which reads a list for each text.
+    let is_nested = fields.contains_key("parameters");
     let Parsed { value: request, ignored } = read::<PredictRequest>(fields)?;
     let needs = "a classifier of texts";
     let (name, classifier) =
@@ -71,7 +72,7 @@ pub(crate) async fn predict_fields(
     let scores = logits(app, model, inputs, request.truncate, started).await?;
     let mut predictions: Vec<Value> =
         scores.iter().map(|logits| prediction(&labels, logits, request.raw_scores)).collect();
-    let body = if is_batch { Value::Array(predictions) } else { predictions.remove(0) };
+    let body = if is_batch || is_nested { Value::Array(predictions) } else { predictions.remove(0) };
     Ok(ignored.tell(Json(body).into_response()))
 }
 

@@ -100,6 +100,10 @@ fn the_root_tells_tasks_apart() {
     for (body, path) in cases {
         assert_eq!(server.post("/", &body).json(), server.post(path, &body).json(), "{path}");
     }
+    // The client of the labels reads a list for each text, also of one.
+    let labels = server.post("/predict", &json!({"inputs": "fee"})).json();
+    let nested = server.post("/", &json!({"inputs": "fee", "parameters": {}})).json();
+    assert_eq!(nested, json!([labels]));
     let body = json!({"inputs": "Fees:", "parameters": {"max_new_tokens": 6}, "stream": false});
     assert_eq!(server.post("/", &body).json(), json!([{"generated_text": "A wire"}]));
 }
