@@ -72,7 +72,8 @@ pub(crate) async fn predict_fields(
     let scores = logits(app, model, inputs, request.truncate, started).await?;
     let mut predictions: Vec<Value> =
         scores.iter().map(|logits| prediction(&labels, logits, request.raw_scores)).collect();
-    let body = if is_batch || is_nested { Value::Array(predictions) } else { predictions.remove(0) };
+    let body =
+        if is_batch || is_nested { Value::Array(predictions) } else { predictions.remove(0) };
     Ok(ignored.tell(Json(body).into_response()))
 }
 
