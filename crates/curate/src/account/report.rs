@@ -45,7 +45,7 @@ impl Card {
         chart(&mut page, "Languages kept", "", &by_count(&summary.languages_kept));
         chart(&mut page, "Documents changed", "", &by_count(&summary.changed));
         chart(&mut page, "Masked places", "", &by_count(&summary.masked));
-        self.write_audit(&mut page);
+        self.write_masked(&mut page);
         let lengths = |histogram: &super::Histogram| -> Vec<(String, u64)> {
             histogram.bars().map(|(edge, count)| (format!("from {edge} bytes"), count)).collect()
         };
@@ -81,7 +81,7 @@ impl Card {
     }
 
     /// The samples of masked places.
-    fn write_audit(&self, page: &mut String) {
+    fn write_masked(&self, page: &mut String) {
         let Some(audit) = self.pii_audit.as_ref().filter(|audit| audit.total() > 0) else { return };
         let _ = write!(
             page,
