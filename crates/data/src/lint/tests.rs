@@ -259,7 +259,7 @@ fn findings_of_one_rule_are_listed_up_to_a_limit_and_counted() {
     let options = LintOptions { max_findings: 3, ..LintOptions::new(EncodeOptions::new(64)) };
     let report = lint(&samples, &options).unwrap();
     assert_eq!((report.of("duplicate").count(), report.num_left_out), (3, 6));
-    let bad = crate::MinHashConfig { bands: 0, ..Default::default() };
+    let bad = catena_corpus::MinHashConfig { bands: 0, ..Default::default() };
     let options = LintOptions { near_duplicates: bad, ..options };
     assert!(lint(&samples, &options).is_err());
 }
