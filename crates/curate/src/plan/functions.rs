@@ -6,8 +6,8 @@ use super::settings::{CleaningPlan, RuleSettings};
 use super::titles::repair_titles;
 use crate::error::CurateError;
 use crate::functions::{
-    Changed, EXTRACTED, Note, Operator, Verdict, analyse, audit_pii, change_row, extract_row, judge,
-    keep, keep_languages, key, language, mask_metadata, metadata_field,
+    Changed, EXTRACTED, Note, Operator, Verdict, analyse, audit_pii, change_row, extract_row,
+    judge, keep, keep_languages, key, language, mask_metadata, metadata_field,
 };
 use camino::Utf8Path;
 use catena_corpus::{
@@ -196,11 +196,7 @@ fn not_empty() -> Arc<ScalarUDF> {
 }
 
 /// `text` as it was, or what became of it, with a note.
-fn noted<'t>(
-    text: &'t str,
-    changed: Cow<'t, str>,
-    note: impl FnOnce() -> Note,
-) -> Changed<'t> {
+fn noted<'t>(text: &'t str, changed: Cow<'t, str>, note: impl FnOnce() -> Note) -> Changed<'t> {
     if changed == text { (Cow::Borrowed(text), None) } else { (changed, Some(note())) }
 }
 

@@ -150,7 +150,10 @@ fn titles_are_cleaned_like_texts() {
     assert_eq!(kept["b"]["title"], 7);
     assert_eq!(card.summary.masked["email"], 2);
     let changed = &card.summary.changed;
-    assert_eq!((changed["title_repaired"], changed["masked_metadata"], changed["masked"]), (1, 1, 1));
+    assert_eq!(
+        (changed["title_repaired"], changed["masked_metadata"], changed["masked"]),
+        (1, 1, 1)
+    );
     let steps = explain(&out, "a").unwrap().steps;
     let masked = ("masked_metadata".to_owned(), "email=1".to_owned());
     assert!(steps.contains(&masked), "{steps:?}");
@@ -305,7 +308,7 @@ fn what_is_wrong_with_a_plan_is_said_before_anything_is_read() {
         error.to_string()
     };
     let errors = [
-        refused(|plan| "csv".clone_into(&mut plan.write.format)),
+        refused(|plan| "docx".clone_into(&mut plan.write.format)),
         refused(|plan| plan.split.validation = 1.5),
         refused(|plan| (plan.split.validation, plan.split.test) = (0.5, 0.75)),
         refused(|plan| "nonsense".clone_into(&mut plan.dedup.near)),
