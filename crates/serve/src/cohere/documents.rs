@@ -105,7 +105,9 @@ fn read_fields(mut fields: Map<String, Value>) -> (String, String) {
 fn plain(value: Value) -> String {
     match value {
         Value::String(text) => text,
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
     }
 }
 

@@ -165,6 +165,6 @@ impl Asked {
             Length::Context => (None, true),
         };
         let request = TurnRequest::new(model, messages, params);
-        Ok(TurnRequest { form, thinking, max_tokens, fills_context, ..request })
+        Ok(TurnRequest { max_tokens, fills_context, form, thinking, ..request })
     }
 }

@@ -58,15 +58,12 @@ impl Choice {
     pub(super) fn end(&mut self, tail: &str) -> (Vec<Part>, bool) {
         let told = self.thoughts.finish(tail);
         let mut parts = thoughts(told.thoughts);
-        let has_calls = match &mut self.calls {
-            Some(calls) => {
-                parts.extend(calls.finish(&told.answer));
-                calls.has_whole_calls()
-            }
-            None => {
-                parts.extend(words(told.answer));
-                false
-            }
+        let has_calls = if let Some(calls) = &mut self.calls {
+            parts.extend(calls.finish(&told.answer));
+            calls.has_whole_calls()
+        } else {
+            parts.extend(words(told.answer));
+            false
         };
         self.note(&parts);
         (parts, has_calls)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const WORDS: &str = "Both.";
 
 /// A request that the scripted model answers with two calls.
-fn ask(tools: Value, change: Value) -> Value {
+fn ask(tools: &Value, change: Value) -> Value {
     let mut body = json!({"model": "bank-model", "max_tokens": 200, "tools": tools,
                           "messages": [{"role": "user", "content": "Use both tools."}]});
     let (Value::Object(fields), Value::Object(change)) = (&mut body, change) else {
@@ -70,7 +70,7 @@ fn streamed(mut body: Value) -> Value {
 fn openai_has_them_in_a_list_and_by_their_index() {
     let server = start();
     let path = "/v1/chat/completions";
-    let body = ask(functions(), json!({}));
+    let body = ask(&functions(), json!({}));
     let choice = server.post(path, &body).json()["choices"][0].clone();
     assert_eq!(choice["finish_reason"], "tool_calls", "{choice}");
     assert_eq!(choice["message"]["content"], WORDS);
@@ -82,7 +82,7 @@ fn openai_has_them_in_a_list_and_by_their_index() {
     assert_eq!(read(&joined(pieces)), expected());
     let said: String = deltas().filter_map(|delta| delta["content"].as_str()).collect();
     assert_eq!(said, WORDS);
-    let one = ask(functions(), json!({"parallel_tool_calls": false}));
+    let one = ask(&functions(), json!({"parallel_tool_calls": false}));
     let message = server.post(path, &one).json()["choices"][0]["message"].clone();
     assert_eq!(read(message["tool_calls"].as_array().expect("a call")), json!([expected()[0]]));
 }
@@ -122,7 +122,7 @@ fn anthropic_has_them_as_blocks() {
     let server = start();
     let tools = json!([{"name": "fee", "input_schema": schema()},
                        {"name": "close", "input_schema": {"type": "object"}}]);
-    let body = ask(tools, json!({}));
+    let body = ask(&tools, json!({}));
     let answer = server.post("/v1/messages", &body).json();
     assert_eq!(answer["stop_reason"], "tool_use", "{answer}");
     let blocks = answer["content"].as_array().expect("blocks");
@@ -159,7 +159,7 @@ fn anthropic_has_them_as_blocks() {
 #[test]
 fn cohere_has_them_behind_a_plan() {
     let server = start();
-    let body = ask(functions(), json!({}));
+    let body = ask(&functions(), json!({}));
     let answer = server.post("/v2/chat", &body).json();
     assert_eq!(answer["finish_reason"], "TOOL_CALL", "{answer}");
     assert_eq!(answer["message"]["tool_plan"], WORDS);
@@ -181,7 +181,7 @@ fn cohere_has_them_behind_a_plan() {
     assert_eq!(ends, [&json!(0), &json!(1)]);
     // Words without a call are the answer.
     let change = json!({"stream": true, "messages": [{"role": "user", "content": "Fee?"}]});
-    let answer = server.post("/v2/chat", &ask(functions(), change));
+    let answer = server.post("/v2/chat", &ask(&functions(), change));
     let events = answer.named();
     let texts = events.iter().filter_map(|(_, data)| {
         data.pointer("/delta/message/content/text").and_then(Value::as_str)
@@ -193,7 +193,7 @@ fn cohere_has_them_behind_a_plan() {
 #[test]
 fn ollama_has_them_whole() {
     let server = start();
-    let mut body = ask(functions(), json!({"stream": false}));
+    let mut body = ask(&functions(), json!({"stream": false}));
     body.as_object_mut().expect("an object").remove("max_tokens");
     let calls = |message: &Value| -> Vec<Value> {
         let calls = message["tool_calls"].as_array().into_iter().flatten();
@@ -207,7 +207,7 @@ fn ollama_has_them_whole() {
 }
 
 /// The content of an answer of OpenAI's with `biases`, whole and streamed.
-fn biased(server: &Server, biases: Value, max_tokens: usize) -> String {
+fn biased(server: &Server, biases: &Value, max_tokens: usize) -> String {
     let body = json!({"model": "bank-model", "max_tokens": max_tokens, "logit_bias": biases,
                       "temperature": 0, "messages": [{"role": "user", "content": "Fee?"}]});
     let path = "/v1/chat/completions";
@@ -223,8 +223,8 @@ fn biased(server: &Server, biases: Value, max_tokens: usize) -> String {
 fn a_bias_forbids_a_token_or_forces_it() {
     let server = start();
     let (a, z) = (u32::from(b'A').to_string(), u32::from(b'Z').to_string());
-    assert!(biased(&server, json!({}), 9).starts_with("A wire"));
-    let said = biased(&server, json!({ a: -100 }), 60);
+    assert!(biased(&server, &json!({}), 9).starts_with("A wire"));
+    let said = biased(&server, &json!({ a: -100 }), 60);
     assert!(!said.contains('A') && said.contains(" wire costs $25"), "{said:?}");
-    assert_eq!(biased(&server, json!({ z: 100 }), 5), "ZZZZZ");
+    assert_eq!(biased(&server, &json!({ z: 100 }), 5), "ZZZZZ");
 }

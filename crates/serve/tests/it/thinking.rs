@@ -164,7 +164,7 @@ fn responses_have_them_as_an_item() {
 }
 
 /// Content and thoughts of the `thinker`'s answer to a question that is answered at once.
-fn thought(server: &Server, path: &str, change: Value) -> (String, String) {
+fn thought(server: &Server, path: &str, change: &Value) -> (String, String) {
     let mut body =
         ask(json!({"model": "thinker", "messages": [{"role": "user", "content": "Fee?"}]}));
     if path.starts_with("/api/") {
@@ -199,7 +199,7 @@ fn thoughts_are_switched_by_the_models_template() {
         (ollama, json!({"think": "low"}), &all),
         (ollama, json!({"think": false}), &none),
     ] {
-        assert_eq!(&thought(&server, path, change.clone()), expected, "{path} {change}");
+        assert_eq!(&thought(&server, path, &change), expected, "{path} {change}");
     }
     let fee = json!([{"role": "user", "content": "Fee?"}]);
     let switched = |kind: &str| {
