@@ -95,13 +95,13 @@ fn responses_have_them_as_items() {
     let body = json!({"model": "bank-model", "input": "Use both tools.", "tools": tools,
                       "max_output_tokens": 200});
     let items = |response: &Value| -> Value {
-        let read = |item: &Value| match item["type"].as_str() {
-            Some("message") => item["content"][0]["text"].clone(),
-            _ => {
-                let arguments = item["arguments"].as_str().expect("a JSON text");
-                let arguments: Value = serde_json::from_str(arguments).expect("JSON");
-                json!({"name": item["name"], "arguments": arguments})
+        let read = |item: &Value| {
+            if item["type"] == "message" {
+                return item["content"][0]["text"].clone();
             }
+            let arguments = item["arguments"].as_str().expect("a JSON text");
+            let arguments: Value = serde_json::from_str(arguments).expect("JSON");
+            json!({"name": item["name"], "arguments": arguments})
         };
         response["output"].as_array().expect("items").iter().map(read).collect()
     };
