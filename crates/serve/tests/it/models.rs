@@ -326,7 +326,7 @@ fn a_slow_folder_of_models_holds_up_nobody() {
         let server = &server;
         let asked = paths.map(|path| scope.spawn(move || server.get(path)));
         wait_for("the lists", || library.lists.load(Ordering::SeqCst) == paths.len());
-        assert_eq!((server.get("/livez").status, ask(&server, "bank-model").status), (200, 200));
+        assert_eq!((server.get("/livez").status, ask(server, "bank-model").status), (200, 200));
         library.go_on.store(true, Ordering::SeqCst);
         for answer in asked.map(|one| one.join().expect("it is asked")) {
             assert!(answer.text.contains("on-disk"), "{}", answer.text);
