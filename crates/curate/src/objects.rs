@@ -182,7 +182,8 @@ impl ObjectFiles {
                 return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too many files"));
             }
             let path = format!("{SCHEME}{bucket}/{}", object.location);
-            files.push(ListedFile { path, bytes: object.size, version: version(&object) });
+            let version = Some(version(&object));
+            files.push(ListedFile { path, bytes: object.size, version });
         }
         files.sort();
         Ok(files)
@@ -238,14 +239,14 @@ impl Opener for ObjectFiles {
     fn version(&self, path: &str) -> io::Result<Option<String>> {
         let Some((store, key)) = self.find(path)? else { return LocalFiles.version(path) };
         let object = self.wait(async move { store.head(&key).await })?.map_err(into_io)?;
-        Ok(version(&object))
+        Ok(Some(version(&object)))
     }
 }
 
 /// What changes with an object: its entity tag, else the second of its last change.
-fn version(object: &ObjectMeta) -> Option<String> {
+fn version(object: &ObjectMeta) -> String {
     let changed = || object.last_modified.timestamp().to_string();
-    Some(object.e_tag.clone().unwrap_or_else(changed))
+    object.e_tag.clone().unwrap_or_else(changed)
 }
 
 /// Whether a path is an address of a store.

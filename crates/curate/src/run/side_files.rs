@@ -73,9 +73,9 @@ impl SideFiles {
             for file in inputs_of(&plan_shards(std::slice::from_ref(named), &options)?) {
                 let key = "decontaminate.against";
                 if is_object(&file.path) {
-                    all.add_object(key, file)
+                    all.add_object(key, file);
                 } else {
-                    all.add(key, &file.path, cancel)?
+                    all.add(key, &file.path, cancel)?;
                 }
             }
         }
