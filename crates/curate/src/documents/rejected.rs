@@ -32,7 +32,7 @@ static REJECTED: LazyLock<SchemaRef> = LazyLock::new(|| {
 #[derive(Debug)]
 pub(crate) enum Rejected {
     /// Among the rows of a part, which is read for it.
-    Part { part: Part, options: ReadOptions, cancel: Cancel },
+    Part { part: Part, options: Box<ReadOptions>, cancel: Cancel },
     /// In a file that a run wrote.
     File(Utf8PathBuf),
 }

@@ -40,7 +40,11 @@ impl MetadataField {
         let mut fields: Map<String, Value> = serde_json::from_str(metadata).ok()?;
         Some(match fields.remove(&self.0)? {
             Value::String(text) => text,
-            other => other.to_string(),
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_)) => other.to_string(),
         })
     }
 }

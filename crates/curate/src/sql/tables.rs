@@ -119,7 +119,7 @@ impl Tables<'_> {
         let counts: Vec<Arc<AtomicU64>> = parts.iter().map(|_| Arc::default()).collect();
         let bad = parts.iter().map(|part| Rejected::Part {
             part: part.clone(),
-            options: self.options.clone(),
+            options: Box::new(self.options.clone()),
             cancel: self.cancel.clone(),
         });
         let bad = bad.chain(wrote.into_iter().map(Rejected::File)).collect();
