@@ -238,7 +238,9 @@ fn a_kill_between_checkpoints_loses_only_the_steps_since() {
     text.push_str("{\"step\":6,\"loss\":9.0,\"learning_rate\":0.0,\"grad_norm\":0.0,\"supervised_tokens\":1,\"tokens\":1}\n{\"step\":7,");
     std::fs::write(&file, text).unwrap();
     let torn = ["checkpoint.safetensors.part-4711", ".write-4711.part"].map(|name| path.join(name));
-    torn.iter().for_each(|torn| std::fs::write(torn, b"torn").unwrap());
+    for torn in &torn {
+        std::fs::write(torn, b"torn").unwrap();
+    }
     let mut model = Unigram::new(5);
     let outcome = run(config(), &samples, &path, &mut model).unwrap();
     assert!(torn.iter().all(|torn| !torn.exists()));

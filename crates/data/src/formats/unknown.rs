@@ -26,10 +26,10 @@ pub struct UnknownKey {
     pub alone: usize,
 }
 
-/// What is counted of a key.
+/// Where a key was found.
 #[derive(Debug, Default)]
-struct Count {
-    count: usize,
+struct Found {
+    times: usize,
     nearest: Option<String>,
     alone: usize,
 }
@@ -39,7 +39,7 @@ struct Count {
 pub(crate) struct UnknownKeys {
     known: Vec<String>,
     message_keys: Vec<String>,
-    counts: BTreeMap<String, Count>,
+    counts: BTreeMap<String, Found>,
 }
 
 impl UnknownKeys {
@@ -76,15 +76,19 @@ impl UnknownKeys {
 
     /// Every key counted, with the known key most like it.
     pub(crate) fn finish(self) -> Vec<UnknownKey> {
-        let name =
-            |(key, Count { count, nearest, alone })| UnknownKey { key, count, nearest, alone };
+        let name = |(key, Found { times, nearest, alone })| UnknownKey {
+            key,
+            count: times,
+            nearest,
+            alone,
+        };
         self.counts.into_iter().map(name).collect()
     }
 }
 
 /// Counts `key`, told as `name`, of a row or a message.
 fn count(
-    counts: &mut BTreeMap<String, Count>,
+    counts: &mut BTreeMap<String, Found>,
     name: String,
     key: &str,
     object: &Map<String, Value>,
@@ -93,11 +97,11 @@ fn count(
     if counts.len() >= MAX_KEYS && !counts.contains_key(&name) {
         return;
     }
-    let found = counts.entry(name).or_insert_with(|| Count {
+    let found = counts.entry(name).or_insert_with(|| Found {
         nearest: nearest(key, known.iter().map(String::as_str)),
-        ..Count::default()
+        ..Found::default()
     });
-    found.count += 1;
+    found.times += 1;
     let lacks = |near: &String| object.get(near).is_none_or(Value::is_null);
     found.alone += usize::from(found.nearest.as_ref().is_some_and(lacks));
 }

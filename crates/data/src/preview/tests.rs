@@ -41,15 +41,20 @@ fn answers_are_shown_with_what_is_trained() {
 fn texts_are_shown_with_their_labels() {
     let tokenizer = wordpiece();
     let classified = sample(json!({"kind": "classification", "text": "a fee", "label": "money"}));
-    insta::assert_snapshot!(shown(&tokenizer, 64, &classified), @"");
+    insta::assert_snapshot!(shown(&tokenizer, 64, &classified), @"label money| [CLS] a fee[SEP] |4 0 0");
     let words =
         json!({"kind": "token_labels", "tokens": ["the", "fees", "of"], "labels": ["O", "B", "O"]});
-    insta::assert_snapshot!(shown(&tokenizer, 64, &sample(words.clone())), @"");
-    insta::assert_snapshot!(shown(&tokenizer, 4, &sample(words)), @"");
+    insta::assert_snapshot!(shown(&tokenizer, 64, &sample(words.clone())), @"| [CLS] the[O] fee[B]s of[O][SEP] |6 3 0");
+    insta::assert_snapshot!(shown(&tokenizer, 4, &sample(words)), @"| [CLS] the[O] fee[B][SEP] |4 2 2");
     let near = json!({"kind": "embedding", "anchor": "a", "positive": "b", "negatives": ["c", "d"], "score": 0.5});
-    insta::assert_snapshot!(shown(&tokenizer, 64, &sample(near)), @"");
+    insta::assert_snapshot!(shown(&tokenizer, 64, &sample(near)), @"
+    anchor| [CLS] a[SEP] |3 0 0
+    positive, score 0.5| [CLS] b[SEP] |3 0 0
+    negative| [CLS] c[SEP] |3 0 0
+    negative| [CLS] d[SEP] |3 0 0
+    ");
     let ranked = json!({"kind": "rerank", "query": "a", "document": "a b c d", "score": 1.0});
-    insta::assert_snapshot!(shown(&tokenizer, 6, &sample(ranked)), @"");
+    insta::assert_snapshot!(shown(&tokenizer, 6, &sample(ranked)), @"query and document, score 1| [CLS] a[SEP] a b[SEP] |6 0 2");
 }
 
 #[test]

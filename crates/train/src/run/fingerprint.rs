@@ -61,20 +61,15 @@ impl fmt::Display for Difference {
 impl Fingerprints {
     /// Fingerprints of a run.
     pub(super) fn of(config: &RunConfig, objective: &dyn Objective, identity: &Identity) -> Self {
-        let hash_of = |feed: &dyn Fn(&mut dyn FnMut(&[u8]))| {
-            let mut hash = Hash::default();
-            feed(&mut |bytes| hash.feed(bytes));
-            hash.text()
-        };
-        Self {
-            base_model: hash_of(&|feed| feed(identity.base_model.as_bytes())),
-            settings: hash_of(&|feed| {
-                feed(identity.trained.as_bytes());
-                feed(json(config).as_bytes());
-                feed(objective.name().as_bytes());
-            }),
-            samples: hash_of(&|feed| objective.identify(feed)),
-        }
+        let (mut base_model, mut settings, mut samples) =
+            (Hash::default(), Hash::default(), Hash::default());
+        base_model.feed(identity.base_model.as_bytes());
+        settings.feed(identity.trained.as_bytes());
+        settings.feed(json(config).as_bytes());
+        settings.feed(objective.name().as_bytes());
+        objective.identify(&mut |bytes| samples.feed(bytes));
+        let (base_model, settings) = (base_model.text(), settings.text());
+        Self { base_model, settings, samples: samples.text() }
     }
 
     /// What of `other` is not the same.
