@@ -83,7 +83,7 @@ mod tests {
         std::fs::write(&path, "{\"text\":\"a\"}\n7\n{\"text\":\"b\"}\n{\"text\":\"c\"}\n").unwrap();
         let path = path.into_os_string().into_string().unwrap();
         let options = ReadOptions::default();
-        let shards = plan_shards(&[path.clone()], &options).unwrap();
+        let shards = plan_shards(std::slice::from_ref(&path), &options).unwrap();
         let (mut rejected, mut num_read) = (Rejected::new(format!("{path}.bad").into()), 0);
         let cancel = Cancel::new();
         let mut documents = Documents::new(shards, options, &mut rejected, &mut num_read, &cancel);
