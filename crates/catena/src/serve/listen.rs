@@ -69,7 +69,7 @@ impl Listener {
     ///
     /// # Errors
     /// Aliases of nothing; if the system gives no threads, or no folder for clients' files.
-    pub(crate) fn serve(
+    pub(super) fn serve(
         self,
         app: App,
         router: Router,
