@@ -12,10 +12,7 @@ use std::sync::Arc;
 const TITLE: &str = "title";
 
 /// The metadata with the title that `repaired` gives and the note about it; none if it stays.
-fn changed<'t>(
-    metadata: &str,
-    repaired: impl Fn(&str) -> Option<String>,
-) -> Option<Changed<'t>> {
+fn changed<'t>(metadata: &str, repaired: impl Fn(&str) -> Option<String>) -> Option<Changed<'t>> {
     // Most documents have none, and their metadata need not be read.
     if !metadata.contains("\"title\"") {
         return None;
