@@ -383,21 +383,25 @@ fn check_that_a_router_sees(serving: &Serving, adapter: &str, say: impl Fn(&str)
     assert!(!is_over(), "{}", serving.get("/metrics"));
 }
 
-#[test]
-fn models_and_adapters_come_and_go_and_requests_choose_among_them() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = |name: &str| dir.path().join(name);
-    tiny_llama(&folder("models/second"));
-    tiny_llama(&folder("tiny"));
-    copied("adapters/attention", &folder("adapters/formal"));
-    copied("adapters/patterns", &folder("other"));
+/// Two models, and adapters as folders and as files, inside and outside the folders of the server.
+fn models_and_adapters(dir: &Path) {
+    tiny_llama(&dir.join("models/second"));
+    tiny_llama(&dir.join("tiny"));
+    copied("adapters/attention", &dir.join("adapters/formal"));
+    copied("adapters/patterns", &dir.join("other"));
     // The same adapter as llama.cpp's script writes it.
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/tests/golden/adapters");
     let gguf = Path::new(golden).join("attention/adapter.gguf");
     for name in ["adapters/formal.gguf", "file.gguf"] {
-        std::fs::copy(&gguf, folder(name)).unwrap();
+        std::fs::copy(&gguf, dir.join(name)).unwrap();
     }
-    let text = |name: &str| folder(name).to_str().unwrap().to_owned();
+}
+
+#[test]
+fn models_and_adapters_come_and_go_and_requests_choose_among_them() {
+    let dir = tempfile::tempdir().unwrap();
+    models_and_adapters(dir.path());
+    let text = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let adapter = format!("casual={}", text("other"));
     let in_file = format!("file={}", text("file.gguf"));
     let serving = Serving::of(&[
