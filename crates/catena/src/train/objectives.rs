@@ -162,9 +162,9 @@ pub(super) fn run_config(
         neftune_alpha: settings.neftune_alpha,
         checkpoint_steps: settings.checkpoint_steps,
         eval_steps: settings.eval_steps,
-        early_stopping_patience: settings.early_stopping_patience,
-        keep_best: settings.keep_best,
-        divergence_factor: settings.divergence_factor,
+        early_stopping_patience: settings.end.early_stopping_patience,
+        keep_best: settings.end.keep_best,
+        divergence_factor: settings.end.divergence_factor,
         seed: settings.seed,
     };
     config

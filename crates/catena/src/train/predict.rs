@@ -80,7 +80,7 @@ fn scored(
     let fit = Fit { tokens, recompute: Recompute::All };
     let mut model = prepared.model(settings, fit)?;
     if !args.base {
-        restore(&prepared.output.join(RUN_DIR), settings.keep_best, &mut model)?;
+        restore(&prepared.output.join(RUN_DIR), settings.end.keep_best, &mut model)?;
     }
     let figures = test
         .evaluate(&mut model, tokens, cancel)

@@ -138,12 +138,9 @@ pub(crate) struct TrainSettings {
     /// What the model writes at every evaluation.
     #[serde(flatten)]
     pub(crate) samples: SampleSettings,
-    /// Evaluations without a better one after which the run ends.
-    pub(crate) early_stopping_patience: Option<u32>,
-    /// Whether the values of the best evaluation are the result.
-    pub(crate) keep_best: bool,
-    /// How far the loss may rise above its lowest value, as a multiple; 0 for any.
-    pub(crate) divergence_factor: f64,
+    /// When the run ends before its last step, and with which values.
+    #[serde(flatten)]
+    pub(crate) end: EndSettings,
     /// Share of samples that may lose trained tokens before the run is refused.
     pub(crate) max_truncated_share: f64,
     /// Whether to run although `catena train lint` finds errors.
@@ -172,6 +169,24 @@ impl Default for FreezeSettings {
             freeze_trainable_modules: Vec::new(),
             freeze_extra_modules: Vec::new(),
         }
+    }
+}
+
+/// What ends a run early, and what of it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct EndSettings {
+    /// Evaluations without a better one after which the run ends.
+    pub(crate) early_stopping_patience: Option<u32>,
+    /// Whether the values of the best evaluation are the result.
+    pub(crate) keep_best: bool,
+    /// How far the loss may rise above its lowest value, as a multiple; 0 for any.
+    pub(crate) divergence_factor: f64,
+}
+
+impl Default for EndSettings {
+    fn default() -> Self {
+        Self { early_stopping_patience: None, keep_best: false, divergence_factor: 4.0 }
     }
 }
 
@@ -279,9 +294,7 @@ impl Default for TrainSettings {
             checkpoint_steps: 50,
             eval_steps: None,
             samples: SampleSettings::default(),
-            early_stopping_patience: None,
-            keep_best: false,
-            divergence_factor: 4.0,
+            end: EndSettings::default(),
             max_truncated_share: 0.05,
             ignore_lint: false,
             seed: 42,
