@@ -82,7 +82,7 @@ class Runs:
 
     def write(self, name, model, keys):
         text = (f"[train]\nmodel = '{model}'\noutput = '{name}'\nmax_tokens = 48\nmicro_step_tokens = 192\n"
-                f"batch_size = 4\nignore_lint = true\n{keys}\n")
+                f"batch_size = 4\nignore_lint = true\ndivergence_factor = 0.0\n{keys}\n")
         (self.folder / f"{name}.toml").write_text(text)
         return f"{name}.toml"
 

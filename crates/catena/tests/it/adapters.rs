@@ -81,12 +81,12 @@ fn an_adapter_that_does_not_fit_is_refused() {
 #[test]
 fn what_a_run_went_on_from_is_part_of_it() {
     let tiny = tuned();
-    tiny.train("go", &format!("{LORA}{LEARN}adapter = \"sft\"\n"));
+    tiny.train("go", &format!("{LORA}{MEASURE}adapter = \"sft\"\n"));
     let written = std::fs::read(tiny.path("go/adapter/adapter_model.safetensors")).unwrap();
-    tiny.train("go", &format!("{LORA}{LEARN}adapter = \"sft\"\n"));
+    tiny.train("go", &format!("{LORA}{MEASURE}adapter = \"sft\"\n"));
     let again = std::fs::read(tiny.path("go/adapter/adapter_model.safetensors")).unwrap();
     assert!(written == again, "a finished run was changed");
-    let anew = tiny.write("go", "base/model", &format!("{LORA}{LEARN}"));
+    let anew = tiny.write("go", "base/model", &format!("{LORA}{MEASURE}"));
     let done = run(&["train", "run", &anew]);
     assert_eq!(done.code, Some(2), "{}", done.stderr);
     assert!(done.stderr.contains("holds another run"), "{}", done.stderr);
@@ -98,7 +98,7 @@ fn what_a_run_went_on_from_is_part_of_it() {
 fn answers_before_a_run_are_those_of_its_start() {
     let tiny = Tiny::new();
     tiny.train("prefix", &format!("method = \"prefix\"\nnum_virtual_tokens = 3\n{LEARN}"));
-    tiny.train("further", &format!("{LEARN}adapter = \"prefix\"\n"));
+    tiny.train("further", &format!("{MEASURE}adapter = \"prefix\"\n"));
     let answers = |name: &str, more: &[&str]| {
         let [file, rows, to] =
             ["go.toml", "sft.jsonl", "answers.jsonl"].map(|name| tiny.path(name));

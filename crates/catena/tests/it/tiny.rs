@@ -83,7 +83,8 @@ impl Tiny {
     pub(crate) fn write(&self, name: &str, model: &str, keys: &str) -> String {
         let text = format!(
             "[train]\nmodel = {model:?}\noutput = {name:?}\nmax_tokens = 48\n\
-             micro_step_tokens = 192\nbatch_size = 4\nignore_lint = true\n{keys}\n"
+             micro_step_tokens = 192\nbatch_size = 4\nignore_lint = true\n\
+             divergence_factor = 0.0\n{keys}\n"
         );
         let file = self.path(&format!("{name}.toml"));
         std::fs::write(&file, text).unwrap();
