@@ -84,6 +84,7 @@ pub(super) fn encode(
         chats: Encoder::new(&base.tokenizer, base.template.as_ref(), options(settings, base)),
         texts: TextEncoder::new(&base.tokenizer, settings.max_tokens),
         classes,
+        has_types: base.has_token_types(),
         lost: 0,
     };
     let rows = match settings.stage {
@@ -112,6 +113,8 @@ struct SetEncoder<'a> {
     chats: Encoder<'a>,
     texts: TextEncoder<'a>,
     classes: &'a Classes,
+    /// Whether the model tells the second of two texts from the first by the type of its tokens.
+    has_types: bool,
     lost: usize,
 }
 
@@ -198,7 +201,7 @@ impl SetEncoder<'_> {
             return Err(wrong(sample, "classification"));
         };
         let (text, label) = self.texts.encode_classification(name, sample, self.classes)?;
-        Ok(Some(ClassifySample { row: text_row(text), target: target(label) }))
+        Ok(Some(ClassifySample { row: self.text_row(text), target: target(label) }))
     }
 
     fn words(&self, name: &str, sample: &TrainingSample) -> Result<Option<Sample>, BoxError> {
@@ -219,13 +222,20 @@ impl SetEncoder<'_> {
         let TrainingSample::Embedding(sample) = sample else {
             return Err(wrong(sample, "embedding"));
         };
-        let mut texts = self.texts.encode_embedding(name, sample)?.into_iter().map(text_row);
+        let texts = self.texts.encode_embedding(name, sample)?.into_iter();
+        let mut texts = texts.map(|text| self.text_row(text));
         let (anchor, positive) = (texts.next(), texts.next());
         Ok(Some(EmbedSample {
             anchor: anchor.unwrap_or_default(),
             positive: positive.unwrap_or_default(),
             negatives: texts.collect(),
         }))
+    }
+
+    fn text_row(&self, encoded: EncodedText) -> TextRow {
+        let types: Vec<u32> = encoded.tokens.types;
+        let typed = self.has_types && types.iter().any(|&kind| kind > 0);
+        TextRow { tokens: encoded.tokens.ids, token_types: if typed { types } else { Vec::new() } }
     }
 
     /// Documents of one query that stand together are ranked together.
@@ -240,7 +250,7 @@ impl SetEncoder<'_> {
                 rows.push((&sample.query, RerankSample::default()));
             }
             if let Some((_, documents)) = rows.last_mut() {
-                documents.rows.push(text_row(text));
+                documents.rows.push(self.text_row(text));
                 documents.relevance.push(narrow(score));
             }
         }
@@ -250,12 +260,6 @@ impl SetEncoder<'_> {
 
 fn row(encoded: EncodedSample) -> Sample {
     Sample { tokens: encoded.tokens, labels: encoded.labels, ..Sample::default() }
-}
-
-fn text_row(encoded: EncodedText) -> TextRow {
-    let types: Vec<u32> = encoded.tokens.types;
-    let typed = types.iter().any(|&kind| kind > 0);
-    TextRow { tokens: encoded.tokens.ids, token_types: if typed { types } else { Vec::new() } }
 }
 
 fn target(label: EncodedLabel) -> Target {

@@ -130,6 +130,14 @@ impl BaseModel {
         }
     }
 
+    /// Whether tokens have a type besides their place and their word.
+    pub(super) fn has_token_types(&self) -> bool {
+        match &self.files {
+            Files::Decoder(_) => false,
+            Files::Encoder(weights) => weights.config().type_vocab_size > 1,
+        }
+    }
+
     /// Longest sequence.
     pub(super) fn max_positions(&self) -> usize {
         match &self.files {
