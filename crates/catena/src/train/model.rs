@@ -130,6 +130,15 @@ impl BaseModel {
         }
     }
 
+    /// The folder of the model, or its GGUF file.
+    pub(super) fn folder(&self) -> &Utf8Path {
+        match &self.files {
+            Files::Decoder(checkpoint) => checkpoint.path(),
+            // Encoders tell the file of their weights.
+            Files::Encoder(weights) => weights.path().parent().unwrap_or(weights.path()),
+        }
+    }
+
     /// Whether tokens have a type besides their place and their word.
     pub(super) fn has_token_types(&self) -> bool {
         match &self.files {

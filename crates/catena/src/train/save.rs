@@ -75,7 +75,9 @@ pub(super) fn save(
         Files::Decoder(checkpoint) => {
             save_decoder(settings, (base, checkpoint), model, classes, &folder)?;
         }
-        Files::Encoder(weights) => save_encoder(settings, weights, model, classes, &folder)?,
+        Files::Encoder(weights) => {
+            save_encoder(settings, (base, weights), model, classes, &folder)?;
+        }
     }
     if settings.stage == TrainStage::Embed {
         write_modules(base, &folder)?;
@@ -149,13 +151,13 @@ fn save_decoder(
 
 fn save_encoder(
     settings: &TrainSettings,
-    weights: &EncoderWeights,
+    (base, weights): (&BaseModel, &EncoderWeights),
     model: &TrainModel,
     classes: &Classes,
     folder: &Utf8Path,
 ) -> Result<(), BoxError> {
     std::fs::create_dir_all(folder)?;
-    let from = weights.path();
+    let from = base.folder();
     let task = match settings.stage {
         TrainStage::Tag => EncoderTask::TokenClassification,
         TrainStage::Embed => EncoderTask::Hidden,

@@ -52,10 +52,7 @@ pub(super) fn write_modules(base: &BaseModel, folder: &Utf8Path) -> Result<(), B
 
 /// The folder of a base that says what stands around its trunk.
 fn modules_of(base: &BaseModel) -> Option<&Utf8Path> {
-    let path = match &base.files {
-        Files::Decoder(checkpoint) => checkpoint.path(),
-        Files::Encoder(weights) => weights.path(),
-    };
+    let path = base.folder();
     path.join(MODULES).exists().then_some(path)
 }
 
