@@ -241,8 +241,7 @@ impl TrainModel {
         let (mut kept, mut working) = (Room::new(takes), buffers);
         give_memory(&mut layers, first_trained, options, &mut kept);
         embedding.give_memory(&mut working, max_tokens, c);
-        let kept_by_all = (widest_mlp(spec), &widest_kept(&layers)[..]);
-        let passing = Saved::new(&mut working, &spec.layers[0], kept_by_all, max_tokens);
+        let passing = passing(&mut working, spec, &layers, max_tokens);
         let work = Work::new(&mut working, spec, options.dtype, max_tokens, method.needs());
         let (x_tc, dx_tc) = (working.floats(max_tokens * c), working.floats(max_tokens * c));
         let before = method.virtual_tokens();
@@ -651,7 +650,9 @@ fn widest_kept(layers: &[Layer]) -> Vec<KeptWidth> {
     })
 }
 
-/// The most that any layer's MLP keeps.
-fn widest_mlp(spec: &Spec) -> MlpKept {
-    spec.layers.iter().map(LayerSpec::mlp_kept).fold(MlpKept::default(), MlpKept::max)
+/// Room for what any of the layers has between its two passes.
+fn passing(room: &mut Room, spec: &Spec, layers: &[Layer], tokens: usize) -> Saved {
+    let mlps = spec.layers.iter().map(LayerSpec::mlp_kept);
+    let mlp = mlps.fold(MlpKept::default(), MlpKept::max);
+    Saved::new(room, &spec.layers[0], (mlp, &widest_kept(layers)[..]), tokens)
 }
