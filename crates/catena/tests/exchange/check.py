@@ -18,8 +18,8 @@ from torch.nn import functional
 from transformers import (AutoModelForCausalLM, AutoModelForSequenceClassification, AutoModelForTokenClassification,
                           AutoTokenizer)
 
-# Our products are bf16 with f32 sums, results are saved in bf16; theirs are f32 throughout.
-LOSS, LOGITS = 0.05, 0.1
+# Our products may be bf16 with f32 sums, and decoders are saved in bf16; theirs are f32 throughout.
+LOSS, LOGITS = 0.01, 0.05
 EXACT = {"dtype": torch.float32}
 
 
