@@ -62,16 +62,22 @@ def get_weather(city: str) -> str:
     return "20 degrees"
 
 
-# The protocol has no way to force a call. A small model copies what it is shown.
-COPY = """Write this and nothing else:
-<tool_call>
-{"name": "get_weather", "arguments": {"city": "Paris"}}
-</tool_call>"""
+def weather_of(city, degrees):
+    """A question that a call answered."""
+    call = {"function": {"name": "get_weather", "arguments": {"city": city}}}
+    return [
+        {"role": "user", "content": f"What is the weather in {city}?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": f"{degrees} degrees", "tool_name": "get_weather"},
+        {"role": "assistant", "content": f"It is {degrees} degrees in {city}."},
+    ]
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_tool_is_called(client, model, stream):
-    ask = [{"role": "user", "content": COPY}]
+    # The protocol has no way to force a call; a small model does again what was done before.
+    shown = [weather_of(*one) for one in (("London", 12), ("Rome", 25), ("Oslo", 3))]
+    ask = [*sum(shown, []), {"role": "user", "content": "What is the weather in Paris?"}]
     options = {"temperature": 0, "num_predict": 120}
     answer = client.chat(model, ask, tools=[get_weather], options=options, stream=stream)
     parts = list(answer) if stream else [answer]
