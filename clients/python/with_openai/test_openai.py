@@ -182,12 +182,31 @@ def test_what_a_tool_gave_goes_on(client, model):
     )
     said = auto.choices[0].message
     assert said.content or said.tool_calls
-    copied = client.chat.completions.create(
-        model=model, messages=[{"role": "user", "content": COPY}], tools=[WEATHER, CLOCK],
-        max_tokens=200, temperature=0,
+
+
+def weather_of(city, degrees):
+    """A question that a call answered."""
+    arguments = json.dumps({"city": city, "unit": "celsius"})
+    call = {"id": f"call_{city}", "type": "function",
+            "function": {"name": "get_weather", "arguments": arguments}}
+    return [
+        {"role": "user", "content": f"What is the weather in {city}?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": call["id"], "content": f"{degrees} degrees"},
+        {"role": "assistant", "content": f"It is {degrees} degrees in {city}."},
+    ]
+
+
+def test_a_tool_is_called_where_the_model_wants_it(client, model):
+    shown = [weather_of(*one) for one in (("London", 12), ("Paris", 25), ("London", 3))]
+    ask = [*sum(shown, []), {"role": "user", "content": "What is the weather in Paris?"}]
+    auto = client.chat.completions.create(
+        model=model, messages=ask, tools=[WEATHER], max_tokens=120, temperature=0
     )
-    calls = copied.choices[0].message.tool_calls
-    assert calls and json.loads(calls[0].function.arguments)["city"] in ("Paris", "London")
+    assert auto.choices[0].finish_reason == "tool_calls", auto.choices[0].message
+    for call in auto.choices[0].message.tool_calls:
+        assert call.function.name == "get_weather"
+        assert json.loads(call.function.arguments)["city"] in ("Paris", "London")
 
 
 class City(BaseModel):
