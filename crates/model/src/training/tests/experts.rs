@@ -2,7 +2,7 @@
 //! learn nothing, and what is trained is what decoding runs.
 
 use super::adapters::{Blocks, names};
-use super::derivative::{ALL, dot, slope};
+use super::derivative::{ALL, dot};
 use super::*;
 use crate::config::{MoeConfig, QkNorm};
 use crate::training::{FreezeConfig, Ia3Config, LoraInit, LoraSettings};
@@ -59,7 +59,7 @@ fn configs() -> Vec<(&'static str, ModelConfig)> {
     ]
 }
 
-/// Weights of a router that decides clearly, so that a small step changes no choice.
+/// Weights of a router whose experts have weights that differ.
 struct Decided;
 
 impl WeightSource for Decided {
@@ -118,38 +118,58 @@ fn methods() -> Vec<(&'static str, Method)> {
     ]
 }
 
+/// Slopes of the loss along `direction`: to both sides, ahead, and behind.
+fn slopes(model: &mut TrainModel, batch: &TrainBatch, direction: &[f32], step: f32) -> [f64; 3] {
+    let start = model.values().to_vec();
+    let mut at = |step: f32| {
+        for ((value, start), d) in model.values_mut().iter_mut().zip(&start).zip(direction) {
+            *value = start + step * d;
+        }
+        model.loss(batch).unwrap().loss_sum
+    };
+    let (below, above) = (at(-step), at(step));
+    let (here, step) = (at(0.0), f64::from(step));
+    [(above - below) / (2.0 * step), (above - here) / step, (here - below) / step]
+}
+
 /// Compares the slope along the gradient of each tensor with its norm.
+///
+/// The loss jumps where another expert is chosen: it is enough that one side is as it should be, or
+/// one of two steps.
 fn check_gradient(name: &str, model: &mut TrainModel, batch: &TrainBatch, skip: &[&str]) {
     model.zero_grads();
     model.forward_backward(batch, 1.0).unwrap();
     let grads = model.grads().to_vec();
-    let largest = model.params().iter().map(|param| {
-        let part = &grads[param.range.clone()];
-        dot(part, part).sqrt()
-    });
-    let largest = largest.fold(0.0, f64::max);
-    for param in model.params().to_vec() {
-        let part = &grads[param.range.clone()];
-        let norm = dot(part, part).sqrt();
+    let norm_of = |range: std::ops::Range<usize>| dot(&grads[range.clone()], &grads[range]).sqrt();
+    let params = model.params().to_vec();
+    let largest = params.iter().map(|param| norm_of(param.range.clone())).fold(0.0, f64::max);
+    let mut checked = 0;
+    for param in &params {
+        let norm = norm_of(param.range.clone());
         // An expert may have few rows or none.
         if norm < 1e-3 * largest || skip.iter().any(|skip| param.name.contains(skip)) {
             assert!(norm > 1e-3 || param.name.contains("experts"), "{name} {}", param.name);
             continue;
         }
+        checked += 1;
         let mut direction = vec![0.0; grads.len()];
         for i in param.range.clone() {
             direction[i] = grads[i] / norm as f32;
         }
-        let step = 1e-3 * (param.range.len() as f32).sqrt().min(10.0);
-        let found = slope(model, batch, &direction, step);
-        let bound = 3e-2 * norm + 0.03;
-        assert!((found - norm).abs() < bound, "{name} {}: {found}, not {norm}", param.name);
+        let bound = 3e-2 * norm + 0.02;
+        let mut found = Vec::new();
+        let agrees = [1e-3, 3e-4].into_iter().any(|step| {
+            found.extend(slopes(model, batch, &direction, step));
+            found.iter().any(|found| (found - norm).abs() < bound)
+        });
+        assert!(agrees, "{name} {}: {found:?}, not {norm}", param.name);
     }
+    assert!(6 * checked > params.len(), "{name}: {checked} of {}", params.len());
 }
 
 #[test]
 fn the_gradient_of_every_tensor_predicts_the_loss() {
-    let batch = batch(&[17, 1, 30], 2);
+    let batch = batch(&[8, 1, 6], 2);
     let how = (Recompute::Off, DenseType::F32);
     for (name, config) in configs() {
         let mut model = made(&config, &Decided, &Method::Full, how, 2);
@@ -159,7 +179,7 @@ fn the_gradient_of_every_tensor_predicts_the_loss() {
 
 #[test]
 fn the_gradient_of_every_adapter_predicts_the_loss() {
-    let batch = batch(&[17, 1, 30], 2);
+    let batch = batch(&[8, 1, 6], 2);
     let how = (Recompute::Off, DenseType::F32);
     for (of, config) in [("mixtral", config(moe(5, 2))), configs().swap_remove(2)] {
         for source in [&Decided as &dyn WeightSource, &Blocks] {
