@@ -47,7 +47,7 @@ HEADS = [
     *[("classify", "texts", name, "full") for name in ("bert", "roberta", "xlm_roberta", "camembert", "modernbert")],
     *[("tag", "words", name, "full") for name in ("bert", "roberta", "modernbert")],
     *[("embed", "answers", name, "full") for name in ("embed_mean", "embed_cls", "bert")],
-    *[("rerank", "ranked", name, "full") for name in ("bert", "bert_cross_encoder", "modernbert")],
+    *[("rerank", "ranked", name, "full") for name in ("bert", "bert_cross_encoder", "roberta_cross_encoder")],
 ]
 
 
