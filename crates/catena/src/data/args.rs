@@ -207,7 +207,7 @@ pub(crate) enum Style {
 Examples:
   catena data convert books/ --out texts --format jsonl.zst
   catena data convert dump.jsonl --out table --format parquet
-  catena data convert dump.jsonl --out set --format dolma      set/data holds documents/ and attributes/")]
+  catena data convert dump.jsonl --out set --format dolma       with sidecars of attributes")]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     pub(crate) files: InOut,
