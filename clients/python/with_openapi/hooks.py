@@ -40,8 +40,11 @@ LIMITS = {
 def shorten(fields):
     for name, most in MOST.items():
         value = fields.get(name)
-        # What no server could count stays as it is: it is there to be refused.
-        if type(value) in (int, float) and most < value < 2**64:
+        if type(value) not in (int, float):
+            continue
+        # What no server could count stays as it is: it is there to be refused. Ollama's negative
+        # numbers ask for as many tokens as the context has.
+        if most < value < 2**64 or (name == "num_predict" and -(2**63) <= value < 0):
             fields[name] = most
 
 
@@ -58,6 +61,9 @@ def before_call(context, case, kwargs):
             shorten(body[inside])
     inside, limit = LIMITS.get(path, (None, None))
     if limit is not None:
-        place = body if inside is None else body.setdefault(inside, {})
-        if isinstance(place, dict):
-            place.setdefault(limit, MOST[limit])
+        # Null stands for "not given".
+        if inside is not None and body.get(inside) is None:
+            body[inside] = {}
+        place = body if inside is None else body[inside]
+        if isinstance(place, dict) and place.get(limit) is None:
+            place[limit] = MOST[limit]

@@ -147,3 +147,15 @@ pub(crate) fn from_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     let fields = Map::<String, Value>::deserialize(input)?;
     serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)
 }
+
+/// The same where it may be left out.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn from_some_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    input: D,
+) -> Result<Option<T>, D::Error> {
+    let fields = Option::<Map<String, Value>>::deserialize(input)?;
+    let read = |fields| serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom);
+    fields.map(read).transpose()
+}

@@ -1,7 +1,7 @@
 //! The request of a message.
 
 use super::content::{Content, WireMessage, conversation};
-use crate::body::{ApiRequest, Refused, is_empty};
+use crate::body::{ApiRequest, Refused, from_some_object, is_empty};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
 use crate::thinking::{EFFORTS, Thinking, WireThinking};
@@ -35,8 +35,11 @@ pub(super) struct MessagesRequest {
     #[serde(default)]
     #[schemars(length(max = MAX_TOOLS))]
     tools: Vec<WireTool>,
+    #[serde(default, deserialize_with = "from_some_object")]
     tool_choice: Option<WireChoice>,
+    #[serde(default, deserialize_with = "from_some_object")]
     output_config: Option<OutputConfig>,
+    #[serde(default, deserialize_with = "from_some_object")]
     thinking: Option<WireThinking>,
 }
 

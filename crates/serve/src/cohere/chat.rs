@@ -4,7 +4,7 @@ use super::documents::{CitationOptions, Document, passages};
 use super::events::Events;
 use super::response::{finish_reason, logprobs, message, usage};
 use crate::app::{App, ServeLimits};
-use crate::body::{ApiRequest, Parsed, Refused, from_object, parse};
+use crate::body::{ApiRequest, Parsed, Refused, from_object, from_some_object, parse};
 use crate::chat::{WireCall, WireMessage, WireTool};
 use crate::context;
 use crate::error::ApiError;
@@ -58,10 +58,12 @@ pub(super) struct ChatRequest {
     logprobs: bool,
     #[serde(default)]
     stream: bool,
+    #[serde(default, deserialize_with = "from_some_object")]
     thinking: Option<WireThinking>,
     /// What the question is to be answered from.
     #[serde(default)]
     documents: Vec<Document>,
+    #[serde(default, deserialize_with = "from_some_object")]
     citation_options: Option<CitationOptions>,
     #[serde(default)]
     priority: i32,

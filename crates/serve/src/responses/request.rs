@@ -1,7 +1,7 @@
 //! The request of a response.
 
 use super::input::{Input, read_items};
-use crate::body::{ApiRequest, Refused, from_object, is_empty};
+use crate::body::{ApiRequest, Refused, from_object, from_some_object, is_empty};
 use crate::chat::{FunctionTool, word_choice};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
@@ -40,6 +40,7 @@ pub(crate) struct ResponseRequest {
     #[schemars(schema_with = "choice")]
     pub(crate) tool_choice: Option<Value>,
     parallel_tool_calls: Option<bool>,
+    #[serde(default, deserialize_with = "from_some_object")]
     text: Option<TextOptions>,
     #[serde(default)]
     pub(crate) stream: bool,
@@ -48,6 +49,7 @@ pub(crate) struct ResponseRequest {
     store: Option<bool>,
     pub(crate) previous_response_id: Option<String>,
     pub(crate) metadata: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "from_some_object")]
     reasoning: Option<Reasoning>,
     #[serde(default)]
     priority: i32,
@@ -147,9 +149,9 @@ fn choice(_: &mut SchemaGenerator) -> Schema {
             "type": "object",
             "properties": {
                 "type": {"enum": ["function", "allowed_tools", "none", "auto", "required"]},
-                "name": {"type": ["string", "null"]},
-                "mode": {"type": ["string", "null"]},
-                "tools": {"type": ["array", "null"], "items": {"type": "object"}},
+                "name": {},
+                "mode": {},
+                "tools": {},
             },
             "required": ["type"],
         },

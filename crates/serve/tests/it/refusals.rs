@@ -136,6 +136,17 @@ fn what_the_document_excludes_is_refused() {
         ("/api/generate", json!({"model": "bank-model", "prompt": "x", "top_logprobs": 21}), 400),
         ("/generate", json!({"inputs": "x", "parameters": {"top_n_tokens": 21}}), 422),
         ("/v1/responses", json!({"model": "bank-model", "input": [item]}), 400),
+        ("/v1/responses", json!({"model": "bank-model", "input": "x", "reasoning": [null]}), 400),
+        (
+            "/v1/messages/count_tokens",
+            json!({"model": "bank-model", "messages": hello, "output_config": [null, null]}),
+            400,
+        ),
+        (
+            "/v2/chat",
+            json!({"model": "bank-model", "messages": hello, "thinking": ["disabled"]}),
+            400,
+        ),
     ] {
         let answer = server.post(path, &body);
         assert_eq!(answer.status, status, "{path} {body}: {}", answer.text);
