@@ -15,6 +15,8 @@ const VERSION: u32 = 3;
 /// The oldest version that is still read: it knows no pending evaluation, no parts and no
 /// arithmetic.
 const OLDEST_VERSION: u32 = 2;
+/// Name of the bits of losses in the file's metadata.
+const LOSS_BITS: &str = "loss_bits";
 /// What the optimizer's tensors are called in the file, before their own names.
 const OPTIMIZER: &str = "optimizer:";
 
@@ -42,6 +44,26 @@ pub struct Position {
     pub evaluation_pending: bool,
     /// The loss, smoothed, and its lowest value.
     pub smoothed_loss: Option<(f64, f64)>,
+}
+
+impl Position {
+    /// The bits of the best, the smoothed and the lowest loss: a number of JSON that is read again
+    /// may miss the last one.
+    fn loss_bits(&self) -> [Option<u64>; 3] {
+        let best = self.best.map(|best| best.loss.to_bits());
+        let smoothed = self.smoothed_loss.map(|(smoothed, _)| smoothed.to_bits());
+        let lowest = self.smoothed_loss.map(|(_, lowest)| lowest.to_bits());
+        [best, smoothed, lowest]
+    }
+
+    fn set_loss_bits(&mut self, [best, smoothed, lowest]: [Option<u64>; 3]) {
+        if let (Some(own), Some(bits)) = (&mut self.best, best) {
+            own.loss = f64::from_bits(bits);
+        }
+        if let (Some(smoothed), Some(lowest)) = (smoothed, lowest) {
+            self.smoothed_loss = Some((f64::from_bits(smoothed), f64::from_bits(lowest)));
+        }
+    }
 }
 
 /// The best evaluation of a run.
@@ -99,8 +121,10 @@ impl Checkpoint {
         }
         let position = Position { version: VERSION, ..position.clone() };
         let json = serde_json::to_string(&position).expect("plain values serialize");
+        let bits = serde_json::to_string(&position.loss_bits()).expect("plain values serialize");
+        let metadata = [("position", json.as_str()), (LOSS_BITS, bits.as_str())];
         let mut data = data.into_iter();
-        write_safetensors(path, &specs, &[("position", &json)], |_| {
+        write_safetensors(path, &specs, &metadata, |_| {
             Ok(data.next().expect("as many values as tensors"))
         })?;
         Ok(())
@@ -126,13 +150,17 @@ impl Checkpoint {
             .metadata()
             .and_then(|metadata| metadata.get("position"))
             .ok_or_else(|| corrupt("metadata `position` is missing".to_owned()))?;
-        let position: Position =
+        let mut position: Position =
             serde_json::from_str(json).map_err(|error| corrupt(error.to_string()))?;
         if !(OLDEST_VERSION..=VERSION).contains(&position.version) {
             let found = position.version;
             return Err(corrupt(format!(
                 "it is of version {found}, this can read {OLDEST_VERSION} to {VERSION}"
             )));
+        }
+        if let Some(json) = file.metadata().and_then(|metadata| metadata.get(LOSS_BITS)) {
+            let bits = serde_json::from_str(json).map_err(|error| corrupt(error.to_string()))?;
+            position.set_loss_bits(bits);
         }
         Ok(Some(Self { position, file }))
     }
