@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::models::{Library, LoadedModel, ModelSource, Registry, ServedModel};
 use crate::responses::ResponseStore;
 use crate::traces::Traces;
+use axum::http::Method;
 use camino::Utf8Path;
 use catena_engine::{CALL_ID_CHARS, EngineHandle};
 use catena_store::StoreError;
@@ -277,7 +278,8 @@ impl App {
     ///
     /// # Errors
     /// [`ApiError::NoModel`].
-    pub(crate) fn first_language_model(&self) -> Result<String, ApiError> {
+    pub(crate) async fn first_language_model(&self) -> Result<String, ApiError> {
+        self.bring_back().await;
         let loaded = self.registry().loaded().into_iter();
         let mut bare = loaded.filter(|(_, model)| {
             model.language().is_some_and(|language| language.adapter.is_none())
@@ -308,7 +310,7 @@ impl App {
 
     /// Tells everyone who observes what became of a request.
     pub(crate) fn tell(&self, outcome: &Outcome) {
-        let (route, method) = (&outcome.route, outcome.method.as_str());
+        let (route, method) = (&outcome.route, known_method(&outcome.method));
         let status = outcome.status.map_or(CLIENT_GONE, |status| status.as_u16());
         self.metrics().answered(route, method, status, outcome.took);
         if let Some(code) = outcome.usage.error {
@@ -494,6 +496,7 @@ impl App {
         if self.is_draining() {
             return Err(ApiError::Draining);
         }
+        self.bring_back().await;
         let first = |(name, model): (String, ServedModel)| role(&model).map(|_| name);
         let name = self.registry().loaded().into_iter().find_map(first);
         let name = name.ok_or(ApiError::NoModel { needs })?;
@@ -504,6 +507,14 @@ impl App {
         // Its engine may have stopped.
         let found = role(&self.in_memory(&name).await?);
         Ok((name, found.ok_or(ApiError::NoModel { needs })?))
+    }
+
+    /// Loads again what belongs in memory and lost its engine: a request without a name may mean
+    /// it. What cannot be loaded is told by the request that names it.
+    async fn bring_back(&self) {
+        for name in self.registry().away() {
+            let _ = self.in_memory(&name).await;
+        }
     }
 
     /// From now on, new requests are refused and `/health` says so.
@@ -556,6 +567,13 @@ impl App {
         }
         engines
     }
+}
+
+/// The method as a label of metrics: clients may invent others, and each label lives for ever.
+fn known_method(method: &Method) -> &str {
+    let known =
+        [Method::GET, Method::POST, Method::DELETE, Method::HEAD, Method::OPTIONS, Method::PUT];
+    if known.contains(method) { method.as_str() } else { "(other)" }
 }
 
 fn unix_seconds() -> u64 {

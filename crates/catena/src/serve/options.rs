@@ -90,7 +90,11 @@ impl Options {
         let config = config::load(&self.folder).map_err(|error| {
             Failure::new(Exit::Usage, format!("cannot read {FILE_NAME} again"), error)
         })?;
-        Self::new(self.folder.clone(), config.serve, self.overrides.clone(), true)
+        let mut again = Self::new(self.folder.clone(), config.serve, self.overrides.clone(), true)?;
+        // The socket stays where it is, and whether keys are needed goes by that.
+        again.serve.host.clone_from(&self.serve.host);
+        again.serve.port = self.serve.port;
+        Ok(again)
     }
 
     /// Where to listen.

@@ -1,6 +1,7 @@
 //! `catena train merge`: what a run trained as a whole model, in either kind of files, or its
 //! adapter alone as a GGUF file.
 
+use super::choices::TrainMethod;
 use super::model::base_path;
 use super::read::{RunFile, is_run_file, read};
 use super::save::{GGUF_FILE, MODEL_DIR};
@@ -17,7 +18,9 @@ use catena_model::{Checkpoint, ExportSource, PeftAdapter, PeftConfig};
 use catena_protocol::Cancel;
 
 /// What a folder of a model has.
-const MODEL_FILES: [&str; 2] = ["config.json", "model.safetensors"];
+const CONFIG_FILE: &str = "config.json";
+/// Ends of the names of models with a head, in that file.
+const HEADS: [&str; 2] = ["ForSequenceClassification", "ForTokenClassification"];
 /// A head for labels or scores in an adapter.
 const HEAD: &str = "base_model.model.score.weight";
 
@@ -31,16 +34,16 @@ struct Parts {
 /// Runs `catena train merge`.
 pub(super) fn run(args: &MergeArgs, cancel: &Cancel) -> Result<(), Failure> {
     let targets = targets(args);
-    let of_target = |target: &Utf8PathBuf| {
-        let is_folder = *target == args.out;
-        if is_folder {
-            MODEL_FILES.map(|file| target.join(file)).to_vec()
+    // A model has many files, and an old one beside them would be read with them.
+    let is_taken = |target: &&Utf8PathBuf| {
+        if **target == args.out {
+            target.read_dir_utf8().is_ok_and(|mut files| files.next().is_some())
         } else {
-            vec![target.clone()]
+            target.exists()
         }
     };
-    if let Some(path) = targets.iter().flat_map(of_target).find(|path| path.exists()) {
-        let cause = format!("there is a `{path}` already");
+    if let Some(path) = targets.iter().find(is_taken) {
+        let cause = format!("there is something in `{path}` already");
         return Err(Failure::new(Exit::Usage, goal(args), cause)
             .hint("choose another folder for `--out`, or remove it"));
     }
@@ -76,7 +79,11 @@ fn open(args: &MergeArgs, cancel: &Cancel) -> Result<Parts, Failure> {
     let usage = |error: BoxError| Failure::new(Exit::Usage, goal(args), error);
     let file = is_run_file(&args.source).then(|| read(&args.source, &[])).transpose()?;
     let output = file.as_ref().map_or_else(|| args.source.clone(), RunFile::output);
-    let Some(path) = find_adapter(&output) else {
+    // An adapter of an earlier run may lie beside the model of this one.
+    let is_whole = file.as_ref().is_some_and(|file| {
+        matches!(file.settings.method, TrainMethod::Full | TrainMethod::Freeze)
+    });
+    let Some(path) = find_adapter(&output).filter(|_| !is_whole) else {
         return whole(args, &output).map_err(usage);
     };
     let base = match (&args.base, &file) {
@@ -116,7 +123,7 @@ fn named_base(adapter: &Utf8Path, finder: &Finder<'_>) -> Result<Utf8PathBuf, Bo
 /// The model of a run that trained its own weights.
 fn whole(args: &MergeArgs, output: &Utf8Path) -> Result<Parts, BoxError> {
     let model = output.join(MODEL_DIR);
-    if !model.join(MODEL_FILES[0]).exists() {
+    if !model.join(CONFIG_FILE).exists() {
         return Err(format!("there is no adapter and no finished run in `{output}`").into());
     }
     if args.adapter_gguf {
@@ -125,6 +132,10 @@ fn whole(args: &MergeArgs, output: &Utf8Path) -> Result<Parts, BoxError> {
     if args.gguf.is_empty() {
         let cause = format!("the model in `{model}` is whole; `--gguf` writes it as a GGUF file");
         return Err(cause.into());
+    }
+    let config = std::fs::read_to_string(model.join(CONFIG_FILE))?;
+    if HEADS.iter().any(|head| config.contains(head)) {
+        return Err("it has a head for labels or scores, which a GGUF file has no place for".into());
     }
     Ok(Parts { base: Checkpoint::open(&model)?, adapter: None })
 }

@@ -4,7 +4,7 @@ use super::model::lora_alpha;
 use super::read::RunFile;
 use super::settings::{TrainMethod, TrainSettings};
 use crate::failure::{Exit, Failure};
-use crate::merged::find_adapter;
+use crate::merged::{ADAPTER_DIR, find_adapter};
 use crate::models::BoxError;
 use crate::pull::Finder;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -35,7 +35,7 @@ impl Start {
         let Some(name) = &file.settings.adapter else { return Ok(None) };
         let open = || -> Result<Self, BoxError> {
             let path = path(&file.folder, name)?;
-            if inside(&path, &file.output()) {
+            if inside(&path, &file.output().join(ADAPTER_DIR)) {
                 return Err("it is the run's own result: choose another `output`".into());
             }
             let adapter = match config {

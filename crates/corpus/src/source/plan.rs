@@ -135,11 +135,15 @@ fn matcher(pattern: &str) -> Result<GlobMatcher, CorpusError> {
 }
 
 fn folder(folder: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError> {
-    if let Some(config) = config(folder, options)? {
+    // A folder of which every file is asked for is no data set, whatever its README says.
+    if !options.every_file
+        && let Some(config) = config(folder, options)?
+    {
         return config_files(folder, config, options);
     }
     let documents = format!("{folder}/documents");
-    let is_dolma = options.opener.kind(&documents).map_err(io(&documents))? == PathKind::Folder;
+    let is_dolma = !options.every_file
+        && options.opener.kind(&documents).map_err(io(&documents))? == PathKind::Folder;
     let below = if is_dolma { &documents } else { folder };
     let files: Vec<ListedFile> = list(below, options)?;
     let is_data = |file: &ListedFile| {

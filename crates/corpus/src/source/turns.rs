@@ -86,7 +86,12 @@ fn visit(
     match value {
         Value::String(text) if text.trim().is_empty() => {}
         Value::String(text) => {
-            if let Some(changed) = change(text, depth.is_some()) {
+            let is_turn = depth.is_some();
+            let changed = match json_in(text) {
+                Some(inside) => changed_json(inside, is_turn, change),
+                None => change(text, is_turn),
+            };
+            if let Some(changed) = changed {
                 *text = changed;
             }
         }
@@ -102,5 +107,78 @@ fn visit(
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The object or list that a text is as JSON, such as the arguments of a call.
+fn json_in(text: &str) -> Option<Value> {
+    let value =
+        text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str(text).ok())?;
+    value.filter(|value: &Value| value.is_object() || value.is_array())
+}
+
+/// The JSON with its texts and numbers changed, so that it is JSON after that too; none if all stay.
+fn changed_json(
+    mut value: Value,
+    is_turn: bool,
+    change: &mut impl FnMut(&str, bool) -> Option<String>,
+) -> Option<String> {
+    change_inside(&mut value, is_turn, change).then(|| value.to_string())
+}
+
+/// Whether something was changed.
+fn change_inside(
+    value: &mut Value,
+    is_turn: bool,
+    change: &mut impl FnMut(&str, bool) -> Option<String>,
+) -> bool {
+    let changed = match value {
+        Value::String(text) => change(text, is_turn),
+        Value::Number(number) => change(&number.to_string(), is_turn),
+        Value::Array(values) => return change_all(values.iter_mut(), is_turn, change),
+        Value::Object(fields) => return change_all(fields.values_mut(), is_turn, change),
+        Value::Null | Value::Bool(_) => None,
+    };
+    let is_changed = changed.is_some();
+    if let Some(changed) = changed {
+        *value = Value::String(changed);
+    }
+    is_changed
+}
+
+fn change_all<'v>(
+    values: impl Iterator<Item = &'v mut Value>,
+    is_turn: bool,
+    change: &mut impl FnMut(&str, bool) -> Option<String>,
+) -> bool {
+    let mut is_changed = false;
+    for value in values {
+        is_changed |= change_inside(value, is_turn, change);
+    }
+    is_changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_in_a_text_stays_json() {
+        let row = |arguments: &str| {
+            let call = serde_json::json!({"function": {"arguments": arguments}});
+            let turn = serde_json::json!({"role": "assistant", "tool_calls": [call]});
+            Map::from_iter([("messages".to_owned(), Value::Array(vec![turn]))])
+        };
+        let hide = |text: &str, _: bool| text.contains("42").then(|| text.replace("42", "[N]"));
+        let mut changed = row(r#"{"to": 1342, "say": "\n42", "n": [true, null, "x"]}"#);
+        change_texts(&mut changed, hide);
+        let arguments = &changed["messages"][0]["tool_calls"][0]["function"]["arguments"];
+        let value: Value = serde_json::from_str(arguments.as_str().unwrap()).unwrap();
+        let expected = serde_json::json!({"to": "13[N]", "say": "\n[N]", "n": [true, null, "x"]});
+        assert_eq!(value, expected);
+        let same = row(r#"{ "to":  7 }"#);
+        let mut kept = same.clone();
+        change_texts(&mut kept, hide);
+        assert_eq!(kept, same, "what nothing is done to keeps its spelling");
     }
 }

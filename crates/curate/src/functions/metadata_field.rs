@@ -38,14 +38,14 @@ impl Function for MetadataField {
 impl MetadataField {
     fn of(&self, metadata: &str) -> Option<String> {
         let mut fields: Map<String, Value> = serde_json::from_str(metadata).ok()?;
-        Some(match fields.remove(&self.0)? {
-            Value::String(text) => text,
-            other @ (Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Array(_)
-            | Value::Object(_)) => other.to_string(),
-        })
+        match fields.remove(&self.0)? {
+            // An empty cell of a table.
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                Some(other.to_string())
+            }
+        }
     }
 }
 

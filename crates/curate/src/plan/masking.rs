@@ -25,8 +25,18 @@ pub(crate) fn mask_sample(masking: &Operator, row: &mut BadRow) {
     let is_cut = row.sample.chars().count() >= BadRow::SAMPLE_CHARS;
     let mut masked = masking.apply(&row.sample).0.into_owned();
     if is_cut {
-        let is_part = |ch: char| ch.is_ascii_alphanumeric() || "@._+-".contains(ch);
-        masked.truncate(masked.trim_end_matches(is_part).len());
+        let is_part = |ch: char| ch.is_alphanumeric() || "@._+-%/()".contains(ch);
+        let mut end = masked.trim_end_matches(is_part).len();
+        // Numbers are written in groups.
+        loop {
+            let rest = masked[..end].trim_end();
+            let group = rest.trim_end_matches(is_part).len();
+            if !rest[group..].contains(char::is_numeric) {
+                break;
+            }
+            end = group;
+        }
+        masked.truncate(end);
     }
     row.sample = masked;
 }

@@ -38,6 +38,9 @@ impl Registry {
         }
         let seen = entry.attempts();
         let turn = self.turn(patience).await?;
+        if let Some(model) = entry.working() {
+            return Ok(model);
+        }
         if let Some(reason) = entry.failure_after(seen) {
             return Err(ApiError::NotLoadable { model: name.to_owned(), reason });
         }
@@ -61,8 +64,8 @@ impl Registry {
         name: &str,
         patience: Duration,
     ) -> Result<(), ApiError> {
-        let entry = self.find(name).await?;
         let turn = self.turn(patience).await?;
+        let entry = self.find(name).await?;
         if matches!(entry.kind, Kind::Fixed) {
             return Err(ApiError::ModelStays { model: name.to_owned() });
         }
@@ -143,9 +146,19 @@ impl Registry {
             }
             Kind::Adapter { base, folder } => {
                 let base_entry = self.find(base).await?;
+                let name = entry.name.clone();
+                // Adapters that name each other, or themselves, would be looked for without end.
+                if matches!(base_entry.kind, Kind::Adapter { .. }) {
+                    let reason = format!("its base `{base}` is an adapter itself");
+                    return Err(ApiError::NotLoadable { model: name, reason });
+                }
                 let model = Box::pin(self.bring(&base_entry, patience)).await?;
-                let (folder, name) = (folder.clone(), entry.name.clone());
+                let folder = folder.clone();
                 let model = compute(&name, move || beside(model, &folder)).await?;
+                if !Arc::ptr_eq(&self.find(base).await?, &base_entry) {
+                    let reason = format!("its base `{base}` was replaced meanwhile");
+                    return Err(ApiError::NotLoadable { model: name, reason });
+                }
                 tracing::info!(model = name, base, "loaded");
                 Ok(Loaded { model: ServedModel::Language(model), bytes: 0 })
             }
@@ -160,8 +173,10 @@ async fn apart<T: Send + 'static>(
     tokio::spawn(context::carried(work)).await.map_err(|error| lost(&error))?
 }
 
-fn lost(error: &JoinError) -> ApiError {
-    ApiError::Internal { reason: error.to_string() }
+/// What clients read of work that did not end: a panic's own words may hold what is nobody's.
+pub(super) fn lost(error: &JoinError) -> ApiError {
+    let reason = if error.is_panic() { "its work panicked" } else { "its work was given up" };
+    ApiError::Internal { reason: reason.to_owned() }
 }
 
 /// The base with the adapter in `folder`. Computes.

@@ -185,6 +185,13 @@ impl Registry {
         list
     }
 
+    /// Models that belong in memory and are not there, because their engine stopped.
+    pub(crate) fn away(&self) -> Vec<String> {
+        let all = self.all();
+        let away = |entry: &&Arc<Entry>| matches!(entry.kind, Kind::Fixed) && !entry.is_loaded();
+        all.iter().filter(away).map(|entry| entry.name.clone()).collect()
+    }
+
     /// The models in memory, with their names.
     pub(crate) fn loaded(&self) -> Vec<(String, ServedModel)> {
         let all = self.all();

@@ -1,6 +1,7 @@
 //! Room for a model within the budget.
 
 use super::entry::{Entry, Kind};
+use super::loading::lost;
 use super::registry::Registry;
 use crate::context;
 use crate::error::ApiError;
@@ -61,9 +62,9 @@ pub(super) async fn make(
         registry.forget_adapters(&oldest.name);
         // Freed before the next one is loaded: both at once may be more than there is.
         if let Some(loaded) = oldest.take() {
-            let lost =
-                |error: tokio::task::JoinError| ApiError::Internal { reason: error.to_string() };
-            tokio::task::spawn_blocking(move || drop(loaded)).await.map_err(lost)?;
+            tokio::task::spawn_blocking(move || drop(loaded))
+                .await
+                .map_err(|error| lost(&error))?;
         }
     }
 }

@@ -173,14 +173,15 @@ pub(crate) async fn load_lora_adapter(
     let folder = registry.adapter_folder(&request.lora_path)?;
     let base = match request.base_model_name {
         Some(base) => base,
-        None => app.first_language_model()?,
+        None => app.first_language_model().await?,
     };
     if request.load_inplace && registry.knows(&name) {
         registry.remove_adapter(&name, patience).await?;
     }
     registry.declare_adapter(&name, base, folder)?;
     if let Err(error) = registry.get(&name, patience).await {
-        registry.remove_adapter(&name, patience).await?;
+        // Nothing of it is in memory, so this waits for nobody's turn.
+        registry.remove(&name);
         return Err(error);
     }
     let said = format!("Success: LoRA adapter '{name}' added successfully.");

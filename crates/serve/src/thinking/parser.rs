@@ -57,6 +57,16 @@ impl ThoughtParser {
         told
     }
 
+    /// Takes a mark that came as a control token: where it means nothing it is no text.
+    pub(crate) fn mark(&mut self, mark: &str) -> Told {
+        match (self.state, mark) {
+            (State::Start, OPEN) | (State::Thoughts, CLOSE) => self.push(mark),
+            (State::Start | State::Thoughts | State::Behind | State::Answer, _) => {
+                Told { answer: self.give_up(), ..Told::default() }
+            }
+        }
+    }
+
     /// Gives the text that was held because thoughts might begin: they do not.
     pub(crate) fn give_up(&mut self) -> String {
         if self.state != State::Start {

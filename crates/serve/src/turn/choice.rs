@@ -32,7 +32,7 @@ impl Choice {
     pub(super) fn token(&mut self, vocabulary: &Vocabulary, token: &TokenEvent) -> Vec<Part> {
         let mut told = self.thoughts.push(&token.text);
         if let Some(mark) = mark_text(vocabulary, token.token) {
-            let more = self.thoughts.push(mark);
+            let more = self.thoughts.mark(mark);
             told.thoughts.push_str(&more.thoughts);
             told.answer.push_str(&more.answer);
         } else if vocabulary.is_special(token.token) {

@@ -198,6 +198,8 @@ impl Trainer {
             let file = self.dir.join(Checkpoint::BEST_FILE_NAME);
             if let Some(best) = Checkpoint::load(&file)? {
                 best.restore_values(model)?;
+                // The file may be of an evaluation that a run elsewhere did not find best.
+                state.position.best = best.position.best.or(state.position.best);
             }
         }
         Ok(TrainOutcome {
