@@ -84,6 +84,11 @@ fn open(args: &MergeArgs, cancel: &Cancel) -> Result<Parts, Failure> {
         matches!(file.settings.method, TrainMethod::Full | TrainMethod::Freeze)
     });
     let Some(path) = find_adapter(&output).filter(|_| !is_whole) else {
+        if !output.join(MODEL_DIR).join(CONFIG_FILE).exists() {
+            let cause = format!("there is no adapter and no finished run in `{output}`");
+            return Err(usage(cause.into())
+                .hint("name a run's file or output, a PEFT folder or a GGUF adapter"));
+        }
         return whole(args, &output).map_err(usage);
     };
     let base = match (&args.base, &file) {
@@ -123,9 +128,6 @@ fn named_base(adapter: &Utf8Path, finder: &Finder<'_>) -> Result<Utf8PathBuf, Bo
 /// The model of a run that trained its own weights.
 fn whole(args: &MergeArgs, output: &Utf8Path) -> Result<Parts, BoxError> {
     let model = output.join(MODEL_DIR);
-    if !model.join(CONFIG_FILE).exists() {
-        return Err(format!("there is no adapter and no finished run in `{output}`").into());
-    }
     if args.adapter_gguf {
         return Err(format!("the run trained no adapter, but the model in `{model}`").into());
     }
