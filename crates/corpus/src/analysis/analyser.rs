@@ -89,7 +89,7 @@ impl Analyser {
         }
         let (layout, classes) = (&self.layout, self.classes);
         TextProfile {
-            characters: Some(CharacterCounts::count(text, layout, classes)),
+            characters: Some(CharacterCounts::count(text, layout)),
             lines: takes(Family::Lines)
                 .then(|| LineCounts::count(text, layout, classes, &mut self.table)),
             words: takes(Family::Words).then(|| WordCounts::count(&self.words)),

@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::measure::{measure_table, ratio};
-use crate::classes::{ALPHABETIC, ClassTable, HAN, LETTER, NUMBER, SPACE, SPECIALLY};
+use crate::classes::{ALPHABETIC, HAN, LETTER, NUMBER, SPACE, SPECIALLY};
 use serde::{Deserialize, Serialize};
 
 /// What NeMo counts as alphanumeric besides letters and digits of ASCII.
@@ -34,9 +34,9 @@ pub(crate) struct CharacterCounts {
 }
 
 impl CharacterCounts {
-    pub(super) fn count(text: &str, layout: &Layout, table: ClassTable) -> Self {
+    pub(super) fn count(text: &str, layout: &Layout) -> Self {
         let histogram = &layout.histogram;
-        let letters = histogram.count(table, LETTER);
+        let letters = histogram.count(LETTER);
         let alphanumeric_ascii: u64 = (0..128u8)
             .filter(u8::is_ascii_alphanumeric)
             .map(|byte| u64::from(histogram.ascii[usize::from(byte)]))
@@ -45,13 +45,13 @@ impl CharacterCounts {
             bytes: text.len() as u64,
             chars: layout.chars as u64,
             letters,
-            alphabetic: histogram.count(table, ALPHABETIC),
-            alphanumeric: letters + histogram.count(table, NUMBER),
+            alphabetic: histogram.count(ALPHABETIC),
+            alphanumeric: letters + histogram.count(NUMBER),
             decimals: histogram.count_of(b"0123456789"),
-            space: histogram.count(table, SPACE),
+            space: histogram.count(SPACE),
             newlines: histogram.count_of(b"\n"),
-            special: histogram.count(table, SPECIALLY),
-            han: histogram.count(table, HAN),
+            special: histogram.count(SPECIALLY),
+            han: histogram.count(HAN),
             hashes: histogram.count_of(b"#"),
             ellipses: 0,
             curly_brackets: histogram.count_of(b"{"),

@@ -57,15 +57,14 @@ impl ChineseScratch {
         layout: &Layout,
         classes: ClassTable,
     ) -> ChineseCounts {
-        let han = layout.histogram.count(classes, HAN);
-        let filled = layout.chars as u64 - layout.histogram.count(classes, SPACE);
+        let han = layout.histogram.count(HAN);
+        let filled = layout.chars as u64 - layout.histogram.count(SPACE);
         if ratio(han, filled) < LEAST_HAN {
             return ChineseCounts::default();
         }
         let mut counts = ChineseCounts { chars: filled, ..ChineseCounts::default() };
-        counts.other_chars = filled
-            - layout.histogram.count(classes, LETTER)
-            - layout.histogram.count(classes, NUMBER);
+        counts.other_chars =
+            filled - layout.histogram.count(LETTER) - layout.histogram.count(NUMBER);
         counts.count_lines(text, layout);
         self.find_words(text, layout, classes, &mut counts);
         counts.repetition = self.repetition.count(text, layout, &self.words);

@@ -4,12 +4,13 @@ use super::layout::Layout;
 use super::measure::{measure_table, ratio};
 use super::sieve::Sieve;
 use super::table::CountTable;
+use super::windows::WindowScratch;
 use crate::classes::{ClassTable, SPECIALLY};
-use crate::text_hash::{HEAD, hash_head, hash_span, head, load, mix};
+use crate::text_hash::{HEAD, hash_head, hash_span, head, mix};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// Characters of a window, and words of an n-gram.
+/// Words of an n-gram.
 const LENGTH: usize = 10;
 /// The characters of ASCII that are neither letters nor special nor white space.
 const CONTROLS: &[u8] = b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0E\x0F\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1A\x1B\x1C\x1D\x1E\x1F\x7F";
@@ -32,9 +33,10 @@ pub(crate) struct JuicerCounts {
 pub(super) struct JuicerScratch {
     table: CountTable,
     sieve: Sieve,
-    /// Keys of n-grams, then of windows.
+    /// Keys of n-grams.
     keys: Vec<u64>,
     hashes: Vec<u64>,
+    windows: WindowScratch,
 }
 
 impl JuicerScratch {
@@ -48,7 +50,7 @@ impl JuicerScratch {
         self.find_words(text, layout, classes);
         counts.words = self.hashes.len() as u64;
         (counts.grams, counts.repeated_grams) = self.repeated_grams();
-        (counts.windows, counts.repeated_windows) = self.repeated_windows(text, layout);
+        (counts.windows, counts.repeated_windows) = self.windows.count(text, layout);
         counts
     }
 
@@ -57,6 +59,7 @@ impl JuicerScratch {
         self.sieve.shrink(entries);
         self.keys = Vec::new();
         self.hashes = Vec::new();
+        self.windows.shrink(entries);
     }
 
     /// Hashes of words between spaces, tabs and line feeds, in lower case and without special
@@ -121,61 +124,6 @@ impl JuicerScratch {
         }
         (last as u64 + 1, repeated)
     }
-
-    /// How many windows of 10 characters there are, and how many fall to the most frequent ones:
-    /// at most the root of the number of different ones, and none that stands only once.
-    fn repeated_windows(&mut self, text: &str, layout: &Layout) -> (u64, u64) {
-        let bytes = text.as_bytes();
-        let Some(last) = layout.chars.checked_sub(LENGTH) else { return (0, 0) };
-        if layout.is_ascii {
-            let key = |&at: &u32| window_key(&bytes[at as usize..at as usize + LENGTH]);
-            let left = self.sieve.repeated(bytes.windows(LENGTH).map(window_key));
-            self.table.reset(left.len());
-            let once = (last + 1 - left.len()) as u64;
-            return (last as u64 + 1, top(&mut self.table, left.iter().map(key), once));
-        }
-        self.keys.clear();
-        let mut end = 0;
-        for _ in 0..LENGTH {
-            end += char_bytes(bytes[end]);
-        }
-        let mut start = 0;
-        loop {
-            // Ten bytes are ten characters of ASCII.
-            let key = if end - start == LENGTH {
-                window_key(&bytes[start..end])
-            } else {
-                hash_span(bytes, start, end)
-            };
-            self.keys.push(key);
-            let Some(&next) = bytes.get(end) else { break };
-            end += char_bytes(next);
-            start += char_bytes(bytes[start]);
-        }
-        let keys = &self.keys;
-        let left = self.sieve.repeated(keys.iter().copied());
-        self.table.reset(left.len());
-        let once = (keys.len() - left.len()) as u64;
-        let repeated = left.iter().map(|&at| keys[at as usize]);
-        (last as u64 + 1, top(&mut self.table, repeated, once))
-    }
-}
-
-/// The key of a window of ASCII.
-#[inline]
-fn window_key(window: &[u8]) -> u64 {
-    mix(load(window, 0), u64::from(window[8]) | u64::from(window[9]) << 8)
-}
-
-/// Bytes of the character that begins with `first`.
-#[inline]
-fn char_bytes(first: u8) -> usize {
-    match first {
-        0..0xC0 => 1,
-        0xC0..0xE0 => 2,
-        0xE0..0xF0 => 3,
-        0xF0.. => 4,
-    }
 }
 
 /// Eight characters of ASCII with their capitals made small.
@@ -227,30 +175,6 @@ fn hash_any(word: &str, classes: ClassTable) -> Option<u64> {
 /// Whether `ch` may have another form in lower case: capitals, and letters with one part a capital.
 fn may_have_small_form(ch: char) -> bool {
     ch.is_uppercase() || matches!(ch, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | '\u{1F88}'..='\u{1FFC}')
-}
-
-/// The sum of the greatest counts of `keys` that stand more than once: as many of them as the
-/// root of the number of different keys, of which `once` more stand once each.
-fn top(table: &mut CountTable, keys: impl Iterator<Item = u64>, once: u64) -> u64 {
-    // How many keys stand at least so often, for 2, 3, and so on.
-    let mut at_least: Vec<u64> = Vec::new();
-    let mut distinct = once;
-    for key in keys {
-        let slot = table.add(key, 0);
-        match table.slot(slot).count as usize {
-            1 => distinct += 1,
-            count => {
-                if at_least.len() < count - 1 {
-                    at_least.push(0);
-                }
-                at_least[count - 2] += 1;
-            }
-        }
-    }
-    let Some(&repeated) = at_least.first() else { return 0 };
-    let most = distinct.isqrt().min(repeated);
-    // A key that stands k times is counted once in each of the first k - 1 entries.
-    most + at_least.iter().map(|&keys| keys.min(most)).sum::<u64>()
 }
 
 measure_table! { Juicer, juicer, |it, profile|

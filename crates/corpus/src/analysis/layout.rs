@@ -97,33 +97,37 @@ impl Line {
     }
 }
 
-/// Counts of characters: ASCII by byte, the rest by class.
+/// Counts of characters: ASCII by byte, and all by class.
 pub(super) struct Histogram {
     /// How often each ASCII character stands in the text.
     pub(super) ascii: [u32; 128],
-    /// Characters beyond ASCII for each bit of their classes.
-    pub(super) beyond_ascii: [u32; 16],
+    /// Characters for each bit of their classes.
+    by_class: [u32; 16],
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { ascii: [0; 128], beyond_ascii: [0; 16] }
+        Self { ascii: [0; 128], by_class: [0; 16] }
     }
 }
 
 impl Histogram {
     /// Characters that have any bit of `class`, which names one class.
-    pub(super) fn count(&self, table: ClassTable, class: u16) -> u64 {
-        let ascii: u64 = (0..128u8)
-            .filter(|&byte| table.of_ascii(byte) & class != 0)
-            .map(|byte| u64::from(self.ascii[usize::from(byte)]))
-            .sum();
-        ascii + u64::from(self.beyond_ascii[class.trailing_zeros() as usize])
+    pub(super) fn count(&self, class: u16) -> u64 {
+        u64::from(self.by_class[class.trailing_zeros() as usize])
     }
 
     /// Characters of `text` among the ASCII characters `wanted`.
     pub(super) fn count_of(&self, wanted: &[u8]) -> u64 {
         wanted.iter().map(|&byte| u64::from(self.ascii[usize::from(byte & 127)])).sum()
+    }
+
+    /// Counts as many characters more that have these classes.
+    fn add(&mut self, mut classes: u16, characters: u32) {
+        while classes != 0 {
+            self.by_class[classes.trailing_zeros() as usize] += characters;
+            classes &= classes - 1;
+        }
     }
 }
 
@@ -216,16 +220,21 @@ impl Layout {
         }
         let total = |byte: usize| bytes_seen.iter().map(|lane| lane[byte]).sum::<u32>();
         self.histogram = Histogram::default();
-        for byte in 0..128 {
-            self.histogram.ascii[byte] = total(byte);
+        for byte in 0..128_u8 {
+            let characters = total(usize::from(byte));
+            self.histogram.ascii[usize::from(byte)] = characters;
+            if characters > 0 {
+                self.histogram.add(table.of_ascii(byte), characters);
+            }
         }
         self.is_ascii = (128..256).all(|byte| total(byte) == 0);
         self.chars = text.len();
         let mut has_rare_space = self.histogram.count_of(b"\r\x0B\x0C\x1C\x1D\x1E\x1F") > 0;
         if !self.is_ascii {
             self.chars = self.bytes.chars(0, text.len());
+            let spaces = self.histogram.count(SPACE);
             self.count_beyond_ascii(text, table);
-            has_rare_space |= self.histogram.beyond_ascii[SPACE.trailing_zeros() as usize] > 0;
+            has_rare_space |= self.histogram.count(SPACE) > spaces;
         }
         self.has_rare_space = has_rare_space;
     }
@@ -233,11 +242,7 @@ impl Layout {
     fn count_beyond_ascii(&mut self, text: &str, table: ClassTable) {
         for at in self.bytes.long_chars() {
             let Some(ch) = text[at as usize..].chars().next() else { break };
-            let mut classes = table.of(ch);
-            while classes != 0 {
-                self.histogram.beyond_ascii[classes.trailing_zeros() as usize] += 1;
-                classes &= classes - 1;
-            }
+            self.histogram.add(table.of(ch), 1);
         }
     }
 

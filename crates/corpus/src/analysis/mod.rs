@@ -30,6 +30,7 @@ mod refined_lines;
 mod repetition;
 mod sieve;
 mod table;
+mod windows;
 mod words;
 
 pub use analyser::{Analyser, MAX_TEXT_BYTES};

@@ -71,9 +71,7 @@ impl PlainWordCounts {
 
     fn count_words(&mut self, text: &str, layout: &Layout, classes: ClassTable) {
         let words = &layout.plain_words;
-        let may_have_symbols = layout.histogram.count_of(b"#") > 0
-            || layout.histogram.count_of(b".") >= 3
-            || !layout.is_ascii;
+        let has_hash = layout.histogram.count_of(b"#") > 0;
         let mut lengths = [0u64; COUNTED_LENGTHS];
         self.words = words.len() as u64;
         for token in words {
@@ -91,7 +89,10 @@ impl PlainWordCounts {
             }
             self.with_letter += u64::from(has_letter);
             self.with_alphabetic += u64::from(has_alphabetic);
-            if may_have_symbols && !token.kinds.is_alphanumeric() {
+            // An ellipsis is beyond ASCII or begins with one of three characters.
+            let begins = || matches!(text.as_bytes()[token.start as usize], b'.' | b'[' | b'(');
+            let may_be_symbol = has_hash || token.kinds.has_beyond() || begins();
+            if may_be_symbol && !token.kinds.is_alphanumeric() {
                 let word = word();
                 self.dolma_symbols += u64::from(has_dolma_symbol(word.as_bytes()));
                 self.nemo_symbols += u64::from(is_nemo_symbol(word, token.chars));
@@ -195,6 +196,10 @@ fn is_nemo_symbol(word: &str, chars: u32) -> bool {
 
 fn ends_with_nemo_ellipsis(line: &str) -> bool {
     const READ_MORE: &[u8] = b"read more";
+    let last = line.as_bytes().last();
+    if last.is_none_or(|last| !b".])eE".contains(last) && last.is_ascii()) {
+        return false;
+    }
     if NEMO_ELLIPSES.iter().any(|mark| line.ends_with(mark)) {
         return true;
     }

@@ -121,8 +121,10 @@ impl RefinedScratch {
             }
             counts.lines.add(line, hash, layout.is_ascii, &mut self.table);
             counts.bullets += u64::from(line.starts_with(['●', '•', '*', '-']));
+            let may_end = !line.ends_with(|last: char| last.is_ascii() && last != '.');
             let ends = ["...", ". . .", "…"];
-            counts.ellipsis_ends += u64::from(ends.iter().any(|end| line.ends_with(end)));
+            let is_ellipsis = may_end && ends.iter().any(|end| line.ends_with(end));
+            counts.ellipsis_ends += u64::from(is_ellipsis);
         }
         self.table.reset(layout.lines.len());
         for paragraph in &layout.paragraphs {

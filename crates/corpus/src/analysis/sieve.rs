@@ -18,29 +18,37 @@ pub(super) struct Sieve {
 
 impl Sieve {
     /// The indices of all keys that `keys` holds more than once, and of few others, in order.
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half of a key is 32 bits")]
+    pub(super) fn repeated(&mut self, keys: impl Iterator<Item = u64>) -> &[u32] {
+        self.repeated_places(|places| {
+            places.clear();
+            // The upper half of a key: tables of keys look at the lower.
+            places.extend(keys.map(|key| (key >> 32) as u32));
+        })
+    }
+
+    /// As [`Self::repeated`], of keys that are given by 32 bits of each, to which `fill` sets what
+    /// it gets.
     #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 Gi keys")]
-    pub(super) fn repeated(&mut self, keys: impl ExactSizeIterator<Item = u64>) -> &[u32] {
-        let length = (keys.len() * SPARSENESS).next_power_of_two().max(64);
+    pub(super) fn repeated_places(&mut self, fill: impl FnOnce(&mut Vec<u32>)) -> &[u32] {
+        fill(&mut self.places);
+        let number = self.places.len();
+        let length = (number * SPARSENESS).next_power_of_two().max(64);
         if self.marks.len() < length {
             self.marks.resize(length, 0);
         }
-        let number = keys.len();
         if self.left.len() < number {
             self.left.resize(number, 0);
-            self.places.resize(number, 0);
         }
         let marks = &mut self.marks[..length];
         marks.fill(0);
         let mask = marks.len() - 1;
-        let places = &mut self.places[..number];
-        for (place, key) in places.iter_mut().zip(keys) {
-            // The upper half of a key: tables of keys look at the lower.
-            *place = (key >> 32) as u32;
-            let mark = &mut marks[*place as usize & mask];
+        for &place in &self.places {
+            let mark = &mut marks[place as usize & mask];
             *mark = *mark << 1 | 1;
         }
         let mut found = 0;
-        for (index, &place) in places.iter().enumerate() {
+        for (index, &place) in self.places.iter().enumerate() {
             self.left[found] = index as u32;
             found += usize::from(marks[place as usize & mask] > 1);
         }

@@ -65,6 +65,27 @@ impl ByteMap {
         self.places(|block| block.beyond & !block.inner)
     }
 
+    /// Sets `starts` to where the characters of the text begin, which has `length` bytes.
+    #[expect(clippy::cast_possible_truncation, reason = "places are held as 32-bit numbers")]
+    pub(crate) fn char_starts(&self, length: usize, starts: &mut Vec<u32>) {
+        starts.clear();
+        for (block, first) in self.blocks.iter().zip((0..length as u32).step_by(BYTES)) {
+            if block.inner == 0 {
+                starts.extend(first..first + BYTES as u32);
+                continue;
+            }
+            let mut bits = !block.inner;
+            while bits != 0 {
+                starts.push(first + bits.trailing_zeros());
+                bits &= bits - 1;
+            }
+        }
+        // The last block goes on behind the text.
+        while starts.last().is_some_and(|&last| last as usize >= length) {
+            starts.pop();
+        }
+    }
+
     #[inline]
     fn places(&self, class: impl Fn(&Block) -> u64) -> impl Iterator<Item = u32> {
         self.blocks.iter().zip((0..).step_by(BYTES)).flat_map(move |(block, first)| {
