@@ -219,7 +219,7 @@ Examples:
   catena data explain clean doc-17
   catena data explain clean doc-17 --profile      with everything that was measured")]
 pub(crate) struct ExplainArgs {
-    /// Folder that `catena data clean` wrote
+    /// Folder that `catena data clean`, `select` or `semantic` wrote
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: Utf8PathBuf,
     /// Id of a document

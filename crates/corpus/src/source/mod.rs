@@ -40,6 +40,7 @@ mod plan;
 mod raw;
 mod read;
 mod reason;
+mod sample;
 mod shape;
 mod shard;
 mod table;
@@ -57,6 +58,8 @@ pub use options::{ReadOptions, SourceLimits, TextBy};
 pub use plan::{plan_shards, set_card};
 pub use read::{FieldReader, ShardReader, read_text};
 pub use reason::BadReason;
+pub use sample::Sample;
+pub(crate) use shape::own_id;
 pub use shard::{Part, Shard};
 pub use turns::{change_texts, change_turns, join_turns};
 

@@ -1,6 +1,7 @@
 //! Why a document was kept, changed or dropped.
 
 use super::card::Card;
+use super::decisions::{decisions, story};
 use crate::documents::schema::{ID, PLACE, SOURCE, VERDICT};
 use crate::error::CurateError;
 use crate::functions::VERDICT_COLUMNS;
@@ -27,12 +28,16 @@ pub struct Explanation {
     pub profile: Vec<(String, f64)>,
 }
 
-/// Explains the document `id` of the curated set in `folder`.
+/// Explains the document `id` of the curated set in `folder`, or of a folder of a command that
+/// chooses documents.
 ///
 /// # Errors
 /// [`CurateError::NotCurated`], [`CurateError::UnknownId`], and errors of the disk.
 pub fn explain(folder: &Utf8Path, id: &str) -> Result<Explanation, CurateError> {
-    let card = read_card(folder)?;
+    let card = match read_card(folder) {
+        Ok(card) => card,
+        Err(error) => return story(folder, id)?.ok_or(error),
+    };
     for path in tables(&folder.join("attributes"))? {
         for batch in read_table(&path)? {
             let batch = batch?;
@@ -97,6 +102,8 @@ fn of_row(
     steps.push(dropped.unwrap_or_else(|| {
         step("kept", format!("{} bytes; files in {}", number("bytes"), folder.join("data")))
     }));
+    let decided = decisions(folder, id)?.into_iter().flatten();
+    steps.extend(decided.map(|decision| decision.step));
     steps.push(step("plan", format!("{} ({})", folder.join("plan.toml"), card.version)));
     Ok(Explanation { id: id.to_owned(), kept, steps, profile: profile(row) })
 }

@@ -1,13 +1,18 @@
 //! The second step of a run: which of the documents that stayed repeat an earlier one.
+//!
+//! Copies have the same [`Sample`](catena_corpus::Sample). Near copies have the same shape, which
+//! holds all that their words do not tell, and about the same words.
 
 use super::judge::Means;
 use super::part_files::{column, read_columns, read_table, write_table};
 use super::texts::for_each_text;
 use super::work::Work;
-use crate::documents::schema::{ID, KEY, VERDICT};
+use crate::documents::schema::{ID, KEY, SHAPE, VERDICT};
 use crate::error::CurateError;
 use crate::functions::read_key;
 use crate::plan::{CleaningPlan, near_config};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, Float32Array, RecordBatch, StringArray};
 use catena_corpus::{NearDedup, Scratch, first_of_each};
 use std::collections::HashMap;
@@ -19,7 +24,7 @@ use std::sync::Arc;
 pub(crate) struct Repeat {
     /// The earlier one, which is kept.
     pub(crate) of: u32,
-    /// Whether it is the same but for case and white space.
+    /// Whether it is the same sample, case and white space aside.
     pub(crate) exact: bool,
     /// Jaccard similarity of their shingles.
     pub(crate) similarity: f32,
@@ -55,14 +60,14 @@ pub(crate) fn find(
             work,
             means,
             |part| work.files(part).documents,
-            |first, texts| {
-                let left: Vec<(usize, &str)> = (first..)
-                    .zip(texts.iter().copied())
-                    .filter(|(n, _)| !repeats.drops(*n))
-                    .collect();
-                let texts: Vec<&str> = left.iter().map(|(_, text)| *text).collect();
-                near.add(&texts, means.cancel)?;
-                numbers.extend(left.iter().map(|(number, _)| number32(*number)));
+            |first, batch, texts| {
+                let shapes = batch.column_by_name(SHAPE).expect("a file of ours has its columns");
+                let shapes = shapes.as_primitive::<UInt64Type>().values().iter().copied();
+                let all = (first..).zip(texts.iter().copied().zip(shapes));
+                let (left, texts): (Vec<usize>, Vec<(&str, u64)>) =
+                    all.filter(|(number, _)| !repeats.drops(*number)).unzip();
+                near.add_in_groups(&texts, means.cancel)?;
+                numbers.extend(left.into_iter().map(number32));
                 means.progress.update(numbers.len() as u64);
                 Ok(())
             },

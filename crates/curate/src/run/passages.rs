@@ -149,7 +149,7 @@ impl Step<'_> {
             self.work,
             self.means,
             |part| self.source(part),
-            |first, texts| {
+            |first, _, texts| {
                 for (number, text) in (first..).zip(texts) {
                     if !self.repeats.drops(number) {
                         take(text)?;
