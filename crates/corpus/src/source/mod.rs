@@ -43,6 +43,7 @@ mod reason;
 mod sample;
 mod shape;
 mod shard;
+mod splits;
 mod table;
 mod text;
 mod turns;
