@@ -16,5 +16,6 @@ mod scores;
 mod select;
 mod semantic;
 mod sql;
+mod staged;
 
 pub(crate) use run::run;

@@ -24,6 +24,7 @@ pub(crate) use analyse::analyse;
 pub(crate) use audit::{audit_pii, empty_audit};
 pub(crate) use change::{Changed, Operator, change};
 pub(crate) use change_row::change_row;
+pub use extract::extract_document;
 pub(crate) use extract::{EXTRACTED, extract_row};
 pub(crate) use judge::{first_broken, judge};
 pub(crate) use keep::keep;
