@@ -18,4 +18,5 @@ mod semantic;
 mod sql;
 mod staged;
 
+pub(crate) use failure::curate_failure;
 pub(crate) use run::run;
