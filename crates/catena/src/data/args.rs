@@ -222,7 +222,7 @@ pub(crate) struct ExplainArgs {
     /// Folder that `catena data clean`, `select` or `semantic` wrote
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: Utf8PathBuf,
-    /// Id of a document
+    /// Id of a document, or its place, such as `docs.jsonl:17`
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     /// Also print what was measured

@@ -22,7 +22,8 @@ pub(super) struct Decision {
     pub(super) step: Step,
 }
 
-/// The decisions in `folder` over the document `id`; none if the folder has no file of them.
+/// The decisions in `folder` over documents with this id or place; none if the folder has no file
+/// of them.
 pub(super) fn decisions(folder: &Utf8Path, id: &str) -> Result<Option<Vec<Decision>>, CurateError> {
     let path = folder.join(FILE);
     let file = match File::open(&path) {
@@ -34,7 +35,8 @@ pub(super) fn decisions(folder: &Utf8Path, id: &str) -> Result<Option<Vec<Decisi
     for line in BufReader::new(file).lines() {
         let line = line.map_err(CurateError::io("read", &path))?;
         let row: Map<String, Value> = serde_json::from_str(&line).unwrap_or_default();
-        if row.get("id").is_some_and(|own| plain(own) == id) {
+        let is = |name: &str| row.get(name).is_some_and(|own| plain(own) == id);
+        if is("id") || is("place") {
             found.push(decision(&row));
         }
     }

@@ -3,11 +3,11 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::{Table, column, have_turns, read_table, write_table};
+use super::part_files::{Table, column, have_turns, read_columns, read_table, write_table};
 use super::texts::for_each_text;
 use super::work::Work;
 use crate::documents::Part;
-use crate::documents::schema::{ID, TEXT};
+use crate::documents::schema::{ID, PLACE, TEXT};
 use crate::error::CurateError;
 use crate::plan::DedupSettings;
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
@@ -247,15 +247,17 @@ fn with_texts(batch: &RecordBatch, texts: Vec<String>) -> RecordBatch {
     RecordBatch::try_new(batch.schema(), columns).expect("the same columns")
 }
 
-/// Writes what was cut with the documents' ids.
+/// Writes what was cut with the documents' ids and places.
 fn write(work: &Work, cuts: &Cuts) -> Result<(), CurateError> {
-    let (mut ids, mut found) = (Vec::new(), Vec::new());
+    let (mut ids, mut places, mut found) = (Vec::new(), Vec::new(), Vec::new());
     let mut number = 0;
     for part in &work.parts {
-        for batch in read_table(&work.files(part).documents)? {
-            for id in column(&batch?, ID) {
+        for batch in read_columns(&work.files(part).documents, &[ID, PLACE])? {
+            let batch = batch?;
+            for (id, place) in column(&batch, ID).iter().zip(column(&batch, PLACE)) {
                 if let Some(cut) = cuts.of(number) {
                     ids.push(id.unwrap_or_default().to_owned());
+                    places.push(place.unwrap_or_default().to_owned());
                     found.push(cut);
                 }
                 number += 1;
@@ -267,6 +269,7 @@ fn write(work: &Work, cuts: &Cuts) -> Result<(), CurateError> {
     };
     let columns = [
         ("id", Arc::new(StringArray::from(ids)) as ArrayRef),
+        ("place", Arc::new(StringArray::from(places)) as ArrayRef),
         ("passages", numbers(|cut| u64::from(cut.num))),
         ("bytes_cut", numbers(|cut| cut.bytes)),
         ("bytes_left", numbers(|cut| cut.left)),

@@ -194,3 +194,20 @@ fn a_row_without_an_id_is_explained_by_the_one_that_was_written() {
     assert_eq!((&first[0]["id"], &second), (&json!("in.jsonl:2"), &first));
     assert!(explain(&twice, "in.jsonl:2").unwrap().kept);
 }
+
+#[test]
+fn documents_with_the_same_id_are_told_apart_by_place() {
+    let (_guard, dir) = folder();
+    let other = STORY.replace("river", "wind").replace("bridge", "roof").replace("mill", "barn");
+    let rows = [json!({"id": "a", "text": STORY}), json!({"id": "a", "text": other})];
+    let again = json!({"id": "a", "text": STORY});
+    let out = dir.join("out");
+    let mut plan = CleaningPlan::default();
+    "off".clone_into(&mut plan.dedup.near);
+    run(&plan, &file(&dir, &[&rows[..], &[again]].concat()), &out);
+    let kept = |id: &str| explain(&out, id).unwrap().kept;
+    assert_eq!(["in.jsonl:1", "in.jsonl:2", "in.jsonl:3"].map(kept), [true, true, false]);
+    let story = explain(&out, "a").unwrap();
+    let others = "2 more have this id and are known by place: in.jsonl:2, in.jsonl:3";
+    assert!(story.kept && story.steps.contains(&("others".to_owned(), others.to_owned())));
+}
