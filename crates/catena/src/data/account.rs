@@ -214,8 +214,14 @@ fn staged(goal: &str, folder: &Utf8Path, name: &str) -> Result<Staged, Failure> 
     Staged::begin(folder, name).map_err(|error| Failure::new(Exit::Environment, goal, error))
 }
 
-/// How inputs are read, by what is asked of data sets.
+/// How inputs are read, by what is asked of rows and data sets.
 fn options(goal: &str, part: &SetPart) -> Result<ReadOptions, Failure> {
-    let SetPart { config, split } = part;
-    Ok(ReadOptions { config: config.clone(), split: split.clone(), ..read_options(goal)? })
+    let SetPart { text, id, config, split } = part;
+    Ok(ReadOptions {
+        text_column: text.clone(),
+        id_column: id.clone(),
+        config: config.clone(),
+        split: split.clone(),
+        ..read_options(goal)?
+    })
 }
