@@ -2,7 +2,7 @@
 //! stay, and the rows that were none.
 
 use crate::documents::schema::{
-    AUDIT, GROUP, ID, LABEL, METADATA, PLACE, SHAPE, SOURCE, TEXT, TURNS, VERDICT,
+    AUDIT, GROUP, ID, KEY, LABEL, METADATA, PLACE, SHAPE, SOURCE, TEXT, TURNS, VERDICT,
 };
 use crate::error::CurateError;
 use crate::functions::empty_audit;
@@ -60,7 +60,8 @@ impl PartFiles {
 }
 
 /// Columns of the documents that stay.
-const KEPT_COLUMNS: [&str; 9] = [ID, SOURCE, PLACE, TURNS, GROUP, LABEL, SHAPE, METADATA, TEXT];
+const KEPT_COLUMNS: [&str; 10] =
+    [ID, SOURCE, PLACE, TURNS, GROUP, LABEL, KEY, SHAPE, METADATA, TEXT];
 /// Columns that only the documents that stay have.
 const NOT_ATTRIBUTES: [&str; 7] = [METADATA, TEXT, TURNS, GROUP, LABEL, SHAPE, AUDIT];
 

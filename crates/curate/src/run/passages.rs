@@ -7,8 +7,9 @@ use super::part_files::{Table, column, have_turns, read_columns, read_table, wri
 use super::texts::for_each_text;
 use super::work::Work;
 use crate::documents::Part;
-use crate::documents::schema::{ID, PLACE, TEXT};
+use crate::documents::schema::{ID, KEY, PLACE, TEXT};
 use crate::error::CurateError;
+use crate::functions::read_key;
 use crate::plan::DedupSettings;
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use camino::Utf8PathBuf;
@@ -16,6 +17,7 @@ use catena_corpus::{
     CorpusError, ExactDedup, FirstOfEach, KeyOptions, Keys, RepeatedSpans, Scratch, SubstringDedup,
     TextPart, drop_repeated_parts, without_spans,
 };
+use std::collections::HashSet;
 use std::fs;
 use std::sync::Arc;
 
@@ -57,7 +59,8 @@ enum Way {
 }
 
 /// Cuts repeated passages out of the texts that `repeats` leaves, and writes what was cut to
-/// `passages.parquet`. A row of turns of which something is left stays whole. The texts that are
+/// `passages.parquet`. A row of turns stays whole, unless nothing is left and it is a copy of an
+/// earlier one: passages that occurred before may be a new question and answer. The texts that are
 /// left lie in [`PartFiles::cut`](super::part_files).
 pub(crate) fn cut(
     work: &Work,
@@ -171,7 +174,7 @@ impl Step<'_> {
     ) -> Result<(), CurateError> {
         let progress = self.means.progress;
         progress.begin("cutting repeated passages", None, "documents");
-        let mut number = 0;
+        let (mut number, mut samples) = (0, HashSet::new());
         for part in &self.work.parts {
             let files = self.work.files(part);
             let mut table: Option<Table> = None;
@@ -183,12 +186,14 @@ impl Step<'_> {
                 let mut texts = Vec::with_capacity(batch.num_rows());
                 let with_turns = have_turns(&batch).iter().map(Option::unwrap_or_default);
                 let all = column(&batch, TEXT).iter().map(Option::unwrap_or_default);
-                for (text, has_turns) in all.zip(with_turns) {
+                let keys = column(&batch, KEY).iter().map(Option::unwrap_or_default).map(read_key);
+                for ((text, has_turns), key) in all.zip(with_turns).zip(keys) {
                     let mut left = text.to_owned();
                     if !self.repeats.drops(number) {
                         let (text, num) = cut(text)?;
                         // Turns are dropped as a whole or not at all.
-                        if !has_turns || text.trim().is_empty() {
+                        let is_copy = has_turns && !samples.insert(key);
+                        if !has_turns || is_copy && text.trim().is_empty() {
                             cuts.add(number, num, left.len() - text.len(), &text);
                             left = text;
                         }

@@ -120,6 +120,20 @@ fn repeated_passages_drop_a_row_of_turns_or_leave_it_whole() {
 }
 
 #[test]
+fn passages_in_a_new_row_of_turns_are_no_repeats() {
+    let (_guard, dir) = folder();
+    let questions = ["Is the bank open on Saturdays?", "May I pay with a foreign card?"];
+    let answers = ["Yes, from nine to twelve o'clock.", "No, that is not possible here."];
+    let rows = [(0, 0), (1, 1), (0, 1), (1, 0)]
+        .map(|(at, with)| json!({"prompt": questions[at], "completion": answers[with]}));
+    let mut plan = alone(CleaningPlan::default());
+    plan.dedup.lines = true;
+    let card = run(&plan, &file(&dir, &rows), &dir.join("out"));
+    assert_eq!(written(&dir.join("out"), "train"), named(rows.to_vec()));
+    assert_eq!(card.summary.dropped.get("dedup"), None);
+}
+
+#[test]
 fn lines_are_not_cut_out_of_turns() {
     let (_guard, dir) = folder();
     let inputs = file(&dir, &shapes(raw));
