@@ -111,7 +111,7 @@ fn what_an_earlier_or_a_killed_run_left_is_gone() {
     // Another form does not stand beside the first.
     assert_eq!(mix("csv").code, Some(0));
     let names = fs::read_dir(out.join("data/train")).unwrap();
-    let names: Vec<_> = names.map(|one| one.unwrap().file_name()).collect();
+    let names: Vec<_> = names.map(|one| one.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(names, ["00000.csv"]);
     card(&out, "mix");
     // A cleaned set is not written over.
