@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::machine;
 use crate::models::{LanguageModel, draft_failure};
 use crate::pull::Finder;
-use crate::stages::{self, Inputs, ModelInput, ServedInputs};
+use crate::stages::{self, DataPlan, Inputs, ModelInput, ServedInputs};
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
 use catena_pipeline::config::ProjectConfig;
@@ -41,7 +41,10 @@ impl Project {
         let inputs = Arc::new(Inputs::new(
             base,
             finder.model(&config.model.embedder)?,
-            finder.file(&config.data.source)?,
+            (
+                stages::documents(&config.data.source, &finder)?,
+                DataPlan::open(&config.data, &finder)?,
+            ),
             scenarios,
             served,
             pool,

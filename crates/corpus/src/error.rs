@@ -225,7 +225,17 @@ pub enum CorpusError {
     /// A data set has no configuration of this name.
     #[error("{path} has no configuration `{name}` (known: {})", known.join(", "))]
     UnknownConfig {
-        /// The README.
+        /// The README, or the folder of a set whose README names none.
+        path: Utf8PathBuf,
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// A data set has no split of this name.
+    #[error("{path} has no split `{name}` (known: {})", known.join(", "))]
+    UnknownSplit {
+        /// The folder of the set.
         path: Utf8PathBuf,
         /// The name asked for.
         name: String,
@@ -362,6 +372,7 @@ impl CorpusError {
             Self::UnknownFormat { .. } => Some("give the file the ending of its format"),
             Self::Card { .. } => Some("correct the README, or name the files themselves"),
             Self::UnknownConfig { .. } => Some("name one of the known configurations"),
+            Self::UnknownSplit { .. } => Some("name one of the known splits"),
             Self::UnknownEncoding { .. } => Some("labels are those of the web, such as gb18030"),
             Self::BadRow { reason, .. } => reason.hint(),
             Self::SpillFull { .. } => Some("free some space, or choose a folder on another disk"),

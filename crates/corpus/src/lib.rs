@@ -83,8 +83,9 @@ pub use sink::{
 };
 pub use source::{
     BadReason, BadRow, Compression, FieldReader, FieldRow, Format, ListedFile, LocalFiles, Markup,
-    Opener, Part, PathKind, Place, ReadOptions, Row, SetCard, Shard, ShardReader, SourceDocument,
-    SourceLimits, TextBy, change_texts, change_turns, join_turns, plan_shards, read_text, set_card,
+    Opener, Part, PathKind, Place, ReadOptions, Row, Sample, SetCard, Shard, ShardReader,
+    SourceDocument, SourceLimits, TextBy, change_texts, change_turns, join_turns, plan_shards,
+    read_text, set_card,
 };
 pub use split::{SplitItem, SplitOptions, SplitPart, SplitReport, SplitRow, split, stable_split};
 pub use web::{

@@ -38,6 +38,7 @@ pub use account::{
     Summary, explain, rejudge,
 };
 pub use error::CurateError;
+pub use functions::extract_document;
 pub use objects::{ObjectFiles, is_object};
 pub use plan::{
     CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, NearLinking, PiiSettings,

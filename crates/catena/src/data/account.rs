@@ -5,11 +5,12 @@ use super::documents::{Documents, failed, read_options};
 use super::failure::curate_failure;
 use super::output::Output;
 use super::rejected::Rejected;
+use super::staged::Staged;
 use crate::failure::{Exit, Failure};
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_corpus::{CorpusError, Opener, ReadOptions, SourceDocument, plan_shards};
-use catena_curate::{CommandCard, CurateError, document_pattern, document_writer};
+use catena_curate::{CommandCard, CurateError, document_pattern, document_writer, read_card};
 use catena_protocol::Cancel;
 use catena_store::write_atomic;
 use serde_json::Value;
@@ -26,6 +27,8 @@ pub(super) struct Account<'a> {
     own: Option<String>,
     options: ReadOptions,
     rejected: Rejected,
+    /// What is written, until all of it is.
+    staged: Staged,
     num_read: u64,
 }
 
@@ -37,9 +40,14 @@ impl<'a> Account<'a> {
         cancel: &'a Cancel,
     ) -> Result<Self, Failure> {
         let output = Output::new(out)?;
+        if read_card(&output.folder).is_ok() {
+            let cause = format!("{out} holds what `catena data clean` or the like wrote");
+            return Err(Failure::new(Exit::Usage, goal, cause).hint("choose another --out"));
+        }
         let rejected = Rejected::new(output.folder.join("rejected").join("00000.jsonl"));
         let (card, options) = (CommandCard::new(command), options(goal, part)?);
-        Ok(Self { goal, cancel, card, output, own: None, options, rejected, num_read: 0 })
+        let staged = staged(goal, &output.folder, ".catena.part")?;
+        Ok(Self { goal, cancel, card, output, own: None, options, rejected, staged, num_read: 0 })
     }
 
     /// Of `command`, whose files all begin with the path `out`.
@@ -52,15 +60,23 @@ impl<'a> Account<'a> {
         let own = out.file_name().unwrap_or("shard").to_owned();
         let rejected = Rejected::new(output.folder.join(format!("{own}.rejected.jsonl")));
         let (card, options) = (CommandCard::new(command), options(goal, part)?);
-        Ok(Self { goal, cancel, card, output, own: Some(own), options, rejected, num_read: 0 })
+        let staged = staged(goal, &output.folder, &format!(".{own}.part"))?;
+        let own = Some(own);
+        Ok(Self { goal, cancel, card, output, own, options, rejected, staged, num_read: 0 })
     }
 
     /// Where the file of the card called `name` stands.
-    pub(super) fn place(&self, name: &str) -> Utf8PathBuf {
-        match &self.own {
-            None => self.output.folder.join(name),
-            Some(own) => self.output.folder.join(format!("{own}{name}")),
-        }
+    fn place(&self, name: &str) -> Utf8PathBuf {
+        self.output.folder.join(self.named(name))
+    }
+
+    /// Where the file of the card called `name` is written.
+    pub(super) fn staged(&self, name: &str) -> Utf8PathBuf {
+        self.staged.folder().join(self.named(name))
+    }
+
+    fn named(&self, name: &str) -> String {
+        format!("{}{name}", self.own.as_deref().unwrap_or_default())
     }
 
     /// Where files come from.
@@ -116,7 +132,7 @@ impl<'a> Account<'a> {
         documents: impl Iterator<Item = &'d SourceDocument>,
     ) -> Result<(), Failure> {
         let fail = |error: CorpusError| failed(self.goal, error);
-        let folder = &self.output.folder;
+        let folder = self.staged.folder();
         let writer = document_writer(format, folder, "train");
         let mut writer = writer.map_err(|error| curate_failure(self.goal, error))?;
         for document in documents {
@@ -127,7 +143,9 @@ impl<'a> Account<'a> {
         }
         let mut num_written = 0;
         for file in writer.finish().map_err(fail)? {
-            say(&format!("  {}: {} documents, {} bytes", file.path, file.documents, file.bytes));
+            let name = file.path.strip_prefix(folder).unwrap_or(&file.path);
+            let place = self.output.folder.join(name);
+            say(&format!("  {place}: {} documents, {} bytes", file.documents, file.bytes));
             num_written += file.documents;
             let numbers = (Some(file.documents), None);
             let added = self.card.add_file(folder, &file.path, numbers, self.cancel);
@@ -149,23 +167,25 @@ impl<'a> Account<'a> {
             let _ = writeln!(lines, "{decision}");
             rows += 1;
         }
-        let path = self.place("decisions.jsonl");
+        let path = self.staged("decisions.jsonl");
         let fail = |error| Failure::new(Exit::Environment, self.goal, error);
         write_atomic(&path, lines.as_bytes()).map_err(fail)?;
         self.add_file(&path, (Some(rows), None))
     }
 
-    /// Names a file that the command wrote itself, with its rows and tokens.
+    /// Names a file that the command wrote itself where [`Self::staged`] says, with its rows and
+    /// tokens.
     pub(super) fn add_file(
         &mut self,
         path: &Utf8Path,
         numbers: (Option<u64>, Option<u64>),
     ) -> Result<(), Failure> {
-        let added = self.card.add_file(&self.output.folder, path, numbers, self.cancel);
+        let added = self.card.add_file(self.staged.folder(), path, numbers, self.cancel);
         added.map_err(|error| curate_failure(self.goal, error))
     }
 
-    /// Writes the card and brings everything to where the user wants it.
+    /// Brings everything to where the user wants it, with its card, in the place of what an earlier
+    /// command left there. Before this nothing is there.
     pub(super) fn finish(mut self) -> Result<(), Failure> {
         self.card.count("documents read", self.num_read);
         let rejected = self.rejected.finish().map_err(|error| failed(self.goal, error))?;
@@ -179,14 +199,29 @@ impl<'a> Account<'a> {
             ["card.json", "README.md"]
         };
         let [card, readme] = names.map(|name| self.place(name));
+        CommandCard::retract(&card).map_err(|error| curate_failure(self.goal, error))?;
+        let moved = |error| Failure::new(Exit::Environment, self.goal, error);
+        self.staged.put().map_err(moved)?;
         let saved: Result<(), CurateError> = self.card.save(&card, &readme);
         saved.map_err(|error| curate_failure(self.goal, error))?;
+        self.staged.end().map_err(moved)?;
         self.output.finish(self.goal)
     }
 }
 
-/// How inputs are read, by what is asked of data sets.
+/// The folder `name` in `folder` for files that are written.
+fn staged(goal: &str, folder: &Utf8Path, name: &str) -> Result<Staged, Failure> {
+    Staged::begin(folder, name).map_err(|error| Failure::new(Exit::Environment, goal, error))
+}
+
+/// How inputs are read, by what is asked of rows and data sets.
 fn options(goal: &str, part: &SetPart) -> Result<ReadOptions, Failure> {
-    let SetPart { config, split } = part;
-    Ok(ReadOptions { config: config.clone(), split: split.clone(), ..read_options(goal)? })
+    let SetPart { text, id, config, split } = part;
+    Ok(ReadOptions {
+        text_column: text.clone(),
+        id_column: id.clone(),
+        config: config.clone(),
+        split: split.clone(),
+        ..read_options(goal)?
+    })
 }

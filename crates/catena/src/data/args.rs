@@ -54,9 +54,15 @@ pub(crate) enum DataAction {
     Plan(PlanPresetArgs),
 }
 
-/// What is read of a Hugging Face data set.
+/// What is read of rows, and of a Hugging Face data set.
 #[derive(Debug, Args)]
 pub(crate) struct SetPart {
+    /// Column of the text (default: the first of `text`, `content`, `body` and others)
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) text: Option<String>,
+    /// Column of the id (default: `id` and others, else the place in the file)
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) id: Option<String>,
     /// Configuration of a Hugging Face data set (default: its own default, or the first)
     #[arg(long, value_name = "NAME")]
     pub(crate) config: Option<String>,
@@ -81,12 +87,6 @@ pub(crate) struct InOut {
     /// datatrove
     #[arg(long, value_name = "FORM")]
     pub(crate) format: Option<String>,
-    /// Column of the text (default: the first of `text`, `content`, `body` and others)
-    #[arg(long, value_name = "COLUMN")]
-    pub(crate) text: Option<String>,
-    /// Column of the id (default: `id` and others, else the place in the file)
-    #[arg(long, value_name = "COLUMN")]
-    pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) set_part: SetPart,
     /// End at the first row that cannot be read, instead of keeping it aside
@@ -219,10 +219,10 @@ Examples:
   catena data explain clean doc-17
   catena data explain clean doc-17 --profile      with everything that was measured")]
 pub(crate) struct ExplainArgs {
-    /// Folder that `catena data clean` wrote
+    /// Folder that `catena data clean`, `select` or `semantic` wrote
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: Utf8PathBuf,
-    /// Id of a document
+    /// Id of a document, or its place, such as `docs.jsonl:17`
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     /// Also print what was measured

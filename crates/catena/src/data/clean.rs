@@ -72,8 +72,8 @@ fn run(
     if let Some(format) = &files.format {
         plan.write.format.clone_from(format);
     }
-    plan.read.text = files.text.clone().or(plan.read.text);
-    plan.read.id = files.id.clone().or(plan.read.id);
+    plan.read.text = files.set_part.text.clone().or(plan.read.text);
+    plan.read.id = files.set_part.id.clone().or(plan.read.id);
     plan.read.config = files.set_part.config.clone().or(plan.read.config);
     plan.read.split = files.set_part.split.clone().or(plan.read.split);
     plan.read.strict |= files.strict;

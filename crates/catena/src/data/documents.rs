@@ -3,8 +3,8 @@
 use super::failure::curate_failure;
 use super::rejected::Rejected;
 use crate::failure::Failure;
-use catena_corpus::{CorpusError, ReadOptions, Row, Shard, ShardReader, SourceDocument};
-use catena_curate::{CurateError, ObjectFiles};
+use catena_corpus::{BadRow, CorpusError, ReadOptions, Row, Shard, ShardReader, SourceDocument};
+use catena_curate::{CurateError, ObjectFiles, extract_document};
 use catena_protocol::Cancel;
 use std::sync::Arc;
 use std::vec;
@@ -15,7 +15,8 @@ pub(super) fn read_options(goal: &str) -> Result<ReadOptions, Failure> {
     Ok(ReadOptions { opener: Arc::new(files), ..ReadOptions::default() })
 }
 
-/// The documents of shards, one after the other; rows that are none go aside.
+/// The documents of shards, one after the other, pages as the texts that cleaning takes out of
+/// them; rows that are none go aside.
 pub(super) struct Documents<'a> {
     shards: vec::IntoIter<Shard>,
     open: Option<ShardReader>,
@@ -47,10 +48,16 @@ impl<'a> Documents<'a> {
                 self.open = Some(shard.open(&self.options)?);
             }
             match self.open.as_mut().and_then(Iterator::next).transpose()? {
-                Some(Row::Document(document)) => {
-                    *self.num_read += 1;
-                    return Ok(Some(document));
-                }
+                Some(Row::Document(mut document)) => match extract_document(&mut document) {
+                    Ok(()) => {
+                        *self.num_read += 1;
+                        return Ok(Some(document));
+                    }
+                    Err(reason) => {
+                        let sample = document.text.chars().take(BadRow::SAMPLE_CHARS).collect();
+                        self.rejected.add(&BadRow { place: document.place, reason, sample })?;
+                    }
+                },
                 Some(Row::Bad(row)) => self.rejected.add(&row)?,
                 None => self.open = None,
             }
@@ -75,6 +82,31 @@ pub(super) fn failed(goal: &str, error: CorpusError) -> Failure {
 mod tests {
     use super::*;
     use catena_corpus::plan_shards;
+
+    #[test]
+    fn pages_are_read_as_texts() {
+        let dir = tempfile::tempdir().unwrap();
+        let story = "The river rose in the night, and the people went up to the hills. ".repeat(6);
+        let page = format!(
+            "<html><head><title>The flood</title></head><body><nav><a href=\"/\">Home</a></nav>\
+             <article><h1>The flood</h1><p>{story}</p></article></body></html>"
+        );
+        let put = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        put("flood.html", &page);
+        put("nothing.html", "<html><head></head><body></body></html>");
+        let path = dir.path().to_str().unwrap().to_owned();
+        let options = ReadOptions::default();
+        let shards = plan_shards(std::slice::from_ref(&path), &options).unwrap();
+        let (mut rejected, mut num_read) = (Rejected::new(format!("{path}/bad").into()), 0);
+        let cancel = Cancel::new();
+        let documents = Documents::new(shards, options, &mut rejected, &mut num_read, &cancel);
+        let found: Vec<SourceDocument> = documents.map(Result::unwrap).collect();
+        assert_eq!((found.len(), num_read), (1, 1));
+        assert!(found[0].text.contains(story.trim()) && !found[0].text.contains('<'));
+        assert!(!found[0].text.contains("Home"), "{}", found[0].text);
+        assert_eq!(found[0].metadata["title"], "The flood");
+        assert_eq!(rejected.finish().unwrap().values().sum::<u64>(), 1);
+    }
 
     #[test]
     fn reading_stops_between_two_documents() {

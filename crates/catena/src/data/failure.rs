@@ -4,7 +4,7 @@ use crate::failure::{Exit, Failure};
 use catena_curate::CurateError;
 
 /// `error` as a failed command that wanted `goal`.
-pub(super) fn curate_failure(goal: &str, error: CurateError) -> Failure {
+pub(crate) fn curate_failure(goal: &str, error: CurateError) -> Failure {
     let hint = error.hint();
     let failure = Failure::new(exit(&error), goal, error);
     match hint {

@@ -16,5 +16,7 @@ mod scores;
 mod select;
 mod semantic;
 mod sql;
+mod staged;
 
+pub(crate) use failure::curate_failure;
 pub(crate) use run::run;

@@ -35,7 +35,7 @@ pub(super) fn run(args: &PackArgs, cancel: &Cancel) -> Result<(), Failure> {
     let width = TokenWidth::for_vocabulary(tokenizer.vocab_size());
     let mut account = Account::of_files((GOAL, "pack"), (&args.out, &args.set_part), cancel)?;
     settings(&mut account, args, tokenizer)?;
-    let out = account.place("");
+    let out = account.staged("");
     if let Some(folder) = out.parent() {
         fs::create_dir_all(folder).map_err(|error| Failure::new(Exit::Environment, GOAL, error))?;
     }

@@ -11,8 +11,8 @@ use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use camino::Utf8Path;
 use catena_corpus::{
-    CorpusError, Embeddings, Judge, KMeansOptions, KeepRule, SimilarPairs, SourceDocument,
-    cosine_pairs, semantic_pairs, spherical_kmeans,
+    CorpusError, Embeddings, Judge, KMeansOptions, KeepRule, MinHashConfig, Sample, SimilarPairs,
+    SourceDocument, cosine_pairs, semantic_pairs, spherical_kmeans,
 };
 use catena_knowledge::Embedder;
 use catena_protocol::{Cancel, Progress};
@@ -45,8 +45,12 @@ pub(super) fn run(
     account.add_model(&path)?;
     let documents = account.read(&args.inputs)?;
     let vectors = embed(&embedder, &documents, progress.as_ref(), cancel)?;
+    let shapes: Vec<u64> = documents.iter().map(shape).collect();
     let found = pairs(&vectors, embedder.dim(), args, progress.as_ref(), cancel)
-        .and_then(|pairs| pairs.duplicates(args.threshold, Judge::Kept))
+        .and_then(|mut pairs| {
+            pairs.retain(|stays, other| shapes[stays] == shapes[other]);
+            pairs.duplicates(args.threshold, Judge::Kept)
+        })
         .map_err(|error| failed(GOAL, error))?;
     let repeats = documents.iter().zip(&found).filter_map(|(one, repeat)| Some((one, (*repeat)?)));
     for (document, repeat) in repeats.take(SHOWN) {
@@ -67,6 +71,17 @@ pub(super) fn run(
     say(&format!("  {num_dropped} of {} documents dropped", documents.len()));
     print_line(args.out.as_str());
     Ok(())
+}
+
+/// What must be the same in documents of which one may be dropped, since the meaning of a whole
+/// text does not show it: as for near copies at their usual threshold.
+fn shape(document: &SourceDocument) -> u64 {
+    let sample = if document.turns {
+        Sample::of_turns(&document.metadata, None)
+    } else {
+        Sample::beside_text(&document.metadata)
+    };
+    sample.shape(MinHashConfig::default().threshold)
 }
 
 /// The vectors of all documents, one after the other.

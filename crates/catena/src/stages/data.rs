@@ -1,5 +1,5 @@
 //! Stage `data`: the documents of the project as `catena data clean` cleans them, under a plan
-//! made of the section `[data]`.
+//! made of the section `[data]` and the plan that it names.
 //!
 //! The result is a curated set with its card, its report and one row for each document read, as
 //! `catena data explain`, `sql` and the studio's page of data sets know them, and beside it the
@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure};
 use crate::models::{BoxError, LanguageModel};
 use crate::progress::say;
 use catena_corpus::ReadOptions;
-use catena_curate::{Card, CleaningPlan, CurateError, Curation, NearLinking, curate};
+use catena_curate::{Card, CleaningPlan, CurateError, Curation, NearLinking, ObjectFiles, curate};
 use catena_pipeline::config::DataConfig;
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use catena_protocol::Document;
@@ -33,7 +33,7 @@ impl Stage for Data {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn inputs(&self) -> &'static [&'static str] {
@@ -42,12 +42,15 @@ impl Stage for Data {
 
     fn settings(&self) -> Settings {
         let data = &self.0.config.data;
-        Settings::from([
+        let mut settings = Settings::from([
             digest_setting("documents", &self.0.documents.digest),
             digest_setting("tokenizer of the base model", &self.0.base.digest),
             setting("data.near_duplicate_jaccard", data.near_duplicate_jaccard),
             setting("data.mask_pii", data.mask_pii),
-        ])
+        ]);
+        let plan = self.0.plan.digest.iter();
+        settings.extend(plan.map(|digest| digest_setting("data.plan", digest)));
+        settings
     }
 
     fn run(&self, context: &StageContext<'_>) -> Result<Summary, BoxError> {
@@ -57,12 +60,15 @@ impl Stage for Data {
             |text: &str| model.tokenizer().encode(text, false, false).map_or(0, |ids| ids.len());
         let curation = Curation {
             inputs: &[self.0.documents.path.to_string()],
-            plan: &plan(&self.0.config.data),
+            plan: &self.0.plan.plan,
             folder: context.dir(),
             threads: self.0.pool.threads(),
             // The folder is the stage's own, whoever began it.
             overwrite: true,
-            options: ReadOptions::default(),
+            options: ReadOptions {
+                opener: Arc::new(ObjectFiles::new()?),
+                ..ReadOptions::default()
+            },
         };
         let card = curate(&curation, context.progress(), context.cancel())
             .map_err(|error| self.explained(error))?;
@@ -96,8 +102,9 @@ impl Data {
     }
 }
 
-/// What `[data]` means as a cleaning plan; all that it does not say is that plan's default.
-fn plan(data: &DataConfig) -> CleaningPlan {
+/// What the keys of `[data]` mean as a cleaning plan; all that they do not say is that plan's
+/// default.
+pub(super) fn usual_plan(data: &DataConfig) -> CleaningPlan {
     let mut plan = CleaningPlan::default();
     plan.read.every_file = true;
     plan.dedup.near_threshold = Some(data.near_duplicate_jaccard);
@@ -143,10 +150,10 @@ mod tests {
 
     #[test]
     fn every_key_means_the_same_in_the_plan() {
-        let usual = plan(&config(""));
+        let usual = usual_plan(&config(""));
         assert_eq!(usual.dedup.near_threshold, Some(0.9));
         assert_eq!(usual.pii, CleaningPlan::default().pii);
-        let other = plan(&config("near_duplicate_jaccard = 0.7\nmask_pii = false"));
+        let other = usual_plan(&config("near_duplicate_jaccard = 0.7\nmask_pii = false"));
         assert_eq!(other.dedup.near_threshold, Some(0.7));
         assert!(other.pii.mask.is_empty());
     }
@@ -159,7 +166,7 @@ mod tests {
         let folder = Utf8Path::from_path(dir.path()).expect("a plain path");
         let curation = Curation {
             inputs: &[format!("{models}/bank-support/documents.json.gz")],
-            plan: &plan(&config("")),
+            plan: &usual_plan(&config("")),
             folder,
             threads: 2,
             overwrite: false,

@@ -1,5 +1,6 @@
 //! What the stages read from outside the project's state: configuration, models, documents.
 
+use super::sources::DataPlan;
 use crate::classifier::LocalClassifier;
 use crate::models::{BoxError, LocalEmbedder};
 use camino::Utf8PathBuf;
@@ -37,6 +38,8 @@ pub(crate) struct Inputs {
     pub(crate) embedder: ModelInput,
     /// The documents.
     pub(crate) documents: ModelInput,
+    /// How they are cleaned.
+    pub(crate) plan: DataPlan,
     /// The scenarios, if retrieval is measured.
     pub(crate) scenarios: Option<ModelInput>,
     /// What is only served.
@@ -51,14 +54,14 @@ impl Inputs {
     pub(crate) fn new(
         base: ModelInput,
         embedder: ModelInput,
-        documents: ModelInput,
+        (documents, plan): (ModelInput, DataPlan),
         scenarios: Option<ModelInput>,
         served: ServedInputs,
         pool: Arc<Pool>,
         config: ProjectConfig,
     ) -> Self {
         let opened = Mutex::new(None);
-        Self { config, base, embedder, documents, scenarios, served, pool, opened }
+        Self { config, base, embedder, documents, plan, scenarios, served, pool, opened }
     }
 
     /// The embedder, opened on first use and then shared.

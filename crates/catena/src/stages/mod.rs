@@ -17,12 +17,14 @@ mod merge;
 mod profile;
 mod quantize;
 mod retrieval;
+mod sources;
 mod synth;
 mod train;
 
 pub(crate) use data::PROFILE_FILE;
 pub(crate) use inputs::{Inputs, ModelInput, ServedInputs};
 pub(crate) use list::all;
+pub(crate) use sources::{DataPlan, documents};
 pub(crate) use synth::HELDOUT_FILE;
 pub(crate) use train::METRICS_FILE;
 

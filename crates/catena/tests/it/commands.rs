@@ -91,6 +91,37 @@ fn sources_are_mixed_by_weights() {
     assert_eq!(answer, format!("n\n{}\n", ids(&first).len()));
 }
 
+#[test]
+fn what_an_earlier_or_a_killed_run_left_is_gone() {
+    let (_guard, dir) = folder();
+    let (path, out) = (dir.join("in.jsonl"), dir.join("out"));
+    write_rows(path.as_std_path(), (0..9).map(sentence));
+    let mix = |format: &str| {
+        let given = ["mix", path.as_str(), "--bytes", "300", "--out", out.as_str()];
+        data(&[&given[..], &["--format", format]].concat())
+    };
+    assert_eq!(mix("jsonl").code, Some(0));
+    // As if a run had been killed while it put its files in their places.
+    let (left, staged) = (out.join("data/train/00001.jsonl"), out.join(".catena.part"));
+    fs::create_dir(&staged).unwrap();
+    fs::write(staged.join(".places.json"), "[\"data/train/00001.jsonl\"]").unwrap();
+    fs::copy(out.join("data/train/00000.jsonl"), &left).unwrap();
+    assert_eq!(mix("jsonl").code, Some(0));
+    assert!(!left.exists() && !staged.exists());
+    // Another form does not stand beside the first.
+    assert_eq!(mix("csv").code, Some(0));
+    let names = fs::read_dir(out.join("data/train")).unwrap();
+    let names: Vec<_> = names.map(|one| one.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(names, ["00000.csv"]);
+    card(&out, "mix");
+    // A cleaned set is not written over.
+    let clean = dir.join("clean");
+    ok(&["convert", path.as_str(), "--out", clean.as_str()]);
+    let refused = data(&["mix", path.as_str(), "--bytes", "300", "--out", clean.as_str()]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("choose another --out"), "{}", refused.stderr);
+}
+
 /// Packs 40 documents into `dir/name/train`, and tells the card.
 fn pack(dir: &Utf8Path, name: &str, args: &[&str]) -> Value {
     let path = dir.join("in.jsonl");
@@ -181,6 +212,10 @@ fn documents_that_say_the_same_are_dropped() {
     let (_guard, dir) = folder();
     let path = dir.join("in.jsonl");
     write_rows(path.as_std_path(), [sentence(1), sentence(40), sentence(1)].into_iter());
+    // What stands beside a text may make it another sample.
+    let labelled = serde_json::json!({"id": "d3", "text": sentence(1), "label": 1});
+    let text = fs::read_to_string(&path).unwrap() + &format!("{labelled}\n");
+    fs::write(&path, text).unwrap();
     let encoder =
         Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/tests/golden/encoders/embed_mean");
     let out = dir.join("out");
@@ -194,13 +229,13 @@ fn documents_that_say_the_same_are_dropped() {
         "--threshold",
         "0.9999",
     ]);
-    assert_eq!(ids(&out), ["d0", "d1"]);
+    assert_eq!(ids(&out), ["d0", "d1", "d3"]);
     let told = card(&out, "semantic");
     assert_eq!(told["counts"]["documents dropped"], 1);
     assert!(told["models"].as_array().unwrap().len() > 3, "{told}");
     let decisions = fs::read_to_string(out.join("decisions.jsonl")).unwrap();
-    let last: Value = serde_json::from_str(decisions.lines().last().unwrap()).unwrap();
-    assert_eq!((&last["id"], &last["duplicate_of"]), (&"d2".into(), &"d0".into()));
+    let third: Value = serde_json::from_str(decisions.lines().nth(2).unwrap()).unwrap();
+    assert_eq!((&third["id"], &third["duplicate_of"]), (&"d2".into(), &"d0".into()));
 }
 
 #[test]
@@ -225,6 +260,12 @@ fn a_choice_is_accounted_for() {
     let expected = [("bound", bound), ("budget", 15 - bound), ("none", 5)];
     let expected = expected.map(|(name, count)| (name.to_owned(), count));
     assert_eq!(counts, expected.into_iter().filter(|(_, count)| *count > 0).collect());
+    let (chosen, all) = (ids(&out), (0..4).map(|at| format!("d{at}")));
+    for id in all {
+        let verdict = if chosen.contains(&id) { "kept" } else { "dropped" };
+        let told = ok(&["explain", out.as_str(), &id]);
+        assert!(told.starts_with(&format!("{id}: {verdict}\n")), "{told}");
+    }
 }
 
 #[test]

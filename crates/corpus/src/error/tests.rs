@@ -70,6 +70,11 @@ fn errors_of_files() -> Vec<CorpusError> {
             name: "zh".to_owned(),
             known: vec!["en".to_owned()],
         },
+        CorpusError::UnknownSplit {
+            path: path(),
+            name: "dev".to_owned(),
+            known: vec!["test".to_owned(), "train".to_owned()],
+        },
         CorpusError::UnknownEncoding { label: "gb1234".to_owned() },
         CorpusError::BadRow { place, reason },
         CorpusError::ModelTooLarge { bytes: 9 },

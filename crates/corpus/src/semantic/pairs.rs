@@ -44,6 +44,14 @@ impl SimilarPairs {
         Self { rows: order.len(), floor, ranks, pairs, order }
     }
 
+    /// Forgets the pairs of rows of which `may` says, given the row that would stay and the other,
+    /// that they are not alike whatever their similarity.
+    pub fn retain(&mut self, may: impl Fn(usize, usize) -> bool) {
+        let order = &self.order;
+        let row = |rank: u32| order[rank as usize] as usize;
+        self.pairs.retain(|&(later, earlier, _)| may(row(earlier), row(later)));
+    }
+
     /// The lowest similarity that is known.
     pub fn floor(&self) -> f32 {
         self.floor

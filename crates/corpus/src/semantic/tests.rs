@@ -73,6 +73,18 @@ fn check(judge: Judge, threshold: f32, expected: &[Option<usize>]) {
 }
 
 #[test]
+fn pairs_may_be_ruled_out() {
+    let values = angles(&[0.0, 8.0, 16.0, 90.0]);
+    let rows = Embeddings::new(&values, 2).unwrap();
+    let mut pairs = cosine_pairs(rows, 0.9, &Cancel::new()).unwrap();
+    pairs.retain(|stays, other| (stays, other) != (0, 1));
+    let found = pairs.duplicates(0.95, Judge::Kept).unwrap();
+    let of: Vec<Option<usize>> = found.iter().map(|one| one.map(|one| one.of)).collect();
+    // The third is more like the second than like the first.
+    assert_eq!(of, [None, None, Some(1), None]);
+}
+
+#[test]
 fn a_chain_is_dropped_only_where_all_rows_judge() {
     // The cosine of 8 degrees is 0.990, that of 16 degrees 0.961.
     check(Judge::Kept, 0.98, &[None, Some(0), None, None]);

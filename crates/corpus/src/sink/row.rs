@@ -1,7 +1,7 @@
 //! A document as a row.
 
 use super::options::{Column, ColumnKind, Layout};
-use crate::source::SourceDocument;
+use crate::source::{SourceDocument, own_id};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -23,8 +23,17 @@ impl Serialize for JsonRow<'_> {
         let SourceDocument { id, text, source, metadata, turns, .. } = self.document;
         let mut map = serializer.serialize_map(None)?;
         if *turns && self.layout == Layout::Flat {
+            // Read again, the row is to have the id that its account knows it by.
+            let is_named = own_id(metadata).is_some_and(|(_, own)| own == *id);
+            if !is_named {
+                map.serialize_entry("id", id)?;
+            }
             for (key, value) in metadata {
-                map.serialize_entry(key, value)?;
+                match (is_named || key != "id", value.is_null()) {
+                    (true, _) => map.serialize_entry(key, value)?,
+                    (false, true) => {}
+                    (false, false) => map.serialize_entry("_id", value)?,
+                }
             }
             return map.end();
         }

@@ -225,6 +225,25 @@ fn rows_of_turns_are_written_as_they_were() {
 }
 
 #[test]
+fn rows_of_turns_keep_their_id_when_they_are_read_again() {
+    let turns = json!([{"role": "user", "content": "hi"}]);
+    let named = |row: Value, id: &str| {
+        let mut document = document(&row);
+        id.clone_into(&mut document.id);
+        Value::Object(row_of(&document, Layout::Flat))
+    };
+    let expected = json!({"id": "in.jsonl:3", "messages": turns});
+    assert_eq!(named(json!({"messages": turns}), "in.jsonl:3"), expected);
+    assert_eq!(named(json!({"id": null, "messages": turns}), "in.jsonl:3"), expected);
+    let own = json!({"uuid": "u", "messages": turns});
+    assert_eq!(named(own.clone(), "u"), own);
+    let other = json!({"id": "x", "_id": 4, "uid": 7, "messages": turns});
+    let written = named(json!({"id": 4, "uid": 7, "messages": turns}), "x");
+    assert_eq!(written, other);
+    assert_eq!(document(&written).id, "x");
+}
+
+#[test]
 fn names_that_are_taken_are_moved() {
     let mut document = some().remove(0);
     document.metadata = Map::from_iter([("text".to_owned(), json!(5))]);

@@ -58,26 +58,25 @@ impl Paths {
 }
 
 impl Config {
-    /// The patterns of its files, each with its split; without a word on files, all of them.
-    pub(super) fn patterns(self) -> Vec<(String, String)> {
+    /// The patterns of its files, each with its split; none without a word on files.
+    pub(super) fn patterns(self) -> Option<Vec<(String, String)>> {
         let train = |path: String| ("train".to_owned(), path);
         let of = |split: String, paths: Paths| {
             paths.into_vec().into_iter().map(move |path| (split.clone(), path))
         };
-        match self.data_files {
-            None => vec![train("**".to_owned())],
-            Some(DataFiles::One(path)) => vec![train(path)],
-            Some(DataFiles::Splits(splits)) => {
+        Some(match self.data_files? {
+            DataFiles::One(path) => vec![train(path)],
+            DataFiles::Splits(splits) => {
                 splits.into_iter().flat_map(|(split, paths)| of(split, paths)).collect()
             }
-            Some(DataFiles::Many(entries)) => entries
+            DataFiles::Many(entries) => entries
                 .into_iter()
                 .flat_map(|entry| match entry {
                     Entry::Path(path) => vec![train(path)],
                     Entry::Split { split, path } => of(split, path).collect(),
                 })
                 .collect(),
-        }
+        })
     }
 }
 

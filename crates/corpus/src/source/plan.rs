@@ -10,10 +10,11 @@ use super::opener::{ListedFile, PathKind};
 use super::options::ReadOptions;
 use super::read::encoding_of;
 use super::shard::{Part, Shard};
+use super::splits::splits_of;
 use super::window::{Peeked, read_whole};
 use crate::error::CorpusError;
 use globset::{Glob, GlobBuilder, GlobMatcher};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -51,12 +52,14 @@ struct Found {
 /// An input is a file, a glob (`*`, `**`, `?`, `[..]`, `{..}`), or a folder. In a folder with a
 /// README whose YAML has `configs`, the files of one configuration are read; in one with a folder
 /// `documents`, as Dolma lays it, the files below that; else all files below it, hidden ones left
-/// out, and those that stand beside data unless the options want every file. A file that is found
-/// twice is read once. A file of no known format is an error if it is named, and else a shard that
-/// yields one bad row.
+/// out, and those that stand beside data unless the options want every file. Where no README names
+/// configurations, they are `default`, which is all of it, and the folders in it; where none names
+/// splits, the names of files and folders tell them. A file that is found twice is read once. A
+/// file of no known format is an error if it is named, and else a shard that yields one bad row.
 ///
 /// # Errors
-/// Nothing is there, nothing matches, a card that cannot be read, and the system's errors.
+/// Nothing is there, nothing matches, a configuration or split that a folder does not have, a card
+/// that cannot be read, and the system's errors.
 pub fn plan_shards(inputs: &[String], options: &ReadOptions) -> Result<Vec<Shard>, CorpusError> {
     encoding_of(options)?;
     let (mut shards, mut paths, mut names) = (Vec::new(), HashSet::new(), HashSet::new());
@@ -152,8 +155,63 @@ fn folder(folder: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError
     };
     let data = files.iter().filter(|file| is_data(file)).count();
     let all = options.every_file || data == 0;
-    let files = files.into_iter().filter(|file| all || is_data(file));
-    Ok(files.map(|file| found(folder, file, None)).collect())
+    let files: Vec<ListedFile> = files.into_iter().filter(|file| all || is_data(file)).collect();
+    let (below, files) = match &options.config {
+        Some(name) if name != "default" => of_config(below, name, files)?,
+        Some(_) | None => (below.to_owned(), files),
+    };
+    of_split(folder, &below, files, options)
+}
+
+/// The folder of the configuration `name`, which no card names, and those of `files` in it.
+fn of_config(
+    folder: &str,
+    name: &str,
+    files: Vec<ListedFile>,
+) -> Result<(String, Vec<ListedFile>), CorpusError> {
+    let below = |file: &ListedFile| name_below(folder, &file.path);
+    let folder_of = |file: &ListedFile| Some(below(file).split_once('/')?.0.to_owned());
+    let (own, others): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| folder_of(file).as_deref() == Some(name));
+    if own.is_empty() {
+        let folders: BTreeSet<String> = others.iter().filter_map(folder_of).collect();
+        let known = std::iter::once("default".to_owned()).chain(folders).collect();
+        let (path, name) = (folder.into(), name.to_owned());
+        return Err(CorpusError::UnknownConfig { path, name, known });
+    }
+    Ok((format!("{folder}/{name}"), own))
+}
+
+/// Those of `files` that are in the split asked for, by their names below `set`.
+fn of_split(
+    folder: &str,
+    set: &str,
+    files: Vec<ListedFile>,
+    options: &ReadOptions,
+) -> Result<Vec<Found>, CorpusError> {
+    let Some(wanted) = &options.split else {
+        return Ok(files.into_iter().map(|file| found(folder, file, None)).collect());
+    };
+    let names: Vec<String> = files.iter().map(|file| name_below(set, &file.path)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let splits = splits_of(&names);
+    check_split(set, wanted, splits.iter().flatten())?;
+    let files = files.into_iter().zip(splits).filter(|(_, split)| split.as_ref() == Some(wanted));
+    Ok(files.map(|(file, split)| found(folder, file, split)).collect())
+}
+
+/// Refuses a split that is not among those that `known` repeats.
+fn check_split<'s>(
+    set: &str,
+    wanted: &str,
+    known: impl Iterator<Item = &'s String>,
+) -> Result<(), CorpusError> {
+    let known: BTreeSet<&String> = known.collect();
+    if known.iter().any(|split| *split == wanted) || known.is_empty() {
+        return Ok(());
+    }
+    let known = known.into_iter().cloned().collect();
+    Err(CorpusError::UnknownSplit { path: set.into(), name: wanted.to_owned(), known })
 }
 
 /// The YAML of the README at `path`, if there are both.
@@ -189,6 +247,9 @@ fn config(folder: &str, options: &ReadOptions) -> Result<Option<super::card::Con
         source: Box::new(source),
     })?;
     let mut configs = card.configs;
+    if configs.is_empty() {
+        return Ok(None);
+    }
     let at = match &options.config {
         Some(name) => {
             let known = || configs.iter().map(|one| one.name.clone()).collect();
@@ -210,10 +271,25 @@ fn config_files(
     config: super::card::Config,
     options: &ReadOptions,
 ) -> Result<Vec<Found>, CorpusError> {
-    let below = config.data_dir.as_deref().map_or(String::new(), |dir| format!("{dir}/"));
+    let dir = config.data_dir.as_deref().unwrap_or_default();
+    let dir = dir.trim_start_matches("./").trim_matches('/');
+    let below = if dir.is_empty() || dir == "." { String::new() } else { format!("{dir}/") };
     let files = list(folder, options)?;
     let mut all = Vec::new();
-    for (split, pattern) in config.patterns() {
+    let Some(patterns) = config.patterns() else {
+        let is_own = |file: &ListedFile| {
+            let name = name_below(folder, &file.path);
+            let base = name.rsplit('/').next().unwrap_or(&name);
+            name.starts_with(&below) && !NOT_DATA.contains(&base)
+        };
+        let files = files.into_iter().filter(is_own).collect();
+        let set = format!("{folder}/{below}");
+        return of_split(folder, set.trim_end_matches('/'), files, options);
+    };
+    if let Some(wanted) = &options.split {
+        check_split(folder, wanted, patterns.iter().map(|(split, _)| split))?;
+    }
+    for (split, pattern) in patterns {
         if options.split.as_ref().is_some_and(|wanted| *wanted != split) {
             continue;
         }

@@ -64,7 +64,12 @@ impl Shard {
         let by_parts = options.text_by != TextBy::File
             && matches!(self.format, Format::Text | Format::Markdown);
         let is_one = self.format.is_one_text() && !by_parts;
-        Ok(ShardReader { rows, sidecars, options: options.clone(), markup, is_one, ended: false })
+        let mut options = options.clone();
+        if self.format.is_one_text() || self.format == Format::Warc {
+            // What holds texts alone has no columns of which one could be named.
+            options.text_column = None;
+        }
+        Ok(ShardReader { rows, sidecars, options, markup, is_one, ended: false })
     }
 
     /// Opens the shard to read its rows as named values.

@@ -42,9 +42,17 @@ pub(super) fn document(
     if text.trim().is_empty() {
         return Err(BadReason::Empty);
     }
-    let known = ID_COLUMNS.map(ToOwned::to_owned);
-    let ids = options.id_column.as_ref().map_or(known.as_slice(), std::slice::from_ref);
-    let id = ids.iter().find_map(|name| take_id(&mut fields, name, turns));
+    let id = match &options.id_column {
+        Some(name) => id_in(&fields, name),
+        None => own_id(&fields),
+    };
+    // It stays where the row is kept as it was.
+    let id = id.map(|(name, id)| {
+        if !turns {
+            fields.shift_remove(&name);
+        }
+        id
+    });
     let source = match fields.get("source") {
         Some(Value::String(source)) if !source.is_empty() => Some(source.clone()),
         _ => None,
@@ -99,8 +107,13 @@ fn take_text(fields: &mut Map<String, Value>, name: &str) -> String {
     }
 }
 
-/// The id, which may be a number; it stays where the row is kept as it was.
-fn take_id(fields: &mut Map<String, Value>, name: &str, keep: bool) -> Option<String> {
+/// The id that a row has by itself, with its column.
+pub(crate) fn own_id(fields: &Map<String, Value>) -> Option<(String, String)> {
+    ID_COLUMNS.into_iter().find_map(|name| id_in(fields, name))
+}
+
+/// The id in the column `name`, which may be a number.
+fn id_in(fields: &Map<String, Value>, name: &str) -> Option<(String, String)> {
     let id = match fields.get(name)? {
         Value::String(id) if !id.is_empty() => id.clone(),
         Value::Number(id) => id.to_string(),
@@ -108,10 +121,7 @@ fn take_id(fields: &mut Map<String, Value>, name: &str, keep: bool) -> Option<St
             return None;
         }
     };
-    if !keep {
-        fields.shift_remove(name);
-    }
-    Some(id)
+    Some((name.to_owned(), id))
 }
 
 /// Lifts the fields of a nested `metadata` object, or of one that is written as text, among the

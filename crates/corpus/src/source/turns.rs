@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// Columns of turns, in the order in which they are read.
-const TURN_COLUMNS: [&str; 21] = [
+pub(super) const TURN_COLUMNS: [&str; 21] = [
     "system",
     "history",
     "prompt",
@@ -28,10 +28,11 @@ const TURN_COLUMNS: [&str; 21] = [
 ];
 
 /// Parts of a turn that are text; ShareGPT says `value`, swift `human` and `assistant`.
-const TURN_PARTS: [&str; 6] = ["content", "value", "text", "human", "assistant", "completion"];
+pub(super) const TURN_PARTS: [&str; 6] =
+    ["content", "value", "text", "human", "assistant", "completion"];
 
 /// Lists and objects within each other in which turns are looked for.
-const MAX_DEPTH: usize = 4;
+pub(super) const MAX_DEPTH: usize = 4;
 
 /// The texts of a row's turns, parted by blank lines; none if it has none.
 pub fn join_turns(row: &Map<String, Value>) -> Option<String> {

@@ -131,23 +131,33 @@ impl CommandCard {
         *self.counts.entry(name.to_owned()).or_insert(0) += more;
     }
 
-    /// Writes the card as JSON and as a README, and removes what the card that stood there named
-    /// and this one does not.
+    /// Removes an earlier command's card, which tells that its result is whole, and the files that
+    /// it names.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn retract(card: &Utf8Path) -> Result<(), CurateError> {
+        let earlier = fs::read(card).ok();
+        let earlier = earlier.and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
+        let Some(Self { files, .. }) = earlier else { return Ok(()) };
+        fs::remove_file(card).map_err(CurateError::io("remove", card))?;
+        let folder = card.parent().unwrap_or(Utf8Path::new(""));
+        for file in files {
+            let named = Utf8Path::new(&file.path);
+            let below = named.components().all(|part| matches!(part, Utf8Component::Normal(_)));
+            let path = folder.join(named);
+            if below && path.is_file() {
+                fs::remove_file(&path).map_err(CurateError::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the card as JSON and as a README.
     ///
     /// # Errors
     /// Those of the disk.
     pub fn save(&self, card: &Utf8Path, readme: &Utf8Path) -> Result<(), CurateError> {
-        let earlier = fs::read(card).ok();
-        let earlier = earlier.and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
-        let folder = card.parent().unwrap_or(Utf8Path::new(""));
-        for file in earlier.into_iter().flat_map(|card| card.files) {
-            let named = Utf8Path::new(&file.path);
-            let below = named.components().all(|part| matches!(part, Utf8Component::Normal(_)));
-            let path = folder.join(named);
-            if below && !self.files.iter().any(|own| own.path == file.path) && path.is_file() {
-                fs::remove_file(&path).map_err(CurateError::io("remove", &path))?;
-            }
-        }
         write_atomically(readme, self.readme().as_bytes())?;
         let json = serde_json::to_vec_pretty(self).expect("a card is plain data");
         write_atomically(card, &json)

@@ -1,15 +1,19 @@
 //! Why a document was kept, changed or dropped.
 
 use super::card::Card;
+use super::decisions::{decisions, story};
 use crate::documents::schema::{ID, PLACE, SOURCE, VERDICT};
 use crate::error::CurateError;
 use crate::functions::VERDICT_COLUMNS;
-use crate::run::{column, read_card, read_table};
+use crate::run::{column, read_card, read_columns, read_table};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, UInt64Type};
 use arrow_array::{Array, RecordBatch};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs;
+
+/// Places of documents with the same id that are told.
+const MAX_OTHERS: usize = 3;
 
 /// One line of an explanation: the step, and what it found or did.
 pub type Step = (String, String);
@@ -27,22 +31,63 @@ pub struct Explanation {
     pub profile: Vec<(String, f64)>,
 }
 
-/// Explains the document `id` of the curated set in `folder`.
+/// Explains the document of the curated set in `folder`, or of a folder of a command that chooses
+/// documents, that has this id, or else stands at this place. Where several have it, the first is
+/// explained and the places of others are told.
 ///
 /// # Errors
 /// [`CurateError::NotCurated`], [`CurateError::UnknownId`], and errors of the disk.
 pub fn explain(folder: &Utf8Path, id: &str) -> Result<Explanation, CurateError> {
-    let card = read_card(folder)?;
+    let card = match read_card(folder) {
+        Ok(card) => card,
+        Err(error) => return story(folder, id)?.ok_or(error),
+    };
+    let (found, others) = find(folder, id)?;
+    let unknown = || CurateError::UnknownId { folder: folder.to_owned(), id: id.to_owned() };
+    let mut story = of_row(folder, &card, &found.ok_or_else(unknown)?)?;
+    if !others.is_empty() {
+        let places = others[..others.len().min(MAX_OTHERS)].join(", ");
+        let text = format!("{} more have this id and are known by place: {places}", others.len());
+        story.steps.push(step("others", text));
+    }
+    Ok(story)
+}
+
+/// The row of attributes of the first document with this id, or else of the one at this place, and
+/// the places of the others with the id.
+fn find(folder: &Utf8Path, id: &str) -> Result<(Option<RecordBatch>, Vec<String>), CurateError> {
+    let (mut matches, mut there) = (Vec::new(), None);
     for path in tables(&folder.join("attributes"))? {
-        for batch in read_table(&path)? {
+        let mut row = 0;
+        for batch in read_columns(&path, &[ID, PLACE])? {
             let batch = batch?;
-            let found = column(&batch, ID).iter().position(|one| one == Some(id));
-            if let Some(row) = found {
-                return of_row(folder, &card, &batch.slice(row, 1), id);
+            for (own, place) in column(&batch, ID).iter().zip(column(&batch, PLACE)) {
+                if own == Some(id) {
+                    matches.push((path.clone(), row, place.unwrap_or_default().to_owned()));
+                } else if place == Some(id) {
+                    there = Some((path.clone(), row));
+                }
+                row += 1;
             }
         }
     }
-    Err(CurateError::UnknownId { folder: folder.to_owned(), id: id.to_owned() })
+    let first = matches.first().map(|(path, row, _)| (path.clone(), *row));
+    let Some((path, row)) = first.or(there) else { return Ok((None, Vec::new())) };
+    let found = row_of(&path, row)?;
+    Ok((found, matches.into_iter().skip(1).map(|(_, _, place)| place).collect()))
+}
+
+/// A row of a file of attributes.
+fn row_of(path: &Utf8Path, row: usize) -> Result<Option<RecordBatch>, CurateError> {
+    let mut before = 0;
+    for batch in read_table(path)? {
+        let batch = batch?;
+        if row < before + batch.num_rows() {
+            return Ok(Some(batch.slice(row - before, 1)));
+        }
+        before += batch.num_rows();
+    }
+    Ok(None)
 }
 
 /// The Parquet files of a folder in order.
@@ -61,12 +106,8 @@ pub(super) fn tables(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, CurateError>
     Ok(paths)
 }
 
-fn of_row(
-    folder: &Utf8Path,
-    card: &Card,
-    row: &RecordBatch,
-    id: &str,
-) -> Result<Explanation, CurateError> {
+fn of_row(folder: &Utf8Path, card: &Card, row: &RecordBatch) -> Result<Explanation, CurateError> {
+    let id = column(row, ID).value(0);
     let number = |name: &str| {
         let column = row.column_by_name(name).expect("attributes have it");
         column.as_primitive::<UInt64Type>().value(0)
@@ -86,8 +127,8 @@ fn of_row(
         let score = language.column(1).as_primitive::<Float32Type>().value(0);
         steps.push(step("language", format!("{code}, score {score:.2}")));
     }
-    let mut dropped = verdict(row).or(duplicate(folder, id)?);
-    if let Some((text, left)) = passages(folder, id)? {
+    let mut dropped = verdict(row).or(duplicate(folder, (id, place))?);
+    if let Some((text, left)) = passages(folder, (id, place))? {
         match left {
             0 => dropped = Some(step("dropped", format!("by dedup: {text}, nothing is left"))),
             left => steps.push(step("passages", format!("{text}, {left} bytes are left"))),
@@ -97,6 +138,8 @@ fn of_row(
     steps.push(dropped.unwrap_or_else(|| {
         step("kept", format!("{} bytes; files in {}", number("bytes"), folder.join("data")))
     }));
+    let decided = decisions(folder, id)?.into_iter().flatten();
+    steps.extend(decided.map(|decision| decision.step));
     steps.push(step("plan", format!("{} ({})", folder.join("plan.toml"), card.version)));
     Ok(Explanation { id: id.to_owned(), kept, steps, profile: profile(row) })
 }
@@ -120,11 +163,20 @@ fn verdict(row: &RecordBatch) -> Option<Step> {
     Some(step("dropped", line))
 }
 
-/// The earlier document that the document repeats.
-fn duplicate(folder: &Utf8Path, id: &str) -> Result<Option<Step>, CurateError> {
+/// The row of the document with this id and place. Sets of earlier versions tell the id alone.
+fn position(batch: &RecordBatch, (id, place): (&str, &str)) -> Option<usize> {
+    let (column_name, value) = match batch.column_by_name(PLACE) {
+        Some(_) => (PLACE, place),
+        None => (ID, id),
+    };
+    column(batch, column_name).iter().position(|one| one == Some(value))
+}
+
+/// The earlier document that a document repeats, which is known by id and place.
+fn duplicate(folder: &Utf8Path, name: (&str, &str)) -> Result<Option<Step>, CurateError> {
     for batch in read_table(&folder.join("duplicates.parquet"))? {
         let batch = batch?;
-        let Some(row) = column(&batch, ID).iter().position(|one| one == Some(id)) else { continue };
+        let Some(row) = position(&batch, name) else { continue };
         let similarity = batch.column_by_name("similarity").expect("duplicates have it");
         let line = format!(
             "by dedup: {} duplicate of `{}`, similarity {:.3}",
@@ -137,15 +189,15 @@ fn duplicate(folder: &Utf8Path, id: &str) -> Result<Option<Step>, CurateError> {
     Ok(None)
 }
 
-/// What was cut out of the document, and the bytes that are left.
-fn passages(folder: &Utf8Path, id: &str) -> Result<Option<(String, u64)>, CurateError> {
+/// What was cut out of a document, which is known by id and place, and the bytes that are left.
+fn passages(folder: &Utf8Path, name: (&str, &str)) -> Result<Option<(String, u64)>, CurateError> {
     let path = folder.join("passages.parquet");
     if !path.exists() {
         return Ok(None);
     }
     for batch in read_table(&path)? {
         let batch = batch?;
-        let Some(row) = column(&batch, ID).iter().position(|one| one == Some(id)) else { continue };
+        let Some(row) = position(&batch, name) else { continue };
         let number = |name: &str| {
             let column = batch.column_by_name(name).expect("passages have it");
             column.as_primitive::<UInt64Type>().value(row)

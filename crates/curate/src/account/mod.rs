@@ -2,6 +2,7 @@
 
 mod card;
 mod command;
+mod decisions;
 mod explain;
 mod histogram;
 mod rejudge;

@@ -18,11 +18,17 @@ pub(crate) const TEXT: &str = "text";
 /// Whether the text joins turns; the metadata then is the whole row, turns and all.
 pub(crate) const TURNS: &str = "turns";
 
-/// What is the same for texts that are the same but for case and white space.
+/// What is the same for rows with the same [`Sample`](catena_corpus::Sample): the same text but for
+/// case and white space, and the same turns, media, tools and labels.
 pub(crate) const KEY: &str = "key";
+/// What is the same for rows that may be compared by their words.
+pub(crate) const SHAPE: &str = "shape";
 /// The group of the document, which stays within one split, as it was before masking; null if it
 /// has none.
 pub(crate) const GROUP: &str = "split_group";
+/// The value whose shares are the same in all splits, as it was before masking; null if there is
+/// none, or if it is not in the metadata.
+pub(crate) const LABEL: &str = "split_label";
 /// Why a document was dropped; null where it stays.
 pub(crate) const VERDICT: &str = "verdict";
 

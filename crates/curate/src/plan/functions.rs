@@ -2,12 +2,13 @@
 
 use super::benchmarks;
 use super::masking::{kinds, masking};
+use super::near::near_config;
 use super::settings::{CleaningPlan, RuleSettings};
 use super::titles::repair_titles;
 use crate::error::CurateError;
 use crate::functions::{
     Changed, EXTRACTED, Note, Operator, Verdict, analyse, audit_pii, change_row, extract_row,
-    judge, keep, keep_languages, key, language, mask_metadata, metadata_field,
+    judge, keep, keep_languages, language, mask_metadata, metadata_field, sample_key, sample_shape,
 };
 use camino::Utf8Path;
 use catena_corpus::{
@@ -59,9 +60,14 @@ pub(crate) struct PlanFunctions {
     pub(crate) cuts_lines: Option<&'static str>,
     /// Takes the group of splits out of metadata; none if there are no groups.
     pub(crate) group: Option<Arc<ScalarUDF>>,
+    /// Takes what splits are stratified by out of metadata; none if nothing there is.
+    pub(crate) label: Option<Arc<ScalarUDF>>,
     /// Looks at what is masked; none if nothing is.
     pub(crate) audit: Option<Arc<ScalarUDF>>,
+    /// Tells rows that are the same sample.
     pub(crate) key: Arc<ScalarUDF>,
+    /// Tells rows that may be compared by their words; none if they are not compared.
+    pub(crate) shape: Option<Arc<ScalarUDF>>,
     sets: Vec<RuleSet>,
 }
 
@@ -102,6 +108,7 @@ impl PlanFunctions {
         let metadata_too = masking.clone().filter(|_| plan.pii.metadata);
         let titles = repair_titles(&plan.repair).map(|one| ("title_repaired", one));
         let titles = titles.into_iter().collect();
+        let near = near_config(&plan.dedup)?;
         Ok(Self {
             repairs,
             extract: plan.repair.html.then(extract_row),
@@ -115,8 +122,10 @@ impl PlanFunctions {
             masking,
             cuts_lines,
             group: plan.split.group.clone().map(metadata_field),
+            label: plan.split.stratify.clone().map(metadata_field),
             audit,
-            key: key(),
+            key: sample_key(plan.read.id.clone()),
+            shape: near.map(|near| sample_shape(plan.read.id.clone(), near.threshold)),
             sets,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::functions::PlanFunctions;
 use crate::documents::schema::{
-    AUDIT, FORMAT, GROUP, ID, KEY, METADATA, PLACE, SOURCE, TEXT, TURNS, VERDICT,
+    AUDIT, FORMAT, GROUP, ID, KEY, LABEL, METADATA, PLACE, SHAPE, SOURCE, TEXT, TURNS, VERDICT,
 };
 use crate::error::CurateError;
 use crate::functions::{VERDICT as VERDICT_FIELDS, language_type};
@@ -50,13 +50,14 @@ pub(crate) fn build(
         let arguments = judge.columns.iter().map(column).collect();
         chain.judge(judge.function.call(arguments))?;
     }
-    chain.hide(
-        GROUP,
-        match &functions.group {
-            Some(group) => group.call(vec![col(&chain.metadata)]),
+    // What divides documents is what they said before they were masked.
+    for (name, field) in [(GROUP, &functions.group), (LABEL, &functions.label)] {
+        let value = match field {
+            Some(field) => field.call(vec![col(&chain.metadata)]),
             None => lit(ScalarValue::Utf8(None)),
-        },
-    )?;
+        };
+        chain.hide(name, value)?;
+    }
     let stays = col(&chain.verdict).is_null();
     for (note, function) in &functions.changes_of_kept {
         let before = chain.text();
@@ -71,7 +72,9 @@ pub(crate) fn build(
         chain.change_metadata("masked_metadata", when(stays, masked).end()?)?;
     }
     chain.add("bytes", cast(octet_length(chain.text()), DataType::UInt64))?;
-    chain.add(KEY, functions.key.call(vec![chain.text()]))?;
+    chain.add(KEY, functions.key.call(chain.row()))?;
+    let shape = functions.shape.as_ref().map(|shape| shape.call(chain.row()));
+    chain.hide(SHAPE, shape.unwrap_or_else(|| lit(0_u64)))?;
     chain.finish()
 }
 
@@ -106,6 +109,11 @@ impl Chain {
         col(&self.text)
     }
 
+    /// The columns that functions of whole rows look at.
+    fn row(&self) -> Vec<Expr> {
+        vec![self.text(), col(&self.metadata), col(TURNS)]
+    }
+
     /// Adds a column that is written.
     fn add(&mut self, name: &str, value: Expr) -> Result<(), CurateError> {
         self.hide(name, value)?;
@@ -127,7 +135,7 @@ impl Chain {
         function: &Arc<ScalarUDF>,
         condition: Option<Expr>,
     ) -> Result<(), CurateError> {
-        let changed = function.call(vec![self.text(), col(&self.metadata), col(TURNS)]);
+        let changed = function.call(self.row());
         let changed = match condition {
             None => changed,
             Some(condition) => when(condition, changed).end()?,
@@ -165,7 +173,8 @@ impl Chain {
     }
 
     fn finish(self) -> Result<DataFrame, CurateError> {
-        let mut columns: Vec<Expr> = [ID, SOURCE, PLACE, TURNS, GROUP].map(col).to_vec();
+        let mut columns: Vec<Expr> =
+            [ID, SOURCE, PLACE, TURNS, GROUP, LABEL, SHAPE].map(col).to_vec();
         columns.extend(self.kept.iter().map(col));
         columns.push(col(&self.verdict).alias(VERDICT));
         columns.push(col(&self.metadata).alias(METADATA));

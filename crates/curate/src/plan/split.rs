@@ -12,6 +12,8 @@ const ROUNDING: f64 = 1e-9;
 #[derive(Clone, Debug)]
 pub(crate) struct Splitter {
     options: Option<SplitOptions>,
+    /// The split that all documents are in where there is one alone.
+    only: &'static str,
 }
 
 impl Splitter {
@@ -34,20 +36,21 @@ impl Splitter {
         let train = if train > ROUNDING { train } else { 0.0 };
         let parts = [("train", train), ("validation", validation), ("test", test)];
         let parts: Vec<_> = parts.into_iter().filter(|(_, share)| *share != 0.0).collect();
+        let only = parts.first().map_or("train", |(name, _)| *name);
         let options = SplitOptions::new(&parts, settings.seed);
         options.check()?;
         let options = (parts.len() > 1).then_some(options);
-        Ok(Self { options })
+        Ok(Self { options, only })
     }
 
-    /// The parts; none if all is for training.
+    /// The parts; none if all is in one.
     pub(crate) fn options(&self) -> Option<&SplitOptions> {
         self.options.as_ref()
     }
 
     /// The name of the split of a document, which its group decides if it has one.
     pub(crate) fn split(&self, id: &str, group: Option<&str>) -> &str {
-        let Some(options) = &self.options else { return "train" };
+        let Some(options) = &self.options else { return self.only };
         let part = stable_split([group.unwrap_or(id)], options);
         &options.parts[part.expect("checked when it was made")[0]].name
     }

@@ -1,13 +1,18 @@
 //! The second step of a run: which of the documents that stayed repeat an earlier one.
+//!
+//! Copies have the same [`Sample`](catena_corpus::Sample). Near copies have the same shape, which
+//! holds all that their words do not tell, and about the same words.
 
 use super::judge::Means;
-use super::part_files::{column, read_columns, read_table, write_table};
+use super::part_files::{column, read_columns, write_table};
 use super::texts::for_each_text;
 use super::work::Work;
-use crate::documents::schema::{ID, KEY, VERDICT};
+use crate::documents::schema::{ID, KEY, PLACE, SHAPE, VERDICT};
 use crate::error::CurateError;
 use crate::functions::read_key;
 use crate::plan::{CleaningPlan, near_config};
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, Float32Array, RecordBatch, StringArray};
 use catena_corpus::{NearDedup, Scratch, first_of_each};
 use std::collections::HashMap;
@@ -19,7 +24,7 @@ use std::sync::Arc;
 pub(crate) struct Repeat {
     /// The earlier one, which is kept.
     pub(crate) of: u32,
-    /// Whether it is the same but for case and white space.
+    /// Whether it is the same sample, case and white space aside.
     pub(crate) exact: bool,
     /// Jaccard similarity of their shingles.
     pub(crate) similarity: f32,
@@ -55,14 +60,14 @@ pub(crate) fn find(
             work,
             means,
             |part| work.files(part).documents,
-            |first, texts| {
-                let left: Vec<(usize, &str)> = (first..)
-                    .zip(texts.iter().copied())
-                    .filter(|(n, _)| !repeats.drops(*n))
-                    .collect();
-                let texts: Vec<&str> = left.iter().map(|(_, text)| *text).collect();
-                near.add(&texts, means.cancel)?;
-                numbers.extend(left.iter().map(|(number, _)| number32(*number)));
+            |first, batch, texts| {
+                let shapes = batch.column_by_name(SHAPE).expect("a file of ours has its columns");
+                let shapes = shapes.as_primitive::<UInt64Type>().values().iter().copied();
+                let all = (first..).zip(texts.iter().copied().zip(shapes));
+                let (left, texts): (Vec<usize>, Vec<(&str, u64)>) =
+                    all.filter(|(number, _)| !repeats.drops(*number)).unzip();
+                near.add_in_groups(&texts, means.cancel)?;
+                numbers.extend(left.into_iter().map(number32));
                 means.progress.update(numbers.len() as u64);
                 Ok(())
             },
@@ -115,22 +120,23 @@ fn number32(number: usize) -> u32 {
     u32::try_from(number).expect("a run has less than 2^32 documents")
 }
 
-/// Writes the repeats with the ids of both documents.
+/// Writes the repeats with the ids of both documents, and the place of the one that goes, since
+/// ids may occur more than once.
 fn write(work: &Work, repeats: &Repeats) -> Result<(), CurateError> {
-    let mut ids: HashMap<u32, String> = HashMap::new();
+    let mut names: HashMap<u32, [String; 2]> = HashMap::new();
     for (number, repeat) in repeats.0.iter().enumerate() {
         if let Some(repeat) = repeat {
-            ids.insert(number32(number), String::new());
-            ids.insert(repeat.of, String::new());
+            names.insert(number32(number), <[String; 2]>::default());
+            names.insert(repeat.of, <[String; 2]>::default());
         }
     }
     let mut number = 0;
     for part in &work.parts {
-        for batch in read_table(&work.files(part).documents)? {
+        for batch in read_columns(&work.files(part).documents, &[ID, PLACE])? {
             let batch = batch?;
-            for id in column(&batch, ID) {
-                if let Some(place) = ids.get_mut(&number) {
-                    id.unwrap_or_default().clone_into(place);
+            for (id, place) in column(&batch, ID).iter().zip(column(&batch, PLACE)) {
+                if let Some(name) = names.get_mut(&number) {
+                    *name = [id, place].map(|text| text.unwrap_or_default().to_owned());
                 }
                 number += 1;
             }
@@ -142,8 +148,9 @@ fn write(work: &Work, repeats: &Repeats) -> Result<(), CurateError> {
     };
     let kind = |exact: bool| if exact { "exact" } else { "near" };
     let columns = [
-        ("id", text(&|(number, _)| ids[&number32(number)].clone())),
-        ("duplicate_of", text(&|(_, one)| ids[&one.of].clone())),
+        ("id", text(&|(number, _)| names[&number32(number)][0].clone())),
+        ("place", text(&|(number, _)| names[&number32(number)][1].clone())),
+        ("duplicate_of", text(&|(_, one)| names[&one.of][0].clone())),
         ("kind", text(&|(_, one)| kind(one.exact).to_owned())),
         (
             "similarity",

@@ -22,7 +22,7 @@ mod write;
 
 pub use curate::{Curation, curate, read_card};
 pub(crate) use duplicates::Repeats;
-pub(crate) use part_files::{column, num_bad_rows, read_table, write_atomically};
+pub(crate) use part_files::{column, num_bad_rows, read_columns, read_table, write_atomically};
 pub(crate) use passages::Cuts;
 pub use side_files::SideFile;
 pub(crate) use work::{Work, inputs_of};

@@ -1,7 +1,9 @@
 //! What one part leaves on disk: the attributes of all its documents, the text of those that
 //! stay, and the rows that were none.
 
-use crate::documents::schema::{AUDIT, GROUP, ID, METADATA, PLACE, SOURCE, TEXT, TURNS, VERDICT};
+use crate::documents::schema::{
+    AUDIT, GROUP, ID, KEY, LABEL, METADATA, PLACE, SHAPE, SOURCE, TEXT, TURNS, VERDICT,
+};
 use crate::error::CurateError;
 use crate::functions::empty_audit;
 use arrow_array::cast::AsArray;
@@ -58,7 +60,10 @@ impl PartFiles {
 }
 
 /// Columns of the documents that stay.
-const KEPT_COLUMNS: [&str; 7] = [ID, SOURCE, PLACE, TURNS, GROUP, METADATA, TEXT];
+const KEPT_COLUMNS: [&str; 10] =
+    [ID, SOURCE, PLACE, TURNS, GROUP, LABEL, KEY, SHAPE, METADATA, TEXT];
+/// Columns that only the documents that stay have.
+const NOT_ATTRIBUTES: [&str; 7] = [METADATA, TEXT, TURNS, GROUP, LABEL, SHAPE, AUDIT];
 
 /// Writes the batches of one part.
 pub(crate) struct PartWriter {
@@ -81,7 +86,7 @@ impl PartWriter {
             (0..schema.fields().len()).filter(keep).collect()
         };
         add_audits(&mut self.audit, batch);
-        let attributes = batch.project(&without(&[METADATA, TEXT, TURNS, GROUP, AUDIT]))?;
+        let attributes = batch.project(&without(&NOT_ATTRIBUTES))?;
         table(&mut self.attributes, &self.files.attributes, &attributes.schema())?
             .write(&attributes)?;
         let kept: Vec<usize> =

@@ -3,12 +3,13 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::{Table, column, have_turns, read_table, write_table};
+use super::part_files::{Table, column, have_turns, read_columns, read_table, write_table};
 use super::texts::for_each_text;
 use super::work::Work;
 use crate::documents::Part;
-use crate::documents::schema::{ID, TEXT};
+use crate::documents::schema::{ID, KEY, PLACE, TEXT};
 use crate::error::CurateError;
+use crate::functions::read_key;
 use crate::plan::DedupSettings;
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use camino::Utf8PathBuf;
@@ -16,6 +17,7 @@ use catena_corpus::{
     CorpusError, ExactDedup, FirstOfEach, KeyOptions, Keys, RepeatedSpans, Scratch, SubstringDedup,
     TextPart, drop_repeated_parts, without_spans,
 };
+use std::collections::HashSet;
 use std::fs;
 use std::sync::Arc;
 
@@ -57,7 +59,8 @@ enum Way {
 }
 
 /// Cuts repeated passages out of the texts that `repeats` leaves, and writes what was cut to
-/// `passages.parquet`. A row of turns of which something is left stays whole. The texts that are
+/// `passages.parquet`. A row of turns stays whole, unless nothing is left and it is a copy of an
+/// earlier one: passages that occurred before may be a new question and answer. The texts that are
 /// left lie in [`PartFiles::cut`](super::part_files).
 pub(crate) fn cut(
     work: &Work,
@@ -149,7 +152,7 @@ impl Step<'_> {
             self.work,
             self.means,
             |part| self.source(part),
-            |first, texts| {
+            |first, _, texts| {
                 for (number, text) in (first..).zip(texts) {
                     if !self.repeats.drops(number) {
                         take(text)?;
@@ -171,7 +174,7 @@ impl Step<'_> {
     ) -> Result<(), CurateError> {
         let progress = self.means.progress;
         progress.begin("cutting repeated passages", None, "documents");
-        let mut number = 0;
+        let (mut number, mut samples) = (0, HashSet::new());
         for part in &self.work.parts {
             let files = self.work.files(part);
             let mut table: Option<Table> = None;
@@ -183,12 +186,14 @@ impl Step<'_> {
                 let mut texts = Vec::with_capacity(batch.num_rows());
                 let with_turns = have_turns(&batch).iter().map(Option::unwrap_or_default);
                 let all = column(&batch, TEXT).iter().map(Option::unwrap_or_default);
-                for (text, has_turns) in all.zip(with_turns) {
+                let keys = column(&batch, KEY).iter().map(Option::unwrap_or_default).map(read_key);
+                for ((text, has_turns), key) in all.zip(with_turns).zip(keys) {
                     let mut left = text.to_owned();
                     if !self.repeats.drops(number) {
                         let (text, num) = cut(text)?;
                         // Turns are dropped as a whole or not at all.
-                        if !has_turns || text.trim().is_empty() {
+                        let is_copy = has_turns && !samples.insert(key);
+                        if !has_turns || is_copy && text.trim().is_empty() {
                             cuts.add(number, num, left.len() - text.len(), &text);
                             left = text;
                         }
@@ -247,15 +252,17 @@ fn with_texts(batch: &RecordBatch, texts: Vec<String>) -> RecordBatch {
     RecordBatch::try_new(batch.schema(), columns).expect("the same columns")
 }
 
-/// Writes what was cut with the documents' ids.
+/// Writes what was cut with the documents' ids and places.
 fn write(work: &Work, cuts: &Cuts) -> Result<(), CurateError> {
-    let (mut ids, mut found) = (Vec::new(), Vec::new());
+    let (mut ids, mut places, mut found) = (Vec::new(), Vec::new(), Vec::new());
     let mut number = 0;
     for part in &work.parts {
-        for batch in read_table(&work.files(part).documents)? {
-            for id in column(&batch?, ID) {
+        for batch in read_columns(&work.files(part).documents, &[ID, PLACE])? {
+            let batch = batch?;
+            for (id, place) in column(&batch, ID).iter().zip(column(&batch, PLACE)) {
                 if let Some(cut) = cuts.of(number) {
                     ids.push(id.unwrap_or_default().to_owned());
+                    places.push(place.unwrap_or_default().to_owned());
                     found.push(cut);
                 }
                 number += 1;
@@ -267,6 +274,7 @@ fn write(work: &Work, cuts: &Cuts) -> Result<(), CurateError> {
     };
     let columns = [
         ("id", Arc::new(StringArray::from(ids)) as ArrayRef),
+        ("place", Arc::new(StringArray::from(places)) as ArrayRef),
         ("passages", numbers(|cut| u64::from(cut.num))),
         ("bytes_cut", numbers(|cut| cut.bytes)),
         ("bytes_left", numbers(|cut| cut.left)),

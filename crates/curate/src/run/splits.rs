@@ -6,14 +6,13 @@ use super::part_files::{column, read_columns};
 use super::passages::Cuts;
 use super::work::Work;
 use crate::documents::Part;
-use crate::documents::schema::{GROUP, ID, METADATA, SOURCE, VERDICT};
+use crate::documents::schema::{GROUP, ID, LABEL, SOURCE, VERDICT};
 use crate::error::CurateError;
 use crate::plan::{SplitSettings, Splitter};
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use camino::Utf8Path;
 use catena_corpus::{SplitItem, SplitReport, split};
-use serde_json::{Map, Value};
 
 /// The set's column that tells a document's language.
 const LANGUAGE: &str = "language";
@@ -91,25 +90,18 @@ fn of_part(
     let files = work.files(part);
     let label = settings.stratify.as_deref();
     let mut known = Vec::new();
-    for batch in read_columns(&files.documents, &[ID, SOURCE, GROUP, METADATA])? {
+    for batch in read_columns(&files.documents, &[ID, SOURCE, GROUP, LABEL])? {
         if means.cancel.is_cancelled() {
             return Err(CurateError::Interrupted);
         }
         let batch = batch?;
-        let (ids, sources, groups) =
-            (column(&batch, ID), column(&batch, SOURCE), column(&batch, GROUP));
-        for (row, metadata) in column(&batch, METADATA).iter().enumerate() {
-            let metadata: Map<String, Value> =
-                serde_json::from_str(metadata.unwrap_or_default()).unwrap_or_default();
-            let field = |name: &str| metadata.get(name).filter(|value| !value.is_null()).map(text);
-            let label = match label {
-                Some(SOURCE) => Some(sources.value(row).to_owned()),
-                Some(name) => field(name),
-                None => None,
-            };
-            let group = groups.is_valid(row).then(|| groups.value(row).to_owned());
-            known.push(Known { id: ids.value(row).to_owned(), label, group });
-        }
+        let labels = column(&batch, if label == Some(SOURCE) { SOURCE } else { LABEL });
+        let rows = column(&batch, ID).iter().zip(labels).zip(column(&batch, GROUP));
+        known.extend(rows.map(|((id, label), group)| Known {
+            id: id.unwrap_or_default().to_owned(),
+            label: label.map(str::to_owned),
+            group: group.map(str::to_owned),
+        }));
     }
     if label == Some(LANGUAGE) {
         let codes = languages(&files.attributes)?;
@@ -134,9 +126,4 @@ fn languages(attributes: &Utf8Path) -> Result<Vec<Option<String>>, CurateError> 
         codes.extend(stays.map(|row| known(row).then(|| names.value(row).to_owned())));
     }
     Ok(codes)
-}
-
-/// A value as the name of a label or group.
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

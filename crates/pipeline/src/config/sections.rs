@@ -76,9 +76,15 @@ impl Default for ModelConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// The documents: a file or folder relative to the project, or `pull:NAME/FILE`, in any format
-    /// that `catena data` reads.
+    /// The documents: a file, folder or pattern such as `docs/**/*.md` relative to the project, an
+    /// address such as `s3://bucket/docs`, or `pull:NAME/FILE`, in any format that `catena data`
+    /// reads.
     pub source: String,
+    /// A cleaning plan, as `catena data clean --plan` takes it, relative to the project like the
+    /// files that it names; empty: none. What it says goes before the keys below. It has no
+    /// sections `split` and `write`.
+    #[serde(default)]
+    pub plan: String,
     /// Documents at least this similar (Jaccard of word shingles, 0 to 1) to an earlier one that
     /// stays are dropped, unless their numbers differ.
     #[serde(default = "near_duplicate")]

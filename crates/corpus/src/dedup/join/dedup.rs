@@ -77,6 +77,23 @@ impl NearDedup {
     ) -> Result<(), CorpusError> {
         self.add_signed(texts, cancel, &|signer, text| {
             signer.sign(text.as_ref());
+            0
+        })
+    }
+
+    /// As [`Self::add`], of texts each with the number of its group: texts of different groups are
+    /// never duplicates. Texts without one are of the group 0.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn add_in_groups<T: AsRef<str> + Sync>(
+        &mut self,
+        texts: &[(T, u64)],
+        cancel: &Cancel,
+    ) -> Result<(), CorpusError> {
+        self.add_signed(texts, cancel, &|signer, (text, group)| {
+            signer.sign(text.as_ref());
+            *group
         })
     }
 
@@ -91,6 +108,7 @@ impl NearDedup {
     ) -> Result<(), CorpusError> {
         self.add_signed(documents, cancel, &|signer, words| {
             signer.sign_words(words.iter().map(AsRef::as_ref));
+            0
         })
     }
 
@@ -106,11 +124,12 @@ impl NearDedup {
         super::finish::finish(self, progress, cancel)
     }
 
+    /// `sign` signs a document and tells its group.
     fn add_signed<D: Sync>(
         &mut self,
         documents: &[D],
         cancel: &Cancel,
-        sign: &(impl Fn(&mut Signer, &D) + Sync),
+        sign: &(impl Fn(&mut Signer, &D) -> u64 + Sync),
     ) -> Result<(), CorpusError> {
         let before = self.sets.count() as u64;
         if before + documents.len() as u64 > MAX_DOCUMENTS {
@@ -154,7 +173,7 @@ fn sign_chunk<D>(
     documents: &[D],
     first: u32,
     by_numbers: bool,
-    sign: &impl Fn(&mut Signer, &D),
+    sign: &impl Fn(&mut Signer, &D) -> u64,
 ) -> Signed {
     let mut signed = Signed {
         sets: Vec::new(),
@@ -164,8 +183,9 @@ fn sign_chunk<D>(
         num_empty: 0,
     };
     for (document, text) in (first..).zip(documents) {
-        sign(signer, text);
-        signed.bands.extend(signer.band_keys().map(|band| record(band, document)));
+        let group = sign(signer, text);
+        let bands = signer.band_keys().map(|band| record(in_group(band, group), document));
+        signed.bands.extend(bands);
         let numbers = signer.numbers();
         let set = signer.set();
         signed.lengths.push(push_set(&mut signed.sets, numbers, set));
@@ -173,13 +193,18 @@ fn sign_chunk<D>(
             signed.num_empty += 1;
         } else {
             let numbers = if by_numbers { numbers } else { 0 };
-            signed.equals.push(equal_record(set, numbers, document));
+            signed.equals.push(equal_record(set, numbers ^ group, document));
         }
     }
     signed
 }
 
-/// 96 bits of hash over a set and its numbers, then the document.
+/// The key of a band that only documents of `group` share.
+fn in_group(band: u64, group: u64) -> u64 {
+    if group == 0 { band } else { mix(band ^ mix(group)) }
+}
+
+/// 96 bits of hash over a set, its numbers and its group, then the document.
 fn equal_record(set: &[u32], numbers: u64, document: u32) -> u128 {
     let start = [1, 2].map(|half| mix(numbers ^ mix(half + set.len() as u64)));
     let [low, high] = set.iter().fold(start, |[low, high], &shingle| {

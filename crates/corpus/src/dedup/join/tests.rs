@@ -49,6 +49,24 @@ fn clusters_are_named_by_their_first_document() {
 }
 
 #[test]
+fn documents_of_different_groups_are_never_duplicates() {
+    let near = text(0..60);
+    let texts = [text(0..59), near.clone(), near.clone(), near.clone(), near];
+    for name in MinHashConfig::PRESETS {
+        let config = MinHashConfig::preset(name).unwrap();
+        let of = |groups: [u64; 5]| {
+            let mut dedup = NearDedup::new(&config, &scratch(1 << 20, 1)).unwrap();
+            let texts: Vec<(&String, u64)> = texts.iter().zip(groups).collect();
+            dedup.add_in_groups(&texts, &Cancel::new()).unwrap();
+            let near = dedup.finish(&NoProgress, &Cancel::new()).unwrap();
+            near.iter().map(|one| one.map(|one| one.of)).collect::<Vec<_>>()
+        };
+        assert_eq!(of([0, 7, 8, 7, 0])[1..4], [None, None, Some(1)], "{name}");
+        assert_eq!(of([7, 7, 8, 8, 0])[2..], [None, Some(2), None], "{name}");
+    }
+}
+
+#[test]
 fn similarity_to_the_first_is_told_even_if_others_link() {
     // Each step changes two of 60 words: 0.93 to the next, 0.5 after nine.
     let texts: Vec<String> = (0..10).map(|step| text(step * 2..step * 2 + 60)).collect();

@@ -140,6 +140,64 @@ fn a_data_set_is_read_by_its_card() {
 }
 
 #[test]
+fn a_data_set_without_a_card_is_read_by_its_names() {
+    let row: &[u8] = b"{\"text\":\"t\"}";
+    let folder = folder(&[
+        ("README.md", b"---\nlicense: mit\n---\n# Set\n"),
+        ("en/train/a.jsonl", row),
+        ("en/test/b.jsonl", row),
+        ("zh/train-00000-of-00001.jsonl", row),
+    ]);
+    let input = path(&folder, "");
+    let asked = |config: Option<&str>, split: Option<&str>| {
+        let [config, split] = [config, split].map(|name| name.map(ToOwned::to_owned));
+        let options = ReadOptions { config, split, ..ReadOptions::default() };
+        let shards = plan_shards(std::slice::from_ref(&input), &options);
+        let shards = shards.map_err(|error| error.to_string().replace(&input, "DIR"));
+        shards.map(|all| all.into_iter().map(|one| one.id).collect::<Vec<_>>())
+    };
+    let ids = |names: &[&str]| Ok(names.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let all = ["en/test/b.jsonl", "en/train/a.jsonl", "zh/train-00000-of-00001.jsonl"];
+    assert_eq!(asked(None, None), ids(&all));
+    assert_eq!(asked(Some("default"), None), ids(&all));
+    assert_eq!(asked(Some("en"), None), ids(&all[..2]));
+    assert_eq!(asked(Some("en"), Some("test")), ids(&all[..1]));
+    assert_eq!(asked(Some("zh"), Some("train")), ids(&all[2..]));
+    assert_eq!(asked(None, Some("train")), ids(&all[1..2]));
+    let refused = |what: &str| Err(what.to_owned());
+    let no_split = "DIR/en has no split `dev` (known: test, train)";
+    assert_eq!(asked(Some("en"), Some("dev")), refused(no_split));
+    let no_config = "DIR has no configuration `fr` (known: default, en, zh)";
+    assert_eq!(asked(Some("fr"), None), refused(no_config));
+}
+
+#[test]
+fn a_configuration_without_files_is_read_by_its_names() {
+    let row: &[u8] = b"{\"text\":\"t\"}";
+    let card = b"---\nconfigs:\n- config_name: en\n  data_dir: ./en/\n- config_name: zh\n  \
+        data_files:\n  - split: dev\n    path: zh.jsonl\n---\n";
+    let folder = folder(&[
+        ("README.md", card),
+        ("en/train.jsonl", row),
+        ("en/test.jsonl", row),
+        ("zh.jsonl", row),
+    ]);
+    let input = path(&folder, "");
+    let asked = |config: &str, split: &str| {
+        let [config, split] = [config, split].map(|name| Some(name.to_owned()));
+        let options = ReadOptions { config, split, ..ReadOptions::default() };
+        let shards = plan_shards(std::slice::from_ref(&input), &options);
+        shards.map(|all| all.into_iter().map(|one| one.id).collect::<Vec<_>>())
+    };
+    assert_eq!(asked("en", "test").unwrap(), ["en/test.jsonl"]);
+    assert_eq!(asked("zh", "dev").unwrap(), ["zh.jsonl"]);
+    for (config, known) in [("en", "test, train"), ("zh", "dev")] {
+        let error = asked(config, "none").unwrap_err().to_string();
+        assert!(error.ends_with(&format!("has no split `none` (known: {known})")), "{error}");
+    }
+}
+
+#[test]
 fn attributes_are_read_beside_documents() {
     let documents: &[u8] = b"{\"id\":\"a\",\"text\":\"one\"}\n7\n{\"id\":\"c\",\"text\":\"two\"}\n";
     let tags: &[u8] = b"{\"id\":\"a\",\"attributes\":{\"x\":[[0,3,1.0]]}}\n{\"id\":\"b\"}\n{\"id\":\"z\",\"attributes\":{}}\n";

@@ -125,3 +125,10 @@ fn json_is_read_in_all_its_spellings() {
     check("", &[]);
     check("{\n\"text\":\n\"a\"\n}", &["x.json:1: a"]);
 }
+
+#[test]
+fn a_column_is_named_for_files_that_have_columns() {
+    let folder = folder(&[("a.txt", b"plain"), ("b.jsonl", b"{\"text\":\"x\",\"answer\":\"y\"}")]);
+    let options = ReadOptions { text_column: Some("answer".to_owned()), ..ReadOptions::default() };
+    assert_eq!(said(&path(&folder, ""), &options), ["a.txt:1: plain", "b.jsonl:1: y"]);
+}

@@ -53,6 +53,41 @@ fn groups_of_splits_are_those_before_masking() {
 }
 
 #[test]
+fn shares_are_those_of_labels_before_masking() {
+    let (_guard, dir) = folder();
+    let rows: Vec<Value> =
+        (0..40).map(|at| row(at, &format!("jo{}@example.com", at % 4))).collect();
+    let inputs = file(&dir, &rows);
+    let mut plan = alone(CleaningPlan::default());
+    plan.split.validation = 0.5;
+    plan.split.stratify = Some("owner".to_owned());
+    let out = dir.join("out");
+    run(&plan, &inputs, &out);
+    for split in ["train", "validation"] {
+        let mut counts = [0; 4];
+        for row in written(&out, split) {
+            counts[row["id"].as_str().unwrap().parse::<usize>().unwrap() % 4] += 1;
+        }
+        assert_eq!(counts, [5; 4], "{split}");
+    }
+}
+
+#[test]
+fn all_may_be_held_out() {
+    let (_guard, dir) = folder();
+    let rows: Vec<Value> = (0..3).map(|at| row(at, "nobody")).collect();
+    let inputs = file(&dir, &rows);
+    for (exact, name) in [(false, "a"), (true, "b")] {
+        let mut plan = alone(CleaningPlan::default());
+        (plan.split.validation, plan.split.exact) = (1.0, exact);
+        let out = dir.join(name);
+        let card = run(&plan, &inputs, &out);
+        assert_eq!(written(&out, "validation").len(), 3);
+        assert!(card.files.iter().all(|file| file.split == "validation"), "{:?}", card.files);
+    }
+}
+
+#[test]
 fn samples_of_refused_rows_are_masked() {
     let (_guard, dir) = folder();
     let good = row(0, "nobody").to_string();
