@@ -61,7 +61,8 @@ pub use pack::{
     shuffle_windows,
 };
 pub use pii::{
-    Masked, PiiAudit, PiiMatch, PiiRule, PiiSample, PseudonymStyle, Pseudonyms, find_pii, mask,
+    LabelledSpan, LabelledText, Masked, PiiAudit, PiiMatch, PiiRule, PiiSample, PiiTally,
+    PseudonymStyle, Pseudonyms, find_pii, mask, tally_pii,
 };
 pub use quality::{DocumentScorer, ScoreRule, score_column};
 pub use repair::{Charset, RepairFix, RepairOptions, Repaired, repair};
