@@ -97,7 +97,8 @@ impl PlanFunctions {
             None
         };
         let masking = masking(&plan.pii)?;
-        let audit = masking.as_ref().map(|_| kinds(&plan.pii)).transpose()?.map(audit_pii);
+        let audited = masking.as_ref().map(|_| kinds(&plan.pii)).transpose()?;
+        let audit = audited.map(|kinds| audit_pii(kinds, plan.pii.metadata));
         changes_of_kept.extend(masking.iter().map(|mask| ("masked", change_row(mask.clone()))));
         let metadata_too = masking.clone().filter(|_| plan.pii.metadata);
         let titles = repair_titles(&plan.repair).map(|one| ("title_repaired", one));
