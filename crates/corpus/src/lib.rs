@@ -28,6 +28,7 @@ mod semantic;
 mod sink;
 mod source;
 mod split;
+mod spool;
 mod text_filter;
 mod text_hash;
 mod web;
@@ -88,6 +89,7 @@ pub use source::{
     SourceLimits, TextBy, change_texts, change_turns, join_turns, plan_shards, read_text, set_card,
 };
 pub use split::{SplitItem, SplitOptions, SplitPart, SplitReport, SplitRow, split, stable_split};
+pub use spool::DocumentSpool;
 pub use web::{
     BoilerplateReason, DroppedLine, ExtractOptions, Extracted, PageFormat, WithoutBoilerplate,
     extract_html, remove_boilerplate,
