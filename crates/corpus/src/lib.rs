@@ -31,6 +31,7 @@ mod split;
 mod spool;
 mod text_filter;
 mod text_hash;
+mod urls;
 mod web;
 mod words;
 
@@ -90,6 +91,7 @@ pub use source::{
 };
 pub use split::{SplitItem, SplitOptions, SplitPart, SplitReport, SplitRow, split, stable_split};
 pub use spool::DocumentSpool;
+pub use urls::{UrlFilter, UrlLists, UrlReason};
 pub use web::{
     BoilerplateReason, DroppedLine, ExtractOptions, Extracted, PageFormat, WithoutBoilerplate,
     extract_html, remove_boilerplate,

@@ -16,5 +16,6 @@ mod scores;
 mod select;
 mod semantic;
 mod sql;
+mod tokens;
 
 pub(crate) use run::run;

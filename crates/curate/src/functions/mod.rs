@@ -17,6 +17,7 @@ mod mask_metadata;
 mod metadata_field;
 mod note;
 mod pool;
+mod tokens;
 mod verdict;
 
 pub(crate) use analyse::analyse;
@@ -34,4 +35,5 @@ pub(crate) use mask_metadata::mask_metadata;
 pub(crate) use metadata_field::metadata_field;
 pub(crate) use note::Note;
 pub(crate) use pool::Pool;
+pub(crate) use tokens::{count_tokens, keep_tokens};
 pub(crate) use verdict::{VERDICT, VERDICT_COLUMNS, Verdict};

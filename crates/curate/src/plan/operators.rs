@@ -45,6 +45,9 @@ pub(crate) fn build(
     if let Some(analyse) = &functions.analyse {
         chain.add("profile", analyse.call(vec![chain.text()]))?;
     }
+    if let Some(count) = &functions.count_tokens {
+        chain.add("tokens", count.call(vec![chain.text()]))?;
+    }
     for judge in &functions.judges {
         let column = |name: &&str| if *name == TEXT { chain.text() } else { col(*name) };
         let arguments = judge.columns.iter().map(column).collect();

@@ -1,6 +1,7 @@
 //! Whole runs over small inputs: what stays, what is said of the rest, and that it is always the
 //! same.
 
+mod lists;
 mod metadata;
 mod pages;
 mod turns;
