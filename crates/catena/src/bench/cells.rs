@@ -151,7 +151,7 @@ impl Named {
     }
 
     /// The same with a goal.
-    pub(crate) fn to_reach(self, goal: Goal) -> Self {
+    pub(crate) fn with_goal(self, goal: Goal) -> Self {
         Self { goal: Some(goal), ..self }
     }
 }

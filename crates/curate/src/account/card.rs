@@ -200,8 +200,8 @@ impl Card {
         let Some(audit) = self.pii_audit.as_ref().filter(|audit| audit.total() > 0) else { return };
         let _ = writeln!(
             text,
-            "Personal data was masked in {} of {} documents. Of each kind up to {} places, with all \
-             but the ends hidden:\n\n| kind | place |\n|---|---|",
+            "Personal data was masked in {} of {} documents. Of each kind up to {} places, with \
+             all but the ends hidden:\n\n| kind | place |\n|---|---|",
             audit.texts_with_matches, audit.texts, audit.sample_size
         );
         for (kind, sample) in samples(audit) {
