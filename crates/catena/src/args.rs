@@ -552,7 +552,7 @@ pub(crate) struct DataBenchArgs {
     /// Measure other tools in the same run, in turn with ours
     #[arg(long)]
     pub(crate) peers: bool,
-    /// Also clean a file of 5 GB, made once per user: minutes, and 15 GB of disk
+    /// Clean a file of 5 GB too, in one round: minutes, and 15 GB of disk
     #[arg(long)]
     pub(crate) large: bool,
     /// Seconds after which a peer is measured on what it did until then
