@@ -4,10 +4,11 @@
     python3 bench/peers/data.py round                   one cell, as `catena bench data --peers` asks for it
     python3 bench/peers/data.py rules CORPUS            DataTrove's Gopher, C4 and FineWeb filters
     python3 bench/peers/data.py rules CORPUS --decisions FILE   what each says of every document, no figures
+    python3 bench/peers/data.py decisions CORPUS --ours FILE    the share of documents of which ours and DataTrove's agree
     python3 bench/peers/data.py minhash CORPUS [--truth FILE] [--documents N]   DataTrove's four stages
     python3 bench/peers/data.py exact CORPUS            DataTrove, DuckDB and a loop in Python
     python3 bench/peers/data.py language CORPUS [--labelled FILE]   fastText, langdetect, lingua, py3langid
-    python3 bench/peers/data.py pii CORPUS              DataTrove, Presidio and scrubadub
+    python3 bench/peers/data.py pii CORPUS              DataTrove, Presidio and scrubadub, on our labelled sentences too
 
 The line is {"versions", "peers", "checks", "notes"} as the other peers print it. `--limit-seconds`
 bounds the time of a cell; what was measured on a part says so in its note.
@@ -35,7 +36,7 @@ PINS = [
     ["presidio-analyzer==2.2.362"],
     ["scrubadub==2.0.1"],
 ]
-CELLS = ["rules", "minhash", "exact", "language", "pii"]
+CELLS = ["rules", "decisions", "minhash", "exact", "language", "pii"]
 
 
 def install():
@@ -58,6 +59,8 @@ def measure(wanted):
         if wanted.cell == "exact":
             return stages.exact(corpus, limit_s)
         return stages.minhash(corpus, limit_s, wanted.truth, wanted.documents)
+    if wanted.cell == "decisions":
+        return import_module("data_parity").measure(corpus, wanted.ours)
     cell = import_module(f"data_{wanted.cell}")
     return cell.measure(corpus, limit_s, wanted.labelled) if wanted.cell == "language" else cell.measure(corpus, limit_s)
 
@@ -72,9 +75,12 @@ def arguments():
     parser.add_argument("--truth", type=Path)
     parser.add_argument("--labelled", type=Path)
     parser.add_argument("--documents", type=int)
+    parser.add_argument("--ours", type=Path, help="our decisions: see data_parity.py")
     wanted = parser.parse_args()
     if wanted.cell != "install" and not (wanted.corpus and wanted.corpus.is_file()):
         parser.error("a corpus in JSON lines is needed: see debian_corpus.py")
+    if wanted.cell == "decisions" and not wanted.ours:
+        parser.error("decisions needs --ours FILE: see data_parity.py")
     return wanted
 
 
@@ -82,7 +88,8 @@ def round_of(task):
     """One round as `catena bench data` asks for it: a task on standard input, one line as the answer."""
     cell = next(cell for cell in CELLS if task["cells"][0].startswith(f"data/{cell}"))
     limit = str(task["limit_seconds"])
-    os.execv(VENV_PYTHON, [str(VENV_PYTHON), __file__, cell, task["corpus"], "--limit-seconds", limit])
+    ours = ["--ours", task["ours"]] if cell == "decisions" else []
+    os.execv(VENV_PYTHON, [str(VENV_PYTHON), __file__, cell, task["corpus"], "--limit-seconds", limit, *ours])
 
 
 def main():

@@ -15,10 +15,14 @@ corpus the first differences come with the beginning of their texts.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
+
+from common import CACHE, say
 
 # DataTrove's name first, then what else the same set is called.
 NAMES = {"gopher_quality": ["gopher-quality", "gopher_quality@datatrove"],
@@ -69,6 +73,36 @@ def compare(ours, theirs, name):
         if (mine is True) != (other is True):
             differences.append((identity, mine, other))
     return both, same, reasons, differences
+
+
+def decisions_of(corpus):
+    """What DataTrove decides of every document: computed once for a corpus and a version, which takes minutes."""
+    from data_rules import write_decisions
+
+    digest = hashlib.sha256()
+    with open(corpus, "rb") as data:
+        while chunk := data.read(1 << 20):
+            digest.update(chunk)
+    folder = CACHE / "data-decisions"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{digest.hexdigest()[:16]}-datatrove-{version('datatrove')}.jsonl"
+    if not file.exists():
+        say(f"  DataTrove decides about every document, once for this corpus: {file}")
+        unfinished = file.with_suffix(".tmp")
+        write_decisions(corpus, unfinished)
+        unfinished.rename(file)
+    return file
+
+
+def measure(corpus, ours):
+    """For `data.py decisions`: of each set the share of all documents with the same decision."""
+    mine, theirs = read(ours), read(decisions_of(corpus))
+    checks, notes = {}, [f"{len(theirs)} documents"]
+    for name in NAMES:
+        both, same, _, differences = compare(mine, theirs, name)
+        checks[f"data/decisions/{name}"] = same / len(theirs)
+        notes.append(f"{name}: {len(differences)} differ, {len(theirs) - both} lack a decision")
+    return {"versions": {}, "peers": {}, "checks": checks, "notes": notes}
 
 
 def main():

@@ -2,7 +2,7 @@
 
     python3 bench/peers/debian_corpus.py FOLDER                       debian10k.jsonl and debian100k.jsonl
     python3 bench/peers/debian_corpus.py FOLDER --near 100000 1000000  near100k.jsonl, near1m.jsonl and their truth
-    python3 bench/peers/debian_corpus.py path varied|near             makes one beside the cache if need be, prints its path
+    python3 bench/peers/debian_corpus.py path varied|near|big           makes one beside the cache if need be, prints its path
     python3 bench/peers/debian_corpus.py FOLDER --labelled             labelled.jsonl: sentences with their language
     python3 bench/peers/debian_corpus.py FOLDER --big 5               big5.jsonl of 5 GB, made by variation
 
@@ -176,7 +176,9 @@ def write_lines(file, lines):
 def write_big(folder, gigabytes):
     """Repeats debian100k.jsonl with other orders of paragraphs and a word of its own per round."""
     written, turn = 0, 0
-    with open(folder / f"big{gigabytes}.jsonl", "wb") as out:
+    file = folder / f"big{gigabytes}.jsonl"
+    unfinished = file.with_suffix(".tmp")
+    with open(unfinished, "wb") as out:
         while written < gigabytes * 10**9:
             with open(folder / "debian100k.jsonl", encoding="utf-8") as lines:
                 for line in lines:
@@ -190,14 +192,17 @@ def write_big(folder, gigabytes):
                     if written >= gigabytes * 10**9:
                         break
             turn += 1
+    unfinished.rename(file)
 
 
 def path_of(kind):
     """The usual corpus of a benchmark, made beside the packages if it is not there yet."""
     folder = CACHE / "corpora"
-    file = folder / {"varied": "debian100k.jsonl", "near": "near1m.jsonl"}[kind]
+    file = folder / {"varied": "debian100k.jsonl", "near": "near1m.jsonl", "big": "big5.jsonl"}[kind]
+    if kind == "big":
+        path_of("varied")
     if not file.exists():
-        size = ["--near", "1000000"] if kind == "near" else []
+        size = {"varied": [], "near": ["--near", "1000000"], "big": ["--big", "5"]}[kind]
         subprocess.run([sys.executable, __file__, str(folder), *size], check=True, stdout=sys.stderr)
     return file
 

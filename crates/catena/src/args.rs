@@ -4,7 +4,7 @@ use crate::data::args::DataArgs;
 use crate::merged::GgufFormat;
 use camino::Utf8PathBuf;
 use catena_pipeline::config::LogFormat;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// From raw text to an assistant that answers with its sources, in one binary.
 #[derive(Debug, Parser)]
@@ -537,6 +537,7 @@ Examples:
   catena bench data --corpus docs.jsonl --near docs.jsonl
   catena bench data                     in a checkout: on Debian's documentation, made once
   catena bench data --peers             beside DataTrove and others, installed once
+  catena bench data --large --only clean   what memory the cleaning of 5 GB takes
   catena bench data --only minhash")]
 pub(crate) struct DataBenchArgs {
     /// Documents for all but duplicates (default: 100,000 made from Debian's documentation)
@@ -551,6 +552,9 @@ pub(crate) struct DataBenchArgs {
     /// Measure other tools in the same run, in turn with ours
     #[arg(long)]
     pub(crate) peers: bool,
+    /// Clean a file of 5 GB too, in one round: minutes, and 15 GB of disk
+    #[arg(long)]
+    pub(crate) large: bool,
     /// Seconds after which a peer is measured on what it did until then
     #[arg(long, default_value_t = 120, value_name = "N")]
     pub(crate) peer_seconds: u64,
@@ -560,6 +564,18 @@ pub(crate) struct DataBenchArgs {
     /// Write the figures to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<Utf8PathBuf>,
+    /// One measurement in this process: what the others start
+    #[arg(long, hide = true, value_name = "STEP", requires = "near")]
+    pub(crate) step: Option<DataStep>,
+}
+
+/// What `catena bench data` measures in a process of its own.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum DataStep {
+    /// Near duplicates
+    Minhash,
+    /// The whole usual plan
+    Clean,
 }
 
 #[derive(Debug, Args)]

@@ -28,8 +28,10 @@ mod semantic;
 mod sink;
 mod source;
 mod split;
+mod spool;
 mod text_filter;
 mod text_hash;
+mod urls;
 mod web;
 mod words;
 
@@ -61,7 +63,8 @@ pub use pack::{
     shuffle_windows,
 };
 pub use pii::{
-    Masked, PiiAudit, PiiMatch, PiiRule, PiiSample, PseudonymStyle, Pseudonyms, find_pii, mask,
+    LabelledSpan, LabelledText, Masked, PiiAudit, PiiMatch, PiiRule, PiiSample, PiiTally,
+    PseudonymStyle, Pseudonyms, find_pii, mask, tally_pii,
 };
 pub use quality::{DocumentScorer, ScoreRule, score_column};
 pub use repair::{Charset, RepairFix, RepairOptions, Repaired, repair};
@@ -88,6 +91,8 @@ pub use source::{
     read_text, set_card,
 };
 pub use split::{SplitItem, SplitOptions, SplitPart, SplitReport, SplitRow, split, stable_split};
+pub use spool::DocumentSpool;
+pub use urls::{UrlFilter, UrlLists, UrlReason};
 pub use web::{
     BoilerplateReason, DroppedLine, ExtractOptions, Extracted, PageFormat, WithoutBoilerplate,
     extract_html, remove_boilerplate,

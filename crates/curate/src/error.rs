@@ -4,6 +4,7 @@ use crate::objects::is_object;
 use arrow_schema::ArrowError;
 use camino::Utf8PathBuf;
 use catena_corpus::{BadReason, CorpusError, Place};
+use catena_text::TextError;
 use datafusion::error::DataFusionError;
 
 /// What can go wrong with a curation.
@@ -42,6 +43,21 @@ pub enum CurateError {
     /// Pseudonyms without a secret would let anybody test guesses.
     #[error("pseudonyms need a secret, and `pii.key_file` names no file")]
     NoKey,
+    /// Tokens are counted by nothing.
+    #[error("`{key}` needs a count of tokens, and `tokens.tokenizer` names no tokenizer")]
+    NoTokenizer {
+        /// The key of the plan.
+        key: &'static str,
+    },
+    /// The file of the plan's tokenizer is none.
+    #[error("{path} is no tokenizer")]
+    Tokenizer {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<TextError>,
+    },
     /// A line cut out of a text cannot be found in the turns that the text joins.
     #[error("`{key}` cuts lines out of texts, and {place} holds turns instead of a text")]
     TurnsCut {
@@ -161,6 +177,8 @@ impl CurateError {
             } => Some("name the column of its text: --set decontaminate.text=COLUMN"),
             Self::Benchmark { reason, .. } => reason.hint(),
             Self::NoKey => Some("make one, for example: openssl rand -hex 32 > pseudonyms.key"),
+            Self::NoTokenizer { .. } => Some("name a model or its tokenizer.json with --tokenizer"),
+            Self::Tokenizer { .. } => Some("give the tokenizer.json of a Hugging Face model"),
             Self::TurnsCut { .. } => Some("set it to false, or clean rows of turns by themselves"),
             Self::OtherWork { .. } => Some("choose another --out, or add --overwrite"),
             Self::NotCurated { .. } => Some("give the folder that `catena data clean` wrote"),

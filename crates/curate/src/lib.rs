@@ -42,8 +42,8 @@ pub use functions::extract_document;
 pub use objects::{ObjectFiles, is_object};
 pub use plan::{
     CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, NearLinking, PiiSettings,
-    PiiStyle, ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
-    document_pattern, document_writer,
+    PiiStyle, ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, TokenSettings,
+    UrlSettings, WriteSettings, document_pattern, document_writer,
 };
 pub use run::{Curation, SideFile, WrittenFile, curate, read_card};
 pub use sql::{Answer, query};

@@ -34,6 +34,9 @@ pub struct CuratedSet {
     pub changed: BTreeMap<String, u64>,
     /// Masked places, by kind of personal data.
     pub masked: BTreeMap<String, u64>,
+    /// What was masked in the kept documents, for review; none if nothing was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<MaskAudit>,
     /// Documents kept, by language.
     pub languages_kept: BTreeMap<String, u64>,
     /// Documents kept, by source.
@@ -48,6 +51,32 @@ pub struct CuratedSet {
     pub rules: Vec<String>,
     /// The plan as TOML.
     pub plan: String,
+}
+
+/// Personal data that was masked, without showing it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaskAudit {
+    /// Documents looked at.
+    pub num_documents: u64,
+    /// Documents in which something was masked.
+    pub num_with_matches: u64,
+    /// Masked places, by kind of personal data.
+    pub counts: BTreeMap<String, u64>,
+    /// A few places of each kind.
+    pub samples: Vec<MaskedSample>,
+}
+
+/// A masked place with the text around it, digits and other matches hidden.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaskedSample {
+    /// The kind of personal data.
+    pub kind: String,
+    /// A few characters before.
+    pub before: String,
+    /// The value with all but its ends hidden.
+    pub value: String,
+    /// A few characters after.
+    pub after: String,
 }
 
 /// Documents that a rule dropped.

@@ -15,7 +15,7 @@ mod sample;
 
 pub use chat::{FinishReason, Message, Role, Usage};
 pub use chat_message::{ChatMessage, FunctionCall, ToolCall};
-pub use curated_set::{CuratedSet, DropCount, LengthBar};
+pub use curated_set::{CuratedSet, DropCount, LengthBar, MaskAudit, MaskedSample};
 pub use document::{Chunk, Citation, Document, Passage, Span};
 pub use mark::{Mark, marks, without_marks};
 pub use progress::{Cancel, NoProgress, Progress};

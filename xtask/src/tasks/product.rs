@@ -85,6 +85,9 @@ fn measurement(area: &str) -> Result<Command, TaskError> {
         let files = made_from("others", &lines_of(product(&["pull", PULLED[0]]))?)?;
         measure.args(files.iter().flat_map(|file| ["--model", file]));
     }
+    if area == "data" {
+        measure.arg("--large");
+    }
     if area == "infer" {
         for model in models_to_measure()? {
             measure.args(["--model", &model]);

@@ -30,6 +30,34 @@ pub(crate) struct Cell {
     pub(crate) limit: Option<f64>,
     /// Our share of the limit.
     pub(crate) share: Option<f64>,
+    /// What the project set out to reach, where it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) goal: Option<f64>,
+    /// Our share of the goal, which is reached from 1 on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reached: Option<f64>,
+}
+
+/// What a cell is to reach.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Goal {
+    /// A figure in the cell's unit.
+    Figure(f64),
+    /// So many times better than the peer of this name.
+    Times(f64, &'static str),
+}
+
+impl Goal {
+    /// The figure, which a peer that was not measured does not give.
+    fn figure(self, peers: &BTreeMap<String, f64>, less_is_better: bool) -> Option<f64> {
+        match self {
+            Self::Figure(figure) => Some(figure),
+            Self::Times(times, peer) => {
+                let factor = if less_is_better { 1.0 / times } else { times };
+                peers.get(peer).map(|figure| figure * factor)
+            }
+        }
+    }
 }
 
 /// A whole run.
@@ -70,9 +98,10 @@ impl Results {
         pool: &Pool,
         threads: usize,
     ) -> Self {
-        let cells = cells.filter_map(|Named { name, unit, less_is_better }| {
+        let cells = cells.filter_map(|Named { name, unit, less_is_better, goal }| {
             let (value, others) = (ours.median(&name)?, theirs.medians(&name));
-            Some(Cell::new(name, unit, less_is_better, value, others, None))
+            let goal = goal.and_then(|goal| goal.figure(&others, less_is_better));
+            Some(Cell::new(name, unit, less_is_better, value, others, None).with_goal(goal))
         });
         let cells = cells.collect();
         let mut machine: BTreeMap<_, _> = described(&measure_peaks(pool)).into_iter().collect();
@@ -107,17 +136,23 @@ pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) unit: &'static str,
     pub(crate) less_is_better: bool,
+    pub(crate) goal: Option<Goal>,
 }
 
 impl Named {
     /// Of which more is better.
     pub(crate) fn more(name: &str, unit: &'static str) -> Self {
-        Self { name: name.to_owned(), unit, less_is_better: false }
+        Self { name: name.to_owned(), unit, less_is_better: false, goal: None }
     }
 
     /// Of which less is better.
     pub(crate) fn less(name: &str, unit: &'static str) -> Self {
-        Self { name: name.to_owned(), unit, less_is_better: true }
+        Self { name: name.to_owned(), unit, less_is_better: true, goal: None }
+    }
+
+    /// The same with a goal.
+    pub(crate) fn with_goal(self, goal: Goal) -> Self {
+        Self { goal: Some(goal), ..self }
     }
 }
 
@@ -173,7 +208,15 @@ impl Cell {
             |ours: f64, other: f64| if less_is_better { other / ours } else { ours / other };
         let ratio = best.map(|best| times(ours, best));
         let share = limit.map(|limit| times(ours, limit));
-        Self { name, unit, less_is_better, ours, peers, ratio, limit, share }
+        let (goal, reached) = (None, None);
+        Self { name, unit, less_is_better, ours, peers, ratio, limit, share, goal, reached }
+    }
+
+    /// The same beside what it is to reach.
+    pub(crate) fn with_goal(self, goal: Option<f64>) -> Self {
+        let reached =
+            goal.map(|goal| if self.less_is_better { goal / self.ours } else { self.ours / goal });
+        Self { goal, reached, ..self }
     }
 
     /// A figure with the digits that count: cosines and perplexities differ little.
@@ -181,6 +224,7 @@ impl Cell {
         match self.unit {
             "cosine" => format!("{value:.6}"),
             "ppl" => format!("{value:.3}"),
+            "share" => format!("{value:.5}"),
             _ => figure(value),
         }
     }
@@ -191,6 +235,9 @@ impl Cell {
         let mut line = format!("{:<32} {ours:>10} {:<6}", self.name, self.unit);
         if let Some(share) = self.share {
             line.push_str(&format!("  {:>3.0} % of the limit", share * 100.0));
+        }
+        if let Some(reached) = self.reached {
+            line.push_str(&format!("  {:.1} % of the goal", reached * 100.0));
         }
         for (peer, value) in &self.peers {
             line.push_str(&format!("  {peer} {}", self.shown(*value)));
@@ -238,6 +285,20 @@ mod tests {
         assert_eq!((fast.ratio, fast.share), (Some(2.0), Some(0.5)));
         let quick = Cell::new("y".into(), "s", true, 0.1, peers(0.4, 0.2), None);
         assert_eq!((quick.ratio, quick.share), (Some(2.0), None));
+    }
+
+    #[test]
+    fn goals_are_figures_or_so_many_times_a_peer() {
+        let peers = BTreeMap::from([("slow".to_owned(), 2.0)]);
+        assert_eq!(Goal::Figure(7.0).figure(&peers, true), Some(7.0));
+        assert_eq!(Goal::Times(60.0, "slow").figure(&peers, false), Some(120.0));
+        assert_eq!(Goal::Times(4.0, "slow").figure(&peers, true), Some(0.5));
+        assert_eq!(Goal::Times(4.0, "absent").figure(&peers, true), None);
+        let reached = |less, ours| {
+            let cell = Cell::new("x".into(), "s", less, ours, BTreeMap::new(), None);
+            cell.with_goal(Some(10.0)).reached
+        };
+        assert_eq!((reached(true, 5.0), reached(false, 5.0)), (Some(2.0), Some(0.5)));
     }
 
     #[test]

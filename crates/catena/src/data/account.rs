@@ -1,7 +1,7 @@
 //! What the commands that do one thing read and write, with its card.
 
 use super::args::SetPart;
-use super::documents::{Documents, failed, read_options};
+use super::documents::{Documents, failed, read_options, while_whole};
 use super::failure::curate_failure;
 use super::output::Output;
 use super::rejected::Rejected;
@@ -9,12 +9,12 @@ use super::staged::Staged;
 use crate::failure::{Exit, Failure};
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{CorpusError, Opener, ReadOptions, SourceDocument, plan_shards};
+use catena_corpus::{CorpusError, DocumentSpool, Opener, ReadOptions, SourceDocument, plan_shards};
 use catena_curate::{CommandCard, CurateError, document_pattern, document_writer, read_card};
 use catena_protocol::Cancel;
-use catena_store::write_atomic;
 use serde_json::Value;
-use std::fmt::Write;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 /// The work of one command, and what its card will say of it.
@@ -99,24 +99,34 @@ impl<'a> Account<'a> {
         Ok(Documents::new(shards, options, rejected, num_read, self.cancel))
     }
 
-    /// All of them at once.
-    pub(super) fn read(&mut self, inputs: &[String]) -> Result<Vec<SourceDocument>, Failure> {
+    /// All of them, kept on disk beside the output.
+    pub(super) fn spool(&mut self, inputs: &[String]) -> Result<DocumentSpool, Failure> {
         let goal = self.goal;
-        let documents = self.documents(inputs)?.collect::<Result<_, _>>();
-        documents.map_err(|error| failed(goal, error))
+        let folder = self.output.folder.clone();
+        fs::create_dir_all(&folder)
+            .map_err(|error| Failure::new(Exit::Environment, goal, error))?;
+        let fail = |error| failed(goal, error);
+        let mut spool = DocumentSpool::create(&folder).map_err(fail)?;
+        for document in self.documents(inputs)? {
+            document.and_then(|document| spool.push(&document)).map_err(fail)?;
+        }
+        Ok(spool)
     }
 
-    /// Documents of `inputs` that others are compared with; counted as `what`.
-    pub(super) fn read_beside(
+    /// What `work` makes of the texts of `inputs`, with which others are compared; they are counted
+    /// as `what`.
+    pub(super) fn compare_with<T>(
         &mut self,
         what: &str,
         inputs: &[String],
-    ) -> Result<Vec<SourceDocument>, Failure> {
-        let num_read = self.num_read;
-        let documents = self.read(inputs)?;
+        work: impl FnOnce(&mut dyn Iterator<Item = String>) -> Result<T, CorpusError>,
+    ) -> Result<T, Failure> {
+        let (goal, num_read) = (self.goal, self.num_read);
+        let texts = self.documents(inputs)?.map(|document| document.map(|one| one.text));
+        let made = while_whole(texts, work);
+        self.card.count(what, self.num_read - num_read);
         self.num_read = num_read;
-        self.card.count(what, documents.len() as u64);
-        Ok(documents)
+        made.map_err(|error| failed(goal, error))
     }
 
     /// The card names the model at `path`.
@@ -126,10 +136,10 @@ impl<'a> Account<'a> {
     }
 
     /// Writes documents in the form called `format`.
-    pub(super) fn write<'d>(
+    pub(super) fn write(
         &mut self,
         format: &str,
-        documents: impl Iterator<Item = &'d SourceDocument>,
+        documents: impl Iterator<Item = Result<SourceDocument, CorpusError>>,
     ) -> Result<(), Failure> {
         let fail = |error: CorpusError| failed(self.goal, error);
         let folder = self.staged.folder();
@@ -139,7 +149,7 @@ impl<'a> Account<'a> {
             if self.cancel.is_cancelled() {
                 return Err(fail(CorpusError::Interrupted));
             }
-            writer.write(document).map_err(fail)?;
+            document.and_then(|document| writer.write(&document)).map_err(fail)?;
         }
         let mut num_written = 0;
         for file in writer.finish().map_err(fail)? {
@@ -160,16 +170,23 @@ impl<'a> Account<'a> {
     /// Writes `decisions.jsonl`: what became of each document, with its reason.
     pub(super) fn write_decisions(
         &mut self,
-        decisions: impl Iterator<Item = Value>,
+        decisions: impl Iterator<Item = Result<Value, CorpusError>>,
     ) -> Result<(), Failure> {
-        let (mut lines, mut rows) = (String::new(), 0);
+        let path = self.staged("decisions.jsonl");
+        let fail = |source| {
+            let path = path.clone();
+            failed(self.goal, CorpusError::Io { action: "write", path, source })
+        };
+        fs::create_dir_all(self.staged.folder()).map_err(fail)?;
+        let mut lines = BufWriter::new(File::create(&path).map_err(fail)?);
+        let mut rows = 0;
         for decision in decisions {
-            let _ = writeln!(lines, "{decision}");
+            let decision = decision.map_err(|error| failed(self.goal, error))?;
+            writeln!(lines, "{decision}").map_err(fail)?;
             rows += 1;
         }
-        let path = self.staged("decisions.jsonl");
-        let fail = |error| Failure::new(Exit::Environment, self.goal, error);
-        write_atomic(&path, lines.as_bytes()).map_err(fail)?;
+        let file = lines.into_inner().map_err(|error| fail(error.into_error()))?;
+        file.sync_all().map_err(fail)?;
         self.add_file(&path, (Some(rows), None))
     }
 

@@ -106,6 +106,8 @@ Examples:
   catena data clean dump.jsonl.gz --out clean --set dedup.near_threshold=0.9
   catena data clean train.jsonl --out clean --against gsm8k/test.jsonl
   catena data clean mails.jsonl --out clean --validation 0.1 --stratify topic
+  catena data clean docs --out clean --tokenizer smollm2-135m-instruct --set tokens.at_most=2048
+  catena data clean crawl.warc.gz --out clean --set 'urls.domains=[\"blocked.txt\"]'
 
 A run that was interrupted or killed goes on where it was when it is started again.")]
 pub(crate) struct CleanArgs {
@@ -123,6 +125,9 @@ pub(crate) struct CleanArgs {
     /// Files of evaluation sets; documents that hold their samples are dropped
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Vec<String>,
+    /// Count the tokens of every text: a model, or its tokenizer.json
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) tokenizer: Option<String>,
     /// Share of documents for validation
     #[arg(long, value_name = "0..1")]
     pub(crate) validation: Option<f64>,

@@ -4,7 +4,7 @@ use super::args::{CleanArgs, ConvertArgs, DedupArgs, InOut, MaskArgs, Style};
 use super::documents::read_options;
 use super::failure::curate_failure;
 use super::output::Output;
-use super::plan_file;
+use super::{plan_file, tokens};
 use crate::failure::Failure;
 use crate::output::print_line;
 use crate::progress::{for_stderr, say};
@@ -27,6 +27,9 @@ pub(super) fn clean(args: &CleanArgs, threads: usize, cancel: &Cancel) -> Result
     split.group = args.group.clone().or(split.group.take());
     split.stratify = args.stratify.clone().or(split.stratify.take());
     plan.decontaminate.against.extend(args.against.iter().cloned());
+    if let Some(name) = &args.tokenizer {
+        plan.tokens.tokenizer = Some(tokens::tokenizer_file(goal, name, cancel)?);
+    }
     run(goal, &args.files, plan, threads, cancel)
 }
 

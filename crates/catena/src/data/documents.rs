@@ -73,6 +73,17 @@ impl Iterator for Documents<'_> {
     }
 }
 
+/// What `work` makes of the values of `results`, unless one of them is an error.
+pub(super) fn while_whole<V, T, E>(
+    results: impl Iterator<Item = Result<V, E>>,
+    work: impl FnOnce(&mut dyn Iterator<Item = V>) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut first = None;
+    let made =
+        work(&mut results.map_while(|result| result.map_err(|error| first = Some(error)).ok()));
+    first.map_or(made, Err)
+}
+
 /// An operator's error as a failed command that wanted `goal`.
 pub(super) fn failed(goal: &str, error: CorpusError) -> Failure {
     curate_failure(goal, CurateError::from(error))
@@ -106,6 +117,15 @@ mod tests {
         assert!(!found[0].text.contains("Home"), "{}", found[0].text);
         assert_eq!(found[0].metadata["title"], "The flood");
         assert_eq!(rejected.finish().unwrap().values().sum::<u64>(), 1);
+    }
+
+    #[test]
+    fn an_error_among_the_values_is_the_outcome() {
+        let sum = |results: [Result<i32, &'static str>; 3]| {
+            while_whole(results.into_iter(), |values| Ok::<i32, &'static str>(values.sum()))
+        };
+        assert_eq!(sum([Ok(1), Ok(2), Ok(3)]), Ok(6));
+        assert_eq!(sum([Ok(1), Err("torn"), Ok(3)]), Err("torn"));
     }
 
     #[test]

@@ -21,6 +21,8 @@ fn exit(error: &CurateError) -> Exit {
         | CurateError::UnknownThreshold { .. }
         | CurateError::Benchmark { .. }
         | CurateError::NoKey
+        | CurateError::NoTokenizer { .. }
+        | CurateError::Tokenizer { .. }
         | CurateError::TurnsCut { .. }
         | CurateError::OtherWork { .. }
         | CurateError::NotCurated { .. }

@@ -7,8 +7,8 @@ use crate::failure::{Exit, Failure};
 use crate::output::print_line;
 use crate::progress::say;
 use catena_corpus::{
-    Interleave, Interleaving, MixOptions, MixPlan, MixRow, MixSource, Opener, PathKind, Shortfall,
-    SourceDocument, draw_documents, plan_mix,
+    DocumentSpool, Interleave, Interleaving, MixOptions, MixPlan, MixRow, MixSource, Opener,
+    PathKind, Shortfall, draw_documents, plan_mix,
 };
 use catena_protocol::Cancel;
 use serde_json::{Value, json};
@@ -20,11 +20,11 @@ pub(super) fn run(args: &MixArgs, cancel: &Cancel) -> Result<(), Failure> {
     let mut account = Account::of_folder((GOAL, "mix"), (&args.out, &args.set_part), cancel)?;
     let files = account.opener();
     let mut sources = Vec::new();
-    let mut documents: Vec<Vec<SourceDocument>> = Vec::new();
+    let mut documents: Vec<DocumentSpool> = Vec::new();
     for given in &args.sources {
         let (input, weight) = split(given, files.as_ref())?;
-        let own = account.read(&[input.to_owned()])?;
-        let available = own.iter().map(|document| document.text.len() as u64).sum();
+        let own = account.spool(&[input.to_owned()])?;
+        let available = own.sizes().iter().sum();
         sources.push(MixSource { name: input.to_owned(), available, weight });
         documents.push(own);
     }
@@ -46,8 +46,7 @@ pub(super) fn run(args: &MixArgs, cancel: &Cancel) -> Result<(), Failure> {
         .zip(&plan.rows)
         .enumerate()
         .map(|(at, (own, row))| {
-            let sizes: Vec<u64> = own.iter().map(|document| document.text.len() as u64).collect();
-            draw_documents(&sizes, row.taken, args.seed.wrapping_add(at as u64))
+            draw_documents(own.sizes(), row.taken, args.seed.wrapping_add(at as u64))
         })
         .collect();
     let counts: Vec<u64> = drawn.iter().map(|rows| rows.len() as u64).collect();
@@ -56,7 +55,7 @@ pub(super) fn run(args: &MixArgs, cancel: &Cancel) -> Result<(), Failure> {
     let mixed = order.map(|source| {
         let row = drawn[source][next[source]];
         next[source] += 1;
-        &documents[source][row]
+        documents[source].get(row)
     });
     account.write(&args.format, mixed)?;
     account.finish()?;

@@ -17,6 +17,7 @@ mod select;
 mod semantic;
 mod sql;
 mod staged;
+mod tokens;
 
 pub(crate) use failure::curate_failure;
 pub(crate) use run::run;

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::args::SelectArgs;
-use super::documents::failed;
+use super::documents::{failed, while_whole};
 use crate::classifier::LocalClassifier;
 use crate::failure::{Exit, Failure};
 use crate::likelihood::Likelihood;
@@ -12,8 +12,8 @@ use crate::progress::for_stderr;
 use crate::pull::Finder;
 use camino::Utf8Path;
 use catena_corpus::{
-    CorpusError, FastText, ImportanceModel, ImportanceOptions, TEXT_SCORES, UnigramCounts,
-    score_column, text_scorer,
+    CorpusError, DocumentSpool, FastText, ImportanceModel, ImportanceOptions, TEXT_SCORES,
+    UnigramCounts, score_column, text_scorer,
 };
 use catena_knowledge::Classifier;
 use catena_protocol::Progress;
@@ -34,26 +34,23 @@ pub(super) struct Scoring<'a, 'c> {
 }
 
 impl Scoring<'_, '_> {
-    /// One number for each of `texts`, by the score called `name`.
-    pub(super) fn of(&mut self, name: &str, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+    /// One number for each of `documents`, by the score called `name`.
+    pub(super) fn of(
+        &mut self,
+        name: &str,
+        documents: &DocumentSpool,
+    ) -> Result<Vec<f32>, Failure> {
         match name {
-            "perplexity" => self.perplexity(texts),
-            "classifier" => self.classifier(texts),
-            "likeness" => self.likeness(texts),
-            _ => {
-                let mut counts = UnigramCounts::default();
-                for text in texts {
-                    counts.add(text);
-                }
-                let mut scorer = text_scorer(name, counts).map_err(|error| unknown(name, error))?;
-                score_column(scorer.as_mut(), texts).map_err(|error| failed(GOAL, error))
-            }
+            "perplexity" => self.perplexity(documents),
+            "classifier" => self.classifier(documents),
+            "likeness" => self.likeness(documents),
+            _ => of_texts(name, documents),
         }
     }
 
     /// `exp(-mean log p(token | those before it))` over the first tokens of each text; that of a
     /// text without a token to predict is the size of the vocabulary, as if by guessing.
-    fn perplexity(&mut self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+    fn perplexity(&mut self, documents: &DocumentSpool) -> Result<Vec<f32>, Failure> {
         let progress = for_stderr();
         let path = self.model(progress.as_ref())?;
         let fail = |error| Failure::new(Exit::Environment, GOAL, error);
@@ -62,7 +59,7 @@ impl Scoring<'_, '_> {
         let likelihood = Likelihood::load(&model, Numerics::default(), WINDOW, pool);
         let mut likelihood = likelihood.map_err(fail)?;
         let tokenizer = model.tokenizer();
-        self.each(texts, progress.as_ref(), |text| {
+        self.each(documents, progress.as_ref(), |text| {
             let ids = tokenizer.encode(text, true, false).map_err(|error| fail(error.into()))?;
             let ids = &ids[..ids.len().min(WINDOW)];
             if ids.len() < 2 {
@@ -75,7 +72,7 @@ impl Scoring<'_, '_> {
     }
 
     /// The probability of the label asked for, by a fastText model or an encoder with a head.
-    fn classifier(&mut self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+    fn classifier(&mut self, documents: &DocumentSpool) -> Result<Vec<f32>, Failure> {
         let progress = for_stderr();
         let path = self.model(progress.as_ref())?;
         let fail = |error| Failure::new(Exit::Environment, GOAL, error);
@@ -83,7 +80,7 @@ impl Scoring<'_, '_> {
             let bytes = fs::read(&path).map_err(|error| fail(error.into()))?;
             let model = FastText::load(&bytes).map_err(|error| failed(GOAL, error))?;
             let label = self.label(model.labels())?;
-            return self.each(texts, progress.as_ref(), |text| {
+            return self.each(documents, progress.as_ref(), |text| {
                 let found = model.predict(text, model.labels().len());
                 let found = found.iter().find(|one| one.label == model.labels()[label]);
                 Ok(found.map_or(0.0, |one| one.probability.min(1.0)))
@@ -91,7 +88,7 @@ impl Scoring<'_, '_> {
         }
         let model = LocalClassifier::open(&path, pool(self.threads)).map_err(fail)?;
         let label = self.label(model.labels())?;
-        self.each(texts, progress.as_ref(), |text| {
+        self.each(documents, progress.as_ref(), |text| {
             let logits = model.logits(&[(text, None)]).map_err(|error| fail(error.into()))?;
             Ok(probability(&logits[0], label))
         })
@@ -99,18 +96,19 @@ impl Scoring<'_, '_> {
 
     /// The logarithm of how much likelier the words of each text are in the texts of `--like`
     /// than in all texts.
-    fn likeness(&mut self, texts: &[&str]) -> Result<Vec<f32>, Failure> {
+    fn likeness(&mut self, documents: &DocumentSpool) -> Result<Vec<f32>, Failure> {
         if self.args.like.is_empty() {
             return Err(usage("`likeness` compares with other texts").hint("name them with --like"));
         }
-        let wanted = self.account.read_beside("documents compared with", &self.args.like)?;
-        let wanted = wanted.iter().map(|document| document.text.as_str());
         let options = ImportanceOptions::default();
-        let model = ImportanceModel::fit(wanted, texts.iter().copied(), &options)
-            .map_err(|error| failed(GOAL, error))?;
+        let model =
+            self.account.compare_with("documents compared with", &self.args.like, |wanted| {
+                while_whole(documents.texts(), |all| ImportanceModel::fit(wanted, all, &options))
+            })?;
         #[expect(clippy::cast_possible_truncation, reason = "scores are f32")]
-        let scores = texts.iter().map(|text| model.log_weight(text) as f32).collect();
-        Ok(scores)
+        let weight = |text: String| model.log_weight(&text) as f32;
+        let scores: Result<_, _> = documents.texts().map(|text| text.map(weight)).collect();
+        scores.map_err(|error| failed(GOAL, error))
     }
 
     /// Where the model that the user named is.
@@ -143,22 +141,42 @@ impl Scoring<'_, '_> {
     /// `score` of every text, with progress.
     fn each(
         &self,
-        texts: &[&str],
+        documents: &DocumentSpool,
         progress: &dyn Progress,
         mut score: impl FnMut(&str) -> Result<f32, Failure>,
     ) -> Result<Vec<f32>, Failure> {
-        progress.begin("scoring documents", Some(texts.len() as u64), "documents");
-        let mut scores = Vec::with_capacity(texts.len());
-        for text in texts {
+        let num_documents = documents.num_documents();
+        progress.begin("scoring documents", Some(num_documents as u64), "documents");
+        let mut scores = Vec::with_capacity(num_documents);
+        for text in documents.texts() {
             if self.account.cancel.is_cancelled() {
                 return Err(failed(GOAL, CorpusError::Interrupted));
             }
-            scores.push(score(text)?);
+            let text = text.map_err(|error| failed(GOAL, error))?;
+            scores.push(score(&text)?);
             progress.update(scores.len() as u64);
         }
         progress.end();
         Ok(scores)
     }
+}
+
+/// The score called `name`, which needs the texts alone.
+fn of_texts(name: &str, documents: &DocumentSpool) -> Result<Vec<f32>, Failure> {
+    let fail = |error| failed(GOAL, error);
+    let mut counts = UnigramCounts::default();
+    if TEXT_SCORES.iter().any(|kind| kind.name == name && kind.needs_counts) {
+        for text in documents.texts() {
+            counts.add(&text.map_err(fail)?);
+        }
+    }
+    let mut scorer = text_scorer(name, counts).map_err(|error| unknown(name, error))?;
+    let mut scores = Vec::with_capacity(documents.num_documents());
+    for text in documents.texts() {
+        let text = text.map_err(fail)?;
+        scores.extend(score_column(scorer.as_mut(), &[text.as_str()]).map_err(fail)?);
+    }
+    Ok(scores)
 }
 
 /// The softmax of `logits` at `label`; of a single logit, its logistic function.

@@ -2,19 +2,18 @@
 
 use super::account::Account;
 use super::args::{CurriculumOrder, DiversityKind, SelectArgs};
-use super::documents::failed;
+use super::documents::{failed, while_whole};
 use super::scores::Scoring;
 use crate::failure::Failure;
 use crate::output::print_line;
 use crate::progress::say;
 use catena_corpus::{
-    Budget, CorpusError, Curriculum, Diversity, Embeddings, Order, ScoreRule, SourceDocument,
+    Budget, CorpusError, Curriculum, Diversity, DocumentSpool, Embeddings, Order, ScoreRule,
     curriculum_order, gumbel_top_k, hashed_embeddings, select_diverse, select_top,
 };
 use catena_protocol::Cancel;
 use clap::ValueEnum;
 use serde_json::{Value, json};
-use std::collections::HashSet;
 
 const GOAL: &str = "cannot select documents";
 /// Places of the vectors that documents are compared by: cosines are off by some 0.06.
@@ -26,36 +25,43 @@ const LAMBDA: f32 = 0.5;
 pub(super) fn run(args: &SelectArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
     let mut account = Account::of_folder((GOAL, "select"), (&args.out, &args.set_part), cancel)?;
     settings(&mut account, args);
-    let mut documents = account.read(&args.inputs)?;
+    let documents = account.spool(&args.inputs)?;
+    let num_documents = documents.num_documents();
     let mut scores = Vec::new();
     if let Some(name) = &args.score {
-        let texts: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
-        scores = Scoring { args, threads: flag, account: &mut account }.of(name, &texts)?;
-        for (document, &score) in documents.iter_mut().zip(&scores) {
-            document.metadata.insert(name.clone(), Value::from(score));
-        }
+        scores = Scoring { args, threads: flag, account: &mut account }.of(name, &documents)?;
     }
     let within = within(args, &documents, &scores).map_err(|error| failed(GOAL, error))?;
     let bounded: Vec<f32> = within.iter().filter_map(|&row| scores.get(row).copied()).collect();
-    let texts: Vec<&str> = within.iter().map(|&row| documents[row].text.as_str()).collect();
-    let chosen = choose(args, &texts, &bounded).and_then(|chosen| order(args, chosen, &bounded));
+    let chosen = choose(args, &documents, (&within, &bounded));
+    let chosen = chosen.and_then(|chosen| order(args, chosen, &bounded));
     let chosen = chosen.map_err(|error| failed(GOAL, error))?;
-    account.write(&args.format, chosen.iter().map(|&at| &documents[within[at]]))?;
-    let kept: HashSet<usize> = chosen.iter().map(|&at| within[at]).collect();
-    let within: HashSet<usize> = within.into_iter().collect();
-    account.write_decisions(documents.iter().enumerate().map(|(row, document)| {
-        let why = match (kept.contains(&row), within.contains(&row)) {
-            (true, _) => Value::Null,
-            (false, true) => Value::from("budget"),
-            (false, false) => Value::from("bound"),
-        };
-        let score = scores.get(row).copied();
-        let place = document.place.to_string();
-        json!({"id": document.id, "place": place, "score": score, "dropped_by": why})
-    }))?;
-    account.card.count("documents out of bounds", (documents.len() - within.len()) as u64);
+    account.write(
+        &args.format,
+        chosen.iter().map(|&at| {
+            let row = within[at];
+            let mut document = documents.get(row)?;
+            if let Some((name, &score)) = args.score.as_ref().zip(scores.get(row)) {
+                document.metadata.insert(name.clone(), Value::from(score));
+            }
+            Ok::<_, CorpusError>(document)
+        }),
+    )?;
+    let mut dropped_by = vec![Some("bound"); num_documents];
+    within.iter().for_each(|&row| dropped_by[row] = Some("budget"));
+    chosen.iter().for_each(|&at| dropped_by[within[at]] = None);
+    account.write_decisions(documents.documents().zip(dropped_by).enumerate().map(
+        |(row, (document, why))| {
+            let document = document?;
+            let (score, place) = (scores.get(row).copied(), document.place.to_string());
+            Ok::<_, CorpusError>(
+                json!({"id": document.id, "place": place, "score": score, "dropped_by": why}),
+            )
+        },
+    ))?;
+    account.card.count("documents out of bounds", (num_documents - within.len()) as u64);
     account.finish()?;
-    say(&format!("  {} of {} documents chosen", chosen.len(), documents.len()));
+    say(&format!("  {} of {num_documents} documents chosen", chosen.len()));
     print_line(args.out.as_str());
     Ok(())
 }
@@ -83,30 +89,41 @@ fn name_of<V: ValueEnum>(value: Option<&V>) -> Option<String> {
 /// The rows whose score lies within the bounds.
 fn within(
     args: &SelectArgs,
-    documents: &[SourceDocument],
+    documents: &DocumentSpool,
     scores: &[f32],
 ) -> Result<Vec<usize>, CorpusError> {
     let rule = match (args.at_least, args.at_most) {
-        (None, None) => return Ok((0..documents.len()).collect()),
+        (None, None) => return Ok((0..documents.num_documents()).collect()),
         (Some(low), None) => ScoreRule::AtLeast(low),
         (None, Some(high)) => ScoreRule::AtMost(high),
         (Some(low), Some(high)) => ScoreRule::Between { low, high },
     };
     rule.check()?;
-    let keeps = |&row: &usize| rule.keeps(&documents[row].id, scores[row]);
-    Ok((0..documents.len()).filter(keeps).collect())
+    let mut within = Vec::new();
+    for (row, document) in documents.documents().enumerate() {
+        if rule.keeps(&document?.id, scores[row]) {
+            within.push(row);
+        }
+    }
+    Ok(within)
 }
 
-/// The rows that the budget buys, in ascending order unless they were chosen for what they add.
-fn choose(args: &SelectArgs, texts: &[&str], scores: &[f32]) -> Result<Vec<usize>, CorpusError> {
-    let sizes: Vec<u64> = texts.iter().map(|text| text.len() as u64).collect();
+/// The places among the rows `within` that the budget buys, in ascending order unless they were
+/// chosen for what they add.
+fn choose(
+    args: &SelectArgs,
+    documents: &DocumentSpool,
+    (within, scores): (&[usize], &[f32]),
+) -> Result<Vec<usize>, CorpusError> {
+    let sizes: Vec<u64> = within.iter().map(|&row| documents.sizes()[row]).collect();
     let budget = match (args.documents, args.bytes) {
         (Some(documents), _) => Budget::Documents(documents),
         (None, Some(bytes)) => Budget::Tokens(bytes),
-        (None, None) => Budget::Documents(texts.len()),
+        (None, None) => Budget::Documents(within.len()),
     };
     if let Some(kind) = args.diverse {
-        let vectors = hashed_embeddings(texts.iter().copied(), DIMS, 1)?;
+        let texts = within.iter().map(|&row| documents.get(row).map(|document| document.text));
+        let vectors = while_whole(texts, |texts| hashed_embeddings(texts, DIMS, 1))?;
         let vectors = Embeddings::new(&vectors, DIMS)?;
         let (scores, diversity) = match kind {
             DiversityKind::KCenter => (Vec::new(), Diversity::KCenter),
@@ -118,10 +135,10 @@ fn choose(args: &SelectArgs, texts: &[&str], scores: &[f32]) -> Result<Vec<usize
         return select_diverse(vectors, &scores, &sizes, budget, diversity, args.seed);
     }
     if args.draw {
-        return gumbel_top_k(scores, args.documents.unwrap_or(texts.len()), args.seed);
+        return gumbel_top_k(scores, args.documents.unwrap_or(within.len()), args.seed);
     }
     if scores.is_empty() {
-        return Ok((0..texts.len()).collect());
+        return Ok((0..within.len()).collect());
     }
     let order = if args.ascending { Order::Ascending } else { Order::Descending };
     select_top(scores, &sizes, budget, order)

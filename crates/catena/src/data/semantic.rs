@@ -11,8 +11,8 @@ use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use camino::Utf8Path;
 use catena_corpus::{
-    CorpusError, Embeddings, Judge, KMeansOptions, KeepRule, MinHashConfig, Sample, SimilarPairs,
-    SourceDocument, cosine_pairs, semantic_pairs, spherical_kmeans,
+    CorpusError, DocumentSpool, Embeddings, Judge, KMeansOptions, KeepRule, MinHashConfig, Sample,
+    SimilarPairs, SourceDocument, cosine_pairs, semantic_pairs, spherical_kmeans,
 };
 use catena_knowledge::Embedder;
 use catena_protocol::{Cancel, Progress};
@@ -43,32 +43,38 @@ pub(super) fn run(
     account.set("clusters", args.clusters);
     account.set("seed", args.seed);
     account.add_model(&path)?;
-    let documents = account.read(&args.inputs)?;
+    let documents = account.spool(&args.inputs)?;
     let vectors = embed(&embedder, &documents, progress.as_ref(), cancel)?;
-    let shapes: Vec<u64> = documents.iter().map(shape).collect();
+    let shapes = documents.documents().map(|document| Ok(shape(&document?)));
+    let shapes: Vec<u64> = shapes.collect::<Result<_, _>>().map_err(|error| failed(GOAL, error))?;
     let found = pairs(&vectors, embedder.dim(), args, progress.as_ref(), cancel)
         .and_then(|mut pairs| {
             pairs.retain(|stays, other| shapes[stays] == shapes[other]);
             pairs.duplicates(args.threshold, Judge::Kept)
         })
         .map_err(|error| failed(GOAL, error))?;
-    let repeats = documents.iter().zip(&found).filter_map(|(one, repeat)| Some((one, (*repeat)?)));
-    for (document, repeat) in repeats.take(SHOWN) {
-        let of = &documents[repeat.of].id;
-        say(&format!("  {} repeats {of}, cosine {:.3}", document.id, repeat.similarity));
+    let id_of = |row: usize| documents.get(row).map(|document| document.id);
+    let repeats = found.iter().enumerate().filter_map(|(row, repeat)| Some((row, (*repeat)?)));
+    for (row, repeat) in repeats.take(SHOWN) {
+        let ids = id_of(row).and_then(|id| Ok((id, id_of(repeat.of)?)));
+        let (id, of) = ids.map_err(|error| failed(GOAL, error))?;
+        say(&format!("  {id} repeats {of}, cosine {:.3}", repeat.similarity));
     }
-    let kept = documents.iter().zip(&found).filter(|(_, repeat)| repeat.is_none());
-    account.write(&args.format, kept.map(|(document, _)| document))?;
-    account.write_decisions(documents.iter().zip(&found).map(|(document, repeat)| {
-        let of = repeat.map(|one| documents[one.of].id.as_str());
+    let kept = (0..found.len()).filter(|&row| found[row].is_none());
+    account.write(&args.format, kept.map(|row| documents.get(row)))?;
+    account.write_decisions(documents.documents().zip(&found).map(|(document, repeat)| {
+        let document = document?;
+        let of = repeat.map(|one| id_of(one.of)).transpose()?;
         let similarity = repeat.map(|one| one.similarity);
-        let (id, place) = (&document.id, document.place.to_string());
-        json!({"id": id, "place": place, "duplicate_of": of, "similarity": similarity})
+        let (id, place) = (document.id, document.place.to_string());
+        Ok::<_, CorpusError>(
+            json!({"id": id, "place": place, "duplicate_of": of, "similarity": similarity}),
+        )
     }))?;
     let num_dropped = found.iter().flatten().count();
     account.card.count("documents dropped", num_dropped as u64);
     account.finish()?;
-    say(&format!("  {num_dropped} of {} documents dropped", documents.len()));
+    say(&format!("  {num_dropped} of {} documents dropped", documents.num_documents()));
     print_line(args.out.as_str());
     Ok(())
 }
@@ -87,23 +93,29 @@ fn shape(document: &SourceDocument) -> u64 {
 /// The vectors of all documents, one after the other.
 fn embed(
     embedder: &LocalEmbedder,
-    documents: &[SourceDocument],
+    documents: &DocumentSpool,
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<f32>, Failure> {
-    progress.begin("embedding documents", Some(documents.len() as u64), "documents");
-    let mut vectors = Vec::with_capacity(documents.len() * embedder.dim());
-    for (at, batch) in documents.chunks(BATCH).enumerate() {
+    let num_documents = documents.num_documents();
+    progress.begin("embedding documents", Some(num_documents as u64), "documents");
+    let mut vectors = Vec::with_capacity(num_documents * embedder.dim());
+    let mut left = documents.texts();
+    let mut num_done = 0;
+    while num_done < num_documents {
         if cancel.is_cancelled() {
             return Err(failed(GOAL, CorpusError::Interrupted));
         }
-        let texts: Vec<&str> = batch.iter().map(|document| document.text.as_str()).collect();
+        let texts = left.by_ref().take(BATCH).collect::<Result<Vec<String>, _>>();
+        let texts = texts.map_err(|error| failed(GOAL, error))?;
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let found =
             embedder.embed(&texts).map_err(|error| Failure::new(Exit::Environment, GOAL, error))?;
         for vector in &found {
             vectors.extend_from_slice(vector);
         }
-        progress.update((at * BATCH + batch.len()) as u64);
+        num_done += texts.len();
+        progress.update(num_done as u64);
     }
     progress.end();
     Ok(vectors)

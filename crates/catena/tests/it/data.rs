@@ -235,6 +235,26 @@ fn documents_are_selected_by_any_score() {
 }
 
 #[test]
+fn tokens_are_counted_by_the_tokenizer_of_a_model_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, out) = (dir.path().join("in.jsonl"), dir.path().join("out"));
+    write_rows(&input, ["One two three.".to_owned(), sentence(1)].into_iter());
+    let (input, out) = (input.to_str().unwrap(), out.to_str().unwrap());
+    let model = test_models().join("smollm2-135m-instruct.q4_1.gguf");
+    let bound = "tokens.at_least=5";
+    let args = ["data", "clean", input, "--out", out, "--set", bound, "--tokenizer"];
+    let mut command = catena(&[&args[..], &[model.to_str().unwrap()]].concat());
+    // The tokenizer goes into the cache as a file that the plan can name.
+    let ended = done(command.env("XDG_CACHE_HOME", dir.path()).output().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("tokens: at_least"), "{}", ended.stderr);
+    let query = "SELECT id FROM attributes WHERE tokens > 10";
+    assert_eq!(ok(&["sql", query, "--on", out, "--format", "jsonl"]), "{\"id\":\"d1\"}\n");
+    let plan = fs::read_to_string(Path::new(out).join("plan.toml")).unwrap();
+    assert!(plan.contains("catena/tokenizers/"), "{plan}");
+}
+
+#[test]
 fn what_changes_its_type_is_written_in_every_form() {
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("in.jsonl");

@@ -34,6 +34,7 @@ pub use near::{Duplicate, NearIndex};
 pub use plant::near_copy;
 pub use signer::Signer;
 pub use spill::Scratch;
+pub(crate) use spill::SpillFile;
 pub use substring::{RepeatedSpans, SubstringDedup, SubstringReport, without_spans};
 
 #[cfg(test)]

@@ -36,14 +36,14 @@ impl Scratch {
 
 /// A file without a name that grows at its end and is read anywhere.
 #[derive(Debug)]
-pub(super) struct SpillFile {
+pub(crate) struct SpillFile {
     file: File,
     folder: Utf8PathBuf,
     len: u64,
 }
 
 impl SpillFile {
-    pub(super) fn create(folder: &Utf8Path) -> Result<Self, CorpusError> {
+    pub(crate) fn create(folder: &Utf8Path) -> Result<Self, CorpusError> {
         let file =
             tempfile::tempfile_in(folder).map_err(|source| failure("write to", folder, source))?;
         Ok(Self { file, folder: folder.to_owned(), len: 0 })
@@ -55,18 +55,18 @@ impl SpillFile {
     }
 
     /// Bytes written so far.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.len
     }
 
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), CorpusError> {
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), CorpusError> {
         let written = self.file.write_all_at(bytes, self.len);
         written.map_err(|source| failure("write to", &self.folder, source))?;
         self.len += bytes.len() as u64;
         Ok(())
     }
 
-    pub(super) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<(), CorpusError> {
+    pub(crate) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<(), CorpusError> {
         let read = self.file.read_exact_at(bytes, offset);
         read.map_err(|source| failure("read from", &self.folder, source))
     }

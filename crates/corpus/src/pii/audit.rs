@@ -1,6 +1,6 @@
 //! What was found, for a report that shows nobody's data.
 
-use super::{PiiMatch, PiiRule};
+use super::{PiiMatch, PiiRule, find_pii};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -23,9 +23,9 @@ pub struct PiiSample {
 /// whose hash is smallest, and the hash is of what the sample shows, not of the value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PiiAudit {
-    /// Texts looked at.
+    /// Texts looked at; a document counts once, however many texts it has.
     pub texts: u64,
-    /// Texts with a match.
+    /// Texts with a match, counted likewise.
     pub texts_with_matches: u64,
     /// Matches per rule; rules without one are absent.
     pub counts: BTreeMap<PiiRule, u64>,
@@ -52,6 +52,16 @@ impl PiiAudit {
         }
     }
 
+    /// Looks at all texts of one document, such as its title beside its text, by `rules`.
+    pub fn add_document<T: AsRef<str>>(&mut self, texts: &[T], rules: &[PiiRule]) {
+        let before = self.total();
+        for text in texts.iter().map(AsRef::as_ref) {
+            self.count(text, &find_pii(text, rules));
+        }
+        self.texts += 1;
+        self.texts_with_matches += u64::from(self.total() > before);
+    }
+
     /// Counts the matches that [`find_pii`](super::find_pii) returned for `text`.
     ///
     /// # Panics
@@ -59,6 +69,10 @@ impl PiiAudit {
     pub fn add(&mut self, text: &str, matches: &[PiiMatch]) {
         self.texts += 1;
         self.texts_with_matches += u64::from(!matches.is_empty());
+        self.count(text, matches);
+    }
+
+    fn count(&mut self, text: &str, matches: &[PiiMatch]) {
         for (at, found) in matches.iter().enumerate() {
             *self.counts.entry(found.rule).or_insert(0) += 1;
             if self.sample_size > 0 {

@@ -21,6 +21,7 @@ mod hong_kong_id;
 mod iban;
 mod ip;
 mod jwt;
+mod labelled;
 mod labels;
 mod licence_plate;
 mod mac;
@@ -46,6 +47,7 @@ mod wechat;
 mod window;
 
 pub use audit::{PiiAudit, PiiSample};
+pub use labelled::{LabelledSpan, LabelledText, PiiTally, tally_pii};
 pub use pseudonym::{PseudonymStyle, Pseudonyms};
 pub use rules::PiiRule;
 pub use scan::{Masked, PiiMatch, find_pii, mask};

@@ -15,8 +15,8 @@ use crate::ngrams::{HashSink, RunHasher, Spelling};
 ///
 /// # Source
 /// Weinberger et al. 2009, arXiv:0902.2206.
-pub fn hashed_embeddings<'a>(
-    texts: impl IntoIterator<Item = &'a str>,
+pub fn hashed_embeddings(
+    texts: impl IntoIterator<Item = impl AsRef<str>>,
     dims: usize,
     ngram: usize,
 ) -> Result<Vec<f32>, CorpusError> {
@@ -47,7 +47,7 @@ pub fn hashed_embeddings<'a>(
                 true
             })
         };
-        Spelling::Plain.scan(text, &mut HashSink::new(visit));
+        Spelling::Plain.scan(text.as_ref(), &mut HashSink::new(visit));
         let norm = row.iter().map(|&value: &f32| f64::from(value).powi(2)).sum::<f64>().sqrt();
         if norm > 0.0 {
             #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]

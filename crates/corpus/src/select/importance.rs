@@ -60,9 +60,9 @@ impl ImportanceModel {
     ///
     /// # Errors
     /// [`CorpusError::Config`] for options out of range.
-    pub fn fit<'a>(
-        target: impl IntoIterator<Item = &'a str>,
-        raw: impl IntoIterator<Item = &'a str>,
+    pub fn fit(
+        target: impl IntoIterator<Item = impl AsRef<str>>,
+        raw: impl IntoIterator<Item = impl AsRef<str>>,
         options: &ImportanceOptions,
     ) -> Result<Self, CorpusError> {
         options.check()?;
@@ -83,13 +83,13 @@ impl ImportanceModel {
     }
 }
 
-fn frequencies<'a>(
-    texts: impl IntoIterator<Item = &'a str>,
+fn frequencies(
+    texts: impl IntoIterator<Item = impl AsRef<str>>,
     options: &ImportanceOptions,
 ) -> Vec<f64> {
     let mut counts = vec![0u64; options.buckets];
     for text in texts {
-        each_bucket(text, options, |bucket| counts[bucket] += 1);
+        each_bucket(text.as_ref(), options, |bucket| counts[bucket] += 1);
     }
     let total = counts.iter().sum::<u64>().max(1) as f64;
     counts.into_iter().map(|count| count as f64 / total).collect()

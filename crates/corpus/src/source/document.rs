@@ -45,7 +45,7 @@ fn read_name<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Arc<str>, D::E
 }
 
 /// The markup of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Markup {
     /// A page of the web, whole.
     Html,

@@ -6,7 +6,7 @@ use crate::error::CurateError;
 use crate::plan::CleaningPlan;
 use crate::run::{SideFile, WrittenFile};
 use catena_corpus::{PiiAudit, PiiSample, ReadOptions, SetCard, SplitReport, set_card};
-use catena_protocol::{CuratedSet, DropCount, LengthBar};
+use catena_protocol::{CuratedSet, DropCount, LengthBar, MaskAudit, MaskedSample};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -147,6 +147,7 @@ impl Card {
             dropped: dropped.collect(),
             changed: summary.changed.clone(),
             masked: summary.masked.clone(),
+            audit: self.pii_audit.as_ref().map(mask_audit),
             languages_kept: summary.languages_kept.clone(),
             sources: summary.sources.clone(),
             splits: self.splits().into_iter().map(|(name, n)| (name.to_owned(), n)).collect(),
@@ -199,8 +200,8 @@ impl Card {
         let Some(audit) = self.pii_audit.as_ref().filter(|audit| audit.total() > 0) else { return };
         let _ = writeln!(
             text,
-            "Personal data was masked in {} of {} texts. Of each kind up to {} places, with all \
-             but the ends hidden:\n\n| kind | place |\n|---|---|",
+            "Personal data was masked in {} of {} documents. Of each kind up to {} places, with \
+             all but the ends hidden:\n\n| kind | place |\n|---|---|",
             audit.texts_with_matches, audit.texts, audit.sample_size
         );
         for (kind, sample) in samples(audit) {
@@ -260,6 +261,20 @@ impl Card {
 /// The samples of an audit with their kinds, in the order of the kinds.
 pub(super) fn samples(audit: &PiiAudit) -> impl Iterator<Item = (&'static str, &PiiSample)> {
     audit.samples.iter().flat_map(|(kind, all)| all.iter().map(move |one| (kind.name(), one)))
+}
+
+/// An audit as the studio shows it.
+fn mask_audit(audit: &PiiAudit) -> MaskAudit {
+    let sample = |(kind, sample): (&'static str, &PiiSample)| {
+        let PiiSample { value, before, after } = sample.clone();
+        MaskedSample { kind: kind.to_owned(), before, value, after }
+    };
+    MaskAudit {
+        num_documents: audit.texts,
+        num_with_matches: audit.texts_with_matches,
+        counts: audit.counts.iter().map(|(kind, &n)| (kind.name().to_owned(), n)).collect(),
+        samples: samples(audit).map(sample).collect(),
+    }
 }
 
 /// Texts that a table of Markdown shows as they are.

@@ -211,6 +211,8 @@ fn passages(folder: &Utf8Path, name: (&str, &str)) -> Result<Option<(String, u64
 
 fn profile(row: &RecordBatch) -> Vec<(String, f64)> {
     let Some(profile) = row.column_by_name("profile") else { return Vec::new() };
+    let tokens = row.column_by_name("tokens").map(AsArray::as_primitive::<UInt64Type>);
+    let tokens = tokens.filter(|tokens| tokens.is_valid(0)).map(|tokens| tokens.value(0) as f64);
     let profile = profile.as_struct();
     let values = profile.columns().iter().map(AsArray::as_primitive::<Float64Type>);
     let names = profile.column_names().into_iter();
@@ -218,5 +220,6 @@ fn profile(row: &RecordBatch) -> Vec<(String, f64)> {
         .zip(values)
         .filter(|(_, value)| value.is_valid(0))
         .map(|(name, value)| (name.to_owned(), value.value(0)))
+        .chain(tokens.map(|tokens| ("tokens".to_owned(), tokens)))
         .collect()
 }

@@ -85,7 +85,7 @@ impl Card {
         let Some(audit) = self.pii_audit.as_ref().filter(|audit| audit.total() > 0) else { return };
         let _ = write!(
             page,
-            "<p>Personal data was masked in {} of {} texts. Of each kind up to {} places, with \
+            "<p>Personal data was masked in {} of {} documents. Of each kind up to {} places, with \
              all but the ends hidden:</p><table><tr><th>kind</th><th>place</th></tr>",
             audit.texts_with_matches, audit.texts, audit.sample_size
         );

@@ -16,6 +16,11 @@ fn every_error() -> Vec<CurateError> {
             reason: BadReason::NoText { columns: "ctx, endings".to_owned() },
         },
         CurateError::NoKey,
+        CurateError::NoTokenizer { key: "tokens.at_most" },
+        CurateError::Tokenizer {
+            path: "tokenizer.json".into(),
+            source: Box::new(TextError::TokenizerTooLarge { bytes: 9, limit: 8 }),
+        },
         CurateError::TurnsCut { key: "rules.edit_lines", place: "chats.jsonl:1".to_owned() },
         CurateError::OtherWork { folder: "out".into() },
         CurateError::NotCurated { folder: "out".into(), file: "card.json" },

@@ -18,6 +18,7 @@ mod metadata_field;
 mod note;
 mod pool;
 mod sample;
+mod tokens;
 mod verdict;
 
 pub(crate) use analyse::analyse;
@@ -37,4 +38,5 @@ pub(crate) use metadata_field::metadata_field;
 pub(crate) use note::Note;
 pub(crate) use pool::Pool;
 pub(crate) use sample::{sample_key, sample_shape};
+pub(crate) use tokens::{count_tokens, keep_tokens};
 pub(crate) use verdict::{VERDICT, VERDICT_COLUMNS, Verdict};

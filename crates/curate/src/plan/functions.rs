@@ -5,10 +5,13 @@ use super::masking::{kinds, masking};
 use super::near::near_config;
 use super::settings::{CleaningPlan, RuleSettings};
 use super::titles::repair_titles;
+use super::tokens::counting;
+use super::urls::keep_urls;
 use crate::error::CurateError;
 use crate::functions::{
     Changed, EXTRACTED, Note, Operator, Verdict, analyse, audit_pii, change_row, extract_row,
-    judge, keep, keep_languages, language, mask_metadata, metadata_field, sample_key, sample_shape,
+    judge, keep, keep_languages, keep_tokens, language, mask_metadata, metadata_field, sample_key,
+    sample_shape,
 };
 use camino::Utf8Path;
 use catena_corpus::{
@@ -48,6 +51,8 @@ pub(crate) struct PlanFunctions {
     pub(crate) language: Option<Arc<ScalarUDF>>,
     /// None if nobody asks for measures.
     pub(crate) analyse: Option<Arc<ScalarUDF>>,
+    /// None if no tokenizer is named.
+    pub(crate) count_tokens: Option<Arc<ScalarUDF>>,
     /// Each sees what those before it left.
     pub(crate) judges: Vec<Judge>,
     /// Only the documents that stay are changed further.
@@ -103,7 +108,8 @@ impl PlanFunctions {
             None
         };
         let masking = masking(&plan.pii)?;
-        let audit = masking.as_ref().map(|_| kinds(&plan.pii)).transpose()?.map(audit_pii);
+        let audited = masking.as_ref().map(|_| kinds(&plan.pii)).transpose()?;
+        let audit = audited.map(|kinds| audit_pii(kinds, plan.pii.metadata));
         changes_of_kept.extend(masking.iter().map(|mask| ("masked", change_row(mask.clone()))));
         let metadata_too = masking.clone().filter(|_| plan.pii.metadata);
         let titles = repair_titles(&plan.repair).map(|one| ("title_repaired", one));
@@ -116,6 +122,7 @@ impl PlanFunctions {
             titles,
             language: told_language(plan)?,
             analyse: (plan.rules.measure || !sets.is_empty()).then(|| analyse(families)),
+            count_tokens: counting(&plan.tokens)?,
             judges: judges(plan, base, &sets, families)?,
             changes_of_kept,
             mask_metadata: metadata_too.map(mask_metadata),
@@ -176,6 +183,9 @@ fn judges(
     families: Families,
 ) -> Result<Vec<Judge>, CurateError> {
     let mut judges = vec![Judge { function: not_empty(), columns: vec!["text"] }];
+    if let Some(function) = keep_urls(&plan.urls)? {
+        judges.push(Judge { function, columns: vec!["metadata"] });
+    }
     let wanted = &plan.language;
     if wanted.drops() {
         let function = keep_languages(wanted.keep.clone(), wanted.min_score);
@@ -184,6 +194,10 @@ fn judges(
     if !sets.is_empty() {
         let function = judge(sets.to_vec(), families);
         judges.push(Judge { function, columns: vec!["profile"] });
+    }
+    if plan.tokens.bound().is_some() {
+        let function = keep_tokens(plan.tokens.at_least, plan.tokens.at_most);
+        judges.push(Judge { function, columns: vec!["tokens"] });
     }
     if !plan.decontaminate.against.is_empty() {
         let function = benchmarks::decontaminate(&plan.decontaminate, base)?;

@@ -12,6 +12,8 @@ mod read;
 mod settings;
 mod split;
 mod titles;
+mod tokens;
+mod urls;
 
 pub(crate) use form::WriteForm;
 pub use form::{document_pattern, document_writer};
@@ -23,6 +25,7 @@ pub(crate) use near::near_config;
 pub(crate) use operators::build;
 pub use settings::{
     CleaningPlan, DecontaminateSettings, DedupSettings, LanguageSettings, NearLinking, PiiSettings,
-    PiiStyle, ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, WriteSettings,
+    PiiStyle, ReadSettings, RepairSettings, RuleSettings, SplitSettings, TextUnit, TokenSettings,
+    UrlSettings, WriteSettings,
 };
 pub(crate) use split::Splitter;

@@ -45,6 +45,9 @@ pub(crate) fn build(
     if let Some(analyse) = &functions.analyse {
         chain.add("profile", analyse.call(vec![chain.text()]))?;
     }
+    if let Some(count) = &functions.count_tokens {
+        chain.add("tokens", count.call(vec![chain.text()]))?;
+    }
     for judge in &functions.judges {
         let column = |name: &&str| if *name == TEXT { chain.text() } else { col(*name) };
         let arguments = judge.columns.iter().map(column).collect();
@@ -59,17 +62,24 @@ pub(crate) fn build(
         chain.hide(name, value)?;
     }
     let stays = col(&chain.verdict).is_null();
+    let mut unmasked = None;
     for (note, function) in &functions.changes_of_kept {
-        let before = chain.text();
-        chain.change(note, function, Some(stays.clone()))?;
-        if let Some(audit) = functions.audit.as_ref().filter(|_| *note == "masked") {
-            let masked = col(*note).is_not_null();
-            chain.add(AUDIT, when(masked, audit.call(vec![before])).end()?)?;
+        if *note == "masked" {
+            unmasked = Some([chain.text(), col(&chain.metadata)]);
         }
+        chain.change(note, function, Some(stays.clone()))?;
     }
     if let Some(mask) = &functions.mask_metadata {
         let masked = mask.call(vec![col(&chain.metadata), col(TURNS), col(ID)]);
         chain.change_metadata("masked_metadata", when(stays, masked).end()?)?;
+    }
+    if let Some((audit, [text, metadata])) = functions.audit.as_ref().zip(unmasked) {
+        let notes = ["masked", "masked_metadata"].into_iter();
+        let notes = notes.take(1 + usize::from(functions.mask_metadata.is_some()));
+        let masked = notes.map(|note| col(note).is_not_null()).reduce(Expr::or);
+        let masked = masked.expect("a text is masked wherever there is an audit");
+        let found = audit.call(vec![text, metadata, col(TURNS), col(ID)]);
+        chain.add(AUDIT, when(masked, found).end()?)?;
     }
     chain.add("bytes", cast(octet_length(chain.text()), DataType::UInt64))?;
     chain.add(KEY, functions.key.call(chain.row()))?;

@@ -1,5 +1,6 @@
 //! Every key of a cleaning plan.
 
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,10 +14,14 @@ pub struct CleaningPlan {
     pub read: ReadSettings,
     /// Broken characters, markup and boilerplate.
     pub repair: RepairSettings,
+    /// Pages that are dropped for their addresses.
+    pub urls: UrlSettings,
     /// Which languages stay.
     pub language: LanguageSettings,
     /// Which documents are good enough.
     pub rules: RuleSettings,
+    /// How many tokens documents have.
+    pub tokens: TokenSettings,
     /// Documents that evaluation sets hold.
     pub decontaminate: DecontaminateSettings,
     /// Personal data.
@@ -83,6 +88,73 @@ pub struct RepairSettings {
 impl Default for RepairSettings {
     fn default() -> Self {
         Self { mojibake: true, normalize: true, html: true, boilerplate: false }
+    }
+}
+
+/// Pages that are dropped for their addresses, by files with an entry a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UrlSettings {
+    /// The field of the metadata with the address of the page.
+    pub field: String,
+    /// Files of domains: no page of theirs or of their subdomains stays.
+    pub domains: Vec<String>,
+    /// Files of letters that must not follow each other in an address, whatever separates them.
+    pub subwords: Vec<String>,
+    /// Files of words that must not stand in an address.
+    pub words: Vec<String>,
+    /// Files of words of which an address may have one, not two.
+    pub soft_words: Vec<String>,
+}
+
+impl Default for UrlSettings {
+    fn default() -> Self {
+        Self {
+            field: "url".to_owned(),
+            domains: Vec::new(),
+            subwords: Vec::new(),
+            words: Vec::new(),
+            soft_words: Vec::new(),
+        }
+    }
+}
+
+impl UrlSettings {
+    /// Each list by its key, with its files.
+    pub(crate) fn lists(&self) -> [(&'static str, &[String]); 4] {
+        [
+            ("urls.domains", &self.domains),
+            ("urls.subwords", &self.subwords),
+            ("urls.words", &self.words),
+            ("urls.soft_words", &self.soft_words),
+        ]
+    }
+}
+
+/// How many tokens documents have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenSettings {
+    /// A `tokenizer.json`, or a folder with one, by which the tokens of every text are counted;
+    /// none: they are not.
+    pub tokenizer: Option<String>,
+    /// Drop documents of fewer tokens.
+    pub at_least: Option<u64>,
+    /// Drop documents of more tokens.
+    pub at_most: Option<u64>,
+}
+
+impl TokenSettings {
+    /// The file that the plan names.
+    pub(crate) fn file(&self) -> Option<Utf8PathBuf> {
+        let path = Utf8Path::new(self.tokenizer.as_deref()?);
+        Some(if path.is_dir() { path.join("tokenizer.json") } else { path.to_owned() })
+    }
+
+    /// The first key that cannot be without a count of tokens.
+    pub(crate) fn bound(&self) -> Option<&'static str> {
+        let keys = [("tokens.at_least", self.at_least), ("tokens.at_most", self.at_most)];
+        keys.into_iter().find_map(|(key, bound)| bound.map(|_| key))
     }
 }
 

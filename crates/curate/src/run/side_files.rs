@@ -69,6 +69,14 @@ impl SideFiles {
         {
             all.add("language.model", path, cancel)?;
         }
+        for (key, files) in plan.urls.lists() {
+            for path in files {
+                all.add(key, path, cancel)?;
+            }
+        }
+        if let Some(path) = plan.tokens.file() {
+            all.add("tokens.tokenizer", path.as_str(), cancel)?;
+        }
         for named in &plan.decontaminate.against {
             for file in inputs_of(&plan_shards(std::slice::from_ref(named), &options)?) {
                 let key = "decontaminate.against";

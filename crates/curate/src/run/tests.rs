@@ -1,6 +1,7 @@
 //! Whole runs over small inputs: what stays, what is said of the rest, and that it is always the
 //! same.
 
+mod lists;
 mod metadata;
 mod pages;
 mod turns;
@@ -422,6 +423,9 @@ fn what_was_masked_is_told_without_showing_it() {
     let counts: BTreeMap<String, u64> =
         audit.counts.iter().map(|(kind, count)| (kind.name().to_owned(), *count)).collect();
     assert_eq!(counts, card.summary.masked);
+    let shown = card.curated_set("out".to_owned(), 0.0).audit.unwrap();
+    assert_eq!((shown.num_documents, shown.num_with_matches, &shown.counts), (12, 2, &counts));
+    assert!(shown.samples.iter().any(|sample| sample.value == "1*********8"), "{shown:?}");
     let text = fs::read_to_string(out.join("pii_audit.json")).unwrap();
     assert_eq!(&serde_json::from_str::<catena_corpus::PiiAudit>(&text).unwrap(), audit);
     for name in ["pii_audit.json", "README.md", "report.html"] {

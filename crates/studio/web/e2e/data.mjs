@@ -20,6 +20,14 @@ export async function openData(page, sets) {
   for (const name of names) {
     await page.getByRole('heading', { level: 2, name, exact: true }).waitFor()
   }
+  if (set.audit !== undefined) {
+    await page.getByRole('heading', { level: 2, name: 'Personal data', exact: true }).waitFor()
+    const values = await page.locator('.audit b').allInnerTexts()
+    assert.equal(values.length, set.audit.samples.length)
+    for (const { value } of set.audit.samples) {
+      assert.ok(values.includes(value), `${value} is not among ${values}`)
+    }
+  }
   await page.locator('.chart svg').waitFor()
   const shown = await page.locator('.total-value').allInnerTexts()
   for (const count of [set.num_read, set.num_kept, set.num_inputs]) {

@@ -3,10 +3,35 @@
 use crate::failure::{Exit, Failure};
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{ReadOptions, Row, plan_shards};
+use catena_corpus::{ReadOptions, Row, SourceDocument, plan_shards};
 
 /// The script that makes the usual corpora from Debian's documentation packages.
 const SCRIPT: &str = "bench/peers/debian_corpus.py";
+
+/// Which documents are measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Documents of varied length.
+    Varied,
+    /// Passages with planted near duplicates.
+    Near,
+    /// Five gigabytes.
+    Big,
+}
+
+impl Kind {
+    /// All, in the order in which they are measured on.
+    pub(super) const ALL: [Self; 3] = [Self::Varied, Self::Near, Self::Big];
+
+    /// Its name in the script that makes the corpora.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Varied => "varied",
+            Self::Near => "near",
+            Self::Big => "big",
+        }
+    }
+}
 
 /// Texts in memory.
 pub(super) struct Corpus {
@@ -31,17 +56,11 @@ impl Corpus {
 
     /// Reads the texts of `path`.
     pub(super) fn read(path: &Utf8Path) -> Result<Self, Failure> {
-        let goal = format!("cannot measure with `{path}`");
-        let fail = |error| Failure::new(Exit::Usage, goal.clone(), error);
-        let options = ReadOptions::default();
         let mut texts = Vec::new();
-        for shard in plan_shards(&[path.to_string()], &options).map_err(fail)? {
-            for row in shard.open(&options).map_err(fail)? {
-                if let Row::Document(document) = row.map_err(fail)? {
-                    texts.push(document.text);
-                }
-            }
-        }
+        each_document(path, |document| {
+            texts.push(document.text);
+            Ok(())
+        })?;
         let bytes = texts.iter().map(|text| text.len() as u64).sum();
         Ok(Self { texts, bytes, ..Self::unread(path)? })
     }
@@ -52,8 +71,27 @@ impl Corpus {
     }
 }
 
+/// Shows every document of `path` to `visit`.
+pub(super) fn each_document(
+    path: &Utf8Path,
+    mut visit: impl FnMut(SourceDocument) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let goal = format!("cannot measure with `{path}`");
+    let fail = |error| Failure::new(Exit::Usage, goal.clone(), error);
+    let options = ReadOptions::default();
+    for shard in plan_shards(&[path.to_string()], &options).map_err(fail)? {
+        for row in shard.open(&options).map_err(fail)? {
+            if let Row::Document(document) = row.map_err(fail)? {
+                visit(document)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The corpus that the user named, else the one that the script makes with `kind`.
-pub(super) fn find(named: Option<&Utf8Path>, kind: &str) -> Result<Utf8PathBuf, Failure> {
+pub(super) fn find(named: Option<&Utf8Path>, kind: Kind) -> Result<Utf8PathBuf, Failure> {
+    let kind = kind.name();
     if let Some(path) = named {
         return Ok(path.to_owned());
     }

@@ -62,3 +62,13 @@ fn without_samples_only_counts_are_kept() {
     assert!(audit.samples.is_empty());
     assert_eq!(audit.counts[&PiiRule::Email], 4);
 }
+
+#[test]
+fn a_document_counts_once_with_all_its_texts() {
+    let mut audit = PiiAudit::new(2);
+    audit.add_document(&["nothing", "a@b.io", "c@d.io and 13812345678"], &PiiRule::ALL);
+    audit.add_document(&["nothing"], &PiiRule::ALL);
+    assert_eq!((audit.texts, audit.texts_with_matches), (2, 1));
+    let counts: Vec<_> = audit.counts.into_iter().collect();
+    assert_eq!(counts, [(PiiRule::Email, 2), (PiiRule::Phone, 1)]);
+}

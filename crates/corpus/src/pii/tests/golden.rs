@@ -1,7 +1,6 @@
 //! The labelled sentences: what share of the matches is right, and what share of the data is found.
 
 use super::*;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 
 const SENTENCES: &str = include_str!("../../../tests/golden/pii/sentences.jsonl");
@@ -9,78 +8,23 @@ const SENTENCES: &str = include_str!("../../../tests/golden/pii/sentences.jsonl"
 const MIN_PRECISION: f64 = 0.98;
 const MIN_RECALL: f64 = 0.95;
 
-#[derive(Deserialize)]
-struct Sentence {
-    part: String,
-    text: String,
-    spans: Vec<Span>,
-}
-
-#[derive(Deserialize)]
-struct Span {
-    start: usize,
-    end: usize,
-    kind: String,
-}
-
-/// Right, missed and false matches. A match is right if its ends and its kind are.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    right: usize,
-    missed: usize,
-    wrong: usize,
-}
-
-impl Tally {
-    fn precision(&self) -> f64 {
-        self.right as f64 / (self.right + self.wrong).max(1) as f64
-    }
-
-    fn recall(&self) -> f64 {
-        self.right as f64 / (self.right + self.missed).max(1) as f64
-    }
-}
-
-fn sentences() -> Vec<Sentence> {
+fn sentences() -> Vec<LabelledText> {
     SENTENCES.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn tallies(part: impl Fn(&str) -> bool) -> BTreeMap<PiiRule, Tally> {
-    let mut tallies: BTreeMap<PiiRule, Tally> = BTreeMap::new();
-    for sentence in sentences().into_iter().filter(|sentence| part(&sentence.part)) {
-        let rule = |span: Span| PiiMatch {
-            rule: PiiRule::from_name(&span.kind).expect("a known kind"),
-            range: span.start..span.end,
-        };
-        let expected: Vec<PiiMatch> = sentence.spans.into_iter().map(rule).collect();
-        let found = find_pii(&sentence.text, &PiiRule::usual());
-        for span in &expected {
-            let tally = tallies.entry(span.rule).or_default();
-            *if found.contains(span) { &mut tally.right } else { &mut tally.missed } += 1;
-        }
-        for wrong in found.iter().filter(|found| !expected.contains(found)) {
-            tallies.entry(wrong.rule).or_default().wrong += 1;
-        }
-    }
-    tallies
-}
-
-fn sum(tallies: &BTreeMap<PiiRule, Tally>) -> Tally {
-    tallies.values().fold(Tally::default(), |sum, tally| Tally {
-        right: sum.right + tally.right,
-        missed: sum.missed + tally.missed,
-        wrong: sum.wrong + tally.wrong,
-    })
+fn tallies(part: impl Fn(&str) -> bool) -> BTreeMap<PiiRule, PiiTally> {
+    let sentences = sentences();
+    tally_pii(sentences.iter().filter(|sentence| part(&sentence.part)), &PiiRule::usual())
 }
 
 #[track_caller]
 fn check_part(name: &str, part: impl Fn(&str) -> bool) {
     let tallies = tallies(part);
-    let total = sum(&tallies);
+    let total = tallies.values().copied().fold(PiiTally::default(), PiiTally::plus);
     let (precision, recall) = (total.precision(), total.recall());
     println!("{name}: precision {precision:.4}, recall {recall:.4}");
     for (rule, tally) in &tallies {
-        let Tally { right, missed, wrong } = tally;
+        let PiiTally { right, missed, wrong } = tally;
         println!("  {:16} right {right:3}, missed {missed:2}, wrong {wrong:2}", rule.name());
     }
     assert!(precision >= MIN_PRECISION, "{name}: precision {precision:.4}");

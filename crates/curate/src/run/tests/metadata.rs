@@ -21,14 +21,20 @@ fn every_text_of_metadata_is_masked_and_counted() {
     let card = run(&plan, &inputs, &out);
     assert_eq!(written(&out, "train"), [row(0, "[EMAIL]"), row(1, "nobody")]);
     assert_eq!(card.summary.masked, BTreeMap::from([("email".to_owned(), 3)]));
+    let audit = card.pii_audit.unwrap();
+    assert_eq!((audit.texts, audit.texts_with_matches, audit.total()), (2, 1, 3));
+    let samples = &audit.samples[&catena_corpus::PiiRule::Email];
+    assert!(samples.iter().any(|sample| sample.before == "From "), "{samples:?}");
     assert_eq!(card.summary.changed, BTreeMap::from([("masked_metadata".to_owned(), 1)]));
     let story = explain(&out, "0").unwrap();
     let step = ("masked_metadata".to_owned(), "email=3".to_owned());
     assert!(story.steps.contains(&step), "{story:?}");
     plan.pii.metadata = false;
     let out = dir.join("kept");
-    run(&plan, &inputs, &out);
+    let card = run(&plan, &inputs, &out);
     assert_eq!(written(&out, "train"), [row(0, "jo@example.com"), row(1, "nobody")]);
+    let audit = card.pii_audit.unwrap();
+    assert_eq!((audit.texts, audit.total()), (2, 0), "what stays is not told as masked");
 }
 
 #[test]

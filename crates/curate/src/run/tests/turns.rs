@@ -50,6 +50,8 @@ fn every_turn_is_repaired_normalized_and_masked_where_it_stands() {
     let expected = named(shapes(|turn| format!("Turn {turn}: It’s [EMAIL]")));
     assert_eq!(written(&out, "train"), expected);
     assert_eq!(card.summary.masked, BTreeMap::from([("email".to_owned(), 13)]));
+    let audit = card.pii_audit.unwrap();
+    assert_eq!((audit.texts, audit.texts_with_matches, audit.total()), (5, 5, 13));
     let changed = ["repaired", "normalized", "masked"].map(|name| card.summary.changed[name]);
     assert_eq!(changed, [5; 3]);
 }
@@ -71,6 +73,8 @@ fn what_stands_beside_turns_is_masked_once_and_the_id_stays() {
     let masked = [("email".to_owned(), 2), ("phone".to_owned(), 1)];
     assert_eq!(card.summary.masked, BTreeMap::from(masked));
     assert_eq!(card.summary.changed["masked_metadata"], 1);
+    let audit = card.pii_audit.unwrap();
+    assert_eq!((audit.texts, audit.total()), (1, 3), "the id is not masked");
 }
 
 #[test]

@@ -73,6 +73,18 @@ export type DropCount = { step: string; rule: string; count: number }
 /** Texts of `from` bytes or more, up to the next power of two. */
 export type LengthBar = { from: number; count: number }
 
+/** A masked place: the value with all but its ends hidden, and a little text around it. */
+export type MaskedSample = { kind: string; before: string; value: string; after: string }
+
+/** What was masked in the documents that were kept. */
+export type MaskAudit = {
+  num_documents: number
+  num_with_matches: number
+  /** Places, by kind of personal data. */
+  counts: Record<string, number>
+  samples: MaskedSample[]
+}
+
 /** A folder that `catena data clean` wrote, in numbers. Counts are of documents, by name. */
 export type CuratedSet = {
   name: string
@@ -92,6 +104,8 @@ export type CuratedSet = {
   changed: Record<string, number>
   /** Places, by kind of personal data. */
   masked: Record<string, number>
+  /** Absent if no personal data was looked for. */
+  audit?: MaskAudit
   languages_kept: Record<string, number>
   sources: Record<string, number>
   splits: Record<string, number>

@@ -6,6 +6,7 @@ import { useI18n } from '../i18n/I18n'
 import { NothingYet, NotLoaded } from '../report/Absent'
 import { ago } from '../report/figures'
 import '../report/report.css'
+import { Audit } from './Audit'
 import { Changes } from './Changes'
 import './data.css'
 import { Drops } from './Drops'
@@ -77,6 +78,7 @@ function Sets({ sets }: { sets: CuratedSet[] }) {
       <Lengths kept={set.lengths} dropped={set.lengths_dropped} />
       <Kept set={set} />
       <Changes set={set} />
+      {set.audit !== undefined && <Audit audit={set.audit} />}
       <Recipe set={set} />
     </>
   )

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CuratedSet } from '../api/types'
 import { folded, ranked } from '../report/counts'
-import { dropsOf, languageName, lengthRanges, rangeName, sourcesOf, sumOf } from './sets'
+import { auditRows, dropsOf, languageName, lengthRanges, rangeName, sourcesOf, sumOf } from './sets'
 
 describe('counts', () => {
   it('stand in order, those of the same number by name', () =>
@@ -43,6 +43,17 @@ it('sources without a name are told apart', () => {
   const of = (sources: Record<string, number>) => sourcesOf({ sources } as CuratedSet)
   expect(of({ wiki: 9, '…': 4 })).toEqual({ named: { wiki: 9 }, rest: 4 })
   expect(of({ wiki: 9 })).toEqual({ named: { wiki: 9 }, rest: 0 })
+})
+
+it('kinds of personal data have their samples', () => {
+  const sample = (kind: string, value: string) => ({ kind, before: '', value, after: '' })
+  const samples = [sample('email', 'a***b'), sample('phone', '1**2'), sample('email', 'c**d')]
+  const counts = { phone: 1, jwt: 0, email: 9 }
+  const rows = auditRows({ num_documents: 9, num_with_matches: 4, counts, samples })
+  expect(rows).toEqual([
+    { name: 'email', count: 9, samples: [samples[0], samples[2]] },
+    { name: 'phone', count: 1, samples: [samples[1]] },
+  ])
 })
 
 describe('lengthRanges', () => {

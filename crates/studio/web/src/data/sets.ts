@@ -1,5 +1,5 @@
-import type { CuratedSet, DropCount, LengthBar } from '../api/types'
-import { mostFirst, type Count } from '../report/counts'
+import type { CuratedSet, DropCount, LengthBar, MaskAudit, MaskedSample } from '../api/types'
+import { mostFirst, ranked, type Count } from '../report/counts'
 import { bytes } from '../report/figures'
 
 /** Under this name the server sums up the sources that it does not list. */
@@ -18,6 +18,17 @@ export function sumOf(counts: Readonly<Record<string, number>>): number {
 export function sourcesOf(set: CuratedSet): { named: Record<string, number>; rest: number } {
   const { [restName]: rest = 0, ...named } = set.sources
   return { named, rest }
+}
+
+/** The kinds of personal data that were masked, most first, each with its samples. */
+export function auditRows(audit: MaskAudit): (Count & { samples: MaskedSample[] })[] {
+  return ranked(audit.counts)
+    .filter(({ count }) => count > 0)
+    .map(({ name, count }) => ({
+      name,
+      count,
+      samples: audit.samples.filter(({ kind }) => kind === name),
+    }))
 }
 
 /** Documents whose length is `from` bytes or more, up to the next range. */

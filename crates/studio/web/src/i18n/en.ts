@@ -166,6 +166,12 @@ export const en = {
   'changes.note': 'Among all documents read, also those dropped later.',
   'changes.documents': 'Documents changed',
   'changes.masked': 'Masked places',
+  'audit.title': 'Personal data',
+  'audit.note':
+    'Masked in {masked} of {documents} documents kept. A few places of each kind, all but the ends of values hidden.',
+  'audit.kind': 'Kind',
+  'audit.count': 'Places',
+  'audit.samples': 'Samples',
   'recipe.title': 'How it was made',
   'recipe.note': 'The same inputs and plan give the same set.',
   'recipe.rules': 'Rules',
