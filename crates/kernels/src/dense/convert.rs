@@ -239,6 +239,36 @@ pub(crate) fn pack_rows(
     }
 }
 
+/// As [`pack_rows`], of rows of `len` values that are bf16 already.
+pub(super) fn pack_half_rows(
+    level: crate::Level,
+    (halves, len): (&[u16], usize),
+    first: usize,
+    first_step: usize,
+    out: &mut [u32],
+) {
+    let cols = (len - first).min(16);
+    for (words, step) in out.as_chunks_mut::<16>().0.iter_mut().zip(first_step..) {
+        let (words, padding) = words.split_at_mut(cols);
+        padding.fill(0);
+        let (low, high) = (2 * step * len + first, (2 * step + 1) * len + first);
+        let low = &halves[low..low + cols];
+        // An odd number of rows ends in a pair of which half is padding.
+        match halves.get(high..high + cols) {
+            Some(high) => zip_halves(level, low, high, words),
+            None => words.iter_mut().zip(low).for_each(|(word, low)| *word = u32::from(*low)),
+        }
+    }
+}
+
+leveled! {
+    fn zip_halves(low: &[u16], high: &[u16], words: &mut [u32]) {
+        for ((word, low), high) in words.iter_mut().zip(low).zip(high) {
+            *word = u32::from(*low) | u32::from(*high) << 16;
+        }
+    }
+}
+
 /// The bf16 rows from `first` of a row operand as f32 words, `[row][element]`, each `len` long.
 pub(super) fn widen_rows(
     level: crate::Level,
