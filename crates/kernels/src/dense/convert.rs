@@ -2,7 +2,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::bf16_avx512;
-use super::made::{Square, place_transposed};
+use super::made::place_rows_transposed;
 use super::micro::{multiplies_bf16, precise_type};
 use super::product::RowView;
 use crate::level;
@@ -187,12 +187,9 @@ pub(crate) fn pack_columns(
     let whole = if cols == 16 && turns { src.len / 16 * 16 } else { 0 };
     let steps = dtype.steps(16);
     let (squares, out) = out.split_at_mut(dtype.steps(whole) * 16);
-    let mut square: Square = [[0.0; 16]; 16];
+    let data = src.data.get(first * src.stride..).unwrap_or_default();
     for (place, words) in squares.as_chunks_mut::<16>().0.chunks_exact_mut(steps).enumerate() {
-        for (lane, values) in square.iter_mut().enumerate() {
-            values.copy_from_slice(&src.row(first + lane)[place * 16..][..16]);
-        }
-        place_transposed(level, dtype, &square, words);
+        place_rows_transposed(level, dtype, &data[place * 16..], src.stride, words);
     }
     let src = Source { data: &src.data[whole..], len: src.len - whole, ..src };
     for lane in 0..cols {
