@@ -104,7 +104,7 @@ CAPTIONS = {
                "the time, its most and how much that is above its least.",
     "lora": "SmolLM2-135M, all linear layers, sequences x tokens; `peak` is the process's peak memory. PyTorch with PEFT "
             "in the fastest of float32, autocast to bfloat16, and bfloat16; the notes have all three.",
-    "full": "Catena with 8-bit states of AdamW and all layers computed again, to stay below 2 GB; PyTorch with AdamW.",
+    "full": "Catena with 8-bit states of AdamW and as few layers computed again as leave it below 2 GB; PyTorch with AdamW.",
 }
 # Digits after the point of figures that differ little.
 EXACT = {"cosine": 6, "ppl": 3, "share": 5}

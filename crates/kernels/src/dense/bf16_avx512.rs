@@ -4,7 +4,6 @@
 //! take them for zero as well.
 
 use super::convert::pair;
-use super::made::Square;
 use crate::x86::{
     __m512, __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_loadu_si512,
     _mm512_mul_ps, _mm512_permutexvar_epi16, _mm512_permutexvar_epi32, _mm512_set1_ps,
@@ -111,18 +110,18 @@ pub(super) unsafe fn zipped(low: &[f32], high: &[f32], out: &mut [u32]) {
 /// As `made::place_transposed`, for a whole square.
 ///
 /// # Safety
-/// The processor must have AVX-512 with bf16.
+/// The processor must have AVX-512 with bf16; at `from` must be 16 rows of 16 values, `stride` apart.
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(super) unsafe fn transposed(square: &Square, out: &mut [[u32; 16]; 8]) {
+pub(super) unsafe fn transposed(from: *const f32, stride: usize, out: &mut [[u32; 16]; 8]) {
     // Columns 0 and 4, 1 and 5, and so on; 8 words each.
     let columns = std::array::from_fn(|i| {
         let first = i / 4 * 8 + i % 4;
         // SAFETY: a column is a vector.
         unsafe {
             rounded(
-                _mm512_loadu_ps(square[first].as_ptr()),
-                _mm512_loadu_ps(square[first + 4].as_ptr()),
+                _mm512_loadu_ps(from.add(first * stride)),
+                _mm512_loadu_ps(from.add((first + 4) * stride)),
             )
         }
     });

@@ -2,7 +2,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::bf16_avx512;
-use super::made::{Square, place_transposed};
+use super::made::place_rows_transposed;
 use super::micro::{multiplies_bf16, precise_type};
 use super::product::RowView;
 use crate::level;
@@ -187,12 +187,9 @@ pub(crate) fn pack_columns(
     let whole = if cols == 16 && turns { src.len / 16 * 16 } else { 0 };
     let steps = dtype.steps(16);
     let (squares, out) = out.split_at_mut(dtype.steps(whole) * 16);
-    let mut square: Square = [[0.0; 16]; 16];
+    let data = src.data.get(first * src.stride..).unwrap_or_default();
     for (place, words) in squares.as_chunks_mut::<16>().0.chunks_exact_mut(steps).enumerate() {
-        for (lane, values) in square.iter_mut().enumerate() {
-            values.copy_from_slice(&src.row(first + lane)[place * 16..][..16]);
-        }
-        place_transposed(level, dtype, &square, words);
+        place_rows_transposed(level, dtype, &data[place * 16..], src.stride, words);
     }
     let src = Source { data: &src.data[whole..], len: src.len - whole, ..src };
     for lane in 0..cols {
@@ -236,6 +233,36 @@ pub(crate) fn pack_rows(
 ) {
     for (i, words) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
         step_of_rows(level, dtype, src, first_step + i, first, words);
+    }
+}
+
+/// As [`pack_rows`], of rows of `len` values that are bf16 already.
+pub(super) fn pack_half_rows(
+    level: crate::Level,
+    (halves, len): (&[u16], usize),
+    first: usize,
+    first_step: usize,
+    out: &mut [u32],
+) {
+    let cols = (len - first).min(16);
+    for (words, step) in out.as_chunks_mut::<16>().0.iter_mut().zip(first_step..) {
+        let (words, padding) = words.split_at_mut(cols);
+        padding.fill(0);
+        let (low, high) = (2 * step * len + first, (2 * step + 1) * len + first);
+        let low = &halves[low..low + cols];
+        // An odd number of rows ends in a pair of which half is padding.
+        match halves.get(high..high + cols) {
+            Some(high) => zip_halves(level, low, high, words),
+            None => words.iter_mut().zip(low).for_each(|(word, low)| *word = u32::from(*low)),
+        }
+    }
+}
+
+leveled! {
+    fn zip_halves(low: &[u16], high: &[u16], words: &mut [u32]) {
+        for ((word, low), high) in words.iter_mut().zip(low).zip(high) {
+            *word = u32::from(*low) | u32::from(*high) << 16;
+        }
     }
 }
 

@@ -167,11 +167,45 @@ pub(crate) fn place_transposed(
     }
 }
 
+/// [`place_transposed`] of a whole square that stands in rows `stride` apart, each a column of `W`'s
+/// panel.
+///
+/// # Panics
+/// If `rows` is too short, or `out` no whole square.
+pub(super) fn place_rows_transposed(
+    level: Level,
+    dtype: DenseType,
+    rows: &[f32],
+    stride: usize,
+    out: &mut [[u32; 16]],
+) {
+    let needed = 15 * stride + 16;
+    assert!(rows.len() >= needed, "{} values of a square of {needed}", rows.len());
+    assert_eq!(out.len(), dtype.steps(16), "steps of a square");
+    #[cfg(target_arch = "x86_64")]
+    if dtype == DenseType::F32 && level != Level::Scalar {
+        // SAFETY: every level above scalar has AVX2; the lengths were checked.
+        return unsafe { transposed_square(rows.as_ptr(), stride, out) };
+    }
+    #[cfg(target_arch = "x86_64")]
+    if let (DenseType::Bf16, true, Ok(out)) =
+        (dtype, multiplies_bf16(level), <&mut [[u32; 16]; 8]>::try_from(&mut *out))
+    {
+        // SAFETY: such levels have the instructions; the lengths were checked.
+        return unsafe { super::bf16_avx512::transposed(rows.as_ptr(), stride, out) };
+    }
+    let mut square: Square = [[0.0; 16]; 16];
+    for (values, row) in square.iter_mut().zip(rows.chunks(stride)) {
+        values.copy_from_slice(&row[..16]);
+    }
+    place_transposed(level, dtype, &square, out);
+}
+
 fn transposed_f32(level: Level, square: &Square, out: &mut [[u32; 16]]) {
     #[cfg(target_arch = "x86_64")]
     if level != Level::Scalar && out.len() == 16 {
         // SAFETY: every level above scalar has AVX2, and both sides are whole squares.
-        return unsafe { transposed_square(square, out) };
+        return unsafe { transposed_square(square.as_ptr().cast(), 16, out) };
     }
     for (row, words) in out.iter_mut().enumerate() {
         for (word, column) in words.iter_mut().zip(square) {
@@ -183,21 +217,22 @@ fn transposed_f32(level: Level, square: &Square, out: &mut [[u32; 16]]) {
 /// Four blocks of eight by eight, each turned in registers.
 ///
 /// # Safety
-/// The processor must have AVX2; `out` must be 16 rows.
+/// The processor must have AVX2; at `from` must be 16 rows of 16 values, `stride` apart, and `out` must
+/// be 16 rows.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-unsafe fn transposed_square(square: &Square, out: &mut [[u32; 16]]) {
+unsafe fn transposed_square(from: *const f32, stride: usize, out: &mut [[u32; 16]]) {
     use std::arch::x86_64::{
         __m256, _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
         _mm256_unpackhi_ps, _mm256_unpacklo_ps,
     };
-    let (from, to) = (square.as_ptr().cast::<f32>(), out.as_mut_ptr().cast::<f32>());
+    let to = out.as_mut_ptr().cast::<f32>();
     for (column, row) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
         // SAFETY: eight rows of eight values from (column, row) are inside the square, and as many
         // from (row, column) inside the output.
         unsafe {
             let r: [__m256; 8] =
-                std::array::from_fn(|i| _mm256_loadu_ps(from.add((column + i) * 16 + row)));
+                std::array::from_fn(|i| _mm256_loadu_ps(from.add((column + i) * stride + row)));
             let low = |i: usize| _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
             let high = |i: usize| _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
             let pairs = [low(0), high(0), low(1), high(1), low(2), high(2), low(3), high(3)];
@@ -226,7 +261,7 @@ fn transposed_pairs(level: Level, square: &Square, out: &mut [[u32; 16]]) {
     #[cfg(target_arch = "x86_64")]
     if let (true, Ok(out)) = (multiplies_bf16(level), <&mut [[u32; 16]; 8]>::try_from(&mut *out)) {
         // SAFETY: such levels have the instructions.
-        return unsafe { super::bf16_avx512::transposed(square, out) };
+        return unsafe { super::bf16_avx512::transposed(square.as_ptr().cast(), 16, out) };
     }
     transposed_bf16(level, square, out);
 }

@@ -1,6 +1,6 @@
 //! The column operand: a matrix packed in panels of 16 columns.
 
-use super::convert::{DenseType, Source, pack_columns, pack_rows, word_values};
+use super::convert::{DenseType, Source, pack_columns, pack_half_rows, pack_rows, word_values};
 use super::made::Square;
 use super::operand::RowOperand;
 use super::product::{ColView, Product, product_parallel};
@@ -102,6 +102,34 @@ impl DenseMatrix {
     ) {
         let (dtype, level) = (self.dtype, level());
         let src = Source { data: w_nk, stride, rows: n, len: k };
+        self.fill_transposed(pool, n, k, &|first, step, words| {
+            pack_rows(level, dtype, src, first, step, words);
+        });
+    }
+
+    /// As [`Self::repack_transposed`], for values that are bf16 already.
+    ///
+    /// # Panics
+    /// If `w_nk.len() != n * k`, or this is no matrix of bf16.
+    pub fn repack_transposed_halves(&mut self, pool: &Pool, w_nk: &[u16], n: usize, k: usize) {
+        assert_eq!(w_nk.len(), n * k, "matrix [{n}, {k}]");
+        assert_eq!(self.dtype, DenseType::Bf16, "halves are bf16");
+        let level = level();
+        self.fill_transposed(pool, n, k, &|first, step, words| {
+            pack_half_rows(level, (w_nk, k), first, step, words);
+        });
+    }
+
+    /// Takes the shape `[k, n]` and has the panels filled: `fill(column, step, words)` writes the
+    /// steps from `step` on of the panel that begins with `column`.
+    fn fill_transposed(
+        &mut self,
+        pool: &Pool,
+        n: usize,
+        k: usize,
+        fill: &(dyn Fn(usize, usize, &mut [u32]) + Sync),
+    ) {
+        let dtype = self.dtype;
         let panel_words = self.shape(k, n);
         if panel_words == 0 || k == 0 {
             return;
@@ -117,7 +145,7 @@ impl DenseMatrix {
                     let at = panel * panel_words;
                     // SAFETY: threads have different steps.
                     let words = unsafe { panels.range(at + step * 16..at + end * 16) };
-                    pack_rows(level, dtype, src, panel * 16, step, words);
+                    fill(panel * 16, step, words);
                 }
             }
         });

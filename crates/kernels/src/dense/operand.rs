@@ -1,8 +1,15 @@
 //! The row operand: activations in the form the kernels broadcast from.
 
+use std::cell::RefCell;
+
 use super::convert::{DenseType, Source, pair_rows, words_of_rows};
 use super::product::RowView;
 use crate::{AlignedBuf, Pool, level};
+
+thread_local! {
+    /// One row that is made.
+    static MADE_ROW: RefCell<AlignedBuf<f32>> = RefCell::default();
+}
 
 /// Activations converted for one or more products; the buffer is reused and grows to the largest
 /// seen.
@@ -95,6 +102,32 @@ impl RowOperand {
             let rows = (part.len() * rows_per_step).min(t - first);
             let src = Source { data: &x[first * stride..], stride, rows, len: cols };
             pair_rows(level, dtype, src, words);
+        });
+    }
+
+    /// [`Self::set`] of rows that never stand in memory together: `make(row, values)` writes one.
+    pub(crate) fn set_made(
+        &mut self,
+        pool: &Pool,
+        (rows, k): (usize, usize),
+        make: &(dyn Fn(usize, &mut [f32]) + Sync),
+    ) {
+        let (dtype, level) = (self.dtype, level());
+        let steps = dtype.steps(k);
+        self.shape(rows, k, rows * steps, (steps, 1));
+        if rows * steps == 0 {
+            return;
+        }
+        pool.split_rows(&mut self.words[..rows * steps], steps, &|part, words| {
+            MADE_ROW.with_borrow_mut(|values| {
+                values.grow(k);
+                let values = &mut values[..k];
+                for (row, words) in part.zip(words.chunks_exact_mut(steps)) {
+                    make(row, values);
+                    let src = Source { data: values, stride: k, rows: 1, len: k };
+                    words_of_rows(level, dtype, src, 1.0, words);
+                }
+            });
         });
     }
 

@@ -134,11 +134,7 @@ pub(super) fn gated_mul_at(
 ) {
     let (inputs, outputs) = (gate_up_t2f.len(), out_tf.len());
     assert!(inputs == 2 * outputs, "{inputs} gate and up values for {outputs} outputs");
-    let rows = match gate {
-        Gate::Silu => silu_mul,
-        Gate::GeluTanh => gelu_tanh_mul,
-        Gate::GeluErf => gelu_erf_mul,
-    };
+    let rows = gate_rows(gate);
     if outputs < PARALLEL_FROM / 4 {
         assert!(f > 0 && outputs.is_multiple_of(f), "{outputs} in rows of {f}");
         return rows(level, gate_up_t2f, f, out_tf);
@@ -146,6 +142,15 @@ pub(super) fn gated_mul_at(
     pool.split_rows(out_tf, f, &|range, out| {
         rows(level, &gate_up_t2f[range.start * 2 * f..range.end * 2 * f], f, out);
     });
+}
+
+/// [`gated_mul`] on the calling thread: `(level, gate_up_t2f, f, out_tf)`.
+pub(crate) fn gate_rows(gate: Gate) -> fn(Level, &[f32], usize, &mut [f32]) {
+    match gate {
+        Gate::Silu => silu_mul,
+        Gate::GeluTanh => gelu_tanh_mul,
+        Gate::GeluErf => gelu_erf_mul,
+    }
 }
 
 /// `x = act(x)`, elementwise: the MLP without a gate.

@@ -14,10 +14,11 @@ mod rope_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use elementwise::gate_rows;
 pub use elementwise::{Gate, activate, add, add_scaled, gated_mul, scale, softcap};
 pub use logits::{
     LOGITS_BLOCK, argmax, block_maxima, block_weights, log_softmax_at, softmax_weights,
 };
-pub use norm::{rms_norm, rms_norm_groups};
+pub use norm::{rms_norm, rms_norm_groups, rms_norm_operand};
 pub use rope::{RopeTable, rope};
 pub use rope_spec::{RopeLayout, RopeScaling, RopeSpec};

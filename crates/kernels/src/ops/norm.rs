@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::leveled::leveled;
 use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
-use crate::{Level, Pool, level, span};
+use crate::{Level, Pool, RowOperand, level, span};
 
 /// Scales each row to unit root mean square, then by a learned gain.
 ///
@@ -40,6 +40,24 @@ pub(super) fn rms_norm_at(
     }
     pool.split_rows(out_tc, c, &|range, out| {
         rows(level, &x_tc[range.start * c..range.end * c], gain_c, eps, out);
+    });
+}
+
+/// [`rms_norm`] as the operand of the products that follow, row by row.
+///
+/// # Panics
+/// If `x_tc` is not whole rows of `gain_c.len()`.
+pub fn rms_norm_operand(
+    pool: &Pool,
+    x_tc: &[f32],
+    gain_c: &[f32],
+    eps: f32,
+    operand: &mut RowOperand,
+) {
+    let (level, c) = (level(), gain_c.len());
+    assert!(c > 0 && x_tc.len().is_multiple_of(c), "{} in rows of {c}", x_tc.len());
+    operand.set_made(pool, (x_tc.len() / c, c), &|row, out| {
+        rows(level, &x_tc[row * c..][..c], gain_c, eps, out);
     });
 }
 

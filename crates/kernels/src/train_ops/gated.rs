@@ -1,8 +1,81 @@
-//! Backward of the gated activation.
+//! The gated activation of training and its backward.
 
+use std::cell::RefCell;
+
+use super::halves::{rounded, rounded_and_kept, widened};
 use crate::leveled::leveled;
 use crate::math::{erf, exp, sigmoid};
-use crate::{Gate, Pool, level};
+use crate::ops::gate_rows;
+use crate::share::SharedMut;
+use crate::{AlignedBuf, DenseType, Gate, Level, Pool, RowOperand, level};
+
+thread_local! {
+    /// Gate and up of one row.
+    static GATE_UP: RefCell<AlignedBuf<f32>> = RefCell::default();
+}
+
+/// `operand = act(gate) * up`, the operand of the product that follows, row by row.
+///
+/// Of bf16, gate and up are rounded first, in place, and kept as halves if there is a place for
+/// them: as [`super::round_to_halves`].
+///
+/// # Shapes
+/// `gate_up_t2f` and `kept` `[t, 2 f]`, gate first.
+///
+/// # Panics
+/// If `gate_up_t2f` is not whole rows, or `kept` shorter: a caller's bug.
+pub fn gated_operand(
+    pool: &Pool,
+    gate: Gate,
+    gate_up_t2f: &mut [f32],
+    f: usize,
+    kept: Option<&mut [u16]>,
+    operand: &mut RowOperand,
+) {
+    let (level, len) = (level(), gate_up_t2f.len());
+    assert!(len.is_multiple_of(2 * f), "{len} values in rows of {}", 2 * f);
+    let (multiply, dtype) = (gate_rows(gate), operand.dtype());
+    let (all, kept) = (SharedMut::new(gate_up_t2f), kept.map(SharedMut::new));
+    operand.set_made(pool, (len / (2 * f), f), &|row, out| {
+        let part = row * 2 * f..(row + 1) * 2 * f;
+        // SAFETY: each row is made once.
+        let gate_up = unsafe { all.range(part.clone()) };
+        match (dtype, &kept) {
+            (DenseType::F32, Some(_) | None) => {}
+            (DenseType::Bf16, Some(kept)) => {
+                // SAFETY: as above.
+                let kept = unsafe { kept.range(part) };
+                rounded_and_kept(level, gate_up, kept);
+            }
+            (DenseType::Bf16, None) => rounded(level, gate_up),
+        }
+        multiply(level, gate_up, f, out);
+    });
+}
+
+/// `out = act(gate) * up` of gate and up that were kept as halves.
+///
+/// # Shapes
+/// As [`crate::gated_mul`].
+///
+/// # Panics
+/// If the lengths disagree: a caller's bug.
+pub fn gated_mul_halves(pool: &Pool, gate: Gate, kept_t2f: &[u16], f: usize, out_tf: &mut [f32]) {
+    let level = level();
+    assert_eq!(kept_t2f.len(), 2 * out_tf.len(), "gate and up against the output");
+    let multiply = gate_rows(gate);
+    pool.split_rows(out_tf, f, &|rows, out| {
+        GATE_UP.with_borrow_mut(|gate_up| {
+            gate_up.grow(2 * f);
+            let gate_up = &mut gate_up[..2 * f];
+            let kept = kept_t2f[rows.start * 2 * f..].chunks_exact(2 * f);
+            for (out, kept) in out.chunks_exact_mut(f).zip(kept) {
+                widened(level, kept, gate_up);
+                multiply(level, gate_up, f, out);
+            }
+        });
+    });
+}
 
 /// Replaces gate and up by their gradients, for `out = act(gate) * up`.
 ///
@@ -22,11 +95,7 @@ pub fn gated_mul_backward(
 ) {
     let level = level();
     assert_eq!(gate_up_t2f.len(), 2 * dout_tf.len(), "gate and up against the output");
-    let row = match gate {
-        Gate::Silu => silu_row,
-        Gate::GeluTanh => gelu_tanh_row,
-        Gate::GeluErf => gelu_row,
-    };
+    let row = slope_row(gate);
     pool.split_rows(gate_up_t2f, 2 * f, &|rows, gate_up| {
         let dout = dout_tf[rows.start * f..].chunks_exact(f);
         for (gate_up, dout) in gate_up.chunks_exact_mut(2 * f).zip(dout) {
@@ -34,6 +103,42 @@ pub fn gated_mul_backward(
             row(level, gate, up, dout);
         }
     });
+}
+
+/// As [`gated_mul_backward`], from gate and up that were kept as halves; their gradients are
+/// written.
+///
+/// # Panics
+/// As there.
+pub fn gated_mul_halves_backward(
+    pool: &Pool,
+    gate: Gate,
+    kept_t2f: &[u16],
+    dout_tf: &[f32],
+    f: usize,
+    dgate_up_t2f: &mut [f32],
+) {
+    let level = level();
+    assert_eq!(kept_t2f.len(), 2 * dout_tf.len(), "gate and up against the output");
+    assert_eq!(kept_t2f.len(), dgate_up_t2f.len(), "gate and up against their gradients");
+    let row = slope_row(gate);
+    pool.split_rows(dgate_up_t2f, 2 * f, &|rows, gate_up| {
+        let kept = kept_t2f[rows.start * 2 * f..].chunks_exact(2 * f);
+        let inputs = kept.zip(dout_tf[rows.start * f..].chunks_exact(f));
+        for (gate_up, (kept, dout)) in gate_up.chunks_exact_mut(2 * f).zip(inputs) {
+            widened(level, kept, gate_up);
+            let (gate, up) = gate_up.split_at_mut(f);
+            row(level, gate, up, dout);
+        }
+    });
+}
+
+fn slope_row(gate: Gate) -> fn(Level, &mut [f32], &mut [f32], &[f32]) {
+    match gate {
+        Gate::Silu => silu_row,
+        Gate::GeluTanh => gelu_tanh_row,
+        Gate::GeluErf => gelu_row,
+    }
 }
 
 /// Value and derivative of `x / (1 + exp(-x))`.

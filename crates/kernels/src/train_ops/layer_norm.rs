@@ -2,7 +2,7 @@
 
 use crate::leveled::leveled;
 use crate::math::lane_sum;
-use crate::{Pool, level};
+use crate::{Pool, RowOperand, level};
 
 /// Scales each row to zero mean and unit variance, then by a learned gain and bias.
 ///
@@ -32,6 +32,26 @@ pub fn layer_norm(
         for (out, x) in out.chunks_exact_mut(c).zip(x_tc[rows.start * c..].chunks_exact(c)) {
             row(level, x, gain_c, bias_c, eps, out);
         }
+    });
+}
+
+/// [`layer_norm`] as the operand of the products that follow, row by row.
+///
+/// # Panics
+/// If the lengths disagree: a caller's bug.
+pub fn layer_norm_operand(
+    pool: &Pool,
+    x_tc: &[f32],
+    gain_c: &[f32],
+    bias_c: &[f32],
+    eps: f32,
+    operand: &mut RowOperand,
+) {
+    let (level, c) = (level(), gain_c.len());
+    assert_eq!(bias_c.len(), c, "bias and gain");
+    assert!(c > 0 && x_tc.len().is_multiple_of(c), "{} in rows of {c}", x_tc.len());
+    operand.set_made(pool, (x_tc.len() / c, c), &|at, out| {
+        row(level, &x_tc[at * c..][..c], gain_c, bias_c, eps, out);
     });
 }
 

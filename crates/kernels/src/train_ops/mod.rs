@@ -14,6 +14,7 @@ mod bias;
 mod columns;
 mod cross_entropy;
 mod gated;
+mod halves;
 mod layer_norm;
 mod lookup;
 mod norm_backward;
@@ -30,12 +31,13 @@ pub use attention::{
 pub use bias::add_bias;
 pub use columns::{scale_columns, scale_columns_backward};
 pub use cross_entropy::{cross_entropy, cross_entropy_loss};
-pub use gated::gated_mul_backward;
-pub use layer_norm::{bias_layer_norm, layer_norm};
+pub use gated::{gated_mul_backward, gated_mul_halves, gated_mul_halves_backward, gated_operand};
+pub use halves::{round_to_bf16, round_to_halves, widen_halves};
+pub use layer_norm::{bias_layer_norm, layer_norm, layer_norm_operand};
 pub use lookup::lookup_backward;
 pub use norm_backward::{
-    bias_backward, layer_norm_backward, layer_norm_gain_backward, rms_norm_backward,
-    rms_norm_gain_backward,
+    bias_backward, layer_norm_backward, layer_norm_full_backward, layer_norm_gain_backward,
+    rms_norm_backward, rms_norm_full_backward, rms_norm_gain_backward,
 };
 pub use rope::rope_backward;
 pub use rows::{gather_rows, scale_rows, scale_rows_backward, softmax_backward};

@@ -24,7 +24,7 @@ pub fn rms_norm_backward(
     dy_tc: &[f32],
     dx_tc: &mut [f32],
 ) {
-    by_rows(pool, rms_row, x_tc, gain_c, eps, dy_tc, dx_tc);
+    by_rows(pool, rms_row, (x_tc, dy_tc), gain_c, eps, dx_tc, None);
 }
 
 /// Adds the gradient of `y = (x - mean(x)) / sqrt(var(x) + eps) * gain + bias` with respect to `x`.
@@ -45,25 +45,76 @@ pub fn layer_norm_backward(
     dy_tc: &[f32],
     dx_tc: &mut [f32],
 ) {
-    by_rows(pool, layer_row, x_tc, gain_c, eps, dy_tc, dx_tc);
+    by_rows(pool, layer_row, (x_tc, dy_tc), gain_c, eps, dx_tc, None);
 }
 
-type Row = fn(Level, &[f32], &[f32], f32, &[f32], &mut [f32]);
+/// [`rms_norm_backward`] and [`rms_norm_gain_backward`] with one pass less over `x_tc`: the same
+/// bits.
+///
+/// # Panics
+/// As these.
+pub fn rms_norm_full_backward(
+    pool: &Pool,
+    (x_tc, dy_tc): (&[f32], &[f32]),
+    gain_c: &[f32],
+    eps: f32,
+    dx_tc: &mut [f32],
+    stats: &mut [f32],
+    dgain_c: &mut [f32],
+) {
+    let stats = &mut stats[..2 * (x_tc.len() / gain_c.len())];
+    by_rows(pool, rms_row, (x_tc, dy_tc), gain_c, eps, dx_tc, Some(&mut *stats));
+    gain_columns(pool, x_tc, dy_tc, stats, dgain_c);
+}
 
-fn by_rows(pool: &Pool, row: Row, x: &[f32], gain: &[f32], eps: f32, dy: &[f32], dx: &mut [f32]) {
+/// [`layer_norm_backward`] and [`layer_norm_gain_backward`], as [`rms_norm_full_backward`].
+///
+/// # Panics
+/// As these.
+pub fn layer_norm_full_backward(
+    pool: &Pool,
+    (x_tc, dy_tc): (&[f32], &[f32]),
+    gain_c: &[f32],
+    eps: f32,
+    dx_tc: &mut [f32],
+    stats: &mut [f32],
+    dgain_c: &mut [f32],
+) {
+    let stats = &mut stats[..2 * (x_tc.len() / gain_c.len())];
+    by_rows(pool, layer_row, (x_tc, dy_tc), gain_c, eps, dx_tc, Some(&mut *stats));
+    gain_columns(pool, x_tc, dy_tc, stats, dgain_c);
+}
+
+/// Adds to a row's gradient, and returns what [`statistics`] gives for it.
+type Row = fn(Level, &[f32], &[f32], f32, &[f32], &mut [f32]) -> [f32; 2];
+
+fn by_rows(
+    pool: &Pool,
+    row: Row,
+    (x, dy): (&[f32], &[f32]),
+    gain: &[f32],
+    eps: f32,
+    dx: &mut [f32],
+    stats: Option<&mut [f32]>,
+) {
     let (level, c) = (level(), gain.len());
+    let stats = stats.map(SharedMut::new);
     assert_eq!(x.len(), dx.len(), "x and dx");
     assert_eq!(dy.len(), dx.len(), "dy and dx");
     pool.split_rows(dx, c, &|rows, dx| {
         let inputs = x[rows.start * c..].chunks_exact(c).zip(dy[rows.start * c..].chunks_exact(c));
-        for (dx, (x, dy)) in dx.chunks_exact_mut(c).zip(inputs) {
-            row(level, x, gain, eps, dy, dx);
+        for ((dx, (x, dy)), at) in dx.chunks_exact_mut(c).zip(inputs).zip(rows) {
+            let found = row(level, x, gain, eps, dy, dx);
+            if let Some(stats) = &stats {
+                // SAFETY: threads have different rows.
+                unsafe { stats.range(2 * at..2 * at + 2) }.copy_from_slice(&found);
+            }
         }
     });
 }
 
 leveled! {
-    fn rms_row(x: &[f32], gain: &[f32], eps: f32, dy: &[f32], dx: &mut [f32]) {
+    fn rms_row(x: &[f32], gain: &[f32], eps: f32, dy: &[f32], dx: &mut [f32]) -> [f32; 2] {
         let len = dx.len();
         let (x, gain, dy) = (&x[..len], &gain[..len], &dy[..len]);
         let squares = lane_sum(len, |i| x[i] * x[i]);
@@ -73,11 +124,12 @@ leveled! {
         for i in 0..len {
             dx[i] += s * (gain[i] * dy[i]) - pull * x[i];
         }
+        [0.0, s]
     }
 }
 
 leveled! {
-    fn layer_row(x: &[f32], gain: &[f32], eps: f32, dy: &[f32], dx: &mut [f32]) {
+    fn layer_row(x: &[f32], gain: &[f32], eps: f32, dy: &[f32], dx: &mut [f32]) -> [f32; 2] {
         let len = dx.len();
         let (x, gain, dy) = (&x[..len], &gain[..len], &dy[..len]);
         let (mean, s) = moments(x, eps);
@@ -86,6 +138,7 @@ leveled! {
         for i in 0..len {
             dx[i] += s * (gain[i] * dy[i] - total - (x[i] - mean) * s * along);
         }
+        [mean, s]
     }
 }
 

@@ -5,7 +5,7 @@ use catena_kernels::{
     rope, rope_backward,
 };
 
-use super::buffers::{Saved, Work};
+use super::buffers::{Saved, Work, keep};
 use super::linear::{Columns, Linear};
 use super::norm::Norm;
 use super::pass::Pass;
@@ -55,11 +55,16 @@ impl AttentionBlock {
             rope(pool, q, queries, shape.num_attention_heads, positions, &pass.ropes[idx]);
             rope(pool, k, keys, shape.num_key_value_heads, positions, &pass.ropes[idx]);
         }
+        let mut halves = saved.halves.as_mut();
+        keep(pool, shape.dtype, q, halves.as_mut().map(|kept| &mut kept.q_thd[..]));
+        keep(pool, shape.dtype, k, halves.as_mut().map(|kept| &mut kept.k_tgd[..]));
+        keep(pool, shape.dtype, v, halves.as_mut().map(|kept| &mut kept.v_tgd[..]));
         let attended = &mut saved.attended_thd[..t * queries];
         let lse = &mut saved.lse_th[..t * shape.num_attention_heads];
         let (bounds, scratch) = (&pass.batch.bounds, &mut work.attention);
         let (kv, lse, prefix) = ((&*k, &*v), Some(lse), self.prefix(pass));
         prefixed_attention_forward(pool, shape, bounds, prefix, q, kv, attended, lse, scratch);
+        keep(pool, shape.dtype, attended, halves.map(|kept| &mut kept.attended_thd[..]));
         self.o_proj.enter(pass, attended, &mut work.operand, &mut work.linear);
         let out = (out, spec.hidden_size);
         self.o_proj.forward(pass, &work.operand, out, accumulate, &mut work.linear);
@@ -79,9 +84,14 @@ impl AttentionBlock {
     ) {
         let (pool, t, c) = (pass.pool, pass.tokens(), spec.hidden_size);
         let (queries, keys) = spec.widths();
-        let attended = &saved.attended_thd[..t * queries];
         if self.o_proj.needs_input() {
-            work.linear.set_input(pass, attended, queries);
+            let len = t * queries;
+            match &saved.halves {
+                Some(kept) => {
+                    work.linear.set_input_halves(pass, &kept.attended_thd[..len], queries);
+                }
+                None => work.linear.set_input(pass, &saved.attended_thd[..len], queries),
+            }
         }
         let inputs = [&self.q_proj, &self.k_proj, &self.v_proj];
         let inner =
@@ -97,6 +107,7 @@ impl AttentionBlock {
         if ends_here {
             return;
         }
+        saved.widen_heads(pool, t * queries, t * keys);
         let dq = &mut work.dq_thd[..t * queries];
         let dk = &mut work.dk_tgd[..t * keys];
         let dv = &mut work.dv_tgd[..t * keys];

@@ -1,6 +1,9 @@
 //! Memory of the activations, planned once for the largest micro-step.
 
-use catena_kernels::{AlignedBuf, AttentionScratch, DenseType, RowOperand};
+use catena_kernels::{
+    AlignedBuf, AttentionScratch, DenseType, Pool, RowOperand, round_to_bf16, round_to_halves,
+    widen_halves,
+};
 
 use super::experts::{ExpertsWork, Routing};
 use super::linear::{Kept, KeptWidth, LinearScratch};
@@ -37,6 +40,29 @@ pub(super) struct Saved {
     pub(super) routing: Routing,
     /// What the adapters of its projections keep, by slot.
     pub(super) kept: Vec<Kept>,
+    /// Where products are bf16, the operands of such among the above as a layer keeps them: theirs
+    /// are then lent to it while it runs.
+    pub(super) halves: Option<Halves>,
+}
+
+/// What a layer keeps in two bytes a value: what is only multiplied, or passed through an
+/// activation and multiplied, in bf16.
+pub(super) struct Halves {
+    pub(super) q_thd: AlignedBuf<u16>,
+    pub(super) k_tgd: AlignedBuf<u16>,
+    pub(super) v_tgd: AlignedBuf<u16>,
+    pub(super) attended_thd: AlignedBuf<u16>,
+    pub(super) mlp_inner: AlignedBuf<u16>,
+}
+
+/// Rounds an operand of bf16 products once for all that follows, and keeps it if there is a place:
+/// the way back then sees what the forward pass saw, whether it was kept or is computed again.
+pub(super) fn keep(pool: &Pool, dtype: DenseType, x: &mut [f32], kept: Option<&mut [u16]>) {
+    match (dtype, kept) {
+        (DenseType::F32, Some(_) | None) => {}
+        (DenseType::Bf16, Some(kept)) => round_to_halves(pool, x, &mut kept[..x.len()]),
+        (DenseType::Bf16, None) => round_to_bf16(pool, x),
+    }
 }
 
 /// Memory that all layers share.
@@ -67,14 +93,54 @@ pub(super) struct Work {
     pub(super) experts: Option<Box<ExpertsWork>>,
 }
 
+impl Halves {
+    fn new(room: &mut Room, spec: &LayerSpec, mlp: MlpKept, tokens: usize) -> Self {
+        let (queries, keys) = spec.widths();
+        Halves {
+            q_thd: room.halves(tokens * queries),
+            k_tgd: room.halves(tokens * keys),
+            v_tgd: room.halves(tokens * keys),
+            attended_thd: room.halves(tokens * queries),
+            mlp_inner: room.halves(tokens * mlp.inner),
+        }
+    }
+}
+
 impl Saved {
+    /// Room for what any layer has between its passes, nothing of it in halves.
+    ///
     /// `kept_widths` are those of [`super::linear::Linear::kept_width`], by slot.
-    pub(super) fn new(
+    pub(super) fn passing(
+        room: &mut Room,
+        spec: &LayerSpec,
+        kept: (MlpKept, &[KeptWidth]),
+        tokens: usize,
+    ) -> Self {
+        Self::new(room, spec, kept, tokens, None)
+    }
+
+    /// What one layer keeps; operands of bf16 products in halves.
+    pub(super) fn of_layer(
+        room: &mut Room,
+        spec: &LayerSpec,
+        kept: (MlpKept, &[KeptWidth]),
+        tokens: usize,
+    ) -> Self {
+        let halves = match spec.attention.dtype {
+            DenseType::F32 => None,
+            DenseType::Bf16 => Some(Halves::new(room, spec, kept.0, tokens)),
+        };
+        Self::new(room, spec, kept, tokens, halves)
+    }
+
+    fn new(
         room: &mut Room,
         spec: &LayerSpec,
         (mlp, kept_widths): (MlpKept, &[KeptWidth]),
         tokens: usize,
+        halves: Option<Halves>,
     ) -> Self {
+        let whole = usize::from(halves.is_none());
         let routing = Routing::new(room, mlp.num_experts, tokens * mlp.experts_per_tok, tokens);
         let kept = kept_widths.iter().map(|width| width.room(room, tokens)).collect();
         let mut rows = |width: usize| room.floats(tokens * width);
@@ -88,15 +154,36 @@ impl Saved {
             mlp_sum: rows(if names.mlp_sum_norm.is_some() { c } else { 0 }),
             q_before_norm: rows(if spec.qk_norm.is_some() { queries } else { 0 }),
             k_before_norm: rows(if spec.qk_norm.is_some() { keys } else { 0 }),
-            q_thd: rows(queries),
-            k_tgd: rows(keys),
-            v_tgd: rows(keys),
-            attended_thd: rows(queries),
+            q_thd: rows(whole * queries),
+            k_tgd: rows(whole * keys),
+            v_tgd: rows(whole * keys),
+            attended_thd: rows(whole * queries),
             lse_th: rows(spec.attention.num_attention_heads),
-            mlp_inner: rows(mlp.inner),
+            mlp_inner: rows(whole * mlp.inner),
             routing,
             kept,
+            halves,
         }
+    }
+
+    /// Takes the memory of what is kept in halves from what passes, or gives it back.
+    pub(super) fn swap_lent(&mut self, passing: &mut Self) {
+        if self.halves.is_none() {
+            return;
+        }
+        std::mem::swap(&mut self.q_thd, &mut passing.q_thd);
+        std::mem::swap(&mut self.k_tgd, &mut passing.k_tgd);
+        std::mem::swap(&mut self.v_tgd, &mut passing.v_tgd);
+        std::mem::swap(&mut self.attended_thd, &mut passing.attended_thd);
+        std::mem::swap(&mut self.mlp_inner, &mut passing.mlp_inner);
+    }
+
+    /// Makes so many queries, and keys and values, those that were kept in halves.
+    pub(super) fn widen_heads(&mut self, pool: &Pool, queries: usize, keys: usize) {
+        let Some(halves) = &self.halves else { return };
+        widen_halves(pool, &halves.q_thd[..queries], &mut self.q_thd[..queries]);
+        widen_halves(pool, &halves.k_tgd[..keys], &mut self.k_tgd[..keys]);
+        widen_halves(pool, &halves.v_tgd[..keys], &mut self.v_tgd[..keys]);
     }
 }
 

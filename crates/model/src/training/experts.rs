@@ -128,7 +128,9 @@ impl ExpertsBlock {
         for (expert, mlp) in self.mlps_e.iter_mut().enumerate() {
             let places = own.dealt.of_expert(expert);
             let (rows, len) = (&own.rows[places.clone()], places.len() * mlp.inner_width());
-            let inner = &mut saved.mlp_inner[first..first + len];
+            let part = first..first + len;
+            let inner = &mut saved.mlp_inner[part.clone()];
+            let kept = saved.halves.as_mut().map(|kept| &mut kept.mlp_inner[part]);
             first += len;
             if rows.is_empty() {
                 continue;
@@ -139,14 +141,16 @@ impl ExpertsBlock {
             room.operand.set(pool, taken, rows.len(), c, c);
             room.linear.first_row = places.start;
             let weights = Some(&own.weights[places]);
-            mlp.forward(pass, inner, weights, &mut room, (&mut *given, false));
+            mlp.forward(pass, (inner, kept), weights, &mut room, (&mut *given, false));
             lookup_backward(pool, rows, given, 1.0, out);
         }
         room.linear.first_row = 0;
         if let Some(shared) = &mut self.shared {
-            let inner = &mut saved.mlp_inner[first..first + t * shared.inner_width()];
+            let part = first..first + t * shared.inner_width();
+            let inner = &mut saved.mlp_inner[part.clone()];
+            let kept = saved.halves.as_mut().map(|kept| &mut kept.mlp_inner[part]);
             room.operand.set(pool, input_tc, t, c, c);
-            shared.forward(pass, inner, None, &mut room, (out, true));
+            shared.forward(pass, (inner, kept), None, &mut room, (out, true));
         }
         work.normed_tc = normed;
         work.experts = Some(own);
@@ -194,7 +198,8 @@ impl ExpertsBlock {
         if let Some(dinput) = &mut dinput {
             dinput.fill(0.0);
         }
-        let (routing, inner) = (&saved.routing, &mut saved.mlp_inner[..]);
+        let kept = saved.halves.as_ref().map(|kept| &kept.mlp_inner[..]);
+        let (routing, inner) = (&saved.routing, (&mut saved.mlp_inner[..], kept));
         let dx = dinput.as_deref_mut();
         self.mlps_backward(pass, (dout, inner), (&mut *own, &mut *work), input_tc, dx, grads);
         if dinput.is_some() || self.router.is_trained() {
@@ -209,7 +214,7 @@ impl ExpertsBlock {
     fn mlps_backward(
         &self,
         pass: &Pass<'_>,
-        (dout, inner): (&[f32], &mut [f32]),
+        (dout, (inner, kept)): (&[f32], (&mut [f32], Option<&[u16]>)),
         (own, work): (&mut ExpertsWork, &mut Work),
         input_tc: &[f32],
         mut dinput: Option<&mut [f32]>,
@@ -222,7 +227,8 @@ impl ExpertsBlock {
         for (expert, mlp) in self.mlps_e.iter().enumerate() {
             let places = own.dealt.of_expert(expert);
             let (rows, len) = (&own.rows[places.clone()], places.len() * mlp.inner_width());
-            let inner = &mut inner[first..first + len];
+            let part = first..first + len;
+            let inner = (&mut inner[part.clone()], kept.map(|kept| &kept[part]));
             first += len;
             if rows.is_empty() {
                 continue;
@@ -242,7 +248,8 @@ impl ExpertsBlock {
         }
         room.linear.first_row = 0;
         if let Some(shared) = &self.shared {
-            let inner = &mut inner[first..first + pass.tokens() * shared.inner_width()];
+            let part = first..first + pass.tokens() * shared.inner_width();
+            let inner = (&mut inner[part.clone()], kept.map(|kept| &kept[part]));
             let input = |x: &mut [f32]| x.copy_from_slice(input_tc);
             let dx = dinput.map(|dinput| (dinput, true));
             shared.backward(pass, dout, (inner, None), &mut room, &input, dx, grads);

@@ -39,10 +39,17 @@ impl Layer {
         work: &mut Work,
     ) {
         if !self.input.is_empty() {
-            self.input[..x.len()].copy_from_slice(x);
+            copy(pass, x, &mut self.input);
         }
         let mut own = self.saved.take();
-        self.run(pass, x, own.as_mut().unwrap_or(passing), work);
+        match &mut own {
+            Some(own) => {
+                own.swap_lent(passing);
+                self.run(pass, x, own, work);
+                own.swap_lent(passing);
+            }
+            None => self.run(pass, x, passing, work),
+        }
         self.saved = own;
     }
 
@@ -51,7 +58,7 @@ impl Layer {
         let len = x.len();
         std::mem::swap(&mut work.linear.kept, &mut saved.kept);
         if spec.placement == Placement::Parallel {
-            saved.before_mlp[..len].copy_from_slice(x);
+            copy(pass, x, &mut saved.before_mlp);
         }
         enter(pass, spec, self.attention_in_norm.as_ref(), x, work);
         let norm = self.attention_out_norm.as_ref();
@@ -65,7 +72,7 @@ impl Layer {
         }
         norm_sum(pass, self.attention_sum_norm.as_ref(), &mut saved.attention_sum, x);
         if spec.placement == Placement::InTurn {
-            saved.before_mlp[..len].copy_from_slice(x);
+            copy(pass, x, &mut saved.before_mlp);
         }
         let (before, norm) = (&saved.before_mlp[..len], self.mlp_in_norm.as_ref());
         match &self.mlp {
@@ -100,17 +107,20 @@ impl Layer {
         work: &mut Work,
     ) {
         let mut own = self.saved.take();
-        if own.is_none() {
-            x.copy_from_slice(&self.input[..x.len()]);
-            self.run(pass, x, passing, work);
+        match &mut own {
+            Some(own) => own.swap_lent(passing),
+            None => {
+                copy(pass, &self.input[..x.len()], x);
+                self.run(pass, x, passing, work);
+            }
         }
-        let saved = own.as_mut().unwrap_or(passing);
+        let saved = own.as_mut().unwrap_or(&mut *passing);
         std::mem::swap(&mut work.linear.kept, &mut saved.kept);
         // A parallel MLP's gradient is that of the sum, which attention's must not see changed.
         let parallel = self.spec.placement == Placement::Parallel;
         let mut dsum = std::mem::take(&mut work.dsum_tc);
         if parallel {
-            dsum[..dx.len()].copy_from_slice(dx);
+            copy(pass, dx, &mut dsum);
         }
         let norm = self.mlp_sum_norm.as_ref();
         norm_sum_backward(pass, norm, &saved.mlp_sum, dx, grads, work);
@@ -124,6 +134,9 @@ impl Layer {
         self.attention_backward(pass, (dout, dx), wants_input, grads, (&mut *saved, &mut *work));
         std::mem::swap(&mut work.linear.kept, &mut saved.kept);
         work.dsum_tc = dsum;
+        if let Some(own) = &mut own {
+            own.swap_lent(passing);
+        }
         self.saved = own;
     }
 
@@ -199,7 +212,7 @@ impl Layer {
         self.input = room.floats(tokens * self.spec.hidden_size);
         if !recomputed {
             let kept = (self.spec.mlp_kept(), &self.kept_widths()[..]);
-            self.saved = Some(Saved::new(room, &self.spec, kept, tokens));
+            self.saved = Some(Saved::of_layer(room, &self.spec, kept, tokens));
         }
     }
 
@@ -216,6 +229,11 @@ impl Layer {
     }
 }
 
+/// Copies a residual stream to the beginning of a place for the largest.
+fn copy(pass: &Pass<'_>, x: &[f32], out: &mut [f32]) {
+    pass.pool.split_rows(&mut out[..x.len()], 1, &|part, out| out.copy_from_slice(&x[part]));
+}
+
 /// Whether a branch adds to the residual stream as it is.
 fn is_direct(spec: &LayerSpec, out_norm: Option<&Norm>) -> bool {
     out_norm.is_none() && !has_multiplier(spec)
@@ -228,15 +246,10 @@ fn has_multiplier(spec: &LayerSpec) -> bool {
 /// Makes the input of a branch the operand at hand.
 fn enter(pass: &Pass<'_>, spec: &LayerSpec, norm: Option<&Norm>, x: &[f32], work: &mut Work) {
     let (t, c) = (pass.tokens(), spec.hidden_size);
-    let input = match norm {
-        Some(norm) => {
-            let normed = &mut work.normed_tc[..t * c];
-            norm.forward(pass, x, normed);
-            normed
-        }
-        None => x,
-    };
-    work.operand.set(pass.pool, input, t, c, c);
+    match norm {
+        Some(norm) => norm.enter(pass, x, &mut work.operand),
+        None => work.operand.set(pass.pool, x, t, c, c),
+    }
 }
 
 /// Adds what a branch gave, normed and scaled.
@@ -249,9 +262,8 @@ fn leave(
     x: &mut [f32],
 ) {
     if let Some(norm) = norm {
-        let kept = &mut kept[..delta.len()];
-        kept.copy_from_slice(delta);
-        norm.forward(pass, kept, delta);
+        copy(pass, delta, kept);
+        norm.forward(pass, &kept[..delta.len()], delta);
     }
     if has_multiplier(spec) {
         add_scaled(pass.pool, x, delta, spec.multiplier);
@@ -263,9 +275,8 @@ fn leave(
 /// Norms the residual stream, keeping what it was.
 fn norm_sum(pass: &Pass<'_>, norm: Option<&Norm>, kept: &mut [f32], x: &mut [f32]) {
     if let Some(norm) = norm {
-        let kept = &mut kept[..x.len()];
-        kept.copy_from_slice(x);
-        norm.forward(pass, kept, x);
+        copy(pass, x, kept);
+        norm.forward(pass, &kept[..x.len()], x);
     }
 }
 
@@ -282,7 +293,7 @@ fn norm_sum_backward(
         let dsum = &mut work.delta_tc[..dx.len()];
         dsum.fill(0.0);
         norm.backward(pass, &kept[..dx.len()], dx, Some(dsum), grads, &mut work.stats);
-        dx.copy_from_slice(&work.delta_tc[..dx.len()]);
+        copy(pass, &work.delta_tc[..dx.len()], dx);
     }
 }
 
@@ -296,7 +307,7 @@ impl Branch<'_> {
     fn input(&self, pass: &Pass<'_>, normed: &mut [f32]) {
         match self.norm {
             Some(norm) => norm.forward(pass, self.before, normed),
-            None => normed.copy_from_slice(self.before),
+            None => copy(pass, self.before, normed),
         }
     }
 
@@ -320,10 +331,10 @@ impl Branch<'_> {
         let mut dbranch = dsum;
         if has_multiplier(spec) {
             let scaled = &mut dinput[..len];
-            scaled.copy_from_slice(dsum);
+            copy(pass, dsum, scaled);
             scale(pass.pool, scaled, spec.multiplier);
             if out_norm.is_none() {
-                delta[..len].copy_from_slice(scaled);
+                copy(pass, scaled, &mut delta);
                 dbranch = &delta[..len];
             }
         }

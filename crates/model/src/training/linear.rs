@@ -124,6 +124,11 @@ impl LinearScratch {
         self.x_columns.repack_transposed(pass.pool, x_tk, t, k, k);
     }
 
+    /// The same of an input that was kept in halves.
+    pub(super) fn set_input_halves(&mut self, pass: &Pass<'_>, x_tk: &[u16], k: usize) {
+        self.x_columns.repack_transposed_halves(pass.pool, x_tk, x_tk.len() / k, k);
+    }
+
     /// What an adapter keeps of the rows at hand: `[rows, width]` values.
     fn multiplied(&mut self, slot: usize, rows: usize, width: usize) -> &mut [f32] {
         let first = self.first_row * width;
@@ -321,6 +326,11 @@ impl Linear {
     fn scales_output(&self) -> bool {
         self.vector(Ia3Side::Output).is_some()
             || self.lora().is_some_and(|lora| lora.dora.is_some())
+    }
+
+    /// Whether what its matrix multiplies is the input with factors.
+    pub(super) fn scales_input(&self, pass: &Pass<'_>) -> bool {
+        pass.adapted && self.vector(Ia3Side::Input).is_some()
     }
 
     /// Values per row that its adapter keeps.

@@ -1,11 +1,11 @@
 //! The MLP: up, with or without a gate, activation, down; and the choice between one and experts.
 
 use catena_kernels::{
-    RowOperand, activation, activation_backward, gated_mul, gated_mul_backward, scale_rows,
-    scale_rows_backward,
+    RowOperand, activation, activation_backward, gated_mul, gated_mul_backward, gated_mul_halves,
+    gated_mul_halves_backward, gated_operand, scale_rows, scale_rows_backward, widen_halves,
 };
 
-use super::buffers::{Saved, Work};
+use super::buffers::{Saved, Work, keep};
 use super::experts::ExpertsBlock;
 use super::linear::{Columns, Linear, LinearScratch};
 use super::pass::Pass;
@@ -59,7 +59,8 @@ impl Mlp {
         match self {
             Self::Dense(mlp) => {
                 let inner = &mut saved.mlp_inner[..pass.tokens() * mlp.inner_width()];
-                mlp.forward(pass, inner, None, &mut work.mlp(), (out, accumulate));
+                let kept = saved.halves.as_mut().map(|kept| &mut kept.mlp_inner[..]);
+                mlp.forward(pass, (inner, kept), None, &mut work.mlp(), (out, accumulate));
             }
             Self::Experts(experts) => experts.forward(pass, saved, work, (out, accumulate)),
         }
@@ -77,7 +78,9 @@ impl Mlp {
     ) {
         match self {
             Self::Dense(mlp) => {
-                let inner = &mut saved.mlp_inner[..pass.tokens() * mlp.inner_width()];
+                let len = pass.tokens() * mlp.inner_width();
+                let kept = saved.halves.as_ref().map(|kept| &kept.mlp_inner[..len]);
+                let inner = (&mut saved.mlp_inner[..len], kept);
                 let dinput = dinput.map(|dinput| (dinput, false));
                 mlp.backward(pass, dout, (inner, None), &mut work.mlp(), input, dinput, grads);
             }
@@ -109,12 +112,13 @@ impl MlpBlock {
     /// Writes to `out`, or adds to it, what the rows give whose input stands in `room.operand`, with
     /// a factor for each row or without.
     ///
-    /// The factors are those of the input of the last product, which has no bias where there are
+    /// What the first products give goes to `inner`, and in halves to its place there, if it has
+    /// one. The factors are those of the input of the last product, which has no bias where there are
     /// some: the same but for rounding, and the way back then needs nothing of what it gave.
     pub(super) fn forward(
         &mut self,
         pass: &Pass<'_>,
-        inner: &mut [f32],
+        (inner, kept): (&mut [f32], Option<&mut [u16]>),
         weights_t: Option<&[f32]>,
         room: &mut MlpRoom<'_>,
         (out, accumulate): (&mut [f32], bool),
@@ -126,23 +130,32 @@ impl MlpBlock {
         }
         let up = &mut inner[width - f..];
         self.up_proj.forward(pass, room.operand, (up, width), false, linear);
-        let act = &mut room.act_tf[..t * f];
-        self.activate(pass, inner, act);
-        if let Some(weights_t) = weights_t {
-            scale_rows(pass.pool, act, weights_t, f);
+        let as_it_is = weights_t.is_none() && !self.down_proj.scales_input(pass);
+        match self.kind {
+            MlpSpec::Gated(gate) if as_it_is => {
+                gated_operand(pass.pool, gate, inner, f, kept, room.operand);
+            }
+            MlpSpec::Gated(_) | MlpSpec::Plain(_) => {
+                keep(pass.pool, room.operand.dtype(), inner, kept);
+                let act = &mut room.act_tf[..t * f];
+                self.activate(pass, (inner, None), act);
+                if let Some(weights_t) = weights_t {
+                    scale_rows(pass.pool, act, weights_t, f);
+                }
+                self.down_proj.enter(pass, act, room.operand, linear);
+            }
         }
-        self.down_proj.enter(pass, act, room.operand, linear);
         let out = (out, self.down_proj.n);
         self.down_proj.forward(pass, room.operand, out, accumulate, linear);
     }
 
     /// As [`super::attention::AttentionBlock::backward`], but adds to `dinput` if that is said beside
-    /// it. `inner` becomes gradients.
+    /// it. `inner` becomes gradients; what it was is taken from halves if they are there.
     pub(super) fn backward(
         &self,
         pass: &Pass<'_>,
         dout: &[f32],
-        (inner, weights): (&mut [f32], Option<RowWeights<'_>>),
+        ((inner, kept), weights): ((&mut [f32], Option<&[u16]>), Option<RowWeights<'_>>),
         room: &mut MlpRoom<'_>,
         input: &dyn Fn(&mut [f32]),
         mut dinput: Option<(&mut [f32], bool)>,
@@ -152,14 +165,16 @@ impl MlpBlock {
         let t = dout.len() / c;
         let (act, dact) = (&mut room.act_tf[..t * f], &mut room.dact_tf[..t * f]);
         if self.down_proj.needs_input() || weights.is_some() {
-            self.activate(pass, inner, act);
+            self.activate(pass, (&mut *inner, kept), act);
         }
         if self.down_proj.needs_input() {
-            dact.copy_from_slice(act);
+            let mut input = &*act;
             if let Some(weights) = &weights {
+                dact.copy_from_slice(act);
                 scale_rows(pool, dact, weights.weights_t, f);
+                input = &*dact;
             }
-            room.linear.set_input(pass, dact, f);
+            room.linear.set_input(pass, input, f);
         }
         let inputs = || self.gate_proj.iter().chain([&self.up_proj]);
         let ends_here = dinput.is_none()
@@ -174,13 +189,7 @@ impl MlpBlock {
         if let Some(RowWeights { weights_t, dweights_t, .. }) = weights {
             scale_rows_backward(pool, act, weights_t, dact, dweights_t);
         }
-        match self.kind {
-            MlpSpec::Gated(gate) => gated_mul_backward(pool, gate, inner, dact, f),
-            MlpSpec::Plain(act) => {
-                activation_backward(pool, act, inner, dact);
-                inner.copy_from_slice(dact);
-            }
-        }
+        self.activate_backward(pass, (&mut *inner, kept), dact);
         if inputs().any(Linear::needs_input) {
             let input_tc = &mut room.input_tc[..t * c];
             input(input_tc);
@@ -196,11 +205,47 @@ impl MlpBlock {
         }
     }
 
-    /// What goes into the last product.
-    fn activate(&self, pass: &Pass<'_>, inner: &[f32], act_tf: &mut [f32]) {
-        match self.kind {
-            MlpSpec::Gated(gate) => gated_mul(pass.pool, gate, inner, self.width, act_tf),
-            MlpSpec::Plain(act) => activation(pass.pool, act, inner, act_tf),
+    /// What goes into the last product, from halves if they are there.
+    fn activate(
+        &self,
+        pass: &Pass<'_>,
+        (inner, kept): (&mut [f32], Option<&[u16]>),
+        act_tf: &mut [f32],
+    ) {
+        let (pool, f) = (pass.pool, self.width);
+        match (self.kind, kept) {
+            (MlpSpec::Gated(gate), None) => gated_mul(pool, gate, inner, f, act_tf),
+            (MlpSpec::Gated(gate), Some(kept)) => gated_mul_halves(pool, gate, kept, f, act_tf),
+            (MlpSpec::Plain(act), kept) => {
+                if let Some(kept) = kept {
+                    widen_halves(pool, kept, inner);
+                }
+                activation(pool, act, inner, act_tf);
+            }
+        }
+    }
+
+    /// From the gradient of what goes into the last product: `inner` becomes that of what the first
+    /// products gave.
+    fn activate_backward(
+        &self,
+        pass: &Pass<'_>,
+        (inner, kept): (&mut [f32], Option<&[u16]>),
+        dact_tf: &mut [f32],
+    ) {
+        let (pool, f) = (pass.pool, self.width);
+        match (self.kind, kept) {
+            (MlpSpec::Gated(gate), None) => gated_mul_backward(pool, gate, inner, dact_tf, f),
+            (MlpSpec::Gated(gate), Some(kept)) => {
+                gated_mul_halves_backward(pool, gate, kept, dact_tf, f, inner);
+            }
+            (MlpSpec::Plain(act), kept) => {
+                if let Some(kept) = kept {
+                    widen_halves(pool, kept, inner);
+                }
+                activation_backward(pool, act, inner, dact_tf);
+                inner.copy_from_slice(dact_tf);
+            }
         }
     }
 

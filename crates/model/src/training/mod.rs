@@ -24,8 +24,10 @@
 //!
 //! Operands of products are of [`TrainOptions::dtype`], but for those of routers; they and everything
 //! else are f32. A layer keeps its input; what else its backward pass needs it keeps too, or computes
-//! again ([`Recompute`]): the same operations in the same order, so the result is the same bits. The
-//! output head and the loss see supervised positions only, a chunk of rows at a time.
+//! again ([`Recompute`]): the same operations in the same order, so the result is the same bits. What
+//! is an operand of bf16 products, or becomes one by an activation, is rounded once and kept in two
+//! bytes; norms and what an activation gives are always computed again. The output head and the loss
+//! see supervised positions only, a chunk of rows at a time.
 //!
 //! **Invariants:** all activations are allocated when the model is made, for a fixed number of
 //! tokens; sequences packed into one batch never see each other; gradients do not depend on the

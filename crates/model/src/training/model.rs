@@ -654,5 +654,5 @@ fn widest_kept(layers: &[Layer]) -> Vec<KeptWidth> {
 fn passing(room: &mut Room, spec: &Spec, layers: &[Layer], tokens: usize) -> Saved {
     let mlps = spec.layers.iter().map(LayerSpec::mlp_kept);
     let mlp = mlps.fold(MlpKept::default(), MlpKept::max);
-    Saved::new(room, &spec.layers[0], (mlp, &widest_kept(layers)[..]), tokens)
+    Saved::passing(room, &spec.layers[0], (mlp, &widest_kept(layers)[..]), tokens)
 }

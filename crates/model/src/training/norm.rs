@@ -1,8 +1,9 @@
 //! A norm of the model.
 
 use catena_kernels::{
-    bias_backward, layer_norm, layer_norm_backward, layer_norm_gain_backward, rms_norm,
-    rms_norm_backward, rms_norm_gain_backward,
+    RowOperand, bias_backward, layer_norm, layer_norm_backward, layer_norm_full_backward,
+    layer_norm_gain_backward, layer_norm_operand, rms_norm, rms_norm_backward,
+    rms_norm_full_backward, rms_norm_gain_backward, rms_norm_operand,
 };
 
 use super::params::Vector;
@@ -30,6 +31,18 @@ impl Norm {
         }
     }
 
+    /// The same as an operand of products.
+    pub(super) fn enter(&self, pass: &Pass<'_>, x: &[f32], operand: &mut RowOperand) {
+        let gain = self.gain.get(pass.values);
+        match self.kind {
+            NormKind::Rms => rms_norm_operand(pass.pool, x, gain, self.eps, operand),
+            NormKind::Layer => {
+                let bias = self.bias.get(pass.values);
+                layer_norm_operand(pass.pool, x, gain, bias, self.eps, operand);
+            }
+        }
+    }
+
     /// Adds to the gradients of gain and bias, and to `dx` if it is wanted.
     ///
     /// `stats` is working memory of two values per row.
@@ -43,20 +56,25 @@ impl Norm {
         stats: &mut [f32],
     ) {
         let (pool, eps, gain) = (pass.pool, self.eps, self.gain.get(pass.values));
-        if let Some(dx) = dx {
-            match self.kind {
-                NormKind::Rms => rms_norm_backward(pool, x, gain, eps, dy, dx),
-                NormKind::Layer => layer_norm_backward(pool, x, gain, eps, dy, dx),
-            }
-        }
         if let Some(dbias) = self.bias.grad(grads) {
             bias_backward(pool, dy, dbias.len(), dbias);
         }
-        if let Some(dgain) = self.gain.grad(grads) {
-            match self.kind {
-                NormKind::Rms => rms_norm_gain_backward(pool, x, eps, dy, stats, dgain),
-                NormKind::Layer => layer_norm_gain_backward(pool, x, eps, dy, stats, dgain),
+        match (dx, self.gain.grad(grads), self.kind) {
+            (Some(dx), Some(dgain), NormKind::Rms) => {
+                rms_norm_full_backward(pool, (x, dy), gain, eps, dx, stats, dgain);
             }
+            (Some(dx), Some(dgain), NormKind::Layer) => {
+                layer_norm_full_backward(pool, (x, dy), gain, eps, dx, stats, dgain);
+            }
+            (Some(dx), None, NormKind::Rms) => rms_norm_backward(pool, x, gain, eps, dy, dx),
+            (Some(dx), None, NormKind::Layer) => layer_norm_backward(pool, x, gain, eps, dy, dx),
+            (None, Some(dgain), NormKind::Rms) => {
+                rms_norm_gain_backward(pool, x, eps, dy, stats, dgain);
+            }
+            (None, Some(dgain), NormKind::Layer) => {
+                layer_norm_gain_backward(pool, x, eps, dy, stats, dgain);
+            }
+            (None, None, NormKind::Rms | NormKind::Layer) => {}
         }
     }
 

@@ -23,7 +23,7 @@ pub struct TrainOptions {
 }
 
 /// Layers that keep only their input and are computed again on the way back: half as much
-/// arithmetic again for them, and a tenth of the memory.
+/// arithmetic again for them, and a tenth of the memory, a sixth with bf16 products.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recompute {
     /// None.

@@ -48,6 +48,11 @@ impl Room {
         AlignedBuf::zeroed(if self.takes { len } else { 0 })
     }
 
+    pub(super) fn halves(&mut self, len: usize) -> AlignedBuf<u16> {
+        self.count(len.saturating_mul(size_of::<u16>()));
+        AlignedBuf::zeroed(if self.takes { len } else { 0 })
+    }
+
     pub(super) fn zeros(&mut self, len: usize) -> Vec<f32> {
         self.count(len.saturating_mul(size_of::<f32>()));
         vec![0.0; if self.takes { len } else { 0 }]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use catena_kernels::{Pool, QuantFormat};
+use catena_kernels::{DenseType, Pool, QuantFormat};
 use catena_model::config::MoeConfig;
 use catena_model::training::{
     LoraConfig, LoraSettings, Method, Recompute, Task, TrainBatch, TrainModel, TrainOptions,
@@ -92,6 +92,30 @@ fn pair(use_dora: bool) -> Method {
         seed: 1,
     };
     Method::LoraWith(lora, LoraSettings { use_dora, ..LoraSettings::default() })
+}
+
+/// Of bf16 products, queries, keys, values, what attention gave, gate and up take two bytes a value.
+#[test]
+fn operands_of_bf16_products_are_kept_in_two_bytes() {
+    let (pool, config) = (Arc::new(Pool::new(1)), config(true));
+    let source = Zeros { blocks: false, bytes: vec![0; 2 * 4096 * 256] };
+    for again in [0, 2, 6] {
+        let kept = [DenseType::F32, DenseType::Bf16].map(|dtype| {
+            let recompute = Recompute::Layers(again);
+            let options = TrainOptions { dtype, recompute, ..TrainOptions::new(TOKENS) };
+            let (task, method) = (Task::LanguageModel, Method::Full);
+            let plan =
+                TrainModel::plan_decoder(&config, &source, task, &method, &options, pool.clone());
+            plan.unwrap().memory.activations
+        });
+        let operands = 2 * 256 + 2 * 128 + 2 * WIDEST;
+        // The residual stream twice, and the log-sum-exps of four heads.
+        let others = 4 * (2 * 256 + 4);
+        let layers = 6 - again;
+        let inputs = again * TOKENS * 4 * 256;
+        let expected = [4, 2].map(|size| layers * TOKENS * (size * operands + others) + inputs);
+        assert_eq!(kept, expected, "{again} layers again");
+    }
 }
 
 #[test]

@@ -7,11 +7,11 @@ use crate::models::{BoxError, LanguageModel};
 use crate::output::print_line;
 use camino::Utf8Path;
 use catena_kernels::{Pool, sum_of_squares};
-use catena_model::ModelConfig;
 use catena_model::training::{
     LoraConfig, Method, Recompute, Task as ModelTask, TrainBatch, TrainModel, TrainOptions,
     WeightSource,
 };
+use catena_model::{ModelConfig, ModelError};
 use catena_pipeline::memory::peak_bytes;
 use catena_train::{AdamWConfig, OptimizerConfig, trained_tensors};
 use rand::{Rng, SeedableRng};
@@ -23,6 +23,9 @@ use std::time::Instant;
 /// Steps whose time counts, the middle one being the figure, after one that warms up.
 const STEPS: usize = 3;
 const RANK: usize = 16;
+/// What training all weights may take, and what of it the program takes itself.
+const MOST_BYTES: usize = 2_000_000_000;
+const PROGRAM_BYTES: usize = 48 << 20;
 
 /// What the process prints.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,13 +46,7 @@ pub(super) fn measure(task: Task, model: &Utf8Path, pool: &Arc<Pool>) -> Result<
             build(task, model.checkpoint.config(), &model.checkpoint, pool.clone())?
         }
     };
-    let optimizer = AdamWConfig::default();
-    // Eight bits for the states of all weights: with them the step stays below 2 GB.
-    let optimizer = match task.kind {
-        Kind::Full => OptimizerConfig::AdamW8bit(optimizer),
-        Kind::Lora | Kind::Answers | Kind::Qlora => OptimizerConfig::AdamW(optimizer),
-    };
-    let mut optimizer = optimizer.build(&trained_tensors(trained.params(), 1.0));
+    let mut optimizer = optimizer(task).build(&trained_tensors(trained.params(), 1.0));
     let mut times = Vec::new();
     for step in 0..=STEPS {
         let batch = batch(task, trained.vocab_size(), step as u64);
@@ -90,13 +87,50 @@ fn build(
         seed: SEED,
     };
     let method = if task.kind == Kind::Full { Method::Full } else { Method::Lora(lora) };
-    let large = matches!(task.kind, Kind::Full | Kind::Qlora);
-    let options = TrainOptions {
+    let mut options = TrainOptions {
         keep_blocks: task.kind == Kind::Qlora,
-        recompute: if large { Recompute::All } else { Recompute::Off },
         ..TrainOptions::new(task.sequences * task.tokens)
     };
+    options.recompute = match task.kind {
+        Kind::Lora | Kind::Answers => Recompute::Off,
+        Kind::Qlora => Recompute::All,
+        Kind::Full => {
+            let layers = 0..config.num_hidden_layers;
+            let mut recompute = Recompute::All;
+            for again in layers.map(Recompute::Layers) {
+                options.recompute = again;
+                if bytes(task, config, source, (&method, &options), &pool)? <= MOST_BYTES {
+                    recompute = again;
+                    break;
+                }
+            }
+            recompute
+        }
+    };
     Ok(TrainModel::decoder(config, source, ModelTask::LanguageModel, &method, &options, pool)?)
+}
+
+/// Eight bits for the states of all weights: with them the step stays below 2 GB.
+fn optimizer(task: Task) -> OptimizerConfig {
+    let optimizer = AdamWConfig::default();
+    match task.kind {
+        Kind::Full => OptimizerConfig::AdamW8bit(optimizer),
+        Kind::Lora | Kind::Answers | Kind::Qlora => OptimizerConfig::AdamW(optimizer),
+    }
+}
+
+/// What training takes with these options, the optimizer and the program with it.
+fn bytes(
+    task: Task,
+    config: &ModelConfig,
+    source: &dyn WeightSource,
+    (method, options): (&Method, &TrainOptions),
+    pool: &Arc<Pool>,
+) -> Result<usize, ModelError> {
+    let (of, pool) = (ModelTask::LanguageModel, pool.clone());
+    let plan = TrainModel::plan_decoder(config, source, of, method, options, pool)?;
+    let optimizer = optimizer(task).bytes(&trained_tensors(&plan.params, 1.0));
+    Ok(PROGRAM_BYTES + plan.memory.peak() + optimizer)
 }
 
 /// Random tokens, each sequence predicting its own next one.

@@ -1,6 +1,7 @@
 //! Forward steps against formulas in f64; every backward against central differences of an f64
 //! forward; all at every level of the machine.
 
+mod halves;
 mod prefix;
 mod rows;
 mod slopes;

@@ -94,18 +94,37 @@ fn the_gradient_of_every_tensor_predicts_the_loss() {
     }
 }
 
+/// What bf16 keeps in two bytes a value is as near to f32 as its products are.
+#[test]
+fn the_bf16_gradient_of_every_family_is_near_that_of_f32() {
+    let batch = batch(&[17, 1, 30], 2);
+    for (name, config) in configs() {
+        let [exact, rounded] = [DenseType::F32, DenseType::Bf16].map(|dtype| {
+            let mut model = random_model(&config, &Method::Full, &options(dtype), 2);
+            model.forward_backward(&batch, 1.0).unwrap();
+            model.grads().to_vec()
+        });
+        let norm = dot(&exact, &exact).sqrt();
+        let cosine = dot(&exact, &rounded) / (norm * dot(&rounded, &rounded).sqrt());
+        assert!(cosine > 0.998, "{name}: {cosine}");
+    }
+}
+
 #[test]
 fn computing_layers_again_changes_no_bit() {
     let batch = batch(&[17, 1, 30], 2);
     for (name, config) in configs() {
-        let run = |recompute, threads| {
-            let mut model = full(&config, recompute, threads);
-            let loss = model.forward_backward(&batch, 0.3).unwrap();
-            (loss, model.grads().to_vec())
-        };
-        let kept = run(Recompute::Off, 1);
-        for recompute in [Recompute::Layers(1), Recompute::Layers(2), Recompute::All] {
-            assert!(run(recompute, 3) == kept, "{name} {recompute:?}");
+        for dtype in [DenseType::F32, DenseType::Bf16] {
+            let run = |recompute, threads| {
+                let options = TrainOptions { recompute, ..options(dtype) };
+                let mut model = random_model(&config, &Method::Full, &options, threads);
+                let loss = model.forward_backward(&batch, 0.3).unwrap();
+                (loss, model.grads().to_vec())
+            };
+            let kept = run(Recompute::Off, 1);
+            for recompute in [Recompute::Layers(1), Recompute::Layers(2), Recompute::All] {
+                assert!(run(recompute, 3) == kept, "{name} {recompute:?} {dtype:?}");
+            }
         }
     }
 }
