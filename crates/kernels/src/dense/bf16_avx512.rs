@@ -3,7 +3,7 @@
 //! It rounds as `bf16_bits` does, but that subnormal numbers become zero: the products of bf16
 //! take them for zero as well.
 
-use super::convert::pair;
+use super::convert::{Source, pair};
 use crate::x86::{
     __m512, __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_loadu_si512,
     _mm512_mul_ps, _mm512_permutexvar_epi16, _mm512_permutexvar_epi32, _mm512_set1_ps,
@@ -104,6 +104,29 @@ pub(super) unsafe fn zipped(low: &[f32], high: &[f32], out: &mut [u32]) {
     }
     for ((word, &low), &high) in out_rest.iter_mut().zip(low_rest).zip(high_rest) {
         *word = pair(low, high);
+    }
+}
+
+/// Steps of the panel whose 16 columns are the source's columns from `first`, two rows in each.
+///
+/// # Safety
+/// The processor must have AVX-512 with bf16.
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw,avx512bf16"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+pub(super) unsafe fn zipped_steps(
+    src: Source<'_>,
+    first: usize,
+    first_step: usize,
+    out: &mut [[u32; 16]],
+) {
+    for (i, out) in out.iter_mut().enumerate() {
+        let row = 2 * (first_step + i);
+        let (low, high) = (&src.row(row)[first..][..16], &src.row(row + 1)[first..][..16]);
+        // SAFETY: each is a vector.
+        unsafe {
+            let both = words(_mm512_loadu_ps(low.as_ptr()), _mm512_loadu_ps(high.as_ptr()));
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), both);
+        }
     }
 }
 

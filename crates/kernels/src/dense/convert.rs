@@ -4,7 +4,6 @@
 use super::bf16_avx512;
 use super::made::place_rows_transposed;
 use super::micro::{multiplies_bf16, precise_type};
-use super::product::RowView;
 use crate::level;
 use crate::leveled::leveled;
 
@@ -116,17 +115,9 @@ leveled! {
     }
 }
 
-/// Row operand whose rows are the source's *columns*, reduction over the source's rows:
-/// `out[step * len + column]`.
-pub(crate) fn pair_rows(level: crate::Level, dtype: DenseType, src: Source<'_>, out: &mut [u32]) {
-    for (step, words) in out.chunks_exact_mut(src.len).take(dtype.steps(src.rows)).enumerate() {
-        step_of_rows(level, dtype, src, step, 0, words);
-    }
-}
-
 /// Words of one step over the source's rows, for `words.len()` columns from `first`; columns beyond
 /// the source are zero.
-fn step_of_rows(
+pub(super) fn step_of_rows(
     level: crate::Level,
     dtype: DenseType,
     src: Source<'_>,
@@ -231,8 +222,22 @@ pub(crate) fn pack_rows(
     first_step: usize,
     out: &mut [u32],
 ) {
-    for (i, words) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        step_of_rows(level, dtype, src, first_step + i, first, words);
+    let steps = out.as_chunks_mut::<16>().0;
+    let per_step = if dtype == DenseType::F32 { 1 } else { 2 };
+    let whole = (src.rows / per_step - first_step).min(steps.len());
+    let together = first + 16 <= src.len && (dtype == DenseType::F32 || multiplies_bf16(level));
+    let (whole, rest) = steps.split_at_mut(if together { whole } else { 0 });
+    for (i, words) in rest.iter_mut().enumerate() {
+        step_of_rows(level, dtype, src, first_step + whole.len() + i, first, words);
+    }
+    match dtype {
+        DenseType::F32 => whole_steps(level, src, first, first_step, whole),
+        #[cfg(target_arch = "x86_64")]
+        DenseType::Bf16 if together => {
+            // SAFETY: such levels have the instructions.
+            unsafe { bf16_avx512::zipped_steps(src, first, first_step, whole) }
+        }
+        DenseType::Bf16 => {}
     }
 }
 
@@ -266,65 +271,28 @@ leveled! {
     }
 }
 
-/// The bf16 rows from `first` of a row operand as f32 words, `[row][element]`, each `len` long.
-pub(super) fn widen_rows(
-    level: crate::Level,
-    rows: RowView<'_>,
-    first: usize,
-    len: usize,
-    out: &mut [u32],
-) {
-    for (i, out) in out.chunks_exact_mut(len).enumerate() {
-        let words = &rows.words[(first + i) * rows.row_stride..];
-        if rows.step_stride == 1 {
-            widen_pairs(level, &words[..len / 2], out);
-        } else {
-            let words = words.iter().step_by(rows.step_stride);
+leveled! {
+    fn whole_steps(src: Source<'_>, first: usize, first_step: usize, out: &mut [[u32; 16]]) {
+        for (i, words) in out.iter_mut().enumerate() {
+            words.copy_from_slice(bytemuck::cast_slice(&src.row(first_step + i)[first..][..16]));
+        }
+    }
+}
+
+leveled! {
+    /// A bf16 panel of rows, `[step][height]` of pairs, as an f32 panel of twice the steps.
+    pub(super) fn widen_row_panel(words: &[u32], height: usize, out: &mut [u32]) {
+        if height == 1 {
             for ([low, high], word) in out.as_chunks_mut::<2>().0.iter_mut().zip(words) {
                 (*low, *high) = (word << 16, word & 0xffff_0000);
             }
+            return;
         }
-    }
-}
-
-/// The rows from `first` of a row operand that stands transposed, each `steps` long.
-pub(super) fn gather_rows(
-    level: crate::Level,
-    rows: RowView<'_>,
-    first: usize,
-    steps: usize,
-    out: &mut [u32],
-) {
-    let words = &rows.words[first * rows.row_stride..];
-    transpose(level, words, rows.row_stride, rows.step_stride, steps, out);
-}
-
-leveled! {
-    fn transpose(
-        words: &[u32],
-        row_stride: usize,
-        step_stride: usize,
-        steps: usize,
-        out: &mut [u32],
-    ) {
-        // Squares of 16: the lines read stay at hand until all of their rows are written.
-        let rows = out.len() / steps;
-        for first_step in (0..steps).step_by(16) {
-            for first_row in (0..rows).step_by(16) {
-                for step in first_step..steps.min(first_step + 16) {
-                    for row in first_row..rows.min(first_row + 16) {
-                        out[row * steps + step] = words[row * row_stride + step * step_stride];
-                    }
-                }
+        for (out, words) in out.chunks_exact_mut(2 * height).zip(words.chunks_exact(height)) {
+            let (low, high) = out.split_at_mut(height);
+            for ((low, high), word) in low.iter_mut().zip(high).zip(words) {
+                (*low, *high) = (word << 16, word & 0xffff_0000);
             }
-        }
-    }
-}
-
-leveled! {
-    fn widen_pairs(words: &[u32], out: &mut [u32]) {
-        for ([low, high], word) in out.as_chunks_mut::<2>().0.iter_mut().zip(words) {
-            (*low, *high) = (word << 16, word & 0xffff_0000);
         }
     }
 }

@@ -12,7 +12,8 @@ use std::ops::Range;
 use super::convert::DenseType;
 use super::micro::multiplies_bf16;
 use super::operand::RowOperand;
-use super::product::{ColView, Product, RowView, product_len, product_of};
+use super::product::{ColView, Product, product_len, product_of};
+use super::rows::RowView;
 use crate::leveled::leveled;
 use crate::share::SharedMut;
 use crate::{AlignedBuf, Level, Pool, level, span};
@@ -86,6 +87,7 @@ pub(crate) fn multiply_made(
         (2 * threads).div_ceil(col_tasks).min(rows.div_ceil(MIN_ROWS))
     };
     let (level, out) = (level(), SharedMut::new(out));
+    let height = x.view().layout.height;
     pool.for_each(col_tasks * row_tasks, &|_, task| {
         let first = task / row_tasks * per_task;
         let task = Task {
@@ -93,13 +95,19 @@ pub(crate) fn multiply_made(
             view: x.view(),
             made,
             dtype,
-            rows: span(rows, task % row_tasks, row_tasks),
+            rows: whole_panels(rows, height, task % row_tasks, row_tasks),
             panels: first..num_panels.min(first + per_task),
             accumulate,
         };
         // SAFETY: the length was checked above; tasks differ in rows or in columns.
         unsafe { task.run(out.as_mut_ptr(), ldo) }
     });
+}
+
+/// The part of `rows` that belongs to `part` of `parts`, in whole panels of rows.
+fn whole_panels(rows: usize, height: usize, part: usize, parts: usize) -> Range<usize> {
+    let panels = span(rows.div_ceil(height), part, parts);
+    (panels.start * height).min(rows)..(panels.end * height).min(rows)
 }
 
 /// A few panels by a range of rows.
@@ -127,17 +135,10 @@ impl Task<'_> {
                 words.grow(self.panels.len() * panel_stride);
                 let words = &mut words[..self.panels.len() * panel_stride];
                 self.made.make(level, self.dtype, self.panels.clone(), steps.clone(), words);
-                let first = self.rows.start * view.row_stride + start * view.step_stride;
-                let rows = RowView {
-                    words: &view.words[first..],
-                    rows: self.rows.len(),
-                    row_stride: view.row_stride,
-                    step_stride: view.step_stride,
-                };
                 let product = Product {
                     level,
                     dtype: self.dtype,
-                    rows,
+                    rows: view.part(self.rows.clone(), start),
                     cols: ColView { words, cols, panel_stride },
                     steps: steps.len(),
                     accumulate: self.accumulate || start > 0,
@@ -162,7 +163,7 @@ pub(crate) fn place_transposed(
     out: &mut [[u32; 16]],
 ) {
     match dtype {
-        DenseType::F32 => transposed_f32(level, square, out),
+        DenseType::F32 => turned(level, square, out),
         DenseType::Bf16 => transposed_pairs(level, square, out),
     }
 }
@@ -201,7 +202,8 @@ pub(super) fn place_rows_transposed(
     place_transposed(level, dtype, &square, out);
 }
 
-fn transposed_f32(level: Level, square: &Square, out: &mut [[u32; 16]]) {
+/// `out[i][j] = square[j][i]`, for as many `i` as `out` has.
+pub(super) fn turned(level: Level, square: &Square, out: &mut [[u32; 16]]) {
     #[cfg(target_arch = "x86_64")]
     if level != Level::Scalar && out.len() == 16 {
         // SAFETY: every level above scalar has AVX2, and both sides are whole squares.

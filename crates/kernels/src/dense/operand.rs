@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use super::convert::{DenseType, Source, pair_rows, words_of_rows};
-use super::product::RowView;
+use super::convert::{DenseType, Source, words_of_rows};
+use super::rows::{RowLayout, RowView, pack_transposed_rows};
 use crate::{AlignedBuf, Pool, level};
 
 thread_local! {
@@ -20,8 +20,7 @@ pub struct RowOperand {
     words: AlignedBuf<u32>,
     rows: usize,
     reduction: usize,
-    row_stride: usize,
-    step_stride: usize,
+    layout: RowLayout,
 }
 
 impl RowOperand {
@@ -32,7 +31,7 @@ impl RowOperand {
 
     /// An operand on memory lent by a scratch; [`Self::into_words`] gives it back.
     pub(crate) fn on(dtype: DenseType, words: AlignedBuf<u32>) -> Self {
-        RowOperand { dtype, words, rows: 0, reduction: 0, row_stride: 0, step_stride: 0 }
+        RowOperand { dtype, words, rows: 0, reduction: 0, layout: RowLayout::plain(0) }
     }
 
     pub(crate) fn into_words(self) -> AlignedBuf<u32> {
@@ -50,7 +49,8 @@ impl RowOperand {
     }
 
     fn num_words(dtype: DenseType, rows: usize, reduction: usize) -> usize {
-        (dtype.steps(reduction) * rows).max(dtype.steps(rows) * reduction)
+        let transposed = RowLayout::transposed(level(), dtype, dtype.steps(rows));
+        (dtype.steps(reduction) * rows).max(transposed.num_words(reduction))
     }
 
     /// Element type.
@@ -75,7 +75,7 @@ impl RowOperand {
     pub fn set(&mut self, pool: &Pool, x: &[f32], rows: usize, k: usize, stride: usize) {
         let (dtype, level) = (self.dtype, level());
         let steps = dtype.steps(k);
-        self.shape(rows, k, rows * steps, (steps, 1));
+        self.shape(rows, k, RowLayout::plain(steps));
         if rows * steps == 0 {
             return;
         }
@@ -92,16 +92,15 @@ impl RowOperand {
     pub fn set_transposed(&mut self, pool: &Pool, x: &[f32], t: usize, cols: usize, stride: usize) {
         let (dtype, level) = (self.dtype, level());
         let steps = dtype.steps(t);
-        self.shape(cols, t, steps * cols, (1, cols));
+        let layout = RowLayout::transposed(level, dtype, steps);
+        self.shape(cols, t, layout);
         if steps * cols == 0 {
             return;
         }
-        let rows_per_step = if dtype == DenseType::F32 { 1 } else { 2 };
-        pool.split_rows(&mut self.words[..steps * cols], cols, &|part, words| {
-            let first = part.start * rows_per_step;
-            let rows = (part.len() * rows_per_step).min(t - first);
-            let src = Source { data: &x[first * stride..], stride, rows, len: cols };
-            pair_rows(level, dtype, src, words);
+        let src = Source { data: x, stride, rows: t, len: cols };
+        let words = &mut self.words[..layout.num_words(cols)];
+        pool.split_rows(words, layout.stride, &|part, words| {
+            pack_transposed_rows(level, dtype, src, part.start * layout.height, layout, words);
         });
     }
 
@@ -114,7 +113,7 @@ impl RowOperand {
     ) {
         let (dtype, level) = (self.dtype, level());
         let steps = dtype.steps(k);
-        self.shape(rows, k, rows * steps, (steps, 1));
+        self.shape(rows, k, RowLayout::plain(steps));
         if rows * steps == 0 {
             return;
         }
@@ -131,18 +130,12 @@ impl RowOperand {
         });
     }
 
-    fn shape(&mut self, rows: usize, reduction: usize, num_words: usize, strides: (usize, usize)) {
-        self.words.grow(num_words);
-        (self.rows, self.reduction) = (rows, reduction);
-        (self.row_stride, self.step_stride) = strides;
+    fn shape(&mut self, rows: usize, reduction: usize, layout: RowLayout) {
+        self.words.grow(layout.num_words(rows));
+        (self.rows, self.reduction, self.layout) = (rows, reduction, layout);
     }
 
     pub(crate) fn view(&self) -> RowView<'_> {
-        RowView {
-            words: &self.words,
-            rows: self.rows,
-            row_stride: self.row_stride,
-            step_stride: self.step_stride,
-        }
+        RowView { words: &self.words, rows: self.rows, layout: self.layout }
     }
 }

@@ -3,28 +3,20 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::convert::{DenseType, gather_rows, widen_panel, widen_rows};
+use super::convert::{DenseType, widen_panel, widen_row_panel};
 use super::micro::{Kernel, Tile, kernel, multiplies_bf16};
+use super::rows::{RowLayout, RowView};
 use crate::share::SharedMut;
 use crate::{AlignedBuf, Level, Pool, span};
 
 /// Words of row operand per block: half of a small second-level cache.
 const BLOCK_WORDS: usize = 1 << 16;
-/// Rows from which it is cheaper to widen bf16, or to gather rows that are apart, beforehand.
-const PREPARE_FROM_ROWS: usize = 12;
+/// Rows from which it is cheaper to widen bf16 beforehand.
+const WIDEN_FROM_ROWS: usize = 12;
 
 thread_local! {
-    /// Prepared operands of one block; a megabyte or less per thread for common widths.
-    static PREPARED: RefCell<AlignedBuf<u32>> = RefCell::default();
-}
-
-/// Row operand: the word of (row, step) is `words[row * row_stride + step * step_stride]`.
-#[derive(Clone, Copy)]
-pub(crate) struct RowView<'a> {
-    pub(crate) words: &'a [u32],
-    pub(crate) rows: usize,
-    pub(crate) row_stride: usize,
-    pub(crate) step_stride: usize,
+    /// Widened operands of one block; a megabyte or less per thread for common widths.
+    static WIDENED: RefCell<AlignedBuf<u32>> = RefCell::default();
 }
 
 /// Column operand: panels of 16 columns, `panel_stride` words apart, 16 words per step.
@@ -91,9 +83,7 @@ pub(crate) fn product_parallel(pool: &Pool, p: &Product<'_>, out: &mut [f32], ld
     let kernel = kernel(p.level, p.dtype);
     let (num_rows, num_panels, threads) = (p.rows.rows, p.num_panels(), pool.threads());
     let groups = num_panels.div_ceil(kernel.panels);
-    // Transposed rows are gathered by every thread that multiplies them.
-    let by_panels =
-        num_rows < 4 * kernel.rows * threads || (groups >= 2 * threads && p.rows.step_stride == 1);
+    let by_panels = num_rows < 4 * kernel.rows * threads || groups >= 2 * threads;
     let out = SharedMut::new(out);
     pool.run(&|thread_idx| {
         let (rows, panels) = if by_panels {
@@ -125,8 +115,7 @@ impl Product<'_> {
         }
         assert!(self.steps > 0, "a product needs at least one step");
         let (r, c) = (&self.rows, &self.cols);
-        let row_end = (r.rows - 1) * r.row_stride + (self.steps - 1) * r.step_stride + 1;
-        assert!(row_end <= r.words.len(), "row operand: {row_end} of {}", r.words.len());
+        r.check(kernel(self.level, self.dtype), self.steps);
         let col_end = (self.num_panels() - 1) * c.panel_stride + self.steps * 16;
         assert!(col_end <= c.words.len(), "column operand: {col_end} of {}", c.words.len());
         let out_end = product_len(r.rows, c.cols, ldo);
@@ -141,49 +130,20 @@ impl Product<'_> {
         let widen = self.dtype == DenseType::Bf16
             && self.level != Level::Scalar
             && !multiplies_bf16(self.level);
-        // Transposed rows stand one step per line: a tile would touch a line for every step.
-        let kernel = kernel(self.level, self.dtype);
-        let apart = self.rows.step_stride != 1;
-        let gather = apart && self.dtype == DenseType::F32 && self.level != Level::Scalar;
-        let tile = kernel.rows;
+        let tile = kernel(self.level, self.dtype).rows;
         let row_words = if widen { 2 * self.steps } else { self.steps };
         let block = (BLOCK_WORDS / row_words / tile).max(1) * tile;
         for first in rows.clone().step_by(block) {
             let rows = first..rows.end.min(first + block);
             // SAFETY: as promised to this function; blocks are parts of the region.
             unsafe {
-                if widen && rows.len() >= PREPARE_FROM_ROWS {
+                if widen && rows.len() >= WIDEN_FROM_ROWS {
                     self.widened_block(out, ldo, rows, panels.clone());
-                } else if apart && kernel.contiguous || gather && rows.len() >= PREPARE_FROM_ROWS {
-                    self.gathered_block(out, ldo, rows, panels.clone());
                 } else {
                     self.block(out, ldo, &rows, panels.clone());
                 }
             }
         }
-    }
-
-    /// Computes a block of rows whose values were brought together once for all panels.
-    ///
-    /// # Safety
-    /// As [`Self::region`].
-    unsafe fn gathered_block(
-        &self,
-        out: *mut f32,
-        ldo: usize,
-        rows: Range<usize>,
-        panels: Range<usize>,
-    ) {
-        PREPARED.with_borrow_mut(|buffer| {
-            buffer.grow(rows.len() * self.steps);
-            let words = &mut buffer[..rows.len() * self.steps];
-            gather_rows(self.level, self.rows, rows.start, self.steps, words);
-            let count = rows.len();
-            let view = RowView { words, rows: count, row_stride: self.steps, step_stride: 1 };
-            let gathered = Product { rows: view, ..*self };
-            // SAFETY: the rows were sized for this shape, and the output part is inside the region.
-            unsafe { gathered.block(out.add(rows.start * ldo), ldo, &(0..count), panels) };
-        });
     }
 
     /// Computes a block of rows with bf16 operands widened to f32 once per block, instead of in
@@ -199,23 +159,25 @@ impl Product<'_> {
         panels: Range<usize>,
     ) {
         let steps = 2 * self.steps;
-        PREPARED.with_borrow_mut(|buffer| {
-            buffer.grow((rows.len() + 16) * steps);
-            let (row_words, panel_words) = buffer.split_at_mut(rows.len() * steps);
+        let RowLayout { height, stride } = self.rows.layout;
+        let layout = RowLayout { height, stride: height * steps };
+        WIDENED.with_borrow_mut(|buffer| {
+            buffer.grow(layout.num_words(rows.len()) + 16 * steps);
+            let (row_words, panel_words) = buffer.split_at_mut(layout.num_words(rows.len()));
             let panel_words = &mut panel_words[..16 * steps];
-            widen_rows(self.level, self.rows, rows.start, steps, row_words);
+            let first = &self.rows.words[rows.start / height * stride..];
+            for (i, widened) in row_words.chunks_exact_mut(layout.stride).enumerate() {
+                let words = &first[i * stride..][..self.steps * height];
+                widen_row_panel(self.level, words, height, widened);
+            }
+            let view = RowView { words: row_words, rows: rows.len(), layout };
             for panel in panels {
                 let words = &self.cols.words[panel * self.cols.panel_stride..][..self.steps * 16];
                 widen_panel(self.level, words, panel_words);
                 let cols = (self.cols.cols - panel * 16).min(16);
                 let widened = Product {
                     dtype: DenseType::F32,
-                    rows: RowView {
-                        words: row_words,
-                        rows: rows.len(),
-                        row_stride: steps,
-                        step_stride: 1,
-                    },
+                    rows: view,
                     cols: ColView { words: panel_words, cols, panel_stride: 16 * steps },
                     steps,
                     ..*self
@@ -266,7 +228,8 @@ impl Product<'_> {
         rows: &Range<usize>,
         panel: usize,
     ) {
-        const MAX_ROWS: usize = 32;
+        /// Whole tiles of every kernel.
+        const MAX_ROWS: usize = 96;
         let cols = self.cols.cols - panel * 16;
         let mut buffer = [0.0f32; MAX_ROWS * 16];
         for first in rows.clone().step_by(MAX_ROWS) {
@@ -292,22 +255,25 @@ impl Product<'_> {
     }
 
     /// # Safety
-    /// `row` and `panel` are inside the operands.
+    /// `row` and `panel` are inside the operands; `row` begins a panel of rows.
     unsafe fn tile(&self, out: *mut f32, ldo: usize, row: usize, panel: usize) -> Tile {
+        let RowLayout { height, stride } = self.rows.layout;
         // SAFETY: inside the operands by the caller's promise.
         let (cols, rows) = unsafe {
             (
                 self.cols.words.as_ptr().add(panel * self.cols.panel_stride),
-                self.rows.words.as_ptr().add(row * self.rows.row_stride),
+                self.rows.words.as_ptr().add(row / height * stride),
             )
         };
+        let alone = height == 1;
         Tile {
             cols,
             panel_stride: self.cols.panel_stride,
             steps: self.steps,
             rows,
-            row_stride: self.rows.row_stride,
-            step_stride: self.rows.step_stride,
+            row_stride: if alone { stride } else { 1 },
+            step_stride: height,
+            tile_stride: if alone { kernel(self.level, self.dtype).rows * stride } else { stride },
             out,
             ldo,
             accumulate: self.accumulate,

@@ -2,7 +2,8 @@
 
 use super::DenseType;
 use super::convert::{Source, pack_columns, words_of_rows};
-use super::product::{ColView, Product, RowView, product};
+use super::product::{ColView, Product, product};
+use super::rows::{RowLayout, RowView};
 use crate::Level;
 
 /// Rows: whole register tiles of every level and a rest.
@@ -33,7 +34,7 @@ pub(crate) fn agrees(level: Level) -> bool {
         }
         let compute = |level, num_rows| {
             let mut out = vec![0.0f32; num_rows * COLS];
-            let rows = RowView { words: &rows, rows: num_rows, row_stride: steps, step_stride: 1 };
+            let rows = RowView { words: &rows, rows: num_rows, layout: RowLayout::plain(steps) };
             let cols = ColView { words: &cols, cols: COLS, panel_stride: steps * 16 };
             let accumulate = false;
             product(&Product { level, dtype, rows, cols, steps, accumulate }, &mut out, COLS);

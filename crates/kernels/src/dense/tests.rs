@@ -82,11 +82,18 @@ fn check_forms(level: Level, threads: usize, dtype: DenseType, (m, n, k): (usize
         for i in 0..m {
             assert_eq!(out[i * ldo + n..(i + 1) * ldo], start[i * ldo + n..(i + 1) * ldo]);
         }
+        // Packed from columns or from rows, the operand is the same: to the bit.
+        let x_mk: Vec<f32> = (0..m * k).map(|at| x_km[at % k * m + at / k]).collect();
+        operand.set(&pool, &x_mk, m, k, k);
+        let mut from_rows = start.clone();
+        matrix.matmul_operand(&pool, &operand, &mut from_rows, ldo, true);
+        assert!(out == from_rows, "{m}x{n}x{k} {level:?} {dtype:?}");
     });
 }
 
-const SHAPES: [(usize, usize, usize); 6] =
-    [(1, 1, 1), (1, 16, 2), (7, 33, 5), (13, 100, 64), (50, 48, 31), (100, 17, 96)];
+/// The last has more rows than are packed in one go, and panels at a multiple of the caches' pages.
+const SHAPES: [(usize, usize, usize); 7] =
+    [(1, 1, 1), (1, 16, 2), (7, 33, 5), (13, 100, 64), (50, 48, 31), (100, 17, 96), (805, 5, 128)];
 
 #[test]
 fn all_forms_match_the_formula_at_every_level() {

@@ -26,16 +26,25 @@ pub(crate) fn check_weight(
             DenseMatrix::pack(pool, w_nk, n, k, dtype)
         };
         let mut operand = RowOperand::new(dtype);
-        operand.set(pool, &x, rows, inputs, inputs);
-        for accumulate in [false, true] {
-            let (mut found, mut expected) = (start.clone(), start.clone());
-            packed.matmul_operand(pool, &operand, &mut expected, outputs + 2, accumulate);
-            if transposed {
-                weight.matmul_transposed(pool, &operand, &mut found, outputs + 2, accumulate);
+        for from_columns in [false, true] {
+            if from_columns {
+                let columns: Vec<f32> =
+                    (0..x.len()).map(|at| x[at % rows * inputs + at / rows]).collect();
+                operand.set_transposed(pool, &columns, inputs, rows, rows);
             } else {
-                weight.matmul(pool, &operand, &mut found, outputs + 2, accumulate);
+                operand.set(pool, &x, rows, inputs, inputs);
             }
-            assert!(found == expected, "[{n}, {k}], {rows} rows, {transposed} {accumulate}");
+            for accumulate in [false, true] {
+                let (mut found, mut expected) = (start.clone(), start.clone());
+                packed.matmul_operand(pool, &operand, &mut expected, outputs + 2, accumulate);
+                if transposed {
+                    weight.matmul_transposed(pool, &operand, &mut found, outputs + 2, accumulate);
+                } else {
+                    weight.matmul(pool, &operand, &mut found, outputs + 2, accumulate);
+                }
+                let form = (transposed, from_columns, accumulate);
+                assert!(found == expected, "[{n}, {k}], {rows} rows, {form:?}");
+            }
         }
     };
     compare(k, n, false);

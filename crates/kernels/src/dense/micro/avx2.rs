@@ -64,12 +64,12 @@ unsafe fn finish<const R: usize>(tile: &Tile, row: usize, sums: &[[__m256; 2]; R
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize) {
+unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     // SAFETY: the operands cover these rows and steps.
     unsafe {
         let mut sums = start::<R>(tile, row);
         let mut cols = tile.cols.cast::<f32>();
-        let mut x = tile.rows.add(row * tile.row_stride).cast::<f32>();
+        let mut x = x.cast::<f32>();
         for _ in 0..tile.steps {
             let (col0, col1) = (_mm256_loadu_ps(cols), _mm256_loadu_ps(cols.add(8)));
             for (i, sum) in sums.iter_mut().enumerate() {
@@ -86,13 +86,13 @@ unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize) {
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize) {
+unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     let high_half = _mm256_set1_epi32(0xffff_0000_u32.cast_signed());
     // SAFETY: the operands cover these rows and steps.
     unsafe {
         let mut sums = start::<R>(tile, row);
         let mut cols = tile.cols.cast::<f32>();
-        let mut x = tile.rows.add(row * tile.row_stride).cast::<i32>();
+        let mut x = x.cast::<i32>();
         for _ in 0..tile.steps {
             let raw0 = _mm256_castps_si256(_mm256_loadu_ps(cols));
             let raw1 = _mm256_castps_si256(_mm256_loadu_ps(cols.add(8)));

@@ -99,12 +99,12 @@ unsafe fn finish<const P: usize, const R: usize>(tile: &Tile, row: usize, sums: 
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize) {
+unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     // SAFETY: the operands cover these rows, panels and steps.
     unsafe {
         let mut sums = start::<P, R>(tile, row);
         let mut cols = tile.cols.cast::<f32>();
-        let mut x = tile.rows.add(row * tile.row_stride).cast::<f32>();
+        let mut x = x.cast::<f32>();
         for _ in 0..tile.steps {
             let mut panel = [_mm512_setzero_ps(); P];
             for (p, panel) in panel.iter_mut().enumerate() {
@@ -126,13 +126,13 @@ unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize) {
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize) {
+unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     // SAFETY: the operands cover these rows, panels and steps; both vector types are 64 plain
     // bytes.
     unsafe {
         let mut sums = start::<P, R>(tile, row);
         let mut cols = tile.cols;
-        let mut x = tile.rows.add(row * tile.row_stride).cast::<i32>();
+        let mut x = x.cast::<i32>();
         for _ in 0..tile.steps {
             let mut panel = [_mm512_set1_epi32(0); P];
             for (p, panel) in panel.iter_mut().enumerate() {
@@ -159,13 +159,13 @@ unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize) {
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn tile_widened<const P: usize, const R: usize>(tile: &Tile, row: usize) {
+unsafe fn tile_widened<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     let high_half = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
     // SAFETY: the operands cover these rows, panels and steps.
     unsafe {
         let mut sums = start::<P, R>(tile, row);
         let mut cols = tile.cols;
-        let mut x = tile.rows.add(row * tile.row_stride).cast::<i32>();
+        let mut x = x.cast::<i32>();
         for _ in 0..tile.steps {
             let mut raw = [_mm512_set1_epi32(0); P];
             let mut panel = [_mm512_setzero_ps(); P];

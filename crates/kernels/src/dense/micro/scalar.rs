@@ -41,14 +41,14 @@ unsafe fn finish<const R: usize>(tile: &Tile, row: usize, sums: &[[f32; 16]; R])
     }
 }
 
-unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize) {
+unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     // SAFETY: the operands cover these rows and steps.
     unsafe {
         let mut sums = start::<R>(tile, row);
         for step in 0..tile.steps {
             let cols = tile.cols.add(step * 16).cast::<[f32; 16]>().read_unaligned();
             for (i, sum) in sums.iter_mut().enumerate() {
-                let word = *tile.rows.add((row + i) * tile.row_stride + step * tile.step_stride);
+                let word = *x.add(i * tile.row_stride + step * tile.step_stride);
                 let x = f32::from_bits(word);
                 for (sum, col) in sum.iter_mut().zip(cols) {
                     *sum += x * col;
@@ -59,7 +59,7 @@ unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize) {
     }
 }
 
-unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize) {
+unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     let (low, high) =
         (|word: u32| f32::from_bits(word << 16), |word: u32| f32::from_bits(word & 0xffff_0000));
     // SAFETY: the operands cover these rows and steps.
@@ -68,7 +68,7 @@ unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize) {
         for step in 0..tile.steps {
             let cols = tile.cols.add(step * 16).cast::<[u32; 16]>().read_unaligned();
             for (i, sum) in sums.iter_mut().enumerate() {
-                let word = *tile.rows.add((row + i) * tile.row_stride + step * tile.step_stride);
+                let word = *x.add(i * tile.row_stride + step * tile.step_stride);
                 let (x_low, x_high) = (low(word), high(word));
                 for (sum, col) in sum.iter_mut().zip(cols) {
                     *sum += x_low * low(col);

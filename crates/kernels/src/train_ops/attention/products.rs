@@ -1,7 +1,7 @@
 //! The products inside attention, on operands in thread-local memory.
 
-use crate::dense::{ColView, DenseType, Product, RowView, Source};
-use crate::dense::{pack_columns, pack_rows, pair_rows, product, words_of_rows};
+use crate::dense::{ColView, DenseType, Product, RowLayout, RowView, Source};
+use crate::dense::{pack_columns, pack_rows, pack_transposed_rows, product, words_of_rows};
 use crate::{AlignedBuf, Level};
 
 /// A column operand in thread-local memory.
@@ -74,7 +74,7 @@ impl Arithmetic {
         let steps = self.dtype.steps(src.len);
         words.grow(src.rows * steps);
         words_of_rows(self.level, self.dtype, src, scale, words);
-        let rows = RowView { words, rows: src.rows, row_stride: steps, step_stride: 1 };
+        let rows = RowView { words, rows: src.rows, layout: RowLayout::plain(steps) };
         self.product(rows, columns, steps, false, out, ldo);
     }
 
@@ -87,9 +87,11 @@ impl Arithmetic {
         (out, ldo): (&mut [f32], usize),
     ) {
         let steps = self.dtype.steps(src.rows);
-        words.grow(src.len * steps);
-        pair_rows(self.level, self.dtype, src, words);
-        let rows = RowView { words, rows: src.len, row_stride: 1, step_stride: src.len };
+        let layout = RowLayout::transposed(self.level, self.dtype, steps);
+        words.grow(layout.num_words(src.len));
+        let used = &mut words[..layout.num_words(src.len)];
+        pack_transposed_rows(self.level, self.dtype, src, 0, layout, used);
+        let rows = RowView { words, rows: src.len, layout };
         self.product(rows, columns.view(0, columns.cols), steps, true, out, ldo);
     }
 

@@ -2,7 +2,7 @@
 
 use super::products::Columns;
 use super::shape::{AttentionShape, BLOCK_ROWS};
-use crate::{AlignedBuf, DenseMatrix, Pool};
+use crate::{AlignedBuf, DenseMatrix, Pool, RowOperand};
 
 /// Working memory of attention: one set of buffers per thread, grown to the longest sequence seen.
 #[derive(Default)]
@@ -24,8 +24,8 @@ impl AttentionScratch {
         let d = shape.head_dim;
         let columns = 3 * DenseMatrix::capacity_bytes(shape.dtype, longest, d);
         let values = 2 * longest * d + 2 * BLOCK_ROWS * longest.next_multiple_of(16);
-        let words = BLOCK_ROWS * shape.dtype.steps(longest);
-        threads * (columns + (values + words) * size_of::<f32>())
+        let words = RowOperand::capacity_bytes(shape.dtype, BLOCK_ROWS, longest);
+        threads * (columns + words + values * size_of::<f32>())
     }
 
     /// A set of buffers per thread, and `part_len` values that the tasks share.
