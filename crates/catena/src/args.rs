@@ -407,6 +407,9 @@ pub(crate) struct PredictArgs {
     /// Ask the model as it was before training
     #[arg(long)]
     pub(crate) base: bool,
+    /// Write nothing but an answer of the training data, such as an intent
+    #[arg(long)]
+    pub(crate) choices: bool,
     /// Only so many samples
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,

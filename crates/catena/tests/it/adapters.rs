@@ -1,9 +1,10 @@
 //! Adapters after a run: trained further, merged, written as GGUF.
 
 use crate::support::{Done, run};
-use crate::tiny::{Tiny, assert_same, ok};
+use crate::tiny::{ROWS, Tiny, assert_same, ok};
 use camino::Utf8Path;
 use catena_model::Checkpoint;
+use serde_json::{Value, json};
 
 /// A run that learns the rows by heart.
 const LEARN: &str =
@@ -111,6 +112,38 @@ fn answers_before_a_run_are_those_of_its_start() {
     assert_eq!(start, first);
     assert_ne!(first, answers("prefix", &["--base"]), "the prefix has learnt nothing");
     answers("further", &[]);
+}
+
+/// Held to the choices a model writes nothing else, whatever it has learnt, and however few tokens
+/// are allowed for other answers; how many were none of them is told.
+#[test]
+fn answers_are_held_to_those_of_the_training_data() {
+    let tiny = tuned();
+    let [file, rows, to] = ["sft.toml", "sft.jsonl", "answers.jsonl"].map(|name| tiny.path(name));
+    let predict = |more: &[&str]| {
+        let own = ["train", "predict", file.as_str(), "--data", rows.as_str()];
+        let done = ok(run(&[&own[..], &["--output", to.as_str()], more].concat()));
+        let lines: Vec<Value> =
+            text(&to).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (serde_json::from_str::<Value>(&done.stdout).unwrap(), lines)
+    };
+    let untuned = ["--base", "--max-new-tokens", "1"];
+    let (free, _) = predict(&untuned);
+    assert_eq!(free, json!({"samples": 4, "accuracy": 0.0}));
+    let (held, lines) = predict(&[&untuned[..], &["--choices"]].concat());
+    assert_eq!((&held["choices"], &held["outside"]), (&json!(4), &json!(4)), "{held}");
+    assert_eq!(held["free_accuracy"], 0.0);
+    let choices = ROWS.map(|(_, place)| json!(format!(" {place}.")));
+    assert!(lines.iter().all(|line| choices.contains(&line["answer"])), "{lines:?}");
+    assert!(lines.iter().all(|line| line["free"].is_string()), "{lines:?}");
+    let right = lines.iter().filter(|line| line["answer"] == line["wanted"]).count();
+    assert_eq!(held["accuracy"], right as f64 / 4.0);
+
+    let (learnt, lines) = predict(&["--choices"]);
+    let expected = json!({"samples": 4, "accuracy": 1.0, "choices": 4, "free_accuracy": 1.0,
+        "outside": 0});
+    assert_eq!(learnt, expected, "{lines:?}");
+    assert!(lines.iter().all(|line| line.get("free").is_none()), "{lines:?}");
 }
 
 fn merge(args: &[&str]) -> Done {
