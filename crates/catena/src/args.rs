@@ -357,7 +357,7 @@ pub(crate) struct TrainArgs {
 pub(crate) enum TrainAction {
     /// Train as the file says, from its last checkpoint if there is one
     Run(TrainRunArgs),
-    /// Say what a run takes, memory and time, and how it is cut to fit; train nothing
+    /// Say what a run takes, memory, time and disk, and how it is cut to fit; train nothing
     Plan(TrainPlanArgs),
     /// Look for what would spoil the run, or show what is trained on in one sample
     Lint(LintArgs),
