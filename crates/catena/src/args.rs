@@ -602,8 +602,8 @@ pub(crate) struct TrainBenchArgs {
     /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows
     #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
     pub(crate) model: String,
-    /// Only the measurements with this text in a cell's name, such as `lora/4x256`; may be given
-    /// again
+    /// Only the measurements with this text in a cell's name, such as `lora/4x256` or `plan`; may be
+    /// given again
     #[arg(long, value_name = "TEXT")]
     pub(crate) only: Vec<String>,
     /// Measure PyTorch with PEFT in the same run, in turn with ours
