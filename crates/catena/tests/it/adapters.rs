@@ -226,6 +226,15 @@ fn merges_that_make_no_sense_are_refused() {
     refused(&sft, base[1], &base, "already");
     refused(&reward, &out, &base, "a head for labels or scores");
     refused(&prefix, &out, &base, "cannot be merged");
+    // A run that was not begun, one that was stopped, and a file that is none.
+    let later = tiny.write("later", "base/model", &format!("{LORA}{LEARN}"));
+    refused(&later, &out, &[], "catena train run");
+    let checkpoint = tiny.path("later/run/checkpoint.safetensors");
+    std::fs::create_dir_all(checkpoint.parent().unwrap()).unwrap();
+    std::fs::write(&checkpoint, "").unwrap();
+    refused(&later, &out, &[], "is not finished");
+    let rows = tiny.path("sft.jsonl").into_string();
+    refused(&rows, &out, &base, "neither a run's file nor a GGUF adapter");
     let done = merge(&[&sft, "--out", &out, "--gguf", "q3_0"]);
     assert_eq!(done.code, Some(2), "{}", done.stderr);
     assert!(done.stderr.contains("q4_0"), "{}", done.stderr);
