@@ -246,8 +246,7 @@ impl TrainModel {
         let (x_tc, dx_tc) = (working.floats(max_tokens * c), working.floats(max_tokens * c));
         let before = method.virtual_tokens();
         let sequence = options.longest.unwrap_or(max_tokens);
-        let attended = before + sequence.min(max_tokens);
-        working.count(attention_bytes(spec, attended, pool.threads()));
+        working.count(attention_bytes(spec, before + sequence.min(max_tokens), pool.threads()));
         let moved = method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight());
         let of_base = moved || !method.modules_to_save().is_empty();
         let memory = TrainMemory {
