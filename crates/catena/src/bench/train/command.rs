@@ -139,8 +139,8 @@ impl Bench<'_> {
         };
         let steps = self.tasks.iter().flat_map(of_task);
         let plans = self.runs.iter().flat_map(PlannedRun::cells);
-        let cells = steps.chain(plans).collect::<Vec<_>>().into_iter();
-        let mut results = Results::of_named(cells, &self.ours, self.theirs, pool, self.threads);
+        let (cells, threads) = (steps.chain(plans), self.threads);
+        let mut results = Results::of_named(cells, &self.ours, self.theirs, pool, threads);
         let planned = results.cells.iter_mut().filter(|cell| cell.peers.contains_key(TAKEN));
         planned.for_each(|cell| cell.ratio = None);
         results
