@@ -357,7 +357,7 @@ pub(crate) struct TrainArgs {
 pub(crate) enum TrainAction {
     /// Train as the file says, from its last checkpoint if there is one
     Run(TrainRunArgs),
-    /// Say what a run takes, memory and time, and how it is cut to fit; train nothing
+    /// Say what a run takes, memory, time and disk, and how it is cut to fit; train nothing
     Plan(TrainPlanArgs),
     /// Look for what would spoil the run, or show what is trained on in one sample
     Lint(LintArgs),
@@ -407,6 +407,9 @@ pub(crate) struct PredictArgs {
     /// Ask the model as it was before training
     #[arg(long)]
     pub(crate) base: bool,
+    /// Write nothing but an answer of the training data, such as an intent
+    #[arg(long)]
+    pub(crate) choices: bool,
     /// Only so many samples
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
@@ -615,8 +618,8 @@ pub(crate) struct TrainBenchArgs {
     /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows
     #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
     pub(crate) model: String,
-    /// Only the measurements with this text in a cell's name, such as `lora/4x256`; may be given
-    /// again
+    /// Only the measurements with this text in a cell's name, such as `lora/4x256` or `plan`; may be
+    /// given again
     #[arg(long, value_name = "TEXT")]
     pub(crate) only: Vec<String>,
     /// Measure PyTorch with PEFT in the same run, in turn with ours

@@ -3,7 +3,7 @@
 //! The only place that reads environment variables.
 
 use crate::failure::{Exit, Failure};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
 use catena_store::PullOptions;
 use std::env;
@@ -42,6 +42,32 @@ pub(crate) fn threads(flag: Option<usize>) -> Choice<usize> {
 /// A pool of the chosen number of threads.
 pub(crate) fn pool(flag: Option<usize>) -> Arc<Pool> {
     Arc::new(Pool::new(threads(flag).value))
+}
+
+/// Bytes that this user may still write where `path` is or will be; `None` where the system does
+/// not tell.
+pub(crate) fn free_disk_bytes(path: &Utf8Path) -> Option<u64> {
+    let folder = path.ancestors().find(|folder| folder.exists());
+    free_bytes(folder.unwrap_or(Utf8Path::new(".")))
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn free_bytes(folder: &Utf8Path) -> Option<u64> {
+    let name = std::ffi::CString::new(folder.as_str()).ok()?;
+    let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the name ends with a zero, and the call fills the whole place if it returns 0.
+    let found = unsafe {
+        if libc::statvfs(name.as_ptr(), found.as_mut_ptr()) != 0 {
+            return None;
+        }
+        found.assume_init()
+    };
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+fn free_bytes(_folder: &Utf8Path) -> Option<u64> {
+    None
 }
 
 /// The per-user cache folder.

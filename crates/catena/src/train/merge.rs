@@ -4,6 +4,7 @@
 use super::choices::TrainMethod;
 use super::model::base_path;
 use super::read::{RunFile, is_run_file, read};
+use super::run::RUN_DIR;
 use super::save::{GGUF_FILE, MODEL_DIR};
 use crate::args::MergeArgs;
 use crate::failure::{Exit, Failure};
@@ -16,11 +17,17 @@ use camino::{Utf8Path, Utf8PathBuf};
 use catena_model::adapter::{open_adapter, write_gguf_adapter};
 use catena_model::{Checkpoint, ExportSource, PeftAdapter, PeftConfig};
 use catena_protocol::Cancel;
+use std::fs::File;
+use std::io::Read as _;
 
 /// What a folder of a model has.
 const CONFIG_FILE: &str = "config.json";
 /// Ends of the names of models with a head, in that file.
 const HEADS: [&str; 2] = ["ForSequenceClassification", "ForTokenClassification"];
+/// What a GGUF file begins with.
+const GGUF_MAGIC: [u8; 4] = *b"GGUF";
+/// What may be merged.
+const SOURCES: &str = "name a run's file or output, a PEFT folder or a GGUF adapter";
 /// A head for labels or scores in an adapter.
 const HEAD: &str = "base_model.model.score.weight";
 
@@ -85,12 +92,14 @@ fn open(args: &MergeArgs, cancel: &Cancel) -> Result<Parts, Failure> {
     });
     let Some(path) = find_adapter(&output).filter(|_| !is_whole) else {
         if !output.join(MODEL_DIR).join(CONFIG_FILE).exists() {
-            let cause = format!("there is no adapter and no finished run in `{output}`");
-            return Err(usage(cause.into())
-                .hint("name a run's file or output, a PEFT folder or a GGUF adapter"));
+            return Err(nothing(args, &output, file.is_some()));
         }
-        return whole(args, &output).map_err(usage);
+        return whole(args, &output);
     };
+    if path.is_file() && !is_gguf(&path) {
+        let cause = format!("`{path}` is neither a run's file nor a GGUF adapter");
+        return Err(usage(cause.into()).hint(SOURCES));
+    }
     let base = match (&args.base, &file) {
         (Some(base), _) => here.model_path(base)?,
         (None, Some(file)) => base_path(file, &Finder { project: &file.folder, ..here })?,
@@ -111,6 +120,28 @@ fn open(args: &MergeArgs, cancel: &Cancel) -> Result<Parts, Failure> {
     open().map_err(usage)
 }
 
+/// What is said where there is no result: the run was stopped, or not begun, or there is no run.
+fn nothing(args: &MergeArgs, output: &Utf8Path, is_run: bool) -> Failure {
+    let checkpoint = output.join(RUN_DIR).join(catena_train::Checkpoint::FILE_NAME);
+    let (cause, hint) = if checkpoint.exists() {
+        let hint = "`catena train run` with the run's file goes on from its checkpoint".to_owned();
+        (format!("the run in `{output}` is not finished"), hint)
+    } else if is_run {
+        let hint = format!("`catena train run {}` trains it", args.source);
+        (format!("the run has left nothing in `{output}` yet"), hint)
+    } else {
+        let cause = format!("there is no adapter and no finished run in `{output}`");
+        (cause, SOURCES.to_owned())
+    };
+    Failure::new(Exit::Usage, goal(args), cause).hint(hint)
+}
+
+fn is_gguf(path: &Utf8Path) -> bool {
+    let mut magic = [0; GGUF_MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && magic == GGUF_MAGIC
+}
+
 /// The base that an adapter names.
 fn named_base(adapter: &Utf8Path, finder: &Finder<'_>) -> Result<Utf8PathBuf, BoxError> {
     if adapter.is_file() {
@@ -126,20 +157,26 @@ fn named_base(adapter: &Utf8Path, finder: &Finder<'_>) -> Result<Utf8PathBuf, Bo
 }
 
 /// The model of a run that trained its own weights.
-fn whole(args: &MergeArgs, output: &Utf8Path) -> Result<Parts, BoxError> {
+fn whole(args: &MergeArgs, output: &Utf8Path) -> Result<Parts, Failure> {
+    let usage = |error: BoxError| Failure::new(Exit::Usage, goal(args), error);
     let model = output.join(MODEL_DIR);
     if args.adapter_gguf {
-        return Err(format!("the run trained no adapter, but the model in `{model}`").into());
+        let cause = format!("the run trained no adapter, but the model in `{model}`");
+        return Err(usage(cause.into()).hint("`--gguf q8_0` alone writes it as a GGUF file"));
     }
     if args.gguf.is_empty() {
         let cause = format!("the model in `{model}` is whole; `--gguf` writes it as a GGUF file");
-        return Err(cause.into());
+        return Err(usage(cause.into()).hint("for transformers and PyTorch it is ready as it is"));
     }
-    let config = std::fs::read_to_string(model.join(CONFIG_FILE))?;
-    if HEADS.iter().any(|head| config.contains(head)) {
-        return Err("it has a head for labels or scores, which a GGUF file has no place for".into());
-    }
-    Ok(Parts { base: Checkpoint::open(&model)?, adapter: None })
+    let open = || -> Result<Parts, BoxError> {
+        let config = std::fs::read_to_string(model.join(CONFIG_FILE))?;
+        if HEADS.iter().any(|head| config.contains(head)) {
+            let cause = "it has a head for labels or scores, which a GGUF file has no place for";
+            return Err(cause.into());
+        }
+        Ok(Parts { base: Checkpoint::open(&model)?, adapter: None })
+    };
+    open().map_err(usage)
 }
 
 fn write(args: &MergeArgs, parts: &Parts) -> Result<(), BoxError> {

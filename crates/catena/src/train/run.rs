@@ -4,7 +4,7 @@ use super::encode::{self, Rows};
 use super::lint;
 use super::model::{BaseModel, Fit, base_path, task};
 use super::objectives::{objective, run_config};
-use super::plan::{self, Plan, Taken, TimePlan, max_memory};
+use super::plan::{self, DiskPlan, Plan, Taken, TimePlan, max_memory};
 use super::read::RunFile;
 use super::samples::{self, Samples};
 use super::save::{labels, save};
@@ -230,7 +230,7 @@ impl<'a> Run<'a> {
         Ok(Self { memory, model, learnt, eval, trainer, dir })
     }
 
-    /// The plan, with the time that a few of the run's samples let expect.
+    /// The plan, with the time that a few of the run's samples let expect, and the disk's room.
     fn plan(
         &mut self,
         settings: &TrainSettings,
@@ -249,9 +249,11 @@ impl<'a> Run<'a> {
         if forecast.steps == 0 {
             return Ok(self.memory.clone());
         }
+        let disk = Some(DiskPlan::new(&forecast, &self.dir)?);
         let tokens = settings.samples.sample_tokens;
         let writing = Asked::seconds(&prepared.asked, tokens, &mut self.model).map_err(failure)?;
-        Ok(Plan { time: Some(TimePlan::new(&forecast, writing)), ..self.memory.clone() })
+        let time = Some(TimePlan::new(&forecast, writing));
+        Ok(Plan { time, disk, ..self.memory.clone() })
     }
 
     /// Trains, and keeps the plan beside what was taken.

@@ -1,9 +1,10 @@
 //! Adapters after a run: trained further, merged, written as GGUF.
 
 use crate::support::{Done, run};
-use crate::tiny::{Tiny, assert_same, ok};
+use crate::tiny::{ROWS, Tiny, assert_same, ok};
 use camino::Utf8Path;
 use catena_model::Checkpoint;
+use serde_json::{Value, json};
 
 /// A run that learns the rows by heart.
 const LEARN: &str =
@@ -113,6 +114,46 @@ fn answers_before_a_run_are_those_of_its_start() {
     answers("further", &[]);
 }
 
+/// Held to the choices a model writes nothing else, whatever it has learnt, and however few tokens
+/// are allowed for other answers; how many were none of them is told.
+#[test]
+fn answers_are_held_to_those_of_the_training_data() {
+    let tiny = tuned();
+    let [file, rows, to] = ["sft.toml", "sft.jsonl", "answers.jsonl"].map(|name| tiny.path(name));
+    let predict = |more: &[&str]| {
+        let own = ["train", "predict", file.as_str(), "--data", rows.as_str()];
+        let done = ok(run(&[&own[..], &["--output", to.as_str()], more].concat()));
+        let lines: Vec<Value> =
+            text(&to).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (serde_json::from_str::<Value>(&done.stdout).unwrap(), lines)
+    };
+    let untuned = ["--base", "--max-new-tokens", "1"];
+    let (free, _) = predict(&untuned);
+    assert_eq!(free, json!({"samples": 4, "accuracy": 0.0}));
+    let (held, lines) = predict(&[&untuned[..], &["--choices"]].concat());
+    assert_eq!((&held["choices"], &held["outside"]), (&json!(4), &json!(4)), "{held}");
+    assert_eq!(held["free_accuracy"], 0.0);
+    let choices = ROWS.map(|(_, place)| json!(format!(" {place}.")));
+    assert!(lines.iter().all(|line| choices.contains(&line["answer"])), "{lines:?}");
+    assert!(lines.iter().all(|line| line["free"].is_string()), "{lines:?}");
+    let right = lines.iter().filter(|line| line["answer"] == line["wanted"]).count();
+    assert_eq!(held["accuracy"], right as f64 / 4.0);
+
+    // What was a choice already stays as it was.
+    let (free, before) = predict(&[]);
+    let (learnt, lines) = predict(&["--choices"]);
+    assert_eq!(learnt["free_accuracy"], free["accuracy"], "{lines:?}");
+    let mut outside = 0;
+    for (line, before) in lines.iter().zip(&before) {
+        assert!(choices.contains(&line["answer"]), "{line}");
+        let is_choice = choices.contains(&before["answer"]);
+        assert_eq!(line["answer"] == before["answer"], is_choice, "{line} {before}");
+        outside += usize::from(!is_choice);
+    }
+    assert_eq!(learnt["outside"], outside, "{lines:?}");
+    assert!(outside < 4, "the run has learnt nothing: {lines:?}");
+}
+
 fn merge(args: &[&str]) -> Done {
     run(&[&["train", "merge"][..], args].concat())
 }
@@ -193,6 +234,15 @@ fn merges_that_make_no_sense_are_refused() {
     refused(&sft, base[1], &base, "already");
     refused(&reward, &out, &base, "a head for labels or scores");
     refused(&prefix, &out, &base, "cannot be merged");
+    // A run that was not begun, one that was stopped, and a file that is none.
+    let later = tiny.write("later", "base/model", &format!("{LORA}{LEARN}"));
+    refused(&later, &out, &[], "catena train run");
+    let checkpoint = tiny.path("later/run/checkpoint.safetensors");
+    std::fs::create_dir_all(checkpoint.parent().unwrap()).unwrap();
+    std::fs::write(&checkpoint, "").unwrap();
+    refused(&later, &out, &[], "is not finished");
+    let rows = tiny.path("sft.jsonl").into_string();
+    refused(&rows, &out, &base, "neither a run's file nor a GGUF adapter");
     let done = merge(&[&sft, "--out", &out, "--gguf", "q3_0"]);
     assert_eq!(done.code, Some(2), "{}", done.stderr);
     assert!(done.stderr.contains("q4_0"), "{}", done.stderr);

@@ -14,6 +14,7 @@ mod errors;
 mod flow;
 mod heads;
 mod help;
+mod plans;
 mod pretrain;
 mod serve;
 mod stopped;

@@ -180,7 +180,7 @@ fn a_plan_is_kept_beside_what_was_taken() {
         let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
         let taken = kept["taken"]["peak_bytes"].as_f64().unwrap();
         let error = bytes(&kept) / taken - 1.0;
-        assert!(error.abs() < 0.15, "{output}: planned {}, taken {taken}", bytes(&kept));
+        assert!(error.abs() < 0.05, "{output}: planned {}, taken {taken}", bytes(&kept));
         assert!(kept["time"]["seconds"].as_f64().unwrap() > 0.0, "{kept}");
         assert!(kept["taken"]["seconds"].as_f64().unwrap() > 0.0, "{kept}");
         let lines = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();

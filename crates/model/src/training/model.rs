@@ -245,7 +245,8 @@ impl TrainModel {
         let work = Work::new(&mut working, spec, options.dtype, max_tokens, method.needs());
         let (x_tc, dx_tc) = (working.floats(max_tokens * c), working.floats(max_tokens * c));
         let before = method.virtual_tokens();
-        working.count(attention_bytes(spec, before + max_tokens, pool.threads()));
+        let sequence = options.longest.unwrap_or(max_tokens);
+        working.count(attention_bytes(spec, before + sequence.min(max_tokens), pool.threads()));
         let moved = method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight());
         let of_base = moved || !method.modules_to_save().is_empty();
         let memory = TrainMemory {
@@ -259,7 +260,6 @@ impl TrainModel {
         saved_as.forms = forms;
         let positions = if takes { embedding.max_positions(&values, c) } else { None };
         let positions = positions.map(|rows| rows.saturating_sub(before));
-        let sequence = options.longest.unwrap_or(max_tokens);
         let longest = positions.unwrap_or(max_tokens).min(max_tokens).min(sequence);
         let rows = if takes { before + sequence } else { 0 };
         let ropes = spec.ropes.iter().map(|rope| RopeTable::new(rope, rows));
@@ -635,7 +635,7 @@ fn give_memory(
     }
 }
 
-/// What attention grows to by itself, in the layer where that is most.
+/// What attention grows to by itself over the longest sequence, in the layer where that is most.
 fn attention_bytes(spec: &Spec, longest: usize, threads: usize) -> usize {
     let bytes = |shape| AttentionScratch::bytes_for(shape, longest, threads);
     spec.layers.iter().map(|layer| bytes(&layer.attention)).max().unwrap_or(0)

@@ -46,6 +46,10 @@ pub struct Forecast {
     pub evaluations: u64,
     /// Evaluations, without what the model writes.
     pub evaluation_seconds: f64,
+    /// Checkpoints that will be written, each in the place of the one before.
+    pub checkpoints: u64,
+    /// Bytes of one: values and the optimizer's state.
+    pub checkpoint_bytes: u64,
     /// Writing of checkpoints, guessed from their size.
     pub checkpoint_seconds: f64,
 }
@@ -101,7 +105,8 @@ impl Trainer {
         objective.rehearse();
         let learning = self.learning_rate_of(model, objective, &left, cancel)?;
         let tokens = self.tokens_of(objective, &left).sum();
-        let checkpoint_seconds = self.checkpoint_seconds(model, &left, eval.is_some());
+        let checkpoints = self.checkpoints(&left, eval.is_some());
+        let checkpoint_bytes = self.checkpoint_bytes(model);
         let (mut reference, mut evaluation) = (0.0, 0.0);
         if done == 0 && objective.reference_tokens() > 0 {
             let forward = self.evaluation_rate(model, objective, cancel)?;
@@ -126,7 +131,9 @@ impl Trainer {
             reference_seconds: reference,
             evaluations: self.evaluations(&left),
             evaluation_seconds: evaluation,
-            checkpoint_seconds,
+            checkpoints,
+            checkpoint_bytes,
+            checkpoint_seconds: (checkpoints * checkpoint_bytes) as f64 / DISK_BYTES_PER_SECOND,
         })
     }
 
@@ -162,22 +169,20 @@ impl Trainer {
     }
 
     /// A checkpoint is written every so many steps, before each evaluation, and after the last one.
-    fn checkpoint_seconds(
-        &self,
-        model: &dyn Trainable,
-        steps: &Range<u64>,
-        evaluates: bool,
-    ) -> f64 {
+    fn checkpoints(&self, steps: &Range<u64>, evaluates: bool) -> u64 {
         let every = self.config.checkpoint_steps;
         let is_saved = |step: &u64| {
             let evaluated = evaluates && self.evaluates_after(*step, steps.end);
             step.is_multiple_of(every) || *step == steps.end || evaluated
         };
         let count = (steps.start + 1..=steps.end).filter(is_saved).count();
-        let count = count + usize::from(evaluates);
+        count as u64 + u64::from(evaluates)
+    }
+
+    /// Values and the optimizer's state; names and shapes weigh nothing beside them.
+    fn checkpoint_bytes(&self, model: &dyn Trainable) -> u64 {
         let tensors = trained_tensors(model.params(), self.config.loraplus_lr_ratio);
-        let bytes = size_of_val(model.values()) + self.config.optimizer.bytes(&tensors);
-        count as f64 * bytes as f64 / DISK_BYTES_PER_SECOND
+        (size_of_val(model.values()) + self.config.optimizer.bytes(&tensors)) as u64
     }
 
     /// Runs the first samples of some steps forward and back.

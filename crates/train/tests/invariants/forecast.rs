@@ -4,8 +4,8 @@ use catena_kernels::Pool;
 use catena_model::training::{Method, Recompute};
 use catena_protocol::{Cancel, NoProgress};
 use catena_train::{
-    Objective, Preference, PreferenceConfig, PreferenceKind, PreferenceSample, RunConfig, Sft,
-    Trainer,
+    Checkpoint, Objective, Preference, PreferenceConfig, PreferenceKind, PreferenceSample,
+    RunConfig, Sft, Trainer,
 };
 
 use crate::setup::{MAX_TOKENS, config, dir, language_model, lora, samples};
@@ -82,4 +82,8 @@ fn what_is_left_is_counted_exactly() {
         trainer.run(&mut model, &mut objective, None, None, &pool, &NoProgress, &cancel).unwrap();
     let tokens: usize = outcome.metrics.iter().map(|step| step.tokens).sum();
     assert_eq!((told.steps, told.tokens), (outcome.metrics.len() as u64, tokens as u64));
+    let written = std::fs::metadata(path.join(Checkpoint::FILE_NAME)).unwrap().len();
+    // Names and shapes are in the file too.
+    let sizes = told.checkpoint_bytes..told.checkpoint_bytes + (32 << 10);
+    assert!(told.checkpoints > 0 && sizes.contains(&written), "{written}, {told:?}");
 }

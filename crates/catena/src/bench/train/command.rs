@@ -1,23 +1,25 @@
 //! The command: rounds of ours and of the peers in turn, then medians, table and file.
 
+use super::planned::{PlannedRun, RunFolder};
 use super::step::{self, Measured};
 use super::task::{Kind, Task};
 use crate::args::TrainBenchArgs;
-use crate::bench::cells::{Cell, Results, Samples};
+use crate::bench::cells::{Named, Results, Samples};
 use crate::bench::files::{absolute, find};
 use crate::bench::infer::SEED;
-use crate::bench::limits::described;
 use crate::bench::peers::{Collected, Peers, interrupted};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
-use camino::Utf8Path;
-use catena_kernels::{level, measure_peaks};
+use camino::{Utf8Path, Utf8PathBuf};
+use catena_kernels::Pool;
 use catena_protocol::Cancel;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+
+/// The peer that a plan is compared with: the run itself.
+const TAKEN: &str = "taken";
 
 /// Runs `catena bench train`.
 pub(in crate::bench) fn run(
@@ -26,69 +28,123 @@ pub(in crate::bench) fn run(
     cancel: &Cancel,
 ) -> Result<(), Failure> {
     if let Some(task) = &args.step {
-        let task = task.parse().map_err(|known: String| {
-            Failure::new(Exit::Usage, format!("there is no step `{task}`"), known)
-        })?;
-        let model = Utf8Path::new(&args.model);
-        return step::measure(task, model, &pool(flag)).map_err(|error| {
-            Failure::new(Exit::Environment, format!("cannot train `{model}`"), error)
-        });
+        return one_step(task, Utf8Path::new(&args.model), flag);
     }
     let progress = for_stderr();
     let finder = Finder { project: Utf8Path::new("."), progress: progress.as_ref(), cancel };
     args.json.as_deref().map_or(Ok(()), Results::check_file)?;
-    let named = |task: &Task| {
-        args.only.is_empty() || args.only.iter().any(|only| task.cell().contains(only.as_str()))
-    };
-    let tasks: Vec<Task> = Task::ALL.into_iter().filter(named).collect();
-    if tasks.is_empty() {
+    let named =
+        |cell: &str| args.only.is_empty() || args.only.iter().any(|only| cell.contains(only));
+    let tasks: Vec<Task> = Task::ALL.into_iter().filter(|task| named(&task.cell())).collect();
+    let is_named = |run: &PlannedRun| run.cells().iter().any(|cell| named(&cell.name));
+    let runs: Vec<PlannedRun> = PlannedRun::ALL.into_iter().filter(is_named).collect();
+    if tasks.is_empty() && runs.is_empty() {
         let cause = format!("no cell has `{}` in its name", args.only.join("` or `"));
         return Err(Failure::new(Exit::Usage, "nothing to measure", cause)
-            .hint("cells have names such as train/lora/4x256"));
+            .hint("cells have names such as train/lora/4x256 and train/plan/time/lora-4x256"));
     }
-    let model = absolute(&find(&args.model, &finder)?);
-    let peers = args.peers.then(|| Peers::find(&[], cancel)).transpose()?;
-    let threads = threads(flag).value;
-    let (mut ours, mut theirs) = (Samples::default(), Collected::default());
+    let mut bench = Bench {
+        tasks,
+        runs,
+        model: absolute(&find(&args.model, &finder)?),
+        threads: threads(flag).value,
+        cancel,
+        ours: Samples::default(),
+        theirs: Collected::default(),
+    };
+    let is_measured = args.peers && !bench.tasks.is_empty();
+    let peers = is_measured.then(|| Peers::find(&[], cancel)).transpose()?;
     for round in 1..=args.rounds {
-        for task in &tasks {
-            let label = format!("round {round} of {}, {task}", args.rounds);
-            say(&format!("  {label}: catena"));
-            let measured = in_process(*task, &model, threads)?;
-            if cancel.is_cancelled() {
-                return Err(interrupted());
-            }
-            ours.push(&task.cell(), measured.tokens_per_second);
-            ours.push(&task.memory_cell(), measured.peak_bytes as f64 / f64::from(1 << 20));
-            if let Some(peers) = peers.as_ref().filter(|_| task.kind != Kind::Qlora) {
-                let task = json!({
-                    "area": "train", "label": label, "format": task.to_string(), "model": model,
-                    "threads": threads, "seed": SEED, "cells": [task.cell()],
-                    "memory": task.memory_cell(), "kind": task.to_string().split('/').next(),
-                    "sequences": task.sequences, "tokens": task.tokens,
-                });
-                peers.round(task, &mut theirs)?;
-            }
-        }
+        let label = format!("round {round} of {}", args.rounds);
+        bench.round_of_steps(&label, peers.as_ref())?;
+        bench.round_of_plans(&label)?;
     }
-    let mut cells = Vec::new();
-    for task in &tasks {
-        for (name, unit, less) in [(task.cell(), "tok/s", false), (task.memory_cell(), "MiB", true)]
-        {
-            let medians = theirs.medians(&name);
-            cells.extend(
-                ours.median(&name).map(|value| Cell::new(name, unit, less, value, medians, None)),
-            );
-        }
-    }
-    let mut machine: BTreeMap<_, _> = described(&measure_peaks(&pool(flag))).into_iter().collect();
-    machine.insert("kernels", level().name().to_owned());
-    machine.insert("threads", threads.to_string());
-    let mut versions = theirs.versions;
-    versions.insert("catena".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    let results = Results { machine, versions, seed: SEED, cells, notes: theirs.notes };
+    let results = bench.results(&pool(flag));
     results.print();
     args.json.as_deref().map_or(Ok(()), |file| results.write(file))
+}
+
+/// Measures one step in this process.
+fn one_step(task: &str, model: &Utf8Path, flag: Option<usize>) -> Result<(), Failure> {
+    let task = task.parse().map_err(|known: String| {
+        Failure::new(Exit::Usage, format!("there is no step `{task}`"), known)
+    })?;
+    step::measure(task, model, &pool(flag))
+        .map_err(|error| Failure::new(Exit::Environment, format!("cannot train `{model}`"), error))
+}
+
+/// What is measured, and the figures so far.
+struct Bench<'a> {
+    tasks: Vec<Task>,
+    runs: Vec<PlannedRun>,
+    model: Utf8PathBuf,
+    threads: usize,
+    cancel: &'a Cancel,
+    ours: Samples,
+    theirs: Collected,
+}
+
+impl Bench<'_> {
+    /// Steps of ours and of the peers in turn.
+    fn round_of_steps(&mut self, label: &str, peers: Option<&Peers<'_>>) -> Result<(), Failure> {
+        for task in &self.tasks {
+            let label = format!("{label}, {task}");
+            say(&format!("  {label}: catena"));
+            let measured = in_process(*task, &self.model, self.threads)?;
+            self.check_cancel()?;
+            self.ours.push(&task.cell(), measured.tokens_per_second);
+            self.ours.push(&task.memory_cell(), measured.peak_bytes as f64 / f64::from(1 << 20));
+            if let Some(peers) = peers.filter(|_| task.kind != Kind::Qlora) {
+                let task = json!({
+                    "area": "train", "label": label, "format": task.to_string(),
+                    "model": self.model, "threads": self.threads, "seed": SEED,
+                    "cells": [task.cell()], "memory": task.memory_cell(),
+                    "kind": task.to_string().split('/').next(),
+                    "sequences": task.sequences, "tokens": task.tokens,
+                });
+                peers.round(task, &mut self.theirs)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs with their plans.
+    fn round_of_plans(&mut self, label: &str) -> Result<(), Failure> {
+        if self.runs.is_empty() {
+            return Ok(());
+        }
+        let folder = RunFolder::new()?;
+        for run in &self.runs {
+            let [memory, time] = run.cells();
+            say(&format!("  {label}: {} and {}", memory.name, time.name));
+            let compared = run.round(&folder, &self.model, self.threads);
+            self.check_cancel()?;
+            for (cell, figures) in [memory, time].iter().zip(compared?) {
+                self.ours.push(&cell.name, figures.planned);
+                let taken = self.theirs.samples.entry(TAKEN.to_owned()).or_default();
+                taken.push(&cell.name, figures.taken);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_cancel(&self) -> Result<(), Failure> {
+        if self.cancel.is_cancelled() { Err(interrupted()) } else { Ok(()) }
+    }
+
+    /// Medians of all rounds. A plan beside what was taken has no ratio: neither is better.
+    fn results(self, pool: &Pool) -> Results {
+        let of_task = |task: &Task| {
+            [Named::more(&task.cell(), "tok/s"), Named::less(&task.memory_cell(), "MiB")]
+        };
+        let steps = self.tasks.iter().flat_map(of_task);
+        let plans = self.runs.iter().flat_map(PlannedRun::cells);
+        let (cells, threads) = (steps.chain(plans), self.threads);
+        let mut results = Results::of_named(cells, &self.ours, self.theirs, pool, threads);
+        let planned = results.cells.iter_mut().filter(|cell| cell.peers.contains_key(TAKEN));
+        planned.for_each(|cell| cell.ratio = None);
+        results
+    }
 }
 
 /// A process of its own has a peak of its own.

@@ -19,7 +19,7 @@ use catena_train::{Checkpoint, Objective, Trainer, trained_tensors};
 
 /// Tokens beyond which a larger pass is no faster.
 const CEILING: usize = 2048;
-/// Panels that a thread makes while it multiplies, and its stack.
+/// Panels that a thread makes while it multiplies, and its stack, at most.
 const THREAD_BYTES: u64 = 1536 << 10;
 /// Bytes of a value of the best ones, which are read again at the end.
 const BEST_VALUE_BYTES: u64 = 4;
@@ -71,6 +71,7 @@ pub(in crate::train) fn plan(
         reason: reason.to_owned(),
         memory,
         time: None,
+        disk: None,
         taken: None,
         room: Fit { tokens: sizes.room(fit.tokens), ..fit },
     })
@@ -137,8 +138,10 @@ fn memory(
     let values: u64 = tensors.iter().map(|tensor| tensor.range.len() as u64).sum();
     let best = if config.keep_best { values * BEST_VALUE_BYTES } else { 0 };
     let TrainMemory { weights, values, activations, working, .. } = model.memory;
-    let program = program + THREAD_BYTES * threads as u64;
     let training = [weights, values, activations, working].map(|bytes| bytes as u64);
+    // Panels are parts of a matrix: those of a tiny model are small.
+    let thread = THREAD_BYTES.min((weights + values) as u64);
+    let program = program + thread * threads as u64;
     // Optimizer and activations are first used when the weights are there.
     let peak = program
         .saturating_add(model.memory.peak() as u64)

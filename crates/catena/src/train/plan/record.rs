@@ -1,5 +1,6 @@
 //! A plan as it is printed and kept.
 
+use super::disk::DiskPlan;
 use crate::failure::{Exit, Failure};
 use crate::train::model::Fit;
 use camino::Utf8Path;
@@ -24,6 +25,8 @@ pub(in crate::train) struct Plan {
     pub(in crate::train) memory: MemoryPlan,
     /// Nothing for a run that has no steps left.
     pub(in crate::train) time: Option<TimePlan>,
+    /// The same of the room for checkpoints.
+    pub(in crate::train) disk: Option<DiskPlan>,
     /// What the run took, once it is over.
     pub(in crate::train) taken: Option<Taken>,
     /// What the model is made for.
@@ -146,6 +149,7 @@ impl Plan {
                 time.rest()
             ));
         }
+        lines.extend(self.disk.as_ref().map(DiskPlan::line));
         lines
     }
 
@@ -216,7 +220,7 @@ mod tests {
         };
         let reason = "all tokens of a step".to_owned();
         let room = no_fit();
-        let (time, taken) = (None, None);
+        let (time, disk, taken) = (None, None, None);
         Plan {
             micro_step_tokens,
             recomputed_layers: 0,
@@ -224,6 +228,7 @@ mod tests {
             reason,
             memory,
             time,
+            disk,
             taken,
             room,
         }
