@@ -21,11 +21,11 @@ cargo xtask TASK
   test     build, pull, all tests, then the studio's browser test against a stand-in
   e2e      build, pull, serve the example, and drive its studio in a browser
   clients  build, pull, serve small models, and run the suites of clients that people use
-  exchange build, train a tiny model in every way, and compare what is written with PEFT,
-           transformers and sentence-transformers, which are installed once
+  exchange build, pull, train a tiny model in every way, and compare what is written with PEFT,
+           transformers, sentence-transformers and llama.cpp, which are installed once
   check    formatting, clippy, tidy, the studio's types, lints and unit tests
   tidy     the rules that no compiler checks
-  ci       test, check, one whole run with one question, e2e, clients
+  ci       test, check, one whole run with one question, e2e, clients, exchange
   bench    `bin/catena bench` for the areas in AREA (infer, engine, kernels, models; several with
            commas) beside their peers, ROUNDS times in turn, then bench/RESULTS.md
 

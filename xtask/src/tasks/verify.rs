@@ -3,6 +3,7 @@
 use super::clients::clients;
 use super::deps::{For, ensure};
 use super::e2e::e2e;
+use super::exchange::exchange;
 use super::product::{build, pull};
 use super::studio;
 use crate::error::TaskError;
@@ -33,7 +34,8 @@ pub(crate) fn ci() -> Result<(), TaskError> {
     once.env("ONCE", "1");
     run_command(once)?;
     e2e()?;
-    clients()
+    clients()?;
+    exchange()
 }
 
 /// All tests of the workspace, the kernels' once more with AVX-512 emulated, then the browser test.

@@ -4,8 +4,8 @@
 
 CATENA is the binary, FOLDER where the files stay to be looked at. A tiny model is made and trained in every
 stage and by every method; `check.py` then finds the same losses with PEFT, transformers and
-sentence-transformers. These are installed once, for processors, in the environment of `bench/peers` and in the
-versions that are pinned there.
+sentence-transformers. `llama_cpp.py` finds the same texts with llama.cpp, of the tiny model and of a pulled one.
+All these are installed once in the environment of `bench/peers`, and in the versions that are pinned there or here.
 """
 
 import json
@@ -20,9 +20,12 @@ sys.path.insert(0, str(ROOT / "bench" / "peers"))
 
 import pytorch_train  # noqa: E402
 import sentences  # noqa: E402
-from common import VENV_PYTHON  # noqa: E402
+from common import VENV_PYTHON, pip_install  # noqa: E402
 
 ENCODERS = ROOT / "crates" / "model" / "tests" / "golden" / "encoders"
+# llama.cpp, built for any processor.
+LLAMA_CPP = ["xllamacpp==2026.10.11549"]
+PULLED = "smollm2-135m-instruct"
 PLACES = {"cat": "house", "dog": "garden", "fox": "wood", "hen": "field"}
 TEXTS = {
     "How do I block a stolen card?": "card", "My card was stolen.": "card", "Send me a new card.": "card",
@@ -49,6 +52,12 @@ HEADS = [
     *[("embed", "answers", name, "full") for name in ("embed_mean", "embed_cls", "bert")],
     *[("rerank", "ranked", name, "full") for name in ("bert", "bert_cross_encoder", "roberta_cross_encoder")],
 ]
+
+# Those whose adapter llama.cpp loads beside its base; prefixes are not merged, and what the vectors alone
+# learn in so few steps leaves texts without a likely next token.
+PAIRS = ["lora", "rslora", "pissa"]
+TEXTS_OF = ["lora", "rslora", "dora", "pissa", "table"]
+QUESTIONS = ["Once upon a time,", "A wire transfer is", "Count: 1, 2, 3,"]
 
 
 def rows():
@@ -97,6 +106,9 @@ class Runs:
             "is_adapter": result == "adapter", "loss": json.loads(last)["loss"],
         })
 
+    def merge(self, name, *form):
+        self.command("train", "merge", f"sft-{name}.toml", "--out", f"merged-{name}", *form)
+
 
 def write(runs):
     """All that is to be read."""
@@ -112,8 +124,8 @@ def write(runs):
     runs.train("further", "sft", "sft", "base/model", "lora", "adapter = 'sft-lora'\nlearning_rate = 1e-3\nepochs = 2")
     for method in METHODS:
         if method not in ("full", "prefix"):
-            runs.command("train", "merge", f"sft-{method}.toml", "--out", f"merged-{method}")
-            runs.command("train", "merge", f"sft-{method}.toml", "--out", f"merged-{method}", "--gguf", "f16")
+            runs.merge(method)
+            runs.merge(method, "--gguf", "f16")
     for stage, data, encoder, method in HEADS:
         model = ENCODERS / encoder if encoder else "base/model"
         name = "-".join([stage, *([encoder] if encoder else []), method])
@@ -121,12 +133,47 @@ def write(runs):
     (runs.folder / "cases.json").write_text(json.dumps(runs.cases))
 
 
+def write_texts(runs):
+    """What llama.cpp is to write on with: models of the tiny one, then of a pulled one."""
+    runs.command("train", "merge", "base.toml", "--out", "merged-base", "--gguf", "f16")
+    runs.merge("full", "--gguf", "f16")
+    cases = {"base": case("base")} | {f"merged-{name}": case(name) for name in ["full", *TEXTS_OF]}
+    for method in PAIRS:
+        runs.merge(method, "--adapter-gguf")
+        cases[method] = case("base", method)
+    prompts = [row["prompt"] for row in rows()["sft"]]
+    # The base is not asked: without training all its next tokens are as likely.
+    groups = [{"prompts": prompts, "cases": cases, "unasked": ["base"]}]
+    # A pair on the quantized weights of the pulled model makes the base of the next, in bf16.
+    keys = "stage = 'sft'\ndata = ['sft.jsonl']\nlora_rank = 4\nlearning_rate = 2e-3\nepochs = 4"
+    runs.command("train", "run", runs.write("sft-pulled", PULLED, keys))
+    runs.merge("pulled", "--gguf", "bf16")
+    runs.command("train", "run", runs.write("sft-again", case("pulled", form="bf16")["model"], keys))
+    runs.merge("again", "--gguf", "bf16")
+    runs.merge("again", "--adapter-gguf")
+    cases = {"pulled": case("pulled", form="bf16"), "pulled-again": case("pulled", "again", "bf16"),
+             "merged-again": case("again", form="bf16")}
+    groups.append({"prompts": QUESTIONS, "cases": cases, "unasked": []})
+    (runs.folder / "llama_cpp.json").write_text(json.dumps(groups))
+
+
+def case(model, adapter=None, form="f16"):
+    """A merged model, and the adapter beside it if there is one."""
+    return {"model": f"merged-{model}/model.{form}.gguf", "adapter": adapter and f"merged-{adapter}/adapter.gguf"}
+
+
 def main(catena, folder):
     pytorch_train.install()
     sentences.install()
+    pip_install(LLAMA_CPP)
     folder.mkdir(parents=True, exist_ok=True)
-    write(Runs(Path(catena).resolve(), folder))
-    sys.exit(subprocess.run([VENV_PYTHON, HERE / "check.py", folder]).returncode)
+    catena = Path(catena).resolve()
+    runs = Runs(catena, folder)
+    write(runs)
+    write_texts(runs)
+    checks = [["check.py", folder], ["llama_cpp.py", folder, catena]]
+    ended = [subprocess.run([VENV_PYTHON, HERE / script, *arguments]).returncode for script, *arguments in checks]
+    sys.exit(max(ended))
 
 
 if len(sys.argv) > 2:

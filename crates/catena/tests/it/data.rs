@@ -1,6 +1,7 @@
 //! `catena data` as a user meets it.
 
 use crate::support::{Done, catena, done, printed, run, test_models, with_mounts};
+use serde_json::json;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub(crate) fn sentence(seed: usize) -> String {
 pub(crate) fn write_rows(path: &Path, rows: impl Iterator<Item = String>) {
     let mut text = String::new();
     for (at, row) in rows.enumerate() {
-        let row = serde_json::json!({ "id": format!("d{at}"), "text": row });
+        let row = json!({ "id": format!("d{at}"), "text": row });
         writeln!(text, "{row}").unwrap();
     }
     fs::write(path, text).unwrap();
@@ -127,14 +128,17 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("in");
     fs::create_dir(&input).unwrap();
-    for file in 0..3 {
-        // Over the size of a part, so that there is something to go on from.
-        let rows = (0..800usize).map(|row| {
-            let first = (file * 800 + row) * 500;
-            (first..first + 500).map(sentence).collect::<Vec<_>>().join("\n")
-        });
-        write_rows(&input.join(format!("{file}.jsonl")), rows);
-    }
+    // Notes that cost no time make the first file over the size of a part, so that there is something
+    // to go on from; the texts of the second are the work that is left.
+    let notes = "note ".repeat(13_000);
+    let noted = |row| json!({"id": format!("n{row}"), "text": sentence(row), "notes": notes});
+    let noted: Vec<String> = (0..1_100).map(|row| noted(row).to_string()).collect();
+    fs::write(input.join("0.jsonl"), noted.join("\n")).unwrap();
+    let rows = (0..160usize).map(|row| {
+        let first = (row + 10) * 500;
+        (first..first + 500).map(sentence).collect::<Vec<_>>().join("\n")
+    });
+    write_rows(&input.join("1.jsonl"), rows);
     let input = input.to_str().unwrap();
     let out = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let plan = ["--set", "pii.mask=[]", "--set", "dedup.near=\"off\""];

@@ -9,32 +9,41 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Documents of the small project, out of the bank's 698.
-const DOCUMENTS: usize = 40;
+const DOCUMENTS: usize = 16;
+/// Its scenarios, out of 97.
+const SCENARIOS: std::ops::Range<usize> = 50..58;
 
+/// Its configuration; `write_inputs` writes what it reads.
 fn config() -> String {
     let models = test_models();
     let base = models.join("smollm2-135m-instruct.q4_1.gguf");
     let embedder = models.join("all-minilm-l6-v2");
-    let tasks = models.join("bank-support/tasks.json");
     format!(
         "[project]\nname = \"small\"\n\
          [model]\nbase = {base:?}\nembedder = {embedder:?}\n\
          [data]\nsource = \"documents.json\"\n\
-         [synth]\ndocuments = 14\n\
-         [train]\nlora_rank = 4\nbatch_size = 4\ncheckpoint_steps = 1\n\
-         [eval]\nscenarios = {tasks:?}\nmax_new_tokens = 24\nrecords = 4\n\
+         [synth]\ndocuments = 10\n\
+         [train]\nlora_rank = 4\nbatch_size = 2\ncheckpoint_steps = 1\n\
+         [eval]\nscenarios = \"tasks.json\"\nmax_new_tokens = 16\nrecords = 4\n\
          [quantize]\nformats = [\"q8_0\"]\n"
     )
 }
 
-/// The first documents of the real set, read with the system's `gzip` so that the test does not
-/// lean on the code under test.
-fn write_documents(path: &Path) {
-    let packed = test_models().join("bank-support/documents.json.gz");
+/// The first documents of the real set and some of its scenarios, into a project's folder. The first
+/// are read with the system's `gzip` so that the test does not lean on the code under test.
+fn write_inputs(folder: &Path) {
+    let set = test_models().join("bank-support");
+    let packed = set.join("documents.json.gz");
     let output = Command::new("gzip").arg("-dc").arg(packed).output().unwrap();
+    let write = |name: &str, rows: &[Value]| {
+        std::fs::write(folder.join(name), serde_json::to_vec(rows).unwrap()).unwrap();
+    };
     let all: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(all.len(), 698);
-    std::fs::write(path, serde_json::to_vec(&all[..DOCUMENTS]).unwrap()).unwrap();
+    write("documents.json", &all[..DOCUMENTS]);
+    let tasks = std::fs::read(set.join("tasks.json")).unwrap();
+    let tasks: Vec<Value> = serde_json::from_slice(&tasks).unwrap();
+    write("tasks.json", &tasks[SCENARIOS]);
 }
 
 fn once(folder: &str) -> Value {
@@ -59,7 +68,7 @@ fn the_whole_flow() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("small");
     let folder = project(&path, &config());
-    write_documents(&path.join("documents.json"));
+    write_inputs(&path);
 
     let first = once(&folder);
     assert_eq!(ran(&first).len(), statuses(&first).len(), "everything runs at first");
@@ -71,16 +80,16 @@ fn the_whole_flow() {
     assert_eq!(second["answer"]["text"], first["answer"]["text"], "greedy answers are stable");
 
     // One key of serving and evaluation: training is not touched.
-    let changed = config().replace("max_new_tokens = 24", "max_new_tokens = 25");
+    let changed = config().replace("max_new_tokens = 16", "max_new_tokens = 17");
     project(&path, &changed);
     let plan = run(&["plan", &folder]);
-    assert!(plan.stdout.contains("eval.max_new_tokens 24 -> 25"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("eval.max_new_tokens 16 -> 17"), "{}", plan.stdout);
     let third = once(&folder);
     assert_eq!(ran(&third), ["evaluate-base", "evaluate-tuned", "evaluate-quantized"]);
 
     port_in_use(&folder);
     killed_and_resumed(&path, &folder, &first);
-    interrupted_in_every_stage(&dir.path().join("interrupted"), &path, &first);
+    interrupted_in_every_stage(&dir.path().join("interrupted"), &first);
 }
 
 /// Every figure the issue of the flow names is there and of the right kind.
@@ -127,7 +136,7 @@ fn killed_and_resumed(path: &Path, folder: &str, expected: &Value) {
     // The same configuration in a second project: killed once its first checkpoint is written.
     let other = path.with_file_name("killed");
     let other_folder = project(&other, &config().replace("rank = 4", "rank = 2"));
-    std::fs::copy(path.join("documents.json"), other.join("documents.json")).unwrap();
+    write_inputs(&other);
     let mut child = catena(&["up", &other_folder, "--once", "--port", "0"])
         .stderr(Stdio::null())
         .spawn()
@@ -163,9 +172,9 @@ fn wait_for_checkpoint(project: &Path, child: &mut std::process::Child) {
 
 /// Ctrl-C in each stage ends the run with 130, says how to go on and keeps what is done: going on
 /// from there ends with the figures of a run that nobody touched.
-fn interrupted_in_every_stage(path: &Path, documents: &Path, expected: &Value) {
+fn interrupted_in_every_stage(path: &Path, expected: &Value) {
     let folder = project(path, &config());
-    std::fs::copy(documents.join("documents.json"), path.join("documents.json")).unwrap();
+    write_inputs(path);
     let names: Vec<String> = statuses(expected).into_iter().map(|(name, _)| name).collect();
     for name in &names {
         interrupt(path, &folder, name);
@@ -202,24 +211,23 @@ fn interrupt(path: &Path, folder: &str, stage: &str) {
 
 /// A disk that fills up while the stages write: the answer says so, and what was done before is
 /// still there when space is free again. The small disk is a file system in memory, in a
-/// namespace of its own.
+/// namespace of its own, with room for the data but not for their index.
 #[test]
 fn a_full_disk_is_said_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let (config_path, documents) = (dir.path().join("catena.toml"), dir.path().join("d.json"));
-    std::fs::write(&config_path, config()).unwrap();
-    write_documents(&documents);
+    project(dir.path(), &config());
+    write_inputs(dir.path());
     let script = r#"
-        mount -t tmpfs -o size=700k tmpfs "$1" && cd "$1" || exit 99
-        cp "$2" catena.toml && cp "$3" documents.json || exit 98
-        "$4" up . --once --port 0; echo "code $?"
+        mount -t tmpfs -o size=360k tmpfs "$1" && cd "$1" || exit 99
+        cp ../*.toml ../*.json . || exit 98
+        "$2" up . --once --port 0; echo "code $?"
         mount -o remount,size=64m "$1" || exit 97
-        "$4" plan .; echo "code $?"
+        "$2" plan .; echo "code $?"
     "#;
     let disk = dir.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
     let Some(mut command) = with_mounts(script) else { return };
-    command.args([&disk, &config_path, &documents]).arg(env!("CARGO_BIN_EXE_catena"));
+    command.arg(&disk).arg(env!("CARGO_BIN_EXE_catena"));
     let ended = done(command.env("HF_HUB_OFFLINE", "1").output().unwrap());
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
     assert!(ended.stdout.contains("code 3\n"), "{}{}", ended.stdout, ended.stderr);

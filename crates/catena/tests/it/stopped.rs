@@ -23,10 +23,10 @@ fn write_run(dir: &Path) -> String {
     write_texts(dir);
     let made = train_tokenizer(dir, &[]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
-    let prompts: Vec<String> = (0..24).map(|number| format!("\"The cat {number}\"")).collect();
+    let prompts: Vec<String> = (0..12).map(|number| format!("\"The cat {number}\"")).collect();
     let text = format!(
         "[train]\nstage = \"pretrain\"\ndata = [\"docs\"]\neval_data = [\"held_out.jsonl\"]\n\
-         method = \"full\"\nmax_tokens = 64\nbatch_size = 4\nepochs = 12\nlearning_rate = 5e-3\n\
+         method = \"full\"\nmax_tokens = 64\nbatch_size = 4\nepochs = 8\nlearning_rate = 5e-3\n\
          checkpoint_steps = 7\neval_steps = 20\nkeep_best = true\nsample_tokens = 32\n\
          sample_prompts = [{}]\noutput = \"straight\"\n{NEW_MODEL}",
         prompts.join(", ")

@@ -130,7 +130,7 @@ fn long_rows(dir: &Path) {
         let answer = format!("number {index} is what comes next. ").repeat(12);
         format!("{{\"instruction\": \"Count on from {index}.\", \"output\": \"{answer}\"}}\n")
     };
-    std::fs::write(dir.join("rows.jsonl"), (0..24).map(row).collect::<String>()).unwrap();
+    std::fs::write(dir.join("rows.jsonl"), (0..12).map(row).collect::<String>()).unwrap();
 }
 
 /// A plan as JSON.
@@ -215,8 +215,8 @@ fn too_little_memory_is_told_before_the_first_step() {
 #[test]
 fn texts_are_written_while_training() {
     let dir = tempfile::tempdir().unwrap();
-    let keys = "data = [\"rows.jsonl\"]\nignore_lint = true\neval_steps = 30\nlearning_rate = 2e-3\n\
-                sample_prompts = [\"Say three.\"]\nsample_tokens = 24\nepochs = 30";
+    let keys = "data = [\"rows.jsonl\"]\nignore_lint = true\neval_steps = 10\nlearning_rate = 4e-3\n\
+                sample_prompts = [\"Say three.\"]\nsample_tokens = 24\nepochs = 10";
     let file = write(dir.path(), "");
     let text = std::fs::read_to_string(&file).unwrap().replace("epochs = 1\n", "");
     std::fs::write(&file, text + keys).unwrap();
@@ -226,10 +226,10 @@ fn texts_are_written_while_training() {
     let lines: Vec<serde_json::Value> =
         kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2, "{kept}");
-    assert_eq!(lines[1]["step"], 60);
+    assert_eq!(lines[1]["step"], 20);
     assert_eq!(lines[1]["prompt"], "Say three.");
     assert_eq!(lines[1]["text"], "Three it is.", "{kept}");
-    assert!(done.stderr.contains("step 60: Say three. -> Three it is."), "{}", done.stderr);
+    assert!(done.stderr.contains("step 20: Say three. -> Three it is."), "{}", done.stderr);
     let wrong = run(&["train", "run", &file, "--set", "stage=reward"]);
     assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
     assert!(wrong.stderr.contains("`sample_prompts` are for"), "{}", wrong.stderr);
