@@ -273,7 +273,7 @@ impl Product<'_> {
             rows,
             row_stride: if alone { stride } else { 1 },
             step_stride: height,
-            tile_stride: if alone { kernel(self.level, self.dtype).rows * stride } else { stride },
+            next_rows: if alone { kernel(self.level, self.dtype).rows * stride } else { stride },
             out,
             ldo,
             accumulate: self.accumulate,

@@ -11,7 +11,7 @@ pub(in crate::dense) struct Tile {
     pub(in crate::dense) row_stride: usize,
     pub(in crate::dense) step_stride: usize,
     /// Words from the first row of a register tile to that of the next.
-    pub(in crate::dense) tile_stride: usize,
+    pub(in crate::dense) next_rows: usize,
     /// Output of the first row and panel; 16 floats per panel, rows `ldo` apart.
     pub(in crate::dense) out: *mut f32,
     pub(in crate::dense) ldo: usize,
@@ -29,7 +29,7 @@ macro_rules! run_rows {
                 // SAFETY: the caller's operands cover these rows.
                 unsafe { $tile::<$panels, $rows>(tile, row, words) };
                 row += $rows;
-                words = words.wrapping_add(tile.tile_stride);
+                words = words.wrapping_add(tile.next_rows);
             }
             match num_rows - row {
                 // SAFETY: as above.
