@@ -324,3 +324,22 @@ fn method(
         }),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_reach_the_pairs() {
+        let mut settings = TrainSettings::default();
+        settings.patterns.rank_pattern.insert("layers.1.q_proj".to_owned(), 2);
+        settings.patterns.alpha_pattern.insert("down_proj".to_owned(), 5.0);
+        settings.patterns.layers_to_transform = Some(vec![1]);
+        let Method::LoraWith(_, more) = method(&settings, 2, "llama").unwrap() else {
+            panic!("pairs are the default");
+        };
+        assert_eq!(more.rank_pattern["layers.1.q_proj"], 2);
+        assert_eq!(more.alpha_pattern["down_proj"], 5.0);
+        assert_eq!(more.layers_to_transform, Some(vec![1]));
+    }
+}
