@@ -69,7 +69,7 @@ pub struct CompletionSample {
 }
 
 /// Two completions of one prompt, the better one named.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PreferenceSample {
     /// What is given.
     pub prompt: Content,
@@ -77,6 +77,9 @@ pub struct PreferenceSample {
     pub chosen: Content,
     /// The worse one.
     pub rejected: Content,
+    /// By how much a reward model should score the better one higher, if somebody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
     /// Tools and further variables.
     #[serde(flatten)]
     pub extras: ChatExtras,
@@ -227,6 +230,11 @@ mod tests {
             "preference",
         );
         check(
+            &json!({"kind": "preference", "prompt": "p", "chosen": "a", "rejected": "b",
+                "margin": 0.5}),
+            "preference",
+        );
+        check(
             &json!({"kind": "unpaired", "prompt": "p", "completion": "c", "label": true}),
             "unpaired",
         );
@@ -247,8 +255,8 @@ mod tests {
     fn a_preference_gives_two_judged_completions() {
         let text = |text: &str| Content::Text(text.to_owned());
         let extras = ChatExtras::default();
-        let pair =
-            PreferenceSample { prompt: text("p"), chosen: text("a"), rejected: text("b"), extras };
+        let (prompt, chosen, rejected) = (text("p"), text("a"), text("b"));
+        let pair = PreferenceSample { prompt, chosen, rejected, margin: None, extras };
         let [good, bad] = pair.unpair();
         assert_eq!((good.completion, good.label), (text("a"), true));
         assert_eq!((bad.prompt, bad.completion, bad.label), (text("p"), text("b"), false));

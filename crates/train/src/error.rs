@@ -73,6 +73,16 @@ pub enum TrainError {
         /// Those of the first.
         expected: usize,
     },
+    /// A sample lacks what its loss compares.
+    #[error("sample {index} has no {part}, which the loss `{loss}` needs")]
+    MissingPart {
+        /// Which sample.
+        index: usize,
+        /// What it lacks.
+        part: &'static str,
+        /// The loss.
+        loss: &'static str,
+    },
     /// A checkpoint belongs to another run, and says which part of it is another.
     #[error("the checkpoint is of a run {}", in_words(.differences))]
     OtherRun {

@@ -536,6 +536,7 @@ fn every_other_error_reads_well() {
         TrainError::EmptySample { index: 4 },
         TrainError::Target { index: 2, target: "Label(7)".to_owned(), width: 5 },
         TrainError::Negatives { index: 3, found: 1, expected: 2 },
+        TrainError::MissingPart { index: 3, part: "score", loss: "cosent" },
         TrainError::Cancelled,
         TrainError::Io { path, source: std::io::Error::other("no space left on device") },
         TrainError::Interrupted { step: 40 },

@@ -48,6 +48,11 @@ pub trait Trainable {
     /// What the model says about the batch.
     fn learn_losses(&mut self, batch: &TrainBatch, scales: &[f32]) -> Result<&[f64], TrainError>;
 
+    /// How unevenly the last pass chose experts ([`TrainModel::router_loss`]); `None` without any.
+    fn router_loss(&self) -> Option<f64> {
+        None
+    }
+
     /// Logits of the token that follows, from a language model.
     ///
     /// # Errors
@@ -118,6 +123,10 @@ impl Trainable for TrainModel {
 
     fn learn_losses(&mut self, batch: &TrainBatch, scales: &[f32]) -> Result<&[f64], TrainError> {
         Ok(TrainModel::forward_backward_rows(self, batch, scales)?)
+    }
+
+    fn router_loss(&self) -> Option<f64> {
+        TrainModel::router_loss(self)
     }
 
     fn next_logits(&mut self, tokens: &[u32]) -> Result<&[f32], TrainError> {

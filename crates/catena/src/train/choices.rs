@@ -186,6 +186,30 @@ pub(crate) fn recompute_given(choice: RecomputeChoice) -> Option<Recompute> {
     }
 }
 
+/// Losses of judged answers, by their names in TRL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum KtoLossName {
+    /// Against what the model has drifted from its reference.
+    Kto,
+    /// Against zero.
+    ApoZeroUnpaired,
+}
+
+/// Losses of vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EmbeddingLossName {
+    /// The positive among the documents of a step.
+    Ranking,
+    /// Positives nearer than negatives.
+    Triplet,
+    /// Cosines in the order of scores.
+    Cosent,
+    /// Cosines that are scores.
+    CosineSimilarity,
+}
+
 /// Losses of rerankers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

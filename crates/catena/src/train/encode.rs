@@ -1,6 +1,7 @@
 //! From samples to what objectives take.
 
 use super::model::BaseModel;
+use super::sentence;
 use super::settings::{TrainSettings, TrainStage};
 use crate::models::BoxError;
 use catena_data::{
@@ -25,7 +26,8 @@ pub(crate) enum Rows {
     Judged(Vec<KtoSample>),
     Rewards(Vec<RewardSample>),
     Labelled(Vec<ClassifySample>),
-    Near(Vec<EmbedSample>),
+    /// Texts of embeddings, and whether the model scales these to length 1.
+    Near(Vec<EmbedSample>, bool),
     Ranked(Vec<RerankSample>),
 }
 
@@ -37,7 +39,7 @@ impl Rows {
             Self::Judged(rows) => rows.len(),
             Self::Rewards(rows) => rows.len(),
             Self::Labelled(rows) => rows.len(),
-            Self::Near(rows) => rows.len(),
+            Self::Near(rows, _) => rows.len(),
             Self::Ranked(rows) => rows.len(),
         }
     }
@@ -95,7 +97,9 @@ pub(super) fn encode(
         TrainStage::Kto => Rows::Judged(set.each(samples, SetEncoder::judged)?),
         TrainStage::Classify => Rows::Labelled(set.each(samples, SetEncoder::labelled)?),
         TrainStage::Tag => Rows::Words(set.each(samples, SetEncoder::words)?),
-        TrainStage::Embed => Rows::Near(set.each(samples, SetEncoder::near)?),
+        TrainStage::Embed => {
+            Rows::Near(set.each(samples, SetEncoder::near)?, sentence::normalizes(base)?)
+        }
         TrainStage::Rerank => Rows::Ranked(set.ranked(samples)?),
     };
     Ok((rows, set.lost))
@@ -180,7 +184,10 @@ impl SetEncoder<'_> {
     ) -> Result<Option<RewardSample>, BoxError> {
         let text = |row: Sample| TextRow { tokens: row.tokens, ..TextRow::default() };
         let [chosen, rejected] = self.preference(name, sample)?.map(text);
-        Ok(Some(RewardSample { chosen, rejected, margin: 0.0 }))
+        let TrainingSample::Preference(pair) = sample else {
+            return Err(wrong(sample, "preference"));
+        };
+        Ok(Some(RewardSample { chosen, rejected, margin: pair.margin.unwrap_or(0.0) }))
     }
 
     fn judged(&self, name: &str, sample: &TrainingSample) -> Result<Option<KtoSample>, BoxError> {
@@ -229,6 +236,7 @@ impl SetEncoder<'_> {
             anchor: anchor.unwrap_or_default(),
             positive: positive.unwrap_or_default(),
             negatives: texts.collect(),
+            score: sample.score.map(narrow),
         }))
     }
 

@@ -26,6 +26,9 @@ const SAME: &[(&str, &str)] = &[
     ("train_on_prompt", "train_on_prompt"),
     ("lora_rank", "lora_rank"),
     ("lora_alpha", "lora_alpha"),
+    ("rank_pattern", "rank_pattern"),
+    ("alpha_pattern", "alpha_pattern"),
+    ("layers_to_transform", "layers_to_transform"),
     ("use_rslora", "use_rslora"),
     ("use_dora", "use_dora"),
     ("loraplus_lr_ratio", "loraplus_lr_ratio"),
@@ -48,6 +51,9 @@ const SAME: &[(&str, &str)] = &[
     ("dpo_label_smoothing", "label_smoothing"),
     ("kto_chosen_weight", "desirable_weight"),
     ("kto_rejected_weight", "undesirable_weight"),
+    ("center_rewards_coefficient", "center_rewards_coefficient"),
+    ("moe_aux_loss_coef", "router_aux_loss_coef"),
+    ("router_aux_loss_coef", "router_aux_loss_coef"),
     ("load_best_model_at_end", "keep_best"),
     ("adapter_name_or_path", "adapter"),
 ];
@@ -98,6 +104,7 @@ const CONVERTED: &[&str] = &[
     "per_device_train_batch_size",
     "gradient_accumulation_steps",
     "lr_scheduler_type",
+    "lr_scheduler_kwargs",
     "optim",
     "use_muon",
     "max_steps",
@@ -108,10 +115,25 @@ const CONVERTED: &[&str] = &[
     "disable_gradient_checkpointing",
 ];
 
+/// Keys of `lr_scheduler_kwargs`, and our names; `min_lr` becomes a share.
+const SCHEDULE_DETAILS: &[(&str, &str)] = &[
+    ("num_cycles", "schedule_num_cycles"),
+    ("min_lr_rate", "schedule_min_lr_ratio"),
+    ("min_lr_ratio", "schedule_min_lr_ratio"),
+    ("power", "schedule_power"),
+    ("lr_end", "schedule_lr_end"),
+    ("timescale", "schedule_timescale"),
+    ("num_decay_steps", "schedule_decay_steps"),
+    ("num_stable_steps", "schedule_stable_steps"),
+    ("warmup_type", "schedule_warmup_type"),
+    ("decay_type", "schedule_decay_type"),
+];
+
 /// Keys that are taken if they are off.
 const OFF_ONLY: &[&str] = &[
     "lora_dropout",
     "label_smoothing_factor",
+    "pref_bco_weight",
     "streaming",
     "enable_liger_kernel",
     "use_unsloth",
@@ -182,6 +204,8 @@ struct Import {
     per_device: Option<u64>,
     accumulation: Option<u64>,
     stage: Option<String>,
+    /// Lowest learning rate.
+    min_lr: Option<f64>,
 }
 
 impl Import {
@@ -236,6 +260,7 @@ impl Import {
                 "constant_with_warmup" => self.set("schedule", "constant"),
                 other => self.set("schedule", other),
             },
+            "lr_scheduler_kwargs" => return self.schedule_details(value),
             "optim" => match optimizer(&text) {
                 Some(own) => self.set("optimizer", own),
                 None => return refused(),
@@ -262,6 +287,27 @@ impl Import {
                 let known = SAME.iter().chain(PASSED_OVER).map(|(name, _)| *name);
                 return Err(unknown(key, known.chain(CONVERTED.iter().copied())));
             }
+        }
+        Ok(())
+    }
+
+    /// Details of the schedule by transformers' names, a mapping or JSON in a text.
+    fn schedule_details(&mut self, value: &Value) -> Result<(), String> {
+        let parsed = value.as_str().map(serde_json::from_str::<Value>).transpose();
+        let parsed = parsed.map_err(|error| format!("`lr_scheduler_kwargs`: {error}"))?;
+        let Value::Object(details) = parsed.as_ref().unwrap_or(value) else {
+            return Err(format!("`lr_scheduler_kwargs` {value} is no mapping of keys"));
+        };
+        for (key, value) in details.iter().filter(|(_, value)| !value.is_null()) {
+            if key == "min_lr" {
+                self.min_lr = Some(value.as_f64().ok_or(format!("`min_lr` is {value}"))?);
+                continue;
+            }
+            let Some((_, own)) = SCHEDULE_DETAILS.iter().find(|(theirs, _)| theirs == key) else {
+                let known = SCHEDULE_DETAILS.iter().map(|(theirs, _)| *theirs).chain(["min_lr"]);
+                return Err(format!("`lr_scheduler_kwargs`: {}", unknown(key, known)));
+            };
+            self.set(own, value.clone());
         }
         Ok(())
     }
@@ -302,6 +348,10 @@ impl Import {
         ];
         for (key, value) in defaults {
             self.values.entry(key).or_insert(value);
+        }
+        if let Some(min_lr) = self.min_lr {
+            let peak = self.values["learning_rate"].as_f64().unwrap_or(1.0);
+            self.set("schedule_min_lr_ratio", min_lr / peak);
         }
         let batch = self.per_device.unwrap_or(8).saturating_mul(self.accumulation.unwrap_or(1));
         self.values.insert("batch_size".to_owned(), batch.into());
@@ -507,6 +557,46 @@ pure_bf16: true
         let kept = FULL_SFT.lines().filter(|line| !refused.iter().any(|key| line.starts_with(key)));
         let read = settings(import(&kept.collect::<Vec<_>>().join("\n")).unwrap().values).unwrap();
         assert_eq!((read.method, read.batch_size), (TrainMethod::Full, 2));
+    }
+
+    #[test]
+    fn details_of_schedules_and_losses_are_taken_over() {
+        let read = |lines: &str| settings(import(lines).unwrap().values).unwrap();
+        let polynomial = read(
+            "lr_scheduler_type: polynomial\nlr_scheduler_kwargs:\n  power: 2.0\n  lr_end: 1.0e-6\n",
+        );
+        let details = polynomial.schedule_details;
+        assert_eq!((details.schedule_power, details.schedule_lr_end), (2.0, 1e-6));
+        let waves = read(
+            "learning_rate: 1.0e-4\nlr_scheduler_type: cosine_with_min_lr\n\
+             lr_scheduler_kwargs: '{\"min_lr\": 2.5e-5, \"num_cycles\": 1.5}'\n",
+        );
+        let details = waves.schedule_details;
+        assert_eq!(details.schedule_min_lr_ratio, Some(0.25));
+        assert_eq!(details.schedule_num_cycles, Some(1.5));
+        let wsd = read(
+            "lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {num_decay_steps: 7, \
+             num_stable_steps: 5, decay_type: 1-sqrt, min_lr_ratio: 0.1}\n",
+        );
+        let details = wsd.schedule_details;
+        assert_eq!(details.schedule_decay_steps, Some(7));
+        assert_eq!(details.schedule_stable_steps, Some(5));
+        assert_eq!(details.schedule_decay_type, catena_train::WsdShape::OneMinusSqrt);
+        let experts = read("moe_aux_loss_coef: 0.01\ncenter_rewards_coefficient: 0.02\n");
+        assert_eq!(experts.losses.router_aux_loss_coef, 0.01);
+        assert_eq!(experts.losses.center_rewards_coefficient, 0.02);
+        let pairs = read("rank_pattern: {down_proj: 4}\nalpha_pattern:\n  down_proj: 16\n");
+        assert_eq!(pairs.patterns.rank_pattern["down_proj"], 4);
+        assert_eq!(pairs.patterns.alpha_pattern["down_proj"], 16.0);
+        for (line, said) in [
+            ("lr_scheduler_kwargs: {pwoer: 2}", "did you mean `power`"),
+            ("lr_scheduler_kwargs: steep", "`lr_scheduler_kwargs`"),
+            ("lr_scheduler_kwargs: [1]", "is no mapping of keys"),
+            ("lr_scheduler_kwargs: {min_lr: low}", "`min_lr` is \"low\""),
+        ] {
+            let error = import(line).err().unwrap();
+            assert!(error.contains(said), "{line}: {error}");
+        }
     }
 
     #[test]

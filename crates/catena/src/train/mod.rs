@@ -2,9 +2,11 @@
 
 mod choices;
 mod command;
+mod details;
 mod encode;
 mod lint;
 mod llama_factory;
+mod losses;
 mod merge;
 mod model;
 mod new_model;
@@ -15,6 +17,7 @@ mod read;
 mod run;
 mod samples;
 mod save;
+mod schedules;
 mod sentence;
 mod settings;
 mod start;

@@ -1,5 +1,6 @@
 //! Opening a run's model: decoders and encoders, with their tokenizers.
 
+use super::losses::embed;
 use super::new_model::NEW_MODEL_DIR;
 use super::read::RunFile;
 use super::sentence;
@@ -147,6 +148,14 @@ impl BaseModel {
         }
     }
 
+    /// Whether tokens go through some of several MLPs.
+    pub(super) fn has_experts(&self) -> bool {
+        match &self.files {
+            Files::Decoder(checkpoint) => checkpoint.config().moe.is_some(),
+            Files::Encoder(_) => false,
+        }
+    }
+
     /// Longest sequence.
     pub(super) fn max_positions(&self) -> usize {
         match &self.files {
@@ -205,6 +214,12 @@ impl BaseModel {
         fit: Fit,
         pool: &Arc<Pool>,
     ) -> Result<(Method, TrainOptions, Arc<Pool>), Failure> {
+        let layers = settings.patterns.layers_to_transform.iter().flatten();
+        if let Some(layer) = layers.copied().find(|layer| *layer >= self.layers()) {
+            let cause =
+                format!("`layers_to_transform` has {layer}, the model {} layers", self.layers());
+            return Err(cannot_train(settings, cause));
+        }
         let method = match &self.start {
             Some(start) => start.method.clone(),
             None => method(settings, self.layers(), self.model_type())
@@ -255,7 +270,8 @@ pub(super) fn task(
         TrainStage::Classify => Task::Sequence { labels },
         TrainStage::Tag => Task::Token { labels },
         TrainStage::Embed => Task::Vector {
-            pooling: sentence::pooling(base).map_err(|error| cannot_train(settings, error))?,
+            pooling: sentence::pooling(base, embed(settings).sees_lengths())
+                .map_err(|error| cannot_train(settings, error))?,
         },
     })
 }
@@ -294,8 +310,10 @@ fn method(
             LoraSettings {
                 use_dora: settings.use_dora,
                 init_lora_weights: LoraInit::parse(&settings.init_lora_weights)?,
+                rank_pattern: settings.patterns.rank_pattern.clone(),
+                alpha_pattern: settings.patterns.alphas(),
+                layers_to_transform: settings.patterns.layers_to_transform.clone(),
                 modules_to_save: settings.modules_to_save.clone(),
-                ..LoraSettings::default()
             },
         ),
         TrainMethod::Ia3 => Method::Ia3(Ia3Config::for_family(model_type)),
@@ -305,4 +323,23 @@ fn method(
             seed: settings.seed,
         }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_reach_the_pairs() {
+        let mut settings = TrainSettings::default();
+        settings.patterns.rank_pattern.insert("layers.1.q_proj".to_owned(), 2);
+        settings.patterns.alpha_pattern.insert("down_proj".to_owned(), 5.0);
+        settings.patterns.layers_to_transform = Some(vec![1]);
+        let Method::LoraWith(_, more) = method(&settings, 2, "llama").unwrap() else {
+            panic!("pairs are the default");
+        };
+        assert_eq!(more.rank_pattern["layers.1.q_proj"], 2);
+        assert_eq!(more.alpha_pattern["down_proj"], 5.0);
+        assert_eq!(more.layers_to_transform, Some(vec![1]));
+    }
 }

@@ -1,16 +1,14 @@
 //! The objective of a stage over its rows, and the run's hyper-parameters.
 
 use super::encode::Rows;
-use super::settings::{
-    MuonAdjustName, OptimizerName, PreferenceLossName, RerankLossName, ScheduleName, TrainSettings,
-};
+use super::losses::{self, cross_entropy, embed, kto, preference, rerank, reward};
+use super::schedules::{self, schedule};
+use super::settings::{MuonAdjustName, OptimizerName, TrainSettings};
 use crate::failure::{Exit, Failure};
 use catena_train::{
-    AdafactorConfig, AdamWConfig, Classify, ClassifyLoss, CrossEntropyConfig, Embed, Kto,
-    KtoConfig, KtoKind, LionConfig, MuonAdjust, MuonConfig, Objective, OptimizerConfig,
-    PairwiseConfig, Preference, PreferenceConfig, PreferenceKind, RankingConfig, Rerank,
-    RerankLoss, Reward, RewardConfig, RunConfig, Schedule, Sft, SgdConfig, TagTokens, TrainError,
-    WarmupStableDecay,
+    AdafactorConfig, AdamWConfig, Classify, ClassifyLoss, Embed, Kto, LionConfig, MuonAdjust,
+    MuonConfig, Objective, OptimizerConfig, Preference, Rerank, Reward, RunConfig, Sample,
+    Schedule, Sft, SgdConfig, TagTokens, TrainError,
 };
 
 /// The objective over rows, for a head of `width` outputs and passes of up to `tokens` tokens.
@@ -20,25 +18,18 @@ pub(super) fn objective<'a>(
     width: usize,
     tokens: usize,
 ) -> Result<Box<dyn Objective + 'a>, Failure> {
+    let balance = settings.losses.router_aux_loss_coef;
+    let sft =
+        |rows: &'a [Sample]| Sft::new(rows, tokens).and_then(|sft| sft.with_router_loss(balance));
     let made: Result<Box<dyn Objective + 'a>, TrainError> = match rows {
-        Rows::Tokens(rows) => Sft::new(rows, tokens).map(boxed),
-        Rows::Texts(rows, bytes) => {
-            Sft::new(rows, tokens).map(|sft| boxed(sft.with_token_bytes(bytes)))
-        }
+        Rows::Tokens(rows) => sft(rows).map(boxed),
+        Rows::Texts(rows, bytes) => sft(rows).map(|sft| boxed(sft.with_token_bytes(bytes))),
         Rows::Words(rows) => {
             TagTokens::new(rows, cross_entropy(settings), width, tokens).map(boxed)
         }
         Rows::Pairs(rows) => Preference::new(rows, preference(settings), tokens).map(boxed),
-        Rows::Judged(rows) => {
-            let config = KtoConfig {
-                kind: KtoKind::Kto,
-                beta: settings.beta,
-                desirable_weight: settings.desirable_weight,
-                undesirable_weight: settings.undesirable_weight,
-            };
-            Kto::new(rows, config, tokens).map(boxed)
-        }
-        Rows::Rewards(rows) => Reward::new(rows, RewardConfig::default(), tokens).map(boxed),
+        Rows::Judged(rows) => Kto::new(rows, kto(settings), tokens).map(boxed),
+        Rows::Rewards(rows) => Reward::new(rows, reward(settings), tokens).map(boxed),
         Rows::Labelled(rows) => {
             let numbers =
                 rows.iter().any(|row| matches!(row.target, catena_train::Target::Numbers(_)));
@@ -49,19 +40,9 @@ pub(super) fn objective<'a>(
             };
             Classify::new(rows, loss, width, tokens).map(boxed)
         }
-        Rows::Near(rows) => {
-            let config =
-                RankingConfig { scale: settings.similarity_scale, ..RankingConfig::default() };
-            Embed::new(rows, config, tokens).map(boxed)
-        }
-        Rows::Ranked(rows) => {
-            let loss = match settings.rerank_loss {
-                RerankLossName::Pointwise => RerankLoss::Pointwise { positive_weight: 1.0 },
-                RerankLossName::Pairwise => RerankLoss::Pairwise(PairwiseConfig::default()),
-                RerankLossName::Listwise => RerankLoss::ListNet,
-            };
-            Rerank::new(rows, loss, tokens).map(boxed)
-        }
+        Rows::Near(rows, normalized) => Embed::new(rows, embed(settings), tokens)
+            .map(|embed| boxed(embed.normalized(*normalized))),
+        Rows::Ranked(rows) => Rerank::new(rows, rerank(settings), tokens).map(boxed),
     };
     made.map_err(|error| {
         let hint = if matches!(error, TrainError::SampleTooLong { .. }) {
@@ -78,37 +59,12 @@ fn boxed<'a>(objective: impl Objective + 'a) -> Box<dyn Objective + 'a> {
     Box::new(objective)
 }
 
-fn cross_entropy(settings: &TrainSettings) -> CrossEntropyConfig {
-    CrossEntropyConfig { label_smoothing: settings.label_smoothing, class_weights: None }
-}
-
-fn preference(settings: &TrainSettings) -> PreferenceConfig {
-    let label_smoothing = settings.label_smoothing;
-    let kind = match settings.preference_loss {
-        PreferenceLossName::Sigmoid => PreferenceKind::Sigmoid { label_smoothing },
-        PreferenceLossName::Hinge => PreferenceKind::Hinge,
-        PreferenceLossName::Ipo => PreferenceKind::Ipo,
-        PreferenceLossName::Robust => PreferenceKind::Robust { label_smoothing },
-        PreferenceLossName::ExoPair => {
-            PreferenceKind::ExoPair { label_smoothing: label_smoothing.max(1e-3) }
-        }
-        PreferenceLossName::NcaPair => PreferenceKind::NcaPair,
-        PreferenceLossName::BcoPair => PreferenceKind::BcoPair,
-        PreferenceLossName::SppoHard => PreferenceKind::SppoHard,
-        PreferenceLossName::ApoZero => PreferenceKind::ApoZero,
-        PreferenceLossName::ApoDown => PreferenceKind::ApoDown,
-        PreferenceLossName::Discopop => PreferenceKind::Discopop { tau: 0.05 },
-        PreferenceLossName::Simpo => {
-            PreferenceKind::SimPo { gamma: settings.simpo_gamma, label_smoothing }
-        }
-        PreferenceLossName::Cpo => PreferenceKind::Cpo { label_smoothing },
-        PreferenceLossName::Orpo => PreferenceKind::Orpo,
-    };
-    let mut config = PreferenceConfig::new(kind, settings.beta);
-    if let Some(weight) = settings.nll_weight {
-        config.nll_weight = weight;
-    }
-    config
+/// Refuses settings out of range, whatever the model and the samples.
+pub(super) fn check(settings: &TrainSettings) -> Result<(), Failure> {
+    let goal = "cannot train with these settings";
+    run_config(settings, 1, 1)?;
+    schedules::check(settings).map_err(|cause| Failure::new(Exit::Usage, goal, cause))?;
+    losses::check(settings).map_err(|cause| Failure::new(Exit::Usage, goal, cause))
 }
 
 /// The hyper-parameters that all objectives share.
@@ -172,36 +128,4 @@ pub(super) fn run_config(
         .map_err(|error| Failure::new(Exit::Usage, "cannot train with these settings", error))?;
     config.schedule = schedule(settings, config.total_steps(num_samples));
     Ok(config)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of the steps is a number of steps, waves are few"
-)]
-fn schedule(settings: &TrainSettings, total: u64) -> Schedule {
-    let cycles = settings.schedule_num_cycles;
-    let min_lr = settings.schedule_min_lr_ratio;
-    match settings.schedule {
-        ScheduleName::Constant => Schedule::Constant,
-        ScheduleName::Linear => Schedule::Linear,
-        ScheduleName::Cosine => Schedule::Cosine,
-        ScheduleName::CosineWithRestarts => {
-            Schedule::CosineWithRestarts { num_cycles: cycles.unwrap_or(1.0) as u32 }
-        }
-        ScheduleName::CosineWithMinLr => Schedule::CosineWithMinLr {
-            num_cycles: cycles.unwrap_or(0.5),
-            min_lr_rate: min_lr.unwrap_or(0.1),
-        },
-        ScheduleName::InverseSqrt => Schedule::InverseSqrt { timescale: None },
-        ScheduleName::Polynomial => Schedule::POLYNOMIAL,
-        ScheduleName::WarmupStableDecay => {
-            let decay = (settings.schedule_decay_ratio * total as f64).ceil() as u64;
-            let min_lr_ratio = min_lr.unwrap_or(0.0);
-            Schedule::WarmupStableDecay(WarmupStableDecay {
-                min_lr_ratio,
-                ..WarmupStableDecay::new(decay)
-            })
-        }
-    }
 }

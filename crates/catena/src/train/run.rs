@@ -3,12 +3,12 @@
 use super::encode::{self, Rows};
 use super::lint;
 use super::model::{BaseModel, Fit, base_path, task};
-use super::objectives::{objective, run_config};
+use super::objectives::{check, objective, run_config};
 use super::plan::{self, DiskPlan, Plan, Taken, TimePlan, max_memory};
 use super::read::RunFile;
 use super::samples::{self, Samples};
 use super::save::{labels, save};
-use super::settings::{TrainSettings, TrainStage};
+use super::settings::{PatternSettings, TrainSettings, TrainStage};
 use super::write::{self, Asked, Writer};
 use crate::failure::{Exit, Failure};
 use crate::machine::pool;
@@ -111,8 +111,8 @@ pub(super) fn prepare(
     cancel: &Cancel,
 ) -> Result<Prepared, Failure> {
     let settings = &file.settings;
-    // Out of range, whatever the number of samples: told before anything is read.
-    run_config(settings, 1, 1)?;
+    // Told before anything is read.
+    check(settings)?;
     max_memory(settings)?;
     let progress = for_stderr();
     let finder = Finder { project: &file.folder, progress: progress.as_ref(), cancel };
@@ -125,6 +125,10 @@ pub(super) fn prepare(
             settings.max_tokens,
             base.max_positions()
         );
+        return Err(Failure::new(Exit::Usage, "cannot train with these settings", cause));
+    }
+    if settings.losses.router_aux_loss_coef > 0.0 && !base.has_experts() {
+        let cause = "`router_aux_loss_coef` balances experts, and the model has none";
         return Err(Failure::new(Exit::Usage, "cannot train with these settings", cause));
     }
     let asked = write::asked(settings, &base)?;
@@ -174,8 +178,10 @@ impl Prepared {
     fn identity(&self, s: &TrainSettings) -> Identity {
         // Nothing is added for runs that begin anew: their checkpoints are known by what they were.
         let start = self.base.start.as_ref().map(|start| format!(" from {}", start.digest));
+        let patterns = Some(&s.patterns).filter(|given| **given != PatternSettings::default());
+        let patterns = patterns.map(|given| format!(" {given:?}"));
         let trained = format!(
-            "{} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}{}",
+            "{} {:?} {} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {}{}{}",
             s.draws_weights(),
             s.method,
             s.lora_rank,
@@ -191,6 +197,7 @@ impl Prepared {
             s.freeze.freeze_extra_modules,
             s.keep_blocks,
             start.unwrap_or_default(),
+            patterns.unwrap_or_default(),
         );
         Identity { base_model: self.digest.clone(), trained, arithmetic: arithmetic() }
     }

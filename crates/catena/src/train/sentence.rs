@@ -18,9 +18,11 @@ const POOLING_DIR: &str = "1_Pooling";
 /// How token vectors become one while they are trained: as the model's files have it, else by the
 /// mean of an encoder's and the last of a decoder's.
 ///
+/// `sees_lengths` says whether the loss looks at more than the angles of vectors.
+///
 /// # Errors
 /// The files ask for what is not trained.
-pub(super) fn pooling(base: &BaseModel) -> Result<HeadPooling, BoxError> {
+pub(super) fn pooling(base: &BaseModel, sees_lengths: bool) -> Result<HeadPooling, BoxError> {
     let Some(folder) = modules_of(base) else { return Ok(default_pooling(base)) };
     let config = SentenceConfig::open(folder, base.max_positions())?;
     if !config.dense.is_empty() {
@@ -30,8 +32,9 @@ pub(super) fn pooling(base: &BaseModel) -> Result<HeadPooling, BoxError> {
     }
     match config.pooling[..] {
         [Pooling::Cls] => Ok(HeadPooling::First),
-        // They differ by a factor, which cosines do not see.
-        [Pooling::Mean | Pooling::MeanSqrtLen] => Ok(HeadPooling::Mean),
+        [Pooling::Mean] => Ok(HeadPooling::Mean),
+        // It differs from the mean by a factor, which neither cosines nor unit lengths have.
+        [Pooling::MeanSqrtLen] if config.normalize || !sees_lengths => Ok(HeadPooling::Mean),
         [Pooling::LastToken] => Ok(HeadPooling::Last),
         _ => {
             let found = &config.pooling;
@@ -40,6 +43,15 @@ pub(super) fn pooling(base: &BaseModel) -> Result<HeadPooling, BoxError> {
             Err(cause.into())
         }
     }
+}
+
+/// Whether the model's files scale vectors to length 1.
+///
+/// # Errors
+/// The files are unreadable.
+pub(super) fn normalizes(base: &BaseModel) -> Result<bool, BoxError> {
+    let Some(folder) = modules_of(base) else { return Ok(false) };
+    Ok(SentenceConfig::open(folder, base.max_positions())?.normalize)
 }
 
 /// Writes into `folder` what stands around the trunk: what the base has, else its pooling alone.

@@ -1,9 +1,11 @@
 //! The keys of a run.
 
 pub(crate) use super::choices::{
-    Auto, ByteSize, MicroStep, MuonAdjustName, OptimizerName, PreferenceLossName, RecomputeChoice,
-    RecomputeWord, RerankLossName, ScheduleName, TrainMethod, TrainStage,
+    Auto, ByteSize, EmbeddingLossName, KtoLossName, MicroStep, MuonAdjustName, OptimizerName,
+    PreferenceLossName, RecomputeChoice, RecomputeWord, RerankLossName, ScheduleName, TrainMethod,
+    TrainStage,
 };
+pub(crate) use super::details::{LossSettings, PatternSettings, ScheduleSettings};
 pub(crate) use super::new_model::NewModel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -52,6 +54,9 @@ pub(crate) struct TrainSettings {
     pub(crate) use_rslora: bool,
     /// Whether the lengths of rows are learnt apart from their directions.
     pub(crate) use_dora: bool,
+    /// Where pairs differ from one another.
+    #[serde(flatten)]
+    pub(crate) patterns: PatternSettings,
     /// What pairs begin with: `true`, `gaussian`, `pissa`, or `pissa_niter_` and a number.
     pub(crate) init_lora_weights: String,
     /// Modules trained whole beside pairs, such as `embed_tokens`.
@@ -76,12 +81,9 @@ pub(crate) struct TrainSettings {
     pub(crate) learning_rate: f64,
     /// How the rate moves after warming up.
     pub(crate) schedule: ScheduleName,
-    /// Waves of the cosine schedules that have several.
-    pub(crate) schedule_num_cycles: Option<f64>,
-    /// Lowest rate as a share of the peak, of schedules that have one.
-    pub(crate) schedule_min_lr_ratio: Option<f64>,
-    /// Share of the steps that the rate falls in, of `warmup_stable_decay`.
-    pub(crate) schedule_decay_ratio: f64,
+    /// Its details.
+    #[serde(flatten)]
+    pub(crate) schedule_details: ScheduleSettings,
     /// Share of the steps spent warming up.
     pub(crate) warmup_ratio: f64,
     /// Steps spent warming up, in the place of the share.
@@ -120,10 +122,13 @@ pub(crate) struct TrainSettings {
     pub(crate) desirable_weight: f64,
     /// Of `kto`: weight of disliked answers.
     pub(crate) undesirable_weight: f64,
-    /// Of `embed`: one by the temperature.
+    /// Of `embed` by `ranking` and `cosent`: one by the temperature.
     pub(crate) similarity_scale: f64,
     /// Of `rerank`: what scores are learnt by.
     pub(crate) rerank_loss: RerankLossName,
+    /// Details of losses.
+    #[serde(flatten)]
+    pub(crate) losses: LossSettings,
     /// `off`, `all`, or a number of layers that are computed again on the way back; `auto` for as
     /// few as fit the memory.
     pub(crate) recompute: RecomputeChoice,
@@ -252,6 +257,7 @@ impl Default for TrainSettings {
             target_modules: vec!["all-linear".to_owned()],
             use_rslora: false,
             use_dora: false,
+            patterns: PatternSettings::default(),
             init_lora_weights: "true".to_owned(),
             modules_to_save: Vec::new(),
             num_virtual_tokens: 20,
@@ -264,9 +270,7 @@ impl Default for TrainSettings {
             max_steps: None,
             learning_rate: 2e-4,
             schedule: ScheduleName::Cosine,
-            schedule_num_cycles: None,
-            schedule_min_lr_ratio: None,
-            schedule_decay_ratio: 0.1,
+            schedule_details: ScheduleSettings::default(),
             warmup_ratio: 0.05,
             warmup_steps: None,
             optimizer: OptimizerName::Adamw,
@@ -288,6 +292,7 @@ impl Default for TrainSettings {
             undesirable_weight: 1.0,
             similarity_scale: 20.0,
             rerank_loss: RerankLossName::Pointwise,
+            losses: LossSettings::default(),
             recompute: RecomputeChoice::Word(RecomputeWord::Auto),
             max_memory: None,
             keep_blocks: true,

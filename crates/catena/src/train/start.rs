@@ -123,6 +123,15 @@ fn as_set(method: Method, file: &RunFile) -> Method {
             if given("use_dora") {
                 more.use_dora = settings.use_dora;
             }
+            if given("rank_pattern") {
+                more.rank_pattern.clone_from(&settings.patterns.rank_pattern);
+            }
+            if given("alpha_pattern") {
+                more.alpha_pattern = settings.patterns.alphas();
+            }
+            if given("layers_to_transform") {
+                more.layers_to_transform.clone_from(&settings.patterns.layers_to_transform);
+            }
             if given("modules_to_save") {
                 more.modules_to_save.clone_from(&settings.modules_to_save);
             }

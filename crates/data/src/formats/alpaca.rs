@@ -98,7 +98,7 @@ impl Format for Alpaca {
                 let (chosen, rejected) = (answer("chosen")?, answer("rejected")?);
                 let (chosen, rejected) = (content(chosen), content(rejected));
                 let prompt = Content::Messages(messages);
-                let pair = PreferenceSample { prompt, chosen, rejected, extras };
+                let pair = PreferenceSample { prompt, chosen, rejected, margin: None, extras };
                 Ok(TrainingSample::Preference(pair))
             }
             Goal::Judge => {

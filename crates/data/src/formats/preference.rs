@@ -1,4 +1,5 @@
-//! TRL's preference rows: `chosen` and `rejected`, with a `prompt` or with the prompt in both.
+//! TRL's preference rows: `chosen` and `rejected`, with a `prompt` or with the prompt in both, and a
+//! `margin` for reward models.
 
 use super::content::{alike, content};
 use super::format::{Format, RowView};
@@ -21,7 +22,7 @@ impl Format for Preference {
     }
 
     fn parts(&self) -> &'static [&'static str] {
-        &["prompt", "chosen", "rejected", "tools"]
+        &["prompt", "chosen", "rejected", "margin", "tools"]
     }
 
     fn detect(&self, peek: &Peek<'_>) -> Option<(Layout, String)> {
@@ -74,8 +75,10 @@ impl Format for Preference {
         let (rejected, chosen) = (answers.pop(), answers.pop());
         let chosen = chosen.ok_or_else(|| DropReason::missing(chosen_key))?;
         let rejected = rejected.ok_or_else(|| DropReason::missing(rejected_key))?;
+        let margin = layout.column("margin").map_or(Ok(None), |key| row.number(key))?;
         let extras = extras(row, layout)?;
-        Ok(TrainingSample::Preference(PreferenceSample { prompt, chosen, rejected, extras }))
+        let pair = PreferenceSample { prompt, chosen, rejected, margin, extras };
+        Ok(TrainingSample::Preference(pair))
     }
 }
 

@@ -123,5 +123,5 @@ fn ranked(
 ) -> TrainingSample {
     let (chosen, rejected) = (Content::Messages(vec![chosen]), Content::Messages(vec![rejected]));
     let prompt = Content::Messages(prompt);
-    TrainingSample::Preference(PreferenceSample { prompt, chosen, rejected, extras })
+    TrainingSample::Preference(PreferenceSample { prompt, chosen, rejected, margin: None, extras })
 }

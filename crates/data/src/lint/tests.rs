@@ -60,6 +60,7 @@ fn broken_answers_are_found() {
         prompt: text("p"),
         chosen: text("a"),
         rejected: text("a"),
+        margin: None,
         extras: ChatExtras::default(),
     };
     let samples = [

@@ -15,6 +15,8 @@ pub struct TrainBatch {
     pub token_types: Vec<u32>,
     /// What is added to the embeddings, `[t, c]`, or nothing.
     pub noise: Vec<f32>,
+    /// Weight of the loss that balances experts, in the gradient; 0 for none.
+    pub router_loss: f32,
 }
 
 /// Sum of the losses of a batch.

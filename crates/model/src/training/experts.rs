@@ -12,6 +12,7 @@ use catena_kernels::{
     AlignedBuf, DenseType, RowOperand, gather_rows, lookup_backward, softmax_backward,
 };
 
+use super::balance::Balance;
 use super::buffers::{Saved, Work};
 use super::linear::{Columns, Kept, Linear, LinearScratch};
 use super::method::AdapterNeeds;
@@ -63,6 +64,8 @@ pub(super) struct ExpertsWork {
     dweights: Vec<f32>,
     /// Working memory of the choice.
     order: Vec<usize>,
+    /// What was chosen in all layers of the pass.
+    pub(super) balance: Balance,
 }
 
 impl ExpertsWork {
@@ -87,6 +90,7 @@ impl ExpertsWork {
             weights: room.list(pairs),
             dweights: room.list(pairs),
             order: room.list(2 * e),
+            balance: Balance::new(room, e),
         }
     }
 
@@ -178,6 +182,7 @@ impl ExpertsBlock {
             softmax(probs_e);
             choose(&self.shape, probs_e, &mut own.order, &mut routing.chosen);
         }
+        own.balance.add(probs_te, &routing.chosen);
     }
 
     /// As [`super::attention::AttentionBlock::backward`].
@@ -256,7 +261,8 @@ impl ExpertsBlock {
         }
     }
 
-    /// From the gradients of the weights of rows: adds that of the router, and adds to `dinput`.
+    /// From the gradients of the weights of rows, and of the loss that balances experts: adds that of
+    /// the router, and adds to `dinput`.
     ///
     /// With `w_e = s p_e / S`, `S` the sum over the chosen or one: `dp_e = s / S (dw_e - sum over the
     /// chosen of dw p / S)`, the sum only where they are divided.
@@ -289,6 +295,7 @@ impl ExpertsBlock {
                 dprobs_e[*expert] = factor * (own.dweights[*place] - along);
             }
         }
+        own.balance.backward(dprobs_te);
         softmax_backward(pass.pool, probs_te, dprobs_te, e);
         if self.router.needs_input() {
             own.linear.set_input(pass, input_tc, self.router.k);

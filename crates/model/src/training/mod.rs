@@ -20,7 +20,8 @@
 //! two flat vectors in the order of [`TrainModel::params`].
 //!
 //! Experts are chosen as in decoding, and the choice is a constant to the gradient; what stands
-//! beside the projections of an expert sees its rows only. No loss balances experts.
+//! beside the projections of an expert sees its rows only. A loss balances experts if a batch asks for
+//! it ([`TrainBatch::router_loss`]).
 //!
 //! Operands of products are of [`TrainOptions::dtype`], but for those of routers; they and everything
 //! else are f32. A layer keeps its input; what else its backward pass needs it keeps too, or computes
@@ -35,6 +36,7 @@
 
 mod adapters;
 mod attention;
+mod balance;
 mod batch;
 mod buffers;
 mod dora;

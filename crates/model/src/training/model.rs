@@ -588,9 +588,21 @@ impl TrainModel {
         Ok(layout)
     }
 
+    /// How unevenly the rows of the last pass went to experts: their number times the sum over experts
+    /// of the choices per row and the mean probability of each, all layers together. `None` for a
+    /// model without experts.
+    ///
+    /// [`TrainBatch::router_loss`] adds its gradient to that of a batch.
+    pub fn router_loss(&self) -> Option<f64> {
+        self.work.experts.as_ref().map(|experts| experts.balance.loss())
+    }
+
     /// Runs embedding and layers.
     fn forward(&mut self, layout: &Layout, batch: &TrainBatch) {
         let len = batch.tokens.len() * self.hidden_size;
+        if let Some(experts) = &mut self.work.experts {
+            experts.balance.begin();
+        }
         let pass = pass!(self, layout);
         let x = &mut self.x_tc[..len];
         self.embedding.forward(&pass, (&batch.tokens, &batch.token_types), x);
@@ -605,6 +617,9 @@ impl TrainModel {
     /// Runs back from the gradient of the last residual stream.
     fn backward(&mut self, layout: &Layout, batch: &TrainBatch) {
         let len = batch.tokens.len() * self.hidden_size;
+        if let Some(experts) = &mut self.work.experts {
+            experts.balance.end(batch.router_loss);
+        }
         let pass = pass!(self, layout);
         let (x, dx) = (&mut self.x_tc[..len], &mut self.dx_tc[..len]);
         let embedding = self.embedding.is_trained();

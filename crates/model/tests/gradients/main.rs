@@ -41,7 +41,7 @@ impl Batch {
             labels: self.labels.clone(),
             seq_starts: self.seq_starts.clone(),
             token_types: if typed { self.token_types.clone() } else { Vec::new() },
-            noise: Vec::new(),
+            ..TrainBatch::default()
         }
     }
 

@@ -1,6 +1,8 @@
 //! KTO: completions that were liked or disliked, without pairs.
 
 use super::scalar::sigmoid;
+use crate::check::check;
+use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
 
 /// Which loss of unpaired completions.
@@ -30,6 +32,23 @@ pub struct KtoConfig {
 impl Default for KtoConfig {
     fn default() -> Self {
         Self { kind: KtoKind::Kto, beta: 0.1, desirable_weight: 1.0, undesirable_weight: 1.0 }
+    }
+}
+
+impl KtoConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`TrainError::InvalidConfig`] names the first key out of range, its value and the range.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        check("beta", &self.beta, self.beta.is_finite() && self.beta > 0.0, "greater than 0")?;
+        for (key, weight) in [
+            ("desirable_weight", self.desirable_weight),
+            ("undesirable_weight", self.undesirable_weight),
+        ] {
+            check(key, &weight, weight.is_finite() && weight >= 0.0, "0 or more")?;
+        }
+        Ok(())
     }
 }
 

@@ -36,8 +36,8 @@ pub use classification::{
     regression_loss,
 };
 pub use embedding::{
-    EmbeddingLoss, RankingConfig, Similarity, TripletConfig, TripletDistance, cosent_loss,
-    cosine_similarity_loss, ranking_loss, triplet_loss,
+    EmbeddingLoss, RankingConfig, Similarity, TripletConfig, TripletDistance, UnitVectors,
+    cosent_loss, cosine_similarity_loss, ranking_loss, triplet_loss,
 };
 pub use kto::{KtoConfig, KtoExample, KtoKind, KtoLoss, KtoOutcome, kto_divergence, kto_loss};
 pub use preference::{

@@ -1,6 +1,8 @@
 //! Reward models: a chosen completion should score higher than a rejected one.
 
 use super::scalar::logistic;
+use crate::check::check;
+use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
 
 /// Hyper-parameters of [`reward_loss`].
@@ -8,6 +10,18 @@ use serde::{Deserialize, Serialize};
 pub struct RewardConfig {
     /// Weight of the squared sum of a pair's rewards, which keeps them around zero; 0.01 is usual.
     pub center_coefficient: f64,
+}
+
+impl RewardConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`TrainError::InvalidConfig`] names the key out of range, its value and the range.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        let weight = self.center_coefficient;
+        let holds = weight.is_finite() && weight >= 0.0;
+        check("center_rewards_coefficient", &weight, holds, "0 or more")
+    }
 }
 
 /// The rewards of one pair.

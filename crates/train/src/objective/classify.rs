@@ -52,13 +52,17 @@ impl<'a> Classify<'a> {
     /// Takes texts of at most `max_tokens` tokens for a head of `width` outputs.
     ///
     /// # Errors
-    /// There are none, or one could not be trained on or does not go with the loss.
+    /// There are none, one could not be trained on or does not go with the loss, or the loss is out
+    /// of range.
     pub fn new(
         samples: &'a [ClassifySample],
         loss: ClassifyLoss,
         width: usize,
         max_tokens: usize,
     ) -> Result<Self, TrainError> {
+        if let ClassifyLoss::One(config) = &loss {
+            config.validate()?;
+        }
         if samples.is_empty() {
             return Err(TrainError::NoSamples);
         }

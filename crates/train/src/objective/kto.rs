@@ -35,12 +35,13 @@ impl<'a> Kto<'a> {
     /// Takes samples of at most `max_tokens` tokens.
     ///
     /// # Errors
-    /// There are none, or one could not be trained on.
+    /// There are none, one could not be trained on, or the configuration is out of range.
     pub fn new(
         samples: &'a [KtoSample],
         config: KtoConfig,
         max_tokens: usize,
     ) -> Result<Self, TrainError> {
+        config.validate()?;
         if samples.is_empty() {
             return Err(TrainError::NoSamples);
         }

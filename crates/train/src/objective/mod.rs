@@ -12,7 +12,7 @@
 //! | [`Reward`] | a chosen and a rejected completion | one score |
 //! | [`Classify`] | a text or a pair with labels, or a number | scores |
 //! | [`TagTokens`] | tokens with labels | scores of tokens |
-//! | [`Embed`] | an anchor, what it should be near, and what not | vectors |
+//! | [`Embed`] | an anchor, what it should be near, and what not; or two texts with a score | vectors |
 //! | [`Rerank`] | a query's documents with their relevance | one score |
 
 mod api;
@@ -29,7 +29,7 @@ mod tag_tokens;
 
 pub use api::{Objective, Pass, Preparation, Purpose, Step};
 pub use classify::{Classify, ClassifyLoss, ClassifySample, Target};
-pub use embed::{Embed, EmbedSample};
+pub use embed::{Embed, EmbedLoss, EmbedSample};
 pub use kto::{Kto, KtoSample};
 pub use preference::{Preference, PreferenceSample};
 pub use rerank::{Rerank, RerankLoss, RerankSample};

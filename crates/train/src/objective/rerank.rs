@@ -2,6 +2,7 @@
 
 use super::api::{Objective, Pass};
 use super::row::{TextRow, batch_of_texts, check_len};
+use crate::check::check;
 use crate::error::TrainError;
 use crate::loss::{
     LossAndGrad, PairwiseConfig, list_net_loss, pairwise_loss, pairwise_total, pointwise_loss,
@@ -32,6 +33,21 @@ pub enum RerankLoss {
     ListNet,
 }
 
+impl RerankLoss {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`TrainError::InvalidConfig`] names the first key out of range, its value and the range.
+    pub fn validate(self) -> Result<(), TrainError> {
+        let (key, value) = match self {
+            Self::Pointwise { positive_weight } => ("pos_weight", positive_weight),
+            Self::Pairwise(PairwiseConfig { sigma, .. }) => ("sigma", sigma),
+            Self::ListNet => return Ok(()),
+        };
+        check(key, &value, value.is_finite() && value > 0.0, "greater than 0")
+    }
+}
+
 /// Training of cross-encoders.
 pub struct Rerank<'a> {
     samples: &'a [RerankSample],
@@ -42,12 +58,13 @@ impl<'a> Rerank<'a> {
     /// Takes queries whose documents have at most `max_tokens` tokens together.
     ///
     /// # Errors
-    /// There are none, or one could not be trained on.
+    /// There are none, one could not be trained on, or a parameter of the loss is out of range.
     pub fn new(
         samples: &'a [RerankSample],
         loss: RerankLoss,
         max_tokens: usize,
     ) -> Result<Self, TrainError> {
+        loss.validate()?;
         if samples.is_empty() {
             return Err(TrainError::NoSamples);
         }

@@ -28,12 +28,13 @@ impl<'a> Reward<'a> {
     /// Takes pairs of at most `max_tokens` tokens together.
     ///
     /// # Errors
-    /// There are none, or one could not be trained on.
+    /// There are none, one could not be trained on, or the configuration is out of range.
     pub fn new(
         samples: &'a [RewardSample],
         config: RewardConfig,
         max_tokens: usize,
     ) -> Result<Self, TrainError> {
+        config.validate()?;
         if samples.is_empty() {
             return Err(TrainError::NoSamples);
         }

@@ -2,6 +2,7 @@
 
 use super::api::{Objective, Pass, Purpose, Step};
 use super::row::{Sample, batch_of};
+use crate::check::check;
 use crate::error::TrainError;
 use crate::neftune::add_neftune_noise;
 use crate::run::Figures;
@@ -15,6 +16,8 @@ pub struct Sft<'a> {
     samples: &'a [Sample],
     /// Bytes of text that each token stands for.
     token_bytes: Option<&'a [usize]>,
+    /// Weight of the loss that balances experts.
+    router_aux_loss_coef: f64,
 }
 
 impl<'a> Sft<'a> {
@@ -29,7 +32,24 @@ impl<'a> Sft<'a> {
         for (index, sample) in samples.iter().enumerate() {
             sample.check(index, max_tokens)?;
         }
-        Ok(Self { samples, token_bytes: None })
+        Ok(Self { samples, token_bytes: None, router_aux_loss_coef: 0.0 })
+    }
+
+    /// Adds the loss that balances the experts of a model that has some, times `coefficient`, to what
+    /// is learnt: that of each pass by its share of the step's tokens. What is evaluated stays the
+    /// likelihood.
+    ///
+    /// # Errors
+    /// [`TrainError::InvalidConfig`] for a coefficient below 0.
+    ///
+    /// # Source
+    /// `router_aux_loss_coef` of Hugging Face `transformers`. There, passes weigh the same whatever
+    /// their tokens.
+    pub fn with_router_loss(mut self, coefficient: f64) -> Result<Self, TrainError> {
+        let holds = coefficient.is_finite() && coefficient >= 0.0;
+        check("router_aux_loss_coef", &coefficient, holds, "0 or more")?;
+        self.router_aux_loss_coef = coefficient;
+        Ok(self)
     }
 
     /// Says the loss in bits per byte of text too, which compares models of different tokenizers:
@@ -63,6 +83,9 @@ impl Objective for Sft<'_> {
     }
 
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
+        if self.router_aux_loss_coef > 0.0 {
+            feed(&self.router_aux_loss_coef.to_le_bytes());
+        }
         self.samples.iter().for_each(|sample| sample.identify(feed));
     }
 
@@ -70,12 +93,15 @@ impl Objective for Sft<'_> {
         let counts = pass.chosen.iter().map(|&index| self.samples[index].num_supervised());
         let supervised: usize = counts.sum();
         let mut figures = Figures { supervised, ..Figures::default() };
-        let mut num_rows = 0;
+        let tokens: usize = pass.chosen.iter().map(|&index| self.num_tokens(index)).sum();
+        let (mut num_rows, mut unevenness) = (0, 0.0);
         for indices in pass.micro_steps(|index| self.num_tokens(index)) {
             let mut batch = batch_of(indices?.iter().map(|&index| &self.samples[index]));
+            let share = batch.tokens.len() as f64 / tokens as f64;
             let losses = match pass.purpose {
                 Purpose::Learn(step) => {
                     add_noise(&mut batch, step, &mut num_rows, model.hidden_size());
+                    batch.router_loss = narrow(share * self.router_aux_loss_coef);
                     let count = batch.labels.iter().flatten().count();
                     model.learn_losses(&batch, &vec![1.0 / supervised as f32; count])?
                 }
@@ -83,6 +109,7 @@ impl Objective for Sft<'_> {
             };
             figures.loss += losses.iter().sum::<f64>();
             figures.tokens += batch.tokens.len();
+            unevenness += share * model.router_loss().unwrap_or(0.0);
         }
         if let Some(bytes) = self.num_bytes(pass.chosen).filter(|&bytes| bytes > 0) {
             let bits = figures.loss / std::f64::consts::LN_2;
@@ -91,9 +118,17 @@ impl Objective for Sft<'_> {
         figures.loss /= supervised as f64;
         if !pass.learns() {
             figures.extra.insert("perplexity".to_owned(), figures.loss.exp());
+        } else if self.router_aux_loss_coef > 0.0 {
+            figures.loss += self.router_aux_loss_coef * unevenness;
+            figures.extra.insert("aux_loss".to_owned(), unevenness);
         }
         Ok(figures)
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the backward pass is f32")]
+fn narrow(value: f64) -> f32 {
+    value as f32
 }
 
 /// Noise on the embeddings of each text; `row` counts the texts of the step.

@@ -19,13 +19,14 @@ impl<'a> TagTokens<'a> {
     /// Takes rows of at most `max_tokens` tokens whose labels are below `width`.
     ///
     /// # Errors
-    /// There are none, or one could not be trained on.
+    /// There are none, one could not be trained on, or the configuration is out of range.
     pub fn new(
         samples: &'a [Sample],
         config: CrossEntropyConfig,
         width: usize,
         max_tokens: usize,
     ) -> Result<Self, TrainError> {
+        config.validate()?;
         if samples.is_empty() {
             return Err(TrainError::NoSamples);
         }

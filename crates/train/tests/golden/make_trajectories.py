@@ -33,8 +33,10 @@ from sentence_transformers import (
     SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments)
 from sentence_transformers.cross_encoder import (
     CrossEncoder, CrossEncoderTrainer, CrossEncoderTrainingArguments)
-from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
-from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from sentence_transformers.cross_encoder.losses import (
+    BinaryCrossEntropyLoss, ListNetLoss, RankNetLoss)
+from sentence_transformers.sentence_transformer.losses import (
+    CoSENTLoss, CosineSimilarityLoss, MultipleNegativesRankingLoss, TripletLoss)
 from transformers import (
     AutoModelForCausalLM, AutoModelForSequenceClassification, AutoModelForTokenClassification,
     PreTrainedTokenizerFast, Trainer, TrainingArguments)
@@ -48,6 +50,7 @@ WORK = Path(tempfile.mkdtemp())
 SEED = 20261129
 STEPS = 20
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+QUERIES = ["query", "key", "value", "attention.output.dense"]
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
@@ -202,18 +205,55 @@ def causal(name: str):
     return model
 
 
-def with_lora(model):
-    model = peft.get_peft_model(model, peft.LoraConfig(
-        r=4, lora_alpha=8.0, target_modules=TARGETS, lora_dropout=0.0, bias="none"))
+def pairs_beside(targets, **more):
+    return peft.LoraConfig(
+        r=4, lora_alpha=8.0, target_modules=targets, lora_dropout=0.0, bias="none", **more)
+
+
+def begin(model, prefix=""):
+    """Draws the first halves of pairs."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "lora_A" in name:
-                parameter.copy_(uniform(name.replace(".default", ""), parameter.shape))
+                parameter.copy_(uniform(prefix + name.replace(".default", ""), parameter.shape))
     return model
 
 
-def sft(name: str, rate: float, lora=False, batch=2, accumulated=2, optimizers=None, **more) -> dict:
+def with_lora(model):
+    return begin(peft.get_peft_model(model, pairs_beside(TARGETS)))
+
+
+def last_layer(model):
+    """As LLaMA-Factory's `freeze` with one layer and the extra module `norm`."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(".layers.1." in name or name == "model.norm.weight")
+    return model
+
+
+def of_blocks(model, bits: int):
+    """Puts what blocks of 32 stand for in the place of the layers' matrices: GGUF's Q8_0 or Q4_0."""
+    for name, parameter in model.named_parameters():
+        if name.endswith("proj.weight"):
+            blocks = parameter.detach().numpy().reshape(-1, 32)
+            at = np.abs(blocks).argmax(1)
+            largest = blocks[np.arange(len(blocks)), at]
+            scale = np.abs(largest) / np.float32(127) if bits == 8 else largest / np.float32(-8)
+            inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale != 0)
+            scaled = blocks * inverse[:, None]
+            if bits == 8:
+                codes = np.copysign(np.floor(np.abs(scaled) + np.float32(0.5)), scaled)
+            else:
+                codes = np.minimum(np.trunc(scaled + np.float32(8.5)), 15) - 8
+            values = codes * scale.astype(np.float16).astype(np.float32)[:, None]
+            parameter.data = torch.tensor(values, dtype=torch.float32).reshape(parameter.shape)
+    return model
+
+
+def sft(
+    name: str, rate: float, lora=False, batch=2, accumulated=2, optimizers=None, prepare=None, **more
+) -> dict:
     model = causal(name)
+    model = prepare(model) if prepare else model
     model = with_lora(model) if lora else model
     data = Dataset.from_dict({
         "input_ids": [prompt + completion for prompt, completion in SFT],
@@ -224,6 +264,10 @@ def sft(name: str, rate: float, lora=False, batch=2, accumulated=2, optimizers=N
     trainer = Sft(
         model=model, args=args, train_dataset=data, processing_class=vocabulary(), optimizers=made)
     return trainer.curve()
+
+
+def balanced(name: str) -> dict:
+    return sft(name, 2e-3, batch=4, accumulated=1, router_aux_loss_coef=0.05)
 
 
 def groups(model, decay=0.01) -> list[dict]:
@@ -310,21 +354,16 @@ def pairs_of(pairs) -> Dataset:
         "rejected_ids": [l for _, _, l in pairs]})
 
 
-def dpo(loss: str, lora=False, **more) -> dict:
+def dpo(loss, lora=False, accumulated=2, **more) -> dict:
     # The reference's tensors are loaded again from the folder, or are the model without adapters.
     model = causal("tiny_lora")
     args = trl.DPOConfig(
-        **settings(1e-3 if lora else 1e-4, 2, 2), loss_type=loss, beta=0.1, max_length=None, **more)
-    config = peft.LoraConfig(
-        r=4, lora_alpha=8.0, target_modules=TARGETS, lora_dropout=0.0, bias="none")
+        **settings(1e-3 if lora else 1e-4, 4 // accumulated, accumulated), loss_type=loss, beta=0.1,
+        max_length=None, **more)
     trainer = Dpo(
         model=model, args=args, train_dataset=pairs_of(PAIRS), processing_class=vocabulary(),
-        peft_config=config if lora else None)
-    if lora:
-        with torch.no_grad():
-            for name, parameter in trainer.model.named_parameters():
-                if "lora_A" in name:
-                    parameter.copy_(uniform(name.replace(".default", ""), parameter.shape))
+        peft_config=pairs_beside(TARGETS) if lora else None)
+    begin(trainer.model)
     return trainer.curve()
 
 
@@ -343,12 +382,20 @@ def simpo() -> dict:
     return without_reference(Cpo, config, PAIRS)
 
 
+def cpo(**more) -> dict:
+    # Its mean over tokens is of a micro-step.
+    config = CPOConfig(
+        **settings(1e-4, 4), loss_type="sigmoid", beta=0.1, max_length=64,
+        remove_unused_columns=False, **more)
+    return without_reference(Cpo, config, PAIRS)
+
+
 def orpo() -> dict:
     config = ORPOConfig(**settings(1e-3, 4), beta=0.2, max_length=64, remove_unused_columns=False)
     return without_reference(Orpo, config, SHORT_PAIRS)
 
 
-def kto() -> dict:
+def kto(loss="kto") -> dict:
     # TRL pairs a prompt with the completion before it, we with the one behind it.
     turned = LIKED[::-1]
     data = Dataset.from_dict({
@@ -356,7 +403,7 @@ def kto() -> dict:
         "label": [liked for _, _, liked in turned]})
     args = trl.KTOConfig(
         **settings(2e-4, len(LIKED)), beta=0.1, desirable_weight=1.0, undesirable_weight=1.5,
-        max_length=None)
+        loss_type=loss, max_length=None)
     return Kto(
         model=causal("tiny_lora"), args=args, train_dataset=data, processing_class=vocabulary()
     ).curve()
@@ -395,11 +442,15 @@ def padded(rows: list[dict]) -> dict:
     return out
 
 
-def classify() -> dict:
+def classify(lora=False) -> dict:
     model = AutoModelForSequenceClassification.from_pretrained(
         MODELS / "encoders/bert_sequence", dtype=torch.float32, attn_implementation="eager")
+    if lora:
+        # Our head is all that stands behind the trunk, PEFT's the last layer of it.
+        config = pairs_beside(QUERIES, task_type="SEQ_CLS", modules_to_save=["pooler", "classifier"])
+        model = begin(peft.get_peft_model(model, config))
     data = [{"input_ids": tokens, "labels": label} for tokens, label in TEXTS]
-    args = TrainingArguments(**settings(1e-3, 4), remove_unused_columns=False)
+    args = TrainingArguments(**settings(5e-3 if lora else 1e-3, 4), remove_unused_columns=False)
     return Plain(
         model=without_dropout(model), args=args, train_dataset=data, data_collator=padded).curve()
 
@@ -428,6 +479,15 @@ RELEVANT = [
     ("fee", "A transfer abroad costs fifteen euros.", 1.0), ("fee", "Cards are sent soon.", 0.0),
     ("dispute", "Open the transaction and report a problem.", 0.8), ("dispute", "Hello.", 0.1),
 ]
+# A query, its documents, and how relevant each is.
+LISTS = [
+    ("block card", ["You can block a card in the app.", "Transfers cost 15.", "Pay with the app."],
+     [1.0, 0.0, 0.4]),
+    ("fee", ["Cards are sent soon.", "A transfer abroad costs fifteen euros.", "Hello."],
+     [0.2, 0.9, 0.2]),
+    ("dispute", ["Open the transaction and report a problem.", "We answer within ten days.", "Hello."],
+     [0.8, 0.5, 0.1]),
+]
 
 
 def folder(name: str) -> str:
@@ -444,14 +504,20 @@ def embedder():
         model_kwargs={"dtype": torch.float32, "attn_implementation": "eager"}))
 
 
-def embed() -> dict:
+def embed(loss=None, columns=("anchor", "positive", "negative"), rows=TRIPLES, lora=False) -> dict:
     model = embedder()
-    data = Dataset.from_dict(dict(zip(("anchor", "positive", "negative"), map(list, zip(*TRIPLES)))))
-    more = settings(1e-3, len(TRIPLES))
+    if lora:
+        begin(peft.inject_adapter_in_model(pairs_beside(QUERIES), model[0].auto_model), "base_model.model.")
+    data = Dataset.from_dict(dict(zip(columns, map(list, zip(*rows)))))
+    more = settings(5e-3 if lora else 1e-3, len(rows))
     del more["train_sampling_strategy"]
     args = SentenceTransformerTrainingArguments(**more)
-    loss = MultipleNegativesRankingLoss(model, scale=20.0)
+    loss = loss(model) if loss else MultipleNegativesRankingLoss(model, scale=20.0)
     return Sentence(model=model, args=args, train_dataset=data, loss=loss).curve()
+
+
+def scored(loss) -> dict:
+    return embed(loss, ("sentence1", "sentence2", "score"), RELEVANT)
 
 
 def crossed():
@@ -463,14 +529,13 @@ def crossed():
     return without_dropout(model)
 
 
-def rerank() -> dict:
+def rerank(loss=BinaryCrossEntropyLoss, rows=RELEVANT) -> dict:
     model = crossed()
-    data = Dataset.from_dict(dict(zip(("query", "document", "label"), map(list, zip(*RELEVANT)))))
-    more = settings(1e-3, len(RELEVANT))
+    data = Dataset.from_dict(dict(zip(("query", "document", "label"), map(list, zip(*rows)))))
+    more = settings(1e-3, len(rows))
     del more["train_sampling_strategy"]
     args = CrossEncoderTrainingArguments(**more)
-    return Cross(
-        model=model, args=args, train_dataset=data, loss=BinaryCrossEntropyLoss(model)).curve()
+    return Cross(model=model, args=args, train_dataset=data, loss=loss(model)).curve()
 
 
 def text_rows(tokenizer, *texts) -> list[dict]:
@@ -484,6 +549,8 @@ def samples() -> dict:
     tok = embedder().tokenizer
     parts = [text_rows(tok, list(column)) for column in zip(*TRIPLES)]
     queries, documents, relevance = map(list, zip(*RELEVANT))
+    sides = [text_rows(tok, queries), text_rows(tok, documents)]
+    lists = [text_rows(crossed().tokenizer, [query] * len(texts), texts) for query, texts, _ in LISTS]
     pair = lambda p, w, l: {"chosen": row(p, w), "rejected": row(p, l)}
     return {
         "sft": [row(*sample) for sample in SFT],
@@ -499,17 +566,30 @@ def samples() -> dict:
         "relevant": [
             {"row": r, "relevance": v}
             for r, v in zip(text_rows(crossed().tokenizer, queries, documents), relevance)],
+        "scored": [{"a": a, "b": b, "score": s} for a, b, s in zip(*sides, relevance)],
+        "lists": [{"rows": rows, "relevance": v} for rows, (_, _, v) in zip(lists, LISTS)],
     }
 
 
-WARM = dict(warmup_steps=5)
+def warmed(kind: str, **details) -> dict:
+    return sft(
+        "tiny_lora", 2e-3, warmup_steps=5, lr_scheduler_type=kind, lr_scheduler_kwargs=details)
+
+
 RUNS = {
     "sft_full": lambda: sft("tiny_llama", 2e-3),
     "sft_lora": lambda: sft("tiny_lora", 5e-3, lora=True),
-    "sft_cosine": lambda: sft("tiny_lora", 2e-3, **WARM | {"lr_scheduler_type": "cosine"}),
-    "sft_wsd": lambda: sft("tiny_lora", 2e-3, **WARM | {
-        "lr_scheduler_type": "warmup_stable_decay",
-        "lr_scheduler_kwargs": {"num_decay_steps": 8, "min_lr_ratio": 0.1}}),
+    "sft_freeze": lambda: sft("tiny_lora", 2e-3, prepare=last_layer),
+    "sft_qlora_q8_0": lambda: sft("tiny_lora", 5e-3, lora=True, prepare=lambda m: of_blocks(m, 8)),
+    "sft_qlora_q4_0": lambda: sft("tiny_lora", 5e-3, lora=True, prepare=lambda m: of_blocks(m, 4)),
+    "sft_warmup": lambda: warmed("constant_with_warmup"),
+    "sft_linear": lambda: warmed("linear"),
+    "sft_cosine": lambda: warmed("cosine"),
+    "sft_restarts": lambda: warmed("cosine_with_restarts", num_cycles=3),
+    "sft_min_lr": lambda: warmed("cosine_with_min_lr", min_lr_rate=0.2),
+    "sft_inverse_sqrt": lambda: warmed("inverse_sqrt", timescale=4),
+    "sft_polynomial": lambda: warmed("polynomial", power=2.5, lr_end=1e-4),
+    "sft_wsd": lambda: warmed("warmup_stable_decay", num_decay_steps=8, min_lr_ratio=0.1),
     "sft_adafactor": lambda: sft("tiny_lora", 2e-3, optim="adafactor"),
     "sft_lion": lambda: sft("tiny_lora", 2e-4, optimizers=lion),
     "sft_adamw_8bit": lambda: sft("tiny_lora", 2e-3, optimizers=adamw_8bit),
@@ -521,17 +601,35 @@ RUNS = {
     "ipo": lambda: dpo("ipo"),
     "hinge": lambda: dpo("hinge"),
     "robust": lambda: dpo("robust", label_smoothing=0.1),
+    "dpo_nll": lambda: dpo(["sigmoid", "sft"], accumulated=1, loss_weights=[1.0, 0.5]),
     "apo_zero": lambda: dpo("apo_zero"),
+    "apo_down": lambda: dpo("apo_down"),
+    "exo_pair": lambda: dpo("exo_pair", label_smoothing=0.1),
+    "nca_pair": lambda: dpo("nca_pair"),
+    "sppo_hard": lambda: dpo("sppo_hard"),
+    "discopop": lambda: dpo("discopop"),
     "simpo": simpo,
+    "cpo": lambda: cpo(cpo_alpha=1.0),
+    "cpo_smoothed": lambda: cpo(cpo_alpha=0.0, label_smoothing=0.1),
     "orpo": orpo,
     "kto": kto,
+    "kto_apo": lambda: kto("apo_zero_unpaired"),
     "reward": reward,
     "classify": classify,
+    "classify_lora": lambda: classify(lora=True),
     "tags": tags,
     "embed": embed,
+    "embed_lora": lambda: embed(lora=True),
+    "embed_triplet": lambda: embed(lambda model: TripletLoss(model)),
+    "embed_cosent": lambda: scored(CoSENTLoss),
+    "embed_cosine": lambda: scored(CosineSimilarityLoss),
     "rerank": rerank,
+    "rerank_pairwise": lambda: rerank(RankNetLoss, LISTS),
+    "rerank_listwise": lambda: rerank(ListNetLoss, LISTS),
     "sft_mixtral": lambda: sft("families/mixtral", 2e-3, router_aux_loss_coef=0.0),
     "sft_qwen3_moe": lambda: sft("families/qwen3_moe", 2e-3, router_aux_loss_coef=0.0),
+    "balanced_mixtral": lambda: balanced("families/mixtral"),
+    "balanced_qwen3_moe": lambda: balanced("families/qwen3_moe"),
 }
 
 
@@ -547,6 +645,7 @@ if __name__ == "__main__":
     path = HERE / "trajectories.json"
     names = sys.argv[1:] or list(RUNS)
     runs = json.loads(path.read_text())["runs"] if sys.argv[1:] and path.exists() else {}
+    runs = {name: run for name, run in runs.items() if name in RUNS}
     golden = {"samples": samples(), "runs": runs}
     for name in names:
         runs[name] = RUNS[name]()

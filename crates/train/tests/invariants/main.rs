@@ -3,9 +3,15 @@
 //!
 //! All on the real model with the tiny checkpoints of `catena-model`.
 
-#![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    reason = "tests: f64 references are mixed with f32 values, and what fails shall panic"
+)]
 
+mod blocks;
 mod divergence;
+mod experts;
 mod forecast;
 mod packing;
 mod quantized;
@@ -13,3 +19,4 @@ mod recompute;
 mod reference;
 mod resume;
 mod setup;
+mod stages;

@@ -1,15 +1,12 @@
 //! One pass over many samples and many passes over one each.
 
 use catena_kernels::DenseType;
-use catena_model::training::{
-    HeadPooling, Method, Recompute, Task, TrainBatch, TrainModel, TrainOptions,
-};
+use catena_model::training::{Method, Recompute, Task, TrainBatch, TrainModel, TrainOptions};
 use catena_protocol::{Cancel, NoProgress};
 use catena_train::{
-    AdamWConfig, Embed, EmbedSample, Kto, KtoConfig, KtoSample, Objective, Optimizer,
-    OptimizerConfig, Pass, Preference, PreferenceConfig, PreferenceKind, PreferenceSample,
-    Preparation, Purpose, RankingConfig, Reward, RewardConfig, RewardSample, Sample, Sft, Step,
-    TextRow, Trainable, trained_tensors,
+    AdamWConfig, Kto, KtoConfig, KtoSample, Objective, Optimizer, OptimizerConfig, Pass,
+    Preference, PreferenceConfig, PreferenceKind, PreferenceSample, Preparation, Purpose, Reward,
+    RewardConfig, RewardSample, Sample, Sft, Step, TextRow, Trainable, trained_tensors,
 };
 
 use crate::setup::{MAX_TOKENS, dir, distance, language_model, lora, model, options, samples};
@@ -41,24 +38,34 @@ fn step(
     (figures.loss, model.grads().to_vec())
 }
 
-fn check<'a>(
+pub(crate) fn check<'a>(
     name: &str,
+    model: &dyn Fn(usize) -> TrainModel,
+    objective: &dyn Fn(usize) -> Box<dyn Objective + 'a>,
+) {
+    check_within(name, TWO_ROWS, model, objective);
+}
+
+/// For samples of which one has at most `longest` tokens.
+pub(crate) fn check_within<'a>(
+    name: &str,
+    longest: usize,
     model: &dyn Fn(usize) -> TrainModel,
     objective: &dyn Fn(usize) -> Box<dyn Objective + 'a>,
 ) {
     let (loss, grads) = step(&mut model(MAX_TOKENS), objective(MAX_TOKENS).as_mut(), MAX_TOKENS);
     // This one refuses a pass over all.
-    let (again, accumulated) = step(&mut model(TWO_ROWS), objective(TWO_ROWS).as_mut(), 1);
+    let (again, accumulated) = step(&mut model(longest), objective(longest).as_mut(), 1);
     assert!((again / loss - 1.0).abs() < ORDER_F32, "{name}: {again}, not {loss}");
     let error = distance(&accumulated, &grads);
     assert!(error < ORDER_F32, "{name}: {error:e}");
 }
 
-fn text(sample: &Sample) -> TextRow {
+pub(crate) fn text(sample: &Sample) -> TextRow {
     TextRow { tokens: sample.tokens.clone(), token_types: Vec::new() }
 }
 
-fn full(task: Task) -> impl Fn(usize) -> TrainModel {
+pub(crate) fn full(task: Task) -> impl Fn(usize) -> TrainModel {
     move |max_tokens| {
         let options = TrainOptions { max_tokens, ..options(DenseType::F32) };
         model("tiny_lora", None, task, &Method::Full, &options)
@@ -108,16 +115,6 @@ fn eight_in_one_pass_are_one_in_each_of_eight() {
     check("reward", &full(Task::Sequence { labels: 1 }), &|max_tokens| {
         Box::new(Reward::new(&rewarded, RewardConfig::default(), max_tokens).unwrap())
     });
-    let triples: Vec<EmbedSample> = (0..8)
-        .map(|index| EmbedSample {
-            anchor: text(&rows[index]),
-            positive: text(&rows[index + 8]),
-            negatives: vec![text(&rows[index + 16])],
-        })
-        .collect();
-    check("embed", &full(Task::Vector { pooling: HeadPooling::Mean }), &|max_tokens| {
-        Box::new(Embed::new(&triples, RankingConfig::default(), max_tokens).unwrap())
-    });
 }
 
 /// The whole path of the values: ten steps of eight in one pass, and of one in each of eight.
@@ -150,13 +147,15 @@ fn trajectories_do_not_depend_on_passes() {
     }
 }
 
-fn alone(sample: &Sample) -> TrainBatch {
-    TrainBatch {
-        tokens: sample.tokens.clone(),
-        labels: sample.labels.clone(),
-        seq_starts: vec![0],
-        ..TrainBatch::default()
+/// Rows one after another.
+pub(crate) fn as_batch(rows: &[Sample]) -> TrainBatch {
+    let mut packed = TrainBatch::default();
+    for row in rows {
+        packed.seq_starts.push(packed.tokens.len());
+        packed.tokens.extend(&row.tokens);
+        packed.labels.extend(&row.labels);
     }
+    packed
 }
 
 /// Every loss has the bits that it has when its sequence is alone; gradients are sums of the same
@@ -164,12 +163,7 @@ fn alone(sample: &Sample) -> TrainBatch {
 #[test]
 fn packed_sequences_are_as_alone() {
     let rows = samples(9);
-    let mut packed = TrainBatch::default();
-    for row in &rows {
-        packed.seq_starts.push(packed.tokens.len());
-        packed.tokens.extend(&row.tokens);
-        packed.labels.extend(&row.labels);
-    }
+    let packed = as_batch(&rows);
     let families = ["gemma3", "gpt_neox", "gpt2", "mixtral", "qwen3_moe"];
     let families = families.map(|name| format!("families/{name}"));
     for name in ["tiny_lora", "tiny_llama"].into_iter().chain(families.iter().map(String::as_str)) {
@@ -183,7 +177,7 @@ fn packed_sequences_are_as_alone() {
             let losses = together.losses(&packed).unwrap().to_vec();
             let mut each = Vec::new();
             for row in &rows {
-                let batch = alone(row);
+                let batch = as_batch(std::slice::from_ref(row));
                 apart.forward_backward(&batch, 0.5).unwrap();
                 each.extend_from_slice(apart.losses(&batch).unwrap());
             }

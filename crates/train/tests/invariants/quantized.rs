@@ -1,46 +1,11 @@
 //! Low-rank pairs beside frozen blocks.
 
-use std::collections::BTreeMap;
-
-use catena_kernels::{DenseType, QuantFormat, quantize_blocks};
+use catena_kernels::{DenseType, QuantFormat};
 use catena_model::training::{Task, TrainModel, TrainOptions, WeightSource};
-use catena_model::{Checkpoint, ModelError, Weight, WeightData};
 use catena_protocol::{Cancel, NoProgress};
 
+use crate::blocks::Blocks;
 use crate::setup::{config, dir, distance, folder, lora, model, options, run};
-
-/// The checkpoint with the matrices of its layers in blocks.
-struct Blocks {
-    checkpoint: Checkpoint,
-    format: QuantFormat,
-    matrices: BTreeMap<String, Vec<u8>>,
-}
-
-impl Blocks {
-    fn of(name: &str, format: QuantFormat) -> Self {
-        let checkpoint = Checkpoint::open(&folder(name)).unwrap();
-        let mut matrices = BTreeMap::new();
-        for name in checkpoint.tensor_names().filter(|name| name.ends_with("proj.weight")) {
-            let mut blocks = Vec::new();
-            quantize_blocks(format, &checkpoint.dequantize(name).unwrap(), &mut blocks);
-            matrices.insert(name.to_owned(), blocks);
-        }
-        assert_eq!(matrices.len(), 14, "seven projections of two layers");
-        Self { checkpoint, format, matrices }
-    }
-}
-
-impl WeightSource for Blocks {
-    fn weight(&self, name: &str, shape: &[usize]) -> Result<Weight<'_>, ModelError> {
-        let Some(blocks) = self.matrices.get(name) else {
-            return WeightSource::weight(&self.checkpoint, name, shape);
-        };
-        let rows = blocks.chunks_exact(self.format.row_bytes(shape[1])).collect::<Vec<_>>();
-        assert_eq!(rows.len(), shape[0], "{name}");
-        let data = WeightData::Blocks { format: self.format, rows };
-        Ok(Weight { shape: shape.to_vec(), data })
-    }
-}
 
 fn trained(mut model: TrainModel) -> (Vec<f64>, Vec<f32>) {
     let (_guard, path) = dir();
@@ -56,7 +21,7 @@ fn lora_on(source: Option<&dyn WeightSource>, options: &TrainOptions) -> TrainMo
 #[test]
 fn pairs_beside_blocks_are_pairs_beside_what_the_blocks_stand_for() {
     for (format, near) in [(QuantFormat::Q8_0, 2e-2), (QuantFormat::Q4_0, 2e-1)] {
-        let blocks = Blocks::of("tiny_lora", format);
+        let blocks = Blocks::of(&folder("tiny_lora"), format);
         let kept = options(DenseType::F32);
         let unpacked = TrainOptions { keep_blocks: false, ..kept.clone() };
         assert!(
@@ -82,7 +47,7 @@ fn pairs_beside_blocks_are_pairs_beside_what_the_blocks_stand_for() {
 /// With bf16 operands the blocks' values are rounded to bf16, as frozen bf16 weights are.
 #[test]
 fn pairs_beside_blocks_in_bf16_follow_pairs_beside_rounded_values() {
-    let blocks = Blocks::of("tiny_lora", QuantFormat::Q8_0);
+    let blocks = Blocks::of(&folder("tiny_lora"), QuantFormat::Q8_0);
     let kept = options(DenseType::Bf16);
     let unpacked = TrainOptions { keep_blocks: false, ..kept.clone() };
     let quantized = trained(lora_on(Some(&blocks), &kept));

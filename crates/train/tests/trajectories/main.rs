@@ -10,6 +10,8 @@
     reason = "tests: f64 references are mixed with f32 values, and what fails shall panic"
 )]
 
+#[path = "../invariants/blocks.rs"]
+mod blocks;
 mod drive;
 mod heads;
 mod language;
@@ -23,7 +25,9 @@ use camino::Utf8PathBuf;
 use catena_kernels::{DenseType, Pool};
 use catena_model::Checkpoint;
 use catena_model::encoder::EncoderWeights;
-use catena_model::training::{LoraConfig, Method, ParamKind, Task, TrainModel, TrainOptions};
+use catena_model::training::{
+    FreezeConfig, LoraConfig, Method, ParamKind, Task, TrainModel, TrainOptions, WeightSource,
+};
 
 /// Longest batch of a test.
 const MAX_TOKENS: usize = 512;
@@ -53,20 +57,50 @@ fn decoder(name: &str, task: Task) -> TrainModel {
     model
 }
 
-/// A decoder with low-rank pairs beside all projections, the first of each drawn as the golden's.
-fn with_lora(name: &str) -> TrainModel {
+/// The layers, projections and whole modules of the golden's `freeze`.
+fn last_layer(name: &str) -> TrainModel {
     let checkpoint = Checkpoint::open(&folder(name)).unwrap();
-    let all = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-    let method = Method::Lora(LoraConfig {
+    let method = Method::Freeze(FreezeConfig {
+        layers: vec![1],
+        modules: Vec::new(),
+        extra_modules: vec!["norm".to_owned()],
+    });
+    let (config, task) = (checkpoint.config(), Task::LanguageModel);
+    TrainModel::decoder(config, &checkpoint, task, &method, &options(), pool()).unwrap()
+}
+
+/// Low-rank pairs as the golden has them.
+fn pairs(targets: &[&str]) -> Method {
+    Method::Lora(LoraConfig {
         r: 4,
         lora_alpha: 8.0,
         use_rslora: false,
-        target_modules: all.map(str::to_owned).to_vec(),
+        target_modules: targets.iter().map(|&target| target.to_owned()).collect(),
         seed: 0,
-    });
+    })
+}
+
+/// A decoder with low-rank pairs beside all projections, the first of each drawn as the golden's.
+fn with_lora(name: &str) -> TrainModel {
+    with_lora_on(name, &Checkpoint::open(&folder(name)).unwrap())
+}
+
+/// The same with frozen weights of `source`.
+fn with_lora_on(name: &str, source: &dyn WeightSource) -> TrainModel {
+    let checkpoint = Checkpoint::open(&folder(name)).unwrap();
+    let method =
+        pairs(&["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]);
     let (config, task) = (checkpoint.config(), Task::LanguageModel);
-    let mut model =
-        TrainModel::decoder(config, &checkpoint, task, &method, &options(), pool()).unwrap();
+    let mut model = TrainModel::decoder(config, source, task, &method, &options(), pool()).unwrap();
+    draw(&mut model, |_, kind| kind == ParamKind::LoraA);
+    model
+}
+
+/// An encoder with low-rank pairs beside its attention, as PEFT names them.
+fn encoder_with_lora(name: &str, task: Task) -> TrainModel {
+    let weights = EncoderWeights::open(&folder(&format!("encoders/{name}")), pool()).unwrap();
+    let method = pairs(&["query", "key", "value", "attention.output.dense"]);
+    let mut model = TrainModel::encoder(&weights, task, &method, &options(), pool()).unwrap();
     draw(&mut model, |_, kind| kind == ParamKind::LoraA);
     model
 }

@@ -32,6 +32,8 @@ pub(crate) struct Samples {
     tags: Vec<Row>,
     triples: Vec<Triple>,
     relevant: Vec<Relevant>,
+    scored: Vec<Scored>,
+    lists: Vec<Listed>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -82,6 +84,19 @@ struct Triple {
 struct Relevant {
     row: Text,
     relevance: f32,
+}
+
+#[derive(Deserialize)]
+struct Scored {
+    a: Text,
+    b: Text,
+    score: f32,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    rows: Vec<Text>,
+    relevance: Vec<f32>,
 }
 
 impl Golden {
@@ -161,6 +176,7 @@ impl Samples {
             anchor: triple.anchor.row(),
             positive: triple.positive.row(),
             negatives: vec![triple.negative.row()],
+            score: None,
         };
         self.triples.iter().map(sample).collect()
     }
@@ -171,6 +187,24 @@ impl Samples {
             relevance: vec![relevant.relevance],
         };
         self.relevant.iter().map(sample).collect()
+    }
+
+    pub(crate) fn scored(&self) -> Vec<train::EmbedSample> {
+        let sample = |pair: &Scored| train::EmbedSample {
+            anchor: pair.a.row(),
+            positive: pair.b.row(),
+            negatives: Vec::new(),
+            score: Some(pair.score),
+        };
+        self.scored.iter().map(sample).collect()
+    }
+
+    pub(crate) fn lists(&self) -> Vec<train::RerankSample> {
+        let sample = |list: &Listed| train::RerankSample {
+            rows: list.rows.iter().map(Text::row).collect(),
+            relevance: list.relevance.clone(),
+        };
+        self.lists.iter().map(sample).collect()
     }
 }
 

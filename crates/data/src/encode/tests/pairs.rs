@@ -9,7 +9,7 @@ fn text(text: &str) -> Content {
 }
 
 fn pair(prompt: Content, chosen: Content, rejected: Content) -> PreferenceSample {
-    PreferenceSample { prompt, chosen, rejected, extras: ChatExtras::default() }
+    PreferenceSample { prompt, chosen, rejected, margin: None, extras: ChatExtras::default() }
 }
 
 fn chat_pair() -> PreferenceSample {

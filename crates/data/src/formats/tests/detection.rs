@@ -21,6 +21,20 @@ fn messages() -> Value {
 }
 
 #[test]
+fn a_margin_is_read_if_there_is_one() {
+    let margin = |row: Value| {
+        let TrainingSample::Preference(pair) = read(&row).unwrap() else { panic!("{row}") };
+        pair.margin
+    };
+    let row = json!({"prompt": "a", "chosen": "b", "rejected": "c", "margin": "0.5"});
+    assert_eq!(margin(row), Some(0.5));
+    let row = json!({"prompt": "a", "chosen": "b", "rejected": "c", "margin": null});
+    assert_eq!(margin(row), None);
+    let row = json!({"prompt": "a", "chosen": "b", "rejected": "c"});
+    assert_eq!(margin(row), None);
+}
+
+#[test]
 fn conversations_are_known_by_their_columns() {
     let check = |row, name, reason| check(row, name, reason, "chat");
     let row = json!({"instruction": "a", "input": "", "output": "b"});

@@ -1,5 +1,7 @@
 //! One label of several.
 
+use crate::check::check;
+use crate::error::TrainError;
 use crate::loss::result::{LossAndGrad, wide};
 use crate::loss::scalar::log_sum_exp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,20 @@ pub struct CrossEntropyConfig {
 }
 
 impl CrossEntropyConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`TrainError::InvalidConfig`] names the key out of range, its value and the range.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        let smoothing = self.label_smoothing;
+        check(
+            "label_smoothing",
+            &smoothing,
+            (0.0..1.0).contains(&smoothing),
+            "0 or more and below 1",
+        )
+    }
+
     fn weight(&self, label: usize) -> f64 {
         self.class_weights.as_ref().map_or(1.0, |weights| weights[label])
     }

@@ -11,6 +11,7 @@ mod result;
 #[cfg(test)]
 mod tests;
 mod triplet;
+mod unit;
 mod vectors;
 
 pub use cosent::cosent_loss;
@@ -18,3 +19,4 @@ pub use cosine_similarity::cosine_similarity_loss;
 pub use ranking::{RankingConfig, Similarity, ranking_loss};
 pub use result::EmbeddingLoss;
 pub use triplet::{TripletConfig, TripletDistance, triplet_loss};
+pub use unit::UnitVectors;

@@ -97,16 +97,17 @@ impl PreferenceKind {
             | Self::Robust { label_smoothing }
             | Self::Aot { label_smoothing }
             | Self::AotUnpaired { label_smoothing }
-            | Self::SimPo { label_smoothing, .. }
-            | Self::Cpo { label_smoothing } => {
-                let holds = (0.0..0.5).contains(&label_smoothing);
-                check("label_smoothing", &label_smoothing, holds, "0 or more and below 0.5")
+            | Self::Cpo { label_smoothing } => check_smoothing(label_smoothing),
+            Self::SimPo { gamma, label_smoothing } => {
+                let holds = gamma.is_finite() && gamma >= 0.0;
+                check("simpo_gamma", &gamma, holds, "0 or more")?;
+                check_smoothing(label_smoothing)
             }
             Self::ExoPair { label_smoothing } => {
                 let holds = label_smoothing > 0.0 && label_smoothing < 0.5;
                 check("label_smoothing", &label_smoothing, holds, "greater than 0 and below 0.5")
             }
-            Self::Discopop { tau } => check("tau", &tau, tau > 0.0, "greater than 0"),
+            Self::Discopop { tau } => check("discopop_tau", &tau, tau > 0.0, "greater than 0"),
             Self::SigmoidNorm
             | Self::Hinge
             | Self::Ipo
@@ -118,6 +119,10 @@ impl PreferenceKind {
             | Self::Orpo => Ok(()),
         }
     }
+}
+
+fn check_smoothing(share: f64) -> Result<(), TrainError> {
+    check("label_smoothing", &share, (0.0..0.5).contains(&share), "0 or more and below 0.5")
 }
 
 /// One summand of a loss of pairs.

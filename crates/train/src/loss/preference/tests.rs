@@ -208,6 +208,7 @@ fn parameters_out_of_range_are_errors() {
         new(smoothed(f64::NAN), 0.1),
         new(PreferenceKind::ExoPair { label_smoothing: 0.0 }, 0.1),
         new(PreferenceKind::Discopop { tau: 0.0 }, 0.1),
+        new(PreferenceKind::SimPo { gamma: -0.5, label_smoothing: 0.0 }, 2.0),
         PreferenceConfig { nll_weight: -1.0, ..new(PreferenceKind::Ipo, 0.1) },
         PreferenceConfig {
             divergence: FDivergence::ForwardKl,
