@@ -44,13 +44,24 @@ impl LocalEmbedder {
 
     /// The tokens of `texts`, cut where they are too long.
     fn encode(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, KnowledgeError> {
-        let encode = |text: &&str| {
+        let encoded = self.for_each_text(texts, |text| {
             let ids = self.tokenizer.encode(text, true, false);
             let mut ids = ids.map_err(|e| KnowledgeError::embed(1, e))?;
             self.encoder.truncate(&mut ids);
             Ok(ids)
-        };
-        texts.iter().map(encode).collect()
+        });
+        encoded.into_iter().collect()
+    }
+
+    /// What `work` gives for each text; the encoder's threads share the texts.
+    fn for_each_text<T: Send>(&self, texts: &[&str], work: impl Fn(&str) -> T + Sync) -> Vec<T> {
+        let pool = self.encoder.pool();
+        let mut done: Vec<(&str, Option<T>)> = texts.iter().map(|&text| (text, None)).collect();
+        let mut nothing = vec![(); pool.threads()];
+        pool.for_each_item(&mut done, &mut nothing, &|_, (text, result)| {
+            *result = Some(work(text));
+        });
+        done.into_iter().map(|(_, result)| result.expect("every text had its turn")).collect()
     }
 }
 
@@ -70,6 +81,10 @@ impl Embedder for LocalEmbedder {
     fn count_tokens(&self, text: &str) -> usize {
         // A text no tokenizer takes is refused when it is embedded.
         self.tokenizer.encode(text, false, false).map_or(usize::MAX, |ids| ids.len())
+    }
+
+    fn count_all(&self, texts: &[&str]) -> Vec<usize> {
+        self.for_each_text(texts, |text| self.count_tokens(text))
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, KnowledgeError> {

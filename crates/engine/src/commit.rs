@@ -3,6 +3,7 @@
 use crate::batch::{Batch, Slot};
 use crate::blocks::KvBlocks;
 use crate::error::EngineError;
+use crate::first_choices::{Chosen, FirstChoices};
 use crate::request::{Event, RequestId};
 use crate::sampler::Sampler;
 use crate::scheduler::Scheduler;
@@ -30,8 +31,15 @@ pub(crate) struct Committer<'a> {
     /// Scratch: the tokens that came for a slot.
     pub(crate) came: &'a mut Vec<u32>,
     pub(crate) sampler: &'a mut Sampler,
+    pub(crate) first_choices: &'a mut FirstChoices,
     pub(crate) vocabulary: &'a Vocabulary,
     pub(crate) vocab_size: usize,
+}
+
+/// The sequence of a slot, with the first token that was chosen for it, if one was.
+struct At<'a> {
+    sequence: &'a mut Sequence,
+    first_choice: Option<Chosen>,
 }
 
 /// How a sequence ended.
@@ -55,6 +63,9 @@ impl Scheduler {
         assert_eq!(logits.len(), num_rows * vocab_size, "logits of {num_rows} rows were asked for");
         let mut outcome =
             StepOutcome { events: Vec::with_capacity(num_rows), ..StepOutcome::default() };
+        let first_choices =
+            committer.first_choices.make(batch, logits, vocab_size, &mut self.running);
+        let mut first_choices = first_choices.into_iter();
         let mut ended: Vec<((RequestId, usize), End)> = Vec::new();
         let mut rest = logits;
         let now = Instant::now();
@@ -62,8 +73,9 @@ impl Scheduler {
             let (rows, others) = rest.split_at(slot.num_logits_rows() * vocab_size);
             rest = others;
             let sequence = &mut self.running[slot.sequence_idx];
-            if let Some(end) = committer.commit_slot(slot, rows, sequence, now, &mut outcome) {
-                ended.push(((sequence.id, sequence.sample), end));
+            let mut at = At { sequence, first_choice: first_choices.next().flatten() };
+            if let Some(end) = committer.commit_slot(slot, rows, &mut at, now, &mut outcome) {
+                ended.push(((at.sequence.id, at.sequence.sample), end));
             }
         }
         for (id, end) in ended {
@@ -85,10 +97,11 @@ impl Committer<'_> {
         &mut self,
         slot: &Slot,
         rows: &[f32],
-        sequence: &mut Sequence,
+        at: &mut At<'_>,
         now: Instant,
         outcome: &mut StepOutcome,
     ) -> Option<End> {
+        let At { sequence, first_choice } = at;
         let guesses = sequence.take_guesses();
         let first_row = slot.first_logits_row();
         let sampled_from = slot.first_sampled_row();
@@ -101,7 +114,10 @@ impl Committer<'_> {
             if row < sampled_from {
                 continue;
             }
-            let token = match self.sample(row_v, sequence, outcome, &mut end) {
+            let chosen = first_choice.take().unwrap_or_else(|| {
+                self.sampler.choose(row_v, &sequence.params, &mut sequence.sampling)
+            });
+            let token = match self.accept(chosen, sequence, outcome, &mut end) {
                 Ok(token) => token,
                 Err(error) => return Some(Err(error)),
             };
@@ -123,15 +139,15 @@ impl Committer<'_> {
         end.or(is_scored.then_some(FinishReason::Length)).map(Ok)
     }
 
-    /// One token from one row.
-    fn sample(
-        &mut self,
-        row_v: &[f32],
+    /// Takes one token.
+    fn accept(
+        &self,
+        chosen: Chosen,
         sequence: &mut Sequence,
         outcome: &mut StepOutcome,
         end: &mut Option<FinishReason>,
     ) -> Result<u32, EngineError> {
-        let choice = self.sampler.choose(row_v, &sequence.params, &mut sequence.sampling)?;
+        let choice = chosen?;
         let token = choice.token;
         let accepted = sequence.accept(choice, self.vocabulary)?;
         let event = accepted.event.map(|event| (sequence.id, Event::Token(event)));

@@ -5,6 +5,7 @@ use crate::blocks::KvBlocks;
 use crate::commit::Committer;
 use crate::constraint::MaskWorker;
 use crate::error::EngineError;
+use crate::first_choices::FirstChoices;
 use crate::params::MAX_TOP_LOGPROBS;
 use crate::request::{Completion, Event, Request, RequestId};
 use crate::runner::Runner;
@@ -132,6 +133,7 @@ pub struct Engine<R: Runner> {
     scheduler: Scheduler,
     blocks: KvBlocks,
     sampler: Sampler,
+    first_choices: FirstChoices,
     masks: MaskWorker,
     came: Vec<u32>,
     speculator: Speculator,
@@ -183,6 +185,7 @@ impl<R: Runner> Engine<R> {
             stats: Arc::new(EngineStats::new(blocks.num_blocks())),
             blocks,
             sampler: Sampler::default(),
+            first_choices: FirstChoices::new(runner.pool()),
             masks: MaskWorker::default(),
             came: Vec::new(),
             speculator: Speculator::new(options.speculation),
@@ -334,6 +337,7 @@ impl<R: Runner> Engine<R> {
         let committer = Committer {
             came: &mut self.came,
             sampler: &mut self.sampler,
+            first_choices: &mut self.first_choices,
             vocabulary: &self.intake.vocabulary,
             vocab_size: self.intake.model_vocab_size,
         };

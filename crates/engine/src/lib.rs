@@ -16,6 +16,7 @@ mod commit;
 mod constraint;
 mod engine;
 mod error;
+mod first_choices;
 mod handle;
 mod params;
 mod queue;

@@ -4,7 +4,7 @@ use crate::capacity::{KvBudget, KvChoice, choose_kv_blocks};
 use crate::error::{EngineError, NoAdapters, OtherModel, RunnerError};
 use crate::scheduler::SchedulerLimits;
 use crate::speculate::CostModel;
-use catena_kernels::{KvCache, KvType};
+use catena_kernels::{KvCache, KvType, Pool};
 use catena_model::{
     Adapter, AdapterId, AdapterSet, Decoder, KvGroup, LogitsFor, Scratch, SeqInput,
 };
@@ -51,6 +51,10 @@ pub trait Runner: Send {
     /// Gives up an adapter that no sequence runs with.
     fn drop_adapter(&mut self, id: AdapterId) {
         let _ = id;
+    }
+    /// The threads that run it, for what else there is to do between two steps; none by default.
+    fn pool(&self) -> Option<Arc<Pool>> {
+        None
     }
     /// Seconds of a step of `rows` single tokens: guessing ahead is weighed by it.
     fn step_cost(&self, rows: usize) -> f64 {
@@ -160,6 +164,10 @@ impl Runner for ModelRunner {
 
     fn drop_adapter(&mut self, id: AdapterId) {
         self.adapters.remove(id);
+    }
+
+    fn pool(&self) -> Option<Arc<Pool>> {
+        Some(Arc::clone(self.decoder.pool()))
     }
 
     fn step_cost(&self, rows: usize) -> f64 {

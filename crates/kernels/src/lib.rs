@@ -54,6 +54,7 @@ mod optim;
 mod peak;
 mod pool;
 mod quant;
+mod row_blocks;
 mod scratch;
 mod share;
 #[cfg(test)]
@@ -75,5 +76,6 @@ pub use optim::*;
 pub use peak::{Peaks, measure_peaks, measure_read};
 pub use pool::{Pool, span};
 pub use quant::*;
+pub use row_blocks::{RowBlockParts, RowMatrix};
 pub use scratch::MatmulScratch;
 pub use train_ops::*;

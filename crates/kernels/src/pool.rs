@@ -84,13 +84,15 @@ impl Pool {
     /// Calls from several threads take turns. A panic in any of them is raised again here, after
     /// all have ended; the pool stays usable.
     ///
+    /// A pool of one thread only calls the job, also from inside a job of another pool.
+    ///
     /// # Panics
-    /// If called from inside a job: the threads would wait for themselves.
+    /// If a pool of more is called from inside a job: the threads would wait for themselves.
     pub fn run(&self, job: &(dyn Fn(usize) + Sync)) {
-        assert!(!IN_JOB.get(), "Pool::run was called from inside a job");
         if self.shared.threads == 1 {
-            return guarded(job, 0).map_or_else(|panic| resume_unwind(panic), |()| ());
+            return job(0);
         }
+        assert!(!IN_JOB.get(), "Pool::run was called from inside a job");
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.start(job, &self.handles);
         let own = guarded(job, 0);

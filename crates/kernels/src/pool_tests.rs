@@ -53,6 +53,50 @@ fn a_job_inside_a_job_is_refused_instead_of_hanging() {
 }
 
 #[test]
+fn a_pool_of_one_thread_runs_inside_a_job_and_leaves_it_one() {
+    let (pool, alone) = (Pool::new(2), Pool::new(1));
+    let ran = AtomicUsize::new(0);
+    let inner = || {
+        alone.run(&|_| {
+            ran.fetch_add(1, Ordering::Relaxed);
+        });
+    };
+    pool.run(&|_| inner());
+    assert_eq!(ran.load(Ordering::Relaxed), 2);
+    let nested = catch_unwind(AssertUnwindSafe(|| {
+        pool.run(&|_| {
+            inner();
+            pool.run(&|_| {});
+        });
+    }));
+    assert!(nested.is_err(), "the job of two threads goes on behind that of one");
+}
+
+#[test]
+fn blocks_of_rows_are_each_done_once_by_a_thread_with_its_own() {
+    for (threads, rows, block_rows) in [(1, 7, 3), (2, 7, 3), (3, 9, 1), (2, 4, 8), (2, 0, 4)] {
+        let pool = Pool::new(threads);
+        let (mut a, mut b) = (vec![0.0; rows * 2], vec![0.0; rows * 3 + 1]);
+        let mut own = vec![0; threads];
+        let matrices = [(&mut a[..], 2), (&mut b[..], 3)];
+        pool.for_each_block((rows, block_rows), matrices, &mut own, &|own, (mine, [a, b])| {
+            assert!(mine.len() <= block_rows && mine.start.is_multiple_of(block_rows));
+            *own += mine.len();
+            for (row, values) in mine.clone().zip(a.chunks_exact_mut(2)) {
+                values.iter_mut().for_each(|value| *value += row as f32);
+            }
+            for (row, values) in mine.zip(b.chunks_exact_mut(3)) {
+                values.iter_mut().for_each(|value| *value -= row as f32);
+            }
+        });
+        assert_eq!(a, (0..rows * 2).map(|i| (i / 2) as f32).collect::<Vec<_>>());
+        let negative = (0..rows * 3).map(|i| 0.0 - (i / 3) as f32);
+        assert_eq!(b, negative.chain([0.0]).collect::<Vec<_>>());
+        assert_eq!(own.iter().sum::<usize>(), rows);
+    }
+}
+
+#[test]
 fn callers_from_several_threads_take_turns() {
     let pool = Pool::new(2);
     let total = AtomicUsize::new(0);
@@ -88,5 +132,24 @@ fn rows_and_tasks_are_each_done_once() {
             done[task].fetch_add(1, Ordering::Relaxed);
         });
         assert!(done.iter().all(|d| d.load(Ordering::Relaxed) == 1));
+    }
+}
+
+#[test]
+fn items_are_each_done_once_by_a_thread_with_its_own() {
+    for threads in [1, 2, 3] {
+        let pool = Pool::new(threads);
+        let mut items: Vec<String> = (0..20).map(|i| i.to_string()).collect();
+        let mut own = vec![0; threads];
+        pool.for_each_item(&mut items, &mut own, &|own, item| {
+            *own += 1;
+            item.push('x');
+        });
+        assert_eq!(items, (0..20).map(|i| format!("{i}x")).collect::<Vec<_>>());
+        assert_eq!(own.iter().sum::<i32>(), 20);
+        let few = catch_unwind(AssertUnwindSafe(|| {
+            pool.for_each_item(&mut [0; 4], &mut own[1..], &|_, _| {});
+        }));
+        assert!(few.is_err(), "{threads} threads");
     }
 }

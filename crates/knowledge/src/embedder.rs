@@ -19,6 +19,11 @@ pub trait Embedder: Send + Sync {
     /// Tokens of `text` as [`embed`](Embedder::embed) counts them, without special ones.
     fn count_tokens(&self, text: &str) -> usize;
 
+    /// [`count_tokens`](Embedder::count_tokens) of each text.
+    fn count_all(&self, texts: &[&str]) -> Vec<usize> {
+        texts.iter().map(|text| self.count_tokens(text)).collect()
+    }
+
     /// One unit vector per text, in the order of `texts`.
     ///
     /// # Errors

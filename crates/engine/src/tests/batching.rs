@@ -1,6 +1,6 @@
 //! An output does not depend on what runs beside it.
 
-use super::fake::{FakeRunner, noise, short_answer, tokens, vocabulary};
+use super::fake::{FakeRunner, Rule, almost_refrain, noise, short_answer, tokens, vocabulary};
 use crate::{Completion, Constraint, Engine, Request, SamplingParams, SchedulerLimits};
 use catena_protocol::{Cancel, NoProgress};
 use proptest::prelude::*;
@@ -48,6 +48,18 @@ fn alone_equals_a_batch_of_sixteen() {
         .flat_map(|request| run(vec![request], 200, SchedulerLimits::default()))
         .collect();
     assert_eq!(essence(&together), essence(&alone));
+}
+
+#[test]
+fn choices_that_threads_share_are_the_same() {
+    for rule in [noise as Rule, almost_refrain] {
+        let run = |runner: FakeRunner| {
+            let mut engine = Engine::new(runner, vocabulary(), SchedulerLimits::default());
+            engine.run_all(mixed(), &NoProgress, &Cancel::new()).expect("it runs")
+        };
+        let (one, three) = (FakeRunner::new(200, rule), FakeRunner::new(200, rule));
+        assert_eq!(essence(&run(three.with_threads(3))), essence(&run(one)));
+    }
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 //! block that is lost, shared or written twice changes the output.
 
 use crate::{BlockGroup, Runner, RunnerError, Vocabulary};
-use catena_kernels::BLOCK_TOKENS;
+use catena_kernels::{BLOCK_TOKENS, Pool};
 use catena_model::{Adapter, AdapterId, LogitsFor, SeqInput};
 use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
@@ -41,6 +41,8 @@ pub(crate) struct FakeRunner {
     step_cost: f64,
     /// Each step waits for one of these, if there is a gate.
     gate: Option<mpsc::Receiver<Gate>>,
+    /// Threads that it shares with the engine, if it has some.
+    pool: Option<Arc<Pool>>,
     /// Tokens that it has; others are an error.
     pub(crate) vocab_size: usize,
     /// Tokens of each step.
@@ -72,6 +74,7 @@ impl FakeRunner {
             marks: None,
             step_cost: 1.0,
             gate: None,
+            pool: None,
             vocab_size: VOCAB_SIZE,
             steps: Vec::new(),
         }
@@ -85,6 +88,11 @@ impl FakeRunner {
     /// That also takes adapters, each of which gives other texts.
     pub(crate) fn with_adapters(self) -> Self {
         Self { marks: Some(HashMap::new()), ..self }
+    }
+
+    /// That also has threads.
+    pub(crate) fn with_threads(self, threads: usize) -> Self {
+        Self { pool: Some(Arc::new(Pool::new(threads))), ..self }
     }
 
     pub(crate) fn gated(num_blocks: usize, rule: Rule) -> (Self, mpsc::Sender<Gate>) {
@@ -132,6 +140,10 @@ impl Runner for FakeRunner {
 
     fn max_positions(&self) -> usize {
         MAX_POSITIONS
+    }
+
+    fn pool(&self) -> Option<Arc<Pool>> {
+        self.pool.clone()
     }
 
     fn step_cost(&self, rows: usize) -> f64 {

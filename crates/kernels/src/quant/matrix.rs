@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::activations::{Activations, Sums};
 use super::format::{BLOCK, QuantFormat};
-use super::geometry::{Geometry, TILE, with_packed};
+use super::geometry::{Geometry, Packed, TILE, with_packed};
 use super::tile::{code, min, pack_row, scale};
 use crate::share::SharedMut;
 use crate::{AlignedBuf, KernelError, Level, MatmulScratch, Pool, level, span};
@@ -254,7 +254,8 @@ impl QuantMatrix {
     pub fn dequantize_row(&self, row: usize, out_k: &mut [f32]) {
         assert!(row < self.n, "row {row} of {}", self.n);
         assert!(out_k.len() == self.k, "{} values for a row of {}", out_k.len(), self.k);
-        unpack_row(&self.geometry(), self.tile(row / TILE), row % TILE, out_k);
+        let tile = self.tile(row / TILE);
+        with_packed!(self.format, P => unpack_row::<P>(tile, row % TILE, out_k));
     }
 }
 
@@ -289,7 +290,8 @@ fn pack(
     Ok(tiles)
 }
 
-fn unpack_row(g: &Geometry, tile: &[u8], lane: usize, out_k: &mut [f32]) {
+fn unpack_row<P: Packed>(tile: &[u8], lane: usize, out_k: &mut [f32]) {
+    let g = &P::G;
     let sub_len = BLOCK / g.subs;
     for (i, out) in out_k.chunks_exact_mut(sub_len).enumerate() {
         let (block, sub) = (i / g.subs, i % g.subs);

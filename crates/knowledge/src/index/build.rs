@@ -78,8 +78,10 @@ pub fn embed_texts(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<(Vec<f32>, usize), KnowledgeError> {
+    let all: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let max_tokens = embedder.max_tokens();
     let lengths: Vec<usize> =
-        texts.iter().map(|text| embedder.count_tokens(text).min(embedder.max_tokens())).collect();
+        embedder.count_all(&all).into_iter().map(|length| length.min(max_tokens)).collect();
     let mut order: Vec<usize> = (0..texts.len()).collect();
     order.sort_by_key(|&ordinal| (lengths[ordinal], ordinal));
     let dim = embedder.dim();

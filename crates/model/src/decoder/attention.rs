@@ -57,9 +57,15 @@ impl Heads {
         self.qkv_proj.apply(pool, input_tc, qkv, width, false, &mut s.matmul);
         let out = (&mut *qkv, width);
         deltas.add((Product::Qkv, false), pool, input_tc, out, &mut s.beside, &mut s.matmul);
+        self.norm_queries_and_keys(pool, config, qkv);
+    }
+
+    /// Norms the query and key columns of whole rows, if the model does.
+    pub(super) fn norm_queries_and_keys(&self, pool: &Pool, config: &ModelConfig, qkv: &mut [f32]) {
         let Some((q_gain, k_gain)) = &self.qk_norms else { return };
         let (q, kv) = (config.q_width(), config.kv_width());
-        let eps = config.norm_eps;
+        let (width, eps) = (self.qkv_proj.n(), config.norm_eps);
+        let rows = qkv.len() / width;
         rms_norm_groups(pool, qkv, width, (rows, q / q_gain.len()), q_gain, eps);
         rms_norm_groups(pool, &mut qkv[q..], width, (rows, kv / k_gain.len()), k_gain, eps);
     }

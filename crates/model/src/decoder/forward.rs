@@ -60,14 +60,14 @@ impl Decoder {
         let mut logits_row = 0;
         for block in RowBlocks::new(seqs, adapters, scratch.max_rows, self.kv_groups.len()) {
             self.embed(&block, scratch);
-            let mut rows = block.num_rows;
-            for (layer_idx, layer) in self.layers.iter().enumerate() {
-                let mut deltas = Deltas { runs: &block.runs, layer: layer_idx };
-                self.attend(layer, &block, deltas, &mut kv[layer.kv_group], scratch);
-                if layer_idx + 1 == self.layers.len() {
-                    rows = self.keep_wanted_rows(&block, scratch);
-                    deltas.runs = &block.wanted_runs;
-                }
+            if self.runs_in_parts(&block, scratch) {
+                self.attend_in_parts(&block, kv, scratch);
+            } else {
+                self.attend_at_once(&block, kv, scratch);
+            }
+            let rows = self.keep_wanted_rows(&block, scratch);
+            if let Some((layer, before)) = self.layers.split_last() {
+                let deltas = Deltas { runs: &block.wanted_runs, layer: before.len() };
                 self.feed_forward(layer, rows, deltas, scratch);
             }
             self.logits(rows, logits_row, &block.wanted_runs, scratch);
@@ -120,10 +120,17 @@ impl Decoder {
     fn embed(&self, block: &RowBlock<'_>, scratch: &mut Scratch) {
         let hidden_size = self.config.hidden_size;
         scratch.positions_t.clear();
-        let tokens = block.tokens.iter().flat_map(|(tokens, _)| tokens.iter());
-        for (&token, x_c) in tokens.zip(scratch.x_tc.chunks_exact_mut(hidden_size)) {
-            self.embed_tokens.row(token as usize, x_c);
+        scratch.tokens_t.clear();
+        for (tokens, _) in &block.tokens {
+            scratch.tokens_t.extend_from_slice(tokens);
         }
+        let (x_tc, tokens_t) =
+            (&mut scratch.x_tc[..block.num_rows * hidden_size], &scratch.tokens_t);
+        self.pool.split_rows(x_tc, hidden_size, &|rows, x_tc| {
+            for (&token, x_c) in tokens_t[rows].iter().zip(x_tc.chunks_exact_mut(hidden_size)) {
+                self.embed_tokens.row(token as usize, x_c);
+            }
+        });
         for span in &block.spans[0] {
             let start_pos = u32::try_from(span.start_pos).expect("positions were checked");
             scratch.positions_t.extend((start_pos..).take(span.num_rows));
@@ -143,6 +150,17 @@ impl Decoder {
         }
     }
 
+    /// Takes the rows of a block up to the last attention, operation by operation.
+    fn attend_at_once(&self, block: &RowBlock<'_>, kv: &mut [KvCache], scratch: &mut Scratch) {
+        for (layer_idx, layer) in self.layers.iter().enumerate() {
+            let deltas = Deltas { runs: &block.runs, layer: layer_idx };
+            self.attend(layer, block, deltas, &mut kv[layer.kv_group], scratch);
+            if layer_idx + 1 < self.layers.len() {
+                self.feed_forward(layer, block.num_rows, deltas, scratch);
+            }
+        }
+    }
+
     /// `attended = attend(rope(q), rope(k), v)` with `q, k, v = qkv(norm(x))`.
     fn attend(
         &self,
@@ -156,24 +174,39 @@ impl Decoder {
         let normed = self.norm_rows(layer.input_layernorm.as_ref(), rows, s);
         let shape = kv.shape();
         let (heads, kv_heads) = (self.config.num_attention_heads, shape.num_key_value_heads);
-        let (q_width, kv_width) = (heads * shape.head_dim, kv_heads * shape.head_dim);
-        // The latent is key and value.
-        let v_column = match &layer.attention {
+        match &layer.attention {
             Attention::Heads(weights) => {
                 weights.project(pool, &self.config, (rows, normed), deltas, s);
-                q_width + kv_width
             }
-            Attention::Latent(weights) => {
-                weights.project(pool, rows, deltas, s);
-                q_width
-            }
-        };
+            Attention::Latent(weights) => weights.project(pool, rows, deltas, s),
+        }
         let width = self.qkv_width();
         let qkv = &mut s.qkv[..rows * width];
         if let Some(idx) = layer.rope {
             rope(pool, qkv, width, heads + kv_heads, &s.positions_t, &self.ropes[idx]);
         }
-        deltas.put_prefixes(&s.positions_t, (&mut qkv[q_width..], width));
+        deltas.put_prefixes(&s.positions_t, (&mut qkv[heads * shape.head_dim..], width));
+        self.attend_to_cache(layer, block, kv, s);
+    }
+
+    /// Stores keys and values of all rows, then `attended = attend(q, k, v)`.
+    pub(super) fn attend_to_cache(
+        &self,
+        layer: &Layer,
+        block: &RowBlock<'_>,
+        kv: &mut KvCache,
+        s: &mut Scratch,
+    ) {
+        let (pool, rows, shape) = (&*self.pool, block.num_rows, kv.shape());
+        let (heads, kv_heads) = (self.config.num_attention_heads, shape.num_key_value_heads);
+        let (q_width, kv_width) = (heads * shape.head_dim, kv_heads * shape.head_dim);
+        let v_column = match &layer.attention {
+            Attention::Heads(_) => q_width + kv_width,
+            // The latent is key and value.
+            Attention::Latent(_) => q_width,
+        };
+        let width = self.qkv_width();
+        let qkv = &s.qkv[..rows * width];
         let spans = &block.spans[layer.kv_group];
         kv.write(pool, layer.place_in_group, spans, &qkv[q_width..], &qkv[v_column..], width);
         let attended = &mut s.attended[..rows * q_width];
@@ -267,7 +300,7 @@ impl Decoder {
     }
 
     /// Whether what attention or MLP give is changed before it is added to the residual stream.
-    fn is_added_later(&self, norm: Option<&Norm>) -> bool {
+    pub(super) fn is_added_later(&self, norm: Option<&Norm>) -> bool {
         norm.is_some() || self.config.has_residual_multiplier()
     }
 

@@ -4,6 +4,7 @@ use super::Decoder;
 use super::adapters::{AdapterBuffers, AdapterSet};
 use super::latent::LatentScratch;
 use super::moe::MoeScratch;
+use super::parts::PartScratch;
 use catena_kernels::{AlignedBuf, MatmulScratch};
 
 /// All buffers that a step of a [`Decoder`] writes, made once and used again.
@@ -28,6 +29,9 @@ pub struct Scratch {
     pub(super) mlp_tf: AlignedBuf<f32>,
     pub(super) latent: LatentScratch,
     pub(super) moe: MoeScratch,
+    /// What each thread works in where rows go on part by part.
+    pub(super) parts: Vec<PartScratch>,
+    pub(super) tokens_t: Vec<u32>,
     pub(super) positions_t: Vec<u32>,
     pub(super) beside: AdapterBuffers,
     pub(super) logits_tv: Vec<f32>,
@@ -57,6 +61,8 @@ impl Scratch {
             mlp_tf: buf(mlp_width),
             latent: LatentScratch::new(config, max_rows),
             moe: MoeScratch::new(config, max_rows),
+            parts: PartScratch::for_threads(decoder, max_rows),
+            tokens_t: Vec::with_capacity(max_rows),
             positions_t: Vec::with_capacity(max_rows),
             beside: AdapterBuffers::default(),
             logits_tv: Vec::new(),
@@ -86,8 +92,10 @@ impl Scratch {
             + self.mlp_tf.len()
             + self.latent.len()
             + self.moe.len()
+            + self.parts.iter().map(PartScratch::len).sum::<usize>()
             + self.beside.len()
             + self.logits_tv.capacity();
-        floats * size_of::<f32>() + self.positions_t.capacity() * size_of::<u32>()
+        let numbers = self.tokens_t.capacity() + self.positions_t.capacity();
+        floats * size_of::<f32>() + numbers * size_of::<u32>()
     }
 }

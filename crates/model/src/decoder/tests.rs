@@ -153,6 +153,38 @@ fn real_logits_do_not_depend_on_the_batch() {
     check_invariance(&smollm2(), LoadOptions::default(), 49152);
 }
 
+/// Runs many rows of three sequences on several threads, where each thread takes parts of them, and
+/// compares all bits with blocks that are too small for that.
+fn check_parts(checkpoint: &Checkpoint, options: LoadOptions, vocab_size: u32) {
+    let make = |seq: u32, len: u32| -> Vec<u32> {
+        (0..len).map(|i| (i * 29 + seq * 13 + i * i * 5) % vocab_size).collect()
+    };
+    let (first, second, third) = (make(0, 121), make(1, 70), make(2, 9));
+    let parts: [(usize, &[u32], usize, LogitsFor); 3] = [
+        (0, &first, 0, LogitsFor::From(100)),
+        (1, &second, 0, LogitsFor::None),
+        (2, &third, 0, LogitsFor::Last),
+    ];
+    let next: [(usize, &[u32], usize, LogitsFor); 2] =
+        [(1, &first[..50], 70, LogitsFor::Last), (2, &second, 9, LogitsFor::From(0))];
+    let mut bench = Bench::new(checkpoint, 1, options);
+    let expected = [bench.step(20, &parts), bench.step(20, &next)];
+    for threads in 1..4 {
+        let mut bench = Bench::new(checkpoint, threads, options);
+        assert_eq!(bench.decoder.new_scratch(512).parts.len(), threads, "parts are in use");
+        let found = [bench.step(512, &parts), bench.step(512, &next)];
+        for (step, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            assert_bits(found, expected, &format!("{threads} threads, step {step}"));
+        }
+    }
+}
+
+#[test]
+fn logits_do_not_depend_on_the_parts_that_threads_take() {
+    check_parts(&tiny(), exact(), 96);
+    check_parts(&smollm2(), LoadOptions::default(), 49152);
+}
+
 #[test]
 fn logits_only_where_asked() {
     let tokens: Vec<u32> = (3..40).collect();

@@ -117,6 +117,11 @@ impl Decoder {
         &self.config
     }
 
+    /// The threads that run it.
+    pub fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
     /// Tokens of the longest sequence: the model's `max_position_embeddings`, 262144 at most.
     pub fn max_tokens(&self) -> usize {
         self.config.max_position_embeddings.min(MAX_POSITIONS)

@@ -60,6 +60,11 @@ impl TextEmbedder {
         &self.encoder
     }
 
+    /// The threads that run it.
+    pub fn pool(&self) -> &Pool {
+        &self.encoder.pool
+    }
+
     /// Pooling, layers behind it, scaling and the limit on tokens.
     pub fn config(&self) -> &SentenceConfig {
         &self.config

@@ -5,13 +5,9 @@ use super::tensors::{BiasedLinear, LayerNorm};
 use super::weights::EncoderLayer;
 use super::{EncodeError, Encoder};
 use catena_kernels::{
-    AttentionMask, AttentionScratch, AttentionShape, MatmulScratch, add_bias, attention_forward,
-    bias_activation, bias_layer_norm, gated_mul, layer_norm, rope,
+    AttentionMask, AttentionScratch, AttentionShape, MatmulScratch, Pool, add_bias,
+    attention_forward, bias_activation, bias_layer_norm, gated_mul, layer_norm, rope,
 };
-use std::sync::PoisonError;
-
-/// Rows (tokens) that run through the layers at once, unless one text alone has more.
-const MAX_ROWS: usize = 1024;
 
 /// A text as token ids, special tokens included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +29,7 @@ impl<'a> EncoderInput<'a> {
 /// Buffers of a step, kept between steps.
 #[derive(Default)]
 pub(super) struct EncoderScratch {
-    x_tc: Vec<f32>,
+    pub(super) x_tc: Vec<f32>,
     /// What a norm before a branch gives.
     normed_tc: Vec<f32>,
     query_tc: Vec<f32>,
@@ -50,48 +46,8 @@ pub(super) struct EncoderScratch {
 }
 
 impl Encoder {
-    /// Runs texts and hands each one's last hidden states `[t, c]` to `visit`, in order.
-    ///
-    /// # Errors
-    /// A text is empty, too long, or has an unknown token or type; checked for all before anything
-    /// is computed.
-    pub fn run(
-        &self,
-        inputs: &[EncoderInput<'_>],
-        mut visit: impl FnMut(usize, &[f32]),
-    ) -> Result<(), EncodeError> {
-        self.check(inputs)?;
-        let c = self.config.hidden_size;
-        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut first = 0;
-        while first < inputs.len() {
-            let mut rows = 0;
-            let fits = |input: &&EncoderInput<'_>| {
-                rows += input.tokens.len();
-                rows <= MAX_ROWS
-            };
-            let count = inputs[first..].iter().take_while(fits).count().max(1);
-            self.run_group(&inputs[first..first + count], &mut scratch);
-            for text in 0..count {
-                let rows = scratch.bounds[text]..scratch.bounds[text + 1];
-                visit(first + text, &scratch.x_tc[rows.start * c..rows.end * c]);
-            }
-            first += count;
-        }
-        Ok(())
-    }
-
-    /// The last hidden states `[t, c]` of each text.
-    ///
-    /// # Errors
-    /// As [`Encoder::run`].
-    pub fn hidden_states(&self, inputs: &[EncoderInput<'_>]) -> Result<Vec<Vec<f32>>, EncodeError> {
-        let mut states = Vec::with_capacity(inputs.len());
-        self.run(inputs, |_, rows_tc| states.push(rows_tc.to_vec()))?;
-        Ok(states)
-    }
-
-    fn check(&self, inputs: &[EncoderInput<'_>]) -> Result<(), EncodeError> {
+    /// Refuses texts that cannot be run.
+    pub(super) fn check(&self, inputs: &[EncoderInput<'_>]) -> Result<(), EncodeError> {
         let config = &self.config;
         let (max_tokens, vocab_size) = (config.max_tokens, config.vocab_size);
         let type_vocab_size = config.type_vocab_size;
@@ -118,7 +74,12 @@ impl Encoder {
     }
 
     /// Runs a group of texts; the last hidden states end in `x_tc`.
-    fn run_group(&self, group: &[EncoderInput<'_>], s: &mut EncoderScratch) {
+    pub(super) fn run_group(
+        &self,
+        pool: &Pool,
+        group: &[EncoderInput<'_>],
+        s: &mut EncoderScratch,
+    ) {
         let config = &self.config;
         let (c, f) = (config.hidden_size, config.intermediate_size);
         let rows = group.iter().map(|input| input.tokens.len()).sum::<usize>();
@@ -136,19 +97,19 @@ impl Encoder {
                 s.gated_tf.resize(rows * f, 0.0);
             }
         }
-        self.look_up(group, s);
+        self.look_up(pool, group, s);
         for layer in &self.layers {
-            self.attend(layer, s);
-            self.feed_forward(layer, s);
+            self.attend(pool, layer, s);
+            self.feed_forward(pool, layer, s);
         }
         if let Some(norm) = &self.final_norm {
             std::mem::swap(&mut s.x_tc, &mut s.normed_tc);
-            self.norm(norm, &s.normed_tc, &mut s.x_tc);
+            self.norm(pool, norm, &s.normed_tc, &mut s.x_tc);
         }
     }
 
     /// `x = norm(word + position + type)`; notes where each text begins.
-    fn look_up(&self, group: &[EncoderInput<'_>], s: &mut EncoderScratch) {
+    fn look_up(&self, pool: &Pool, group: &[EncoderInput<'_>], s: &mut EncoderScratch) {
         let c = self.config.hidden_size;
         s.bounds.clear();
         s.bounds.push(0);
@@ -171,7 +132,7 @@ impl Encoder {
                 }
             }
         }
-        self.norm(&self.embed_norm, &s.attended_tc, &mut s.x_tc);
+        self.norm(pool, &self.embed_norm, &s.attended_tc, &mut s.x_tc);
     }
 
     /// Appends the position of each token: its row of the position table or its angle.
@@ -192,11 +153,11 @@ impl Encoder {
     }
 
     /// `x += out(attend(qkv(x)))`, normed behind or before.
-    fn attend(&self, layer: &EncoderLayer, s: &mut EncoderScratch) {
-        let (pool, config) = (&*self.pool, &self.config);
+    fn attend(&self, pool: &Pool, layer: &EncoderLayer, s: &mut EncoderScratch) {
+        let config = &self.config;
         let before = match (&layer.attention_norm, config.norm_placement) {
             (Some(norm), NormPlacement::Pre) => {
-                self.norm(norm, &s.x_tc, &mut s.normed_tc);
+                self.norm(pool, norm, &s.x_tc, &mut s.normed_tc);
                 &s.normed_tc
             }
             (None, _) | (_, NormPlacement::Post) => &s.x_tc,
@@ -222,16 +183,16 @@ impl Encoder {
             &mut s.attention,
         );
         layer.attention_output.add_product(pool, &s.attended_tc, &mut s.x_tc, &mut s.matmul);
-        self.end_branch(&layer.attention_output, layer.attention_norm.as_ref(), &mut s.x_tc);
+        self.end_branch(pool, &layer.attention_output, layer.attention_norm.as_ref(), &mut s.x_tc);
     }
 
     /// `x += output(act(input(x)))`, normed behind or before.
-    fn feed_forward(&self, layer: &EncoderLayer, s: &mut EncoderScratch) {
-        let (pool, config) = (&*self.pool, &self.config);
+    fn feed_forward(&self, pool: &Pool, layer: &EncoderLayer, s: &mut EncoderScratch) {
+        let config = &self.config;
         let before = match config.norm_placement {
             NormPlacement::Post => &s.x_tc,
             NormPlacement::Pre => {
-                self.norm(&layer.mlp_norm, &s.x_tc, &mut s.normed_tc);
+                self.norm(pool, &layer.mlp_norm, &s.x_tc, &mut s.normed_tc);
                 &s.normed_tc
             }
         };
@@ -250,12 +211,18 @@ impl Encoder {
             }
         };
         layer.mlp_output.add_product(pool, inner_tf, &mut s.x_tc, &mut s.matmul);
-        self.end_branch(&layer.mlp_output, Some(&layer.mlp_norm), &mut s.x_tc);
+        self.end_branch(pool, &layer.mlp_output, Some(&layer.mlp_norm), &mut s.x_tc);
     }
 
     /// Adds the bias of the branch's last product, and norms if norms stand behind.
-    fn end_branch(&self, last: &BiasedLinear, norm: Option<&LayerNorm>, x_tc: &mut [f32]) {
-        let (pool, eps) = (&*self.pool, self.config.layer_norm_eps);
+    fn end_branch(
+        &self,
+        pool: &Pool,
+        last: &BiasedLinear,
+        norm: Option<&LayerNorm>,
+        x_tc: &mut [f32],
+    ) {
+        let eps = self.config.layer_norm_eps;
         match (self.config.norm_placement, norm) {
             (NormPlacement::Post, Some(norm)) => {
                 let added_c = last.bias();
@@ -283,9 +250,9 @@ impl Encoder {
         }
     }
 
-    fn norm(&self, norm: &LayerNorm, x_tc: &[f32], out_tc: &mut [f32]) {
+    fn norm(&self, pool: &Pool, norm: &LayerNorm, x_tc: &[f32], out_tc: &mut [f32]) {
         let eps = self.config.layer_norm_eps;
-        layer_norm(&self.pool, x_tc, &norm.gain_c, &norm.bias_c, eps, out_tc);
+        layer_norm(pool, x_tc, &norm.gain_c, &norm.bias_c, eps, out_tc);
     }
 }
 

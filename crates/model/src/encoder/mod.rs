@@ -15,6 +15,7 @@ mod embedder;
 mod error;
 mod families;
 mod forward;
+mod groups;
 mod sentence;
 mod tensors;
 #[cfg(test)]

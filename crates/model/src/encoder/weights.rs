@@ -3,7 +3,7 @@
 use super::LayerAttention;
 use super::config::{EncoderConfig, Mlp, NormPlacement, Positions};
 use super::families::QkvNames;
-use super::forward::EncoderScratch;
+use super::groups::EncoderRoom;
 use super::tensors::{BiasedLinear, LayerNorm, Loader};
 use crate::ModelError;
 use crate::linear::LoadOptions;
@@ -29,7 +29,7 @@ pub struct Encoder {
     pub(super) dense_type: DenseType,
     pub(super) pool: Arc<Pool>,
     /// Buffers of a step; held while one runs.
-    pub(super) scratch: Mutex<EncoderScratch>,
+    pub(super) room: Mutex<EncoderRoom>,
 }
 
 /// One encoder layer.
@@ -113,7 +113,7 @@ impl Encoder {
             ropes,
             dense_type: loader.options.dense_type,
             pool: Arc::clone(&loader.pool),
-            scratch: Mutex::new(EncoderScratch::default()),
+            room: Mutex::new(EncoderRoom::default()),
         })
     }
 

@@ -78,6 +78,11 @@ impl<'a> Runs<'a> {
         }
     }
 
+    /// Whether no row has an adapter.
+    pub(in crate::decoder) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The adapters, each with its rows.
     pub(super) fn of_rows(&self) -> impl Iterator<Item = (&'a Adapter, Range<usize>)> {
         self.0.iter().map(|run| (run.adapter, run.first_row..run.first_row + run.num_rows))
