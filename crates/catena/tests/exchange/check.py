@@ -132,7 +132,7 @@ def main(folder):
         wrong += not equal
         print(f"{name}: loss {loss:.4f}, ours {case['loss']:.4f}{'' if equal else '  DIFFERS'}")
         merged = folder / name.replace("sft-", "merged-")
-        if name.startswith("sft-") and merged.exists():
+        if name.startswith("sft-") and (merged / "config.json").exists():
             apart = loaded.merged(merged)
             equal = max(apart) < LOGITS
             wrong += not equal
