@@ -18,7 +18,6 @@ pub(super) struct Sieve {
 
 impl Sieve {
     /// The indices of all keys that `keys` holds more than once, and of few others, in order.
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half of a key is 32 bits")]
     pub(super) fn repeated(&mut self, keys: impl Iterator<Item = u64>) -> &[u32] {
         self.repeated_places(|places| {
             places.clear();

@@ -80,7 +80,6 @@ impl WindowScratch {
 
 /// The upper half of a hash.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "32 bits are left")]
 fn high(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
