@@ -48,8 +48,12 @@ pub(super) fn run(args: &SelectArgs, flag: Option<usize>, cancel: &Cancel) -> Re
         }),
     )?;
     let mut dropped_by = vec![Some("bound"); num_documents];
-    within.iter().for_each(|&row| dropped_by[row] = Some("budget"));
-    chosen.iter().for_each(|&at| dropped_by[within[at]] = None);
+    for &row in &within {
+        dropped_by[row] = Some("budget");
+    }
+    for &at in &chosen {
+        dropped_by[within[at]] = None;
+    }
     account.write_decisions(documents.documents().zip(dropped_by).enumerate().map(
         |(row, (document, why))| {
             let document = document?;
