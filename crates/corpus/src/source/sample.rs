@@ -192,11 +192,11 @@ fn write_value(
 
 /// The fields that count and are not empty, in the order of their names; with `unify` each under
 /// one name.
-fn sorted<'r>(
-    fields: &'r Map<String, Value>,
+fn sorted(
+    fields: &Map<String, Value>,
     counts: impl Fn(&str) -> bool,
     unify: bool,
-) -> Vec<(&'r str, &'r Value)> {
+) -> Vec<(&str, &Value)> {
     let counts = |name: &str, value: &Value| counts(name) && !is_empty(value);
     let mut all: Vec<(&str, &Value)> = fields
         .iter()
