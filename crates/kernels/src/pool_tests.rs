@@ -83,10 +83,14 @@ fn blocks_of_rows_are_each_done_once_by_a_thread_with_its_own() {
             assert!(mine.len() <= block_rows && mine.start.is_multiple_of(block_rows));
             *own += mine.len();
             for (row, values) in mine.clone().zip(a.chunks_exact_mut(2)) {
-                values.iter_mut().for_each(|value| *value += row as f32);
+                for value in values {
+                    *value += row as f32;
+                }
             }
             for (row, values) in mine.zip(b.chunks_exact_mut(3)) {
-                values.iter_mut().for_each(|value| *value -= row as f32);
+                for value in values {
+                    *value -= row as f32;
+                }
             }
         });
         assert_eq!(a, (0..rows * 2).map(|i| (i / 2) as f32).collect::<Vec<_>>());
