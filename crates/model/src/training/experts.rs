@@ -16,7 +16,7 @@ use super::balance::Balance;
 use super::buffers::{Saved, Work};
 use super::linear::{Columns, Kept, Linear, LinearScratch};
 use super::method::AdapterNeeds;
-use super::mlp::{MlpBlock, RowWeights};
+use super::mlp::{Inner, MlpBlock, RowWeights};
 use super::pass::Pass;
 use super::room::Room;
 use crate::config::MoeConfig;
@@ -219,7 +219,7 @@ impl ExpertsBlock {
     fn mlps_backward(
         &self,
         pass: &Pass<'_>,
-        (dout, (inner, kept)): (&[f32], (&mut [f32], Option<&[u16]>)),
+        (dout, (inner, kept)): (&[f32], Inner<'_>),
         (own, work): (&mut ExpertsWork, &mut Work),
         input_tc: &[f32],
         mut dinput: Option<&mut [f32]>,

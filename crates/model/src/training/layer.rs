@@ -107,12 +107,11 @@ impl Layer {
         work: &mut Work,
     ) {
         let mut own = self.saved.take();
-        match &mut own {
-            Some(own) => own.swap_lent(passing),
-            None => {
-                copy(pass, &self.input[..x.len()], x);
-                self.run(pass, x, passing, work);
-            }
+        if let Some(own) = &mut own {
+            own.swap_lent(passing);
+        } else {
+            copy(pass, &self.input[..x.len()], x);
+            self.run(pass, x, passing, work);
         }
         let saved = own.as_mut().unwrap_or(&mut *passing);
         std::mem::swap(&mut work.linear.kept, &mut saved.kept);

@@ -38,6 +38,9 @@ pub(super) struct MlpRoom<'a> {
     pub(super) linear: &'a mut LinearScratch,
 }
 
+/// What the first products gave, or a place for it, and where it was kept in halves, if it was.
+pub(super) type Inner<'a> = (&'a mut [f32], Option<&'a [u16]>);
+
 /// Factors of what an expert gives for each of its rows, and their gradient, which is written.
 pub(super) struct RowWeights<'a> {
     pub(super) weights_t: &'a [f32],
@@ -155,7 +158,7 @@ impl MlpBlock {
         &self,
         pass: &Pass<'_>,
         dout: &[f32],
-        ((inner, kept), weights): ((&mut [f32], Option<&[u16]>), Option<RowWeights<'_>>),
+        ((inner, kept), weights): (Inner<'_>, Option<RowWeights<'_>>),
         room: &mut MlpRoom<'_>,
         input: &dyn Fn(&mut [f32]),
         mut dinput: Option<(&mut [f32], bool)>,
@@ -206,12 +209,7 @@ impl MlpBlock {
     }
 
     /// What goes into the last product, from halves if they are there.
-    fn activate(
-        &self,
-        pass: &Pass<'_>,
-        (inner, kept): (&mut [f32], Option<&[u16]>),
-        act_tf: &mut [f32],
-    ) {
+    fn activate(&self, pass: &Pass<'_>, (inner, kept): Inner<'_>, act_tf: &mut [f32]) {
         let (pool, f) = (pass.pool, self.width);
         match (self.kind, kept) {
             (MlpSpec::Gated(gate), None) => gated_mul(pool, gate, inner, f, act_tf),
@@ -227,12 +225,7 @@ impl MlpBlock {
 
     /// From the gradient of what goes into the last product: `inner` becomes that of what the first
     /// products gave.
-    fn activate_backward(
-        &self,
-        pass: &Pass<'_>,
-        (inner, kept): (&mut [f32], Option<&[u16]>),
-        dact_tf: &mut [f32],
-    ) {
+    fn activate_backward(&self, pass: &Pass<'_>, (inner, kept): Inner<'_>, dact_tf: &mut [f32]) {
         let (pool, f) = (pass.pool, self.width);
         match (self.kind, kept) {
             (MlpSpec::Gated(gate), None) => gated_mul_backward(pool, gate, inner, dact_tf, f),
