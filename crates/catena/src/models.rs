@@ -58,7 +58,7 @@ impl LocalEmbedder {
         let pool = self.encoder.pool();
         let mut done: Vec<(&str, Option<T>)> = texts.iter().map(|&text| (text, None)).collect();
         let mut nothing = vec![(); pool.threads()];
-        pool.for_each_item(&mut done, &mut nothing, &|_, (text, result)| {
+        pool.for_each_item(&mut done, &mut nothing, &|(), (text, result)| {
             *result = Some(work(text));
         });
         done.into_iter().map(|(_, result)| result.expect("every text had its turn")).collect()
