@@ -18,6 +18,8 @@ use crate::setup::{folder, options, samples};
 const THREE_ROWS: usize = 72;
 
 type Model = Box<dyn Fn(usize) -> TrainModel>;
+/// The target of a sample by its number.
+type ToTarget = fn(u16) -> Target;
 
 /// A decoder with a head, and an encoder.
 fn both(task: Task, encoder: &'static str) -> [(&'static str, Model); 2] {
@@ -36,7 +38,7 @@ fn labelled_texts_in_one_pass_are_one_in_each_of_eight() {
     let rows = samples(8);
     let weighed =
         CrossEntropyConfig { label_smoothing: 0.1, class_weights: Some(vec![0.5, 1.0, 2.0]) };
-    let targets: [(ClassifyLoss, fn(u16) -> Target); 3] = [
+    let targets: [(ClassifyLoss, ToTarget); 3] = [
         (ClassifyLoss::One(weighed), |at| Target::Label(u32::from(at) % 3)),
         (ClassifyLoss::Many, |at| {
             Target::Labels((0..3).map(|label| f32::from(at >> label & 1)).collect())
