@@ -118,8 +118,14 @@ fn methods() -> Vec<(&'static str, Method)> {
     ]
 }
 
-/// Slopes of the loss along `direction`: to both sides, ahead, and behind.
-fn slopes(model: &mut TrainModel, batch: &TrainBatch, direction: &[f32], step: f32) -> [f64; 3] {
+/// Slopes of the loss, which is `here`, along `direction`: to both sides, ahead, and behind.
+fn slopes(
+    model: &mut TrainModel,
+    batch: &TrainBatch,
+    here: f64,
+    direction: &[f32],
+    step: f32,
+) -> [f64; 3] {
     let start = model.values().to_vec();
     let mut at = |step: f32| {
         for ((value, start), d) in model.values_mut().iter_mut().zip(&start).zip(direction) {
@@ -128,7 +134,8 @@ fn slopes(model: &mut TrainModel, batch: &TrainBatch, direction: &[f32], step: f
         model.loss(batch).unwrap().loss_sum
     };
     let (below, above) = (at(-step), at(step));
-    let (here, step) = (at(0.0), f64::from(step));
+    model.values_mut().copy_from_slice(&start);
+    let step = f64::from(step);
     [(above - below) / (2.0 * step), (above - here) / step, (here - below) / step]
 }
 
@@ -140,6 +147,7 @@ fn check_gradient(name: &str, model: &mut TrainModel, batch: &TrainBatch, skip: 
     model.zero_grads();
     model.forward_backward(batch, 1.0).unwrap();
     let grads = model.grads().to_vec();
+    let here = model.loss(batch).unwrap().loss_sum;
     let norm_of = |range: std::ops::Range<usize>| dot(&grads[range.clone()], &grads[range]).sqrt();
     let params = model.params().to_vec();
     let largest = params.iter().map(|param| norm_of(param.range.clone())).fold(0.0, f64::max);
@@ -159,7 +167,7 @@ fn check_gradient(name: &str, model: &mut TrainModel, batch: &TrainBatch, skip: 
         let bound = 3e-2 * norm + 0.02;
         let mut found = Vec::new();
         let agrees = [1e-3, 3e-4].into_iter().any(|step| {
-            found.extend(slopes(model, batch, &direction, step));
+            found.extend(slopes(model, batch, here, &direction, step));
             found.iter().any(|found| (found - norm).abs() < bound)
         });
         assert!(agrees, "{name} {}: {found:?}, not {norm}", param.name);
