@@ -467,6 +467,17 @@ impl App {
         self.in_memory(name).await
     }
 
+    /// The name under which the request of this task may use the model called `name`: its own, or the
+    /// first of its other names; none if its key is for other models.
+    pub(crate) fn usable_name(&self, name: String) -> Option<String> {
+        if context::may_use(&name) {
+            return Some(name);
+        }
+        let settings = self.settings();
+        let mut others = settings.aliases.iter().filter(|(_, meant)| **meant == name);
+        others.find(|(other, _)| context::may_use(other)).map(|(other, _)| other.clone())
+    }
+
     /// [`Registry::get`], with reasons that are fit for clients.
     async fn in_memory(&self, name: &str) -> Result<ServedModel, ApiError> {
         let found = self.registry().get(name, self.limits().max_wait).await;

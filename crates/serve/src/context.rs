@@ -136,6 +136,19 @@ pub(crate) fn may_see(id: &str) -> bool {
     }
 }
 
+/// Refuses the model called `name` if the key of this task's request is for others.
+///
+/// # Errors
+/// [`ApiError::Forbidden`].
+pub(crate) fn check_model(name: &str) -> Result<(), ApiError> {
+    current().map_or(Ok(()), |request| request.check_model(name))
+}
+
+/// Whether the request of this task may use the model called `name`.
+pub(crate) fn may_use(name: &str) -> bool {
+    current().is_none_or(|request| request.may_use(name))
+}
+
 /// The key's identity in `id`.
 fn owner(id: &str) -> Option<&str> {
     let (_, owner) = id.rsplit_once('_')?;
@@ -177,15 +190,25 @@ impl RequestContext {
         Self { id, key, usage: Mutex::default() }
     }
 
+    /// Whether its key is for the model called `name`.
+    fn may_use(&self, name: &str) -> bool {
+        self.key.as_ref().is_none_or(|key| key.record.allows_model(name))
+    }
+
+    /// Refuses the model called `name` if its key is for others.
+    fn check_model(&self, name: &str) -> Result<(), ApiError> {
+        if self.may_use(name) {
+            return Ok(());
+        }
+        Err(ApiError::Forbidden { what: "the model", name: name.chars().take(200).collect() })
+    }
+
     /// Notes that the request names `model`.
     ///
     /// # Errors
     /// [`ApiError::Forbidden`] if its key is for other models.
     pub(crate) fn use_model(&self, model: &str) -> Result<(), ApiError> {
-        if self.key.as_ref().is_some_and(|key| !key.record.allows_model(model)) {
-            let name = model.chars().take(200).collect();
-            return Err(ApiError::Forbidden { what: "the model", name });
-        }
+        self.check_model(model)?;
         self.note(|usage| usage.model = Some(model.to_owned()));
         Ok(())
     }

@@ -6,8 +6,8 @@ use crate::extract::Path;
 use crate::models::{self, Listed, ServedModel, routes as admin};
 use crate::openapi::{self, Endpoint, delete, get, post};
 use crate::{
-    anthropic, batches, chat, cohere, completions, embeddings, files, huggingface, metrics, ollama,
-    responses, tei, tgi,
+    anthropic, batches, chat, cohere, completions, context, embeddings, files, huggingface,
+    metrics, ollama, responses, tei, tgi,
 };
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, StatusCode, Uri, header};
@@ -305,7 +305,13 @@ mod operations {
 
 async fn list_models(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let list = app.registry().list().await?;
-    let data: Vec<Value> = list.iter().map(|one| describe(&app, one)).collect();
+    // A key sees the models that it is for.
+    let shown = |listed: &Listed| {
+        let mut described = describe(&app, listed);
+        described["id"] = json!(app.usable_name(listed.name.clone())?);
+        Some(described)
+    };
+    let data: Vec<Value> = list.iter().filter_map(shown).collect();
     Ok(Json(json!({"object": "list", "data": data})))
 }
 
@@ -313,6 +319,7 @@ async fn one_model(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
+    context::check_model(&name)?;
     let settings = app.settings();
     let meant = settings.aliases.get(&name).unwrap_or(&name);
     let mut described = describe(&app, &app.registry().listed(meant).await?);

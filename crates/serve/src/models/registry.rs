@@ -4,6 +4,7 @@ use super::entry::{Entry, Kind, Listed, Loaded};
 use super::served::ServedModel;
 use super::source::{Library, LoadedModel, ModelSource};
 use crate::blocking::brief;
+use crate::context;
 use crate::error::ApiError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -294,7 +295,10 @@ impl Registry {
 
     pub(crate) async fn unknown(self: &Arc<Self>, name: &str) -> ApiError {
         let known = match self.list().await {
-            Ok(list) => list.into_iter().map(|listed| listed.name).collect(),
+            Ok(list) => {
+                let names = list.into_iter().map(|listed| listed.name);
+                names.filter(|name| context::may_use(name)).collect()
+            }
             Err(error) => return error,
         };
         ApiError::UnknownModel { model: name.chars().take(200).collect(), known }

@@ -34,7 +34,8 @@ impl ApiRequest for ShowRequest {
 pub(crate) async fn tags(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let since = modified_at(&app);
     let list = app.registry().list().await?;
-    let models: Vec<Value> = list.iter().map(|listed| entry(&listed.name, &since)).collect();
+    let names = list.into_iter().filter_map(|listed| app.usable_name(listed.name));
+    let models: Vec<Value> = names.map(|name| entry(&name, &since)).collect();
     Ok(Json(json!({ "models": models })))
 }
 
@@ -42,13 +43,13 @@ pub(crate) async fn tags(State(app): State<App>) -> Result<Json<Value>, ApiError
 pub(crate) async fn ps(State(app): State<App>) -> Json<Value> {
     let since = modified_at(&app);
     let running = |(name, model): (String, ServedModel)| {
-        let mut entry = entry(&name, &since);
+        let mut entry = entry(&app.usable_name(name)?, &since);
         entry["expires_at"] = json!("9999-12-31T23:59:59Z");
         entry["size_vram"] = json!(0);
         entry["context_length"] = json!(model.max_tokens());
-        entry
+        Some(entry)
     };
-    let models: Vec<Value> = app.registry().loaded().into_iter().map(running).collect();
+    let models: Vec<Value> = app.registry().loaded().into_iter().filter_map(running).collect();
     Json(json!({ "models": models }))
 }
 

@@ -66,6 +66,20 @@ fn scopes_and_times_are_kept() {
     let completion = json!({"model": "bank-model", "prompt": "x"}).to_string();
     let other = locked.ask(models, "POST", "/v1/completions", &completion);
     assert_eq!(code(&other), told(403, "not_allowed"));
+    // What it is not for is not shown either.
+    let shown = |key: &str, path: &str, list: &str, name: &str| -> Vec<String> {
+        let listed = locked.ask(key, "GET", path, "").json();
+        let models = listed[list].as_array().expect("a list").iter();
+        models.map(|model| model[name].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(shown(models, "/v1/models", "data", "id"), ["bank"]);
+    for path in ["/api/tags", "/api/ps"] {
+        assert_eq!(shown(models, path, "models", "name"), ["bank"], "{path}");
+    }
+    assert!(shown(routes, "/v1/models", "data", "id").contains(&"bank-model".to_owned()));
+    assert_eq!(locked.ask(models, "GET", "/v1/models/bank", "").status, 200);
+    let other = locked.ask(models, "GET", "/v1/models/bank-model", "");
+    assert_eq!(code(&other), told(403, "not_allowed"));
     assert_eq!(locked.ask(routes, "GET", "/v1/models/bank", "").status, 200);
     assert_eq!(code(&locked.ask(routes, "POST", CHAT, &chat("bank"))), told(403, "not_allowed"));
     let answer = locked.ask(expired, "GET", "/v1/models", "");
