@@ -11,6 +11,9 @@ use crate::KernelError;
 pub enum Level {
     /// Plain Rust on any processor.
     Scalar,
+    /// Vectors of 128 bits on 64-bit Arm, with dot products of bytes (Neoverse N1, Cortex-A75, Apple M1
+    /// and later); products of matrices of bytes (i8mm) are used where they exist.
+    Neon,
     /// AVX2 with FMA and F16C (Haswell, Zen 1 and later).
     Avx2,
     /// AVX-512 F, BW, VL, DQ and VNNI (Cascade Lake, Ice Lake, Zen 4 and later); the BF16
@@ -36,12 +39,14 @@ pub struct LevelChoice {
 
 impl Level {
     /// All levels, plainest first.
-    pub const ALL: [Level; 4] = [Level::Scalar, Level::Avx2, Level::Avx512, Level::Amx];
+    pub const ALL: [Level; 5] =
+        [Level::Scalar, Level::Neon, Level::Avx2, Level::Avx512, Level::Amx];
 
     /// The name by which a user forces the level.
     pub fn name(self) -> &'static str {
         match self {
             Level::Scalar => "scalar",
+            Level::Neon => "neon",
             Level::Avx2 => "avx2",
             Level::Avx512 => "avx512",
             Level::Amx => "amx",
@@ -52,9 +57,19 @@ impl Level {
     pub fn missing_feature(self) -> Option<&'static str> {
         match self {
             Level::Scalar => None,
+            Level::Neon => missing_neon(),
             Level::Avx2 => missing_avx2(),
             Level::Avx512 => missing_avx512(),
             Level::Amx => missing_amx(),
+        }
+    }
+
+    /// Whether processors of this architecture can have it.
+    fn is_of_this_architecture(self) -> bool {
+        match self {
+            Level::Scalar => true,
+            Level::Neon => cfg!(target_arch = "aarch64"),
+            Level::Avx2 | Level::Avx512 | Level::Amx => cfg!(target_arch = "x86_64"),
         }
     }
 
@@ -71,6 +86,22 @@ macro_rules! first_missing {
         $(if !std::is_x86_feature_detected!($feature) { return Some($feature); })*
         None
     }};
+}
+
+#[cfg(target_arch = "aarch64")]
+fn missing_neon() -> Option<&'static str> {
+    (!std::arch::is_aarch64_feature_detected!("dotprod")).then_some("dotprod")
+}
+
+#[cfg(not(target_arch = "aarch64"))]
+fn missing_neon() -> Option<&'static str> {
+    Some("64-bit Arm")
+}
+
+/// Whether [`Level::Neon`] has products of matrices of bytes, which not all its processors have.
+#[cfg(target_arch = "aarch64")]
+pub(crate) fn neon_has_i8mm() -> bool {
+    std::arch::is_aarch64_feature_detected!("i8mm")
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -181,7 +212,8 @@ fn detect() -> LevelChoice {
     let supported = Level::supported();
     let level = supported.iter().copied().rev().find(|level| passes_self_check(*level));
     let level = level.expect("the scalar level is what others are compared with");
-    let reason = match Level::ALL.into_iter().find(|next| *next > level) {
+    let mut levels = Level::ALL.into_iter().filter(|next| next.is_of_this_architecture());
+    let reason = match levels.find(|next| *next > level) {
         None => "the processor has all it needs".to_owned(),
         Some(next) => match next.missing_feature() {
             Some(missing) => {
@@ -212,7 +244,7 @@ mod tests {
         }
         let message = parse("sse9").unwrap_err().to_string();
         assert!(
-            message.contains("`sse9`") && message.contains("scalar, avx2, avx512, amx"),
+            message.contains("`sse9`") && message.contains("scalar, neon, avx2, avx512, amx"),
             "{message}"
         );
     }

@@ -33,7 +33,8 @@ macro_rules! leveled {
             }
 
             match level {
-                $crate::Level::Scalar => body($($arg),*),
+                // 64-bit Arm has vectors everywhere.
+                $crate::Level::Scalar | $crate::Level::Neon => body($($arg),*),
                 // SAFETY: a level is only ever selected on a machine that has its features.
                 #[cfg(target_arch = "x86_64")]
                 $crate::Level::Avx2 => unsafe { avx2($($arg),*) },
@@ -41,7 +42,7 @@ macro_rules! leveled {
                 #[cfg(target_arch = "x86_64")]
                 $crate::Level::Avx512 | $crate::Level::Amx => unsafe { avx512($($arg),*) },
                 #[cfg(not(target_arch = "x86_64"))]
-                _ => body($($arg),*),
+                $crate::Level::Avx2 | $crate::Level::Avx512 | $crate::Level::Amx => body($($arg),*),
             }
         }
     };

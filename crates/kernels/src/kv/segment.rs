@@ -69,7 +69,7 @@ impl<E: Element> SegmentOps<E> {
     pub(super) fn of(level: Level, exact: bool) -> Option<Self> {
         use super::{avx2, avx512};
         match level {
-            Level::Scalar => None,
+            Level::Scalar | Level::Neon => None,
             Level::Avx2 => Some(Self {
                 scores: avx2::scores::<E>,
                 softmax_row: avx2::softmax_row,

@@ -230,7 +230,9 @@ impl QuantMatrix {
     ) {
         let w = &self.tiles[..];
         with_packed!(self.format, P => match level {
-            Level::Scalar => super::scalar::product::<P>(w, x, rows, tiles, target),
+            Level::Scalar | Level::Neon => {
+                super::scalar::product::<P>(w, x, rows, tiles, target);
+            }
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the level is only in use where the processor has its features; `deal` makes
             // disjoint parts.

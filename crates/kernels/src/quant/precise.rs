@@ -173,7 +173,7 @@ fn unpack_tile(level: Level, format: QuantFormat, tile: &[u8], out_k16: &mut [f3
     let blocks = out_k16.len() / (BLOCK * TILE);
     assert!(tile.len() >= Geometry::of(format).tile_bytes(blocks), "{} bytes", tile.len());
     with_packed!(format, P => match level {
-        Level::Scalar => unpack::<P>(tile, out_k16),
+        Level::Scalar | Level::Neon => unpack::<P>(tile, out_k16),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level is only in use where the processor has its features; the tile's size
         // was checked above.
