@@ -95,7 +95,8 @@ impl Geometry {
         if self.is_super() { 8 } else { 2 }
     }
 
-    const fn code_bytes(&self) -> usize {
+    /// Bytes of a block's codes.
+    pub(super) const fn code_bytes(&self) -> usize {
         // Eight steps of `b` bits in bytes are `b` vectors.
         (self.low_bits + self.high_bits) * VECTOR
     }

@@ -158,6 +158,9 @@ unsafe fn add_sub_block<
     let mut sums = [[_mm512_setzero_si512(); NR]; MR];
     // SAFETY: promised by the caller.
     unsafe {
+        if FETCH && SUB == 0 {
+            weights::fetch::<P, MR>(w.add(g.codes_at(block)), x.tile_bytes, ahead);
+        }
         if g.zero != 0 {
             for t in 0..NR {
                 let at = (t * x.blocks + block) * g.subs + SUB;
@@ -173,7 +176,7 @@ unsafe fn add_sub_block<
         macro_rules! steps {
             ($($i:literal)*) => { $(if $i < steps {
                 let step = SUB * steps + $i;
-                let codes = weights::codes::<P, MR, FETCH>(at, x.tile_bytes, step, ahead);
+                let codes = weights::codes::<P, MR>(at, x.tile_bytes, step);
                 dot::<MR, NR>(&mut sums, codes, q.add(4 * step), x.k);
             })* };
         }

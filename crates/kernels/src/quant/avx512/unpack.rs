@@ -34,7 +34,7 @@ macro_rules! for_weights {
             // Written out, so that shifts are by constants whatever the optimizer decides.
             $(if $i < steps {
                 let step = sub * steps + $i;
-                let words = weights::codes::<$packed, 1, false>(at, 0, step, 0)[0];
+                let words = weights::codes::<$packed, 1>(at, 0, step)[0];
                 let four = [
                     weight(words),
                     weight(_mm512_srli_epi32::<8>(words)),

@@ -11,8 +11,22 @@ use crate::x86::{
 
 use crate::quant::geometry::{Packed, Scales, VECTOR};
 
-/// The unsigned codes of a step in each of `MR` tiles, looked up if they are indices. With `FETCH` the
-/// codes `ahead` bytes further are prefetched.
+/// Prefetches the codes `ahead` bytes after those of a block in each of `MR` tiles.
+///
+/// All at once before the block's first step: prefetches between the steps had the compiler load
+/// activations long before their use and spill them.
+#[inline]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+pub(super) fn fetch<P: Packed, const MR: usize>(at: *const u8, tile_bytes: usize, ahead: usize) {
+    for i in 0..MR {
+        for line in (0..P::G.code_bytes()).step_by(VECTOR) {
+            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(i * tile_bytes + line + ahead).cast());
+        }
+    }
+}
+
+/// The unsigned codes of a step in each of `MR` tiles, looked up if they are indices.
 ///
 /// # Safety
 /// `at` must be the start of the codes of a block of format `P`, and so must be the places at each
@@ -20,11 +34,10 @@ use crate::quant::geometry::{Packed, Scales, VECTOR};
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(super) unsafe fn codes<P: Packed, const MR: usize, const FETCH: bool>(
+pub(super) unsafe fn codes<P: Packed, const MR: usize>(
     at: *const u8,
     tile_bytes: usize,
     step: usize,
-    ahead: usize,
 ) -> [__m512i; MR] {
     let g = P::G;
     let mut codes = [_mm512_setzero_si512(); MR];
@@ -32,9 +45,9 @@ pub(super) unsafe fn codes<P: Packed, const MR: usize, const FETCH: bool>(
         // SAFETY: the geometry's vectors are within the block, which the caller promises.
         unsafe {
             let at = at.add(i * tile_bytes);
-            codes[i] = part::<FETCH>(at, g.low(step), g.low_bits, 0, ahead);
+            codes[i] = part(at, g.low(step), g.low_bits, 0);
             if g.high_bits > 0 {
-                let high = part::<FETCH>(at, g.high(step), g.high_bits, g.low_bits, ahead);
+                let high = part(at, g.high(step), g.high_bits, g.low_bits);
                 codes[i] = _mm512_or_si512(codes[i], high);
             }
         }
@@ -52,25 +65,13 @@ pub(super) unsafe fn codes<P: Packed, const MR: usize, const FETCH: bool>(
 /// The `bits` bits at `shift` of every byte of a vector, moved to bit `to`.
 ///
 /// # Safety
-/// 64 bytes must be readable at that vector from `at` on; a prefetch may point anywhere.
+/// 64 bytes must be readable at that vector from `at` on.
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn part<const FETCH: bool>(
-    at: *const u8,
-    (vector, shift): (usize, usize),
-    bits: usize,
-    to: usize,
-    ahead: usize,
-) -> __m512i {
+unsafe fn part(at: *const u8, (vector, shift): (usize, usize), bits: usize, to: usize) -> __m512i {
     // SAFETY: promised by the caller.
-    let codes = unsafe {
-        let at = at.add(vector * VECTOR);
-        if FETCH && shift == 0 {
-            _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(ahead).cast());
-        }
-        _mm512_loadu_si512(at.cast())
-    };
+    let codes = unsafe { _mm512_loadu_si512(at.add(vector * VECTOR).cast()) };
     if bits == 8 {
         return codes;
     }
