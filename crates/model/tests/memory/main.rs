@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: what fails shall panic")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use catena_kernels::{DenseType, Pool, QuantFormat};
 use catena_model::config::MoeConfig;
@@ -17,6 +17,9 @@ use serde_json::json;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Tests run one after the other: what one takes is not another's.
+static TURN: Mutex<()> = Mutex::new(());
 
 const TOKENS: usize = 192;
 const FORMAT: QuantFormat = QuantFormat::Q8_0;
@@ -97,6 +100,7 @@ fn pair(use_dora: bool) -> Method {
 /// Of bf16 products, queries, keys, values, what attention gave, gate and up take two bytes a value.
 #[test]
 fn operands_of_bf16_products_are_kept_in_two_bytes() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let (pool, config) = (Arc::new(Pool::new(1)), config(true));
     let source = Zeros { blocks: false, bytes: vec![0; 2 * 4096 * 256] };
     for again in [0, 2, 6] {
@@ -120,6 +124,7 @@ fn operands_of_bf16_products_are_kept_in_two_bytes() {
 
 #[test]
 fn a_plan_is_what_is_taken() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let pool = Arc::new(Pool::new(2));
     let (tied, untied) = (config(true), config(false));
     let cases = [
