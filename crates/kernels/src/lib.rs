@@ -49,6 +49,8 @@ mod kv;
 mod level;
 mod leveled;
 mod math;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod ops;
 mod optim;
 mod peak;

@@ -105,7 +105,12 @@ impl Activations {
 
 fn quantize_rows(level: Level, x: &[f32], sums: Sums, out: Rows<'_>) {
     match level {
-        Level::Scalar | Level::Neon => scalar(x, sums, out),
+        Level::Scalar => scalar(x, sums, out),
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the level is only in use where the processor has its features.
+        Level::Neon => unsafe { super::neon::quantize_rows(x, sums, out) },
+        #[cfg(not(target_arch = "aarch64"))]
+        Level::Neon => scalar(x, sums, out),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level is only in use where the processor has its features.
         Level::Avx2 => unsafe { super::avx2::quantize_rows(x, sums, out) },

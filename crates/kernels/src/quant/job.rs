@@ -8,6 +8,7 @@ use super::geometry::{Packed, TILE};
 use super::matrix::Target;
 
 /// How far ahead a product with one activation row prefetches in the stream of weights.
+#[cfg(target_arch = "x86_64")]
 pub(super) const AHEAD_BYTES: usize = 2048;
 
 /// The constants of one call, all sizes verified.
@@ -51,6 +52,7 @@ impl<'a, 't> Job<'a, 't> {
     ///
     /// # Safety
     /// Row and tile must be among those that `new` has checked.
+    #[cfg(target_arch = "x86_64")]
     pub(super) unsafe fn out(&self, row: usize, tile: usize) -> *mut f32 {
         // SAFETY: in bounds of the target, as `new` has checked.
         unsafe { self.target.out.as_mut_ptr().add(row * self.target.ldo + tile * TILE) }
@@ -62,6 +64,7 @@ impl<'a, 't> Job<'a, 't> {
 /// The first pass over a group of tiles fetches the next group's weights; without that the hardware
 /// prefetcher starts over at every group, which halves the speed of small batches. Whether to fetch is
 /// a constant of the micro-kernel: a branch for each vector of weights made the compiler spill.
+#[cfg(target_arch = "x86_64")]
 macro_rules! walk_rows {
     (
         $(#[$meta:meta])* $name:ident, $micro:ident,
@@ -100,4 +103,5 @@ macro_rules! walk_rows {
         }
     };
 }
+#[cfg(target_arch = "x86_64")]
 pub(super) use walk_rows;

@@ -230,9 +230,13 @@ impl QuantMatrix {
     ) {
         let w = &self.tiles[..];
         with_packed!(self.format, P => match level {
-            Level::Scalar | Level::Neon => {
-                super::scalar::product::<P>(w, x, rows, tiles, target);
-            }
+            Level::Scalar => super::scalar::product::<P>(w, x, rows, tiles, target),
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: the level is only in use where the processor has its features; `deal` makes
+            // disjoint parts.
+            Level::Neon => unsafe { super::neon::product::<P>(w, x, rows, tiles, target) },
+            #[cfg(not(target_arch = "aarch64"))]
+            Level::Neon => super::scalar::product::<P>(w, x, rows, tiles, target),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the level is only in use where the processor has its features; `deal` makes
             // disjoint parts.

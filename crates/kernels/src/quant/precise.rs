@@ -9,9 +9,9 @@ use super::format::BLOCK;
 use super::geometry::{Geometry, TILE, with_packed};
 use super::matrix::QuantMatrix;
 use super::tile::unpack;
-use crate::dense::{
-    DenseType, Panels, RowOperand, Square, multiplies_bf16, place_transposed, zip_words,
-};
+#[cfg(target_arch = "x86_64")]
+use crate::dense::multiplies_bf16;
+use crate::dense::{DenseType, Panels, RowOperand, Square, place_transposed, zip_words};
 use crate::dense::{multiply_made, precise_type};
 use crate::{AlignedBuf, Level, MatmulScratch, Pool, level};
 
@@ -173,7 +173,13 @@ fn unpack_tile(level: Level, format: QuantFormat, tile: &[u8], out_k16: &mut [f3
     let blocks = out_k16.len() / (BLOCK * TILE);
     assert!(tile.len() >= Geometry::of(format).tile_bytes(blocks), "{} bytes", tile.len());
     with_packed!(format, P => match level {
-        Level::Scalar | Level::Neon => unpack::<P>(tile, out_k16),
+        Level::Scalar => unpack::<P>(tile, out_k16),
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: the level is only in use where the processor has its features; the tile's size
+        // was checked above.
+        Level::Neon => unsafe { super::neon::unpack::<P>(tile, out_k16) },
+        #[cfg(not(target_arch = "aarch64"))]
+        Level::Neon => unpack::<P>(tile, out_k16),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level is only in use where the processor has its features; the tile's size
         // was checked above.
