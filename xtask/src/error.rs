@@ -17,7 +17,14 @@ pub(crate) enum TaskError {
     MissingPrograms { missing: String, command: String },
     /// A program is older than needed.
     #[error("`{program}` is {found}, at least {needed} is needed\n\nhint: {hint}")]
-    OldProgram { program: &'static str, found: String, needed: &'static str, hint: &'static str },
+    OldProgram { program: &'static str, found: String, needed: &'static str, hint: String },
+    /// There is no compiler for Arm here, and it cannot be fetched.
+    #[error(
+        "cannot fetch a compiler for 64-bit Arm: {cause}\n\nhint: http://deb.debian.org must be \
+         reachable (a proxy is set in http_proxy, or for apt); if a signature is refused, update the \
+         package debian-archive-keyring"
+    )]
+    NoCompiler { cause: Box<TaskError> },
     /// A variable a task needs is not set.
     #[error("{variable} is not set; for example: {example}")]
     Unset { variable: &'static str, example: &'static str },
@@ -45,6 +52,7 @@ impl TaskError {
             Self::Command { code, .. } => *code,
             Self::MissingPrograms { .. }
             | Self::OldProgram { .. }
+            | Self::NoCompiler { .. }
             | Self::Start { .. }
             | Self::File { .. }
             | Self::Metadata(_) => 3,

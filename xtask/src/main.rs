@@ -23,6 +23,7 @@ cargo xtask TASK
   clients  build, pull, serve small models, and run the suites of clients that people use
   exchange build, pull, train a tiny model in every way, and compare what is written with PEFT,
            transformers, sentence-transformers and llama.cpp, which are installed once
+  arm      the kernels' tests for 64-bit Arm in an emulator; a compiler for it is fetched once
   check    formatting, clippy, tidy, the studio's types, lints and unit tests
   tidy     the rules that no compiler checks
   ci       test, check, one whole run with one question, e2e, clients, exchange
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         "test" => tasks::test(),
         "clients" => tasks::clients(),
         "exchange" => tasks::exchange(),
+        "arm" => tasks::arm(),
         "check" => tasks::check(),
         "tidy" => tidy::run(),
         "e2e" => tasks::e2e(),

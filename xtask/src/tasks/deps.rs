@@ -2,6 +2,7 @@
 
 use crate::error::TaskError;
 use crate::process::{first_line, run};
+use camino::Utf8Path;
 
 /// What a program is needed for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -10,6 +11,14 @@ pub(crate) enum For {
     Product,
     /// The tests besides.
     Tests,
+    /// The tests for Arm, by themselves.
+    Arm,
+}
+
+impl For {
+    fn includes(self, part: Self) -> bool {
+        self == part || (self, part) == (Self::Tests, Self::Product)
+    }
 }
 
 struct Need {
@@ -20,7 +29,7 @@ struct Need {
     present: fn() -> bool,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 11] = [
     Need {
         package: "build-essential",
         why: "compiles SQLite and links the binary",
@@ -57,7 +66,40 @@ const NEEDS: [Need; 6] = [
         needed_for: For::Tests,
         present: || first_line("dpkg-query", &["-W", "fonts-noto-cjk"]).is_some(),
     },
+    Need {
+        package: "gcc-aarch64-linux-gnu",
+        why: "links for Arm",
+        needed_for: For::Arm,
+        present: || first_line("aarch64-linux-gnu-gcc", &["--version"]).is_some(),
+    },
+    Need {
+        package: "libc6-dev-arm64-cross",
+        why: "is the C library for Arm",
+        needed_for: For::Arm,
+        present: || Utf8Path::new("/usr/aarch64-linux-gnu/lib/crt1.o").exists(),
+    },
+    Need {
+        package: "qemu-user",
+        why: "runs programs for Arm",
+        needed_for: For::Arm,
+        present: || first_line("qemu-aarch64", &["--version"]).is_some(),
+    },
+    Need {
+        package: "apt",
+        why: "fetches a compiler for Arm",
+        needed_for: For::Arm,
+        present: || first_line("apt-get", &["--version"]).is_some(),
+    },
+    Need {
+        package: "debian-archive-keyring",
+        why: "tells whether the compiler is Debian's",
+        needed_for: For::Arm,
+        present: || Utf8Path::new(DEBIAN_KEYS).exists(),
+    },
 ];
+
+/// The keys that Debian signs its packages' lists with.
+pub(super) const DEBIAN_KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Oldest Node.js that builds the studio.
 const MIN_NODE: (u32, u32) = (20, 19);
@@ -72,13 +114,12 @@ pub(crate) fn deps() -> Result<(), TaskError> {
 pub(crate) fn ensure(purpose: For) -> Result<(), TaskError> {
     let missing: Vec<&Need> = NEEDS
         .iter()
-        .filter(|need| need.needed_for == For::Product || purpose == For::Tests)
-        .filter(|need| !(need.present)())
+        .filter(|need| purpose.includes(need.needed_for) && !(need.present)())
         .collect();
     if !missing.is_empty() {
         install(&missing)?;
     }
-    check_node_version()
+    if purpose.includes(For::Product) { check_node_version() } else { Ok(()) }
 }
 
 fn install(missing: &[&Need]) -> Result<(), TaskError> {
@@ -113,6 +154,6 @@ fn check_node_version() -> Result<(), TaskError> {
         program: "node",
         found,
         needed: "v20.19",
-        hint: "install a newer Node.js, for example from https://nodejs.org",
+        hint: "install a newer Node.js, for example from https://nodejs.org".to_owned(),
     })
 }

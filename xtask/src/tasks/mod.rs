@@ -1,5 +1,6 @@
 //! What `cargo xtask` does besides tidy. One task, one function; the parts are beside it.
 
+mod arm;
 mod clients;
 mod deps;
 mod e2e;
@@ -9,6 +10,7 @@ mod server;
 mod studio;
 mod verify;
 
+pub(crate) use arm::arm;
 pub(crate) use clients::clients;
 pub(crate) use deps::deps;
 pub(crate) use e2e::e2e;
