@@ -183,9 +183,9 @@ pub(super) fn place_rows_transposed(
     let needed = 15 * stride + 16;
     assert!(rows.len() >= needed, "{} values of a square of {needed}", rows.len());
     assert_eq!(out.len(), dtype.steps(16), "steps of a square");
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     if dtype == DenseType::F32 && level != Level::Scalar {
-        // SAFETY: every level above scalar has AVX2; the lengths were checked.
+        // SAFETY: every level above scalar has AVX2 or NEON; the lengths were checked.
         return unsafe { transposed_square(rows.as_ptr(), stride, out) };
     }
     #[cfg(target_arch = "x86_64")]
@@ -204,9 +204,9 @@ pub(super) fn place_rows_transposed(
 
 /// `out[i][j] = square[j][i]`, for as many `i` as `out` has.
 pub(super) fn turned(level: Level, square: &Square, out: &mut [[u32; 16]]) {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     if level != Level::Scalar && out.len() == 16 {
-        // SAFETY: every level above scalar has AVX2, and both sides are whole squares.
+        // SAFETY: every level above scalar has AVX2 or NEON, and both sides are whole squares.
         return unsafe { transposed_square(square.as_ptr().cast(), 16, out) };
     }
     for (row, words) in out.iter_mut().enumerate() {
@@ -254,6 +254,43 @@ unsafe fn transposed_square(from: *const f32, stride: usize, out: &mut [[u32; 16
                 let high = _mm256_permute2f128_ps::<0x31>(a, b);
                 _mm256_storeu_ps(to.add((row + i) * 16 + column), low);
                 _mm256_storeu_ps(to.add((row + i + 4) * 16 + column), high);
+            }
+        }
+    }
+}
+
+/// Sixteen blocks of four by four, each turned in registers.
+///
+/// # Safety
+/// At `from` must be 16 rows of 16 values, `stride` apart, and `out` must be 16 rows.
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+unsafe fn transposed_square(from: *const f32, stride: usize, out: &mut [[u32; 16]]) {
+    use std::arch::aarch64::{
+        float64x2_t, vld1q_f32, vreinterpretq_f64_f32, vst1q_f64, vtrn1q_f32, vtrn1q_f64,
+        vtrn2q_f32, vtrn2q_f64,
+    };
+    let to = out.as_mut_ptr().cast::<f32>();
+    for row in (0..16).step_by(4) {
+        for column in (0..16).step_by(4) {
+            // SAFETY: four rows of four values from (column, row) are inside the square, and as many
+            // from (row, column) inside the output.
+            unsafe {
+                let r = |i: usize| vld1q_f32(from.add((column + i) * stride + row));
+                let pairs = |i: usize| -> [float64x2_t; 2] {
+                    let (a, b) = (r(i), r(i + 1));
+                    [vtrn1q_f32(a, b), vtrn2q_f32(a, b)].map(|pairs| vreinterpretq_f64_f32(pairs))
+                };
+                let ([a0, a1], [b0, b1]) = (pairs(0), pairs(2));
+                let rows = [
+                    vtrn1q_f64(a0, b0),
+                    vtrn1q_f64(a1, b1),
+                    vtrn2q_f64(a0, b0),
+                    vtrn2q_f64(a1, b1),
+                ];
+                for (i, values) in rows.into_iter().enumerate() {
+                    vst1q_f64(to.add((row + i) * 16 + column).cast(), values);
+                }
             }
         }
     }

@@ -37,10 +37,16 @@ impl Lines for i8 {
     }
 }
 
+/// What the levels need to know of the type of pages.
+#[cfg(target_arch = "aarch64")]
+pub(super) trait Lines: super::neon::Words {}
+#[cfg(target_arch = "aarch64")]
+impl<T: super::neon::Words> Lines for T {}
+
 /// What the levels need to know of the type of pages: nothing.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(super) trait Lines {}
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 impl<T> Lines for T {}
 
 /// `(view, blocks, q_rd, words, scores)`.
@@ -87,8 +93,21 @@ impl<E: Element> SegmentOps<E> {
         }
     }
 
+    /// The steps of `level`, or nothing for the scalar one, which has no segments. Queries and weights
+    /// stay f32.
+    #[cfg(target_arch = "aarch64")]
+    pub(super) fn of(level: Level, _exact: bool) -> Option<Self> {
+        use super::neon::{add_values, scores, softmax_row};
+        match level {
+            Level::Neon => {
+                Some(Self { scores: scores::<E>, softmax_row, add_values: add_values::<E> })
+            }
+            Level::Scalar | Level::Avx2 | Level::Avx512 | Level::Amx => None,
+        }
+    }
+
     /// No level but the scalar one runs here.
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     pub(super) fn of(_level: Level, _exact: bool) -> Option<Self> {
         None
     }

@@ -92,6 +92,14 @@ fn chains(level: Level) -> Chains {
             int8: |rounds| unsafe { super::avx512::int8_ops(rounds) },
             bf16: bf16_chain(level),
         },
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => Chains {
+            // SAFETY: a level is only in use where the processor has its features.
+            f32: |rounds| unsafe { super::neon::f32_ops(rounds) },
+            // SAFETY: as above.
+            int8: |rounds| unsafe { super::neon::int8_ops(rounds) },
+            bf16: None,
+        },
         _ => Chains { f32: scalar_f32, int8: scalar_int8, bf16: None },
     }
 }

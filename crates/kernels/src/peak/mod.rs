@@ -7,5 +7,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod measure;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 
 pub use measure::{Peaks, measure_peaks, measure_read};

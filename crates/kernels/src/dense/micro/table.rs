@@ -2,6 +2,8 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::{amx, avx2, avx512};
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 use super::{scalar, tile::Tile};
 use crate::Level;
 use crate::dense::convert::DenseType;
@@ -38,6 +40,10 @@ pub(in crate::dense) fn kernel(level: Level, dtype: DenseType) -> &'static Kerne
         (Level::Avx2, DenseType::F32) => &avx2::F32,
         #[cfg(target_arch = "x86_64")]
         (Level::Avx2, DenseType::Bf16) => &avx2::BF16,
+        #[cfg(target_arch = "aarch64")]
+        (Level::Neon, DenseType::F32) => &neon::F32,
+        #[cfg(target_arch = "aarch64")]
+        (Level::Neon, DenseType::Bf16) => &neon::BF16,
         (_, DenseType::F32) => &scalar::F32,
         (_, DenseType::Bf16) => &scalar::BF16,
     }

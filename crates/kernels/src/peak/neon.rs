@@ -1,0 +1,44 @@
+//! Chains of multiply-adds that fill up to four multiplying pipes.
+
+use std::arch::aarch64::{vdupq_n_f32, vdupq_n_s8, vdupq_n_s32, vfmaq_f32};
+use std::arch::asm;
+use std::hint::black_box;
+
+/// Independent chains, as many as the products keep accumulators: four pipes with a latency of four
+/// need sixteen.
+const CHAINS: usize = 24;
+
+/// `rounds` of fused multiply-adds; returns how many floating-point operations that was.
+#[target_feature(enable = "neon")]
+pub(super) fn f32_ops(rounds: usize) -> f64 {
+    let (a, b) = (vdupq_n_f32(black_box(0.999)), vdupq_n_f32(black_box(0.001)));
+    let mut sums = [vdupq_n_f32(0.0); CHAINS];
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = vfmaq_f32(*sum, a, b);
+        }
+    }
+    black_box(sums);
+    (rounds * CHAINS * 4 * 2) as f64
+}
+
+/// `rounds` of four-byte dot products.
+#[target_feature(enable = "neon,dotprod")]
+pub(super) fn int8_ops(rounds: usize) -> f64 {
+    let (a, b) = (vdupq_n_s8(black_box(3)), vdupq_n_s8(black_box(-2)));
+    let mut sums = [vdupq_n_s32(0); CHAINS];
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            // SAFETY: reads and writes registers only; the features are those of this function.
+            unsafe {
+                asm!(
+                    "sdot {0:v}.4s, {1:v}.16b, {2:v}.16b",
+                    inout(vreg) *sum, in(vreg) a, in(vreg) b,
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+            }
+        }
+    }
+    black_box(sums);
+    (rounds * CHAINS * 16 * 2) as f64
+}
