@@ -94,6 +94,7 @@ fn missing_neon() -> Option<&'static str> {
 }
 
 #[cfg(not(target_arch = "aarch64"))]
+#[expect(clippy::unnecessary_wraps, reason = "as where it exists")]
 fn missing_neon() -> Option<&'static str> {
     Some("64-bit Arm")
 }
