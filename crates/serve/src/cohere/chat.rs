@@ -241,6 +241,14 @@ impl ChatRequest {
 
 /// The turn that stands at `idx`. What a tool gives may come as documents, which become their JSON.
 fn read(idx: usize, mut message: Value) -> Result<ChatMessage, ApiError> {
+    let refused = |reason: String| ApiError::InvalidField {
+        field: "messages",
+        reason: format!("message {idx}: {reason}"),
+    };
+    let parts = message["content"].as_array().into_iter().flatten();
+    if !parts.filter_map(|part| part.get("document")).all(is_document) {
+        return Err(refused("a `document` is an object with `data` and maybe a text `id`".into()));
+    }
     if message["role"] == "tool"
         && let Some(parts) = message["content"].as_array_mut()
     {
@@ -253,9 +261,12 @@ fn read(idx: usize, mut message: Value) -> Result<ChatMessage, ApiError> {
     if message["content"].is_null() && message["tool_plan"].is_string() {
         message["content"] = message["tool_plan"].take();
     }
-    let invalid = |error: serde_json::Error| ApiError::InvalidField {
-        field: "messages",
-        reason: format!("message {idx}: {error}"),
-    };
+    let invalid = |error: serde_json::Error| refused(error.to_string());
     from_object::<_, WireMessage>(message).map_err(invalid)?.read(idx)
+}
+
+/// Whether a part's `document` is what the schema says, or nothing.
+fn is_document(document: &Value) -> bool {
+    let has_id = document["id"].is_null() || document["id"].is_string();
+    document.is_null() || document.get("data").is_some() && has_id
 }

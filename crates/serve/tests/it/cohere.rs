@@ -83,6 +83,12 @@ fn tools_are_called_whole_and_streamed() {
     ]);
     let answer = server.post("/v2/chat", &ask(json!({"messages": messages})));
     assert_eq!(answer.json()["message"]["content"][0]["text"], ANSWER, "{}", answer.text);
+    for document in [json!({}), json!("x"), json!({"id": 1, "data": "x"})] {
+        let part = json!({"type": "text", "text": "Fee?", "document": document});
+        let messages = json!([{"role": "user", "content": [part]}]);
+        let refused = server.post("/v2/chat", &ask(json!({"messages": messages})));
+        assert_eq!(refused.status, 400, "{}", refused.text);
+    }
 }
 
 #[test]
