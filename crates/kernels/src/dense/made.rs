@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::convert::DenseType;
+#[cfg(target_arch = "x86_64")]
 use super::micro::multiplies_bf16;
 use super::operand::RowOperand;
 use super::product::{ColView, Product, product_len, product_of};
@@ -267,8 +268,8 @@ unsafe fn transposed_square(from: *const f32, stride: usize, out: &mut [[u32; 16
 #[target_feature(enable = "neon")]
 unsafe fn transposed_square(from: *const f32, stride: usize, out: &mut [[u32; 16]]) {
     use std::arch::aarch64::{
-        float64x2_t, vld1q_f32, vreinterpretq_f64_f32, vst1q_f64, vtrn1q_f32, vtrn1q_f64,
-        vtrn2q_f32, vtrn2q_f64,
+        float64x2_t, vld1q_f32, vreinterpretq_f32_f64, vreinterpretq_f64_f32, vst1q_f32,
+        vtrn1q_f32, vtrn1q_f64, vtrn2q_f32, vtrn2q_f64,
     };
     let to = out.as_mut_ptr().cast::<f32>();
     for row in (0..16).step_by(4) {
@@ -289,7 +290,7 @@ unsafe fn transposed_square(from: *const f32, stride: usize, out: &mut [[u32; 16
                     vtrn2q_f64(a1, b1),
                 ];
                 for (i, values) in rows.into_iter().enumerate() {
-                    vst1q_f64(to.add((row + i) * 16 + column).cast(), values);
+                    vst1q_f32(to.add((row + i) * 16 + column), vreinterpretq_f32_f64(values));
                 }
             }
         }
@@ -306,6 +307,10 @@ fn transposed_pairs(level: Level, square: &Square, out: &mut [[u32; 16]]) {
 }
 
 /// Eight steps of a panel of bf16 as steps of the transposed matrix, if the level has code for that.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(unused_variables, reason = "no level of other processors has such code")
+)]
 pub(super) fn transpose_words(level: Level, steps: &[[u32; 16]], out: &mut [[u32; 16]]) -> bool {
     #[cfg(target_arch = "x86_64")]
     if let (true, Ok(steps), Ok(out)) = (

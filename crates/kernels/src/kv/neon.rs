@@ -1,15 +1,16 @@
-//! Attention at NEON: pages widened in registers, up to 6 rows at a time.
+//! Attention at NEON: pages widened in registers, up to 5 rows at a time.
 //!
-//! 6 rows of 16 keys are 24 sums: more than the 16 that hide the latency of four multiplying pipes. The
-//! rows are multiplied from lanes, four values of each in a register for two lines of a page.
+//! 5 rows of 16 keys are 20 sums: more than the 16 that hide the latency of four multiplying pipes, and
+//! few enough to leave registers for widening. Rows are multiplied from lanes, four values of each in a
+//! register for two lines of a page.
 
 use std::arch::aarch64::{
-    float32x4_t, int32x4_t, uint32x4_t, vabsq_f32, vaddq_f32, vaddq_s32, vaddvq_f32, vandq_u32,
-    vbslq_f32, vcgeq_f32, vcvtq_f32_s32, vcvtq_n_f32_s32, vcvtq_s32_f32, vdivq_f32, vdupq_n_f32,
-    vdupq_n_s32, vdupq_n_u32, vfmaq_f32, vfmaq_laneq_f32, vget_low_s8, vld1q_f32, vld1q_s8,
-    vld1q_u32, vmaxnmq_f32, vmaxnmvq_f32, vmovl_high_s8, vmovl_s8, vmulq_f32, vmulq_n_f32,
-    vreinterpretq_f32_s32, vreinterpretq_f32_u32, vreinterpretq_s32_s16, vreinterpretq_u32_f32,
-    vrndnq_f32, vshlq_n_s32, vshlq_n_u32, vshrq_n_s32, vst1q_f32, vsubq_f32,
+    float32x4_t, vabsq_f32, vaddq_f32, vaddq_s32, vaddvq_f32, vandq_u32, vbslq_f32, vcgeq_f32,
+    vcvtq_f32_s32, vcvtq_n_f32_s32, vcvtq_s32_f32, vdivq_f32, vdupq_n_f32, vdupq_n_s32,
+    vdupq_n_u32, vfmaq_f32, vfmaq_laneq_f32, vld1_s8, vld1q_f32, vld1q_u16, vmaxnmq_f32,
+    vmaxnmvq_f32, vmovl_s8, vmulq_f32, vmulq_n_f32, vreinterpretq_f32_s32, vreinterpretq_f32_u32,
+    vreinterpretq_s32_s16, vreinterpretq_u32_f32, vreinterpretq_u32_u16, vrndnq_f32, vshlq_n_s32,
+    vshlq_n_u32, vshrq_n_s32, vst1q_f32, vsubq_f32,
 };
 use std::f32::consts::LOG2_E;
 use std::ops::Range;
@@ -17,106 +18,58 @@ use std::ops::Range;
 use super::cache::BLOCK_TOKENS;
 use super::planes::Element;
 use super::task::{KEYS, MASKED, MAX_ROWS, View};
+use crate::span;
 
 /// Sums of some rows by 16 keys or columns.
 type Sums<const NR: usize> = [[float32x4_t; 4]; NR];
 
-/// 16 words of two values each: the values of the words as floats, four words at a time.
+/// Values of pages, two to a word.
 pub(in crate::kv) trait Words: Sized {
-    /// The first value of each word.
+    /// The first and the second value of each of four words.
     ///
     /// # Safety
-    /// 32 values must be readable at `line`.
-    unsafe fn low(line: *const Self) -> [float32x4_t; 4];
-
-    /// The second value of each word.
-    ///
-    /// # Safety
-    /// As [`Self::low`].
-    unsafe fn high(line: *const Self) -> [float32x4_t; 4];
+    /// 8 values must be readable at `words`.
+    unsafe fn pairs(words: *const Self) -> [float32x4_t; 2];
 }
 
 impl Words for u16 {
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn low(line: *const Self) -> [float32x4_t; 4] {
+    unsafe fn pairs(words: *const Self) -> [float32x4_t; 2] {
         // SAFETY: promised by the caller.
-        unsafe { bf16_words(line).map(|words| vreinterpretq_f32_u32(vshlq_n_u32::<16>(words))) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn high(line: *const Self) -> [float32x4_t; 4] {
-        // SAFETY: promised by the caller.
-        unsafe {
-            let high_half = vdupq_n_u32(0xffff_0000);
-            bf16_words(line).map(|words| vreinterpretq_f32_u32(vandq_u32(words, high_half)))
-        }
+        let words = vreinterpretq_u32_u16(unsafe { vld1q_u16(words) });
+        let high = vandq_u32(words, vdupq_n_u32(0xffff_0000));
+        [vshlq_n_u32::<16>(words), high].map(|bits| vreinterpretq_f32_u32(bits))
     }
 }
 
 impl Words for i8 {
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn low(line: *const Self) -> [float32x4_t; 4] {
-        // SAFETY: promised by the caller. A conversion that takes 16 bits for a fraction drops those
-        // that the shift brought in.
-        unsafe { int8_words(line).map(|words| vcvtq_n_f32_s32::<16>(vshlq_n_s32::<16>(words))) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
-    unsafe fn high(line: *const Self) -> [float32x4_t; 4] {
+    unsafe fn pairs(words: *const Self) -> [float32x4_t; 2] {
         // SAFETY: promised by the caller.
-        unsafe { int8_words(line).map(|words| vcvtq_f32_s32(vshrq_n_s32::<16>(words))) }
+        let words = vreinterpretq_s32_s16(vmovl_s8(unsafe { vld1_s8(words) }));
+        // 16 bits of fraction are those that the shift brings in.
+        let low = vcvtq_n_f32_s32::<16>(vshlq_n_s32::<16>(words));
+        [low, vcvtq_f32_s32(vshrq_n_s32::<16>(words))]
     }
 }
 
-/// # Safety
-/// 32 values must be readable at `line`.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn bf16_words(line: *const u16) -> [uint32x4_t; 4] {
-    // SAFETY: promised by the caller; NEON loads need no alignment.
-    unsafe { [0, 8, 16, 24].map(|at| vld1q_u32(line.add(at).cast())) }
-}
-
-/// Words of two values widened to 16 bits.
-///
-/// # Safety
-/// 32 values must be readable at `line`.
-#[inline]
-#[target_feature(enable = "neon")]
-unsafe fn int8_words(line: *const i8) -> [int32x4_t; 4] {
-    // SAFETY: promised by the caller.
-    unsafe {
-        let (first, second) = (vld1q_s8(line), vld1q_s8(line.add(16)));
-        [
-            vmovl_s8(vget_low_s8(first)),
-            vmovl_high_s8(first),
-            vmovl_s8(vget_low_s8(second)),
-            vmovl_high_s8(second),
-        ]
-        .map(|words| vreinterpretq_s32_s16(words))
-    }
-}
-
-/// Runs `$product::<_, N>` over `$rows` rows from the first on, in groups of 6 and then the rest; each
-/// row is computed alike in any group.
+/// Runs `$product::<_, N>` over `$rows` rows in groups of up to 5, as equal as can be; each row is
+/// computed alike in any group.
 macro_rules! for_row_groups {
     ($rows:expr, |$row:ident| $product:ident($($arg:expr),* $(,)?)) => {
-        let rows = $rows;
-        let mut $row = 0;
-        while $row < rows {
-            match rows - $row {
+        let groups = $rows.div_ceil(5);
+        for group in 0..groups {
+            let rows = span($rows, group, groups);
+            let $row = rows.start;
+            match rows.len() {
                 1 => $product::<E, 1>($($arg),*),
                 2 => $product::<E, 2>($($arg),*),
                 3 => $product::<E, 3>($($arg),*),
                 4 => $product::<E, 4>($($arg),*),
-                5 => $product::<E, 5>($($arg),*),
-                _ => $product::<E, 6>($($arg),*),
+                _ => $product::<E, 5>($($arg),*),
             }
-            $row += 6;
         }
     };
 }
@@ -259,28 +212,33 @@ unsafe fn accumulate<E: Element, const NR: usize>(
         unsafe {
             let values: [float32x4_t; NR] =
                 std::array::from_fn(|t| vld1q_f32(rows.add(t * row_stride + 2 * s)));
-            let (line, next) =
-                (lines.add(s * 2 * line_stride), lines.add((s + 1) * 2 * line_stride));
-            multiply::<0, NR>(&mut sums, &values, <E as Words>::low(line));
-            multiply::<1, NR>(&mut sums, &values, <E as Words>::high(line));
-            multiply::<2, NR>(&mut sums, &values, <E as Words>::low(next));
-            multiply::<3, NR>(&mut sums, &values, <E as Words>::high(next));
+            let line = lines.add(s * 2 * line_stride);
+            multiply::<0, 1, E, NR>(&mut sums, &values, line);
+            multiply::<2, 3, E, NR>(&mut sums, &values, line.add(2 * line_stride));
         }
     }
     *acc = sums;
 }
 
-/// `sums[t] += values[t][LANE] * line`.
+/// `sums[t] += values[t][LOW] * low(line) + values[t][HIGH] * high(line)`.
+///
+/// # Safety
+/// 32 values must be readable at `line`.
 #[inline]
 #[target_feature(enable = "neon")]
-fn multiply<const LANE: i32, const NR: usize>(
+unsafe fn multiply<const LOW: i32, const HIGH: i32, E: Element, const NR: usize>(
     sums: &mut Sums<NR>,
     values: &[float32x4_t; NR],
-    line: [float32x4_t; 4],
+    line: *const E,
 ) {
-    for (v, words) in line.into_iter().enumerate() {
+    for v in 0..4 {
+        // SAFETY: promised by the caller.
+        let [low, high] = unsafe { <E as Words>::pairs(line.add(8 * v)) };
         for (sums, values) in sums.iter_mut().zip(values) {
-            sums[v] = vfmaq_laneq_f32::<LANE>(sums[v], words, *values);
+            sums[v] = vfmaq_laneq_f32::<LOW>(sums[v], low, *values);
+        }
+        for (sums, values) in sums.iter_mut().zip(values) {
+            sums[v] = vfmaq_laneq_f32::<HIGH>(sums[v], high, *values);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Which micro-kernel works at which level and on which element type.
 
-#[cfg(target_arch = "x86_64")]
-use super::{amx, avx2, avx512};
 #[cfg(target_arch = "aarch64")]
 use super::neon;
+#[cfg(target_arch = "x86_64")]
+use super::{amx, avx2, avx512};
 use super::{scalar, tile::Tile};
 use crate::Level;
 use crate::dense::convert::DenseType;
@@ -56,6 +56,10 @@ pub(crate) fn precise_type(level: Level) -> DenseType {
 }
 
 /// Whether the level's products use an instruction that multiplies bf16.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(unused_variables, reason = "no level of other processors uses one")
+)]
 pub(crate) fn multiplies_bf16(level: Level) -> bool {
     #[cfg(test)]
     if WIDENS.get() {
