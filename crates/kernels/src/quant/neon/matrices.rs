@@ -187,7 +187,7 @@ unsafe fn all_rows<const SUBS: usize, const HAS_MIN: bool>(
     // SAFETY: passed on to the caller.
     unsafe {
         while row < rows.end {
-            // Of six rows, sums would be in memory: the compiler finds no registers for the rest.
+            // With six rows the compiler has too few registers left for the rest.
             let count = (rows.end - row).min(4);
             if count <= 2 {
                 micro::<SUBS, HAS_MIN, 1>(job, w, row, count, first);

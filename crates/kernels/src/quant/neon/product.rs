@@ -115,19 +115,17 @@ unsafe fn micro<P: Packed, const NQ: usize, const NR: usize>(
     };
     let mut acc = [[vdupq_n_f32(0.0); NR]; NQ];
     for block in 0..blocks {
-        // Written out, as the rows are below: in a loop the sums would be in memory.
-        macro_rules! quarters {
-            ($($i:literal)*) => { $(if $i < NQ {
-                // SAFETY: all reads are inside the tile and rows that the job has measured.
-                unsafe {
-                    add_sub_block::<P, 0, NR>(&mut acc[$i], &x, w, block, first + $i);
-                    if P::G.subs == 2 {
-                        add_sub_block::<P, 1, NR>(&mut acc[$i], &x, w, block, first + $i);
-                    }
+        // A loop that stays one, if the compiler likes: the sums of all quarters in registers would
+        // leave too few for the rest, and once in a block they may wait in memory.
+        for (i, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: all reads are inside the tile and rows that the job has measured.
+            unsafe {
+                add_sub_block::<P, 0, NR>(acc, &x, w, block, first + i);
+                if P::G.subs == 2 {
+                    add_sub_block::<P, 1, NR>(acc, &x, w, block, first + i);
                 }
-            })* };
+            }
         }
-        quarters!(0 1 2 3);
     }
     for (i, acc) in acc.iter().enumerate() {
         for (t, acc) in acc.iter().enumerate() {
@@ -170,6 +168,7 @@ unsafe fn add_sub_block<P: Packed, const SUB: usize, const NR: usize>(
         let d = weights::scales::<P>(w, block, SUB, quarter);
         let m =
             if g.has_min { weights::mins::<P>(w, block, SUB, quarter) } else { vdupq_n_f32(0.0) };
+        // Written out as well: the sums of 12 rows are to be in registers.
         macro_rules! rows {
             ($($t:literal)*) => { $(if $t < NR {
                 acc[$t] = add_row::<P, SUB, NR>(acc[$t], &codes, [d, m], x, $t, block);
