@@ -96,7 +96,7 @@ fn missing_neon() -> Option<&'static str> {
 #[cfg(not(target_arch = "aarch64"))]
 #[expect(clippy::unnecessary_wraps, reason = "as where it exists")]
 fn missing_neon() -> Option<&'static str> {
-    Some("64-bit Arm")
+    Some("64-bit Arm instructions")
 }
 
 /// Whether [`Level::Neon`] has products of matrices of bytes, which not all its processors have.
