@@ -5,9 +5,9 @@ mod stops;
 
 use crate::tensorboard::{frame, scalar_event, text_event};
 use crate::{
-    AdamW, AdamWConfig, Checkpoint, Difference, EvalMetrics, Generation, Objective as _, Observer,
-    Optimizer, Position, RunConfig, Sample, Schedule, Sft, TrainError, TrainOutcome, Trainable,
-    TrainedTensor, Trainer,
+    AdamWConfig, Checkpoint, Difference, EvalMetrics, Generation, Objective as _, Observer,
+    OptimizerConfig, Position, RunConfig, Sample, Schedule, Sft, TrainError, TrainOutcome,
+    Trainable, TrainedTensor, Trainer,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
@@ -434,7 +434,8 @@ fn adamw_follows_pytorch() {
     let golden = &golden()["adamw"];
     let mut values = floats(&golden["start"]);
     let config = AdamWConfig { weight_decay: 0.1, ..AdamWConfig::default() };
-    let mut optimizer = AdamW::new(&[TrainedTensor::whole(values.len())], config);
+    let whole = [TrainedTensor::whole(values.len())];
+    let mut optimizer = OptimizerConfig::AdamW(config).build(&whole);
     let steps =
         golden["grads"].as_array().unwrap().iter().zip(golden["values"].as_array().unwrap());
     for (grads, expected) in steps {

@@ -1,17 +1,17 @@
 //! Adafactor: second moments of matrices as row and column means.
 
-use super::api::Optimizer;
 use super::config::{check_beta, check_decay, check_positive};
 use super::memory::OptimizerMemory;
-use super::tensor::{TrainedTensor, check_lengths, num_values};
+use super::partwise::{PartStep, Placed, Rule, place_each};
+use super::tensor::TrainedTensor;
 use crate::error::TrainError;
 use catena_kernels::{
-    AdafactorFactors, AdafactorMoment, AdafactorScratch, AdafactorShape, Pool, adafactor_step,
+    AdafactorFactors, AdafactorMoment, AdafactorScratch, AdafactorShape, adafactor_step,
 };
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Hyper-parameters of [`Adafactor`].
+/// Hyper-parameters of Adafactor.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdafactorConfig {
     /// Added to squared gradients.
@@ -81,14 +81,13 @@ impl AdafactorConfig {
     }
 }
 
-#[derive(Clone, Debug)]
 enum Moment {
     Factored { shape: AdafactorShape, rows: Range<usize>, cols: Range<usize> },
     Full(Range<usize>),
 }
 
-#[derive(Clone, Debug)]
-struct Place {
+/// Where the second and the first moment of one tensor are.
+pub(super) struct Place {
     moment: Moment,
     first: Option<Range<usize>>,
 }
@@ -96,42 +95,54 @@ struct Place {
 /// Adafactor; the step is [`catena_kernels::adafactor_step`].
 ///
 /// A matrix of `n` by `k` takes `n + k` values of state, unless `beta1` asks for a first moment.
-#[derive(Clone, Debug)]
-pub struct Adafactor {
+pub(super) struct Adafactor {
     config: AdafactorConfig,
-    tensors: Vec<(TrainedTensor, Place)>,
-    num_values: usize,
-    memory: OptimizerMemory,
     scratch: AdafactorScratch,
 }
 
-impl Adafactor {
-    /// An optimizer before its first step.
-    ///
-    /// # Panics
-    /// If the tensors do not cover a vector in order.
-    pub fn new(tensors: &[TrainedTensor], config: AdafactorConfig) -> Self {
-        Self::on(OptimizerMemory::default(), tensors, config)
-    }
+impl Rule for Adafactor {
+    type Config = AdafactorConfig;
+    type Place = Place;
 
-    /// As [`Self::new`] with its state in `memory`.
-    pub(super) fn on(
-        mut memory: OptimizerMemory,
-        tensors: &[TrainedTensor],
+    const NAME: &'static str = "adafactor";
+
+    fn begin(
         config: AdafactorConfig,
-    ) -> Self {
+        tensors: &[TrainedTensor],
+        memory: &mut OptimizerMemory,
+    ) -> (Self, Placed<Place>) {
         let mut scratch = AdafactorScratch::default();
-        let mut placed = Vec::with_capacity(tensors.len());
-        for tensor in tensors {
+        let places = place_each(tensors, |tensor| {
             let shape = AdafactorShape::of(&tensor.shape);
             scratch.reserve(tensor.range.len(), shape);
-            let moment = place(&mut memory, tensor, shape);
+            let moment = place(memory, tensor, shape);
             let first =
                 config.beta1.map(|_| memory.add_floats(&tensor.name, "exp_avg", &tensor.shape));
-            placed.push((tensor.clone(), Place { moment, first }));
-        }
-        let num_values = num_values(tensors);
-        Self { config, tensors: placed, num_values, memory, scratch }
+            Place { moment, first }
+        });
+        (Self { config, scratch }, places)
+    }
+
+    fn update(&mut self, step: &mut PartStep<'_>, place: &Place, memory: &mut OptimizerMemory) {
+        let config = &self.config;
+        let rate = config.learning_rate(step.number, step.learning_rate);
+        let factors = AdafactorFactors {
+            learning_rate: rate * step.part.learning_rate_factor,
+            smallest_scale: config.scale_parameter.then_some(config.scale_eps),
+            beta2: 1.0 - (step.number as f64).powf(config.decay_rate),
+            eps: config.eps,
+            clip_threshold: config.clip_threshold,
+            beta1: config.beta1.unwrap_or(0.0),
+            weight_decay: step.decay(config.weight_decay),
+            grad_scale: step.grad_scale,
+        };
+        let (moment, first) = split(&mut memory.floats, place);
+        let (values, scratch) = (&mut *step.values, &mut self.scratch);
+        adafactor_step(step.pool, &factors, values, step.grads, moment, first, scratch);
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        self.scratch.bytes()
     }
 }
 
@@ -151,55 +162,6 @@ fn place(
         shape,
         rows: memory.add_floats(&tensor.name, "exp_avg_sq_row", &rows),
         cols: memory.add_floats(&tensor.name, "exp_avg_sq_col", &cols),
-    }
-}
-
-impl Optimizer for Adafactor {
-    fn name(&self) -> &'static str {
-        "adafactor"
-    }
-
-    fn step(
-        &mut self,
-        pool: &Pool,
-        values: &mut [f32],
-        grads: &[f32],
-        grad_scale: f32,
-        learning_rate: f64,
-    ) {
-        check_lengths(self.num_values, values, grads);
-        let step = self.memory.next_step();
-        let config = &self.config;
-        let learning_rate = config.learning_rate(step, learning_rate);
-        for (tensor, place) in &self.tensors {
-            let factors = AdafactorFactors {
-                learning_rate: learning_rate * tensor.learning_rate_factor,
-                smallest_scale: config.scale_parameter.then_some(config.scale_eps),
-                beta2: 1.0 - (step as f64).powf(config.decay_rate),
-                eps: config.eps,
-                clip_threshold: config.clip_threshold,
-                beta1: config.beta1.unwrap_or(0.0),
-                weight_decay: tensor.decay(config.weight_decay),
-                grad_scale,
-            };
-            let values = &mut values[tensor.range.clone()];
-            let grads = &grads[tensor.range.clone()];
-            let (moment, first) = split(&mut self.memory.floats, place);
-            let scratch = &mut self.scratch;
-            adafactor_step(pool, &factors, values, grads, moment, first, scratch);
-        }
-    }
-
-    fn memory(&self) -> &OptimizerMemory {
-        &self.memory
-    }
-
-    fn memory_mut(&mut self) -> &mut OptimizerMemory {
-        &mut self.memory
-    }
-
-    fn scratch_bytes(&self) -> usize {
-        self.scratch.bytes()
     }
 }
 

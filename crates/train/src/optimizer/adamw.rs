@@ -1,14 +1,15 @@
 //! AdamW with moments in f32.
 
-use super::api::Optimizer;
 use super::config::{check_beta, check_decay, check_positive};
-use super::memory::OptimizerMemory;
-use super::tensor::{Segment, TrainedTensor, check_lengths, num_values, segments};
+use super::memory::{OptimizerMemory, pair};
+use super::partwise::{PartStep, Placed, Rule, place_alike};
+use super::tensor::TrainedTensor;
 use crate::error::TrainError;
-use catena_kernels::{AdamWFactors, Pool, adamw_update};
+use catena_kernels::{AdamWFactors, adamw_update};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
-/// Hyper-parameters of [`AdamW`].
+/// Hyper-parameters of AdamW.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdamWConfig {
     /// Decay of the first moment.
@@ -36,87 +37,53 @@ impl AdamWConfig {
         check_decay(self.weight_decay)
     }
 
-    pub(super) fn factors(
-        &self,
-        step: u64,
-        learning_rate: f64,
-        weight_decay: f64,
-        grad_scale: f32,
-    ) -> AdamWFactors {
+    pub(super) fn factors(&self, step: &PartStep<'_>, learning_rate: f64) -> AdamWFactors {
         let betas = (self.beta1, self.beta2);
-        AdamWFactors::new(step, learning_rate, betas, self.eps, weight_decay, grad_scale)
+        let decay = step.decay(self.weight_decay);
+        AdamWFactors::new(step.number, learning_rate, betas, self.eps, decay, step.grad_scale)
+    }
+
+    /// Moves a part whose two moments are in f32.
+    pub(super) fn update(
+        &self,
+        step: &mut PartStep<'_>,
+        learning_rate: f64,
+        moments: &[Range<usize>; 2],
+        memory: &mut OptimizerMemory,
+    ) {
+        let factors = self.factors(step, learning_rate);
+        let moments = pair(&mut memory.floats, moments);
+        adamw_update(step.pool, &factors, step.values, step.grads, moments);
     }
 }
 
 /// Adam with decoupled weight decay; the step is [`catena_kernels::adamw_update`].
-#[derive(Clone, Debug)]
-pub struct AdamW {
+pub(super) struct AdamW {
     config: AdamWConfig,
-    segments: Vec<Segment>,
-    num_values: usize,
-    /// First moments of all values, then second moments.
-    memory: OptimizerMemory,
 }
 
-impl AdamW {
-    /// An optimizer before its first step.
-    ///
-    /// # Panics
-    /// If the tensors do not cover a vector in order.
-    pub fn new(tensors: &[TrainedTensor], config: AdamWConfig) -> Self {
-        Self::on(OptimizerMemory::default(), tensors, config)
-    }
+impl Rule for AdamW {
+    type Config = AdamWConfig;
+    /// First and second moments.
+    type Place = [Range<usize>; 2];
 
-    /// As [`Self::new`] with its state in `memory`.
-    pub(super) fn on(
-        mut memory: OptimizerMemory,
-        tensors: &[TrainedTensor],
+    const NAME: &'static str = "adamw";
+
+    fn begin(
         config: AdamWConfig,
-    ) -> Self {
-        for kind in ["exp_avg", "exp_avg_sq"] {
-            for tensor in tensors {
-                memory.add_floats(&tensor.name, kind, &tensor.shape);
-            }
-        }
-        let num_values = num_values(tensors);
-        Self { config, segments: segments(tensors), num_values, memory }
-    }
-}
-
-impl Optimizer for AdamW {
-    fn name(&self) -> &'static str {
-        "adamw"
+        tensors: &[TrainedTensor],
+        memory: &mut OptimizerMemory,
+    ) -> (Self, Placed<Self::Place>) {
+        (Self { config }, place_alike(["exp_avg", "exp_avg_sq"], tensors, memory))
     }
 
-    fn step(
+    fn update(
         &mut self,
-        pool: &Pool,
-        values: &mut [f32],
-        grads: &[f32],
-        grad_scale: f32,
-        learning_rate: f64,
+        step: &mut PartStep<'_>,
+        moments: &Self::Place,
+        memory: &mut OptimizerMemory,
     ) {
-        check_lengths(self.num_values, values, grads);
-        let step = self.memory.next_step();
-        let (first, second) = self.memory.floats.split_at_mut(self.num_values);
-        for segment in &self.segments {
-            let range = segment.range.clone();
-            let factors = self.config.factors(
-                step,
-                learning_rate * segment.learning_rate_factor,
-                segment.decay(self.config.weight_decay),
-                grad_scale,
-            );
-            let moments = (&mut first[range.clone()], &mut second[range.clone()]);
-            adamw_update(pool, &factors, &mut values[range.clone()], &grads[range], moments);
-        }
-    }
-
-    fn memory(&self) -> &OptimizerMemory {
-        &self.memory
-    }
-
-    fn memory_mut(&mut self) -> &mut OptimizerMemory {
-        &mut self.memory
+        let learning_rate = step.rate();
+        self.config.update(step, learning_rate, moments, memory);
     }
 }

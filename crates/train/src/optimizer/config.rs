@@ -1,9 +1,15 @@
 //! Choosing an optimizer.
 
-use super::{
-    Adafactor, AdafactorConfig, AdamW, AdamW8bit, AdamWConfig, Lion, LionConfig, Muon, MuonConfig,
-    Optimizer, OptimizerMemory, Sgd, SgdConfig, TrainedTensor,
-};
+use super::adafactor::{Adafactor, AdafactorConfig};
+use super::adamw::{AdamW, AdamWConfig};
+use super::adamw_8bit::AdamW8bit;
+use super::api::Optimizer;
+use super::lion::{Lion, LionConfig};
+use super::memory::OptimizerMemory;
+use super::muon::{Muon, MuonConfig};
+use super::partwise::{Partwise, Rule};
+use super::sgd::{Sgd, SgdConfig};
+use super::tensor::TrainedTensor;
 use crate::check::check;
 use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
@@ -12,19 +18,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum OptimizerConfig {
-    /// [`AdamW`].
+    /// Adam with decoupled weight decay, its moments in f32.
     #[serde(rename = "adamw")]
     AdamW(AdamWConfig),
-    /// [`AdamW8bit`].
+    /// AdamW with moments in 8 bits, which take a quarter of the memory.
     #[serde(rename = "adamw_8bit")]
     AdamW8bit(AdamWConfig),
-    /// [`Sgd`].
+    /// Stochastic gradient descent with momentum.
     Sgd(SgdConfig),
-    /// [`Lion`].
+    /// Steps by the sign of an interpolated momentum.
     Lion(LionConfig),
-    /// [`Adafactor`].
+    /// Second moments of matrices as row and column means.
     Adafactor(AdafactorConfig),
-    /// [`Muon`].
+    /// Muon for hidden matrices, AdamW for everything else.
     Muon(MuonConfig),
 }
 
@@ -67,13 +73,20 @@ impl OptimizerConfig {
     }
 
     fn on(&self, memory: OptimizerMemory, tensors: &[TrainedTensor]) -> Box<dyn Optimizer> {
+        fn by<R: Rule + 'static>(
+            memory: OptimizerMemory,
+            tensors: &[TrainedTensor],
+            config: R::Config,
+        ) -> Box<dyn Optimizer> {
+            Box::new(Partwise::<R>::new(memory, tensors, config))
+        }
         match *self {
-            Self::AdamW(config) => Box::new(AdamW::on(memory, tensors, config)),
-            Self::AdamW8bit(config) => Box::new(AdamW8bit::on(memory, tensors, config)),
-            Self::Sgd(config) => Box::new(Sgd::on(memory, tensors, config)),
-            Self::Lion(config) => Box::new(Lion::on(memory, tensors, config)),
-            Self::Adafactor(config) => Box::new(Adafactor::on(memory, tensors, config)),
-            Self::Muon(config) => Box::new(Muon::on(memory, tensors, config)),
+            Self::AdamW(config) => by::<AdamW>(memory, tensors, config),
+            Self::AdamW8bit(config) => by::<AdamW8bit>(memory, tensors, config),
+            Self::Sgd(config) => by::<Sgd>(memory, tensors, config),
+            Self::Lion(config) => by::<Lion>(memory, tensors, config),
+            Self::Adafactor(config) => by::<Adafactor>(memory, tensors, config),
+            Self::Muon(config) => by::<Muon>(memory, tensors, config),
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Lion: steps by the sign of an interpolated momentum.
 
-use super::api::Optimizer;
 use super::config::{check_beta, check_decay};
 use super::memory::OptimizerMemory;
-use super::tensor::{Segment, TrainedTensor, check_lengths, num_values, segments};
+use super::partwise::{PartStep, Placed, Rule, place_alike};
+use super::tensor::TrainedTensor;
 use crate::error::TrainError;
-use catena_kernels::{LionFactors, Pool, lion_update};
+use catena_kernels::{LionFactors, lion_update};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
-/// Hyper-parameters of [`Lion`].
+/// Hyper-parameters of Lion.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LionConfig {
     /// Share of the momentum in the direction of a step.
@@ -34,70 +35,34 @@ impl LionConfig {
 }
 
 /// Lion, with one moment in f32; the step is [`catena_kernels::lion_update`].
-#[derive(Clone, Debug)]
-pub struct Lion {
+pub(super) struct Lion {
     config: LionConfig,
-    segments: Vec<Segment>,
-    num_values: usize,
-    memory: OptimizerMemory,
 }
 
-impl Lion {
-    /// An optimizer before its first step.
-    ///
-    /// # Panics
-    /// If the tensors do not cover a vector in order.
-    pub fn new(tensors: &[TrainedTensor], config: LionConfig) -> Self {
-        Self::on(OptimizerMemory::default(), tensors, config)
-    }
+impl Rule for Lion {
+    type Config = LionConfig;
+    type Place = [Range<usize>; 1];
 
-    /// As [`Self::new`] with its state in `memory`.
-    pub(super) fn on(
-        mut memory: OptimizerMemory,
-        tensors: &[TrainedTensor],
+    const NAME: &'static str = "lion";
+
+    fn begin(
         config: LionConfig,
-    ) -> Self {
-        for tensor in tensors {
-            memory.add_floats(&tensor.name, "exp_avg", &tensor.shape);
-        }
-        let num_values = num_values(tensors);
-        Self { config, segments: segments(tensors), num_values, memory }
-    }
-}
-
-impl Optimizer for Lion {
-    fn name(&self) -> &'static str {
-        "lion"
+        tensors: &[TrainedTensor],
+        memory: &mut OptimizerMemory,
+    ) -> (Self, Placed<Self::Place>) {
+        (Self { config }, place_alike(["exp_avg"], tensors, memory))
     }
 
-    fn step(
+    fn update(
         &mut self,
-        pool: &Pool,
-        values: &mut [f32],
-        grads: &[f32],
-        grad_scale: f32,
-        learning_rate: f64,
+        step: &mut PartStep<'_>,
+        [momentum]: &Self::Place,
+        memory: &mut OptimizerMemory,
     ) {
-        check_lengths(self.num_values, values, grads);
-        self.memory.next_step();
-        for segment in &self.segments {
-            let range = segment.range.clone();
-            let factors = LionFactors::new(
-                learning_rate * segment.learning_rate_factor,
-                (self.config.beta1, self.config.beta2),
-                segment.decay(self.config.weight_decay),
-                grad_scale,
-            );
-            let momentum = &mut self.memory.floats[range.clone()];
-            lion_update(pool, &factors, &mut values[range.clone()], &grads[range], momentum);
-        }
-    }
-
-    fn memory(&self) -> &OptimizerMemory {
-        &self.memory
-    }
-
-    fn memory_mut(&mut self) -> &mut OptimizerMemory {
-        &mut self.memory
+        let config = &self.config;
+        let (betas, decay) = ((config.beta1, config.beta2), step.decay(config.weight_decay));
+        let factors = LionFactors::new(step.rate(), betas, decay, step.grad_scale);
+        let momentum = &mut memory.floats[momentum.clone()];
+        lion_update(step.pool, &factors, step.values, step.grads, momentum);
     }
 }

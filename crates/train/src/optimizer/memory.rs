@@ -184,3 +184,14 @@ fn find<'s, 'a>(
     }
     Ok(tensor)
 }
+
+/// Two ranges of one buffer at once.
+pub(super) fn pair<'a, T>(
+    buffer: &'a mut [T],
+    [first, second]: &[Range<usize>; 2],
+) -> (&'a mut [T], &'a mut [T]) {
+    let [first, second] = buffer
+        .get_disjoint_mut([first.clone(), second.clone()])
+        .expect("state tensors do not overlap");
+    (first, second)
+}

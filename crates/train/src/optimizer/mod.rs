@@ -5,7 +5,9 @@
 //! memory it will ever need then: a step allocates nothing. Its state can be read as named tensors
 //! and put back, bit for bit, so a resumed run goes on as if it had never stopped.
 //!
-//! One file per optimizer; the arithmetic is `catena-kernels`'. [`OptimizerConfig`] chooses.
+//! One file per optimizer, which says what state it keeps and how it moves a part of the vector;
+//! what all of them share is `partwise`, the arithmetic is `catena-kernels`'. [`OptimizerConfig`]
+//! chooses.
 
 mod adafactor;
 mod adamw;
@@ -15,18 +17,18 @@ mod config;
 mod lion;
 mod memory;
 mod muon;
+mod partwise;
 mod sgd;
 mod tensor;
 #[cfg(test)]
 mod tests;
 
-pub use adafactor::{Adafactor, AdafactorConfig};
-pub use adamw::{AdamW, AdamWConfig};
-pub use adamw_8bit::AdamW8bit;
+pub use adafactor::AdafactorConfig;
+pub use adamw::AdamWConfig;
 pub use api::Optimizer;
 pub use config::OptimizerConfig;
-pub use lion::{Lion, LionConfig};
+pub use lion::LionConfig;
 pub use memory::{OptimizerMemory, StateData, StateTensor};
-pub use muon::{Muon, MuonAdjust, MuonConfig, MuonPrecision};
-pub use sgd::{Sgd, SgdConfig};
+pub use muon::{MuonAdjust, MuonConfig, MuonPrecision};
+pub use sgd::SgdConfig;
 pub use tensor::TrainedTensor;

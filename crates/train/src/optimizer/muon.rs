@@ -1,14 +1,12 @@
 //! Muon for hidden matrices, AdamW for everything else.
 
 use super::adamw::AdamWConfig;
-use super::api::Optimizer;
 use super::config::{check_beta, check_decay, check_positive};
 use super::memory::OptimizerMemory;
-use super::tensor::{TrainedTensor, check_lengths, num_values};
+use super::partwise::{PartStep, Placed, Rule, place_each};
+use super::tensor::TrainedTensor;
 use crate::error::TrainError;
-use catena_kernels::{
-    DenseType, MuonFactors, NewtonSchulz, Pool, adamw_update, muon_apply, muon_momentum,
-};
+use catena_kernels::{DenseType, MuonFactors, NewtonSchulz, muon_apply, muon_momentum};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -47,7 +45,7 @@ pub enum MuonPrecision {
     F32,
 }
 
-/// Hyper-parameters of [`Muon`].
+/// Hyper-parameters of Muon.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MuonConfig {
     /// Decay of the mean of gradients.
@@ -105,10 +103,9 @@ impl MuonConfig {
 }
 
 /// Where the state of one tensor is.
-#[derive(Clone, Debug)]
-enum Place {
+pub(super) enum Place {
     Matrix { rows: usize, cols: usize, momentum: Range<usize> },
-    Other { first: Range<usize>, second: Range<usize> },
+    Other([Range<usize>; 2]),
 }
 
 /// Muon: the momentum of each hidden matrix is orthogonalized by [`NewtonSchulz`] before the step.
@@ -117,37 +114,37 @@ enum Place {
 ///
 /// # Source
 /// Jordan 2024; Liu et al. 2025, arXiv:2502.16982; `torch.optim.Muon`.
-pub struct Muon {
+pub(super) struct Muon {
     config: MuonConfig,
-    tensors: Vec<(TrainedTensor, Place)>,
-    num_values: usize,
-    memory: OptimizerMemory,
     update: Vec<f32>,
     iteration: NewtonSchulz,
 }
 
 impl Muon {
-    /// An optimizer before its first step.
-    ///
-    /// # Panics
-    /// If the tensors do not cover a vector in order.
-    pub fn new(tensors: &[TrainedTensor], config: MuonConfig) -> Self {
-        Self::on(OptimizerMemory::default(), tensors, config)
+    /// Whether a tensor is stepped by Muon; all others are by AdamW.
+    pub(super) fn is_hidden_matrix(tensor: &TrainedTensor) -> bool {
+        let excluded = |part: &str| part.contains("embed") || NOT_HIDDEN.contains(&part);
+        tensor.shape.len() == 2 && !tensor.name.split('.').any(excluded)
     }
+}
 
-    /// As [`Self::new`] with its state in `memory`.
-    pub(super) fn on(
-        mut memory: OptimizerMemory,
-        tensors: &[TrainedTensor],
+impl Rule for Muon {
+    type Config = MuonConfig;
+    type Place = Place;
+
+    const NAME: &'static str = "muon";
+
+    fn begin(
         config: MuonConfig,
-    ) -> Self {
-        let placed: Vec<(TrainedTensor, Place)> =
-            tensors.iter().map(|tensor| (tensor.clone(), place(&mut memory, tensor))).collect();
-        let shapes: Vec<[usize; 2]> = placed
+        tensors: &[TrainedTensor],
+        memory: &mut OptimizerMemory,
+    ) -> (Self, Placed<Place>) {
+        let places = place_each(tensors, |tensor| place(memory, tensor));
+        let shapes: Vec<[usize; 2]> = places
             .iter()
             .filter_map(|(_, place)| match place {
                 Place::Matrix { rows, cols, .. } => Some([*rows, *cols]),
-                Place::Other { .. } => None,
+                Place::Other(_) => None,
             })
             .collect();
         let longest = shapes.iter().map(|[rows, cols]| rows * cols).max().unwrap_or(0);
@@ -155,20 +152,39 @@ impl Muon {
             MuonPrecision::Bf16 => DenseType::Bf16,
             MuonPrecision::F32 => DenseType::F32,
         };
-        Self {
-            config,
-            tensors: placed,
-            num_values: num_values(tensors),
-            memory,
-            update: vec![0.0; longest],
-            iteration: NewtonSchulz::new(dtype, &shapes),
+        let iteration = NewtonSchulz::new(dtype, &shapes);
+        (Self { config, update: vec![0.0; longest], iteration }, places)
+    }
+
+    fn update(&mut self, step: &mut PartStep<'_>, place: &Place, memory: &mut OptimizerMemory) {
+        let Self { config, update, iteration } = self;
+        let learning_rate = step.rate();
+        match place {
+            Place::Matrix { rows, cols, momentum } => {
+                let PartStep { pool, grad_scale, .. } = *step;
+                let factors = MuonFactors {
+                    momentum: config.momentum,
+                    nesterov: config.nesterov,
+                    grad_scale,
+                };
+                let momentum = &mut memory.floats[momentum.clone()];
+                let update = &mut update[..step.values.len()];
+                muon_momentum(pool, &factors, step.grads, momentum, update);
+                let shape = [*rows, *cols];
+                iteration.orthogonalize(pool, update, shape, config.ns_steps, config.eps);
+                let keep = 1.0 - learning_rate * step.decay(config.weight_decay);
+                let length = learning_rate * config.adjust_lr.factor(*rows, *cols);
+                muon_apply(pool, keep, length, update, step.values);
+            }
+            Place::Other(moments) => {
+                let learning_rate = learning_rate * config.adamw_learning_rate_factor;
+                config.adamw.update(step, learning_rate, moments, memory);
+            }
         }
     }
 
-    /// Whether a tensor is stepped by Muon; all others are by AdamW.
-    pub fn is_hidden_matrix(tensor: &TrainedTensor) -> bool {
-        let excluded = |part: &str| part.contains("embed") || NOT_HIDDEN.contains(&part);
-        tensor.shape.len() == 2 && !tensor.name.split('.').any(excluded)
+    fn scratch_bytes(&self) -> usize {
+        size_of_val(self.update.as_slice()) + self.iteration.bytes()
     }
 }
 
@@ -178,69 +194,6 @@ fn place(memory: &mut OptimizerMemory, tensor: &TrainedTensor) -> Place {
         &[rows, cols] if Muon::is_hidden_matrix(tensor) => {
             Place::Matrix { rows, cols, momentum: add("momentum_buffer") }
         }
-        _ => Place::Other { first: add("exp_avg"), second: add("exp_avg_sq") },
-    }
-}
-
-impl Optimizer for Muon {
-    fn name(&self) -> &'static str {
-        "muon"
-    }
-
-    fn step(
-        &mut self,
-        pool: &Pool,
-        values: &mut [f32],
-        grads: &[f32],
-        grad_scale: f32,
-        learning_rate: f64,
-    ) {
-        check_lengths(self.num_values, values, grads);
-        let step = self.memory.next_step();
-        let Self { config, tensors, memory, update, iteration, .. } = self;
-        let momentum_factors =
-            MuonFactors { momentum: config.momentum, nesterov: config.nesterov, grad_scale };
-        for (tensor, place) in tensors.iter() {
-            let learning_rate = learning_rate * tensor.learning_rate_factor;
-            let values = &mut values[tensor.range.clone()];
-            let grads = &grads[tensor.range.clone()];
-            match place {
-                Place::Matrix { rows, cols, momentum } => {
-                    let momentum = &mut memory.floats[momentum.clone()];
-                    let update = &mut update[..values.len()];
-                    muon_momentum(pool, &momentum_factors, grads, momentum, update);
-                    let shape = [*rows, *cols];
-                    iteration.orthogonalize(pool, update, shape, config.ns_steps, config.eps);
-                    let keep = 1.0 - learning_rate * tensor.decay(config.weight_decay);
-                    let step = learning_rate * config.adjust_lr.factor(*rows, *cols);
-                    muon_apply(pool, keep, step, update, values);
-                }
-                Place::Other { first, second } => {
-                    let factors = config.adamw.factors(
-                        step,
-                        learning_rate * config.adamw_learning_rate_factor,
-                        tensor.decay(config.adamw.weight_decay),
-                        grad_scale,
-                    );
-                    let [first, second] = memory
-                        .floats
-                        .get_disjoint_mut([first.clone(), second.clone()])
-                        .expect("state tensors do not overlap");
-                    adamw_update(pool, &factors, values, grads, (first, second));
-                }
-            }
-        }
-    }
-
-    fn memory(&self) -> &OptimizerMemory {
-        &self.memory
-    }
-
-    fn memory_mut(&mut self) -> &mut OptimizerMemory {
-        &mut self.memory
-    }
-
-    fn scratch_bytes(&self) -> usize {
-        size_of_val(self.update.as_slice()) + self.iteration.bytes()
+        _ => Place::Other(["exp_avg", "exp_avg_sq"].map(add)),
     }
 }

@@ -1,14 +1,15 @@
 //! Stochastic gradient descent.
 
-use super::api::Optimizer;
 use super::config::{check_beta, check_decay};
 use super::memory::OptimizerMemory;
-use super::tensor::{Segment, TrainedTensor, check_lengths, num_values, segments};
+use super::partwise::{PartStep, Placed, Rule, place_alike};
+use super::tensor::{TrainedTensor, parts};
 use crate::error::TrainError;
-use catena_kernels::{Pool, SgdFactors, sgd_update};
+use catena_kernels::{SgdFactors, sgd_update};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
-/// Hyper-parameters of [`Sgd`].
+/// Hyper-parameters of SGD.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SgdConfig {
     /// Decay of the sum of gradients; 0 keeps no state.
@@ -40,77 +41,49 @@ impl SgdConfig {
 }
 
 /// SGD with momentum; the step is [`catena_kernels::sgd_update`].
-#[derive(Clone, Debug)]
-pub struct Sgd {
+pub(super) struct Sgd {
     config: SgdConfig,
-    segments: Vec<Segment>,
-    num_values: usize,
-    memory: OptimizerMemory,
 }
 
-impl Sgd {
-    /// An optimizer before its first step.
-    ///
-    /// # Panics
-    /// If the tensors do not cover a vector in order.
-    pub fn new(tensors: &[TrainedTensor], config: SgdConfig) -> Self {
-        Self::on(OptimizerMemory::default(), tensors, config)
-    }
+impl Rule for Sgd {
+    type Config = SgdConfig;
+    /// The sum of gradients, if there is momentum.
+    type Place = Option<Range<usize>>;
 
-    /// As [`Self::new`] with its state in `memory`.
-    pub(super) fn on(
-        mut memory: OptimizerMemory,
-        tensors: &[TrainedTensor],
+    const NAME: &'static str = "sgd";
+
+    fn begin(
         config: SgdConfig,
-    ) -> Self {
-        if config.momentum != 0.0 {
-            for tensor in tensors {
-                memory.add_floats(&tensor.name, "momentum_buffer", &tensor.shape);
-            }
-        }
-        let num_values = num_values(tensors);
-        Self { config, segments: segments(tensors), num_values, memory }
-    }
-}
-
-impl Optimizer for Sgd {
-    fn name(&self) -> &'static str {
-        "sgd"
+        tensors: &[TrainedTensor],
+        memory: &mut OptimizerMemory,
+    ) -> (Self, Placed<Self::Place>) {
+        let places = if config.momentum == 0.0 {
+            parts(tensors).into_iter().map(|part| (part, None)).collect()
+        } else {
+            let placed = place_alike(["momentum_buffer"], tensors, memory);
+            placed.into_iter().map(|(part, [buffer])| (part, Some(buffer))).collect()
+        };
+        (Self { config }, places)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "f64 coefficients become f32 on purpose")]
-    fn step(
+    fn update(
         &mut self,
-        pool: &Pool,
-        values: &mut [f32],
-        grads: &[f32],
-        grad_scale: f32,
-        learning_rate: f64,
+        step: &mut PartStep<'_>,
+        buffer: &Self::Place,
+        memory: &mut OptimizerMemory,
     ) {
-        check_lengths(self.num_values, values, grads);
-        self.memory.next_step();
-        for segment in &self.segments {
-            let range = segment.range.clone();
-            let factors = SgdFactors {
-                learning_rate: (learning_rate * segment.learning_rate_factor) as f32,
-                momentum: self.config.momentum as f32,
-                nesterov: self.config.nesterov,
-                weight_decay: segment.decay(self.config.weight_decay) as f32,
-                grad_scale,
-            };
-            let buffer = match self.config.momentum {
-                0.0 => &mut [],
-                _ => &mut self.memory.floats[range.clone()],
-            };
-            sgd_update(pool, &factors, &mut values[range.clone()], &grads[range], buffer);
-        }
-    }
-
-    fn memory(&self) -> &OptimizerMemory {
-        &self.memory
-    }
-
-    fn memory_mut(&mut self) -> &mut OptimizerMemory {
-        &mut self.memory
+        let factors = SgdFactors {
+            learning_rate: step.rate() as f32,
+            momentum: self.config.momentum as f32,
+            nesterov: self.config.nesterov,
+            weight_decay: step.decay(self.config.weight_decay) as f32,
+            grad_scale: step.grad_scale,
+        };
+        let buffer = match buffer {
+            Some(buffer) => &mut memory.floats[buffer.clone()],
+            None => &mut [],
+        };
+        sgd_update(step.pool, &factors, step.values, step.grads, buffer);
     }
 }

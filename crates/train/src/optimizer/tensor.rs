@@ -28,11 +28,6 @@ impl TrainedTensor {
             decays: true,
         }
     }
-
-    /// The decay that applies to this tensor.
-    pub(super) fn decay(&self, weight_decay: f64) -> f64 {
-        if self.decays { weight_decay } else { 0.0 }
-    }
 }
 
 /// The length of the vector that the tensors cover in order.
@@ -50,44 +45,43 @@ pub(super) fn num_values(tensors: &[TrainedTensor]) -> usize {
     end
 }
 
-/// Neighbouring tensors that one call of a kernel can treat alike.
+/// Values that one call of a kernel treats alike: a tensor, or neighbouring ones.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Segment {
+pub(super) struct Part {
     pub(super) range: Range<usize>,
     pub(super) learning_rate_factor: f64,
     pub(super) decays: bool,
 }
 
-impl Segment {
+impl Part {
+    /// One tensor.
+    pub(super) fn of(tensor: &TrainedTensor) -> Self {
+        Self {
+            range: tensor.range.clone(),
+            learning_rate_factor: tensor.learning_rate_factor,
+            decays: tensor.decays,
+        }
+    }
+
     /// The decay that applies to these values.
     pub(super) fn decay(&self, weight_decay: f64) -> f64 {
         if self.decays { weight_decay } else { 0.0 }
     }
 }
 
-/// As few segments as the tensors' rates and decays allow.
-pub(super) fn segments(tensors: &[TrainedTensor]) -> Vec<Segment> {
-    let mut segments: Vec<Segment> = Vec::new();
+/// As few parts as the tensors' rates and decays allow.
+pub(super) fn parts(tensors: &[TrainedTensor]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
     for tensor in tensors {
-        match segments.last_mut() {
+        match parts.last_mut() {
             Some(last)
                 if last.learning_rate_factor == tensor.learning_rate_factor
                     && last.decays == tensor.decays =>
             {
                 last.range.end = tensor.range.end;
             }
-            _ => segments.push(Segment {
-                range: tensor.range.clone(),
-                learning_rate_factor: tensor.learning_rate_factor,
-                decays: tensor.decays,
-            }),
+            _ => parts.push(Part::of(tensor)),
         }
     }
-    segments
-}
-
-/// Asserts the lengths of a step's vectors.
-pub(super) fn check_lengths(expected: usize, values: &[f32], grads: &[f32]) {
-    assert_eq!(values.len(), expected, "values of the trained tensors");
-    assert_eq!(grads.len(), expected, "gradients of the trained tensors");
+    parts
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::TrainError;
+use crate::optimizer::muon::Muon;
 use catena_kernels::Pool;
 use std::borrow::Cow;
 
