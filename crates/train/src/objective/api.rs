@@ -7,6 +7,7 @@ use crate::trainable::Trainable;
 use camino::Utf8Path;
 use catena_model::training::TrainBatch;
 use catena_protocol::{Cancel, Progress};
+use serde::Serialize;
 
 /// What is learnt from a set of samples.
 pub trait Objective {
@@ -156,6 +157,11 @@ pub struct Preparation<'a> {
     pub progress: &'a dyn Progress,
     /// Whether to stop.
     pub cancel: &'a Cancel,
+}
+
+/// Hands over a configuration, of numbers and names.
+pub(super) fn identify_config(config: &impl Serialize, feed: &mut dyn FnMut(&[u8])) {
+    feed(serde_json::to_string(config).expect("plain numbers serialize").as_bytes());
 }
 
 /// Stops what nobody waits for.

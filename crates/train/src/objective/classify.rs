@@ -1,7 +1,7 @@
 //! Labels, or a number, of texts and pairs of texts.
 
 use super::api::{Objective, Pass};
-use super::row::{TextRow, batch_of_texts};
+use super::row::{Row, TextRow, batch_of_texts, check_samples};
 use crate::error::TrainError;
 use crate::loss::{
     CrossEntropyConfig, LossAndGrad, cross_entropy_weight, label_cross_entropy, multi_label_loss,
@@ -63,10 +63,7 @@ impl<'a> Classify<'a> {
         if let ClassifyLoss::One(config) = &loss {
             config.validate()?;
         }
-        if samples.is_empty() {
-            return Err(TrainError::NoSamples);
-        }
-        for (index, sample) in samples.iter().enumerate() {
+        check_samples(samples, |index, sample| {
             sample.row.check(index, max_tokens)?;
             let fits = match (&sample.target, &loss) {
                 (Target::Label(label), ClassifyLoss::One(_)) => (*label as usize) < width,
@@ -78,7 +75,8 @@ impl<'a> Classify<'a> {
                 let target = format!("{:?}", sample.target);
                 return Err(TrainError::Target { index, target, width });
             }
-        }
+            Ok(())
+        })?;
         Ok(Self { samples, loss, width })
     }
 

@@ -1,7 +1,7 @@
 //! Vectors of texts that should be near each other.
 
 use super::api::{Objective, Pass, check_cancel};
-use super::row::{TextRow, batch_of_texts};
+use super::row::{Row, TextRow, batch_of_texts, check_samples, num_tokens};
 use crate::check::check;
 use crate::error::TrainError;
 use crate::loss::{
@@ -25,6 +25,12 @@ pub struct EmbedSample {
     pub negatives: Vec<TextRow>,
     /// How alike anchor and positive are, if somebody said.
     pub score: Option<f32>,
+}
+
+impl EmbedSample {
+    fn rows(&self) -> impl Iterator<Item = &TextRow> {
+        [&self.anchor, &self.positive].into_iter().chain(&self.negatives)
+    }
 }
 
 /// What vectors are learnt by.
@@ -130,19 +136,17 @@ impl<'a> Embed<'a> {
     ) -> Result<Self, TrainError> {
         let loss = loss.into();
         loss.validate()?;
-        let Some(first) = samples.first() else { return Err(TrainError::NoSamples) };
-        for (index, sample) in samples.iter().enumerate() {
-            for row in [&sample.anchor, &sample.positive].into_iter().chain(&sample.negatives) {
-                row.check(index, max_tokens)?;
-            }
-            let (found, expected) = (sample.negatives.len(), first.negatives.len());
+        check_samples(samples, |index, sample| {
+            sample.rows().try_for_each(|row| row.check(index, max_tokens))?;
+            let (found, expected) = (sample.negatives.len(), samples[0].negatives.len());
             if found != expected {
                 return Err(TrainError::Negatives { index, found, expected });
             }
             if let Some(part) = loss.missing(sample) {
                 return Err(TrainError::MissingPart { index, part, loss: loss.name() });
             }
-        }
+            Ok(())
+        })?;
         Ok(Self { samples, loss, normalized: false })
     }
 
@@ -309,7 +313,7 @@ impl Objective for Embed<'_> {
     }
 
     fn num_tokens(&self, index: usize) -> usize {
-        self.rows(&[index]).iter().map(|row| row.tokens.len()).sum()
+        num_tokens(self.rows(&[index]))
     }
 
     fn longest(&self) -> usize {
@@ -328,9 +332,7 @@ impl Objective for Embed<'_> {
             feed(b"normalized");
         }
         for sample in self.samples {
-            for row in [&sample.anchor, &sample.positive].into_iter().chain(&sample.negatives) {
-                row.identify(feed);
-            }
+            sample.rows().for_each(|row| row.identify(feed));
             if self.loss.is_scored() {
                 feed(&sample.score.unwrap_or_default().to_le_bytes());
             }

@@ -1,9 +1,9 @@
 //! Completions that were liked or not.
 
-use super::api::{Objective, Pass, Preparation};
+use super::api::{Objective, Pass, Preparation, identify_config};
 use super::preference::push_scales;
 use super::reference::{reference_logps, row_logps, sums_of_rows};
-use super::row::{Sample, batch_of};
+use super::row::{Row, Sample, batch_of, check_samples};
 use crate::error::TrainError;
 use crate::loss::{KtoConfig, KtoExample, KtoKind, KtoOutcome, kto_divergence, kto_loss};
 use crate::run::Figures;
@@ -42,12 +42,7 @@ impl<'a> Kto<'a> {
         max_tokens: usize,
     ) -> Result<Self, TrainError> {
         config.validate()?;
-        if samples.is_empty() {
-            return Err(TrainError::NoSamples);
-        }
-        for (index, sample) in samples.iter().enumerate() {
-            sample.row.check(index, max_tokens)?;
-        }
+        check_samples(samples, |index, sample| sample.row.check(index, max_tokens))?;
         let mismatched = match config.kind {
             KtoKind::ApoZeroUnpaired => Vec::new(),
             KtoKind::Kto => (0..samples.len())
@@ -125,7 +120,7 @@ impl Objective for Kto<'_> {
     }
 
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
-        feed(serde_json::to_string(&self.config).expect("plain numbers serialize").as_bytes());
+        identify_config(&self.config, feed);
         for sample in self.samples {
             sample.row.identify(feed);
             feed(&[u8::from(sample.desirable)]);

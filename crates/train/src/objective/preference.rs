@@ -1,8 +1,8 @@
 //! Pairs of completions, of which one was chosen.
 
-use super::api::{Objective, Pass, Preparation};
+use super::api::{Objective, Pass, Preparation, identify_config};
 use super::reference::{reference_logps, sums_of_rows};
-use super::row::{Sample, batch_of, check_len};
+use super::row::{Row, Sample, batch_of, check_rows, check_samples, num_tokens};
 use crate::error::TrainError;
 use crate::loss::{
     PairLogps, PairOutcome, PreferenceConfig, PreferenceTotals, ReferenceLogps, preference_loss,
@@ -39,14 +39,7 @@ impl<'a> Preference<'a> {
         max_tokens: usize,
     ) -> Result<Self, TrainError> {
         config.validate()?;
-        if samples.is_empty() {
-            return Err(TrainError::NoSamples);
-        }
-        for (index, sample) in samples.iter().enumerate() {
-            sample.chosen.check(index, max_tokens)?;
-            sample.rejected.check(index, max_tokens)?;
-            check_len(index, sample.len(), max_tokens)?;
-        }
+        check_samples(samples, |index, sample| check_rows(index, sample.rows(), max_tokens))?;
         Ok(Self { samples, config, max_tokens, reference: Vec::new() })
     }
 
@@ -74,14 +67,18 @@ impl<'a> Preference<'a> {
 }
 
 impl PreferenceSample {
-    fn len(&self) -> usize {
-        self.chosen.tokens.len() + self.rejected.tokens.len()
+    fn rows(&self) -> [&Sample; 2] {
+        [&self.chosen, &self.rejected]
+    }
+
+    fn num_tokens(&self) -> usize {
+        num_tokens(self.rows())
     }
 }
 
 /// Chosen and rejected rows in turn.
 fn rows<'a>(samples: impl Iterator<Item = &'a PreferenceSample>) -> Vec<&'a Sample> {
-    samples.flat_map(|sample| [&sample.chosen, &sample.rejected]).collect()
+    samples.flat_map(PreferenceSample::rows).collect()
 }
 
 impl Objective for Preference<'_> {
@@ -94,11 +91,11 @@ impl Objective for Preference<'_> {
     }
 
     fn num_tokens(&self, index: usize) -> usize {
-        self.samples[index].len()
+        self.samples[index].num_tokens()
     }
 
     fn reference_tokens(&self) -> usize {
-        let tokens = || self.samples.iter().map(PreferenceSample::len).sum();
+        let tokens = || self.samples.iter().map(PreferenceSample::num_tokens).sum();
         if self.config.needs_reference() { tokens() } else { 0 }
     }
 
@@ -107,7 +104,7 @@ impl Objective for Preference<'_> {
     }
 
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
-        feed(serde_json::to_string(&self.config).expect("plain numbers serialize").as_bytes());
+        identify_config(&self.config, feed);
         for row in rows(self.samples.iter()) {
             row.identify(feed);
         }

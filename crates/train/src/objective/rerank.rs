@@ -1,7 +1,7 @@
 //! Cross-encoders: scores of a query's documents.
 
 use super::api::{Objective, Pass};
-use super::row::{TextRow, batch_of_texts, check_len};
+use super::row::{Row, TextRow, batch_of_texts, check_rows, check_samples, num_tokens};
 use crate::check::check;
 use crate::error::TrainError;
 use crate::loss::{
@@ -65,17 +65,13 @@ impl<'a> Rerank<'a> {
         max_tokens: usize,
     ) -> Result<Self, TrainError> {
         loss.validate()?;
-        if samples.is_empty() {
-            return Err(TrainError::NoSamples);
-        }
-        for (index, sample) in samples.iter().enumerate() {
+        check_samples(samples, |index, sample| {
             let (tokens, labels) = (sample.rows.len(), sample.relevance.len());
             if tokens != labels || tokens == 0 {
                 return Err(TrainError::LabelCount { index, tokens, labels });
             }
-            sample.rows.iter().try_for_each(|row| row.check(index, max_tokens))?;
-            check_len(index, sample.len(), max_tokens)?;
-        }
+            check_rows(index, &sample.rows, max_tokens)
+        })?;
         Ok(Self { samples, loss })
     }
 
@@ -120,12 +116,6 @@ fn reciprocal_ranks(scores: &[f32], relevance: &[f32], lens: &[usize]) -> f64 {
     lens.iter().map(of_query).sum()
 }
 
-impl RerankSample {
-    fn len(&self) -> usize {
-        self.rows.iter().map(|row| row.tokens.len()).sum()
-    }
-}
-
 impl Objective for Rerank<'_> {
     fn name(&self) -> &'static str {
         "rerank"
@@ -136,7 +126,7 @@ impl Objective for Rerank<'_> {
     }
 
     fn num_tokens(&self, index: usize) -> usize {
-        self.samples[index].len()
+        num_tokens(&self.samples[index].rows)
     }
 
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {

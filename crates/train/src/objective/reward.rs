@@ -1,7 +1,7 @@
 //! Reward models: a score that is higher for the chosen completion.
 
-use super::api::{Objective, Pass};
-use super::row::{TextRow, batch_of_texts, check_len};
+use super::api::{Objective, Pass, identify_config};
+use super::row::{Row, TextRow, batch_of_texts, check_rows, check_samples, num_tokens};
 use crate::error::TrainError;
 use crate::loss::{LossAndGrad, RewardConfig, RewardPair, reward_loss};
 use crate::run::Figures;
@@ -35,21 +35,14 @@ impl<'a> Reward<'a> {
         max_tokens: usize,
     ) -> Result<Self, TrainError> {
         config.validate()?;
-        if samples.is_empty() {
-            return Err(TrainError::NoSamples);
-        }
-        for (index, sample) in samples.iter().enumerate() {
-            sample.chosen.check(index, max_tokens)?;
-            sample.rejected.check(index, max_tokens)?;
-            check_len(index, sample.len(), max_tokens)?;
-        }
+        check_samples(samples, |index, sample| check_rows(index, sample.rows(), max_tokens))?;
         Ok(Self { samples, config })
     }
 }
 
 impl RewardSample {
-    fn len(&self) -> usize {
-        self.chosen.tokens.len() + self.rejected.tokens.len()
+    fn rows(&self) -> [&TextRow; 2] {
+        [&self.chosen, &self.rejected]
     }
 }
 
@@ -63,14 +56,13 @@ impl Objective for Reward<'_> {
     }
 
     fn num_tokens(&self, index: usize) -> usize {
-        self.samples[index].len()
+        num_tokens(self.samples[index].rows())
     }
 
     fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
-        feed(serde_json::to_string(&self.config).expect("plain numbers serialize").as_bytes());
+        identify_config(&self.config, feed);
         for sample in self.samples {
-            sample.chosen.identify(feed);
-            sample.rejected.identify(feed);
+            sample.rows().into_iter().for_each(|row| row.identify(feed));
             feed(&sample.margin.to_bits().to_le_bytes());
         }
     }
@@ -82,7 +74,7 @@ impl Objective for Reward<'_> {
         for indices in pass.micro_steps(|index| self.num_tokens(index)) {
             let indices = indices?;
             let samples = || indices.iter().map(|&index| &self.samples[index]);
-            let rows = samples().flat_map(|sample| [&sample.chosen, &sample.rejected]);
+            let rows = samples().flat_map(RewardSample::rows);
             pass.run_outputs(model, &batch_of_texts(rows), &mut figures, |scores| {
                 let pair = |(sample, scores): (&RewardSample, &[f32; 2])| RewardPair {
                     chosen: f64::from(scores[0]),

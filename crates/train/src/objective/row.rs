@@ -3,6 +3,17 @@
 use crate::error::TrainError;
 use catena_model::training::TrainBatch;
 
+/// What an objective asks of a row, whatever is learnt at it.
+pub(super) trait Row {
+    fn num_tokens(&self) -> usize;
+
+    /// Refuses a row that could not be trained on; `index` is that of its sample.
+    fn check(&self, index: usize, max_tokens: usize) -> Result<(), TrainError>;
+
+    /// Hands over everything that the result depends on.
+    fn identify(&self, feed: &mut dyn FnMut(&[u8]));
+}
+
 /// One row of tokens with what is learnt at each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
@@ -30,9 +41,14 @@ impl Sample {
     pub fn num_supervised(&self) -> usize {
         self.labels.iter().filter(|label| label.is_some()).count()
     }
+}
 
-    /// Refuses a row that could not be trained on.
-    pub(super) fn check(&self, index: usize, max_tokens: usize) -> Result<(), TrainError> {
+impl Row for Sample {
+    fn num_tokens(&self) -> usize {
+        self.tokens.len()
+    }
+
+    fn check(&self, index: usize, max_tokens: usize) -> Result<(), TrainError> {
         let (tokens, labels) = (self.tokens.len(), self.labels.len());
         if tokens != labels {
             return Err(TrainError::LabelCount { index, tokens, labels });
@@ -44,7 +60,7 @@ impl Sample {
         Ok(())
     }
 
-    pub(super) fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
+    fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(&(self.tokens.len() as u64).to_le_bytes());
         self.starts.iter().for_each(|start| feed(&(*start as u64).to_le_bytes()));
         for (token, label) in self.tokens.iter().zip(&self.labels) {
@@ -54,9 +70,12 @@ impl Sample {
     }
 }
 
-impl TextRow {
-    /// Refuses a row that could not be trained on.
-    pub(super) fn check(&self, index: usize, max_tokens: usize) -> Result<(), TrainError> {
+impl Row for TextRow {
+    fn num_tokens(&self) -> usize {
+        self.tokens.len()
+    }
+
+    fn check(&self, index: usize, max_tokens: usize) -> Result<(), TrainError> {
         let tokens = self.tokens.len();
         if tokens == 0 {
             return Err(TrainError::EmptySample { index });
@@ -64,7 +83,7 @@ impl TextRow {
         check_len(index, tokens, max_tokens)
     }
 
-    pub(super) fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
+    fn identify(&self, feed: &mut dyn FnMut(&[u8])) {
         feed(&(self.tokens.len() as u64).to_le_bytes());
         for part in [&self.tokens, &self.token_types] {
             for id in part {
@@ -74,8 +93,34 @@ impl TextRow {
     }
 }
 
+/// Refuses a set without samples, or the first that `check` refuses.
+pub(super) fn check_samples<S>(
+    samples: &[S],
+    check: impl Fn(usize, &S) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    if samples.is_empty() {
+        return Err(TrainError::NoSamples);
+    }
+    samples.iter().enumerate().try_for_each(|(index, sample)| check(index, sample))
+}
+
+/// Refuses the rows of one sample if they could not be trained on in one micro-step.
+pub(super) fn check_rows<'a, R: Row + 'a>(
+    index: usize,
+    rows: impl IntoIterator<Item = &'a R> + Clone,
+    max_tokens: usize,
+) -> Result<(), TrainError> {
+    rows.clone().into_iter().try_for_each(|row| row.check(index, max_tokens))?;
+    check_len(index, num_tokens(rows), max_tokens)
+}
+
+/// Tokens of rows together.
+pub(super) fn num_tokens<'a, R: Row + 'a>(rows: impl IntoIterator<Item = &'a R>) -> usize {
+    rows.into_iter().map(R::num_tokens).sum()
+}
+
 /// Refuses a sample that does not fit a micro-step.
-pub(super) fn check_len(index: usize, tokens: usize, max_tokens: usize) -> Result<(), TrainError> {
+fn check_len(index: usize, tokens: usize, max_tokens: usize) -> Result<(), TrainError> {
     if tokens > max_tokens {
         return Err(TrainError::SampleTooLong { index, tokens, max_tokens });
     }

@@ -1,7 +1,7 @@
 //! Next-token prediction: pre-training and supervised fine-tuning.
 
 use super::api::{Objective, Pass, Purpose, Step};
-use super::row::{Sample, batch_of};
+use super::row::{Row, Sample, batch_of, check_samples};
 use crate::check::check;
 use crate::error::TrainError;
 use crate::neftune::add_neftune_noise;
@@ -26,12 +26,7 @@ impl<'a> Sft<'a> {
     /// # Errors
     /// There are none, or one could not be trained on.
     pub fn new(samples: &'a [Sample], max_tokens: usize) -> Result<Self, TrainError> {
-        if samples.is_empty() {
-            return Err(TrainError::NoSamples);
-        }
-        for (index, sample) in samples.iter().enumerate() {
-            sample.check(index, max_tokens)?;
-        }
+        check_samples(samples, |index, sample| sample.check(index, max_tokens))?;
         Ok(Self { samples, token_bytes: None, router_aux_loss_coef: 0.0 })
     }
 

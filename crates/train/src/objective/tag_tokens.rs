@@ -2,7 +2,7 @@
 
 use super::api::{Objective, Pass};
 use super::classify::argmax;
-use super::row::{Sample, batch_of};
+use super::row::{Row, Sample, batch_of, check_samples};
 use crate::error::TrainError;
 use crate::loss::{CrossEntropyConfig, label_cross_entropy};
 use crate::run::Figures;
@@ -27,16 +27,14 @@ impl<'a> TagTokens<'a> {
         max_tokens: usize,
     ) -> Result<Self, TrainError> {
         config.validate()?;
-        if samples.is_empty() {
-            return Err(TrainError::NoSamples);
-        }
-        for (index, sample) in samples.iter().enumerate() {
+        check_samples(samples, |index, sample| {
             sample.check(index, max_tokens)?;
             let labels = sample.labels.iter().flatten();
             if let Some(label) = labels.into_iter().find(|&&label| label as usize >= width) {
                 return Err(TrainError::Target { index, target: label.to_string(), width });
             }
-        }
+            Ok(())
+        })?;
         Ok(Self { samples, config, width })
     }
 }
