@@ -3,14 +3,11 @@
 
 use catena_kernels::QuantFormat;
 
-use super::derivative::{ALL, dot, slope};
+use super::derivative::ALL;
+use super::gradient::{check_bits, check_slope};
 use super::*;
 use crate::config::QkNorm;
 use crate::training::{Ia3Config, LoraInit, LoraSettings, PrefixConfig};
-
-pub(super) fn names(names: &[&str]) -> Vec<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
-}
 
 /// Weights in blocks where rows are whole blocks.
 pub(super) struct Blocks;
@@ -82,30 +79,8 @@ fn methods() -> Vec<(&'static str, Method)> {
     ]
 }
 
-fn model(
-    source: &dyn WeightSource,
-    method: &Method,
-    recompute: Recompute,
-    threads: usize,
-) -> TrainModel {
-    model_of(source, method, (recompute, DenseType::F32), threads)
-}
-
-fn model_of(
-    source: &dyn WeightSource,
-    method: &Method,
-    (recompute, dtype): (Recompute, DenseType),
-    threads: usize,
-) -> TrainModel {
-    let options = TrainOptions { recompute, ..options(dtype) };
-    let pool = Arc::new(Pool::new(threads));
-    let task = Task::LanguageModel;
-    let mut model = TrainModel::decoder(&config(), source, task, method, &options, pool).unwrap();
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    for value in model.values_mut() {
-        *value += rng.random_range(-0.1f32..0.1);
-    }
-    model
+fn model(source: &dyn WeightSource, method: &Method, threads: usize) -> TrainModel {
+    moved_model(&config(), source, method, (Recompute::Off, DenseType::F32), threads)
 }
 
 #[test]
@@ -113,7 +88,7 @@ fn the_gradient_of_every_adapter_predicts_the_loss() {
     let batch = batch(&[17, 1, 30], 2);
     for source in [&Random as &dyn WeightSource, &Blocks] {
         for (name, method) in methods() {
-            let mut model = model(source, &method, Recompute::Off, 2);
+            let mut model = model(source, &method, 2);
             model.forward_backward(&batch, 1.0).unwrap();
             let grads = model.grads().to_vec();
             for param in model.params().to_vec() {
@@ -122,17 +97,7 @@ fn the_gradient_of_every_adapter_predicts_the_loss() {
                 if name.starts_with("dora") && of_pair {
                     continue;
                 }
-                let part = &grads[param.range.clone()];
-                let norm = dot(part, part).sqrt();
-                assert!(norm > 1e-3, "{name} {} has no gradient", param.name);
-                let mut direction = vec![0.0; grads.len()];
-                for i in param.range.clone() {
-                    direction[i] = grads[i] / norm as f32;
-                }
-                let step = 3e-3 * (param.range.len() as f32).sqrt().min(10.0);
-                let found = slope(&mut model, &batch, &direction, step);
-                let bound = 3e-2 * norm + 0.02;
-                assert!((found - norm).abs() < bound, "{name} {}: {found}, not {norm}", param.name);
+                check_slope(name, &mut model, &batch, &grads, &param);
             }
         }
     }
@@ -143,17 +108,8 @@ fn recompute_and_threads_change_no_bit() {
     let batch = batch(&[17, 1, 30], 2);
     for source in [&Random as &dyn WeightSource, &Blocks] {
         for (name, method) in methods() {
-            for dtype in [DenseType::F32, DenseType::Bf16] {
-                let run = |recompute, threads| {
-                    let mut model = model_of(source, &method, (recompute, dtype), threads);
-                    let loss = model.forward_backward(&batch, 0.3).unwrap();
-                    (loss, model.grads().to_vec())
-                };
-                let kept = run(Recompute::Off, 1);
-                for recompute in [Recompute::Layers(1), Recompute::Layers(2), Recompute::All] {
-                    assert!(run(recompute, 3) == kept, "{name} {recompute:?} {dtype:?}");
-                }
-            }
+            let model = |how, threads| moved_model(&config(), source, &method, how, threads);
+            check_bits(name, &batch, model);
         }
     }
 }
@@ -165,7 +121,7 @@ fn magnitudes_follow_the_pair_without_being_told() {
         // A pair that adds nothing and magnitudes of the rows are the base.
         let dora = LoraSettings { use_dora: true, ..LoraSettings::default() };
         let method = Method::LoraWith(lora(3, &ALL), dora);
-        let mut model = model(source, &method, Recompute::Off, 1);
+        let mut model = model(source, &method, 1);
         let first = TrainModel::decoder(
             &config(),
             source,
@@ -228,18 +184,10 @@ fn a_prefix_is_seen_by_every_sequence_alike() {
     let whole = batch(&[9, 20, 3], 4);
     let prefix = PrefixConfig { num_virtual_tokens: 4, zero_init: false, seed: 1 };
     let method = Method::Prefix(prefix);
-    let mut packed = model(&Random, &method, Recompute::Off, 2);
+    let mut packed = model(&Random, &method, 2);
     let together = packed.losses(&whole).unwrap().to_vec();
     let mut apart = Vec::new();
-    let mut bounds = whole.seq_starts.clone();
-    bounds.push(whole.tokens.len());
-    for pair in bounds.windows(2) {
-        let one = TrainBatch {
-            tokens: whole.tokens[pair[0]..pair[1]].to_vec(),
-            labels: whole.labels[pair[0]..pair[1]].to_vec(),
-            seq_starts: vec![0],
-            ..TrainBatch::default()
-        };
+    for one in separate(&whole) {
         apart.extend_from_slice(packed.losses(&one).unwrap());
     }
     assert_eq!(together, apart);

@@ -1,32 +1,10 @@
 //! The gradient is that of the loss; packing, threads and accumulation change nothing.
 
+use super::gradient::{direction, dot, slope};
 use super::*;
 
 pub(super) const ALL: [&str; 7] =
     ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
-}
-
-/// Slope of the loss along `direction` by central differences.
-pub(super) fn slope(
-    model: &mut TrainModel,
-    batch: &TrainBatch,
-    direction: &[f32],
-    step: f32,
-) -> f64 {
-    let start = model.values().to_vec();
-    let mut at = |step: f32| {
-        for ((value, start), d) in model.values_mut().iter_mut().zip(&start).zip(direction) {
-            *value = start + step * d;
-        }
-        model.loss(batch).unwrap().loss_sum
-    };
-    let (above, below) = (at(step), at(-step));
-    at(0.0);
-    (above - below) / (2.0 * f64::from(step))
-}
 
 #[test]
 fn the_gradient_predicts_the_loss_in_every_tensor() {
@@ -35,11 +13,7 @@ fn the_gradient_predicts_the_loss_in_every_tensor() {
     model.forward_backward(&batch, 1.0).unwrap();
     let grads = model.grads().to_vec();
     for param in model.params().to_vec() {
-        let mut direction = vec![0.0; grads.len()];
-        let norm = dot(&grads[param.range.clone()], &grads[param.range.clone()]).sqrt();
-        for i in param.range.clone() {
-            direction[i] = grads[i] / norm as f32;
-        }
+        let (norm, direction) = direction(&grads, &param.range);
         assert!(norm > 1e-3, "{} has no gradient", param.name);
         let found = slope(&mut model, &batch, &direction, 1e-2);
         assert!((found / norm - 1.0).abs() < 2e-2, "{}: {found} instead of {norm}", param.name);
@@ -52,8 +26,7 @@ fn the_bf16_gradient_predicts_the_loss_as_a_whole() {
     let mut model = tiny_model(&lora(4, &ALL), DenseType::Bf16, 2);
     model.forward_backward(&batch, 1.0).unwrap();
     let grads = model.grads().to_vec();
-    let norm = dot(&grads, &grads).sqrt();
-    let direction: Vec<f32> = grads.iter().map(|g| g / norm as f32).collect();
+    let (norm, direction) = direction(&grads, &(0..grads.len()));
     let found = slope(&mut model, &batch, &direction, 0.05);
     assert!((found / norm - 1.0).abs() < 0.05, "{found} instead of {norm}");
 }
@@ -66,8 +39,7 @@ fn any_subset_of_projections_has_the_gradient_of_the_whole_set() {
         let mut model = tiny_model(&lora(2, targets), DenseType::F32, 1);
         model.forward_backward(&batch, 1.0).unwrap();
         let grads = model.grads().to_vec();
-        let norm = dot(&grads, &grads).sqrt();
-        let direction: Vec<f32> = grads.iter().map(|g| g / norm as f32).collect();
+        let (norm, direction) = direction(&grads, &(0..grads.len()));
         let found = slope(&mut model, &batch, &direction, 1e-2);
         assert!((found / norm - 1.0).abs() < 1e-2, "{targets:?}: {found} instead of {norm}");
         assert!(model.params().iter().all(|param| targets.iter().any(|t| param.name.contains(t))));
@@ -83,15 +55,7 @@ fn packed_sequences_train_as_separate_ones() {
         let together = packed.forward_backward(&whole, scale).unwrap();
         let mut separate = tiny_model(&lora(3, &ALL), dtype, 2);
         let (mut loss_sum, mut tokens) = (0.0, 0);
-        let mut bounds = whole.seq_starts.clone();
-        bounds.push(whole.tokens.len());
-        for pair in bounds.windows(2) {
-            let one = TrainBatch {
-                tokens: whole.tokens[pair[0]..pair[1]].to_vec(),
-                labels: whole.labels[pair[0]..pair[1]].to_vec(),
-                seq_starts: vec![0],
-                ..TrainBatch::default()
-            };
+        for one in super::separate(&whole) {
             let loss = separate.forward_backward(&one, scale).unwrap();
             (loss_sum, tokens) = (loss_sum + loss.loss_sum, tokens + loss.tokens);
         }

@@ -1,8 +1,9 @@
 //! Mixtures of experts: the gradient is that of the loss for every method, experts without rows
 //! learn nothing, and what is trained is what decoding runs.
 
-use super::adapters::{Blocks, names};
-use super::derivative::{ALL, dot};
+use super::adapters::Blocks;
+use super::derivative::ALL;
+use super::gradient::{check_bits, check_part, direction, losses_around};
 use super::*;
 use crate::config::{MoeConfig, QkNorm};
 use crate::training::{FreezeConfig, Ia3Config, LoraInit, LoraSettings};
@@ -73,25 +74,6 @@ impl WeightSource for Decided {
     }
 }
 
-fn made(
-    config: &ModelConfig,
-    source: &dyn WeightSource,
-    method: &Method,
-    (recompute, dtype): (Recompute, DenseType),
-    threads: usize,
-) -> TrainModel {
-    let options = TrainOptions { recompute, ..options(dtype) };
-    let (task, pool) = (Task::LanguageModel, Arc::new(Pool::new(threads)));
-    let mut model = TrainModel::decoder(config, source, task, method, &options, pool).unwrap();
-    if method.is_beside() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        for value in model.values_mut() {
-            *value += rng.random_range(-0.1f32..0.1);
-        }
-    }
-    model
-}
-
 /// All that stands beside projections, of experts and routers too.
 fn methods() -> Vec<(&'static str, Method)> {
     let settings = LoraSettings::default();
@@ -126,15 +108,7 @@ fn slopes(
     direction: &[f32],
     step: f32,
 ) -> [f64; 3] {
-    let start = model.values().to_vec();
-    let mut at = |step: f32| {
-        for ((value, start), d) in model.values_mut().iter_mut().zip(&start).zip(direction) {
-            *value = start + step * d;
-        }
-        model.loss(batch).unwrap().loss_sum
-    };
-    let (below, above) = (at(-step), at(step));
-    model.values_mut().copy_from_slice(&start);
+    let [below, above] = losses_around(model, batch, direction, step);
     let step = f64::from(step);
     [(above - below) / (2.0 * step), (above - here) / step, (here - below) / step]
 }
@@ -148,22 +122,17 @@ fn check_gradient(name: &str, model: &mut TrainModel, batch: &TrainBatch, skip: 
     model.forward_backward(batch, 1.0).unwrap();
     let grads = model.grads().to_vec();
     let here = model.loss(batch).unwrap().loss_sum;
-    let norm_of = |range: std::ops::Range<usize>| dot(&grads[range.clone()], &grads[range]).sqrt();
     let params = model.params().to_vec();
-    let largest = params.iter().map(|param| norm_of(param.range.clone())).fold(0.0, f64::max);
+    let largest = params.iter().map(|param| direction(&grads, &param.range).0).fold(0.0, f64::max);
     let mut checked = 0;
     for param in &params {
-        let norm = norm_of(param.range.clone());
+        let (norm, direction) = direction(&grads, &param.range);
         // An expert may have few rows or none.
         if norm < 1e-3 * largest || skip.iter().any(|skip| param.name.contains(skip)) {
             assert!(norm > 1e-3 || param.name.contains("experts"), "{name} {}", param.name);
             continue;
         }
         checked += 1;
-        let mut direction = vec![0.0; grads.len()];
-        for i in param.range.clone() {
-            direction[i] = grads[i] / norm as f32;
-        }
         let bound = 3e-2 * norm + 0.02;
         let mut found = Vec::new();
         let agrees = [1e-3, 3e-4].into_iter().any(|step| {
@@ -180,7 +149,7 @@ fn the_gradient_of_every_tensor_predicts_the_loss() {
     let batch = batch(&[8, 1, 6], 2);
     let how = (Recompute::Off, DenseType::F32);
     for (name, config) in configs() {
-        let mut model = made(&config, &Decided, &Method::Full, how, 2);
+        let mut model = moved_model(&config, &Decided, &Method::Full, how, 2);
         check_gradient(name, &mut model, &batch, &[]);
     }
 }
@@ -192,7 +161,7 @@ fn the_gradient_of_every_adapter_predicts_the_loss() {
     for (of, config) in [("mixtral", config(moe(5, 2))), configs().swap_remove(2)] {
         for source in [&Decided as &dyn WeightSource, &Blocks] {
             for (name, method) in methods() {
-                let mut model = made(&config, source, &method, how, 2);
+                let mut model = moved_model(&config, source, &method, how, 2);
                 // The norm of DoRA is a constant to the gradient of its pair.
                 let skip: &[&str] = if name == "dora" { &[".lora_A", ".lora_B"] } else { &[] };
                 check_gradient(&format!("{of} {name}"), &mut model, &batch, skip);
@@ -207,17 +176,8 @@ fn recompute_and_threads_change_no_bit() {
     let methods = || methods().into_iter().chain([("full", Method::Full)]);
     for (of, config) in configs() {
         for (name, method) in methods() {
-            for dtype in [DenseType::F32, DenseType::Bf16] {
-                let run = |recompute, threads| {
-                    let mut model = made(&config, &Random, &method, (recompute, dtype), threads);
-                    let loss = model.forward_backward(&batch, 0.3).unwrap();
-                    (loss, model.grads().to_vec())
-                };
-                let kept = run(Recompute::Off, 1);
-                for recompute in [Recompute::Layers(1), Recompute::Layers(2), Recompute::All] {
-                    assert!(run(recompute, 3) == kept, "{of} {name} {recompute:?} {dtype:?}");
-                }
-            }
+            let model = |how, threads| moved_model(&config, &Random, &method, how, threads);
+            check_bits(&format!("{of} {name}"), &batch, model);
         }
     }
 }
@@ -235,7 +195,7 @@ fn a_part_has_the_gradient_that_it_has_in_the_whole() {
         (vec![2], vec!["post_attention_layernorm"]),
     ];
     for (name, config) in configs() {
-        let mut whole = made(&config, &Random, &Method::Full, how, 2);
+        let mut whole = moved_model(&config, &Random, &Method::Full, how, 2);
         whole.forward_backward(&batch, 1.0).unwrap();
         for (layers, modules) in &freezes {
             let freeze = FreezeConfig {
@@ -246,17 +206,9 @@ fn a_part_has_the_gradient_that_it_has_in_the_whole() {
             for recompute in [Recompute::Off, Recompute::All] {
                 let method = Method::Freeze(freeze.clone());
                 let how = (recompute, DenseType::F32);
-                let mut part = made(&config, &Random, &method, how, 2);
+                let mut part = moved_model(&config, &Random, &method, how, 2);
                 part.forward_backward(&batch, 1.0).unwrap();
-                for param in part.params().to_vec() {
-                    let of_whole = whole.params().iter().find(|of| of.name == param.name).unwrap();
-                    let found = &part.grads()[param.range.clone()];
-                    let expected = &whole.grads()[of_whole.range.clone()];
-                    let norm = dot(expected, expected).sqrt();
-                    for (a, b) in found.iter().zip(expected) {
-                        assert!(f64::from((a - b).abs()) <= 1e-5 * norm, "{name} {}", param.name);
-                    }
-                }
+                check_part(name, &part, &whole);
             }
         }
     }
@@ -276,7 +228,7 @@ fn experts_without_rows_learn_nothing() {
     for (name, method) in
         [("full", Method::Full), methods().swap_remove(1), methods().swap_remove(3)]
     {
-        let mut model = made(&config, &Random, &method, (Recompute::All, DenseType::F32), 1);
+        let mut model = moved_model(&config, &Random, &method, (Recompute::All, DenseType::F32), 1);
         // Rows of a step before must not show.
         model.forward_backward(&super::batch(&[30], 1), 1.0).unwrap();
         model.zero_grads();

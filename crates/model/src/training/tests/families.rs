@@ -3,7 +3,7 @@
 
 use catena_kernels::{Gate, RopeSpec};
 
-use super::derivative::{dot, slope};
+use super::gradient::{check_bits, check_part, check_slope, direction, dot};
 use super::*;
 use crate::config::{LayerConfig, Mlp, NormKind, QkNorm, Residual};
 use crate::training::FreezeConfig;
@@ -58,38 +58,28 @@ fn configs() -> Vec<(&'static str, ModelConfig)> {
     ]
 }
 
-fn full(config: &ModelConfig, recompute: Recompute, threads: usize) -> TrainModel {
-    let options = TrainOptions { recompute, ..options(DenseType::F32) };
-    random_model(config, &Method::Full, &options, threads)
+fn full(config: &ModelConfig) -> TrainModel {
+    random_model(config, &Method::Full, &options(DenseType::F32), 2)
 }
 
 #[test]
 fn the_gradient_of_every_tensor_predicts_the_loss() {
     let batch = batch(&[17, 1, 30], 2);
     for (name, config) in configs() {
-        let mut model = full(&config, Recompute::Off, 2);
+        let mut model = full(&config);
         model.forward_backward(&batch, 1.0).unwrap();
         let grads = model.grads().to_vec();
         for param in model.params().to_vec() {
-            let mut direction = vec![0.0; grads.len()];
-            let part = &grads[param.range.clone()];
-            let norm = dot(part, part).sqrt();
-            for i in param.range.clone() {
-                direction[i] = grads[i] / norm as f32;
-            }
             // Key biases shift all scores of a query alike: they have no gradient.
             if param.name.ends_with("k_proj.bias")
                 && config.qk_norm.is_none()
                 && config.layers[0].rope.is_none()
             {
+                let (norm, _) = direction(&grads, &param.range);
                 assert!(norm < 1e-2, "{name} {}: {norm}", param.name);
                 continue;
             }
-            assert!(norm > 1e-3, "{name} {} has no gradient", param.name);
-            let step = 3e-3 * (param.range.len() as f32).sqrt().min(10.0);
-            let found = slope(&mut model, &batch, &direction, step);
-            let bound = 3e-2 * norm + 0.02;
-            assert!((found - norm).abs() < bound, "{name} {}: {found}, not {norm}", param.name);
+            check_slope(name, &mut model, &batch, &grads, &param);
         }
     }
 }
@@ -114,18 +104,8 @@ fn the_bf16_gradient_of_every_family_is_near_that_of_f32() {
 fn computing_layers_again_changes_no_bit() {
     let batch = batch(&[17, 1, 30], 2);
     for (name, config) in configs() {
-        for dtype in [DenseType::F32, DenseType::Bf16] {
-            let run = |recompute, threads| {
-                let options = TrainOptions { recompute, ..options(dtype) };
-                let mut model = random_model(&config, &Method::Full, &options, threads);
-                let loss = model.forward_backward(&batch, 0.3).unwrap();
-                (loss, model.grads().to_vec())
-            };
-            let kept = run(Recompute::Off, 1);
-            for recompute in [Recompute::Layers(1), Recompute::Layers(2), Recompute::All] {
-                assert!(run(recompute, 3) == kept, "{name} {recompute:?} {dtype:?}");
-            }
-        }
+        let model = |how, threads| moved_model(&config, &Random, &Method::Full, how, threads);
+        check_bits(name, &batch, model);
     }
 }
 
@@ -141,32 +121,20 @@ fn a_part_has_the_gradient_that_it_has_in_the_whole() {
         (vec![], vec![], vec!["lm_head", "norm", "embed_tokens"]),
     ];
     for (name, config) in configs() {
-        let mut whole = full(&config, Recompute::Off, 2);
+        let mut whole = full(&config);
         whole.forward_backward(&batch, 1.0).unwrap();
         for (layers, modules, extra) in &freezes {
-            let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
             let freeze = FreezeConfig {
                 layers: layers.clone(),
-                modules: own(modules),
-                extra_modules: own(extra),
+                modules: names(modules),
+                extra_modules: names(extra),
             };
             for recompute in [Recompute::Off, Recompute::All] {
-                let options = TrainOptions { recompute, ..options(DenseType::F32) };
                 let method = Method::Freeze(freeze.clone());
-                let mut part = random_model(&config, &method, &options, 2);
+                let how = (recompute, DenseType::F32);
+                let mut part = moved_model(&config, &Random, &method, how, 2);
                 part.forward_backward(&batch, 1.0).unwrap();
-                for param in part.params().to_vec() {
-                    let of_whole =
-                        whole.params().iter().find(|other| other.name == param.name).unwrap();
-                    let (a, b) = (
-                        &part.grads()[param.range.clone()],
-                        &whole.grads()[of_whole.range.clone()],
-                    );
-                    let norm = dot(b, b).sqrt();
-                    for (a, b) in a.iter().zip(b) {
-                        assert!(f64::from((a - b).abs()) <= 1e-5 * norm, "{name} {}", param.name);
-                    }
-                }
+                check_part(name, &part, &whole);
             }
         }
     }

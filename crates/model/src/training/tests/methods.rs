@@ -7,7 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::derivative::ALL;
 use super::golden::{F32, Golden, PISSA, check, folder, open};
+use super::gradient::dot;
 use super::*;
 use crate::adapter::{PeftAdapter, PeftConfig};
 use crate::training::{Ia3Config, LoraInit, LoraSettings, Param, ParamKind, PrefixConfig};
@@ -39,12 +41,11 @@ fn meta() -> Meta {
 
 /// The method of each golden.
 fn methods(meta: &Meta) -> Vec<(&'static str, Method)> {
-    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let plain = LoraConfig {
         r: meta.r,
         lora_alpha: meta.lora_alpha,
         use_rslora: false,
-        target_modules: names(&super::derivative::ALL),
+        target_modules: names(&ALL),
         seed: 3,
     };
     let with = |settings| Method::LoraWith(plain.clone(), settings);
@@ -161,8 +162,8 @@ fn first_values_are_those_of_peft_where_they_are_not_drawn() {
                         }
                     };
                     let (found, expected) = (of(found), of(expected));
-                    let size = super::derivative::dot(&expected, &expected);
-                    let along = super::derivative::dot(&found, &expected).abs();
+                    let size = dot(&expected, &expected);
+                    let along = dot(&found, &expected).abs();
                     assert!(
                         (along / size - 1.0).abs() < 1e-4,
                         "{} {j}: {along} {size}",

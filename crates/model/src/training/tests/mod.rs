@@ -10,6 +10,7 @@ mod derivative;
 mod experts;
 mod families;
 mod golden;
+mod gradient;
 mod methods;
 mod next;
 mod refusals;
@@ -42,8 +43,12 @@ fn tiny_config() -> ModelConfig {
     }
 }
 
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
 fn lora(r: usize, targets: &[&str]) -> LoraConfig {
-    let target_modules = targets.iter().map(|&name| name.to_owned()).collect();
+    let target_modules = names(targets);
     LoraConfig { r, lora_alpha: 2.0 * r as f32, use_rslora: false, target_modules, seed: 7 }
 }
 
@@ -83,6 +88,31 @@ fn random_model(
     TrainModel::decoder(config, &Random, Task::LanguageModel, method, options, pool).unwrap()
 }
 
+/// A model with the weights of `source`, whose adapter is not what it begins with.
+fn moved_model(
+    config: &ModelConfig,
+    source: &dyn WeightSource,
+    method: &Method,
+    (recompute, dtype): (Recompute, DenseType),
+    threads: usize,
+) -> TrainModel {
+    let options = TrainOptions { recompute, ..options(dtype) };
+    let (task, pool) = (Task::LanguageModel, Arc::new(Pool::new(threads)));
+    let mut model = TrainModel::decoder(config, source, task, method, &options, pool).unwrap();
+    if method.is_beside() {
+        move_values(&mut model, 1);
+    }
+    model
+}
+
+/// Moves all values a little, each its own way.
+fn move_values(model: &mut TrainModel, seed: u64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    for value in model.values_mut() {
+        *value += rng.random_range(-0.1f32..0.1);
+    }
+}
+
 /// A tiny model with random weights, and a random adapter so that no gradient is zero.
 fn tiny_model(lora: &LoraConfig, dtype: DenseType, threads: usize) -> TrainModel {
     let method = Method::Lora(lora.clone());
@@ -106,4 +136,16 @@ fn batch(lens: &[usize], seed: u64) -> TrainBatch {
         }
     }
     batch
+}
+
+/// The sequences of a batch, each in a batch of its own.
+fn separate(whole: &TrainBatch) -> Vec<TrainBatch> {
+    let ends = whole.seq_starts.iter().skip(1).copied().chain([whole.tokens.len()]);
+    let one = |(&start, end): (&usize, usize)| TrainBatch {
+        tokens: whole.tokens[start..end].to_vec(),
+        labels: whole.labels[start..end].to_vec(),
+        seq_starts: vec![0],
+        ..TrainBatch::default()
+    };
+    whole.seq_starts.iter().zip(ends).map(one).collect()
 }

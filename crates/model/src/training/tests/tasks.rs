@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::derivative::dot;
+use super::gradient::dot;
 use super::*;
 use crate::encoder::{EncoderWeights, SequenceClassifier, TextEmbedder, TokenClassifier};
 use crate::training::HeadPooling;
@@ -53,6 +53,10 @@ fn encoder_by(
     TrainModel::encoder(&weights, task, method, &options, pool)
 }
 
+fn inputs(alone: &[Text]) -> Vec<EncoderInput<'_>> {
+    alone.iter().map(|(tokens, token_types)| EncoderInput { tokens, token_types }).collect()
+}
+
 fn exact() -> LoadOptions {
     LoadOptions { dense_type: DenseType::F32, quantized: QuantizedProducts::Dequantized }
 }
@@ -73,11 +77,7 @@ fn encoders_give_what_inference_gives() {
         let classifier =
             SequenceClassifier::load_with(&golden(name), pool.clone(), exact()).unwrap();
         let (batch, alone) = texts(&[7, 1, 12], 40, types);
-        let inputs: Vec<_> = alone
-            .iter()
-            .map(|(tokens, token_types)| EncoderInput { tokens, token_types })
-            .collect();
-        let expected = classifier.logits(&inputs).unwrap().concat();
+        let expected = classifier.logits(&inputs(&alone)).unwrap().concat();
         let labels = classifier.labels().len();
         let mut model = encoder(name, Task::Sequence { labels }, Recompute::Off);
         assert_near(name, model.outputs(&batch).unwrap(), &expected);
@@ -88,11 +88,7 @@ fn encoders_give_what_inference_gives() {
         let classifier = TokenClassifier::load_with(&golden(name), pool.clone(), exact()).unwrap();
         let (mut batch, alone) = texts(&[7, 1, 12], 40, types);
         batch.labels.fill(Some(0));
-        let inputs: Vec<_> = alone
-            .iter()
-            .map(|(tokens, token_types)| EncoderInput { tokens, token_types })
-            .collect();
-        let expected = classifier.logits(&inputs).unwrap().concat();
+        let expected = classifier.logits(&inputs(&alone)).unwrap().concat();
         let labels = classifier.labels().len();
         let mut model = encoder(name, Task::Token { labels }, Recompute::Off);
         assert_near(name, model.outputs(&batch).unwrap(), &expected);
@@ -233,10 +229,7 @@ fn encoders_are_trained_by_adapters_under_their_own_names() {
     ] {
         let (batch, _) = texts(&[7, 1, 12], 40, family.starts_with("bert"));
         let mut model = by(targets, family).unwrap();
-        let mut rng = ChaCha8Rng::seed_from_u64(2);
-        for value in model.values_mut() {
-            *value += rng.random_range(-0.1f32..0.1);
-        }
+        move_values(&mut model, 2);
         check_gradient(family, &mut model, &batch);
         let adapter = model.adapter().unwrap();
         let crate::adapter::PeftConfig::Lora(config) = &adapter.config else { panic!("pairs") };
