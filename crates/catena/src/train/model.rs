@@ -135,8 +135,7 @@ impl BaseModel {
     pub(super) fn folder(&self) -> &Utf8Path {
         match &self.files {
             Files::Decoder(checkpoint) => checkpoint.path(),
-            // Encoders tell the file of their weights.
-            Files::Encoder(weights) => weights.path().parent().unwrap_or(weights.path()),
+            Files::Encoder(weights) => weights.path(),
         }
     }
 

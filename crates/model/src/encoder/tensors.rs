@@ -7,7 +7,7 @@ use crate::checkpoint::{Files, Source, is_gguf};
 use crate::gguf::GgufFile;
 use crate::linear::{Linear, LoadOptions};
 use crate::{ModelError, Weight};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::{MatmulScratch, Pool, add_bias};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -62,6 +62,8 @@ impl BiasedLinear {
 
 /// Reads tensors, checks their shapes and notes which were read.
 pub(super) struct Loader {
+    /// The folder or file that was opened.
+    path: Utf8PathBuf,
     files: Files,
     pub(super) config: EncoderConfig,
     /// The family's name, for errors.
@@ -101,6 +103,7 @@ impl Loader {
         };
         let seen = RefCell::default();
         Ok(Self {
+            path: path.to_owned(),
             files,
             config,
             architecture,
@@ -139,9 +142,9 @@ impl Loader {
         Ok(values)
     }
 
-    /// The folder or file.
+    /// The folder or file that was opened.
     pub(super) fn path(&self) -> &Utf8Path {
-        self.files.path()
+        &self.path
     }
 
     /// All tensors of the files, with their shapes.

@@ -196,6 +196,12 @@ fn heads_on_decoders_have_the_gradient_of_their_outputs() {
 }
 
 #[test]
+fn weights_tell_the_folder_that_was_opened() {
+    let weights = EncoderWeights::open(&golden("bert"), Arc::new(Pool::new(1))).unwrap();
+    assert_eq!(weights.path(), golden("bert"));
+}
+
+#[test]
 fn a_task_without_a_head_and_a_text_without_tokens_are_refused() {
     let pool = Arc::new(Pool::new(1));
     let weights = EncoderWeights::open(&golden("bert"), pool.clone()).unwrap();
