@@ -181,7 +181,6 @@ pub(super) fn gguf_config(
     let max_tokens = keys.size("context_length")?;
     let unused = padding_idx.map_or(0, |padding_idx| padding_idx as usize + 1);
     let types = keys.has_tensor("token_types.weight");
-    let eps = "attention.layer_norm_epsilon";
     Ok(EncoderConfig {
         model_type: model_type.to_owned(),
         hidden_size: keys.size("embedding_length")?,
@@ -193,7 +192,7 @@ pub(super) fn gguf_config(
         max_tokens,
         mlp: Mlp::Plain(activation("hidden_activation", act, keys.path())?),
         norm_placement: NormPlacement::Post,
-        layer_norm_eps: keys.float(eps)?.ok_or_else(|| keys.missing(eps))?,
+        layer_norm_eps: gguf::layer_norm_eps(keys)?,
         biases: Biases::ALL,
         layers: vec![
             LayerAttention::default();

@@ -23,6 +23,12 @@ pub(super) fn heads(keys: &GgufKeys<'_>) -> Result<usize, ModelError> {
     }
 }
 
+/// What is added to a variance before its root.
+pub(super) fn layer_norm_eps(keys: &GgufKeys<'_>) -> Result<f32, ModelError> {
+    let key = "attention.layer_norm_epsilon";
+    keys.float(key)?.ok_or_else(|| keys.missing(key))
+}
+
 /// What stands on the trunk, but for activations and the number of labels without names, which
 /// follows from a tensor.
 ///

@@ -199,7 +199,6 @@ fn read(value: &Value, path: &Utf8Path) -> Result<EncoderConfig, ModelError> {
 
 /// The files do not say what stands in the head; it is GELU unless a model was made otherwise.
 fn read_gguf(keys: &GgufKeys<'_>) -> Result<EncoderConfig, ModelError> {
-    let eps = "attention.layer_norm_epsilon";
     let head = gguf::head(keys)?;
     Ok(EncoderConfig {
         model_type: "modernbert".to_owned(),
@@ -212,7 +211,7 @@ fn read_gguf(keys: &GgufKeys<'_>) -> Result<EncoderConfig, ModelError> {
         max_tokens: keys.size("context_length")?,
         mlp: Mlp::Gated(gate(keys.text("hidden_activation")?.unwrap_or("gelu"), keys.path())?),
         norm_placement: NormPlacement::Pre,
-        layer_norm_eps: keys.float(eps)?.ok_or_else(|| keys.missing(eps))?,
+        layer_norm_eps: gguf::layer_norm_eps(keys)?,
         biases: Biases {
             attention: keys.has_tensor("blk.0.attn_qkv.bias"),
             mlp: keys.has_tensor("blk.0.ffn_up.bias"),
