@@ -33,28 +33,42 @@ thread_local! {
 
 /// A column operand that does not stand in memory as panels.
 pub(crate) trait Panels: Sync {
-    /// Columns of the product.
-    fn cols(&self) -> usize;
-
-    /// Elements of the reduction.
-    fn reduction(&self) -> usize;
+    /// Columns of the product, and elements of the reduction.
+    fn shape(&self) -> (usize, usize);
 
     /// Panels that are made together.
     fn group(&self) -> usize {
         1
     }
 
-    /// Writes `steps` of `panels` as `out[panel][step][16]`, columns beyond the matrix zero.
-    ///
-    /// `panels.start` is a multiple of [`Self::group`], `steps.start` of [`MADE_STEPS`].
-    fn make(
-        &self,
-        level: Level,
-        dtype: DenseType,
-        panels: Range<usize>,
-        steps: Range<usize>,
-        out: &mut [u32],
-    );
+    /// Writes a block, columns beyond the matrix zero.
+    fn make(&self, block: &mut MadeBlock<'_>);
+}
+
+/// A few steps of a few panels.
+pub(crate) struct MadeBlock<'a> {
+    pub(crate) level: Level,
+    pub(crate) dtype: DenseType,
+    /// From a multiple of [`Panels::group`].
+    pub(crate) panels: Range<usize>,
+    /// From a multiple of [`MADE_STEPS`].
+    pub(crate) steps: Range<usize>,
+    /// `[panel][step][16]`.
+    pub(crate) out: &'a mut [u32],
+}
+
+impl MadeBlock<'_> {
+    /// The elements of a reduction of `len` that stand in the steps.
+    pub(crate) fn elements(&self, len: usize) -> Range<usize> {
+        let per_step = if self.dtype == DenseType::F32 { 1 } else { 2 };
+        self.steps.start * per_step..len.min(self.steps.end * per_step)
+    }
+
+    /// Each panel with the words of its steps.
+    pub(crate) fn by_panel(&mut self) -> impl Iterator<Item = (usize, &mut [u32])> {
+        let len = self.steps.len() * 16;
+        self.panels.clone().zip(self.out.chunks_exact_mut(len))
+    }
 }
 
 /// `out = x P`, or `out += x P` if `accumulate`, on all threads.
@@ -72,8 +86,9 @@ pub(crate) fn multiply_made(
     ldo: usize,
     accumulate: bool,
 ) {
-    let (rows, cols, dtype) = (x.rows(), made.cols(), x.dtype());
-    assert_eq!(made.reduction(), x.reduction(), "reduction of a product");
+    let (rows, dtype) = (x.rows(), x.dtype());
+    let (cols, reduction) = made.shape();
+    assert_eq!(reduction, x.reduction(), "reduction of a product");
     let needed = product_len(rows, cols, ldo);
     assert!(out.len() >= needed, "{} outputs of {needed}", out.len());
     if rows == 0 || cols == 0 {
@@ -127,15 +142,22 @@ impl Task<'_> {
     /// `out` must cover the product, and nobody else may touch the task's rows and columns.
     unsafe fn run(&self, out: *mut f32, ldo: usize) {
         let (level, view) = (self.level, self.view);
-        let total = self.dtype.steps(self.made.reduction());
-        let cols = (self.made.cols() - self.panels.start * 16).min(self.panels.len() * 16);
+        let (cols, reduction) = self.made.shape();
+        let total = self.dtype.steps(reduction);
+        let cols = (cols - self.panels.start * 16).min(self.panels.len() * 16);
         MADE.with_borrow_mut(|words| {
             for start in (0..total).step_by(MADE_STEPS) {
                 let steps = start..total.min(start + MADE_STEPS);
                 let panel_stride = steps.len() * 16;
                 words.grow(self.panels.len() * panel_stride);
                 let words = &mut words[..self.panels.len() * panel_stride];
-                self.made.make(level, self.dtype, self.panels.clone(), steps.clone(), words);
+                self.made.make(&mut MadeBlock {
+                    level,
+                    dtype: self.dtype,
+                    panels: self.panels.clone(),
+                    steps: steps.clone(),
+                    out: words,
+                });
                 let product = Product {
                     level,
                     dtype: self.dtype,

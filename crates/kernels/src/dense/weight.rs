@@ -1,12 +1,10 @@
 //! A weight in whatever form it is held, multiplied in both directions.
 
-use std::ops::Range;
-
 use super::convert::{DenseType, Source, pack_columns, pack_rows, widen_panel};
-use super::made::{Panels, Square, multiply_made, place_transposed, transpose_words};
+use super::made::{MadeBlock, Panels, Square, multiply_made, place_transposed, transpose_words};
 use super::matrix::DenseMatrix;
 use super::operand::RowOperand;
-use crate::{Level, Pool, QuantMatrix};
+use crate::{Pool, QuantMatrix};
 
 /// A matrix `W [n, k]` in the one form in which it is held.
 #[derive(Clone, Copy)]
@@ -121,36 +119,20 @@ impl WeightRef<'_> {
     }
 }
 
-/// Elements of a reduction of `len` that stand in `steps`.
-fn elements(dtype: DenseType, steps: &Range<usize>, len: usize) -> Range<usize> {
-    let per_step = if dtype == DenseType::F32 { 1 } else { 2 };
-    steps.start * per_step..len.min(steps.end * per_step)
-}
-
 /// Panels whose columns are the source's rows.
 struct Rows<'a>(Source<'a>);
 
 impl Panels for Rows<'_> {
-    fn cols(&self) -> usize {
-        self.0.rows
+    fn shape(&self) -> (usize, usize) {
+        (self.0.rows, self.0.len)
     }
 
-    fn reduction(&self) -> usize {
-        self.0.len
-    }
-
-    fn make(
-        &self,
-        level: Level,
-        dtype: DenseType,
-        panels: Range<usize>,
-        steps: Range<usize>,
-        out: &mut [u32],
-    ) {
-        let part = elements(dtype, &steps, self.0.len);
+    fn make(&self, block: &mut MadeBlock<'_>) {
+        let MadeBlock { level, dtype, .. } = *block;
+        let part = block.elements(self.0.len);
         let data = &self.0.data[part.start..];
         let source = Source { data, len: part.len(), ..self.0 };
-        for (panel, words) in panels.zip(out.chunks_exact_mut(steps.len() * 16)) {
+        for (panel, words) in block.by_panel() {
             pack_columns(level, dtype, source, panel * 16, words);
         }
     }
@@ -160,24 +142,15 @@ impl Panels for Rows<'_> {
 struct Columns<'a>(Source<'a>);
 
 impl Panels for Columns<'_> {
-    fn cols(&self) -> usize {
-        self.0.len
+    fn shape(&self) -> (usize, usize) {
+        (self.0.len, self.0.rows)
     }
 
-    fn reduction(&self) -> usize {
-        self.0.rows
-    }
-
-    fn make(
-        &self,
-        level: Level,
-        dtype: DenseType,
-        panels: Range<usize>,
-        steps: Range<usize>,
-        out: &mut [u32],
-    ) {
-        for (panel, words) in panels.zip(out.chunks_exact_mut(steps.len() * 16)) {
-            pack_rows(level, dtype, self.0, panel * 16, steps.start, words);
+    fn make(&self, block: &mut MadeBlock<'_>) {
+        let MadeBlock { level, dtype, .. } = *block;
+        let first = block.steps.start;
+        for (panel, words) in block.by_panel() {
+            pack_rows(level, dtype, self.0, panel * 16, first, words);
         }
     }
 }
@@ -186,24 +159,14 @@ impl Panels for Columns<'_> {
 struct Widened<'a>(&'a DenseMatrix);
 
 impl Panels for Widened<'_> {
-    fn cols(&self) -> usize {
-        self.0.n()
+    fn shape(&self) -> (usize, usize) {
+        (self.0.n(), self.0.k())
     }
 
-    fn reduction(&self) -> usize {
-        self.0.k()
-    }
-
-    fn make(
-        &self,
-        level: Level,
-        dtype: DenseType,
-        panels: Range<usize>,
-        steps: Range<usize>,
-        out: &mut [u32],
-    ) {
-        let part = elements(dtype, &steps, self.0.k());
-        for (panel, words) in panels.zip(out.chunks_exact_mut(steps.len() * 16)) {
+    fn make(&self, block: &mut MadeBlock<'_>) {
+        let MadeBlock { level, dtype, .. } = *block;
+        let (steps, part) = (block.steps.clone(), block.elements(self.0.k()));
+        for (panel, words) in block.by_panel() {
             match (self.0.dtype(), dtype) {
                 (DenseType::Bf16, DenseType::F32) => {
                     // An odd reduction ends in a pair of which half is padding.
@@ -243,26 +206,16 @@ fn bf16_of(bits: u32) -> u32 {
 struct Transposed<'a>(&'a DenseMatrix);
 
 impl Panels for Transposed<'_> {
-    fn cols(&self) -> usize {
-        self.0.k()
+    fn shape(&self) -> (usize, usize) {
+        (self.0.k(), self.0.n())
     }
 
-    fn reduction(&self) -> usize {
-        self.0.n()
-    }
-
-    fn make(
-        &self,
-        level: Level,
-        dtype: DenseType,
-        panels: Range<usize>,
-        steps: Range<usize>,
-        out: &mut [u32],
-    ) {
-        let rows = elements(dtype, &steps, self.0.n());
+    fn make(&self, block: &mut MadeBlock<'_>) {
+        let MadeBlock { level, dtype, .. } = *block;
+        let rows = block.elements(self.0.n());
         let steps_of_square = dtype.steps(16);
         let mut square: Square = [[0.0; 16]; 16];
-        for (panel, words) in panels.zip(out.chunks_exact_mut(steps.len() * 16)) {
+        for (panel, words) in block.by_panel() {
             let tiles = rows.start / 16..rows.end.div_ceil(16);
             let places = words.as_chunks_mut::<16>().0.chunks_mut(steps_of_square);
             for (tile, place) in tiles.zip(places) {

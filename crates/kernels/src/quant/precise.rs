@@ -2,7 +2,6 @@
 //! multiplied.
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 use super::QuantFormat;
 use super::format::BLOCK;
@@ -11,8 +10,10 @@ use super::matrix::QuantMatrix;
 use super::tile::unpack;
 #[cfg(target_arch = "x86_64")]
 use crate::dense::multiplies_bf16;
-use crate::dense::{DenseType, Panels, RowOperand, Square, place_transposed, zip_words};
-use crate::dense::{multiply_made, precise_type};
+use crate::dense::{
+    DenseType, MadeBlock, Panels, RowOperand, Square, multiply_made, place_transposed,
+    precise_type, zip_words,
+};
 use crate::{AlignedBuf, Level, MatmulScratch, Pool, level};
 
 thread_local! {
@@ -65,27 +66,17 @@ impl QuantMatrix {
 pub(crate) struct Tiles<'a>(&'a QuantMatrix);
 
 impl Panels for Tiles<'_> {
-    fn cols(&self) -> usize {
-        self.0.n()
+    fn shape(&self) -> (usize, usize) {
+        (self.0.n(), self.0.k())
     }
 
-    fn reduction(&self) -> usize {
-        self.0.k()
-    }
-
-    fn make(
-        &self,
-        level: Level,
-        dtype: DenseType,
-        panels: Range<usize>,
-        steps: Range<usize>,
-        out: &mut [u32],
-    ) {
+    fn make(&self, block: &mut MadeBlock<'_>) {
         let (matrix, geometry) = (self.0, Geometry::of(self.0.format()));
-        let per_step = if dtype == DenseType::F32 { 1 } else { 2 };
-        let (first, len) = (steps.start * per_step, steps.len() * per_step);
-        for (panel, words) in panels.zip(out.chunks_exact_mut(steps.len() * TILE)) {
-            let tile = &matrix.tile(panel)[geometry.unit_at(first / BLOCK)..];
+        let MadeBlock { level, dtype, .. } = *block;
+        // A reduction in whole blocks fills its steps.
+        let part = block.elements(self.0.k());
+        for (panel, words) in block.by_panel() {
+            let tile = &matrix.tile(panel)[geometry.unit_at(part.start / BLOCK)..];
             match dtype {
                 DenseType::F32 => {
                     unpack_tile(level, matrix.format(), tile, bytemuck::cast_slice_mut(words));
@@ -95,8 +86,8 @@ impl Panels for Tiles<'_> {
                     unpack_pairs(matrix.format(), tile, words);
                 }
                 DenseType::Bf16 => UNPACKED.with_borrow_mut(|values| {
-                    values.grow(len * TILE);
-                    let values = &mut values[..len * TILE];
+                    values.grow(part.len() * TILE);
+                    let values = &mut values[..part.len() * TILE];
                     unpack_tile(level, matrix.format(), tile, values);
                     let rows = values.as_chunks::<{ 2 * TILE }>().0;
                     for (words, two) in words.as_chunks_mut::<TILE>().0.iter_mut().zip(rows) {
@@ -112,27 +103,18 @@ impl Panels for Tiles<'_> {
 pub(crate) struct TransposedTiles<'a>(&'a QuantMatrix);
 
 impl Panels for TransposedTiles<'_> {
-    fn cols(&self) -> usize {
-        self.0.k()
-    }
-
-    fn reduction(&self) -> usize {
-        self.0.n()
+    fn shape(&self) -> (usize, usize) {
+        (self.0.k(), self.0.n())
     }
 
     fn group(&self) -> usize {
         Geometry::of(self.0.format()).unit_blocks() * BLOCK / TILE
     }
 
-    fn make(
-        &self,
-        level: Level,
-        dtype: DenseType,
-        panels: Range<usize>,
-        steps: Range<usize>,
-        out: &mut [u32],
-    ) {
+    fn make(&self, block: &mut MadeBlock<'_>) {
         let (matrix, geometry) = (self.0, Geometry::of(self.0.format()));
+        let MadeBlock { level, dtype, panels, steps, out } = block;
+        let (level, dtype) = (*level, *dtype);
         let squares_per_unit = self.group();
         let steps_of_tile = dtype.steps(TILE);
         let first_tile = steps.start / steps_of_tile;
