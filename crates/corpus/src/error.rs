@@ -1,8 +1,8 @@
 //! The one error of this crate.
 
-use crate::nearest::nearest;
+use crate::nearest::{nearest, perhaps};
 use crate::source::{BadReason, Place};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 /// What can go wrong with a corpus.
 ///
@@ -330,6 +330,14 @@ impl CorpusError {
         )
     }
 
+    /// Names `action` on `path` in an error of the system.
+    pub(crate) fn io<P: AsRef<Utf8Path> + ?Sized>(
+        action: &'static str,
+        path: &P,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { action, path: path.as_ref().to_owned(), source }
+    }
+
     /// [`Self::UnknownName`] with the names there are.
     pub fn unknown<'n>(
         what: &'static str,
@@ -391,11 +399,6 @@ impl CorpusError {
             | Self::Interrupted => None,
         }
     }
-}
-
-/// A name to suggest after an unknown one.
-fn perhaps(nearest: Option<&String>) -> String {
-    nearest.map_or_else(String::new, |name| format!(", perhaps `{name}`"))
 }
 
 #[cfg(test)]

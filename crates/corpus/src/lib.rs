@@ -52,7 +52,7 @@ pub use mix::{
     Interleave, Interleaving, MixOptions, MixPlan, MixRow, MixSource, Shortfall, draw_documents,
     plan_mix,
 };
-pub use nearest::nearest;
+pub use nearest::{nearest, perhaps};
 pub use ngrams::Spelling;
 pub use normalize::normalize;
 pub use pack::{

@@ -9,3 +9,8 @@ pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     let best = alike.filter(|(likeness, _)| *likeness >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
     best.map(|(_, other)| other.to_owned())
 }
+
+/// What an error says of it after the unknown name.
+pub fn perhaps(nearest: Option<&String>) -> String {
+    nearest.map_or_else(String::new, |name| format!(", perhaps `{name}`"))
+}

@@ -2,7 +2,7 @@
 
 use crate::formats::DropReason;
 use camino::Utf8PathBuf;
-use catena_corpus::{BadReason, CorpusError};
+use catena_corpus::{BadReason, CorpusError, perhaps};
 use std::fmt;
 
 /// What two splits must not share.
@@ -143,7 +143,7 @@ pub enum DataError {
         path: Utf8PathBuf,
     },
     /// A name that nobody knows.
-    #[error("unknown {what} `{name}`{place}{} (known: {known})", suggestion(nearest.as_ref()))]
+    #[error("unknown {what} `{name}`{place}{} (known: {known})", perhaps(nearest.as_ref()))]
     UnknownName {
         /// What it should name.
         what: &'static str,
@@ -310,11 +310,6 @@ pub enum DataError {
     /// The caller asked the work to stop.
     #[error("data preparation was interrupted")]
     Interrupted,
-}
-
-/// A suggestion to put after an unknown name.
-fn suggestion(nearest: Option<&String>) -> String {
-    nearest.map_or_else(String::new, |name| format!(", perhaps `{name}`"))
 }
 
 impl From<CorpusError> for DataError {

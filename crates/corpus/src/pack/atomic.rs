@@ -20,7 +20,7 @@ impl AtomicFile {
     /// Begins the file that will stand at `path`.
     pub(super) fn create(path: &Utf8Path) -> Result<Self, CorpusError> {
         let beside = Utf8PathBuf::from(format!("{path}.part-{}", std::process::id()));
-        let file = File::create(&beside).map_err(io("create", &beside))?;
+        let file = File::create(&beside).map_err(CorpusError::io("create", &beside))?;
         let out = Some(BufWriter::with_capacity(BUFFER_BYTES, file));
         Ok(Self { path: path.to_owned(), beside, out })
     }
@@ -28,14 +28,14 @@ impl AtomicFile {
     /// Adds bytes at the end.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), CorpusError> {
         let out = self.out.as_mut().expect("a file is written before it is finished");
-        out.write_all(bytes).map_err(io("write", &self.beside))
+        out.write_all(bytes).map_err(CorpusError::io("write", &self.beside))
     }
 
     /// Replaces the first bytes.
     pub(super) fn write_start(&mut self, bytes: &[u8]) -> Result<(), CorpusError> {
         let out = self.out.as_mut().expect("a file is written before it is finished");
         let written = out.seek(SeekFrom::Start(0)).and_then(|_| out.write_all(bytes));
-        written.map_err(io("write", &self.beside))
+        written.map_err(CorpusError::io("write", &self.beside))
     }
 
     /// Waits until all is on disk and puts the file in its place.
@@ -44,8 +44,10 @@ impl AtomicFile {
         let synced = out.into_inner().map_err(std::io::IntoInnerError::into_error);
         let done = synced
             .and_then(|file| file.sync_all())
-            .map_err(io("write", &self.beside))
-            .and_then(|()| fs::rename(&self.beside, &self.path).map_err(io("write", &self.path)));
+            .map_err(CorpusError::io("write", &self.beside))
+            .and_then(|()| {
+                fs::rename(&self.beside, &self.path).map_err(CorpusError::io("write", &self.path))
+            });
         if done.is_err() {
             // The first error is the one to report; a left-over part is harmless.
             let _ = fs::remove_file(&self.beside);
@@ -68,15 +70,6 @@ pub(super) fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<(), CorpusErr
     let mut file = AtomicFile::create(path)?;
     file.write(bytes)?;
     file.finish()
-}
-
-/// Names `action` on `path` in an error.
-pub(super) fn io(
-    action: &'static str,
-    path: &Utf8Path,
-) -> impl FnOnce(std::io::Error) -> CorpusError {
-    let path = path.to_owned();
-    move |source| CorpusError::Io { action, path, source }
 }
 
 /// `path` with something added to its name.

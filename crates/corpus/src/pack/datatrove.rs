@@ -1,6 +1,6 @@
 //! DataTrove's and nanotron's shards: `NAME.ds`, `NAME.ds.index`, `NAME.ds.metadata`.
 
-use super::atomic::{AtomicFile, io, with_suffix, write_whole};
+use super::atomic::{AtomicFile, with_suffix, write_whole};
 use super::reader::TokenShard;
 use super::shard::{ShardInfo, ShardWriter};
 use super::width::TokenWidth;
@@ -89,7 +89,7 @@ pub(super) fn rounded(count: u64) -> String {
 /// [`CorpusError::Io`], and [`CorpusError::Shard`] where the files contradict each other.
 pub fn open_datatrove(path: &Utf8Path) -> Result<TokenShard, CorpusError> {
     let index_path = with_suffix(path, ".index");
-    let index = fs::read(&index_path).map_err(io("read", &index_path))?;
+    let index = fs::read(&index_path).map_err(CorpusError::io("read", &index_path))?;
     let shard_error = |what, found, expected| CorpusError::Shard {
         path: index_path.clone(),
         what,
@@ -106,7 +106,7 @@ pub fn open_datatrove(path: &Utf8Path) -> Result<TokenShard, CorpusError> {
     if let Some(pair) = falls {
         return Err(shard_error("an end", pair[1], pair[0]));
     }
-    let size = fs::metadata(path).map_err(io("read", path))?.len();
+    let size = fs::metadata(path).map_err(CorpusError::io("read", path))?.len();
     let tokens = ends.last().copied().unwrap_or(0);
     let width = match size.checked_div(tokens) {
         Some(4) => TokenWidth::U32,

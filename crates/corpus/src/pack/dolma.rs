@@ -61,7 +61,7 @@ impl ShardWriter for DolmaWriter {
         let mut table = AtomicFile::create(&path)?;
         let mut packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::default());
         let packed = packed.write_all(&self.table).and_then(|()| packed.finish());
-        table.write(&packed.map_err(super::atomic::io("compress", &path))?)?;
+        table.write(&packed.map_err(CorpusError::io("compress", &path))?)?;
         table.finish()?;
         self.file.finish()?;
         Ok(self.info)

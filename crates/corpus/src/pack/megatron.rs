@@ -1,6 +1,6 @@
 //! Megatron-LM's and NeMo's shards: `NAME.bin` and `NAME.idx`.
 
-use super::atomic::{AtomicFile, io, with_suffix, write_whole};
+use super::atomic::{AtomicFile, with_suffix, write_whole};
 use super::reader::TokenShard;
 use super::shard::{ShardInfo, ShardWriter};
 use super::width::TokenWidth;
@@ -103,9 +103,9 @@ impl ShardWriter for MegatronWriter {
 /// type that tokens do not.
 pub fn open_megatron(prefix: &Utf8Path) -> Result<TokenShard, CorpusError> {
     let path = with_suffix(prefix, ".idx");
-    let bytes = fs::read(&path).map_err(io("read", &path))?;
+    let bytes = fs::read(&path).map_err(CorpusError::io("read", &path))?;
     let bin = with_suffix(prefix, ".bin");
-    let size = fs::metadata(&bin).map_err(io("read", &bin))?.len();
+    let size = fs::metadata(&bin).map_err(CorpusError::io("read", &bin))?.len();
     let refuse = |what, found, expected| {
         Err(CorpusError::Shard { path: path.clone(), what, found, expected })
     };

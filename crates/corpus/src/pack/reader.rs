@@ -1,6 +1,5 @@
 //! Reading a shard document by document.
 
-use super::atomic::io;
 use super::width::TokenWidth;
 use crate::error::CorpusError;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -24,7 +23,7 @@ impl TokenShard {
         width: TokenWidth,
         documents: Vec<(u64, u64)>,
     ) -> Result<Self, CorpusError> {
-        let file = File::open(path).map_err(io("read", path))?;
+        let file = File::open(path).map_err(CorpusError::io("read", path))?;
         Ok(Self { path: path.to_owned(), file, width, documents, bytes: Vec::new() })
     }
 
@@ -56,7 +55,8 @@ impl TokenShard {
         let count = usize::try_from(count).expect("a document is smaller than the address space");
         self.bytes.resize(count * self.width.bytes(), 0);
         let read = self.file.seek(SeekFrom::Start(start));
-        read.and_then(|_| self.file.read_exact(&mut self.bytes)).map_err(io("read", &self.path))?;
+        read.and_then(|_| self.file.read_exact(&mut self.bytes))
+            .map_err(CorpusError::io("read", &self.path))?;
         self.width.decode(&self.bytes, tokens);
         Ok(())
     }

@@ -23,21 +23,12 @@ pub(super) struct ClosedFile {
     renamed: bool,
 }
 
-/// Names `action` on `path` in an error of the system.
-pub(super) fn io_error(
-    action: &'static str,
-    path: &Utf8Path,
-) -> impl FnOnce(io::Error) -> CorpusError {
-    let path = path.to_owned();
-    move |source| CorpusError::Io { action, path, source }
-}
-
 impl PartFile {
     /// Creates the file that will be named `name` in `folder`.
     pub(super) fn create(folder: &Utf8Path, name: &str) -> Result<Self, CorpusError> {
-        fs::create_dir_all(folder).map_err(io_error("create", folder))?;
+        fs::create_dir_all(folder).map_err(CorpusError::io("create", folder))?;
         let part = folder.join(format!(".{name}.part"));
-        let file = File::create(&part).map_err(io_error("create", &part))?;
+        let file = File::create(&part).map_err(CorpusError::io("create", &part))?;
         Ok(Self { part, file: BufWriter::with_capacity(WRITE_BYTES, file), bytes: 0 })
     }
 
@@ -49,7 +40,7 @@ impl PartFile {
     /// Brings the file to the disk.
     pub(super) fn close(mut self) -> Result<ClosedFile, CorpusError> {
         let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        synced.map_err(io_error("write", &self.part))?;
+        synced.map_err(CorpusError::io("write", &self.part))?;
         Ok(ClosedFile { part: self.part, bytes: self.bytes, renamed: false })
     }
 }
@@ -70,7 +61,7 @@ impl ClosedFile {
     /// Gives the file its name.
     pub(super) fn rename(&mut self, name: &str) -> Result<Utf8PathBuf, CorpusError> {
         let path = self.part.with_file_name(name);
-        fs::rename(&self.part, &path).map_err(io_error("rename", &self.part))?;
+        fs::rename(&self.part, &path).map_err(CorpusError::io("rename", &self.part))?;
         self.renamed = true;
         Ok(path)
     }

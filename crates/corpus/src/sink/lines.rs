@@ -1,6 +1,6 @@
 //! JSON Lines, text, and tables of texts.
 
-use super::file::{ClosedFile, PartFile, io_error};
+use super::file::{ClosedFile, PartFile};
 use super::options::{Layout, SinkFormat};
 use super::row::{CELLS, JsonRow, cells, sidecar_row};
 use crate::error::CorpusError;
@@ -37,7 +37,8 @@ impl LineFile {
                 Codec::Gzip(GzEncoder::new(file, flate2::Compression::new(GZIP_LEVEL)))
             }
             Compression::Zstd => {
-                let encoder = Encoder::new(file, ZSTD_LEVEL).map_err(io_error("write", &path))?;
+                let encoder =
+                    Encoder::new(file, ZSTD_LEVEL).map_err(CorpusError::io("write", &path))?;
                 Codec::Zstd(encoder)
             }
         };
@@ -103,7 +104,7 @@ impl LineFile {
             Codec::Gzip(encoder) => encoder.get_ref(),
             Codec::Zstd(encoder) => encoder.get_ref(),
         };
-        io_error("write", file.path())(error)
+        CorpusError::io("write", file.path())(error)
     }
 
     pub(super) fn close(self) -> Result<ClosedFile, CorpusError> {
@@ -118,7 +119,7 @@ impl LineFile {
             Codec::Gzip(encoder) => encoder.finish(),
             Codec::Zstd(encoder) => encoder.finish(),
         };
-        file.map_err(io_error("write", &path))?.close()
+        file.map_err(CorpusError::io("write", &path))?.close()
     }
 }
 

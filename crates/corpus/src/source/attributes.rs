@@ -26,12 +26,11 @@ impl Sidecars {
         let mut readers = Vec::new();
         for name in &options.attributes {
             let beside = beside(path, name);
-            let io =
-                |source| CorpusError::Io { action: "read", path: beside.clone().into(), source };
+            let io = || CorpusError::io("read", &beside);
             let compression = Format::of_name(&beside).1;
-            let raw = options.opener.open(&beside, 0).map_err(io)?;
+            let raw = options.opener.open(&beside, 0).map_err(io())?;
             let limits = &options.limits;
-            let plain = decompress::open(raw, compression, limits.max_ratio).map_err(io)?;
+            let plain = decompress::open(raw, compression, limits.max_ratio).map_err(io())?;
             let (stream, codec) = open_text(plain, None, false);
             let lines = Lines::new(stream, limits.max_row_bytes);
             readers.push((name.clone(), beside, json_lines(lines, codec)));
@@ -43,11 +42,7 @@ impl Sidecars {
     pub(super) fn next_row(&mut self) -> Result<Attributes, CorpusError> {
         let mut attributes = Attributes { of: Vec::new() };
         for (name, path, reader) in &mut self.readers {
-            let row = reader.next().transpose().map_err(|source| CorpusError::Io {
-                action: "read",
-                path: path.clone().into(),
-                source,
-            })?;
+            let row = reader.next().transpose().map_err(CorpusError::io("read", path))?;
             let found = match row {
                 Some(RawRow::Fields { fields, .. }) => Ok(fields),
                 Some(RawRow::Bad { reason, .. }) => Err(reason.to_string()),

@@ -79,7 +79,7 @@ pub fn plan_shards(inputs: &[String], options: &ReadOptions) -> Result<Vec<Shard
 
 /// Names the path in an error of the system.
 fn io(path: &str) -> impl FnOnce(std::io::Error) -> CorpusError {
-    move |source| CorpusError::Io { action: "read", path: path.into(), source }
+    CorpusError::io("read", path)
 }
 
 /// The files of one input.

@@ -78,11 +78,7 @@ impl Shard {
     /// The file cannot be opened.
     pub fn open_fields(&self, options: &ReadOptions) -> Result<FieldReader, CorpusError> {
         let label = encoding_of(options)?;
-        let rows = rows(self, options, label).map_err(|source| CorpusError::Io {
-            action: "read",
-            path: self.path.as_ref().into(),
-            source,
-        })?;
+        let rows = rows(self, options, label).map_err(CorpusError::io("read", &*self.path))?;
         let start = match self.part {
             Part::Lines { start, .. } => start,
             Part::Whole | Part::RowGroup { .. } => 0,
@@ -110,8 +106,7 @@ impl Iterator for FieldReader {
             }
             Err(source) => {
                 self.ended = true;
-                let path = self.path.as_ref().into();
-                return Some(Err(CorpusError::Io { action: "read", path, source }));
+                return Some(Err(CorpusError::io("read", &*self.path)(source)));
             }
         };
         Some(match row {
@@ -193,13 +188,13 @@ pub(super) fn encoding_of(options: &ReadOptions) -> Result<Option<&'static Encod
 pub fn read_text(path: &Utf8Path, max_bytes: u64) -> Result<String, CorpusError> {
     let shard = Shard::of_file(path.as_str());
     let options = ReadOptions::default();
-    let io = |source| CorpusError::Io { action: "read", path: path.to_owned(), source };
-    let raw = options.opener.open(path.as_str(), 0).map_err(io)?;
+    let io = || CorpusError::io("read", path);
+    let raw = options.opener.open(path.as_str(), 0).map_err(io())?;
     let ratio = options.limits.max_ratio;
-    let stream = decompress::open(raw, shard.compression, ratio).map_err(io)?;
+    let stream = decompress::open(raw, shard.compression, ratio).map_err(io())?;
     let text = text::read_text(stream, Some(encoding_rs::UTF_8), max_bytes);
     let text = text.or_else(|error| match Fault::from(error) {
-        Fault::System(error) => Err(io(error)),
+        Fault::System(error) => Err(io()(error)),
         Fault::Bad(reason) => Ok(Err(reason)),
     })?;
     let place = Place { file: path.as_str().into(), start: 0, row: 1 };
