@@ -561,15 +561,22 @@ pub(crate) struct DataBenchArgs {
     /// Seconds after which a peer is measured on what it did until then
     #[arg(long, default_value_t = 120, value_name = "N")]
     pub(crate) peer_seconds: u64,
-    /// Rounds; every figure is the median over them
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) rounds: u32,
-    /// Write the figures to this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) rounds: RoundArgs,
     /// One measurement in this process: what the others start
     #[arg(long, hide = true, value_name = "STEP", requires = "near")]
     pub(crate) step: Option<DataStep>,
+}
+
+/// How often is measured, and where the figures go.
+#[derive(Debug, Args)]
+pub(crate) struct RoundArgs {
+    /// Rounds; every figure is the median over them
+    #[arg(long = "rounds", default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) count: u32,
+    /// Write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<Utf8PathBuf>,
 }
 
 /// What `catena bench data` measures in a process of its own.
@@ -605,12 +612,8 @@ pub(crate) struct ServeBenchArgs {
     /// Measure llama.cpp's server in the same run, in turn with ours
     #[arg(long)]
     pub(crate) peers: bool,
-    /// Rounds; every figure is the median over them
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) rounds: u32,
-    /// Write the figures to this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) rounds: RoundArgs,
 }
 
 #[derive(Debug, Args)]
@@ -625,28 +628,21 @@ pub(crate) struct TrainBenchArgs {
     /// Measure PyTorch with PEFT in the same run, in turn with ours
     #[arg(long)]
     pub(crate) peers: bool,
-    /// Rounds; every figure is the median over them
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) rounds: u32,
-    /// Write the figures to this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) rounds: RoundArgs,
     /// One task in this process: what the others start
     #[arg(long, hide = true, value_name = "TASK")]
     pub(crate) step: Option<String>,
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("count", |arg| arg.default_value("1")))]
 pub(crate) struct KernelArgs {
     /// Measure PyTorch's dense products in the same run
     #[arg(long)]
     pub(crate) peers: bool,
-    /// Rounds; every figure is the median over them
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) rounds: u32,
-    /// Write the figures to this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) rounds: RoundArgs,
 }
 
 #[derive(Debug, Args)]
@@ -664,12 +660,8 @@ pub(crate) struct EngineArgs {
     /// Measure llama.cpp's server and batches in the same run, in turn with ours
     #[arg(long)]
     pub(crate) peers: bool,
-    /// Rounds; every figure is the median over them
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) rounds: u32,
-    /// Write the figures to this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) rounds: RoundArgs,
 }
 
 #[derive(Debug, Args)]
@@ -699,12 +691,8 @@ pub(crate) struct InferArgs {
     /// Of the other engines only this one, such as `llama.cpp`; may be given again
     #[arg(long, value_name = "NAME", requires = "peers")]
     pub(crate) peer: Vec<String>,
-    /// Rounds; every figure is the median over them
-    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) rounds: u32,
-    /// Write the figures to this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) rounds: RoundArgs,
     /// One token, then the resident bytes: what `infer/start` starts
     #[arg(long, hide = true)]
     pub(crate) first_token: bool,

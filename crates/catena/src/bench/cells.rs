@@ -103,8 +103,17 @@ impl Results {
             let goal = goal.and_then(|goal| goal.figure(&others, less_is_better));
             Some(Cell::new(name, unit, less_is_better, value, others, None).with_goal(goal))
         });
-        let cells = cells.collect();
-        let mut machine: BTreeMap<_, _> = described(&measure_peaks(pool)).into_iter().collect();
+        let machine = described(&measure_peaks(pool)).into_iter().collect();
+        Self::new(machine, threads, cells.collect(), theirs)
+    }
+
+    /// Cells of a machine of which no more is told yet than what was measured of it.
+    pub(crate) fn new(
+        mut machine: BTreeMap<&'static str, String>,
+        threads: usize,
+        cells: Vec<Cell>,
+        theirs: Collected,
+    ) -> Self {
         machine.insert("kernels", level().name().to_owned());
         machine.insert("threads", threads.to_string());
         let mut versions = theirs.versions;

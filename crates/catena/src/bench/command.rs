@@ -5,8 +5,9 @@ use super::embed::{CELL, COSINES, EmbedBench};
 use super::files::{MeasuredFile, find, open_all};
 use super::infer::{Bench, SEED};
 use super::limits::{Limits, described};
-use super::peers::{Collected, Peers, interrupted};
+use super::peers::{Collected, Peers, check_cancel};
 use super::perplexity::{self, Text};
+use super::rounds::nothing;
 use super::start;
 use super::{data, engine, kernels, serve, train};
 use crate::args::{BenchArea, BenchArgs, InferArgs};
@@ -17,7 +18,7 @@ use crate::output::print_line;
 use crate::progress::{for_stderr, say};
 use crate::pull::Finder;
 use camino::Utf8Path;
-use catena_kernels::{Pool, level, measure_peaks};
+use catena_kernels::{Pool, measure_peaks};
 use catena_protocol::{Cancel, Progress};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), F
         let path = find(&args.model[0], &finder)?;
         return start::first_token(&path, pool).map_err(|error| unmeasured(&path, error));
     }
-    args.json.as_deref().map_or(Ok(()), Results::check_file)?;
+    args.rounds.check_file()?;
     let only = &args.only;
     let run = Run {
         files: open_all(args, &finder)?,
@@ -79,18 +80,16 @@ fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), F
         cancel,
     };
     if run.embed.is_none() && run.files.iter().all(MeasuredFile::is_idle) {
-        let cause = format!("no cell has `{}` in its name", only.join("` or `"));
-        return Err(Failure::new(Exit::Usage, "nothing to measure", cause)
-            .hint("cells have names such as infer/prefill/512/q4_1"));
+        return Err(nothing(only, "cells have names such as infer/prefill/512/q4_1"));
     }
     let mut ours = Samples::default();
     let mut theirs = Collected::default();
-    for round in 1..=args.rounds {
-        run.round(&format!("round {round} of {}", args.rounds), &mut ours, &mut theirs)?;
+    for label in args.rounds.labels() {
+        run.round(&label, &mut ours, &mut theirs)?;
     }
     let results = run.results(&ours, theirs)?;
     results.print();
-    args.json.as_deref().map_or(Ok(()), |file| results.write(file))
+    args.rounds.write(&results)
 }
 
 impl Run<'_> {
@@ -104,7 +103,7 @@ impl Run<'_> {
         for file in self.files.iter().filter(|file| !file.is_idle()) {
             let label = format!("{label}, {}", file.format);
             self.file_round(file, &label, ours)?;
-            self.check_cancel()?;
+            check_cancel(self.cancel)?;
             if let Some(peers) = &self.peers {
                 let text = self.text_of(file).map(|(text, cell)| text.peers_task(&cell));
                 peers.round(file.peers_task(&label, self.threads, text.as_ref()), theirs)?;
@@ -114,7 +113,7 @@ impl Run<'_> {
             let label = format!("{label}, embedding");
             say(&format!("  {label}: catena"));
             let embedded = embed.round(ours, self.cancel);
-            self.check_cancel()?;
+            check_cancel(self.cancel)?;
             let embedded = embedded.map_err(|error| {
                 Failure::new(Exit::Environment, "cannot embed the documents", error)
             })?;
@@ -122,7 +121,7 @@ impl Run<'_> {
                 peers.round(embed.peers_task(&label, self.threads, &embedded), theirs)?;
             }
         }
-        self.check_cancel()
+        check_cancel(self.cancel)
     }
 
     fn file_round(
@@ -134,14 +133,14 @@ impl Run<'_> {
         say(&format!("  {label}: catena"));
         if let Some((text, cell)) = self.text_of(file) {
             let value = text.perplexity(file, self.pool.clone(), self.progress, self.cancel)?;
-            self.check_cancel()?;
+            check_cancel(self.cancel)?;
             ours.push(&cell, value);
         }
         let bench = Bench::new(&file.model, self.pool.clone(), SEED);
         bench
             .round(file, ours, self.progress, self.cancel)
             .map_err(|error| unmeasured(&file.path, error))?;
-        self.check_cancel()?;
+        check_cancel(self.cancel)?;
         if let Some([start, resident]) = &file.start {
             let (seconds, bytes) = start::measure(&file.path, self.threads)?;
             ours.push(start, seconds);
@@ -154,10 +153,6 @@ impl Run<'_> {
     fn text_of(&self, file: &MeasuredFile) -> Option<(&Text, String)> {
         let cell = perplexity::cell(&file.format);
         self.text.as_ref().filter(|_| file.perplexity).map(|text| (text, cell))
-    }
-
-    fn check_cancel(&self) -> Result<(), Failure> {
-        if self.cancel.is_cancelled() { Err(interrupted()) } else { Ok(()) }
     }
 
     /// Medians beside the limits, which are measured here.
@@ -194,11 +189,7 @@ impl Run<'_> {
             let value = theirs.checks.median(name)?;
             Some(Cell::new(name.to_owned(), "cosine", false, value, BTreeMap::new(), None))
         }));
-        machine.insert("kernels", level().name().to_owned());
-        machine.insert("threads", self.threads.to_string());
-        let mut versions = theirs.versions;
-        versions.insert("catena".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-        Ok(Results { machine, versions, seed: SEED, cells, notes: theirs.notes })
+        Ok(Results::new(machine, self.threads, cells, theirs))
     }
 }
 

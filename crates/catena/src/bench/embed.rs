@@ -1,7 +1,8 @@
 //! Speed of embedding: the documents of the bank's support desk, by the path that builds an index.
 
 use super::cells::Samples;
-use super::files::{absolute, wanted};
+use super::files::absolute;
+use super::rounds::wanted;
 use crate::documents::read_documents;
 use crate::failure::{Exit, Failure};
 use crate::models::{BoxError, LocalEmbedder};

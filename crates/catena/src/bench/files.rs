@@ -2,6 +2,7 @@
 
 use super::infer::{BATCH_PROMPT, GENERATED, SEED, Task};
 use super::perplexity;
+use super::rounds::wanted;
 use crate::args::InferArgs;
 use crate::failure::{Exit, Failure};
 use crate::models::{LanguageModel, Numerics};
@@ -75,11 +76,6 @@ pub(crate) fn find(name: &str, finder: &Finder<'_>) -> Result<Utf8PathBuf, Failu
         path.read_dir_utf8().map_err(|error| Failure::new(Exit::Environment, goal, error))?;
     let gguf = entries.flatten().find(|entry| entry.path().extension() == Some("gguf"));
     Ok(gguf.map_or(path, |entry| entry.path().to_owned()))
-}
-
-/// Whether a cell is wanted.
-pub(crate) fn wanted(name: &str, only: &[String]) -> bool {
-    only.is_empty() || only.iter().any(|text| name.contains(text))
 }
 
 impl MeasuredFile {
@@ -179,15 +175,6 @@ fn mixture(file_type: u64) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cell_is_wanted_by_any_part_of_its_name() {
-        let only =
-            |texts: &[&str]| -> Vec<String> { texts.iter().map(ToString::to_string).collect() };
-        let name = "infer/prefill/512/q4_1";
-        assert!(wanted(name, &[]) && wanted(name, &only(&["decode", "prefill/512"])));
-        assert!(!wanted(name, &only(&["decode"])));
-    }
 
     #[test]
     fn a_model_is_named_by_its_file_without_the_format() {

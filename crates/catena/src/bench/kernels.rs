@@ -3,7 +3,7 @@
 use super::cells::{Cell, Results, Samples};
 use super::infer::SEED;
 use super::limits::described;
-use super::peers::{Collected, Peers, interrupted};
+use super::peers::{Collected, Peers, check_cancel};
 use crate::args::KernelArgs;
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
@@ -12,7 +12,7 @@ use crate::output::print_line;
 use crate::progress::say;
 use catena_kernels::{
     AttendParams, BLOCK_TOKENS, DenseMatrix, DenseType, KvCache, KvShape, KvType, MatmulScratch,
-    Peaks, Pool, QuantFormat, QuantMatrix, RowOperand, SeqSpan, level, measure_peaks, measure_read,
+    Peaks, Pool, QuantFormat, QuantMatrix, RowOperand, SeqSpan, measure_peaks, measure_read,
 };
 use catena_protocol::Cancel;
 use rand::{Rng, SeedableRng};
@@ -76,21 +76,18 @@ impl Dense {
 
 /// Runs `catena bench kernels`.
 pub(super) fn run(args: &KernelArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
-    args.json.as_deref().map_or(Ok(()), Results::check_file)?;
+    args.rounds.check_file()?;
     let (pool, threads) = (pool(flag), threads(flag).value);
     let failed =
         |error: BoxError| Failure::new(Exit::Environment, "cannot measure the kernels", error);
     let peers = args.peers.then(|| Peers::find(&[], cancel)).transpose()?;
     let (mut ours, mut theirs) = (Samples::default(), Collected::default());
     let bench = Bench { pool: &pool, cancel };
-    for round in 1..=args.rounds {
-        say(&format!("  round {round} of {}: catena", args.rounds));
+    for label in args.rounds.labels() {
+        say(&format!("  {label}: catena"));
         bench.round(&mut ours).map_err(failed)?;
-        if cancel.is_cancelled() {
-            return Err(interrupted());
-        }
+        check_cancel(cancel)?;
         if let Some(peers) = &peers {
-            let label = format!("round {round} of {}", args.rounds);
             let gemm: Vec<Value> = Dense::all().into_iter().map(Dense::task).collect();
             let task = json!({
                 "area": "kernels", "label": label, "format": "gemm", "threads": threads,
@@ -107,12 +104,8 @@ pub(super) fn run(args: &KernelArgs, flag: Option<usize>, cancel: &Cancel) -> Re
     }
     let mut machine: BTreeMap<_, _> = described(&peaks).into_iter().collect();
     machine.insert("read", format!("{:.1} GB/s", read / 1e9));
-    machine.insert("kernels", level().name().to_owned());
-    machine.insert("threads", threads.to_string());
-    let mut versions = theirs.versions;
-    versions.insert("catena".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    let results = Results { machine, versions, seed: SEED, cells, notes: theirs.notes };
-    args.json.as_deref().map_or(Ok(()), |file| results.write(file))
+    let results = Results::new(machine, threads, cells, theirs);
+    args.rounds.write(&results)
 }
 
 /// All cells, with the limit that binds each.

@@ -11,6 +11,7 @@ mod kernels;
 mod limits;
 mod peers;
 mod perplexity;
+mod rounds;
 mod serve;
 mod start;
 mod train;

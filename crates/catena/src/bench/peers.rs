@@ -148,9 +148,7 @@ impl<'a> Peers<'a> {
             (status, text.join().expect("reading does not panic"))
         });
         let status = status.map_err(failed)?;
-        if self.cancel.is_cancelled() {
-            return Err(interrupted());
-        }
+        check_cancel(self.cancel)?;
         if !status.success() {
             let cause = format!("it ended with {status}; its own lines are above");
             return Err(Failure::new(Exit::Environment, goal, cause));
@@ -173,6 +171,11 @@ impl<'a> Peers<'a> {
             thread::sleep(LOOK);
         }
     }
+}
+
+/// Ends the measurement if the user asked to stop.
+pub(crate) fn check_cancel(cancel: &Cancel) -> Result<(), Failure> {
+    if cancel.is_cancelled() { Err(interrupted()) } else { Ok(()) }
 }
 
 /// The user asked to stop.

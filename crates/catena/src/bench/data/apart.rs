@@ -4,7 +4,7 @@ use super::corpus::Corpus;
 use super::run::Figures;
 use super::{clean, dedup};
 use crate::args::DataStep;
-use crate::bench::peers::interrupted;
+use crate::bench::peers::check_cancel;
 use crate::failure::{Exit, Failure};
 use crate::output::print_line;
 use catena_protocol::Cancel;
@@ -27,9 +27,7 @@ pub(super) fn measure(
         .stderr(Stdio::inherit())
         .output()
         .map_err(fail)?;
-    if cancel.is_cancelled() {
-        return Err(interrupted());
-    }
+    check_cancel(cancel)?;
     let goal = format!("cannot measure `{}`", name.get_name());
     if !done.status.success() {
         let cause = format!("the process that measured it ended with {}", done.status);

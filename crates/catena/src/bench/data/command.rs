@@ -7,8 +7,9 @@ use super::run::Figures;
 use super::tasks::{TASKS, Task, Work, cells};
 use crate::args::DataBenchArgs;
 use crate::bench::cells::{Results, Samples};
-use crate::bench::peers::{Collected, Peers, interrupted};
-use crate::failure::{Exit, Failure};
+use crate::bench::peers::{Collected, Peers, check_cancel};
+use crate::bench::rounds::{nothing, wanted};
+use crate::failure::Failure;
 use crate::machine::{pool, threads};
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -28,7 +29,7 @@ pub(in crate::bench) fn run(
     if let Some((step, near)) = args.step.zip(args.near.as_deref()) {
         return apart::run(step, &Corpus::unread(near)?, threads, cancel);
     }
-    args.json.as_deref().map_or(Ok(()), Results::check_file)?;
+    args.rounds.check_file()?;
     let tasks = tasks(args)?;
     let peers = args.peers.then(|| Peers::of(SCRIPT, &[], cancel)).transpose()?;
     let rounds = Rounds { args, threads, cancel, peers, decisions: OwnDecisions::new()? };
@@ -48,7 +49,7 @@ pub(in crate::bench) fn run(
     }
     let results = Results::of_named(cells.into_iter(), &ours, theirs, &pool(flag), threads);
     results.print();
-    args.json.as_deref().map_or(Ok(()), |file| results.write(file))
+    args.rounds.write(&results)
 }
 
 /// The tasks that the user wants.
@@ -56,13 +57,12 @@ fn tasks(args: &DataBenchArgs) -> Result<Vec<&'static Task>, Failure> {
     let named = |task: &&Task| {
         let allowed =
             (args.peers || !task.needs_peers()) && (args.large || task.corpus != Kind::Big);
-        let mut wanted = args.only.iter();
-        allowed && (args.only.is_empty() || wanted.any(|only| task.cell.contains(only.as_str())))
+        allowed && wanted(task.cell, &args.only)
     };
     let tasks: Vec<&Task> = TASKS.iter().filter(named).collect();
     if tasks.is_empty() {
-        let cause = format!("no cell has `{}` in its name", args.only.join("` or `"));
-        return Err(Failure::new(Exit::Usage, "nothing to measure", cause).hint(
+        return Err(nothing(
+            &args.only,
             "cells have names such as data/rules; data/decisions needs --peers, data/clean --large",
         ));
     }
@@ -89,7 +89,7 @@ impl Rounds<'_> {
     ) -> Result<(), Failure> {
         let path = self.corpus(kind)?;
         // Memory hardly varies, and this takes minutes.
-        let rounds = if kind == Kind::Big { 1 } else { self.args.rounds };
+        let rounds = if kind == Kind::Big { 1 } else { self.args.rounds.count };
         for round in 1..=rounds {
             for task in tasks {
                 let label = format!("round {round} of {rounds}, {}", task.cell);
@@ -97,9 +97,7 @@ impl Rounds<'_> {
                 for (cell, figure) in self.measure(task, &path)? {
                     ours.push(&cell, figure);
                 }
-                if self.cancel.is_cancelled() {
-                    return Err(interrupted());
-                }
+                check_cancel(self.cancel)?;
                 if let Some(peers) = self.peers.as_ref().filter(|_| task.peers) {
                     peers.round(self.request(task, &path, &label), theirs)?;
                 }

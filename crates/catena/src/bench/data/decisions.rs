@@ -3,7 +3,7 @@
 use super::corpus::{Corpus, each_document};
 use super::measure::{families, sets};
 use super::run::{Figures, failed, scratch};
-use crate::bench::peers::interrupted;
+use crate::bench::peers::check_cancel;
 use crate::failure::Failure;
 use camino::Utf8PathBuf;
 use catena_corpus::Analyser;
@@ -36,9 +36,7 @@ impl OwnDecisions {
         let mut analyser = Analyser::new(families(&sets));
         let mut out = BufWriter::new(File::create(&self.0).map_err(failed)?);
         each_document(&corpus.path, |document| {
-            if cancel.is_cancelled() {
-                return Err(interrupted());
-            }
+            check_cancel(cancel)?;
             let mut line = Map::new();
             line.insert("id".to_owned(), Value::from(document.id));
             let profile = analyser.analyse(&document.text).map_err(failed)?;

@@ -3,9 +3,10 @@
 use super::{guessing, mask, overhead, prefix, turns};
 use crate::args::EngineArgs;
 use crate::bench::cells::{Named, Results, Samples};
-use crate::bench::files::{absolute, find, wanted};
+use crate::bench::files::{absolute, find};
 use crate::bench::infer::SEED;
-use crate::bench::peers::{Collected, Peers, interrupted};
+use crate::bench::peers::{Collected, Peers, check_cancel};
+use crate::bench::rounds::{nothing, wanted};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
 use crate::models::{BoxError, LanguageModel, Numerics, draft_failure};
@@ -147,11 +148,11 @@ pub(in crate::bench) fn run(
     flag: Option<usize>,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
-    args.json.as_deref().map_or(Ok(()), Results::check_file)?;
+    args.rounds.check_file()?;
     let groups = Group::of(&args.only, args.draft.is_some());
     if groups.is_empty() {
-        let cause = format!("no cell has `{}` in its name", args.only.join("` or `"));
-        return Err(Failure::new(Exit::Usage, "nothing to measure", cause).hint(
+        return Err(nothing(
+            &args.only,
             "cells have names such as infer/shared_prefix/16; those of infer/draft need --draft",
         ));
     }
@@ -168,14 +169,11 @@ pub(in crate::bench) fn run(
     let subject =
         Subject { model: &model, draft: draft.as_ref(), path: path.clone(), pool: pool.clone() };
     let (mut ours, mut theirs) = (Samples::default(), Collected::default());
-    for round in 1..=args.rounds {
-        let label = format!("round {round} of {}", args.rounds);
+    for label in args.rounds.labels() {
         say(&format!("  {label}: catena"));
         for group in &groups {
             group.round(&subject, &mut ours).map_err(failed)?;
-            if cancel.is_cancelled() {
-                return Err(interrupted());
-            }
+            check_cancel(cancel)?;
         }
         if let Some(peers) = &peers {
             let task = subject.peers_task(&groups, &label, threads).map_err(failed)?;
@@ -185,7 +183,7 @@ pub(in crate::bench) fn run(
     let named = groups.iter().flat_map(|group| group.cells());
     let results = Results::of_named(named, &ours, theirs, &pool, threads);
     results.print();
-    args.json.as_deref().map_or(Ok(()), |file| results.write(file))
+    args.rounds.write(&results)
 }
 
 /// The model that writes ahead for `model`.

@@ -5,8 +5,9 @@ use super::users::Users;
 use super::{chats, http};
 use crate::args::ServeBenchArgs;
 use crate::bench::cells::{Named, Results, Samples};
-use crate::bench::files::{absolute, find, wanted};
-use crate::bench::peers::{Collected, Peers, interrupted};
+use crate::bench::files::{absolute, find};
+use crate::bench::peers::{Collected, Peers, check_cancel};
+use crate::bench::rounds::{nothing, wanted};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
 use crate::models::{BoxError, LanguageModel};
@@ -67,19 +68,17 @@ pub(in crate::bench) fn run(
     flag: Option<usize>,
     cancel: &Cancel,
 ) -> Result<(), Failure> {
-    args.json.as_deref().map_or(Ok(()), Results::check_file)?;
+    args.rounds.check_file()?;
     let groups = Group::of(args);
     if groups.is_empty() {
-        let cause = format!("no cell has `{}` in its name", args.only.join("` or `"));
-        return Err(Failure::new(Exit::Usage, "nothing to measure", cause)
-            .hint("cells have names such as serve/16users/throughput"));
+        return Err(nothing(&args.only, "cells have names such as serve/16users/throughput"));
     }
     let (pool, threads) = (pool(flag), threads(flag).value);
     let chats = Duration::from_secs(args.seconds);
     let (mut ours, mut theirs) = (Samples::default(), Collected::default());
     if let Some(url) = &args.url {
         let target = Target::at(url, &args.model);
-        for _ in 0..args.rounds {
+        for _ in args.rounds.labels() {
             for group in &groups {
                 let measured = match group {
                     Group::Users(users) => users.round(&target, &mut ours),
@@ -87,18 +86,17 @@ pub(in crate::bench) fn run(
                     Group::Http => Ok(()),
                 };
                 measured.map_err(unmeasured)?;
-                check(cancel)?;
+                check_cancel(cancel)?;
             }
         }
     } else {
         let subject = Subject::open(args, pool.clone(), threads, cancel)?;
         let peers = args.peers.then(|| Peers::find(&[], cancel)).transpose()?;
-        for round in 1..=args.rounds {
-            let label = format!("round {round} of {}", args.rounds);
+        for label in args.rounds.labels() {
             say(&format!("  {label}: catena"));
             for group in &groups {
                 subject.round(*group, chats, &mut ours).map_err(unmeasured)?;
-                check(cancel)?;
+                check_cancel(cancel)?;
             }
             if let Some(peers) = &peers {
                 peers.round(subject.peers_task(&groups, &label)?, &mut theirs)?;
@@ -108,7 +106,7 @@ pub(in crate::bench) fn run(
     let named = groups.into_iter().flat_map(Group::cells);
     let results = Results::of_named(named, &ours, theirs, &pool, threads);
     results.print();
-    args.json.as_deref().map_or(Ok(()), |file| results.write(file))
+    args.rounds.write(&results)
 }
 
 impl Subject {
@@ -158,10 +156,6 @@ impl Subject {
             "threads": self.threads, "tokens": Users::TOKENS, "load": load,
         }))
     }
-}
-
-fn check(cancel: &Cancel) -> Result<(), Failure> {
-    if cancel.is_cancelled() { Err(interrupted()) } else { Ok(()) }
 }
 
 fn unmeasured(error: BoxError) -> Failure {

@@ -7,7 +7,8 @@ use crate::args::TrainBenchArgs;
 use crate::bench::cells::{Named, Results, Samples};
 use crate::bench::files::{absolute, find};
 use crate::bench::infer::SEED;
-use crate::bench::peers::{Collected, Peers, interrupted};
+use crate::bench::peers::{Collected, Peers, check_cancel};
+use crate::bench::rounds::{nothing, wanted};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
 use crate::progress::{for_stderr, say};
@@ -32,16 +33,14 @@ pub(in crate::bench) fn run(
     }
     let progress = for_stderr();
     let finder = Finder { project: Utf8Path::new("."), progress: progress.as_ref(), cancel };
-    args.json.as_deref().map_or(Ok(()), Results::check_file)?;
-    let named =
-        |cell: &str| args.only.is_empty() || args.only.iter().any(|only| cell.contains(only));
-    let tasks: Vec<Task> = Task::ALL.into_iter().filter(|task| named(&task.cell())).collect();
-    let is_named = |run: &PlannedRun| run.cells().iter().any(|cell| named(&cell.name));
-    let runs: Vec<PlannedRun> = PlannedRun::ALL.into_iter().filter(is_named).collect();
+    args.rounds.check_file()?;
+    let is_wanted = |cell: &str| wanted(cell, &args.only);
+    let tasks: Vec<Task> = Task::ALL.into_iter().filter(|task| is_wanted(&task.cell())).collect();
+    let has_wanted = |run: &PlannedRun| run.cells().iter().any(|cell| is_wanted(&cell.name));
+    let runs: Vec<PlannedRun> = PlannedRun::ALL.into_iter().filter(has_wanted).collect();
     if tasks.is_empty() && runs.is_empty() {
-        let cause = format!("no cell has `{}` in its name", args.only.join("` or `"));
-        return Err(Failure::new(Exit::Usage, "nothing to measure", cause)
-            .hint("cells have names such as train/lora/4x256 and train/plan/time/lora-4x256"));
+        let hint = "cells have names such as train/lora/4x256 and train/plan/time/lora-4x256";
+        return Err(nothing(&args.only, hint));
     }
     let mut bench = Bench {
         tasks,
@@ -54,14 +53,13 @@ pub(in crate::bench) fn run(
     };
     let is_measured = args.peers && !bench.tasks.is_empty();
     let peers = is_measured.then(|| Peers::find(&[], cancel)).transpose()?;
-    for round in 1..=args.rounds {
-        let label = format!("round {round} of {}", args.rounds);
+    for label in args.rounds.labels() {
         bench.round_of_steps(&label, peers.as_ref())?;
         bench.round_of_plans(&label)?;
     }
     let results = bench.results(&pool(flag));
     results.print();
-    args.json.as_deref().map_or(Ok(()), |file| results.write(file))
+    args.rounds.write(&results)
 }
 
 /// Measures one step in this process.
@@ -91,7 +89,7 @@ impl Bench<'_> {
             let label = format!("{label}, {task}");
             say(&format!("  {label}: catena"));
             let measured = in_process(*task, &self.model, self.threads)?;
-            self.check_cancel()?;
+            check_cancel(self.cancel)?;
             self.ours.push(&task.cell(), measured.tokens_per_second);
             self.ours.push(&task.memory_cell(), measured.peak_bytes as f64 / f64::from(1 << 20));
             if let Some(peers) = peers.filter(|_| task.kind != Kind::Qlora) {
@@ -118,7 +116,7 @@ impl Bench<'_> {
             let [memory, time] = run.cells();
             say(&format!("  {label}: {} and {}", memory.name, time.name));
             let compared = run.round(&folder, &self.model, self.threads);
-            self.check_cancel()?;
+            check_cancel(self.cancel)?;
             for (cell, figures) in [memory, time].iter().zip(compared?) {
                 self.ours.push(&cell.name, figures.planned);
                 let taken = self.theirs.samples.entry(TAKEN.to_owned()).or_default();
@@ -126,10 +124,6 @@ impl Bench<'_> {
             }
         }
         Ok(())
-    }
-
-    fn check_cancel(&self) -> Result<(), Failure> {
-        if self.cancel.is_cancelled() { Err(interrupted()) } else { Ok(()) }
     }
 
     /// Medians of all rounds. A plan beside what was taken has no ratio: neither is better.
