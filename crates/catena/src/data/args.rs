@@ -71,6 +71,25 @@ pub(crate) struct SetPart {
     pub(crate) split: Option<String>,
 }
 
+/// What is read.
+#[derive(Debug, Args)]
+pub(crate) struct Inputs {
+    /// Files, folders, globs, s3:// addresses
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set_part: SetPart,
+}
+
+/// How documents are written that were chosen or mixed.
+#[derive(Debug, Args)]
+pub(crate) struct TextForm {
+    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
+    /// datatrove
+    #[arg(long, value_name = "FORM", default_value = "jsonl")]
+    pub(crate) format: String,
+}
+
 /// What is read and where the result goes.
 #[derive(Debug, Args)]
 pub(crate) struct InOut {
@@ -337,11 +356,8 @@ first 512 tokens) and classifier (the probability of a label; fastText or an enc
 with --model; likeness (DSIR's weight) with --like. Each document carries its score. Without a
 budget or a bound all are written. The texts are held in memory.")]
 pub(crate) struct SelectArgs {
-    /// Files, folders, globs, s3:// addresses
-    #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<String>,
     #[command(flatten)]
-    pub(crate) set_part: SetPart,
+    pub(crate) read: Inputs,
     /// Folder for the result
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Utf8PathBuf,
@@ -385,10 +401,8 @@ pub(crate) struct SelectArgs {
     /// Seed of what is drawn
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
-    /// datatrove
-    #[arg(long, value_name = "FORM", default_value = "jsonl")]
-    pub(crate) format: String,
+    #[command(flatten)]
+    pub(crate) form: TextForm,
 }
 
 /// What makes a choice diverse.
@@ -444,10 +458,8 @@ pub(crate) struct MixArgs {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
-    /// datatrove
-    #[arg(long, value_name = "FORM", default_value = "jsonl")]
-    pub(crate) format: String,
+    #[command(flatten)]
+    pub(crate) form: TextForm,
 }
 
 #[derive(Debug, Args)]
@@ -464,11 +476,8 @@ Formats: datatrove (.ds), megatron (.bin, .idx), numpy (.npy), dolma (.npy, .csv
 shards stand PATH.card.json and PATH.README.md with counts, seeds and hashes, and the rows that
 could not be read.")]
 pub(crate) struct PackArgs {
-    /// Files, folders, globs, s3:// addresses
-    #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<String>,
     #[command(flatten)]
-    pub(crate) set_part: SetPart,
+    pub(crate) read: Inputs,
     /// A model whose tokenizer is used: a GGUF file, a folder, or a name that `catena pull` knows
     #[arg(long, value_name = "MODEL")]
     pub(crate) tokenizer: String,
@@ -517,11 +526,8 @@ Examples:
 Texts and vectors are held in memory. Up to 20,000 documents every pair is compared, beyond that
 pairs of a cluster, as SemDeDup does.")]
 pub(crate) struct SemanticArgs {
-    /// Files, folders, globs, s3:// addresses
-    #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<String>,
     #[command(flatten)]
-    pub(crate) set_part: SetPart,
+    pub(crate) read: Inputs,
     /// Folder for the result
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Utf8PathBuf,
@@ -537,8 +543,6 @@ pub(crate) struct SemanticArgs {
     /// Seed of the clustering
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Form of the documents: jsonl, jsonl.gz, jsonl.zst, parquet, arrow, csv, tsv, text, dolma,
-    /// datatrove
-    #[arg(long, value_name = "FORM", default_value = "jsonl")]
-    pub(crate) format: String,
+    #[command(flatten)]
+    pub(crate) form: TextForm,
 }

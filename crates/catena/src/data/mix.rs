@@ -57,7 +57,7 @@ pub(super) fn run(args: &MixArgs, cancel: &Cancel) -> Result<(), Failure> {
         next[source] += 1;
         documents[source].get(row)
     });
-    account.write(&args.format, mixed)?;
+    account.write(&args.form.format, mixed)?;
     account.finish()?;
     print_line(args.out.as_str());
     Ok(())

@@ -33,7 +33,7 @@ pub(super) fn run(args: &PackArgs, cancel: &Cancel) -> Result<(), Failure> {
         .map_err(|error| Failure::new(Exit::Environment, GOAL, error))?;
     let tokenizer = model.tokenizer();
     let width = TokenWidth::for_vocabulary(tokenizer.vocab_size());
-    let mut account = Account::of_files((GOAL, "pack"), (&args.out, &args.set_part), cancel)?;
+    let mut account = Account::of_files((GOAL, "pack"), (&args.out, &args.read.set_part), cancel)?;
     settings(&mut account, args, tokenizer)?;
     let out = account.staged("");
     if let Some(folder) = out.parent() {
@@ -56,7 +56,7 @@ pub(super) fn run(args: &PackArgs, cancel: &Cancel) -> Result<(), Failure> {
         }
     };
     let mut num_empty = 0;
-    let documents = account.documents(&args.inputs)?.filter_map(|document| match document {
+    let documents = account.documents(&args.read.inputs)?.filter_map(|document| match document {
         Ok(document) => {
             let tokens = document_tokens(&document.text, encode, ends);
             num_empty += u64::from(tokens.is_none());

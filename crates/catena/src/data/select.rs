@@ -23,9 +23,10 @@ const LAMBDA: f32 = 0.5;
 
 /// Runs `catena data select`.
 pub(super) fn run(args: &SelectArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
-    let mut account = Account::of_folder((GOAL, "select"), (&args.out, &args.set_part), cancel)?;
+    let mut account =
+        Account::of_folder((GOAL, "select"), (&args.out, &args.read.set_part), cancel)?;
     settings(&mut account, args);
-    let documents = account.spool(&args.inputs)?;
+    let documents = account.spool(&args.read.inputs)?;
     let num_documents = documents.num_documents();
     let mut scores = Vec::new();
     if let Some(name) = &args.score {
@@ -37,7 +38,7 @@ pub(super) fn run(args: &SelectArgs, flag: Option<usize>, cancel: &Cancel) -> Re
     let chosen = chosen.and_then(|chosen| order(args, chosen, &bounded));
     let chosen = chosen.map_err(|error| failed(GOAL, error))?;
     account.write(
-        &args.format,
+        &args.form.format,
         chosen.iter().map(|&at| {
             let row = within[at];
             let mut document = documents.get(row)?;

@@ -37,13 +37,14 @@ pub(super) fn run(
     let path = crate::bench::find_model(&args.embedder, &finder)?;
     let embedder = LocalEmbedder::open(&path, path.to_string(), pool(flag))
         .map_err(|error| Failure::new(Exit::Environment, GOAL, error))?;
-    let mut account = Account::of_folder((GOAL, "semantic"), (&args.out, &args.set_part), cancel)?;
+    let mut account =
+        Account::of_folder((GOAL, "semantic"), (&args.out, &args.read.set_part), cancel)?;
     account.set("embedder", args.embedder.as_str());
     account.set("threshold", args.threshold);
     account.set("clusters", args.clusters);
     account.set("seed", args.seed);
     account.add_model(&path)?;
-    let documents = account.spool(&args.inputs)?;
+    let documents = account.spool(&args.read.inputs)?;
     let vectors = embed(&embedder, &documents, progress.as_ref(), cancel)?;
     let shapes = documents.documents().map(|document| Ok(shape(&document?)));
     let shapes: Vec<u64> = shapes.collect::<Result<_, _>>().map_err(|error| failed(GOAL, error))?;
@@ -61,7 +62,7 @@ pub(super) fn run(
         say(&format!("  {id} repeats {of}, cosine {:.3}", repeat.similarity));
     }
     let kept = (0..found.len()).filter(|&row| found[row].is_none());
-    account.write(&args.format, kept.map(|row| documents.get(row)))?;
+    account.write(&args.form.format, kept.map(|row| documents.get(row)))?;
     account.write_decisions(documents.documents().zip(&found).map(|(document, repeat)| {
         let document = document?;
         let of = repeat.map(|one| id_of(one.of)).transpose()?;
