@@ -7,6 +7,7 @@ use crate::output::print_line;
 use crate::progress::say;
 use camino::Utf8PathBuf;
 use catena_pipeline::{PipelineError, config};
+use catena_protocol::Date;
 use catena_serve::keys::{KeyFile, KeyLimits, KeyRecord, KeysError, NewKey};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -85,10 +86,11 @@ fn revoke(file: &KeyFile, id: &str) -> Result<(), Failure> {
 
 /// One key as people read it.
 fn line(key: &KeyRecord, now: u64) -> String {
-    let mut parts = vec![format!("{}  {:<24}  made {}", key.id, key.name, day(key.created))];
+    let mut parts =
+        vec![format!("{}  {:<24}  made {}", key.id, key.name, Date::of_unix_time(key.created))];
     if let Some(expires) = key.expires {
         let word = if key.has_expired(now) { "expired" } else { "expires" };
-        parts.push(format!("{word} {}", day(expires)));
+        parts.push(format!("{word} {}", Date::of_unix_time(expires)));
     }
     if key.admin {
         parts.push("admin".to_owned());
@@ -156,42 +158,9 @@ pub(crate) fn lifetime(text: &str) -> Result<u64, String> {
     count.checked_mul(hours * 3600).ok_or_else(wrong)
 }
 
-/// The day of a Unix time, in UTC.
-///
-/// # Source
-/// Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`, for days after 1970.
-fn day(seconds: u64) -> String {
-    const DAYS_OF_ERA: u64 = 146_097;
-    let days = seconds / 86_400 + 719_468;
-    let (era, day_of_era) = (days / DAYS_OF_ERA, days % DAYS_OF_ERA);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{day, lifetime};
-
-    #[test]
-    fn days_are_those_of_the_calendar() {
-        let cases = [
-            (0, "1970-01-01"),
-            (86_399, "1970-01-01"),
-            (951_782_400, "2000-02-29"),
-            (951_868_800, "2000-03-01"),
-            (1_798_675_199, "2026-12-30"),
-            (4_107_542_400, "2100-03-01"),
-        ];
-        for (seconds, expected) in cases {
-            assert_eq!(day(seconds), expected, "{seconds}");
-        }
-    }
+    use super::lifetime;
 
     #[test]
     fn lifetimes_have_a_unit() {

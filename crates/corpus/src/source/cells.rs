@@ -10,6 +10,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
+use catena_protocol::Date;
 use serde_json::{Map, Value};
 
 const DAY_MS: i64 = 86_400_000;
@@ -98,8 +99,13 @@ fn nested(array: &dyn Array, row: usize) -> Option<Value> {
 #[expect(clippy::wildcard_enum_match_arm, reason = "types of other libraries are many")]
 fn time(array: &dyn Array, row: usize) -> Option<Value> {
     let text = match array.data_type() {
-        DataType::Date32 => date(i64::from(array.as_primitive::<Date32Type>().value(row))),
-        DataType::Date64 => date(array.as_primitive::<Date64Type>().value(row).div_euclid(DAY_MS)),
+        DataType::Date32 => {
+            Date::after_1970(array.as_primitive::<Date32Type>().value(row).into()).to_string()
+        }
+        DataType::Date64 => {
+            let days = array.as_primitive::<Date64Type>().value(row).div_euclid(DAY_MS);
+            Date::after_1970(days).to_string()
+        }
         DataType::Timestamp(unit, zone) => {
             let (value, per_second) = match unit {
                 TimeUnit::Second => (array.as_primitive::<TimestampSecondType>().value(row), 1),
@@ -116,7 +122,7 @@ fn time(array: &dyn Array, row: usize) -> Option<Value> {
             let (seconds, part) = (value.div_euclid(per_second), value.rem_euclid(per_second));
             let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
             let zone = if zone.is_some() { "Z" } else { "" };
-            format!("{}T{}{zone}", date(day), clock(second, part, per_second))
+            format!("{}T{}{zone}", Date::after_1970(day), clock(second, part, per_second))
         }
         DataType::Time32(TimeUnit::Second) => {
             clock(array.as_primitive::<Time32SecondType>().value(row).into(), 0, 1)
@@ -145,21 +151,6 @@ fn clock(second: i64, part: i64, per_second: i64) -> String {
     let whole = format!("{hour:02}:{minute:02}:{:02}", second % 60);
     let digits = per_second.ilog10() as usize;
     if part == 0 { whole } else { format!("{whole}.{part:0digits$}") }
-}
-
-/// The day of the Gregorian calendar that is `days` after 1970-01-01, as `yyyy-mm-dd`.
-///
-/// Years are counted from March, so that the leap day is the last of its year; 400 years have
-/// 146,097 days.
-pub(super) fn date(days: i64) -> String {
-    let days = days.saturating_add(719_468);
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let in_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * in_year + 2) / 153;
-    let day = in_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    format!("{:04}-{month:02}-{day:02}", era * 400 + year + carry)
 }
 
 /// About how many bytes a value takes.

@@ -3,8 +3,8 @@
 use super::package::Package;
 use super::read::Part;
 use super::xml::{Element, Token, Tokens};
-use crate::source::cells::date;
 use crate::source::reason::BadReason;
+use catena_protocol::Date;
 use serde_json::Map;
 
 /// Most sheets of one file.
@@ -166,7 +166,7 @@ fn moment(serial: &str) -> Option<String> {
     let clock = format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
     Some(match (days, second) {
         (0, _) => clock,
-        (days, 0) => date(days - 25_569),
-        (days, _) => format!("{} {clock}", date(days - 25_569)),
+        (days, 0) => Date::after_1970(days - 25_569).to_string(),
+        (days, _) => format!("{} {clock}", Date::after_1970(days - 25_569)),
     })
 }
