@@ -60,6 +60,8 @@ mod row_blocks;
 mod scratch;
 mod share;
 #[cfg(test)]
+mod test_close;
+#[cfg(test)]
 mod test_rng;
 mod train_ops;
 #[cfg(target_arch = "x86_64")]

@@ -1,9 +1,9 @@
 //! A weight in any form multiplies as its packed copy does, bit for bit, in both directions.
 
 use super::{DenseMatrix, DenseType, RowOperand, WeightRef};
-use crate::level::with_level;
+use crate::Pool;
+use crate::test_close::at_every_level;
 use crate::test_rng::Rng;
-use crate::{Level, Pool};
 
 const SHAPES: [(usize, usize, usize); 5] =
     [(1, 1, 1), (3, 17, 5), (7, 37, 50), (60, 96, 160), (130, 33, 2100)];
@@ -52,14 +52,11 @@ pub(crate) fn check_weight(
 }
 
 fn everywhere(test: impl Fn(&Pool, DenseType)) {
-    for level in Level::supported() {
-        for threads in [1, 3] {
-            let pool = Pool::new(threads);
-            for dtype in [DenseType::F32, DenseType::Bf16] {
-                with_level(level, || test(&pool, dtype));
-            }
+    at_every_level(|pool| {
+        for dtype in [DenseType::F32, DenseType::Bf16] {
+            test(pool, dtype);
         }
-    }
+    });
 }
 
 /// Values that bf16 holds exactly, so that a copy in bf16 is one in f32.

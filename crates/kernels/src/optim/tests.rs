@@ -3,11 +3,10 @@
 
 use super::*;
 use crate::level::with_level;
+use crate::test_close::{F32_TOLERANCE, assert_close, at_every_level, wide};
 use crate::test_rng::Rng;
 use crate::{DenseType, Level, Pool};
 
-/// A few roundings of f32, relative to the magnitudes involved.
-const F32_TOLERANCE: f64 = 5e-6;
 /// Relative length of the error of Newton-Schulz: five iterations with a slope of 3.4 at zero
 /// multiply the roundings of the smallest directions.
 const NEWTON_SCHULZ_F32: f64 = 1e-5;
@@ -16,38 +15,12 @@ const NEWTON_SCHULZ_BF16: f64 = 1e-1;
 /// Enough values that several threads get some.
 const LONG: usize = 40_001;
 
-fn wide(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| f64::from(x)).collect()
-}
-
-fn assert_close(what: &str, found: &[f32], expected: &[f64], tolerance: f64) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let size = expected.iter().map(|x| x * x).sum::<f64>() / expected.len() as f64;
-    let bound = tolerance * (size.sqrt() + 1e-3);
-    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        let error = (f64::from(found) - expected).abs();
-        assert!(
-            error <= bound + tolerance * expected.abs(),
-            "{what} [{i}]: {found}, not {expected}"
-        );
-    }
-}
-
 /// Length of the difference over the length of what is expected.
 fn relative_error(found: &[f32], expected: &[f64]) -> f64 {
     let square = |x: f64| x * x;
     let size: f64 = expected.iter().map(|&x| square(x)).sum();
     let pairs = found.iter().zip(expected);
     (pairs.map(|(&a, &b)| square(f64::from(a) - b)).sum::<f64>() / size).sqrt()
-}
-
-fn at_every_level(check: impl Fn(&Pool)) {
-    for level in Level::supported() {
-        for threads in [1, 3] {
-            let pool = Pool::new(threads);
-            with_level(level, || check(&pool));
-        }
-    }
 }
 
 /// Runs `job` at every level with one and more threads; all results must have the same bits.

@@ -7,33 +7,14 @@ mod rows;
 mod slopes;
 
 use super::*;
-use crate::level::with_level;
+use crate::test_close::{F32_TOLERANCE, assert_close, at_every_level, wide};
 use crate::test_rng::Rng;
-use crate::{DenseType, Level, Pool, RopeSpec, RopeTable};
+use crate::{DenseType, Pool, RopeSpec, RopeTable};
 
-/// A few roundings of f32, relative to the magnitudes involved.
-const F32_TOLERANCE: f64 = 5e-6;
 /// bf16 operands keep 8 bits; differences average out over a dot product.
 const BF16_TOLERANCE: f64 = 2e-2;
 /// Step of the central differences, in f64.
 const STEP: f64 = 1e-5;
-
-fn assert_close(what: &str, found: &[f32], expected: &[f64], tolerance: f64) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let size = expected.iter().map(|x| x * x).sum::<f64>() / expected.len() as f64;
-    let bound = tolerance * (size.sqrt() + 1e-3);
-    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        let error = (f64::from(found) - expected).abs();
-        assert!(
-            error <= bound + tolerance * expected.abs(),
-            "{what} [{i}]: {found}, not {expected}"
-        );
-    }
-}
-
-fn wide(x: &[f32]) -> Vec<f64> {
-    x.iter().map(|&x| f64::from(x)).collect()
-}
 
 /// Gradient of `sum(weights * f(x))` by central differences.
 fn differences(x: &[f32], weights: &[f32], f: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
@@ -51,15 +32,6 @@ fn differences(x: &[f32], weights: &[f32], f: impl Fn(&[f64]) -> Vec<f64>) -> Ve
             (above - below) / (2.0 * STEP)
         })
         .collect()
-}
-
-fn at_every_level(check: impl Fn(&Pool)) {
-    for level in Level::supported() {
-        for threads in [1, 3] {
-            let pool = Pool::new(threads);
-            with_level(level, || check(&pool));
-        }
-    }
 }
 
 #[test]
