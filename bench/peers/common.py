@@ -150,3 +150,24 @@ def prompts(seed, vocabulary, tokens):
     generator = numpy.random.default_rng(seed)
     while True:
         yield generator.integers(0, vocabulary, size=(1, tokens), dtype=numpy.int64)
+
+
+def texts_of(corpus):
+    with open(corpus, encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)["text"]
+
+
+def timed(answer, texts, limit_s, first):
+    """Documents, bytes and seconds of answering alone; the answer to `first` is not counted."""
+    answer(first)
+    done, size, seconds = 0, 0, 0.0
+    for text in texts:
+        began = time.perf_counter()
+        answer(text)
+        seconds += time.perf_counter() - began
+        done += 1
+        size += len(text.encode())
+        if seconds > limit_s:
+            break
+    return done, size, seconds

@@ -1,11 +1,13 @@
 """Language identification: megabytes per second over a corpus, and accuracy on labelled sentences."""
 
 import json
-import time
 from importlib.metadata import version
 from pathlib import Path
 
+from common import texts_of, timed
+
 CELL = "data/language"
+FIRST = "The first answer loads what is loaded late."
 # Sentences of a language that count; so that the slow ones finish.
 SENTENCES = 100
 
@@ -67,7 +69,7 @@ def measure(corpus, limit_s, labelled):
     for name, make in PEERS.items():
         try:
             answer, words = make()
-            done, size, seconds = timed(answer, texts_of(corpus), limit_s / len(PEERS))
+            done, size, seconds = timed(answer, texts_of(corpus), limit_s / len(PEERS), FIRST)
         except Exception as error:
             results["notes"].append(f"{name} fails: {type(error).__name__}: {error}"[:300])
             continue
@@ -96,12 +98,6 @@ def worst(sentences, right):
     return ", ".join(f"{language} {sum(shares[language])}/{len(shares[language])}" for language in order)
 
 
-def texts_of(corpus):
-    with open(corpus, encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)["text"]
-
-
 def sample(labelled):
     taken, counts = [], {}
     with open(labelled, encoding="utf-8") as lines:
@@ -112,18 +108,3 @@ def sample(labelled):
             if counts[language] <= SENTENCES:
                 taken.append((language, record["text"]))
     return taken
-
-
-def timed(answer, texts, limit_s):
-    """Documents, bytes and seconds of answering alone; the first answer is not counted."""
-    answer("The first answer loads what is loaded late.")
-    done, size, seconds = 0, 0, 0.0
-    for text in texts:
-        began = time.perf_counter()
-        answer(text)
-        seconds += time.perf_counter() - began
-        done += 1
-        size += len(text.encode())
-        if seconds > limit_s:
-            break
-    return done, size, seconds

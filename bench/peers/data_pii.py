@@ -1,13 +1,13 @@
 """Personal data found by rules: megabytes of text per second, each with what it looks for by itself, and how much of
 what is labelled in our sentences it finds."""
 
-import json
-import time
 from importlib.metadata import version
 
 import data_pii_labelled as labelled
+from common import texts_of, timed
 
 CELL = "data/pii"
+FIRST = "The first call loads what is loaded late: someone@example.org."
 
 
 def datatrove():
@@ -51,7 +51,7 @@ def measure(corpus, limit_s):
     for name, make in PEERS.items():
         try:
             work, words = make()
-            done, size, seconds = timed(work, corpus, limit_s / len(PEERS))
+            done, size, seconds = timed(work, texts_of(corpus), limit_s / len(PEERS), FIRST)
             kinds, find, _ = LABELLED[name]()
             quality = labelled.quality(kinds, find)
         except Exception as error:
@@ -63,19 +63,3 @@ def measure(corpus, limit_s):
         results["peers"][name] |= {f"{CELL}/precision": quality["precision"], f"{CELL}/recall": quality["recall_of_all"]}
         results["notes"].append(f"{name}: recall of its own {len(kinds)} kinds {quality['recall_of_its_kinds']}")
     return results
-
-
-def timed(work, corpus, limit_s):
-    work("The first call loads what is loaded late: someone@example.org.")
-    done, size, seconds = 0, 0, 0.0
-    with open(corpus, encoding="utf-8") as lines:
-        for line in lines:
-            text = json.loads(line)["text"]
-            began = time.perf_counter()
-            work(text)
-            seconds += time.perf_counter() - began
-            done += 1
-            size += len(text.encode())
-            if seconds > limit_s:
-                break
-    return done, size, seconds
