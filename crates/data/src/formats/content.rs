@@ -34,6 +34,17 @@ pub(super) fn need_content(
     content(key, row.need(key)?)
 }
 
+/// The prompt and the one completion of a row.
+pub(super) fn need_pair(
+    row: Fields<'_>,
+    layout: &Layout,
+) -> Result<(Content, Content), DropReason> {
+    let prompt = need_content(row, layout, "prompt")?;
+    let (prompt, mut completions) = alike(prompt, vec![need_content(row, layout, "completion")?]);
+    let completion = completions.pop().ok_or_else(|| DropReason::missing("completion"))?;
+    Ok((prompt, completion))
+}
+
 /// Makes the parts of one sample alike: if one is a conversation, a text is a turn of it.
 pub(super) fn alike(prompt: Content, completions: Vec<Content>) -> (Content, Vec<Content>) {
     let is_chat = |content: &Content| matches!(content, Content::Messages(_));

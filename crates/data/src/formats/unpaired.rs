@@ -1,6 +1,6 @@
 //! TRL's unpaired preference: a completion with a judgement.
 
-use super::content::{alike, need_content};
+use super::content::need_pair;
 use super::format::{Format, RowView};
 use super::layout::{Layout, Peek};
 use super::reason::DropReason;
@@ -37,10 +37,7 @@ impl Format for Unpaired {
     }
 
     fn read(&self, row: RowView<'_>, layout: &Layout) -> Result<TrainingSample, DropReason> {
-        let prompt = need_content(row, layout, "prompt")?;
-        let (prompt, mut completions) =
-            alike(prompt, vec![need_content(row, layout, "completion")?]);
-        let completion = completions.pop().ok_or_else(|| DropReason::missing("completion"))?;
+        let (prompt, completion) = need_pair(row, layout)?;
         let (label, extras) = (row.need_bool(layout.need("label"))?, extras(row, layout)?);
         Ok(TrainingSample::Unpaired(UnpairedSample { prompt, completion, label, extras }))
     }
