@@ -8,16 +8,10 @@ use catena_model::{Checkpoint, ModelError};
 use serde::Deserialize;
 
 use crate::digest::{Digest, check_digest, check_gradients, digest};
-use crate::{Batch, folder, golden, options, pool};
+use crate::{Golden, folder, golden, options, pool};
 
 /// f32 against f64.
 const LOSS_F32: f64 = 1e-6;
-
-#[derive(Deserialize)]
-struct Golden {
-    batch: Batch,
-    models: BTreeMap<String, Model>,
-}
 
 #[derive(Deserialize)]
 struct Model {
@@ -32,7 +26,7 @@ fn open(path: &Utf8Path) -> Result<TrainModel, ModelError> {
     TrainModel::decoder(config, &checkpoint, task, &Method::Full, &options(), pool())
 }
 
-fn check(path: &Utf8Path, golden: &Golden, expected: &Model) {
+fn check(path: &Utf8Path, golden: &Golden<Model>, expected: &Model) {
     let batch = golden.batch.of(false);
     let supervised = golden.batch.supervised();
     let mut model = open(path).unwrap();
@@ -46,7 +40,7 @@ fn check(path: &Utf8Path, golden: &Golden, expected: &Model) {
 
 #[test]
 fn gradients_of_every_decoder_family_are_those_of_transformers() {
-    let golden: Golden = golden("decoders");
+    let golden: Golden<Model> = golden("decoders");
     for (name, expected) in &golden.models {
         check(&folder(&format!("families/{name}")), &golden, expected);
     }
@@ -58,7 +52,7 @@ fn gradients_of_every_decoder_family_are_those_of_transformers() {
 /// lack something that the family computes are not in the goldens.
 #[test]
 fn gradients_of_gguf_files_are_those_of_their_folders() {
-    let golden: Golden = golden("decoders");
+    let golden: Golden<Model> = golden("decoders");
     let mut compared = 0;
     for (name, expected) in &golden.models {
         let path = folder(&format!("families/{name}/model.gguf"));
@@ -72,7 +66,7 @@ fn gradients_of_gguf_files_are_those_of_their_folders() {
 
 #[test]
 fn latent_attention_is_refused_by_name() {
-    let golden: Golden = golden("decoders");
+    let golden: Golden<Model> = golden("decoders");
     let known: BTreeSet<&str> = golden.models.keys().map(String::as_str).collect();
     let mut refused = Vec::new();
     for entry in folder("families").read_dir_utf8().unwrap() {
@@ -120,7 +114,7 @@ fn factors_for_long_sequences_follow_from_the_longest_sequence() {
 /// predicted; in families whose code has no such token it is a row as any other.
 #[test]
 fn the_row_of_the_token_of_empty_places_is_that_of_transformers() {
-    let golden: Golden = golden("padding");
+    let golden: Golden<Model> = golden("padding");
     for (name, expected) in &golden.models {
         let checkpoint = Checkpoint::open(&folder(&format!("families/{name}"))).unwrap();
         let mut config = checkpoint.config().clone();

@@ -7,13 +7,7 @@ use catena_model::training::{HeadPooling, Method, Task, TrainModel};
 use serde::Deserialize;
 
 use crate::digest::{Digest, check_digest, check_gradients, digest, uniform};
-use crate::{Batch, folder, golden, options, pool};
-
-#[derive(Deserialize)]
-struct Golden {
-    batch: Batch,
-    models: BTreeMap<String, Model>,
-}
+use crate::{Golden, folder, golden, options, pool};
 
 #[derive(Deserialize)]
 struct Model {
@@ -24,7 +18,7 @@ struct Model {
 
 #[test]
 fn gradients_of_every_encoder_and_head_are_those_of_transformers() {
-    let golden: Golden = golden("encoders");
+    let golden: Golden<Model> = golden("encoders");
     for (what, expected) in &golden.models {
         let (name, kind) = what.split_once('/').unwrap();
         let labels = expected.width;

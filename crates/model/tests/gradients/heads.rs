@@ -7,14 +7,7 @@ use catena_model::training::{HeadPooling, Method, Task, TrainModel};
 use serde::Deserialize;
 
 use crate::digest::{Digest, check_digest, check_gradients, digest, seed_of, uniform};
-use crate::{Batch, folder, golden, options, pool};
-
-#[derive(Deserialize)]
-struct Golden {
-    batch: Batch,
-    labels: usize,
-    models: BTreeMap<String, Model>,
-}
+use crate::{Golden, folder, golden, options, pool};
 
 #[derive(Deserialize)]
 struct Model {
@@ -24,7 +17,7 @@ struct Model {
 
 #[test]
 fn gradients_of_heads_on_decoders_are_those_of_transformers() {
-    let golden: Golden = golden("heads");
+    let golden: Golden<Model> = golden("heads");
     let (batch, labels) = (golden.batch.of(false), golden.labels);
     for (what, expected) in &golden.models {
         let (name, kind) = what.split_once('/').unwrap();

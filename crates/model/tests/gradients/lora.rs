@@ -12,13 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::digest::{Digest, check_digests, digest, seed_of, uniform};
-use crate::{Batch, folder, golden, options, pool};
-
-#[derive(Deserialize)]
-struct Golden {
-    batch: Batch,
-    models: BTreeMap<String, Model>,
-}
+use crate::{Golden, folder, golden, options, pool};
 
 #[derive(Deserialize)]
 struct Model {
@@ -48,7 +42,7 @@ fn read(expected: &Model) -> PeftAdapter {
 
 #[test]
 fn gradients_of_adapters_are_those_of_peft() {
-    let golden: Golden = golden("lora");
+    let golden: Golden<Model> = golden("lora");
     let (batch, supervised) = (golden.batch.of(false), golden.batch.supervised());
     for (name, expected) in &golden.models {
         let checkpoint = Checkpoint::open(&folder(&format!("families/{}", expected.family)));
@@ -90,7 +84,7 @@ fn gradients_of_adapters_are_those_of_peft() {
 /// what it and the rest give is the base.
 #[test]
 fn principal_pairs_of_fused_matrices_begin_as_the_base() {
-    let golden: Golden = golden("lora");
+    let golden: Golden<Model> = golden("lora");
     let batch = golden.batch.of(false);
     for family in ["phi3", "gpt_neox", "gpt2", "glm"] {
         let checkpoint = Checkpoint::open(&folder(&format!("families/{family}"))).unwrap();

@@ -16,6 +16,7 @@ mod encoders;
 mod heads;
 mod lora;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
@@ -48,6 +49,16 @@ impl Batch {
     fn supervised(&self) -> usize {
         self.labels.iter().flatten().count()
     }
+}
+
+/// What a golden says of its models, each trained on the same batch.
+#[derive(Deserialize)]
+struct Golden<M> {
+    batch: Batch,
+    /// Of the heads, where there are some.
+    #[serde(default)]
+    labels: usize,
+    models: BTreeMap<String, M>,
 }
 
 fn folder(path: &str) -> Utf8PathBuf {

@@ -34,8 +34,8 @@ impl WeightSource for Blocks {
     }
 }
 
-/// A decoder with biases everywhere, widths that blocks fit, and norms of queries and keys.
-fn config() -> ModelConfig {
+/// A decoder with widths that blocks fit, and norms of queries and keys.
+pub(super) fn wide_config() -> ModelConfig {
     ModelConfig {
         hidden_size: 64,
         intermediate_size: 96,
@@ -44,12 +44,15 @@ fn config() -> ModelConfig {
         vocab_size: 75,
         max_position_embeddings: 128,
         norm_eps: 1e-5,
-        attention_bias: true,
-        attention_out_bias: true,
-        mlp_bias: true,
         qk_norm: Some(QkNorm::PerHead),
         ..ModelConfig::plain(16, 3)
     }
+}
+
+/// The same with biases everywhere.
+fn config() -> ModelConfig {
+    let wide = wide_config();
+    ModelConfig { attention_bias: true, attention_out_bias: true, mlp_bias: true, ..wide }
 }
 
 fn methods() -> Vec<(&'static str, Method)> {

@@ -1,11 +1,11 @@
 //! Mixtures of experts: the gradient is that of the loss for every method, experts without rows
 //! learn nothing, and what is trained is what decoding runs.
 
-use super::adapters::Blocks;
+use super::adapters::{Blocks, wide_config};
 use super::derivative::ALL;
 use super::gradient::{check_bits, check_part, direction, losses_around};
 use super::*;
-use crate::config::{MoeConfig, QkNorm};
+use crate::config::MoeConfig;
 use crate::training::{FreezeConfig, Ia3Config, LoraInit, LoraSettings};
 
 fn moe(num_experts: usize, num_experts_per_tok: usize) -> MoeConfig {
@@ -22,18 +22,7 @@ fn moe(num_experts: usize, num_experts_per_tok: usize) -> MoeConfig {
 
 /// Widths that blocks fit, and a layer with one MLP between two with experts.
 fn config(moe: MoeConfig) -> ModelConfig {
-    let mut config = ModelConfig {
-        hidden_size: 64,
-        intermediate_size: 96,
-        num_attention_heads: 4,
-        num_key_value_heads: 2,
-        vocab_size: 75,
-        max_position_embeddings: 128,
-        norm_eps: 1e-5,
-        qk_norm: Some(QkNorm::PerHead),
-        moe: Some(moe),
-        ..ModelConfig::plain(16, 3)
-    };
+    let mut config = ModelConfig { moe: Some(moe), ..wide_config() };
     config.layers[0].moe = true;
     config.layers[2].moe = true;
     config
