@@ -101,11 +101,8 @@ fn is_plain(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::Defaults;
+    use super::super::tests::running;
     use super::*;
-    use crate::models::Numerics;
-    use catena_engine::KvBudget;
-    use catena_kernels::Pool;
     use std::fs;
 
     #[test]
@@ -125,15 +122,8 @@ mod tests {
         ] {
             fs::write(root.join(file), "x").expect("it is written");
         }
-        let running = Running {
-            pool: Arc::new(Pool::new(1)),
-            numerics: Numerics::default(),
-            max_sequences: 1,
-            max_waiting: 1,
-            budget: KvBudget::Bytes(1 << 20),
-            defaults: Defaults::OPENAI,
-        };
         let (models, adapters) = (Some(root.join("models")), Some(root.join("adapters")));
+        let running = running();
         let folders = Folders { models, adapters, running, sources: Mutex::default() };
         assert_eq!(folders.names(), ["large", "small"]);
         let large = folders.model("large").expect("it is there");

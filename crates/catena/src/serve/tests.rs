@@ -44,19 +44,23 @@ impl Project {
     }
 
     fn begin(&self, options: &Options) -> OnDemand {
-        let running = Running {
-            pool: Arc::new(Pool::new(1)),
-            numerics: Numerics::default(),
-            max_sequences: 1,
-            max_waiting: 1,
-            budget: KvBudget::Bytes(1 << 20),
-            defaults: Defaults::OPENAI,
-        };
-        OnDemand::begin(&self.app, options, &running, 1 << 30, Some("base")).unwrap()
+        OnDemand::begin(&self.app, options, &running(), 1 << 30, Some("base")).unwrap()
     }
 
     fn names(&self) -> BTreeSet<String> {
         self.app.model_names().into_iter().collect()
+    }
+}
+
+/// As small as it can be.
+pub(super) fn running() -> Running {
+    Running {
+        pool: Arc::new(Pool::new(1)),
+        numerics: Numerics::default(),
+        max_sequences: 1,
+        max_waiting: 1,
+        budget: KvBudget::Bytes(1 << 20),
+        defaults: Defaults::OPENAI,
     }
 }
 

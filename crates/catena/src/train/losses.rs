@@ -115,18 +115,13 @@ pub(super) fn preference(settings: &TrainSettings) -> PreferenceConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read::settings;
+    use super::super::read::of_json;
     use super::*;
-    use serde_json::{Value, json};
-
-    fn read(values: Value) -> TrainSettings {
-        let Value::Object(values) = values else { panic!("an object is expected") };
-        settings(values).unwrap()
-    }
+    use serde_json::json;
 
     #[test]
     fn every_detail_reaches_its_loss() {
-        let read = read(json!({
+        let read = of_json(json!({
             "center_rewards_coefficient": 0.01, "kto_loss": "apo_zero_unpaired",
             "desirable_weight": 2, "embedding_loss": "triplet", "triplet_margin": 0.3,
             "triplet_distance": "cosine", "pos_weight": 3, "preference_loss": "discopop",
@@ -172,9 +167,9 @@ mod tests {
                 "belongs to the stages `pretrain` and `sft`",
             ),
         ] {
-            let error = check(&read(keys)).unwrap_err().to_string();
+            let error = check(&of_json(keys)).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
-        check(&read(json!({"stage": "pretrain", "router_aux_loss_coef": 0.01}))).unwrap();
+        check(&of_json(json!({"stage": "pretrain", "router_aux_loss_coef": 0.01}))).unwrap();
     }
 }

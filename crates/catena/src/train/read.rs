@@ -170,6 +170,13 @@ pub(super) fn unknown<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> St
     }
 }
 
+/// The settings of an object, for tests.
+#[cfg(test)]
+pub(super) fn of_json(values: Value) -> TrainSettings {
+    let Value::Object(values) = values else { panic!("an object is expected") };
+    settings(values).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -74,14 +74,9 @@ pub(super) fn check(settings: &TrainSettings) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read::settings;
+    use super::super::read::{of_json, settings};
     use super::*;
     use serde_json::{Map, Value, json};
-
-    fn read(values: Value) -> TrainSettings {
-        let Value::Object(values) = values else { panic!("an object is expected") };
-        settings(values).unwrap()
-    }
 
     /// Every key changes the rate of some step.
     #[test]
@@ -104,7 +99,7 @@ mod tests {
             let mut keys = Map::from_iter([("schedule".to_owned(), json!(name))]);
             keys.insert("schedule_decay_ratio".to_owned(), json!(0.4));
             let rates = |keys: &Map<String, Value>| -> Vec<f64> {
-                let read = read(Value::Object(keys.clone()));
+                let read = of_json(Value::Object(keys.clone()));
                 check(&read).unwrap();
                 let made = schedule(&read, 20);
                 made.validate(read.learning_rate, 4, 20).unwrap();
@@ -136,7 +131,7 @@ mod tests {
             ),
             (json!({"schedule_timescale": 0}), "`schedule_timescale` is 0, it must be 1 or more"),
         ] {
-            let error = check(&read(keys)).unwrap_err();
+            let error = check(&of_json(keys)).unwrap_err();
             assert!(error.contains(said), "{error}");
         }
         let error = settings(Map::from_iter([("schedule_decay_type".to_owned(), json!("steep"))]));
