@@ -63,140 +63,127 @@ fn read_certificates(path: &Utf8Path) -> Result<RootCerts, StoreError> {
     Ok(RootCerts::new_with_certs(&certificates))
 }
 
-/// Downloads `url`, which must be exactly `file`, reporting bytes on top of `done`.
-///
-/// A part file left by an earlier attempt is continued. If the whole then has the wrong digest,
-/// the part may have come from elsewhere, so it is fetched once more from the start.
-pub(super) fn download(
-    agent: &Agent,
-    url: &str,
-    token: Option<&str>,
-    file: &KnownFile,
-    staging: &Staging<'_>,
-    done: u64,
-) -> Result<(), StoreError> {
-    let part = staging.part_path(file);
-    make_parent(&part)?;
-    let continued = part_bytes(&part) > 0;
-    complete(agent, url, token, file, staging, done)?;
-    match staging.accept_part(file, url) {
-        Err(StoreError::ChecksumMismatch { .. }) if continued => {
-            complete(agent, url, token, file, staging, done)?;
-            staging.accept_part(file, url)
-        }
-        result => result,
-    }
+/// One file that is fetched.
+pub(super) struct Download<'a> {
+    pub(super) agent: &'a Agent,
+    pub(super) url: &'a str,
+    pub(super) token: Option<&'a str>,
+    /// What `url` must be, exactly.
+    pub(super) file: &'a KnownFile,
+    pub(super) staging: &'a Staging<'a>,
+    /// Bytes that were there before: reports count on top of them.
+    pub(super) done: u64,
 }
 
-/// Asks for the rest of the file until the part file is complete.
-fn complete(
-    agent: &Agent,
-    url: &str,
-    token: Option<&str>,
-    file: &KnownFile,
-    staging: &Staging<'_>,
-    done: u64,
-) -> Result<(), StoreError> {
-    let part = staging.part_path(file);
-    let mut fruitless = 0;
-    loop {
-        let before = part_bytes(&part);
-        if before == file.bytes {
-            return Ok(());
-        }
-        if before > file.bytes {
-            fs::remove_file(&part).map_err(|e| io_error(e, "remove", &part))?;
-            continue;
-        }
-        staging.check_cancelled()?;
-        let response = request(agent, url, token, before)?;
-        append(response, url, file, staging, done)?;
-        let received = part_bytes(&part);
-        fruitless = if received > before { 0 } else { fruitless + 1 };
-        if fruitless == MAX_FRUITLESS_ATTEMPTS {
-            let url = url.to_owned();
-            return Err(StoreError::BrokenOff { url, received, expected: file.bytes });
+impl Download<'_> {
+    /// Downloads the file.
+    ///
+    /// A part file left by an earlier attempt is continued. If the whole then has the wrong digest,
+    /// the part may have come from elsewhere, so it is fetched once more from the start.
+    pub(super) fn run(&self) -> Result<(), StoreError> {
+        let part = &self.staging.part_path(self.file);
+        make_parent(part)?;
+        let continued = part_bytes(part) > 0;
+        self.complete(part)?;
+        match self.staging.accept_part(self.file, self.url) {
+            Err(StoreError::ChecksumMismatch { .. }) if continued => {
+                self.complete(part)?;
+                self.staging.accept_part(self.file, self.url)
+            }
+            result => result,
         }
     }
-}
 
-fn request(
-    agent: &Agent,
-    url: &str,
-    token: Option<&str>,
-    start: u64,
-) -> Result<Response<ureq::Body>, StoreError> {
-    let mut request = agent.get(url);
-    if start > 0 {
-        request = request.header(RANGE, format!("bytes={start}-"));
-    }
-    if let Some(token) = token {
-        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-    }
-    request
-        .call()
-        .map_err(|source| StoreError::Unreachable { url: url.to_owned(), source: Box::new(source) })
-}
-
-/// Writes one response to the part file. A connection that breaks off is no error here; the
-/// caller sees it in the file's size.
-fn append(
-    response: Response<ureq::Body>,
-    url: &str,
-    file: &KnownFile,
-    staging: &Staging<'_>,
-    done: u64,
-) -> Result<(), StoreError> {
-    let part = staging.part_path(file);
-    let start = match response.status() {
-        StatusCode::OK => 0,
-        StatusCode::PARTIAL_CONTENT => range_start(&response),
-        status => {
-            return Err(StoreError::HttpStatus { url: url.to_owned(), status: status.as_u16() });
+    /// Asks for the rest of the file until the part file is complete.
+    fn complete(&self, part: &Utf8Path) -> Result<(), StoreError> {
+        let expected = self.file.bytes;
+        let mut fruitless = 0;
+        loop {
+            let before = part_bytes(part);
+            if before == expected {
+                return Ok(());
+            }
+            if before > expected {
+                fs::remove_file(part).map_err(|e| io_error(e, "remove", part))?;
+                continue;
+            }
+            self.staging.check_cancelled()?;
+            self.append(self.request(before)?, part)?;
+            let received = part_bytes(part);
+            fruitless = if received > before { 0 } else { fruitless + 1 };
+            if fruitless == MAX_FRUITLESS_ATTEMPTS {
+                return Err(StoreError::BrokenOff { url: self.url.to_owned(), received, expected });
+            }
         }
-    };
-    let mut output = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .open(&part)
-        .map_err(|e| io_error(e, "open", &part))?;
-    // A server that ignores the range, or starts before it, starts our file over.
-    let start = if start == part_bytes(&part) { start } else { 0 };
-    if start == 0 && response.status() == StatusCode::PARTIAL_CONTENT {
-        return output.set_len(0).map_err(|e| io_error(e, "write", &part));
     }
-    output.set_len(start).map_err(|e| io_error(e, "write", &part))?;
-    std::io::Seek::seek(&mut output, std::io::SeekFrom::Start(start))
-        .map_err(|e| io_error(e, "write", &part))?;
-    copy_body(response, &mut output, start, file, staging, done)
-}
 
-fn copy_body(
-    response: Response<ureq::Body>,
-    output: &mut File,
-    start: u64,
-    file: &KnownFile,
-    staging: &Staging<'_>,
-    done: u64,
-) -> Result<(), StoreError> {
-    let part = staging.part_path(file);
-    let mut body = response.into_body().into_with_config().limit(file.bytes + 1).reader();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut received = start;
-    loop {
-        staging.check_cancelled()?;
-        let count = match body.read(&mut chunk) {
-            Ok(0) | Err(_) => return Ok(()),
-            Ok(count) => count,
+    fn request(&self, start: u64) -> Result<Response<ureq::Body>, StoreError> {
+        let mut request = self.agent.get(self.url);
+        if start > 0 {
+            request = request.header(RANGE, format!("bytes={start}-"));
+        }
+        if let Some(token) = self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        request.call().map_err(|source| StoreError::Unreachable {
+            url: self.url.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    /// Writes one response to the part file. A connection that breaks off is no error here; the
+    /// caller sees it in the file's size.
+    fn append(&self, response: Response<ureq::Body>, part: &Utf8Path) -> Result<(), StoreError> {
+        let start = match response.status() {
+            StatusCode::OK => 0,
+            StatusCode::PARTIAL_CONTENT => range_start(&response),
+            status => {
+                let url = self.url.to_owned();
+                return Err(StoreError::HttpStatus { url, status: status.as_u16() });
+            }
         };
-        received += count as u64;
-        if received > file.bytes {
-            let path = part;
-            return Err(StoreError::SizeMismatch { path, found: received, expected: file.bytes });
+        let mut output = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(part)
+            .map_err(|e| io_error(e, "open", part))?;
+        // A server that ignores the range, or starts before it, starts our file over.
+        let start = if start == part_bytes(part) { start } else { 0 };
+        if start == 0 && response.status() == StatusCode::PARTIAL_CONTENT {
+            return output.set_len(0).map_err(|e| io_error(e, "write", part));
         }
-        output.write_all(&chunk[..count]).map_err(|e| io_error(e, "write", &part))?;
-        staging.progress.update(done + received);
+        output.set_len(start).map_err(|e| io_error(e, "write", part))?;
+        std::io::Seek::seek(&mut output, std::io::SeekFrom::Start(start))
+            .map_err(|e| io_error(e, "write", part))?;
+        self.copy_body(response, &mut output, part, start)
+    }
+
+    fn copy_body(
+        &self,
+        response: Response<ureq::Body>,
+        output: &mut File,
+        part: &Utf8Path,
+        start: u64,
+    ) -> Result<(), StoreError> {
+        let expected = self.file.bytes;
+        let mut body = response.into_body().into_with_config().limit(expected + 1).reader();
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut received = start;
+        loop {
+            self.staging.check_cancelled()?;
+            let count = match body.read(&mut chunk) {
+                Ok(0) | Err(_) => return Ok(()),
+                Ok(count) => count,
+            };
+            received += count as u64;
+            if received > expected {
+                let path = part.to_owned();
+                return Err(StoreError::SizeMismatch { path, found: received, expected });
+            }
+            output.write_all(&chunk[..count]).map_err(|e| io_error(e, "write", part))?;
+            self.staging.progress.update(self.done + received);
+        }
     }
 }
 

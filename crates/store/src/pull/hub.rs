@@ -36,7 +36,8 @@ pub(super) fn fetch(staging: &Staging<'_>, options: &PullOptions) -> Result<(), 
     );
     let result = staging.missing().into_iter().try_for_each(|file| {
         let url = api.url(file.remote());
-        http::download(&agent, &url, options.hub_token.as_deref(), file, staging, done)?;
+        let (agent, token) = (&agent, options.hub_token.as_deref());
+        http::Download { agent, url: &url, token, file, staging, done }.run()?;
         done += file.bytes;
         Ok(())
     });

@@ -47,7 +47,8 @@ fn from_url(base: &str, staging: &Staging<'_>, options: &PullOptions) -> Result<
     staging.progress.begin(&what, Some(staging.item.bytes()), "B");
     let result = staging.missing().into_iter().try_for_each(|file| {
         let url = format!("{base}/{}", file.remote());
-        http::download(&agent, &url, None, file, staging, staging.present_bytes())
+        let (agent, done) = (&agent, staging.present_bytes());
+        http::Download { agent, url: &url, token: None, file, staging, done }.run()
     });
     staging.progress.end();
     result
