@@ -95,6 +95,7 @@ fn encoder_layer(
             num_attention_heads: config.num_attention_heads,
             num_key_value_heads: config.num_attention_heads,
             head_dim,
+            value_head_dim: head_dim,
             scale: (head_dim as f32).sqrt().recip(),
             mask: layer.radius.map_or(AttentionMask::Bidirectional, window),
             logit_softcap: None,
