@@ -101,6 +101,7 @@ fn encoder_layer(
             logit_softcap: None,
             dtype,
         },
+        latent: None,
         qk_norm: None,
         rope,
         mlp,

@@ -10,6 +10,7 @@ mod derivative;
 mod experts;
 mod families;
 mod golden;
+mod latent;
 mod methods;
 mod next;
 mod refusals;
