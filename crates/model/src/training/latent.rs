@@ -3,8 +3,8 @@
 //! `crate::decoder`.)
 //!
 //! `[l, r] = x W_kv_a^T`, of each head `[k_h, v_h] = norm(l) W_kv_b^T`, its key `[k_h, r]`; queries
-//! are `x W_q^T`, or `norm(x W_q_a^T) W_q_b^T`. Of keys and queries the last part is rotated. The key's
-//! is one for all heads; its gradient is the sum of theirs.
+//! are `x W_q^T`, or `norm(x W_q_a^T) W_q_b^T`. Of keys and queries the last part is rotated. The
+//! key's is one for all heads; its gradient is the sum of theirs.
 //!
 //! A layer keeps the vectors before their norms, beside queries, keys and values.
 //!

@@ -2,7 +2,8 @@
 //!
 //! Training has one matrix, as the family's files and PEFT's keys have: `kv_b_proj`, of each head
 //! the rows of its keys, then those of its values, `[h (k + v), r]`. The decoder's form is that of
-//! its absorbed products: `k_b_proj`, of each head transposed, `[h r, k]`, and `v_b_proj`, `[h v, r]`.
+//! its absorbed products: `k_b_proj`, of each head transposed, `[h r, k]`, and `v_b_proj`,
+//! `[h v, r]`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

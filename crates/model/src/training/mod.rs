@@ -19,8 +19,8 @@
 //! ([`catena_kernels::WeightRef`]). No gradient of a frozen weight exists. Values and gradients are
 //! two flat vectors in the order of [`TrainModel::params`].
 //!
-//! Keys and values of latent attention are made for every head, and [`TrainModel::tensors`] gives their
-//! matrix in the two that decoding has.
+//! Keys and values of latent attention are made for every head, and [`TrainModel::tensors`] gives
+//! their matrix in the two that decoding has.
 //!
 //! Experts are chosen as in decoding, and the choice is a constant to the gradient; what stands
 //! beside the projections of an expert sees its rows only. A loss balances experts if a batch asks for

@@ -86,8 +86,8 @@ fn gradients_of_adapters_are_those_of_peft() {
     }
 }
 
-/// The principal part of a matrix that is several projections, or two of the decoder's, is taken out
-/// of it as a whole, and what it and the rest give is the base.
+/// The principal part of a matrix that is several projections, or two of the decoder's, is taken
+/// out of it as a whole, and what it and the rest give is the base.
 #[test]
 fn principal_pairs_of_fused_matrices_begin_as_the_base() {
     let golden: Golden = golden("lora");

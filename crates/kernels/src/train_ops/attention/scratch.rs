@@ -19,8 +19,8 @@ impl AttentionScratch {
     }
 
     /// Memory that it comes to hold on `threads` threads, for sequences of up to `longest` tokens, a
-    /// prefix with them: the columns of a head's keys twice and of its values once, the sums of both,
-    /// and two blocks of scores.
+    /// prefix with them: the columns of a head's keys twice and of its values once, the sums of
+    /// both, and two blocks of scores.
     pub fn bytes_for(shape: &AttentionShape, longest: usize, threads: usize) -> usize {
         let (d, dv) = (shape.head_dim, shape.value_head_dim);
         let columns = |d| DenseMatrix::capacity_bytes(shape.dtype, longest, d);
