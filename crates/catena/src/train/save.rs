@@ -109,12 +109,11 @@ fn save_decoder(
 ) -> Result<(), BoxError> {
     let mut trunk = BTreeMap::new();
     let mut head = Vec::new();
-    for param in model.params() {
-        let values = &model.values()[param.range.clone()];
-        if checkpoint.shape(&param.name).is_ok() {
-            trunk.insert(param.name.clone(), values.to_vec());
+    for (name, (shape, values)) in model.tensors() {
+        if checkpoint.shape(&name).is_ok() {
+            trunk.insert(name, values);
         } else {
-            head.push((param.name.as_str(), param.shape.as_slice(), values));
+            head.push((name, shape, values));
         }
     }
     let source = ExportSource::new(checkpoint).with_tensors(&trunk)?;
@@ -140,9 +139,10 @@ fn save_decoder(
     let mut places = Map::new();
     let trunk_file = catena_model::safetensors::SafetensorsFile::open(&whole)?;
     places.extend(trunk_file.names().map(|name| (name.to_owned(), json!(SHARDS[0]))));
-    places.extend(head.iter().map(|(name, _, _)| ((*name).to_owned(), json!(SHARDS[1]))));
+    places.extend(head.iter().map(|(name, _, _)| (name.clone(), json!(SHARDS[1]))));
     drop(trunk_file);
-    write_f32(&folder.join(SHARDS[1]), head, &[("format", "pt")])?;
+    let views = head.iter().map(|(name, shape, values)| (name.as_str(), &shape[..], &values[..]));
+    write_f32(&folder.join(SHARDS[1]), views, &[("format", "pt")])?;
     std::fs::rename(&whole, folder.join(SHARDS[0]))?;
     let index = json!({"metadata": {}, "weight_map": places});
     std::fs::write(folder.join("model.safetensors.index.json"), index.to_string())?;

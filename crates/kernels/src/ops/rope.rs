@@ -15,6 +15,7 @@ use crate::{Level, Pool, level, span};
 #[derive(Debug, Clone)]
 pub struct RopeTable {
     head_dim: usize,
+    first_rotary_dim: usize,
     rotary_dim: usize,
     layout: RopeLayout,
     max_positions: usize,
@@ -35,8 +36,8 @@ impl RopeTable {
             values.extend(frequencies.iter().map(|f| (angle(f).cos() * factor) as f32));
             values.extend(frequencies.iter().map(|f| (angle(f).sin() * factor) as f32));
         }
-        let RopeSpec { head_dim, rotary_dim, layout, .. } = *spec;
-        Self { head_dim, rotary_dim, layout, max_positions, values }
+        let RopeSpec { head_dim, first_rotary_dim, rotary_dim, layout, .. } = *spec;
+        Self { head_dim, first_rotary_dim, rotary_dim, layout, max_positions, values }
     }
 
     /// Dimensions of the heads it rotates.
@@ -60,7 +61,7 @@ impl RopeTable {
         let (cos, sin) = self.at(position);
         let sign = if back { -1.0 } else { 1.0 };
         for head in x_hd.chunks_exact_mut(self.head_dim) {
-            let rotary = &mut head[..self.rotary_dim];
+            let rotary = &mut head[self.first_rotary_dim..][..self.rotary_dim];
             match self.layout {
                 RopeLayout::Halves => rotate_halves(level, rotary, cos, sin, sign),
                 RopeLayout::Interleaved => rotate_pairs(level, rotary, cos, sin, sign),
@@ -72,7 +73,7 @@ impl RopeTable {
 /// Rotates each head of each row by its position, in place.
 ///
 /// `x1' = x1 cos - x2 sin`, `x2' = x2 cos + x1 sin` for each pair `x1`, `x2` that the table's layout
-/// names; dimensions beyond `rotary_dim` stay as they are.
+/// names; dimensions before and behind what is rotated stay as they are.
 ///
 /// # Shapes
 /// `x` has one row of `ldx` values per entry of `positions_t`; its first `heads * head_dim` values

@@ -5,7 +5,8 @@ use std::f64::consts::PI;
 /// Which dimensions of a head make a pair.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RopeLayout {
-    /// `i` and `i + rotary_dim / 2`, as in GPT-NeoX and all weights in Hugging Face's order.
+    /// `i` and `i + rotary_dim / 2` of what is rotated, as in GPT-NeoX and all weights in Hugging
+    /// Face's order.
     #[default]
     Halves,
     /// `2 i` and `2 i + 1`, as in GPT-J, ChatGLM and GGUF files of Llama.
@@ -19,7 +20,9 @@ pub enum RopeLayout {
 pub struct RopeSpec {
     /// Dimensions of a head.
     pub head_dim: usize,
-    /// How many of them are rotated, the first ones.
+    /// The first that is rotated, usually 0.
+    pub first_rotary_dim: usize,
+    /// How many are rotated from there on.
     pub rotary_dim: usize,
     /// Base of the frequencies.
     pub theta: f32,
@@ -96,7 +99,7 @@ impl RopeSpec {
     /// Whole heads, halves, no scaling.
     pub fn plain(head_dim: usize, theta: f32) -> Self {
         let (layout, scaling) = (RopeLayout::Halves, RopeScaling::None);
-        Self { head_dim, rotary_dim: head_dim, theta, layout, scaling }
+        Self { head_dim, first_rotary_dim: 0, rotary_dim: head_dim, theta, layout, scaling }
     }
 
     /// The frequency of each pair, and what queries and keys are multiplied by, for sequences of up
@@ -107,7 +110,8 @@ impl RopeSpec {
     pub fn frequencies(&self, max_positions: usize) -> (Vec<f64>, f64) {
         let (d, theta) = (self.rotary_dim, f64::from(self.theta));
         assert!(d > 0 && d.is_multiple_of(2), "rope over {d} dimensions");
-        assert!(d <= self.head_dim, "rope over {d} dimensions of {}", self.head_dim);
+        let last = self.first_rotary_dim + d;
+        assert!(last <= self.head_dim, "rope over dimensions up to {last} of {}", self.head_dim);
         assert!(theta > 0.0, "rope with base {theta}");
         let pairs = |base: f64| -> Vec<f64> {
             (0..d / 2).map(|i| base.powf(-2.0 * i as f64 / d as f64)).collect()

@@ -67,8 +67,11 @@ fn frequencies_are_those_of_transformers() {
 #[test]
 fn layouts_pair_dimensions_and_leave_the_rest_of_a_head() {
     let (head_dim, rotary_dim, heads) = (20, 12, 2);
-    for layout in [RopeLayout::Halves, RopeLayout::Interleaved] {
-        let spec = RopeSpec { rotary_dim, layout, ..RopeSpec::plain(head_dim, 100.0) };
+    let layouts = [RopeLayout::Halves, RopeLayout::Interleaved];
+    for (layout, first) in layouts.into_iter().flat_map(|of| [0, 3, 8].map(|first| (of, first))) {
+        let part =
+            RopeSpec { first_rotary_dim: first, rotary_dim, ..RopeSpec::plain(head_dim, 100.0) };
+        let spec = RopeSpec { layout, ..part };
         let table = RopeTable::new(&spec, 64);
         for level in Level::supported() {
             let before = Rng::new(1).normals(heads * head_dim);
@@ -77,8 +80,8 @@ fn layouts_pair_dimensions_and_leave_the_rest_of_a_head() {
             for (head, before) in x.chunks_exact(head_dim).zip(before.chunks_exact(head_dim)) {
                 for i in 0..rotary_dim / 2 {
                     let (a, b) = match layout {
-                        RopeLayout::Halves => (i, i + rotary_dim / 2),
-                        RopeLayout::Interleaved => (2 * i, 2 * i + 1),
+                        RopeLayout::Halves => (first + i, first + i + rotary_dim / 2),
+                        RopeLayout::Interleaved => (first + 2 * i, first + 2 * i + 1),
                     };
                     let angle = 37.0 * 100f64.powf(-2.0 * i as f64 / rotary_dim as f64);
                     let (x1, x2) = (f64::from(before[a]), f64::from(before[b]));
@@ -90,7 +93,8 @@ fn layouts_pair_dimensions_and_leave_the_rest_of_a_head() {
                         assert!((f64::from(found) - expected).abs() < 1e-6, "{layout:?} pair {i}");
                     }
                 }
-                assert_eq!(head[rotary_dim..], before[rotary_dim..]);
+                assert_eq!(head[..first], before[..first]);
+                assert_eq!(head[first + rotary_dim..], before[first + rotary_dim..]);
             }
         }
     }

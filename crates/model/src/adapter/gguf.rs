@@ -61,7 +61,8 @@ struct Grouped {
 ///
 /// # Errors
 /// [`ModelError::AdapterNotGguf`] for what the format does not have: magnitudes, vectors, prefixes,
-/// whole modules; an adapter for another model; from the file system.
+/// whole modules, pairs of latent attention's keys; an adapter for another model; from the file
+/// system.
 pub fn write_gguf_adapter(
     path: &Utf8Path,
     adapter: &PeftAdapter,
@@ -90,7 +91,9 @@ pub fn write_gguf_adapter(
         change.check(target, lora.rank(module_of(target)), (n, k))?;
         for part in parts {
             if part.source.transposed_heads.is_some() {
-                return Err(ModelError::AdapterModule { name: target.clone() });
+                let what =
+                    "one of latent attention's keys, which the base's GGUF file has transposed";
+                return Err(ModelError::AdapterNotGguf { what });
             }
             places.insert(part.name, Place { pair: pairs.len(), rows: part.source.rows });
         }

@@ -330,9 +330,16 @@ fn what_gguf_adapters_do_not_have_is_refused_by_name() {
     let guard = tempfile::tempdir().unwrap();
     let folder = camino::Utf8Path::from_path(guard.path()).unwrap();
     let path = folder.join("adapter.gguf");
-    for (name, expected) in [("dora", "magnitudes"), ("ia3", "vectors"), ("prefix", "prefix")] {
+    for (name, base, expected) in [
+        ("dora", "tiny_llama", "magnitudes"),
+        ("ia3", "tiny_llama", "vectors"),
+        ("prefix", "tiny_llama", "prefix"),
+        ("deepseek_v2", "families/deepseek_v2", "latent attention's keys"),
+    ] {
         let adapter = PeftAdapter::read(&golden("adapters").join(name)).unwrap();
-        let refused = write_gguf_adapter(&path, &adapter, checkpoint.config()).unwrap_err();
+        let base = crate::Checkpoint::open(&golden(base)).unwrap();
+        let refused = write_gguf_adapter(&path, &adapter, base.config()).unwrap_err();
+        assert!(matches!(refused, ModelError::AdapterNotGguf { .. }), "{refused}");
         assert!(refused.to_string().contains(expected), "{refused}");
     }
     let refused = |path: &camino::Utf8Path| {

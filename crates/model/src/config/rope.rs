@@ -29,7 +29,8 @@ impl RopeDefaults {
     }
 
     fn spec(&self, rotary_dim: usize, theta: f32, scaling: RopeScaling) -> RopeSpec {
-        RopeSpec { head_dim: self.head_dim, rotary_dim, theta, layout: self.layout, scaling }
+        let Self { head_dim, layout, .. } = *self;
+        RopeSpec { head_dim, first_rotary_dim: 0, rotary_dim, theta, layout, scaling }
     }
 
     /// The rotary embedding of a `config.json`: `rope_parameters` since transformers 5,

@@ -184,6 +184,12 @@ pub struct MlaConfig {
     pub v_head_dim: usize,
 }
 
+impl MlaConfig {
+    /// Added under the root of the norms of both vectors, whatever the norms of the residual stream
+    /// have.
+    pub const NORM_EPS: f32 = 1e-6;
+}
+
 impl ModelConfig {
     /// A Llama whose sizes are zero and must be filled in, without anything that only some families
     /// have.

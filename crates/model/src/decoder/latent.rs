@@ -16,9 +16,6 @@ use crate::ModelConfig;
 use crate::config::MlaConfig;
 use crate::linear::Linear;
 
-/// Added under the root of the norms of latents, whatever the norms of the residual stream have.
-const EPS: f32 = 1e-6;
-
 /// The weights of latent attention.
 pub(super) struct Latent {
     pub(super) shape: MlaConfig,
@@ -90,7 +87,7 @@ impl Latent {
         let kv_a = &mut l.kv_a[..rows * width];
         self.kv_a_proj.apply(pool, input_tc, kv_a, width, false, matmul);
         deltas.add((Product::Latent, false), pool, input_tc, (&mut *kv_a, width), beside, matmul);
-        rms_norm_groups(pool, kv_a, width, (rows, 1), &self.kv_a_layernorm, EPS);
+        rms_norm_groups(pool, kv_a, width, (rows, 1), &self.kv_a_layernorm, MlaConfig::NORM_EPS);
 
         let heads = self.k_b_proj_h.len();
         let row_width = (heads + 1) * head_dim;
@@ -144,7 +141,7 @@ impl Latent {
             beside,
             matmul,
         );
-        rms_norm(pool, q_a, gain, EPS, normed);
+        rms_norm(pool, q_a, gain, MlaConfig::NORM_EPS, normed);
         self.q_b_proj.apply(pool, normed, q, width, false, matmul);
         deltas.add((Product::Query, false), pool, normed, (q, width), beside, matmul);
     }

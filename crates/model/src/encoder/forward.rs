@@ -243,6 +243,7 @@ impl Encoder {
             num_attention_heads: heads,
             num_key_value_heads: heads,
             head_dim,
+            value_head_dim: head_dim,
             scale: (head_dim as f32).sqrt().recip(),
             mask: layer.attention.radius.map_or(AttentionMask::Bidirectional, window),
             logit_softcap: None,

@@ -81,8 +81,7 @@ in a batch, on how a prompt is cut, or on the number of threads.
 Every checkpoint is written as the GGUF file that llama.cpp's converter makes of it, and every GGUF file as the folder
 that transformers made it from: the tests compare tensor for tensor, bit for bit, and the keys of the GGUF file.
 
-Every family but DeepSeek-V2 is trained too: the gradient of every tensor is compared with that of torch, from both kinds of
-files.
+Every family is trained too: the gradient of every tensor is compared with that of torch, from both kinds of files.
 
 A dash in the last column: llama.cpp's file does not say all that the checkpoint computes (windows of Mistral and
 StarCoder 2, Gemma's `query_pre_attn_scalar`).

@@ -176,7 +176,8 @@ impl Loader<'_> {
 
     /// The prefix of all layers.
     pub(super) fn add_prefix(&mut self, config: &PrefixConfig, layers: &[LayerSpec]) {
-        let stride: usize = layers.iter().map(|layer| 2 * layer.widths().1).sum();
+        let width = |layer: &LayerSpec| layer.widths().keys + layer.widths().values;
+        let stride: usize = layers.iter().map(width).sum();
         let len = config.num_virtual_tokens * stride;
         let values = if config.zero_init || !self.room.takes {
             vec![0.0; if self.room.takes { len } else { 0 }]

@@ -1,4 +1,4 @@
-//! Attention: projections, rotary positions, attention, output projection.
+//! Attention: what makes queries, keys and values, rotary positions, attention, output projection.
 
 use catena_kernels::{
     AttentionPrefix, AttentionScratch, prefixed_attention_backward, prefixed_attention_forward,
@@ -6,23 +6,68 @@ use catena_kernels::{
 };
 
 use super::buffers::{Saved, Work, keep};
+use super::latent::LatentInputs;
 use super::linear::{Columns, Linear};
-use super::norm::Norm;
 use super::pass::Pass;
 use super::prefix::Prefix;
-use super::spec::LayerSpec;
-use crate::config::QkNorm;
+use super::qkv::HeadInputs;
+use super::spec::{LayerSpec, Widths};
 
 /// The attention of one layer, without the norms around it.
 pub(super) struct AttentionBlock {
-    pub(super) q_proj: Linear,
-    pub(super) k_proj: Linear,
-    pub(super) v_proj: Linear,
+    pub(super) inputs: Inputs,
     pub(super) o_proj: Linear,
-    /// Norms of queries and keys.
-    pub(super) qk_norms: Option<(QkNorm, [Norm; 2])>,
     /// Learned keys and values before those of every sequence.
     pub(super) prefix: Option<Prefix>,
+}
+
+/// What makes queries, keys and values.
+pub(super) enum Inputs {
+    /// A projection for each.
+    Heads(Box<HeadInputs>),
+    /// Keys and values from a latent, perhaps queries from another.
+    Latent(Box<LatentInputs>),
+}
+
+impl Inputs {
+    /// Writes queries, keys and values, not yet rotated, of the input that stands in
+    /// `work.operand`.
+    fn forward(&mut self, pass: &Pass<'_>, spec: &LayerSpec, saved: &mut Saved, work: &mut Work) {
+        match self {
+            Self::Heads(heads) => heads.forward(pass, spec, saved, work),
+            Self::Latent(latent) => latent.forward(pass, spec, saved, work),
+        }
+    }
+
+    /// As [`AttentionBlock::backward`], from the gradients of queries, keys and values in `work`.
+    fn backward(
+        &self,
+        pass: &Pass<'_>,
+        spec: &LayerSpec,
+        on: (&Saved, &mut Work),
+        input: &dyn Fn(&mut [f32]),
+        dinput: Option<&mut [f32]>,
+        grads: &mut [f32],
+    ) {
+        match self {
+            Self::Heads(heads) => heads.backward(pass, spec, on, input, dinput, grads),
+            Self::Latent(latent) => latent.backward(pass, spec, on, input, dinput, grads),
+        }
+    }
+
+    fn is_trained(&self) -> bool {
+        match self {
+            Self::Heads(heads) => heads.is_trained(),
+            Self::Latent(latent) => latent.is_trained(),
+        }
+    }
+
+    fn linears(&self) -> Vec<&Linear> {
+        match self {
+            Self::Heads(heads) => heads.linears().into(),
+            Self::Latent(latent) => latent.linears().collect(),
+        }
+    }
 }
 
 impl AttentionBlock {
@@ -35,21 +80,12 @@ impl AttentionBlock {
         work: &mut Work,
         (out, accumulate): (&mut [f32], bool),
     ) {
+        self.inputs.forward(pass, spec, saved, work);
         let (pool, t) = (pass.pool, pass.tokens());
-        let (queries, keys) = spec.widths();
+        let Widths { queries, keys, values, attended } = spec.widths();
         let q = &mut saved.q_thd[..t * queries];
         let k = &mut saved.k_tgd[..t * keys];
-        let v = &mut saved.v_tgd[..t * keys];
-        self.q_proj.forward(pass, &work.operand, (q, queries), false, &mut work.linear);
-        self.k_proj.forward(pass, &work.operand, (k, keys), false, &mut work.linear);
-        self.v_proj.forward(pass, &work.operand, (v, keys), false, &mut work.linear);
-        if let Some((_, [q_norm, k_norm])) = &self.qk_norms {
-            // The way back needs what was normed.
-            saved.q_before_norm[..q.len()].copy_from_slice(q);
-            saved.k_before_norm[..k.len()].copy_from_slice(k);
-            q_norm.forward(pass, &saved.q_before_norm[..q.len()], q);
-            k_norm.forward(pass, &saved.k_before_norm[..k.len()], k);
-        }
+        let v = &mut saved.v_tgd[..t * values];
         let (shape, positions) = (&spec.attention, &pass.batch.positions);
         if let Some(idx) = spec.rope {
             rope(pool, q, queries, shape.num_attention_heads, positions, &pass.ropes[idx]);
@@ -59,7 +95,7 @@ impl AttentionBlock {
         keep(pool, shape.dtype, q, halves.as_mut().map(|kept| &mut kept.q_thd[..]));
         keep(pool, shape.dtype, k, halves.as_mut().map(|kept| &mut kept.k_tgd[..]));
         keep(pool, shape.dtype, v, halves.as_mut().map(|kept| &mut kept.v_tgd[..]));
-        let attended = &mut saved.attended_thd[..t * queries];
+        let attended = &mut saved.attended_thd[..t * attended];
         let lse = &mut saved.lse_th[..t * shape.num_attention_heads];
         let (bounds, scratch) = (&pass.batch.bounds, &mut work.attention);
         let (kv, lse, prefix) = ((&*k, &*v), Some(lse), self.prefix(pass));
@@ -79,78 +115,39 @@ impl AttentionBlock {
         dout: &[f32],
         (saved, work): (&mut Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
-        mut dinput: Option<&mut [f32]>,
+        dinput: Option<&mut [f32]>,
         grads: &mut [f32],
     ) {
-        let (pool, t, c) = (pass.pool, pass.tokens(), spec.hidden_size);
-        let (queries, keys) = spec.widths();
+        let (t, c, widths) = (pass.tokens(), spec.hidden_size, spec.widths());
+        let Widths { queries, keys, values, attended } = widths;
         if self.o_proj.needs_input() {
-            let len = t * queries;
+            let len = t * attended;
             match &saved.halves {
                 Some(kept) => {
-                    work.linear.set_input_halves(pass, &kept.attended_thd[..len], queries);
+                    work.linear.set_input_halves(pass, &kept.attended_thd[..len], attended);
                 }
-                None => work.linear.set_input(pass, &saved.attended_thd[..len], queries),
+                None => work.linear.set_input(pass, &saved.attended_thd[..len], attended),
             }
         }
-        let inputs = [&self.q_proj, &self.k_proj, &self.v_proj];
-        let inner =
-            self.qk_norms.as_ref().is_some_and(|(_, norms)| norms.iter().any(Norm::is_trained));
-        let ends_here = dinput.is_none()
-            && !inner
-            && self.prefix.is_none()
-            && inputs.iter().all(|linear| !linear.is_trained());
-        let dattended = &mut work.dattended_thd[..t * queries];
+        let ends_here = dinput.is_none() && self.prefix.is_none() && !self.inputs.is_trained();
+        let dattended = &mut work.dattended_thd[..t * attended];
         let dy = Columns { data: dout, stride: c };
         let wanted = (!ends_here).then_some((&mut *dattended, false));
         self.o_proj.backward(pass, dy, wanted, grads, &mut work.linear);
         if ends_here {
             return;
         }
-        saved.widen_heads(pool, t * queries, t * keys);
+        saved.widen_heads(pass.pool, t, widths);
         let dq = &mut work.dq_thd[..t * queries];
         let dk = &mut work.dk_tgd[..t * keys];
-        let dv = &mut work.dv_tgd[..t * keys];
+        let dv = &mut work.dv_tgd[..t * values];
         let dqkv = (&mut *dq, &mut *dk, &mut *dv);
         self.attend_backward(pass, spec, saved, dattended, dqkv, grads, &mut work.attention);
         if let Some(idx) = spec.rope {
-            rope_backward(pool, dq, &pass.batch.positions, &pass.ropes[idx]);
-            rope_backward(pool, dk, &pass.batch.positions, &pass.ropes[idx]);
+            rope_backward(pass.pool, dq, &pass.batch.positions, &pass.ropes[idx]);
+            rope_backward(pass.pool, dk, &pass.batch.positions, &pass.ropes[idx]);
         }
-        let (stats, room) = (&mut work.stats, &mut work.dnormed_heads[..]);
-        self.norms_backward(pass, saved, (dq, dk), grads, stats, room);
-        if inputs.iter().any(|linear| linear.needs_input()) {
-            let normed = &mut work.normed_tc[..t * c];
-            input(normed);
-            work.linear.set_input(pass, normed, c);
-        }
-        for (i, (linear, dy)) in inputs.into_iter().zip([&*dq, &*dk, &*dv]).enumerate() {
-            let dy = Columns { data: dy, stride: dy.len() / t };
-            let dx = dinput.as_deref_mut().map(|dx| (dx, i > 0));
-            linear.backward(pass, dy, dx, grads, &mut work.linear);
-        }
-    }
-
-    /// Turns the gradients of normed queries and keys into those of what was normed; `room` holds
-    /// one of them.
-    fn norms_backward(
-        &self,
-        pass: &Pass<'_>,
-        saved: &Saved,
-        (dq, dk): (&mut [f32], &mut [f32]),
-        grads: &mut [f32],
-        stats: &mut [f32],
-        room: &mut [f32],
-    ) {
-        let Some((_, [q_norm, k_norm])) = &self.qk_norms else { return };
-        for (norm, before, dy) in
-            [(q_norm, &saved.q_before_norm, dq), (k_norm, &saved.k_before_norm, dk)]
-        {
-            let dx = &mut room[..dy.len()];
-            dx.fill(0.0);
-            norm.backward(pass, &before[..dy.len()], dy, Some(dx), grads, stats);
-            dy.copy_from_slice(dx);
-        }
+        self.inputs.backward(pass, spec, (&*saved, work), input, dinput, grads);
     }
 
     /// The gradients of queries, keys and values, and of the prefix.
@@ -164,9 +161,9 @@ impl AttentionBlock {
         grads: &mut [f32],
         scratch: &mut AttentionScratch,
     ) {
-        let (t, (queries, keys)) = (pass.tokens(), spec.widths());
+        let (t, Widths { queries, keys, values, .. }) = (pass.tokens(), spec.widths());
         let q = &saved.q_thd[..t * queries];
-        let (k, v) = (&saved.k_tgd[..t * keys], &saved.v_tgd[..t * keys]);
+        let (k, v) = (&saved.k_tgd[..t * keys], &saved.v_tgd[..t * values]);
         let lse = &saved.lse_th[..t * spec.attention.num_attention_heads];
         let dprefix = self.prefix.as_ref().map_or(&mut [][..], |prefix| prefix.grad(grads));
         prefixed_attention_backward(
@@ -189,13 +186,12 @@ impl AttentionBlock {
     }
 
     pub(super) fn is_trained(&self) -> bool {
-        let norms = self.qk_norms.as_ref();
-        self.linears().iter().any(|linear| linear.is_trained())
-            || self.prefix.is_some()
-            || norms.is_some_and(|(_, norms)| norms.iter().any(Norm::is_trained))
+        self.inputs.is_trained() || self.o_proj.is_trained() || self.prefix.is_some()
     }
 
-    pub(super) fn linears(&self) -> [&Linear; 4] {
-        [&self.q_proj, &self.k_proj, &self.v_proj, &self.o_proj]
+    pub(super) fn linears(&self) -> Vec<&Linear> {
+        let mut linears = self.inputs.linears();
+        linears.push(&self.o_proj);
+        linears
     }
 }

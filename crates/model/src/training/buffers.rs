@@ -6,11 +6,12 @@ use catena_kernels::{
 };
 
 use super::experts::{ExpertsWork, Routing};
+use super::latent::LatentWork;
 use super::linear::{Kept, KeptWidth, LinearScratch};
 use super::method::AdapterNeeds;
 use super::mlp::MlpRoom;
 use super::room::Room;
-use super::spec::{LayerSpec, MlpKept, Placement, Spec};
+use super::spec::{LayerSpec, MlpKept, Placement, Spec, Widths};
 use crate::config::QkNorm;
 
 /// What the forward pass of one layer keeps for its backward pass, beside its input.
@@ -26,6 +27,9 @@ pub(super) struct Saved {
     /// Queries and keys before their norms, if they have some.
     pub(super) q_before_norm: AlignedBuf<f32>,
     pub(super) k_before_norm: AlignedBuf<f32>,
+    /// What queries, and keys and values, of latent attention are made from, before their norms.
+    pub(super) q_latent: AlignedBuf<f32>,
+    pub(super) kv_latent: AlignedBuf<f32>,
     /// Rotated queries and keys, and values.
     pub(super) q_thd: AlignedBuf<f32>,
     pub(super) k_tgd: AlignedBuf<f32>,
@@ -89,18 +93,20 @@ pub(super) struct Work {
     pub(super) operand: RowOperand,
     pub(super) linear: LinearScratch,
     pub(super) attention: AttentionScratch,
+    /// Empty for models without latent attention.
+    pub(super) latent: LatentWork,
     /// Only of models with experts.
     pub(super) experts: Option<Box<ExpertsWork>>,
 }
 
 impl Halves {
     fn new(room: &mut Room, spec: &LayerSpec, mlp: MlpKept, tokens: usize) -> Self {
-        let (queries, keys) = spec.widths();
+        let Widths { queries, keys, values, attended } = spec.widths();
         Halves {
             q_thd: room.halves(tokens * queries),
             k_tgd: room.halves(tokens * keys),
-            v_tgd: room.halves(tokens * keys),
-            attended_thd: room.halves(tokens * queries),
+            v_tgd: room.halves(tokens * values),
+            attended_thd: room.halves(tokens * attended),
             mlp_inner: room.halves(tokens * mlp.inner),
         }
     }
@@ -144,8 +150,8 @@ impl Saved {
         let routing = Routing::new(room, mlp.num_experts, tokens * mlp.experts_per_tok, tokens);
         let kept = kept_widths.iter().map(|width| width.room(room, tokens)).collect();
         let mut rows = |width: usize| room.floats(tokens * width);
-        let (c, (queries, keys)) = (spec.hidden_size, spec.widths());
-        let names = &spec.names;
+        let (c, Widths { queries, keys, values, attended }) = (spec.hidden_size, spec.widths());
+        let (names, latent) = (&spec.names, spec.latent.as_ref().map(|latent| &latent.shape));
         Saved {
             before_mlp: rows(c),
             attention_out: rows(if names.attention_out_norm.is_some() { c } else { 0 }),
@@ -154,10 +160,12 @@ impl Saved {
             mlp_sum: rows(if names.mlp_sum_norm.is_some() { c } else { 0 }),
             q_before_norm: rows(if spec.qk_norm.is_some() { queries } else { 0 }),
             k_before_norm: rows(if spec.qk_norm.is_some() { keys } else { 0 }),
+            q_latent: rows(latent.and_then(|shape| shape.q_lora_rank).unwrap_or(0)),
+            kv_latent: rows(latent.map_or(0, |shape| shape.kv_lora_rank)),
             q_thd: rows(whole * queries),
             k_tgd: rows(whole * keys),
-            v_tgd: rows(whole * keys),
-            attended_thd: rows(whole * queries),
+            v_tgd: rows(whole * values),
+            attended_thd: rows(whole * attended),
             lse_th: rows(spec.attention.num_attention_heads),
             mlp_inner: rows(whole * mlp.inner),
             routing,
@@ -178,12 +186,14 @@ impl Saved {
         std::mem::swap(&mut self.mlp_inner, &mut passing.mlp_inner);
     }
 
-    /// Makes so many queries, and keys and values, those that were kept in halves.
-    pub(super) fn widen_heads(&mut self, pool: &Pool, queries: usize, keys: usize) {
+    /// Makes the queries, keys and values of so many tokens those that were kept in halves.
+    pub(super) fn widen_heads(&mut self, pool: &Pool, tokens: usize, widths: Widths) {
         let Some(halves) = &self.halves else { return };
-        widen_halves(pool, &halves.q_thd[..queries], &mut self.q_thd[..queries]);
-        widen_halves(pool, &halves.k_tgd[..keys], &mut self.k_tgd[..keys]);
-        widen_halves(pool, &halves.v_tgd[..keys], &mut self.v_tgd[..keys]);
+        let Widths { queries, keys, values, .. } = widths;
+        let (q, k, v) = (tokens * queries, tokens * keys, tokens * values);
+        widen_halves(pool, &halves.q_thd[..q], &mut self.q_thd[..q]);
+        widen_halves(pool, &halves.k_tgd[..k], &mut self.k_tgd[..k]);
+        widen_halves(pool, &halves.v_tgd[..v], &mut self.v_tgd[..v]);
     }
 }
 
@@ -198,20 +208,22 @@ impl Work {
     ) -> Self {
         let widest = |of: fn(&LayerSpec) -> usize| spec.layers.iter().map(of).max().unwrap_or(0);
         let (c, f) = (spec.hidden_size, widest(LayerSpec::mlp_width));
-        let (queries, keys) = (widest(|layer| layer.widths().0), widest(|layer| layer.widths().1));
+        let queries = widest(|layer| layer.widths().queries);
+        let keys = widest(|layer| layer.widths().keys);
         let normed_heads = spec.layers.iter().any(|layer| layer.qk_norm.is_some());
         let heads = widest(|layer| match layer.qk_norm {
             None | Some(QkNorm::Whole) => 1,
             Some(QkNorm::PerHead) => layer.attention.num_attention_heads,
         });
         let parallel = spec.layers.iter().any(|layer| layer.placement == Placement::Parallel);
-        let width = c.max(f).max(queries).max(keys);
+        let width = c.max(f).max(widest(LayerSpec::attention_width));
         let stats = room.zeros(2 * tokens * heads);
         let operand = room.operand(dtype, tokens, width);
         let linear = LinearScratch::new(room, dtype, tokens, (width, width), needs);
         let experts = spec.layers.iter().find_map(|layer| layer.experts.as_ref());
         let experts = experts
             .map(|experts| Box::new(ExpertsWork::new(room, &experts.shape, (tokens, c), needs)));
+        let latent = LatentWork::new(room, spec, tokens);
         let mut rows = |width: usize| room.floats(tokens * width);
         Work {
             normed_tc: rows(c),
@@ -220,15 +232,16 @@ impl Work {
             dsum_tc: rows(if parallel { c } else { 0 }),
             act_tf: rows(f),
             dact_tf: rows(f),
-            dattended_thd: rows(queries),
+            dattended_thd: rows(widest(|layer| layer.widths().attended)),
             dq_thd: rows(queries),
             dk_tgd: rows(keys),
-            dv_tgd: rows(keys),
+            dv_tgd: rows(widest(|layer| layer.widths().values)),
             dnormed_heads: rows(if normed_heads { queries.max(keys) } else { 0 }),
             stats,
             operand,
             linear,
             attention: AttentionScratch::new(),
+            latent,
             experts,
         }
     }

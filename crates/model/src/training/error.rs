@@ -6,13 +6,13 @@ use thiserror::Error;
 /// input.
 #[derive(Debug, Error)]
 pub enum TrainingError {
-    /// The model computes what the backward pass does not know.
-    #[error("training does not know {what}, which architecture `{model_type}` has")]
-    Architecture {
+    /// Prefix tuning of latent attention: PEFT's prefixes have keys and values of one width.
+    #[error(
+        "`{model_type}` is not trained by prefix tuning: its keys are wider than its values, those of a prefix are not"
+    )]
+    PrefixOfLatents {
         /// The model's family.
         model_type: &'static str,
-        /// The first thing that is not known.
-        what: &'static str,
     },
     /// An adapter would be empty.
     #[error("`{key}` is {value}, it must be above 0")]

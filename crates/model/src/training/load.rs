@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use catena_kernels::{AlignedBuf, DenseType, Pool};
 
-use super::attention::AttentionBlock;
 use super::embedding::Embedding;
 use super::error::TrainingError;
 use super::layer::Layer;
@@ -16,13 +15,12 @@ use super::names::{Names, SavedForm};
 use super::norm::Norm;
 use super::options::TrainOptions;
 use super::params::{ParamKind, Params, Vector};
-use super::prefix::Prefix;
 use super::room::Room;
 use super::source::{RandomWeights, WeightSource};
 use super::spec::{LayerSpec, Module, NormSpec, Spec};
 use crate::ModelError;
 use crate::checkpoint::{Weight, WeightData};
-use crate::config::{NormKind, QkNorm};
+use crate::config::NormKind;
 
 /// Takes weights from their source, each once.
 pub(super) struct Loader<'a> {
@@ -116,40 +114,11 @@ impl<'a> Loader<'a> {
         spec: &LayerSpec,
         norm: NormSpec,
     ) -> Result<Layer, ModelError> {
-        let (names, c, qkv_bias) = (&spec.names, spec.hidden_size, spec.qkv_bias);
-        let (queries, keys) = spec.widths();
+        let (names, c) = (&spec.names, spec.hidden_size);
         self.slot = 0;
         Ok(Layer {
             attention_in_norm: self.norm(names.attention_in_norm.as_ref(), c, norm)?,
-            attention: AttentionBlock {
-                q_proj: self.linear(&names.q, queries, c, qkv_bias)?,
-                k_proj: self.linear(&names.k, keys, c, qkv_bias)?,
-                v_proj: self.linear(&names.v, keys, c, qkv_bias)?,
-                qk_norms: match spec.qk_norm {
-                    None => None,
-                    Some(kind) => {
-                        let d = spec.attention.head_dim;
-                        let (q, k) = match kind {
-                            QkNorm::PerHead => (d, d),
-                            QkNorm::Whole => (queries, keys),
-                        };
-                        // Always root-mean-square norms, whatever the others are.
-                        let norm = NormSpec { kind: NormKind::Rms, ..norm };
-                        let norms = [
-                            self.named_norm(&names.q_norm, q, norm)?,
-                            self.named_norm(&names.k_norm, k, norm)?,
-                        ];
-                        Some((kind, norms))
-                    }
-                },
-                o_proj: self.linear(&names.o, c, queries, spec.out_bias)?,
-                prefix: self.prefix.as_ref().map(|(all, stride)| Prefix {
-                    all: all.clone(),
-                    first: idx * 2 * keys,
-                    stride: *stride,
-                    tokens: all.len() / stride,
-                }),
-            },
+            attention: self.attention(idx, spec, norm)?,
             attention_out_norm: self.norm(names.attention_out_norm.as_ref(), c, norm)?,
             mlp_in_norm: self.norm(names.mlp_in_norm.as_ref(), c, norm)?,
             mlp: self.mlp(spec)?,
@@ -171,7 +140,12 @@ impl<'a> Loader<'a> {
         name.map(|name| self.named_norm(name, width, norm)).transpose()
     }
 
-    fn named_norm(&mut self, name: &str, width: usize, norm: NormSpec) -> Result<Norm, ModelError> {
+    pub(super) fn named_norm(
+        &mut self,
+        name: &str,
+        width: usize,
+        norm: NormSpec,
+    ) -> Result<Norm, ModelError> {
         let gain = self.vector(&format!("{name}.weight"), &[width], ParamKind::Norm)?;
         let bias = match norm.kind {
             NormKind::Rms => Vector::Frozen(Vec::new()),

@@ -19,6 +19,9 @@
 //! ([`catena_kernels::WeightRef`]). No gradient of a frozen weight exists. Values and gradients are
 //! two flat vectors in the order of [`TrainModel::params`].
 //!
+//! Keys and values of latent attention are made for every head, and [`TrainModel::tensors`] gives
+//! their matrix in the two that decoding has.
+//!
 //! Experts are chosen as in decoding, and the choice is a constant to the gradient; what stands
 //! beside the projections of an expert sees its rows only. A loss balances experts if a batch asks for
 //! it ([`TrainBatch::router_loss`]).
@@ -47,9 +50,12 @@ mod experts;
 mod head;
 mod heads;
 mod ia3;
+mod latent;
+mod latent_weights;
 mod layer;
 mod linear;
 mod load;
+mod load_attention;
 mod load_mlp;
 mod lora;
 mod lora_config;
@@ -65,6 +71,7 @@ mod params;
 mod pass;
 mod pissa;
 mod prefix;
+mod qkv;
 mod room;
 mod saving;
 mod source;

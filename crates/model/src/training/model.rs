@@ -9,6 +9,7 @@ use super::batch::{Layout, LossSum, TrainBatch};
 use super::buffers::{Saved, Work};
 use super::embedding::Embedding;
 use super::heads::{Head, decoder_head, encoder_head};
+use super::latent_weights::{JoinedLatents, WithJoined};
 use super::layer::Layer;
 use super::linear::KeptWidth;
 use super::load::Loader;
@@ -193,11 +194,24 @@ impl TrainModel {
         options: &TrainOptions,
         on: (Arc<Pool>, bool),
     ) -> Result<Self, ModelError> {
-        let spec = Spec::of_decoder(config, options.dtype)?;
+        let latents = JoinedLatents::of(config);
+        if method.prefix().is_some() && latents.is_some() {
+            let model_type = config.model_type;
+            return Err(TrainingError::PrefixOfLatents { model_type }.into());
+        }
+        let joined = latents.map(|latents| WithJoined { source, latents });
+        let source: &dyn WeightSource = match &joined {
+            Some(joined) => joined,
+            None => source,
+        };
+        let spec = Spec::of_decoder(config, options.dtype);
         let how = (method, Names::of_decoder(config));
-        Self::build(&spec, source, how, (task, options), on, |loader, spec, embedding| {
+        let parts = (task, options);
+        let mut model = Self::build(&spec, source, how, parts, on, |loader, spec, embedding| {
             decoder_head(loader, spec, embedding, task, options)
-        })
+        })?;
+        model.saved_as.latents = latents;
+        Ok(model)
     }
 
     fn build_encoder(

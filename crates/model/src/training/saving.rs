@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::TrainingError;
 use super::ia3::Ia3Config;
+use super::latent_weights::JoinedLatents;
 use super::lora_config::{LoraConfig, LoraInit, LoraSettings};
 use super::method::{ALL_LINEAR, AdapterKind, Method, is_target};
 use super::model::TrainModel;
@@ -32,6 +33,8 @@ pub(super) struct SavedAs {
     transposed: bool,
     /// How those tensors are saved that stand otherwise in a file, by name.
     pub(super) forms: BTreeMap<String, SavedForm>,
+    /// How a decoder has the matrices that latent attention is trained with.
+    pub(super) latents: Option<JoinedLatents>,
     num_layers: usize,
     num_key_value_heads: usize,
     head_dim: usize,
@@ -52,6 +55,7 @@ impl SavedAs {
             transposed: names.are_transposed(),
             forms: BTreeMap::new(),
             tied: task == Task::LanguageModel && spec.head.weight.is_none(),
+            latents: None,
             num_layers: spec.layers.len(),
             num_key_value_heads: attention.num_key_value_heads,
             head_dim: attention.head_dim,

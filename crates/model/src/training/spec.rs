@@ -2,9 +2,8 @@
 
 use catena_kernels::{Activation, AttentionMask, AttentionShape, DenseType, Gate, RopeSpec};
 
-use super::error::TrainingError;
 use crate::ModelConfig;
-use crate::config::{Mlp, MoeConfig, NormKind, QkNorm, Residual};
+use crate::config::{MlaConfig, Mlp, MoeConfig, NormKind, QkNorm, Residual};
 
 /// Families whose code treats the token of empty places as any other.
 const PADDING_IS_LEARNED: [&str; 3] = ["gpt2", "gpt_neox", "chatglm"];
@@ -79,6 +78,8 @@ pub(super) struct LayerSpec {
     /// Width of the MLP, if it is not one of experts.
     pub(super) intermediate_size: usize,
     pub(super) attention: AttentionShape,
+    /// Latent attention in the place of heads with their own keys and values.
+    pub(super) latent: Option<LatentSpec>,
     pub(super) qk_norm: Option<QkNorm>,
     /// Index into the trunk's rotary embeddings.
     pub(super) rope: Option<usize>,
@@ -99,6 +100,14 @@ pub(super) struct LayerSpec {
 pub(super) enum MlpSpec {
     Gated(Gate),
     Plain(Activation),
+}
+
+/// What keys and values of all heads are made from, and perhaps queries.
+#[derive(Clone)]
+pub(super) struct LatentSpec {
+    pub(super) shape: MlaConfig,
+    /// The name of what holds the projections.
+    pub(super) name: String,
 }
 
 /// A mixture of experts.
@@ -172,20 +181,11 @@ impl From<String> for Module {
 }
 
 impl Spec {
-    /// A decoder, by the names of [`crate::Checkpoint`].
-    ///
-    /// # Errors
-    /// What the passes do not know, by name.
-    pub(super) fn of_decoder(
-        config: &ModelConfig,
-        dtype: DenseType,
-    ) -> Result<Self, TrainingError> {
-        if config.mla.is_some() {
-            let (model_type, what) = (config.model_type, "latent attention");
-            return Err(TrainingError::Architecture { model_type, what });
-        }
+    /// A decoder, by the names of [`crate::Checkpoint`], and of latent attention by those of its
+    /// family's files ([`super::latent_weights`]).
+    pub(super) fn of_decoder(config: &ModelConfig, dtype: DenseType) -> Self {
         let layers = 0..config.num_hidden_layers;
-        Ok(Self {
+        Self {
             hidden_size: config.hidden_size,
             vocab_size: config.vocab_size,
             norm: NormSpec { kind: config.norm, eps: config.norm_eps, bias: true },
@@ -203,7 +203,7 @@ impl Spec {
                 types: None,
                 norm: None,
             },
-            ropes: config.rope_parameters.clone(),
+            ropes: config.rope_parameters.iter().map(|rope| of_heads(config, rope)).collect(),
             layers: layers.map(|idx| decoder_layer(config, dtype, idx)).collect(),
             final_norm: Some("model.norm".to_owned()),
             head: HeadSpec {
@@ -211,7 +211,19 @@ impl Spec {
                 softcap: config.final_logit_softcapping,
                 scaling: config.logits_scaling,
             },
-        })
+        }
+    }
+}
+
+/// A rotation of the heads that are attended to: those of latent attention have the part that is
+/// rotated at their end.
+fn of_heads(config: &ModelConfig, rope: &RopeSpec) -> RopeSpec {
+    let rope = rope.clone();
+    match config.mla {
+        None => rope,
+        Some(MlaConfig { qk_nope_head_dim, .. }) => {
+            RopeSpec { head_dim: config.head_dim, first_rotary_dim: qk_nope_head_dim, ..rope }
+        }
     }
 }
 
@@ -228,11 +240,13 @@ fn decoder_layer(config: &ModelConfig, dtype: DenseType, idx: usize) -> LayerSpe
             num_attention_heads: config.num_attention_heads,
             num_key_value_heads: config.num_key_value_heads,
             head_dim: config.head_dim,
+            value_head_dim: config.mla.map_or(config.head_dim, |mla| mla.v_head_dim),
             scale: config.attention_scale,
             mask: of_layer.sliding_window.map_or(AttentionMask::Causal, window),
             logit_softcap: config.attn_logit_softcapping,
             dtype,
         },
+        latent: config.mla.map(|shape| LatentSpec { shape, name: module("self_attn") }),
         qk_norm: config.qk_norm,
         rope: of_layer.rope,
         mlp: match config.mlp {
@@ -270,11 +284,26 @@ fn decoder_layer(config: &ModelConfig, dtype: DenseType, idx: usize) -> LayerSpe
 }
 
 impl LayerSpec {
-    /// Columns of all query heads, and of all key heads.
-    pub(super) fn widths(&self) -> (usize, usize) {
+    /// Columns of all heads.
+    pub(super) fn widths(&self) -> Widths {
         let shape = &self.attention;
         let (queries, keys) = (shape.num_attention_heads, shape.num_key_value_heads);
-        (queries * shape.head_dim, keys * shape.head_dim)
+        Widths {
+            queries: queries * shape.head_dim,
+            keys: keys * shape.head_dim,
+            values: keys * shape.value_head_dim,
+            attended: queries * shape.value_head_dim,
+        }
+    }
+
+    /// The most columns of an input or output of attention's products, the residual stream aside.
+    pub(super) fn attention_width(&self) -> usize {
+        let Widths { queries, keys, values, attended } = self.widths();
+        let latent = self.latent.as_ref().map_or(0, |latent| {
+            let ranks = latent.widest_latent().max(latent.kv_a_width());
+            ranks.max(latent.kv_b_width(self.attention.num_attention_heads))
+        });
+        queries.max(keys).max(values).max(attended).max(latent)
     }
 
     /// Columns of the widest MLP.
@@ -292,6 +321,34 @@ impl LayerSpec {
         let MoeConfig { num_experts, num_experts_per_tok: experts_per_tok, .. } = *shape;
         let width = experts_per_tok * shape.moe_intermediate_size + shape.shared_intermediate_size;
         MlpKept { inner: self.mlp.inner(width), num_experts, experts_per_tok }
+    }
+}
+
+/// Columns of all heads together.
+#[derive(Clone, Copy)]
+pub(super) struct Widths {
+    pub(super) queries: usize,
+    pub(super) keys: usize,
+    pub(super) values: usize,
+    /// What attention gives.
+    pub(super) attended: usize,
+}
+
+impl LatentSpec {
+    /// Columns of the latent and of the key to be rotated.
+    pub(super) fn kv_a_width(&self) -> usize {
+        self.shape.kv_lora_rank + self.shape.qk_rope_head_dim
+    }
+
+    /// Columns of what is made from the latent: of each head the part of its key that is not
+    /// rotated, then its value.
+    pub(super) fn kv_b_width(&self, heads: usize) -> usize {
+        heads * (self.shape.qk_nope_head_dim + self.shape.v_head_dim)
+    }
+
+    /// The wider of the vectors that are normed.
+    pub(super) fn widest_latent(&self) -> usize {
+        self.shape.kv_lora_rank.max(self.shape.q_lora_rank.unwrap_or(0))
     }
 }
 

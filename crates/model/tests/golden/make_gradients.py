@@ -30,7 +30,7 @@ torch.set_default_dtype(torch.float64)
 transformers.utils.logging.disable_progress_bar()
 
 DECODERS = [
-    "gemma", "gemma2", "gemma2_scalar", "gemma3", "glm", "glm4", "gpt2", "gpt_neox",
+    "deepseek_v2", "deepseek_v2_lite", "gemma", "gemma2", "gemma2_scalar", "gemma3", "glm", "glm4", "gpt2", "gpt_neox",
     "gpt_neox_sequential", "granite", "llama", "llama_bias", "mistral", "mistral_window", "mixtral",
     "olmo2", "phi3", "phi4", "qwen2", "qwen3", "qwen3_moe", "smollm3", "starcoder2",
     "starcoder2_window",
@@ -52,6 +52,7 @@ PHI3 = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
 NEOX = ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"]
 GPT2 = ["c_attn", "c_proj", "c_fc"]
 GLM = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "down_proj"]
+LATENT = ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]
 # Name: family, adapter.
 ADAPTERS = {
     "llama": ("llama", pairs(ALL)),
@@ -77,6 +78,11 @@ ADAPTERS = {
     "mixtral_gate": ("mixtral", pairs(["v_proj", "w2"], modules_to_save=["gate"])),
     "qwen3_moe": ("qwen3_moe", pairs(ALL)),
     "qwen3_moe_dora": ("qwen3_moe", pairs(["q_proj", "gate", "gate_proj", "down_proj"], use_dora=True)),
+    "deepseek_v2": ("deepseek_v2", pairs([*LATENT, "gate_proj", "up_proj", "down_proj"])),
+    "deepseek_v2_lite": ("deepseek_v2_lite", pairs(["q_proj", "kv_b_proj", "gate"])),
+    "deepseek_v2_dora": ("deepseek_v2", pairs(LATENT, use_dora=True)),
+    "deepseek_v2_ia3": ("deepseek_v2", vectors(["q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"], ["kv_b_proj"])),
+    "deepseek_v2_whole": ("deepseek_v2", pairs(["q_a_proj"], modules_to_save=["kv_a_layernorm", "kv_b_proj"])),
     "gemma2_norms": ("gemma2", pairs(["q_proj"], modules_to_save=["norm", "pre_feedforward_layernorm"])),
 }
 # What a reader needs of PEFT's configuration.
@@ -214,7 +220,7 @@ def digests(model, config, names=lambda name: name) -> dict:
 
 def load(kind, folder: Path, **kwargs):
     model = kind.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager", **kwargs)
-    if hasattr(model.config, "num_local_experts"):
+    if getattr(model.config, "num_experts", None) or hasattr(model.config, "num_local_experts"):
         model.set_experts_implementation("eager")
     return model.eval()
 
@@ -240,14 +246,24 @@ class Apart(torch.nn.Module):
         self.router, self.gate = [block.gate], linear(block.gate.weight)
         count = range(len(block.experts.down_proj))
         self.experts = torch.nn.ModuleList(Expert(block, idx, names) for idx in count)
+        self.shared_experts = getattr(block, "shared_experts", None)
+
+    def choose(self, probs):
+        router = self.router[0]
+        if getattr(router, "topk_method", "greedy") == "group_limited_greedy":
+            groups = probs.unflatten(-1, (router.num_group, -1))
+            best = groups.amax(-1).topk(router.topk_group, -1).indices
+            among = torch.zeros_like(groups[..., 0]).scatter(-1, best, 1.0)
+            probs = (groups * among[..., None]).flatten(-2)
+        weights, chosen = probs.topk(router.top_k, -1)
+        if getattr(router, "norm_topk_prob", not hasattr(router, "topk_method")):
+            weights = weights / weights.sum(-1, keepdim=True)
+        return weights * getattr(router, "routed_scaling_factor", 1.0), chosen
 
     def forward(self, hidden):
         x = hidden.flatten(0, 1)
-        probs = self.gate(x).softmax(-1)
-        weights, chosen = probs.topk(self.router[0].top_k, -1)
-        if getattr(self.router[0], "norm_topk_prob", True):
-            weights = weights / weights.sum(-1, keepdim=True)
-        out = torch.zeros_like(x)
+        weights, chosen = self.choose(self.gate(x).softmax(-1))
+        out = torch.zeros_like(x) if self.shared_experts is None else self.shared_experts(x)
         for idx, expert in enumerate(self.experts):
             rows, at = torch.where(chosen == idx)
             if len(rows):
@@ -257,19 +273,21 @@ class Apart(torch.nn.Module):
 
 def linear(weight: torch.Tensor) -> torch.nn.Linear:
     module = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False)
-    module.weight = torch.nn.Parameter(weight.detach().clone())
+    module.weight = torch.nn.Parameter(weight.detach().double().clone())
     return module
 
 
 def apart(model):
     """The model with its experts as modules, which must give the same."""
-    names = dict(mixtral=["w1", "w3", "w2"], qwen3_moe=["gate_proj", "up_proj", "down_proj"])
+    usual = ["gate_proj", "up_proj", "down_proj"]
+    names = dict(mixtral=["w1", "w3", "w2"], qwen3_moe=usual, deepseek_v2=usual)
     names = names.get(model.config.model_type)
     if names:
         tokens = torch.arange(3, 60)[None]
         before = model(tokens).logits
         for layer in model.model.layers:
-            layer.mlp = Apart(layer.mlp, names)
+            if hasattr(layer.mlp, "experts"):
+                layer.mlp = Apart(layer.mlp, names)
         off = (model(tokens).logits - before).abs().max() / before.abs().max()
         assert off < 1e-6, off
     return model

@@ -80,13 +80,13 @@ fn gradients_of_adapters_are_those_of_peft() {
     }
 }
 
-/// The principal part of a matrix that is several projections is taken out of it as a whole, and
-/// what it and the rest give is the base.
+/// The principal part of a matrix that is several projections, or two of the decoder's, is taken
+/// out of it as a whole, and what it and the rest give is the base.
 #[test]
 fn principal_pairs_of_fused_matrices_begin_as_the_base() {
     let golden: Golden<Model> = golden("lora");
     let batch = golden.batch.of(false);
-    for family in ["phi3", "gpt_neox", "gpt2", "glm"] {
+    for family in ["phi3", "gpt_neox", "gpt2", "glm", "deepseek_v2"] {
         let checkpoint = Checkpoint::open(&folder(&format!("families/{family}"))).unwrap();
         let losses = |method: &Method| {
             let (config, task) = (checkpoint.config(), Task::LanguageModel);

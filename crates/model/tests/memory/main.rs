@@ -56,6 +56,23 @@ fn experts() -> ModelConfig {
     config
 }
 
+/// Latent attention and experts, in widths that blocks fit.
+fn latent() -> ModelConfig {
+    let serde_json::Value::Object(keys) = json!({
+        "model_type": "deepseek_v2", "hidden_size": 256, "intermediate_size": WIDEST,
+        "num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 4,
+        "vocab_size": 4096, "max_position_embeddings": 512, "rms_norm_eps": 1e-6,
+        "rope_theta": 10000.0, "tie_word_embeddings": false, "hidden_act": "silu",
+        "q_lora_rank": 128, "kv_lora_rank": 64, "qk_nope_head_dim": 64, "qk_rope_head_dim": 32,
+        "v_head_dim": 160, "n_routed_experts": 6, "num_experts_per_tok": 3,
+        "moe_intermediate_size": 192, "n_shared_experts": 1, "first_k_dense_replace": 4,
+        "bos_token_id": 1, "eos_token_id": 2,
+    }) else {
+        unreachable!("an object is written above")
+    };
+    ModelConfig::from_json(keys, "model".into()).unwrap()
+}
+
 /// Matrices of blocks that stand for zero, or of bf16 zeros.
 struct Zeros {
     blocks: bool,
@@ -138,6 +155,9 @@ fn a_plan_is_what_is_taken() {
         ("pairs of experts", pair(false), false, &experts(), Recompute::Off),
         ("pairs of experts, again", pair(true), true, &experts(), Recompute::All),
         ("all values of experts", Method::Full, false, &experts(), Recompute::Layers(2)),
+        ("pairs of latents", pair(false), true, &latent(), Recompute::Off),
+        ("pairs of latents, again", pair(true), false, &latent(), Recompute::All),
+        ("all values of latents", Method::Full, false, &latent(), Recompute::Layers(2)),
     ];
     for (name, method, blocks, config, recompute) in cases {
         let source = Zeros { blocks, bytes: vec![0; 2 * 4096 * 256] };

@@ -51,6 +51,7 @@ SEED = 20261129
 STEPS = 20
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 QUERIES = ["query", "key", "value", "attention.output.dense"]
+LATENT = ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
@@ -200,7 +201,7 @@ def settings(rate: float, batch: int, accumulated: int = 1, **more) -> dict:
 def causal(name: str):
     model = AutoModelForCausalLM.from_pretrained(
         MODELS / name, dtype=torch.float32, attn_implementation="eager")
-    if hasattr(model.config, "num_local_experts"):
+    if getattr(model.config, "num_experts", None) or hasattr(model.config, "num_local_experts"):
         model.set_experts_implementation("eager")
     return model
 
@@ -219,8 +220,8 @@ def begin(model, prefix=""):
     return model
 
 
-def with_lora(model):
-    return begin(peft.get_peft_model(model, pairs_beside(TARGETS)))
+def with_lora(model, targets):
+    return begin(peft.get_peft_model(model, pairs_beside(targets)))
 
 
 def last_layer(model):
@@ -250,11 +251,11 @@ def of_blocks(model, bits: int):
 
 
 def sft(
-    name: str, rate: float, lora=False, batch=2, accumulated=2, optimizers=None, prepare=None, **more
+    name: str, rate: float, lora=(), batch=2, accumulated=2, optimizers=None, prepare=None, **more
 ) -> dict:
     model = causal(name)
     model = prepare(model) if prepare else model
-    model = with_lora(model) if lora else model
+    model = with_lora(model, lora) if lora else model
     data = Dataset.from_dict({
         "input_ids": [prompt + completion for prompt, completion in SFT],
         "labels": [[-100] * len(prompt) + completion for prompt, completion in SFT],
@@ -578,10 +579,10 @@ def warmed(kind: str, **details) -> dict:
 
 RUNS = {
     "sft_full": lambda: sft("tiny_llama", 2e-3),
-    "sft_lora": lambda: sft("tiny_lora", 5e-3, lora=True),
+    "sft_lora": lambda: sft("tiny_lora", 5e-3, lora=TARGETS),
     "sft_freeze": lambda: sft("tiny_lora", 2e-3, prepare=last_layer),
-    "sft_qlora_q8_0": lambda: sft("tiny_lora", 5e-3, lora=True, prepare=lambda m: of_blocks(m, 8)),
-    "sft_qlora_q4_0": lambda: sft("tiny_lora", 5e-3, lora=True, prepare=lambda m: of_blocks(m, 4)),
+    "sft_qlora_q8_0": lambda: sft("tiny_lora", 5e-3, lora=TARGETS, prepare=lambda m: of_blocks(m, 8)),
+    "sft_qlora_q4_0": lambda: sft("tiny_lora", 5e-3, lora=TARGETS, prepare=lambda m: of_blocks(m, 4)),
     "sft_warmup": lambda: warmed("constant_with_warmup"),
     "sft_linear": lambda: warmed("linear"),
     "sft_cosine": lambda: warmed("cosine"),
@@ -628,6 +629,9 @@ RUNS = {
     "rerank_listwise": lambda: rerank(ListNetLoss, LISTS),
     "sft_mixtral": lambda: sft("families/mixtral", 2e-3, router_aux_loss_coef=0.0),
     "sft_qwen3_moe": lambda: sft("families/qwen3_moe", 2e-3, router_aux_loss_coef=0.0),
+    "sft_deepseek_v2": lambda: sft("families/deepseek_v2", 2e-3),
+    "sft_deepseek_v2_lite": lambda: sft("families/deepseek_v2_lite", 2e-3),
+    "sft_deepseek_v2_lora": lambda: sft("families/deepseek_v2", 5e-3, lora=LATENT),
     "balanced_mixtral": lambda: balanced("families/mixtral"),
     "balanced_qwen3_moe": lambda: balanced("families/qwen3_moe"),
 }

@@ -7,7 +7,7 @@ use catena_train::{Schedule, Sft, WarmupStableDecay};
 use crate::blocks::Blocks;
 use crate::drive::Run;
 use crate::samples::Golden;
-use crate::{MAX_TOKENS, decoder, folder, last_layer, with_lora, with_lora_on};
+use crate::{LATENT, MAX_TOKENS, TARGETS, decoder, folder, last_layer, with_lora, with_lora_on};
 
 #[test]
 fn fine_tuning_follows_trl() {
@@ -20,7 +20,12 @@ fn fine_tuning_follows_trl() {
 #[test]
 fn fine_tuning_of_experts_follows_trl() {
     let samples = Golden::read().samples.sft();
-    for (name, family) in [("sft_mixtral", "mixtral"), ("sft_qwen3_moe", "qwen3_moe")] {
+    for (name, family) in [
+        ("sft_mixtral", "mixtral"),
+        ("sft_qwen3_moe", "qwen3_moe"),
+        ("sft_deepseek_v2", "deepseek_v2"),
+        ("sft_deepseek_v2_lite", "deepseek_v2_lite"),
+    ] {
         let mut objective = Sft::new(&samples, MAX_TOKENS).unwrap();
         let mut model = decoder(&format!("families/{family}"), Task::LanguageModel);
         Run::new(name, 4, 2e-3).check(&mut model, &mut objective);
@@ -30,9 +35,14 @@ fn fine_tuning_of_experts_follows_trl() {
 #[test]
 fn fine_tuning_of_pairs_follows_trl_and_peft() {
     let samples = Golden::read().samples.sft();
-    let mut objective = Sft::new(&samples, MAX_TOKENS).unwrap();
-    let mut model = with_lora("tiny_lora");
-    Run::new("sft_lora", 4, 5e-3).check(&mut model, &mut objective);
+    for (name, family, targets) in [
+        ("sft_lora", "tiny_lora", &TARGETS[..]),
+        ("sft_deepseek_v2_lora", "families/deepseek_v2", &LATENT[..]),
+    ] {
+        let mut objective = Sft::new(&samples, MAX_TOKENS).unwrap();
+        let mut model = with_lora(family, targets);
+        Run::new(name, 4, 5e-3).check(&mut model, &mut objective);
+    }
 }
 
 #[test]
@@ -59,7 +69,7 @@ fn fine_tuning_of_pairs_beside_blocks_follows_trl_and_peft() {
     {
         let blocks = Blocks::of(&folder("tiny_lora"), format);
         let mut objective = Sft::new(&samples, MAX_TOKENS).unwrap();
-        let mut model = with_lora_on("tiny_lora", &blocks);
+        let mut model = with_lora_on("tiny_lora", &blocks, &TARGETS);
         Run::new(name, 4, 5e-3).check(&mut model, &mut objective);
     }
 }

@@ -80,16 +80,20 @@ fn pairs(targets: &[&str]) -> Method {
     })
 }
 
-/// A decoder with low-rank pairs beside all projections, the first of each drawn as the golden's.
-fn with_lora(name: &str) -> TrainModel {
-    with_lora_on(name, &Checkpoint::open(&folder(name)).unwrap())
+/// All projections of most decoders, and those of latent attention.
+const TARGETS: [&str; 7] =
+    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+const LATENT: [&str; 5] = ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"];
+
+/// A decoder with low-rank pairs beside projections, the first of each drawn as the golden's.
+fn with_lora(name: &str, targets: &[&str]) -> TrainModel {
+    with_lora_on(name, &Checkpoint::open(&folder(name)).unwrap(), targets)
 }
 
 /// The same with frozen weights of `source`.
-fn with_lora_on(name: &str, source: &dyn WeightSource) -> TrainModel {
+fn with_lora_on(name: &str, source: &dyn WeightSource, targets: &[&str]) -> TrainModel {
     let checkpoint = Checkpoint::open(&folder(name)).unwrap();
-    let method =
-        pairs(&["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]);
+    let method = pairs(targets);
     let (config, task) = (checkpoint.config(), Task::LanguageModel);
     let mut model = TrainModel::decoder(config, source, task, &method, &options(), pool()).unwrap();
     draw(&mut model, |_, kind| kind == ParamKind::LoraA);

@@ -5,7 +5,7 @@ use catena_train::{Kto, KtoConfig, KtoKind, Preference, PreferenceConfig, Prefer
 
 use crate::drive::Run;
 use crate::samples::Golden;
-use crate::{MAX_TOKENS, decoder, with_lora};
+use crate::{MAX_TOKENS, TARGETS, decoder, with_lora};
 
 fn check(run: &Run, kind: PreferenceKind, beta: f64) {
     let samples = Golden::read().samples.pairs();
@@ -27,7 +27,7 @@ fn dpo_of_pairs_follows_trl_with_the_base_as_reference() {
     let samples = Golden::read().samples.pairs();
     let config = PreferenceConfig::new(SIGMOID, 0.1);
     let mut objective = Preference::new(&samples, config, MAX_TOKENS).unwrap();
-    let mut model = with_lora("tiny_lora");
+    let mut model = with_lora("tiny_lora", &TARGETS);
     Run::new("dpo_lora", 4, 1e-3).check(&mut model, &mut objective);
 }
 

@@ -18,8 +18,8 @@ use crate::{Pool, level};
 /// `dq = scale ds k; dk = scale ds^T q`, summed over the query heads that share a key head.
 ///
 /// # Shapes
-/// `q_thd`, `dout_thd`, `dq_thd` `[t, h, d]`; `k_tgd`, `v_tgd`, `dk_tgd`, `dv_tgd` `[t, g, d]`;
-/// `lse_th` `[t, h]`.
+/// `q_thd`, `dq_thd` `[t, h, d]`; `k_tgd`, `dk_tgd` `[t, g, d]`; `v_tgd`, `dv_tgd` `[t, g, dv]`,
+/// `dout_thd` `[t, h, dv]` with the values' own head width; `lse_th` `[t, h]`.
 ///
 /// # Panics
 /// If lengths, bounds and head counts disagree: a caller's bug.
@@ -69,13 +69,12 @@ pub fn prefixed_attention_backward(
     prefix.check(shape);
     let tokens = shape.check(seq_bounds, q_thd, k_tgd, v_tgd);
     assert_eq!(lse_th.len(), tokens * shape.num_attention_heads, "log-sum-exps");
-    for (name, len) in [("dout", dout_thd.len()), ("dq", dq_thd.len())] {
-        assert_eq!(len, q_thd.len(), "{name} against the queries");
-    }
+    assert_eq!(dout_thd.len(), tokens * shape.out_width(), "output's gradient of {tokens} tokens");
+    assert_eq!(dq_thd.len(), q_thd.len(), "queries and their gradient");
     assert_eq!(dk_tgd.len(), k_tgd.len(), "keys and their gradient");
     assert_eq!(dv_tgd.len(), v_tgd.len(), "values and their gradient");
     let sequences = longest_first(seq_bounds);
-    let part_width = 2 * shape.key_width();
+    let part_width = shape.key_width() + shape.value_width();
     let part_len = prefix.tokens * part_width;
     let (scratch, parts) = scratch.for_pool(pool, sequences.len() * part_len);
     let arithmetic = Arithmetic { level: level(), dtype: shape.dtype };
@@ -115,7 +114,7 @@ struct Task<'a> {
     dq: SharedMut<'a, f32>,
     dk: SharedMut<'a, f32>,
     dv: SharedMut<'a, f32>,
-    /// Each sequence's gradient of the prefix, `[sequences, tokens, 2, g, d]`.
+    /// Each sequence's gradient of the prefix, keys then values, `[sequences, tokens, width]`.
     parts: SharedMut<'a, f32>,
 }
 
@@ -124,17 +123,18 @@ impl Task<'_> {
     /// goes to the part that begins at `part`.
     fn run(&self, part: usize, seq: &Range<usize>, kv_head: usize, s: &mut ThreadScratch) {
         let (shape, Arithmetic { level, dtype }) = (self.shape, self.arithmetic);
-        let (d, len, width) = (shape.head_dim, seq.len(), shape.key_width());
+        let (d, dv, len) = (shape.head_dim, shape.value_head_dim, seq.len());
+        let (width, value_width) = (shape.key_width(), shape.value_width());
         let keys = head_rows(self.k, width, seq.start, len, kv_head * d, d);
-        let values = head_rows(self.v, width, seq.start, len, kv_head * d, d);
+        let values = head_rows(self.v, value_width, seq.start, len, kv_head * dv, dv);
         let before = self.prefix.tokens;
         let keys = self.prefix.before(keys, kv_head * d, &mut s.joined);
         s.key_columns.set_columns(level, dtype, keys);
         s.key_rows.set_rows(level, dtype, keys);
-        let values = self.prefix.before(values, width + kv_head * d, &mut s.joined);
+        let values = self.prefix.before(values, width + kv_head * dv, &mut s.joined);
         s.value_columns.set_columns(level, dtype, values);
-        for sums in [&mut s.dkeys, &mut s.dvalues] {
-            let all = (before + len) * d;
+        for (sums, width) in [(&mut s.dkeys, d), (&mut s.dvalues, dv)] {
+            let all = (before + len) * width;
             sums.grow(all);
             sums[..all].fill(0.0);
         }
@@ -145,25 +145,26 @@ impl Task<'_> {
         }
         for token in 0..before + len {
             // SAFETY: this task alone writes this key head of this sequence.
-            let (dk, dv) = unsafe {
+            let (dkey, dvalue) = unsafe {
                 if let Some(row) = token.checked_sub(before) {
-                    let at = (seq.start + row) * width + kv_head * d;
-                    (self.dk.range(at..at + d), self.dv.range(at..at + d))
+                    let row = seq.start + row;
+                    let (k, v) = (row * width + kv_head * d, row * value_width + kv_head * dv);
+                    (self.dk.range(k..k + d), self.dv.range(v..v + dv))
                 } else {
-                    let at = part + token * 2 * width + kv_head * d;
-                    let (dk, dv) = (at..at + d, at + width..at + width + d);
-                    (self.parts.range(dk), self.parts.range(dv))
+                    let row = part + token * (width + value_width);
+                    let (k, v) = (row + kv_head * d, row + width + kv_head * dv);
+                    (self.parts.range(k..k + d), self.parts.range(v..v + dv))
                 }
             };
-            scaled(level, &s.dkeys[token * d..][..d], shape.scale, dk);
-            dv.copy_from_slice(&s.dvalues[token * d..][..d]);
+            scaled(level, &s.dkeys[token * d..][..d], shape.scale, dkey);
+            dvalue.copy_from_slice(&s.dvalues[token * dv..][..dv]);
         }
     }
 
     fn block(&self, seq: &Range<usize>, head: usize, rows: Range<usize>, s: &mut ThreadScratch) {
         let (shape, arithmetic) = (self.shape, self.arithmetic);
         let Arithmetic { level, dtype } = arithmetic;
-        let (d, width) = (shape.head_dim, shape.query_width());
+        let (d, dv, width) = (shape.head_dim, shape.value_head_dim, shape.query_width());
         let (before, all) = (self.prefix.tokens, self.prefix.tokens + seq.len());
         let keys = shape.visible_of_block(&(before + rows.start..before + rows.end), all);
         let strip = keys.len().next_multiple_of(16);
@@ -172,7 +173,7 @@ impl Task<'_> {
         s.tile.grow(BLOCK_ROWS * d);
         let first_row = seq.start + rows.start;
         let q = head_rows(self.q, width, first_row, rows.len(), head * d, d);
-        let dout = head_rows(self.dout, width, first_row, rows.len(), head * d, d);
+        let dout = head_rows(self.dout, shape.out_width(), first_row, rows.len(), head * dv, dv);
         let columns = s.key_columns.view(keys.start, strip);
         arithmetic.rows_times(q, shape.scale, &mut s.row_words, columns, (&mut s.scores, strip));
         let columns = s.value_columns.view(keys.start, strip);
@@ -206,8 +207,8 @@ impl Task<'_> {
         }
         s.dout_columns.set_rows(level, dtype, dout);
         s.query_columns.set_rows(level, dtype, q);
-        let (dkeys, dvalues) = (&mut s.dkeys[keys.start * d..], &mut s.dvalues[keys.start * d..]);
-        arithmetic.add_transposed_times(p, &mut s.row_words, &s.dout_columns, (dvalues, d));
+        let (dkeys, dvalues) = (&mut s.dkeys[keys.start * d..], &mut s.dvalues[keys.start * dv..]);
+        arithmetic.add_transposed_times(p, &mut s.row_words, &s.dout_columns, (dvalues, dv));
         arithmetic.add_transposed_times(ds, &mut s.row_words, &s.query_columns, (dkeys, d));
     }
 }

@@ -17,8 +17,8 @@ use crate::{Pool, level};
 /// tokens.
 ///
 /// # Shapes
-/// `q_thd`, `out_thd` `[t, h, d]`; `k_tgd`, `v_tgd` `[t, g, d]`; `lse_th` `[t, h]`, kept for
-/// [`super::attention_backward`].
+/// `q_thd` `[t, h, d]`, `k_tgd` `[t, g, d]`; `v_tgd` `[t, g, dv]`, `out_thd` `[t, h, dv]` with the
+/// values' own head width; `lse_th` `[t, h]`, kept for [`super::attention_backward`].
 ///
 /// # Panics
 /// If lengths, bounds and head counts disagree: a caller's bug.
@@ -59,7 +59,7 @@ pub fn prefixed_attention_forward(
 ) {
     prefix.check(shape);
     let tokens = shape.check(seq_bounds, q_thd, k_tgd, v_tgd);
-    assert_eq!(out_thd.len(), q_thd.len(), "queries and output");
+    assert_eq!(out_thd.len(), tokens * shape.out_width(), "output of {tokens} tokens");
     if let Some(lse) = &lse_th {
         assert_eq!(lse.len(), tokens * shape.num_attention_heads, "log-sum-exps");
     }
@@ -98,13 +98,13 @@ impl Task<'_> {
     /// One query head of one sequence.
     fn run(&self, seq: &Range<usize>, head: usize, s: &mut ThreadScratch) {
         let (shape, Arithmetic { level, dtype }) = (self.shape, self.arithmetic);
-        let (d, len) = (shape.head_dim, seq.len());
-        let kv_offset = head / shape.group() * d;
-        let keys = head_rows(self.k, shape.key_width(), seq.start, len, kv_offset, d);
-        let values = head_rows(self.v, shape.key_width(), seq.start, len, kv_offset, d);
-        let keys = self.prefix.before(keys, kv_offset, &mut s.joined);
+        let (d, dv, len) = (shape.head_dim, shape.value_head_dim, seq.len());
+        let kv_head = head / shape.group();
+        let keys = head_rows(self.k, shape.key_width(), seq.start, len, kv_head * d, d);
+        let values = head_rows(self.v, shape.value_width(), seq.start, len, kv_head * dv, dv);
+        let keys = self.prefix.before(keys, kv_head * d, &mut s.joined);
         s.key_columns.set_columns(level, dtype, keys);
-        let first = shape.key_width() + kv_offset;
+        let first = shape.key_width() + kv_head * dv;
         let values = self.prefix.before(values, first, &mut s.joined);
         s.value_columns.set_rows(level, dtype, values);
         for first in (0..len).step_by(BLOCK_ROWS) {
@@ -114,13 +114,14 @@ impl Task<'_> {
 
     fn block(&self, seq: &Range<usize>, head: usize, rows: Range<usize>, s: &mut ThreadScratch) {
         let (shape, arithmetic) = (self.shape, self.arithmetic);
-        let (d, width) = (shape.head_dim, shape.query_width());
+        let (d, dv) = (shape.head_dim, shape.value_head_dim);
         let (before, all) = (self.prefix.tokens, self.prefix.tokens + seq.len());
         let keys = shape.visible_of_block(&(before + rows.start..before + rows.end), all);
         let strip = keys.len().next_multiple_of(16);
         s.scores.grow(rows.len() * strip);
-        s.tile.grow(BLOCK_ROWS * d);
-        let q = head_rows(self.q, width, seq.start + rows.start, rows.len(), head * d, d);
+        s.tile.grow(BLOCK_ROWS * dv);
+        let (width, first_row) = (shape.query_width(), seq.start + rows.start);
+        let q = head_rows(self.q, width, first_row, rows.len(), head * d, d);
         let columns = s.key_columns.view(keys.start, strip);
         arithmetic.rows_times(q, shape.scale, &mut s.row_words, columns, (&mut s.scores, strip));
 
@@ -141,12 +142,12 @@ impl Task<'_> {
         }
         let p = head_rows(&s.scores, strip, 0, rows.len(), 0, keys.len());
         let columns = s.value_columns.view_from(arithmetic.dtype, keys.start);
-        arithmetic.rows_times(p, 1.0, &mut s.row_words, columns, (&mut s.tile, d));
-        for (i, row) in rows.enumerate() {
-            let at = (seq.start + row) * width + head * d;
+        arithmetic.rows_times(p, 1.0, &mut s.row_words, columns, (&mut s.tile, dv));
+        for i in 0..rows.len() {
+            let at = (first_row + i) * shape.out_width() + head * dv;
             // SAFETY: this task alone writes this head of this sequence.
-            let out = unsafe { self.out.range(at..at + d) };
-            scaled(arithmetic.level, &s.tile[i * d..][..d], inverse_sums[i], out);
+            let out = unsafe { self.out.range(at..at + dv) };
+            scaled(arithmetic.level, &s.tile[i * dv..][..dv], inverse_sums[i], out);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{AlignedBuf, Pool};
 /// query of row `i` is at position `tokens + i`, and what it sees follows from the mask.
 #[derive(Clone, Copy, Default)]
 pub struct AttentionPrefix<'a> {
-    /// A row per token: the keys `[g, d]`, then the values `[g, d]`. Rows are `stride` apart, the
+    /// A row per token: the keys `[g, d]`, then the values `[g, dv]`. Rows are `stride` apart, the
     /// last may be shorter.
     pub rows: &'a [f32],
     /// Distance of two rows.
@@ -22,7 +22,7 @@ pub struct AttentionPrefix<'a> {
 
 impl AttentionPrefix<'_> {
     pub(super) fn check(&self, shape: &AttentionShape) {
-        let width = 2 * shape.key_width();
+        let width = shape.key_width() + shape.value_width();
         let needed = if self.tokens == 0 { 0 } else { (self.tokens - 1) * self.stride + width };
         assert!(self.rows.len() >= needed, "{} values of a prefix of {needed}", self.rows.len());
         assert!(self.tokens == 0 || self.stride >= width, "rows of {width}, {} apart", self.stride);
@@ -54,7 +54,7 @@ impl AttentionPrefix<'_> {
     /// Adds the gradients that the sequences have for the prefix, in the order of `parts`, to
     /// `drows`, which is laid out as the rows.
     ///
-    /// `parts` `[sequences, tokens, 2, g, d]`.
+    /// `parts` `[sequences, tokens, width]`.
     pub(super) fn add_gradients(
         &self,
         pool: &Pool,

@@ -19,11 +19,13 @@ impl AttentionScratch {
     }
 
     /// Memory that it comes to hold on `threads` threads, for sequences of up to `longest` tokens, a
-    /// prefix with them: the columns of a head three times, its sums twice, and a block of scores.
+    /// prefix with them: the columns of a head's keys twice and of its values once, the sums of
+    /// both, and two blocks of scores.
     pub fn bytes_for(shape: &AttentionShape, longest: usize, threads: usize) -> usize {
-        let d = shape.head_dim;
-        let columns = 3 * DenseMatrix::capacity_bytes(shape.dtype, longest, d);
-        let values = 2 * longest * d + 2 * BLOCK_ROWS * longest.next_multiple_of(16);
+        let (d, dv) = (shape.head_dim, shape.value_head_dim);
+        let columns = |d| DenseMatrix::capacity_bytes(shape.dtype, longest, d);
+        let columns = 2 * columns(d) + columns(dv);
+        let values = longest * (d + dv) + 2 * BLOCK_ROWS * longest.next_multiple_of(16);
         let words = RowOperand::capacity_bytes(shape.dtype, BLOCK_ROWS, longest);
         threads * (columns + words + values * size_of::<f32>())
     }

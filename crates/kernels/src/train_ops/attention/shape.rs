@@ -32,8 +32,11 @@ pub struct AttentionShape {
     pub num_attention_heads: usize,
     /// Key/value heads; divides the number of query heads, which share them in groups.
     pub num_key_value_heads: usize,
-    /// Elements per head.
+    /// Elements of a query or key head.
     pub head_dim: usize,
+    /// Elements of a value head, and of what a query head gives; those of the keys but in latent
+    /// attention.
+    pub value_head_dim: usize,
     /// Factor of the scores, usually `1 / sqrt(head_dim)`.
     pub scale: f32,
     /// Which keys a query sees.
@@ -51,6 +54,14 @@ impl AttentionShape {
 
     pub(in crate::train_ops) fn key_width(&self) -> usize {
         self.num_key_value_heads * self.head_dim
+    }
+
+    pub(in crate::train_ops) fn value_width(&self) -> usize {
+        self.num_key_value_heads * self.value_head_dim
+    }
+
+    pub(in crate::train_ops) fn out_width(&self) -> usize {
+        self.num_attention_heads * self.value_head_dim
     }
 
     pub(super) fn group(&self) -> usize {
@@ -89,7 +100,7 @@ impl AttentionShape {
         let tokens = seq_bounds.last().copied().unwrap_or(0);
         assert_eq!(q.len(), tokens * self.query_width(), "queries of {tokens} tokens");
         assert_eq!(k.len(), tokens * self.key_width(), "keys of {tokens} tokens");
-        assert_eq!(v.len(), tokens * self.key_width(), "values of {tokens} tokens");
+        assert_eq!(v.len(), tokens * self.value_width(), "values of {tokens} tokens");
         tokens
     }
 }

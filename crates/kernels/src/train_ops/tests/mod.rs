@@ -173,12 +173,23 @@ struct Packed {
 }
 
 fn packed(mask: AttentionMask, dtype: DenseType, d: usize, lens: &[usize]) -> Packed {
+    packed_of(mask, dtype, (d, d), lens)
+}
+
+/// The same with value heads of a width of their own.
+fn packed_of(
+    mask: AttentionMask,
+    dtype: DenseType,
+    (d, dv): (usize, usize),
+    lens: &[usize],
+) -> Packed {
     let (heads, kv_heads) = (4, 2);
     let scale = 1.0 / (d as f32).sqrt();
     let shape = AttentionShape {
         num_attention_heads: heads,
         num_key_value_heads: kv_heads,
         head_dim: d,
+        value_head_dim: dv,
         scale,
         mask,
         logit_softcap: None,
@@ -190,16 +201,18 @@ fn packed(mask: AttentionMask, dtype: DenseType, d: usize, lens: &[usize]) -> Pa
     }
     let t = bounds[lens.len()];
     let mut rng = Rng::new(8);
-    let mut normals = |n| rng.normals(t * n * d);
-    let (q, k, v, dout) = (normals(heads), normals(kv_heads), normals(kv_heads), normals(heads));
+    let mut normals = |width| rng.normals(t * width);
+    let (q, k) = (normals(heads * d), normals(kv_heads * d));
+    let (v, dout) = (normals(kv_heads * dv), normals(heads * dv));
     Packed { shape, bounds, q, k, v, dout }
 }
 
 /// Attention by its definition, in f64.
 fn reference(p: &Packed, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
     let s = &p.shape;
-    let (d, heads, kv_heads) = (s.head_dim, s.num_attention_heads, s.num_key_value_heads);
-    let mut out = vec![0.0; q.len()];
+    let (d, dv) = (s.head_dim, s.value_head_dim);
+    let (heads, kv_heads) = (s.num_attention_heads, s.num_key_value_heads);
+    let mut out = vec![0.0; q.len() / d * dv];
     for seq in p.bounds.windows(2) {
         for i in seq[0]..seq[1] {
             let (start, end) = match s.mask {
@@ -224,8 +237,8 @@ fn reference(p: &Packed, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
                 let p: Vec<f64> = (start..end).map(score).collect();
                 let sum: f64 = p.iter().sum();
                 for (j, p) in (start..end).zip(p) {
-                    for e in 0..d {
-                        out[(i * heads + h) * d + e] += p / sum * v[(j * kv_heads + g) * d + e];
+                    for e in 0..dv {
+                        out[(i * heads + h) * dv + e] += p / sum * v[(j * kv_heads + g) * dv + e];
                     }
                 }
             }
@@ -245,7 +258,7 @@ struct Attended {
 fn attend(pool: &Pool, p: &Packed) -> Attended {
     let tokens = *p.bounds.last().unwrap();
     let mut a = Attended {
-        out: vec![f32::NAN; p.q.len()],
+        out: vec![f32::NAN; p.dout.len()],
         lse: vec![f32::NAN; tokens * p.shape.num_attention_heads],
         dq: vec![f32::NAN; p.q.len()],
         dk: vec![f32::NAN; p.k.len()],
@@ -262,11 +275,12 @@ fn attend(pool: &Pool, p: &Packed) -> Attended {
 
 #[test]
 fn attention_is_its_formula_and_its_backward_the_derivative() {
+    let types = [(DenseType::F32, F32_TOLERANCE), (DenseType::Bf16, BF16_TOLERANCE)];
     for mask in masks(2) {
-        for (dtype, tolerance) in
-            [(DenseType::F32, F32_TOLERANCE), (DenseType::Bf16, BF16_TOLERANCE)]
+        for ((dtype, tolerance), dims) in
+            types.into_iter().flat_map(|of| [(6, 6), (10, 4), (4, 18)].map(|dims| (of, dims)))
         {
-            let mut p = packed(mask, dtype, 6, &[5, 1, 0, 7]);
+            let mut p = packed_of(mask, dtype, dims, &[5, 1, 0, 7]);
             p.shape.logit_softcap = (mask == AttentionMask::Causal).then_some(1.5);
             let (q, k, v) = (wide(&p.q), wide(&p.k), wide(&p.v));
             let out = reference(&p, &q, &k, &v);
@@ -286,8 +300,8 @@ fn attention_is_its_formula_and_its_backward_the_derivative() {
 
 #[test]
 fn long_attention_is_its_formula_over_several_blocks() {
-    for mask in masks(21) {
-        let p = packed(mask, DenseType::F32, 32, &[130, 49]);
+    for (mask, value_dim) in masks(21).into_iter().zip([32, 20, 32, 48]) {
+        let p = packed_of(mask, DenseType::F32, (32, value_dim), &[130, 49]);
         let out = reference(&p, &wide(&p.q), &wide(&p.k), &wide(&p.v));
         at_every_level(|pool| assert_close("out", &attend(pool, &p).out, &out, F32_TOLERANCE));
     }
@@ -301,8 +315,8 @@ fn masks(radius: usize) -> [AttentionMask; 4] {
 
 #[test]
 fn the_backward_of_several_blocks_is_the_derivative_along_a_direction() {
-    for mask in masks(21) {
-        let mut p = packed(mask, DenseType::F32, 16, &[130, 49]);
+    for (mask, value_dim) in masks(21).into_iter().zip([12, 16, 24, 16]) {
+        let mut p = packed_of(mask, DenseType::F32, (16, value_dim), &[130, 49]);
         p.shape.logit_softcap =
             (mask == AttentionMask::SlidingWindow { window: 22 }).then_some(2.0);
         let inputs = [wide(&p.q), wide(&p.k), wide(&p.v)];

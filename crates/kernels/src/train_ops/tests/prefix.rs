@@ -12,7 +12,7 @@ struct WrittenOut {
 const STRIDE_GAP: usize = 7;
 
 fn prefix_rows(p: &Packed, tokens: usize) -> (Vec<f32>, usize) {
-    let stride = 2 * p.shape.key_width() + STRIDE_GAP;
+    let stride = p.shape.key_width() + p.shape.value_width() + STRIDE_GAP;
     (Rng::new(31).normals((tokens * stride).saturating_sub(STRIDE_GAP)), stride)
 }
 
@@ -28,18 +28,19 @@ fn spread(p: &Packed, x: &[f32], width: usize, before: &[Vec<f32>]) -> Vec<f32> 
 
 fn written_out(p: &Packed, rows: &[f32], stride: usize, tokens: usize) -> WrittenOut {
     let (keys, queries) = (p.shape.key_width(), p.shape.query_width());
-    let part = |first: usize| -> Vec<Vec<f32>> {
-        (0..tokens).map(|token| rows[token * stride + first..][..keys].to_vec()).collect()
+    let (values, outs) = (p.shape.value_width(), p.shape.out_width());
+    let part = |first: usize, width: usize| -> Vec<Vec<f32>> {
+        (0..tokens).map(|token| rows[token * stride + first..][..width].to_vec()).collect()
     };
-    let zeros = vec![vec![0.0; queries]; tokens];
+    let zeros = |width: usize| vec![vec![0.0; width]; tokens];
     let bounds = p.bounds.iter().enumerate().map(|(i, bound)| bound + i * tokens).collect();
     let packed = Packed {
         shape: p.shape,
         bounds,
-        q: spread(p, &p.q, queries, &zeros),
-        k: spread(p, &p.k, keys, &part(0)),
-        v: spread(p, &p.v, keys, &part(keys)),
-        dout: spread(p, &p.dout, queries, &zeros),
+        q: spread(p, &p.q, queries, &zeros(queries)),
+        k: spread(p, &p.k, keys, &part(0, keys)),
+        v: spread(p, &p.v, values, &part(keys, values)),
+        dout: spread(p, &p.dout, outs, &zeros(outs)),
     };
     WrittenOut { packed, tokens }
 }
@@ -72,7 +73,7 @@ fn attend_behind(pool: &Pool, p: &Packed, prefix: AttentionPrefix<'_>, start: f3
     let heads = p.bounds.last().unwrap() * p.shape.num_attention_heads;
     let nan = |len: usize| vec![f32::NAN; len];
     let mut a = Attended {
-        out: nan(p.q.len()),
+        out: nan(p.dout.len()),
         lse: nan(heads),
         dq: nan(p.q.len()),
         dk: nan(p.k.len()),
@@ -112,24 +113,26 @@ fn check(p: &Packed, tokens: usize, tolerance: f64) {
     let (rows, stride) = prefix_rows(p, tokens);
     let whole = written_out(p, &rows, stride, tokens);
     let (keys, queries) = (p.shape.key_width(), p.shape.query_width());
+    let (values, outs) = (p.shape.value_width(), p.shape.out_width());
     let expected = attend(&Pool::new(1), &whole.packed);
     at_every_level(|pool| {
         let prefix = AttentionPrefix { rows: &rows, stride, tokens };
         let Prefixed { own, drows } = attend_behind(pool, p, prefix, 0.5);
-        assert_close("out", &own.out, &whole.own(&expected.out, queries), tolerance);
+        assert_close("out", &own.out, &whole.own(&expected.out, outs), tolerance);
         assert_close("dq", &own.dq, &whole.own(&expected.dq, queries), tolerance);
         assert_close("dk", &own.dk, &whole.own(&expected.dk, keys), tolerance);
-        assert_close("dv", &own.dv, &whole.own(&expected.dv, keys), tolerance);
-        let part = |first: usize| -> Vec<f32> {
+        assert_close("dv", &own.dv, &whole.own(&expected.dv, values), tolerance);
+        let part = |first: usize, width: usize| -> Vec<f32> {
             drows
                 .chunks(stride)
-                .flat_map(|row| &row[first..first + keys])
+                .flat_map(|row| &row[first..first + width])
                 .map(|d| d - 0.5)
                 .collect()
         };
-        assert_close("dkeys", &part(0), &whole.prefix(&expected.dk, keys), tolerance);
-        assert_close("dvalues", &part(keys), &whole.prefix(&expected.dv, keys), tolerance);
-        let gaps = drows.chunks(stride).flat_map(|row| row.get(2 * keys..).unwrap_or(&[]));
+        let (dkeys, dvalues) = (part(0, keys), part(keys, values));
+        assert_close("dkeys", &dkeys, &whole.prefix(&expected.dk, keys), tolerance);
+        assert_close("dvalues", &dvalues, &whole.prefix(&expected.dv, values), tolerance);
+        let gaps = drows.chunks(stride).flat_map(|row| row.get(keys + values..).unwrap_or(&[]));
         assert!(gaps.into_iter().all(|&gap| gap == 0.5), "what lies between rows is not touched");
     });
 }
@@ -140,8 +143,8 @@ fn a_prefix_is_tokens_before_every_sequence() {
         for (dtype, tolerance) in
             [(DenseType::F32, 2.0 * F32_TOLERANCE), (DenseType::Bf16, BF16_TOLERANCE)]
         {
-            for tokens in [1, 5, 19] {
-                let mut p = packed(mask, dtype, 6, &[5, 1, 0, 70]);
+            for (tokens, value_dim) in [(1, 6), (5, 10), (19, 6)] {
+                let mut p = packed_of(mask, dtype, (6, value_dim), &[5, 1, 0, 70]);
                 p.shape.logit_softcap = (tokens == 5).then_some(1.5);
                 // The rows of the written-out prefix attend too; nothing reads what they give, but
                 // a bidirectional mask needs their gradient to be that of no output: it is zero.

@@ -106,7 +106,12 @@ fn slopes(
 ///
 /// The loss jumps where another expert is chosen: it is enough that one side is as it should be, or
 /// one of two steps.
-fn check_gradient(name: &str, model: &mut TrainModel, batch: &TrainBatch, skip: &[&str]) {
+pub(super) fn check_gradient(
+    name: &str,
+    model: &mut TrainModel,
+    batch: &TrainBatch,
+    skip: &[&str],
+) {
     model.zero_grads();
     model.forward_backward(batch, 1.0).unwrap();
     let grads = model.grads().to_vec();

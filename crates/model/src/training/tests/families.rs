@@ -4,6 +4,7 @@
 use catena_kernels::{Gate, RopeSpec};
 
 use super::gradient::{check_bits, check_part, check_slope, direction, dot};
+use super::latent::latent;
 use super::*;
 use crate::config::{LayerConfig, Mlp, NormKind, QkNorm, Residual};
 use crate::training::FreezeConfig;
@@ -55,6 +56,9 @@ fn configs() -> Vec<(&'static str, ModelConfig)> {
         ("gpt2", gpt2),
         ("olmo2", olmo2),
         ("granite", granite),
+        // Values narrower than keys, of odd width, and wider ones.
+        ("deepseek", latent(Some(22), 7)),
+        ("deepseek lite", latent(None, 14)),
     ]
 }
 

@@ -11,6 +11,7 @@ mod experts;
 mod families;
 mod golden;
 mod gradient;
+mod latent;
 mod methods;
 mod next;
 mod refusals;
