@@ -6,6 +6,7 @@ use catena_kernels::{
 };
 
 use super::buffers::{Saved, Work, keep};
+use super::grads::Grads;
 use super::linear::{Columns, Linear};
 use super::norm::Norm;
 use super::pass::Pass;
@@ -80,7 +81,7 @@ impl AttentionBlock {
         (saved, work): (&mut Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
         mut dinput: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) {
         let (pool, t, c) = (pass.pool, pass.tokens(), spec.hidden_size);
         let (queries, keys) = spec.widths();
@@ -138,7 +139,7 @@ impl AttentionBlock {
         pass: &Pass<'_>,
         saved: &Saved,
         (dq, dk): (&mut [f32], &mut [f32]),
-        grads: &mut [f32],
+        grads: &mut Grads,
         stats: &mut [f32],
         room: &mut [f32],
     ) {
@@ -161,7 +162,7 @@ impl AttentionBlock {
         saved: &Saved,
         dattended: &[f32],
         dqkv: (&mut [f32], &mut [f32], &mut [f32]),
-        grads: &mut [f32],
+        grads: &mut Grads,
         scratch: &mut AttentionScratch,
     ) {
         let (t, (queries, keys)) = (pass.tokens(), spec.widths());

@@ -36,6 +36,7 @@
 
 mod adapters;
 mod attention;
+mod back;
 mod balance;
 mod batch;
 mod buffers;
@@ -44,6 +45,7 @@ mod embedding;
 mod encoder_spec;
 mod error;
 mod experts;
+mod grads;
 mod head;
 mod heads;
 mod ia3;
@@ -75,6 +77,7 @@ mod task_head;
 #[cfg(test)]
 mod tests;
 
+pub use back::GradientPart;
 pub use batch::{LossSum, TrainBatch};
 pub use error::TrainingError;
 pub use ia3::Ia3Config;
@@ -82,7 +85,7 @@ pub use lora_config::{LoraConfig, LoraInit, LoraSettings};
 pub use memory::{TrainMemory, TrainPlan};
 pub use method::{FreezeConfig, Method};
 pub use model::TrainModel;
-pub use options::{Recompute, TrainOptions};
+pub use options::{LayerSet, Recompute, TrainOptions};
 pub use params::{Param, ParamKind};
 pub use prefix::PrefixConfig;
 pub use source::{RandomWeights, WeightSource};

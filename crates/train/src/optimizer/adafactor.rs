@@ -3,7 +3,7 @@
 use super::api::Optimizer;
 use super::config::{check_beta, check_decay, check_positive};
 use super::memory::OptimizerMemory;
-use super::tensor::{TrainedTensor, check_lengths, num_values};
+use super::tensor::{Part, TrainedTensor, num_values};
 use crate::error::TrainError;
 use catena_kernels::{
     AdafactorFactors, AdafactorMoment, AdafactorScratch, AdafactorShape, Pool, adafactor_step,
@@ -159,19 +159,25 @@ impl Optimizer for Adafactor {
         "adafactor"
     }
 
-    fn step(
+    fn num_values(&self) -> usize {
+        self.num_values
+    }
+
+    fn apply(
         &mut self,
         pool: &Pool,
+        part: &Range<usize>,
         values: &mut [f32],
         grads: &[f32],
         grad_scale: f32,
         learning_rate: f64,
     ) {
-        check_lengths(self.num_values, values, grads);
-        let step = self.memory.next_step();
+        let part = Part::of(part, self.num_values, values, grads);
+        let step = self.memory.steps();
         let config = &self.config;
         let learning_rate = config.learning_rate(step, learning_rate);
         for (tensor, place) in &self.tensors {
+            let Some(own) = part.place(&tensor.range) else { continue };
             let factors = AdafactorFactors {
                 learning_rate: learning_rate * tensor.learning_rate_factor,
                 smallest_scale: config.scale_parameter.then_some(config.scale_eps),
@@ -182,8 +188,7 @@ impl Optimizer for Adafactor {
                 weight_decay: tensor.decay(config.weight_decay),
                 grad_scale,
             };
-            let values = &mut values[tensor.range.clone()];
-            let grads = &grads[tensor.range.clone()];
+            let (values, grads) = (&mut values[own.clone()], &grads[own]);
             let (moment, first) = split(&mut self.memory.floats, place);
             let scratch = &mut self.scratch;
             adafactor_step(pool, &factors, values, grads, moment, first, scratch);

@@ -3,10 +3,11 @@
 use super::api::Optimizer;
 use super::config::{check_beta, check_decay, check_positive};
 use super::memory::OptimizerMemory;
-use super::tensor::{Segment, TrainedTensor, check_lengths, num_values, segments};
+use super::tensor::{Part, Segment, TrainedTensor, num_values, segments};
 use crate::error::TrainError;
 use catena_kernels::{AdamWFactors, Pool, adamw_update};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Hyper-parameters of [`AdamW`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,27 +89,33 @@ impl Optimizer for AdamW {
         "adamw"
     }
 
-    fn step(
+    fn num_values(&self) -> usize {
+        self.num_values
+    }
+
+    fn apply(
         &mut self,
         pool: &Pool,
+        part: &Range<usize>,
         values: &mut [f32],
         grads: &[f32],
         grad_scale: f32,
         learning_rate: f64,
     ) {
-        check_lengths(self.num_values, values, grads);
-        let step = self.memory.next_step();
+        let part = Part::of(part, self.num_values, values, grads);
+        let step = self.memory.steps();
         let (first, second) = self.memory.floats.split_at_mut(self.num_values);
         for segment in &self.segments {
-            let range = segment.range.clone();
+            let Some(range) = part.common(&segment.range) else { continue };
             let factors = self.config.factors(
                 step,
                 learning_rate * segment.learning_rate_factor,
                 segment.decay(self.config.weight_decay),
                 grad_scale,
             );
-            let moments = (&mut first[range.clone()], &mut second[range.clone()]);
-            adamw_update(pool, &factors, &mut values[range.clone()], &grads[range], moments);
+            let own = part.moved(&range);
+            let moments = (&mut first[range.clone()], &mut second[range]);
+            adamw_update(pool, &factors, &mut values[own.clone()], &grads[own], moments);
         }
     }
 

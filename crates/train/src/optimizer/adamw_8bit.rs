@@ -3,7 +3,7 @@
 use super::adamw::AdamWConfig;
 use super::api::Optimizer;
 use super::memory::OptimizerMemory;
-use super::tensor::{TrainedTensor, check_lengths, num_values};
+use super::tensor::{Part, TrainedTensor, num_values};
 use catena_kernels::{BLOCK_8BIT, DynamicMap, Moment8bit, Pool, adamw_update, adamw_update_8bit};
 use std::ops::Range;
 
@@ -94,25 +94,30 @@ impl Optimizer for AdamW8bit {
         "adamw_8bit"
     }
 
-    fn step(
+    fn num_values(&self) -> usize {
+        self.num_values
+    }
+
+    fn apply(
         &mut self,
         pool: &Pool,
+        part: &Range<usize>,
         values: &mut [f32],
         grads: &[f32],
         grad_scale: f32,
         learning_rate: f64,
     ) {
-        check_lengths(self.num_values, values, grads);
-        let step = self.memory.next_step();
+        let part = Part::of(part, self.num_values, values, grads);
+        let step = self.memory.steps();
         for (tensor, moments) in &self.tensors {
+            let Some(own) = part.place(&tensor.range) else { continue };
             let factors = self.config.factors(
                 step,
                 learning_rate * tensor.learning_rate_factor,
                 tensor.decay(self.config.weight_decay),
                 grad_scale,
             );
-            let values = &mut values[tensor.range.clone()];
-            let grads = &grads[tensor.range.clone()];
+            let (values, grads) = (&mut values[own.clone()], &grads[own]);
             match moments {
                 Moments::F32 { first, second } => {
                     let moments = pair(&mut self.memory.floats, first, second);

@@ -3,10 +3,11 @@
 use super::api::Optimizer;
 use super::config::{check_beta, check_decay};
 use super::memory::OptimizerMemory;
-use super::tensor::{Segment, TrainedTensor, check_lengths, num_values, segments};
+use super::tensor::{Part, Segment, TrainedTensor, num_values, segments};
 use crate::error::TrainError;
 use catena_kernels::{LionFactors, Pool, lion_update};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Hyper-parameters of [`Lion`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,26 +71,31 @@ impl Optimizer for Lion {
         "lion"
     }
 
-    fn step(
+    fn num_values(&self) -> usize {
+        self.num_values
+    }
+
+    fn apply(
         &mut self,
         pool: &Pool,
+        part: &Range<usize>,
         values: &mut [f32],
         grads: &[f32],
         grad_scale: f32,
         learning_rate: f64,
     ) {
-        check_lengths(self.num_values, values, grads);
-        self.memory.next_step();
+        let part = Part::of(part, self.num_values, values, grads);
         for segment in &self.segments {
-            let range = segment.range.clone();
+            let Some(range) = part.common(&segment.range) else { continue };
             let factors = LionFactors::new(
                 learning_rate * segment.learning_rate_factor,
                 (self.config.beta1, self.config.beta2),
                 segment.decay(self.config.weight_decay),
                 grad_scale,
             );
-            let momentum = &mut self.memory.floats[range.clone()];
-            lion_update(pool, &factors, &mut values[range.clone()], &grads[range], momentum);
+            let own = part.moved(&range);
+            let momentum = &mut self.memory.floats[range];
+            lion_update(pool, &factors, &mut values[own.clone()], &grads[own], momentum);
         }
     }
 

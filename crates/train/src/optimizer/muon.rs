@@ -4,7 +4,7 @@ use super::adamw::AdamWConfig;
 use super::api::Optimizer;
 use super::config::{check_beta, check_decay, check_positive};
 use super::memory::OptimizerMemory;
-use super::tensor::{TrainedTensor, check_lengths, num_values};
+use super::tensor::{Part, TrainedTensor, num_values};
 use crate::error::TrainError;
 use catena_kernels::{
     DenseType, MuonFactors, NewtonSchulz, Pool, adamw_update, muon_apply, muon_momentum,
@@ -187,23 +187,28 @@ impl Optimizer for Muon {
         "muon"
     }
 
-    fn step(
+    fn num_values(&self) -> usize {
+        self.num_values
+    }
+
+    fn apply(
         &mut self,
         pool: &Pool,
+        part: &Range<usize>,
         values: &mut [f32],
         grads: &[f32],
         grad_scale: f32,
         learning_rate: f64,
     ) {
-        check_lengths(self.num_values, values, grads);
-        let step = self.memory.next_step();
+        let part = Part::of(part, self.num_values, values, grads);
+        let step = self.memory.steps();
         let Self { config, tensors, memory, update, iteration, .. } = self;
         let momentum_factors =
             MuonFactors { momentum: config.momentum, nesterov: config.nesterov, grad_scale };
         for (tensor, place) in tensors.iter() {
+            let Some(own) = part.place(&tensor.range) else { continue };
             let learning_rate = learning_rate * tensor.learning_rate_factor;
-            let values = &mut values[tensor.range.clone()];
-            let grads = &grads[tensor.range.clone()];
+            let (values, grads) = (&mut values[own.clone()], &grads[own]);
             match place {
                 Place::Matrix { rows, cols, momentum } => {
                     let momentum = &mut memory.floats[momentum.clone()];

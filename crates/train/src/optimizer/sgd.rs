@@ -3,10 +3,11 @@
 use super::api::Optimizer;
 use super::config::{check_beta, check_decay};
 use super::memory::OptimizerMemory;
-use super::tensor::{Segment, TrainedTensor, check_lengths, num_values, segments};
+use super::tensor::{Part, Segment, TrainedTensor, num_values, segments};
 use crate::error::TrainError;
 use catena_kernels::{Pool, SgdFactors, sgd_update};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Hyper-parameters of [`Sgd`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,19 +79,23 @@ impl Optimizer for Sgd {
         "sgd"
     }
 
+    fn num_values(&self) -> usize {
+        self.num_values
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "f64 coefficients become f32 on purpose")]
-    fn step(
+    fn apply(
         &mut self,
         pool: &Pool,
+        part: &Range<usize>,
         values: &mut [f32],
         grads: &[f32],
         grad_scale: f32,
         learning_rate: f64,
     ) {
-        check_lengths(self.num_values, values, grads);
-        self.memory.next_step();
+        let part = Part::of(part, self.num_values, values, grads);
         for segment in &self.segments {
-            let range = segment.range.clone();
+            let Some(range) = part.common(&segment.range) else { continue };
             let factors = SgdFactors {
                 learning_rate: (learning_rate * segment.learning_rate_factor) as f32,
                 momentum: self.config.momentum as f32,
@@ -98,11 +103,12 @@ impl Optimizer for Sgd {
                 weight_decay: segment.decay(self.config.weight_decay) as f32,
                 grad_scale,
             };
+            let own = part.moved(&range);
             let buffer = match self.config.momentum {
                 0.0 => &mut [],
-                _ => &mut self.memory.floats[range.clone()],
+                _ => &mut self.memory.floats[range],
             };
-            sgd_update(pool, &factors, &mut values[range.clone()], &grads[range], buffer);
+            sgd_update(pool, &factors, &mut values[own.clone()], &grads[own], buffer);
         }
     }
 

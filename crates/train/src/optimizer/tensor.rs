@@ -86,8 +86,42 @@ pub(super) fn segments(tensors: &[TrainedTensor]) -> Vec<Segment> {
     segments
 }
 
-/// Asserts the lengths of a step's vectors.
-pub(super) fn check_lengths(expected: usize, values: &[f32], grads: &[f32]) {
-    assert_eq!(values.len(), expected, "values of the trained tensors");
-    assert_eq!(grads.len(), expected, "gradients of the trained tensors");
+/// A part of the flat vector, of which a step has values and gradients.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a>(&'a Range<usize>);
+
+impl<'a> Part<'a> {
+    /// Asserts the lengths of the part's vectors.
+    pub(super) fn of(
+        part: &'a Range<usize>,
+        num_values: usize,
+        values: &[f32],
+        grads: &[f32],
+    ) -> Self {
+        assert!(part.end <= num_values, "{part:?} of {num_values} trained values");
+        assert_eq!(values.len(), part.len(), "values of the trained tensors");
+        assert_eq!(grads.len(), part.len(), "gradients of the trained tensors");
+        Self(part)
+    }
+
+    /// Where a tensor's values are in those of the part; `None` if it is not in it.
+    ///
+    /// # Panics
+    /// If only some of them are: a caller's bug.
+    pub(super) fn place(self, tensor: &Range<usize>) -> Option<Range<usize>> {
+        let common = self.common(tensor)?;
+        assert_eq!(common.len(), tensor.len(), "a part has whole tensors");
+        Some(self.moved(&common))
+    }
+
+    /// What of some values is in the part.
+    pub(super) fn common(self, values: &Range<usize>) -> Option<Range<usize>> {
+        let common = values.start.max(self.0.start)..values.end.min(self.0.end);
+        (!common.is_empty()).then_some(common)
+    }
+
+    /// Where values that are in the part are in its own.
+    pub(super) fn moved(self, values: &Range<usize>) -> Range<usize> {
+        values.start - self.0.start..values.end - self.0.start
+    }
 }

@@ -38,7 +38,7 @@ impl WeightSource for Blocks {
 }
 
 /// A decoder with biases everywhere, widths that blocks fit, and norms of queries and keys.
-fn config() -> ModelConfig {
+pub(super) fn config() -> ModelConfig {
     ModelConfig {
         hidden_size: 64,
         intermediate_size: 96,
@@ -55,7 +55,7 @@ fn config() -> ModelConfig {
     }
 }
 
-fn methods() -> Vec<(&'static str, Method)> {
+pub(super) fn methods() -> Vec<(&'static str, Method)> {
     let plain = lora(3, &ALL);
     let dora = LoraSettings { use_dora: true, ..LoraSettings::default() };
     let ia3 = Ia3Config {

@@ -12,6 +12,7 @@ mod families;
 mod golden;
 mod methods;
 mod next;
+mod parts;
 mod refusals;
 mod tasks;
 
