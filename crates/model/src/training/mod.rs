@@ -30,6 +30,12 @@
 //! bytes; norms and what an activation gives are always computed again. The output head and the loss
 //! see supervised positions only, a chunk of rows at a time.
 //!
+//! The way back is a walk over parts: the head, layers from the top, and the tables
+//! ([`TrainModel::next_gradients`]). It is made at once, or, with
+//! [`TrainOptions::optimizer_in_backward`], as somebody takes the gradient of one part after another:
+//! what is changed then is read by nobody any more, so the values are the same bits, and gradients of
+//! the largest layer and of the tables are all that exist.
+//!
 //! **Invariants:** all activations are allocated when the model is made, for a fixed number of
 //! tokens; sequences packed into one batch never see each other; gradients do not depend on the
 //! number of threads.
