@@ -51,6 +51,24 @@ impl Default for ScheduleSettings {
     }
 }
 
+/// Details of optimizers that are no details of Adam.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct OptimizerSettings {
+    /// Of `sgd`: decay of the sum of gradients; 0 for none.
+    pub(crate) sgd_momentum: f64,
+    /// Of `lion`: share of the momentum in the direction of a step.
+    pub(crate) lion_beta1: f64,
+    /// Of `lion`: decay of the momentum.
+    pub(crate) lion_beta2: f64,
+}
+
+impl Default for OptimizerSettings {
+    fn default() -> Self {
+        Self { sgd_momentum: 0.9, lion_beta1: 0.9, lion_beta2: 0.99 }
+    }
+}
+
 /// Where pairs differ from one another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -95,12 +95,16 @@ pub(super) fn run_config(
     let optimizer = match settings.optimizer {
         OptimizerName::Adamw => OptimizerConfig::AdamW(adam),
         OptimizerName::Adamw8bit => OptimizerConfig::AdamW8bit(adam),
-        OptimizerName::Sgd => {
-            OptimizerConfig::Sgd(SgdConfig { weight_decay, ..SgdConfig::default() })
-        }
-        OptimizerName::Lion => {
-            OptimizerConfig::Lion(LionConfig { weight_decay, ..LionConfig::default() })
-        }
+        OptimizerName::Sgd => OptimizerConfig::Sgd(SgdConfig {
+            momentum: settings.optimizer_details.sgd_momentum,
+            weight_decay,
+            ..SgdConfig::default()
+        }),
+        OptimizerName::Lion => OptimizerConfig::Lion(LionConfig {
+            beta1: settings.optimizer_details.lion_beta1,
+            beta2: settings.optimizer_details.lion_beta2,
+            weight_decay,
+        }),
         OptimizerName::Adafactor => OptimizerConfig::Adafactor(AdafactorConfig {
             weight_decay,
             ..AdafactorConfig::default()

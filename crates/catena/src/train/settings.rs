@@ -5,7 +5,9 @@ pub(crate) use super::choices::{
     PreferenceLossName, RecomputeChoice, RecomputeWord, RerankLossName, ScheduleName, Switch,
     TrainMethod, TrainStage,
 };
-pub(crate) use super::details::{LossSettings, PatternSettings, ScheduleSettings};
+pub(crate) use super::details::{
+    LossSettings, OptimizerSettings, PatternSettings, ScheduleSettings,
+};
 pub(crate) use super::new_model::NewModel;
 use catena_train::ClipGradNorm;
 use serde::{Deserialize, Serialize};
@@ -101,6 +103,9 @@ pub(crate) struct TrainSettings {
     pub(crate) adam_epsilon: f64,
     /// Of `muon`: how a matrix's shape changes the length of its steps.
     pub(crate) muon_adjust_lr: MuonAdjustName,
+    /// Of other optimizers.
+    #[serde(flatten)]
+    pub(crate) optimizer_details: OptimizerSettings,
     /// Gradients are scaled down to this norm; 0 turns clipping off.
     pub(crate) max_grad_norm: f64,
     /// Whose norm that is: `global` for that of all gradients together, or `per_tensor`.
@@ -286,6 +291,7 @@ impl Default for TrainSettings {
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,
             muon_adjust_lr: MuonAdjustName::Original,
+            optimizer_details: OptimizerSettings::default(),
             max_grad_norm: 1.0,
             clip_grad_norm: ClipGradNorm::Global,
             neftune_alpha: None,
