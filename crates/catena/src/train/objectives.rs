@@ -63,7 +63,9 @@ fn boxed<'a>(objective: impl Objective + 'a) -> Box<dyn Objective + 'a> {
 pub(super) fn check(settings: &TrainSettings) -> Result<(), Failure> {
     let goal = "cannot train with these settings";
     run_config(settings, 1, 1)?;
-    if settings.optimizer_in_backward.given() == Some(true) && !clips_by_tensor(settings) {
+    if settings.optimizer_details.optimizer_in_backward.given() == Some(true)
+        && !clips_by_tensor(settings)
+    {
         let cause = "`optimizer_in_backward` changes a layer before the gradients of those below it \
                      are there, and `max_grad_norm` bounds the norm of all";
         return Err(Failure::new(Exit::Usage, goal, cause).hint(
@@ -76,7 +78,8 @@ pub(super) fn check(settings: &TrainSettings) -> Result<(), Failure> {
 
 /// Whether a tensor's gradient is clipped without knowing others, or not at all.
 pub(super) fn clips_by_tensor(settings: &TrainSettings) -> bool {
-    settings.clip_grad_norm == ClipGradNorm::PerTensor || settings.max_grad_norm == 0.0
+    settings.optimizer_details.clip_grad_norm == ClipGradNorm::PerTensor
+        || settings.max_grad_norm == 0.0
 }
 
 /// The hyper-parameters that all objectives share.
@@ -129,7 +132,7 @@ pub(super) fn run_config(
         warmup_steps: settings.warmup_steps,
         schedule: Schedule::Constant,
         max_grad_norm: settings.max_grad_norm,
-        clip_grad_norm: settings.clip_grad_norm,
+        clip_grad_norm: settings.optimizer_details.clip_grad_norm,
         optimizer,
         loraplus_lr_ratio: settings.loraplus_lr_ratio,
         neftune_alpha: settings.neftune_alpha,

@@ -2,14 +2,13 @@
 
 pub(crate) use super::choices::{
     Auto, ByteSize, EmbeddingLossName, KtoLossName, MicroStep, MuonAdjustName, OptimizerName,
-    PreferenceLossName, RecomputeChoice, RecomputeWord, RerankLossName, ScheduleName, Switch,
-    TrainMethod, TrainStage,
+    PreferenceLossName, RecomputeChoice, RecomputeWord, RerankLossName, ScheduleName, TrainMethod,
+    TrainStage,
 };
 pub(crate) use super::details::{
     LossSettings, OptimizerSettings, PatternSettings, ScheduleSettings,
 };
 pub(crate) use super::new_model::NewModel;
-use catena_train::ClipGradNorm;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -103,13 +102,11 @@ pub(crate) struct TrainSettings {
     pub(crate) adam_epsilon: f64,
     /// Of `muon`: how a matrix's shape changes the length of its steps.
     pub(crate) muon_adjust_lr: MuonAdjustName,
-    /// Of other optimizers.
+    /// Of other optimizers, and of when and by what gradients are clipped and applied.
     #[serde(flatten)]
     pub(crate) optimizer_details: OptimizerSettings,
     /// Gradients are scaled down to this norm; 0 turns clipping off.
     pub(crate) max_grad_norm: f64,
-    /// Whose norm that is: `global` for that of all gradients together, or `per_tensor`.
-    pub(crate) clip_grad_norm: ClipGradNorm,
     /// Scale of the noise on embeddings.
     pub(crate) neftune_alpha: Option<f64>,
     /// Whether only the last answer of a conversation is learnt.
@@ -140,10 +137,6 @@ pub(crate) struct TrainSettings {
     /// Layers that are computed again on the way back: `off`, `all`, so many of the first ones, a
     /// list, or ranges such as `0-3,8`; `auto` for as few as fit the memory.
     pub(crate) recompute: RecomputeChoice,
-    /// Whether the optimizer changes a layer as soon as its gradient is there, which then goes; `auto`
-    /// for where all gradients at once do not fit. A step is one pass then, and gradients are clipped
-    /// by tensor or not at all.
-    pub(crate) optimizer_in_backward: Switch,
     /// Most memory of the process, such as `4GiB`; nine tenths of what is free if none is given.
     pub(crate) max_memory: Option<ByteSize>,
     /// Whether quantized base weights are kept as they are, not unpacked to bf16.
@@ -293,7 +286,6 @@ impl Default for TrainSettings {
             muon_adjust_lr: MuonAdjustName::Original,
             optimizer_details: OptimizerSettings::default(),
             max_grad_norm: 1.0,
-            clip_grad_norm: ClipGradNorm::Global,
             neftune_alpha: None,
             mask_history: false,
             train_on_prompt: false,
@@ -308,7 +300,6 @@ impl Default for TrainSettings {
             rerank_loss: RerankLossName::Pointwise,
             losses: LossSettings::default(),
             recompute: RecomputeChoice::Word(RecomputeWord::Auto),
-            optimizer_in_backward: Switch::Word(Auto::Auto),
             max_memory: None,
             keep_blocks: true,
             checkpoint_steps: 50,

@@ -246,15 +246,8 @@ impl TrainModel {
         let moved = method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight());
         let of_base = moved || !method.modules_to_save().is_empty();
         let by_part = options.optimizer_in_backward;
-        let copies = if of_base { 2 } else { 1 };
-        let memory = TrainMemory {
-            weights: weights.bytes(),
-            values: params.len * size_of::<f32>() * copies,
-            gradients: Grads::count(&parts, by_part) * size_of::<f32>(),
-            activations: kept.bytes(),
-            working: working.bytes(),
-            loading: weights.passing(),
-        };
+        let rooms = [&weights, &kept, &working];
+        let memory = memory(params.len, of_base, (&parts, by_part), rooms);
         let Params { list: params, forms, values, .. } = params;
         saved_as.forms = forms;
         let positions = if takes { embedding.max_positions(&values, c) } else { None };
@@ -639,6 +632,25 @@ fn give_memory(
     for (idx, layer) in layers.iter_mut().enumerate() {
         let recomputed = options.recompute.covers(idx, count);
         layer.give_memory(room, max_tokens, idx >= first_trained, recomputed);
+    }
+}
+
+/// What a model takes that trains so many values, some of them of its base: weights, what layers keep
+/// and what they work in have a room each.
+fn memory(
+    values: usize,
+    of_base: bool,
+    (parts, by_part): (&Parts, bool),
+    [weights, kept, working]: [&Room; 3],
+) -> TrainMemory {
+    let copies = if of_base { 2 } else { 1 };
+    TrainMemory {
+        weights: weights.bytes(),
+        values: copies * values * size_of::<f32>(),
+        gradients: Grads::count(parts, by_part) * size_of::<f32>(),
+        activations: kept.bytes(),
+        working: working.bytes(),
+        loading: weights.passing(),
     }
 }
 

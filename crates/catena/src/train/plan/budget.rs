@@ -79,7 +79,7 @@ pub(super) fn too_little(
     } else if begun.is_some() {
         help.push("another `output`: a run that goes on keeps the micro-steps it began with");
     }
-    let in_backward = settings.optimizer_in_backward.given();
+    let in_backward = settings.optimizer_details.optimizer_in_backward.given();
     if settings.method == TrainMethod::Full && in_backward.is_none() && !clips_by_tensor(settings) {
         help.push(
             "`clip_grad_norm = \"per_tensor\"`, so that the optimizer runs in the backward pass",

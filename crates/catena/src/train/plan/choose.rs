@@ -73,7 +73,7 @@ fn ask(
     begun: Option<usize>,
 ) -> Result<Ask, Failure> {
     let refuse = |cause| Failure::new(Exit::Usage, "cannot train with these settings", cause);
-    let in_backward = settings.optimizer_in_backward.given();
+    let in_backward = settings.optimizer_details.optimizer_in_backward.given();
     let tokens = settings.micro_step_tokens.given().or(begun);
     let always = in_backward == Some(true);
     if let Some(tokens) = tokens.filter(|&tokens| always && tokens < sizes.largest_step) {
