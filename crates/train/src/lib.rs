@@ -26,9 +26,9 @@ pub use neftune::{add_neftune_noise, neftune_scale};
 pub use objective::*;
 pub use optimizer::*;
 pub use run::{
-    Best, Checkpoint, Difference, EvalMetrics, Figures, Fingerprints, Forecast, Generation,
-    Identity, Observer, Position, Resumed, RunConfig, StepMetrics, StepSpeed, TrainOutcome,
-    Trainer,
+    Best, Checkpoint, ClipGradNorm, Difference, EvalMetrics, Figures, Fingerprints, Forecast,
+    Generation, Identity, Observer, Position, Resumed, RunConfig, StepMetrics, StepSpeed,
+    TrainOutcome, Trainer, Updater,
 };
 pub use schedule::{Schedule, WarmupStableDecay, WsdShape};
 pub use tensorboard::EventWriter;

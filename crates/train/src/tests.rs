@@ -5,9 +5,9 @@ mod stops;
 
 use crate::tensorboard::{frame, scalar_event, text_event};
 use crate::{
-    AdamWConfig, Checkpoint, Difference, EvalMetrics, Generation, Objective as _, Observer,
-    OptimizerConfig, Position, RunConfig, Sample, Schedule, Sft, TrainError, TrainOutcome,
-    Trainable, TrainedTensor, Trainer,
+    AdamWConfig, Checkpoint, ClipGradNorm, Difference, EvalMetrics, Generation, Objective as _,
+    Observer, OptimizerConfig, Position, RunConfig, Sample, Schedule, Sft, TrainError,
+    TrainOutcome, Trainable, TrainedTensor, Trainer, Updater,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
@@ -309,6 +309,20 @@ fn a_loss_that_is_not_a_number_stops_the_run_and_says_where() {
     let error = run(config(), &samples(8), &path, &mut model).unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { what: "loss", step: 1, .. }), "{error}");
     assert!(error.to_string().contains("the values of `logits`"), "{error}");
+}
+
+#[test]
+fn a_gradient_that_is_not_a_number_changes_nothing() {
+    for clip_grad_norm in [ClipGradNorm::Global, ClipGradNorm::PerTensor] {
+        for max_grad_norm in [0.0, 1.0] {
+            let config = RunConfig { max_grad_norm, clip_grad_norm, ..config() };
+            let mut model = Unigram::new(5);
+            model.grads[2] = f32::NAN;
+            let mut updater = Updater::new(&config, &model.params);
+            let norm = updater.update(&mut model, &Pool::new(1), 0.1);
+            assert!(norm.is_nan() && model.values == [0.0; 5], "{config:?}: {norm}");
+        }
+    }
 }
 
 #[test]

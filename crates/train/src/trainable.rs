@@ -2,7 +2,7 @@
 
 use crate::error::TrainError;
 use crate::optimizer::TrainedTensor;
-use catena_model::training::{Param, ParamKind, TrainBatch, TrainModel};
+use catena_model::training::{GradientPart, Param, ParamKind, TrainBatch, TrainModel};
 
 /// A model with a flat vector of trained values and a gradient of the same length.
 ///
@@ -21,6 +21,16 @@ pub trait Trainable {
     fn grads(&self) -> &[f32];
     /// Sets the gradient to zero.
     fn zero_grads(&mut self);
+    /// Whether the gradient is taken with [`Trainable::next_gradients`], that of one part of the model
+    /// at a time: a step then is one micro-step, and the two functions above know no whole gradient.
+    fn gradients_by_part(&self) -> bool {
+        false
+    }
+    /// What the next part of the model learns from the last batch, and its values to be changed
+    /// ([`TrainModel::next_gradients`]).
+    fn next_gradients(&mut self) -> Option<GradientPart<'_>> {
+        None
+    }
     /// Width of the embeddings, which NEFTune's noise is as wide as.
     fn hidden_size(&self) -> usize;
     /// Whether passes are those of the model as it was when training began: its base, or, of one that
@@ -99,6 +109,14 @@ impl Trainable for TrainModel {
 
     fn zero_grads(&mut self) {
         TrainModel::zero_grads(self);
+    }
+
+    fn gradients_by_part(&self) -> bool {
+        TrainModel::gradients_by_part(self)
+    }
+
+    fn next_gradients(&mut self) -> Option<GradientPart<'_>> {
+        TrainModel::next_gradients(self)
     }
 
     fn hidden_size(&self) -> usize {

@@ -122,7 +122,7 @@ fn settings(train: &TrainConfig, model: &str) -> TrainSettings {
         batch_size: train.batch_size,
         max_tokens: train.max_tokens,
         micro_step_tokens: train.micro_step_tokens,
-        recompute: train.recompute,
+        recompute: train.recompute.clone(),
         max_memory: Some(train.max_memory.clone()).filter(|limit| *limit != no_limit),
         learning_rate: train.learning_rate,
         warmup_ratio: train.warmup_ratio,

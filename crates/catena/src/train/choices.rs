@@ -2,7 +2,7 @@
 //! that there are.
 
 use catena_model::adapter::refused_type;
-use catena_model::training::Recompute;
+use catena_model::training::{LayerSet, Recompute};
 pub(crate) use catena_pipeline::config::{
     Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord,
 };
@@ -176,14 +176,49 @@ pub(crate) enum PreferenceLossName {
     Orpo,
 }
 
-/// The layers, if they were given.
-pub(crate) fn recompute_given(choice: RecomputeChoice) -> Option<Recompute> {
-    match choice {
-        RecomputeChoice::Layers(layers) => Some(Recompute::Layers(layers)),
+/// Something that is done, not done, or left to the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected true, false, or \"auto\"")]
+pub(crate) enum Switch {
+    /// As it is set.
+    Set(bool),
+    /// In words.
+    Word(Auto),
+}
+
+impl Switch {
+    /// What was set, if anything was.
+    pub(crate) fn given(self) -> Option<bool> {
+        match self {
+            Self::Set(on) => Some(on),
+            Self::Word(Auto::Auto) => None,
+        }
+    }
+}
+
+/// The layers that are computed again of a model of so many, if they were given.
+///
+/// # Errors
+/// One of them is not in the model.
+pub(crate) fn recompute_given(
+    choice: &RecomputeChoice,
+    layers: usize,
+) -> Result<Option<Recompute>, String> {
+    if let Some(named) = choice.named() {
+        let most = layers.min(LayerSet::MAX_LAYERS);
+        if let Some(beyond) = named.iter().map(|range| *range.end()).find(|last| *last >= most) {
+            return Err(format!("`recompute` has layer {beyond}, counted from 0, of {most}"));
+        }
+        return Ok(LayerSet::new(named.into_iter().flatten()).map(Recompute::Chosen));
+    }
+    Ok(match choice {
+        RecomputeChoice::Layers(layers) => Some(Recompute::Layers(*layers)),
         RecomputeChoice::Word(RecomputeWord::Off) => Some(Recompute::Off),
         RecomputeChoice::Word(RecomputeWord::All) => Some(Recompute::All),
-        RecomputeChoice::Word(RecomputeWord::Auto) => None,
-    }
+        RecomputeChoice::Word(RecomputeWord::Auto)
+        | RecomputeChoice::Listed(_)
+        | RecomputeChoice::Ranges(_) => None,
+    })
 }
 
 /// Losses of judged answers, by their names in TRL.
@@ -220,4 +255,27 @@ pub(crate) enum RerankLossName {
     Pairwise,
     /// All documents of a query.
     Listwise,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_that_are_named_must_be_there() {
+        let given = |json: &str| recompute_given(&serde_json::from_str(json).unwrap(), 4);
+        let chosen = |layers: &[usize]| -> Result<Option<Recompute>, String> {
+            Ok(LayerSet::new(layers.iter().copied()).map(Recompute::Chosen))
+        };
+        assert_eq!(given("\"auto\""), Ok(None));
+        assert_eq!(given("7"), Ok(Some(Recompute::Layers(7))));
+        assert_eq!(given("[3, 0]"), chosen(&[0, 3]));
+        assert_eq!(given("\"0-1,3\""), chosen(&[0, 1, 3]));
+        for (json, beyond) in
+            [("[0, 4]", "4"), ("\"2-9\"", "9"), ("\"1,99999999999\"", "99999999999")]
+        {
+            let error = given(json).unwrap_err();
+            assert_eq!(error, format!("`recompute` has layer {beyond}, counted from 0, of 4"));
+        }
+    }
 }

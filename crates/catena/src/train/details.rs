@@ -1,8 +1,8 @@
 //! Keys for the details of schedules, adapters and losses: names are those of transformers, PEFT and
 //! TRL where they have one.
 
-use super::choices::{EmbeddingLossName, KtoLossName};
-use catena_train::{TripletDistance, WsdShape};
+use super::choices::{Auto, EmbeddingLossName, KtoLossName, Switch};
+use catena_train::{ClipGradNorm, TripletDistance, WsdShape};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -47,6 +47,36 @@ impl Default for ScheduleSettings {
             schedule_stable_steps: None,
             schedule_warmup_type: WsdShape::Linear,
             schedule_decay_type: WsdShape::Cosine,
+        }
+    }
+}
+
+/// Details of optimizers that are no details of Adam, and of what becomes of gradients.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct OptimizerSettings {
+    /// Of `sgd`: decay of the sum of gradients; 0 for none.
+    pub(crate) sgd_momentum: f64,
+    /// Of `lion`: share of the momentum in the direction of a step.
+    pub(crate) lion_beta1: f64,
+    /// Of `lion`: decay of the momentum.
+    pub(crate) lion_beta2: f64,
+    /// Whether the optimizer changes a layer as soon as its gradient is there, which then goes; `auto`
+    /// for where all gradients at once do not fit. A step is one pass then, and gradients are clipped
+    /// by tensor or not at all.
+    pub(crate) optimizer_in_backward: Switch,
+    /// Whose norm `max_grad_norm` is: `global` for that of all gradients together, or `per_tensor`.
+    pub(crate) clip_grad_norm: ClipGradNorm,
+}
+
+impl Default for OptimizerSettings {
+    fn default() -> Self {
+        Self {
+            sgd_momentum: 0.9,
+            lion_beta1: 0.9,
+            lion_beta2: 0.99,
+            optimizer_in_backward: Switch::Word(Auto::Auto),
+            clip_grad_norm: ClipGradNorm::Global,
         }
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Fit {
     pub(super) tokens: usize,
     /// Layers that are computed again.
     pub(super) recompute: Recompute,
+    /// Whether the optimizer runs in the backward pass.
+    pub(super) in_backward: bool,
 }
 
 /// A model with what encodes its texts.
@@ -226,6 +228,7 @@ impl BaseModel {
         };
         let options = TrainOptions {
             recompute: fit.recompute,
+            optimizer_in_backward: fit.in_backward,
             longest: Some(settings.max_tokens),
             keep_blocks: settings.keep_blocks,
             ..TrainOptions::new(fit.tokens)

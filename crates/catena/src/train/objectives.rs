@@ -6,9 +6,9 @@ use super::schedules::{self, schedule};
 use super::settings::{MuonAdjustName, OptimizerName, TrainSettings};
 use crate::failure::{Exit, Failure};
 use catena_train::{
-    AdafactorConfig, AdamWConfig, Classify, ClassifyLoss, Embed, Kto, LionConfig, MuonAdjust,
-    MuonConfig, Objective, OptimizerConfig, Preference, Rerank, Reward, RunConfig, Sample,
-    Schedule, Sft, SgdConfig, TagTokens, TrainError,
+    AdafactorConfig, AdamWConfig, Classify, ClassifyLoss, ClipGradNorm, Embed, Kto, LionConfig,
+    MuonAdjust, MuonConfig, Objective, OptimizerConfig, Preference, Rerank, Reward, RunConfig,
+    Sample, Schedule, Sft, SgdConfig, TagTokens, TrainError,
 };
 
 /// The objective over rows, for a head of `width` outputs and passes of up to `tokens` tokens.
@@ -63,8 +63,23 @@ fn boxed<'a>(objective: impl Objective + 'a) -> Box<dyn Objective + 'a> {
 pub(super) fn check(settings: &TrainSettings) -> Result<(), Failure> {
     let goal = "cannot train with these settings";
     run_config(settings, 1, 1)?;
+    if settings.optimizer_details.optimizer_in_backward.given() == Some(true)
+        && !clips_by_tensor(settings)
+    {
+        let cause = "`optimizer_in_backward` changes a layer before the gradients of those below it \
+                     are there, and `max_grad_norm` bounds the norm of all";
+        return Err(Failure::new(Exit::Usage, goal, cause).hint(
+            "set `clip_grad_norm = \"per_tensor\"`, or `max_grad_norm = 0` for no clipping",
+        ));
+    }
     schedules::check(settings).map_err(|cause| Failure::new(Exit::Usage, goal, cause))?;
     losses::check(settings).map_err(|cause| Failure::new(Exit::Usage, goal, cause))
+}
+
+/// Whether a tensor's gradient is clipped without knowing others, or not at all.
+pub(super) fn clips_by_tensor(settings: &TrainSettings) -> bool {
+    settings.optimizer_details.clip_grad_norm == ClipGradNorm::PerTensor
+        || settings.max_grad_norm == 0.0
 }
 
 /// The hyper-parameters that all objectives share.
@@ -83,12 +98,16 @@ pub(super) fn run_config(
     let optimizer = match settings.optimizer {
         OptimizerName::Adamw => OptimizerConfig::AdamW(adam),
         OptimizerName::Adamw8bit => OptimizerConfig::AdamW8bit(adam),
-        OptimizerName::Sgd => {
-            OptimizerConfig::Sgd(SgdConfig { weight_decay, ..SgdConfig::default() })
-        }
-        OptimizerName::Lion => {
-            OptimizerConfig::Lion(LionConfig { weight_decay, ..LionConfig::default() })
-        }
+        OptimizerName::Sgd => OptimizerConfig::Sgd(SgdConfig {
+            momentum: settings.optimizer_details.sgd_momentum,
+            weight_decay,
+            ..SgdConfig::default()
+        }),
+        OptimizerName::Lion => OptimizerConfig::Lion(LionConfig {
+            beta1: settings.optimizer_details.lion_beta1,
+            beta2: settings.optimizer_details.lion_beta2,
+            weight_decay,
+        }),
         OptimizerName::Adafactor => OptimizerConfig::Adafactor(AdafactorConfig {
             weight_decay,
             ..AdafactorConfig::default()
@@ -113,6 +132,7 @@ pub(super) fn run_config(
         warmup_steps: settings.warmup_steps,
         schedule: Schedule::Constant,
         max_grad_norm: settings.max_grad_norm,
+        clip_grad_norm: settings.optimizer_details.clip_grad_norm,
         optimizer,
         loraplus_lr_ratio: settings.loraplus_lr_ratio,
         neftune_alpha: settings.neftune_alpha,

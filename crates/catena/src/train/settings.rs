@@ -5,7 +5,9 @@ pub(crate) use super::choices::{
     PreferenceLossName, RecomputeChoice, RecomputeWord, RerankLossName, ScheduleName, TrainMethod,
     TrainStage,
 };
-pub(crate) use super::details::{LossSettings, PatternSettings, ScheduleSettings};
+pub(crate) use super::details::{
+    LossSettings, OptimizerSettings, PatternSettings, ScheduleSettings,
+};
 pub(crate) use super::new_model::NewModel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -100,6 +102,9 @@ pub(crate) struct TrainSettings {
     pub(crate) adam_epsilon: f64,
     /// Of `muon`: how a matrix's shape changes the length of its steps.
     pub(crate) muon_adjust_lr: MuonAdjustName,
+    /// Of other optimizers, and of when and by what gradients are clipped and applied.
+    #[serde(flatten)]
+    pub(crate) optimizer_details: OptimizerSettings,
     /// Gradients are scaled down to this norm; 0 turns clipping off.
     pub(crate) max_grad_norm: f64,
     /// Scale of the noise on embeddings.
@@ -129,8 +134,8 @@ pub(crate) struct TrainSettings {
     /// Details of losses.
     #[serde(flatten)]
     pub(crate) losses: LossSettings,
-    /// `off`, `all`, or a number of layers that are computed again on the way back; `auto` for as
-    /// few as fit the memory.
+    /// Layers that are computed again on the way back: `off`, `all`, so many of the first ones, a
+    /// list, or ranges such as `0-3,8`; `auto` for as few as fit the memory.
     pub(crate) recompute: RecomputeChoice,
     /// Most memory of the process, such as `4GiB`; nine tenths of what is free if none is given.
     pub(crate) max_memory: Option<ByteSize>,
@@ -279,6 +284,7 @@ impl Default for TrainSettings {
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,
             muon_adjust_lr: MuonAdjustName::Original,
+            optimizer_details: OptimizerSettings::default(),
             max_grad_norm: 1.0,
             neftune_alpha: None,
             mask_history: false,

@@ -6,6 +6,7 @@ use catena_kernels::{
 };
 
 use super::buffers::{Saved, Work, keep};
+use super::grads::Grads;
 use super::latent::LatentInputs;
 use super::linear::{Columns, Linear};
 use super::pass::Pass;
@@ -47,7 +48,7 @@ impl Inputs {
         on: (&Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
         dinput: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) {
         match self {
             Self::Heads(heads) => heads.backward(pass, spec, on, input, dinput, grads),
@@ -116,7 +117,7 @@ impl AttentionBlock {
         (saved, work): (&mut Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
         dinput: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) {
         let (t, c, widths) = (pass.tokens(), spec.hidden_size, spec.widths());
         let Widths { queries, keys, values, attended } = widths;
@@ -158,7 +159,7 @@ impl AttentionBlock {
         saved: &Saved,
         dattended: &[f32],
         dqkv: (&mut [f32], &mut [f32], &mut [f32]),
-        grads: &mut [f32],
+        grads: &mut Grads,
         scratch: &mut AttentionScratch,
     ) {
         let (t, Widths { queries, keys, values, .. }) = (pass.tokens(), spec.widths());

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use catena_kernels::{DenseType, Pool, RowOperand, WeightRef, scale_columns_backward};
 
+use super::grads::Grads;
 use super::linear::Columns;
 use super::pass::Pass;
 use super::room::Room;
@@ -137,14 +138,14 @@ impl Dora {
         u_tn: &[f32],
         dy: Columns<'_>,
         du_tn: &mut [f32],
-        grads: &mut [f32],
+        grads: &mut Grads,
         s: &mut NormScratch,
     ) {
         let sums = &mut s.sums_n[..self.factors.len()];
         sums.fill(0.0);
         let (factors, dy) = (&self.factors, (dy.data, dy.stride));
         scale_columns_backward(pass.pool, u_tn, factors, dy, Some(du_tn), sums);
-        let dmagnitudes = &mut grads[self.magnitude.clone()];
+        let dmagnitudes = grads.of(&self.magnitude);
         for ((dm, sum), inverse) in dmagnitudes.iter_mut().zip(sums).zip(&self.inverse_norms) {
             *dm += *sum * inverse;
         }

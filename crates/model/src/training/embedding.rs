@@ -2,6 +2,7 @@
 
 use catena_kernels::{AlignedBuf, lookup_backward, scale};
 
+use super::grads::Grads;
 use super::matrix::Matrix;
 use super::norm::Norm;
 use super::params::Vector;
@@ -80,7 +81,7 @@ impl Embedding {
         pass: &Pass<'_>,
         (tokens, token_types): (&[u32], &[u32]),
         (dx_tc, work): (&mut [f32], &mut [f32]),
-        grads: &mut [f32],
+        grads: &mut Grads,
         stats: &mut [f32],
     ) {
         let pool = pass.pool;

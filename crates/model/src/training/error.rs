@@ -147,6 +147,11 @@ pub enum TrainingError {
     /// An adapter that says nothing about modules it changes.
     #[error("the adapter changes no module")]
     EmptyAdapter,
+    /// A batch beside another whose gradients are not all taken.
+    #[error(
+        "gradients of another batch are left: where the optimizer runs in the backward pass, a step is one micro-step"
+    )]
+    GradientsLeft,
     /// Tokens, labels and sequence starts do not fit together.
     #[error("batch has {tokens} tokens, {labels} labels and sequence starts {seq_starts:?}")]
     BatchShape {

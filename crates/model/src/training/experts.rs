@@ -14,6 +14,7 @@ use catena_kernels::{
 
 use super::balance::Balance;
 use super::buffers::{Saved, Work};
+use super::grads::Grads;
 use super::linear::{Columns, Kept, Linear, LinearScratch};
 use super::method::AdapterNeeds;
 use super::mlp::{Inner, MlpBlock, RowWeights};
@@ -193,7 +194,7 @@ impl ExpertsBlock {
         (saved, work): (&mut Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
         mut dinput: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) {
         let mut own = work.take_experts();
         let mut normed = std::mem::take(&mut work.normed_tc);
@@ -223,7 +224,7 @@ impl ExpertsBlock {
         (own, work): (&mut ExpertsWork, &mut Work),
         input_tc: &[f32],
         mut dinput: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) {
         let (pool, c) = (pass.pool, self.router.k);
         let wanted = dinput.is_some() || self.router.is_trained();
@@ -273,7 +274,7 @@ impl ExpertsBlock {
         (own, kept): (&mut ExpertsWork, &mut Vec<Kept>),
         input_tc: &[f32],
         dinput: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) {
         let MoeConfig { num_experts: e, num_experts_per_tok: k, .. } = self.shape;
         let t = pass.tokens();

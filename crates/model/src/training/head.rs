@@ -6,6 +6,7 @@ use catena_kernels::{
 };
 
 use super::embedding::{Embedding, scale_by};
+use super::grads::Grads;
 use super::matrix::Matrix;
 use super::norm::Norm;
 use super::pass::Pass;
@@ -20,6 +21,10 @@ const CHUNK_ROWS: usize = 96;
 const LARGE_CHUNK_BYTES: usize = 48 << 20;
 /// Rows of such a chunk at most.
 const LARGE_CHUNK_ROWS: usize = 512;
+/// Rows of a trained head that learn together: operands of the products of their slopes are as wide,
+/// not as the vocabulary. A multiple of the steps that products take at once, so that sums are the
+/// same bits.
+const SLICE_ROWS: usize = 4096;
 
 /// The last norm, and the head if it is not the embedding.
 pub(super) struct LmHead {
@@ -58,7 +63,8 @@ impl LmHead {
         };
         let rows = most.min(max_tokens);
         let slopes = if spec.head.softcap.is_some() { rows * v } else { 0 };
-        let (trained_rows, trained_width) = if trained { (rows, c.max(v)) } else { (0, 0) };
+        let slice = if trained { v.min(SLICE_ROWS) } else { v };
+        let trained_rows = if trained { rows } else { 0 };
         LmHead {
             norm,
             weight,
@@ -71,8 +77,8 @@ impl LmHead {
             logits_tv: room.floats(rows * v),
             slopes_tv: room.floats(slopes),
             stats: room.zeros(2 * rows),
-            operand: room.operand(dtype, rows, v.max(c)),
-            dlogits_t: room.operand(dtype, trained_rows, trained_width),
+            operand: room.operand(dtype, rows, slice.max(c)),
+            dlogits_t: room.operand(dtype, trained_rows, if trained { slice } else { 0 }),
             columns: room.columns(dtype, c, trained_rows),
         }
     }
@@ -116,7 +122,7 @@ impl LmHead {
         x_tc: &[f32],
         scales: &[f32],
         losses: &mut [f64],
-        (dx_tc, grads): (&mut [f32], &mut [f32]),
+        (dx_tc, grads): (&mut [f32], &mut Grads),
     ) {
         dx_tc.fill(0.0);
         for (range, losses) in
@@ -168,12 +174,11 @@ impl LmHead {
         (rows, targets): (&[usize], &[u32]),
         scales: &[f32],
         losses: &mut [f64],
-        (dx_tc, grads): (&mut [f32], &mut [f32]),
+        (dx_tc, grads): (&mut [f32], &mut Grads),
     ) {
         let (pool, t, c) = (pass.pool, rows.len(), self.hidden_size);
         let matrix = self.weight.as_ref().unwrap_or(&embedding.words);
-        let weight = matrix.get(pass.values);
-        let v = weight.n();
+        let v = matrix.get(pass.values).n();
         cross_entropy(pool, &mut self.logits_tv[..t * v], targets, scales, losses);
         for (dlogit, slope) in self.logits_tv.iter_mut().zip(self.slopes_tv.iter()) {
             *dlogit *= slope;
@@ -183,11 +188,17 @@ impl LmHead {
         let normed = &mut self.normed_tc[..t * c];
         if let Some(dweight) = matrix.grad(grads) {
             self.columns.repack_transposed(pool, normed, t, c, c);
-            self.dlogits_t.set_transposed(pool, dlogits, t, v, v);
-            self.columns.matmul_operand(pool, &self.dlogits_t, dweight, c, true);
+            for slice in chunks(v, SLICE_ROWS) {
+                let dweight = &mut dweight[slice.start * c..slice.end * c];
+                self.dlogits_t.set_transposed(pool, &dlogits[slice.start..], t, slice.len(), v);
+                self.columns.matmul_operand(pool, &self.dlogits_t, dweight, c, true);
+            }
         }
-        self.operand.set(pool, dlogits, t, v, v);
-        weight.matmul_transposed(pool, &self.operand, normed, c, false);
+        for slice in chunks(v, if matrix.is_trained() { SLICE_ROWS } else { v }) {
+            self.operand.set(pool, &dlogits[slice.start..], t, slice.len(), v);
+            let weight = matrix.rows(pass.values, &slice);
+            weight.matmul_transposed(pool, &self.operand, normed, c, slice.start > 0);
+        }
         let drows: &[f32] = match &self.norm {
             Some(norm) => {
                 let (x, drows) = (&self.rows_tc[..t * c], &mut self.drows_tc[..t * c]);

@@ -14,6 +14,7 @@
 use catena_kernels::{AlignedBuf, Pool};
 
 use super::buffers::{Saved, Work};
+use super::grads::Grads;
 use super::linear::{Columns, Linear, LinearScratch};
 use super::norm::Norm;
 use super::pass::Pass;
@@ -182,7 +183,7 @@ impl LatentInputs {
         (saved, work): (&Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
         mut dinput: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) {
         let (t, c) = (pass.tokens(), spec.hidden_size);
         let Widths { queries, keys, values, .. } = spec.widths();
@@ -261,7 +262,7 @@ impl Normed<'_> {
         dy: &[f32],
         wanted: bool,
         room: &'r mut NormedRoom<'_>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) -> Option<&'r [f32]> {
         let NormedRoom { normed, dnormed, stats, linear } = room;
         let (normed, dnormed) = (&mut normed[..before.len()], &mut dnormed[..before.len()]);

@@ -4,6 +4,7 @@ use catena_kernels::{AlignedBuf, add, add_scaled, scale};
 
 use super::attention::AttentionBlock;
 use super::buffers::{Saved, Work};
+use super::grads::Grads;
 use super::linear::KeptWidth;
 use super::mlp::Mlp;
 use super::norm::Norm;
@@ -45,15 +46,23 @@ impl Layer {
         match &mut own {
             Some(own) => {
                 own.swap_lent(passing);
-                self.run(pass, x, own, work);
+                self.run(pass, x, own, work, false);
                 own.swap_lent(passing);
             }
-            None => self.run(pass, x, passing, work),
+            None => self.run(pass, x, passing, work, false),
         }
         self.saved = own;
     }
 
-    fn run(&mut self, pass: &Pass<'_>, x: &mut [f32], saved: &mut Saved, work: &mut Work) {
+    /// Runs the layer: to its end, or, `again`, as far as its way back reads what it gives.
+    fn run(
+        &mut self,
+        pass: &Pass<'_>,
+        x: &mut [f32],
+        saved: &mut Saved,
+        work: &mut Work,
+        again: bool,
+    ) {
         let spec = &self.spec;
         let len = x.len();
         std::mem::swap(&mut work.linear.kept, &mut saved.kept);
@@ -80,17 +89,24 @@ impl Layer {
             // Each of them makes an operand of its rows.
             Mlp::Experts(_) => Branch { before, norm }.input(pass, &mut work.normed_tc[..len]),
         }
-        let norm = self.mlp_out_norm.as_ref();
+        let normed = self.mlp_out_norm.is_some() || self.mlp_sum_norm.is_some();
+        if !(again && !normed && self.mlp.again(pass, saved, work)) {
+            self.run_mlp(pass, x, saved, work);
+        }
+        std::mem::swap(&mut work.linear.kept, &mut saved.kept);
+    }
+
+    fn run_mlp(&mut self, pass: &Pass<'_>, x: &mut [f32], saved: &mut Saved, work: &mut Work) {
+        let (spec, norm) = (&self.spec, self.mlp_out_norm.as_ref());
         if is_direct(spec, norm) {
             self.mlp.forward(pass, saved, work, (x, true));
         } else {
-            let mut delta = std::mem::take(&mut work.delta_tc);
+            let (len, mut delta) = (x.len(), std::mem::take(&mut work.delta_tc));
             self.mlp.forward(pass, saved, work, (&mut delta[..len], false));
             leave(pass, spec, norm, &mut saved.mlp_out, &mut delta[..len], x);
             work.delta_tc = delta;
         }
         norm_sum(pass, self.mlp_sum_norm.as_ref(), &mut saved.mlp_sum, x);
-        std::mem::swap(&mut work.linear.kept, &mut saved.kept);
     }
 
     /// Adds the gradients of what is trained, and turns `dx`, the gradient of what the layer gave,
@@ -102,7 +118,7 @@ impl Layer {
         pass: &Pass<'_>,
         (dx, x): (&mut [f32], &mut [f32]),
         wants_input: bool,
-        grads: &mut [f32],
+        grads: &mut Grads,
         passing: &mut Saved,
         work: &mut Work,
     ) {
@@ -111,7 +127,7 @@ impl Layer {
             own.swap_lent(passing);
         } else {
             copy(pass, &self.input[..x.len()], x);
-            self.run(pass, x, passing, work);
+            self.run(pass, x, passing, work, true);
         }
         let saved = own.as_mut().unwrap_or(&mut *passing);
         std::mem::swap(&mut work.linear.kept, &mut saved.kept);
@@ -144,7 +160,7 @@ impl Layer {
         pass: &Pass<'_>,
         (dout, dx): (Option<&[f32]>, &mut [f32]),
         wants_input: bool,
-        grads: &mut [f32],
+        grads: &mut Grads,
         (saved, work): (&mut Saved, &mut Work),
     ) {
         let spec = &self.spec;
@@ -152,7 +168,7 @@ impl Layer {
         let (kept, norm) = (std::mem::take(&mut saved.mlp_out), self.mlp_out_norm.as_ref());
         let branch = Branch { before: &before[..dx.len()], norm: self.mlp_in_norm.as_ref() };
         let out = (norm, &kept[..]);
-        let run = |dout: &[f32], dinput: Option<&mut [f32]>, grads: &mut [f32], work: &mut Work| {
+        let run = |dout: &[f32], dinput: Option<&mut [f32]>, grads: &mut Grads, work: &mut Work| {
             let input = |normed: &mut [f32]| branch.input(pass, normed);
             self.mlp.backward(pass, dout, (&mut *saved, work), &input, dinput, grads);
         };
@@ -166,7 +182,7 @@ impl Layer {
         pass: &Pass<'_>,
         (dout, dx): (Option<&[f32]>, &mut [f32]),
         wants_input: bool,
-        grads: &mut [f32],
+        grads: &mut Grads,
         (saved, work): (&mut Saved, &mut Work),
     ) {
         let spec = &self.spec;
@@ -175,7 +191,7 @@ impl Layer {
         let branch =
             Branch { before: &self.input[..dx.len()], norm: self.attention_in_norm.as_ref() };
         let out = (norm, &kept[..]);
-        let run = |dout: &[f32], dinput: Option<&mut [f32]>, grads: &mut [f32], work: &mut Work| {
+        let run = |dout: &[f32], dinput: Option<&mut [f32]>, grads: &mut Grads, work: &mut Work| {
             let input = |normed: &mut [f32]| branch.input(pass, normed);
             self.attention.backward(pass, spec, dout, (&mut *saved, work), &input, dinput, grads);
         };
@@ -285,7 +301,7 @@ fn norm_sum_backward(
     norm: Option<&Norm>,
     kept: &[f32],
     dx: &mut [f32],
-    grads: &mut [f32],
+    grads: &mut Grads,
     work: &mut Work,
 ) {
     if let Some(norm) = norm {
@@ -319,9 +335,9 @@ impl Branch<'_> {
         (dout, dx): (Option<&[f32]>, &mut [f32]),
         (out_norm, kept): (Option<&Norm>, &[f32]),
         wants_input: bool,
-        grads: &mut [f32],
+        grads: &mut Grads,
         work: &mut Work,
-        mut run: impl FnMut(&[f32], Option<&mut [f32]>, &mut [f32], &mut Work),
+        mut run: impl FnMut(&[f32], Option<&mut [f32]>, &mut Grads, &mut Work),
     ) {
         let len = dx.len();
         let mut delta = std::mem::take(&mut work.delta_tc);

@@ -6,6 +6,7 @@ use catena_kernels::{
 };
 
 use super::dora::NormScratch;
+use super::grads::Grads;
 use super::ia3::{Ia3, Ia3Side};
 use super::lora::Lora;
 use super::matrix::Matrix;
@@ -234,7 +235,7 @@ impl Linear {
         pass: &Pass<'_>,
         dy: Columns<'_>,
         dx: Option<(&mut [f32], bool)>,
-        grads: &mut [f32],
+        grads: &mut Grads,
         s: &mut LinearScratch,
     ) {
         let (t, n, k) = (dy.rows(), self.n, self.k);
@@ -248,7 +249,7 @@ impl Linear {
                     lora.scale_backward(pass, u, dy, du_tn, grads, &mut s.norms);
                 }
                 Some(Adapter::Ia3(ia3)) => {
-                    let dvector = &mut grads[ia3.vector.clone()];
+                    let dvector = grads.of(&ia3.vector);
                     let (factors, dy) = (ia3.get(pass.values), (dy.data, dy.stride));
                     scale_columns_backward(pass.pool, u, factors, dy, Some(du_tn), dvector);
                 }
@@ -262,7 +263,7 @@ impl Linear {
             let dscaled_tk = &mut dscaled[..t * k];
             self.products_backward(pass, dy, Some((&mut *dscaled_tk, false)), grads, s);
             let (x, factors) = (s.multiplied(self.slot, t, k), vector.get(pass.values));
-            let dvector = &mut grads[vector.vector.clone()];
+            let dvector = grads.of(&vector.vector);
             let dx = dx.map(|(dx, accumulate)| {
                 assert!(!accumulate, "a scaled input is no other projection's");
                 dx
@@ -280,7 +281,7 @@ impl Linear {
         pass: &Pass<'_>,
         dy: Columns<'_>,
         mut dx: Option<(&mut [f32], bool)>,
-        grads: &mut [f32],
+        grads: &mut Grads,
         s: &mut LinearScratch,
     ) {
         let (pool, t, n, k) = (pass.pool, dy.rows(), self.n, self.k);

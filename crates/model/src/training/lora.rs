@@ -5,6 +5,7 @@ use std::ops::Range;
 use catena_kernels::{RowOperand, WeightRef, scale};
 
 use super::dora::{Dora, NormScratch, PairView};
+use super::grads::Grads;
 use super::linear::{Columns, LinearScratch};
 use super::pass::Pass;
 
@@ -55,7 +56,7 @@ impl Lora {
         pass: &Pass<'_>,
         (t, slot): (usize, usize),
         dx: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
         s: &mut LinearScratch,
     ) {
         let (pool, r) = (pass.pool, self.r);
@@ -67,10 +68,10 @@ impl Lora {
             self.a(pass.values).matmul_transposed(pool, &s.inner_rows, dx, self.k, true);
         }
         s.inner_rows.set_transposed(pool, dinner, t, r, r);
-        s.x_columns.matmul_operand(pool, &s.inner_rows, &mut grads[self.a.clone()], self.k, true);
+        s.x_columns.matmul_operand(pool, &s.inner_rows, grads.of(&self.a), self.k, true);
         let inner = &s.kept[slot].inner[s.first_row * r..][..t * r];
         s.inner_columns.repack_transposed(pool, inner, t, r, r);
-        s.inner_columns.matmul_operand(pool, &s.dy_t, &mut grads[self.b.clone()], r, true);
+        s.inner_columns.matmul_operand(pool, &s.dy_t, grads.of(&self.b), r, true);
     }
 
     /// The pair beside its matrix.
@@ -102,7 +103,7 @@ impl Lora {
         u_tn: &[f32],
         dy: Columns<'_>,
         du_tn: &mut [f32],
-        grads: &mut [f32],
+        grads: &mut Grads,
         s: &mut NormScratch,
     ) {
         if let Some(dora) = &self.dora {

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use catena_kernels::{DenseMatrix, QuantMatrix, WeightRef};
 
+use super::grads::Grads;
+
 /// A matrix `[n, k]`.
 pub(super) enum Matrix {
     /// Packed bf16 or f32.
@@ -33,11 +35,22 @@ impl Matrix {
         }
     }
 
+    /// As [`Self::get`], of some of the rows. A frozen one gives all of them, whatever is asked.
+    pub(super) fn rows<'a>(&'a self, values: &'a [f32], rows: &Range<usize>) -> WeightRef<'a> {
+        match self {
+            Self::Dense(_) | Self::Quant(_) => self.get(values),
+            Self::Trained(Trained { range, k, .. }) => {
+                let w_nk = &values[range.clone()][rows.start * k..rows.end * k];
+                WeightRef::Floats { w_nk, n: rows.len(), k: *k }
+            }
+        }
+    }
+
     /// Its part of the gradient, if it is trained.
-    pub(super) fn grad<'g>(&self, grads: &'g mut [f32]) -> Option<&'g mut [f32]> {
+    pub(super) fn grad<'g>(&self, grads: &'g mut Grads) -> Option<&'g mut [f32]> {
         match self {
             Self::Dense(_) | Self::Quant(_) => None,
-            Self::Trained(Trained { range, .. }) => Some(&mut grads[range.clone()]),
+            Self::Trained(Trained { range, .. }) => Some(grads.of(range)),
         }
     }
 

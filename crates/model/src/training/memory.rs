@@ -10,8 +10,10 @@ use super::params::Param;
 pub struct TrainMemory {
     /// Frozen weights as they are held.
     pub weights: usize,
-    /// Trained values and their gradients, and the first values where those are a part of the base.
+    /// Trained values, and the first ones where those are a part of the base.
     pub values: usize,
+    /// Gradients that exist at once.
+    pub gradients: usize,
     /// What each layer keeps from the forward pass for the way back.
     pub activations: usize,
     /// What one layer after another, and the head, work in.
@@ -36,6 +38,7 @@ impl TrainMemory {
     /// The most at a time: activations are first used when loading is done.
     pub fn peak(&self) -> usize {
         let later = self.activations.saturating_add(self.working);
-        self.weights.saturating_add(self.values).saturating_add(self.loading.max(later))
+        let held = self.weights.saturating_add(self.values).saturating_add(self.gradients);
+        held.saturating_add(self.loading.max(later))
     }
 }

@@ -7,6 +7,7 @@ use catena_kernels::{
 
 use super::buffers::{Saved, Work, keep};
 use super::experts::ExpertsBlock;
+use super::grads::Grads;
 use super::linear::{Columns, Linear, LinearScratch};
 use super::pass::Pass;
 use super::spec::MlpSpec;
@@ -69,6 +70,20 @@ impl Mlp {
         }
     }
 
+    /// Computes again what the way back reads, and not what was given, if that can be left out; the
+    /// input stands where [`Self::forward`] finds it.
+    pub(super) fn again(&mut self, pass: &Pass<'_>, saved: &mut Saved, work: &mut Work) -> bool {
+        match self {
+            Self::Dense(mlp) if mlp.down_proj.adapter.is_none() => {
+                let inner = &mut saved.mlp_inner[..pass.tokens() * mlp.inner_width()];
+                mlp.first_products(pass, inner, &mut work.mlp());
+                keep(pass.pool, work.operand.dtype(), inner, None);
+                true
+            }
+            Self::Dense(_) | Self::Experts(_) => false,
+        }
+    }
+
     /// As [`super::attention::AttentionBlock::backward`].
     pub(super) fn backward(
         &self,
@@ -77,7 +92,7 @@ impl Mlp {
         (saved, work): (&mut Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
         dinput: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) {
         match self {
             Self::Dense(mlp) => {
@@ -126,13 +141,9 @@ impl MlpBlock {
         room: &mut MlpRoom<'_>,
         (out, accumulate): (&mut [f32], bool),
     ) {
-        let (t, f, width) = (room.operand.rows(), self.width, self.inner_width());
+        let (t, f) = (room.operand.rows(), self.width);
+        self.first_products(pass, inner, room);
         let linear = &mut *room.linear;
-        if let Some(gate_proj) = &mut self.gate_proj {
-            gate_proj.forward(pass, room.operand, (&mut *inner, width), false, linear);
-        }
-        let up = &mut inner[width - f..];
-        self.up_proj.forward(pass, room.operand, (up, width), false, linear);
         let as_it_is = weights_t.is_none() && !self.down_proj.scales_input(pass);
         match self.kind {
             MlpSpec::Gated(gate) if as_it_is => {
@@ -152,6 +163,16 @@ impl MlpBlock {
         self.down_proj.forward(pass, room.operand, out, accumulate, linear);
     }
 
+    /// Writes what gate and up give.
+    fn first_products(&mut self, pass: &Pass<'_>, inner: &mut [f32], room: &mut MlpRoom<'_>) {
+        let (f, width, linear) = (self.width, self.inner_width(), &mut *room.linear);
+        if let Some(gate_proj) = &mut self.gate_proj {
+            gate_proj.forward(pass, room.operand, (&mut *inner, width), false, linear);
+        }
+        let up = &mut inner[width - f..];
+        self.up_proj.forward(pass, room.operand, (up, width), false, linear);
+    }
+
     /// As [`super::attention::AttentionBlock::backward`], but adds to `dinput` if that is said beside
     /// it. `inner` becomes gradients; what it was is taken from halves if they are there.
     pub(super) fn backward(
@@ -162,7 +183,7 @@ impl MlpBlock {
         room: &mut MlpRoom<'_>,
         input: &dyn Fn(&mut [f32]),
         mut dinput: Option<(&mut [f32], bool)>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) {
         let (pool, c, f, width) = (pass.pool, self.down_proj.n, self.width, self.inner_width());
         let t = dout.len() / c;

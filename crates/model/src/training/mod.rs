@@ -33,12 +33,19 @@
 //! bytes; norms and what an activation gives are always computed again. The output head and the loss
 //! see supervised positions only, a chunk of rows at a time.
 //!
+//! The way back is a walk over parts: the head, layers from the top, and the tables
+//! ([`TrainModel::next_gradients`]). It is made at once, or, with
+//! [`TrainOptions::optimizer_in_backward`], as somebody takes the gradient of one part after another:
+//! what is changed then is read by nobody any more, so the values are the same bits, and gradients of
+//! the largest layer and of the tables are all that exist.
+//!
 //! **Invariants:** all activations are allocated when the model is made, for a fixed number of
 //! tokens; sequences packed into one batch never see each other; gradients do not depend on the
 //! number of threads.
 
 mod adapters;
 mod attention;
+mod back;
 mod balance;
 mod batch;
 mod buffers;
@@ -47,6 +54,7 @@ mod embedding;
 mod encoder_spec;
 mod error;
 mod experts;
+mod grads;
 mod head;
 mod heads;
 mod ia3;
@@ -82,6 +90,7 @@ mod task_head;
 #[cfg(test)]
 mod tests;
 
+pub use back::GradientPart;
 pub use batch::{LossSum, TrainBatch};
 pub use error::TrainingError;
 pub use ia3::Ia3Config;
@@ -89,7 +98,7 @@ pub use lora_config::{LoraConfig, LoraInit, LoraSettings};
 pub use memory::{TrainMemory, TrainPlan};
 pub use method::{FreezeConfig, Method};
 pub use model::TrainModel;
-pub use options::{Recompute, TrainOptions};
+pub use options::{LayerSet, Recompute, TrainOptions};
 pub use params::{Param, ParamKind};
 pub use prefix::PrefixConfig;
 pub use source::{RandomWeights, WeightSource};

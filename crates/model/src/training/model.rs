@@ -5,9 +5,11 @@ use std::sync::Arc;
 use catena_kernels::{AlignedBuf, AttentionScratch, Pool, RopeTable, add};
 
 use super::TrainingError;
+use super::back::Back;
 use super::batch::{Layout, LossSum, TrainBatch};
 use super::buffers::{Saved, Work};
 use super::embedding::Embedding;
+use super::grads::{Grads, Parts};
 use super::heads::{Head, decoder_head, encoder_head};
 use super::latent_weights::{JoinedLatents, WithJoined};
 use super::layer::Layer;
@@ -18,7 +20,7 @@ use super::method::Method;
 use super::names::Names;
 use super::options::TrainOptions;
 use super::params::{Param, Params};
-use super::pass::Pass;
+use super::pass::pass_of;
 use super::room::Room;
 use super::saving::SavedAs;
 use super::source::WeightSource;
@@ -27,39 +29,22 @@ use super::task::Task;
 use crate::encoder::EncoderWeights;
 use crate::{ModelConfig, ModelError};
 
-/// What a pass reads, without borrowing the buffers that it changes.
-macro_rules! pass {
-    ($model:expr, $layout:expr) => {
-        Pass {
-            pool: &$model.pool,
-            values: if $model.adapted || $model.initial.is_empty() {
-                &$model.values
-            } else {
-                &$model.initial
-            },
-            batch: $layout,
-            ropes: &$model.ropes,
-            adapted: $model.adapted || $model.moved,
-        }
-    };
-}
-
 /// A model that is being trained.
 pub struct TrainModel {
-    pool: Arc<Pool>,
-    hidden_size: usize,
+    pub(super) pool: Arc<Pool>,
+    pub(super) hidden_size: usize,
     vocab_size: usize,
     type_vocab_size: usize,
     max_tokens: usize,
     /// Longest sequence: what there are positions for.
     longest: usize,
-    embedding: Embedding,
-    layers: Vec<Layer>,
+    pub(super) embedding: Embedding,
+    pub(super) layers: Vec<Layer>,
     head: Head,
-    ropes: Vec<RopeTable>,
+    pub(super) ropes: Vec<RopeTable>,
     /// The lowest layer whose backward pass is needed.
-    first_trained: usize,
-    adapted: bool,
+    pub(super) first_trained: usize,
+    pub(super) adapted: bool,
     /// Whether what is trained began with an adapter's values, not with those that add nothing.
     pub(super) begun: bool,
     pub(super) method: Method,
@@ -71,14 +56,17 @@ pub struct TrainModel {
     pub(super) moved: bool,
     memory: TrainMemory,
     params: Vec<Param>,
-    values: Vec<f32>,
-    grads: Vec<f32>,
+    pub(super) values: Vec<f32>,
+    pub(super) parts: Parts,
+    pub(super) grads: Grads,
+    /// The batch whose gradients are taken part by part.
+    pub(super) back: Option<Back>,
     /// The residual stream and, on the way back, its gradient, `[t, c]`.
-    x_tc: AlignedBuf<f32>,
-    dx_tc: AlignedBuf<f32>,
+    pub(super) x_tc: AlignedBuf<f32>,
+    pub(super) dx_tc: AlignedBuf<f32>,
     /// What a layer that keeps nothing has between its two passes.
-    passing: Saved,
-    work: Work,
+    pub(super) passing: Saved,
+    pub(super) work: Work,
     losses: Vec<f64>,
 }
 
@@ -88,6 +76,8 @@ struct Loaded {
     layers: Vec<Layer>,
     head: Head,
     params: Params,
+    /// Which values belong to which of these.
+    parts: Parts,
     /// Memory of frozen weights, and of what passes use.
     room: Room,
     buffers: Room,
@@ -108,18 +98,23 @@ impl Loaded {
         if let Some(prefix) = method.prefix() {
             loader.add_prefix(prefix, &spec.layers);
         }
+        let mut parts = Parts { shared: 0..loader.params.len, ..Parts::default() };
         let mut layers = Vec::with_capacity(spec.layers.len());
         for (idx, layer) in spec.layers.iter().enumerate() {
+            let first = loader.params.len;
             layers.push(loader.layer(idx, layer, spec.norm)?);
+            parts.layers.push(first..loader.params.len);
         }
+        let first = loader.params.len;
         let head = head(&mut loader, spec, &embedding)?;
+        parts.head = first..loader.params.len;
         loader.check_names()?;
         if loader.params.len == 0 {
             return Err(TrainingError::NothingTrained.into());
         }
         let Loader { mut params, room, buffers, .. } = loader;
         params.values.shrink_to_fit();
-        Ok(Self { embedding, layers, head, params, room, buffers })
+        Ok(Self { embedding, layers, head, params, parts, room, buffers })
     }
 }
 
@@ -248,7 +243,8 @@ impl TrainModel {
         let mut saved_as = SavedAs::new(spec, task, &names);
         let loader = Loader::new(&pool, source, (method, names), options, takes);
         let loaded = Loaded::load(loader, spec, head)?;
-        let Loaded { mut embedding, mut layers, head, params, room: weights, buffers } = loaded;
+        let Loaded { mut embedding, mut layers, head, params, parts, room: weights, buffers } =
+            loaded;
         let c = spec.hidden_size;
         let lowest = layers.iter().position(Layer::is_trained).unwrap_or(layers.len());
         let first_trained = if embedding.is_trained() { 0 } else { lowest };
@@ -263,13 +259,9 @@ impl TrainModel {
         working.count(attention_bytes(spec, before + sequence.min(max_tokens), pool.threads()));
         let moved = method.lora().is_some_and(|(_, s)| s.init_lora_weights.takes_weight());
         let of_base = moved || !method.modules_to_save().is_empty();
-        let memory = TrainMemory {
-            weights: weights.bytes(),
-            values: params.len * size_of::<f32>() * if of_base { 3 } else { 2 },
-            activations: kept.bytes(),
-            working: working.bytes(),
-            loading: weights.passing(),
-        };
+        let by_part = options.optimizer_in_backward;
+        let rooms = [&weights, &kept, &working];
+        let memory = memory(params.len, of_base, (&parts, by_part), rooms);
         let Params { list: params, forms, values, .. } = params;
         saved_as.forms = forms;
         let positions = if takes { embedding.max_positions(&values, c) } else { None };
@@ -296,7 +288,9 @@ impl TrainModel {
             moved,
             memory,
             params,
-            grads: vec![0.0; values.len()],
+            grads: Grads::new(&parts, by_part, takes),
+            parts,
+            back: None,
             values,
             x_tc,
             dx_tc,
@@ -332,18 +326,24 @@ impl TrainModel {
     }
 
     /// Trained values, to be changed, beside their gradient.
+    ///
+    /// # Panics
+    /// If gradients are taken part by part: a caller's bug.
     pub fn values_and_grads(&mut self) -> (&mut [f32], &[f32]) {
-        (&mut self.values, &self.grads)
+        assert!(!self.gradients_by_part(), "gradients are taken part by part");
+        (&mut self.values, self.grads.held())
     }
 
-    /// Sum of the gradients since [`Self::zero_grads`].
+    /// Sum of the gradients since [`Self::zero_grads`]; if they are taken part by part, those that
+    /// are held at the time.
     pub fn grads(&self) -> &[f32] {
-        &self.grads
+        self.grads.held()
     }
 
-    /// Starts a new sum of gradients.
+    /// Starts a new sum of gradients. Parts that were not taken are dropped.
     pub fn zero_grads(&mut self) {
-        self.grads.fill(0.0);
+        self.back = None;
+        self.grads.clear();
     }
 
     /// Whether adapters are added; without them, and with modules as they were before they were
@@ -399,7 +399,7 @@ impl TrainModel {
         if !layout.targets.is_empty() {
             self.forward(&layout, batch);
             let len = batch.tokens.len() * self.hidden_size;
-            let pass = pass!(self, &layout);
+            let pass = pass_of!(self, &layout);
             let head = self.head.language_model();
             head.losses(&pass, &self.embedding, &self.x_tc[..len], &mut self.losses);
         }
@@ -429,7 +429,7 @@ impl TrainModel {
         let layout = self.check(&batch)?;
         self.forward(&layout, &batch);
         let len = tokens.len() * self.hidden_size;
-        let pass = pass!(self, &layout);
+        let pass = pass_of!(self, &layout);
         let head = self.head.language_model();
         Ok(head.logits_of(&pass, &self.embedding, last, &self.x_tc[..len]))
     }
@@ -449,7 +449,7 @@ impl TrainModel {
         }
         self.forward(&layout, batch);
         let len = batch.tokens.len() * self.hidden_size;
-        let pass = pass!(self, &layout);
+        let pass = pass_of!(self, &layout);
         Ok(self.head.task().forward(&pass, &self.x_tc[..len]))
     }
 
@@ -476,10 +476,11 @@ impl TrainModel {
     ) -> Result<(), ModelError> {
         let layout = self.check(batch)?;
         let len = batch.tokens.len() * self.hidden_size;
-        let pass = pass!(self, &layout);
-        let grads = (&mut self.dx_tc[..len], &mut self.grads[..]);
+        self.grads.open(&self.parts.head);
+        let pass = pass_of!(self, &layout);
+        let grads = (&mut self.dx_tc[..len], &mut self.grads);
         self.head.task().backward(&pass, doutputs, grads);
-        self.backward(&layout, batch);
+        self.begin_back(layout, batch, true);
         Ok(())
     }
 
@@ -523,7 +524,7 @@ impl TrainModel {
         if !layout.targets.is_empty() {
             self.forward(&layout, batch);
         }
-        self.head_and_back(&layout, batch, scales);
+        self.head_and_back(layout, batch, scales);
         Ok(&self.losses)
     }
 
@@ -541,24 +542,25 @@ impl TrainModel {
         scales: &[f32],
     ) -> Result<(), ModelError> {
         let layout = self.check(batch)?;
-        self.head_and_back(&layout, batch, scales);
+        self.head_and_back(layout, batch, scales);
         Ok(())
     }
 
     /// From the last residual stream to losses and gradients.
-    fn head_and_back(&mut self, layout: &Layout, batch: &TrainBatch, scales: &[f32]) {
+    fn head_and_back(&mut self, layout: Layout, batch: &TrainBatch, scales: &[f32]) {
         assert_eq!(scales.len(), layout.targets.len(), "scales and supervised targets");
         self.losses.clear();
         self.losses.resize(layout.targets.len(), 0.0);
-        if layout.targets.is_empty() {
-            return;
+        self.grads.open(&self.parts.head);
+        let learns = !layout.targets.is_empty();
+        if learns {
+            let len = batch.tokens.len() * self.hidden_size;
+            let pass = pass_of!(self, &layout);
+            let grads = (&mut self.dx_tc[..len], &mut self.grads);
+            let (head, x) = (self.head.language_model(), &self.x_tc[..len]);
+            head.backward(&pass, &self.embedding, x, scales, &mut self.losses, grads);
         }
-        let len = batch.tokens.len() * self.hidden_size;
-        let pass = pass!(self, layout);
-        let grads = (&mut self.dx_tc[..len], &mut self.grads[..]);
-        let (head, x) = (self.head.language_model(), &self.x_tc[..len]);
-        head.backward(&pass, &self.embedding, x, scales, &mut self.losses, grads);
-        self.backward(layout, batch);
+        self.begin_back(layout, batch, learns);
     }
 
     /// Where the model is not finite, in words: a trained tensor, the layer whose output of the
@@ -581,11 +583,15 @@ impl TrainModel {
         }
         // The way back begins at the top.
         let params = self.params.iter().rev();
-        let param = params.into_iter().find(|param| broken(&self.grads[param.range.clone()]));
+        let held = |param: &&Param| self.grads.find(&param.range).is_some_and(broken);
+        let param = params.into_iter().find(held);
         param.map(|param| format!("the gradient of `{}`", param.name))
     }
 
     fn check(&self, batch: &TrainBatch) -> Result<Layout, ModelError> {
+        if self.back.is_some() {
+            return Err(TrainingError::GradientsLeft.into());
+        }
         let mut layout = batch.layout(self.max_tokens, self.vocab_size, self.type_vocab_size)?;
         if self.adapted {
             layout.shift(self.method.virtual_tokens());
@@ -617,7 +623,7 @@ impl TrainModel {
         if let Some(experts) = &mut self.work.experts {
             experts.balance.begin();
         }
-        let pass = pass!(self, layout);
+        let pass = pass_of!(self, layout);
         let x = &mut self.x_tc[..len];
         self.embedding.forward(&pass, (&batch.tokens, &batch.token_types), x);
         if !batch.noise.is_empty() {
@@ -625,27 +631,6 @@ impl TrainModel {
         }
         for layer in &mut self.layers {
             layer.forward(&pass, x, &mut self.passing, &mut self.work);
-        }
-    }
-
-    /// Runs back from the gradient of the last residual stream.
-    fn backward(&mut self, layout: &Layout, batch: &TrainBatch) {
-        let len = batch.tokens.len() * self.hidden_size;
-        if let Some(experts) = &mut self.work.experts {
-            experts.balance.end(batch.router_loss);
-        }
-        let pass = pass!(self, layout);
-        let (x, dx) = (&mut self.x_tc[..len], &mut self.dx_tc[..len]);
-        let embedding = self.embedding.is_trained();
-        for (idx, layer) in self.layers.iter_mut().enumerate().skip(self.first_trained).rev() {
-            let wants_input = idx > self.first_trained || embedding;
-            let (passing, work) = (&mut self.passing, &mut self.work);
-            layer.backward(&pass, (dx, x), wants_input, &mut self.grads, passing, work);
-        }
-        if embedding {
-            let (tokens, stats) =
-                ((&batch.tokens[..], &batch.token_types[..]), &mut self.work.stats);
-            self.embedding.backward(&pass, tokens, (dx, x), &mut self.grads, stats);
         }
     }
 }
@@ -661,6 +646,25 @@ fn give_memory(
     for (idx, layer) in layers.iter_mut().enumerate() {
         let recomputed = options.recompute.covers(idx, count);
         layer.give_memory(room, max_tokens, idx >= first_trained, recomputed);
+    }
+}
+
+/// What a model takes that trains so many values, some of them of its base: weights, what layers keep
+/// and what they work in have a room each.
+fn memory(
+    values: usize,
+    of_base: bool,
+    (parts, by_part): (&Parts, bool),
+    [weights, kept, working]: [&Room; 3],
+) -> TrainMemory {
+    let copies = if of_base { 2 } else { 1 };
+    TrainMemory {
+        weights: weights.bytes(),
+        values: copies * values * size_of::<f32>(),
+        gradients: Grads::count(parts, by_part) * size_of::<f32>(),
+        activations: kept.bytes(),
+        working: working.bytes(),
+        loading: weights.passing(),
     }
 }
 

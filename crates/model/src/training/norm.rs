@@ -6,6 +6,7 @@ use catena_kernels::{
     rms_norm_full_backward, rms_norm_gain_backward, rms_norm_operand,
 };
 
+use super::grads::Grads;
 use super::params::Vector;
 use super::pass::Pass;
 use crate::config::NormKind;
@@ -52,7 +53,7 @@ impl Norm {
         x: &[f32],
         dy: &[f32],
         dx: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
         stats: &mut [f32],
     ) {
         let (pool, eps, gain) = (pass.pool, self.eps, self.gain.get(pass.values));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::grads::Grads;
 use super::names::SavedForm;
 
 /// One trained tensor inside the flat vectors.
@@ -127,10 +128,10 @@ impl Vector {
     }
 
     /// Its part of the gradient, if it is trained.
-    pub(super) fn grad<'g>(&self, grads: &'g mut [f32]) -> Option<&'g mut [f32]> {
+    pub(super) fn grad<'g>(&self, grads: &'g mut Grads) -> Option<&'g mut [f32]> {
         match self {
             Self::Frozen(_) => None,
-            Self::Trained(range) => Some(&mut grads[range.clone()]),
+            Self::Trained(range) => Some(grads.of(range)),
         }
     }
 

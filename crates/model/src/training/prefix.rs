@@ -5,6 +5,7 @@ use std::ops::Range;
 use catena_kernels::AttentionPrefix;
 
 use super::error::TrainingError;
+use super::grads::Grads;
 
 /// How many keys and values are learnt.
 ///
@@ -49,7 +50,7 @@ impl Prefix {
         AttentionPrefix { rows, stride: self.stride, tokens: self.tokens }
     }
 
-    pub(super) fn grad<'g>(&self, grads: &'g mut [f32]) -> &'g mut [f32] {
-        &mut grads[self.all.start + self.first..self.all.end]
+    pub(super) fn grad<'g>(&self, grads: &'g mut Grads) -> &'g mut [f32] {
+        grads.of(&(self.all.start + self.first..self.all.end))
     }
 }

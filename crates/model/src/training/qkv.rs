@@ -1,6 +1,7 @@
 //! Queries, keys and values that each have a projection of the input, with norms or without.
 
 use super::buffers::{Saved, Work};
+use super::grads::Grads;
 use super::linear::{Columns, Linear};
 use super::norm::Norm;
 use super::pass::Pass;
@@ -50,7 +51,7 @@ impl HeadInputs {
         (saved, work): (&Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
         mut dinput: Option<&mut [f32]>,
-        grads: &mut [f32],
+        grads: &mut Grads,
     ) {
         let (t, c) = (pass.tokens(), spec.hidden_size);
         let Widths { queries, keys, values, .. } = spec.widths();
@@ -79,7 +80,7 @@ impl HeadInputs {
         pass: &Pass<'_>,
         saved: &Saved,
         (dq, dk): (&mut [f32], &mut [f32]),
-        grads: &mut [f32],
+        grads: &mut Grads,
         stats: &mut [f32],
         room: &mut [f32],
     ) {

@@ -5,6 +5,7 @@ use catena_kernels::{
 };
 
 use super::batch::Layout;
+use super::grads::Grads;
 use super::linear::{Columns, Linear, LinearScratch};
 use super::method::AdapterNeeds;
 use super::norm::Norm;
@@ -149,7 +150,7 @@ impl TaskHead {
         &mut self,
         pass: &Pass<'_>,
         doutputs: &[f32],
-        (dx_tc, grads): (&mut [f32], &mut [f32]),
+        (dx_tc, grads): (&mut [f32], &mut Grads),
     ) {
         let b = &mut self.buffers;
         let c = b.hidden_size;

@@ -160,25 +160,42 @@ fn a_plan_is_what_is_taken() {
         ("all values of latents", Method::Full, false, &latent(), Recompute::Layers(2)),
     ];
     for (name, method, blocks, config, recompute) in cases {
-        let source = Zeros { blocks, bytes: vec![0; 2 * 4096 * 256] };
-        let options = TrainOptions { recompute, ..TrainOptions::new(TOKENS) };
-        let batch = batch();
-        let (task, on) = (Task::LanguageModel, pool.clone());
-        let before = ALLOCATOR.current_usage();
-        let plan = TrainModel::plan_decoder(config, &source, task, &method, &options, on).unwrap();
-        let planning = ALLOCATOR.current_usage() - before;
-        assert!(planning < 200_000, "{name}: planning keeps {planning} bytes");
-        let before = ALLOCATOR.current_usage();
-        let mut model =
-            TrainModel::decoder(config, &source, task, &method, &options, pool.clone()).unwrap();
-        assert_eq!(model.memory(), plan.memory, "{name}");
-        assert_eq!(model.params(), plan.params, "{name}");
-        model.forward_backward(&batch, 1.0).unwrap();
-        let taken = (ALLOCATOR.current_usage() - before) as f64;
-        let memory = plan.memory;
-        let planned = (memory.weights + memory.values + memory.activations + memory.working) as f64;
-        let error = (planned / taken - 1.0) * 100.0;
-        println!("{name}: planned {planned}, taken {taken}, {error:.2} % {memory:?}");
-        assert!(error.abs() < 4.0, "{name}: planned {planned}, taken {taken}");
+        for optimizer_in_backward in [false, true] {
+            let options =
+                TrainOptions { recompute, optimizer_in_backward, ..TrainOptions::new(TOKENS) };
+            let what = if optimizer_in_backward { format!("{name}, by part") } else { name.into() };
+            let source = Zeros { blocks, bytes: vec![0; 2 * 4096 * 256] };
+            check(&what, config, &source, (&method, &options), &pool);
+        }
     }
+}
+
+/// What is planned for a model is what it has once it learnt a batch.
+fn check(
+    what: &str,
+    config: &ModelConfig,
+    source: &Zeros,
+    (method, options): (&Method, &TrainOptions),
+    pool: &Arc<Pool>,
+) {
+    let (batch, task) = (batch(), Task::LanguageModel);
+    let before = ALLOCATOR.current_usage();
+    let plan =
+        TrainModel::plan_decoder(config, source, task, method, options, pool.clone()).unwrap();
+    let planning = ALLOCATOR.current_usage() - before;
+    assert!(planning < 200_000, "{what}: planning keeps {planning} bytes");
+    let before = ALLOCATOR.current_usage();
+    let mut model =
+        TrainModel::decoder(config, source, task, method, options, pool.clone()).unwrap();
+    assert_eq!(model.memory(), plan.memory, "{what}");
+    assert_eq!(model.params(), plan.params, "{what}");
+    model.forward_backward(&batch, 1.0).unwrap();
+    while model.next_gradients().is_some() {}
+    let taken = (ALLOCATOR.current_usage() - before) as f64;
+    let memory = plan.memory;
+    let held = memory.weights + memory.values + memory.gradients;
+    let planned = (held + memory.activations + memory.working) as f64;
+    let error = (planned / taken - 1.0) * 100.0;
+    println!("{what}: planned {planned}, taken {taken}, {error:.2} % {memory:?}");
+    assert!(error.abs() < 4.0, "{what}: planned {planned}, taken {taken}");
 }

@@ -1,6 +1,7 @@
 //! Values of more than one form.
 
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// Most tokens of one pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,14 +14,26 @@ pub enum MicroStep {
 }
 
 /// Layers that are computed again on the way back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected \"auto\", \"off\", \"all\", or a number of layers")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected \"auto\", \"off\", \"all\", a number of layers, or layers such as [0, 2] or \"0-9\""
+)]
 pub enum RecomputeChoice {
     /// So many, the first ones.
     Layers(usize),
+    /// These, counted from 0.
+    Listed(Vec<usize>),
     /// In words.
     Word(RecomputeWord),
+    /// In ranges.
+    Ranges(LayerRanges),
 }
+
+/// Layers as ranges with both ends, such as `0-9` or `0-3,8`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LayerRanges(Vec<RangeInclusive<usize>>);
 
 /// An amount of memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +92,41 @@ pub enum RecomputeWord {
     All,
 }
 
+impl RecomputeChoice {
+    /// The layers that are named, ranges one after another; `None` if they are chosen otherwise.
+    pub fn named(&self) -> Option<Vec<RangeInclusive<usize>>> {
+        match self {
+            Self::Listed(layers) => Some(layers.iter().map(|&layer| layer..=layer).collect()),
+            Self::Ranges(LayerRanges(ranges)) => Some(ranges.clone()),
+            Self::Layers(_) | Self::Word(_) => None,
+        }
+    }
+}
+
+impl TryFrom<String> for LayerRanges {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let number = |text: &str| text.trim().parse::<usize>().ok();
+        let range = |part: &str| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            Some(number(first)?..=number(last)?).filter(|range| !range.is_empty())
+        };
+        let ranges: Option<Vec<_>> = text.split(',').map(range).collect();
+        ranges.map(Self).ok_or_else(|| format!("`{text}` is no range of layers such as 0-9"))
+    }
+}
+
+impl From<LayerRanges> for String {
+    fn from(LayerRanges(ranges): LayerRanges) -> Self {
+        let part = |range: RangeInclusive<usize>| match range.into_inner() {
+            (first, last) if first == last => first.to_string(),
+            (first, last) => format!("{first}-{last}"),
+        };
+        ranges.into_iter().map(part).collect::<Vec<_>>().join(",")
+    }
+}
+
 impl ServedModelChoice {
     /// The whole table, whichever form was given.
     pub fn table(&self) -> ServedModelTable {
@@ -135,6 +183,30 @@ impl ByteSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn layers_are_numbers_lists_words_or_ranges() {
+        let read = |json: &str| serde_json::from_str::<RecomputeChoice>(json).ok();
+        for (json, named) in [
+            ("3", None),
+            ("\"auto\"", None),
+            ("\"all\"", None),
+            ("[]", Some(vec![])),
+            ("[2, 0]", Some(vec![2..=2, 0..=0])),
+            ("\"0-9\"", Some(vec![0..=9])),
+            ("\"0-3,8\"", Some(vec![0..=3, 8..=8])),
+            ("\"7\"", Some(vec![7..=7])),
+        ] {
+            let choice = read(json).unwrap();
+            assert_eq!(choice.named(), named, "{json}");
+            let written = serde_json::to_string(&choice).unwrap();
+            assert_eq!(read(&written), Some(choice), "{json} is written as {written}");
+        }
+        assert_eq!(read("\" 0 - 3 , 8\""), read("\"0-3,8\""));
+        for json in ["\"\"", "\"9-0\"", "\"1-\"", "\"some\"", "\"1,,2\"", "[-1]", "-1", "1.5"] {
+            assert_eq!(read(json), None, "{json}");
+        }
+    }
 
     #[test]
     fn sizes_are_read_with_their_units() {

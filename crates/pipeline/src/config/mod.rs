@@ -9,7 +9,8 @@ mod reference;
 mod sections;
 
 pub use choices::{
-    Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord, ServedModelChoice, ServedModelTable,
+    Auto, ByteSize, LayerRanges, MicroStep, RecomputeChoice, RecomputeWord, ServedModelChoice,
+    ServedModelTable,
 };
 pub use load::{FILE_NAME, load};
 pub use reference::{KeyReference, SectionReference, reference, reference_markdown};

@@ -165,8 +165,9 @@ pub struct TrainConfig {
     pub max_tokens: usize,
     /// Most tokens in one forward and backward pass; `auto` for as many as fit the memory.
     pub micro_step_tokens: MicroStep,
-    /// `off`, `all`, or a number of layers that are computed again on the way back; `auto` for as
-    /// few as fit the memory.
+    /// Layers that are computed again on the way back: `off`, `all`, a number for so many of the
+    /// first ones, a list such as `[0, 2]`, or ranges such as `0-3,8`; `auto` for as few as fit the
+    /// memory.
     pub recompute: RecomputeChoice,
     /// Most memory of the process while it trains, such as `4GiB`; nine tenths of what is free if
     /// it is empty.

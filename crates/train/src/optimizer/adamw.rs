@@ -43,7 +43,7 @@ impl AdamWConfig {
         AdamWFactors::new(step.number, learning_rate, betas, self.eps, decay, step.grad_scale)
     }
 
-    /// Moves a part whose two moments are in f32.
+    /// Moves values of a part whose two moments are in f32.
     pub(super) fn update(
         &self,
         step: &mut PartStep<'_>,
@@ -52,7 +52,8 @@ impl AdamWConfig {
         memory: &mut OptimizerMemory,
     ) {
         let factors = self.factors(step, learning_rate);
-        let moments = pair(&mut memory.floats, moments);
+        let moments = moments.each_ref().map(|of_part| step.within(of_part));
+        let moments = pair(&mut memory.floats, &moments);
         adamw_update(step.pool, &factors, step.values, step.grads, moments);
     }
 }

@@ -3,11 +3,15 @@
 use super::memory::{OptimizerMemory, StateTensor};
 use crate::error::TrainError;
 use catena_kernels::Pool;
+use std::ops::Range;
 
 /// A rule that moves values along their gradients, with the state it keeps between steps.
 pub trait Optimizer: Send {
     /// What it is called in configurations and errors.
     fn name(&self) -> &'static str;
+
+    /// Number of values of all tensors.
+    fn num_values(&self) -> usize;
 
     /// One step along `grad_scale * grads`; a scale below 1 clips by norm.
     ///
@@ -18,6 +22,29 @@ pub trait Optimizer: Send {
     fn step(
         &mut self,
         pool: &Pool,
+        values: &mut [f32],
+        grads: &[f32],
+        grad_scale: f32,
+        learning_rate: f64,
+    ) {
+        self.begin_step();
+        self.apply(pool, &(0..self.num_values()), values, grads, grad_scale, learning_rate);
+    }
+
+    /// Begins a step that [`Self::apply`] makes part by part.
+    fn begin_step(&mut self) {
+        self.memory_mut().next_step();
+    }
+
+    /// What [`Self::step`] does to the tensors that lie in `range` of the flat vector, whose values
+    /// and gradients are given. A step made of parts, in any order, has the bits of a whole one.
+    ///
+    /// # Panics
+    /// If the range has a part of a tensor, or the lengths are not its own.
+    fn apply(
+        &mut self,
+        pool: &Pool,
+        range: &Range<usize>,
         values: &mut [f32],
         grads: &[f32],
         grad_scale: f32,

@@ -62,7 +62,7 @@ impl Rule for Lion {
         let config = &self.config;
         let (betas, decay) = ((config.beta1, config.beta2), step.decay(config.weight_decay));
         let factors = LionFactors::new(step.rate(), betas, decay, step.grad_scale);
-        let momentum = &mut memory.floats[momentum.clone()];
+        let momentum = &mut memory.floats[step.within(momentum)];
         lion_update(step.pool, &factors, step.values, step.grads, momentum);
     }
 }

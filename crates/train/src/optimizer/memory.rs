@@ -73,12 +73,12 @@ impl OptimizerMemory {
         Self { counts: true, ..Self::default() }
     }
 
-    /// Counts one more step and returns its number, from 1.
-    pub(super) fn next_step(&mut self) -> u64 {
+    /// Counts one more step.
+    pub(super) fn next_step(&mut self) {
         self.steps += 1;
-        self.steps
     }
 
+    /// How many there were: the number of the last, from 1.
     pub(super) fn steps(&self) -> u64 {
         self.steps
     }

@@ -2,8 +2,9 @@
 //!
 //! The model hands over its values and their gradient as two vectors; [`TrainedTensor`]s say which
 //! part of them is which tensor. An [`Optimizer`] is made once for a list of tensors and takes all
-//! memory it will ever need then: a step allocates nothing. Its state can be read as named tensors
-//! and put back, bit for bit, so a resumed run goes on as if it had never stopped.
+//! memory it will ever need then: a step allocates nothing, and may be made of some tensors after
+//! others, as their gradients come. Its state can be read as named tensors and put back, bit for bit,
+//! so a resumed run goes on as if it had never stopped.
 //!
 //! One file per optimizer, which says what state it keeps and how it moves a part of the vector;
 //! what all of them share is `partwise`, the arithmetic is `catena-kernels`'. [`OptimizerConfig`]

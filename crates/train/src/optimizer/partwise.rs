@@ -26,7 +26,7 @@ pub(super) trait Rule: Send + Sized {
         memory: &mut OptimizerMemory,
     ) -> (Self, Placed<Self::Place>);
 
-    /// Moves one part.
+    /// Moves one part, or whole tensors of it.
     fn update(
         &mut self,
         step: &mut PartStep<'_>,
@@ -49,7 +49,9 @@ pub(super) struct PartStep<'a> {
     pub(super) learning_rate: f64,
     pub(super) grad_scale: f32,
     pub(super) part: &'a Part,
-    /// Values and gradients of the part.
+    /// How many values of the part stand before these: neighbouring tensors may come one by one.
+    pub(super) first: usize,
+    /// Values of the part, and their gradients: whole tensors.
     pub(super) values: &'a mut [f32],
     pub(super) grads: &'a [f32],
 }
@@ -64,12 +66,21 @@ impl PartStep<'_> {
     pub(super) fn decay(&self, weight_decay: f64) -> f64 {
         self.part.decay(weight_decay)
     }
+
+    /// Where the state of these values lies in that of the part, which has one value for each.
+    pub(super) fn within(&self, state: &Range<usize>) -> Range<usize> {
+        let start = state.start + self.first;
+        start..start + self.values.len()
+    }
 }
 
 /// An optimizer that moves one part after another by a rule.
 pub(super) struct Partwise<R: Rule> {
     rule: R,
+    /// In the order of the vector.
     parts: Placed<R::Place>,
+    /// Where tensors begin.
+    starts: Vec<usize>,
     num_values: usize,
     memory: OptimizerMemory,
 }
@@ -86,7 +97,17 @@ impl<R: Rule> Partwise<R> {
     ) -> Self {
         let num_values = num_values(tensors);
         let (rule, parts) = R::begin(config, tensors, &mut memory);
-        Self { rule, parts, num_values, memory }
+        let starts = tensors.iter().map(|tensor| tensor.range.start).collect();
+        Self { rule, parts, starts, num_values, memory }
+    }
+
+    /// Asserts that a range of the vector has whole tensors, and the lengths of its vectors.
+    fn check(&self, range: &Range<usize>, values: &[f32], grads: &[f32]) {
+        let is_between = |at| at == self.num_values || self.starts.binary_search(&at).is_ok();
+        let whole = [range.start, range.end].into_iter().all(is_between);
+        assert!(whole, "{range:?} of {} trained values has a part of a tensor", self.num_values);
+        assert_eq!(values.len(), range.len(), "values of the trained tensors");
+        assert_eq!(grads.len(), range.len(), "gradients of the trained tensors");
     }
 }
 
@@ -95,22 +116,37 @@ impl<R: Rule> Optimizer for Partwise<R> {
         R::NAME
     }
 
-    fn step(
+    fn num_values(&self) -> usize {
+        self.num_values
+    }
+
+    fn apply(
         &mut self,
         pool: &Pool,
+        range: &Range<usize>,
         values: &mut [f32],
         grads: &[f32],
         grad_scale: f32,
         learning_rate: f64,
     ) {
-        assert_eq!(values.len(), self.num_values, "values of the trained tensors");
-        assert_eq!(grads.len(), self.num_values, "gradients of the trained tensors");
-        let number = self.memory.next_step();
-        for (part, place) in &self.parts {
-            let values = &mut values[part.range.clone()];
-            let grads = &grads[part.range.clone()];
-            let mut step =
-                PartStep { pool, number, learning_rate, grad_scale, part, values, grads };
+        self.check(range, values, grads);
+        let number = self.memory.steps();
+        let first = self.parts.partition_point(|(part, _)| part.range.end <= range.start);
+        let parts = self.parts[first..].iter().take_while(|(part, _)| part.range.start < range.end);
+        for (part, place) in parts {
+            let start = part.range.start.max(range.start);
+            let end = part.range.end.min(range.end);
+            let own = start - range.start..end - range.start;
+            let mut step = PartStep {
+                pool,
+                number,
+                learning_rate,
+                grad_scale,
+                part,
+                first: start - part.range.start,
+                values: &mut values[own.clone()],
+                grads: &grads[own],
+            };
             self.rule.update(&mut step, place, &mut self.memory);
         }
     }

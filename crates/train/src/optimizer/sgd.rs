@@ -81,7 +81,7 @@ impl Rule for Sgd {
             grad_scale: step.grad_scale,
         };
         let buffer = match buffer {
-            Some(buffer) => &mut memory.floats[buffer.clone()],
+            Some(buffer) => &mut memory.floats[step.within(buffer)],
             None => &mut [],
         };
         sgd_update(step.pool, &factors, step.values, step.grads, buffer);

@@ -26,6 +26,9 @@ pub struct RunConfig {
     pub schedule: Schedule,
     /// Gradients are scaled down to this norm; 0 turns clipping off.
     pub max_grad_norm: f64,
+    /// Whose norm that is.
+    #[serde(default, skip_serializing_if = "is_global")]
+    pub clip_grad_norm: ClipGradNorm,
     /// The rule of the steps.
     pub optimizer: OptimizerConfig,
     /// How many times as fast the second half of low-rank pairs learns.
@@ -47,6 +50,24 @@ pub struct RunConfig {
     pub seed: u64,
 }
 
+/// Whose norm gradients are scaled down by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClipGradNorm {
+    /// That of all gradients together, as PyTorch's `clip_grad_norm_` of all parameters.
+    #[default]
+    Global,
+    /// Each tensor's own, as PyTorch's of one parameter or Keras's `clipnorm`: known before the
+    /// gradients below it on the way back are.
+    PerTensor,
+}
+
+/// Runs of before there was a choice are known by their settings as they were.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_global(clip: &ClipGradNorm) -> bool {
+    *clip == ClipGradNorm::Global
+}
+
 impl Default for RunConfig {
     fn default() -> Self {
         Self {
@@ -59,6 +80,7 @@ impl Default for RunConfig {
             warmup_steps: None,
             schedule: Schedule::Cosine,
             max_grad_norm: 1.0,
+            clip_grad_norm: ClipGradNorm::default(),
             optimizer: OptimizerConfig::default(),
             loraplus_lr_ratio: 1.0,
             neftune_alpha: None,

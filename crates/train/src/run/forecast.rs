@@ -244,11 +244,12 @@ impl Trainer {
         let tokens = chosen.iter().map(|&index| objective.num_tokens(index) as u64).sum();
         let start = Instant::now();
         objective.run(model, &Pass { chosen, micro_step_tokens, purpose })?;
+        while model.next_gradients().is_some() {}
         Ok(Rate { tokens, seconds: start.elapsed().as_secs_f64() })
     }
 
     /// One step of the run's optimizer on values of its own, as many as the model's or a part of
-    /// them, with what else a step does to all gradients.
+    /// them, with what else a step does to all gradients, of which the model may hold a part.
     fn optimizer_seconds(&self, model: &mut dyn Trainable, pool: &Pool) -> f64 {
         let tensors = trained_tensors(model.params(), self.config.loraplus_lr_ratio);
         let (part, len) = some_of(&tensors);
@@ -269,7 +270,9 @@ impl Trainer {
             start.elapsed().as_secs_f64()
         };
         sweep();
-        seconds + sweep()
+        let seconds_held = sweep();
+        let all = model.values().len() as f64 / model.grads().len().max(1) as f64;
+        seconds + seconds_held * all
     }
 }
 

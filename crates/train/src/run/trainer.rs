@@ -1,19 +1,20 @@
 //! The training loop.
 
 use super::checkpoint::{Best, Checkpoint, Position};
-use super::config::RunConfig;
+use super::config::{ClipGradNorm, RunConfig};
 use super::divergence;
 use super::figures::{EvalMetrics, Figures, Generation, LinesFile, StepMetrics, StepSpeed};
 use super::fingerprint::{Fingerprints, Identity, fingerprint};
 use super::gradients::largest_gradient;
 use super::order::epoch_order;
+use super::update::Updater;
+use crate::check::check;
 use crate::error::TrainError;
 use crate::objective::{Objective, Pass, Preparation, Purpose, Step};
-use crate::optimizer::Optimizer;
 use crate::tensorboard::EventWriter;
-use crate::trainable::{Trainable, trained_tensors};
+use crate::trainable::Trainable;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_kernels::{Pool, sum_of_squares};
+use catena_kernels::Pool;
 use catena_protocol::{Cancel, Progress};
 use std::time::Instant;
 
@@ -82,7 +83,7 @@ impl Parts<'_> {
 /// A run between two steps.
 struct State {
     position: Position,
-    optimizer: Box<dyn Optimizer>,
+    updater: Updater,
     metrics: Vec<StepMetrics>,
     evaluations: Vec<EvalMetrics>,
     metrics_file: LinesFile,
@@ -166,6 +167,9 @@ impl Trainer {
         let total = self.config.total_steps(objective.num_samples());
         let schedule = self.config.schedule;
         schedule.validate(self.config.learning_rate, self.config.warmup(total), total)?;
+        if model.gradients_by_part() {
+            self.check_parts(objective)?;
+        }
         let mut parts = Parts { objective, eval, observer };
         self.prepare(model, &mut parts, progress, cancel)?;
         let mut state = self.start(model, parts.objective, parts.observer.is_some())?;
@@ -211,6 +215,19 @@ impl Trainer {
         })
     }
 
+    /// Refuses what needs all gradients of a step at once.
+    fn check_parts(&self, objective: &dyn Objective) -> Result<(), TrainError> {
+        let RunConfig { max_grad_norm, clip_grad_norm, micro_step_tokens, .. } = self.config;
+        let by_tensor = clip_grad_norm == ClipGradNorm::PerTensor || max_grad_norm == 0.0;
+        let range = "`per_tensor`, or `max_grad_norm` 0, where the optimizer runs in the backward \
+                     pass";
+        check("clip_grad_norm", &"global", by_tensor, range)?;
+        let fits = self.largest_step(objective) <= micro_step_tokens as u64;
+        let range = "as many tokens as the largest step has, where the optimizer runs in the \
+                     backward pass";
+        check("micro_step_tokens", &micro_step_tokens, fits, range)
+    }
+
     fn prepare(
         &self,
         model: &mut dyn Trainable,
@@ -237,12 +254,11 @@ impl Trainer {
     ) -> Result<State, TrainError> {
         let fingerprint = fingerprint(&self.config, objective, &self.identity);
         let parts = Fingerprints::of(&self.config, objective, &self.identity);
-        let tensors = trained_tensors(model.params(), self.config.loraplus_lr_ratio);
-        let mut optimizer = self.config.optimizer.build(&tensors);
+        let mut updater = Updater::new(&self.config, model.params());
         let mut position = Position { fingerprint, ..Position::default() };
         if let Some(saved) = self.own_checkpoint(objective)? {
             saved.restore_values(model)?;
-            saved.restore_optimizer(optimizer.as_mut())?;
+            saved.restore_optimizer(updater.optimizer_mut())?;
             position = saved.position;
         }
         position.parts = Some(parts);
@@ -261,7 +277,7 @@ impl Trainer {
         let events = EventWriter::create(&self.dir.join("tensorboard"))?;
         Ok(State {
             position,
-            optimizer,
+            updater,
             metrics,
             evaluations,
             metrics_file,
@@ -291,8 +307,6 @@ impl Trainer {
         };
         let figures = parts.objective.run(model, &pass)?;
         let loss = finite("loss", number, figures.loss, model)?;
-        let norm = sum_of_squares(pool, model.grads()).sqrt();
-        let grad_norm = finite("gradient norm", number, norm, model)?;
         let total = self.config.total_steps(parts.objective.num_samples());
         let learning_rate = self.config.schedule.learning_rate(
             self.config.learning_rate,
@@ -300,9 +314,8 @@ impl Trainer {
             self.config.warmup(total),
             total,
         );
-        let scale = clip_scale(grad_norm, self.config.max_grad_norm);
-        let (values, grads) = model.values_and_grads();
-        state.optimizer.step(pool, values, grads, scale, learning_rate);
+        let norm = state.updater.update(model, pool, learning_rate);
+        let grad_norm = finite("gradient norm", number, norm, model)?;
         state.position.step += 1;
         let Figures { supervised, tokens, extra, .. } = figures;
         let metrics = StepMetrics {
@@ -324,7 +337,10 @@ impl Trainer {
                 step: state.position.step,
                 smoothed,
                 bound,
-                largest_gradient: largest_gradient(pool, model),
+                largest_gradient: largest_gradient(
+                    model.params(),
+                    state.updater.squares(model, pool),
+                ),
             }),
         }
     }
@@ -425,7 +441,7 @@ impl Trainer {
 
     fn save(&self, model: &dyn Trainable, state: &State) -> Result<(), TrainError> {
         let file = self.dir.join(Checkpoint::FILE_NAME);
-        Checkpoint::save(&file, &state.position, model, Some(state.optimizer.as_ref()))
+        Checkpoint::save(&file, &state.position, model, Some(state.updater.optimizer()))
     }
 }
 
@@ -507,10 +523,4 @@ fn finite(
     }
     let place = model.not_finite().unwrap_or_else(|| "the loss itself".to_owned());
     Err(TrainError::NotFinite { what, step: step + 1, value, place })
-}
-
-/// `min(1, max_norm / (norm + 1e-6))` as PyTorch's `clip_grad_norm_`; 1 when clipping is off.
-#[expect(clippy::cast_possible_truncation, reason = "the factor multiplies f32 gradients")]
-fn clip_scale(grad_norm: f64, max_norm: f64) -> f32 {
-    if max_norm == 0.0 { 1.0 } else { (max_norm / (grad_norm + 1e-6)).min(1.0) as f32 }
 }

@@ -1,5 +1,6 @@
 //! What must not change a result: how a step is cut into passes, what is packed beside what, what is
-//! computed again, whether a run was interrupted, and in which form frozen weights are held.
+//! computed again, when the optimizer runs, whether a run was interrupted, and in which form frozen
+//! weights are held.
 //!
 //! All on the real model with the tiny checkpoints of `catena-model`.
 
@@ -13,6 +14,7 @@ mod blocks;
 mod divergence;
 mod experts;
 mod forecast;
+mod in_backward;
 mod packing;
 mod quantized;
 mod recompute;

@@ -9,7 +9,10 @@ use catena_model::training::{
     LoraConfig, Method, Recompute, Task, TrainModel, TrainOptions, WeightSource,
 };
 use catena_protocol::{Cancel, Progress};
-use catena_train::{RunConfig, Sample, Sft, TrainError, Trainer};
+use catena_train::{
+    AdafactorConfig, AdamWConfig, LionConfig, MuonConfig, OptimizerConfig, RunConfig, Sample, Sft,
+    TrainError, Trainer,
+};
 
 pub(crate) const MAX_TOKENS: usize = 256;
 const VOCABULARY: u32 = 96;
@@ -106,6 +109,43 @@ pub(crate) fn run(
         cancel,
     )?;
     Ok(outcome.metrics.iter().map(|step| step.loss).collect())
+}
+
+/// Sets the flag once `after` steps are reported.
+pub(crate) struct StopAfter {
+    pub(crate) after: u64,
+    pub(crate) cancel: Cancel,
+}
+
+impl Progress for StopAfter {
+    fn begin(&self, _: &str, _: Option<u64>, _: &str) {}
+    fn update(&self, done: u64) {
+        if done >= self.after {
+            self.cancel.cancel();
+        }
+    }
+    fn note(&self, _: &str) {}
+    fn end(&self) {}
+}
+
+/// All optimizers, with their states.
+pub(crate) fn optimizers() -> Vec<OptimizerConfig> {
+    let decay = AdamWConfig { weight_decay: 0.01, ..AdamWConfig::default() };
+    let adafactor =
+        AdafactorConfig { beta1: Some(0.9), scale_parameter: true, ..AdafactorConfig::default() };
+    vec![
+        OptimizerConfig::AdamW(decay),
+        OptimizerConfig::AdamW8bit(decay),
+        OptimizerConfig::Lion(LionConfig::default()),
+        OptimizerConfig::Adafactor(AdafactorConfig::default()),
+        OptimizerConfig::Adafactor(adafactor),
+        OptimizerConfig::Muon(MuonConfig::default()),
+    ]
+}
+
+/// Losses and norms of all steps, to the last digit.
+pub(crate) fn figures(path: &Utf8Path) -> String {
+    std::fs::read_to_string(path.join("metrics.jsonl")).unwrap()
 }
 
 pub(crate) fn dir() -> (tempfile::TempDir, Utf8PathBuf) {

@@ -46,6 +46,7 @@ impl PlannedRun {
         PlannedRun {
             name: "full-4x256",
             keys: "method = \"full\"\noptimizer = \"adamw_8bit\"\nrecompute = \"all\"\n\
+                   clip_grad_norm = \"per_tensor\"\noptimizer_in_backward = true\n\
                    learning_rate = 1e-5\nmax_tokens = 256\nbatch_size = 4\n\
                    micro_step_tokens = 1024\nmax_steps = 12\n",
             tunes: true,

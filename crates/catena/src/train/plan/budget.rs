@@ -3,11 +3,12 @@
 use super::record::gib;
 use crate::failure::{Exit, Failure};
 use crate::machine::Choice;
-use crate::train::choices::recompute_given;
 use crate::train::model::Fit;
+use crate::train::objectives::clips_by_tensor;
 use crate::train::run::Prepared;
-use crate::train::settings::{ByteSize, OptimizerName, TrainMethod, TrainSettings};
-use catena_model::training::Recompute;
+use crate::train::settings::{
+    ByteSize, OptimizerName, RecomputeChoice, RecomputeWord, TrainMethod, TrainSettings,
+};
 use catena_pipeline::memory::{available_bytes, resident_bytes};
 
 /// Share of the free memory that a run may take.
@@ -69,13 +70,20 @@ pub(super) fn too_little(
         limit.reason
     );
     let mut help = Vec::new();
-    if recompute_given(settings.recompute).is_some_and(|recompute| recompute != Recompute::All) {
+    let (auto, all) = (RecomputeWord::Auto, RecomputeWord::All);
+    if ![auto, all].map(RecomputeChoice::Word).contains(&settings.recompute) {
         help.push("`recompute = \"auto\"`");
     }
     if settings.micro_step_tokens.given().is_some() {
         help.push("`micro_step_tokens = \"auto\"`");
     } else if begun.is_some() {
         help.push("another `output`: a run that goes on keeps the micro-steps it began with");
+    }
+    let in_backward = settings.optimizer_details.optimizer_in_backward.given();
+    if settings.method == TrainMethod::Full && in_backward.is_none() && !clips_by_tensor(settings) {
+        help.push(
+            "`clip_grad_norm = \"per_tensor\"`, so that the optimizer runs in the backward pass",
+        );
     }
     if matches!(settings.method, TrainMethod::Full | TrainMethod::Freeze) {
         help.push("`method = \"lora\"`");

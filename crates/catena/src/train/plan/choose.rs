@@ -7,13 +7,13 @@ use crate::failure::{Exit, Failure};
 use crate::machine::Choice;
 use crate::train::choices::recompute_given;
 use crate::train::model::{Fit, task};
-use crate::train::objectives::{objective, run_config};
+use crate::train::objectives::{clips_by_tensor, objective, run_config};
 use crate::train::run::{Prepared, RUN_DIR};
 use crate::train::save::labels;
 use crate::train::settings::TrainSettings;
 use crate::train::write::Asked;
 use camino::Utf8Path;
-use catena_model::training::{Recompute, TrainMemory, TrainPlan};
+use catena_model::training::{TrainMemory, TrainPlan};
 use catena_pipeline::memory::{peak_bytes, resident_bytes};
 use catena_train::{Checkpoint, Objective, Trainer, trained_tensors};
 
@@ -35,22 +35,14 @@ pub(in crate::train) fn plan(
     let limit = limit(settings)?;
     let task = task(settings, &prepared.base, labels(&prepared.classes).len())?;
     let program = resident_bytes();
-    let mut layers = 0;
-    let mut memory_of = |fit: Fit| -> Result<MemoryPlan, Failure> {
+    let layers = prepared.base.layers();
+    let memory_of = |fit: Fit| -> Result<MemoryPlan, Failure> {
         let room = Fit { tokens: sizes.room(fit.tokens), ..fit };
         let model = prepared.base.plan(settings, task, room, &prepared.pool)?;
-        layers = model.layers;
         memory(settings, &model, program, prepared.pool.threads(), &limit)
     };
     let begun = begun(&prepared.output.join(RUN_DIR));
-    let ask = Ask {
-        tokens: settings.micro_step_tokens.given().or(begun),
-        recompute: recompute_given(settings.recompute),
-        longest: sizes.longest,
-        ceiling: sizes.largest_step.min(CEILING),
-        layers: prepared.base.layers(),
-        limit: limit.value,
-    };
+    let ask = ask(settings, &sizes, (layers, limit.value), begun)?;
     let (fit, reason) = match fit(&ask, |fit| Ok::<_, Failure>(memory_of(fit)?.peak_bytes))? {
         Fitted::Fits(fit, reason) => (fit, reason),
         Fitted::TooLarge(least) => {
@@ -59,21 +51,48 @@ pub(in crate::train) fn plan(
         }
     };
     let memory = memory_of(fit)?;
-    let recomputed_layers = match fit.recompute {
-        Recompute::Off => 0,
-        Recompute::Layers(count) => count.min(layers),
-        Recompute::All => layers,
-    };
     Ok(Plan {
         micro_step_tokens: fit.tokens,
-        recomputed_layers,
+        recomputed_layers: fit.recompute.count(layers),
         layers,
+        optimizer_in_backward: fit.in_backward,
         reason: reason.to_owned(),
         memory,
         time: None,
         disk: None,
         taken: None,
         room: Fit { tokens: sizes.room(fit.tokens), ..fit },
+    })
+}
+
+/// What is asked of a plan, for a model of so many layers in so many bytes.
+fn ask(
+    settings: &TrainSettings,
+    sizes: &Sizes,
+    (layers, limit): (usize, u64),
+    begun: Option<usize>,
+) -> Result<Ask, Failure> {
+    let refuse = |cause| Failure::new(Exit::Usage, "cannot train with these settings", cause);
+    let in_backward = settings.optimizer_details.optimizer_in_backward.given();
+    let tokens = settings.micro_step_tokens.given().or(begun);
+    let always = in_backward == Some(true);
+    if let Some(tokens) = tokens.filter(|&tokens| always && tokens < sizes.largest_step) {
+        let largest = sizes.largest_step;
+        return Err(refuse(format!(
+            "`optimizer_in_backward` takes a step in one pass, the largest has {largest} tokens, and a \
+             pass {tokens}"
+        ))
+        .hint("raise `micro_step_tokens`, or lower `batch_size`"));
+    }
+    Ok(Ask {
+        tokens,
+        recompute: recompute_given(&settings.recompute, layers).map_err(refuse)?,
+        in_backward,
+        longest: sizes.longest,
+        ceiling: if always { sizes.largest_step } else { sizes.largest_step.min(CEILING) },
+        step: clips_by_tensor(settings).then_some(sizes.largest_step),
+        layers,
+        limit,
     })
 }
 
@@ -137,10 +156,10 @@ fn memory(
     let optimizer = config.optimizer.bytes(&tensors) as u64;
     let values: u64 = tensors.iter().map(|tensor| tensor.range.len() as u64).sum();
     let best = if config.keep_best { values * BEST_VALUE_BYTES } else { 0 };
-    let TrainMemory { weights, values, activations, working, .. } = model.memory;
-    let training = [weights, values, activations, working].map(|bytes| bytes as u64);
+    let TrainMemory { weights, values, gradients, activations, working, .. } = model.memory;
+    let training = [weights, values, gradients, activations, working].map(|bytes| bytes as u64);
     // Panels are parts of a matrix: those of a tiny model are small.
-    let thread = THREAD_BYTES.min((weights + values) as u64);
+    let thread = THREAD_BYTES.min((weights + values + gradients) as u64);
     let program = program + thread * threads as u64;
     // Optimizer and activations are first used when the weights are there.
     let peak = program
@@ -148,7 +167,7 @@ fn memory(
         .max(training.iter().fold(program, |sum, &bytes| sum.saturating_add(bytes)) + optimizer)
         .saturating_add(best)
         .max(peak_bytes());
-    let [weight_bytes, value_bytes, activation_bytes, working_bytes] = training;
+    let [weight_bytes, value_bytes, gradient_bytes, activation_bytes, working_bytes] = training;
     Ok(MemoryPlan {
         peak_bytes: peak,
         limit_bytes: limit.value,
@@ -156,6 +175,7 @@ fn memory(
         program_bytes: program,
         weight_bytes,
         value_bytes,
+        gradient_bytes,
         activation_bytes,
         working_bytes,
         optimizer_bytes: optimizer,

@@ -15,9 +15,13 @@ pub(super) struct Ask {
     /// Settings that are not chosen.
     pub(super) tokens: Option<usize>,
     pub(super) recompute: Option<Recompute>,
+    pub(super) in_backward: Option<bool>,
     /// The longest piece that a pass must hold whole, and what no pass needs more than.
     pub(super) longest: usize,
     pub(super) ceiling: usize,
+    /// Tokens of the largest step, if the optimizer may run in the backward pass: it then must be one
+    /// pass.
+    pub(super) step: Option<usize>,
     pub(super) layers: usize,
     /// Bytes that there are.
     pub(super) limit: u64,
@@ -32,43 +36,97 @@ pub(super) enum Fitted {
     TooLarge(Fit),
 }
 
-/// Chooses the largest micro-step that fits without computing anything again, else the fewest
-/// layers, else smaller micro-steps with all layers computed again. `bytes` tells what one takes.
-pub(super) fn fit<E>(ask: &Ask, mut bytes: impl FnMut(Fit) -> Result<u64, E>) -> Result<Fitted, E> {
-    let mut fits = |tokens: usize, recompute: Recompute| -> Result<bool, E> {
-        Ok(bytes(Fit { tokens, recompute })? <= ask.limit)
-    };
-    let largest = ask.tokens.unwrap_or(ask.ceiling.max(ask.longest));
-    let least = ask.recompute.unwrap_or(Recompute::Off);
-    if fits(largest, least)? {
-        let why = if ask.recompute.is_none() { "everything fits" } else { "it fits as it was set" };
-        return Ok(Fitted::Fits(Fit { tokens: largest, recompute: least }, why));
+impl Ask {
+    /// Whether the optimizer runs in the backward pass in any case.
+    fn is_in_backward(&self) -> bool {
+        self.in_backward == Some(true)
     }
-    let floor = ask.tokens.unwrap_or(ask.longest.max(USEFUL_TOKENS).min(largest));
-    if let Some(tokens) = largest_that(floor, largest, |tokens| fits(tokens, least))? {
-        let why = "more tokens would not fit";
-        return Ok(Fitted::Fits(Fit { tokens, recompute: least }, why));
+
+    /// The same with the optimizer in the backward pass, if that is left to us and gives the same.
+    fn by_part(&self, fit: Fit) -> Option<Fit> {
+        let is_one_pass = self.step.is_some_and(|step| fit.tokens >= step);
+        let is_open = self.in_backward.is_none() && is_one_pass;
+        is_open.then_some(Fit { in_backward: true, ..fit })
+    }
+
+    /// The least tokens of a pass: a whole step, if the optimizer runs in the backward pass.
+    fn least_tokens(&self) -> usize {
+        let step = self.step.filter(|_| self.is_in_backward());
+        step.map_or(self.longest, |step| step.max(self.longest))
+    }
+}
+
+/// Chooses the largest micro-step that fits without computing anything again, with all gradients at
+/// once or, if that gives the same, one part after another; else the fewest layers, else smaller
+/// micro-steps with all layers computed again. `bytes` tells what one takes.
+pub(super) fn fit<E>(ask: &Ask, mut bytes: impl FnMut(Fit) -> Result<u64, E>) -> Result<Fitted, E> {
+    let (recompute, in_backward) = (ask.recompute.unwrap_or(Recompute::Off), ask.is_in_backward());
+    let tokens = ask.tokens.unwrap_or(ask.ceiling.max(ask.least_tokens()));
+    let largest = Fit { tokens, recompute, in_backward };
+    let by_part = ask.by_part(largest);
+    if bytes(largest)? <= ask.limit {
+        let why = if ask.recompute.is_none() { "everything fits" } else { "it fits as it was set" };
+        return Ok(Fitted::Fits(largest, why));
+    }
+    if let Some(by_part) = by_part
+        && bytes(by_part)? <= ask.limit
+    {
+        return Ok(Fitted::Fits(by_part, "with all gradients at once it would not fit"));
+    }
+    let floor = ask.tokens.unwrap_or(ask.least_tokens().max(USEFUL_TOKENS).min(tokens));
+    if let Some(fit) = with_fewer_tokens(ask, largest, floor, &mut bytes)? {
+        return Ok(Fitted::Fits(fit, "more tokens would not fit"));
     }
     if ask.recompute.is_none() {
-        let again = |count: usize| match count {
-            count if count >= ask.layers => Recompute::All,
-            count => Recompute::Layers(count),
-        };
-        if let Some(kept) = largest_that(0, ask.layers.saturating_sub(1), |kept| {
-            fits(floor, again(ask.layers - kept))
-        })? {
-            let why = "with fewer layers computed again it would not fit";
-            let recompute = again(ask.layers - kept);
-            return Ok(Fitted::Fits(Fit { tokens: floor, recompute }, why));
+        for fit in by_part.into_iter().chain([Fit { tokens: floor, ..largest }]) {
+            if let Some(fit) = with_layers_again(ask, fit, &mut bytes)? {
+                let why = "with fewer layers computed again it would not fit";
+                return Ok(Fitted::Fits(fit, why));
+            }
         }
     }
-    let recompute = ask.recompute.unwrap_or(Recompute::All);
-    let smallest = ask.tokens.unwrap_or(ask.longest);
-    if let Some(tokens) = largest_that(smallest, floor, |tokens| fits(tokens, recompute))? {
-        let why = "more tokens would not fit, whatever is computed again";
-        return Ok(Fitted::Fits(Fit { tokens, recompute }, why));
+    let all = Fit { recompute: ask.recompute.unwrap_or(Recompute::All), ..largest };
+    let smallest = ask.tokens.unwrap_or(ask.least_tokens());
+    if let Some(fit) = with_fewer_tokens(ask, Fit { tokens: floor, ..all }, smallest, &mut bytes)? {
+        return Ok(Fitted::Fits(fit, "more tokens would not fit, whatever is computed again"));
     }
-    Ok(Fitted::TooLarge(Fit { tokens: smallest, recompute }))
+    let least = Fit { tokens: smallest, ..all };
+    if let Some(by_part) = ask.by_part(all)
+        && bytes(by_part)? < bytes(least)?
+    {
+        return Ok(Fitted::TooLarge(by_part));
+    }
+    Ok(Fitted::TooLarge(least))
+}
+
+/// The most tokens that fit, up to those of `fit` and at least `low`.
+fn with_fewer_tokens<E>(
+    ask: &Ask,
+    fit: Fit,
+    low: usize,
+    mut bytes: impl FnMut(Fit) -> Result<u64, E>,
+) -> Result<Option<Fit>, E> {
+    let tokens =
+        largest_that(low, fit.tokens, |tokens| Ok(bytes(Fit { tokens, ..fit })? <= ask.limit))?;
+    Ok(tokens.map(|tokens| Fit { tokens, ..fit }))
+}
+
+/// The same with as few layers computed again as fit, one at least.
+fn with_layers_again<E>(
+    ask: &Ask,
+    fit: Fit,
+    mut bytes: impl FnMut(Fit) -> Result<u64, E>,
+) -> Result<Option<Fit>, E> {
+    let again = |kept: usize| {
+        let recompute = match kept {
+            0 => Recompute::All,
+            kept => Recompute::Layers(ask.layers - kept),
+        };
+        Fit { recompute, ..fit }
+    };
+    let most = ask.layers.saturating_sub(1);
+    let kept = largest_that(0, most, |kept| Ok(bytes(again(kept))? <= ask.limit))?;
+    Ok(kept.map(again))
 }
 
 /// The largest number between two that holds, if the smaller one does; what holds for a number
@@ -100,17 +158,21 @@ fn largest_that<E>(
 mod tests {
     use super::*;
 
-    const ASK: Ask =
-        Ask { tokens: None, recompute: None, longest: 100, ceiling: 2048, layers: 10, limit: 0 };
+    const ASK: Ask = Ask {
+        tokens: None,
+        recompute: None,
+        in_backward: None,
+        longest: 100,
+        ceiling: 2048,
+        step: None,
+        layers: 10,
+        limit: 0,
+    };
 
-    /// A model of 1000 bytes with ten a token, nine of them in layers.
+    /// A model of 1000 bytes, 600 of them gradients, with ten a token, nine of them in layers.
     fn bytes(fit: Fit) -> u64 {
-        let again = match fit.recompute {
-            Recompute::Off => 0,
-            Recompute::Layers(count) => count,
-            Recompute::All => 10,
-        };
-        1000 + fit.tokens as u64 * (100 - 9 * again as u64) / 10
+        let held = if fit.in_backward { 400 + 60 } else { 1000 };
+        held + fit.tokens as u64 * (100 - 9 * fit.recompute.count(10) as u64) / 10
     }
 
     fn chosen(ask: Ask) -> Fitted {
@@ -118,9 +180,17 @@ mod tests {
     }
 
     fn check(ask: Ask, tokens: usize, recompute: Recompute) {
+        check_fit(ask, Fit { tokens, recompute, in_backward: false });
+    }
+
+    fn check_fit(ask: Ask, expected: Fit) {
         let Fitted::Fits(found, why) = chosen(ask) else { panic!("{ask:?} does not fit") };
-        assert_eq!(found, Fit { tokens, recompute }, "{why}");
+        assert_eq!(found, expected, "{why}");
         assert!(bytes(found) <= ask.limit, "{ask:?} {found:?}");
+    }
+
+    fn least(tokens: usize, recompute: Recompute) -> Fitted {
+        Fitted::TooLarge(Fit { tokens, recompute, in_backward: false })
     }
 
     #[test]
@@ -136,8 +206,7 @@ mod tests {
         check(limit(1000 + 512), 512, Recompute::All);
         check(limit(1000 + 511), 480, Recompute::All);
         check(limit(1000 + 100), 100, Recompute::All);
-        let least = Fit { tokens: 100, recompute: Recompute::All };
-        assert_eq!(chosen(limit(1099)), Fitted::TooLarge(least));
+        assert_eq!(chosen(limit(1099)), least(100, Recompute::All));
     }
 
     #[test]
@@ -146,13 +215,43 @@ mod tests {
         check(Ask { limit: 8000, ..tokens }, 700, Recompute::Off);
         check(Ask { limit: 7999, ..tokens }, 700, Recompute::Layers(1));
         check(Ask { limit: 1700, ..tokens }, 700, Recompute::All);
-        let least = Fit { tokens: 700, recompute: Recompute::All };
-        assert_eq!(chosen(Ask { limit: 1699, ..tokens }), Fitted::TooLarge(least));
+        assert_eq!(chosen(Ask { limit: 1699, ..tokens }), least(700, Recompute::All));
         let off = Ask { recompute: Some(Recompute::Off), ..ASK };
         check(Ask { limit: 1000 + 3000, ..off }, 288, Recompute::Off);
-        let least = Fit { tokens: 100, recompute: Recompute::Off };
-        assert_eq!(chosen(Ask { limit: 1999, ..off }), Fitted::TooLarge(least));
+        assert_eq!(chosen(Ask { limit: 1999, ..off }), least(100, Recompute::Off));
         let short = Ask { ceiling: 60, limit: 1000 + 1000, ..ASK };
         check(short, 100, Recompute::Off);
+    }
+    #[test]
+    fn gradients_go_part_by_part_before_anything_else_is_given_up() {
+        // Steps of 800 tokens, in one pass unless that does not fit.
+        let ask = |limit: u64| Ask { ceiling: 800, step: Some(800), limit, ..ASK };
+        let fit = |tokens, recompute| Fit { tokens, recompute, in_backward: true };
+        check(ask(1000 + 8000), 800, Recompute::Off);
+        check_fit(ask(1000 + 7999), fit(800, Recompute::Off));
+        check_fit(ask(460 + 8000), fit(800, Recompute::Off));
+        // In two passes all gradients must be there.
+        check(ask(460 + 7999), 736, Recompute::Off);
+        check_fit(ask(460 + 5000), fit(800, Recompute::Layers(5)));
+        check_fit(ask(460 + 800), fit(800, Recompute::All));
+        check(ask(460 + 799), 256, Recompute::All);
+        let by_part = |step: usize| Ask { ceiling: step, step: Some(step), ..ASK };
+        assert_eq!(chosen(by_part(800)), least(100, Recompute::All));
+        assert_eq!(chosen(by_part(120)), Fitted::TooLarge(fit(120, Recompute::All)));
+    }
+
+    #[test]
+    fn an_optimizer_in_the_backward_pass_takes_whole_steps() {
+        let always = Ask { in_backward: Some(true), ceiling: 800, step: Some(800), ..ASK };
+        let fit = |recompute| Fit { tokens: 800, recompute, in_backward: true };
+        check_fit(Ask { limit: 100_000, ..always }, fit(Recompute::Off));
+        check_fit(Ask { limit: 460 + 5000, ..always }, fit(Recompute::Layers(5)));
+        assert_eq!(
+            chosen(Ask { limit: 460 + 799, ..always }),
+            Fitted::TooLarge(fit(Recompute::All))
+        );
+        // Where it is not wanted, it is not taken.
+        let never = Ask { in_backward: Some(false), ceiling: 800, step: Some(800), ..ASK };
+        check(Ask { limit: 1000 + 7999, ..never }, 768, Recompute::Off);
     }
 }

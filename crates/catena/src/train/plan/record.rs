@@ -20,6 +20,9 @@ pub(in crate::train) struct Plan {
     /// Layers that are computed again on the way back, of how many.
     pub(in crate::train) recomputed_layers: usize,
     pub(in crate::train) layers: usize,
+    /// Whether the optimizer runs in the backward pass.
+    #[serde(default)]
+    pub(in crate::train) optimizer_in_backward: bool,
     /// Why.
     pub(in crate::train) reason: String,
     pub(in crate::train) memory: MemoryPlan,
@@ -44,6 +47,8 @@ pub(in crate::train) struct MemoryPlan {
     pub(in crate::train) program_bytes: u64,
     pub(in crate::train) weight_bytes: u64,
     pub(in crate::train) value_bytes: u64,
+    #[serde(default)]
+    pub(in crate::train) gradient_bytes: u64,
     pub(in crate::train) activation_bytes: u64,
     pub(in crate::train) working_bytes: u64,
     pub(in crate::train) optimizer_bytes: u64,
@@ -72,7 +77,7 @@ pub(in crate::train) struct Taken {
 }
 
 fn no_fit() -> Fit {
-    Fit { tokens: 0, recompute: Recompute::Off }
+    Fit { tokens: 0, recompute: Recompute::Off, in_backward: false }
 }
 
 impl TimePlan {
@@ -114,7 +119,8 @@ impl Plan {
         let MemoryPlan { peak_bytes, limit_bytes, limit_reason, .. } = &self.memory;
         let parts = [
             ("weights", self.memory.weight_bytes),
-            ("values and gradients", self.memory.value_bytes),
+            ("values", self.memory.value_bytes),
+            ("gradients", self.memory.gradient_bytes),
             ("activations", self.memory.activation_bytes),
             ("working", self.memory.working_bytes),
             ("optimizer", self.memory.optimizer_bytes),
@@ -130,12 +136,14 @@ impl Plan {
             count if count == self.layers => format!("all {count} layers computed again"),
             count => format!("{count} of {} layers computed again", self.layers),
         };
+        let by_part =
+            if self.optimizer_in_backward { ", the optimizer in the backward pass" } else { "" };
         let (peak, limit) = (gib(*peak_bytes), gib(*limit_bytes));
         let mut lines = vec![
             format!("  plan  memory {peak} of {limit} ({limit_reason})"),
             format!("        {}", parts.join(", ")),
             format!(
-                "        micro-steps of up to {} tokens, {again}: {}",
+                "        micro-steps of up to {} tokens, {again}{by_part}: {}",
                 self.micro_step_tokens, self.reason
             ),
         ];
@@ -214,6 +222,7 @@ mod tests {
             program_bytes: 1,
             weight_bytes: 1,
             value_bytes: 0,
+            gradient_bytes: 0,
             activation_bytes: 0,
             working_bytes: 0,
             optimizer_bytes: 0,
@@ -225,6 +234,7 @@ mod tests {
             micro_step_tokens,
             recomputed_layers: 0,
             layers: 2,
+            optimizer_in_backward: false,
             reason,
             memory,
             time,

@@ -37,8 +37,8 @@ pub(super) fn predict(
     let width = labels(&prepared.classes).len();
     let mut test = objective(settings, &rows, width, given.unwrap_or(usize::MAX))?;
     let tokens = given.unwrap_or_else(|| test.longest().max(PASS_TOKENS));
-    // Nothing goes back through the layers, so they need not keep anything.
-    let fit = Fit { tokens, recompute: Recompute::All };
+    // Nothing goes back through the layers, so they need not keep anything, nor have gradients.
+    let fit = Fit { tokens, recompute: Recompute::All, in_backward: true };
     let mut model = prepared.model(settings, fit)?;
     if !args.base {
         restore(&prepared.output.join(RUN_DIR), settings.end.keep_best, &mut model)?;

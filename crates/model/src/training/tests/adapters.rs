@@ -50,12 +50,12 @@ pub(super) fn wide_config() -> ModelConfig {
 }
 
 /// The same with biases everywhere.
-fn config() -> ModelConfig {
+pub(super) fn config() -> ModelConfig {
     let wide = wide_config();
     ModelConfig { attention_bias: true, attention_out_bias: true, mlp_bias: true, ..wide }
 }
 
-fn methods() -> Vec<(&'static str, Method)> {
+pub(super) fn methods() -> Vec<(&'static str, Method)> {
     let plain = lora(3, &ALL);
     let dora = LoraSettings { use_dora: true, ..LoraSettings::default() };
     let ia3 = Ia3Config {

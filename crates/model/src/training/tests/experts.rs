@@ -8,7 +8,7 @@ use super::*;
 use crate::config::MoeConfig;
 use crate::training::{FreezeConfig, Ia3Config, LoraInit, LoraSettings};
 
-fn moe(num_experts: usize, num_experts_per_tok: usize) -> MoeConfig {
+pub(super) fn moe(num_experts: usize, num_experts_per_tok: usize) -> MoeConfig {
     MoeConfig {
         num_experts,
         num_experts_per_tok,
@@ -21,7 +21,7 @@ fn moe(num_experts: usize, num_experts_per_tok: usize) -> MoeConfig {
 }
 
 /// Widths that blocks fit, and a layer with one MLP between two with experts.
-fn config(moe: MoeConfig) -> ModelConfig {
+pub(super) fn config(moe: MoeConfig) -> ModelConfig {
     let mut config = ModelConfig { moe: Some(moe), ..wide_config() };
     config.layers[0].moe = true;
     config.layers[2].moe = true;

@@ -10,7 +10,7 @@ use crate::config::{LayerConfig, Mlp, NormKind, QkNorm, Residual};
 use crate::training::FreezeConfig;
 
 /// Configurations that between them have everything that the block knows.
-fn configs() -> Vec<(&'static str, ModelConfig)> {
+pub(super) fn configs() -> Vec<(&'static str, ModelConfig)> {
     let tiny = || ModelConfig { attention_scale: 0.25, ..tiny_config() };
     let biases =
         || ModelConfig { attention_bias: true, attention_out_bias: true, mlp_bias: true, ..tiny() };

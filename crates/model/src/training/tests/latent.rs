@@ -30,7 +30,7 @@ pub(super) fn latent(q_lora_rank: Option<usize>, v_head_dim: usize) -> ModelConf
 }
 
 /// The same of widths that blocks fit, with experts in groups beside an MLP for all rows.
-fn with_experts() -> ModelConfig {
+pub(super) fn with_experts() -> ModelConfig {
     let mla = MlaConfig {
         q_lora_rank: Some(32),
         kv_lora_rank: 32,
@@ -71,7 +71,7 @@ fn with_experts() -> ModelConfig {
 
 const LATENT: [&str; 5] = ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"];
 
-fn methods() -> Vec<(&'static str, Method)> {
+pub(super) fn methods() -> Vec<(&'static str, Method)> {
     let settings = LoraSettings::default();
     let dora = LoraSettings { use_dora: true, ..settings.clone() };
     let init_lora_weights = LoraInit::Pissa { niter: Some(4) };

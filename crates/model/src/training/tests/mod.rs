@@ -14,6 +14,7 @@ mod gradient;
 mod latent;
 mod methods;
 mod next;
+mod parts;
 mod refusals;
 mod tasks;
 

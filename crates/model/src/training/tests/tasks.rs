@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::gradient::dot;
+use super::parts::taken;
 use super::*;
 use crate::encoder::{EncoderWeights, SequenceClassifier, TextEmbedder, TokenClassifier};
 use crate::training::HeadPooling;
@@ -47,10 +48,18 @@ fn encoder_by(
     task: Task,
     recompute: Recompute,
 ) -> Result<TrainModel, ModelError> {
+    encoder_with(method, name, task, &TrainOptions { recompute, ..options(DenseType::F32) })
+}
+
+fn encoder_with(
+    method: &Method,
+    name: &str,
+    task: Task,
+    options: &TrainOptions,
+) -> Result<TrainModel, ModelError> {
     let pool = Arc::new(Pool::new(2));
     let weights = EncoderWeights::open(&golden(name), pool.clone()).unwrap();
-    let options = TrainOptions { recompute, ..options(DenseType::F32) };
-    TrainModel::encoder(&weights, task, method, &options, pool)
+    TrainModel::encoder(&weights, task, method, options, pool)
 }
 
 fn inputs(alone: &[Text]) -> Vec<EncoderInput<'_>> {
@@ -156,6 +165,22 @@ fn the_gradient_of_encoders_predicts_their_outputs() {
     ] {
         let (batch, _) = texts(&[7, 1, 12], 40, types);
         check_gradient(name, &mut encoder(name, task, Recompute::Off), &batch);
+    }
+}
+
+#[test]
+fn the_gradient_of_encoders_comes_in_parts() {
+    for name in ["bert_sequence", "modernbert_sequence"] {
+        let (batch, _) = texts(&[7, 1, 12], 40, false);
+        let run = |optimizer_in_backward| {
+            let options = TrainOptions { optimizer_in_backward, ..options(DenseType::F32) };
+            let task = Task::Sequence { labels: 2 };
+            let mut model = encoder_with(&Method::Full, name, task, &options).unwrap();
+            let outputs = model.outputs(&batch).unwrap().len();
+            model.backward_outputs(&batch, &vec![0.5; outputs]).unwrap();
+            if optimizer_in_backward { taken(&mut model) } else { model.grads().to_vec() }
+        };
+        assert!(run(true) == run(false), "{name}");
     }
 }
 

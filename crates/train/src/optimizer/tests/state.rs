@@ -81,6 +81,40 @@ fn a_restored_optimizer_goes_on_with_the_same_bits_on_any_threads() {
 }
 
 #[test]
+fn a_step_of_parts_has_the_bits_of_a_whole_one() {
+    let tensors = mixed();
+    let (start, pool) = (vector(0, num_values_of(&tensors), 6), Pool::new(2));
+    // One tensor, two of them, and the first, as they come on the way back.
+    let parts = [&tensors[3..], &tensors[1..3], &tensors[..1]];
+    let parts = parts.map(|part| part[0].range.start..part[part.len() - 1].range.end);
+    for config in every_config() {
+        let (mut whole, mut by_part) = (config.build(&tensors), config.build(&tensors));
+        let (mut expected, mut values) = (start.clone(), start.clone());
+        for step in 0..4 {
+            let grads = vector(step + 1, start.len(), 6);
+            whole.step(&pool, &mut expected, &grads, 0.7, 1e-2);
+            by_part.begin_step();
+            for part in &parts {
+                let (values, grads) = (&mut values[part.clone()], &grads[part.clone()]);
+                by_part.apply(&pool, part, values, grads, 0.7, 1e-2);
+            }
+        }
+        assert!(values == expected && values != start, "{config:?}");
+        assert!(by_part.state() == whole.state() && by_part.steps() == 4, "{config:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "0..18201 of 27470 trained values has a part of a tensor")]
+fn a_part_of_a_tensor_is_a_bug() {
+    let mut optimizer = OptimizerConfig::default().build(&mixed());
+    optimizer.begin_step();
+    let mut values = vec![0.0; 18_201];
+    let grads = values.clone();
+    optimizer.apply(&Pool::new(1), &(0..18_201), &mut values, &grads, 1.0, 1e-2);
+}
+
+#[test]
 fn names_and_sizes_of_the_state_are_told() {
     let tensors = mixed();
     let mut lines = Vec::new();
