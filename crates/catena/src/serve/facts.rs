@@ -22,12 +22,12 @@ const SAMPLE_BYTES: usize = 4096;
 /// Bytes of the longest `config.json` that is read: real ones have a few thousand.
 const MAX_CONFIG_BYTES: u64 = 1 << 24;
 
-/// The weights' files, with the sizes and times that they had.
-type Stamp = Vec<(Utf8PathBuf, u64, Duration)>;
+/// A file of weights, with the size and the time that it had.
+type Stamp = (Utf8PathBuf, u64, Duration);
 
 /// What was read of a model's files, for as long as they are the same.
 #[derive(Default)]
-pub(super) struct Facts(Mutex<Option<(Stamp, ModelFiles)>>);
+pub(super) struct Facts(Mutex<Option<(Vec<Stamp>, ModelFiles)>>);
 
 impl Facts {
     /// What the files at `path` say; nothing if they cannot be read.
@@ -54,8 +54,8 @@ pub(super) fn weight_files(path: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
     Ok(files)
 }
 
-fn stamp(path: &Utf8Path) -> io::Result<Stamp> {
-    let stamp = |file: Utf8PathBuf| {
+fn stamp(path: &Utf8Path) -> io::Result<Vec<Stamp>> {
+    let stamp = |file: Utf8PathBuf| -> io::Result<Stamp> {
         let known = fs::metadata(&file)?;
         let modified = known.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok((file, known.len(), modified))
@@ -63,7 +63,7 @@ fn stamp(path: &Utf8Path) -> io::Result<Stamp> {
     weight_files(path)?.into_iter().map(stamp).collect()
 }
 
-fn read(path: &Utf8Path, stamp: &Stamp) -> Result<ModelFiles, BoxError> {
+fn read(path: &Utf8Path, stamp: &[Stamp]) -> Result<ModelFiles, BoxError> {
     let said = if path.is_dir() { of_folder(path)? } else { of_gguf(path)? };
     Ok(ModelFiles {
         bytes: stamp.iter().map(|(_, bytes, _)| bytes).sum(),
@@ -141,7 +141,7 @@ impl Stored {
 /// SHA-256 of each file's size and samples. That of all bytes would take minutes for a large model, and
 /// models that differ do so in nearly every weight. Names and times are not part of it: a copy is the
 /// same model.
-fn digest(stamp: &Stamp) -> io::Result<String> {
+fn digest(stamp: &[Stamp]) -> io::Result<String> {
     let mut hasher = Hasher::new();
     let mut sample = vec![0; SAMPLE_BYTES];
     for (path, bytes, _) in stamp {
