@@ -38,6 +38,7 @@ def greedy(model, **more):
 def test_a_message_is_answered(client, model):
     answer = client.messages.create(**greedy(model, system="Answer in one sentence."))
     assert answer.type == "message" and answer.role == "assistant"
+    assert answer._request_id
     assert answer.content[0].type == "text" and answer.content[0].text
     assert answer.stop_reason in ("end_turn", "max_tokens")
     again = client.messages.create(**greedy(model, system="Answer in one sentence."))

@@ -134,6 +134,25 @@ def test_models_are_listed_and_shown(client, model, embedder):
     assert "embedding" in client.show(embedder).capabilities
 
 
+def test_models_say_what_their_files_are(client, model, embedder):
+    listed = {one.model: one for one in client.list().models}
+    for name in (model, embedder):
+        one, shown = listed[name], client.show(name)
+        assert one.size > 1 << 20 and one.modified_at.year > 2000
+        assert len(one.digest) == 64 and int(one.digest, 16) > 0
+        assert one.details.format in ("gguf", "safetensors") and one.details.family
+        assert one.details.parameter_size[-1] in "MB" and one.details.quantization_level
+        assert shown.details == one.details
+        family = shown.modelinfo["general.architecture"]
+        assert family == one.details.family
+        assert shown.modelinfo[f"{family}.context_length"] > 0
+        assert shown.modelinfo["general.parameter_count"] > 1_000_000
+    assert listed[model].digest != listed[embedder].digest
+    running = {one.model: one for one in client.ps().models}
+    assert running[model].size > 0 and running[model].digest == listed[model].digest
+    assert running[model].size_vram == 0 and running[model].details == listed[model].details
+
+
 def test_errors_are_those_of_the_client(client, model):
     with pytest.raises(ollama.ResponseError) as missing:
         client.chat("no-such-model", QUESTION)

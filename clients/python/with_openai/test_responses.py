@@ -120,6 +120,40 @@ def test_work_in_the_background(client, model):
     assert client.responses.cancel(long.id).status in ("cancelled", "completed", "incomplete")
 
 
+def test_a_stream_in_the_background_is_left_and_read_on(client, model):
+    def begin(tokens):
+        return client.responses.create(
+            model=model, input=QUESTION, background=True, stream=True, temperature=0,
+            max_output_tokens=tokens,
+        )
+
+    first = []
+    with begin(24) as stream:
+        for event in stream:
+            first.append(event)
+            if event.type == "response.output_text.delta":
+                break
+    assert [event.type for event in first[:2]] == ["response.created", "response.queued"]
+    name = first[0].response.id
+    rest = list(
+        client.responses.retrieve(name, stream=True, starting_after=first[-1].sequence_number)
+    )
+    events = first + rest
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert rest[-1].type in ("response.completed", "response.incomplete")
+    said = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    final = rest[-1].response
+    assert said == final.output_text == client.responses.retrieve(name).output_text
+    again = list(client.responses.retrieve(name, stream=True))
+    assert [event.type for event in again] == [event.type for event in events]
+
+    with begin(1500) as stream:
+        name = next(iter(stream)).response.id
+    ended = client.responses.cancel(name).status
+    last = list(client.responses.retrieve(name, stream=True))[-1]
+    assert last.type == f"response.{ended}" and ended in ("cancelled", "completed", "incomplete")
+
+
 def test_input_tokens_are_counted(client, model):
     counted = client.responses.input_tokens.count(model=model, input=QUESTION)
     answer = client.responses.create(model=model, input=QUESTION, max_output_tokens=1)

@@ -2,7 +2,7 @@
 
 use crate::failure::{Exit, Failure};
 use crate::models::BoxError;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
 use catena_knowledge::{Classifier, KnowledgeError, TextOrPair};
 use catena_model::encoder::{EncoderInput, SequenceClassifier};
@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 /// A classifier with its tokenizer.
 pub(crate) struct LocalClassifier {
+    path: Utf8PathBuf,
     encoder: SequenceClassifier,
     tokenizer: Tokenizer,
 }
@@ -27,7 +28,12 @@ impl LocalClassifier {
     /// Opens a folder or a GGUF file.
     pub(crate) fn open(path: &Utf8Path, pool: Arc<Pool>) -> Result<Self, BoxError> {
         let encoder = SequenceClassifier::load_with(path, pool, LoadOptions::default())?;
-        Ok(Self { encoder, tokenizer: open_tokenizer(path)? })
+        Ok(Self { path: path.to_owned(), encoder, tokenizer: open_tokenizer(path)? })
+    }
+
+    /// The folder or file that it was opened from.
+    pub(crate) fn path(&self) -> &Utf8Path {
+        &self.path
     }
 
     /// The one that `serve.classifier` names.

@@ -5,6 +5,7 @@ use crate::background::Background;
 use crate::batches::{self, BatchStore};
 use crate::blocking::{Queue, Workers};
 use crate::context;
+use crate::cut_off::CutOff;
 use crate::error::ApiError;
 use crate::files::FileStore;
 use crate::limits::Admission;
@@ -12,17 +13,16 @@ use crate::metrics::Metrics;
 use crate::models::{Library, LoadedModel, ModelSource, Registry, ServedModel};
 use crate::responses::ResponseStore;
 use crate::traces::Traces;
-use axum::http::Method;
 use camino::Utf8Path;
 use catena_engine::{CALL_ID_CHARS, EngineHandle};
 use catena_store::StoreError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::iter;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::unbounded_channel;
-use tokio::sync::watch;
 
 /// Status in logs and metrics of a request whose client went away before its answer.
 pub(crate) const CLIENT_GONE: u16 = 499;
@@ -123,8 +123,8 @@ struct Inner {
     next_id: AtomicU64,
     id_salt: u64,
     draining: AtomicBool,
-    /// Set once running answers are to end at once.
-    cut_off: watch::Sender<bool>,
+    /// Tells running answers to end at once.
+    cut_off: CutOff,
 }
 
 /// What is kept on disk.
@@ -179,7 +179,7 @@ impl App {
             next_id: AtomicU64::new(0),
             id_salt: RandomState::new().build_hasher().finish(),
             draining: AtomicBool::new(false),
-            cut_off: watch::Sender::new(false),
+            cut_off: CutOff::default(),
         }))
     }
 
@@ -198,7 +198,8 @@ impl App {
         pinned: bool,
     ) {
         self.registry().declare(name, source, loaded, pinned);
-        self.metrics().add_model(name);
+        // Zeros from the start.
+        self.metrics().of(name);
     }
 
     /// Adds an adapter in `folder` beside the model `base`; requests choose it by its name.
@@ -210,7 +211,8 @@ impl App {
     }
 
     /// Has `name`, one of the models that the app was made with, come from `source` once its engine has
-    /// stopped. Models that shared an engine should be given one again.
+    /// stopped, if it has one; what its files say is the source's to tell from now on. Models that shared an
+    /// engine should be given one again.
     pub fn revive_with(&self, name: &str, source: Arc<dyn ModelSource>) {
         self.registry().revive_with(name, source);
     }
@@ -219,7 +221,7 @@ impl App {
     /// what they began with.
     pub fn redeclare(&self, name: &str, source: Arc<dyn ModelSource>, pinned: bool) {
         self.registry().replace(name, source, pinned);
-        self.metrics().add_model(name);
+        self.metrics().of(name);
     }
 
     /// [`App::redeclare`] for an adapter in `folder` beside the model `base`.
@@ -266,10 +268,11 @@ impl App {
         if self.registry().knows(alias) {
             return Err(ApiError::ModelExists { model: alias.to_owned() });
         }
+        let model = &self.meant(model);
         self.registry().get(model, self.limits().max_wait).await?;
         let mut settings = self.0.settings.write().unwrap_or_else(PoisonError::into_inner);
         let mut changed = Settings::clone(&settings);
-        let before = changed.aliases.insert(alias.to_owned(), model.to_owned());
+        let before = changed.aliases.insert(alias.to_owned(), model.clone());
         *settings = Arc::new(changed);
         Ok(before.filter(|before| before != model))
     }
@@ -310,9 +313,10 @@ impl App {
 
     /// Tells everyone who observes what became of a request.
     pub(crate) fn tell(&self, outcome: &Outcome) {
-        let (route, method) = (&outcome.route, known_method(&outcome.method));
+        let (route, method) = (&outcome.route, outcome.known_method().unwrap_or("(other)"));
         let status = outcome.status.map_or(CLIENT_GONE, |status| status.as_u16());
         self.metrics().answered(route, method, status, outcome.took);
+        self.metrics().gen_ai().ended(outcome);
         if let Some(code) = outcome.usage.error {
             self.metrics().refused(code);
         }
@@ -363,9 +367,9 @@ impl App {
         &self.0.metrics
     }
 
-    /// Counts texts that were turned into vectors.
-    pub(crate) fn embedded(&self, model: &str, tokens: usize, took: Duration) {
-        self.metrics().embedded(model, tokens, took);
+    /// Counts texts that were turned into vectors or scores by the model called `name`.
+    pub(crate) fn embedded(&self, name: &str, tokens: usize, took: Duration) {
+        self.metrics().of(&self.meant(name)).embedded(tokens, took);
     }
 
     /// Keeps the files, batches and responses of clients below `folder`, and goes on with batches that are not
@@ -447,6 +451,17 @@ impl App {
         (0..CALL_ID_CHARS).map(|_| digit()).collect()
     }
 
+    /// The model's own name that `name` means: a model may have others, which are aliases. Metrics are told
+    /// by it, traces by both, and answers by the name that was asked for.
+    pub(crate) fn meant(&self, name: &str) -> String {
+        self.settings().aliases.get(name).cloned().unwrap_or_else(|| name.to_owned())
+    }
+
+    /// Whether `name` is that of a model that was declared, or means one. Looks at no disk.
+    pub(crate) fn declares(&self, name: &str) -> bool {
+        self.registry().declares(name) || self.settings().aliases.contains_key(name)
+    }
+
     /// The model called `name`, loaded if need be.
     ///
     /// # Errors
@@ -459,33 +474,42 @@ impl App {
         if let Some(request) = context::current() {
             request.use_model(name)?;
         }
-        let settings = self.settings();
-        let name = settings.aliases.get(name).map_or(name, String::as_str);
-        if let Some(request) = context::current() {
-            request.note(|usage| usage.served_model = Some(name.to_owned()));
-        }
-        self.in_memory(name).await
+        let found = self.in_memory(&self.meant(name)).await;
+        found.map_err(|error| self.as_asked(name, error))
     }
 
-    /// The name under which the request of this task may use the model called `name`: its own, or the
-    /// first of its other names; none if its key is for other models.
-    pub(crate) fn usable_name(&self, name: String) -> Option<String> {
-        if context::may_use(&name) {
-            return Some(name);
+    /// The error with the name that was asked for in the place of the one that was meant.
+    pub(crate) fn as_asked(&self, name: &str, error: ApiError) -> ApiError {
+        let model: String = name.chars().take(200).collect();
+        if let ApiError::NotLoadable { reason, .. } = error {
+            return ApiError::NotLoadable { model, reason };
         }
+        let ApiError::UnknownModel { mut known, .. } = error else { return error };
         let settings = self.settings();
-        let mut others = settings.aliases.iter().filter(|(_, meant)| **meant == name);
-        others.find(|(other, _)| context::may_use(other)).map(|(other, _)| other.clone())
+        let others = settings.aliases.keys().filter(|other| context::may_use(other));
+        known.extend(others.cloned());
+        ApiError::UnknownModel { model, known }
     }
 
-    /// [`Registry::get`], with reasons that are fit for clients.
+    /// The names under which the request of this task may use the model called `name`: its own and its
+    /// aliases, as far as its key is for them.
+    pub(crate) fn usable_names(&self, name: &str) -> Vec<String> {
+        let settings = self.settings();
+        let others = settings.aliases.iter().filter(|(_, meant)| *meant == name);
+        let names = iter::once(name).chain(others.map(|(other, _)| other.as_str()));
+        names.filter(|name| context::may_use(name)).map(str::to_owned).collect()
+    }
+
+    /// [`Registry::get`], with reasons that are fit for clients. Notes that the model serves the request.
     async fn in_memory(&self, name: &str) -> Result<ServedModel, ApiError> {
         let found = self.registry().get(name, self.limits().max_wait).await;
-        found.map_err(|error| {
+        let model = found.map_err(|error| {
             // What is wrong with files is for those who run the server.
             let ApiError::NotLoadable { model, .. } = error else { return error };
             ApiError::NotLoadable { model, reason: "the server's log says why".to_owned() }
-        })
+        })?;
+        context::note(|usage| usage.served_model = Some(name.to_owned()));
+        Ok(model)
     }
 
     /// The model called `name`, or the first in memory that fits where a protocol names none, as
@@ -513,7 +537,6 @@ impl App {
         let name = name.ok_or(ApiError::NoModel { needs })?;
         if let Some(request) = context::current() {
             request.use_model(&name)?;
-            request.note(|usage| usage.served_model = Some(name.clone()));
         }
         // Its engine may have stopped.
         let found = role(&self.in_memory(&name).await?);
@@ -524,7 +547,7 @@ impl App {
     /// it. What cannot be loaded is told by the request that names it.
     async fn bring_back(&self) {
         for name in self.registry().away() {
-            let _ = self.in_memory(&name).await;
+            let _ = self.registry().get(&name, self.limits().max_wait).await;
         }
     }
 
@@ -540,11 +563,12 @@ impl App {
     /// From now on, running generations end with [`ApiError::Draining`], which their clients are
     /// told.
     pub fn cut_off(&self) {
-        self.0.cut_off.send_replace(true);
+        self.0.cut_off.tell_all();
     }
 
-    pub(crate) fn when_cut_off(&self) -> watch::Receiver<bool> {
-        self.0.cut_off.subscribe()
+    /// Whom [`App::cut_off`] tells.
+    pub(crate) fn when_cut_off(&self) -> &CutOff {
+        &self.0.cut_off
     }
 
     /// The pace of `engine`.
@@ -578,13 +602,6 @@ impl App {
         }
         engines
     }
-}
-
-/// The method as a label of metrics: clients may invent others, and each label lives for ever.
-fn known_method(method: &Method) -> &str {
-    let known =
-        [Method::GET, Method::POST, Method::DELETE, Method::HEAD, Method::OPTIONS, Method::PUT];
-    if known.contains(method) { method.as_str() } else { "(other)" }
 }
 
 fn unix_seconds() -> u64 {

@@ -13,7 +13,7 @@ use crate::openapi::shapes::{
 };
 use crate::openapi::{Operation, Tag};
 use crate::sampling::{SamplingFields, max_new_tokens};
-use crate::stream::{self, Frame, Render};
+use crate::stream::{self, Out, Render, Template};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -207,6 +207,8 @@ struct Reply {
     with_usage: bool,
     counts: Counts,
     choices: Vec<Choice>,
+    /// The chunk of a text for each choice, where only the text changes.
+    texts: Vec<Template>,
 }
 
 impl Reply {
@@ -220,6 +222,7 @@ impl Reply {
             with_usage: request.stream_options.include_usage,
             counts: Counts::default(),
             choices: Vec::new(),
+            texts: Vec::new(),
         }
     }
 
@@ -265,46 +268,45 @@ impl Reply {
 }
 
 impl Render<Generation> for Reply {
-    fn opening(&mut self, _: &Generation) -> Vec<Frame> {
-        Vec::new()
+    fn opening(&mut self, _: &Generation, _: &mut Out) {
+        let said = |idx| Template::new(None, |text| self.chunk(idx, text, &Value::Null, None));
+        self.texts = (0..self.choices.len()).map(said).collect();
     }
 
-    fn item(&mut self, _: &Generation, (idx, event): (usize, Event)) -> Vec<Frame> {
-        let chunk = match event {
+    fn item(&mut self, _: &Generation, (idx, event): (usize, Event), out: &mut Out) {
+        match event {
+            Event::Token(token) if !self.with_logprobs => {
+                if !token.text.is_empty() {
+                    out.fill(&self.texts[idx], &token.text);
+                }
+            }
             Event::Token(token) => {
                 let choice = &mut self.choices[idx];
                 choice.add(self.engine.intake().vocabulary(), &token);
-                if self.with_logprobs {
-                    let logprobs = choice.take_logprobs();
-                    self.chunk(idx, &token.text, &logprobs, None)
-                } else if token.text.is_empty() {
-                    return Vec::new();
-                } else {
-                    self.chunk(idx, &token.text, &Value::Null, None)
-                }
+                let logprobs = choice.take_logprobs();
+                out.data(&self.chunk(idx, &token.text, &logprobs, None));
             }
             Event::Finished(completion) => {
                 let reason = finish_reason(completion.finish_reason);
-                let chunk = self.chunk(idx, &completion.tail, &Value::Null, Some(reason));
+                out.data(&self.chunk(idx, &completion.tail, &Value::Null, Some(reason)));
                 self.finish(idx, completion);
-                chunk
             }
-            Event::Failed(_) => return Vec::new(),
-        };
-        vec![Frame::data(&chunk)]
-    }
-
-    fn closing(&mut self, _: &Generation) -> Vec<Frame> {
-        if !self.with_usage {
-            return vec![Frame::done()];
+            Event::Failed(_) => {}
         }
-        let mut chunk = self.body(&json!([]));
-        chunk["usage"] = self.counts.usage();
-        vec![Frame::data(&chunk), Frame::done()]
     }
 
-    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
-        vec![Frame::data(&error.problem().openai()), Frame::done()]
+    fn closing(&mut self, _: &Generation, out: &mut Out) {
+        if self.with_usage {
+            let mut chunk = self.body(&json!([]));
+            chunk["usage"] = self.counts.usage();
+            out.data(&chunk);
+        }
+        out.done();
+    }
+
+    fn failed(&mut self, error: &ApiError, out: &mut Out) {
+        out.data(&error.problem().openai());
+        out.done();
     }
 }
 

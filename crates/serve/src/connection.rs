@@ -115,7 +115,7 @@ async fn talk(
 }
 
 /// Waits until the flag is true, or its owner is gone.
-pub(crate) async fn turned_true(flag: &mut watch::Receiver<bool>) {
+async fn turned_true(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|flag| *flag).await;
 }
 

@@ -43,17 +43,38 @@ pub(crate) struct RequestUsage {
     pub(crate) finish_reasons: Vec<&'static str>,
     /// When the first token came.
     pub(crate) first_token: Option<Instant>,
-    /// The code of the error that answers it.
+    /// When the last one came.
+    pub(crate) last_token: Option<Instant>,
+    /// Tokens that were handed over between the two, both included.
+    pub(crate) seen_tokens: u64,
+    /// Tokens read that had been computed before.
+    pub(crate) cached_tokens: u64,
+    /// Tokens written that were thoughts.
+    pub(crate) reasoning_tokens: u64,
+    /// Whether its answer comes as a stream.
+    pub(crate) is_stream: bool,
+    /// Whether it gave no seed, so that one was drawn for it.
+    pub(crate) has_drawn_seed: bool,
+    /// Numbers of each vector that it asked for.
+    pub(crate) dimensions: Option<usize>,
+    /// The code of the error that answers it, or that ends its stream.
     pub(crate) error: Option<&'static str>,
 }
 
 /// How a request wants tokens to be chosen, as far as traces tell it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sampling {
+    /// Answers to one prompt.
+    pub(crate) n: usize,
     pub(crate) max_tokens: usize,
     pub(crate) temperature: f32,
     pub(crate) top_p: f32,
+    pub(crate) top_k: Option<usize>,
+    pub(crate) frequency_penalty: f32,
+    pub(crate) presence_penalty: f32,
     pub(crate) seed: u64,
+    /// Whether the answer is to be JSON.
+    pub(crate) is_json: bool,
 }
 
 impl RequestUsage {
@@ -65,10 +86,20 @@ impl RequestUsage {
 
 /// Notes that the answer to the request of this task is called `id`.
 pub(crate) fn answered_as(id: String) -> String {
-    if let Some(request) = current() {
-        request.note(|usage| usage.answer_id = Some(id.clone()));
-    }
+    note(|usage| usage.answer_id = Some(id.clone()));
     id
+}
+
+/// Changes what is known about the use of the request of this task.
+pub(crate) fn note(change: impl FnOnce(&mut RequestUsage)) {
+    if let Some(request) = current() {
+        request.note(change);
+    }
+}
+
+/// Notes that the answer to the request of this task comes as a stream.
+pub(crate) fn note_stream() {
+    note(|usage| usage.is_stream = true);
 }
 
 /// The request that this task answers.
@@ -248,6 +279,8 @@ pub(crate) struct Reservation {
     prompt_tokens: u64,
     /// Tokens that were handed over.
     seen_tokens: u64,
+    /// When the last of them was.
+    last_token: Option<Instant>,
     /// Tokens of what has ended, the ending tokens included.
     ended_tokens: u64,
 }
@@ -263,7 +296,14 @@ impl Reservation {
         if let Some(key) = &context.key {
             key.limiter.reserve(reserved, Instant::now()).map_err(ApiError::RateLimited)?;
         }
-        Ok(Some(Self { context, reserved, prompt_tokens, seen_tokens: 0, ended_tokens: 0 }))
+        Ok(Some(Self {
+            context,
+            reserved,
+            prompt_tokens,
+            seen_tokens: 0,
+            last_token: None,
+            ended_tokens: 0,
+        }))
     }
 
     /// Who asks; the engine shares out its work by it, and keeps prefixes apart.
@@ -276,9 +316,15 @@ impl Reservation {
         self.prompt_tokens = 0;
     }
 
+    /// Changes what is known about the use of its request.
+    pub(crate) fn note(&self, change: impl FnOnce(&mut RequestUsage)) {
+        self.context.note(change);
+    }
+
     /// Counts a generated token.
     pub(crate) fn count_token(&mut self, now: Instant) {
         self.seen_tokens += 1;
+        self.last_token = Some(now);
         if self.seen_tokens == 1 {
             self.context.note(|usage| {
                 usage.first_token.get_or_insert(now);
@@ -289,9 +335,7 @@ impl Reservation {
     /// Notes that a generation ended, why, and with how many tokens.
     pub(crate) fn finished(&mut self, reason: &'static str, tokens: usize) {
         self.ended_tokens += tokens as u64;
-        self.context.note(|usage| {
-            usage.finish_reasons.push(reason);
-        });
+        self.note(|usage| usage.finish_reasons.push(reason));
     }
 }
 
@@ -299,9 +343,11 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         // What was cut off has no end that counts it.
         let completion_tokens = self.seen_tokens.max(self.ended_tokens);
-        self.context.note(|usage| {
+        self.note(|usage| {
             usage.prompt_tokens += self.prompt_tokens;
             usage.completion_tokens += completion_tokens;
+            usage.seen_tokens += self.seen_tokens;
+            usage.last_token = usage.last_token.max(self.last_token);
         });
         if let Some(key) = &self.context.key {
             let used = self.prompt_tokens + completion_tokens;

@@ -1,5 +1,6 @@
 //! The form of an error: each protocol has its own, and the route says which.
 
+use crate::app::App;
 use crate::error::Problem;
 use crate::{anthropic, cohere, huggingface, ollama, tei};
 use axum::Json;
@@ -35,6 +36,14 @@ impl Dialect {
             _ if path.starts_with("/v2/") => Self::Cohere,
             _ if path.starts_with("/api/") => Self::Ollama,
             _ => Self::OpenAi,
+        }
+    }
+
+    /// The name that a client means by `model`, as the server and its keys have it.
+    pub(crate) fn served_name(self, app: &App, model: String) -> String {
+        match self {
+            Self::Ollama => ollama::served_name(app, model),
+            Self::OpenAi | Self::Anthropic | Self::Cohere | Self::Tgi | Self::Tei => model,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a client is told when a request cannot be answered.
 
 use crate::access::whole_seconds;
-use crate::context::{current, request_id};
+use crate::context::{note, request_id};
 use crate::ignored::IGNORED_FIELDS_HEADER;
 use crate::limits::Exhausted;
 use axum::Json;
@@ -417,9 +417,7 @@ impl IntoResponse for ApiError {
             let request_id = request_id();
             tracing::error!(request_id, code = problem.code, "{}", problem.message);
         }
-        if let Some(request) = current() {
-            request.note(|usage| usage.error = Some(problem.code));
-        }
+        note(|usage| usage.error = Some(problem.code));
         let retry_after = self.retry_after();
         let mut response = (problem.status, Json(problem.openai())).into_response();
         if let Some(seconds) = retry_after {

@@ -1,31 +1,42 @@
 //! Requests on their way through the engine, as seen from async code.
 
 use crate::app::App;
-use crate::connection;
-use crate::context::{self, Reservation, Sampling};
+use crate::context::{self, RequestUsage, Reservation, Sampling};
+use crate::cut_off::Listening;
 use crate::error::ApiError;
 use crate::limits::Admission;
+use crate::metrics::ModelMetrics;
 use crate::models::LanguageModel;
-use catena_engine::{EngineError, Event, Request, RequestGuard};
+use catena_engine::{Constraint, EngineError, Event, Request, RequestGuard};
 use catena_protocol::{FinishReason, Usage};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::watch;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Tokens of prompts that are submitted on the spot.
 const BRIEF_TOKENS: usize = 4096;
+/// Most messages that are taken out of the channel at once.
+const AT_ONCE: usize = 64;
+
+/// What a generation hears of.
+enum Message {
+    /// What the engine says of a choice.
+    Event(usize, Event),
+    /// The server ends.
+    CutOff,
+}
 
 /// One or more engine requests that answer one HTTP request. Each gives one or more choices, counted
 /// through over all of them. Dropping it cancels what still runs: that is how a client that goes away
 /// frees its place.
 pub(crate) struct Generation {
-    app: App,
-    model: String,
+    metrics: ModelMetrics,
     /// Stays in memory until this has ended, whatever happens to its name.
     _language: LanguageModel,
     /// Bounded by the requests' own token limits.
-    events: UnboundedReceiver<(usize, Event)>,
+    messages: UnboundedReceiver<Message>,
+    /// Messages that came together, the next one last.
+    ready: Vec<Message>,
     started: Instant,
     /// When each choice gave its last token.
     last_token: Vec<Option<Instant>>,
@@ -36,7 +47,7 @@ pub(crate) struct Generation {
     /// Tokens set aside within the limits of the key that asks.
     reservation: Option<Reservation>,
     pace: Pace,
-    cut_off: watch::Receiver<bool>,
+    _cut_off: Listening,
 }
 
 /// Counts a generation in the pace of its engine, if the engine took it.
@@ -72,25 +83,26 @@ impl Generation {
         let reservation = reserve(&mut requests)?;
         note_sampling(&requests);
         admission.began(Instant::now());
+        let metrics = app.metrics().of(&app.meant(model));
         for Request { params, .. } in &requests {
-            app.metrics().began(model, params.n, params.max_new_tokens);
+            metrics.began(params.n, params.max_new_tokens);
         }
-        app.metrics().set_running(model, true);
+        metrics.set_running(true);
         let open = requests.iter().map(|request| request.params.n).sum();
-        let (sender, events) = unbounded_channel();
+        let (sender, messages) = unbounded_channel();
         // A client may go away while its requests are submitted; they count as aborted then too.
         let mut generation = Self {
-            app: app.clone(),
-            model: model.to_owned(),
+            metrics,
             _language: language.clone(),
-            events,
+            messages,
+            ready: Vec::new(),
             started,
             last_token: vec![None; open],
             open,
             guards: Vec::new(),
             reservation,
             pace: Pace { admission, taken: true },
-            cut_off: app.when_cut_off(),
+            _cut_off: listen(app, &sender),
         };
         let engine = language.engine.clone();
         let is_brief = requests.iter().all(|request| request.constraint.is_none())
@@ -102,7 +114,8 @@ impl Generation {
             for request in requests {
                 let sender = sender.clone();
                 let count = request.params.n;
-                let sink = move |event| sender.send((first + sample(&event), event)).is_ok();
+                let sink =
+                    move |event| sender.send(Message::Event(first + sample(&event), event)).is_ok();
                 guards.push(engine.submit_with(request, sink)?);
                 first += count;
             }
@@ -133,21 +146,36 @@ impl Generation {
         if self.open == 0 {
             return None;
         }
-        let received = tokio::select! {
-            biased;
-            received = self.events.recv() => received,
-            () = connection::turned_true(&mut self.cut_off) => {
-                return Some(Err(self.fail(ApiError::Draining)));
-            }
-        };
-        let Some((idx, event)) = received else {
-            return Some(Err(self.fail(EngineError::Stopped.into())));
-        };
+        if self.ready.is_empty() {
+            self.messages.recv_many(&mut self.ready, AT_ONCE).await;
+            self.ready.reverse();
+        }
+        match self.ready.pop() {
+            Some(Message::Event(idx, event)) => Some(self.take(idx, event)),
+            Some(Message::CutOff) => Some(Err(self.fail(ApiError::Draining))),
+            None => Some(Err(self.fail(EngineError::Stopped.into()))),
+        }
+    }
+
+    /// Whether [`Generation::next`] has nothing to wait for.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.open == 0 || !self.ready.is_empty()
+    }
+
+    /// Changes what is known about the use of its request.
+    pub(crate) fn note(&self, change: impl FnOnce(&mut RequestUsage)) {
+        if let Some(reservation) = &self.reservation {
+            reservation.note(change);
+        }
+    }
+
+    /// Counts an event.
+    fn take(&mut self, idx: usize, event: Event) -> Result<(usize, Event), ApiError> {
         match &event {
             Event::Token(_) => self.count_token(idx),
             Event::Failed(reason) => {
                 let reason = reason.clone();
-                return Some(Err(self.fail(EngineError::Failed { reason }.into())));
+                return Err(self.fail(EngineError::Failed { reason }.into()));
             }
             Event::Finished(completion) => {
                 self.open -= 1;
@@ -155,20 +183,23 @@ impl Generation {
                 if completion.sample > 0 {
                     // The samples of a request share its prompt.
                     usage = Usage::new(0, usage.completion_tokens);
+                } else {
+                    let cached_tokens = completion.cached_tokens as u64;
+                    self.note(|usage| usage.cached_tokens += cached_tokens);
                 }
                 if let Some(reservation) = &mut self.reservation {
                     reservation.finished(finish_reason(reason), usage.completion_tokens);
                 }
-                self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
+                self.metrics.finished(reason, usage, self.started.elapsed());
                 // Nobody but a stopping engine cancels a request that we still listen to.
                 if reason == FinishReason::Cancelled {
                     self.open = 0;
-                    return Some(Err(ApiError::Draining));
+                    return Err(self.told(ApiError::Draining));
                 }
-                self.app.metrics().timed(&self.model, completion.timing);
+                self.metrics.timed(completion.timing);
             }
         }
-        Some(Ok((idx, event)))
+        Ok((idx, event))
     }
 
     fn count_token(&mut self, idx: usize) {
@@ -176,43 +207,62 @@ impl Generation {
         if let Some(reservation) = &mut self.reservation {
             reservation.count_token(now);
         }
-        let metrics = self.app.metrics();
         match self.last_token[idx].replace(now) {
-            None => metrics.first_token(&self.model, now - self.started),
-            Some(last) => metrics.next_token(&self.model, now - last),
+            None => self.metrics.first_token(now - self.started),
+            Some(last) => self.metrics.next_token(now - last),
         }
     }
 
     fn fail(&mut self, error: ApiError) -> ApiError {
         self.open = 0;
-        self.app.metrics().failed(&self.model);
+        self.metrics.failed();
+        self.told(error)
+    }
+
+    /// Notes the error that ends the answer, whose status may have been told long before.
+    fn told(&self, error: ApiError) -> ApiError {
+        let code = error.told().code;
+        self.note(|usage| usage.error = Some(code));
         error
     }
 }
 
 impl Drop for Generation {
     fn drop(&mut self) {
-        self.app.metrics().set_running(&self.model, false);
+        self.metrics.set_running(false);
         for _ in 0..self.open {
             let (reason, usage) = (FinishReason::Cancelled, Usage::default());
-            self.app.metrics().finished(&self.model, reason, usage, self.started.elapsed());
+            self.metrics.finished(reason, usage, self.started.elapsed());
         }
     }
 }
 
+/// Sends the message of the cut-off, as long as the engine may send others.
+fn listen(app: &App, sender: &UnboundedSender<Message>) -> Listening {
+    let sender = sender.downgrade();
+    app.when_cut_off().listen(move || {
+        if let Some(sender) = sender.upgrade() {
+            // Nobody waits any more.
+            let _ = sender.send(Message::CutOff);
+        }
+    })
+}
+
 /// Notes how tokens are chosen: the requests of one client differ in nothing that is told.
 fn note_sampling(requests: &[Request]) {
-    let (Some(request), Some(Request { params, .. })) = (context::current(), requests.first())
-    else {
-        return;
-    };
+    let Some(Request { params, constraint, .. }) = requests.first() else { return };
     let sampling = Sampling {
+        n: params.n,
         max_tokens: params.max_new_tokens,
         temperature: params.temperature,
         top_p: params.top_p,
+        top_k: params.top_k,
+        frequency_penalty: params.frequency_penalty,
+        presence_penalty: params.presence_penalty,
         seed: params.seed,
+        is_json: matches!(constraint, Some(Constraint::JsonObject | Constraint::JsonSchema(_))),
     };
-    request.note(|usage| usage.sampling = Some(sampling));
+    context::note(|usage| usage.sampling = Some(sampling));
 }
 
 /// Sets aside what `requests` may use, and has them run on the account of the key that asks.

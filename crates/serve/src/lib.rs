@@ -26,6 +26,7 @@ mod completions;
 mod connection;
 mod context;
 mod counts;
+mod cut_off;
 mod dialect;
 mod embeddings;
 mod error;
@@ -67,10 +68,10 @@ pub use context::request_id;
 pub use error::ApiError;
 pub use limits::Exhausted;
 pub use models::{
-    AdapterReader, LanguageModel, Library, LoadError, LoadedAdapter, LoadedModel, ModelSource,
-    ServedModel,
+    AdapterReader, LanguageModel, Library, LoadError, LoadedAdapter, LoadedModel, ModelFiles,
+    ModelSource, ServedModel,
 };
-pub use router::{document, no_route, paths, router};
+pub use router::{alone, document, no_route, paths, router};
 pub use server::{ConnectionLimits, Ended, Endpoint, serve};
 pub use tls::{Tls, TlsError};
 pub use traces::{Traces, TracesError};

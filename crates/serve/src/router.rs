@@ -27,6 +27,13 @@ pub fn router(app: App) -> Router {
     routes(app)
 }
 
+/// [`router`] for servers without pages. Its root says that there is somebody: Ollama's programs ask for
+/// that, in these words, before all else.
+pub fn alone(app: App) -> Router {
+    let root = axum::routing::get(async || "Ollama is running");
+    router(app).route("/", root).fallback(no_route)
+}
+
 /// The answer to a path at which nothing stands: the fallback of servers without pages.
 pub async fn no_route(uri: Uri) -> ApiError {
     ApiError::NoRoute { path: uri.path().chars().take(200).collect() }
@@ -51,7 +58,10 @@ pub fn document() -> Value {
     openapi::document(table.endpoints.iter().map(|(path, endpoint)| (*path, endpoint)))
 }
 
-/// What the conventions for traces call the work of a route, by method and path; none if it is no
+/// Stands behind the route of a request that a batch makes.
+pub(crate) const IN_BATCH: &str = " (batch)";
+
+/// What OpenTelemetry's conventions call the work of a route, by method and path; none if it is no
 /// model's.
 pub(crate) fn gen_ai_operation(method: &Method, route: &str) -> Option<&'static str> {
     type Operations = BTreeMap<&'static str, (Method, &'static str)>;
@@ -63,7 +73,7 @@ pub(crate) fn gen_ai_operation(method: &Method, route: &str) -> Option<&'static 
         };
         endpoints.filter_map(named).collect()
     });
-    let (known, name) = operations.get(route)?;
+    let (known, name) = operations.get(route.strip_suffix(IN_BATCH).unwrap_or(route))?;
     (known == method).then_some(*name)
 }
 
@@ -270,6 +280,7 @@ mod operations {
             ("object", word("model")),
             ("created", count()),
             ("owned_by", text()),
+            ("root", text()),
             ("parent", nullable(text())),
             ("max_model_len", nullable(count())),
         ])
@@ -305,13 +316,12 @@ mod operations {
 
 async fn list_models(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let list = app.registry().list().await?;
-    // A key sees the models that it is for.
-    let shown = |listed: &Listed| {
-        let mut described = describe(&app, listed);
-        described["id"] = json!(app.usable_name(listed.name.clone())?);
-        Some(described)
+    // A key sees the names that it is for.
+    let shown = |listed: &Listed| -> Vec<Value> {
+        let names = app.usable_names(&listed.name);
+        names.iter().map(|name| describe(&app, name, listed)).collect()
     };
-    let data: Vec<Value> = list.iter().filter_map(shown).collect();
+    let data: Vec<Value> = list.iter().flat_map(shown).collect();
     Ok(Json(json!({"object": "list", "data": data})))
 }
 
@@ -320,21 +330,22 @@ async fn one_model(
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     context::check_model(&name)?;
-    let settings = app.settings();
-    let meant = settings.aliases.get(&name).unwrap_or(&name);
-    let mut described = describe(&app, &app.registry().listed(meant).await?);
-    described["id"] = json!(name);
-    Ok(Json(described))
+    let listed = app.registry().listed(&app.meant(&name)).await;
+    let listed = listed.map_err(|error| app.as_asked(&name, error))?;
+    Ok(Json(describe(&app, &name, &listed)))
 }
 
-/// A model as OpenAI lists it, with vLLM's members: `parent` is the model that an adapter is for, and
-/// `max_model_len` is known of what is in memory.
-fn describe(app: &App, listed: &Listed) -> Value {
+/// A model by one of its names, as OpenAI lists it, with vLLM's members: `root` is its own name, if that
+/// may be known, `parent` the model that an adapter is for, and `max_model_len` is known of what is in
+/// memory.
+fn describe(app: &App, name: &str, listed: &Listed) -> Value {
+    let own = listed.name.as_str();
     json!({
-        "id": listed.name,
+        "id": name,
         "object": "model",
         "created": app.created(),
         "owned_by": "catena",
+        "root": if context::may_use(own) { own } else { name },
         "parent": listed.base,
         "max_model_len": listed.model.as_ref().map(ServedModel::max_tokens),
     })
@@ -376,4 +387,33 @@ fn told(status: &str, stopped: &[String]) -> Response {
 async fn scrape(State(app): State<App>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, metrics::render(&app)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alone;
+    use crate::app::{App, ServeLimits};
+    use axum::body::{Body, to_bytes};
+    use axum::http::{Method, Request, StatusCode};
+    use tower::ServiceExt;
+
+    /// Ollama's programs ask with HEAD, browsers with GET; Hugging Face's clients post there.
+    #[tokio::test]
+    async fn the_root_of_a_server_without_pages_says_that_there_is_somebody() {
+        let app = App::new(Vec::new(), ServeLimits::default());
+        for (method, path, status, said) in [
+            (Method::GET, "/", StatusCode::OK, Some("Ollama is running")),
+            (Method::HEAD, "/", StatusCode::OK, Some("")),
+            (Method::POST, "/", StatusCode::BAD_REQUEST, None),
+            (Method::DELETE, "/", StatusCode::METHOD_NOT_ALLOWED, None),
+            (Method::GET, "/none", StatusCode::NOT_FOUND, None),
+        ] {
+            let request = Request::builder().method(&method).uri(path).body(Body::empty());
+            let request = request.expect("a request");
+            let Ok(answer) = alone(app.clone()).oneshot(request).await;
+            assert_eq!(answer.status(), status, "{method} {path}");
+            let body = to_bytes(answer.into_body(), 1 << 10).await.expect("a body");
+            assert!(said.is_none_or(|said| body == said), "{method} {path}");
+        }
+    }
 }

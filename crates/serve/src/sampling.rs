@@ -1,6 +1,7 @@
 //! The sampling fields that chat and text completions share.
 
 use crate::body::{Refused, is_empty, is_one, is_true};
+use crate::context;
 use crate::error::ApiError;
 use catena_engine::{
     Constraint, MAX_LOGIT_BIASES, MAX_SAMPLES, MAX_STOP_BYTES, MAX_STOP_STRINGS, SamplingParams,
@@ -259,6 +260,7 @@ impl SamplingFields {
 
 /// A seed for a request that gives none.
 pub(crate) fn random_seed() -> u64 {
+    context::note(|usage| usage.has_drawn_seed = true);
     RandomState::new().build_hasher().finish()
 }
 

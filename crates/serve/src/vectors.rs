@@ -1,7 +1,7 @@
 //! Texts to vectors, for every protocol that asks for them.
 
 use crate::app::App;
-use crate::context::charged;
+use crate::context::{charged, note};
 use crate::error::ApiError;
 use axum::http::HeaderValue;
 use axum::response::Response;
@@ -71,6 +71,7 @@ pub(crate) async fn embed(
         let reason = format!("it is {asked}, the model gives 1 to {dim}");
         return Err(ApiError::InvalidField { field: "dimensions", reason });
     }
+    note(|usage| usage.dimensions = options.dimensions);
     let work = move || {
         let (tokens, cut) = count(&*embedder, &texts, options.truncate)?;
         let rows = charged(tokens, || compute(&*embedder, &texts, options))?;

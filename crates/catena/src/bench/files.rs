@@ -10,7 +10,12 @@ use crate::pull::Finder;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::KvType;
 use catena_model::WeightData;
+use catena_model::gguf::{MetaValue, file_type_name};
 use serde_json::{Value, json};
+use std::ops::RangeInclusive;
+
+/// The numbers of files whose tensors have several formats, by `general.file_type`.
+const MIXTURES: RangeInclusive<u64> = 10..=17;
 
 /// A model file and what is measured of it.
 pub(crate) struct MeasuredFile {
@@ -143,9 +148,9 @@ fn format_name(model: &LanguageModel) -> String {
         .checkpoint
         .gguf()
         .and_then(|file| file.metadata("general.file_type"))
-        .and_then(catena_model::gguf::MetaValue::as_u64);
-    if let Some(name) = number.and_then(mixture) {
-        return name.to_owned();
+        .and_then(MetaValue::as_u64);
+    if let Some(name) = number.filter(|it| MIXTURES.contains(it)).and_then(file_type_name) {
+        return name.to_lowercase();
     }
     let weight = model.checkpoint.weight("model.layers.0.mlp.gate_proj.weight");
     match weight.map(|weight| weight.data) {
@@ -155,21 +160,6 @@ fn format_name(model: &LanguageModel) -> String {
         Ok(WeightData::Bf16(_)) => "bf16".to_owned(),
         Err(_) => "mixed".to_owned(),
     }
-}
-
-/// llama.cpp's names of files whose tensors have several formats, by `general.file_type`.
-fn mixture(file_type: u64) -> Option<&'static str> {
-    Some(match file_type {
-        10 => "q2_k",
-        11 => "q3_k_s",
-        12 => "q3_k_m",
-        13 => "q3_k_l",
-        14 => "q4_k_s",
-        15 => "q4_k_m",
-        16 => "q5_k_s",
-        17 => "q5_k_m",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Models on disk, brought into memory when the server wants them.
 
+use super::facts::{Facts, weight_files};
 use crate::classifier::LocalClassifier;
 use crate::models::{BoxError, LanguageModel, LocalEmbedder, Numerics, draft_failure};
 use crate::progress::say;
@@ -8,7 +9,7 @@ use catena_engine::{Adapter, EngineHandle, EngineOptions, KvBudget};
 use catena_kernels::Pool;
 use catena_model::adapter::open_adapter;
 use catena_model::decoder::Decoder;
-use catena_serve::{AdapterReader, LoadedModel, ModelSource, ServedModel};
+use catena_serve::{AdapterReader, LoadedModel, ModelFiles, ModelSource, ServedModel};
 use std::sync::Arc;
 
 /// Packed weights take up to a tenth more than their file.
@@ -50,6 +51,7 @@ pub(super) struct LanguageFiles {
     /// A smaller model that writes ahead for it.
     pub(super) draft: Option<Utf8PathBuf>,
     pub(super) running: Running,
+    pub(super) facts: Facts,
 }
 
 impl LanguageFiles {
@@ -91,6 +93,10 @@ impl ModelSource for LanguageFiles {
         packed_bytes(&self.path) + cache
     }
 
+    fn files(&self) -> Option<ModelFiles> {
+        self.facts.of(&self.path)
+    }
+
     fn load(&self) -> Result<LoadedModel, BoxError> {
         self.open()
     }
@@ -100,11 +106,16 @@ impl ModelSource for LanguageFiles {
 pub(super) struct EmbedderFiles {
     pub(super) path: Utf8PathBuf,
     pub(super) pool: Arc<Pool>,
+    pub(super) facts: Facts,
 }
 
 impl ModelSource for EmbedderFiles {
     fn bytes(&self) -> u64 {
         packed_bytes(&self.path)
+    }
+
+    fn files(&self) -> Option<ModelFiles> {
+        self.facts.of(&self.path)
     }
 
     fn load(&self) -> Result<LoadedModel, BoxError> {
@@ -118,11 +129,16 @@ impl ModelSource for EmbedderFiles {
 pub(super) struct ClassifierFiles {
     pub(super) path: Utf8PathBuf,
     pub(super) pool: Arc<Pool>,
+    pub(super) facts: Facts,
 }
 
 impl ModelSource for ClassifierFiles {
     fn bytes(&self) -> u64 {
         packed_bytes(&self.path)
+    }
+
+    fn files(&self) -> Option<ModelFiles> {
+        self.facts.of(&self.path)
     }
 
     fn load(&self) -> Result<LoadedModel, BoxError> {
@@ -135,14 +151,8 @@ impl ModelSource for ClassifierFiles {
 /// Bytes of a model's weights in memory, from its file or the files of its folder. What cannot be
 /// read is 0: loading it says why.
 fn packed_bytes(path: &Utf8Path) -> u64 {
-    let len = |path: &Utf8Path| path.metadata().map_or(0, |file| file.len());
-    let has_weights = |path: &Utf8Path| matches!(path.extension(), Some("safetensors" | "gguf"));
-    let bytes: u64 = if path.is_dir() {
-        let entries = path.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
-        entries.filter(|entry| has_weights(entry.path())).map(|entry| len(entry.path())).sum()
-    } else {
-        len(path)
-    };
+    let files = weight_files(path).unwrap_or_default();
+    let bytes: u64 = files.iter().map(|file| file.metadata().map_or(0, |file| file.len())).sum();
     bytes / 100 * PACKED_PERCENT
 }
 

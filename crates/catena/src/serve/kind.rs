@@ -1,5 +1,6 @@
 //! What a model on disk does.
 
+use super::facts::Facts;
 use super::files::{ClassifierFiles, EmbedderFiles, LanguageFiles, Running};
 use crate::failure::{Exit, Failure};
 use crate::models::BoxError;
@@ -55,11 +56,13 @@ impl Kind {
         draft: Option<Utf8PathBuf>,
         running: &Running,
     ) -> Arc<dyn ModelSource> {
-        let pool = running.pool.clone();
+        let (pool, facts) = (running.pool.clone(), Facts::default());
         match self {
-            Self::Language => Arc::new(LanguageFiles { path, draft, running: running.clone() }),
-            Self::Embedder => Arc::new(EmbedderFiles { path, pool }),
-            Self::Classifier => Arc::new(ClassifierFiles { path, pool }),
+            Self::Language => {
+                Arc::new(LanguageFiles { path, draft, running: running.clone(), facts })
+            }
+            Self::Embedder => Arc::new(EmbedderFiles { path, pool, facts }),
+            Self::Classifier => Arc::new(ClassifierFiles { path, pool, facts }),
         }
     }
 }

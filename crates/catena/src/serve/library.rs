@@ -1,9 +1,10 @@
 //! Folders whose models and adapters requests may name.
 
+use super::facts::Facts;
 use super::files::Running;
 use super::kind::Kind;
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
-use catena_serve::{Library, LoadError, LoadedModel, ModelSource};
+use catena_serve::{Library, LoadError, LoadedModel, ModelFiles, ModelSource};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,6 +27,7 @@ pub(super) struct Unread {
     running: Running,
     /// As its files said when they were read last.
     kind: Mutex<Option<Kind>>,
+    facts: Facts,
 }
 
 impl Unread {
@@ -45,6 +47,10 @@ impl ModelSource for Unread {
     fn bytes(&self) -> u64 {
         let known = *self.kind.lock().unwrap_or_else(PoisonError::into_inner);
         self.of_kind(known.unwrap_or_else(|| self.read())).bytes()
+    }
+
+    fn files(&self) -> Option<ModelFiles> {
+        self.facts.of(&self.path)
     }
 
     fn load(&self) -> Result<LoadedModel, LoadError> {
@@ -72,7 +78,8 @@ impl Library for Folders {
         let path = [folder, file].into_iter().find(|path| name_of(path).is_some())?;
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let source = sources.entry(path.clone()).or_insert_with(|| {
-            Arc::new(Unread { path, running: self.running.clone(), kind: Mutex::default() })
+            let (running, facts) = (self.running.clone(), Facts::default());
+            Arc::new(Unread { path, running, kind: Mutex::default(), facts })
         });
         Some(source.clone())
     }

@@ -4,6 +4,7 @@
 //! [`ProjectServer`] and `standalone` say what is served.
 
 mod command;
+mod facts;
 mod files;
 mod hangup;
 mod kind;

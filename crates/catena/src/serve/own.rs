@@ -1,11 +1,12 @@
 //! A project's language model, bare and as its assistant: one engine, also after a panic in it.
 
+use super::facts::Facts;
 use super::files::{Packer, Running};
 use crate::models::{BoxError, LanguageModel};
 use crate::progress::say;
 use camino::Utf8PathBuf;
 use catena_engine::{EngineHandle, EngineOptions, KvBudget};
-use catena_serve::{Assistant, LoadedModel, ModelSource, Retriever, ServedModel};
+use catena_serve::{Assistant, LoadedModel, ModelFiles, ModelSource, Retriever, ServedModel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The model that a project's stages made.
@@ -17,6 +18,7 @@ pub(super) struct OwnModel {
     running: Running,
     /// What was loaded last.
     last: Mutex<Option<catena_serve::LanguageModel>>,
+    facts: Facts,
 }
 
 impl OwnModel {
@@ -26,7 +28,8 @@ impl OwnModel {
         draft_budget: KvBudget,
         running: Running,
     ) -> Self {
-        Self { path, draft, draft_budget, running, last: Mutex::default() }
+        let (last, facts) = (Mutex::default(), Facts::default());
+        Self { path, draft, draft_budget, running, last, facts }
     }
 
     /// The model, loaded if it is not, or if its engine has stopped.
@@ -71,6 +74,10 @@ impl ModelSource for OwnModel {
         0
     }
 
+    fn files(&self) -> Option<ModelFiles> {
+        self.facts.of(&self.path)
+    }
+
     fn load(&self) -> Result<LoadedModel, BoxError> {
         Ok(LoadedModel { model: ServedModel::Language(self.language()?), bytes: 0 })
     }
@@ -86,6 +93,10 @@ pub(super) struct OwnAssistant {
 impl ModelSource for OwnAssistant {
     fn bytes(&self) -> u64 {
         0
+    }
+
+    fn files(&self) -> Option<ModelFiles> {
+        self.model.files()
     }
 
     fn load(&self) -> Result<LoadedModel, BoxError> {

@@ -1,6 +1,7 @@
 //! A project's server: the API and the studio on one port.
 
 use super::files::{Defaults, Running};
+use super::kind::Kind;
 use super::on_demand::OnDemand;
 use super::own::{OwnAssistant, OwnModel};
 use super::{Listener, Options, Server};
@@ -152,23 +153,30 @@ fn app(
         num_passages: assistant.num_passages,
     };
     let name = &config.project.name;
+    let base = format!("{name}-model");
     let mut models = vec![
         (name.clone(), ServedModel::Assistant(assistant)),
-        (format!("{name}-model"), ServedModel::Language(language)),
+        (base.clone(), ServedModel::Language(language)),
         (format!("{name}-embedder"), ServedModel::Embedder(embedder)),
     ];
+    let embedder = (format!("{name}-embedder"), Kind::Embedder, inputs.embedder.path.clone());
+    let mut others = vec![embedder];
     let classifiers =
         [("reranker", &inputs.served.reranker), ("classifier", &inputs.served.classifier)];
     for (role, classifier) in classifiers {
         if let Some(classifier) = classifier.clone() {
-            models.push((format!("{name}-{role}"), ServedModel::Classifier(classifier)));
+            let name = format!("{name}-{role}");
+            others.push((name.clone(), Kind::Classifier, classifier.path().to_owned()));
+            models.push((name, ServedModel::Classifier(classifier)));
         }
     }
     let (settings, observers) = listener.app_parts();
     let app = App::with(models, settings, observers);
-    let base = format!("{name}-model");
     app.revive_with(name, Arc::new(again));
     app.revive_with(&base, own);
+    for (name, kind, path) in others {
+        app.revive_with(&name, kind.source(path, None, &running));
+    }
     let on_demand = OnDemand::begin(&app, listener.options(), &running, free, Some(&base))?;
     Ok((app, on_demand))
 }

@@ -38,7 +38,7 @@ pub(super) fn run(args: &ServeArgs, name: &str, cancel: &Cancel) -> Result<(), F
         let models = vec![(name.to_owned(), ServedModel::Language(model))];
         let (settings, observers) = listener.app_parts();
         let app = App::with(models, settings, observers);
-        let router = catena_serve::router(app.clone()).fallback(catena_serve::no_route);
+        let router = catena_serve::alone(app.clone());
         listener.serve(app, router, None)
     };
     let server = start()

@@ -78,7 +78,7 @@ fn start(
     }
     let base = languages.map(|model| model.name.as_str()).next();
     let on_demand = OnDemand::begin(&app, &options, &running, free, base)?;
-    let router: Router = catena_serve::router(app.clone()).fallback(catena_serve::no_route);
+    let router: Router = catena_serve::alone(app.clone());
     listener
         .serve(app, router, Some(on_demand))
         .map_err(|error| Failure::of(Exit::Environment, "cannot serve", error))

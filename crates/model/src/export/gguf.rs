@@ -11,7 +11,7 @@ use crate::checkpoint::{Checkpoint, FileTensor, Layout, WeightData};
 use crate::config::{GgufKeys, KeySource, ModelConfig};
 use crate::error::ModelError;
 use crate::families::{Family, architecture, gguf_keys, rope_tensors};
-use crate::gguf::{GgmlType, GgufWriter, MetaValue, vocab_metadata};
+use crate::gguf::{GgmlType, GgufWriter, MetaValue, file_type_number, vocab_metadata};
 
 /// Which type each tensor is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,18 +46,7 @@ impl GgufRule {
 
     /// llama.cpp's number for the file, `general.file_type`.
     fn file_type(self) -> Option<u32> {
-        // Source: `llama_ftype` in llama.h.
-        let numbers = [
-            (GgmlType::F32, 0),
-            (GgmlType::F16, 1),
-            (GgmlType::Q4_0, 2),
-            (GgmlType::Q4_1, 3),
-            (GgmlType::Q8_0, 7),
-            (GgmlType::Q5_0, 8),
-            (GgmlType::Q5_1, 9),
-            (GgmlType::BF16, 32),
-        ];
-        numbers.iter().find(|(kind, _)| *kind == self.linear).map(|(_, number)| *number)
+        file_type_number(self.linear.name())
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod cursor;
 mod error;
+mod file_type;
 mod ggml_type;
 pub mod limits;
 mod read;
@@ -22,6 +23,8 @@ mod vocab;
 mod write;
 
 pub use error::GgufError;
+pub use file_type::file_type_name;
+pub(crate) use file_type::file_type_number;
 pub use ggml_type::GgmlType;
 pub use read::{GgufFile, TensorInfo};
 pub use value::{MetaArray, MetaValue};

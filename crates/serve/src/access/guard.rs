@@ -1,7 +1,7 @@
 //! The guard before all routes.
 
 use super::origin::{self, Cors};
-use super::outcome::Pending;
+use super::outcome::{NO_ROUTE, Pending};
 use super::{ADMIN_PREFIXES, Access, body, credentials};
 use crate::app::{App, Settings};
 use crate::context::{self, RequestContext};
@@ -21,6 +21,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Names a request: the client's own name for it, or ours.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What Anthropic's clients read a request's name from.
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 /// Longest name of a request that is taken over.
 const MAX_ID: usize = 128;
 
@@ -32,6 +34,7 @@ pub(crate) fn protect(app: &App, router: Router) -> Router {
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let settings = app.settings();
     let id = request_id(&app, request.headers());
+    let dialect = Dialect::of(request.uri().path());
     let (response, cors) = match Cors::check(&settings.access, &request) {
         Err(error) => (refuse(&app, id.clone(), &request, error), None),
         Ok(cors) => match cors.preflight(&request) {
@@ -44,6 +47,9 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
     };
     let mut response = response;
     if let Ok(id) = HeaderValue::from_str(&id) {
+        if dialect == Dialect::Anthropic {
+            response.headers_mut().insert(ANTHROPIC_REQUEST_ID, id.clone());
+        }
         response.headers_mut().insert(REQUEST_ID, id);
     }
     if let Some(cors) = cors {
@@ -72,7 +78,7 @@ fn pending(
         app: app.clone(),
         context: context.clone(),
         method: request.method().clone(),
-        route: route.unwrap_or("(unknown)").to_owned(),
+        route: route.unwrap_or(NO_ROUTE).to_owned(),
         begin: SystemTime::now(),
         started: Instant::now(),
         trace_parent: text(request.headers(), "traceparent"),
@@ -102,7 +108,7 @@ async fn admit(
     let asks_for_page = text(request.headers(), "accept").is_some_and(|a| a.contains("text/html"));
     let answer = match refused {
         Some(error) => Err(error),
-        None => respond(settings, context.clone(), request, next).await,
+        None => respond((app, settings), context.clone(), request, next).await,
     };
     let tell = |error: ApiError| context::within(context.clone(), || error.into_response());
     let answer = answer.unwrap_or_else(tell);
@@ -152,14 +158,14 @@ fn enter(
 
 /// Reads the body and runs the handler. A handler that panics loses its own request only.
 async fn respond(
-    settings: &Settings,
+    (app, settings): (&App, &Settings),
     context: Arc<RequestContext>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let (request, model) = body::read(request, &settings.limits).await?;
-    if let Some(model) = &model {
-        context.use_model(model)?;
+    if let Some(model) = model {
+        context.use_model(&Dialect::of(request.uri().path()).served_name(app, model))?;
     }
     let handler = context::scope(context, next.run(request));
     AssertUnwindSafe(handler)

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 
 /// Headers of answers that a page may read.
-const EXPOSED: &str = "x-request-id, x-catena-ignored-fields, retry-after, \
+const EXPOSED: &str = "x-request-id, request-id, x-catena-ignored-fields, retry-after, \
      x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, \
      x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens";
 /// Seconds for which a browser may remember what is allowed.

@@ -12,13 +12,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
+/// Stands for the route of what has none.
+pub(super) const NO_ROUTE: &str = "(unknown)";
+/// The type of error of requests whose client did not wait for all of the answer.
+const LEFT: &str = "client_gone";
+
 /// A request that has ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) context: Arc<RequestContext>,
     pub(crate) usage: RequestUsage,
     pub(crate) method: Method,
-    /// The route as it is written in the router; `(unknown)` if there is none.
+    /// The route as it is written in the router; [`NO_ROUTE`] if there is none.
     pub(crate) route: String,
     /// The answer's status; `None` if the client went away before it had one.
     pub(crate) status: Option<StatusCode>,
@@ -32,6 +37,29 @@ pub(crate) struct Outcome {
     pub(crate) trace_parent: Option<String>,
     /// The host and port that the client asked.
     pub(crate) authority: String,
+}
+
+impl Outcome {
+    /// Its method: clients may invent others, and a label of metrics lives for ever.
+    pub(crate) fn known_method(&self) -> Option<&str> {
+        let known =
+            [Method::GET, Method::POST, Method::DELETE, Method::HEAD, Method::OPTIONS, Method::PUT];
+        known.contains(&self.method).then(|| self.method.as_str())
+    }
+
+    /// The route, if there is one.
+    pub(crate) fn known_route(&self) -> Option<&str> {
+        (self.route != NO_ROUTE).then_some(self.route.as_str())
+    }
+
+    /// What OpenTelemetry calls the error's type: our code of the error that answers the request or ends its
+    /// stream, or the status; none if the client got what it asked for.
+    pub(crate) fn error_type(&self) -> Option<&str> {
+        let Some(status) = &self.status else { return Some(LEFT) };
+        let failed = status.is_client_error() || status.is_server_error();
+        let by_status = failed.then(|| status.as_str());
+        self.usage.error.or(by_status).or((!self.is_whole).then_some(LEFT))
+    }
 }
 
 /// Tells the outcome when it is dropped: by then the handler, or the answer's body, has ended.

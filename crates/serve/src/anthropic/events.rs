@@ -4,17 +4,22 @@ use super::response::{citation, end, message, thinking, usage};
 use crate::assistant::cited_once;
 use crate::dialect::Dialect;
 use crate::error::ApiError;
-use crate::stream::{Frame, Render};
+use crate::stream::{Out, Render, Template};
 use crate::tools::Part;
 use crate::turn::{Turn, TurnEvent};
 use catena_knowledge::Cited;
 use serde_json::{Value, json};
+
+/// The event of more of a block.
+const DELTA: &str = "content_block_delta";
 
 /// A stream in the making.
 pub(super) struct Events {
     id: String,
     model: String,
     open: Option<Open>,
+    /// The event of more of the open block, where that is a text.
+    more: Option<Template>,
     /// Blocks begun so far.
     blocks: usize,
     end: Value,
@@ -30,72 +35,84 @@ enum Open {
 
 impl Events {
     pub(super) fn new(id: String, model: String) -> Self {
-        Self { id, model, open: None, blocks: 0, end: Value::Null }
+        Self { id, model, open: None, more: None, blocks: 0, end: Value::Null }
     }
 
-    fn parts(&mut self, parts: Vec<Part>) -> Vec<Frame> {
-        let mut frames = Vec::new();
+    fn parts(&mut self, parts: Vec<Part>, out: &mut Out) {
         for part in parts {
             match part {
                 Part::Thought(text) => {
                     if self.open != Some(Open::Thoughts) {
-                        frames.extend(self.begin(Open::Thoughts, &thinking("")));
+                        self.begin(Open::Thoughts, &thinking(""), out);
                     }
-                    let delta = json!({"type": "thinking_delta", "thinking": text});
-                    frames.push(self.delta(&delta));
+                    self.more(&text, out);
                 }
                 Part::Text(text) => {
                     if self.open != Some(Open::Text) {
-                        frames.extend(self.begin(Open::Text, &no_words()));
+                        self.begin(Open::Text, &no_words(), out);
                     }
-                    frames.push(self.delta(&json!({"type": "text_delta", "text": text})));
+                    self.more(&text, out);
                 }
                 Part::CallStart { id, name, .. } => {
                     let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
-                    frames.extend(self.begin(Open::Call, &block));
+                    self.begin(Open::Call, &block, out);
                 }
-                Part::CallArguments { json, .. } => {
-                    let delta = json!({"type": "input_json_delta", "partial_json": json});
-                    frames.push(self.delta(&delta));
-                }
+                Part::CallArguments { json, .. } => self.more(&json, out),
             }
         }
-        frames
     }
 
     /// Ends the open block and begins another.
-    fn begin(&mut self, open: Open, block: &Value) -> Vec<Frame> {
-        let mut frames: Vec<Frame> = self.stop().into_iter().collect();
+    fn begin(&mut self, open: Open, block: &Value, out: &mut Out) {
+        self.stop(out);
         self.open = Some(open);
+        let index = self.blocks;
         self.blocks += 1;
-        let index = self.blocks - 1;
-        frames.push(Frame::typed(
-            "content_block_start",
-            json!({"index": index, "content_block": block}),
-        ));
-        frames
+        let more = |text: &str| {
+            let mut more = json!({"index": index, "delta": open.delta(text)});
+            more["type"] = json!(DELTA);
+            more
+        };
+        self.more = Some(Template::new(Some(DELTA), more));
+        out.typed("content_block_start", json!({"index": index, "content_block": block}));
     }
 
-    fn delta(&self, delta: &Value) -> Frame {
-        let index = self.blocks.saturating_sub(1);
-        Frame::typed("content_block_delta", json!({"index": index, "delta": delta}))
+    /// More of the open block.
+    fn more(&self, text: &str, out: &mut Out) {
+        if let Some(more) = &self.more {
+            out.fill(more, text);
+        }
     }
 
     /// What the open block is taken from.
-    fn cite(&self, cited: &[Cited]) -> Vec<Frame> {
-        let told = cited_once(cited).into_iter().map(citation);
-        let delta = |citation| json!({"type": "citations_delta", "citation": citation});
-        told.map(|citation: Value| self.delta(&delta(citation))).collect()
+    fn cite(&self, cited: &[Cited], out: &mut Out) {
+        let index = self.blocks.saturating_sub(1);
+        for cited in cited_once(cited) {
+            let delta = json!({"type": "citations_delta", "citation": citation(cited)});
+            out.typed(DELTA, json!({"index": index, "delta": delta}));
+        }
     }
 
-    fn stop(&mut self) -> Option<Frame> {
-        self.open.take()?;
-        Some(Frame::typed("content_block_stop", json!({"index": self.blocks - 1})))
+    fn stop(&mut self, out: &mut Out) {
+        if self.open.take().is_some() {
+            out.typed("content_block_stop", json!({"index": self.blocks - 1}));
+        }
+    }
+}
+
+impl Open {
+    /// More of such a block.
+    fn delta(self, text: &str) -> Value {
+        match self {
+            Self::Thoughts => json!({"type": "thinking_delta", "thinking": text}),
+            Self::Text => json!({"type": "text_delta", "text": text}),
+            Self::Call => json!({"type": "input_json_delta", "partial_json": text}),
+        }
     }
 }
 
 impl Render<Turn> for Events {
-    fn opening(&mut self, turn: &Turn) -> Vec<Frame> {
+    fn opening(&mut self, turn: &Turn, out: &mut Out) {
         let counts = json!({
             "input_tokens": turn.prompt_tokens(),
             "cache_creation_input_tokens": 0,
@@ -103,41 +120,40 @@ impl Render<Turn> for Events {
             "output_tokens": 0,
         });
         let begun = message(&self.id, &self.model, &json!([]), &json!({}), &counts);
-        vec![
-            Frame::typed("message_start", json!({"message": begun})),
-            Frame::typed("ping", json!({})),
-        ]
+        out.typed("message_start", json!({"message": begun}));
+        out.typed("ping", json!({}));
     }
 
-    fn item(&mut self, _: &Turn, event: TurnEvent) -> Vec<Frame> {
+    fn item(&mut self, _: &Turn, event: TurnEvent, out: &mut Out) {
         match event {
-            TurnEvent::Delta(delta) => self.parts(delta.parts),
+            TurnEvent::Delta(delta) => self.parts(delta.parts, out),
             TurnEvent::End(over) => {
-                let mut frames = self.parts(over.parts);
+                self.parts(over.parts, out);
                 if self.blocks == 0 || self.open == Some(Open::Thoughts) {
                     // A message has words or calls.
-                    frames.extend(self.begin(Open::Text, &no_words()));
+                    self.begin(Open::Text, &no_words(), out);
                 }
                 if self.open == Some(Open::Text) {
-                    frames.extend(self.cite(over.citations.as_deref().unwrap_or_default()));
+                    self.cite(over.citations.as_deref().unwrap_or_default(), out);
                 }
-                frames.extend(self.stop());
+                self.stop(out);
                 self.end = end(over.reason, over.stop.as_deref());
-                frames
             }
         }
     }
 
-    fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
+    fn closing(&mut self, turn: &Turn, out: &mut Out) {
         let usage = usage(&turn.counts());
-        vec![
-            Frame::typed("message_delta", json!({"delta": self.end, "usage": usage})),
-            Frame::typed("message_stop", json!({})),
-        ]
+        out.typed("message_delta", json!({"delta": self.end, "usage": usage}));
+        out.typed("message_stop", json!({}));
     }
 
-    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
-        vec![Frame::named("error", &Dialect::Anthropic.tell(&error.problem()).1)]
+    fn failed(&mut self, error: &ApiError, out: &mut Out) {
+        out.named("error", &Dialect::Anthropic.tell(&error.problem()).1);
+    }
+
+    fn ping(&self) -> &'static [u8] {
+        b"event: ping\ndata: {\"type\": \"ping\"}\n\n"
     }
 }
 

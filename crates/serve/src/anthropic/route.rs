@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::body::{Parsed, parse};
 use crate::context;
 use crate::error::ApiError;
-use crate::stream::{self, Frame};
+use crate::stream;
 use crate::turn;
 use axum::Json;
 use axum::body::Bytes;
@@ -32,8 +32,7 @@ pub(crate) async fn messages(
     let mut turn = turn::start(&app, request, started).await?;
     let id = context::answered_as(app.answer_id("msg").replace('-', "_"));
     if stream {
-        let ping = Frame { event: Some("ping"), data: r#"{"type": "ping"}"#.to_owned() };
-        return Ok(ignored.tell(stream::sse_with_ping(turn, Events::new(id, name), ping)));
+        return Ok(ignored.tell(stream::sse(turn, Events::new(id, name))));
     }
     let answer = turn.whole_first().await?;
     let ended = end(answer.reason, answer.stop.as_deref());

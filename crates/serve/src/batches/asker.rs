@@ -7,7 +7,7 @@ use crate::context::{self, RequestContext};
 use crate::error::ApiError;
 use crate::keys::Key;
 use crate::limits::Permit;
-use crate::router::routes;
+use crate::router::{IN_BATCH, routes};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -44,7 +44,7 @@ impl Asker {
             router: routes(app.clone()),
             batch: batch.to_owned(),
             endpoint: endpoint.to_owned(),
-            route: format!("{endpoint} (batch)"),
+            route: format!("{endpoint}{IN_BATCH}"),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::assistant::{cited_once, numbered};
 use crate::context;
 use crate::error::ApiError;
 use crate::logprobs::token_logprobs;
-use crate::stream::{Frame, Render};
+use crate::stream::{Out, Render, Template};
 use crate::tools::Part;
 use crate::turn::{Answer, AnswerCall, Delta, End, EndReason, Turn, TurnEvent};
 use catena_engine::TokenEvent;
@@ -24,6 +24,8 @@ pub(crate) struct Reply {
     with_usage: bool,
     /// Whether each chunk tells the counts so far.
     with_running_usage: bool,
+    /// The chunk of a text for each answer, where only the text changes.
+    texts: Vec<Template>,
 }
 
 impl Reply {
@@ -35,6 +37,7 @@ impl Reply {
             with_logprobs: request.logprobs,
             with_usage: request.stream_options.include_usage,
             with_running_usage: request.stream_options.continuous_usage_stats,
+            texts: Vec::new(),
         }
     }
 
@@ -106,75 +109,96 @@ impl Reply {
         chunk
     }
 
-    fn token(&self, turn: &Turn, delta: Delta) -> Vec<Value> {
-        let mut values: Vec<Value> = delta.parts.into_iter().map(part).collect();
-        let mut logprobs_of_token = Value::Null;
-        if self.with_logprobs {
-            logprobs_of_token = logprobs(turn, std::slice::from_ref(&delta.token));
-            if values.is_empty() {
-                values.push(json!({"content": ""}));
+    /// The chunk that says `text` and nothing else.
+    fn said(&self, choice: usize, text: &str) -> Value {
+        self.delta(choice, &json!({"content": text}), &Value::Null, None)
+    }
+
+    fn token(&self, turn: &Turn, delta: Delta, out: &mut Out) {
+        if !self.with_logprobs {
+            for part in delta.parts {
+                self.part(turn, delta.choice, part, out);
             }
+            return;
+        }
+        let mut values: Vec<Value> = delta.parts.into_iter().map(part).collect();
+        if values.is_empty() {
+            values.push(json!({"content": ""}));
         }
         // The token's log-probability goes with the first of what it brought.
-        let chunk = |value: Value| {
-            self.delta(delta.choice, &value, &std::mem::take(&mut logprobs_of_token), None)
-        };
-        values.into_iter().map(chunk).collect()
+        let mut logprobs_of_token = logprobs(turn, std::slice::from_ref(&delta.token));
+        for value in values {
+            let logprobs = std::mem::take(&mut logprobs_of_token);
+            self.chunk_out(turn, self.delta(delta.choice, &value, &logprobs, None), out);
+        }
+    }
+
+    fn part(&self, turn: &Turn, choice: usize, one: Part, out: &mut Out) {
+        match (one, self.texts.get(choice)) {
+            (Part::Text(text), Some(template)) => out.fill(template, &text),
+            (one, _) => {
+                let chunk = self.delta(choice, &part(one), &Value::Null, None);
+                self.chunk_out(turn, chunk, out);
+            }
+        }
     }
 
     /// Text that was held back goes into a chunk of its own, so that the last one carries only
     /// the end and the citations.
-    fn end(&self, end: End) -> Vec<Value> {
-        let parts = end.parts.into_iter();
-        let mut chunks: Vec<Value> =
-            parts.map(|one| self.delta(end.choice, &part(one), &Value::Null, None)).collect();
+    fn end(&self, turn: &Turn, end: End, out: &mut Out) {
+        for one in end.parts {
+            self.part(turn, end.choice, one, out);
+        }
         let last = match &end.citations {
             Some(cited) => json!({"citations": cited_once(cited)}),
             None => json!({}),
         };
-        chunks.push(self.delta(end.choice, &last, &Value::Null, Some(finish_reason(end.reason))));
-        chunks
+        let reason = Some(finish_reason(end.reason));
+        self.chunk_out(turn, self.delta(end.choice, &last, &Value::Null, reason), out);
     }
 
-    fn frames(&self, turn: &Turn, mut chunks: Vec<Value>) -> Vec<Frame> {
+    fn chunk_out(&self, turn: &Turn, mut chunk: Value, out: &mut Out) {
         if self.with_running_usage {
-            for chunk in &mut chunks {
-                chunk["usage"] = turn.counts().usage();
-            }
+            chunk["usage"] = turn.counts().usage();
         }
-        chunks.iter().map(Frame::data).collect()
+        out.data(&chunk);
     }
 }
 
 impl Render<Turn> for Reply {
-    fn opening(&mut self, turn: &Turn) -> Vec<Frame> {
+    fn opening(&mut self, turn: &Turn, out: &mut Out) {
         let mut delta = json!({"role": "assistant", "content": ""});
         if let Some(passages) = turn.passages() {
             delta["passages"] = json!(numbered(passages));
         }
-        let open = |choice| self.delta(choice, &delta, &Value::Null, None);
-        self.frames(turn, (0..turn.num_choices()).map(open).collect())
-    }
-
-    fn item(&mut self, turn: &Turn, event: TurnEvent) -> Vec<Frame> {
-        let chunks = match event {
-            TurnEvent::Delta(delta) => self.token(turn, delta),
-            TurnEvent::End(end) => self.end(end),
-        };
-        self.frames(turn, chunks)
-    }
-
-    fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
-        if !self.with_usage {
-            return vec![Frame::done()];
+        for choice in 0..turn.num_choices() {
+            self.chunk_out(turn, self.delta(choice, &delta, &Value::Null, None), out);
+            if !self.with_running_usage {
+                let template = Template::new(None, |text| self.said(choice, text));
+                self.texts.push(template);
+            }
         }
-        let mut chunk = self.chunk(&json!([]));
-        chunk["usage"] = turn.counts().usage();
-        vec![Frame::data(&chunk), Frame::done()]
     }
 
-    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
-        vec![Frame::data(&error.problem().openai()), Frame::done()]
+    fn item(&mut self, turn: &Turn, event: TurnEvent, out: &mut Out) {
+        match event {
+            TurnEvent::Delta(delta) => self.token(turn, delta, out),
+            TurnEvent::End(end) => self.end(turn, end, out),
+        }
+    }
+
+    fn closing(&mut self, turn: &Turn, out: &mut Out) {
+        if self.with_usage {
+            let mut chunk = self.chunk(&json!([]));
+            chunk["usage"] = turn.counts().usage();
+            out.data(&chunk);
+        }
+        out.done();
+    }
+
+    fn failed(&mut self, error: &ApiError, out: &mut Out) {
+        out.data(&error.problem().openai());
+        out.done();
     }
 }
 

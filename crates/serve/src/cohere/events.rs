@@ -3,7 +3,7 @@
 use super::documents::citations;
 use super::response::{finish_reason, logprobs, usage};
 use crate::error::ApiError;
-use crate::stream::{Frame, Render};
+use crate::stream::{Out, Render, Template};
 use crate::tools::Part;
 use crate::turn::{Delta, Turn, TurnEvent};
 use catena_knowledge::Cited;
@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 /// Longest words before a call that are told as its plan. Longer ones are told as they come.
 const MAX_PLAN_BYTES: usize = 400;
+/// The event of more of a block of content.
+const DELTA: &str = "content-delta";
 
 /// A stream in the making.
 pub(super) struct Events {
@@ -23,6 +25,8 @@ pub(super) struct Events {
     /// The words of the answer.
     text: String,
     open: Option<Open>,
+    /// The event of more of the block of content that was begun last.
+    more: Option<Template>,
     /// Blocks of content begun so far.
     blocks: usize,
     reason: &'static str,
@@ -46,115 +50,123 @@ impl Events {
             plan: may_plan.then(String::new),
             text: String::new(),
             open: None,
+            more: None,
             blocks: 0,
             reason: "ERROR",
         }
     }
 
-    fn parts(&mut self, parts: Vec<Part>) -> Vec<Frame> {
-        let mut frames = Vec::new();
+    fn parts(&mut self, parts: Vec<Part>, out: &mut Out) {
         for part in parts {
             match part {
                 Part::Thought(text) => {
-                    frames.extend(self.begin(Open::Thoughts));
-                    frames.push(self.more(&json!({"thinking": text})));
+                    self.begin(Open::Thoughts, out);
+                    self.more(&text, out);
                 }
-                Part::Text(text) => frames.extend(self.words(&text)),
+                Part::Text(text) => self.words(text, out),
                 Part::CallStart { index, id, name } => {
                     if let Some(plan) = self.plan.take().filter(|plan| !plan.is_empty()) {
-                        frames.push(delta("tool-plan-delta", None, &json!({"tool_plan": plan})));
+                        typed("tool-plan-delta", None, &json!({"tool_plan": plan}), out);
                     }
-                    frames.extend(self.stop());
+                    self.stop(out);
                     self.open = Some(Open::Call(index));
                     let function = json!({"name": name, "arguments": ""});
                     let call = json!({"id": id, "type": "function", "function": function});
-                    let message = json!({"tool_calls": call});
-                    frames.push(delta("tool-call-start", Some(index), &message));
+                    typed("tool-call-start", Some(index), &json!({"tool_calls": call}), out);
                 }
                 Part::CallArguments { index, json } => {
                     let call = json!({"function": {"arguments": json}});
-                    let message = json!({"tool_calls": call});
-                    frames.push(delta("tool-call-delta", Some(index), &message));
+                    typed("tool-call-delta", Some(index), &json!({"tool_calls": call}), out);
                 }
             }
         }
-        frames
     }
 
     /// Words: told at once, unless they may be a plan.
-    fn words(&mut self, text: &str) -> Vec<Frame> {
+    fn words(&mut self, text: String, out: &mut Out) {
         let text = match &mut self.plan {
             Some(plan) => {
-                plan.push_str(text);
+                plan.push_str(&text);
                 if plan.len() <= MAX_PLAN_BYTES {
-                    return Vec::new();
+                    return;
                 }
                 self.plan.take().unwrap_or_default()
             }
-            None => text.to_owned(),
+            None => text,
         };
-        let mut frames = self.begin(Open::Text);
-        frames.push(self.more(&json!({"text": text})));
-        self.text.push_str(&text);
-        frames
+        self.begin(Open::Text, out);
+        self.more(&text, out);
+        if self.cites {
+            self.text.push_str(&text);
+        }
     }
 
     /// What the words are taken from.
-    fn cite(&self, turn: &Turn, cited: &[Cited]) -> Vec<Frame> {
-        let passages = turn.passages().filter(|_| self.cites).unwrap_or_default();
+    fn cite(&self, turn: &Turn, cited: &[Cited], out: &mut Out) {
+        let passages = turn.passages().unwrap_or_default();
         let citations = citations(&self.text, cited, passages).into_iter().enumerate();
-        let frames = citations.flat_map(|(idx, mut citation)| {
+        for (idx, mut citation) in citations {
             citation["content_index"] = json!(self.blocks.saturating_sub(1));
-            let begun = delta("citation-start", Some(idx), &json!({"citations": citation}));
-            [begun, Frame::typed("citation-end", json!({"index": idx}))]
-        });
-        frames.collect()
+            typed("citation-start", Some(idx), &json!({"citations": citation}), out);
+            out.typed("citation-end", json!({"index": idx}));
+        }
     }
 
     /// Begins a block of content unless it is open.
-    fn begin(&mut self, open: Open) -> Vec<Frame> {
+    fn begin(&mut self, open: Open, out: &mut Out) {
         if self.open == Some(open) {
-            return Vec::new();
+            return;
         }
-        let mut frames: Vec<Frame> = self.stop().into_iter().collect();
+        self.stop(out);
         self.open = Some(open);
         let kind = if open == Open::Thoughts { "thinking" } else { "text" };
+        let index = self.blocks;
+        self.blocks += 1;
         let mut content = json!({"type": kind});
         content[kind] = json!("");
-        let message = json!({"content": content});
-        frames.push(delta("content-start", Some(self.blocks), &message));
-        self.blocks += 1;
-        frames
+        typed("content-start", Some(index), &json!({"content": content}), out);
+        let more = |text: &str| {
+            let mut more = delta(Some(index), &json!({"content": {kind: text}}));
+            more["type"] = json!(DELTA);
+            more
+        };
+        self.more = Some(Template::new(Some(DELTA), more));
     }
 
     /// More of the block that is open.
-    fn more(&self, content: &Value) -> Frame {
-        let index = self.blocks.saturating_sub(1);
-        delta("content-delta", Some(index), &json!({"content": content}))
+    fn more(&self, text: &str, out: &mut Out) {
+        if let Some(more) = &self.more {
+            out.fill(more, text);
+        }
     }
 
-    fn stop(&mut self) -> Option<Frame> {
+    fn stop(&mut self, out: &mut Out) {
         let index = self.blocks.saturating_sub(1);
-        Some(match self.open.take()? {
-            Open::Thoughts | Open::Text => Frame::typed("content-end", json!({"index": index})),
-            Open::Call(index) => Frame::typed("tool-call-end", json!({"index": index})),
-        })
+        match self.open.take() {
+            None => {}
+            Some(Open::Thoughts | Open::Text) => out.typed("content-end", json!({"index": index})),
+            Some(Open::Call(index)) => out.typed("tool-call-end", json!({"index": index})),
+        }
     }
 
     /// A token's log-probability goes with what it brought.
-    fn token(&mut self, turn: &Turn, token: Delta) -> Vec<Frame> {
-        let mut frames = self.parts(token.parts);
+    fn token(&mut self, turn: &Turn, token: Delta, out: &mut Out) {
+        self.parts(token.parts, out);
         if self.with_logprobs {
             let mut entry = json!({"index": 0, "delta": {"message": {"content": {"text": ""}}}});
             entry["logprobs"] = logprobs(turn.vocabulary(), &token.token);
-            frames.push(Frame::typed("content-delta", entry));
+            out.typed(DELTA, entry);
         }
-        frames
+    }
+
+    fn end(&self, delta: &Value, out: &mut Out) {
+        out.typed("message-end", json!({"id": self.id, "delta": delta}));
+        out.done();
     }
 }
 
 impl Render<Turn> for Events {
-    fn opening(&mut self, _: &Turn) -> Vec<Frame> {
+    fn opening(&mut self, _: &Turn, out: &mut Out) {
         let message = json!({
             "role": "assistant",
             "content": [],
@@ -162,47 +174,52 @@ impl Render<Turn> for Events {
             "tool_calls": [],
             "citations": [],
         });
-        vec![Frame::typed("message-start", json!({"id": self.id, "delta": {"message": message}}))]
+        out.typed("message-start", json!({"id": self.id, "delta": {"message": message}}));
     }
 
-    fn item(&mut self, turn: &Turn, event: TurnEvent) -> Vec<Frame> {
+    fn item(&mut self, turn: &Turn, event: TurnEvent, out: &mut Out) {
         match event {
-            TurnEvent::Delta(token) => self.token(turn, token),
+            TurnEvent::Delta(token) => self.token(turn, token, out),
             TurnEvent::End(end) => {
-                let mut frames = self.parts(end.parts);
+                self.parts(end.parts, out);
                 if let Some(plan) = self.plan.take().filter(|plan| !plan.is_empty()) {
                     // No call came.
-                    frames.extend(self.words(&plan));
+                    self.words(plan, out);
                 }
                 if matches!(self.open, None | Some(Open::Thoughts)) {
                     // A message has words or calls.
-                    frames.extend(self.begin(Open::Text));
+                    self.begin(Open::Text, out);
                 }
-                if let (Some(cited), Some(Open::Text)) = (&end.citations, self.open) {
-                    frames.extend(self.cite(turn, cited));
+                if let (Some(cited), Some(Open::Text), true) =
+                    (&end.citations, self.open, self.cites)
+                {
+                    self.cite(turn, cited, out);
                 }
-                frames.extend(self.stop());
+                self.stop(out);
                 self.reason = finish_reason(end.reason, end.stop.as_deref());
-                frames
             }
         }
     }
 
-    fn closing(&mut self, turn: &Turn) -> Vec<Frame> {
-        let delta = json!({"finish_reason": self.reason, "usage": usage(&turn.counts())});
-        vec![Frame::typed("message-end", json!({"id": self.id, "delta": delta})), Frame::done()]
+    fn closing(&mut self, turn: &Turn, out: &mut Out) {
+        let usage = usage(&turn.counts());
+        self.end(&json!({"finish_reason": self.reason, "usage": usage}), out);
     }
 
-    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
-        let delta = json!({"finish_reason": "ERROR", "error": error.problem().message});
-        vec![Frame::typed("message-end", json!({"id": self.id, "delta": delta})), Frame::done()]
+    fn failed(&mut self, error: &ApiError, out: &mut Out) {
+        self.end(&json!({"finish_reason": "ERROR", "error": error.problem().message}), out);
     }
 }
 
-fn delta(name: &'static str, index: Option<usize>, message: &Value) -> Frame {
+/// Writes an event about a message.
+fn typed(name: &'static str, index: Option<usize>, message: &Value, out: &mut Out) {
+    out.typed(name, delta(index, message));
+}
+
+fn delta(index: Option<usize>, message: &Value) -> Value {
     let mut data = json!({"delta": {"message": message}});
     if let Some(index) = index {
         data["index"] = json!(index);
     }
-    Frame::typed(name, data)
+    data
 }

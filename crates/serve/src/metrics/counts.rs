@@ -1,10 +1,11 @@
 //! What is counted of requests, by model and by route.
 
+use super::gen_ai::GenAiMetrics;
 use super::histogram::{E2E_EDGES, Histogram, ITL_EDGES, SAMPLE_EDGES, TOKEN_EDGES, TTFT_EDGES};
 use catena_engine::Timing;
 use catena_protocol::{FinishReason, Usage};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub(super) const FINISH_REASONS: [(FinishReason, &str); 3] = [
@@ -58,64 +59,41 @@ impl Default for ModelCounts {
     }
 }
 
-/// Counts of one route and status.
-pub(super) type HttpCounts = BTreeMap<(String, String, u16), u64>;
+/// Counts of one model, shared by all that runs with it: who has them looks up no name for each token.
+#[derive(Clone, Default)]
+pub(crate) struct ModelMetrics(Arc<Mutex<ModelCounts>>);
 
-/// Counts of a server's requests. Names come from the models served, so there are not many.
-#[derive(Default)]
-pub(crate) struct Metrics {
-    models: Mutex<BTreeMap<String, ModelCounts>>,
-    http: Mutex<HttpCounts>,
-    http_seconds: Mutex<BTreeMap<String, Histogram>>,
-    errors: Mutex<BTreeMap<&'static str, u64>>,
-}
-
-impl Metrics {
-    /// Counts of these models from the start, so that a scrape shows zeros.
-    pub(crate) fn new(names: impl Iterator<Item = String>) -> Self {
-        let models = names.map(|name| (name, ModelCounts::default())).collect();
-        Self { models: Mutex::new(models), ..Self::default() }
-    }
-
-    /// Counts of a further model.
-    pub(crate) fn add_model(&self, name: &str) {
-        self.with(name, |_| {});
-    }
-
-    fn with(&self, model: &str, change: impl FnOnce(&mut ModelCounts)) {
-        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counts) = models.get_mut(model) {
-            return change(counts);
-        }
-        change(models.entry(model.to_owned()).or_default());
+impl ModelMetrics {
+    fn with<T>(&self, change: impl FnOnce(&mut ModelCounts) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Notes what a generation asks for.
-    pub(crate) fn began(&self, model: &str, n: usize, max_tokens: usize) {
-        self.with(model, |counts| {
+    pub(crate) fn began(&self, n: usize, max_tokens: usize) {
+        self.with(|counts| {
             counts.params_n.observe(n as f64);
             counts.params_max_tokens.observe(max_tokens as f64);
         });
     }
 
     /// Counts a generation as running, or as no longer so.
-    pub(crate) fn set_running(&self, model: &str, runs: bool) {
-        self.with(model, |counts| {
+    pub(crate) fn set_running(&self, runs: bool) {
+        self.with(|counts| {
             counts.running = if runs { counts.running + 1 } else { counts.running - 1 };
         });
     }
 
-    pub(crate) fn first_token(&self, model: &str, after: Duration) {
-        self.with(model, |counts| counts.ttft.observe(after.as_secs_f64()));
+    pub(crate) fn first_token(&self, after: Duration) {
+        self.with(|counts| counts.ttft.observe(after.as_secs_f64()));
     }
 
-    pub(crate) fn next_token(&self, model: &str, after: Duration) {
-        self.with(model, |counts| counts.itl.observe(after.as_secs_f64()));
+    pub(crate) fn next_token(&self, after: Duration) {
+        self.with(|counts| counts.itl.observe(after.as_secs_f64()));
     }
 
     /// Notes how long the parts of a generation took in the engine.
-    pub(crate) fn timed(&self, model: &str, timing: Timing) {
-        self.with(model, |counts| {
+    pub(crate) fn timed(&self, timing: Timing) {
+        self.with(|counts| {
             counts.queue.observe(timing.queue.as_secs_f64());
             counts.prefill.observe(timing.prefill.as_secs_f64());
             counts.decode.observe(timing.decode.as_secs_f64());
@@ -123,12 +101,13 @@ impl Metrics {
         });
     }
 
-    pub(crate) fn failed(&self, model: &str) {
-        self.with(model, |counts| counts.failed += 1);
+    pub(crate) fn failed(&self) {
+        self.with(|counts| counts.failed += 1);
     }
 
-    pub(crate) fn embedded(&self, model: &str, tokens: usize, took: Duration) {
-        self.with(model, |counts| {
+    /// Counts texts that were turned into vectors or scores.
+    pub(crate) fn embedded(&self, tokens: usize, took: Duration) {
+        self.with(|counts| {
             counts.prompt_tokens += tokens as u64;
             counts.request_prompt_tokens.observe(tokens as f64);
             counts.finished[0] += 1;
@@ -136,8 +115,8 @@ impl Metrics {
         });
     }
 
-    pub(crate) fn finished(&self, model: &str, reason: FinishReason, usage: Usage, took: Duration) {
-        self.with(model, |counts| {
+    pub(crate) fn finished(&self, reason: FinishReason, usage: Usage, took: Duration) {
+        self.with(|counts| {
             counts.prompt_tokens += usage.prompt_tokens as u64;
             counts.generation_tokens += usage.completion_tokens as u64;
             let idx = FINISH_REASONS.iter().position(|(known, _)| *known == reason);
@@ -148,6 +127,41 @@ impl Metrics {
                 counts.request_generation_tokens.observe(usage.completion_tokens as f64);
             }
         });
+    }
+}
+
+/// Counts of one route and status.
+pub(super) type HttpCounts = BTreeMap<(String, String, u16), u64>;
+
+/// Counts of a server's requests. Names are those of the models served, so there are not many.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    models: Mutex<BTreeMap<String, ModelMetrics>>,
+    http: Mutex<HttpCounts>,
+    http_seconds: Mutex<BTreeMap<String, Histogram>>,
+    errors: Mutex<BTreeMap<&'static str, u64>>,
+    gen_ai: GenAiMetrics,
+}
+
+impl Metrics {
+    /// Counts of these models from the start, so that a scrape shows zeros.
+    pub(crate) fn new(names: impl Iterator<Item = String>) -> Self {
+        let models = names.map(|name| (name, ModelMetrics::default())).collect();
+        Self { models: Mutex::new(models), ..Self::default() }
+    }
+
+    /// The counts of a model, which has some from now on.
+    pub(crate) fn of(&self, model: &str) -> ModelMetrics {
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counts) = models.get(model) {
+            return counts.clone();
+        }
+        models.entry(model.to_owned()).or_default().clone()
+    }
+
+    /// What OpenTelemetry's conventions measure.
+    pub(crate) fn gen_ai(&self) -> &GenAiMetrics {
+        &self.gen_ai
     }
 
     /// Counts an HTTP request. A client that went away before its answer has status 499, as in
@@ -172,7 +186,7 @@ impl Metrics {
 
     pub(super) fn each(&self, mut visit: impl FnMut(&str, &ModelCounts)) {
         let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        models.iter().for_each(|(name, counts)| visit(name, counts));
+        models.iter().for_each(|(name, counts)| counts.with(|counts| visit(name, counts)));
     }
 
     pub(super) fn each_http(&self, mut visit: impl FnMut(&(String, String, u16), u64)) {

@@ -24,6 +24,18 @@ impl Page {
         }
     }
 
+    /// One family of what is known of each of `all`, by name.
+    pub(super) fn each<T>(
+        &mut self,
+        all: &[(String, T)],
+        (names, kind, help): (Names, &str, &str),
+        mut samples: impl FnMut(&mut Page, &str, &str, &T),
+    ) {
+        self.family(names, kind, help, |page, name| {
+            all.iter().for_each(|(of, what)| samples(page, name, of, what));
+        });
+    }
+
     /// A value of one model; `labels` follow the model's, each with a comma before it.
     pub(super) fn sample(&mut self, name: &str, model: &str, labels: &str, value: f64) {
         let model = escape(model);

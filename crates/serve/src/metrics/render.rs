@@ -13,6 +13,7 @@ pub(crate) fn render(app: &App) -> String {
     engines(&mut page, app);
     adapters(&mut page, app);
     requests(&mut page, app.metrics());
+    app.metrics().gen_ai().render(&mut page);
     http(&mut page, app);
     page.0
 }
@@ -37,6 +38,14 @@ const fn counter(
     EngineValue { names, kind: "counter", help, value }
 }
 
+fn kv_usage(stats: &EngineSnapshot) -> f64 {
+    stats.used_blocks as f64 / stats.num_blocks.max(1) as f64
+}
+
+fn cached_tokens(stats: &EngineSnapshot) -> f64 {
+    stats.cached_tokens as f64
+}
+
 const ENGINE_VALUES: &[EngineValue] = &[
     gauge(
         ["catena_num_requests_running", "vllm:num_requests_running"],
@@ -51,12 +60,12 @@ const ENGINE_VALUES: &[EngineValue] = &[
     gauge(
         ["catena_kv_cache_usage_perc", "vllm:kv_cache_usage_perc"],
         "Share of the KV cache in use, 0 to 1.",
-        |stats| stats.used_blocks as f64 / stats.num_blocks.max(1) as f64,
+        kv_usage,
     ),
     gauge(
         ["", "vllm:gpu_cache_usage_perc"],
         "The older name of vllm:kv_cache_usage_perc.",
-        |stats| stats.used_blocks as f64 / stats.num_blocks.max(1) as f64,
+        kv_usage,
     ),
     counter(
         ["catena_num_preemptions_total", "vllm:num_preemptions_total"],
@@ -71,12 +80,12 @@ const ENGINE_VALUES: &[EngineValue] = &[
     counter(
         ["catena_prefix_cache_hits_total", "vllm:prefix_cache_hits_total"],
         "Those that were found.",
-        |stats| stats.cached_tokens as f64,
+        cached_tokens,
     ),
     counter(
         ["", "vllm:prompt_tokens_cached_total"],
         "Tokens of prompts that were not computed again.",
-        |stats| stats.cached_tokens as f64,
+        cached_tokens,
     ),
     counter(
         ["", "vllm:external_prefix_cache_queries_total"],
@@ -123,50 +132,42 @@ fn engines(page: &mut Page, app: &App) {
     let engines: Vec<(String, EngineSnapshot)> =
         app.engines().into_iter().map(|(name, engine)| (name, engine.stats())).collect();
     for EngineValue { names, kind, help, value } in ENGINE_VALUES {
-        page.family(*names, kind, help, |page, name| {
-            for (model, stats) in &engines {
-                page.sample(name, model, "", value(stats));
-            }
+        page.each(&engines, (*names, *kind, *help), |page, name, model, stats| {
+            page.sample(name, model, "", value(stats));
         });
     }
     let names = ["", "vllm:num_requests_waiting_by_reason"];
-    page.family(names, "gauge", "Sequences that wait, by what they wait for.", |page, name| {
-        for (model, stats) in &engines {
-            page.sample(name, model, ",reason=\"capacity\"", stats.waiting as f64);
-            // For anything but room nobody waits here.
-            page.sample(name, model, ",reason=\"deferred\"", 0.0);
-        }
+    let help = "Sequences that wait, by what they wait for.";
+    page.each(&engines, (names, "gauge", help), |page, name, model, stats| {
+        page.sample(name, model, ",reason=\"capacity\"", stats.waiting as f64);
+        // For anything but room nobody waits here.
+        page.sample(name, model, ",reason=\"deferred\"", 0.0);
     });
     let names = [
         "catena_spec_decode_num_accepted_tokens_per_pos_total",
         "vllm:spec_decode_num_accepted_tokens_per_pos_total",
     ];
     let help = "Tokens that came as guessed, by how far ahead they were guessed.";
-    page.family(names, "counter", help, |page, name| {
-        for (model, stats) in &engines {
-            for (position, &count) in stats.accepted_by_position.iter().enumerate() {
-                page.sample(name, model, &format!(",position=\"{position}\""), count as f64);
-            }
+    page.each(&engines, (names, "counter", help), |page, name, model, stats| {
+        for (position, &count) in stats.accepted_by_position.iter().enumerate() {
+            page.sample(name, model, &format!(",position=\"{position}\""), count as f64);
         }
     });
     let names = ["catena_iteration_tokens_total", "vllm:iteration_tokens_total"];
-    page.family(names, "histogram", "Tokens of a step of the engine.", |page, name| {
-        for (model, stats) in &engines {
-            let steps = Histogram {
-                edges: &STEP_EDGES,
-                counts: stats.steps_by_tokens.to_vec(),
-                sum: stats.batch_tokens as f64,
-            };
-            page.histogram(name, &[("model_name", model)], &steps);
-        }
+    let help = "Tokens of a step of the engine.";
+    page.each(&engines, (names, "histogram", help), |page, name, model, stats| {
+        let steps = Histogram {
+            edges: &STEP_EDGES,
+            counts: stats.steps_by_tokens.to_vec(),
+            sum: stats.batch_tokens as f64,
+        };
+        page.histogram(name, &[("model_name", model)], &steps);
     });
     let names = ["catena_cache_config_info", "vllm:cache_config_info"];
-    page.family(names, "gauge", "Size of the KV cache.", |page, name| {
-        for (model, stats) in &engines {
-            let num_blocks = stats.num_blocks;
-            let labels = format!(",block_size=\"{BLOCK_TOKENS}\",num_gpu_blocks=\"{num_blocks}\"");
-            page.sample(name, model, &labels, 1.0);
-        }
+    page.each(&engines, (names, "gauge", "Size of the KV cache."), |page, name, model, stats| {
+        let num_blocks = stats.num_blocks;
+        let labels = format!(",block_size=\"{BLOCK_TOKENS}\",num_gpu_blocks=\"{num_blocks}\"");
+        page.sample(name, model, &labels, 1.0);
     });
 }
 

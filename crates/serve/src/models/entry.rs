@@ -1,7 +1,7 @@
 //! One name and what stands behind it.
 
 use super::served::ServedModel;
-use super::source::{LoadedModel, ModelSource};
+use super::source::{LoadedModel, ModelFiles, ModelSource};
 use crate::error::ApiError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -71,6 +71,8 @@ pub(crate) struct Listed {
     loaded_bytes: u64,
     /// Where it would come from.
     source: Option<Arc<dyn ModelSource>>,
+    /// What knows its files.
+    origin: Option<Arc<dyn ModelSource>>,
 }
 
 impl Listed {
@@ -81,6 +83,16 @@ impl Listed {
             Some(source) if self.model.is_none() => source.bytes(),
             Some(_) | None => self.loaded_bytes,
         }
+    }
+
+    /// Bytes in memory; 0 if it is not there, or if nobody counted them.
+    pub(crate) fn bytes_in_memory(&self) -> u64 {
+        self.loaded_bytes
+    }
+
+    /// What its own files say of it. Looks at them; not for async threads.
+    pub(crate) fn files(&self) -> Option<ModelFiles> {
+        self.origin.as_ref()?.files()
     }
 }
 
@@ -232,6 +244,7 @@ impl Entry {
             Kind::Source(source) => Some(source.clone()),
             Kind::Fixed | Kind::Adapter { .. } => None,
         };
+        let origin = source.clone().or_else(|| self.revival().cloned());
         Listed {
             name: self.name.clone(),
             base: self.base().map(str::to_owned),
@@ -240,6 +253,7 @@ impl Entry {
             loaded_bytes: loaded.as_ref().map_or(0, |loaded| loaded.bytes),
             model: loaded.map(|loaded| loaded.model),
             source,
+            origin,
         }
     }
 

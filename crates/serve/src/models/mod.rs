@@ -21,4 +21,4 @@ pub use adapter::LoadedAdapter;
 pub(crate) use entry::Listed;
 pub(crate) use registry::Registry;
 pub use served::{LanguageModel, ServedModel};
-pub use source::{AdapterReader, Library, LoadError, LoadedModel, ModelSource};
+pub use source::{AdapterReader, Library, LoadError, LoadedModel, ModelFiles, ModelSource};

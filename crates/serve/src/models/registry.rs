@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, Kind, Listed, Loaded};
 use super::served::ServedModel;
-use super::source::{Library, LoadedModel, ModelSource};
+use super::source::{Library, LoadedModel, ModelFiles, ModelSource};
 use crate::blocking::brief;
 use crate::context;
 use crate::error::ApiError;
@@ -186,6 +186,15 @@ impl Registry {
         list
     }
 
+    /// What the files of a model say of it; of an adapter, those of the model that it is for. Looks at
+    /// files; not for async threads.
+    pub(crate) fn files(&self, listed: &Listed) -> Option<ModelFiles> {
+        match &listed.base {
+            Some(base) => self.known(base)?.listed().files(),
+            None => listed.files(),
+        }
+    }
+
     /// Models that belong in memory and are not there, because their engine stopped.
     pub(crate) fn away(&self) -> Vec<String> {
         let all = self.all();
@@ -197,6 +206,11 @@ impl Registry {
     pub(crate) fn loaded(&self) -> Vec<(String, ServedModel)> {
         let all = self.all();
         all.iter().filter_map(|entry| Some((entry.name.clone(), entry.model()?))).collect()
+    }
+
+    /// Whether `name` was declared, or asked for before.
+    pub(crate) fn declares(&self, name: &str) -> bool {
+        self.known(name).is_some()
     }
 
     /// Whether a request may name `name`.

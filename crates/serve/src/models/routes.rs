@@ -121,23 +121,25 @@ pub(crate) async fn load(State(app): State<App>, body: Body) -> Result<Response,
     let Parsed { value: request, ignored } =
         parse::<LoadRequest>(body, app.limits().max_body_bytes)?;
     let (registry, patience) = (app.registry(), app.limits().max_wait);
+    let model = app.meant(&request.model);
     if request.reload {
-        registry.reload(&request.model, patience).await?;
+        registry.reload(&model, patience).await?;
     } else {
-        registry.get(&request.model, patience).await?;
+        registry.get(&model, patience).await?;
     }
     if let Some(pinned) = request.pinned {
-        registry.pin(&request.model, pinned).await?;
+        registry.pin(&model, pinned).await?;
     }
-    Ok(ignored.tell(state(&app, &request.model).await?.into_response()))
+    Ok(ignored.tell(state(&app, &model).await?.into_response()))
 }
 
 /// Takes a model out of memory.
 pub(crate) async fn unload(State(app): State<App>, body: Body) -> Result<Response, ApiError> {
     let Parsed { value: request, ignored } =
         parse::<UnloadRequest>(body, app.limits().max_body_bytes)?;
-    app.registry().unload(&request.model, app.limits().max_wait).await?;
-    Ok(ignored.tell(state(&app, &request.model).await?.into_response()))
+    let model = app.meant(&request.model);
+    app.registry().unload(&model, app.limits().max_wait).await?;
+    Ok(ignored.tell(state(&app, &model).await?.into_response()))
 }
 
 /// Has an alias mean another model, once that is in memory.
@@ -172,7 +174,7 @@ pub(crate) async fn load_lora_adapter(
     let (registry, patience) = (app.registry(), app.limits().max_wait);
     let folder = registry.adapter_folder(&request.lora_path)?;
     let base = match request.base_model_name {
-        Some(base) => base,
+        Some(base) => app.meant(&base),
         None => app.first_language_model().await?,
     };
     if request.load_inplace && registry.knows(&name) {

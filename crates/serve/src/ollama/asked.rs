@@ -1,7 +1,8 @@
 //! What chats and prompts have in common.
 
 use super::keep_alive;
-use super::lines::{Form, Lines};
+use super::line::Form;
+use super::lines::Lines;
 use super::name::served_name;
 use super::options::{Length, Options, Think, form, form_schema, logprobs};
 use crate::app::App;

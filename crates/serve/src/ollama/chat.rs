@@ -1,7 +1,7 @@
 //! `POST /api/chat`.
 
 use super::asked::{Ask, Asked, Begun, Ready, begin};
-use super::lines::Form;
+use super::line::Form;
 use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
 use crate::chat::WireTool;

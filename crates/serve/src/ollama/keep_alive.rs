@@ -1,6 +1,6 @@
 //! `keep_alive: 0` without a prompt: the client wants the model out of memory.
 
-use super::lines::{Form, unloaded};
+use super::line::{Form, Line};
 use crate::app::App;
 use crate::context;
 use crate::error::ApiError;
@@ -22,7 +22,8 @@ pub(super) fn asks_to_unload(
     let Some(keep_alive) = keep_alive else { return false };
     let may = context::current()
         .is_none_or(|request| request.key.as_ref().is_none_or(|key| key.record.admin));
-    let asks = may && !has_prompt && is_zero(keep_alive) && app.registry().may_leave(model);
+    let asks =
+        may && !has_prompt && is_zero(keep_alive) && app.registry().may_leave(&app.meant(model));
     if !asks {
         ignored.add_field(FIELD);
     }
@@ -38,8 +39,8 @@ pub(super) async fn unload(
     (asked, model): (&str, &str),
     form: Form,
 ) -> Result<Response, ApiError> {
-    app.registry().unload(model, app.limits().max_wait).await?;
-    Ok(Json(unloaded(asked, form)).into_response())
+    app.registry().unload(&app.meant(model), app.limits().max_wait).await?;
+    Ok(Json(Line::only(asked, form, "unload")).into_response())
 }
 
 /// A duration of nothing: `0`, `"0"`, `"0s"`, `"0m"`.

@@ -1,30 +1,21 @@
 //! The lines of an answer.
 
+use super::line::{Content, Form, Line, Totals};
 use crate::assistant::cited_once;
-use crate::clock::now_rfc3339;
 use crate::dialect::Dialect;
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::logprobs::token_logprobs;
-use crate::stream::{self, Frame, Render};
+use crate::stream::{self, Out, Render};
 use crate::tools::Part;
 use crate::turn::{Turn, TurnEvent};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use catena_engine::{Completion, EngineHandle, Event, TokenEvent, Vocabulary};
+use catena_engine::{Completion, EngineHandle, Event, TokenEvent};
 use catena_knowledge::Cited;
 use catena_protocol::FinishReason;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-
-/// Where the words stand in a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// In a message.
-    Chat,
-    /// In `response`.
-    Generate,
-}
 
 /// An answer in the making.
 pub(super) struct Lines {
@@ -35,15 +26,6 @@ pub(super) struct Lines {
     started: Instant,
     first_token: Option<Instant>,
     calls: Calls,
-}
-
-/// What a line carries.
-#[derive(Debug, Default, PartialEq)]
-struct Content {
-    thoughts: String,
-    text: String,
-    calls: Vec<Value>,
-    logprobs: Option<Value>,
 }
 
 /// Puts calls together: in a line they are whole.
@@ -60,6 +42,7 @@ impl Calls {
         for part in parts {
             match part {
                 Part::Thought(text) => content.thoughts.push_str(&text),
+                Part::Text(text) if content.text.is_empty() => content.text = text,
                 Part::Text(text) => content.text.push_str(&text),
                 Part::CallStart { name, .. } => {
                     content.calls.extend(self.end());
@@ -81,21 +64,6 @@ impl Calls {
         let arguments: Value = serde_json::from_str(&arguments).ok()?;
         Some(json!({"function": {"name": name, "arguments": arguments}}))
     }
-}
-
-/// The answer to a request that took `model` out of memory.
-pub(super) fn unloaded(model: &str, form: Form) -> Value {
-    let mut line = json!({
-        "model": model,
-        "created_at": now_rfc3339(),
-        "done": true,
-        "done_reason": "unload",
-    });
-    match form {
-        Form::Chat => line["message"] = json!({"role": "assistant", "content": ""}),
-        Form::Generate => line["response"] = json!(""),
-    }
-    line
 }
 
 impl Lines {
@@ -120,211 +88,174 @@ impl Lines {
 
     /// The answer to a request without a prompt, which asks to have the model ready.
     pub(super) fn loaded(&self) -> Value {
-        let mut line = self.line(Content::default());
-        line.insert("done".to_owned(), json!(true));
-        line.insert("done_reason".to_owned(), json!("load"));
-        Value::Object(line)
+        json!(Line::only(&self.model, self.form, "load"))
     }
 
-    fn token(&mut self, parts: Vec<Part>, token: &TokenEvent) -> Vec<Value> {
+    /// What a token brings.
+    fn token(&mut self, parts: Vec<Part>, token: &TokenEvent) -> Content {
         self.first_token.get_or_insert_with(Instant::now);
         let mut content = self.calls.take(parts);
         if self.with_logprobs {
-            let vocabulary: &Vocabulary = self.engine.intake().vocabulary();
-            content.logprobs = Some(json!([token_logprobs(vocabulary, token)]));
+            let vocabulary = self.engine.intake().vocabulary();
+            content.logprobs = Some(vec![token_logprobs(vocabulary, token)]);
         }
-        if content == Content::default() {
-            return Vec::new();
-        }
-        vec![Value::Object(self.line(content))]
+        content
     }
 
+    /// What was held back, and the account of the answer.
     fn end(
         &mut self,
         parts: Vec<Part>,
         cited: Option<&[Cited]>,
         completion: &Completion,
-    ) -> Vec<Value> {
+    ) -> (Content, Totals) {
         let mut content = self.calls.take(parts);
         content.calls.extend(self.calls.end());
-        let mut lines = Vec::new();
-        if content != Content::default() {
-            lines.push(Value::Object(self.line(content)));
-        }
         let now = Instant::now();
         let first = self.first_token.unwrap_or(now);
-        let mut last = self.line(Content::default());
         let reason = match completion.finish_reason {
             FinishReason::Stop | FinishReason::Cancelled => "stop",
             FinishReason::Length => "length",
         };
-        for (key, value) in [
-            ("done", json!(true)),
-            ("done_reason", json!(reason)),
-            ("total_duration", json!(nanos(now - self.started))),
-            ("load_duration", json!(0)),
-            ("prompt_eval_count", json!(completion.usage.prompt_tokens)),
-            ("prompt_eval_duration", json!(nanos(first - self.started))),
-            ("eval_count", json!(completion.usage.completion_tokens)),
-            ("eval_duration", json!(nanos(now - first))),
-        ] {
-            last.insert(key.to_owned(), value);
-        }
-        if let Some(cited) = cited {
-            last.insert("citations".to_owned(), json!(cited_once(cited)));
-        }
-        lines.push(Value::Object(last));
-        lines
+        let totals = Totals {
+            done_reason: reason,
+            total_duration: nanos(now - self.started),
+            load_duration: 0,
+            prompt_eval_count: completion.usage.prompt_tokens,
+            prompt_eval_duration: nanos(first - self.started),
+            eval_count: completion.usage.completion_tokens,
+            eval_duration: nanos(now - first),
+            citations: cited.map(|cited| json!(cited_once(cited))),
+        };
+        (content, totals)
     }
 
-    fn line(&self, content: Content) -> Map<String, Value> {
-        let Content { thoughts, text, calls, logprobs } = content;
-        let mut line = Map::new();
-        line.insert("model".to_owned(), json!(self.model));
-        line.insert("created_at".to_owned(), json!(now_rfc3339()));
-        match self.form {
-            Form::Generate => {
-                line.insert("response".to_owned(), Value::String(text));
-                if !thoughts.is_empty() {
-                    line.insert("thinking".to_owned(), Value::String(thoughts));
-                }
-            }
-            Form::Chat => {
-                let mut message = json!({"role": "assistant", "content": text});
-                if !thoughts.is_empty() {
-                    message["thinking"] = Value::String(thoughts);
-                }
-                if !calls.is_empty() {
-                    message["tool_calls"] = Value::Array(calls);
-                }
-                line.insert("message".to_owned(), message);
-            }
+    fn line<'a>(&'a self, content: &'a Content) -> Line<'a> {
+        Line::new(&self.model, self.form, content)
+    }
+
+    /// Writes what the answer brings next.
+    fn write(&self, (content, totals): (Content, Option<Totals>), out: &mut Out) {
+        if content != Content::default() {
+            out.data(&self.line(&content));
         }
-        if let Some(logprobs) = logprobs {
-            line.insert("logprobs".to_owned(), logprobs);
+        if let Some(totals) = &totals {
+            out.data(&self.line(&Content::default()).ended(totals));
         }
-        line.insert("done".to_owned(), json!(false));
-        line
     }
 
     /// The answer of a turn, line by line or whole.
     ///
     /// # Errors
     /// What the engine met before the answer began.
-    pub(super) async fn answer(self, mut turn: Turn, stream: bool) -> Result<Response, ApiError> {
+    pub(super) async fn answer(
+        mut self,
+        mut turn: Turn,
+        stream: bool,
+    ) -> Result<Response, ApiError> {
         if stream {
             return Ok(stream::lines(turn, self));
         }
-        Ok(Json(self.whole_turn(&mut turn).await?).into_response())
-    }
-
-    /// All lines of an answer as one.
-    ///
-    /// # Errors
-    /// What the engine met.
-    async fn whole_turn(mut self, turn: &mut Turn) -> Result<Value, ApiError> {
-        let mut lines = Vec::new();
+        let mut whole = self.nothing();
         while let Some(event) = turn.next().await {
-            lines.extend(self.turn_event(event?));
+            add(&mut whole, self.turn_event(event?));
         }
-        Ok(self.merge(lines))
+        Ok(Json(self.whole(&whole)).into_response())
     }
 
-    /// The same of a generation.
+    /// All lines of a generation as one.
     ///
     /// # Errors
     /// What the engine met.
     pub(super) async fn whole_text(mut self, texts: &mut Generation) -> Result<Value, ApiError> {
-        let mut lines = Vec::new();
+        let mut whole = self.nothing();
         while let Some(event) = texts.next().await {
-            lines.extend(self.event(event?.1));
+            add(&mut whole, self.event(event?.1));
         }
-        Ok(self.merge(lines))
+        Ok(self.whole(&whole))
     }
 
-    fn turn_event(&mut self, event: TurnEvent) -> Vec<Value> {
+    fn nothing(&self) -> (Content, Option<Totals>) {
+        let logprobs = self.with_logprobs.then(Vec::new);
+        (Content { logprobs, ..Content::default() }, None)
+    }
+
+    fn whole(&self, (content, totals): &(Content, Option<Totals>)) -> Value {
+        let line = self.line(content);
+        match totals {
+            Some(totals) => json!(line.ended(totals)),
+            None => json!(line),
+        }
+    }
+
+    fn turn_event(&mut self, event: TurnEvent) -> (Content, Option<Totals>) {
         match event {
-            TurnEvent::Delta(delta) => self.token(delta.parts, &delta.token),
-            TurnEvent::End(end) => self.end(end.parts, end.citations.as_deref(), &end.completion),
+            TurnEvent::Delta(delta) => (self.token(delta.parts, &delta.token), None),
+            TurnEvent::End(end) => {
+                let (content, totals) =
+                    self.end(end.parts, end.citations.as_deref(), &end.completion);
+                (content, Some(totals))
+            }
         }
     }
 
-    fn event(&mut self, event: Event) -> Vec<Value> {
-        let words = |text: &str| vec![Part::Text(text.to_owned())];
+    fn event(&mut self, event: Event) -> (Content, Option<Totals>) {
+        let words = |text: &mut String| vec![Part::Text(std::mem::take(text))];
         match event {
-            Event::Token(token) => self.token(words(&token.text), &token),
-            Event::Finished(completion) => self.end(words(&completion.tail), None, &completion),
-            Event::Failed(_) => Vec::new(),
-        }
-    }
-
-    /// The last line with what the others carried.
-    fn merge(&self, mut lines: Vec<Value>) -> Value {
-        let mut whole = lines.pop().unwrap_or_default();
-        let mut content = Content::default();
-        let mut logprobs = Vec::new();
-        for line in &mut lines {
-            let message = &mut line["message"];
-            content.text.push_str(message["content"].as_str().unwrap_or_default());
-            content.thoughts.push_str(message["thinking"].as_str().unwrap_or_default());
-            if let Value::Array(calls) = message["tool_calls"].take() {
-                content.calls.extend(calls);
+            Event::Token(mut token) => (self.token(words(&mut token.text), &token), None),
+            Event::Finished(mut completion) => {
+                let (content, totals) = self.end(words(&mut completion.tail), None, &completion);
+                (content, Some(totals))
             }
-            content.text.push_str(line["response"].as_str().unwrap_or_default());
-            content.thoughts.push_str(line["thinking"].as_str().unwrap_or_default());
-            if let Value::Array(entries) = line["logprobs"].take() {
-                logprobs.extend(entries);
-            }
+            Event::Failed(_) => (Content::default(), None),
         }
-        content.logprobs = self.with_logprobs.then_some(Value::Array(logprobs));
-        let mut merged = self.line(content);
-        for (key, value) in whole.as_object_mut().into_iter().flatten() {
-            if key != "message" && key != "response" && key != "thinking" {
-                merged.insert(key.clone(), value.take());
-            }
-        }
-        Value::Object(merged)
     }
 }
 
+/// Puts what came behind what came before.
+fn add(whole: &mut (Content, Option<Totals>), (more, totals): (Content, Option<Totals>)) {
+    let content = &mut whole.0;
+    content.text.push_str(&more.text);
+    content.thoughts.push_str(&more.thoughts);
+    content.calls.extend(more.calls);
+    if let (Some(logprobs), Some(more)) = (&mut content.logprobs, more.logprobs) {
+        logprobs.extend(more);
+    }
+    whole.1 = totals.or(whole.1.take());
+}
+
 impl Render<Turn> for Lines {
-    fn opening(&mut self, _: &Turn) -> Vec<Frame> {
-        Vec::new()
+    fn opening(&mut self, _: &Turn, _: &mut Out) {}
+
+    fn item(&mut self, _: &Turn, event: TurnEvent, out: &mut Out) {
+        let came = self.turn_event(event);
+        self.write(came, out);
     }
 
-    fn item(&mut self, _: &Turn, event: TurnEvent) -> Vec<Frame> {
-        self.turn_event(event).iter().map(Frame::data).collect()
-    }
+    fn closing(&mut self, _: &Turn, _: &mut Out) {}
 
-    fn closing(&mut self, _: &Turn) -> Vec<Frame> {
-        Vec::new()
-    }
-
-    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
-        vec![failure(error)]
+    fn failed(&mut self, error: &ApiError, out: &mut Out) {
+        out.data(&failure(error));
     }
 }
 
 impl Render<Generation> for Lines {
-    fn opening(&mut self, _: &Generation) -> Vec<Frame> {
-        Vec::new()
+    fn opening(&mut self, _: &Generation, _: &mut Out) {}
+
+    fn item(&mut self, _: &Generation, (_, event): (usize, Event), out: &mut Out) {
+        let came = self.event(event);
+        self.write(came, out);
     }
 
-    fn item(&mut self, _: &Generation, (_, event): (usize, Event)) -> Vec<Frame> {
-        self.event(event).iter().map(Frame::data).collect()
-    }
+    fn closing(&mut self, _: &Generation, _: &mut Out) {}
 
-    fn closing(&mut self, _: &Generation) -> Vec<Frame> {
-        Vec::new()
-    }
-
-    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
-        vec![failure(error)]
+    fn failed(&mut self, error: &ApiError, out: &mut Out) {
+        out.data(&failure(error));
     }
 }
 
-fn failure(error: &ApiError) -> Frame {
-    Frame::data(&Dialect::Ollama.tell(&error.problem()).1)
+fn failure(error: &ApiError) -> Value {
+    Dialect::Ollama.tell(&error.problem()).1
 }
 
 fn nanos(duration: Duration) -> u64 {

@@ -7,10 +7,12 @@
 
 mod asked;
 mod chat;
+mod details;
 mod embed;
 mod error;
 mod generate;
 mod keep_alive;
+mod line;
 mod lines;
 mod models;
 mod name;
@@ -22,3 +24,4 @@ pub(crate) use embed::{embed, embeddings};
 pub(crate) use error::error;
 pub(crate) use generate::generate;
 pub(crate) use models::{ps, show, tags, version};
+pub(crate) use name::served_name;

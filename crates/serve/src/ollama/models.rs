@@ -1,11 +1,13 @@
 //! `GET /api/tags`, `/api/ps`, `/api/version` and `POST /api/show`.
 
+use super::details::{details, digest, info};
 use super::name::served_name;
 use crate::app::App;
+use crate::blocking::brief;
 use crate::body::{ApiRequest, Parsed, Refused, parse};
 use crate::clock::rfc3339;
 use crate::error::ApiError;
-use crate::models::{LanguageModel, ServedModel};
+use crate::models::{LanguageModel, Listed, ModelFiles, ServedModel};
 use crate::thinking::can_switch;
 use axum::Json;
 use axum::body::Bytes;
@@ -30,27 +32,78 @@ impl ApiRequest for ShowRequest {
     const REFUSED: &'static [Refused] = &[];
 }
 
-/// The models that are served.
-pub(crate) async fn tags(State(app): State<App>) -> Result<Json<Value>, ApiError> {
-    let since = modified_at(&app);
-    let list = app.registry().list().await?;
-    let names = list.into_iter().filter_map(|listed| app.usable_name(listed.name));
-    let models: Vec<Value> = names.map(|name| entry(&name, &since)).collect();
-    Ok(Json(json!({ "models": models })))
+/// What is told of a model wherever it is listed.
+struct Known {
+    files: ModelFiles,
+    digest: String,
+    details: Value,
+    modified_at: String,
 }
 
-/// The models in memory. None leaves at a time that is known before.
-pub(crate) async fn ps(State(app): State<App>) -> Json<Value> {
-    let since = modified_at(&app);
-    let running = |(name, model): (String, ServedModel)| {
-        let mut entry = entry(&app.usable_name(name)?, &since);
-        entry["expires_at"] = json!("9999-12-31T23:59:59Z");
-        entry["size_vram"] = json!(0);
-        entry["context_length"] = json!(model.max_tokens());
-        Some(entry)
+impl Known {
+    /// Looks at the model's files; not for async threads.
+    fn of(app: &App, listed: &Listed) -> Self {
+        let files = app.registry().files(listed);
+        // What stands in no file is as old as the server.
+        let modified =
+            files.as_ref().map_or_else(|| Duration::from_secs(app.created()), |it| it.modified);
+        let files = files.unwrap_or_default();
+        Self {
+            digest: digest(&files, &listed.name),
+            details: details(&files, listed.base.as_deref()),
+            modified_at: rfc3339(modified),
+            files,
+        }
+    }
+
+    /// The model as one of a list, by one of its names.
+    fn entry(&self, name: &str) -> Value {
+        json!({
+            "name": name,
+            "model": name,
+            "modified_at": self.modified_at,
+            "size": self.files.bytes,
+            "digest": self.digest,
+            "details": self.details,
+        })
+    }
+}
+
+/// The models that are served, by every name that they have.
+pub(crate) async fn tags(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    let list = move || {
+        let mut models = Vec::new();
+        for listed in app.registry().list_now() {
+            let names = app.usable_names(&listed.name);
+            if !names.is_empty() {
+                let known = Known::of(&app, &listed);
+                models.extend(names.iter().map(|name| known.entry(name)));
+            }
+        }
+        Ok(Json(json!({ "models": models })))
     };
-    let models: Vec<Value> = app.registry().loaded().into_iter().filter_map(running).collect();
-    Json(json!({ "models": models }))
+    brief(list).await
+}
+
+/// The models in memory, each by one of its names. None leaves at a time that is known before.
+pub(crate) async fn ps(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    let list = move || {
+        let running = |listed: &Listed| {
+            let model = listed.model.as_ref()?;
+            let name = app.usable_names(&listed.name).into_iter().next()?;
+            let mut entry = Known::of(&app, listed).entry(&name);
+            if listed.bytes_in_memory() > 0 {
+                entry["size"] = json!(listed.bytes_in_memory());
+            }
+            entry["expires_at"] = json!("9999-12-31T23:59:59Z");
+            entry["size_vram"] = json!(0);
+            entry["context_length"] = json!(model.max_tokens());
+            Some(entry)
+        };
+        let models: Vec<Value> = app.registry().declared().iter().filter_map(running).collect();
+        Ok(Json(json!({ "models": models })))
+    };
+    brief(list).await
 }
 
 /// Our version.
@@ -73,17 +126,16 @@ pub(crate) async fn show(
         ServedModel::Embedder(_) => json!(["embedding"]),
         ServedModel::Classifier(_) => json!([]),
     };
+    let listed = app.registry().listed(&app.meant(&name)).await?;
+    let known = brief(move || Ok(Known::of(&app, &listed))).await?;
     let body = json!({
         "modelfile": "",
         "parameters": "",
         "template": "",
-        "details": details(),
-        "model_info": {
-            "general.basename": name,
-            "general.context_length": model.max_tokens(),
-        },
+        "details": known.details,
+        "model_info": info(&known.files, &name, model.max_tokens()),
         "capabilities": capabilities,
-        "modified_at": modified_at(&app),
+        "modified_at": known.modified_at,
     });
     Ok(ignored.tell(Json(body).into_response()))
 }
@@ -95,32 +147,4 @@ fn conversing(model: &LanguageModel) -> Value {
     } else {
         json!(["completion", "tools"])
     }
-}
-
-/// Size and digest are those of no file: the server does not know where a model came from.
-fn entry(name: &str, modified_at: &str) -> Value {
-    json!({
-        "name": name,
-        "model": name,
-        "modified_at": modified_at,
-        "size": 0,
-        "digest": "",
-        "details": details(),
-    })
-}
-
-fn details() -> Value {
-    json!({
-        "parent_model": "",
-        "format": "",
-        "family": "",
-        "families": [],
-        "parameter_size": "",
-        "quantization_level": "",
-    })
-}
-
-/// When the models were loaded.
-fn modified_at(app: &App) -> String {
-    rfc3339(Duration::from_secs(app.created()))
 }

@@ -2,11 +2,10 @@
 
 use crate::app::App;
 
-/// The served name that `name` means.
-pub(super) fn served_name(app: &App, name: String) -> String {
-    let is_served = |name: &str| app.registry().knows(name);
+/// The served name that `name` means: the tag `latest` says nothing unless a model is called so.
+pub(crate) fn served_name(app: &App, name: String) -> String {
     match name.strip_suffix(":latest") {
-        Some(bare) if !is_served(&name) => bare.to_owned(),
+        Some(bare) if !app.declares(&name) => bare.to_owned(),
         _ => name,
     }
 }

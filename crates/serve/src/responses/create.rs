@@ -1,5 +1,6 @@
 //! `POST /v1/responses`.
 
+use super::background;
 use super::object::{ResponseObject, output_items, said};
 use super::request::{ResponseRequest, echoed};
 use super::routes::seen;
@@ -8,7 +9,6 @@ use super::stream::Reply;
 use crate::app::App;
 use crate::blocking::brief;
 use crate::body::{Parsed, parse};
-use crate::context;
 use crate::error::ApiError;
 use crate::turn::{EndReason, Turn, TurnRequest};
 use crate::{stream, turn};
@@ -20,7 +20,6 @@ use axum::response::{IntoResponse, Response};
 use catena_protocol::ChatMessage;
 use serde_json::Value;
 use std::time::Instant;
-use tokio::sync::oneshot;
 
 /// A response before it is answered.
 pub(super) struct Begun {
@@ -30,7 +29,17 @@ pub(super) struct Begun {
     pub(super) input: Vec<Value>,
     /// The conversation without instructions.
     pub(super) conversation: Vec<ChatMessage>,
-    pub(super) is_stored: bool,
+    pub(super) keeping: Keeping,
+}
+
+/// Whether a response is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeping {
+    Not,
+    /// Once it is whole.
+    AtItsEnd,
+    /// Already while it runs in the background.
+    Running,
 }
 
 /// Answers, now or in the background.
@@ -41,20 +50,19 @@ pub(crate) async fn create(
     let started = Instant::now();
     let Parsed { value: request, ignored } =
         parse::<ResponseRequest>(body, app.limits().max_body_bytes)?;
-    if request.background && (request.stream || !request.is_stored()) {
-        let reason =
-            "it needs `store` and cannot be streamed; ask for the response later".to_owned();
+    if request.background && !request.is_stored() {
+        let reason = "it needs `store`: nobody could ask for the response".to_owned();
         return Err(ApiError::InvalidField { field: "background", reason });
     }
     let begun = begin(&app, &request).await?;
-    let response = if request.background {
-        in_background(app, begun, started).await?.into_response()
-    } else if request.stream {
-        let turn = turn::start(&app, begun.turn.clone(), started).await?;
-        stream::sse(turn, Reply::new(&app, begun))
-    } else {
-        let object = whole(&app, &begun, started).await?;
-        Json(object).into_response()
+    let response = match (request.background, request.stream) {
+        (true, true) => background::streamed(&app, begun, started).await?,
+        (true, false) => Json(background::whole(&app, begun, started).await?).into_response(),
+        (false, true) => {
+            let turn = turn::start(&app, begun.turn.clone(), started).await?;
+            stream::sse(turn, Reply::new(&app, begun))
+        }
+        (false, false) => Json(whole(&app, &begun, started).await?).into_response(),
     };
     Ok(ignored.tell(response))
 }
@@ -71,7 +79,12 @@ pub(super) async fn begin(app: &App, request: &ResponseRequest) -> Result<Begun,
     let echoed = echoed(request, &turn.params);
     let object = ResponseObject::new(app, &request.model, echoed, request.with_logprobs());
     let input = request.input.listed(|prefix| super::object::item_id(app, prefix));
-    Ok(Begun { object, turn, input, conversation, is_stored: request.is_stored() })
+    let keeping = match (request.is_stored(), request.background) {
+        (false, _) => Keeping::Not,
+        (true, false) => Keeping::AtItsEnd,
+        (true, true) => Keeping::Running,
+    };
+    Ok(Begun { object, turn, input, conversation, keeping })
 }
 
 fn earlier(app: &App, id: &str) -> Result<Vec<ChatMessage>, ApiError> {
@@ -90,7 +103,7 @@ fn earlier(app: &App, id: &str) -> Result<Vec<ChatMessage>, ApiError> {
 async fn whole(app: &App, begun: &Begun, started: Instant) -> Result<Value, ApiError> {
     let mut turn = turn::start(app, begun.turn.clone(), started).await?;
     let (object, said) = answered(app, &begun.object, &mut turn).await?;
-    if !begun.is_stored {
+    if begun.keeping == Keeping::Not {
         return Ok(object);
     }
     let conversation = begun.conversation.iter().cloned().chain([said]).collect();
@@ -114,7 +127,7 @@ pub(super) async fn keep(
 }
 
 /// The object of the whole answer, and the answer as a turn.
-async fn answered(
+pub(super) async fn answered(
     app: &App,
     object: &ResponseObject,
     turn: &mut Turn,
@@ -123,44 +136,6 @@ async fn answered(
     let output = output_items(app, object, turn, &answer);
     let whole = object.ended(&output, answer.reason, turn.counts(), app.now());
     Ok((whole, said(&answer.thoughts, &answer.text, &answer.calls)))
-}
-
-/// Answers in a task of its own; gives the object of a response that waits.
-async fn in_background(app: App, begun: Begun, started: Instant) -> Result<Json<Value>, ApiError> {
-    let (cancel, cancelled) = oneshot::channel();
-    let queued = begun.object.begun("queued");
-    let (input, conversation) = (begun.input, begun.conversation);
-    let response = Stored { object: queued.clone(), input, conversation };
-    let store = app.responses().clone();
-    brief(move || store.put(response, Some(cancel))).await?;
-    let (object, request) = (begun.object, begun.turn);
-    let running = app.background().begin();
-    let work = async move {
-        let _running = running;
-        let answer = async {
-            let mut turn = turn::start(&app, request, started).await?;
-            app.responses().set_status(&object.id, "in_progress");
-            answered(&app, &object, &mut turn).await
-        };
-        // Cancelled or deleted: the turn is dropped, which frees its place.
-        let ended = tokio::select! {
-            answer = answer => answer,
-            _ = cancelled => return,
-        };
-        let (object, said) = match ended {
-            Ok((whole, said)) => (whole, Some(said)),
-            Err(error) => (object.failed(&error), None),
-        };
-        let store = app.responses().clone();
-        // Where the disk fails, which the log tells, it is remembered as long as the server runs.
-        let _ = brief(move || store.end(object, said)).await;
-    };
-    // Its tokens are counted as the request's.
-    match context::current() {
-        Some(request) => tokio::spawn(context::scope(request, work)),
-        None => tokio::spawn(work),
-    };
-    Ok(Json(queued))
 }
 
 /// Whether an answer ended as far as it could.

@@ -2,10 +2,13 @@
 //!
 //! A response is an answer with an identity: it can run in the background, be asked for, cancelled,
 //! deleted, and be the turn that a later one goes on from. What is remembered is bounded
-//! ([`ResponseStore`]); the oldest is forgotten first.
+//! ([`ResponseStore`]); the oldest is forgotten first. One in the background may be streamed too: its
+//! events are kept, and its client may leave and read on from any of them.
 
+mod background;
 mod create;
 mod input;
+mod log;
 mod object;
 pub(crate) mod operations;
 mod request;

@@ -37,9 +37,10 @@ pub(crate) fn input_tokens() -> Operation {
 
 /// `GET /v1/responses/{id}`.
 pub(crate) fn retrieve() -> Operation {
-    Operation::new(Tag::OpenAi, "Give a response again")
+    Operation::new(Tag::OpenAi, "Give a response again, or read on in its events")
         .queries::<Retrieval>()
         .gives("Response", response)
+        .streams("ResponseEvent", event)
 }
 
 /// `DELETE /v1/responses/{id}`.

@@ -9,8 +9,9 @@ use crate::body::{Parsed, parse};
 use crate::context;
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
+use crate::ignored::Ignored;
 use crate::paging::{Page, page};
-use crate::turn;
+use crate::{stream, turn};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -33,9 +34,12 @@ pub(super) fn seen<'a>(app: &'a App, id: &str) -> Result<&'a ResponseStore, ApiE
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub(crate) struct Retrieval {
-    /// Refused where it is true.
+    /// As its events, of one that was begun with `background` and `stream`.
     #[serde(default)]
     stream: bool,
+    /// The number of the last event that the client has; the events behind it are streamed.
+    #[schemars(range(max = u32::MAX))]
+    starting_after: Option<u32>,
 }
 
 /// `GET /v1/responses/{id}`.
@@ -43,13 +47,23 @@ pub(crate) async fn retrieve(
     State(app): State<App>,
     Path(id): Path<String>,
     Query(asked): Query<Retrieval>,
-) -> Result<Json<Value>, ApiError> {
-    let object = seen(&app, &id)?.object(&id).ok_or_else(|| unknown(&id))?;
-    if asked.stream {
-        let hint = "; ask again until its `status` tells that it has ended";
-        return Err(ApiError::Unsupported { field: "stream", hint });
+) -> Result<Response, ApiError> {
+    let store = seen(&app, &id)?;
+    let object = store.object(&id).ok_or_else(|| unknown(&id))?;
+    if !asked.stream {
+        let mut ignored = Ignored::default();
+        if asked.starting_after.is_some() {
+            ignored.add_field("?starting_after");
+        }
+        return Ok(ignored.tell(Json(object).into_response()));
     }
-    Ok(Json(object))
+    let Some(events) = store.events(&id) else {
+        let reason = "the response was not begun with `background` and `stream`, or its events are \
+                      no longer kept; ask for it without `stream`";
+        return Err(ApiError::InvalidField { field: "stream", reason: reason.to_owned() });
+    };
+    let first = asked.starting_after.map_or(0, |last| last as usize + 1);
+    Ok(stream::events(events.read(first), stream::COMMENT))
 }
 
 /// `DELETE /v1/responses/{id}`.

@@ -1,5 +1,6 @@
 //! Responses that are remembered.
 
+use super::log::EventLog;
 use super::shelf::Shelf;
 use crate::error::ApiError;
 use crate::files::is_id;
@@ -14,8 +15,8 @@ use tokio::sync::oneshot;
 
 /// Most responses remembered.
 const MAX_RESPONSES: usize = 1024;
-/// Most bytes of their JSON.
-const MAX_BYTES: usize = 64 << 20;
+/// Most bytes of their JSON and of their events.
+pub(super) const MAX_BYTES: usize = 64 << 20;
 
 /// Responses by identity, bounded; the oldest are forgotten first. With a folder they are there again
 /// after a restart.
@@ -38,6 +39,26 @@ struct Stored {
     bytes: usize,
     /// Cancels it while it runs in the background.
     cancel: Option<oneshot::Sender<()>>,
+    /// What was streamed of it in the background, as long as there is room.
+    events: Option<EventLog>,
+}
+
+impl Stored {
+    fn new(response: Response, bytes: usize) -> Self {
+        Self { response, bytes, cancel: None, events: None }
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes + self.events.as_ref().map_or(0, EventLog::bytes)
+    }
+}
+
+/// A response that runs in the background.
+pub(crate) struct Run {
+    /// Cancels it.
+    pub(super) cancel: oneshot::Sender<()>,
+    /// Its events, if they are streamed.
+    pub(super) events: Option<EventLog>,
 }
 
 /// What is kept of a response.
@@ -83,11 +104,7 @@ impl ResponseStore {
             }
         }
         let mut all = self.all();
-        all.extend(kept.into_iter().map(|(response, bytes)| Stored {
-            response,
-            bytes,
-            cancel: None,
-        }));
+        all.extend(kept.into_iter().map(|(response, bytes)| Stored::new(response, bytes)));
         let forgotten = shorten(&mut all);
         drop(all);
         shelf.remove(&forgotten)?;
@@ -95,32 +112,42 @@ impl ResponseStore {
         Ok(())
     }
 
-    /// Remembers a response, on disk too when this returns; `cancel` stops it while it runs. Waits for
-    /// the disk: not for async threads.
+    /// Remembers a response, on disk too when this returns; `run` is how it runs in the background. Waits
+    /// for the disk: not for async threads.
     ///
     /// # Errors
     /// [`ApiError::Storage`]; it is not remembered then.
-    pub(crate) fn put(
-        &self,
-        response: Response,
-        cancel: Option<oneshot::Sender<()>>,
-    ) -> Result<(), ApiError> {
+    pub(crate) fn put(&self, response: Response, run: Option<Run>) -> Result<(), ApiError> {
         let _guard = self.shelf();
         let bytes = self.write(&response)?;
         let mut all = self.all();
         all.retain(|stored| stored.response.id() != response.id());
-        all.push_back(Stored { response, bytes, cancel });
+        let mut stored = Stored::new(response, bytes);
+        if let Some(Run { cancel, events }) = run {
+            (stored.cancel, stored.events) = (Some(cancel), events);
+        }
+        all.push_back(stored);
         let forgotten = shorten(&mut all);
         drop(all);
         self.remove_files(&forgotten)
     }
 
-    /// The end of a response that ran in the background: nothing if it was deleted or cancelled. Waits
-    /// for the disk.
+    /// Forgets what there is no room for, after events were added. Waits for the disk.
+    ///
+    /// # Errors
+    /// [`ApiError::Storage`].
+    pub(crate) fn make_room(&self) -> Result<(), ApiError> {
+        let _guard = self.shelf();
+        let forgotten = shorten(&mut self.all());
+        self.remove_files(&forgotten)
+    }
+
+    /// The end of a response that ran in the background; whether it is one, and not of one that was
+    /// deleted or cancelled. Waits for the disk.
     ///
     /// # Errors
     /// [`ApiError::Storage`]; the end is remembered, but not on disk.
-    pub(crate) fn end(&self, object: Value, said: Option<ChatMessage>) -> Result<(), ApiError> {
+    pub(crate) fn end(&self, object: Value, said: Option<ChatMessage>) -> Result<bool, ApiError> {
         let _guard = self.shelf();
         let id = object["id"].as_str().unwrap_or_default().to_owned();
         let Some(ended) = self.change(&id, |stored| {
@@ -132,14 +159,14 @@ impl ResponseStore {
             }
             (!is_over).then(|| stored.response.clone())
         }) else {
-            return Ok(());
+            return Ok(false);
         };
         let bytes = self.write(&ended)?;
         self.change(&id, |stored| {
             stored.bytes = bytes;
             Some(())
         });
-        Ok(())
+        Ok(true)
     }
 
     /// Sets the status of a response that is running.
@@ -153,6 +180,11 @@ impl ResponseStore {
     /// The object.
     pub(crate) fn object(&self, id: &str) -> Option<Value> {
         self.change(id, |stored| Some(stored.response.object.clone()))
+    }
+
+    /// What was streamed of it in the background, as far as that is kept.
+    pub(crate) fn events(&self, id: &str) -> Option<EventLog> {
+        self.change(id, |stored| stored.events.clone())
     }
 
     /// The items that were sent with it.
@@ -239,13 +271,24 @@ impl ResponseStore {
     }
 }
 
-/// Forgets the oldest until the others fit; gives their identities.
+/// Forgets the oldest until the others fit; gives their identities. Events of what has ended go first: what they
+/// told can be asked for.
 fn shorten(all: &mut VecDeque<Stored>) -> Vec<String> {
-    let mut total: usize = all.iter().map(|stored| stored.bytes).sum();
+    let mut total: usize = all.iter().map(Stored::bytes).sum();
+    for stored in all.iter_mut().filter(|stored| stored.cancel.is_none()) {
+        if total <= MAX_BYTES {
+            break;
+        }
+        if let Some(events) = stored.events.take() {
+            total -= events.bytes();
+            events.lose();
+        }
+    }
     let mut forgotten = Vec::new();
     while all.len() > MAX_RESPONSES || (total > MAX_BYTES && all.len() > 1) {
         let Some(oldest) = all.pop_front() else { break };
-        total -= oldest.bytes;
+        // Those that run on add to theirs meanwhile.
+        total = total.saturating_sub(oldest.bytes());
         forgotten.push(oldest.response.id().to_owned());
     }
     debug_assert!(forgotten.iter().all(|id| is_id(id)), "identities are ours");
@@ -254,9 +297,10 @@ fn shorten(all: &mut VecDeque<Stored>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_RESPONSES, Response, ResponseStore};
+    use super::{EventLog, MAX_BYTES, MAX_RESPONSES, Response, ResponseStore, Run};
     use camino::Utf8Path;
     use serde_json::json;
+    use tokio::sync::oneshot::{self, error::TryRecvError};
 
     fn response(idx: usize, bytes: usize) -> Response {
         let object =
@@ -282,5 +326,35 @@ mod tests {
         let again = ResponseStore::default();
         again.keep_in(&folder).expect("a folder");
         assert!(again.object("resp_002000").is_none() && again.object("resp_002002").is_some());
+    }
+
+    #[test]
+    fn events_are_forgotten_before_responses_and_only_of_what_has_ended() {
+        let store = ResponseStore::default();
+        let mut cancelled = Vec::new();
+        let mut begin = |idx: usize| {
+            let (cancel, receiver) = oneshot::channel();
+            cancelled.push(receiver);
+            let events = EventLog::default();
+            events.push(&vec![b'x'; MAX_BYTES / 4]);
+            let run = Run { cancel, events: Some(events) };
+            store.put(response(idx, 1), Some(run)).expect("it is remembered");
+        };
+        (0..3).for_each(&mut begin);
+        let ended = |idx: usize| response(idx, 1).object;
+        assert!(store.end(ended(1), None).expect("there is no disk"));
+        begin(3);
+        let kept =
+            |idx: usize| store.events(&format!("resp_{idx:06}")).map(|events| events.bytes());
+        let part = Some(MAX_BYTES / 4);
+        assert_eq!([0, 1, 2, 3].map(kept), [part, None, part, part]);
+        assert!(store.object("resp_000001").is_some());
+        // None of the others has ended: the oldest goes, which cancels it.
+        begin(4);
+        assert!(store.object("resp_000000").is_none());
+        assert_eq!(cancelled[0].try_recv(), Err(TryRecvError::Closed));
+        assert_eq!([2, 3, 4].map(kept), [part; 3]);
+        // What is gone has no end.
+        assert!(!store.end(ended(0), None).expect("there is no disk"));
     }
 }

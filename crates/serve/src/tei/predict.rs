@@ -1,6 +1,6 @@
 //! `POST /predict`.
 
-use super::texts::Direction;
+use super::texts::ToScore;
 use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, object, read};
 use crate::error::ApiError;
@@ -19,14 +19,9 @@ use std::time::Instant;
 /// What a client sends.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct PredictRequest {
-    model: Option<String>,
+    #[serde(flatten)]
+    how: ToScore,
     inputs: PredictInputs,
-    #[serde(default)]
-    truncate: bool,
-    #[serde(default)]
-    truncation_direction: Direction,
-    #[serde(default)]
-    raw_scores: bool,
 }
 
 /// A text; a text or pair as a list; or a list of such lists.
@@ -39,8 +34,8 @@ enum PredictInputs {
 }
 
 impl ApiRequest for PredictRequest {
-    const KNOWN: &'static [&'static str] =
-        &["model", "inputs", "truncate", "truncation_direction", "raw_scores"];
+    const KNOWN: &'static [&'static str] = &["inputs"];
+    const SHARED: &'static [&'static str] = ToScore::NAMES;
     const REFUSED: &'static [Refused] =
         &[Refused { field: "parameters", is_neutral: is_empty, hint: "; use `raw_scores`" }];
 }
@@ -63,15 +58,14 @@ pub(crate) async fn predict_fields(
     let is_nested = fields.contains_key("parameters");
     let Parsed { value: request, ignored } = read::<PredictRequest>(fields)?;
     let needs = "a classifier of texts";
-    let (name, classifier) =
-        app.model_for(request.model.as_deref(), needs, ServedModel::classifier).await?;
+    let how = request.how;
+    let (name, classifier) = how.model(app, needs, ServedModel::classifier).await?;
     let labels = classifier.labels().to_vec();
     let (inputs, is_batch) = inputs(request.inputs, app.limits().max_inputs)?;
-    request.truncation_direction.check(request.truncate)?;
     let model = (name.as_str(), classifier.clone());
-    let scores = logits(app, model, inputs, request.truncate, started).await?;
+    let scores = logits(app, model, inputs, how.truncate, started).await?;
     let mut predictions: Vec<Value> =
-        scores.iter().map(|logits| prediction(&labels, logits, request.raw_scores)).collect();
+        scores.iter().map(|logits| prediction(&labels, logits, how.raw_scores)).collect();
     let body =
         if is_batch || is_nested { Value::Array(predictions) } else { predictions.remove(0) };
     Ok(ignored.tell(Json(body).into_response()))

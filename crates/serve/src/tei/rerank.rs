@@ -1,6 +1,6 @@
 //! `POST /rerank`.
 
-use super::texts::Direction;
+use super::texts::ToScore;
 use crate::app::App;
 use crate::body::{ApiRequest, Parsed, Refused, object, read};
 use crate::error::ApiError;
@@ -20,30 +20,18 @@ use std::time::Instant;
 /// What a client sends.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct RerankRequest {
-    model: Option<String>,
+    #[serde(flatten)]
+    how: ToScore,
     query: String,
     #[schemars(length(min = 1), inner(length(min = 1)))]
     texts: Vec<String>,
-    #[serde(default)]
-    truncate: bool,
-    #[serde(default)]
-    truncation_direction: Direction,
-    #[serde(default)]
-    raw_scores: bool,
     #[serde(default)]
     return_text: bool,
 }
 
 impl ApiRequest for RerankRequest {
-    const KNOWN: &'static [&'static str] = &[
-        "model",
-        "query",
-        "texts",
-        "truncate",
-        "truncation_direction",
-        "raw_scores",
-        "return_text",
-    ];
+    const KNOWN: &'static [&'static str] = &["query", "texts", "return_text"];
+    const SHARED: &'static [&'static str] = ToScore::NAMES;
     const REFUSED: &'static [Refused] = &[];
 }
 
@@ -63,13 +51,11 @@ pub(crate) async fn rerank_fields(
     let started = Instant::now();
     let Parsed { value: request, ignored } = read::<RerankRequest>(fields)?;
     let needs = "a cross-encoder";
-    let (name, model) =
-        app.model_for(request.model.as_deref(), needs, ServedModel::cross_encoder).await?;
+    let (name, model) = request.how.model(app, needs, ServedModel::cross_encoder).await?;
     check_texts("texts", &request.texts, app.limits().max_inputs)?;
-    request.truncation_direction.check(request.truncate)?;
     let model = (name.as_str(), Ranker::CrossEncoder(model.clone()));
     let texts = request.return_text.then(|| request.texts.clone());
-    let how = (request.truncate, request.raw_scores);
+    let how = (request.how.truncate, request.how.raw_scores);
     let ranked = rank(app, model, (request.query, request.texts), how, started).await?;
     let entry = |Ranked { index, score }: &Ranked| match &texts {
         Some(texts) => json!({"index": index, "text": texts[*index], "score": score}),

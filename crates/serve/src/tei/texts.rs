@@ -49,6 +49,39 @@ impl ToEmbed {
     }
 }
 
+/// How texts are to be scored, and by which model.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ToScore {
+    model: Option<String>,
+    #[serde(default)]
+    pub(super) truncate: bool,
+    #[serde(default)]
+    truncation_direction: Direction,
+    #[serde(default)]
+    pub(super) raw_scores: bool,
+}
+
+impl ToScore {
+    /// Its fields, for the tables of what routes know.
+    pub(super) const NAMES: &'static [&'static str] =
+        &["model", "truncate", "truncation_direction", "raw_scores"];
+
+    /// The model as `role` takes it, with its name; `needs` says what it has to be.
+    ///
+    /// # Errors
+    /// As [`App::model_for`]; [`ApiError::Unsupported`].
+    pub(super) async fn model<T>(
+        &self,
+        app: &App,
+        needs: &'static str,
+        role: impl Fn(&ServedModel) -> Option<T>,
+    ) -> Result<(String, T), ApiError> {
+        let found = app.model_for(self.model.as_deref(), needs, role).await?;
+        self.truncation_direction.check(self.truncate)?;
+        Ok(found)
+    }
+}
+
 /// Which end of a long text is cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(rename = "TruncationDirection")]

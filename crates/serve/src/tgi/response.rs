@@ -5,7 +5,7 @@ use crate::dialect::Dialect;
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::logprobs::{finite, token_text};
-use crate::stream::{Frame, Render};
+use crate::stream::{Out, Render};
 use catena_engine::{Completion, EngineHandle, Event, StopCause, TokenEvent, TokenLogprob};
 use catena_protocol::FinishReason;
 use serde_json::{Value, json};
@@ -187,40 +187,33 @@ impl Reply {
 }
 
 impl Render<Generation> for Reply {
-    fn opening(&mut self, _: &Generation) -> Vec<Frame> {
-        Vec::new()
-    }
+    fn opening(&mut self, _: &Generation, _: &mut Out) {}
 
     /// A token is held back until the next one where it may be the last: the event of the last one
     /// is another.
-    fn item(&mut self, _: &Generation, (_, event): (usize, Event)) -> Vec<Frame> {
-        let events = match event {
+    fn item(&mut self, _: &Generation, (_, event): (usize, Event), out: &mut Out) {
+        match event {
             Event::Token(token) => {
-                let mut events = Vec::new();
                 if let Some(held) = self.held.take() {
-                    let text = held.text.clone();
-                    events.push(self.token(&held, &text, None));
+                    out.data(&self.token(&held, &held.text, None));
                 }
                 if self.has_stop || self.index + 1 == self.max_new_tokens {
                     self.held = Some(token);
                 } else {
-                    let text = token.text.clone();
-                    events.push(self.token(&token, &text, None));
+                    out.data(&self.token(&token, &token.text, None));
                 }
-                events
             }
-            Event::Finished(completion) => self.last(&completion),
-            Event::Failed(_) => Vec::new(),
-        };
-        events.iter().map(Frame::data).collect()
+            Event::Finished(completion) => {
+                self.last(&completion).iter().for_each(|event| out.data(event));
+            }
+            Event::Failed(_) => {}
+        }
     }
 
-    fn closing(&mut self, _: &Generation) -> Vec<Frame> {
-        Vec::new()
-    }
+    fn closing(&mut self, _: &Generation, _: &mut Out) {}
 
-    fn failed(&mut self, error: &ApiError) -> Vec<Frame> {
-        vec![Frame::data(&Dialect::Tgi.tell(&error.problem()).1)]
+    fn failed(&mut self, error: &ApiError, out: &mut Out) {
+        out.data(&Dialect::Tgi.tell(&error.problem()).1);
     }
 }
 

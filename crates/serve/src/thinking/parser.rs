@@ -48,6 +48,14 @@ impl ThoughtParser {
         self.state == State::Thoughts
     }
 
+    /// Takes the text that comes next; once the answer has begun it is passed on as it is.
+    pub(crate) fn take(&mut self, text: String) -> Told {
+        match self.state {
+            State::Answer => Told { answer: text, ..Told::default() },
+            State::Start | State::Thoughts | State::Behind => self.push(&text),
+        }
+    }
+
     /// Takes the text that comes next.
     pub(crate) fn push(&mut self, text: &str) -> Told {
         let mut told = Told::default();

@@ -158,11 +158,15 @@ impl Sender {
     }
 
     fn message(&self, spans: &[Value]) -> Value {
-        let service = json!({"key": "service.name", "value": {"stringValue": self.service}});
+        let version = env!("CARGO_PKG_VERSION");
+        let attributes = json!([
+            {"key": "service.name", "value": {"stringValue": self.service}},
+            {"key": "service.version", "value": {"stringValue": version}},
+        ]);
         json!({"resourceSpans": [{
-            "resource": {"attributes": [service]},
+            "resource": {"attributes": attributes},
             "scopeSpans": [{
-                "scope": {"name": "catena-serve", "version": env!("CARGO_PKG_VERSION")},
+                "scope": {"name": "catena-serve", "version": version},
                 "spans": spans,
             }],
         }]})

@@ -71,6 +71,7 @@ fn the_work_of_a_route_is_what_it_is_declared_as() {
         ("/api/generate", "text_completion"),
         ("/v1/embeddings", "embeddings"),
         ("/embed_all", "embeddings"),
+        ("/v1/embeddings (batch)", "embeddings"),
     ] {
         assert_eq!(operation(Method::POST, route), Some(name), "{route}");
         assert_eq!(operation(Method::GET, route), None, "{route}");

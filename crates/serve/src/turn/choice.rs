@@ -8,14 +8,15 @@ use catena_engine::{TokenEvent, Vocabulary};
 pub(super) struct Choice {
     thoughts: ThoughtParser,
     calls: Option<CallParser>,
-    /// Its words, without thoughts and calls.
-    said: String,
+    /// Its words, without thoughts and calls, where they may be taken from passages.
+    said: Option<String>,
 }
 
 impl Choice {
-    /// An answer at its beginning; with `thinks` the prompt ended where thoughts begin.
-    pub(super) fn new(thinks: bool, calls: Option<CallParser>) -> Self {
-        Self { thoughts: ThoughtParser::new(thinks), calls, said: String::new() }
+    /// An answer at its beginning; with `thinks` the prompt ended where thoughts begin, and with `cites`
+    /// its words are kept.
+    pub(super) fn new(thinks: bool, cites: bool, calls: Option<CallParser>) -> Self {
+        Self { thoughts: ThoughtParser::new(thinks), calls, said: cites.then(String::new) }
     }
 
     /// Whether what comes is thoughts.
@@ -23,14 +24,14 @@ impl Choice {
         self.thoughts.is_thinking()
     }
 
-    /// Its words so far.
-    pub(super) fn said(&self) -> &str {
-        &self.said
+    /// Its words so far, if they are kept.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.said.as_deref()
     }
 
-    /// What a token brings.
-    pub(super) fn token(&mut self, vocabulary: &Vocabulary, token: &TokenEvent) -> Vec<Part> {
-        let mut told = self.thoughts.push(&token.text);
+    /// What a token brings. Its text goes into that, and out of the token.
+    pub(super) fn token(&mut self, vocabulary: &Vocabulary, token: &mut TokenEvent) -> Vec<Part> {
+        let mut told = self.thoughts.take(std::mem::take(&mut token.text));
         if let Some(mark) = mark_text(vocabulary, token.token) {
             let more = self.thoughts.mark(mark);
             told.thoughts.push_str(&more.thoughts);
@@ -38,7 +39,7 @@ impl Choice {
         } else if vocabulary.is_special(token.token) {
             told.answer.push_str(&self.thoughts.give_up());
         }
-        let mut parts = thoughts(told.thoughts);
+        let mut parts: Vec<Part> = thoughts(told.thoughts).into_iter().collect();
         match &mut self.calls {
             None => parts.extend(words(told.answer)),
             // Thoughts may hold whatever they like.
@@ -57,7 +58,7 @@ impl Choice {
     /// What was held, and whether there are calls and all are whole.
     pub(super) fn end(&mut self, tail: &str) -> (Vec<Part>, bool) {
         let told = self.thoughts.finish(tail);
-        let mut parts = thoughts(told.thoughts);
+        let mut parts: Vec<Part> = thoughts(told.thoughts).into_iter().collect();
         let has_calls = if let Some(calls) = &mut self.calls {
             parts.extend(calls.finish(&told.answer));
             calls.has_whole_calls()
@@ -70,19 +71,20 @@ impl Choice {
     }
 
     fn note(&mut self, parts: &[Part]) {
+        let Some(said) = &mut self.said else { return };
         for part in parts {
             if let Part::Text(text) = part {
-                self.said.push_str(text);
+                said.push_str(text);
             }
         }
     }
 }
 
 /// Text without calls.
-fn words(text: String) -> Vec<Part> {
-    if text.is_empty() { Vec::new() } else { vec![Part::Text(text)] }
+fn words(text: String) -> Option<Part> {
+    (!text.is_empty()).then_some(Part::Text(text))
 }
 
-fn thoughts(text: String) -> Vec<Part> {
-    if text.is_empty() { Vec::new() } else { vec![Part::Thought(text)] }
+fn thoughts(text: String) -> Option<Part> {
+    (!text.is_empty()).then_some(Part::Thought(text))
 }

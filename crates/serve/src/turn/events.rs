@@ -50,7 +50,7 @@ pub(crate) struct Delta {
     pub(crate) choice: usize,
     /// What became certain; may be nothing.
     pub(crate) parts: Vec<Part>,
-    /// The token.
+    /// The token, without its text, which is in the parts.
     pub(crate) token: TokenEvent,
 }
 
@@ -97,7 +97,8 @@ impl Turn {
                 calling.parser(ids)
             })
         };
-        let choices = (0..choices).map(|_| Choice::new(thinks, calls())).collect();
+        let cites = passages.is_some();
+        let choices = (0..choices).map(|_| Choice::new(thinks, cites, calls())).collect();
         Self { generation, engine, choices, passages, prompt_tokens, counts: Counts::default() }
     }
 
@@ -139,19 +140,24 @@ impl Turn {
         }
     }
 
-    fn token(&mut self, idx: usize, token: TokenEvent) -> TurnEvent {
+    /// Whether [`Turn::next`] has nothing to wait for.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.generation.is_ready()
+    }
+
+    fn token(&mut self, idx: usize, mut token: TokenEvent) -> TurnEvent {
         let vocabulary = self.engine.intake().vocabulary();
         let choice = &mut self.choices[idx];
         let was_thinking = choice.is_thinking();
-        let parts = choice.token(vocabulary, &token);
+        let parts = choice.token(vocabulary, &mut token);
         self.counts.reasoning_tokens += usize::from(was_thinking || choice.is_thinking());
         TurnEvent::Delta(Delta { choice: idx, parts, token })
     }
 
     fn end(&mut self, choice: usize, completion: Completion) -> TurnEvent {
         let (parts, has_calls) = self.choices[choice].end(&completion.tail);
-        let said = self.choices[choice].said();
-        let citations = self.passages.as_ref().map(|passages| cite_statements(said, passages));
+        let said = self.choices[choice].said().zip(self.passages.as_ref());
+        let citations = said.map(|(said, passages)| cite_statements(said, passages));
         let reason = match completion.finish_reason {
             FinishReason::Stop if has_calls => EndReason::ToolCalls,
             FinishReason::Stop | FinishReason::Cancelled => EndReason::Stop,
@@ -162,6 +168,15 @@ impl Turn {
             Some(StopCause::Token { .. } | StopCause::Constraint) | None => None,
         };
         self.counts.add(&completion);
+        let thoughts = self.counts.reasoning_tokens as u64;
+        self.generation.note(|usage| {
+            usage.reasoning_tokens = thoughts;
+            if let Some(last) = usage.finish_reasons.last_mut()
+                && reason == EndReason::ToolCalls
+            {
+                *last = "tool_calls";
+            }
+        });
         let completion = Box::new(completion);
         TurnEvent::End(End { choice, parts, reason, stop, citations, completion })
     }

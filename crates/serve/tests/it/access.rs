@@ -87,6 +87,38 @@ fn scopes_and_times_are_kept() {
     assert!(answer.text.contains("expired"));
 }
 
+/// A key is for names as they are asked for: one for an alias needs none for the model that it means.
+#[test]
+fn scopes_are_of_names_as_they_are_asked_for() {
+    let aliases = [("prod", "bank-model"), ("next", "bank-model")];
+    let aliases = aliases.map(|(alias, model)| (alias.to_owned(), model.to_owned())).into();
+    let settings = Settings { aliases, ..Settings::default() };
+    let key = NewKey { models: vec!["prod".to_owned()], ..NewKey::default() };
+    let locked = locked_with(&[key], settings, Observers::default());
+    let key = locked.keys[0].as_str();
+    for (name, status) in [("prod", 200), ("next", 403), ("bank-model", 403), ("bank", 403)] {
+        assert_eq!(locked.ask(key, "POST", CHAT, &chat(name)).status, status, "{name}");
+        let one = locked.ask(key, "GET", &format!("/v1/models/{name}"), "");
+        assert_eq!(one.status, status, "{name}");
+        // Ollama's clients add a tag, which says nothing.
+        for name in [name.to_owned(), format!("{name}:latest")] {
+            let messages = json!([{"role": "user", "content": "x"}]);
+            let body = json!({"model": name, "messages": messages, "stream": false}).to_string();
+            let answer = locked.ask(key, "POST", "/api/chat", &body);
+            assert_eq!(answer.status, status, "{name}: {}", answer.text);
+        }
+    }
+    let listed = locked.ask(key, "GET", "/v1/models", "").json();
+    assert_eq!(listed["data"].as_array().map(Vec::len), Some(1), "{listed}");
+    let one = &listed["data"][0];
+    assert_eq!((&one["id"], &one["root"]), (&json!("prod"), &json!("prod")));
+    for path in ["/api/tags", "/api/ps"] {
+        let listed = locked.ask(key, "GET", path, "").json();
+        let names = listed["models"].as_array().expect("a list").iter().map(|model| &model["name"]);
+        assert_eq!(names.collect::<Vec<_>>(), [&json!("prod")], "{path}");
+    }
+}
+
 #[test]
 fn what_a_key_made_is_its_own() {
     let locked = locked(&[NewKey::default(), NewKey::default()]);
@@ -224,6 +256,10 @@ fn requests_have_names() {
     assert!(ours.header("x-request-id").is_some_and(|id| id.starts_with("req-")));
     let theirs = server.send("GET", "/health", &[("x-request-id", "abc-123")], "");
     assert_eq!(theirs.header("x-request-id"), Some("abc-123"));
+    // Where Anthropic's clients look for it.
+    let message = server.send("POST", "/v1/messages", &[("x-request-id", "abc-123")], "{}");
+    assert_eq!((message.status, message.header("request-id")), (400, Some("abc-123")));
+    assert_eq!(theirs.header("request-id"), None);
     for odd in ["a b", "a\tb", &"x".repeat(129)] {
         let answer = server.send("GET", "/v1/models", &[("x-request-id", odd)], "");
         assert!(answer.header("x-request-id").is_some_and(|id| id.starts_with("req-")), "{odd}");

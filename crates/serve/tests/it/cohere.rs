@@ -176,6 +176,9 @@ fn documents_are_answered_from_and_cited() {
 
     let off = server.post("/v2/chat", &with(json!({"citation_options": {"mode": "OFF"}}))).json();
     assert!(off["message"].get("citations").is_none(), "{off}");
+    let off = with(json!({"citation_options": {"mode": "OFF"}, "stream": true}));
+    let names = server.post("/v2/chat", &off).text;
+    assert!(names.contains("content-end") && !names.contains("citation-start"), "{names}");
     let grounded = server.post("/v2/chat", &ask(json!({"model": "bank"}))).json();
     assert_eq!(grounded["message"]["citations"][0]["sources"][0]["id"], "fees");
     for documents in [json!([""]), json!([{"data": {}}]), json!([{"id": "a"}]), json!([7])] {

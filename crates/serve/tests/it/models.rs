@@ -347,8 +347,47 @@ fn an_alias_is_swapped_between_two_requests() {
     assert_eq!(swap("prod", "b", true).json()["before"], json!("a"));
     assert_eq!(ask(&server, "prod").json()["model"], json!("prod"));
     assert_eq!(in_memory(&server), ["b"]);
+    assert_eq!(swap("next", "prod", false).json()["before"], Value::Null);
+    assert_eq!(server.get("/admin/models").json()["aliases"], json!({"next": "b", "prod": "b"}));
     assert_eq!(code(&swap("a", "b", false)), told(409, "model_exists"));
     assert_eq!(code(&swap("prod", "none", false)), told(404, "model_not_found"));
+}
+
+/// A model has one account, whichever of its names was asked for, and all of them are told.
+#[test]
+fn an_alias_is_a_name_as_good_as_the_models_own() {
+    let (server, [a, ..]) = with_sources();
+    let body = json!({"alias": "prod", "model": "a"});
+    assert_eq!(server.post("/admin/models/swap", &body).status, 200);
+    assert_eq!((ask(&server, "prod").status, ask(&server, "a").status), (200, 200));
+    assert_eq!(server.metric("vllm:request_params_n_count{model_name=\"a\"}"), 2.0);
+    assert!(!server.get("/metrics").text.contains("model_name=\"prod\""));
+
+    let listed = |path: &str, list: &str, name: &str| -> Vec<Value> {
+        let all = server.get(path).json()[list].as_array().expect("a list").clone();
+        all.into_iter().filter(|one| one[name] == "a" || one[name] == "prod").collect()
+    };
+    let models = listed("/v1/models", "data", "id");
+    assert_eq!(models.len(), 2);
+    assert_eq!((&models[1]["id"], &models[1]["root"]), (&json!("prod"), &json!("a")));
+    assert_eq!(server.get("/v1/models/prod").json(), models[1]);
+    let tags = listed("/api/tags", "models", "name");
+    assert_eq!((tags.len(), &tags[0]["digest"]), (2, &tags[1]["digest"]));
+    assert_eq!(listed("/api/ps", "models", "name").len(), 1, "it is in memory once");
+
+    // What is wrong with it is told by the name that was asked for.
+    let unload = json!({"model": "prod:latest", "keep_alive": 0});
+    assert_eq!(server.post("/api/generate", &unload).json()["done_reason"], json!("unload"));
+    assert_eq!(in_memory(&server), [""; 0]);
+    a.is_broken.store(true, Ordering::SeqCst);
+    let broken = ask(&server, "prod");
+    assert_eq!(code(&broken), told(500, "model_not_loadable"));
+    assert!(broken.text.contains("`prod`") && !broken.text.contains("`a`"), "{}", broken.text);
+    a.is_broken.store(false, Ordering::SeqCst);
+    let load = server.post("/admin/models/load", &json!({"model": "prod"}));
+    assert_eq!((load.status, &load.json()["id"]), (200, &json!("a")));
+    let unknown = ask(&server, "none");
+    assert!(unknown.text.contains("prod"), "{}", unknown.text);
 }
 
 #[test]

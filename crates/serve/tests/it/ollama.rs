@@ -1,7 +1,11 @@
 //! Ollama's protocol.
 
-use crate::support::{ANSWER, CONTEXT, start};
+use crate::support::{ANSWER, CONTEXT, scripted, start};
+use catena_engine::SchedulerLimits;
+use catena_serve::{LoadError, LoadedModel, ModelFiles, ModelSource, ServedModel};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
 fn ask(change: Value) -> Value {
     let mut body = json!({"model": "bank-model", "stream": false,
@@ -149,6 +153,81 @@ fn models_are_listed_shown_and_running() {
     assert!(none.json()["error"].as_str().expect("a text").contains("does not exist"));
     assert_eq!(none.status, 404);
     assert!(server.get("/api/version").json()["version"].is_string());
+}
+
+/// A model whose files say what they are.
+struct Described;
+
+impl ModelSource for Described {
+    fn bytes(&self) -> u64 {
+        7
+    }
+
+    fn files(&self) -> Option<ModelFiles> {
+        Some(ModelFiles {
+            bytes: 91_739_072,
+            digest: "9f438cb9cd581fc025612d27f7c1a6669ff83a8bb0ed86c94fcf4c5440555697".to_owned(),
+            modified: Duration::from_secs(1_700_000_000),
+            format: "gguf".to_owned(),
+            family: "llama".to_owned(),
+            parameters: 134_515_008,
+            quantization: "Q4_K_M".to_owned(),
+            embedding_length: 576,
+        })
+    }
+
+    fn load(&self) -> Result<LoadedModel, LoadError> {
+        let model = ServedModel::Language(scripted(None, SchedulerLimits::default(), 64));
+        Ok(LoadedModel { model, bytes: 7 })
+    }
+}
+
+/// The members that Ollama's command line and chat pages show, with the values of its own server.
+#[test]
+fn a_models_files_say_what_it_is() {
+    let server = start();
+    server.app.declare("small", Arc::new(Described), None, false);
+    server.app.declare_adapter("formal", "small", "nowhere").expect("a free name");
+    let listed = |path: &str, name: &str| -> Option<Value> {
+        let models = server.get(path).json()["models"].as_array().expect("a list").clone();
+        models.into_iter().find(|model| model["name"] == name)
+    };
+    let digest = "9f438cb9cd581fc025612d27f7c1a6669ff83a8bb0ed86c94fcf4c5440555697";
+    let details = json!({
+        "parent_model": "",
+        "format": "gguf",
+        "family": "llama",
+        "families": ["llama"],
+        "parameter_size": "134.52M",
+        "quantization_level": "Q4_K_M",
+    });
+    let expected = json!({
+        "name": "small",
+        "model": "small",
+        "modified_at": "2023-11-14T22:13:20.000000000Z",
+        "size": 91_739_072,
+        "digest": digest,
+        "details": details,
+    });
+    assert_eq!(listed("/api/tags", "small").as_ref(), Some(&expected));
+    assert_eq!(listed("/api/ps", "small"), None, "it is not in memory");
+    let adapter = listed("/api/tags", "formal").expect("it is listed");
+    assert_eq!(adapter["details"]["parent_model"], "small");
+    assert_eq!((&adapter["digest"], &adapter["size"]), (&expected["digest"], &expected["size"]));
+
+    let shown = server.post("/api/show", &json!({"model": "small:latest"})).json();
+    assert_eq!((&shown["details"], &shown["modified_at"]), (&details, &expected["modified_at"]));
+    let info = &shown["model_info"];
+    assert_eq!(info["general.architecture"], "llama");
+    assert_eq!(info["general.parameter_count"], 134_515_008);
+    assert_eq!(info["llama.context_length"], CONTEXT);
+    assert_eq!(info["llama.embedding_length"], 576);
+    let running = listed("/api/ps", "small").expect("it is in memory");
+    assert_eq!((&running["size"], &running["size_vram"]), (&json!(7), &json!(0)));
+    assert_eq!(running["context_length"], CONTEXT);
+    // A program that shortens it for its user finds one where there are no files.
+    let fixed = listed("/api/tags", "bank").expect("it is listed");
+    assert_eq!(fixed["digest"].as_str().map(str::len), Some(64));
 }
 
 #[test]

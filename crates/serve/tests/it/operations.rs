@@ -162,43 +162,59 @@ fn requests_are_counted_by_route_and_status() {
     assert_eq!(server.metric(seconds), 4.0);
 }
 
-/// Takes one message of traces and answers it.
+/// Takes messages of traces and answers them.
 struct Collector {
     url: String,
-    /// Whether the message has come.
+    /// Whether all have come.
     has_come: Arc<AtomicBool>,
+    /// The head and the body of the last one; the body has the spans of all.
     thread: std::thread::JoinHandle<(String, Value)>,
 }
 
-fn collector() -> Collector {
+/// Takes one message.
+fn taken(listener: &TcpListener) -> (String, Value) {
+    let (stream, _) = listener.accept().expect("a connection");
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut line) = (String::new(), String::new());
+    while line != "\r\n" {
+        line.clear();
+        reader.read_line(&mut line).expect("a line");
+        head.push_str(&line.to_lowercase());
+    }
+    let length = head.split("content-length: ").nth(1).expect("a length");
+    let length: usize = length.lines().next().expect("a line").parse().expect("a number");
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("a body");
+    let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+    reader.into_inner().write_all(answer).expect("it is sent");
+    (head, serde_json::from_slice(&body).expect("JSON"))
+}
+
+/// Takes messages until `count` spans have come.
+fn collector(count: usize) -> Collector {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let has_come = Arc::new(AtomicBool::new(false));
     let come = has_come.clone();
     let thread = std::thread::spawn(move || {
-        let (stream, _) = listener.accept().expect("a connection");
-        let mut reader = BufReader::new(stream);
-        let (mut head, mut line) = (String::new(), String::new());
-        while line != "\r\n" {
-            line.clear();
-            reader.read_line(&mut line).expect("a line");
-            head.push_str(&line.to_lowercase());
+        let mut spans: Vec<Value> = Vec::new();
+        loop {
+            let (head, mut message) = taken(&listener);
+            let all = &mut message["resourceSpans"][0]["scopeSpans"][0]["spans"];
+            spans.extend(all.as_array().expect("spans").iter().cloned());
+            if spans.len() >= count {
+                *all = json!(spans);
+                come.store(true, Ordering::SeqCst);
+                return (head, message);
+            }
         }
-        let length = head.split("content-length: ").nth(1).expect("a length");
-        let length: usize = length.lines().next().expect("a line").parse().expect("a number");
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).expect("a body");
-        come.store(true, Ordering::SeqCst);
-        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
-        reader.into_inner().write_all(answer).expect("it is sent");
-        (head, serde_json::from_slice(&body).expect("JSON"))
     });
     Collector { url, has_come, thread }
 }
 
 #[test]
 fn a_request_is_traced_by_the_conventions() {
-    let collector = collector();
+    let collector = collector(1);
     let traces = Traces::to(&collector.url, "bank").expect("an address");
     let observers = Observers { traces: Some(traces.clone()), ..Observers::default() };
     let aliases = BTreeMap::from([("fast".to_owned(), "bank-model".to_owned())]);
@@ -224,8 +240,9 @@ fn a_request_is_traced_by_the_conventions() {
     let (head, message) = collector.thread.join().expect("it came");
     assert!(head.starts_with("post /v1/traces ") && head.contains("application/json"), "{head}");
     let spans = &message["resourceSpans"][0];
-    let service = &spans["resource"]["attributes"][0]["value"]["stringValue"];
-    assert_eq!(service, "bank");
+    let resource = &spans["resource"]["attributes"];
+    assert_eq!(resource[0]["value"]["stringValue"], "bank");
+    assert_eq!(resource[1]["key"], "service.version");
     let spans = spans["scopeSpans"][0]["spans"].as_array().expect("spans");
     assert_eq!(spans.len(), 1, "the other one was not to be traced");
     let span = &spans[0];
@@ -233,7 +250,7 @@ fn a_request_is_traced_by_the_conventions() {
     assert_eq!(span["traceId"], "0af7651916cd43dd8448eb211c80319c");
     assert_eq!(span["parentSpanId"], "b7ad6b7169203331");
     assert_eq!(span["spanId"].as_str().map(str::len), Some(16));
-    assert_eq!(span["events"][0]["name"], "gen_ai.first_token");
+    assert_eq!(span["events"][0]["name"], "catena.first_token");
     let nanos =
         |field: &str| -> u64 { span[field].as_str().expect("a text").parse().expect("a number") };
     assert!(nanos("startTimeUnixNano") < nanos("endTimeUnixNano"));
@@ -251,6 +268,7 @@ fn a_request_is_traced_by_the_conventions() {
         ("gen_ai.request.temperature", json!({"doubleValue": 0.7})),
         ("gen_ai.request.top_p", json!({"doubleValue": 0.9})),
         ("gen_ai.request.seed", json!({"intValue": "7"})),
+        ("gen_ai.request.choice.count", json!({"intValue": "2"})),
         ("server.address", json!({"stringValue": "127.0.0.1"})),
         ("server.port", json!({"intValue": server.address.port().to_string()})),
         ("gen_ai.usage.output_tokens", json!({"intValue": (2 * (ANSWER.len() + 1)).to_string()})),
@@ -266,10 +284,106 @@ fn a_request_is_traced_by_the_conventions() {
     assert_eq!(traces.lost(), 0);
 }
 
+/// What an attribute would say that is not so is not said.
+#[test]
+fn a_span_tells_what_its_request_asked_for_and_no_more() {
+    let collector = collector(5);
+    let traces = Traces::to(&collector.url, "bank").expect("an address");
+    let observers = Observers { traces: Some(traces), ..Observers::default() };
+    let mut server = start_with(Start { observers, ..Start::default() });
+    let mut asked = chat();
+    asked["stream"] = json!(true);
+    asked["max_tokens"] = json!(8);
+    assert_eq!(server.post(CHAT, &asked).status, 200);
+    let embed = json!({"model": "bank-embedder", "input": "a fee", "dimensions": 2});
+    assert_eq!(server.post("/v1/embeddings", &embed).status, 200);
+    let mut asked = chat();
+    asked["response_format"] = json!({"type": "json_object"});
+    asked["max_tokens"] = json!(4);
+    assert_eq!(server.post(CHAT, &asked).status, 200);
+    asked["model"] = json!("none");
+    assert_eq!(server.post(CHAT, &asked).status, 404);
+    server.get("/nothing/at/all");
+    server.ask_to_end();
+    server.join();
+    let (_, message) = collector.thread.join().expect("it came");
+    let spans = message["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().expect("spans");
+    let value = |span: usize, key: &str| -> Option<Value> {
+        let attributes = spans[span]["attributes"].as_array().expect("a list");
+        let found = attributes.iter().find(|attribute| attribute["key"] == key)?;
+        found["value"].as_object().and_then(|value| value.values().next().cloned())
+    };
+    let names: Vec<&str> = spans.iter().filter_map(|span| span["name"].as_str()).collect();
+    assert_eq!(
+        names,
+        ["chat bank-model", "embeddings bank-embedder", "chat bank-model", "chat none", "GET"]
+    );
+    assert_eq!(value(0, "gen_ai.request.stream"), Some(json!(true)));
+    assert_eq!(value(0, "gen_ai.output.type"), None);
+    assert_eq!(value(0, "gen_ai.usage.output_tokens"), Some(json!("8")));
+    let wait = value(0, "gen_ai.response.time_to_first_chunk").expect("it streamed");
+    assert!(wait.as_f64() > Some(0.0), "{wait}");
+    for key in ["gen_ai.request.seed", "gen_ai.request.choice.count", "error.type"] {
+        assert_eq!(value(0, key), None, "{key}");
+    }
+    assert_eq!(value(1, "gen_ai.embeddings.dimension.count"), Some(json!("2")));
+    for key in ["gen_ai.usage.output_tokens", "gen_ai.request.stream", "gen_ai.response.id"] {
+        assert_eq!(value(1, key), None, "{key}");
+    }
+    assert_eq!(value(2, "gen_ai.output.type"), Some(json!("json")));
+    assert_eq!(value(2, "gen_ai.request.stream"), None);
+    assert_eq!(value(3, "error.type"), Some(json!("model_not_found")));
+    assert_eq!((value(3, "gen_ai.response.model"), value(4, "http.route")), (None, None));
+    // What is wrong with a request is no error of the server's span.
+    assert!(spans.iter().all(|span| span["status"] == json!({})), "{message}");
+}
+
+/// The measures that the conventions have for servers, as Prometheus names them.
+#[test]
+fn requests_are_measured_by_the_conventions() {
+    let aliases = BTreeMap::from([("fast".to_owned(), "bank-model".to_owned())]);
+    let server = start_with(Start {
+        settings: Settings { aliases, ..Settings::default() },
+        ..Start::default()
+    });
+    let mut asked = chat();
+    asked["model"] = json!("fast");
+    asked["stream"] = json!(true);
+    asked["max_tokens"] = json!(8);
+    assert_eq!(server.post(CHAT, &asked).status, 200);
+    let embed = json!({"model": "bank-embedder", "input": "a fee"});
+    assert_eq!(server.post("/v1/embeddings", &embed).status, 200);
+    for invented in ["x", "y"] {
+        asked["model"] = json!(invented);
+        assert_eq!(server.post(CHAT, &asked).status, 404);
+    }
+    let work = |operation: &str| {
+        format!("gen_ai_operation_name=\"{operation}\",gen_ai_provider_name=\"catena\"")
+    };
+    let of = |asked: &str, served: &str| {
+        format!(",gen_ai_request_model=\"{asked}\",gen_ai_response_model=\"{served}\"")
+    };
+    let count = |family: &str, labels: &str| {
+        server.metric(&format!("gen_ai_server_{family}_seconds_count{{{labels}}}"))
+    };
+    let streamed = work("chat") + &of("fast", "bank-model");
+    for family in ["request_duration", "time_to_first_token", "time_per_output_token"] {
+        assert_eq!(count(family, &streamed), 1.0, "{family}");
+        let kind = format!("# TYPE gen_ai_server_{family}_seconds histogram\n");
+        assert!(server.get("/metrics").text.contains(&kind), "{family}");
+    }
+    let embeddings = work("embeddings") + &of("bank-embedder", "bank-embedder");
+    assert_eq!(count("request_duration", &embeddings), 1.0);
+    let refused = work("chat") + ",error_type=\"model_not_found\"";
+    assert_eq!(count("request_duration", &refused), 2.0, "names of no model are no labels");
+    let text = server.get("/metrics").text;
+    assert!(!text.contains("gen_ai_request_model=\"x\""), "{text}");
+}
+
 /// The last spans are sent before the server ends, with the headers that the collector wants.
 #[test]
 fn what_was_traced_is_sent_before_the_end() {
-    let collector = collector();
+    let collector = collector(1);
     let traces = Traces::with_headers(&collector.url, "bank", "x-team=a%20b").expect("an address");
     let observers = Observers { traces: Some(traces), ..Observers::default() };
     let mut server = start_with(Start { observers, ..Start::default() });

@@ -1,8 +1,10 @@
 //! Responses: made, streamed, remembered, cancelled, deleted.
 
-use crate::support::{ANSWER, Answer, Server, start, start_gated};
+use crate::support::{ANSWER, Answer, CONTEXT, Server, open_at, start, start_gated};
 use camino::Utf8Path;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -182,6 +184,127 @@ fn a_cancelled_response_frees_the_engine() {
     assert!(server.engine.stats().steps <= 3);
 }
 
+/// The next event of a stream that is read by hand.
+fn next_event(stream: &mut BufReader<TcpStream>) -> Value {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        assert!(stream.read_line(&mut line).expect("a line") > 0, "the stream ended early");
+        if let Some(data) = line.strip_prefix("data: ") {
+            return serde_json::from_str(data).expect("JSON");
+        }
+    }
+}
+
+/// Begins a stream in the background, and reads up to the first word; gives the response's path and the number of
+/// the last event too.
+fn begin_stream(server: &Server) -> (BufReader<TcpStream>, String, usize) {
+    let body = ask(json!({"background": true, "stream": true, "max_output_tokens": 200}));
+    let mut stream = open_at(server, "/v1/responses", &body);
+    let begun = [(); 2].map(|()| next_event(&mut stream));
+    assert_eq!(begun[0]["response"]["status"], "queued", "{}", begun[0]);
+    assert_eq!(begun[1]["type"], "response.queued");
+    let path = path(&begun[0]["response"]);
+    server.step();
+    loop {
+        let event = next_event(&mut stream);
+        if event["type"] == "response.output_text.delta" {
+            let number = event["sequence_number"].as_u64().expect("a number");
+            return (stream, path, usize::try_from(number).expect("there are few"));
+        }
+    }
+}
+
+fn said(events: &[Value]) -> String {
+    events.iter().filter_map(|event| event["delta"].as_str()).collect()
+}
+
+/// A client that vanishes ends nothing that runs in the background, and reads on where it was once it
+/// is back, while it runs and after its end.
+#[test]
+fn a_stream_in_the_background_is_left_and_read_on() {
+    let mut server = start_gated(8, LONG);
+    let (stream, path, last) = begin_stream(&server);
+    drop(stream);
+    for _ in 0..3 {
+        server.step();
+    }
+    assert_eq!(server.get(&path).json()["status"], "in_progress");
+    let gate = server.gate.take().expect("gated");
+    let stepper = std::thread::spawn(move || while gate.send(()).is_ok() {});
+    let on = |last: usize| server.get(&format!("{path}?stream=true&starting_after={last}"));
+    let rest = on(last).events();
+    for (event, number) in rest.iter().zip(last + 1..) {
+        assert_eq!(event["sequence_number"], number, "{event}");
+    }
+    assert_eq!(said(&rest), ANSWER[1..]);
+    let end = rest.last().expect("events");
+    assert_eq!(end["type"], "response.completed");
+    assert_eq!(end["response"], server.get(&path).json());
+    // All of it, as often as it is wanted.
+    let whole = events(&server.get(&format!("{path}?stream=true")));
+    let kinds: Vec<&str> = whole.iter().filter_map(|event| event["type"].as_str()).collect();
+    assert_eq!(kinds[..3], ["response.created", "response.queued", "response.in_progress"]);
+    assert_eq!((said(&whole).as_str(), &whole[last + 1..]), (ANSWER, &rest[..]));
+    let end = whole.len() - 1;
+    assert_eq!((on(end).text, on(end + 9).text), (String::new(), String::new()));
+    let plain = server.get(&format!("{path}?starting_after=3"));
+    assert_eq!(plain.header("x-catena-ignored-fields"), Some("?starting_after"));
+    drop(server);
+    stepper.join().expect("it ends with the model");
+}
+
+#[test]
+fn a_stream_in_the_background_ends_with_its_response() {
+    let server = start_gated(8, LONG);
+    let (mut stream, path, _) = begin_stream(&server);
+    assert_eq!(server.post(&format!("{path}/cancel"), &json!({})).json()["status"], "cancelled");
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).expect("it ends");
+    assert!(rest.contains("event: response.cancelled\n"), "{rest}");
+    server.step();
+    let begun = Instant::now();
+    while server.engine.stats().running > 0 {
+        assert!(begun.elapsed() < LONG, "it runs on");
+        std::thread::yield_now();
+    }
+    let events = events(&server.get(&format!("{path}?stream=true")));
+    let last = events.last().expect("events");
+    assert_eq!(
+        (&last["type"], &last["response"]),
+        (&json!("response.cancelled"), &server.get(&path).json())
+    );
+    // What is deleted ends without a word.
+    let (mut stream, path, _) = begin_stream(&server);
+    assert_eq!(server.delete(&path).status, 200);
+    rest.clear();
+    stream.read_to_string(&mut rest).expect("it ends");
+    assert!(!rest.contains("event:"), "{rest}");
+    assert_eq!(server.get(&format!("{path}?stream=true")).status, 404);
+}
+
+#[test]
+fn a_stream_in_the_background_tells_failures_and_is_of_no_other() {
+    let server = start();
+    let input = "x".repeat(CONTEXT + 1);
+    let body = ask(json!({"background": true, "stream": true, "input": input}));
+    let told = events(&server.post("/v1/responses", &body));
+    let last = told.last().expect("events");
+    assert_eq!((told.len(), &last["type"]), (3, &json!("response.failed")));
+    assert_eq!(last["response"]["error"]["code"], "context_length_exceeded");
+    assert_eq!(server.get(&path(&last["response"])).json(), last["response"]);
+    for change in [json!({}), json!({"stream": true}), json!({"background": true})] {
+        let other = server.post("/v1/responses", &ask(change));
+        let other = if other.text.starts_with("event:") {
+            path(&events(&other)[0]["response"])
+        } else {
+            path(&other.json())
+        };
+        let refused = server.get(&format!("{other}?stream=true"));
+        assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("stream")));
+    }
+}
+
 #[test]
 fn what_cannot_be_honoured_is_refused() {
     let server = start();
@@ -191,7 +314,6 @@ fn what_cannot_be_honoured_is_refused() {
         json!({"input": [{"role": "user"}]}),
         json!({"input": [{"type": "item_reference", "id": "x"}]}),
         json!({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]}),
-        json!({"background": true, "stream": true}),
         json!({"background": true, "store": false}),
         json!({"truncation": "auto"}),
         json!({"conversation": "conv_1"}),
@@ -245,6 +367,8 @@ fn what_was_answered_is_there_after_a_kill() {
     for gone in [&deleted, &forgotten] {
         assert_eq!(again.get(&path(gone)).status, 404);
     }
+    // Events are not kept on disk.
+    assert_eq!(again.get(&format!("{}?stream=true", path(&later))).status, 400);
     let items = again.get(&format!("{}/input_items", path(&made))).json();
     assert_eq!(items["data"][0]["content"][0]["text"], "What does a wire cost?");
     let next = create(&again, json!({"input": "And?", "previous_response_id": streamed["id"]}));

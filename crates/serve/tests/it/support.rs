@@ -406,11 +406,16 @@ pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
 
 /// A streaming request by hand, so that its connection can be dropped at any moment.
 pub(crate) fn open(server: &Server, body: &Value) -> BufReader<TcpStream> {
+    open_at(server, "/v1/chat/completions", body)
+}
+
+/// The same at another path.
+pub(crate) fn open_at(server: &Server, path: &str, body: &Value) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(server.address).expect("a connection");
     stream.set_read_timeout(Some(LONG)).expect("a timeout");
     let body = body.to_string();
     let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n\
          connection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -77,7 +77,7 @@ const inChinese = {
   'Continue prompts': '续写提示',
   'Answer, now or in the background': '立即或在后台回答',
   'Count the tokens of what would be asked': '计算请求的词元数',
-  'Give a response again': '再次取得一个回答',
+  'Give a response again, or read on in its events': '再次取得一个回答，或继续读取它的事件',
   'Forget a response': '删除一个回答',
   'Cancel a response in the background': '取消后台回答',
   'List what a response was asked with': '列出一个回答的输入',
