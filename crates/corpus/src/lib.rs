@@ -12,6 +12,7 @@ mod classes;
 mod decontaminate;
 mod dedup;
 mod error;
+mod json_text;
 mod language;
 mod mix;
 mod nearest;
@@ -81,8 +82,8 @@ pub use semantic::{
     semantic_pairs, spherical_kmeans,
 };
 pub use sink::{
-    Column, ColumnKind, DocumentWriter, Layout, SinkFormat, WriteOptions, WrittenFile,
-    infer_columns, row_of,
+    Column, ColumnKind, DocumentRow, DocumentWriter, Layout, LineBlock, Metadata, SinkFormat,
+    WriteOptions, WrittenFile, infer_columns,
 };
 pub use source::{
     BadReason, BadRow, Compression, FieldReader, FieldRow, Format, ListedFile, LocalFiles, Markup,

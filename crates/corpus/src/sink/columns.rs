@@ -2,6 +2,7 @@
 
 use super::file::{ClosedFile, PartFile};
 use super::options::{Column, ColumnKind, SinkFormat};
+use super::row::push_object;
 use crate::error::CorpusError;
 use crate::source::SourceDocument;
 use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
@@ -180,10 +181,13 @@ impl Rows {
                 taken.push(column.name.as_str());
             }
         }
-        let rest: Vec<(&String, &Value)> =
-            document.metadata.iter().filter(|(key, _)| !taken.contains(&key.as_str())).collect();
-        let rest = (!rest.is_empty()).then_some(super::row::Pairs(rest));
-        let rest = rest.map(|rest| serde_json::to_string(&rest).expect("metadata is plain data"));
+        let rest = document.metadata.iter().filter(|(key, _)| !taken.contains(&key.as_str()));
+        let mut rest = rest.peekable();
+        let rest = rest.peek().is_some().then(|| {
+            let mut json = Vec::new();
+            push_object(&mut json, rest);
+            String::from_utf8(json).expect("JSON is text")
+        });
         self.metadata.append_option(rest.as_deref());
         let lengths = [document.id.len(), document.text.len(), document.source.len()];
         let bytes = lengths.iter().sum::<usize>() + rest.map_or(0, |rest| rest.len());

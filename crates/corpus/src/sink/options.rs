@@ -76,10 +76,22 @@ pub struct WriteOptions {
     /// Bytes of documents in one file, before compression; the document that reaches it is the
     /// file's last.
     pub shard_bytes: u64,
+    /// Whether a file is on the disk before it gets its name; else the system brings it there in
+    /// its own time.
+    pub sync: bool,
+    /// Whether files are digested in a thread of its own.
+    pub digest_apart: bool,
+}
+
+impl WriteOptions {
+    /// Whether the files are tables, and not lines.
+    pub fn is_table(&self) -> bool {
+        matches!(self.format, SinkFormat::Parquet | SinkFormat::Arrow)
+    }
 }
 
 impl Default for WriteOptions {
-    /// Plain JSON Lines, flat, split `train`, 512 MiB a file.
+    /// Plain JSON Lines, flat, split `train`, 512 MiB a file, on the disk, in one thread.
     fn default() -> Self {
         Self {
             format: SinkFormat::JsonLines,
@@ -89,6 +101,8 @@ impl Default for WriteOptions {
             columns: Vec::new(),
             split: "train".to_owned(),
             shard_bytes: 512 << 20,
+            sync: true,
+            digest_apart: false,
         }
     }
 }

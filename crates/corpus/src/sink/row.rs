@@ -1,8 +1,8 @@
 //! A document as a row.
 
 use super::options::{Column, ColumnKind, Layout};
+use crate::json_text::push_json_text;
 use crate::source::{SourceDocument, own_id};
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,56 +11,156 @@ use std::collections::BTreeMap;
 const BESIDE: [&str; 3] = ["added", "created", "media"];
 /// Where the attributes of Dolma stand in a document.
 const ATTRIBUTES: &str = "attributes";
+/// Names of a flat row that its metadata cannot have, as JSON has them.
+const TAKEN: [&str; 3] = ["\"id\":", "\"text\":", "\"source\":"];
 
-/// A document that becomes a JSON object without being copied.
-pub(super) struct JsonRow<'d> {
-    pub(super) document: &'d SourceDocument,
-    pub(super) layout: Layout,
+/// What of a document is written.
+#[derive(Clone, Copy, Debug)]
+pub struct DocumentRow<'d> {
+    /// Its id.
+    pub id: &'d str,
+    /// Its text.
+    pub text: &'d str,
+    /// Where it is from.
+    pub source: &'d str,
+    /// What else its row said.
+    pub metadata: Metadata<'d>,
+    /// Whether the text joins turns, and the metadata is the row as it was.
+    pub turns: bool,
 }
 
-impl Serialize for JsonRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let SourceDocument { id, text, source, metadata, turns, .. } = self.document;
-        let mut map = serializer.serialize_map(None)?;
-        if *turns && self.layout == Layout::Flat {
-            // Read again, the row is to have the id that its account knows it by.
-            let is_named = own_id(metadata).is_some_and(|(_, own)| own == *id);
-            if !is_named {
-                map.serialize_entry("id", id)?;
-            }
-            for (key, value) in metadata {
-                match (is_named || key != "id", value.is_null()) {
-                    (true, _) => map.serialize_entry(key, value)?,
-                    (false, true) => {}
-                    (false, false) => map.serialize_entry("_id", value)?,
-                }
-            }
-            return map.end();
+/// The metadata of a document.
+#[derive(Clone, Copy, Debug)]
+pub enum Metadata<'d> {
+    /// Name by name.
+    Fields(&'d Map<String, Value>),
+    /// As the object of JSON that `serde_json` writes of the fields.
+    Json(&'d str),
+}
+
+impl<'d> Metadata<'d> {
+    fn fields(self) -> Cow<'d, Map<String, Value>> {
+        match self {
+            Self::Fields(fields) => Cow::Borrowed(fields),
+            Self::Json(json) => Cow::Owned(serde_json::from_str(json).unwrap_or_default()),
         }
-        map.serialize_entry("id", id)?;
-        map.serialize_entry("text", text)?;
-        map.serialize_entry("source", source)?;
-        match self.layout {
-            Layout::Flat => {
-                for (key, value) in metadata {
-                    let taken = matches!(key.as_str(), "id" | "text" | "source");
-                    let name = if taken { &format!("_{key}") } else { key };
-                    map.serialize_entry(name, value)?;
-                }
+    }
+
+    fn json(self) -> Cow<'d, str> {
+        match self {
+            Self::Fields(fields) => {
+                serde_json::to_string(fields).expect("metadata is plain data").into()
             }
-            Layout::Nested | Layout::Dolma => {
-                for key in BESIDE {
-                    if let Some(value) = metadata.get(key) {
-                        map.serialize_entry(key, value)?;
-                    }
-                }
-                let aside = self.layout == Layout::Dolma && attributes(metadata).is_some();
-                let apart = |key: &str| BESIDE.contains(&key) || aside && key == ATTRIBUTES;
-                let rest = metadata.iter().filter(|(key, _)| !apart(key));
-                map.serialize_entry("metadata", &Pairs(rest.collect()))?;
+            Self::Json(json) => json.into(),
+        }
+    }
+}
+
+impl<'d> From<&'d SourceDocument> for DocumentRow<'d> {
+    fn from(document: &'d SourceDocument) -> Self {
+        let SourceDocument { id, text, source, metadata, turns, .. } = document;
+        Self { id, text, source, metadata: Metadata::Fields(metadata), turns: *turns }
+    }
+}
+
+/// Adds a document as an object of JSON.
+pub(super) fn push_row(out: &mut Vec<u8>, document: &DocumentRow<'_>, layout: Layout) {
+    let mut row = Object::begin(out);
+    let DocumentRow { id, text, source, metadata, turns } = *document;
+    if turns && layout == Layout::Flat {
+        row.turns(id, &metadata.fields());
+        return row.end();
+    }
+    row.text("id", id);
+    row.text("text", text);
+    row.text("source", source);
+    match layout {
+        Layout::Flat => row.beside(metadata),
+        Layout::Nested | Layout::Dolma => row.below(&metadata.fields(), layout),
+    }
+    row.end();
+}
+
+/// An object of JSON that grows.
+struct Object<'o> {
+    out: &'o mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl<'o> Object<'o> {
+    fn begin(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, is_empty: true }
+    }
+
+    fn end(self) {
+        self.out.push(b'}');
+    }
+
+    fn name(&mut self, name: &str) {
+        if !std::mem::take(&mut self.is_empty) {
+            self.out.push(b',');
+        }
+        push_json_text(self.out, name);
+        self.out.push(b':');
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        push_json_text(self.out, text);
+    }
+
+    fn value(&mut self, name: &str, value: &Value) {
+        self.name(name);
+        serde_json::to_writer(&mut *self.out, value).expect("a value is plain data");
+    }
+
+    /// A row of turns as it was. Read again, it is to have the id that its account knows it by.
+    fn turns(&mut self, id: &str, fields: &Map<String, Value>) {
+        let is_named = own_id(fields).is_some_and(|(_, own)| own == id);
+        if !is_named {
+            self.text("id", id);
+        }
+        for (key, value) in fields {
+            match (is_named || key != "id", value.is_null()) {
+                (true, _) => self.value(key, value),
+                (false, true) => {}
+                (false, false) => self.value("_id", value),
             }
         }
-        map.end()
+    }
+
+    /// The metadata beside `id`, `text` and `source`.
+    fn beside(&mut self, metadata: Metadata<'_>) {
+        let is_free = |json: &str| TAKEN.iter().all(|name| !json.contains(name));
+        if let Metadata::Json(json) = metadata
+            && let Some(members) = json.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))
+            && is_free(members)
+        {
+            if !members.is_empty() {
+                self.out.push(b',');
+                self.out.extend_from_slice(members.as_bytes());
+            }
+            return;
+        }
+        for (key, value) in metadata.fields().iter() {
+            let taken = matches!(key.as_str(), "id" | "text" | "source");
+            let name = if taken { &format!("_{key}") } else { key };
+            self.value(name, value);
+        }
+    }
+
+    /// The metadata as DataTrove and Dolma have them.
+    fn below(&mut self, fields: &Map<String, Value>, layout: Layout) {
+        for key in BESIDE {
+            if let Some(value) = fields.get(key) {
+                self.value(key, value);
+            }
+        }
+        let aside = layout == Layout::Dolma && attributes(fields).is_some();
+        let apart = |key: &str| BESIDE.contains(&key) || aside && key == ATTRIBUTES;
+        self.name("metadata");
+        push_object(self.out, fields.iter().filter(|(key, _)| !apart(key)));
     }
 }
 
@@ -69,17 +169,28 @@ fn attributes(metadata: &Map<String, Value>) -> Option<&Map<String, Value>> {
     metadata.get(ATTRIBUTES).and_then(Value::as_object)
 }
 
-/// A document's line in a sidecar.
-pub(super) fn sidecar_row(document: &SourceDocument) -> Value {
-    let attributes = attributes(&document.metadata).cloned().unwrap_or_default();
-    json!({"id": document.id, "attributes": attributes})
+/// Adds a document's line in a sidecar.
+pub(super) fn push_sidecar_row(out: &mut Vec<u8>, document: &DocumentRow<'_>) {
+    let fields = document.metadata.fields();
+    let attributes = attributes(&fields).cloned().unwrap_or_default();
+    let row = json!({"id": document.id, "attributes": attributes});
+    serde_json::to_writer(out, &row).expect("attributes are plain data");
+}
+
+/// Adds fields as an object of JSON.
+pub(super) fn push_object<'d>(
+    out: &mut Vec<u8>,
+    fields: impl Iterator<Item = (&'d String, &'d Value)>,
+) {
+    let mut object = Object::begin(out);
+    fields.for_each(|(key, value)| object.value(key, value));
+    object.end();
 }
 
 /// A document's fields in a table of texts, the last one a JSON object.
-pub(super) fn cells(document: &SourceDocument) -> [Cow<'_, str>; 4] {
-    let metadata = serde_json::to_string(&document.metadata).expect("metadata is plain data");
-    let SourceDocument { id, text, source, .. } = document;
-    [id.into(), text.into(), source.into(), metadata.into()]
+pub(super) fn cells<'d>(document: &DocumentRow<'d>) -> [Cow<'d, str>; 4] {
+    let DocumentRow { id, text, source, metadata, .. } = *document;
+    [id.into(), text.into(), source.into(), metadata.json()]
 }
 
 /// The columns of [`cells`].
@@ -89,25 +200,6 @@ pub(super) const CELLS: [Cow<'static, str>; 4] = [
     Cow::Borrowed("source"),
     Cow::Borrowed("metadata"),
 ];
-
-pub(super) struct Pairs<'d>(pub(super) Vec<(&'d String, &'d Value)>);
-
-impl Serialize for Pairs<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().copied())
-    }
-}
-
-/// The document as the object that its line of JSON holds.
-///
-/// # Panics
-/// Never: a document is plain data.
-pub fn row_of(document: &SourceDocument, layout: Layout) -> Map<String, Value> {
-    match serde_json::to_value(JsonRow { document, layout }) {
-        Ok(Value::Object(row)) => row,
-        other => unreachable!("a document became {other:?}"),
-    }
-}
 
 /// The fields of the documents' metadata that hold values of one simple type wherever they hold
 /// any, in the order of their names: columns for tables.

@@ -64,6 +64,13 @@ fn plain(documents: &[SourceDocument]) -> Vec<(String, String, String, Value)> {
     documents.iter().map(plain).collect()
 }
 
+/// The document as the object that its line of JSON holds.
+fn row_of(document: &SourceDocument, layout: Layout) -> Map<String, Value> {
+    let mut line = Vec::new();
+    row::push_row(&mut line, &document.into(), layout);
+    serde_json::from_slice(&line).unwrap()
+}
+
 #[test]
 fn lines_come_back_whatever_their_layout_and_compression() {
     for (compression, ending) in
@@ -249,6 +256,82 @@ fn names_that_are_taken_are_moved() {
     document.metadata = Map::from_iter([("text".to_owned(), json!(5))]);
     let row = row_of(&document, Layout::Flat);
     assert_eq!((row["text"].as_str(), &row["_text"]), (Some("one 数据"), &json!(5)));
+}
+
+#[test]
+fn metadata_that_is_json_already_gives_the_same_lines() {
+    let mut documents = some();
+    let odd = json!({"text": 5, "tags": [{"source": "x\ny"}], "created": "2020", "é\"": null});
+    documents.push(SourceDocument {
+        metadata: odd.as_object().unwrap().clone(),
+        ..documents[0].clone()
+    });
+    documents.push(document(&json!({"id": 1, "messages": [{"content": "hi"}], "k": null})));
+    documents.push(document(&json!({"messages": [{"content": "hi"}]})));
+    for (format, layout) in [
+        (SinkFormat::JsonLines, Layout::Flat),
+        (SinkFormat::JsonLines, Layout::Nested),
+        (SinkFormat::JsonLines, Layout::Dolma),
+        (SinkFormat::Csv, Layout::Flat),
+    ] {
+        let options = WriteOptions { format, layout, ..WriteOptions::default() };
+        for document in &documents {
+            let row = DocumentRow::from(document);
+            let json = serde_json::to_string(&document.metadata).unwrap();
+            let given = DocumentRow { metadata: Metadata::Json(&json), ..row };
+            let line = |row: &DocumentRow<'_>| {
+                let mut block = LineBlock::default();
+                block.push(row, &options);
+                String::from_utf8(block.lines.part(0..1).to_vec()).unwrap()
+            };
+            assert_eq!(line(&given), line(&row));
+        }
+    }
+}
+
+#[test]
+fn lines_made_apart_fill_the_same_files() {
+    use sha2::{Digest, Sha256};
+    let many: Vec<SourceDocument> = (0..50)
+        .map(|n| document(&json!({"id": n, "text": format!("{n} ").repeat(n), "attributes": {}})))
+        .collect();
+    let files = |options: &WriteOptions, apart: bool| {
+        let (_guard, dir) = folder();
+        let mut options = WriteOptions { digest_apart: apart, ..options.clone() };
+        options.sidecar = options.sidecar.map(|name| dir.join(name));
+        let mut writer = DocumentWriter::new(&dir.join("data"), options.clone());
+        for chunk in many.chunks(17) {
+            let mut block = LineBlock::default();
+            for document in chunk {
+                if apart {
+                    block.push(&document.into(), &options);
+                } else {
+                    writer.write(document).unwrap();
+                }
+            }
+            writer.write_lines(&block).unwrap();
+        }
+        let files = writer.finish().unwrap();
+        let told = |file: WrittenFile| {
+            let bytes = std::fs::read(&file.path).unwrap();
+            let digest: String =
+                Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!((file.sha256, file.bytes), (digest, bytes.len() as u64));
+            (file.path.strip_prefix(&dir).unwrap().to_owned(), file.documents, bytes)
+        };
+        files.into_iter().map(told).collect::<Vec<_>>()
+    };
+    let plain = WriteOptions { shard_bytes: 900, sync: false, ..WriteOptions::default() };
+    for options in [
+        WriteOptions { format: SinkFormat::Tsv, ..plain.clone() },
+        WriteOptions { compression: Compression::Zstd, ..plain.clone() },
+        WriteOptions { layout: Layout::Dolma, sidecar: Some("side".into()), ..plain.clone() },
+        plain,
+    ] {
+        let (one_by_one, apart) = (files(&options, false), files(&options, true));
+        assert!(one_by_one.len() > 3, "{}", one_by_one.len());
+        assert!(one_by_one == apart, "{options:?}");
+    }
 }
 
 #[test]
