@@ -1,4 +1,6 @@
-//! Texts as JSON.
+//! Texts and objects as JSON.
+
+use serde_json::Value;
 
 /// One in each of eight bytes.
 const EACH: u64 = 0x0101_0101_0101_0101;
@@ -53,6 +55,72 @@ fn push_escape(out: &mut Vec<u8>, byte: u8) {
         }
     };
     out.extend_from_slice(&[b'\\', short]);
+}
+
+/// An object that grows, as `serde_json` writes it.
+pub(crate) struct JsonObject<'o> {
+    out: &'o mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl<'o> JsonObject<'o> {
+    /// Begins an object behind what is in `out`.
+    pub(crate) fn begin(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, is_empty: true }
+    }
+
+    /// Ends it.
+    pub(crate) fn end(self) {
+        self.out.push(b'}');
+    }
+
+    /// Where the value goes whose [`name`](Self::name) was written.
+    pub(crate) fn out(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+
+    /// Adds a name; its value is to follow.
+    pub(crate) fn name(&mut self, name: &str) {
+        self.part();
+        push_json_text(self.out, name);
+        self.out.push(b':');
+    }
+
+    /// Adds a text.
+    pub(crate) fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        push_json_text(self.out, text);
+    }
+
+    /// Adds a value.
+    pub(crate) fn value(&mut self, name: &str, value: &Value) {
+        self.name(name);
+        match value {
+            Value::String(text) => push_json_text(self.out, text),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => {
+                serde_json::to_writer(&mut *self.out, value).expect("a value is plain data");
+            }
+        }
+    }
+
+    /// Adds what stands between the braces of another object.
+    pub(crate) fn members(&mut self, members: &str) {
+        if !members.is_empty() {
+            self.part();
+            self.out.extend_from_slice(members.as_bytes());
+        }
+    }
+
+    fn part(&mut self) {
+        if !std::mem::take(&mut self.is_empty) {
+            self.out.push(b',');
+        }
+    }
 }
 
 #[cfg(test)]

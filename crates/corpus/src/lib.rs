@@ -86,10 +86,10 @@ pub use sink::{
     WriteOptions, WrittenFile, infer_columns,
 };
 pub use source::{
-    BadReason, BadRow, Compression, FieldReader, FieldRow, Format, ListedFile, LocalFiles, Markup,
-    Opener, Part, PathKind, Place, ReadOptions, Row, Sample, SetCard, Shard, ShardReader,
-    SourceDocument, SourceLimits, TextBy, change_texts, change_turns, join_turns, plan_shards,
-    read_text, set_card,
+    BadReason, BadRow, Compression, FieldReader, FieldRow, Format, LentDocument, ListedFile,
+    LocalFiles, Markup, Opener, Part, PathKind, Place, ReadOptions, Row, Sample, SetCard, Shard,
+    ShardReader, SourceDocument, SourceLimits, Step, TextBy, change_texts, change_turns,
+    join_turns, plan_shards, read_text, set_card,
 };
 pub use split::{SplitItem, SplitOptions, SplitPart, SplitReport, SplitRow, split, stable_split};
 pub use spool::DocumentSpool;

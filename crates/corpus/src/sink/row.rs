@@ -1,7 +1,7 @@
 //! A document as a row.
 
 use super::options::{Column, ColumnKind, Layout};
-use crate::json_text::push_json_text;
+use crate::json_text::JsonObject;
 use crate::source::{SourceDocument, own_id};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -65,103 +65,64 @@ impl<'d> From<&'d SourceDocument> for DocumentRow<'d> {
 
 /// Adds a document as an object of JSON.
 pub(super) fn push_row(out: &mut Vec<u8>, document: &DocumentRow<'_>, layout: Layout) {
-    let mut row = Object::begin(out);
+    let mut row = JsonObject::begin(out);
     let DocumentRow { id, text, source, metadata, turns } = *document;
     if turns && layout == Layout::Flat {
-        row.turns(id, &metadata.fields());
+        push_turns(&mut row, id, &metadata.fields());
         return row.end();
     }
     row.text("id", id);
     row.text("text", text);
     row.text("source", source);
     match layout {
-        Layout::Flat => row.beside(metadata),
-        Layout::Nested | Layout::Dolma => row.below(&metadata.fields(), layout),
+        Layout::Flat => push_beside(&mut row, metadata),
+        Layout::Nested | Layout::Dolma => push_below(&mut row, &metadata.fields(), layout),
     }
     row.end();
 }
 
-/// An object of JSON that grows.
-struct Object<'o> {
-    out: &'o mut Vec<u8>,
-    is_empty: bool,
+/// A row of turns as it was. Read again, it is to have the id that its account knows it by.
+fn push_turns(row: &mut JsonObject<'_>, id: &str, fields: &Map<String, Value>) {
+    let is_named = own_id(fields).is_some_and(|(_, own)| own == id);
+    if !is_named {
+        row.text("id", id);
+    }
+    for (key, value) in fields {
+        match (is_named || key != "id", value.is_null()) {
+            (true, _) => row.value(key, value),
+            (false, true) => {}
+            (false, false) => row.value("_id", value),
+        }
+    }
 }
 
-impl<'o> Object<'o> {
-    fn begin(out: &'o mut Vec<u8>) -> Self {
-        out.push(b'{');
-        Self { out, is_empty: true }
+/// The metadata beside `id`, `text` and `source`.
+fn push_beside(row: &mut JsonObject<'_>, metadata: Metadata<'_>) {
+    let is_free = |json: &str| TAKEN.iter().all(|name| !json.contains(name));
+    if let Metadata::Json(json) = metadata
+        && let Some(members) = json.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))
+        && is_free(members)
+    {
+        return row.members(members);
     }
-
-    fn end(self) {
-        self.out.push(b'}');
+    for (key, value) in metadata.fields().iter() {
+        let taken = matches!(key.as_str(), "id" | "text" | "source");
+        let name = if taken { &format!("_{key}") } else { key };
+        row.value(name, value);
     }
+}
 
-    fn name(&mut self, name: &str) {
-        if !std::mem::take(&mut self.is_empty) {
-            self.out.push(b',');
-        }
-        push_json_text(self.out, name);
-        self.out.push(b':');
-    }
-
-    fn text(&mut self, name: &str, text: &str) {
-        self.name(name);
-        push_json_text(self.out, text);
-    }
-
-    fn value(&mut self, name: &str, value: &Value) {
-        self.name(name);
-        serde_json::to_writer(&mut *self.out, value).expect("a value is plain data");
-    }
-
-    /// A row of turns as it was. Read again, it is to have the id that its account knows it by.
-    fn turns(&mut self, id: &str, fields: &Map<String, Value>) {
-        let is_named = own_id(fields).is_some_and(|(_, own)| own == id);
-        if !is_named {
-            self.text("id", id);
-        }
-        for (key, value) in fields {
-            match (is_named || key != "id", value.is_null()) {
-                (true, _) => self.value(key, value),
-                (false, true) => {}
-                (false, false) => self.value("_id", value),
-            }
+/// The metadata as DataTrove and Dolma have them.
+fn push_below(row: &mut JsonObject<'_>, fields: &Map<String, Value>, layout: Layout) {
+    for key in BESIDE {
+        if let Some(value) = fields.get(key) {
+            row.value(key, value);
         }
     }
-
-    /// The metadata beside `id`, `text` and `source`.
-    fn beside(&mut self, metadata: Metadata<'_>) {
-        let is_free = |json: &str| TAKEN.iter().all(|name| !json.contains(name));
-        if let Metadata::Json(json) = metadata
-            && let Some(members) = json.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))
-            && is_free(members)
-        {
-            if !members.is_empty() {
-                self.out.push(b',');
-                self.out.extend_from_slice(members.as_bytes());
-            }
-            return;
-        }
-        for (key, value) in metadata.fields().iter() {
-            let taken = matches!(key.as_str(), "id" | "text" | "source");
-            let name = if taken { &format!("_{key}") } else { key };
-            self.value(name, value);
-        }
-    }
-
-    /// The metadata as DataTrove and Dolma have them.
-    fn below(&mut self, fields: &Map<String, Value>, layout: Layout) {
-        for key in BESIDE {
-            if let Some(value) = fields.get(key) {
-                self.value(key, value);
-            }
-        }
-        let aside = layout == Layout::Dolma && attributes(fields).is_some();
-        let apart = |key: &str| BESIDE.contains(&key) || aside && key == ATTRIBUTES;
-        self.name("metadata");
-        push_object(self.out, fields.iter().filter(|(key, _)| !apart(key)));
-    }
+    let aside = layout == Layout::Dolma && attributes(fields).is_some();
+    let apart = |key: &str| BESIDE.contains(&key) || aside && key == ATTRIBUTES;
+    row.name("metadata");
+    push_object(row.out(), fields.iter().filter(|(key, _)| !apart(key)));
 }
 
 /// The attributes of a document that are an object, as Dolma's readers leave them.
@@ -182,7 +143,7 @@ pub(super) fn push_object<'d>(
     out: &mut Vec<u8>,
     fields: impl Iterator<Item = (&'d String, &'d Value)>,
 ) {
-    let mut object = Object::begin(out);
+    let mut object = JsonObject::begin(out);
     fields.for_each(|(key, value)| object.value(key, value));
     object.end();
 }

@@ -28,6 +28,7 @@ mod columns;
 mod decompress;
 mod document;
 mod encoding;
+mod flat;
 mod format;
 mod json;
 mod lines;
@@ -52,7 +53,7 @@ mod web_text;
 mod window;
 
 pub use card::SetCard;
-pub use document::{BadRow, FieldRow, Markup, Place, Row, SourceDocument};
+pub use document::{BadRow, FieldRow, LentDocument, Markup, Place, Row, SourceDocument, Step};
 pub use format::{Compression, Format};
 pub use opener::{ListedFile, LocalFiles, Opener, PathKind};
 pub use options::{ReadOptions, SourceLimits, TextBy};
