@@ -69,6 +69,8 @@ impl Stage for Data {
                 opener: Arc::new(ObjectFiles::new()?),
                 ..ReadOptions::default()
             },
+            // What the stages after this one stand on must be there after any end of this one.
+            sync: true,
         };
         let card = curate(&curation, context.progress(), context.cancel())
             .map_err(|error| self.explained(error))?;
@@ -171,6 +173,7 @@ mod tests {
             threads: 2,
             overwrite: false,
             options: ReadOptions::default(),
+            sync: false,
         };
         let card = curate(&curation, &NoProgress, &Cancel::new())
             .expect("the bank's documents are missing: run the tests with `make test`");

@@ -4,7 +4,7 @@
 //! holds all that their words do not tell, and about the same words.
 
 use super::judge::Means;
-use super::part_files::{column, read_columns, write_table};
+use super::table::{column, read_columns, write_table};
 use super::texts::for_each_text;
 use super::work::Work;
 use crate::documents::schema::{ID, KEY, PLACE, SHAPE, VERDICT};
@@ -159,5 +159,5 @@ fn write(work: &Work, repeats: &Repeats) -> Result<(), CurateError> {
         ),
     ];
     let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
-    write_table(&work.folder.join("duplicates.parquet"), &batch)
+    write_table(&work.folder.join("duplicates.parquet"), &batch, work.sync)
 }

@@ -3,7 +3,8 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::{Table, column, have_turns, read_columns, read_table, write_table};
+use super::spool::{Spool, read_spool};
+use super::table::{column, have_turns, read_columns, write_table};
 use super::texts::for_each_text;
 use super::work::Work;
 use crate::documents::Part;
@@ -177,8 +178,8 @@ impl Step<'_> {
         let (mut number, mut samples) = (0, HashSet::new());
         for part in &self.work.parts {
             let files = self.work.files(part);
-            let mut table: Option<Table> = None;
-            for batch in read_table(&self.source(part))? {
+            let mut spool: Option<Spool> = None;
+            for batch in read_spool(&self.source(part))? {
                 if self.means.cancel.is_cancelled() {
                     return Err(CurateError::Interrupted);
                 }
@@ -202,16 +203,16 @@ impl Step<'_> {
                     number += 1;
                 }
                 let batch = with_texts(&batch, texts);
-                if table.is_none() {
-                    table = Some(Table::create(&files.cut, &batch.schema())?);
+                if spool.is_none() {
+                    spool = Some(Spool::create(&files.cut, &batch.schema())?);
                 }
-                if let Some(table) = &mut table {
-                    table.write(&batch)?;
+                if let Some(spool) = &mut spool {
+                    spool.write(&batch)?;
                 }
                 progress.update(number as u64);
             }
-            if let Some(table) = table {
-                table.finish()?;
+            if let Some(spool) = spool {
+                spool.finish(files.sync)?;
             } else {
                 // A part without documents stays as it is.
                 let copied = fs::copy(&files.documents, &files.cut);
@@ -280,5 +281,5 @@ fn write(work: &Work, cuts: &Cuts) -> Result<(), CurateError> {
         ("bytes_left", numbers(|cut| cut.left)),
     ];
     let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
-    write_table(&work.folder.join("passages.parquet"), &batch)
+    write_table(&work.folder.join("passages.parquet"), &batch, work.sync)
 }

@@ -2,8 +2,9 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::{column, read_columns};
 use super::passages::Cuts;
+use super::spool::read_spool;
+use super::table::{column, read_columns};
 use super::work::Work;
 use crate::documents::Part;
 use crate::documents::schema::{GROUP, ID, LABEL, SOURCE, VERDICT};
@@ -90,7 +91,7 @@ fn of_part(
     let files = work.files(part);
     let label = settings.stratify.as_deref();
     let mut known = Vec::new();
-    for batch in read_columns(&files.documents, &[ID, SOURCE, GROUP, LABEL])? {
+    for batch in read_spool(&files.documents)? {
         if means.cancel.is_cancelled() {
             return Err(CurateError::Interrupted);
         }

@@ -2,9 +2,10 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::{column, have_turns, read_table};
 use super::passages::Cuts;
 use super::splits::Splits;
+use super::spool::read_spool;
+use super::table::{column, have_turns};
 use super::work::{Work, hex};
 use crate::documents::schema::{GROUP, ID, METADATA, SOURCE, TEXT};
 use crate::error::CurateError;
@@ -57,7 +58,7 @@ pub(crate) fn write(
     for part in &work.parts {
         let files = work.files(part);
         let path = if plan.dedup.cuts() { files.cut } else { files.documents };
-        for batch in read_table(&path)? {
+        for batch in read_spool(&path)? {
             if means.cancel.is_cancelled() {
                 return Err(CurateError::Interrupted);
             }
