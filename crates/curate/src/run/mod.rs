@@ -13,6 +13,8 @@
 mod curate;
 mod duplicates;
 mod judge;
+mod names;
+mod ordered;
 mod part_files;
 mod passages;
 mod side_files;

@@ -3,12 +3,13 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
+use super::names::names_of;
 use super::spool::{Spool, read_spool};
-use super::table::{column, have_turns, read_columns, write_table};
+use super::table::{column, have_turns, write_table};
 use super::texts::for_each_text;
 use super::work::Work;
 use crate::documents::Part;
-use crate::documents::schema::{ID, KEY, PLACE, TEXT};
+use crate::documents::schema::{KEY, TEXT};
 use crate::error::CurateError;
 use crate::functions::read_key;
 use crate::plan::DedupSettings;
@@ -82,7 +83,7 @@ pub(crate) fn cut(
         is_first_way = false;
     }
     if !is_first_way {
-        write(work, &cuts)?;
+        write(work, &cuts, means)?;
     }
     Ok(cuts)
 }
@@ -254,28 +255,19 @@ fn with_texts(batch: &RecordBatch, texts: Vec<String>) -> RecordBatch {
 }
 
 /// Writes what was cut with the documents' ids and places.
-fn write(work: &Work, cuts: &Cuts) -> Result<(), CurateError> {
-    let (mut ids, mut places, mut found) = (Vec::new(), Vec::new(), Vec::new());
-    let mut number = 0;
-    for part in &work.parts {
-        for batch in read_columns(&work.files(part).documents, &[ID, PLACE])? {
-            let batch = batch?;
-            for (id, place) in column(&batch, ID).iter().zip(column(&batch, PLACE)) {
-                if let Some(cut) = cuts.of(number) {
-                    ids.push(id.unwrap_or_default().to_owned());
-                    places.push(place.unwrap_or_default().to_owned());
-                    found.push(cut);
-                }
-                number += 1;
-            }
-        }
-    }
+fn write(work: &Work, cuts: &Cuts, means: &Means<'_>) -> Result<(), CurateError> {
+    let (numbers, found): (Vec<usize>, Vec<Cut>) =
+        cuts.0.iter().enumerate().filter_map(|(number, cut)| Some((number, (*cut)?))).unzip();
+    let names = names_of(work, &numbers, means)?;
+    let text = |at: usize| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(names.iter().map(|name| &name[at])))
+    };
     let numbers = |value: fn(&Cut) -> u64| -> ArrayRef {
         Arc::new(found.iter().map(value).collect::<UInt64Array>())
     };
     let columns = [
-        ("id", Arc::new(StringArray::from(ids)) as ArrayRef),
-        ("place", Arc::new(StringArray::from(places)) as ArrayRef),
+        ("id", text(0)),
+        ("place", text(1)),
         ("passages", numbers(|cut| u64::from(cut.num))),
         ("bytes_cut", numbers(|cut| cut.bytes)),
         ("bytes_left", numbers(|cut| cut.left)),
