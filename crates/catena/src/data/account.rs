@@ -122,8 +122,12 @@ impl<'a> Account<'a> {
         work: impl FnOnce(&mut dyn Iterator<Item = String>) -> Result<T, CorpusError>,
     ) -> Result<T, Failure> {
         let (goal, num_read) = (self.goal, self.num_read);
+        // The part that is asked for is one of what is chosen from.
+        let whole = ReadOptions { config: None, split: None, ..self.options.clone() };
+        let options = std::mem::replace(&mut self.options, whole);
         let texts = self.documents(inputs)?.map(|document| document.map(|one| one.text));
         let made = while_whole(texts, work);
+        self.options = options;
         self.card.count(what, self.num_read - num_read);
         self.num_read = num_read;
         made.map_err(|error| failed(goal, error))

@@ -28,6 +28,7 @@ mod columns;
 mod decompress;
 mod document;
 mod encoding;
+mod file_splits;
 mod flat;
 mod format;
 mod json;
