@@ -1,6 +1,6 @@
 //! Documents as lines, apart from the file that they go to.
 
-use super::options::{SinkFormat, WriteOptions};
+use super::options::{Layout, SinkFormat, WriteOptions};
 use super::row::{CELLS, DocumentRow, cells, push_row, push_sidecar_row};
 use memchr::{memchr, memchr3};
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use std::ops::Range;
 #[derive(Clone, Debug, Default)]
 pub struct LineBlock {
     pub(super) lines: Lines,
-    /// Those of a sidecar, if there is one: as many.
+    /// Those of a sidecar, if the layout has one: as many.
     pub(super) attributes: Lines,
 }
 
@@ -42,7 +42,7 @@ impl LineBlock {
             SinkFormat::Parquet | SinkFormat::Arrow => panic!("a table has no lines"),
         }
         self.lines.end();
-        if options.sidecar.is_some() {
+        if options.layout == Layout::Dolma {
             push_sidecar_row(&mut self.attributes.bytes, document);
             self.attributes.end();
         }

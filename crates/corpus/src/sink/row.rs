@@ -2,7 +2,7 @@
 
 use super::options::{Column, ColumnKind, Layout};
 use crate::json_text::JsonObject;
-use crate::source::{SourceDocument, own_id};
+use crate::source::{Place, SourceDocument, own_id};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -27,6 +27,21 @@ pub struct DocumentRow<'d> {
     pub metadata: Metadata<'d>,
     /// Whether the text joins turns, and the metadata is the row as it was.
     pub turns: bool,
+}
+
+impl DocumentRow<'_> {
+    /// The document, which stands at no place of its own.
+    pub fn to_document(&self) -> SourceDocument {
+        SourceDocument {
+            id: self.id.to_owned(),
+            text: self.text.to_owned(),
+            markup: None,
+            source: self.source.to_owned(),
+            place: Place { file: "".into(), start: 0, row: 0 },
+            metadata: self.metadata.fields().into_owned(),
+            turns: self.turns,
+        }
+    }
 }
 
 /// The metadata of a document.

@@ -64,6 +64,16 @@ impl WriteForm {
         Ok(Self(WriteOptions { format, compression, layout, ..WriteOptions::default() }))
     }
 
+    /// The same for a run: `sync` says whether files are on the disk before they have their names.
+    pub(crate) fn in_run(self, sync: bool, threads: usize) -> Self {
+        Self(WriteOptions { sync, digest_apart: threads > 1, ..self.0 })
+    }
+
+    /// How documents become lines; the split is left open.
+    pub(crate) fn options(&self) -> &WriteOptions {
+        &self.0
+    }
+
     /// A writer for the documents of `split` in the curated set `folder`.
     pub(crate) fn writer(&self, folder: &Utf8Path, split: &str) -> DocumentWriter {
         let mut options = WriteOptions { split: split.to_owned(), ..self.0.clone() };

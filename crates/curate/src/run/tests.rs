@@ -227,16 +227,18 @@ fn threads_do_not_change_a_byte() {
         .collect();
     let mut plan = CleaningPlan::default();
     plan.split.validation = 0.4;
-    "parquet".clone_into(&mut plan.write.format);
-    let once = |threads: usize| {
-        let out = dir.join(format!("out{threads}"));
-        run_with(&plan, &inputs, &out, threads, &NoProgress, &Cancel::new()).unwrap();
-        bytes(&out)
-    };
-    let (one, three) = (once(1), once(3));
-    assert_eq!(one.keys().collect::<Vec<_>>(), three.keys().collect::<Vec<_>>());
-    for (name, bytes) in &one {
-        assert!(bytes == &three[name], "{name} differs");
+    for format in ["parquet", "jsonl", "dolma"] {
+        format.clone_into(&mut plan.write.format);
+        let once = |threads: usize| {
+            let out = dir.join(format!("{format}{threads}"));
+            run_with(&plan, &inputs, &out, threads, &NoProgress, &Cancel::new()).unwrap();
+            bytes(&out)
+        };
+        let (one, three) = (once(1), once(3));
+        assert_eq!(one.keys().collect::<Vec<_>>(), three.keys().collect::<Vec<_>>());
+        for (name, bytes) in &one {
+            assert!(bytes == &three[name], "{name} differs");
+        }
     }
 }
 
