@@ -75,6 +75,9 @@ pub fn plan_shards(inputs: &[String], options: &ReadOptions) -> Result<Vec<Shard
             if !paths.insert(file.path.clone()) {
                 continue;
             }
+            if options.name_inputs && inputs.len() > 1 && !file.named {
+                file.name = name_in(input, &file.name);
+            }
             while !names.insert(file.name.clone()) {
                 file.name = format!("{at}/{}", file.name);
             }
@@ -82,6 +85,19 @@ pub fn plan_shards(inputs: &[String], options: &ReadOptions) -> Result<Vec<Shard
         }
     }
     Ok(shards)
+}
+
+/// The name of a file below the folder `input`, or the one that a pattern begins with, with that of
+/// the folder before it.
+fn name_in(input: &str, name: &str) -> String {
+    let folder = match input.find(['*', '?', '[', '{']) {
+        Some(fixed) => input[..fixed].rsplit_once('/').map_or("", |(folder, _)| folder),
+        None => input,
+    };
+    match folder.trim_end_matches('/').rsplit('/').next() {
+        None | Some("" | "." | "..") => name.to_owned(),
+        Some(own) => format!("{own}/{name}"),
+    }
 }
 
 /// Names the path in an error of the system.

@@ -2,6 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Where documents are: one place, or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a path or an address, or a list of them")]
+pub enum Sources {
+    /// One.
+    One(String),
+    /// Any number.
+    Many(Vec<String>),
+}
+
 /// Most tokens of one pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a number of tokens, or \"auto\"")]
@@ -77,6 +87,16 @@ pub enum RecomputeWord {
     Off,
     /// All.
     All,
+}
+
+impl Sources {
+    /// All of them in their order.
+    pub fn list(&self) -> &[String] {
+        match self {
+            Self::One(source) => std::slice::from_ref(source),
+            Self::Many(sources) => sources,
+        }
+    }
 }
 
 impl ServedModelChoice {

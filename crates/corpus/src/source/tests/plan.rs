@@ -235,6 +235,22 @@ fn files_and_patterns_have_the_splits_that_their_names_tell() {
 }
 
 #[test]
+fn names_tell_which_of_several_inputs_they_are_of() {
+    let row: &[u8] = b"{\"text\":\"t\"}";
+    let files = ["docs/a.jsonl", "wiki/a.jsonl", "wiki/de/b.jsonl", "old/docs/a.jsonl", "c.jsonl"];
+    let folder = folder(&files.map(|name| (name, row)));
+    let names = |inputs: &[&str]| {
+        let inputs: Vec<String> = inputs.iter().map(|name| path(&folder, name)).collect();
+        let options = ReadOptions { name_inputs: true, ..ReadOptions::default() };
+        let shards = plan_shards(&inputs, &options).unwrap();
+        shards.into_iter().map(|one| one.id).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(&["wiki"]), "a.jsonl de/b.jsonl");
+    assert_eq!(names(&["docs/", "wiki/*/*.jsonl"]), "docs/a.jsonl wiki/de/b.jsonl");
+    assert_eq!(names(&["docs", "old/docs", "c.jsonl"]), "docs/a.jsonl 1/docs/a.jsonl c.jsonl");
+}
+
+#[test]
 fn attributes_are_read_beside_documents() {
     let documents: &[u8] = b"{\"id\":\"a\",\"text\":\"one\"}\n7\n{\"id\":\"c\",\"text\":\"two\"}\n";
     let tags: &[u8] = b"{\"id\":\"a\",\"attributes\":{\"x\":[[0,3,1.0]]}}\n{\"id\":\"b\"}\n{\"id\":\"z\",\"attributes\":{}}\n";
