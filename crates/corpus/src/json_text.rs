@@ -28,9 +28,9 @@ fn escaped(bytes: &[u8]) -> Option<usize> {
         let word = u64::from_le_bytes(*word);
         // A byte that is less borrows from its highest bit, and perhaps from the next byte: the
         // lowest of the bits found is always right.
-        let is = |byte: u8| (word ^ u64::from(byte) * EACH).wrapping_sub(EACH);
+        let is = |byte: u8| (word ^ (u64::from(byte) * EACH)).wrapping_sub(EACH);
         let less = word.wrapping_sub(0x20 * EACH) | is(b'"') | is(b'\\');
-        let found = less & !word & 0x80 * EACH;
+        let found = less & !word & (0x80 * EACH);
         if found != 0 {
             return Some(at + found.trailing_zeros() as usize / 8);
         }

@@ -82,8 +82,8 @@ pub use semantic::{
     semantic_pairs, spherical_kmeans,
 };
 pub use sink::{
-    Column, ColumnKind, DocumentRow, DocumentWriter, Layout, LineBlock, Metadata, SinkFormat,
-    WriteOptions, WrittenFile, infer_columns,
+    Column, ColumnKind, ColumnTypes, DocumentRow, DocumentWriter, Layout, LineBlock, Metadata,
+    SinkFormat, WriteOptions, WrittenFile,
 };
 pub use source::{
     BadReason, BadRow, Compression, FieldReader, FieldRow, Format, LentDocument, ListedFile,

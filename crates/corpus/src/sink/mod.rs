@@ -8,20 +8,24 @@
 //!
 //! Tables have the columns `id`, `text`, `source`, those that the caller names, and `metadata`, a
 //! JSON object of the rest: so their schema never depends on what some row happens to hold, and
-//! nothing is lost where a value changes its type between rows.
+//! nothing is lost where a value changes its type between rows. Rows of turns want columns of their
+//! own, which a look at all of them tells ([`ColumnTypes`]).
 
 mod block;
+mod builder;
 mod columns;
 mod digest;
 mod file;
+mod kinds;
 mod lines;
 mod options;
 mod row;
 mod writer;
 
 pub use block::LineBlock;
-pub use options::{Column, ColumnKind, Layout, SinkFormat, WriteOptions};
-pub use row::{DocumentRow, Metadata, infer_columns};
+pub use kinds::{Column, ColumnKind, ColumnTypes};
+pub use options::{Layout, SinkFormat, WriteOptions};
+pub use row::{DocumentRow, Metadata};
 pub use writer::{DocumentWriter, WrittenFile};
 
 #[cfg(test)]

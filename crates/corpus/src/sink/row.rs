@@ -1,11 +1,10 @@
 //! A document as a row.
 
-use super::options::{Column, ColumnKind, Layout};
+use super::options::Layout;
 use crate::json_text::JsonObject;
 use crate::source::{Place, SourceDocument, own_id};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// Fields that Dolma and DataTrove have beside `metadata`.
 const BESIDE: [&str; 3] = ["added", "created", "media"];
@@ -54,7 +53,8 @@ pub enum Metadata<'d> {
 }
 
 impl<'d> Metadata<'d> {
-    fn fields(self) -> Cow<'d, Map<String, Value>> {
+    /// Name by name.
+    pub fn fields(self) -> Cow<'d, Map<String, Value>> {
         match self {
             Self::Fields(fields) => Cow::Borrowed(fields),
             Self::Json(json) => Cow::Owned(serde_json::from_str(json).unwrap_or_default()),
@@ -176,35 +176,3 @@ pub(super) const CELLS: [Cow<'static, str>; 4] = [
     Cow::Borrowed("source"),
     Cow::Borrowed("metadata"),
 ];
-
-/// The fields of the documents' metadata that hold values of one simple type wherever they hold
-/// any, in the order of their names: columns for tables.
-pub fn infer_columns(documents: &[SourceDocument]) -> Vec<Column> {
-    let mut kinds: BTreeMap<&str, Option<ColumnKind>> = BTreeMap::new();
-    for (name, value) in documents.iter().flat_map(|document| &document.metadata) {
-        if value.is_null() {
-            continue;
-        }
-        let kind = kind_of(value);
-        let known = kinds.entry(name).or_insert(kind);
-        *known = match (*known, kind) {
-            (Some(ColumnKind::Integer), Some(ColumnKind::Number))
-            | (Some(ColumnKind::Number), Some(ColumnKind::Integer)) => Some(ColumnKind::Number),
-            (known, kind) if known == kind => known,
-            _ => None,
-        };
-    }
-    let taken = |name: &str| matches!(name, "id" | "text" | "source" | "metadata");
-    let kinds = kinds.into_iter().filter(|(name, _)| !taken(name));
-    kinds.filter_map(|(name, kind)| Some(Column { name: name.to_owned(), kind: kind? })).collect()
-}
-
-fn kind_of(value: &Value) -> Option<ColumnKind> {
-    match value {
-        Value::String(_) => Some(ColumnKind::Text),
-        Value::Bool(_) => Some(ColumnKind::Truth),
-        Value::Number(number) if number.is_i64() => Some(ColumnKind::Integer),
-        Value::Number(_) => Some(ColumnKind::Number),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}

@@ -1,7 +1,7 @@
 //! What is written is read again, and the same documents give the same bytes.
 
 use super::*;
-use crate::source::{Compression, ReadOptions, Row, Shard, SourceDocument, plan_shards};
+use crate::source::{Compression, ReadOptions, Row, Sample, Shard, SourceDocument, plan_shards};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -42,6 +42,15 @@ fn write(
         writer.write(document).unwrap();
     }
     writer.finish().unwrap()
+}
+
+/// The columns that documents need.
+fn learned(documents: &[SourceDocument]) -> Vec<Column> {
+    let mut types = ColumnTypes::default();
+    for document in documents {
+        types.add_fields(&document.metadata);
+    }
+    types.columns()
 }
 
 /// The documents in a folder, without their places.
@@ -155,11 +164,15 @@ fn attributes_stand_beside_their_documents() {
 
 #[test]
 fn tables_keep_what_has_no_column_of_its_own() {
-    let columns = infer_columns(&some());
-    let names: Vec<(&str, ColumnKind)> =
-        columns.iter().map(|one| (one.name.as_str(), one.kind)).collect();
-    let expected =
-        [("n", ColumnKind::Number), ("ok", ColumnKind::Truth), ("url", ColumnKind::Text)];
+    let columns = learned(&some());
+    let names: Vec<(&str, &ColumnKind)> =
+        columns.iter().map(|one| (one.name.as_str(), &one.kind)).collect();
+    let expected = [
+        ("url", &ColumnKind::Text),
+        ("n", &ColumnKind::Number),
+        ("tags", &ColumnKind::List(Box::new(ColumnKind::Text))),
+        ("ok", &ColumnKind::Truth),
+    ];
     assert_eq!(names, expected);
     for (format, ending) in [(SinkFormat::Parquet, "parquet"), (SinkFormat::Arrow, "arrow")] {
         let (_guard, dir) = folder();
@@ -178,6 +191,57 @@ fn tables_keep_what_has_no_column_of_its_own() {
         let found = values(read(&dir));
         assert_eq!(format!("{found:?}").replace(".0)", ")"), format!("{expected:?}"));
     }
+}
+
+#[test]
+fn turns_stay_turns_in_tables() {
+    let call = |arguments: &str| json!([{"function": {"name": "f", "arguments": arguments}}]);
+    let rows = [
+        json!({"id": 7, "source": "desk", "messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": "", "tool_calls": call("{}")},
+        ], "label": true}),
+        json!({"uuid": "u", "prompt": "p", "chosen": [{"role": "assistant", "content": "c"}],
+               "rejected": "r", "extra": {"a": 1}}),
+        json!({"prompt": "p", "completion": "c", "extra": {"b": 2}}),
+    ];
+    let documents: Vec<SourceDocument> = rows.iter().map(document).collect();
+    for (format, has_texts) in [(SinkFormat::Parquet, false), (SinkFormat::Arrow, true)] {
+        let (_guard, dir) = folder();
+        let mut types = ColumnTypes::default();
+        for document in &documents {
+            types.add(&document.into());
+        }
+        assert!(!types.has_texts());
+        let options = WriteOptions { format, ..WriteOptions::default() }.with_types(&types);
+        let options = WriteOptions { has_texts, ..options };
+        write(&dir, &options, &documents);
+        let shards = plan_shards(&[dir.to_string()], &ReadOptions::default()).unwrap();
+        let found = shards.iter().flat_map(|shard| shard.open(&ReadOptions::default()).unwrap());
+        for (found, document) in found.zip(&documents) {
+            let Row::Document(found) = found.unwrap() else { panic!("a bad row") };
+            assert_eq!(found.id, document.id);
+            assert_eq!((found.turns, &found.text), (true, &document.text));
+            let mut turns = found.metadata.clone();
+            turns.retain(|name, _| crate::source::is_turn_column(name));
+            let same = |row: &Map<String, Value>| Sample::of_turns(row, None).key("");
+            let mut expected = document.metadata.clone();
+            expected.retain(|name, _| crate::source::is_turn_column(name));
+            assert_eq!(same(&turns), same(&expected), "{turns:?}");
+            assert_eq!(found.metadata.contains_key("text"), has_texts);
+        }
+    }
+    // A row that does not fit the columns has its turns as a text, and is whole in its metadata.
+    let odd = document(&json!({"messages": [{"role": "user", "content": ["a", "b"]}]}));
+    let (_guard, dir) = folder();
+    let options = WriteOptions {
+        format: SinkFormat::Parquet,
+        columns: learned(&documents[..1]),
+        ..WriteOptions::default()
+    };
+    write(&dir, &options, &[documents[0].clone(), odd.clone()]);
+    let found = read(&dir);
+    assert_eq!((&found[1].1, &found[1].3["messages"]), (&odd.text, &odd.metadata["messages"]));
 }
 
 #[test]
@@ -314,9 +378,11 @@ fn lines_made_apart_fill_the_same_files() {
         let files = writer.finish().unwrap();
         let told = |file: WrittenFile| {
             let bytes = std::fs::read(&file.path).unwrap();
-            let digest: String =
-                Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!((file.sha256, file.bytes), (digest, bytes.len() as u64));
+            let pairs = file.sha256.as_bytes().as_chunks::<2>().0.iter();
+            let byte = |pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+            let digest: Vec<u8> = pairs.map(|pair| byte(pair)).collect();
+            assert_eq!(digest[..], Sha256::digest(&bytes)[..]);
+            assert_eq!(file.bytes, bytes.len() as u64);
             (file.path.strip_prefix(&dir).unwrap().to_owned(), file.documents, bytes)
         };
         files.into_iter().map(told).collect::<Vec<_>>()

@@ -154,8 +154,7 @@ impl DocumentWriter {
         let file = if self.options.is_table() {
             let name = format!("{}-{number:05}.{ending}", self.options.split);
             let file = create(&self.folder.join("data"), &name)?;
-            let table = TableFile::new(file, self.options.format, &self.options.columns)?;
-            Kind::Table(Box::new(table))
+            Kind::Table(Box::new(TableFile::new(file, &self.options)?))
         } else {
             let file = create(&self.folder, &format!("{number:05}.{ending}"))?;
             let mut file = LineFile::new(file, self.options.compression)?;

@@ -65,6 +65,7 @@ pub use sample::Sample;
 pub(crate) use shape::own_id;
 pub use shard::{Part, Shard};
 pub use turns::{change_texts, change_turns, join_turns};
+pub(crate) use turns::{is_turn_column, is_turn_part};
 
 #[cfg(test)]
 mod tests;

@@ -174,20 +174,20 @@ impl ShardReader {
 
     fn step(&mut self) -> Option<Result<Step, CorpusError>> {
         self.last.place.clear();
-        let raw = match &mut self.rows.rows {
-            Rows::Lines(lines) if self.sidecars.is_none() => {
-                match lines.next_flat(&mut self.last.flat, &self.options)? {
-                    Ok(LineRow::Flat { row }) => {
-                        self.last.whole = None;
-                        let place = self.rows.place(row);
-                        write!(self.last.place, "{place}").expect("writing to a text cannot fail");
-                        return Some(Ok(Step::Document));
-                    }
-                    Ok(LineRow::Raw(raw)) => Ok(raw),
-                    Err(error) => Err(error),
-                }
+        let mut flat = None;
+        if let (Rows::Lines(lines), None) = (&mut self.rows.rows, &self.sidecars) {
+            flat = Some(lines.next_flat(&mut self.last.flat, &self.options)?);
+        }
+        let raw = match flat {
+            Some(Ok(LineRow::Flat { row })) => {
+                self.last.whole = None;
+                let place = self.rows.place(row);
+                write!(self.last.place, "{place}").expect("writing to a text cannot fail");
+                return Some(Ok(Step::Document));
             }
-            rows => rows.next()?,
+            Some(Ok(LineRow::Raw(raw))) => Ok(raw),
+            Some(Err(error)) => Err(error),
+            None => self.rows.rows.next()?,
         };
         Some(self.made(raw).map(|row| match row {
             Row::Bad(bad) => Step::Bad(bad),

@@ -76,7 +76,9 @@ mod tests {
     fn keys_are_read_as_they_were_written() {
         let keys = [Some(0), Some(u128::MAX), None, Some(0x0123_4567_89ab_cdef << 40 | 7)];
         let mut column = KeyBuilder::new(keys.len());
-        keys.iter().for_each(|key| column.push(*key));
+        for key in keys {
+            column.push(key);
+        }
         let column = column.finish();
         for (written, key) in column.as_string::<i32>().iter().zip(keys) {
             assert_eq!(written.map(str::to_owned), key.map(|key| format!("{key:032x}")));

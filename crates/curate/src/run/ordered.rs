@@ -103,7 +103,7 @@ mod tests {
         };
         let work = |number: u64| {
             fail_at(working, number)?;
-            if number % 3 == 0 {
+            if number.is_multiple_of(3) {
                 std::thread::yield_now();
             }
             Ok(number * number)

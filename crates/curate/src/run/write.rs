@@ -14,7 +14,9 @@ use crate::error::CurateError;
 use crate::plan::{CleaningPlan, WriteForm};
 use arrow_array::{Array, RecordBatch};
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{DocumentRow, DocumentWriter, LineBlock, Metadata, SourceDocument};
+use catena_corpus::{
+    ColumnTypes, DocumentRow, DocumentWriter, LineBlock, Metadata, SourceDocument,
+};
 use catena_protocol::Cancel;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -51,14 +53,19 @@ pub(crate) fn write(
     if data.exists() {
         fs::remove_dir_all(&data).map_err(CurateError::io("remove", &data))?;
     }
-    let form = WriteForm::new(&plan.write)?.in_run(work.sync, means.threads);
-    let mut reader = Reader {
+    let drops = |number| repeats.drops(number) || cuts.drops(number);
+    let reader = || Reader {
         paths: work.parts.iter().map(|part| source(work, plan, part)).collect(),
         open: None,
-        drops: &|number| repeats.drops(number) || cuts.drops(number),
+        drops: &drops,
         number: 0,
         written: 0,
     };
+    let mut form = WriteForm::new(&plan.write)?.in_run(work.sync, means.threads);
+    if form.options().is_table() {
+        form = form.with_types(&types(reader(), means)?);
+    }
+    let mut reader = reader();
     let mut writers = Writers { folder: &work.folder, form: &form, by_split: BTreeMap::new() };
     means.progress.begin("writing documents", None, "documents");
     let mut written = 0;
@@ -75,6 +82,21 @@ pub(crate) fn write(
     )?;
     means.progress.end();
     writers.finish()
+}
+
+/// What columns the documents need in tables.
+fn types(mut reader: Reader<'_>, means: &Means<'_>) -> Result<ColumnTypes, CurateError> {
+    means.progress.begin("looking for columns", None, "documents");
+    let mut types = ColumnTypes::default();
+    while let Some(kept) = reader.next()? {
+        if means.cancel.is_cancelled() {
+            return Err(CurateError::Interrupted);
+        }
+        kept.documents().for_each(|document| types.add(&document));
+        means.progress.update(reader.written as u64);
+    }
+    means.progress.end();
+    Ok(types)
 }
 
 /// The file of the documents of a part.
@@ -135,23 +157,28 @@ enum Made {
 }
 
 impl Kept {
+    /// The documents that stay.
+    fn documents(&self) -> impl Iterator<Item = DocumentRow<'_>> {
+        let names = [ID, TEXT, SOURCE, METADATA];
+        let [ids, texts, sources, metadata] = names.map(|name| column(&self.batch, name));
+        let turns = have_turns(&self.batch);
+        self.rows.iter().map(move |&row| DocumentRow {
+            id: ids.value(row),
+            text: texts.value(row),
+            source: sources.value(row),
+            metadata: Metadata::Json(metadata.value(row)),
+            turns: turns.value(row),
+        })
+    }
+
     /// What is written of the documents that stay, by the split that they are in.
     fn made<'s>(&self, form: &WriteForm, splits: &'s Splits) -> Vec<(&'s str, Made)> {
-        let names = [ID, TEXT, SOURCE, METADATA, GROUP];
-        let [ids, texts, sources, metadata, groups] = names.map(|name| column(&self.batch, name));
-        let turns = have_turns(&self.batch);
+        let groups = column(&self.batch, GROUP);
         let mut by_split: Vec<(&str, Made)> = Vec::new();
-        for (number, row) in (self.first..).zip(self.rows.iter().copied()) {
-            let id = ids.value(row);
+        let all = (self.first..).zip(self.rows.iter().copied()).zip(self.documents());
+        for ((number, row), document) in all {
             let group = groups.is_valid(row).then(|| groups.value(row));
-            let split = splits.of(number, id, group);
-            let document = DocumentRow {
-                id,
-                text: texts.value(row),
-                source: sources.value(row),
-                metadata: Metadata::Json(metadata.value(row)),
-                turns: turns.value(row),
-            };
+            let split = splits.of(number, document.id, group);
             let at = by_split.iter().position(|(name, _)| *name == split);
             let at = at.unwrap_or_else(|| {
                 by_split.push((split, Made::new(form)));
