@@ -229,7 +229,7 @@ pub(crate) fn repair_text() -> Operator {
 
 pub(crate) fn normalize_text() -> Operator {
     Operator::new("normalize_text", String::new(), |text| {
-        noted(text, Cow::Owned(normalize(text)), || Note::of(["Unicode and white space"]))
+        noted(text, normalize(text), || Note::of(["Unicode and white space"]))
     })
 }
 
