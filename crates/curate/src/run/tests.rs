@@ -3,6 +3,7 @@
 
 mod lists;
 mod metadata;
+mod once;
 mod pages;
 mod turns;
 
