@@ -22,7 +22,7 @@ pub(crate) fn push_json_text(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Where the first byte stands that JSON wants escaped: a quote, a backslash, a control character.
-fn escaped(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn escaped(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
     for (word, at) in words.iter().zip((0..).step_by(8)) {
         let word = u64::from_le_bytes(*word);

@@ -6,13 +6,10 @@
 
 use super::document::LentDocument;
 use super::options::ReadOptions;
+use super::scan::{Cell, scan};
 use super::shape::{first_text, id_column};
 use crate::json_text::JsonObject;
-use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use std::fmt;
 use std::ops::Range;
 
 /// Fields beyond which a row is not tried: each is compared with all others.
@@ -42,12 +39,6 @@ struct Field {
     value: Cell,
 }
 
-#[derive(Debug)]
-enum Cell {
-    Text(Range<usize>),
-    Other(Value),
-}
-
 impl FlatRow {
     /// Reads the row that `json` is; false if it is not for us.
     pub(super) fn read(&mut self, json: &str, options: &ReadOptions) -> bool {
@@ -55,7 +46,7 @@ impl FlatRow {
             self.pause -= 1;
             return false;
         }
-        let is_read = self.parse(json).is_ok() && self.choose(options).is_some();
+        let is_read = self.scan(json).and_then(|()| self.choose(options)).is_some();
         self.misses = if is_read { 0 } else { self.misses + 1 };
         if self.misses >= MAX_MISSES {
             self.pause = PAUSE;
@@ -77,12 +68,11 @@ impl FlatRow {
         }
     }
 
-    fn parse(&mut self, json: &str) -> serde_json::Result<()> {
-        self.held.clear();
-        self.fields.clear();
-        let mut json = serde_json::Deserializer::from_str(json);
-        json.deserialize_map(Row { held: &mut self.held, fields: &mut self.fields })?;
-        json.end()
+    fn scan(&mut self, json: &str) -> Option<()> {
+        let Self { held, fields, .. } = self;
+        held.clear();
+        fields.clear();
+        scan(json, held, |name, value| fields.push(Field { name, value }))
     }
 
     /// Tells the columns apart, as [`document`](super::shape::document) does.
@@ -146,110 +136,5 @@ impl FlatRow {
         }
         object.end();
         self.metadata = String::from_utf8(json).expect("JSON is text");
-    }
-}
-
-/// Takes the fields of an object.
-struct Row<'r> {
-    held: &'r mut String,
-    fields: &'r mut Vec<Field>,
-}
-
-impl<'de> Visitor<'de> for Row<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { held, fields } = self;
-        while let Some(name) = map.next_key_seed(Text(held))? {
-            let value = map.next_value_seed(Held(held))?;
-            fields.push(Field { name, value });
-        }
-        Ok(())
-    }
-}
-
-/// Adds a text to those that are held.
-struct Text<'h>(&'h mut String);
-
-impl Text<'_> {
-    fn push(self, text: &str) -> Range<usize> {
-        let start = self.0.len();
-        self.0.push_str(text);
-        start..self.0.len()
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Text<'_> {
-    type Value = Range<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Text<'_> {
-    type Value = Range<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(self.push(text))
-    }
-}
-
-/// Takes one value; a text is held.
-struct Held<'h>(&'h mut String);
-
-impl<'de> DeserializeSeed<'de> for Held<'_> {
-    type Value = Cell;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Cell, D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Held<'_> {
-    type Value = Cell;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
-        Ok(Cell::Text(Text(self.0).push(text)))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Cell, E> {
-        Ok(Cell::Other(Value::Null))
-    }
-
-    fn visit_bool<E: Error>(self, truth: bool) -> Result<Cell, E> {
-        Ok(Cell::Other(truth.into()))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Cell, E> {
-        Ok(Cell::Other(number.into()))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Cell, E> {
-        Ok(Cell::Other(number.into()))
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Cell, E> {
-        Ok(Cell::Other(number.into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Cell, A::Error> {
-        Value::deserialize(SeqAccessDeserializer::new(list)).map(Cell::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Cell, A::Error> {
-        Value::deserialize(MapAccessDeserializer::new(map)).map(Cell::Other)
     }
 }

@@ -43,6 +43,7 @@ mod raw;
 mod read;
 mod reason;
 mod sample;
+mod scan;
 mod shape;
 mod shard;
 mod splits;
