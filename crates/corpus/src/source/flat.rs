@@ -1,8 +1,8 @@
 //! Rows of JSON that need no map: names and values side by side, in buffers that are used again.
 //!
 //! This is what [`document`](super::shape::document) makes of most rows, several times as fast. A
-//! row that is out of the ordinary is left to it: one that is bad, has turns instead of a text, a
-//! name twice, or metadata within its metadata.
+//! row that is out of the ordinary is left to it: one that is bad, has turns instead of a text, or
+//! a name twice, beside its metadata or within it.
 
 use super::document::LentDocument;
 use super::options::ReadOptions;
@@ -105,11 +105,18 @@ impl FlatRow {
         let is_source = is_told("source") && text != "source" && id != Some("source");
         self.source = is_source.then(|| text_of("source")).flatten();
         taken[2] = find("source").filter(|_| is_source);
-        let nested = find("metadata").filter(|at| !taken.contains(&Some(*at)));
-        if nested.is_some_and(|at| {
-            matches!(fields[at].value, Cell::Text(_) | Cell::Other(Value::Object(_)))
-        }) {
-            return None;
+        let mut nested = find("metadata").filter(|at| !taken.contains(&Some(*at)));
+        match nested.map(|at| &fields[at].value) {
+            Some(Cell::Other(Value::Object(inner))) => {
+                let is_beside = |at: &usize| Some(*at) != nested && !taken.contains(&Some(*at));
+                let mut beside = (0..fields.len()).filter(is_beside);
+                if beside.any(|at| inner.contains_key(name(&fields[at]))) {
+                    return None;
+                }
+            }
+            // It may be an object that is written as a text.
+            Some(Cell::Text(_)) => return None,
+            Some(Cell::Other(_)) | None => nested = None,
         }
         self.id = id.and_then(text_of);
         if let Some(Cell::Other(number)) = taken[1].map(|at| &fields[at].value) {
@@ -117,19 +124,24 @@ impl FlatRow {
             held.push_str(&number.to_string());
             self.id = Some(start..held.len());
         }
-        self.write_metadata(&taken);
+        self.write_metadata(&taken, nested);
         Some(())
     }
 
-    /// Writes the columns that are nothing else.
-    fn write_metadata(&mut self, taken: &[Option<usize>; 3]) {
+    /// Writes the columns that are nothing else, those within the column `nested` first.
+    fn write_metadata(&mut self, taken: &[Option<usize>; 3], nested: Option<usize>) {
         let mut json = std::mem::take(&mut self.metadata).into_bytes();
         json.clear();
         let mut object = JsonObject::begin(&mut json);
+        if let Some(Cell::Other(Value::Object(inner))) = nested.map(|at| &self.fields[at].value) {
+            for (name, value) in inner {
+                object.value(name, value);
+            }
+        }
         for (at, Field { name, value }) in self.fields.iter().enumerate() {
             let name = &self.held[name.clone()];
             match value {
-                _ if taken.contains(&Some(at)) => {}
+                _ if taken.contains(&Some(at)) || nested == Some(at) => {}
                 Cell::Text(text) => object.text(name, &self.held[text.clone()]),
                 Cell::Other(value) => object.value(name, value),
             }

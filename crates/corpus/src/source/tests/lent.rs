@@ -45,7 +45,7 @@ fn check(lines: &[&str], options: &ReadOptions) {
     }
 }
 
-const LINES: [&str; 32] = [
+const LINES: [&str; 34] = [
     r#"{"id": "a", "text": "one"}"#,
     r#"{"text": "tabs\t and \"quotes\" and \u00e9 \ud83d\ude00", "n": 1.50, "m": -7, "big": 1e300}"#,
     r#"{"id": 7, "text": "numbers are ids", "source": "desk", "deep": [1, {"a": [null, true]}]}"#,
@@ -56,6 +56,8 @@ const LINES: [&str; 32] = [
     r#"{"text": 5}"#,
     r#"{"text": "  "}"#,
     r#"{"text": "x", "metadata": {"url": "u", "text": "y"}, "url": "v"}"#,
+    r#"{"a": 1, "text": "x", "metadata": {"url": "u", "text": "y", "n": [{}]}, "id": "i", "b": "c"}"#,
+    r#"{"text": "x", "metadata": {}, "source": "s"}"#,
     r#"{"text": "x", "metadata": "{\"url\": \"u\"}"}"#,
     r#"{"text": "x", "metadata": "no json", "k": ""}"#,
     r#"{"text": "x", "metadata": null}"#,
