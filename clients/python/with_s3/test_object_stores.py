@@ -1,9 +1,11 @@
-"""`catena data` reads from a store that speaks S3: moto's server, filled by Amazon's own client."""
+"""`catena data` and projects read from a store that speaks S3: moto's server, filled by Amazon's own client."""
 
 import gzip
 import json
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import boto3
@@ -19,10 +21,13 @@ def lines(texts):
     return "".join(json.dumps({"id": f"d{text.split()[1]}", "text": text}) + "\n" for text in texts).encode()
 
 
+def environment(endpoint, **variables):
+    return {**os.environ, **KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": "true", **variables}
+
+
 def catena(endpoint, *arguments, **variables):
-    environment = {**os.environ, **KEYS, "AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": "true", **variables}
-    return subprocess.run([PROGRAM, "data", *map(str, arguments)], env=environment, capture_output=True, text=True,
-                          timeout=120)
+    return subprocess.run([PROGRAM, "data", *map(str, arguments)], env=environment(endpoint, **variables),
+                          capture_output=True, text=True, timeout=120)
 
 
 def written(folder):
@@ -90,6 +95,52 @@ def test_results_go_to_a_store(store, tmp_path):
     taken = catena(store, *arguments, **cache)
     assert taken.returncode == 2 and "--overwrite" in taken.stderr
     assert catena(store, *arguments, "--overwrite", **cache).returncode == 0
+
+
+def project(folder, sources):
+    """A project in a folder, whose documents are at these places."""
+    data = f"[data]\nsource = {json.dumps(sources)}\nmask_pii = false\n"
+    (folder / "catena.toml").write_text(f'[project]\nname = "store"\n{data}')
+
+
+def data_stage(endpoint, folder):
+    """Where `catena up` leaves the documents of a project; the stages after that are interrupted."""
+    stages, said = folder / ".catena" / "stages" / "data", folder / "said.txt"
+    with said.open("w") as errors:
+        run = subprocess.Popen([PROGRAM, "up", folder], env=environment(endpoint), stdout=errors, stderr=errors)
+    try:
+        ends = time.monotonic() + 120
+        while True:
+            done = [one for one in stages.glob("*") if one.suffix != ".partial"]
+            if done:
+                return done[0]
+            assert run.poll() is None and time.monotonic() < ends, said.read_text()
+            time.sleep(0.05)
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.wait(timeout=120)
+
+
+def test_a_project_has_its_documents_in_a_store_and_beside_it(store, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "opening.md").write_text("# Opening hours\n\nThe desk is open from nine to noon.\n")
+    project(tmp_path, ["s3://crawl/raw", "notes"])
+    stage = data_stage(store, tmp_path)
+    assert written(stage) == [*TEXTS, "# Opening hours\n\nThe desk is open from nine to noon."]
+    card = json.loads((stage / "card.json").read_text())
+    assert [file["path"] for file in card["inputs"]] == [
+        "s3://crawl/raw/a.jsonl", "s3://crawl/raw/b.jsonl.gz", str(tmp_path / "notes" / "opening.md")]
+    for name, source in (("d1500", "raw/b.jsonl.gz"), ("notes/opening.md", "notes/opening.md")):
+        told = catena(store, "explain", stage, name)
+        assert told.returncode == 0 and f"from {source}" in told.stdout, told.stderr
+
+
+def test_a_project_whose_store_has_nothing_says_so(store, tmp_path):
+    project(tmp_path, "s3://crawl/nothing")
+    told = subprocess.run([PROGRAM, "up", tmp_path], env=environment(store), capture_output=True, text=True,
+                          timeout=120)
+    assert told.returncode not in (0, 130) and "s3://crawl/nothing" in told.stderr
+    assert KEYS["AWS_SECRET_ACCESS_KEY"] not in told.stderr
 
 
 @pytest.mark.parametrize("where, said", [("crawl/nothing.jsonl", "s3://crawl/nothing.jsonl"),

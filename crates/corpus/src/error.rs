@@ -225,7 +225,7 @@ pub enum CorpusError {
     /// A data set has no configuration of this name.
     #[error("{path} has no configuration `{name}` (known: {})", known.join(", "))]
     UnknownConfig {
-        /// The README, or the folder of a set whose README names none.
+        /// The README, the folder of a set whose README names none, or what is no folder.
         path: Utf8PathBuf,
         /// The name asked for.
         name: String,
@@ -235,7 +235,7 @@ pub enum CorpusError {
     /// A data set has no split of this name.
     #[error("{path} has no split `{name}` (known: {})", known.join(", "))]
     UnknownSplit {
-        /// The folder of the set.
+        /// The folder of the set, or the file.
         path: Utf8PathBuf,
         /// The name asked for.
         name: String,

@@ -12,6 +12,7 @@ mod classes;
 mod decontaminate;
 mod dedup;
 mod error;
+mod json_text;
 mod language;
 mod mix;
 mod nearest;
@@ -81,14 +82,14 @@ pub use semantic::{
     semantic_pairs, spherical_kmeans,
 };
 pub use sink::{
-    Column, ColumnKind, DocumentWriter, Layout, SinkFormat, WriteOptions, WrittenFile,
-    infer_columns, row_of,
+    Column, ColumnKind, ColumnTypes, DocumentRow, DocumentWriter, Layout, LineBlock, Metadata,
+    SinkFormat, WriteOptions, WrittenFile,
 };
 pub use source::{
-    BadReason, BadRow, Compression, FieldReader, FieldRow, Format, ListedFile, LocalFiles, Markup,
-    Opener, Part, PathKind, Place, ReadOptions, Row, Sample, SetCard, Shard, ShardReader,
-    SourceDocument, SourceLimits, TextBy, change_texts, change_turns, join_turns, plan_shards,
-    read_text, set_card,
+    BadReason, BadRow, Compression, FieldReader, FieldRow, Format, LentDocument, ListedFile,
+    LocalFiles, Markup, Opener, Part, PathKind, Place, ReadOptions, Row, Sample, SetCard, Shard,
+    ShardReader, SourceDocument, SourceLimits, Step, TextBy, change_texts, change_turns,
+    join_turns, plan_shards, read_text, set_card,
 };
 pub use split::{SplitItem, SplitOptions, SplitPart, SplitReport, SplitRow, split, stable_split};
 pub use spool::DocumentSpool;

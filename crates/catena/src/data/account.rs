@@ -9,7 +9,9 @@ use super::staged::Staged;
 use crate::failure::{Exit, Failure};
 use crate::progress::say;
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{CorpusError, DocumentSpool, Opener, ReadOptions, SourceDocument, plan_shards};
+use catena_corpus::{
+    ColumnTypes, CorpusError, DocumentSpool, Opener, ReadOptions, SourceDocument, plan_shards,
+};
 use catena_curate::{CommandCard, CurateError, document_pattern, document_writer, read_card};
 use catena_protocol::Cancel;
 use serde_json::Value;
@@ -29,6 +31,8 @@ pub(super) struct Account<'a> {
     rejected: Rejected,
     /// What is written, until all of it is.
     staged: Staged,
+    /// What columns the documents that were spooled need in tables.
+    types: ColumnTypes,
     num_read: u64,
 }
 
@@ -47,7 +51,8 @@ impl<'a> Account<'a> {
         let rejected = Rejected::new(output.folder.join("rejected").join("00000.jsonl"));
         let (card, options) = (CommandCard::new(command), options(goal, part)?);
         let staged = staged(goal, &output.folder, ".catena.part")?;
-        Ok(Self { goal, cancel, card, output, own: None, options, rejected, staged, num_read: 0 })
+        let (own, types, num_read) = (None, ColumnTypes::default(), 0);
+        Ok(Self { goal, cancel, card, output, own, options, rejected, staged, types, num_read })
     }
 
     /// Of `command`, whose files all begin with the path `out`.
@@ -61,8 +66,8 @@ impl<'a> Account<'a> {
         let rejected = Rejected::new(output.folder.join(format!("{own}.rejected.jsonl")));
         let (card, options) = (CommandCard::new(command), options(goal, part)?);
         let staged = staged(goal, &output.folder, &format!(".{own}.part"))?;
-        let own = Some(own);
-        Ok(Self { goal, cancel, card, output, own, options, rejected, staged, num_read: 0 })
+        let (own, types, num_read) = (Some(own), ColumnTypes::default(), 0);
+        Ok(Self { goal, cancel, card, output, own, options, rejected, staged, types, num_read })
     }
 
     /// Where the file of the card called `name` stands.
@@ -107,9 +112,13 @@ impl<'a> Account<'a> {
             .map_err(|error| Failure::new(Exit::Environment, goal, error))?;
         let fail = |error| failed(goal, error);
         let mut spool = DocumentSpool::create(&folder).map_err(fail)?;
+        let mut types = std::mem::take(&mut self.types);
         for document in self.documents(inputs)? {
-            document.and_then(|document| spool.push(&document)).map_err(fail)?;
+            let document = document.map_err(fail)?;
+            types.add(&(&document).into());
+            spool.push(&document).map_err(fail)?;
         }
+        self.types = types;
         Ok(spool)
     }
 
@@ -122,8 +131,12 @@ impl<'a> Account<'a> {
         work: impl FnOnce(&mut dyn Iterator<Item = String>) -> Result<T, CorpusError>,
     ) -> Result<T, Failure> {
         let (goal, num_read) = (self.goal, self.num_read);
+        // The part that is asked for is one of what is chosen from.
+        let whole = ReadOptions { config: None, split: None, ..self.options.clone() };
+        let options = std::mem::replace(&mut self.options, whole);
         let texts = self.documents(inputs)?.map(|document| document.map(|one| one.text));
         let made = while_whole(texts, work);
+        self.options = options;
         self.card.count(what, self.num_read - num_read);
         self.num_read = num_read;
         made.map_err(|error| failed(goal, error))
@@ -143,7 +156,7 @@ impl<'a> Account<'a> {
     ) -> Result<(), Failure> {
         let fail = |error: CorpusError| failed(self.goal, error);
         let folder = self.staged.folder();
-        let writer = document_writer(format, folder, "train");
+        let writer = document_writer(format, folder, "train", &self.types);
         let mut writer = writer.map_err(|error| curate_failure(self.goal, error))?;
         for document in documents {
             if self.cancel.is_cancelled() {

@@ -66,7 +66,7 @@ pub(crate) struct SetPart {
     /// Configuration of a Hugging Face data set (default: its own default, or the first)
     #[arg(long, value_name = "NAME")]
     pub(crate) config: Option<String>,
-    /// Split of a Hugging Face data set (default: all)
+    /// Split of a data set, or of files by their names (default: all)
     #[arg(long, value_name = "NAME")]
     pub(crate) split: Option<String>,
 }

@@ -91,6 +91,7 @@ fn run(
         threads,
         overwrite: files.overwrite,
         options: read_options(goal)?,
+        sync: false,
     };
     let progress = for_stderr();
     let card = curate(&curation, progress.as_ref(), cancel)

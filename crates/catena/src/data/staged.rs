@@ -18,6 +18,8 @@ pub(super) struct Staged {
     folder: Utf8PathBuf,
     /// Whether files are on their way.
     moving: bool,
+    /// The folders that were not there, the innermost first: of what is refused none stays.
+    new: Vec<Utf8PathBuf>,
 }
 
 impl Staged {
@@ -31,7 +33,9 @@ impl Staged {
             }
         }
         if_there(fs::remove_dir_all(&folder))?;
-        Ok(Self { above: above.to_owned(), folder, moving: false })
+        let is_new = |path: &&Utf8Path| !path.as_str().is_empty() && !path.exists();
+        let new = above.ancestors().take_while(is_new).map(Utf8Path::to_owned).collect();
+        Ok(Self { above: above.to_owned(), folder, moving: false, new })
     }
 
     /// Where files are written, below this as they are to lie below the folder above.
@@ -70,8 +74,9 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if !self.moving {
-            // Nobody is left to hear of it, and the next run tries again.
+            // Nobody is left to hear of it, and the next run tries again. Only empty folders go.
             let _ = fs::remove_dir_all(&self.folder);
+            let _ = self.new.iter().try_for_each(fs::remove_dir);
         }
     }
 }
@@ -142,6 +147,22 @@ mod tests {
         staged.put().unwrap();
         staged.end().unwrap();
         assert_eq!(found(&dir), ["a", "data/b"]);
+    }
+
+    #[test]
+    fn of_what_fails_no_folder_stays_that_was_not_there() {
+        let (_guard, dir) = folder();
+        let above = dir.join("new/out");
+        write(&Staged::begin(&above, NAME).unwrap(), &["a"]);
+        assert!(!dir.join("new").exists());
+        fs::create_dir_all(&above).unwrap();
+        write(&Staged::begin(&above, NAME).unwrap(), &["a"]);
+        assert!(above.exists());
+        let staged = Staged::begin(&above.join("deeper"), NAME).unwrap();
+        write(&staged, &["a"]);
+        fs::write(above.join("deeper/rejected"), "what could not be read").unwrap();
+        drop(staged);
+        assert_eq!(found(&above), ["deeper/rejected"]);
     }
 
     #[test]

@@ -6,13 +6,13 @@
 //! [`Profile`] for the report of the run.
 
 use super::profile::Profile;
+use super::sources::{digest_of, read_options};
 use super::{Inputs, digest_setting, setting};
 use crate::documents::read_clean_documents;
 use crate::failure::{Exit, Failure};
 use crate::models::{BoxError, LanguageModel};
 use crate::progress::say;
-use catena_corpus::ReadOptions;
-use catena_curate::{Card, CleaningPlan, CurateError, Curation, NearLinking, ObjectFiles, curate};
+use catena_curate::{Card, CleaningPlan, CurateError, Curation, NearLinking, curate};
 use catena_pipeline::config::DataConfig;
 use catena_pipeline::{Settings, Stage, StageContext, Summary};
 use catena_protocol::Document;
@@ -43,7 +43,7 @@ impl Stage for Data {
     fn settings(&self) -> Settings {
         let data = &self.0.config.data;
         let mut settings = Settings::from([
-            digest_setting("documents", &self.0.documents.digest),
+            digest_setting("documents", &digest_of(&self.0.documents)),
             digest_setting("tokenizer of the base model", &self.0.base.digest),
             setting("data.near_duplicate_jaccard", data.near_duplicate_jaccard),
             setting("data.mask_pii", data.mask_pii),
@@ -58,17 +58,18 @@ impl Stage for Data {
         let model = LanguageModel::open(&self.0.base.path)?;
         let count =
             |text: &str| model.tokenizer().encode(text, false, false).map_or(0, |ids| ids.len());
+        let inputs: Vec<String> =
+            self.0.documents.iter().map(|source| source.path.to_string()).collect();
         let curation = Curation {
-            inputs: &[self.0.documents.path.to_string()],
+            inputs: &inputs,
             plan: &self.0.plan.plan,
             folder: context.dir(),
             threads: self.0.pool.threads(),
             // The folder is the stage's own, whoever began it.
             overwrite: true,
-            options: ReadOptions {
-                opener: Arc::new(ObjectFiles::new()?),
-                ..ReadOptions::default()
-            },
+            options: read_options()?,
+            // What the stages after this one stand on must be there after any end of this one.
+            sync: true,
         };
         let card = curate(&curation, context.progress(), context.cancel())
             .map_err(|error| self.explained(error))?;
@@ -97,7 +98,8 @@ impl Data {
             0 => "add files that hold text",
             _ => "rejected/ below .catena/stages/data says why",
         };
-        let goal = format!("cannot use `{}`", self.0.documents.path);
+        let paths: Vec<&str> = self.0.documents.iter().map(|one| one.path.as_str()).collect();
+        let goal = format!("cannot use `{}`", paths.join("`, `"));
         Failure::new(Exit::Environment, goal, error).hint(hint).into()
     }
 }
@@ -142,6 +144,7 @@ fn tell_refused(card: &Card) {
 mod tests {
     use super::*;
     use camino::Utf8Path;
+    use catena_corpus::ReadOptions;
     use catena_protocol::{Cancel, NoProgress};
 
     fn config(text: &str) -> DataConfig {
@@ -171,6 +174,7 @@ mod tests {
             threads: 2,
             overwrite: false,
             options: ReadOptions::default(),
+            sync: false,
         };
         let card = curate(&curation, &NoProgress, &Cancel::new())
             .expect("the bank's documents are missing: run the tests with `make test`");

@@ -36,8 +36,8 @@ pub(crate) struct Inputs {
     pub(crate) base: ModelInput,
     /// The embedding model.
     pub(crate) embedder: ModelInput,
-    /// The documents.
-    pub(crate) documents: ModelInput,
+    /// The documents, source by source.
+    pub(crate) documents: Vec<ModelInput>,
     /// How they are cleaned.
     pub(crate) plan: DataPlan,
     /// The scenarios, if retrieval is measured.
@@ -54,7 +54,7 @@ impl Inputs {
     pub(crate) fn new(
         base: ModelInput,
         embedder: ModelInput,
-        (documents, plan): (ModelInput, DataPlan),
+        (documents, plan): (Vec<ModelInput>, DataPlan),
         scenarios: Option<ModelInput>,
         served: ServedInputs,
         pool: Arc<Pool>,

@@ -8,7 +8,7 @@ use crate::pull::Finder;
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_corpus::{ReadOptions, Shard, plan_shards};
 use catena_curate::{CleaningPlan, CurateError, ObjectFiles, is_object};
-use catena_pipeline::config::DataConfig;
+use catena_pipeline::config::{DataConfig, Sources};
 use catena_store::{Hasher, digest_file};
 use std::fs;
 use std::sync::Arc;
@@ -17,9 +17,37 @@ use std::sync::Arc;
 /// it is.
 const NOT_OURS: [&str; 2] = ["split", "write"];
 
+/// The documents of a project, source by source.
+pub(crate) fn documents(
+    sources: &Sources,
+    finder: &Finder<'_>,
+) -> Result<Vec<ModelInput>, Failure> {
+    sources.list().iter().map(|source| documents_at(source, finder)).collect()
+}
+
+/// What tells documents from others: what the sources hold, and where there are several, the names
+/// that theirs begin with and their order.
+pub(super) fn digest_of(documents: &[ModelInput]) -> String {
+    if let [one] = documents {
+        return one.digest.clone();
+    }
+    let mut hasher = Hasher::new();
+    for source in documents {
+        hasher.update(source.path.file_name().unwrap_or_default().as_bytes());
+        hasher.update(source.digest.as_bytes());
+    }
+    hasher.finish().to_hex()
+}
+
+/// How the documents of a project are read.
+pub(super) fn read_options() -> Result<ReadOptions, CurateError> {
+    let opener = Arc::new(ObjectFiles::new()?);
+    Ok(ReadOptions { opener, name_inputs: true, ..ReadOptions::default() })
+}
+
 /// The documents that `source` names: a file, folder or pattern relative to the project, a place in
 /// an object store, or `pull:NAME/FILE`.
-pub(crate) fn documents(source: &str, finder: &Finder<'_>) -> Result<ModelInput, Failure> {
+fn documents_at(source: &str, finder: &Finder<'_>) -> Result<ModelInput, Failure> {
     if is_object(source) {
         return listed(source.into());
     }
@@ -34,8 +62,7 @@ pub(crate) fn documents(source: &str, finder: &Finder<'_>) -> Result<ModelInput,
 fn listed(path: Utf8PathBuf) -> Result<ModelInput, Failure> {
     let goal = format!("cannot read `{path}`");
     let fail = |error: CurateError| curate_failure(&goal, error);
-    let opener = Arc::new(ObjectFiles::new().map_err(fail)?);
-    let options = ReadOptions { every_file: true, opener, ..ReadOptions::default() };
+    let options = ReadOptions { every_file: true, ..read_options().map_err(fail)? };
     let shards = plan_shards(&[path.to_string()], &options).map_err(|error| fail(error.into()))?;
     let mut hasher = Hasher::new();
     let mut before: Option<&Shard> = None;
@@ -90,7 +117,7 @@ impl DataPlan {
         hasher.update(&serde_json::to_vec(&plan).expect("a plan is plain data"));
         let named = plan.language.model.iter_mut().chain(plan.pii.key_file.iter_mut());
         for name in named.chain(plan.decontaminate.against.iter_mut()) {
-            let input = documents(name, finder)?;
+            let input = documents_at(name, finder)?;
             hasher.update(input.digest.as_bytes());
             *name = input.path.into_string();
         }
@@ -132,7 +159,7 @@ mod tests {
         let put = |name: &str, text: &str| fs::write(project.join(name), text).unwrap();
         put("docs/a.md", "# A");
         put("docs/b.txt", "b");
-        let found = |source: &str| documents(source, &finder).unwrap();
+        let found = |source: &str| documents_at(source, &finder).unwrap();
         let first = found("docs/*.md");
         assert_eq!(first.path, project.join("docs/*.md"));
         put("docs/b.txt", "other");
@@ -140,8 +167,35 @@ mod tests {
         put("docs/a.md", "# B");
         assert_ne!(found("docs/*.md").digest, first.digest);
         assert_eq!(found("docs").path, project.join("docs"));
-        let none = documents("docs/*.pdf", &finder).unwrap_err();
+        let none = documents_at("docs/*.pdf", &finder).unwrap_err();
         assert!(crate::failure::render(&none).contains("names no file"));
+    }
+
+    #[test]
+    fn several_sources_are_known_by_all_of_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = Utf8Path::from_path(dir.path()).unwrap();
+        let cancel = Cancel::new();
+        let finder = Finder { project, progress: &NoProgress, cancel: &cancel };
+        for folder in ["docs", "wiki"] {
+            fs::create_dir(project.join(folder)).unwrap();
+            fs::write(project.join(folder).join("a.md"), format!("# {folder}")).unwrap();
+        }
+        let found = |sources: &[&str]| {
+            let sources = sources.iter().map(ToString::to_string).collect();
+            documents(&Sources::Many(sources), &finder).unwrap()
+        };
+        let both = found(&["docs", "wiki"]);
+        let paths: Vec<String> = both.iter().map(|source| source.path.to_string()).collect();
+        assert_eq!(paths, ["docs", "wiki"].map(|name| project.join(name).into_string()));
+        assert_ne!(digest_of(&both), digest_of(&found(&["wiki", "docs"])));
+        let one = documents(&Sources::One("docs".to_owned()), &finder).unwrap();
+        assert_eq!(digest_of(&one), one[0].digest);
+        assert_eq!(digest_of(&found(&["docs"])), one[0].digest);
+        let shards = plan_shards(&paths, &read_options().unwrap()).unwrap();
+        let names: Vec<&str> = shards.iter().map(|shard| &*shard.name).collect();
+        assert_eq!(names, ["docs/a.md", "wiki/a.md"]);
+        assert!(documents(&Sources::Many(vec!["none".to_owned()]), &finder).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Keys of contents, and texts without the parts that were seen before.
 
+use super::loose::loosen;
 use twox_hash::XxHash3_128;
 
 /// What two contents may differ in and still have the same key.
@@ -30,13 +31,13 @@ pub fn content_key(content: &str, options: KeyOptions) -> u128 {
 #[derive(Clone, Debug)]
 pub struct Keys {
     options: KeyOptions,
-    buffer: String,
+    buffer: Vec<u8>,
 }
 
 impl Keys {
     /// Keys under these options.
     pub fn new(options: KeyOptions) -> Self {
-        Self { options, buffer: String::new() }
+        Self { options, buffer: Vec::new() }
     }
 
     /// The key of `content`; see [`content_key`].
@@ -44,58 +45,33 @@ impl Keys {
         if self.options == KeyOptions::STRICT {
             return XxHash3_128::oneshot(content.as_bytes());
         }
-        self.buffer.clear();
-        if content.is_ascii() {
-            self.push_ascii(content);
+        if self.options == KeyOptions::LOOSE {
+            loosen(content, &mut self.buffer);
         } else {
-            self.push_unicode(content);
+            self.buffer.clear();
+            self.push_chars(content);
         }
-        XxHash3_128::oneshot(self.buffer.as_bytes())
+        XxHash3_128::oneshot(&self.buffer)
     }
 
-    fn push_ascii(&mut self, content: &str) {
-        if self.options.ignore_white_space {
-            // The white space of `char::is_whitespace`: ASCII's own test leaves one out.
-            let is_space = |ch: char| ch.is_ascii_whitespace() || ch == '\u{B}';
-            for word in content.split(is_space).filter(|word| !word.is_empty()) {
-                if !self.buffer.is_empty() {
-                    self.buffer.push(' ');
-                }
-                self.buffer.push_str(word);
-            }
-        } else {
-            self.buffer.push_str(content);
-        }
-        if self.options.ignore_case {
-            self.buffer.make_ascii_lowercase();
-        }
-    }
-
-    fn push_unicode(&mut self, content: &str) {
+    fn push_chars(&mut self, content: &str) {
         let KeyOptions { ignore_case, ignore_white_space } = self.options;
-        let bytes = content.as_bytes();
-        let (mut gap, mut at) = (false, 0);
-        while at < bytes.len() {
-            // Most of most texts is ASCII, which needs no table.
-            let ch = match bytes[at] {
-                byte @ ..128 => char::from(byte),
-                _ => content[at..].chars().next().unwrap_or_default(),
-            };
-            at += ch.len_utf8();
+        let (mut utf8, mut gap) = ([0; 4], false);
+        let mut push = |ch: char, out: &mut Vec<u8>| {
+            out.extend_from_slice(ch.encode_utf8(&mut utf8).as_bytes());
+        };
+        for ch in content.chars() {
             if ignore_white_space && ch.is_whitespace() {
                 gap = !self.buffer.is_empty();
                 continue;
             }
-            if gap {
-                self.buffer.push(' ');
-                gap = false;
+            if std::mem::take(&mut gap) {
+                self.buffer.push(b' ');
             }
-            if !ignore_case {
-                self.buffer.push(ch);
-            } else if ch.is_ascii() {
-                self.buffer.push(ch.to_ascii_lowercase());
+            if ignore_case {
+                ch.to_lowercase().for_each(|small| push(small, &mut self.buffer));
             } else {
-                self.buffer.extend(ch.to_lowercase());
+                push(ch, &mut self.buffer);
             }
         }
     }

@@ -13,6 +13,7 @@ mod first;
 mod hash;
 mod join;
 mod lanes;
+mod loose;
 mod mersenne_twister;
 mod near;
 mod plant;

@@ -1,13 +1,16 @@
 //! Parquet and Arrow files.
 
+use super::builder::Builder;
 use super::file::{ClosedFile, PartFile};
-use super::options::{Column, ColumnKind, SinkFormat};
+use super::kinds::{Column, ColumnKind, fields};
+use super::options::{SinkFormat, WriteOptions};
+use super::row::push_object;
 use crate::error::CorpusError;
-use crate::source::SourceDocument;
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
+use crate::source::{SourceDocument, is_turn_column};
+use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 use camino::Utf8PathBuf;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -16,6 +19,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -43,7 +47,8 @@ enum Inner {
 /// The rows of the group that is being gathered.
 struct Rows {
     id: StringBuilder,
-    text: StringBuilder,
+    /// None in a table of turns alone.
+    text: Option<StringBuilder>,
     source: StringBuilder,
     metadata: StringBuilder,
     named: Vec<Builder>,
@@ -51,23 +56,13 @@ struct Rows {
     bytes: u64,
 }
 
-enum Builder {
-    Text(StringBuilder),
-    Integer(Int64Builder),
-    Number(Float64Builder),
-    Truth(BooleanBuilder),
-}
-
 impl TableFile {
-    pub(super) fn new(
-        file: PartFile,
-        format: SinkFormat,
-        columns: &[Column],
-    ) -> Result<Self, CorpusError> {
+    pub(super) fn new(file: PartFile, options: &WriteOptions) -> Result<Self, CorpusError> {
+        let WriteOptions { format, columns, has_texts, .. } = options;
         let path = file.path().to_owned();
-        let (schema, features) = schema_of(columns);
+        let (schema, features) = schema_of(columns, *has_texts);
         let schema = Arc::new(schema);
-        let inner = if format == SinkFormat::Parquet {
+        let inner = if *format == SinkFormat::Parquet {
             let made = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(features)));
             made.map(Inner::Parquet)
         } else {
@@ -75,7 +70,8 @@ impl TableFile {
             made.map(Inner::Arrow).map_err(ParquetError::from)
         };
         let file = inner.map_err(|source| CorpusError::Table { path: path.clone(), source })?;
-        Ok(Self { file, schema, path, rows: Rows::new(columns), columns: columns.to_vec() })
+        let rows = Rows::new(columns, *has_texts);
+        Ok(Self { file, schema, path, rows, columns: columns.clone() })
     }
 
     /// Takes one document and tells about how long it is.
@@ -126,66 +122,71 @@ fn properties(features: String) -> WriterProperties {
 }
 
 /// The schema, and what the `datasets` library wants to know of it.
-fn schema_of(columns: &[Column]) -> (Schema, String) {
-    let mut fields = Vec::new();
-    let mut features = Map::new();
-    let mut add = |name: &str, kind: ColumnKind| {
-        let (data_type, dtype) = match kind {
-            ColumnKind::Text => (DataType::Utf8, "string"),
-            ColumnKind::Integer => (DataType::Int64, "int64"),
-            ColumnKind::Number => (DataType::Float64, "float64"),
-            ColumnKind::Truth => (DataType::Boolean, "bool"),
-        };
-        fields.push(Field::new(name, data_type, true));
-        features.insert(name.to_owned(), json!({"dtype": dtype, "_type": "Value"}));
-    };
-    for name in ["id", "text", "source"] {
-        add(name, ColumnKind::Text);
-    }
-    for column in columns {
-        add(&column.name, column.kind);
-    }
-    add("metadata", ColumnKind::Text);
+fn schema_of(columns: &[Column], has_texts: bool) -> (Schema, String) {
+    let own = |name: &str| Column { name: name.to_owned(), kind: ColumnKind::Text };
+    let before = ["id", "text", "source"].into_iter().filter(|name| has_texts || *name != "text");
+    let mut all: Vec<Column> = before.map(own).collect();
+    all.extend_from_slice(columns);
+    all.push(own("metadata"));
+    let features: Map<String, Value> =
+        all.iter().map(|one| (one.name.clone(), one.kind.feature())).collect();
     let features = json!({"info": {"features": features}}).to_string();
     let about = HashMap::from([(HUGGING_FACE.to_owned(), features.clone())]);
-    (Schema::new_with_metadata(fields, about), features)
+    (Schema::new_with_metadata(fields(&all), about), features)
 }
 
 impl Rows {
-    fn new(columns: &[Column]) -> Self {
-        let builder = |column: &Column| match column.kind {
-            ColumnKind::Text => Builder::Text(StringBuilder::new()),
-            ColumnKind::Integer => Builder::Integer(Int64Builder::new()),
-            ColumnKind::Number => Builder::Number(Float64Builder::new()),
-            ColumnKind::Truth => Builder::Truth(BooleanBuilder::new()),
-        };
+    fn new(columns: &[Column], has_texts: bool) -> Self {
         Self {
             id: StringBuilder::new(),
-            text: StringBuilder::new(),
+            text: has_texts.then(StringBuilder::new),
             source: StringBuilder::new(),
             metadata: StringBuilder::new(),
-            named: columns.iter().map(builder).collect(),
+            named: columns.iter().map(|column| Builder::new(&column.kind)).collect(),
             count: 0,
             bytes: 0,
         }
     }
 
     fn push(&mut self, document: &SourceDocument, columns: &[Column]) -> u64 {
-        self.id.append_value(&document.id);
-        self.text.append_value(&document.text);
-        self.source.append_value(&document.source);
+        let SourceDocument { id, text, source, metadata, turns, .. } = document;
+        let value =
+            |column: &Column| metadata.get(&column.name).filter(|value| column.kind.fits(value));
+        // The turns of a row are in columns all together, or joined to a text.
+        let has_column =
+            |name: &str| columns.iter().any(|one| one.name == name && value(one).is_some());
+        let mut of_turns = metadata.iter().filter(|(name, _)| is_turn_column(name));
+        let in_columns = *turns
+            && (self.text.is_none()
+                || of_turns.all(|(name, value)| value.is_null() || has_column(name)));
+        let named = in_columns || !turns;
         let mut taken = Vec::new();
         for (builder, column) in self.named.iter_mut().zip(columns) {
-            if builder.push(document.metadata.get(&column.name)) {
-                taken.push(column.name.as_str());
-            }
+            let value = value(column).filter(|_| named);
+            taken.extend(value.map(|_| column.name.as_str()));
+            builder.push(value);
         }
-        let rest: Vec<(&String, &Value)> =
-            document.metadata.iter().filter(|(key, _)| !taken.contains(&key.as_str())).collect();
-        let rest = (!rest.is_empty()).then_some(super::row::Pairs(rest));
-        let rest = rest.map(|rest| serde_json::to_string(&rest).expect("metadata is plain data"));
+        self.id.append_value(id);
+        self.source.append_value(source);
+        if let Some(builder) = &mut self.text {
+            builder.append_option((!in_columns).then_some(text));
+        }
+        let is_said = |name: &str, value: &Value| match name {
+            "id" => plain(value) == *id,
+            "source" => plain(value) == *source,
+            _ => false,
+        };
+        let rest = metadata.iter().filter(|(name, value)| {
+            !(taken.contains(&name.as_str()) || in_columns && is_said(name, value))
+        });
+        let mut rest = rest.peekable();
+        let rest = rest.peek().is_some().then(|| {
+            let mut json = Vec::new();
+            push_object(&mut json, rest);
+            String::from_utf8(json).expect("JSON is text")
+        });
         self.metadata.append_option(rest.as_deref());
-        let lengths = [document.id.len(), document.text.len(), document.source.len()];
+        let lengths = [id.len(), text.len(), source.len()];
         let bytes = lengths.iter().sum::<usize>() + rest.map_or(0, |rest| rest.len());
         self.count += 1;
         self.bytes += bytes as u64;
@@ -194,57 +195,16 @@ impl Rows {
 
     fn take(&mut self) -> Vec<ArrayRef> {
         (self.count, self.bytes) = (0, 0);
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(self.id.finish()),
-            Arc::new(self.text.finish()),
-            Arc::new(self.source.finish()),
-        ];
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(self.id.finish())];
+        columns.extend(self.text.iter_mut().map(|text| Arc::new(text.finish()) as ArrayRef));
+        columns.push(Arc::new(self.source.finish()));
         columns.extend(self.named.iter_mut().map(Builder::finish));
         columns.push(Arc::new(self.metadata.finish()));
         columns
     }
 }
 
-impl Builder {
-    /// Adds a value, and tells whether it is of the column's type.
-    fn push(&mut self, value: Option<&Value>) -> bool {
-        match self {
-            Self::Text(builder) => {
-                let value = value.and_then(Value::as_str);
-                builder.append_option(value);
-                value.is_some()
-            }
-            Self::Integer(builder) => {
-                let value = value.and_then(Value::as_i64);
-                builder.append_option(value);
-                value.is_some()
-            }
-            Self::Number(builder) => {
-                // A whole number that has no equal among the floating ones keeps its digits.
-                let value = value.and_then(Value::as_f64).filter(|_| exact(value));
-                builder.append_option(value);
-                value.is_some()
-            }
-            Self::Truth(builder) => {
-                let value = value.and_then(Value::as_bool);
-                builder.append_option(value);
-                value.is_some()
-            }
-        }
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            Self::Text(builder) => Arc::new(builder.finish()),
-            Self::Integer(builder) => Arc::new(builder.finish()),
-            Self::Number(builder) => Arc::new(builder.finish()),
-            Self::Truth(builder) => Arc::new(builder.finish()),
-        }
-    }
-}
-
-fn exact(value: Option<&Value>) -> bool {
-    let Some(Value::Number(number)) = value else { return false };
-    number.as_i64().is_none_or(|whole| whole.unsigned_abs() <= 1 << 53)
-        && number.as_u64().is_none_or(|whole| whole <= 1 << 53)
+/// A value without the quotes of JSON.
+fn plain(value: &Value) -> Cow<'_, str> {
+    value.as_str().map_or_else(|| value.to_string().into(), Cow::from)
 }

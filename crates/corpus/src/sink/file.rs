@@ -1,18 +1,24 @@
 //! A file that is beside its place until it is whole.
 
+use super::digest::Digest;
+use super::options::WriteOptions;
+use super::writer::WrittenFile;
 use crate::error::CorpusError;
 use camino::{Utf8Path, Utf8PathBuf};
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 /// Bytes gathered before the system is called.
-const WRITE_BYTES: usize = 256 << 10;
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// A file that is being written.
 pub(super) struct PartFile {
     part: Utf8PathBuf,
-    file: BufWriter<File>,
+    file: File,
+    chunk: Vec<u8>,
     bytes: u64,
+    digest: Digest,
+    sync: bool,
 }
 
 /// A file that is written and waits for its name.
@@ -20,16 +26,23 @@ pub(super) struct ClosedFile {
     part: Utf8PathBuf,
     /// Its length.
     pub(super) bytes: u64,
+    /// The SHA-256 of its bytes.
+    pub(super) sha256: String,
     renamed: bool,
 }
 
 impl PartFile {
     /// Creates the file that will be named `name` in `folder`.
-    pub(super) fn create(folder: &Utf8Path, name: &str) -> Result<Self, CorpusError> {
+    pub(super) fn create(
+        folder: &Utf8Path,
+        name: &str,
+        options: &WriteOptions,
+    ) -> Result<Self, CorpusError> {
         fs::create_dir_all(folder).map_err(CorpusError::io("create", folder))?;
         let part = folder.join(format!(".{name}.part"));
         let file = File::create(&part).map_err(CorpusError::io("create", &part))?;
-        Ok(Self { part, file: BufWriter::with_capacity(WRITE_BYTES, file), bytes: 0 })
+        let digest = Digest::new(options.digest_apart);
+        Ok(Self { part, file, chunk: Vec::new(), bytes: 0, digest, sync: options.sync })
     }
 
     /// Its path so far.
@@ -37,27 +50,48 @@ impl PartFile {
         &self.part
     }
 
-    /// Brings the file to the disk.
+    /// Ends the file, and brings it to the disk if that is asked for.
     pub(super) fn close(mut self) -> Result<ClosedFile, CorpusError> {
-        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        synced.map_err(CorpusError::io("write", &self.part))?;
-        Ok(ClosedFile { part: self.part, bytes: self.bytes, renamed: false })
+        let written = self.write_chunk();
+        let written = written.and_then(|()| if self.sync { self.file.sync_all() } else { Ok(()) });
+        written.map_err(CorpusError::io("write", &self.part))?;
+        let sha256 = self.digest.finish();
+        Ok(ClosedFile { part: self.part, bytes: self.bytes, sha256, renamed: false })
+    }
+
+    fn write_chunk(&mut self) -> io::Result<()> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        self.file.write_all(&self.chunk)?;
+        self.chunk = self.digest.update(std::mem::take(&mut self.chunk));
+        Ok(())
     }
 }
 
 impl Write for PartFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.bytes += written as u64;
-        Ok(written)
+        self.chunk.reserve(CHUNK_BYTES.saturating_sub(self.chunk.len()));
+        let taken = bytes.len().min(CHUNK_BYTES - self.chunk.len());
+        self.chunk.extend_from_slice(&bytes[..taken]);
+        self.bytes += taken as u64;
+        if self.chunk.len() == CHUNK_BYTES {
+            self.write_chunk()?;
+        }
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.write_chunk()
     }
 }
 
 impl ClosedFile {
+    /// What is told of it under its name.
+    pub(super) fn written(&self, path: Utf8PathBuf, documents: u64) -> WrittenFile {
+        WrittenFile { path, documents, bytes: self.bytes, sha256: self.sha256.clone() }
+    }
+
     /// Gives the file its name.
     pub(super) fn rename(&mut self, name: &str) -> Result<Utf8PathBuf, CorpusError> {
         let path = self.part.with_file_name(name);

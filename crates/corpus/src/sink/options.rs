@@ -1,5 +1,6 @@
 //! How documents are written.
 
+use super::kinds::{Column, ColumnTypes};
 use crate::source::Compression;
 use camino::Utf8PathBuf;
 
@@ -35,28 +36,6 @@ pub enum Layout {
     Dolma,
 }
 
-/// The type of a table's column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnKind {
-    /// Text.
-    Text,
-    /// Whole numbers of 64 bits.
-    Integer,
-    /// Numbers.
-    Number,
-    /// Truth values.
-    Truth,
-}
-
-/// A field of the metadata that has its own column in tables.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// Its name.
-    pub name: String,
-    /// Its type; a value of another type stays in the column `metadata`.
-    pub kind: ColumnKind,
-}
-
 /// How documents are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteOptions {
@@ -69,17 +48,39 @@ pub struct WriteOptions {
     /// The folder of files that have one line of attributes for each line of the documents, under
     /// the same names; only with [`Layout::Dolma`].
     pub sidecar: Option<Utf8PathBuf>,
-    /// The columns of tables besides `id`, `text`, `source` and `metadata`.
+    /// The columns of tables besides `id`, `text`, `source` and `metadata`. A row whose text joins
+    /// turns has these turns in place of its text, where there are columns for all of them.
     pub columns: Vec<Column>,
+    /// Whether tables have the column `text`: without it all rows are of turns, and their columns
+    /// hold them.
+    pub has_texts: bool,
     /// The split in the names of tables.
     pub split: String,
     /// Bytes of documents in one file, before compression; the document that reaches it is the
     /// file's last.
     pub shard_bytes: u64,
+    /// Whether a file is on the disk before it gets its name; else the system brings it there in
+    /// its own time.
+    pub sync: bool,
+    /// Whether files are digested in a thread of its own.
+    pub digest_apart: bool,
+}
+
+impl WriteOptions {
+    /// The same with the columns that documents of these types need in tables.
+    #[must_use]
+    pub fn with_types(self, types: &ColumnTypes) -> Self {
+        Self { columns: types.columns(), has_texts: types.has_texts(), ..self }
+    }
+
+    /// Whether the files are tables, and not lines.
+    pub fn is_table(&self) -> bool {
+        matches!(self.format, SinkFormat::Parquet | SinkFormat::Arrow)
+    }
 }
 
 impl Default for WriteOptions {
-    /// Plain JSON Lines, flat, split `train`, 512 MiB a file.
+    /// Plain JSON Lines, flat, split `train`, 512 MiB a file, on the disk, in one thread.
     fn default() -> Self {
         Self {
             format: SinkFormat::JsonLines,
@@ -87,8 +88,11 @@ impl Default for WriteOptions {
             layout: Layout::Flat,
             sidecar: None,
             columns: Vec::new(),
+            has_texts: true,
             split: "train".to_owned(),
             shard_bytes: 512 << 20,
+            sync: true,
+            digest_apart: false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is written is read again, and the same documents give the same bytes.
 
 use super::*;
-use crate::source::{Compression, ReadOptions, Row, Shard, SourceDocument, plan_shards};
+use crate::source::{Compression, ReadOptions, Row, Sample, Shard, SourceDocument, plan_shards};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -44,6 +44,15 @@ fn write(
     writer.finish().unwrap()
 }
 
+/// The columns that documents need.
+fn learned(documents: &[SourceDocument]) -> Vec<Column> {
+    let mut types = ColumnTypes::default();
+    for document in documents {
+        types.add_fields(&document.metadata);
+    }
+    types.columns()
+}
+
 /// The documents in a folder, without their places.
 fn read(folder: &Utf8Path) -> Vec<(String, String, String, Value)> {
     let options = ReadOptions::default();
@@ -62,6 +71,13 @@ fn plain(documents: &[SourceDocument]) -> Vec<(String, String, String, Value)> {
         (one.id.clone(), one.text.clone(), one.source.clone(), metadata)
     };
     documents.iter().map(plain).collect()
+}
+
+/// The document as the object that its line of JSON holds.
+fn row_of(document: &SourceDocument, layout: Layout) -> Map<String, Value> {
+    let mut line = Vec::new();
+    row::push_row(&mut line, &document.into(), layout);
+    serde_json::from_slice(&line).unwrap()
 }
 
 #[test]
@@ -148,11 +164,15 @@ fn attributes_stand_beside_their_documents() {
 
 #[test]
 fn tables_keep_what_has_no_column_of_its_own() {
-    let columns = infer_columns(&some());
-    let names: Vec<(&str, ColumnKind)> =
-        columns.iter().map(|one| (one.name.as_str(), one.kind)).collect();
-    let expected =
-        [("n", ColumnKind::Number), ("ok", ColumnKind::Truth), ("url", ColumnKind::Text)];
+    let columns = learned(&some());
+    let names: Vec<(&str, &ColumnKind)> =
+        columns.iter().map(|one| (one.name.as_str(), &one.kind)).collect();
+    let expected = [
+        ("url", &ColumnKind::Text),
+        ("n", &ColumnKind::Number),
+        ("tags", &ColumnKind::List(Box::new(ColumnKind::Text))),
+        ("ok", &ColumnKind::Truth),
+    ];
     assert_eq!(names, expected);
     for (format, ending) in [(SinkFormat::Parquet, "parquet"), (SinkFormat::Arrow, "arrow")] {
         let (_guard, dir) = folder();
@@ -171,6 +191,57 @@ fn tables_keep_what_has_no_column_of_its_own() {
         let found = values(read(&dir));
         assert_eq!(format!("{found:?}").replace(".0)", ")"), format!("{expected:?}"));
     }
+}
+
+#[test]
+fn turns_stay_turns_in_tables() {
+    let call = |arguments: &str| json!([{"function": {"name": "f", "arguments": arguments}}]);
+    let rows = [
+        json!({"id": 7, "source": "desk", "messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": "", "tool_calls": call("{}")},
+        ], "label": true}),
+        json!({"uuid": "u", "prompt": "p", "chosen": [{"role": "assistant", "content": "c"}],
+               "rejected": "r", "extra": {"a": 1}}),
+        json!({"prompt": "p", "completion": "c", "extra": {"b": 2}}),
+    ];
+    let documents: Vec<SourceDocument> = rows.iter().map(document).collect();
+    for (format, has_texts) in [(SinkFormat::Parquet, false), (SinkFormat::Arrow, true)] {
+        let (_guard, dir) = folder();
+        let mut types = ColumnTypes::default();
+        for document in &documents {
+            types.add(&document.into());
+        }
+        assert!(!types.has_texts());
+        let options = WriteOptions { format, ..WriteOptions::default() }.with_types(&types);
+        let options = WriteOptions { has_texts, ..options };
+        write(&dir, &options, &documents);
+        let shards = plan_shards(&[dir.to_string()], &ReadOptions::default()).unwrap();
+        let found = shards.iter().flat_map(|shard| shard.open(&ReadOptions::default()).unwrap());
+        for (found, document) in found.zip(&documents) {
+            let Row::Document(found) = found.unwrap() else { panic!("a bad row") };
+            assert_eq!(found.id, document.id);
+            assert_eq!((found.turns, &found.text), (true, &document.text));
+            let mut turns = found.metadata.clone();
+            turns.retain(|name, _| crate::source::is_turn_column(name));
+            let same = |row: &Map<String, Value>| Sample::of_turns(row, None).key("");
+            let mut expected = document.metadata.clone();
+            expected.retain(|name, _| crate::source::is_turn_column(name));
+            assert_eq!(same(&turns), same(&expected), "{turns:?}");
+            assert_eq!(found.metadata.contains_key("text"), has_texts);
+        }
+    }
+    // A row that does not fit the columns has its turns as a text, and is whole in its metadata.
+    let odd = document(&json!({"messages": [{"role": "user", "content": ["a", "b"]}]}));
+    let (_guard, dir) = folder();
+    let options = WriteOptions {
+        format: SinkFormat::Parquet,
+        columns: learned(&documents[..1]),
+        ..WriteOptions::default()
+    };
+    write(&dir, &options, &[documents[0].clone(), odd.clone()]);
+    let found = read(&dir);
+    assert_eq!((&found[1].1, &found[1].3["messages"]), (&odd.text, &odd.metadata["messages"]));
 }
 
 #[test]
@@ -249,6 +320,84 @@ fn names_that_are_taken_are_moved() {
     document.metadata = Map::from_iter([("text".to_owned(), json!(5))]);
     let row = row_of(&document, Layout::Flat);
     assert_eq!((row["text"].as_str(), &row["_text"]), (Some("one 数据"), &json!(5)));
+}
+
+#[test]
+fn metadata_that_is_json_already_gives_the_same_lines() {
+    let mut documents = some();
+    let odd = json!({"text": 5, "tags": [{"source": "x\ny"}], "created": "2020", "é\"": null});
+    documents.push(SourceDocument {
+        metadata: odd.as_object().unwrap().clone(),
+        ..documents[0].clone()
+    });
+    documents.push(document(&json!({"id": 1, "messages": [{"content": "hi"}], "k": null})));
+    documents.push(document(&json!({"messages": [{"content": "hi"}]})));
+    for (format, layout) in [
+        (SinkFormat::JsonLines, Layout::Flat),
+        (SinkFormat::JsonLines, Layout::Nested),
+        (SinkFormat::JsonLines, Layout::Dolma),
+        (SinkFormat::Csv, Layout::Flat),
+    ] {
+        let options = WriteOptions { format, layout, ..WriteOptions::default() };
+        for document in &documents {
+            let row = DocumentRow::from(document);
+            let json = serde_json::to_string(&document.metadata).unwrap();
+            let given = DocumentRow { metadata: Metadata::Json(&json), ..row };
+            let line = |row: &DocumentRow<'_>| {
+                let mut block = LineBlock::default();
+                block.push(row, &options);
+                String::from_utf8(block.lines.part(0..1).to_vec()).unwrap()
+            };
+            assert_eq!(line(&given), line(&row));
+        }
+    }
+}
+
+#[test]
+fn lines_made_apart_fill_the_same_files() {
+    use sha2::{Digest, Sha256};
+    let many: Vec<SourceDocument> = (0..50)
+        .map(|n| document(&json!({"id": n, "text": format!("{n} ").repeat(n), "attributes": {}})))
+        .collect();
+    let files = |options: &WriteOptions, apart: bool| {
+        let (_guard, dir) = folder();
+        let mut options = WriteOptions { digest_apart: apart, ..options.clone() };
+        options.sidecar = options.sidecar.map(|name| dir.join(name));
+        let mut writer = DocumentWriter::new(&dir.join("data"), options.clone());
+        for chunk in many.chunks(17) {
+            let mut block = LineBlock::default();
+            for document in chunk {
+                if apart {
+                    block.push(&document.into(), &options);
+                } else {
+                    writer.write(document).unwrap();
+                }
+            }
+            writer.write_lines(&block).unwrap();
+        }
+        let files = writer.finish().unwrap();
+        let told = |file: WrittenFile| {
+            let bytes = std::fs::read(&file.path).unwrap();
+            let pairs = file.sha256.as_bytes().as_chunks::<2>().0.iter();
+            let byte = |pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap();
+            let digest: Vec<u8> = pairs.map(|pair| byte(pair)).collect();
+            assert_eq!(digest[..], Sha256::digest(&bytes)[..]);
+            assert_eq!(file.bytes, bytes.len() as u64);
+            (file.path.strip_prefix(&dir).unwrap().to_owned(), file.documents, bytes)
+        };
+        files.into_iter().map(told).collect::<Vec<_>>()
+    };
+    let plain = WriteOptions { shard_bytes: 900, sync: false, ..WriteOptions::default() };
+    for options in [
+        WriteOptions { format: SinkFormat::Tsv, ..plain.clone() },
+        WriteOptions { compression: Compression::Zstd, ..plain.clone() },
+        WriteOptions { layout: Layout::Dolma, sidecar: Some("side".into()), ..plain.clone() },
+        plain,
+    ] {
+        let (one_by_one, apart) = (files(&options, false), files(&options, true));
+        assert!(one_by_one.len() > 3, "{}", one_by_one.len());
+        assert!(one_by_one == apart, "{options:?}");
+    }
 }
 
 #[test]

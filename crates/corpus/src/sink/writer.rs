@@ -1,5 +1,6 @@
 //! One file after the other.
 
+use super::block::{LineBlock, header};
 use super::columns::TableFile;
 use super::file::{ClosedFile, PartFile};
 use super::lines::LineFile;
@@ -17,6 +18,8 @@ pub struct WrittenFile {
     pub documents: u64,
     /// Its length.
     pub bytes: u64,
+    /// The SHA-256 of its bytes, as hexadecimal digits.
+    pub sha256: String,
 }
 
 /// Writes documents into the files of a folder.
@@ -28,6 +31,8 @@ pub struct DocumentWriter {
     folder: Utf8PathBuf,
     options: WriteOptions,
     open: Option<Open>,
+    /// The lines of single documents.
+    block: LineBlock,
     closed: Vec<(ClosedFile, u64)>,
     written: Vec<WrittenFile>,
 }
@@ -48,7 +53,8 @@ impl DocumentWriter {
     /// Writes into `folder`, which is made if it is missing.
     pub fn new(folder: &Utf8Path, options: WriteOptions) -> Self {
         let folder = folder.to_owned();
-        Self { folder, options, open: None, closed: Vec::new(), written: Vec::new() }
+        let (closed, written) = (Vec::new(), Vec::new());
+        Self { folder, options, open: None, block: LineBlock::default(), closed, written }
     }
 
     /// Writes one document.
@@ -56,18 +62,55 @@ impl DocumentWriter {
     /// # Errors
     /// The system's.
     pub fn write(&mut self, document: &SourceDocument) -> Result<(), CorpusError> {
-        let mut open = match self.open.take() {
-            Some(open) => open,
-            None => self.next_file()?,
-        };
-        open.bytes += match &mut open.file {
-            Kind::Lines(file) => file.write(document, self.options.format, self.options.layout)?,
-            Kind::Table(file) => file.write(document)?,
-        };
-        if let Some(sidecar) = &mut open.sidecar {
-            sidecar.write_attributes(document)?;
+        if self.options.is_table() {
+            return self.write_row(document);
         }
+        let mut block = std::mem::take(&mut self.block);
+        block.clear();
+        block.push(&document.into(), &self.options);
+        let written = self.write_lines(&block);
+        self.block = block;
+        written
+    }
+
+    /// Writes documents that were made into lines by the options of this writer.
+    ///
+    /// # Errors
+    /// The system's.
+    ///
+    /// # Panics
+    /// If the options want a table: a caller's bug.
+    pub fn write_lines(&mut self, block: &LineBlock) -> Result<(), CorpusError> {
+        let mut first = 0;
+        while first < block.num_documents() {
+            let mut open = self.take_open()?;
+            let Kind::Lines(file) = &mut open.file else { panic!("a table has no lines") };
+            let next = block.lines.fill(first, self.options.shard_bytes - open.bytes);
+            open.bytes += file.write(block.lines.part(first..next))?;
+            if let Some(sidecar) = &mut open.sidecar {
+                sidecar.write(block.attributes.part(first..next))?;
+            }
+            open.documents += (next - first) as u64;
+            first = next;
+            self.put_back(open)?;
+        }
+        Ok(())
+    }
+
+    fn write_row(&mut self, document: &SourceDocument) -> Result<(), CorpusError> {
+        let mut open = self.take_open()?;
+        let Kind::Table(file) = &mut open.file else { panic!("lines are no table") };
+        open.bytes += file.write(document)?;
         open.documents += 1;
+        self.put_back(open)
+    }
+
+    fn take_open(&mut self) -> Result<Open, CorpusError> {
+        self.open.take().map_or_else(|| self.next_file(), Ok)
+    }
+
+    /// Goes on with the file, unless it is full.
+    fn put_back(&mut self, open: Open) -> Result<(), CorpusError> {
         if open.bytes >= self.options.shard_bytes {
             return self.close(open);
         }
@@ -94,13 +137,9 @@ impl DocumentWriter {
             let ending = ending(&self.options);
             let name = format!("{}-{at:05}-of-{count:05}.{ending}", self.options.split);
             let (path, documents) = (file.rename(&name)?, *documents);
-            self.written.push(WrittenFile { path, documents, bytes: file.bytes });
+            self.written.push(file.written(path, documents));
         }
         Ok(self.written)
-    }
-
-    fn is_table(&self) -> bool {
-        matches!(self.options.format, SinkFormat::Parquet | SinkFormat::Arrow)
     }
 
     /// Files of documents that are written; each may have one of attributes.
@@ -111,19 +150,19 @@ impl DocumentWriter {
     fn next_file(&self) -> Result<Open, CorpusError> {
         let number = self.closed.len() + self.num_files();
         let ending = ending(&self.options);
-        let file = if self.is_table() {
+        let create = |folder: &Utf8Path, name: &str| PartFile::create(folder, name, &self.options);
+        let file = if self.options.is_table() {
             let name = format!("{}-{number:05}.{ending}", self.options.split);
-            let file = PartFile::create(&self.folder.join("data"), &name)?;
-            let table = TableFile::new(file, self.options.format, &self.options.columns)?;
-            Kind::Table(Box::new(table))
+            let file = create(&self.folder.join("data"), &name)?;
+            Kind::Table(Box::new(TableFile::new(file, &self.options)?))
         } else {
-            let file = PartFile::create(&self.folder, &format!("{number:05}.{ending}"))?;
+            let file = create(&self.folder, &format!("{number:05}.{ending}"))?;
             let mut file = LineFile::new(file, self.options.compression)?;
-            file.write_header(self.options.format)?;
+            file.write(&header(self.options.format))?;
             Kind::Lines(Box::new(file))
         };
         let sidecar = self.options.sidecar.as_ref().map(|folder| {
-            let file = PartFile::create(folder, &format!("{number:05}.{ending}"))?;
+            let file = create(folder, &format!("{number:05}.{ending}"))?;
             Ok::<_, CorpusError>(Box::new(LineFile::new(file, self.options.compression)?))
         });
         Ok(Open { file, sidecar: sidecar.transpose()?, documents: 0, bytes: 0 })
@@ -134,24 +173,22 @@ impl DocumentWriter {
             Kind::Lines(file) => file.close()?,
             Kind::Table(file) => file.close()?,
         };
-        if self.is_table() {
+        if self.options.is_table() {
             self.closed.push((file, open.documents));
             return Ok(());
         }
         let name = format!("{:05}.{}", self.num_files(), ending(&self.options));
         // Attributes come first: documents that are there have theirs.
         let attributes = open.sidecar.map(|sidecar| sidecar.close()).transpose()?;
-        let attributes =
-            attributes.map(|mut one| Ok::<_, CorpusError>((one.rename(&name)?, one.bytes)));
-        let attributes = attributes.transpose()?;
+        if let Some(mut attributes) = attributes {
+            let path = attributes.rename(&name)?;
+            let attributes = attributes.written(path, 0);
+            let path = file.rename(&name)?;
+            self.written.extend([file.written(path, open.documents), attributes]);
+            return Ok(());
+        }
         let path = file.rename(&name)?;
-        self.written.push(WrittenFile { path, documents: open.documents, bytes: file.bytes });
-        let attributes = attributes.into_iter();
-        self.written.extend(attributes.map(|(path, bytes)| WrittenFile {
-            path,
-            documents: 0,
-            bytes,
-        }));
+        self.written.push(file.written(path, open.documents));
         Ok(())
     }
 }

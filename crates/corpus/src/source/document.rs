@@ -74,6 +74,26 @@ pub struct SourceDocument {
     pub turns: bool,
 }
 
+/// A document that its reader lends until it goes on; as [`SourceDocument`] has it, but for its
+/// place and its metadata, which are texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LentDocument<'r> {
+    /// Its id.
+    pub id: &'r str,
+    /// The text.
+    pub text: &'r str,
+    /// The markup of the text.
+    pub markup: Option<Markup>,
+    /// Where it is from.
+    pub source: &'r str,
+    /// Where it stands, as [`Place`] is displayed.
+    pub place: &'r str,
+    /// The metadata as the object of JSON that `serde_json` writes of it.
+    pub metadata: &'r str,
+    /// Whether the text joins turns.
+    pub turns: bool,
+}
+
 /// A row that is no document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BadRow {
@@ -96,6 +116,15 @@ pub enum Row {
     /// A document.
     Document(SourceDocument),
     /// A row that is none: it is counted and kept aside by the caller.
+    Bad(BadRow),
+}
+
+/// What a reader of documents has come to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// A document, which the reader lends.
+    Document,
+    /// A row that is none.
     Bad(BadRow),
 }
 

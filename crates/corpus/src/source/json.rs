@@ -2,7 +2,9 @@
 
 use super::chunks::{Chunk, Chunks};
 use super::encoding::{Codec, open_text};
+use super::flat::FlatRow;
 use super::lines::{Line, Lines};
+use super::options::ReadOptions;
 use super::raw::{RawRow, RawRows, kind_of};
 use super::reason::BadReason;
 use super::window::Stream;
@@ -23,23 +25,63 @@ pub(super) fn json_lines(lines: Lines, codec: Codec) -> JsonLines {
     JsonLines { lines, codec, ended: false }
 }
 
-impl Iterator for JsonLines {
-    type Item = io::Result<RawRow>;
+/// What stands in a line.
+pub(super) enum LineRow {
+    /// The document that was read into the buffers.
+    Flat { row: u64 },
+    /// Any other row.
+    Raw(RawRow),
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
+impl JsonLines {
+    /// The next row, read into `flat` if it is one for that.
+    pub(super) fn next_flat(
+        &mut self,
+        flat: &mut FlatRow,
+        options: &ReadOptions,
+    ) -> Option<io::Result<LineRow>> {
+        let row = self.next_with(|line, row, codec| {
+            if let Line::Whole(bytes) = line
+                && let Ok(text) = codec.decode(bytes)
+                && flat.read(&text, options)
+            {
+                return LineRow::Flat { row };
+            }
+            LineRow::Raw(row_of(line, row, codec))
+        });
+        Some(match row? {
+            Ok(row) => Ok(row),
+            Err((row, error)) => RawRow::broken(row, error).map(LineRow::Raw),
+        })
+    }
+
+    /// What `read` makes of the next line that is not blank; an error with its line.
+    fn next_with<T>(
+        &mut self,
+        mut read: impl FnMut(&Line<'_>, u64, Codec) -> T,
+    ) -> Option<Result<T, (u64, io::Error)>> {
         while !self.ended {
             let row = self.lines.number() + 1;
             match self.lines.next_line() {
                 Ok(Some(line)) if is_blank(&line) => {}
-                Ok(Some(line)) => return Some(Ok(row_of(&line, row, self.codec))),
+                Ok(Some(line)) => return Some(Ok(read(&line, row, self.codec))),
                 Ok(None) => self.ended = true,
                 Err(error) => {
                     self.ended = true;
-                    return Some(RawRow::broken(row, error));
+                    return Some(Err((row, error)));
                 }
             }
         }
         None
+    }
+}
+
+impl Iterator for JsonLines {
+    type Item = io::Result<RawRow>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.next_with(row_of)?;
+        Some(row.or_else(|(row, error)| RawRow::broken(row, error)))
     }
 }
 

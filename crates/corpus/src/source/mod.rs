@@ -28,6 +28,8 @@ mod columns;
 mod decompress;
 mod document;
 mod encoding;
+mod file_splits;
+mod flat;
 mod format;
 mod json;
 mod lines;
@@ -41,6 +43,7 @@ mod raw;
 mod read;
 mod reason;
 mod sample;
+mod scan;
 mod shape;
 mod shard;
 mod splits;
@@ -52,7 +55,7 @@ mod web_text;
 mod window;
 
 pub use card::SetCard;
-pub use document::{BadRow, FieldRow, Markup, Place, Row, SourceDocument};
+pub use document::{BadRow, FieldRow, LentDocument, Markup, Place, Row, SourceDocument, Step};
 pub use format::{Compression, Format};
 pub use opener::{ListedFile, LocalFiles, Opener, PathKind};
 pub use options::{ReadOptions, SourceLimits, TextBy};
@@ -63,6 +66,7 @@ pub use sample::Sample;
 pub(crate) use shape::own_id;
 pub use shard::{Part, Shard};
 pub use turns::{change_texts, change_turns, join_turns};
+pub(crate) use turns::{is_turn_column, is_turn_part};
 
 #[cfg(test)]
 mod tests;

@@ -61,6 +61,9 @@ pub struct ReadOptions {
     /// Whether files that stand beside the data of a set, such as README and LICENSE, are read
     /// where a folder is: in a folder of documentation they are documents like the others.
     pub every_file: bool,
+    /// Whether the names of files below a folder begin with that of the folder where several inputs
+    /// are read, so that they tell which one they are of.
+    pub name_inputs: bool,
     /// The configuration of a Hugging Face data set; else the one marked `default`, or the first.
     pub config: Option<String>,
     /// The split of a Hugging Face data set; else all.
@@ -82,6 +85,7 @@ impl Default for ReadOptions {
             encoding: None,
             strict: false,
             every_file: false,
+            name_inputs: false,
             config: None,
             split: None,
             attributes: Vec::new(),

@@ -5,6 +5,7 @@ use super::card::{Card, SetCard, front_matter};
 use super::columns::{Pieces, row_groups};
 use super::decompress;
 use super::encoding::{Codec, HEAD_BYTES};
+use super::file_splits::{check_no_config, files_of_others};
 use super::format::{Compression, Format, KNOWN};
 use super::opener::{ListedFile, PathKind};
 use super::options::ReadOptions;
@@ -54,19 +55,28 @@ struct Found {
 /// `documents`, as Dolma lays it, the files below that; else all files below it, hidden ones left
 /// out, and those that stand beside data unless the options want every file. Where no README names
 /// configurations, they are `default`, which is all of it, and the folders in it; where none names
-/// splits, the names of files and folders tell them. A file that is found twice is read once. A
-/// file of no known format is an error if it is named, and else a shard that yields one bad row.
+/// splits, the names of files and folders tell them, those of a glob below the folder that it
+/// begins with, and those of inputs that are files together. A file that is found twice is read
+/// once. A file of no known format is an error if it is named, and else a shard that yields one bad
+/// row.
 ///
 /// # Errors
 /// Nothing is there, nothing matches, a configuration or split that a folder does not have, a card
 /// that cannot be read, and the system's errors.
 pub fn plan_shards(inputs: &[String], options: &ReadOptions) -> Result<Vec<Shard>, CorpusError> {
     encoding_of(options)?;
+    let left_out = files_of_others(inputs, options)?;
     let (mut shards, mut paths, mut names) = (Vec::new(), HashSet::new(), HashSet::new());
     for (at, input) in inputs.iter().enumerate() {
+        if left_out.contains(input.as_str()) {
+            continue;
+        }
         for mut file in find(input, options)? {
             if !paths.insert(file.path.clone()) {
                 continue;
+            }
+            if options.name_inputs && inputs.len() > 1 && !file.named {
+                file.name = name_in(input, &file.name);
             }
             while !names.insert(file.name.clone()) {
                 file.name = format!("{at}/{}", file.name);
@@ -77,8 +87,21 @@ pub fn plan_shards(inputs: &[String], options: &ReadOptions) -> Result<Vec<Shard
     Ok(shards)
 }
 
+/// The name of a file below the folder `input`, or the one that a pattern begins with, with that of
+/// the folder before it.
+fn name_in(input: &str, name: &str) -> String {
+    let folder = match input.find(['*', '?', '[', '{']) {
+        Some(fixed) => input[..fixed].rsplit_once('/').map_or("", |(folder, _)| folder),
+        None => input,
+    };
+    match folder.trim_end_matches('/').rsplit('/').next() {
+        None | Some("" | "." | "..") => name.to_owned(),
+        Some(own) => format!("{own}/{name}"),
+    }
+}
+
 /// Names the path in an error of the system.
-fn io(path: &str) -> impl FnOnce(std::io::Error) -> CorpusError {
+pub(super) fn io(path: &str) -> impl FnOnce(std::io::Error) -> CorpusError {
     CorpusError::io("read", path)
 }
 
@@ -88,8 +111,10 @@ fn find(input: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError> {
     let files = match options.opener.kind(input).map_err(io(input))? {
         PathKind::File(bytes) => {
             let name = input.rsplit('/').next().unwrap_or(input).to_owned();
+            check_no_config(input, options)?;
             let version = options.opener.version(input).map_err(io(input))?;
-            vec![Found { path: input.to_owned(), name, bytes, version, split: None, named: true }]
+            let split = options.split.clone();
+            vec![Found { path: input.to_owned(), name, bytes, version, split, named: true }]
         }
         PathKind::Folder => folder(input, options)?,
         PathKind::Missing if input.contains(['*', '?', '[', '{']) => glob(input, options)?,
@@ -125,9 +150,14 @@ fn glob(pattern: &str, options: &ReadOptions) -> Result<Vec<Found>, CorpusError>
     if options.opener.kind(folder).map_err(io(folder))? != PathKind::Folder {
         return Err(CorpusError::NotFound { path: folder.into() });
     }
+    check_no_config(pattern, options)?;
     let matches = |path: &str| matcher.is_match(path.strip_prefix("./").unwrap_or(path));
-    let files = list(folder, options)?.into_iter().filter(|file| matches(&file.path));
-    Ok(files.map(|file| found(folder, file, None)).collect())
+    let mut files = list(folder, options)?;
+    files.retain(|file| matches(&file.path));
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    of_split(folder, folder, files, options)
 }
 
 fn matcher(pattern: &str) -> Result<GlobMatcher, CorpusError> {
@@ -201,7 +231,7 @@ fn of_split(
 }
 
 /// Refuses a split that is not among those that `known` repeats.
-fn check_split<'s>(
+pub(super) fn check_split<'s>(
     set: &str,
     wanted: &str,
     known: impl Iterator<Item = &'s String>,

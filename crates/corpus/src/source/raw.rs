@@ -2,6 +2,7 @@
 
 use super::decompress::Fault;
 use super::document::{BadRow, Markup};
+use super::json::JsonLines;
 use super::reason::BadReason;
 use serde_json::{Map, Value};
 use std::io;
@@ -16,6 +17,25 @@ pub(super) enum RawRow {
 
 /// The rows of one shard; an error is the system's.
 pub(super) type RawRows = Box<dyn Iterator<Item = io::Result<RawRow>> + Send>;
+
+/// The same, those of lines told apart.
+pub(super) enum Rows {
+    /// One object a line.
+    Lines(Box<JsonLines>),
+    /// Of any other file.
+    Other(RawRows),
+}
+
+impl Iterator for Rows {
+    type Item = io::Result<RawRow>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Lines(lines) => lines.next(),
+            Self::Other(rows) => rows.next(),
+        }
+    }
+}
 
 impl RawRow {
     /// A row with `text` and what is known about it.

@@ -3,16 +3,17 @@
 use super::attributes::Sidecars;
 use super::columns::{self, Pieces};
 use super::decompress::{self, Fault};
-use super::document::{BadRow, FieldRow, Markup, Place, Row, SourceDocument};
+use super::document::{BadRow, FieldRow, LentDocument, Markup, Place, Row, SourceDocument, Step};
 use super::encoding::{Codec, HEAD_BYTES, open_text};
+use super::flat::FlatRow;
 use super::format::{Compression, Format};
-use super::json::{json, json_lines};
+use super::json::{LineRow, json, json_lines};
 use super::lines::Lines;
 use super::office::office;
 use super::opener::PathKind;
 use super::options::{ReadOptions, TextBy};
 use super::pdf::pdf;
-use super::raw::{RawRow, RawRows, bad_file};
+use super::raw::{RawRow, RawRows, Rows, bad_file, only};
 use super::reason::BadReason;
 use super::shape::document;
 use super::shard::{Part, Shard};
@@ -23,12 +24,13 @@ use super::window::{Peeked, Stream, read_whole};
 use crate::error::CorpusError;
 use camino::Utf8Path;
 use encoding_rs::Encoding;
+use std::fmt::Write;
 use std::io;
 use std::sync::Arc;
 
 /// The rows of a shard as named values; made by [`Shard::open_fields`].
 pub struct FieldReader {
-    rows: RawRows,
+    rows: Rows,
     path: Arc<str>,
     name: Arc<str>,
     start: u64,
@@ -46,6 +48,17 @@ pub struct ShardReader {
     /// Whether the file is one document.
     is_one: bool,
     ended: bool,
+    last: Last,
+}
+
+/// The document that a reader came to last, in buffers that are used again.
+#[derive(Default)]
+struct Last {
+    flat: FlatRow,
+    /// The document, unless it is in the flat row.
+    whole: Option<Box<SourceDocument>>,
+    place: String,
+    metadata: String,
 }
 
 impl Shard {
@@ -69,7 +82,8 @@ impl Shard {
             // What holds texts alone has no columns of which one could be named.
             options.text_column = None;
         }
-        Ok(ShardReader { rows, sidecars, options, markup, is_one, ended: false })
+        let last = Last::default();
+        Ok(ShardReader { rows, sidecars, options, markup, is_one, ended: false, last })
     }
 
     /// Opens the shard to read its rows as named values.
@@ -88,6 +102,36 @@ impl Shard {
     }
 }
 
+impl FieldReader {
+    fn place(&self, row: u64) -> Place {
+        Place { file: Arc::clone(&self.name), start: self.start, row }
+    }
+
+    /// A row of the file with its place.
+    fn placed(&mut self, raw: io::Result<RawRow>) -> Result<Result<FieldRow, BadRow>, CorpusError> {
+        let row = match raw {
+            Ok(RawRow::Fields { row, bytes, fields, markup }) => {
+                Ok(FieldRow { place: self.place(row), bytes, fields, markup })
+            }
+            Ok(RawRow::Bad { row, reason, sample }) => {
+                Err(BadRow { place: self.place(row), reason, sample })
+            }
+            Err(source) => {
+                self.ended = true;
+                let path = self.path.as_ref().into();
+                return Err(CorpusError::Io { action: "read", path, source });
+            }
+        };
+        match row {
+            Err(bad) if self.strict => {
+                self.ended = true;
+                Err(CorpusError::BadRow { place: bad.place, reason: bad.reason })
+            }
+            row => Ok(row),
+        }
+    }
+}
+
 impl Iterator for FieldReader {
     type Item = Result<Result<FieldRow, BadRow>, CorpusError>;
 
@@ -96,39 +140,67 @@ impl Iterator for FieldReader {
             return None;
         }
         let raw = self.rows.next()?;
-        let place = |row| Place { file: Arc::clone(&self.name), start: self.start, row };
-        let row = match raw {
-            Ok(RawRow::Fields { row, bytes, fields, markup }) => {
-                Ok(FieldRow { place: place(row), bytes, fields, markup })
-            }
-            Ok(RawRow::Bad { row, reason, sample }) => {
-                Err(BadRow { place: place(row), reason, sample })
-            }
-            Err(source) => {
-                self.ended = true;
-                return Some(Err(CorpusError::io("read", &*self.path)(source)));
-            }
-        };
-        Some(match row {
-            Err(bad) if self.strict => {
-                self.ended = true;
-                Err(CorpusError::BadRow { place: bad.place, reason: bad.reason })
-            }
-            row => Ok(row),
-        })
+        Some(self.placed(raw))
     }
 }
 
 impl ShardReader {
-    fn read(&mut self) -> Option<Result<Row, CorpusError>> {
-        let row = match self.rows.next()? {
-            Ok(row) => row,
-            Err(error) => return Some(Err(error)),
+    /// Goes on to the next row. A document is lent by [`Self::document`], which costs less than to
+    /// have it of one's own, as the iterator gives it.
+    pub fn advance(&mut self) -> Option<Result<Step, CorpusError>> {
+        if self.ended {
+            return None;
+        }
+        let step = self.step();
+        self.ended = !matches!(step, Some(Ok(_)));
+        step
+    }
+
+    /// The document that [`Self::advance`] came to.
+    ///
+    /// # Panics
+    /// If it came to none: a caller's bug.
+    pub fn document(&self) -> LentDocument<'_> {
+        let Last { flat, whole, place, metadata } = &self.last;
+        assert!(!place.is_empty(), "no document was read");
+        let Some(document) = whole else { return flat.document(&self.rows.name, place) };
+        let SourceDocument { id, text, markup, source, turns, .. } = &**document;
+        LentDocument { id, text, markup: *markup, source, place, metadata, turns: *turns }
+    }
+
+    fn step(&mut self) -> Option<Result<Step, CorpusError>> {
+        self.last.place.clear();
+        let mut flat = None;
+        if let (Rows::Lines(lines), None) = (&mut self.rows.rows, &self.sidecars) {
+            flat = Some(lines.next_flat(&mut self.last.flat, &self.options)?);
+        }
+        let raw = match flat {
+            Some(Ok(LineRow::Flat { row })) => {
+                self.last.whole = None;
+                let place = self.rows.place(row);
+                write!(self.last.place, "{place}").expect("writing to a text cannot fail");
+                return Some(Ok(Step::Document));
+            }
+            Some(Ok(LineRow::Raw(raw))) => Ok(raw),
+            Some(Err(error)) => Err(error),
+            None => self.rows.rows.next()?,
         };
-        let attributes = match self.sidecars.as_mut().map(Sidecars::next_row).transpose() {
-            Ok(attributes) => attributes,
-            Err(error) => return Some(Err(error)),
-        };
+        Some(self.made(raw).map(|row| match row {
+            Row::Bad(bad) => Step::Bad(bad),
+            Row::Document(document) => {
+                self.last.place = document.place.to_string();
+                let metadata = serde_json::to_string(&document.metadata);
+                self.last.metadata = metadata.expect("JSON values become JSON");
+                self.last.whole = Some(Box::new(document));
+                Step::Document
+            }
+        }))
+    }
+
+    /// What a row of the file is.
+    fn made(&mut self, raw: io::Result<RawRow>) -> Result<Row, CorpusError> {
+        let row = self.rows.placed(raw)?;
+        let attributes = self.sidecars.as_mut().map(Sidecars::next_row).transpose()?;
         let bad = match row {
             Err(bad) => bad,
             Ok(row) => {
@@ -139,15 +211,15 @@ impl ShardReader {
                     None => Ok(document),
                 });
                 match document {
-                    Ok(document) => return Some(Ok(Row::Document(self.told_of(document, markup)))),
+                    Ok(document) => return Ok(Row::Document(self.told_of(document, markup))),
                     Err(reason) => BadRow { place, reason, sample: String::new() },
                 }
             }
         };
         if self.options.strict {
-            return Some(Err(CorpusError::BadRow { place: bad.place, reason: bad.reason }));
+            return Err(CorpusError::BadRow { place: bad.place, reason: bad.reason });
         }
-        Some(Ok(Row::Bad(bad)))
+        Ok(Row::Bad(bad))
     }
 
     /// The document with what its file tells of it.
@@ -167,7 +239,7 @@ impl Iterator for ShardReader {
         if self.ended {
             return None;
         }
-        let row = self.read();
+        let row = self.rows.rows.next().map(|raw| self.made(raw));
         self.ended = !matches!(row, Some(Ok(_)));
         row
     }
@@ -206,21 +278,23 @@ fn rows(
     shard: &Shard,
     options: &ReadOptions,
     label: Option<&'static Encoding>,
-) -> io::Result<RawRows> {
+) -> io::Result<Rows> {
     let limits = &options.limits;
     let row_bytes = limits.max_row_bytes;
     let plain = || {
         let raw = options.opener.open(&shard.path, 0)?;
         decompress::open(raw, shard.compression, limits.max_ratio)
     };
-    Ok(match shard.format {
-        Format::JsonLines => match shard.part {
-            Part::Lines { start, end } => part_of_lines(shard, options, label, start, end)?,
-            Part::Whole | Part::RowGroup { .. } => {
-                let (stream, codec) = open_text(plain()?, label, false);
-                Box::new(json_lines(Lines::new(stream, row_bytes), codec))
-            }
-        },
+    Ok(Rows::Other(match shard.format {
+        Format::JsonLines => {
+            return match shard.part {
+                Part::Lines { start, end } => part_of_lines(shard, options, label, start, end),
+                Part::Whole | Part::RowGroup { .. } => {
+                    let (stream, codec) = open_text(plain()?, label, false);
+                    Ok(lines_of(Lines::new(stream, row_bytes), codec))
+                }
+            };
+        }
         Format::Json => json(plain()?, label, row_bytes),
         Format::Csv => table(plain()?, label, row_bytes, true),
         Format::Tsv => table(plain()?, label, row_bytes, false),
@@ -244,7 +318,11 @@ fn rows(
             }
         }
         Format::Unknown => bad_file(BadReason::UnknownFormat),
-    })
+    }))
+}
+
+fn lines_of(lines: Lines, codec: Codec) -> Rows {
+    Rows::Lines(Box::new(json_lines(lines, codec)))
 }
 
 /// The lines of a part of a file.
@@ -254,7 +332,7 @@ fn part_of_lines(
     label: Option<&'static Encoding>,
     start: u64,
     end: u64,
-) -> io::Result<RawRows> {
+) -> io::Result<Rows> {
     let open = |at| {
         let raw = options.opener.open(&shard.path, at)?;
         decompress::open(raw, Compression::None, options.limits.max_ratio)
@@ -264,13 +342,13 @@ fn part_of_lines(
         let codec = Codec::of(Peeked::new(open(0)?, HEAD_BYTES).head(), label);
         // One byte before, so that the line is told that begins with the part.
         return match Lines::part(open(start - 1)?, limit, end.saturating_sub(start)) {
-            Ok(lines) => Ok(Box::new(json_lines(lines, codec))),
-            Err(error) => Ok(super::raw::only(RawRow::broken(1, error))),
+            Ok(lines) => Ok(lines_of(lines, codec)),
+            Err(error) => Ok(Rows::Other(only(RawRow::broken(1, error)))),
         };
     }
     let (stream, codec) = open_text(open(0)?, label, false);
     let lines = Lines::new(stream, limit).end_at(end.saturating_sub(codec.mark_bytes as u64));
-    Ok(Box::new(json_lines(lines, codec)))
+    Ok(lines_of(lines, codec))
 }
 
 fn parquet(shard: &Shard, options: &ReadOptions) -> io::Result<RawRows> {

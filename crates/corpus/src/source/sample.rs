@@ -2,8 +2,9 @@
 
 use super::turns::{MAX_DEPTH, TURN_COLUMNS, TURN_PARTS};
 use crate::dedup::{KeyOptions, Keys, content_key};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// Columns of a row of turns that tell where it is from, when it was written and what it is
 /// called. All others are part of the sample.
@@ -86,8 +87,14 @@ impl<'r> Sample<'r> {
 
     /// Of what stands beside a text.
     pub fn beside_text(row: &'r Map<String, Value>) -> Self {
-        let counts = |name: &str| TURN_COLUMNS.contains(&name) || BESIDE_TEXT.contains(&name);
-        Self { columns: sorted(row, counts, true), turns: false }
+        Self { columns: sorted(row, counts_beside, true), turns: false }
+    }
+
+    /// Whether nothing that counts stands beside a text, by the names in `json`, an object: the
+    /// sample then has the [`content_key`] of the text, and the shape 0. False where only a look at
+    /// the values tells.
+    pub fn is_text_alone(json: &str) -> bool {
+        json == "{}" || serde_json::from_str(json).is_ok_and(|Alone(alone)| alone)
     }
 
     /// What is the same for rows with the same sample, case and white space of texts aside; `text`
@@ -148,6 +155,57 @@ impl<'r> Sample<'r> {
 
 fn push_key(keys: &mut Keys, text: &str, out: &mut String) {
     let _ = write!(out, "{:032x}", keys.key(text));
+}
+
+/// Whether a column with this name makes samples of rows with the same text.
+fn counts_beside(name: &str) -> bool {
+    TURN_COLUMNS.contains(&name) || BESIDE_TEXT.contains(&name)
+}
+
+/// Whether no name of an object counts beside a text.
+struct Alone(bool);
+
+/// Whether a name counts beside a text.
+struct Counts(bool);
+
+impl<'de> Deserialize<'de> for Alone {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Alone;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Alone, A::Error> {
+                let mut alone = true;
+                while let Some((Counts(counts), IgnoredAny)) = map.next_entry()? {
+                    alone &= !counts;
+                }
+                Ok(Alone(alone))
+            }
+        }
+        from.deserialize_map(Names)
+    }
+}
+
+impl<'de> Deserialize<'de> for Counts {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = Counts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Counts, E> {
+                Ok(Counts(counts_beside(name)))
+            }
+        }
+        from.deserialize_str(Name)
+    }
 }
 
 /// Writes a value; `depth` is none where it is no part of a turn.
@@ -315,8 +373,14 @@ mod tests {
         let of = |row: Value, text: &str| {
             let Value::Object(row) = row else { panic!("no object") };
             let sample = Sample::beside_text(&row);
-            (sample.key(text), sample.shape(0.8))
+            let told = (sample.key(text), sample.shape(0.8));
+            if Sample::is_text_alone(&serde_json::to_string(&row).unwrap()) {
+                assert_eq!(told, (content_key(text, KeyOptions::LOOSE), 0));
+            }
+            told
         };
+        assert!(Sample::is_text_alone(r#"{"url": "a", "deep": {"label": [1]}}"#));
+        assert!(!Sample::is_text_alone(r#"{"url": "a", "l\u0061bel": 1}"#));
         let plain = of(json!({"url": "a", "date": "b"}), "A text");
         assert_eq!(plain, (content_key("a  text", KeyOptions::LOOSE), 0));
         let captioned = of(json!({"images": ["a.png"]}), "A text");

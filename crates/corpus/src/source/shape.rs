@@ -42,14 +42,12 @@ pub(super) fn document(
     if text.trim().is_empty() {
         return Err(BadReason::Empty);
     }
-    let id = match &options.id_column {
-        Some(name) => id_in(&fields, name),
-        None => own_id(&fields),
-    };
+    let id = id_column(options, |name| id_in(&fields, name).is_some());
     // It stays where the row is kept as it was.
-    let id = id.map(|(name, id)| {
+    let id = id.and_then(|name| {
+        let id = id_in(&fields, name);
         if !turns {
-            fields.shift_remove(&name);
+            fields.shift_remove(name);
         }
         id
     });
@@ -82,16 +80,31 @@ fn text_column(
         let found = fields.get(name).map(kind_of)?;
         Some(BadReason::TextType { column: name.to_owned(), found })
     };
-    if let Some(name) = &options.text_column {
-        let reason = || wrong(name).unwrap_or_else(|| no_text(fields));
-        return if is_text(name) { Ok(Some(name.clone())) } else { Err(reason()) };
+    if let Some(name) = first_text(options, is_text) {
+        return Ok(Some(name.to_owned()));
     }
-    if let Some(name) = TEXT_COLUMNS.iter().find(|name| is_text(name)) {
-        return Ok(Some((*name).to_owned()));
+    if let Some(name) = &options.text_column {
+        return Err(wrong(name).unwrap_or_else(|| no_text(fields)));
     }
     match TEXT_COLUMNS.iter().find_map(|name| wrong(name)) {
         Some(reason) if join_turns(fields).is_none() => Err(reason),
         _ => Ok(None),
+    }
+}
+
+/// The column of the text among those that `is_text` says hold one.
+pub(super) fn first_text(options: &ReadOptions, is_text: impl Fn(&str) -> bool) -> Option<&str> {
+    match &options.text_column {
+        Some(name) => is_text(name).then_some(name.as_str()),
+        None => TEXT_COLUMNS.into_iter().find(|name| is_text(name)),
+    }
+}
+
+/// The column of the id among those that `is_id` says hold one.
+pub(super) fn id_column(options: &ReadOptions, is_id: impl Fn(&str) -> bool) -> Option<&str> {
+    match &options.id_column {
+        Some(name) => is_id(name).then_some(name.as_str()),
+        None => ID_COLUMNS.into_iter().find(|name| is_id(name)),
     }
 }
 
@@ -108,20 +121,19 @@ fn take_text(fields: &mut Map<String, Value>, name: &str) -> String {
 }
 
 /// The id that a row has by itself, with its column.
-pub(crate) fn own_id(fields: &Map<String, Value>) -> Option<(String, String)> {
-    ID_COLUMNS.into_iter().find_map(|name| id_in(fields, name))
+pub(crate) fn own_id(fields: &Map<String, Value>) -> Option<(&'static str, String)> {
+    ID_COLUMNS.into_iter().find_map(|name| Some((name, id_in(fields, name)?)))
 }
 
 /// The id in the column `name`, which may be a number.
-fn id_in(fields: &Map<String, Value>, name: &str) -> Option<(String, String)> {
-    let id = match fields.get(name)? {
-        Value::String(id) if !id.is_empty() => id.clone(),
-        Value::Number(id) => id.to_string(),
+fn id_in(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    match fields.get(name)? {
+        Value::String(id) if !id.is_empty() => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
         Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            return None;
+            None
         }
-    };
-    Some((name.to_owned(), id))
+    }
 }
 
 /// Lifts the fields of a nested `metadata` object, or of one that is written as text, among the

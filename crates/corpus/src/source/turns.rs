@@ -34,6 +34,16 @@ pub(super) const TURN_PARTS: [&str; 6] =
 /// Lists and objects within each other in which turns are looked for.
 pub(super) const MAX_DEPTH: usize = 4;
 
+/// Whether a column of this name holds turns.
+pub(crate) fn is_turn_column(name: &str) -> bool {
+    TURN_COLUMNS.contains(&name)
+}
+
+/// Whether a part of a turn of this name is text.
+pub(crate) fn is_turn_part(name: &str) -> bool {
+    TURN_PARTS.contains(&name)
+}
+
 /// The texts of a row's turns, parted by blank lines; none if it has none.
 pub fn join_turns(row: &Map<String, Value>) -> Option<String> {
     let mut texts = Vec::new();

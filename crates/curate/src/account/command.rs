@@ -3,7 +3,7 @@
 use super::card::{CardInput, InputSet, by_count, input_sets, table};
 use crate::error::CurateError;
 use crate::objects::is_object;
-use crate::run::{SideFile, digest, inputs_of, write_atomically};
+use crate::run::{SideFile, digest, inputs_of, write_whole};
 use camino::{Utf8Component, Utf8Path};
 use catena_corpus::{LocalFiles, Opener, ReadOptions, Shard};
 use catena_protocol::Cancel;
@@ -158,9 +158,9 @@ impl CommandCard {
     /// # Errors
     /// Those of the disk.
     pub fn save(&self, card: &Utf8Path, readme: &Utf8Path) -> Result<(), CurateError> {
-        write_atomically(readme, self.readme().as_bytes())?;
+        write_whole(readme, self.readme().as_bytes(), true)?;
         let json = serde_json::to_vec_pretty(self).expect("a card is plain data");
-        write_atomically(card, &json)
+        write_whole(card, &json, true)
     }
 
     /// The card for people; with a pattern, as the README of a Hugging Face data set.

@@ -1,9 +1,9 @@
 //! What a run did, in numbers.
 
 use super::histogram::Histogram;
-use crate::documents::schema::VERDICT;
+use crate::documents::schema::{SOURCE, VERDICT};
 use crate::error::CurateError;
-use crate::run::{Cuts, Repeats, Work, column, num_bad_rows, read_table};
+use crate::run::{Cuts, Repeats, Work, column, num_bad_rows, read_columns};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use arrow_array::{Array, RecordBatch};
@@ -44,6 +44,10 @@ pub struct Summary {
 /// Sources that a summary names.
 const MAX_SOURCES: usize = 100;
 
+/// Columns that are summed up, beside those of [`NOTES`].
+const LOOKED_AT: [&str; 6] =
+    ["bytes_read", "bytes", "verdict.step", "verdict.rule", "language.code", SOURCE];
+
 /// Columns that say what an operator changed.
 pub(super) const NOTES: [&str; 9] = [
     "repaired",
@@ -69,9 +73,10 @@ impl Summary {
     pub(crate) fn of(work: &Work, repeats: &Repeats, cuts: &Cuts) -> Result<Self, CurateError> {
         let mut summary = Self::default();
         let mut number = 0;
+        let looked_at = [&LOOKED_AT[..], &NOTES[..]].concat();
         for part in &work.parts {
             let files = work.files(part);
-            for batch in read_table(&files.attributes)? {
+            for batch in read_columns(&files.attributes, &looked_at)? {
                 summary.add(&batch?, repeats, cuts, &mut number);
             }
             for (reason, count) in num_bad_rows(&files.rejected)? {
@@ -91,7 +96,7 @@ impl Summary {
         let (steps, rules) = (part("step").as_string::<i32>(), part("rule").as_string::<i32>());
         let language = batch.column_by_name("language").expect("attributes have it").as_struct();
         let codes = language.column_by_name("code").expect("languages have it").as_string::<i32>();
-        let sources = column(batch, "source");
+        let sources = column(batch, SOURCE);
         self.add_notes(batch);
         for row in 0..batch.num_rows() {
             self.num_read += 1;

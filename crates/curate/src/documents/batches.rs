@@ -1,10 +1,11 @@
 //! Rows of files, gathered into batches of columns.
 
+use super::part::PartReader;
 use super::schema::DOCUMENTS;
 use crate::error::CurateError;
 use arrow_array::builder::{BooleanBuilder, StringBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
-use catena_corpus::{BadRow, CorpusError, Markup, Row, SourceDocument};
+use catena_corpus::{BadRow, LentDocument, Markup, Step};
 use catena_protocol::Cancel;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,36 +25,52 @@ pub(crate) enum Aside {
     Counted(Arc<AtomicU64>),
 }
 
-/// Turns rows into batches of [`DOCUMENTS`]; bad rows go aside.
-pub(crate) struct Batches<R> {
-    pub(crate) rows: R,
-    pub(crate) aside: Aside,
+/// Turns the rows of a part into batches of [`DOCUMENTS`]; bad rows go aside.
+pub(crate) struct Batches {
+    reader: PartReader,
+    aside: Aside,
     /// Bad rows so far.
-    pub(crate) num_bad: u64,
-    pub(crate) cancel: Cancel,
+    num_bad: u64,
+    cancel: Cancel,
     /// The key of a plan that cuts lines out of texts, which turns do not bear.
-    pub(crate) cuts_lines: Option<&'static str>,
+    cuts_lines: Option<&'static str>,
+    /// Bytes of each column of the batch before: the next one will have about as many.
+    sizes: [usize; TEXTS],
 }
 
-impl<R: Iterator<Item = Result<Row, CorpusError>>> Batches<R> {
+/// Columns of texts.
+const TEXTS: usize = 6;
+
+impl Batches {
+    /// The batches of the rows that `reader` gives.
+    pub(crate) fn new(
+        reader: PartReader,
+        aside: Aside,
+        cancel: Cancel,
+        cuts_lines: Option<&'static str>,
+    ) -> Self {
+        Self { reader, aside, num_bad: 0, cancel, cuts_lines, sizes: [0; TEXTS] }
+    }
+
     fn gather(&mut self) -> Result<Option<RecordBatch>, CurateError> {
-        let mut columns = Columns::default();
+        let mut columns = Columns::new(&self.sizes);
         let (mut bytes, mut count) = (0, 0);
         while bytes < BATCH_BYTES && count < BATCH_ROWS {
             if self.cancel.is_cancelled() {
                 return Err(CurateError::Interrupted);
             }
-            match self.rows.next().transpose()? {
-                Some(Row::Document(document)) => {
+            match self.reader.advance().transpose()? {
+                Some(Step::Document) => {
+                    let document = self.reader.document();
                     if let (true, Some(key)) = (document.turns, self.cuts_lines) {
-                        let place = document.place.to_string();
+                        let place = document.place.to_owned();
                         return Err(CurateError::TurnsCut { key, place });
                     }
                     bytes += document.text.len();
                     count += 1;
                     columns.append(&document);
                 }
-                Some(Row::Bad(bad)) => {
+                Some(Step::Bad(bad)) => {
                     self.num_bad += 1;
                     match &self.aside {
                         Aside::Kept(rows) => {
@@ -70,11 +87,12 @@ impl<R: Iterator<Item = Result<Row, CorpusError>>> Batches<R> {
         if count == 0 {
             return Ok(None);
         }
+        self.sizes = columns.sizes();
         Ok(Some(columns.finish()))
     }
 }
 
-impl<R: Iterator<Item = Result<Row, CorpusError>>> Iterator for Batches<R> {
+impl Iterator for Batches {
     type Item = Result<RecordBatch, CurateError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -83,25 +101,33 @@ impl<R: Iterator<Item = Result<Row, CorpusError>>> Iterator for Batches<R> {
 }
 
 /// The columns of a batch that grows.
-#[derive(Default)]
 struct Columns {
-    texts: [StringBuilder; 6],
+    texts: [StringBuilder; TEXTS],
     turns: BooleanBuilder,
 }
 
 impl Columns {
-    fn append(&mut self, document: &SourceDocument) {
+    fn new(sizes: &[usize; TEXTS]) -> Self {
+        let texts = sizes.map(|bytes| StringBuilder::with_capacity(BATCH_ROWS, bytes + bytes / 8));
+        Self { texts, turns: BooleanBuilder::with_capacity(BATCH_ROWS) }
+    }
+
+    fn append(&mut self, document: &LentDocument<'_>) {
         let format = match document.markup {
             Some(Markup::Html) => "html",
             Some(Markup::Markdown) | None => "text",
         };
-        let metadata = serde_json::to_string(&document.metadata).expect("JSON values become JSON");
-        let place = document.place.to_string();
-        let values = [&document.id, &document.source, &place, format, &metadata, &document.text];
-        for (column, value) in self.texts.iter_mut().zip(values) {
+        let LentDocument { id, source, place, metadata, text, .. } = *document;
+        for (column, value) in
+            self.texts.iter_mut().zip([id, source, place, format, metadata, text])
+        {
             column.append_value(value);
         }
         self.turns.append_value(document.turns);
+    }
+
+    fn sizes(&self) -> [usize; TEXTS] {
+        self.texts.each_ref().map(|column| column.values_slice().len())
     }
 
     fn finish(mut self) -> RecordBatch {

@@ -1,6 +1,7 @@
 //! The units of work of a run.
 
-use catena_corpus::{CorpusError, ReadOptions, Row, Shard};
+use catena_corpus::{CorpusError, LentDocument, ReadOptions, Shard, ShardReader, Step};
+use std::vec::IntoIter;
 
 /// Bytes of input from which a part is full: large enough that its files are worth opening, small
 /// enough that a killed run has little to do again.
@@ -46,18 +47,38 @@ impl Part {
         self.shards.iter().map(|shard| shard.bytes).sum()
     }
 
-    /// Its rows in order.
-    pub(crate) fn rows(
-        &self,
-        options: &ReadOptions,
-    ) -> impl Iterator<Item = Result<Row, CorpusError>> + Send + use<> {
-        let options = options.clone();
-        self.shards.clone().into_iter().flat_map(move |shard| {
-            let (reader, failed) = match shard.open(&options) {
-                Ok(reader) => (Some(reader), None),
-                Err(error) => (None, Some(Err(error))),
-            };
-            failed.into_iter().chain(reader.into_iter().flatten())
-        })
+    /// What reads its rows in order.
+    pub(crate) fn reader(&self, options: &ReadOptions) -> PartReader {
+        PartReader { shards: self.shards.clone().into_iter(), open: None, options: options.clone() }
+    }
+}
+
+/// Reads the rows of a part, shard after shard.
+pub(crate) struct PartReader {
+    shards: IntoIter<Shard>,
+    open: Option<ShardReader>,
+    options: ReadOptions,
+}
+
+impl PartReader {
+    /// Goes on to the next row.
+    pub(crate) fn advance(&mut self) -> Option<Result<Step, CorpusError>> {
+        loop {
+            if self.open.is_none() {
+                match self.shards.next()?.open(&self.options) {
+                    Ok(reader) => self.open = Some(reader),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            match self.open.as_mut().and_then(ShardReader::advance) {
+                Some(step) => return Some(step),
+                None => self.open = None,
+            }
+        }
+    }
+
+    /// The document that [`Self::advance`] came to.
+    pub(crate) fn document(&self) -> LentDocument<'_> {
+        self.open.as_ref().expect("a document was read").document()
     }
 }

@@ -6,7 +6,7 @@ use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use camino::{Utf8Path, Utf8PathBuf};
-use catena_corpus::{Place, ReadOptions, Row};
+use catena_corpus::{Place, ReadOptions, Step};
 use catena_protocol::Cancel;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::DataFusionError;
@@ -44,17 +44,20 @@ impl Rejected {
     fn rows(&self) -> Rows {
         match self {
             Self::Part { part, options, cancel } => {
-                let cancel = cancel.clone();
-                Box::new(part.rows(options).filter_map(move |row| {
-                    if cancel.is_cancelled() {
-                        return Some(Err(CurateError::Interrupted));
-                    }
-                    match row {
-                        Ok(Row::Document(_)) => None,
-                        Ok(Row::Bad(bad)) => {
-                            Some(Ok(serde_json::to_value(bad).expect("a bad row is plain data")))
+                let (cancel, mut reader) = (cancel.clone(), part.reader(options));
+                Box::new(std::iter::from_fn(move || {
+                    loop {
+                        if cancel.is_cancelled() {
+                            return Some(Err(CurateError::Interrupted));
                         }
-                        Err(error) => Some(Err(error.into())),
+                        match reader.advance()? {
+                            Ok(Step::Document) => {}
+                            Ok(Step::Bad(bad)) => {
+                                let bad = serde_json::to_value(bad);
+                                return Some(Ok(bad.expect("a bad row is plain data")));
+                            }
+                            Err(error) => return Some(Err(error.into())),
+                        }
                     }
                 }))
             }

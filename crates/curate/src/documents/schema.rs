@@ -31,6 +31,8 @@ pub(crate) const GROUP: &str = "split_group";
 pub(crate) const LABEL: &str = "split_label";
 /// Why a document was dropped; null where it stays.
 pub(crate) const VERDICT: &str = "verdict";
+/// The part of it that tells whether there is one, where nothing else of it is looked at.
+pub(crate) const VERDICT_STEP: &str = "verdict.step";
 
 /// What was masked, for review; null where nothing was.
 pub(crate) const AUDIT: &str = "pii_audit";

@@ -38,13 +38,9 @@ impl PartitionStream for PartStream {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let batches = Batches {
-            rows: self.part.rows(&self.options),
-            aside: self.aside.clone(),
-            num_bad: 0,
-            cancel: self.cancel.clone(),
-            cuts_lines: self.cuts_lines,
-        };
+        let reader = self.part.reader(&self.options);
+        let batches =
+            Batches::new(reader, self.aside.clone(), self.cancel.clone(), self.cuts_lines);
         let stream = stream::iter(batches.map(|batch| batch.map_err(DataFusionError::from)));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&DOCUMENTS), stream))
     }

@@ -37,6 +37,6 @@ pub(crate) use mask_metadata::mask_metadata;
 pub(crate) use metadata_field::metadata_field;
 pub(crate) use note::Note;
 pub(crate) use pool::Pool;
-pub(crate) use sample::{sample_key, sample_shape};
+pub(crate) use sample::sample;
 pub(crate) use tokens::{count_tokens, keep_tokens};
 pub(crate) use verdict::{VERDICT, VERDICT_COLUMNS, Verdict};

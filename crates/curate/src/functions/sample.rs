@@ -2,112 +2,85 @@
 
 use super::change_row::arguments;
 use super::function::{Function, texts, udf};
+use super::key::KeyBuilder;
 use crate::error::CurateError;
-use arrow_array::builder::{StringBuilder, UInt64Builder};
+use arrow_array::builder::UInt64Builder;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef};
-use arrow_schema::DataType;
-use catena_corpus::Sample;
+use arrow_array::{Array, ArrayRef, StructArray};
+use arrow_schema::{DataType, Field, Fields};
+use catena_corpus::{KeyOptions, Keys, Sample};
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-/// Calls `take` with the text and the sample of every row of the columns `text`, `metadata` and
-/// `turns`; `id_column` is the column that the user named for ids.
-fn for_each_sample(
-    columns: &[ArrayRef],
-    id_column: Option<&str>,
-    mut take: impl FnMut(&str, &Sample<'_>),
-) -> Result<(), CurateError> {
-    let (texts, metadata, turns) =
-        (texts(&columns[0])?, texts(&columns[1])?, columns[2].as_boolean());
-    for row in 0..texts.len() {
-        let fields: Map<String, Value> =
-            serde_json::from_str(metadata.value(row)).unwrap_or_default();
-        let sample = if turns.value(row) {
-            Sample::of_turns(&fields, id_column)
+/// `key` and `shape`.
+static SAMPLE: LazyLock<Fields> = LazyLock::new(|| {
+    let field = |name: &str, kind| Field::new(name, kind, true);
+    Fields::from(vec![field("key", DataType::Utf8), field("shape", DataType::UInt64)])
+});
+
+/// `sample(text, metadata, turns)`.
+#[derive(Debug)]
+struct OfSample {
+    id_column: Option<String>,
+    threshold: Option<f64>,
+}
+
+impl Function for OfSample {
+    fn name(&self) -> &'static str {
+        "sample"
+    }
+
+    fn settings(&self) -> String {
+        format!("{:?} {:?}", self.id_column, self.threshold)
+    }
+
+    fn arguments(&self) -> Vec<DataType> {
+        arguments()
+    }
+
+    fn returns(&self) -> DataType {
+        DataType::Struct(SAMPLE.clone())
+    }
+
+    fn apply(&self, columns: &[ArrayRef]) -> Result<ArrayRef, CurateError> {
+        let (texts, metadata, turns) =
+            (texts(&columns[0])?, texts(&columns[1])?, columns[2].as_boolean());
+        let mut keys = KeyBuilder::new(texts.len());
+        let mut shapes = UInt64Builder::with_capacity(texts.len());
+        let mut of_text = Keys::new(KeyOptions::LOOSE);
+        for row in 0..texts.len() {
+            let (text, json) = (texts.value(row), metadata.value(row));
+            let (key, shape) = if !turns.value(row) && Sample::is_text_alone(json) {
+                (of_text.key(text), 0)
+            } else {
+                self.of_row(text, json, turns.value(row))
+            };
+            keys.push(Some(key));
+            shapes.append_value(shape);
+        }
+        let columns: Vec<ArrayRef> = vec![keys.finish(), Arc::new(shapes.finish())];
+        Ok(Arc::new(StructArray::new(SAMPLE.clone(), columns, None)))
+    }
+}
+
+impl OfSample {
+    fn of_row(&self, text: &str, json: &str, turns: bool) -> (u128, u64) {
+        let fields: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
+        let sample = if turns {
+            Sample::of_turns(&fields, self.id_column.as_deref())
         } else {
             Sample::beside_text(&fields)
         };
-        take(texts.value(row), &sample);
-    }
-    Ok(())
-}
-
-/// `sample_key(text, metadata, turns)`.
-#[derive(Debug)]
-struct SampleKey {
-    id_column: Option<String>,
-}
-
-impl Function for SampleKey {
-    fn name(&self) -> &'static str {
-        "sample_key"
-    }
-
-    fn settings(&self) -> String {
-        self.id_column.clone().unwrap_or_default()
-    }
-
-    fn arguments(&self) -> Vec<DataType> {
-        arguments()
-    }
-
-    fn returns(&self) -> DataType {
-        DataType::Utf8
-    }
-
-    fn apply(&self, columns: &[ArrayRef]) -> Result<ArrayRef, CurateError> {
-        let rows = columns[0].len();
-        let mut keys = StringBuilder::with_capacity(rows, rows * 32);
-        for_each_sample(columns, self.id_column.as_deref(), |text, sample| {
-            keys.append_value(format!("{:032x}", sample.key(text)));
-        })?;
-        Ok(Arc::new(keys.finish()))
+        let shape = self.threshold.map_or(0, |threshold| sample.shape(threshold));
+        (sample.key(text), shape)
     }
 }
 
-/// `sample_shape(text, metadata, turns)`.
-#[derive(Debug)]
-struct SampleShape {
-    id_column: Option<String>,
-    threshold: f64,
-}
-
-impl Function for SampleShape {
-    fn name(&self) -> &'static str {
-        "sample_shape"
-    }
-
-    fn settings(&self) -> String {
-        format!("{:?} {}", self.id_column, self.threshold)
-    }
-
-    fn arguments(&self) -> Vec<DataType> {
-        arguments()
-    }
-
-    fn returns(&self) -> DataType {
-        DataType::UInt64
-    }
-
-    fn apply(&self, columns: &[ArrayRef]) -> Result<ArrayRef, CurateError> {
-        let mut shapes = UInt64Builder::with_capacity(columns[0].len());
-        for_each_sample(columns, self.id_column.as_deref(), |_, sample| {
-            shapes.append_value(sample.shape(self.threshold));
-        })?;
-        Ok(Arc::new(shapes.finish()))
-    }
-}
-
-/// `sample_key(text, metadata, turns)`: 32 hexadecimal digits that are the same for rows with the
-/// same [`Sample`], whatever their column `id_column` says.
-pub(crate) fn sample_key(id_column: Option<String>) -> Arc<ScalarUDF> {
-    udf(SampleKey { id_column })
-}
-
-/// `sample_shape(text, metadata, turns)`: the same for rows that may be compared by their words,
-/// where those are near duplicates from `threshold`; see [`Sample::shape`].
-pub(crate) fn sample_shape(id_column: Option<String>, threshold: f64) -> Arc<ScalarUDF> {
-    udf(SampleShape { id_column, threshold })
+/// `sample(text, metadata, turns)`: a `key` of 32 hexadecimal digits that is the same for rows with
+/// the same [`Sample`], whatever their column `id_column` says, and a `shape` that is the same for
+/// rows that may be compared by their words, where those are near duplicates from `threshold`; see
+/// [`Sample::shape`]. Without a threshold every shape is 0.
+pub(crate) fn sample(id_column: Option<String>, threshold: Option<f64>) -> Arc<ScalarUDF> {
+    udf(OfSample { id_column, threshold })
 }

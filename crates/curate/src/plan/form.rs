@@ -3,7 +3,9 @@
 use super::settings::WriteSettings;
 use crate::error::CurateError;
 use camino::Utf8Path;
-use catena_corpus::{Compression, CorpusError, DocumentWriter, Layout, SinkFormat, WriteOptions};
+use catena_corpus::{
+    ColumnTypes, Compression, CorpusError, DocumentWriter, Layout, SinkFormat, WriteOptions,
+};
 
 /// A form of documents.
 struct Form {
@@ -64,6 +66,21 @@ impl WriteForm {
         Ok(Self(WriteOptions { format, compression, layout, ..WriteOptions::default() }))
     }
 
+    /// The same for a run: `sync` says whether files are on the disk before they have their names.
+    pub(crate) fn in_run(self, sync: bool, threads: usize) -> Self {
+        Self(WriteOptions { sync, digest_apart: threads > 1, ..self.0 })
+    }
+
+    /// The same with the columns that documents of these types need in tables.
+    pub(crate) fn with_types(self, types: &ColumnTypes) -> Self {
+        Self(self.0.with_types(types))
+    }
+
+    /// How documents become lines; the split is left open.
+    pub(crate) fn options(&self) -> &WriteOptions {
+        &self.0
+    }
+
     /// A writer for the documents of `split` in the curated set `folder`.
     pub(crate) fn writer(&self, folder: &Utf8Path, split: &str) -> DocumentWriter {
         let mut options = WriteOptions { split: split.to_owned(), ..self.0.clone() };
@@ -100,7 +117,8 @@ pub fn document_pattern(format: &str) -> String {
     WriteSettings { format: format.to_owned(), ..WriteSettings::default() }.pattern("train")
 }
 
-/// A writer of documents in the form called `format`, into the curated set `folder`.
+/// A writer of documents in the form called `format`, into the curated set `folder`; `types` are
+/// those of the documents.
 ///
 /// # Errors
 /// [`CorpusError::UnknownName`].
@@ -108,7 +126,8 @@ pub fn document_writer(
     format: &str,
     folder: &Utf8Path,
     split: &str,
+    types: &ColumnTypes,
 ) -> Result<DocumentWriter, CurateError> {
     let settings = WriteSettings { format: format.to_owned(), ..WriteSettings::default() };
-    Ok(WriteForm::new(&settings)?.writer(folder, split))
+    Ok(WriteForm::new(&settings)?.with_types(types).writer(folder, split))
 }

@@ -10,8 +10,7 @@ use super::urls::keep_urls;
 use crate::error::CurateError;
 use crate::functions::{
     Changed, EXTRACTED, Note, Operator, Verdict, analyse, audit_pii, change_row, extract_row,
-    judge, keep, keep_languages, keep_tokens, language, mask_metadata, metadata_field, sample_key,
-    sample_shape,
+    judge, keep, keep_languages, keep_tokens, language, mask_metadata, metadata_field, sample,
 };
 use camino::Utf8Path;
 use catena_corpus::{
@@ -69,10 +68,8 @@ pub(crate) struct PlanFunctions {
     pub(crate) label: Option<Arc<ScalarUDF>>,
     /// Looks at what is masked; none if nothing is.
     pub(crate) audit: Option<Arc<ScalarUDF>>,
-    /// Tells rows that are the same sample.
-    pub(crate) key: Arc<ScalarUDF>,
-    /// Tells rows that may be compared by their words; none if they are not compared.
-    pub(crate) shape: Option<Arc<ScalarUDF>>,
+    /// Tells rows that are the same sample, and rows that may be compared by their words.
+    pub(crate) sample: Arc<ScalarUDF>,
     sets: Vec<RuleSet>,
 }
 
@@ -131,8 +128,7 @@ impl PlanFunctions {
             group: plan.split.group.clone().map(metadata_field),
             label: plan.split.stratify.clone().map(metadata_field),
             audit,
-            key: sample_key(plan.read.id.clone()),
-            shape: near.map(|near| sample_shape(plan.read.id.clone(), near.threshold)),
+            sample: sample(plan.read.id.clone(), near.map(|near| near.threshold)),
             sets,
         })
     }
@@ -233,7 +229,7 @@ pub(crate) fn repair_text() -> Operator {
 
 pub(crate) fn normalize_text() -> Operator {
     Operator::new("normalize_text", String::new(), |text| {
-        noted(text, Cow::Owned(normalize(text)), || Note::of(["Unicode and white space"]))
+        noted(text, normalize(text), || Note::of(["Unicode and white space"]))
     })
 }
 

@@ -14,6 +14,9 @@ use datafusion::prelude::DataFrame;
 use datafusion::scalar::ScalarValue;
 use std::sync::Arc;
 
+/// The column of what [`sample`](crate::functions::sample) tells.
+const SAMPLE: &str = "sample";
+
 /// The plan that reads, repairs and judges `documents`.
 ///
 /// No operator replaces a column: a text that was changed is a new one, so that every expression
@@ -82,9 +85,9 @@ pub(crate) fn build(
         chain.add(AUDIT, when(masked, found).end()?)?;
     }
     chain.add("bytes", cast(octet_length(chain.text()), DataType::UInt64))?;
-    chain.add(KEY, functions.key.call(chain.row()))?;
-    let shape = functions.shape.as_ref().map(|shape| shape.call(chain.row()));
-    chain.hide(SHAPE, shape.unwrap_or_else(|| lit(0_u64)))?;
+    chain.hide(SAMPLE, functions.sample.call(chain.row()))?;
+    chain.add(KEY, col(SAMPLE).field("key"))?;
+    chain.hide(SHAPE, col(SAMPLE).field("shape"))?;
     chain.finish()
 }
 

@@ -1,8 +1,7 @@
 //! A whole run.
 
 use super::judge::{Means, judge};
-use super::part_files::write_atomically;
-use super::work::Work;
+use super::work::{Claim, Work};
 use super::{duplicates, passages, splits, write};
 use crate::account::{Card, Summary, input_sets};
 use crate::error::CurateError;
@@ -28,6 +27,9 @@ pub struct Curation<'a> {
     pub overwrite: bool,
     /// How input is read; what the plan says about reading is added.
     pub options: ReadOptions,
+    /// Whether every file is on the disk before it counts. Else the system brings them there in
+    /// its own time, and what a loss of power leaves is found torn or whole by the next run.
+    pub sync: bool,
 }
 
 /// Runs the plan: reads and judges every document, finds those that repeat others, writes those
@@ -48,12 +50,12 @@ pub fn curate(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Card, CurateError> {
-    let Curation { inputs, plan, folder, threads, overwrite, .. } = *curation;
+    let Curation { inputs, plan, folder, threads, overwrite, sync, .. } = *curation;
     plan.check()?;
     let options = plan.read.options(&curation.options);
     let functions = PlanFunctions::new(plan, &curation.options)?;
-    fs::create_dir_all(folder).map_err(CurateError::io("create", folder))?;
-    let work = Work::open(folder, plan, inputs, &options, (overwrite, cancel))?;
+    let claim = Claim { overwrite, sync, cancel };
+    let work = Work::open(folder, plan, inputs, &options, claim)?;
     if work.is_done() {
         return read_card(folder);
     }
@@ -81,12 +83,12 @@ pub fn curate(
     };
     if let Some(audit) = &card.pii_audit {
         let json = serde_json::to_vec_pretty(audit).expect("an audit is plain data");
-        write_atomically(&folder.join("pii_audit.json"), &json)?;
+        work.write("pii_audit.json", &json)?;
     }
-    write_atomically(&folder.join("README.md"), card.readme().as_bytes())?;
-    write_atomically(&folder.join("report.html"), card.report().as_bytes())?;
+    work.write("README.md", card.readme().as_bytes())?;
+    work.write("report.html", card.report().as_bytes())?;
     let json = serde_json::to_vec_pretty(&card).expect("a card is plain data");
-    write_atomically(&folder.join("card.json"), &json)?;
+    work.write("card.json", &json)?;
     work.tidy()?;
     Ok(card)
 }

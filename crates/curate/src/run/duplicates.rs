@@ -4,19 +4,21 @@
 //! holds all that their words do not tell, and about the same words.
 
 use super::judge::Means;
-use super::part_files::{column, read_columns, write_table};
+use super::names::{names_of, passed};
+use super::table::{column, read_columns, write_table};
 use super::texts::for_each_text;
+use super::threads::map_each;
 use super::work::Work;
-use crate::documents::schema::{ID, KEY, PLACE, SHAPE, VERDICT};
+use crate::documents::schema::{KEY, SHAPE, VERDICT_STEP};
 use crate::error::CurateError;
 use crate::functions::read_key;
 use crate::plan::{CleaningPlan, near_config};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use arrow_array::{Array, ArrayRef, Float32Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use catena_corpus::{NearDedup, Scratch, first_of_each};
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A document that repeats an earlier one. Documents are numbered through all parts, those that
 /// were dropped before left out.
@@ -85,28 +87,30 @@ pub(crate) fn find(
             }
         }
     }
-    write(work, &repeats)?;
+    write(work, &repeats, means)?;
     Ok(repeats)
 }
 
 fn exact(work: &Work, scratch: &Scratch, means: &Means<'_>) -> Result<Repeats, CurateError> {
-    let mut keys: Vec<u128> = Vec::new();
     means.progress.begin("finding exact copies", None, "documents");
-    for part in &work.parts {
-        for batch in read_columns(&work.files(part).attributes, &[KEY, VERDICT])? {
+    let done = AtomicU64::new(0);
+    let keys = map_each(work.parts.len(), means.threads, |at| {
+        let mut keys: Vec<u128> = Vec::new();
+        let attributes = work.files(&work.parts[at]).attributes;
+        for batch in read_columns(&attributes, &[KEY, VERDICT_STEP])? {
             if means.cancel.is_cancelled() {
                 return Err(CurateError::Interrupted);
             }
             let batch = batch?;
-            let verdicts = batch.column_by_name(VERDICT).expect("attributes have it");
-            let found = column(&batch, KEY).iter().enumerate();
-            let stay = found.filter(|(row, _)| verdicts.is_null(*row));
-            keys.extend(stay.map(|(_, key)| read_key(key.unwrap_or_default())));
-            means.progress.update(keys.len() as u64);
+            let (found, before) = (column(&batch, KEY), keys.len());
+            keys.extend(passed(&batch).map(|row| read_key(found.value(row))));
+            let new = (keys.len() - before) as u64;
+            means.progress.update(done.fetch_add(new, Ordering::Relaxed) + new);
         }
-    }
+        Ok(keys)
+    })?;
     means.progress.end();
-    let first = first_of_each(keys, scratch, means.cancel)?;
+    let first = first_of_each(keys.into_iter().flatten(), scratch, means.cancel)?;
     let mut repeats = Vec::new();
     for (number, first) in first.enumerate() {
         let of = number32(usize::try_from(first?).expect("numbers fit"));
@@ -122,42 +126,28 @@ fn number32(number: usize) -> u32 {
 
 /// Writes the repeats with the ids of both documents, and the place of the one that goes, since
 /// ids may occur more than once.
-fn write(work: &Work, repeats: &Repeats) -> Result<(), CurateError> {
-    let mut names: HashMap<u32, [String; 2]> = HashMap::new();
-    for (number, repeat) in repeats.0.iter().enumerate() {
-        if let Some(repeat) = repeat {
-            names.insert(number32(number), <[String; 2]>::default());
-            names.insert(repeat.of, <[String; 2]>::default());
-        }
-    }
-    let mut number = 0;
-    for part in &work.parts {
-        for batch in read_columns(&work.files(part).documents, &[ID, PLACE])? {
-            let batch = batch?;
-            for (id, place) in column(&batch, ID).iter().zip(column(&batch, PLACE)) {
-                if let Some(name) = names.get_mut(&number) {
-                    *name = [id, place].map(|text| text.unwrap_or_default().to_owned());
-                }
-                number += 1;
-            }
-        }
-    }
-    let found = || repeats.0.iter().enumerate().filter_map(|(at, one)| Some((at, (*one)?)));
-    let text = |value: &dyn Fn((usize, Repeat)) -> String| -> ArrayRef {
-        Arc::new(found().map(|one| Some(value(one))).collect::<StringArray>())
+fn write(work: &Work, repeats: &Repeats, means: &Means<'_>) -> Result<(), CurateError> {
+    let found: Vec<(usize, Repeat)> =
+        repeats.0.iter().enumerate().filter_map(|(at, one)| Some((at, (*one)?))).collect();
+    let mut numbers: Vec<usize> =
+        found.iter().flat_map(|(number, one)| [*number, one.of as usize]).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let names = names_of(work, &numbers, means)?;
+    let name = |number: usize| &names[numbers.binary_search(&number).expect("it was asked for")];
+    let text = |values: Vec<&str>| Arc::new(StringArray::from(values)) as ArrayRef;
+    let part = |of: fn(&(usize, Repeat)) -> usize, at: usize| {
+        text(found.iter().map(|one| name(of(one))[at].as_str()).collect())
     };
-    let kind = |exact: bool| if exact { "exact" } else { "near" };
+    let kind = |one: &(usize, Repeat)| if one.1.exact { "exact" } else { "near" };
+    let similarity: Float32Array = found.iter().map(|(_, one)| Some(one.similarity)).collect();
     let columns = [
-        ("id", text(&|(number, _)| names[&number32(number)][0].clone())),
-        ("place", text(&|(number, _)| names[&number32(number)][1].clone())),
-        ("duplicate_of", text(&|(_, one)| names[&one.of][0].clone())),
-        ("kind", text(&|(_, one)| kind(one.exact).to_owned())),
-        (
-            "similarity",
-            Arc::new(found().map(|one| Some(one.1.similarity)).collect::<Float32Array>())
-                as ArrayRef,
-        ),
+        ("id", part(|(number, _)| *number, 0)),
+        ("place", part(|(number, _)| *number, 1)),
+        ("duplicate_of", part(|(_, one)| one.of as usize, 0)),
+        ("kind", text(found.iter().map(kind).collect())),
+        ("similarity", Arc::new(similarity) as ArrayRef),
     ];
     let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
-    write_table(&work.folder.join("duplicates.parquet"), &batch)
+    write_table(&work.folder.join("duplicates.parquet"), &batch, work.sync)
 }

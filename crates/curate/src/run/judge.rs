@@ -6,7 +6,7 @@ use super::work::Work;
 use crate::documents::{Aside, PartStream, table};
 use crate::error::CurateError;
 use crate::plan::{PlanFunctions, build, mask_sample};
-use crate::session::session;
+use crate::session::plan_session;
 use catena_corpus::{BadRow, ReadOptions};
 use catena_protocol::{Cancel, Progress};
 use datafusion::physical_plan::ExecutionPlan;
@@ -44,8 +44,7 @@ pub(crate) fn judge(
         cancel: means.cancel.clone(),
         cuts_lines: functions.cuts_lines,
     });
-    // One partition after the other in each thread: the plan itself must not spread them.
-    let session = session(1, &work.folder.join(".work"))?;
+    let session = plan_session(&work.folder.join(".work"))?;
     let documents = session.read_table(table(streams.collect())?)?;
     let plan = means.runtime.block_on(build(documents, functions)?.create_physical_plan())?;
 

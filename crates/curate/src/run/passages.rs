@@ -3,11 +3,13 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::{Table, column, have_turns, read_columns, read_table, write_table};
+use super::names::names_of;
+use super::spool::{Spool, read_spool};
+use super::table::{column, have_turns, write_table};
 use super::texts::for_each_text;
 use super::work::Work;
 use crate::documents::Part;
-use crate::documents::schema::{ID, KEY, PLACE, TEXT};
+use crate::documents::schema::{KEY, TEXT};
 use crate::error::CurateError;
 use crate::functions::read_key;
 use crate::plan::DedupSettings;
@@ -81,7 +83,7 @@ pub(crate) fn cut(
         is_first_way = false;
     }
     if !is_first_way {
-        write(work, &cuts)?;
+        write(work, &cuts, means)?;
     }
     Ok(cuts)
 }
@@ -177,8 +179,8 @@ impl Step<'_> {
         let (mut number, mut samples) = (0, HashSet::new());
         for part in &self.work.parts {
             let files = self.work.files(part);
-            let mut table: Option<Table> = None;
-            for batch in read_table(&self.source(part))? {
+            let mut spool: Option<Spool> = None;
+            for batch in read_spool(&self.source(part))? {
                 if self.means.cancel.is_cancelled() {
                     return Err(CurateError::Interrupted);
                 }
@@ -202,16 +204,16 @@ impl Step<'_> {
                     number += 1;
                 }
                 let batch = with_texts(&batch, texts);
-                if table.is_none() {
-                    table = Some(Table::create(&files.cut, &batch.schema())?);
+                if spool.is_none() {
+                    spool = Some(Spool::create(&files.cut, &batch.schema())?);
                 }
-                if let Some(table) = &mut table {
-                    table.write(&batch)?;
+                if let Some(spool) = &mut spool {
+                    spool.write(&batch)?;
                 }
                 progress.update(number as u64);
             }
-            if let Some(table) = table {
-                table.finish()?;
+            if let Some(spool) = spool {
+                spool.finish(files.sync)?;
             } else {
                 // A part without documents stays as it is.
                 let copied = fs::copy(&files.documents, &files.cut);
@@ -253,32 +255,23 @@ fn with_texts(batch: &RecordBatch, texts: Vec<String>) -> RecordBatch {
 }
 
 /// Writes what was cut with the documents' ids and places.
-fn write(work: &Work, cuts: &Cuts) -> Result<(), CurateError> {
-    let (mut ids, mut places, mut found) = (Vec::new(), Vec::new(), Vec::new());
-    let mut number = 0;
-    for part in &work.parts {
-        for batch in read_columns(&work.files(part).documents, &[ID, PLACE])? {
-            let batch = batch?;
-            for (id, place) in column(&batch, ID).iter().zip(column(&batch, PLACE)) {
-                if let Some(cut) = cuts.of(number) {
-                    ids.push(id.unwrap_or_default().to_owned());
-                    places.push(place.unwrap_or_default().to_owned());
-                    found.push(cut);
-                }
-                number += 1;
-            }
-        }
-    }
+fn write(work: &Work, cuts: &Cuts, means: &Means<'_>) -> Result<(), CurateError> {
+    let (numbers, found): (Vec<usize>, Vec<Cut>) =
+        cuts.0.iter().enumerate().filter_map(|(number, cut)| Some((number, (*cut)?))).unzip();
+    let names = names_of(work, &numbers, means)?;
+    let text = |at: usize| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(names.iter().map(|name| &name[at])))
+    };
     let numbers = |value: fn(&Cut) -> u64| -> ArrayRef {
         Arc::new(found.iter().map(value).collect::<UInt64Array>())
     };
     let columns = [
-        ("id", Arc::new(StringArray::from(ids)) as ArrayRef),
-        ("place", Arc::new(StringArray::from(places)) as ArrayRef),
+        ("id", text(0)),
+        ("place", text(1)),
         ("passages", numbers(|cut| u64::from(cut.num))),
         ("bytes_cut", numbers(|cut| cut.bytes)),
         ("bytes_left", numbers(|cut| cut.left)),
     ];
     let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
-    write_table(&work.folder.join("passages.parquet"), &batch)
+    write_table(&work.folder.join("passages.parquet"), &batch, work.sync)
 }

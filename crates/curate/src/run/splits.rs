@@ -2,11 +2,13 @@
 
 use super::duplicates::Repeats;
 use super::judge::Means;
-use super::part_files::{column, read_columns};
+use super::names::passed;
 use super::passages::Cuts;
+use super::spool::read_spool;
+use super::table::{column, read_columns};
 use super::work::Work;
 use crate::documents::Part;
-use crate::documents::schema::{GROUP, ID, LABEL, SOURCE, VERDICT};
+use crate::documents::schema::{GROUP, ID, LABEL, SOURCE, VERDICT_STEP};
 use crate::error::CurateError;
 use crate::plan::{SplitSettings, Splitter};
 use arrow_array::Array;
@@ -90,7 +92,7 @@ fn of_part(
     let files = work.files(part);
     let label = settings.stratify.as_deref();
     let mut known = Vec::new();
-    for batch in read_columns(&files.documents, &[ID, SOURCE, GROUP, LABEL])? {
+    for batch in read_spool(&files.documents)? {
         if means.cancel.is_cancelled() {
             return Err(CurateError::Interrupted);
         }
@@ -115,15 +117,13 @@ fn of_part(
 /// The languages of the documents that rules let pass.
 fn languages(attributes: &Utf8Path) -> Result<Vec<Option<String>>, CurateError> {
     let mut codes = Vec::new();
-    for batch in read_columns(attributes, &[LANGUAGE, VERDICT])? {
+    for batch in read_columns(attributes, &[LANGUAGE, VERDICT_STEP])? {
         let batch = batch?;
-        let verdicts = batch.column_by_name(VERDICT).expect("attributes have it");
         let languages = batch.column_by_name(LANGUAGE).expect("attributes have it").as_struct();
         let names = languages.column_by_name("code").expect("languages have it");
         let names = names.as_string::<i32>();
-        let stays = (0..batch.num_rows()).filter(|row| verdicts.is_null(*row));
         let known = |row| languages.is_valid(row) && names.is_valid(row);
-        codes.extend(stays.map(|row| known(row).then(|| names.value(row).to_owned())));
+        codes.extend(passed(&batch).map(|row| known(row).then(|| names.value(row).to_owned())));
     }
     Ok(codes)
 }

@@ -3,6 +3,7 @@
 
 mod lists;
 mod metadata;
+mod once;
 mod pages;
 mod turns;
 
@@ -62,7 +63,8 @@ fn run_with(
     cancel: &Cancel,
 ) -> Result<crate::Card, CurateError> {
     let options = ReadOptions::default();
-    let curation = Curation { inputs, plan, folder, threads, overwrite: false, options };
+    let curation =
+        Curation { inputs, plan, folder, threads, overwrite: false, options, sync: false };
     curate(&curation, progress, cancel)
 }
 
@@ -226,16 +228,18 @@ fn threads_do_not_change_a_byte() {
         .collect();
     let mut plan = CleaningPlan::default();
     plan.split.validation = 0.4;
-    "parquet".clone_into(&mut plan.write.format);
-    let once = |threads: usize| {
-        let out = dir.join(format!("out{threads}"));
-        run_with(&plan, &inputs, &out, threads, &NoProgress, &Cancel::new()).unwrap();
-        bytes(&out)
-    };
-    let (one, three) = (once(1), once(3));
-    assert_eq!(one.keys().collect::<Vec<_>>(), three.keys().collect::<Vec<_>>());
-    for (name, bytes) in &one {
-        assert!(bytes == &three[name], "{name} differs");
+    for format in ["parquet", "jsonl", "dolma"] {
+        format.clone_into(&mut plan.write.format);
+        let once = |threads: usize| {
+            let out = dir.join(format!("{format}{threads}"));
+            run_with(&plan, &inputs, &out, threads, &NoProgress, &Cancel::new()).unwrap();
+            bytes(&out)
+        };
+        let (one, three) = (once(1), once(3));
+        assert_eq!(one.keys().collect::<Vec<_>>(), three.keys().collect::<Vec<_>>());
+        for (name, bytes) in &one {
+            assert!(bytes == &three[name], "{name} differs");
+        }
     }
 }
 
@@ -278,6 +282,53 @@ fn a_run_that_was_stopped_anywhere_goes_on_to_the_same_bytes() {
         assert!(bytes(&out) == whole, "stopped after {reports} reports");
     }
     assert!(stopped > 0, "nothing was stopped");
+}
+
+#[test]
+fn inputs_that_are_refused_leave_nothing() {
+    let (_guard, dir) = folder();
+    fs::write(dir.join("odd.xyz"), "\u{0}\u{1}\u{2}").unwrap();
+    let out = dir.join("out");
+    for name in ["missing.jsonl", "*.jsonl", "odd.xyz"] {
+        let (plan, inputs) = (CleaningPlan::unchanged(), [dir.join(name).into_string()]);
+        let refused = run_with(&plan, &inputs, &out, 1, &NoProgress, &Cancel::new());
+        assert!(refused.is_err() && !out.exists(), "{name}: {refused:?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_loss_of_power_tore_is_made_again() {
+    let (_guard, dir) = folder();
+    let (inputs, plan, out) = ([input(&dir)], CleaningPlan::default(), dir.join("out"));
+    run(&plan, &inputs, &out);
+    let whole = bytes(&out);
+    let mark = out.join(".work/mark.json");
+    let ours: serde_json::Value = serde_json::from_slice(&whole[".work/mark.json"]).unwrap();
+    let other_start = || {
+        let mut other = ours.clone();
+        other["boot"] = "another start of the machine".into();
+        fs::write(&mark, other.to_string()).unwrap();
+    };
+    let changed = |name: &str| fs::metadata(out.join(name)).unwrap().modified().unwrap();
+    let data = "data/train/00000.jsonl";
+    // What is whole stays.
+    let before = changed(data);
+    other_start();
+    run(&plan, &inputs, &out);
+    assert_eq!(changed(data), before);
+    // What is torn is made again, and so is what was not done.
+    for name in [data, "attributes/00000.parquet", "duplicates.parquet", "card.json"] {
+        fs::write(out.join(name), &whole[name][..whole[name].len() / 2]).unwrap();
+        other_start();
+        run(&plan, &inputs, &out);
+        assert!(bytes(&out) == whole, "{name}");
+    }
+    fs::remove_file(out.join("card.json")).unwrap();
+    fs::write(out.join(".work/00000.arrow"), "torn").unwrap();
+    other_start();
+    run(&plan, &inputs, &out);
+    assert!(bytes(&out) == whole);
 }
 
 #[test]
@@ -479,7 +530,8 @@ fn what_has_changed_since_is_not_taken_for_done() {
         assert!(matches!(error, CurateError::OtherWork { .. }), "{path}: {error}");
         let options = ReadOptions::default();
         let (inputs, plan, folder) = (&inputs[..], &plan, &*out);
-        let curation = Curation { inputs, plan, folder, threads: 1, overwrite: true, options };
+        let curation =
+            Curation { inputs, plan, folder, threads: 1, overwrite: true, options, sync: true };
         let card = curate(&curation, &NoProgress, &Cancel::new()).unwrap();
         assert_ne!(card.fingerprint, first.fingerprint);
         assert_eq!(card, again().unwrap());

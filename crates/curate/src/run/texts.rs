@@ -1,7 +1,8 @@
 //! The texts that stayed, in order, through all parts of a run.
 
 use super::judge::Means;
-use super::part_files::{column, read_table};
+use super::spool::read_spool;
+use super::table::column;
 use super::work::Work;
 use crate::documents::Part;
 use crate::documents::schema::TEXT;
@@ -20,7 +21,7 @@ pub(crate) fn for_each_text(
 ) -> Result<(), CurateError> {
     let mut number = 0;
     for part in &work.parts {
-        for batch in read_table(&path(part))? {
+        for batch in read_spool(&path(part))? {
             if means.cancel.is_cancelled() {
                 return Err(CurateError::Interrupted);
             }

@@ -1,8 +1,8 @@
 //! Parts over threads.
 
 use crate::error::CurateError;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 /// Does `work` for the numbers below `count` on `threads` threads, each taking the next one.
 ///
@@ -35,4 +35,22 @@ pub(crate) fn for_each(
         }
     });
     first.into_inner().expect("no holder of the lock panics").map_or(Ok(()), Err)
+}
+
+/// What `work` makes of each number below `count`, in the order of the numbers; see [`for_each`].
+///
+/// # Errors
+/// The first error ends all.
+pub(crate) fn map_each<T: Send + Sync>(
+    count: usize,
+    threads: usize,
+    work: impl Fn(usize) -> Result<T, CurateError> + Sync,
+) -> Result<Vec<T>, CurateError> {
+    let made: Vec<OnceLock<T>> = (0..count).map(|_| OnceLock::new()).collect();
+    for_each(count, threads, |index| {
+        // Every number is taken once.
+        let _ = made[index].set(work(index)?);
+        Ok(())
+    })?;
+    Ok(made.into_iter().filter_map(OnceLock::into_inner).collect())
 }

@@ -1,7 +1,10 @@
 //! The folder of a run: whose work it holds, and what of it is done.
 
-use super::part_files::{PartFiles, write_atomically};
+use super::curate::read_card;
+use super::part_files::{PartFiles, write_whole};
 use super::side_files::{SideFile, SideFiles};
+use super::table::is_table;
+use super::write::digest;
 use crate::account::CardInput;
 use crate::documents::Part;
 use crate::error::CurateError;
@@ -18,8 +21,8 @@ use std::{fs, io};
 /// Memory of looking for repeats.
 const SCRATCH_BYTES: usize = 256 << 20;
 
-/// Raised when the same plan gives other results than before.
-const VERSION: u32 = 3;
+/// Raised when the same plan gives other results than before, or leaves other files on the way.
+const VERSION: u32 = 4;
 
 /// What [`Work`] owns in its folder; all of it goes when work begins anew.
 const OWNED: [&str; 10] = [
@@ -39,6 +42,20 @@ const OWNED: [&str; 10] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Mark {
     fingerprint: String,
+    /// The start of the machine in which the work was begun, if files count before they are on the
+    /// disk: a later one may find them torn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot: Option<String>,
+}
+
+/// Under what conditions a folder is taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Claim<'a> {
+    /// Whether other work in it may be replaced.
+    pub(crate) overwrite: bool,
+    /// Whether every file is to be on the disk before it counts.
+    pub(crate) sync: bool,
+    pub(crate) cancel: &'a Cancel,
 }
 
 /// The work of one run.
@@ -52,6 +69,8 @@ pub(crate) struct Work {
     pub(crate) side_files: Vec<SideFile>,
     /// The units of work.
     pub(crate) parts: Vec<Part>,
+    /// Whether every file is on the disk before it counts.
+    pub(crate) sync: bool,
 }
 
 impl Work {
@@ -60,13 +79,13 @@ impl Work {
     ///
     /// # Errors
     /// [`CurateError::OtherWork`] unless the folder is empty, holds the same work, or may be
-    /// overwritten; errors of the inputs and of the disk.
+    /// overwritten; errors of the inputs, after which the folder is as it was, and of the disk.
     pub(crate) fn open(
         folder: &Utf8Path,
         plan: &CleaningPlan,
         inputs: &[String],
         options: &ReadOptions,
-        (overwrite, cancel): (bool, &Cancel),
+        claim: Claim<'_>,
     ) -> Result<Self, CurateError> {
         let shards = plan_shards(inputs, options)?;
         let mut hash = Sha256::new();
@@ -76,34 +95,63 @@ impl Work {
             let version = shard.version.as_deref().unwrap_or_default();
             hash.update(format!("{}\n{}\n{}\n{version}\n", shard.path, shard.id, shard.bytes));
         }
-        let side = SideFiles::of(plan, options, cancel)?;
+        let side = SideFiles::of(plan, options, claim.cancel)?;
         side.digests.iter().for_each(|digest| hash.update(digest));
         let work = Self {
             folder: folder.to_owned(),
             fingerprint: hex(&hash.finalize()),
             side_files: side.files,
             parts: Part::gather(shards),
+            // Where starts of the machine cannot be told apart, nothing counts that is not there.
+            sync: claim.sync || boot().is_none(),
         };
-        work.claim(plan, overwrite)?;
+        work.claim(plan, claim)?;
         Ok(work)
     }
 
-    fn claim(&self, plan: &CleaningPlan, overwrite: bool) -> Result<(), CurateError> {
+    fn claim(&self, plan: &CleaningPlan, claim: Claim<'_>) -> Result<(), CurateError> {
         let mark = self.folder.join(".work").join("mark.json");
         let found = fs::read(&mark).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let ours = Mark { fingerprint: self.fingerprint.clone() };
-        if found.as_ref() == Some(&ours) {
+        let found = found.filter(|found: &Mark| found.fingerprint == self.fingerprint);
+        if let Some(Mark { boot: began, .. }) = &found
+            && (began.is_none() || *began == boot() || self.is_whole(claim.cancel)?)
+        {
             return Ok(());
         }
         let taken = OWNED.iter().any(|name| self.folder.join(name).exists());
-        if taken && !overwrite {
+        if taken && found.is_none() && !claim.overwrite {
             return Err(CurateError::OtherWork { folder: self.folder.clone() });
         }
         self.clear()?;
         let text = toml::to_string_pretty(plan).expect("a plan is plain data");
-        write_atomically(&self.folder.join("plan.toml"), text.as_bytes())?;
+        write_whole(&self.folder.join("plan.toml"), text.as_bytes(), self.sync)?;
+        let boot = if self.sync { None } else { boot() };
+        let ours = Mark { fingerprint: self.fingerprint.clone(), boot };
         let bytes = serde_json::to_vec(&ours).expect("plain data");
-        write_atomically(&mark, &bytes)
+        write_whole(&mark, &bytes, true)
+    }
+
+    /// Whether the work was done, and all of it is still there: what nobody waited for may have
+    /// been lost with the machine's power.
+    fn is_whole(&self, cancel: &Cancel) -> Result<bool, CurateError> {
+        let Ok(card) = read_card(&self.folder) else { return Ok(false) };
+        let mut tables = self.parts.iter().map(|part| self.files(part).attributes);
+        if !tables.all(|path| is_table(&path)) || !is_table(&self.folder.join("duplicates.parquet"))
+        {
+            return Ok(false);
+        }
+        for file in &card.files {
+            let path = self.folder.join(&file.path);
+            if !path.exists() || digest(&path, cancel)? != file.sha256 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writes a whole file of the folder.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), CurateError> {
+        write_whole(&self.folder.join(name), bytes, self.sync)
     }
 
     fn clear(&self) -> Result<(), CurateError> {
@@ -119,7 +167,7 @@ impl Work {
 
     /// The files of `part`.
     pub(crate) fn files(&self, part: &Part) -> PartFiles {
-        PartFiles::new(&self.folder, &part.name())
+        PartFiles::new(&self.folder, &part.name(), self.sync)
     }
 
     /// Where and with what memory repeats are looked for.
@@ -180,6 +228,12 @@ pub(crate) fn inputs_of<'s>(shards: impl IntoIterator<Item = &'s Shard>) -> Vec<
         }
     }
     files
+}
+
+/// What tells this start of the machine from others; none where the system does not say.
+fn boot() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 /// `bytes` as hexadecimal digits.

@@ -5,7 +5,7 @@ use super::error::failed;
 use super::tables::{Registered, Tables, tables_of};
 use crate::error::CurateError;
 use crate::functions::all;
-use crate::session::session;
+use crate::session::query_session;
 use camino::Utf8Path;
 use catena_corpus::ReadOptions;
 use catena_protocol::Cancel;
@@ -33,7 +33,7 @@ pub fn query(
 ) -> Result<Answer, CurateError> {
     let runtime =
         Runtime::new().map_err(CurateError::io("start threads for", Utf8Path::new("SQL")))?;
-    let session = session(threads, scratch)?;
+    let session = query_session(threads, scratch)?;
     for function in all() {
         session.register_udf(function.as_ref().clone());
     }

@@ -3,6 +3,16 @@
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
+/// Where documents are: one place, or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a path or an address, or a list of them")]
+pub enum Sources {
+    /// One.
+    One(String),
+    /// Any number.
+    Many(Vec<String>),
+}
+
 /// Most tokens of one pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a number of tokens, or \"auto\"")]
@@ -90,6 +100,16 @@ pub enum RecomputeWord {
     Off,
     /// All.
     All,
+}
+
+impl Sources {
+    /// All of them in their order.
+    pub fn list(&self) -> &[String] {
+        match self {
+            Self::One(source) => std::slice::from_ref(source),
+            Self::Many(sources) => sources,
+        }
+    }
 }
 
 impl RecomputeChoice {

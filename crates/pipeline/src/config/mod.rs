@@ -10,7 +10,7 @@ mod sections;
 
 pub use choices::{
     Auto, ByteSize, LayerRanges, MicroStep, RecomputeChoice, RecomputeWord, ServedModelChoice,
-    ServedModelTable,
+    ServedModelTable, Sources,
 };
 pub use load::{FILE_NAME, load};
 pub use reference::{KeyReference, SectionReference, reference, reference_markdown};

@@ -1,7 +1,7 @@
 //! The sections of `catena.toml`.
 
 use super::choices::{
-    Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord, ServedModelChoice,
+    Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord, ServedModelChoice, Sources,
 };
 use crate::error::PipelineError;
 use serde::{Deserialize, Serialize};
@@ -78,8 +78,9 @@ impl Default for ModelConfig {
 pub struct DataConfig {
     /// The documents: a file, folder or pattern such as `docs/**/*.md` relative to the project, an
     /// address such as `s3://bucket/docs`, or `pull:NAME/FILE`, in any format that `catena data`
-    /// reads.
-    pub source: String,
+    /// reads; or a list of such, as in `["docs", "s3://bucket/wiki"]`: the names of documents then
+    /// begin with that of their folder.
+    pub source: Sources,
     /// A cleaning plan, as `catena data clean --plan` takes it, relative to the project like the
     /// files that it names; empty: none. What it says goes before the keys below. It has no
     /// sections `split` and `write`.
@@ -449,11 +450,12 @@ impl ProjectConfig {
         )?;
         let language = &self.project.language;
         check("project.language", ["en", "zh"].contains(&language.as_str()), language, "en or zh")?;
+        let sources = self.data.source.list();
         check(
             "data.source",
-            !self.data.source.is_empty(),
-            &self.data.source,
-            "a path or pull:NAME/FILE",
+            !sources.is_empty() && sources.iter().all(|source| !source.is_empty()),
+            format!("{sources:?}"),
+            "a path, an address or pull:NAME/FILE, or a list of such",
         )?;
         share("data.near_duplicate_jaccard", self.data.near_duplicate_jaccard)?;
         count("index.chunk_tokens", self.index.chunk_tokens, 16, 254, "16 to 254")?;

@@ -11,11 +11,43 @@ fn parse(text: &str) -> Result<ProjectConfig, PipelineError> {
     config::parse_for_tests(Utf8Path::new("catena.toml"), text)
 }
 
+/// All that an error and its causes say.
+fn told(error: &PipelineError) -> String {
+    let mut told = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        told.push_str(&source.to_string());
+        cause = source.source();
+    }
+    told
+}
+
 #[test]
 fn a_small_file_is_a_whole_project() {
     let config = parse(SMALL).unwrap();
     assert_eq!(config.train.lora_rank, 16);
     assert_eq!(config.model.embedder, "all-minilm-l6-v2");
+}
+
+#[test]
+fn documents_are_at_one_place_or_at_several() {
+    let sources = |value: &str| {
+        let text = format!("[project]\nname = \"demo\"\n[data]\nsource = {value}\n");
+        let config = parse(&text).map_err(|error| told(&error))?;
+        Ok::<_, String>(config.data.source.list().to_vec())
+    };
+    assert_eq!(sources("\"docs\"").unwrap(), ["docs"]);
+    assert_eq!(sources("[\"docs\", \"s3://b/w\"]").unwrap(), ["docs", "s3://b/w"]);
+    for (value, said) in [
+        ("\"\"", "data.source"),
+        ("[]", "data.source"),
+        ("[\"docs\", \"\"]", "data.source"),
+        ("5", "a list of them"),
+        ("[5]", "a list of them"),
+    ] {
+        let error = sources(value).unwrap_err();
+        assert!(error.contains(said), "{value}: {error}");
+    }
 }
 
 #[test]
@@ -27,12 +59,7 @@ fn a_served_model_is_a_path_or_a_table() {
     assert_eq!((b.source.as_str(), b.draft.as_str(), b.pinned), ("b", "", true));
     for wrong in ["source = 1", "source = \"b\"\npined = true", "draft = \"b\""] {
         let error = parse(&format!("{SMALL}[serve.models.b]\n{wrong}\n")).unwrap_err();
-        let mut told = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(source) = cause {
-            told.push_str(&source.to_string());
-            cause = source.source();
-        }
+        let told = told(&error);
         assert!(told.contains("a table with `source`"), "{wrong}: {told}");
     }
 }

@@ -36,6 +36,7 @@ impl Run {
             threads,
             overwrite: true,
             options: ReadOptions::default(),
+            sync: false,
         };
         let start = Instant::now();
         curate(&curation, &NoProgress, cancel).map_err(interrupted_or_failed)?;

@@ -3,6 +3,7 @@
 mod bad;
 mod binary;
 mod damage;
+mod lent;
 mod plan;
 mod rows;
 mod shapes;

@@ -198,6 +198,59 @@ fn a_configuration_without_files_is_read_by_its_names() {
 }
 
 #[test]
+fn files_and_patterns_have_the_splits_that_their_names_tell() {
+    let row: &[u8] = b"{\"text\":\"t\"}";
+    let files = ["train.jsonl", "my_test.jsonl", "b/dev/x.jsonl", "b/test/x.jsonl", "plain.jsonl"];
+    let folder = folder(&files.map(|name| (name, row)));
+    let asked = |inputs: &[&str], split: &str| {
+        let inputs: Vec<String> = inputs.iter().map(|name| path(&folder, name)).collect();
+        let options = ReadOptions { split: Some(split.to_owned()), ..ReadOptions::default() };
+        let shards = plan_shards(&inputs, &options);
+        let shards = shards.map_err(|error| error.to_string().replace(&path(&folder, ""), "DIR"));
+        shards.map(|all| all.into_iter().map(|one| one.id).collect::<Vec<_>>().join(" "))
+    };
+    let is = |ids: &str| Ok(ids.to_owned());
+    let refused = |what: &str| Err(what.to_owned());
+    assert_eq!(asked(&["my_test.jsonl"], "test"), is("my_test.jsonl"));
+    assert_eq!(asked(&["plain.jsonl"], "train"), is("plain.jsonl"));
+    let no_split = "DIR/my_test.jsonl has no split `train` (known: test)";
+    assert_eq!(asked(&["my_test.jsonl"], "train"), refused(no_split));
+    let no_split = "DIR/plain.jsonl has no split `test` (known: train)";
+    assert_eq!(asked(&["plain.jsonl"], "test"), refused(no_split));
+    // Files that are named together are one set.
+    assert_eq!(asked(&["train.jsonl", "my_test.jsonl"], "test"), is("my_test.jsonl"));
+    assert_eq!(asked(&["b/dev/x.jsonl", "b/test/x.jsonl"], "validation"), is("x.jsonl"));
+    let no_split = "DIR/b has no split `train` (known: test, validation)";
+    assert_eq!(asked(&["b/dev/x.jsonl", "b/test/x.jsonl"], "train"), refused(no_split));
+    // So is what a pattern finds.
+    assert_eq!(asked(&["*.jsonl"], "test"), is("my_test.jsonl"));
+    assert_eq!(asked(&["b/*/x.jsonl"], "test"), is("test/x.jsonl"));
+    let no_split = "DIR has no split `dev` (known: test, train)";
+    assert_eq!(asked(&["*.jsonl"], "dev"), refused(no_split));
+    let options = ReadOptions { config: Some("en".to_owned()), ..ReadOptions::default() };
+    for input in ["train.jsonl", "*.jsonl"] {
+        let error = plan_shards(&[path(&folder, input)], &options).unwrap_err().to_string();
+        assert!(error.ends_with("has no configuration `en` (known: default)"), "{error}");
+    }
+}
+
+#[test]
+fn names_tell_which_of_several_inputs_they_are_of() {
+    let row: &[u8] = b"{\"text\":\"t\"}";
+    let files = ["docs/a.jsonl", "wiki/a.jsonl", "wiki/de/b.jsonl", "old/docs/a.jsonl", "c.jsonl"];
+    let folder = folder(&files.map(|name| (name, row)));
+    let names = |inputs: &[&str]| {
+        let inputs: Vec<String> = inputs.iter().map(|name| path(&folder, name)).collect();
+        let options = ReadOptions { name_inputs: true, ..ReadOptions::default() };
+        let shards = plan_shards(&inputs, &options).unwrap();
+        shards.into_iter().map(|one| one.id).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(&["wiki"]), "a.jsonl de/b.jsonl");
+    assert_eq!(names(&["docs/", "wiki/*/*.jsonl"]), "docs/a.jsonl wiki/de/b.jsonl");
+    assert_eq!(names(&["docs", "old/docs", "c.jsonl"]), "docs/a.jsonl 1/docs/a.jsonl c.jsonl");
+}
+
+#[test]
 fn attributes_are_read_beside_documents() {
     let documents: &[u8] = b"{\"id\":\"a\",\"text\":\"one\"}\n7\n{\"id\":\"c\",\"text\":\"two\"}\n";
     let tags: &[u8] = b"{\"id\":\"a\",\"attributes\":{\"x\":[[0,3,1.0]]}}\n{\"id\":\"b\"}\n{\"id\":\"z\",\"attributes\":{}}\n";

@@ -78,20 +78,47 @@ fn what_stands_beside_turns_is_masked_once_and_the_id_stays() {
 }
 
 #[test]
-fn tables_have_the_turns_as_text_and_as_they_were() {
+fn tables_have_turns_in_columns_or_as_they_were() {
     let (_guard, dir) = folder();
     let inputs = file(&dir, &shapes(raw));
     let mut plan = alone(CleaningPlan::default());
     "parquet".clone_into(&mut plan.write.format);
     let out = dir.join("out");
     run(&plan, &inputs, &out);
+    let clean = |turn| format!("Turn {turn}: It’s [EMAIL]");
+    let expected = shapes(clean);
     let batch = read_table(&out.join("data/train-00000-of-00001.parquet")).unwrap().next();
     let batch = batch.unwrap().unwrap();
-    let joined = "Turn 0: It’s [EMAIL]\n\nTurn 1: It’s [EMAIL]\n\nTurn 2: It’s [EMAIL]";
-    assert_eq!(column(&batch, "text").value(0), joined);
-    let rows = column(&batch, "metadata").iter();
-    let rows: Vec<Value> = rows.map(|row| serde_json::from_str(row.unwrap()).unwrap()).collect();
-    assert_eq!(rows, shapes(|turn| format!("Turn {turn}: It’s [EMAIL]")));
+    assert_eq!(column(&batch, "instruction").value(0), clean(0));
+    // Contents that are texts and lists have no column.
+    let joined = [5, 6, 7].map(clean).join("\n\n");
+    let texts: Vec<Option<&str>> = column(&batch, "text").iter().collect();
+    assert_eq!(texts, [None, None, Some(&*joined), None, None]);
+    let third: Value = serde_json::from_str(column(&batch, "metadata").value(2)).unwrap();
+    assert_eq!(third, expected[2]);
+    // Read again, the others are the rows that they were, but for what is null.
+    let again = dir.join("again");
+    run(&CleaningPlan::unchanged(), &[out.join("data").into_string()], &again);
+    let expected = named(expected).into_iter().enumerate().filter(|(at, _)| *at != 2);
+    let read = written(&again, "train");
+    for (at, mut row) in expected {
+        row["id"] = row["id"].as_str().map_or_else(|| row["id"].to_string(), str::to_owned).into();
+        let mut found = without_nulls(&read[at]);
+        assert_eq!(found.as_object_mut().unwrap().shift_remove("source"), Some("in.jsonl".into()));
+        assert_eq!(found, row);
+    }
+}
+
+/// A value without the fields that are null.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let told = fields.iter().filter(|(_, value)| !value.is_null());
+            told.map(|(name, value)| (name.clone(), without_nulls(value))).collect()
+        }
+        Value::Array(values) => values.iter().map(without_nulls).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
 }
 
 #[test]
