@@ -59,6 +59,12 @@ impl Chain {
             slot: 0,
             at: at as u32,
         }));
+        // Most pairs stand once. What starts and ends with pairs that do not, seldom does.
+        let left = self.sieve.repeated(self.places.iter().map(|place| place.key));
+        for (to, from) in left.iter().enumerate() {
+            self.places[to] = self.places[*from as usize];
+        }
+        self.places.truncate(left.len());
         self.count();
     }
 
@@ -99,28 +105,23 @@ impl Chain {
 
     #[expect(clippy::cast_possible_truncation, reason = "a table has at most 2^32 slots")]
     fn count(&mut self) {
-        let left = self.sieve.repeated(self.places.iter().map(|place| place.key));
-        for (to, from) in left.iter().enumerate() {
-            self.places[to] = self.places[*from as usize];
-        }
-        self.places.truncate(left.len());
         self.table.reset(self.places.len());
         for place in &mut self.places {
             place.slot = self.table.add(place.key, place.at) as u32;
         }
-        let mut top: Option<Top> = None;
-        let table = &self.table;
-        self.places.retain(|place| {
-            let slot = table.slot(place.slot as usize);
-            if slot.count < 2 {
-                return false;
-            }
+        let mut top = Top { count: 1, first: 0 };
+        let mut kept = 0;
+        for index in 0..self.places.len() {
+            let place = self.places[index];
+            let slot = self.table.slot(place.slot as usize);
+            self.places[kept] = place;
+            kept += usize::from(slot.count > 1);
             // Places come in their order, so the first of equal counts stays.
-            if top.is_none_or(|best| slot.count > best.count) {
-                top = Some(Top { count: slot.count, first: slot.first });
+            if slot.count > top.count {
+                top = Top { count: slot.count, first: slot.first };
             }
-            true
-        });
-        self.top = top;
+        }
+        self.places.truncate(kept);
+        self.top = (kept > 0).then_some(top);
     }
 }

@@ -9,8 +9,12 @@ use crate::text_hash::{hash_span, load, mix};
 use crate::words::Word;
 use serde::{Deserialize, Serialize};
 
-/// Bytes of joined words by which places are compared before n-grams are.
-const PREFIX: usize = 16;
+/// Bytes of joined words that are hashed at once.
+const STEP: usize = 16;
+/// Bytes of joined words by which places are compared before n-grams are, steps of them.
+const PREFIXES: [u32; 2] = [16, 32];
+/// Zeros behind the words.
+const PADDING: usize = 32;
 
 /// Counts of n-grams.
 ///
@@ -57,17 +61,19 @@ impl RepetitionCounts {
 pub(super) struct RepetitionScratch {
     chain: Chain,
     table: CountTable,
-    /// The words without anything between them, and eight zero bytes more than a prefix needs.
+    /// The words without anything between them, and zeros for the longest prefix behind them.
     joined: Vec<u8>,
     /// Where each word starts in `joined`: bytes and characters; one entry more than words.
     starts: Vec<(u32, u32)>,
     /// Index of words at which a duplicate n-gram can start.
     suspects: Vec<u32>,
-    /// The prefix at each word.
+    /// Bytes below which an n-gram from each word may stand elsewhere too.
+    limits: Vec<u32>,
+    /// Words whose prefixes are compared.
+    places: Vec<u32>,
+    /// Those prefixes.
     keys: Vec<u64>,
     sieve: Sieve,
-    /// Whether the prefix at a word stands elsewhere too.
-    repeats: Vec<bool>,
 }
 
 impl RepetitionScratch {
@@ -102,13 +108,14 @@ impl RepetitionScratch {
         self.suspects = Vec::new();
         self.keys = Vec::new();
         self.sieve.shrink(entries);
-        self.repeats = Vec::new();
+        self.limits = Vec::new();
+        self.places = Vec::new();
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
     fn join<W: Piece>(&mut self, text: &str, words: &[W]) {
         let bytes = text.as_bytes();
-        let length = text.len() + PREFIX + 8;
+        let length = text.len() + STEP + PADDING;
         if self.joined.len() < length {
             self.joined.resize(length, 0);
         }
@@ -118,10 +125,10 @@ impl RepetitionScratch {
             self.starts.push((at as u32, chars));
             let (start, end) = word.place();
             let (start, end) = (start as usize, end as usize);
-            match bytes.get(start..start + PREFIX) {
+            match bytes.get(start..start + STEP) {
                 // What is written too much is written over by the next word.
-                Some(most) if end - start <= PREFIX => {
-                    self.joined[at..at + PREFIX].copy_from_slice(most);
+                Some(most) if end - start <= STEP => {
+                    self.joined[at..at + STEP].copy_from_slice(most);
                 }
                 _ => self.joined[at..at + end - start].copy_from_slice(&bytes[start..end]),
             }
@@ -129,7 +136,7 @@ impl RepetitionScratch {
             chars += word.chars();
         }
         self.starts.push((at as u32, chars));
-        self.joined[at..at + PREFIX + 8].fill(0);
+        self.joined[at..at + PADDING].fill(0);
     }
 
     /// Characters of the n-gram from word `at`, without spaces.
@@ -148,56 +155,78 @@ impl RepetitionScratch {
 
     /// Finds the words at which a duplicate n-gram can start.
     ///
-    /// N-grams of [`PREFIX`] bytes or more can only be equal where as many bytes are, whatever
-    /// words those bytes fall into; n-grams below that are looked up anyhow.
+    /// N-grams of as many bytes as a prefix or more can only be equal where those bytes are,
+    /// whatever words they fall into; n-grams below the first are looked up anyhow.
     #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 Gi words")]
     fn find_suspects(&mut self, words: usize) {
         self.suspects.clear();
-        self.repeats.clear();
         let Some(last) = words.checked_sub(5) else { return };
-        self.repeats.resize(last + 1, false);
-        let joined = &self.joined;
+        self.limits.clear();
+        self.limits.resize(last + 1, PREFIXES[0]);
+        self.places.clear();
+        self.places.extend(0..=last as u32);
         self.keys.clear();
-        self.keys.extend(self.starts[..=last].iter().map(|&(start, _)| {
-            mix(load(joined, start as usize), load(joined, start as usize + 8))
-        }));
-        let left = self.sieve.repeated(self.keys.iter().copied());
-        self.table.reset(left.len());
-        for &at in left {
-            let slot = self.table.add(self.keys[at as usize], at);
-            let slot = self.table.slot(slot);
-            if slot.count > 1 {
-                self.repeats[at as usize] = true;
-                self.repeats[slot.first as usize] = true;
-            }
+        self.keys.resize(last + 1, 0);
+        for (index, &prefix) in PREFIXES.iter().enumerate() {
+            let longer = PREFIXES.get(index + 1).copied();
+            self.raise_limits(prefix as usize, longer.unwrap_or(u32::MAX));
         }
         self.suspects.resize(last + 1, 0);
         let mut found = 0;
         for at in 0..=last {
             self.suspects[found] = at as u32;
-            found += usize::from(self.repeats[at]) | usize::from(self.bytes_of(at, 5) < PREFIX);
+            found += usize::from(self.bytes_of(at, 5) < self.limits[at]);
         }
         self.suspects.truncate(found);
     }
 
-    fn bytes_of(&self, at: usize, n: usize) -> usize {
-        (self.starts[at + n].0 - self.starts[at].0) as usize
+    /// Sets the limit of every place whose next `prefix` bytes stand elsewhere too, and leaves
+    /// those places. The keys are of the prefix before.
+    fn raise_limits(&mut self, prefix: usize, limit: u32) {
+        let (joined, starts) = (&self.joined, &self.starts);
+        for (key, &place) in self.keys.iter_mut().zip(&self.places) {
+            let end = starts[place as usize].0 as usize + prefix;
+            *key = mix(*key ^ load(joined, end - STEP), load(joined, end - STEP / 2));
+        }
+        let left = self.sieve.repeated(self.keys.iter().copied());
+        self.table.reset(left.len());
+        for &index in left {
+            let slot = self.table.add(self.keys[index as usize], index);
+            let slot = self.table.slot(slot);
+            if slot.count > 1 {
+                for index in [index, slot.first] {
+                    self.limits[self.places[index as usize] as usize] = limit;
+                }
+            }
+        }
+        let mut kept = 0;
+        for index in 0..self.places.len() {
+            let place = self.places[index];
+            (self.places[kept], self.keys[kept]) = (place, self.keys[index]);
+            kept += usize::from(self.limits[place as usize] == limit);
+        }
+        self.places.truncate(kept);
+        self.keys.truncate(kept);
+    }
+
+    fn bytes_of(&self, at: usize, n: usize) -> u32 {
+        self.starts[at + n].0 - self.starts[at].0
     }
 
     fn duplicate_chars(&mut self, words: usize, n: usize) -> u64 {
         let mut duplicate_chars = 0;
         let mut next = 0;
         self.table.reset(self.suspects.len());
-        for index in 0..self.suspects.len() {
-            let at = self.suspects[index] as usize;
+        for &suspect in &self.suspects {
+            let at = suspect as usize;
             if at + n > words {
                 break;
             }
-            if at < next || !(self.repeats[at] || self.bytes_of(at, n) < PREFIX) {
+            if at < next || self.bytes_of(at, n) >= self.limits[at] {
                 continue;
             }
             let (start, end) = (self.starts[at].0 as usize, self.starts[at + n].0 as usize);
-            let slot = self.table.add(hash_span(&self.joined, start, end), self.suspects[index]);
+            let slot = self.table.add(hash_span(&self.joined, start, end), suspect);
             if self.table.slot(slot).count > 1 {
                 duplicate_chars += self.chars_of(at, n);
                 next = at + n;

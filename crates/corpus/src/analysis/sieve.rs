@@ -39,17 +39,23 @@ impl Sieve {
         if self.left.len() < number {
             self.left.resize(number, 0);
         }
-        let marks = &mut self.marks[..length];
+        let (marks, left) = (&mut self.marks[..length], &mut self.left[..number]);
         marks.fill(0);
-        let mask = marks.len() - 1;
+        let mask = length - 1;
         for &place in &self.places {
-            let mark = &mut marks[place as usize & mask];
+            // SAFETY: what is left of a mask one below the length is below the length.
+            let mark = unsafe { marks.get_unchecked_mut(place as usize & mask) };
             *mark = *mark << 1 | 1;
         }
         let mut found = 0;
         for (index, &place) in self.places.iter().enumerate() {
-            self.left[found] = index as u32;
-            found += usize::from(marks[place as usize & mask] > 1);
+            // SAFETY: for each of `number` places one index at most is found, and the mask is as
+            // above.
+            let mark = unsafe {
+                *left.get_unchecked_mut(found) = index as u32;
+                *marks.get_unchecked(place as usize & mask)
+            };
+            found += usize::from(mark > 1);
         }
         &self.left[..found]
     }

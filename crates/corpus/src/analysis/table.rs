@@ -37,13 +37,14 @@ impl CountTable {
     pub(super) fn add(&mut self, key: u64, position: u32) -> usize {
         let mut index = key as usize & self.mask;
         loop {
-            let slot = &mut self.slots[index];
-            if slot.count == 0 {
-                *slot = Slot { key, count: 1, first: position };
-                return index;
-            }
-            if slot.key == key {
-                slot.count = slot.count.saturating_add(1);
+            // SAFETY: there is always a slot, the mask is one below the number of slots that are
+            // used, and the index has no bit beyond the mask.
+            let slot = unsafe { self.slots.get_unchecked_mut(index) };
+            // One branch that nearly always goes the same way, in place of one for new keys.
+            let is_new = slot.count == 0;
+            if is_new | (slot.key == key) {
+                let first = if is_new { position } else { slot.first };
+                *slot = Slot { key, count: slot.count.saturating_add(1), first };
                 return index;
             }
             index = (index + 1) & self.mask;

@@ -167,21 +167,18 @@ fn fill_lanes(bytes: &[u8], falls: &mut [u32]) -> usize {
 /// The sum of the greatest counts of `keys` that stand more than once: as many of them as the
 /// root of the number of different keys, of which `once` more stand once each.
 fn top(table: &mut CountTable, keys: impl Iterator<Item = u64>, once: u64) -> u64 {
-    // How many keys stand at least so often, for 2, 3, and so on.
-    let mut at_least: Vec<u64> = Vec::new();
-    let mut distinct = once;
+    // How many keys stand at least so often, for 1, 2, 3, and so on.
+    let mut at_least: Vec<u64> = vec![0];
     for key in keys {
         let slot = table.add(key, 0);
-        match table.slot(slot).count as usize {
-            1 => distinct += 1,
-            count => {
-                if at_least.len() < count - 1 {
-                    at_least.push(0);
-                }
-                at_least[count - 2] += 1;
-            }
+        let count = table.slot(slot).count as usize;
+        if at_least.len() < count {
+            at_least.push(0);
         }
+        at_least[count - 1] += 1;
     }
+    let distinct = once + at_least[0];
+    let at_least = &at_least[1..];
     let Some(&repeated) = at_least.first() else { return 0 };
     let most = distinct.isqrt().min(repeated);
     // A key that stands k times is counted once in each of the first k - 1 entries.

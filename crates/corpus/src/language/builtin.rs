@@ -107,10 +107,21 @@ fn usual(script: Script) -> &'static str {
 fn words_of(script: Script, text: &str) -> String {
     let mut words = String::with_capacity(CLASSIFIED_BYTES + 8);
     let mut in_word = false;
-    for ch in text.chars() {
-        if words.len() >= CLASSIFIED_BYTES {
-            break;
+    let (bytes, mut at) = (text.as_bytes(), 0);
+    while at < bytes.len() && words.len() < CLASSIFIED_BYTES {
+        if script == Script::Latin {
+            let rest = &bytes[at..bytes.len().min(at + CLASSIFIED_BYTES - words.len())];
+            let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic());
+            let letters = end.unwrap_or(rest.len());
+            if letters > 0 {
+                words.push_str(&text[at..at + letters]);
+                in_word = true;
+                at += letters;
+                continue;
+            }
         }
+        let Some(ch) = text[at..].chars().next() else { break };
+        at += ch.len_utf8();
         let is_inside = matches!(ch, '\'' | '’' | '\u{300}'..='\u{36F}' | '\u{200C}' | '\u{200D}');
         if Script::of(ch) == Some(script) || (is_inside && in_word) {
             words.push(ch);

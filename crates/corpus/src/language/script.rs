@@ -183,16 +183,22 @@ impl ScriptShares {
             shares.weights[Script::Latin as usize] = if has_letter { WORD } else { 0 };
             return shares;
         }
-        let mut last = None;
-        let mut latin_words = 0;
-        for ch in text.chars() {
-            if ch.is_ascii() {
-                let is_letter = ch.is_ascii_alphabetic();
-                latin_words += u64::from(is_letter && last != Some(Script::Latin));
-                let after = if ch == '\'' { last } else { None };
-                last = if is_letter { Some(Script::Latin) } else { after };
+        let (bytes, mut at) = (text.as_bytes(), 0);
+        let (mut last, mut latin_words) = (None, 0);
+        while at < bytes.len() {
+            let run = &bytes[at..at + ascii_prefix(&bytes[at..])];
+            if !run.is_empty() {
+                let (begun, in_word) = words_begun(run, last == Some(Script::Latin));
+                latin_words += begun;
+                // Apostrophes alone leave what was before them.
+                if run.iter().any(|&byte| byte != b'\'') {
+                    last = in_word.then_some(Script::Latin);
+                }
+                at += run.len();
                 continue;
             }
+            let Some(ch) = text[at..].chars().next() else { break };
+            at += ch.len_utf8();
             let script = Script::of(ch);
             if let Some(script) = script {
                 shares.weights[script as usize] += script.weight(last != Some(script));
@@ -234,3 +240,45 @@ impl ScriptShares {
         self.weights.iter().sum()
     }
 }
+
+/// How many bytes at the start of `bytes` are ASCII.
+fn ascii_prefix(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let tops = |word: &[u8; 8]| u64::from_le_bytes(*word) & 0x8080_8080_8080_8080;
+    match words.iter().position(|word| tops(word) != 0) {
+        Some(at) => 8 * at + tops(&words[at]).trailing_zeros() as usize / 8,
+        None => bytes.len() - rest.len() + rest.iter().take_while(|byte| byte.is_ascii()).count(),
+    }
+}
+
+/// How many words of Latin script begin in a run of ASCII, and whether its end is in one, when what
+/// stands before it is `in_word` or not. Apostrophes are in a word if what is before them is.
+fn words_begun(run: &[u8], mut in_word: bool) -> (u64, bool) {
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic();
+    let mut begun = 0;
+    let mut step = |byte: u8| {
+        begun += u64::from(is_letter(byte) && !in_word);
+        in_word = is_letter(byte) || byte == b'\'' && in_word;
+    };
+    if run.len() < SHORT_RUN || memchr::memmem::find(run, b"''").is_some() {
+        run.iter().for_each(|&byte| step(byte));
+        return (begun, in_word);
+    }
+    // Without two apostrophes side by side, the two bytes before each say all.
+    let goes_on = |two: u8, one: u8| is_letter(one) | (one == b'\'') & is_letter(two);
+    run[..2].iter().for_each(|&byte| step(byte));
+    let mut at = 0;
+    for heres in run[2..].chunks(COUNTED) {
+        let (twos, ones) = (&run[at..], &run[at + 1..]);
+        let before = twos.iter().zip(ones).map(|(&two, &one)| goes_on(two, one));
+        let begins = heres.iter().zip(before).map(|(&here, before)| is_letter(here) & !before);
+        begun += u64::from(begins.map(u8::from).sum::<u8>());
+        at += heres.len();
+    }
+    (begun, goes_on(run[run.len() - 2], run[run.len() - 1]))
+}
+
+/// Bytes below which a run is looked at byte by byte.
+const SHORT_RUN: usize = 16;
+/// Bytes whose words are counted in one byte.
+const COUNTED: usize = 128;
