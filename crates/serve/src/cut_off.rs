@@ -40,7 +40,9 @@ impl CutOff {
         listeners.is_over = true;
         let all = std::mem::take(&mut listeners.all);
         drop(listeners);
-        all.into_values().for_each(|tell| tell());
+        for tell in all.into_values() {
+            tell();
+        }
     }
 
     fn listeners(&self) -> MutexGuard<'_, Listeners> {

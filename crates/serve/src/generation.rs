@@ -19,6 +19,7 @@ const BRIEF_TOKENS: usize = 4096;
 const AT_ONCE: usize = 64;
 
 /// What a generation hears of.
+#[expect(clippy::large_enum_variant, reason = "nearly all are events, and none is kept long")]
 enum Message {
     /// What the engine says of a choice.
     Event(usize, Event),

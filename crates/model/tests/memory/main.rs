@@ -196,6 +196,5 @@ fn check(
     let held = memory.weights + memory.values + memory.gradients;
     let planned = (held + memory.activations + memory.working) as f64;
     let error = (planned / taken - 1.0) * 100.0;
-    println!("{what}: planned {planned}, taken {taken}, {error:.2} % {memory:?}");
-    assert!(error.abs() < 4.0, "{what}: planned {planned}, taken {taken}");
+    assert!(error.abs() < 4.0, "{what}: planned {planned}, taken {taken}, {memory:?}");
 }

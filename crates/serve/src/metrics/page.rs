@@ -32,7 +32,9 @@ impl Page {
         mut samples: impl FnMut(&mut Page, &str, &str, &T),
     ) {
         self.family(names, kind, help, |page, name| {
-            all.iter().for_each(|(of, what)| samples(page, name, of, what));
+            for (of, what) in all.iter() {
+                samples(page, name, of, what);
+            }
         });
     }
 

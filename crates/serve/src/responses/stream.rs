@@ -48,7 +48,7 @@ enum Open {
 
 /// More of an item: the event that comes with each token.
 #[derive(Serialize)]
-struct Delta<'a> {
+struct Grown<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     sequence_number: u64,
@@ -106,7 +106,7 @@ impl Reply {
         };
         let (sequence_number, output_index) = (self.sequence, self.output.len());
         let event =
-            Delta { kind, sequence_number, item_id, output_index, content_index, delta, logprobs };
+            Grown { kind, sequence_number, item_id, output_index, content_index, delta, logprobs };
         out.named(kind, &event);
         self.sequence += 1;
     }

@@ -9,7 +9,7 @@ mod body;
 mod out;
 mod template;
 
-pub(crate) use batches::{Items, Render, batches};
+pub(crate) use batches::{Render, batches};
 pub(crate) use body::{COMMENT, events, lines, sse};
 pub(crate) use out::{Form, Out};
 pub(crate) use template::Template;
