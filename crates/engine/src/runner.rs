@@ -150,7 +150,7 @@ impl Runner for ModelRunner {
             let known = self.read_cost.get_or_insert(each);
             *known += FRESH * (each - *known);
         }
-        Ok(logits.into_rows())
+        Ok(logits.rows())
     }
 
     fn load_adapter(&mut self, id: AdapterId, adapter: Arc<Adapter>) -> Result<(), RunnerError> {
