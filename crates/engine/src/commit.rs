@@ -4,6 +4,7 @@ use crate::batch::{Batch, Slot};
 use crate::blocks::KvBlocks;
 use crate::error::EngineError;
 use crate::first_choices::{Chosen, FirstChoices};
+use crate::logits::StepLogits;
 use crate::request::{Event, RequestId};
 use crate::sampler::Sampler;
 use crate::scheduler::Scheduler;
@@ -46,34 +47,35 @@ struct At<'a> {
 type End = Result<FinishReason, EngineError>;
 
 impl Scheduler {
-    /// Samples the step's tokens from `logits` (`[rows, v]`), stores them, takes out what ended and
-    /// frees its blocks.
+    /// Samples the step's tokens from `logits`, stores them, takes out what ended and frees its
+    /// blocks.
     ///
     /// # Panics
     /// If the runner returned a different number of rows than the batch asked for.
     pub(crate) fn commit(
         &mut self,
         batch: &Batch,
-        logits: &[f32],
+        logits: StepLogits<'_>,
         mut committer: Committer<'_>,
         blocks: &mut KvBlocks,
     ) -> StepOutcome {
         let vocab_size = committer.vocab_size;
         let num_rows = batch.num_logits_rows();
-        assert_eq!(logits.len(), num_rows * vocab_size, "logits of {num_rows} rows were asked for");
+        let num_values = logits.rows().len();
+        assert_eq!(num_values, num_rows * vocab_size, "logits of {num_rows} rows were asked for");
         let mut outcome =
             StepOutcome { events: Vec::with_capacity(num_rows), ..StepOutcome::default() };
         let first_choices =
             committer.first_choices.make(batch, logits, vocab_size, &mut self.running);
         let mut first_choices = first_choices.into_iter();
         let mut ended: Vec<((RequestId, usize), End)> = Vec::new();
-        let mut rest = logits;
+        let mut first_row = 0;
         let now = Instant::now();
         for slot in &batch.slots {
-            let (rows, others) = rest.split_at(slot.num_logits_rows() * vocab_size);
-            rest = others;
             let sequence = &mut self.running[slot.sequence_idx];
             let mut at = At { sequence, first_choice: first_choices.next().flatten() };
+            let rows = (logits, first_row);
+            first_row += slot.num_logits_rows();
             if let Some(end) = committer.commit_slot(slot, rows, &mut at, now, &mut outcome) {
                 ended.push(((at.sequence.id, at.sequence.sample), end));
             }
@@ -92,11 +94,12 @@ impl Scheduler {
 }
 
 impl Committer<'_> {
-    /// Scores and samples one slot; says how the sequence ended, if it did.
+    /// Scores and samples one slot, whose logits begin at a row of those of the step; says how the
+    /// sequence ended, if it did.
     fn commit_slot(
         &mut self,
         slot: &Slot,
-        rows: &[f32],
+        (logits, first_of_slot): (StepLogits<'_>, usize),
         at: &mut At<'_>,
         now: Instant,
         outcome: &mut StepOutcome,
@@ -109,13 +112,14 @@ impl Committer<'_> {
         sequence.num_computed = slot.start_pos + slot.num_tokens - guesses.len();
         self.came.clear();
         let mut end = None;
-        for (row, row_v) in (first_row..).zip(rows.chunks_exact(self.vocab_size)) {
-            sequence.score(slot.start_pos + row, row_v);
+        for idx in 0..slot.num_logits_rows() {
+            let (row, logits) = (first_row + idx, logits.row(first_of_slot + idx, self.vocab_size));
+            sequence.score(slot.start_pos + row, logits.logits_v);
             if row < sampled_from {
                 continue;
             }
             let chosen = first_choice.take().unwrap_or_else(|| {
-                self.sampler.choose(row_v, &sequence.params, &mut sequence.sampling)
+                self.sampler.choose_from(logits, &sequence.params, &mut sequence.sampling)
             });
             let token = match self.accept(chosen, sequence, outcome, &mut end) {
                 Ok(token) => token,

@@ -325,7 +325,7 @@ impl<R: Runner> Engine<R> {
             .map_err(EngineError::Runner)?;
         let Some(batch) = self.scheduler.next_batch(&mut self.blocks) else { return Ok(vec![]) };
         self.masks.begin(self.scheduler.running.iter_mut().map(|running| &mut running.sampling));
-        let forwarded = self.runner.forward(&self.scheduler.inputs(&batch));
+        let forwarded = self.runner.run(&self.scheduler.inputs(&batch));
         self.masks.finish(self.scheduler.running.iter_mut().map(|running| &mut running.sampling));
         let logits = match forwarded {
             Ok(logits) => logits,

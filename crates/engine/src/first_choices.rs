@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::error::EngineError;
+use crate::logits::{LogitsRow, StepLogits};
 use crate::sampler::{Choice, Sampler};
 use crate::sequence::Sequence;
 use catena_kernels::Pool;
@@ -26,7 +27,7 @@ pub(crate) struct FirstChoices {
 /// A sequence that a token is chosen for.
 struct Turn<'a> {
     /// The sequence and its row; `None` if the slot samples nothing.
-    work: Option<(&'a mut Sequence, &'a [f32])>,
+    work: Option<(&'a mut Sequence, LogitsRow<'a>)>,
     chosen: Option<Chosen>,
 }
 
@@ -41,12 +42,12 @@ impl FirstChoices {
         Self { threads: several.map(with_samplers) }
     }
 
-    /// For each slot of `batch` the choice from its first sampled row of `logits` (`[rows, v]`). None
-    /// at all if there is too little to share; they are then made one by one.
+    /// For each slot of `batch` the choice from its first sampled row of `logits`. None at all if there
+    /// is too little to share; they are then made one by one.
     pub(crate) fn make(
         &mut self,
         batch: &Batch,
-        logits: &[f32],
+        logits: StepLogits<'_>,
         vocab_size: usize,
         running: &mut [Sequence],
     ) -> Vec<Option<Chosen>> {
@@ -57,20 +58,19 @@ impl FirstChoices {
         }
         let mut sequences: Vec<_> = running.iter_mut().map(Some).collect();
         let mut turns = Vec::with_capacity(batch.slots.len());
-        let mut rest = logits;
+        let mut first = 0;
         for slot in &batch.slots {
-            let (rows, others) = rest.split_at(slot.num_logits_rows() * vocab_size);
-            rest = others;
             let sequence = sequences[slot.sequence_idx].take().filter(|_| slot.samples);
             let work = sequence.map(|sequence| {
                 let row = slot.first_sampled_row() - slot.first_logits_row();
-                (sequence, &rows[row * vocab_size..][..vocab_size])
+                (sequence, logits.row(first + row, vocab_size))
             });
+            first += slot.num_logits_rows();
             turns.push(Turn { work, chosen: None });
         }
         pool.for_each_item(&mut turns, samplers, &|sampler, turn| {
-            turn.chosen = turn.work.take().map(|(sequence, row_v)| {
-                sampler.choose(row_v, &sequence.params, &mut sequence.sampling)
+            turn.chosen = turn.work.take().map(|(sequence, row)| {
+                sampler.choose_from(row, &sequence.params, &mut sequence.sampling)
             });
         });
         turns.into_iter().map(|turn| turn.chosen).collect()

@@ -18,6 +18,7 @@ mod engine;
 mod error;
 mod first_choices;
 mod handle;
+mod logits;
 mod params;
 mod queue;
 mod request;
@@ -46,6 +47,7 @@ pub use constraint::{
 pub use engine::{Engine, EngineOptions, Intake, Prepared};
 pub use error::{EngineError, RunnerError};
 pub use handle::{DEFAULT_MAX_WAITING, EngineHandle, RequestEvents, RequestGuard};
+pub use logits::StepLogits;
 pub use params::{
     DryParams, MAX_BREAKER_BYTES, MAX_LOGIT_BIASES, MAX_SAMPLES, MAX_STOP_BYTES, MAX_STOP_STRINGS,
     MAX_TOP_LOGPROBS, SamplingParams, XtcParams,

@@ -2,6 +2,7 @@
 
 use crate::capacity::{KvBudget, KvChoice, choose_kv_blocks};
 use crate::error::{EngineError, NoAdapters, OtherModel, RunnerError};
+use crate::logits::StepLogits;
 use crate::scheduler::SchedulerLimits;
 use crate::speculate::CostModel;
 use catena_kernels::{KvCache, KvType, Pool};
@@ -39,6 +40,13 @@ pub trait Runner: Send {
     /// # Errors
     /// Whatever the model reports; the engine fails the requests of the batch with it.
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError>;
+    /// [`Runner::forward`], with what the runner knows of the logits beside: nothing by default.
+    ///
+    /// # Errors
+    /// As there.
+    fn run(&mut self, seqs: &[SeqInput<'_>]) -> Result<StepLogits<'_>, RunnerError> {
+        Ok(StepLogits::of(self.forward(seqs)?))
+    }
     /// Takes an adapter, with which sequences may then be run. Not called while a step runs; it
     /// should be quick.
     ///
@@ -131,6 +139,10 @@ impl Runner for ModelRunner {
     }
 
     fn forward(&mut self, seqs: &[SeqInput<'_>]) -> Result<&[f32], RunnerError> {
+        Ok(self.run(seqs)?.rows())
+    }
+
+    fn run(&mut self, seqs: &[SeqInput<'_>]) -> Result<StepLogits<'_>, RunnerError> {
         // Steps that read prompts have rows without logits and say little about single tokens.
         let num_rows = |seq: &SeqInput<'_>| seq.tokens.len();
         let decodes = seqs.iter().all(|seq| match seq.logits {
@@ -150,7 +162,7 @@ impl Runner for ModelRunner {
             let known = self.read_cost.get_or_insert(each);
             *known += FRESH * (each - *known);
         }
-        Ok(logits.into_rows())
+        Ok(StepLogits::with_maxima(logits.rows(), logits.maxima()))
     }
 
     fn load_adapter(&mut self, id: AdapterId, adapter: Arc<Adapter>) -> Result<(), RunnerError> {

@@ -43,6 +43,7 @@
 )]
 
 mod buffer;
+mod chain;
 mod dense;
 mod error;
 mod kv;
@@ -59,6 +60,7 @@ mod quant;
 mod row_blocks;
 mod scratch;
 mod share;
+mod team;
 #[cfg(test)]
 mod test_close;
 #[cfg(test)]
@@ -71,6 +73,7 @@ use dense::dense_agrees;
 use quant::quant_agrees;
 
 pub use buffer::AlignedBuf;
+pub use chain::{Finish, Link, Packed, multiply};
 pub use dense::*;
 pub use error::KernelError;
 pub use kv::*;

@@ -22,23 +22,37 @@ const PARK_AFTER: Duration = Duration::from_millis(2);
 type Job = *const (dyn Fn(usize) + Sync);
 type Panic = Box<dyn Any + Send>;
 
+/// In the count of a barrier: a thread ended its job by a panic and will not come.
+const ABANDONED: usize = 1 << (usize::BITS - 1);
+
 /// Keeps counters that different threads write off each other's cache lines (128: pairs prefetch).
 #[repr(align(128))]
-struct Padded<T>(T);
+pub(crate) struct Padded<T>(pub(crate) T);
 
 struct Shared {
     threads: usize,
-    epoch: Padded<AtomicUsize>,
+    next: Padded<Next>,
     finished: Padded<AtomicUsize>,
-    stop: AtomicBool,
-    job: UnsafeCell<Option<Job>>,
+    /// How often threads have come to a barrier of the job.
+    arrived: Padded<AtomicUsize>,
     panic: Mutex<Option<Panic>>,
     asleep: Vec<Padded<AtomicBool>>,
 }
 
-// SAFETY: `job` is written only by the caller of `run` while no worker is between an epoch change
-// and its `finished` increment, and read by workers only in that window; the epoch's release store
-// and acquire load order the accesses. The pointee is `Sync` and outlives the job (see `run`).
+/// What a worker looks at to begin a job: one cache line, so it waits for memory once.
+struct Next {
+    epoch: AtomicUsize,
+    /// `None`: the pool ends.
+    job: UnsafeCell<Option<Job>>,
+}
+
+/// The panic of a thread that waited in vain for one that panicked.
+struct Waited;
+
+// SAFETY: `next.job` is written only by the caller of `run`, or when the pool ends, while no worker is
+// between an epoch change and its `finished` increment, and read by workers only in that window; the
+// epoch's release store and acquire load order the accesses. The pointee is `Sync` and outlives the
+// job (see `run`).
 unsafe impl Sync for Shared {}
 // SAFETY: as above; nothing in it is tied to a thread.
 unsafe impl Send for Shared {}
@@ -79,6 +93,11 @@ impl Pool {
         self.shared.threads
     }
 
+    /// Jobs that its threads were given so far: what a step costs of dispatches.
+    pub fn num_jobs(&self) -> usize {
+        self.shared.next.0.epoch.load(Ordering::Relaxed)
+    }
+
     /// Runs `job(0)`, …, `job(threads - 1)` at once and returns when all are done.
     ///
     /// Calls from several threads take turns. A panic in any of them is raised again here, after
@@ -95,16 +114,29 @@ impl Pool {
         assert!(!IN_JOB.get(), "Pool::run was called from inside a job");
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.start(job, &self.handles);
-        let own = guarded(job, 0);
+        self.shared.take_part(job, 0);
         self.shared.wait();
-        let theirs = self.shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let panic = self.shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(turn);
-        if let Err(panic) = own {
+        if let Some(panic) = panic {
             resume_unwind(panic);
         }
-        if let Some(panic) = theirs {
-            resume_unwind(panic);
-        }
+    }
+
+    /// The barrier of [`crate::team::Member::meet`], for a job that all threads take part in.
+    pub(crate) fn meet(&self, meanwhile: impl FnOnce()) {
+        let threads = self.shared.threads;
+        let arrived = &self.shared.arrived.0;
+        let before = arrived.fetch_add(1, Ordering::AcqRel) & !ABANDONED;
+        let all = (before / threads + 1) * threads;
+        meanwhile();
+        spin_until(|| {
+            let count = arrived.load(Ordering::Acquire);
+            if count & ABANDONED != 0 {
+                resume_unwind(Box::new(Waited));
+            }
+            count >= all
+        });
     }
 
     /// Splits `out` into rows of `row_len` and gives each thread one run of whole rows.
@@ -164,11 +196,17 @@ pub fn span(n: usize, part: usize, parts: usize) -> Range<usize> {
     n * part / parts..n * (part + 1) / parts
 }
 
-fn guarded(job: &(dyn Fn(usize) + Sync), thread: usize) -> Result<(), Panic> {
-    IN_JOB.set(true);
-    let result = catch_unwind(AssertUnwindSafe(|| job(thread)));
-    IN_JOB.set(false);
-    result
+/// Spins until `done`, giving the core to others that want it once that takes long.
+fn spin_until(mut done: impl FnMut() -> bool) {
+    let mut spins = 0;
+    while !done() {
+        if spins < SPINS_BEFORE_YIELD {
+            spins += 1;
+            std::hint::spin_loop();
+        } else {
+            std::thread::yield_now();
+        }
+    }
 }
 
 /// The workers, and whether the system refused one of them.
@@ -189,10 +227,9 @@ impl Shared {
     fn new(threads: usize) -> Shared {
         Shared {
             threads,
-            epoch: Padded(AtomicUsize::new(0)),
+            next: Padded(Next { epoch: AtomicUsize::new(0), job: UnsafeCell::new(None) }),
             finished: Padded(AtomicUsize::new(0)),
-            stop: AtomicBool::new(false),
-            job: UnsafeCell::new(None),
+            arrived: Padded(AtomicUsize::new(0)),
             panic: Mutex::new(None),
             asleep: (1..threads).map(|_| Padded(AtomicBool::new(false))).collect(),
         }
@@ -204,12 +241,27 @@ impl Shared {
         // `wait` has seen every worker done with the job.
         let job: Job = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(job) };
         // SAFETY: all workers wait for the next epoch, so nobody reads the cell now.
-        unsafe { *self.job.get() = Some(job) };
+        unsafe { *self.next.0.job.get() = Some(job) };
         self.finished.0.store(0, Ordering::Relaxed);
+        self.arrived.0.store(0, Ordering::Relaxed);
         // Sequentially consistent with `asleep`: either the worker sees the new epoch before it
         // parks, or we see that it is asleep.
-        self.epoch.0.fetch_add(1, Ordering::SeqCst);
+        self.next.0.epoch.fetch_add(1, Ordering::SeqCst);
         self.wake(handles);
+    }
+
+    /// Runs a thread's part of a job. The first panic is kept; whoever waits for this thread hears
+    /// of it.
+    fn take_part(&self, job: &(dyn Fn(usize) + Sync), thread: usize) {
+        IN_JOB.set(true);
+        let result = catch_unwind(AssertUnwindSafe(|| job(thread)));
+        IN_JOB.set(false);
+        let Err(panic) = result else { return };
+        if !panic.is::<Waited>() {
+            let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert(panic);
+        }
+        self.arrived.0.fetch_or(ABANDONED, Ordering::Release);
     }
 
     fn wake(&self, handles: &[Thread]) {
@@ -221,15 +273,7 @@ impl Shared {
     }
 
     fn wait(&self) {
-        let mut spins = 0;
-        while self.finished.0.load(Ordering::Acquire) != self.threads - 1 {
-            spins += 1;
-            if spins < SPINS_BEFORE_YIELD {
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now();
-            }
-        }
+        spin_until(|| self.finished.0.load(Ordering::Acquire) == self.threads - 1);
     }
 
     fn work(&self, thread: usize) {
@@ -237,21 +281,16 @@ impl Shared {
         loop {
             self.await_epoch(seen, thread);
             seen += 1;
-            if self.stop.load(Ordering::SeqCst) {
-                return;
-            }
             // SAFETY: the epoch changed, so the caller has published the job and waits for us.
-            let job = unsafe { (*self.job.get()).expect("an epoch starts with a job") };
+            let Some(job) = (unsafe { *self.next.0.job.get() }) else { return };
             // SAFETY: the pointee lives until the caller has seen our `finished` increment.
-            if let Err(panic) = guarded(unsafe { &*job }, thread) {
-                *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
-            }
+            self.take_part(unsafe { &*job }, thread);
             self.finished.0.fetch_add(1, Ordering::Release);
         }
     }
 
     fn await_epoch(&self, seen: usize, thread: usize) {
-        let unchanged = || self.epoch.0.load(Ordering::SeqCst) == seen;
+        let unchanged = || self.next.0.epoch.load(Ordering::SeqCst) == seen;
         for _ in 0..SPINS_BEFORE_YIELD {
             if !unchanged() {
                 return;
@@ -274,8 +313,9 @@ impl Shared {
     }
 
     fn shut_down(&self, workers: &mut Vec<JoinHandle<()>>) {
-        self.stop.store(true, Ordering::SeqCst);
-        self.epoch.0.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: no job runs, so all workers wait for the next epoch.
+        unsafe { *self.next.0.job.get() = None };
+        self.next.0.epoch.fetch_add(1, Ordering::SeqCst);
         for worker in workers.drain(..) {
             worker.thread().unpark();
             // A worker cannot panic: its jobs are caught. If it did, there is nothing to save.

@@ -11,6 +11,7 @@ fn every_thread_runs_once_per_job_and_results_are_visible() {
             });
         }
         assert_eq!(pool.threads(), threads.max(1));
+        assert_eq!(pool.num_jobs(), if threads > 1 { 200 } else { 0 });
         assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 200), "{threads} threads");
     }
 }

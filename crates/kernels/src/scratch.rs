@@ -1,17 +1,16 @@
 //! Working memory of the matrix products, kept by the caller between calls.
 
-use crate::AlignedBuf;
-use crate::quant::Activations;
+use crate::chain::OperandSet;
 
-/// Buffers that a product needs for its activations: grown on demand, never shrunk, reused.
+/// Buffers that products need for their activations: grown on demand, never shrunk, reused.
 ///
 /// One per thread of control that multiplies; holds nothing that outlives a call.
 #[derive(Debug, Default)]
 pub struct MatmulScratch {
-    /// Activations as 8-bit codes, for block-quantized weights.
-    pub(crate) quantized: Activations,
-    /// Activations as the words that the dense kernels read.
-    pub(crate) row_words: AlignedBuf<u32>,
+    /// Activations that all threads read.
+    pub(crate) shared: OperandSet,
+    /// For each thread what it reads alone.
+    pub(crate) own: Vec<OperandSet>,
 }
 
 impl MatmulScratch {
@@ -22,6 +21,6 @@ impl MatmulScratch {
 
     /// Bytes held now.
     pub fn bytes(&self) -> usize {
-        self.quantized.bytes() + self.row_words.bytes()
+        self.shared.bytes() + self.own.iter().map(OperandSet::bytes).sum::<usize>()
     }
 }

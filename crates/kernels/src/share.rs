@@ -36,6 +36,28 @@ impl<'a, T> SharedMut<'a, T> {
         self.ptr
     }
 
+    /// The values from `start` on, as a slice of their own.
+    ///
+    /// # Panics
+    /// If the slice ends before.
+    pub(crate) fn tail(&self, start: usize) -> Self {
+        assert!(start <= self.len, "value {start} of a slice of {}", self.len);
+        // SAFETY: in bounds, or one past the end.
+        Self { ptr: unsafe { self.ptr.add(start) }, len: self.len - start, slice: PhantomData }
+    }
+
+    /// The values of `range`, to be read only.
+    ///
+    /// # Panics
+    /// If the range reaches beyond the slice.
+    ///
+    /// # Safety
+    /// No live part of [`SharedMut::range`] may overlap, on any thread.
+    pub(crate) unsafe fn read(&self, range: Range<usize>) -> &'a [T] {
+        // SAFETY: promised by the caller; nobody writes, so it does no harm that others read.
+        unsafe { self.range(range) }
+    }
+
     /// The values of `range`.
     ///
     /// # Panics

@@ -2,7 +2,8 @@
 
 use crate::{Checkpoint, ModelError, Weight, WeightData};
 use catena_kernels::{
-    DenseMatrix, DenseType, MatmulScratch, Pool, QuantFormat, QuantMatrix, add_bias,
+    DenseMatrix, DenseType, Finish, Link, MatmulScratch, Packed, Pool, QuantFormat, QuantMatrix,
+    RowNorm, multiply,
 };
 
 /// How weights are held in memory and multiplied.
@@ -39,18 +40,11 @@ impl Default for LoadOptions {
 /// those of the same form are one product. Each output element is the same sequence of operations
 /// whatever the number of rows, so a row's result does not depend on its batch.
 pub struct Linear {
-    parts: Vec<Part>,
+    /// Rows of `W` that share a form.
+    parts: Vec<Packed>,
     bias_n: Option<Vec<f32>>,
     n: usize,
     k: usize,
-    /// Whether block-quantized parts are multiplied by unrounded activations.
-    precise: bool,
-}
-
-/// Rows of `W` that share a form.
-enum Part {
-    Quant(QuantMatrix),
-    Dense(DenseMatrix),
 }
 
 /// A tensor of a `Linear` while loading.
@@ -63,11 +57,10 @@ impl Linear {
     /// Packs float weights `w_nk`.
     pub fn from_floats(pool: &Pool, w_nk: &[f32], n: usize, k: usize, form: DenseType) -> Self {
         Self {
-            parts: vec![Part::Dense(DenseMatrix::pack(pool, w_nk, n, k, form))],
+            parts: vec![Packed::Dense(DenseMatrix::pack(pool, w_nk, n, k, form))],
             bias_n: None,
             n,
             k,
-            precise: false,
         }
     }
 
@@ -167,9 +160,14 @@ impl Linear {
         for source in sources {
             parts.push(match source {
                 Source::Blocks(format, rows) => {
-                    Part::Quant(QuantMatrix::from_blocks(pool, format, &rows, k)?)
+                    let matrix = QuantMatrix::from_blocks(pool, format, &rows, k)?;
+                    if options.quantized == QuantizedProducts::Precise {
+                        Packed::Precise(matrix)
+                    } else {
+                        Packed::Integer(matrix)
+                    }
                 }
-                Source::Floats(w_nk) => Part::Dense(DenseMatrix::pack(
+                Source::Floats(w_nk) => Packed::Dense(DenseMatrix::pack(
                     pool,
                     &w_nk,
                     w_nk.len() / k,
@@ -178,9 +176,8 @@ impl Linear {
                 )),
             });
         }
-        let n = parts.iter().map(Part::n).sum();
-        let precise = options.quantized == QuantizedProducts::Precise;
-        Ok(Self { parts, bias_n: None, n, k, precise })
+        let n = parts.iter().map(Packed::n).sum();
+        Ok(Self { parts, bias_n: None, n, k })
     }
 
     /// Output columns.
@@ -200,7 +197,7 @@ impl Linear {
 
     /// Bytes of the packed weights.
     pub fn bytes(&self) -> usize {
-        self.parts.iter().map(Part::bytes).sum()
+        self.parts.iter().map(Packed::bytes).sum()
     }
 
     /// Writes (`accumulate` false) or adds (true) `x W^T + b` to `out_tn`.
@@ -209,8 +206,7 @@ impl Linear {
     /// `x_tk` `[t, k]`; row `i` of the result is `out_tn[i * ldo..][..n]`.
     ///
     /// # Panics
-    /// If `x_tk` is not a whole number of rows, `out_tn` is too short, or there is a bias and `ldo`
-    /// is not `n`: a caller's bug.
+    /// If `x_tk` is not a whole number of rows or `out_tn` is too short: a caller's bug.
     pub fn apply(
         &self,
         pool: &Pool,
@@ -220,23 +216,17 @@ impl Linear {
         accumulate: bool,
         scratch: &mut MatmulScratch,
     ) {
-        let mut column = 0;
-        for part in &self.parts {
-            let out = &mut out_tn[column..];
-            match part {
-                Part::Quant(w) if self.precise => {
-                    w.matmul_precise(pool, x_tk, out, ldo, accumulate, scratch);
-                }
-                Part::Quant(w) if accumulate => w.matmul_add(pool, x_tk, out, ldo, scratch),
-                Part::Quant(w) => w.matmul(pool, x_tk, out, ldo, scratch),
-                Part::Dense(w) => w.matmul(pool, x_tk, out, ldo, accumulate, scratch),
-            }
-            column += part.n();
-        }
-        if let Some(bias_n) = &self.bias_n {
-            assert!(ldo == self.n, "rows of {ldo} beside a bias of {}", self.n);
-            add_bias(pool, &mut out_tn[..x_tk.len() / self.k * ldo], ldo, bias_n);
-        }
+        multiply(pool, (&self.parts, self.bias()), x_tk, (out_tn, ldo), accumulate, scratch);
+    }
+
+    /// The product as a link of a chain, `to = finish(norm(from) W^T + b)`.
+    pub(crate) fn link<'a>(
+        &'a self,
+        (from, to): (usize, usize),
+        norm: Option<RowNorm<'a>>,
+        finish: Finish,
+    ) -> Link<'a> {
+        Link { from, norm, weights: &self.parts, bias: self.bias(), to, finish }
     }
 
     /// Writes row `row` of the weight, as floats, to `out_k`: an embedding look-up.
@@ -247,30 +237,11 @@ impl Linear {
         let mut first = 0;
         for part in &self.parts {
             if row < first + part.n() {
-                return match part {
-                    Part::Quant(w) => w.dequantize_row(row - first, out_k),
-                    Part::Dense(w) => w.row(row - first, out_k),
-                };
+                return part.row(row - first, out_k);
             }
             first += part.n();
         }
         panic!("row {row} of a weight of {} rows", self.n);
-    }
-}
-
-impl Part {
-    fn n(&self) -> usize {
-        match self {
-            Self::Quant(w) => w.n(),
-            Self::Dense(w) => w.n(),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Quant(w) => w.bytes(),
-            Self::Dense(w) => w.bytes(),
-        }
     }
 }
 

@@ -7,9 +7,9 @@ use super::row::Row;
 use super::state::SamplingState;
 use super::{mask, min_p, top_k, top_p, typical, xtc};
 use crate::error::EngineError;
+use crate::logits::LogitsRow;
 use crate::params::SamplingParams;
 use crate::request::TokenLogprob;
-use catena_kernels::argmax;
 
 /// A chosen token.
 #[derive(Debug, PartialEq)]
@@ -49,11 +49,24 @@ impl Sampler {
         params: &SamplingParams,
         state: &mut SamplingState,
     ) -> Result<Choice, EngineError> {
-        let token = self.token(row_v, params, state)?;
+        self.choose_from(row_v.into(), params, state)
+    }
+
+    /// As [`Sampler::choose`], from logits of which something may be known.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn choose_from(
+        &mut self,
+        row: LogitsRow<'_>,
+        params: &SamplingParams,
+        state: &mut SamplingState,
+    ) -> Result<Choice, EngineError> {
+        let token = self.token(row, params, state)?;
         let (logprob, top_logprobs) = match params.logprobs {
             None => (None, Vec::new()),
             Some(count) => {
-                let (logprob, top_logprobs) = score(row_v, token, count);
+                let (logprob, top_logprobs) = score(row.logits_v, token, count);
                 (Some(logprob), top_logprobs)
             }
         };
@@ -63,19 +76,20 @@ impl Sampler {
     /// What draw number `draw_idx` would give if `row_v` were the sequence's logits and no rule but
     /// temperature and filters were on: a guess.
     pub(crate) fn guess(&mut self, row_v: &[f32], params: &SamplingParams, draw_idx: usize) -> u32 {
-        self.filter.pick(row_v, params, draw_idx)
+        self.filter.pick(row_v.into(), params, draw_idx)
     }
 
     fn token(
         &mut self,
-        row_v: &[f32],
+        row: LogitsRow<'_>,
         params: &SamplingParams,
         state: &mut SamplingState,
     ) -> Result<u32, EngineError> {
         let allowed = state.allowed()?;
         if allowed.is_none() && !state.changes_logits(params) {
-            return Ok(self.filter.pick(row_v, params, state.num_generated()));
+            return Ok(self.filter.pick(row, params, state.num_generated()));
         }
+        let row_v = row.logits_v;
         let only = allowed.as_ref().and_then(|allowed| mask::only_one(allowed, row_v.len()));
         if let Some(token) = only {
             return Ok(token);
@@ -83,18 +97,19 @@ impl Sampler {
         self.row_v.clear();
         self.row_v.extend_from_slice(row_v);
         state.adjust(&mut self.row_v, params, allowed.as_ref())?;
-        Ok(self.filter.pick(&self.row_v, params, state.num_generated()))
+        let row = LogitsRow::from(&self.row_v[..]);
+        Ok(self.filter.pick(row, params, state.num_generated()))
     }
 }
 
 impl Filter {
-    /// Applies temperature and filters to `row_v` and makes draw number `draw_idx`.
-    fn pick(&mut self, row_v: &[f32], params: &SamplingParams, draw_idx: usize) -> u32 {
+    /// Applies temperature and filters to `logits` and makes draw number `draw_idx`.
+    fn pick(&mut self, logits: LogitsRow<'_>, params: &SamplingParams, draw_idx: usize) -> u32 {
         if params.temperature == 0.0 {
-            return argmax(row_v);
+            return logits.argmax();
         }
-        let Some(row) = Row::read(row_v, params.temperature, &mut self.maxima) else {
-            return argmax(row_v);
+        let Some(row) = Row::read(logits, params.temperature, &mut self.maxima) else {
+            return logits.argmax();
         };
         let share = uniform(params.seed, Purpose::Token, draw_idx);
         let filters = filter(&row, params, draw_idx, &mut self.sums, &mut self.candidates);
@@ -103,13 +118,14 @@ impl Filter {
         } else {
             from_row(&row, share, &mut self.sums)
         };
-        drawn.unwrap_or_else(|| argmax(row_v))
+        drawn.unwrap_or_else(|| logits.argmax())
     }
 
     /// The tokens that the filters leave of `row_v`, with unnormalized probabilities.
     #[cfg(test)]
     pub(super) fn kept(&mut self, row_v: &[f32], params: &SamplingParams) -> Vec<(u32, f32)> {
-        let row = Row::read(row_v, params.temperature, &mut self.maxima).expect("finite logits");
+        let row = Row::read(row_v.into(), params.temperature, &mut self.maxima);
+        let row = row.expect("finite logits");
         if !filter(&row, params, 0, &mut self.sums, &mut self.candidates) {
             row.collect(f32::MIN, &mut self.candidates);
         }

@@ -1,6 +1,7 @@
 //! A row of logits, read block by block.
 
 use super::candidates::Candidates;
+use crate::logits::LogitsRow;
 use catena_kernels::{LOGITS_BLOCK, block_maxima, block_weights, softmax_weights};
 
 /// A row of logits with the temperature it is read at. A token's weight is
@@ -15,18 +16,26 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Reads `row_v` at a positive `temperature`; nothing if no logit is finite.
+    /// Reads `row` at a positive `temperature`; nothing if no logit is finite. `found` is for the
+    /// maxima if they are not known.
     pub(super) fn read(
-        row_v: &'a [f32],
+        row: LogitsRow<'a>,
         temperature: f32,
-        maxima: &'a mut Vec<f32>,
+        found: &'a mut Vec<f32>,
     ) -> Option<Self> {
-        maxima.resize(row_v.len().div_ceil(LOGITS_BLOCK), 0.0);
-        block_maxima(row_v, maxima);
+        let logits_v = row.logits_v;
+        let maxima = match row.maxima {
+            Some(maxima) => maxima,
+            None => {
+                found.resize(logits_v.len().div_ceil(LOGITS_BLOCK), 0.0);
+                block_maxima(logits_v, found);
+                &found[..]
+            }
+        };
         let largest = maxima.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         // A tiny temperature is greedy, not a division that gives no number.
         let scale = temperature.recip().min(f32::MAX);
-        largest.is_finite().then_some(Self { logits_v: row_v, maxima, largest, scale })
+        largest.is_finite().then_some(Self { logits_v, maxima, largest, scale })
     }
 
     /// The sum of all weights of each block.

@@ -4,8 +4,10 @@ use super::choose::Filter;
 use super::dry::Dry;
 use super::penalties::Penalties;
 use super::{Sampler, SamplingState, bias, score};
+use crate::logits::StepLogits;
 use crate::params::{DryParams, SamplingParams, XtcParams};
 use crate::vocabulary::Vocabulary;
+use catena_kernels::block_maxima;
 use proptest::prelude::*;
 use serde_json::Value;
 use std::sync::Arc;
@@ -224,6 +226,16 @@ fn a_choice_does_not_depend_on_what_was_chosen_before_with_the_same_scratch() {
         let found = used.choose(&row_v, &params, &mut state).expect("it chooses");
         let fresh = Sampler::default().choose(&row_v, &params, &mut state).expect("it chooses");
         assert_eq!(found, fresh);
+        let mut maxima = vec![0.0; 10];
+        block_maxima(&row_v, &mut maxima);
+        // As the second row of a step whose first has nothing to do with it.
+        let (rows, maxima) = ([vec![9.0; 640], row_v].concat(), [vec![9.0; 10], maxima].concat());
+        for params in [SamplingParams { temperature: 0.0, ..params.clone() }, params] {
+            let known = StepLogits::with_maxima(&rows, &maxima).row(1, 640);
+            let known = used.choose_from(known, &params, &mut state).expect("it chooses");
+            let found = used.choose(&rows[640..], &params, &mut state).expect("it chooses");
+            assert_eq!(known, found);
+        }
     }
 }
 

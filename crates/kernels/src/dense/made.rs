@@ -23,7 +23,7 @@ use crate::{AlignedBuf, Level, Pool, level, span};
 /// second-level cache. A multiple of every unit that quantized weights are unpacked in.
 pub(crate) const MADE_STEPS: usize = 1024;
 /// Panels that are multiplied together, at least: those of the widest kernel.
-const PANELS: usize = 3;
+pub(crate) const PANELS: usize = 3;
 /// Rows that are worth making panels for a second time, on another thread.
 const MIN_ROWS: usize = 48;
 
@@ -106,7 +106,7 @@ pub(crate) fn multiply_made(
     let height = x.view().layout.height;
     pool.for_each(col_tasks * row_tasks, &|_, task| {
         let first = task / row_tasks * per_task;
-        let task = Task {
+        let task = MadePart {
             level,
             view: x.view(),
             made,
@@ -127,20 +127,20 @@ fn whole_panels(rows: usize, height: usize, part: usize, parts: usize) -> Range<
 }
 
 /// A few panels by a range of rows.
-struct Task<'a> {
-    level: Level,
-    view: RowView<'a>,
-    made: &'a dyn Panels,
-    dtype: DenseType,
-    rows: Range<usize>,
-    panels: Range<usize>,
-    accumulate: bool,
+pub(crate) struct MadePart<'a> {
+    pub(crate) level: Level,
+    pub(crate) view: RowView<'a>,
+    pub(crate) made: &'a dyn Panels,
+    pub(crate) dtype: DenseType,
+    pub(crate) rows: Range<usize>,
+    pub(crate) panels: Range<usize>,
+    pub(crate) accumulate: bool,
 }
 
-impl Task<'_> {
+impl MadePart<'_> {
     /// # Safety
-    /// `out` must cover the product, and nobody else may touch the task's rows and columns.
-    unsafe fn run(&self, out: *mut f32, ldo: usize) {
+    /// `out` must cover the product, and nobody else may touch the part's rows and columns.
+    pub(crate) unsafe fn run(&self, out: *mut f32, ldo: usize) {
         let (level, view) = (self.level, self.view);
         let (cols, reduction) = self.made.shape();
         let total = self.dtype.steps(reduction);
@@ -167,7 +167,7 @@ impl Task<'_> {
                     accumulate: self.accumulate || start > 0,
                 };
                 let at = self.rows.start * ldo + self.panels.start * 16;
-                // SAFETY: inside `out` by the caller's promise, and this task's alone.
+                // SAFETY: inside `out` by the caller's promise, and this part's alone.
                 unsafe { product_of(&product, out.add(at), ldo) }
             }
         });

@@ -2,12 +2,15 @@
 
 use super::convert::{DenseType, Source, pack_columns, pack_half_rows, pack_rows, word_values};
 use super::made::Square;
+use super::micro::kernel;
 use super::operand::RowOperand;
 use super::product::{ColView, Product, product_parallel};
+use super::rows::RowView;
 use std::ops::Range;
 
+use crate::chain::{Part, multiply_part};
 use crate::share::SharedMut;
-use crate::{AlignedBuf, MatmulScratch, Pool, level, span};
+use crate::{AlignedBuf, Level, MatmulScratch, Pool, level, span};
 
 /// Steps that a transposed packing writes to one panel before the next: few enough source rows
 /// that their lines stay in the first-level cache.
@@ -198,11 +201,8 @@ impl DenseMatrix {
         accumulate: bool,
         scratch: &mut MatmulScratch,
     ) {
-        assert!(x_tk.len().is_multiple_of(self.k), "{} values, k {}", x_tk.len(), self.k);
-        let mut operand = RowOperand::on(self.dtype, std::mem::take(&mut scratch.row_words));
-        operand.set(pool, x_tk, x_tk.len() / self.k, self.k, self.k);
-        self.matmul_operand(pool, &operand, out_tn, ldo, accumulate);
-        scratch.row_words = operand.into_words();
+        let part = Part::Dense(self);
+        multiply_part(level(), pool, part, x_tk, (out_tn, ldo), accumulate, scratch);
     }
 
     /// [`Self::matmul`] with an operand already converted; its element type must be the matrix's.
@@ -219,16 +219,45 @@ impl DenseMatrix {
     ) {
         assert_eq!(self.dtype, x.dtype(), "element types of a product");
         assert_eq!(self.k, x.reduction(), "reduction of a product");
+        product_parallel(pool, &self.product(level(), x.view(), accumulate), out_tn, ldo);
+    }
+
+    fn product<'a>(&'a self, level: Level, rows: RowView<'a>, accumulate: bool) -> Product<'a> {
         let steps = self.dtype.steps(self.k);
-        let product = Product {
-            level: level(),
-            dtype: self.dtype,
-            rows: x.view(),
-            cols: ColView { words: &self.words, cols: self.n, panel_stride: steps * 16 },
-            steps,
-            accumulate,
-        };
-        product_parallel(pool, &product, out_tn, ldo);
+        let cols = ColView { words: &self.words, cols: self.n, panel_stride: steps * 16 };
+        Product { level, dtype: self.dtype, rows, cols, steps, accumulate }
+    }
+
+    /// Writes or adds some rows and columns of the product; columns begin with a panel.
+    ///
+    /// # Panics
+    /// If the operand, or `out` with rows `ldo` apart, does not cover the product.
+    ///
+    /// # Safety
+    /// No other thread may touch these rows of these columns.
+    pub(crate) unsafe fn multiply(
+        &self,
+        level: Level,
+        x: RowView<'_>,
+        (rows, columns): (Range<usize>, Range<usize>),
+        (out, ldo): (SharedMut<'_, f32>, usize),
+        accumulate: bool,
+    ) {
+        assert!(columns.start.is_multiple_of(16), "columns from {} on", columns.start);
+        assert!(rows.end <= x.rows && columns.end <= self.n, "{rows:?} by {columns:?}");
+        let panels = columns.start / 16..columns.end.div_ceil(16);
+        // SAFETY: passed on to the caller.
+        unsafe { self.product(level, x, accumulate).part(out, ldo, rows, panels) }
+    }
+
+    /// Columns at whose multiples threads split a product.
+    pub(crate) fn group_columns(&self, level: Level) -> usize {
+        16 * kernel(level, self.dtype).panels
+    }
+
+    /// The packed words from the panel of a column on.
+    pub(crate) fn packed_from(&self, column: usize) -> &[u32] {
+        &self.words[column / 16 * 16 * self.dtype.steps(self.k)..]
     }
 
     /// The words of some steps of a panel.

@@ -44,7 +44,7 @@ pub use operand::RowOperand;
 pub use weight::WeightRef;
 
 pub(crate) use convert::{Source, bf16_bits, pack_columns, pack_rows, words_of_rows, zip_words};
-pub(crate) use made::{MadeBlock, Panels, Square, multiply_made, place_transposed};
+pub(crate) use made::{MadeBlock, MadePart, PANELS, Panels, Square, place_transposed};
 #[cfg(test)]
 pub(crate) use micro::with_widened_bf16;
 pub(crate) use micro::{multiplies_bf16, precise_type};

@@ -29,18 +29,10 @@ impl RowOperand {
         Self::with_capacity(dtype, 0, 0)
     }
 
-    /// An operand on memory lent by a scratch; [`Self::into_words`] gives it back.
-    pub(crate) fn on(dtype: DenseType, words: AlignedBuf<u32>) -> Self {
-        RowOperand { dtype, words, rows: 0, reduction: 0, layout: RowLayout::plain(0) }
-    }
-
-    pub(crate) fn into_words(self) -> AlignedBuf<u32> {
-        self.words
-    }
-
     /// An empty operand with room for `rows` rows of `reduction` elements (either orientation).
     pub fn with_capacity(dtype: DenseType, rows: usize, reduction: usize) -> Self {
-        Self::on(dtype, AlignedBuf::zeroed(Self::num_words(dtype, rows, reduction)))
+        let words = AlignedBuf::zeroed(Self::num_words(dtype, rows, reduction));
+        RowOperand { dtype, words, rows: 0, reduction: 0, layout: RowLayout::plain(0) }
     }
 
     /// Memory that [`Self::with_capacity`] takes.

@@ -93,14 +93,33 @@ pub(crate) fn product_parallel(pool: &Pool, p: &Product<'_>, out: &mut [f32], ld
             let part = span(num_rows.div_ceil(kernel.rows), thread_idx, threads);
             (part.start * kernel.rows..(part.end * kernel.rows).min(num_rows), 0..num_panels)
         };
-        if !rows.is_empty() && !panels.is_empty() {
-            // SAFETY: `check` proved the lengths; the regions of different threads do not overlap.
-            unsafe { p.region(out.as_mut_ptr(), ldo, rows, panels) }
-        }
+        // SAFETY: the regions of different threads do not overlap.
+        unsafe { p.part(out, ldo, rows, panels) };
     });
 }
 
 impl Product<'_> {
+    /// Computes some rows and panels, which other threads compute others beside.
+    ///
+    /// # Panics
+    /// If an operand or `out` (row stride `ldo`) is too short for the shape.
+    ///
+    /// # Safety
+    /// No other thread may touch these rows of these panels.
+    pub(super) unsafe fn part(
+        &self,
+        out: SharedMut<'_, f32>,
+        ldo: usize,
+        rows: Range<usize>,
+        panels: Range<usize>,
+    ) {
+        self.check(out.len(), ldo);
+        if !rows.is_empty() && !panels.is_empty() {
+            // SAFETY: `check` proved the lengths; the rest is promised by the caller.
+            unsafe { self.region(out.as_mut_ptr(), ldo, rows, panels) }
+        }
+    }
+
     fn num_panels(&self) -> usize {
         self.cols.cols.div_ceil(16)
     }

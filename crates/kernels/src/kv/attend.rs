@@ -1,15 +1,17 @@
-//! [`KvCache::attend`]: cutting attention into tasks and dealing them to the threads.
+//! [`KvCache::attend`]: cutting attention into tasks and dealing them to the threads, behind new keys.
 
 use std::f32::consts::LOG2_E;
-use std::sync::PoisonError;
 
 use super::cache::{BLOCK_TOKENS, KvCache, KvShape, SeqSpan};
-use super::params::AttendParams;
-use super::planes::{AnyPlanes, Element, Planes};
+use super::params::{AttendParams, QkvRows};
+use super::planes::{AnyPlanes, Element, Pages, SharedPlanes};
 use super::scalar;
 use super::segment::SegmentOps;
 use super::task::{State, Task, View, Workspace, push_tasks};
+use super::turn::Turn;
+use super::write::{NewTokens, Writes};
 use crate::share::SharedMut;
+use crate::team::{Deal, Member};
 use crate::{AlignedBuf, Level, Pool, level};
 
 /// With fewer tasks per thread than this, long key ranges are dealt segment by segment.
@@ -29,19 +31,36 @@ pub(super) struct AttendScratch {
     segments: AlignedBuf<f32>,
 }
 
+/// Query rows, and what becomes of them first.
+#[derive(Clone, Copy)]
+struct Queries<'a> {
+    values: &'a [f32],
+    apart: usize,
+    num_heads: usize,
+    turn: Turn<'a>,
+}
+
 /// The arguments of one call.
 struct Call<'a, E: Element> {
-    cache: &'a KvCache,
-    planes: &'a Planes<E>,
+    level: Level,
+    shape: KvShape,
+    num_blocks: usize,
+    planes: SharedPlanes<'a, E>,
     /// None: the scalar formula.
     ops: Option<SegmentOps<E>>,
     layer: usize,
     seqs: &'a [SeqSpan<'a>],
-    q: &'a [f32],
-    ldq: usize,
-    num_heads: usize,
+    queries: Queries<'a>,
     params: &'a AttendParams,
     out_thd: SharedMut<'a, f32>,
+}
+
+/// Segments that are dealt: how many, the first of each task's, and their states.
+#[derive(Clone, Copy)]
+struct Segments<'a> {
+    count: usize,
+    first: &'a [usize],
+    states: SharedMut<'a, f32>,
 }
 
 impl KvCache {
@@ -65,7 +84,7 @@ impl KvCache {
     /// Milakov and Gimelshein 2018, arXiv:1805.02867 (online softmax); pages as in Kwon et al. 2023,
     /// arXiv:2309.06180.
     pub fn attend(
-        &self,
+        &mut self,
         pool: &Pool,
         layer: usize,
         seqs: &[SeqSpan<'_>],
@@ -79,7 +98,7 @@ impl KvCache {
     }
 
     pub(super) fn attend_at(
-        &self,
+        &mut self,
         level: Level,
         pool: &Pool,
         layer: usize,
@@ -90,43 +109,108 @@ impl KvCache {
         params: &AttendParams,
         out_thd: &mut [f32],
     ) {
-        let KvShape { num_layers, num_key_value_heads: kv_heads, head_dim } = self.shape();
-        assert!(layer < num_layers, "layer {layer} of {num_layers}");
-        assert!(
-            num_heads > 0 && num_heads.is_multiple_of(kv_heads),
-            "{num_heads} query heads share {kv_heads} key/value heads"
-        );
-        self.check_rows(seqs, q.len(), ldq, num_heads * head_dim, out_thd.len());
+        let queries = Queries { values: q, apart: ldq, num_heads, turn: Turn::default() };
+        self.run(level, pool, (layer, seqs), queries, None, params, out_thd);
+    }
+
+    /// [`KvCache::write`], then [`KvCache::attend`], of rows that a product gave, as one job: norms
+    /// and rotation of queries and keys are done where these are read.
+    ///
+    /// Keys and values of all rows are written before any row attends.
+    ///
+    /// # Panics
+    /// As both; if `rows.turn` is for heads of another width, or a position is beyond its table.
+    pub fn attend_new(
+        &mut self,
+        pool: &Pool,
+        layer: usize,
+        seqs: &[SeqSpan<'_>],
+        rows: &QkvRows<'_>,
+        params: &AttendParams,
+        out_thd: &mut [f32],
+    ) {
+        self.attend_new_at(level(), pool, layer, seqs, rows, params, out_thd);
+    }
+
+    pub(super) fn attend_new_at(
+        &mut self,
+        level: Level,
+        pool: &Pool,
+        layer: usize,
+        seqs: &[SeqSpan<'_>],
+        rows: &QkvRows<'_>,
+        params: &AttendParams,
+        out_thd: &mut [f32],
+    ) {
+        let QkvRows { values, width, num_heads, key_column, value_column, turn } = *rows;
+        turn.check(self.shape, seqs);
+        let behind = |column: usize| values.get(column..).unwrap_or(&[]);
+        let (k, v) = (behind(key_column), behind(value_column));
+        self.collect_touched(layer, seqs, k.len().min(v.len()), width);
+        let queries = Queries { values, apart: width, num_heads, turn };
+        let tokens = NewTokens { k, v, ldkv: width, turn };
+        self.run(level, pool, (layer, seqs), queries, Some(tokens), params, out_thd);
+    }
+
+    /// Attends, behind the writing of `tokens` whose pages were collected.
+    fn run(
+        &mut self,
+        level: Level,
+        pool: &Pool,
+        (layer, seqs): (usize, &[SeqSpan<'_>]),
+        queries: Queries<'_>,
+        tokens: Option<NewTokens<'_>>,
+        params: &AttendParams,
+        out_thd: &mut [f32],
+    ) {
+        self.check(layer, seqs, &queries, out_thd.len());
         assert!(params.sliding_window != Some(0), "a window of no positions");
         // Widths without whole registers are for tiny test models only.
-        let level = if head_dim.is_multiple_of(BLOCK_TOKENS) { level } else { Level::Scalar };
+        let whole = self.shape.head_dim.is_multiple_of(BLOCK_TOKENS);
+        let level_of_ops = if whole { level } else { Level::Scalar };
         let out_thd = SharedMut::new(out_thd);
+        let Self { shape, num_blocks, planes, touched, scratch, .. } = self;
+        let (shape, num_blocks, touched) = (*shape, *num_blocks, &touched[..]);
         macro_rules! run {
             ($planes:ident) => {{
-                let (cache, planes, ops) = (self, $planes, SegmentOps::of(level, params.exact));
-                let call =
-                    Call { cache, planes, ops, layer, seqs, q, ldq, num_heads, params, out_thd };
-                call.run(pool);
+                let (planes, ops) = ($planes.share(), SegmentOps::of(level_of_ops, params.exact));
+                let writes =
+                    |tokens| Writes { level, planes, shape, num_blocks, layer, touched, tokens };
+                let call = Call {
+                    level,
+                    shape,
+                    num_blocks,
+                    planes,
+                    ops,
+                    layer,
+                    seqs,
+                    queries,
+                    params,
+                    out_thd,
+                };
+                call.run(pool, scratch, tokens.map(writes).as_ref());
             }};
         }
-        match &self.planes {
+        match planes {
             AnyPlanes::Bf16(planes) => run!(planes),
             AnyPlanes::Int8(planes) => run!(planes),
         }
     }
 
-    fn check_rows(
-        &self,
-        seqs: &[SeqSpan<'_>],
-        q_len: usize,
-        ldq: usize,
-        width: usize,
-        out_len: usize,
-    ) {
+    fn check(&self, layer: usize, seqs: &[SeqSpan<'_>], queries: &Queries<'_>, out_len: usize) {
+        let KvShape { num_layers, num_key_value_heads: kv_heads, head_dim } = self.shape;
+        let num_heads = queries.num_heads;
+        assert!(layer < num_layers, "layer {layer} of {num_layers}");
+        assert!(
+            num_heads > 0 && num_heads.is_multiple_of(kv_heads),
+            "{num_heads} query heads share {kv_heads} key/value heads"
+        );
+        let (width, ldq) = (num_heads * head_dim, queries.apart);
         assert!(ldq >= width, "rows of {ldq} hold {width} query values");
+        let q_len = queries.values.len();
         let mut next_row = 0;
         for seq in seqs.iter().filter(|seq| seq.num_rows > 0) {
-            seq.check_blocks(self.num_blocks());
+            seq.check_blocks(self.num_blocks);
             let first = seq.first_row;
             assert!(
                 first >= next_row,
@@ -142,37 +226,63 @@ impl KvCache {
 }
 
 impl<E: Element> Call<'_, E> {
-    fn run(&self, pool: &Pool) {
-        let KvShape { num_key_value_heads: kv_heads, head_dim, .. } = self.cache.shape();
-        let scratch = &mut *self.cache.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        scratch.tasks.clear();
+    fn run(&self, pool: &Pool, scratch: &mut AttendScratch, writes: Option<&Writes<'_, E>>) {
+        let KvShape { num_key_value_heads: kv_heads, head_dim, .. } = self.shape;
+        let AttendScratch { tasks, workspaces, first_segment, segments } = scratch;
+        tasks.clear();
         for (seq_idx, seq) in self.seqs.iter().enumerate() {
-            push_tasks(&mut scratch.tasks, seq_idx, seq, kv_heads, self.num_heads / kv_heads);
+            push_tasks(tasks, seq_idx, seq, kv_heads, self.queries.num_heads / kv_heads);
         }
-        scratch.workspaces.grow(pool.threads() * Workspace::len(head_dim));
-        if self.should_deal_segments(pool, &scratch.tasks) {
-            self.deal_segments(pool, scratch);
-        } else {
-            self.deal_tasks(pool, &scratch.tasks, &mut scratch.workspaces);
+        first_segment.clear();
+        let mut count = 0;
+        if self.should_deal_segments(pool, tasks) {
+            for task in &*tasks {
+                first_segment.push(count);
+                count += self.num_segments(task);
+            }
         }
+        workspaces.grow(pool.threads() * Workspace::len(head_dim));
+        segments.grow(count * State::len(head_dim));
+        let (workspaces, states) = (SharedMut::new(workspaces), SharedMut::new(segments));
+        let (tasks, segments) = (&tasks[..], Segments { count, first: first_segment, states });
+        let alone = tasks.len().max(count) <= 1 && writes.is_none_or(Writes::are_few);
+        let deals = [Deal::new(), Deal::new()];
+        pool.run_team(alone, &|member| {
+            // SAFETY: each thread has a workspace of its own.
+            let mut workspace = unsafe { workspace(&workspaces, member.thread, head_dim) };
+            // SAFETY: pages of different members are disjoint, and all are written before any is
+            // read; each segment and each task is dealt once, and merged when all are there.
+            unsafe {
+                if let Some(writes) = writes {
+                    writes.share(member, workspace.q_rd);
+                    member.meet(|| ());
+                }
+                if count == 0 {
+                    let attend = |task: usize| self.attend_task(&tasks[task], &mut workspace);
+                    return member.take(&deals[0], tasks.len(), attend);
+                }
+                self.attend_segments(member, &deals, tasks, segments, &mut workspace);
+            }
+        });
     }
 
-    fn view(&self, task: &Task) -> View<'_, E> {
-        let shape = self.cache.shape();
+    /// # Safety
+    /// Nobody may write to pages of the task's sequence.
+    unsafe fn view(&self, task: &Task) -> View<'_, E> {
+        let KvShape { num_key_value_heads, head_dim, .. } = self.shape;
         let seq = &self.seqs[task.seq];
-        let pages = self.cache.pages(self.layer, task.g);
-        let page_len = BLOCK_TOKENS * shape.head_dim;
-        let plane = pages.start * page_len..pages.end * page_len;
-        let scales_len = if E::SCALED { BLOCK_TOKENS } else { 0 };
-        let scales = pages.start * scales_len..pages.end * scales_len;
+        let first = (self.layer * num_key_value_heads + task.g) * self.num_blocks;
+        // SAFETY: promised by the caller.
+        let pages = unsafe { self.planes.pages(first..first + self.num_blocks, head_dim) };
+        let Pages { keys, values, key_scales, value_scales } = pages;
         View {
-            keys: &self.planes.keys[plane.clone()],
-            values: &self.planes.values[plane],
-            key_scales: &self.planes.key_scales[scales.clone()],
-            value_scales: &self.planes.value_scales[scales],
+            keys,
+            values,
+            key_scales,
+            value_scales,
             block_table: seq.block_table,
-            head_dim: shape.head_dim,
-            group: self.num_heads / shape.num_key_value_heads,
+            head_dim,
+            group: self.queries.num_heads / num_key_value_heads,
             start_pos: seq.start_pos,
             first: task.first,
             count: task.count,
@@ -181,72 +291,78 @@ impl<E: Element> Call<'_, E> {
         }
     }
 
+    /// Segments of a task, before any thread has begun.
+    fn num_segments(&self, task: &Task) -> usize {
+        // SAFETY: nobody writes yet, and the view is gone before somebody does.
+        unsafe { self.view(task) }.num_segments()
+    }
+
     /// Whether there are too few tasks for the threads, and long enough ones to cut.
     fn should_deal_segments(&self, pool: &Pool, tasks: &[Task]) -> bool {
         if self.ops.is_none() || pool.threads() == 1 || tasks.len() >= FEW_TASKS * pool.threads() {
             return false;
         }
-        let segments: usize = tasks.iter().map(|task| self.view(task).num_segments()).sum();
+        let segments: usize = tasks.iter().map(|task| self.num_segments(task)).sum();
         (tasks.len() + 1..=MAX_SEGMENTS).contains(&segments)
     }
 
-    /// Every task on the thread that is free, its segments one after another.
-    fn deal_tasks(&self, pool: &Pool, tasks: &[Task], workspaces: &mut [f32]) {
-        let head_dim = self.cache.shape().head_dim;
-        let workspaces = SharedMut::new(workspaces);
-        pool.for_each(tasks.len(), &|thread, task| {
-            // SAFETY: each thread has its own workspace and runs one task at a time.
-            let mut workspace = unsafe { workspace(&workspaces, thread, head_dim) };
-            let (task, view) = (&tasks[task], self.view(&tasks[task]));
-            self.load_queries(task, &view, workspace.q_rd);
-            if let Some(ops) = &self.ops {
-                let Workspace { q_rd, words, scores, total, part } = &mut workspace;
-                compute_segment(ops, &view, 0, q_rd, words, scores, total);
-                for segment in 1..view.num_segments() {
-                    compute_segment(ops, &view, segment, q_rd, words, scores, part);
-                    total.merge(part, view.count, head_dim);
-                }
-                normalize(total, view.count, head_dim);
-            } else {
-                scalar::attend(&view, workspace.q_rd, workspace.total.out_rd);
+    /// Attends for a task, its segments one after another.
+    ///
+    /// # Safety
+    /// Nobody may write to pages of its sequence, or do the same task.
+    unsafe fn attend_task(&self, task: &Task, workspace: &mut Workspace<'_>) {
+        let head_dim = self.shape.head_dim;
+        // SAFETY: promised by the caller.
+        let view = unsafe { self.view(task) };
+        let Workspace { q_rd, words, scores, total, part } = workspace;
+        self.load_queries(task, &view, q_rd);
+        if let Some(ops) = &self.ops {
+            compute_segment(ops, &view, 0, q_rd, words, scores, total);
+            for segment in 1..view.num_segments() {
+                compute_segment(ops, &view, segment, q_rd, words, scores, part);
+                total.merge(part, view.count, head_dim);
             }
-            self.store(task, &view, workspace.total.out_rd);
-        });
+            normalize(total, view.count, head_dim);
+        } else {
+            scalar::attend(&view, q_rd, total.out_rd);
+        }
+        self.store(task, &view, total.out_rd);
     }
 
     /// Every segment of every task on the thread that is free; then they are merged in order.
-    fn deal_segments(&self, pool: &Pool, scratch: &mut AttendScratch) {
-        let head_dim = self.cache.shape().head_dim;
-        let AttendScratch { tasks, workspaces, first_segment, segments } = scratch;
-        first_segment.clear();
-        let mut num_segments = 0;
-        for task in &*tasks {
-            first_segment.push(num_segments);
-            num_segments += self.view(task).num_segments();
-        }
+    ///
+    /// # Safety
+    /// Nobody may write to pages of the sequences; all members must come here.
+    unsafe fn attend_segments(
+        &self,
+        member: Member<'_>,
+        deals: &[Deal; 2],
+        tasks: &[Task],
+        segments: Segments<'_>,
+        workspace: &mut Workspace<'_>,
+    ) {
+        let Segments { count, first, states } = segments;
+        let head_dim = self.shape.head_dim;
         let state_len = State::len(head_dim);
-        segments.grow(num_segments * state_len);
-        let (workspaces, states) = (SharedMut::new(workspaces), SharedMut::new(segments));
-        let (tasks, first_segment) = (&*tasks, &*first_segment);
         let ops = self.ops.as_ref().expect("only levels with segments deal them");
-        // SAFETY: in the first pass each segment's state belongs to the one job that computes it,
-        // in the second each task's states to the one that merges them.
+        // SAFETY: in the first pass each segment's state belongs to the member that computes it, in
+        // the second each task's states to the one that merges them.
         let state = |i: usize| unsafe {
             State::of(states.range(i * state_len..(i + 1) * state_len), head_dim)
         };
-        pool.for_each(num_segments, &|thread, i| {
-            let task = first_segment.partition_point(|&first| first <= i) - 1;
-            let view = self.view(&tasks[task]);
-            // SAFETY: each thread has its own workspace and runs one segment at a time.
-            let workspace = unsafe { workspace(&workspaces, thread, head_dim) };
-            self.load_queries(&tasks[task], &view, workspace.q_rd);
-            let segment = i - first_segment[task];
+        member.take(&deals[0], count, |i| {
+            let task = first.partition_point(|&first| first <= i) - 1;
+            // SAFETY: promised by the caller.
+            let view = unsafe { self.view(&tasks[task]) };
             let Workspace { q_rd, words, scores, .. } = workspace;
-            compute_segment(ops, &view, segment, q_rd, words, scores, &mut state(i));
+            self.load_queries(&tasks[task], &view, q_rd);
+            compute_segment(ops, &view, i - first[task], q_rd, words, scores, &mut state(i));
         });
-        pool.for_each(tasks.len(), &|_, i| {
-            let (task, first) = (&tasks[i], first_segment[i]);
-            let (view, mut total) = (self.view(task), state(first));
+        member.meet(|| ());
+        member.take(&deals[1], tasks.len(), |i| {
+            let (task, first) = (&tasks[i], first[i]);
+            // SAFETY: promised by the caller.
+            let (view, mut total) = (unsafe { self.view(task) }, state(first));
             for segment in 1..view.num_segments() {
                 total.merge(&state(first + segment), view.count, head_dim);
             }
@@ -255,16 +371,19 @@ impl<E: Element> Call<'_, E> {
         });
     }
 
-    /// Gathers the query rows, scaled so that the softmax can use powers of two.
+    /// Gathers the query rows, turned, and scaled so that the softmax can use powers of two.
     fn load_queries(&self, task: &Task, view: &View<'_, E>, q_rd: &mut [f32]) {
         // What is capped counts in units of the cap, everything else in powers of two.
         let unit = self.params.logit_softcap.map_or(LOG2_E, f32::recip);
         let factor = self.params.scale * unit;
+        let Queries { values, apart, turn, .. } = self.queries;
         for (row, q) in q_rd.chunks_exact_mut(view.head_dim).take(view.count).enumerate() {
             let (token, head) = self.place(task, view, row);
-            let at = token * self.ldq + head * view.head_dim;
-            for (q, x) in q.iter_mut().zip(&self.q[at..at + view.head_dim]) {
-                *q = x * factor;
+            let at = token * apart + head * view.head_dim;
+            q.copy_from_slice(&values[at..at + view.head_dim]);
+            turn.query(self.level, q, view.start_pos + (view.first + row) / view.group);
+            for q in q {
+                *q *= factor;
             }
         }
     }
@@ -273,9 +392,9 @@ impl<E: Element> Call<'_, E> {
         let d = view.head_dim;
         for (row, out) in out_rd.chunks_exact(d).take(view.count).enumerate() {
             let (token, head) = self.place(task, view, row);
-            let at = (token * self.num_heads + head) * d;
-            // SAFETY: rows of sequences are disjoint (`check_rows`), and each folded row belongs to
-            // one task.
+            let at = (token * self.queries.num_heads + head) * d;
+            // SAFETY: rows of sequences are disjoint (`check`), and each folded row belongs to one
+            // task.
             unsafe { self.out_thd.range(at..at + d) }.copy_from_slice(out);
         }
     }
@@ -298,8 +417,8 @@ fn compute_segment<E: Element>(
     scores: &mut [f32],
     state: &mut State<'_>,
 ) {
-    // SAFETY: a level is only in use where the processor has its features; `check_rows` has
-    // verified the blocks of the table, and `attend_at` the head dimension.
+    // SAFETY: a level is only in use where the processor has its features; `KvCache::check` has
+    // verified the blocks of the table, and `KvCache::run` the head dimension.
     unsafe { ops.segment(view, view.segment(segment), q_rd, words, scores, state) }
 }
 

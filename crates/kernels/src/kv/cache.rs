@@ -1,7 +1,5 @@
 //! [`KvCache`]: the pages and who they belong to.
 
-use std::sync::Mutex;
-
 use super::attend::AttendScratch;
 use super::planes::{AnyPlanes, KvType};
 use super::write::Touched;
@@ -59,14 +57,14 @@ impl SeqSpan<'_> {
 /// Reserves address space for all blocks at once; the system gives memory when pages are first
 /// written.
 pub struct KvCache {
-    shape: KvShape,
-    num_blocks: usize,
+    pub(super) shape: KvShape,
+    pub(super) num_blocks: usize,
     pub(super) planes: AnyPlanes,
-    /// Reused by `write`: the pages of the call, and in which call each block was last written.
+    /// Reused by writes: the pages of the call, and in which call each block was last written.
     pub(super) touched: Vec<Touched>,
     pub(super) written_in: Vec<u64>,
     pub(super) num_writes: u64,
-    pub(super) scratch: Mutex<AttendScratch>,
+    pub(super) scratch: AttendScratch,
 }
 
 impl KvCache {
@@ -94,7 +92,7 @@ impl KvCache {
             touched: Vec::new(),
             written_in: vec![0; num_blocks],
             num_writes: 0,
-            scratch: Mutex::default(),
+            scratch: AttendScratch::default(),
         })
     }
 
@@ -116,12 +114,6 @@ impl KvCache {
     /// What keys and values are held in.
     pub fn kv_type(&self) -> KvType {
         self.planes.kv_type()
-    }
-
-    /// Pages of a head of a layer.
-    pub(super) fn pages(&self, layer: usize, g: usize) -> std::ops::Range<usize> {
-        let plane = layer * self.shape.num_key_value_heads + g;
-        plane * self.num_blocks..(plane + 1) * self.num_blocks
     }
 }
 

@@ -18,6 +18,7 @@ mod planes;
 mod scalar;
 mod segment;
 mod task;
+mod turn;
 mod write;
 
 #[cfg(target_arch = "x86_64")]
@@ -33,5 +34,6 @@ mod neon;
 mod tests;
 
 pub use cache::{BLOCK_TOKENS, KvCache, KvShape, SeqSpan};
-pub use params::AttendParams;
+pub use params::{AttendParams, QkvRows};
 pub use planes::KvType;
+pub use turn::{HeadNorms, Turn};

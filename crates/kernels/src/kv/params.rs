@@ -1,4 +1,23 @@
-//! How a layer attends.
+//! How a layer attends, and what.
+
+use super::turn::Turn;
+
+/// Queries, keys and values of the rows of a step, side by side as a product gives them.
+#[derive(Clone, Copy)]
+pub struct QkvRows<'a> {
+    /// Row `i` is `values[i * width..]`: `num_heads * d` values of queries first.
+    pub values: &'a [f32],
+    /// How far rows are apart.
+    pub width: usize,
+    /// Query heads; a multiple of the key/value heads.
+    pub num_heads: usize,
+    /// Where in a row its `g * d` values of keys begin.
+    pub key_column: usize,
+    /// Where those of its values begin.
+    pub value_column: usize,
+    /// What becomes of queries and keys first.
+    pub turn: Turn<'a>,
+}
 
 /// What differs between the attention of models, and of layers within one.
 #[derive(Debug, Clone, Copy, PartialEq)]

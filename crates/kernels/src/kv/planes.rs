@@ -1,10 +1,14 @@
 //! What pages hold: keys and values of one type, with scales where the type needs them.
 
+use std::ops::Range;
+
 use bytemuck::Zeroable;
 
 use super::cache::{BLOCK_TOKENS, KvShape};
 use super::segment::Lines;
-use crate::{AlignedBuf, KernelError};
+use super::write::{HeadRows, Touched, fill_bf16, fill_int8};
+use crate::share::SharedMut;
+use crate::{AlignedBuf, KernelError, Level};
 
 /// Type of cached keys and values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,6 +57,16 @@ pub(super) trait Element: Lines + Copy + Zeroable + Send + Sync + 'static {
 
     /// The value in its unit.
     fn widen(self) -> f32;
+
+    /// Writes keys and values of new tokens into a page of heads of `d` dimensions.
+    fn fill(
+        level: Level,
+        page: Page<'_, Self>,
+        k: HeadRows<'_>,
+        v: HeadRows<'_>,
+        d: usize,
+        at: Touched,
+    );
 }
 
 /// The bits of a bf16.
@@ -62,6 +76,17 @@ impl Element for u16 {
     fn widen(self) -> f32 {
         f32::from_bits(u32::from(self) << 16)
     }
+
+    fn fill(
+        level: Level,
+        page: Page<'_, Self>,
+        k: HeadRows<'_>,
+        v: HeadRows<'_>,
+        d: usize,
+        at: Touched,
+    ) {
+        fill_bf16(level, page, k, v, d, at);
+    }
 }
 
 impl Element for i8 {
@@ -70,17 +95,101 @@ impl Element for i8 {
     fn widen(self) -> f32 {
         f32::from(self)
     }
+
+    fn fill(
+        level: Level,
+        page: Page<'_, Self>,
+        k: HeadRows<'_>,
+        v: HeadRows<'_>,
+        d: usize,
+        at: Touched,
+    ) {
+        fill_int8(level, page, k, v, d, at);
+    }
 }
 
 /// Keys and values of all layers, heads and blocks.
 pub(super) struct Planes<E: Element> {
     /// `[layer, g, block]` pages of keys.
-    pub(super) keys: AlignedBuf<E>,
+    keys: AlignedBuf<E>,
     /// The same of values.
-    pub(super) values: AlignedBuf<E>,
+    values: AlignedBuf<E>,
     /// `[layer, g, block, BLOCK_TOKENS]`; empty for types without scales.
-    pub(super) key_scales: AlignedBuf<f32>,
-    pub(super) value_scales: AlignedBuf<f32>,
+    key_scales: AlignedBuf<f32>,
+    value_scales: AlignedBuf<f32>,
+}
+
+/// Planes while threads write and read them.
+#[derive(Clone, Copy)]
+pub(super) struct SharedPlanes<'a, E> {
+    keys: SharedMut<'a, E>,
+    values: SharedMut<'a, E>,
+    key_scales: SharedMut<'a, f32>,
+    value_scales: SharedMut<'a, f32>,
+}
+
+/// One page of one head, with room for scales if its type has them.
+pub(super) struct Page<'a, E> {
+    pub(super) keys: &'a mut [E],
+    pub(super) values: &'a mut [E],
+    pub(super) key_scales: &'a mut [f32],
+    pub(super) value_scales: &'a mut [f32],
+}
+
+/// Pages that are read only.
+pub(super) struct Pages<'a, E> {
+    pub(super) keys: &'a [E],
+    pub(super) values: &'a [E],
+    pub(super) key_scales: &'a [f32],
+    pub(super) value_scales: &'a [f32],
+}
+
+impl<'a, E: Element> SharedPlanes<'a, E> {
+    /// A page, by its number, of heads of `d` dimensions.
+    ///
+    /// # Safety
+    /// Nobody else may touch it meanwhile.
+    pub(super) unsafe fn page(&self, number: usize, d: usize) -> Page<'a, E> {
+        let (own, scales) = (places(number..number + 1, d), scales::<E>(number..number + 1));
+        // SAFETY: promised by the caller.
+        unsafe {
+            Page {
+                keys: self.keys.range(own.clone()),
+                values: self.values.range(own),
+                key_scales: self.key_scales.range(scales.clone()),
+                value_scales: self.value_scales.range(scales),
+            }
+        }
+    }
+
+    /// Some pages, by their numbers, of heads of `d` dimensions.
+    ///
+    /// # Safety
+    /// Nobody may write to them while the result lives.
+    pub(super) unsafe fn pages(&self, numbers: Range<usize>, d: usize) -> Pages<'a, E> {
+        let (own, scales) = (places(numbers.clone(), d), scales::<E>(numbers));
+        // SAFETY: promised by the caller.
+        unsafe {
+            Pages {
+                keys: self.keys.read(own.clone()),
+                values: self.values.read(own),
+                key_scales: self.key_scales.read(scales.clone()),
+                value_scales: self.value_scales.read(scales),
+            }
+        }
+    }
+}
+
+/// Where the values of pages stand.
+fn places(numbers: Range<usize>, d: usize) -> Range<usize> {
+    let page_len = BLOCK_TOKENS * d;
+    numbers.start * page_len..numbers.end * page_len
+}
+
+/// Where their scales stand, if the type has them.
+fn scales<E: Element>(numbers: Range<usize>) -> Range<usize> {
+    let page_len = if E::SCALED { BLOCK_TOKENS } else { 0 };
+    numbers.start * page_len..numbers.end * page_len
 }
 
 impl<E: Element> Planes<E> {
@@ -94,6 +203,15 @@ impl<E: Element> Planes<E> {
             key_scales: AlignedBuf::try_zeroed(scales, "scales of the key cache")?,
             value_scales: AlignedBuf::try_zeroed(scales, "scales of the value cache")?,
         })
+    }
+
+    pub(super) fn share(&mut self) -> SharedPlanes<'_, E> {
+        SharedPlanes {
+            keys: SharedMut::new(&mut self.keys),
+            values: SharedMut::new(&mut self.values),
+            key_scales: SharedMut::new(&mut self.key_scales),
+            value_scales: SharedMut::new(&mut self.value_scales),
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -132,7 +132,7 @@ impl<E: Element> SegmentOps<E> {
         assert!(view.count <= MAX_ROWS && d.is_multiple_of(BLOCK_TOKENS));
         assert!(q_rd.len() >= view.count * d && state.out_rd.len() >= view.count * d);
         assert!(scores.len() >= view.count * KEYS && words.len() >= view.count * d.max(KEYS) / 2);
-        state.clear();
+        state.clear(view.count, d);
         let mut page = pages.start;
         while page < pages.end {
             let end = (page / KEY_PAGES + 1) * KEY_PAGES;

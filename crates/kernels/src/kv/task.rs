@@ -114,10 +114,11 @@ impl<'a> State<'a> {
         Self { out_rd, max_r, sum_r }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.out_rd.fill(0.0);
-        self.max_r.fill(MASKED);
-        self.sum_r.fill(0.0);
+    /// Nothing was seen by the first `rows` rows.
+    pub(super) fn clear(&mut self, rows: usize, head_dim: usize) {
+        self.out_rd[..rows * head_dim].fill(0.0);
+        self.max_r[..rows].fill(MASKED);
+        self.sum_r[..rows].fill(0.0);
     }
 
     /// Takes the keys of `other` into account, as if they followed.

@@ -4,7 +4,10 @@ use super::cache::BLOCK_TOKENS;
 use super::*;
 use crate::dense::{multiplies_bf16, with_widened_bf16};
 use crate::test_rng::Rng;
-use crate::{KernelError, Level, Pool, level};
+use crate::{
+    KernelError, Level, Pool, RopeLayout, RopeScaling, RopeSpec, RopeTable, level, rms_norm_groups,
+    rope,
+};
 
 /// f32 sums over up to 1100 keys and 128 dims in another order, on values of magnitude 1.
 const TOLERANCE: f32 = 2e-5;
@@ -318,6 +321,146 @@ fn a_sequence_does_not_see_its_batch() {
     }
 }
 
+/// Sequences of which some tokens are cached and the others come in one step.
+struct Arrival {
+    shape: KvShape,
+    heads: usize,
+    tables: Vec<Vec<u32>>,
+    /// Tokens that are cached, and those that come.
+    lengths: Vec<(usize, usize)>,
+    /// Queries, keys and values side by side: of cached tokens, of those that come.
+    rows: [Vec<f32>; 2],
+}
+
+impl Arrival {
+    fn new(shape: KvShape, heads: usize, lengths: &[(usize, usize)]) -> Self {
+        let mut next_block = (0u32..).map(|block| block ^ 1);
+        let table = |(cached, new): &(usize, usize)| (cached + new).div_ceil(BLOCK_TOKENS);
+        let tables =
+            lengths.iter().map(|of| next_block.by_ref().take(table(of)).collect()).collect();
+        let width = (heads + 2 * shape.num_key_value_heads) * shape.head_dim;
+        let mut rng = Rng::new(31);
+        let (cached, new) = lengths.iter().fold((0, 0), |all, of| (all.0 + of.0, all.1 + of.1));
+        let rows = [cached, new].map(|rows| rng.normals(rows * width));
+        Self { shape, heads, tables, lengths: lengths.to_vec(), rows }
+    }
+
+    fn width(&self) -> usize {
+        (self.heads + 2 * self.shape.num_key_value_heads) * self.shape.head_dim
+    }
+
+    fn spans(&self, new: bool) -> Vec<SeqSpan<'_>> {
+        let mut first_row = 0;
+        let spans = self.tables.iter().zip(&self.lengths).map(|(block_table, &of)| {
+            let (num_rows, start_pos) = if new { (of.1, of.0) } else { (of.0, 0) };
+            first_row += num_rows;
+            SeqSpan { block_table, first_row: first_row - num_rows, num_rows, start_pos }
+        });
+        spans.collect()
+    }
+
+    /// The columns at which keys and values begin.
+    fn columns(&self) -> (usize, usize) {
+        let q = self.heads * self.shape.head_dim;
+        (q, q + self.shape.num_key_value_heads * self.shape.head_dim)
+    }
+
+    /// A cache with the first tokens in layer 1.
+    fn cache(&self, kv_type: KvType) -> KvCache {
+        let blocks = self.tables.iter().map(Vec::len).sum::<usize>() + 1;
+        let mut cache = KvCache::new(self.shape, kv_type, blocks).unwrap();
+        let (k, v) = self.columns();
+        let (rows, width) = (&self.rows[0], self.width());
+        if !rows.is_empty() {
+            cache.write(&Pool::new(1), 1, &self.spans(false), &rows[k..], &rows[v..], width);
+        }
+        cache
+    }
+
+    /// Norms and rotates the new rows, writes them and attends, one after the other.
+    fn step_by_step(
+        &self,
+        level: Level,
+        kv_type: KvType,
+        turn: Turn<'_>,
+        params: &AttendParams,
+    ) -> Vec<f32> {
+        let (pool, mut cache, spans) = (Pool::new(1), self.cache(kv_type), self.spans(true));
+        let (width, d, (k, v)) = (self.width(), self.shape.head_dim, self.columns());
+        let mut rows = self.rows[1].clone();
+        let (num_rows, kv_heads) = (rows.len() / width, self.shape.num_key_value_heads);
+        if let Some(HeadNorms { q_gain_d, k_gain_d, eps }) = turn.norms {
+            rms_norm_groups(&pool, &mut rows, width, (num_rows, self.heads), q_gain_d, eps);
+            rms_norm_groups(&pool, &mut rows[k..], width, (num_rows, kv_heads), k_gain_d, eps);
+        }
+        if let Some(table) = turn.rope {
+            let positions = spans.iter().flat_map(|span| span.start_pos..span.end_pos());
+            let positions: Vec<u32> = positions.map(|position| position as u32).collect();
+            rope(&pool, &mut rows, width, self.heads + kv_heads, &positions, table);
+        }
+        cache.write_at(level, &pool, 1, &spans, &rows[k..], &rows[v..], width);
+        let mut out = vec![f32::NAN; num_rows * self.heads * d];
+        cache.attend_at(level, &pool, 1, &spans, &rows, width, self.heads, params, &mut out);
+        out
+    }
+}
+
+#[test]
+fn new_tokens_attend_in_one_job_as_step_by_step() {
+    // Single tokens behind short and long contexts, one sequence alone, chunks of prompts beside.
+    let batches: [&[(usize, usize)]; 5] = [
+        &[(40, 1)],
+        &[(1300, 1)],
+        &[(0, 1), (15, 1), (16, 1), (700, 1)],
+        &[(530, 3), (0, 40), (31, 1)],
+        &[(0, 1)],
+    ];
+    for (heads, kv_heads, d) in [(6, 2, 32), (3, 3, 10)] {
+        let shape = KvShape { num_layers: 2, num_key_value_heads: kv_heads, head_dim: d };
+        let spec = RopeSpec {
+            head_dim: d,
+            rotary_dim: d - 2,
+            theta: 10_000.0,
+            layout: RopeLayout::Halves,
+            scaling: RopeScaling::None,
+        };
+        let table = RopeTable::new(&spec, 1400);
+        let gains = Rng::new(3).normals(2 * d);
+        let norms = HeadNorms { q_gain_d: &gains[..d], k_gain_d: &gains[d..], eps: 1e-5 };
+        let turns = [
+            Turn::default(),
+            Turn { norms: None, rope: Some(&table) },
+            Turn { norms: Some(norms), rope: Some(&table) },
+        ];
+        let windowed = AttendParams { sliding_window: Some(600), ..AttendParams::causal(0.2) };
+        for (batch, lengths) in batches.into_iter().enumerate() {
+            let arrival = Arrival::new(shape, heads, lengths);
+            let (key_column, value_column) = arrival.columns();
+            for (kv_type, turn) in
+                KvType::ALL.into_iter().flat_map(|kv_type| turns.map(|turn| (kv_type, turn)))
+            {
+                let params = if batch % 2 == 0 { AttendParams::causal(0.2) } else { windowed };
+                let expected = arrival.step_by_step(level(), kv_type, turn, &params);
+                for threads in [1, 2, 3] {
+                    let mut cache = arrival.cache(kv_type);
+                    let rows = QkvRows {
+                        values: &arrival.rows[1],
+                        width: arrival.width(),
+                        num_heads: heads,
+                        key_column,
+                        value_column,
+                        turn,
+                    };
+                    let (pool, spans) = (Pool::new(threads), arrival.spans(true));
+                    let mut out = vec![f32::NAN; expected.len()];
+                    cache.attend_new(&pool, 1, &spans, &rows, &params, &mut out);
+                    assert!(out == expected, "batch {batch}, {kv_type:?}, {threads} threads");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn layers_and_heads_have_their_own_pages() {
     let shape = KvShape { num_layers: 3, num_key_value_heads: 2, head_dim: 16 };
@@ -352,7 +495,7 @@ fn sequences_that_share_a_block_cannot_write_it() {
 #[should_panic(expected = "block 9 of 2")]
 fn tables_cannot_name_blocks_that_do_not_exist() {
     let shape = KvShape { num_layers: 1, num_key_value_heads: 1, head_dim: 16 };
-    let cache = KvCache::new(shape, KvType::Bf16, 2).unwrap();
+    let mut cache = KvCache::new(shape, KvType::Bf16, 2).unwrap();
     let spans = [SeqSpan { block_table: &[9], first_row: 0, num_rows: 1, start_pos: 0 }];
     let params = AttendParams::causal(1.0);
     cache.attend(&Pool::new(1), 0, &spans, &[0.0; 16], 16, 1, &params, &mut [0.0; 16]);

@@ -1,35 +1,60 @@
 //! [`KvCache::write`]: putting new tokens into their pages.
 
 use super::cache::{BLOCK_TOKENS, KvCache, KvShape, SeqSpan};
-use super::planes::{AnyPlanes, Element, Planes};
+use super::planes::{AnyPlanes, Element, Page, SharedPlanes};
+use super::turn::Turn;
 use crate::leveled::leveled;
 use crate::pool::PARALLEL_FROM;
-use crate::share::SharedMut;
-use crate::{Level, Pool, level, span};
+use crate::team::Member;
+use crate::{Level, Pool, level};
 
 /// The part of a page that one call writes.
 #[derive(Clone, Copy)]
 pub(super) struct Touched {
     block: usize,
-    first_slot: usize,
+    first_pos: usize,
     first_row: usize,
     count: usize,
 }
 
-/// Rows of keys and values that stand beside other things.
-#[derive(Clone, Copy)]
-struct Rows<'a> {
-    k: &'a [f32],
-    v: &'a [f32],
-    ldkv: usize,
+impl Touched {
+    fn first_slot(self) -> usize {
+        self.first_pos % BLOCK_TOKENS
+    }
 }
 
-/// One page of one head, with room for scales if its type has them.
-struct Page<'a, E> {
-    keys: &'a mut [E],
-    values: &'a mut [E],
-    key_scales: &'a mut [f32],
-    value_scales: &'a mut [f32],
+/// Rows of keys and values that stand beside other things, and what becomes of keys first.
+#[derive(Clone, Copy)]
+pub(super) struct NewTokens<'a> {
+    pub(super) k: &'a [f32],
+    pub(super) v: &'a [f32],
+    pub(super) ldkv: usize,
+    pub(super) turn: Turn<'a>,
+}
+
+/// One head's rows of a page.
+#[derive(Clone, Copy)]
+pub(super) struct HeadRows<'a> {
+    values: &'a [f32],
+    apart: usize,
+}
+
+impl<'a> HeadRows<'a> {
+    #[inline(always)]
+    fn row(self, row: usize, d: usize) -> &'a [f32] {
+        &self.values[row * self.apart..][..d]
+    }
+}
+
+/// Everything that writing into a layer needs.
+pub(super) struct Writes<'a, E: Element> {
+    pub(super) level: Level,
+    pub(super) planes: SharedPlanes<'a, E>,
+    pub(super) shape: KvShape,
+    pub(super) num_blocks: usize,
+    pub(super) layer: usize,
+    pub(super) touched: &'a [Touched],
+    pub(super) tokens: NewTokens<'a>,
 }
 
 impl KvCache {
@@ -63,29 +88,35 @@ impl KvCache {
         v: &[f32],
         ldkv: usize,
     ) {
-        let shape = self.shape();
-        assert!(layer < shape.num_layers, "layer {layer} of {}", shape.num_layers);
-        self.collect_touched(seqs, k.len().min(v.len()), ldkv);
-        let first = layer * shape.num_key_value_heads * self.num_blocks();
-        let (num_blocks, rows) = (self.num_blocks(), Rows { k, v, ldkv });
-        match &mut self.planes {
-            AnyPlanes::Bf16(planes) => {
-                write_pages(planes, pool, shape, first, num_blocks, &self.touched, |page, at| {
-                    let Page { keys, values, .. } = page;
-                    fill_bf16(level, keys, values, rows, at.column, shape.head_dim, at.touched);
-                });
-            }
-            AnyPlanes::Int8(planes) => {
-                write_pages(planes, pool, shape, first, num_blocks, &self.touched, |page, at| {
-                    fill_int8(level, page, rows, at.column, shape.head_dim, at.touched);
-                });
-            }
+        self.collect_touched(layer, seqs, k.len().min(v.len()), ldkv);
+        let Self { shape, num_blocks, planes, touched, .. } = self;
+        let (shape, num_blocks, touched) = (*shape, *num_blocks, &touched[..]);
+        let tokens = NewTokens { k, v, ldkv, turn: Turn::default() };
+        macro_rules! run {
+            ($planes:ident) => {{
+                let planes = $planes.share();
+                let writes = Writes { level, planes, shape, num_blocks, layer, touched, tokens };
+                // SAFETY: the pages were collected above.
+                pool.run_team(writes.are_few(), &|member| unsafe { writes.share(member, &mut []) });
+            }};
+        }
+        match planes {
+            AnyPlanes::Bf16(planes) => run!(planes),
+            AnyPlanes::Int8(planes) => run!(planes),
         }
     }
 
     /// Lists the pages that the rows fall into, checking everything that `write` relies on.
-    fn collect_touched(&mut self, seqs: &[SeqSpan<'_>], len: usize, ldkv: usize) {
-        let width = self.shape().num_key_value_heads * self.shape().head_dim;
+    pub(super) fn collect_touched(
+        &mut self,
+        layer: usize,
+        seqs: &[SeqSpan<'_>],
+        len: usize,
+        ldkv: usize,
+    ) {
+        let KvShape { num_layers, num_key_value_heads, head_dim } = self.shape();
+        assert!(layer < num_layers, "layer {layer} of {num_layers}");
+        let width = num_key_value_heads * head_dim;
         assert!(ldkv >= width, "rows of {ldkv} hold {width} keys");
         self.num_writes += 1;
         self.touched.clear();
@@ -95,65 +126,54 @@ impl KvCache {
             assert!(len >= needed, "{len} keys or values, the rows need {needed}");
             let mut pos = seq.start_pos;
             while pos < seq.end_pos() {
-                let first_slot = pos % BLOCK_TOKENS;
-                let count = (BLOCK_TOKENS - first_slot).min(seq.end_pos() - pos);
+                let count = (BLOCK_TOKENS - pos % BLOCK_TOKENS).min(seq.end_pos() - pos);
                 let block = seq.block_table[pos / BLOCK_TOKENS] as usize;
                 let last = std::mem::replace(&mut self.written_in[block], self.num_writes);
                 assert!(last != self.num_writes, "two sequences write block {block}");
                 let first_row = seq.first_row + pos - seq.start_pos;
-                self.touched.push(Touched { block, first_slot, first_row, count });
+                self.touched.push(Touched { block, first_pos: pos, first_row, count });
                 pos += count;
             }
         }
     }
 }
 
-/// Where the rows of a page come from.
-#[derive(Clone, Copy)]
-struct At {
-    touched: Touched,
-    /// First value of the head in a row.
-    column: usize,
-}
+impl<E: Element> Writes<'_, E> {
+    fn num_pages(&self) -> usize {
+        self.touched.len() * self.shape.num_key_value_heads
+    }
 
-/// Calls `fill` for each touched page of each head of a layer, whose first page is `first`.
-fn write_pages<E: Element>(
-    planes: &mut Planes<E>,
-    pool: &Pool,
-    shape: KvShape,
-    first: usize,
-    num_blocks: usize,
-    touched: &[Touched],
-    fill: impl Fn(Page<'_, E>, At) + Sync,
-) {
-    let (heads, page_len) = (shape.num_key_value_heads, BLOCK_TOKENS * shape.head_dim);
-    let scales_len = if E::SCALED { BLOCK_TOKENS } else { 0 };
-    let keys = SharedMut::new(&mut planes.keys);
-    let values = SharedMut::new(&mut planes.values);
-    let key_scales = SharedMut::new(&mut planes.key_scales);
-    let value_scales = SharedMut::new(&mut planes.value_scales);
-    let write_page = |task: usize| {
-        let (touched, g) = (touched[task / heads], task % heads);
-        let page = first + g * num_blocks + touched.block;
-        let (own, scales) =
-            (page * page_len..(page + 1) * page_len, page * scales_len..(page + 1) * scales_len);
-        // SAFETY: `collect_touched` made sure that no block occurs twice, so each page of each
-        // head belongs to one task.
-        let page = unsafe {
-            Page {
-                keys: keys.range(own.clone()),
-                values: values.range(own),
-                key_scales: key_scales.range(scales.clone()),
-                value_scales: value_scales.range(scales),
+    /// Whether one thread is done sooner than others have begun.
+    pub(super) fn are_few(&self) -> bool {
+        self.num_pages() * BLOCK_TOKENS * self.shape.head_dim < PARALLEL_FROM
+    }
+
+    /// Writes a thread's part of the pages. `turned` has room for a page's keys if something becomes
+    /// of them first.
+    ///
+    /// # Safety
+    /// `touched` must be of [`KvCache::collect_touched`], so that no block occurs twice, and nobody
+    /// else may touch these pages meanwhile.
+    pub(super) unsafe fn share(&self, member: Member<'_>, turned: &mut [f32]) {
+        let (heads, d) = (self.shape.num_key_value_heads, self.shape.head_dim);
+        for task in member.share(self.num_pages()) {
+            let (touched, g) = (self.touched[task / heads], task % heads);
+            let number = (self.layer * heads + g) * self.num_blocks + touched.block;
+            // SAFETY: each page of each head is one thread's.
+            let page = unsafe { self.planes.page(number, d) };
+            let NewTokens { k, v, ldkv, turn } = self.tokens;
+            let start = touched.first_row * ldkv + g * d;
+            let values = HeadRows { values: &v[start..], apart: ldkv };
+            let mut keys = HeadRows { values: &k[start..], apart: ldkv };
+            if !turn.is_none() {
+                for (i, turned) in turned.chunks_exact_mut(d).take(touched.count).enumerate() {
+                    turned.copy_from_slice(keys.row(i, d));
+                    turn.key(self.level, turned, touched.first_pos + i);
+                }
+                keys = HeadRows { values: &*turned, apart: d };
             }
-        };
-        fill(page, At { touched, column: g * shape.head_dim });
-    };
-    let tasks = touched.len() * heads;
-    if tasks * page_len < PARALLEL_FROM {
-        (0..tasks).for_each(write_page);
-    } else {
-        pool.run(&|thread| span(tasks, thread, pool.threads()).for_each(write_page));
+            E::fill(self.level, page, keys, values, d, touched);
+        }
     }
 }
 
@@ -165,23 +185,22 @@ fn put_key<E: Copy>(keys: &mut [E], slot: usize, pair: usize, two: [E; 2]) {
 }
 
 leveled! {
-    /// Writes the rows of one page and head, whose first value stands in column `column`.
-    fn fill_bf16(
-        keys: &mut [u16],
-        values: &mut [u16],
-        rows: Rows<'_>,
-        column: usize,
+    /// Writes the rows of one page and head.
+    pub(super) fn fill_bf16(
+        page: Page<'_, u16>,
+        k: HeadRows<'_>,
+        v: HeadRows<'_>,
         d: usize,
-        page: Touched,
+        at: Touched,
     ) {
-        if page.first_slot == 0 {
+        let Page { keys, values, .. } = page;
+        if at.first_slot() == 0 {
             // Slots that are not filled yet are multiplied by probabilities of zero: what an
             // earlier owner of the block left there must not be infinite.
             values.fill(0);
         }
-        for i in 0..page.count {
-            let (slot, at) = (page.first_slot + i, (page.first_row + i) * rows.ldkv + column);
-            let (k, v) = (&rows.k[at..at + d], &rows.v[at..at + d]);
+        for i in 0..at.count {
+            let (slot, k, v) = (at.first_slot() + i, k.row(i, d), v.row(i, d));
             for (i, pair) in k.as_chunks::<2>().0.iter().enumerate() {
                 put_key(keys, slot, i, pair.map(bf16_bits));
             }
@@ -195,15 +214,20 @@ leveled! {
 
 leveled! {
     /// As `fill_bf16`; each token's key and value in units of 1/127 of its largest magnitude.
-    fn fill_int8(page: Page<'_, i8>, rows: Rows<'_>, column: usize, d: usize, at: Touched) {
+    pub(super) fn fill_int8(
+        page: Page<'_, i8>,
+        k: HeadRows<'_>,
+        v: HeadRows<'_>,
+        d: usize,
+        at: Touched,
+    ) {
         let Page { keys, values, key_scales, value_scales } = page;
-        if at.first_slot == 0 {
+        if at.first_slot() == 0 {
             // As in `fill_bf16`.
             value_scales.fill(0.0);
         }
         for i in 0..at.count {
-            let (slot, start) = (at.first_slot + i, (at.first_row + i) * rows.ldkv + column);
-            let (k, v) = (&rows.k[start..start + d], &rows.v[start..start + d]);
+            let (slot, k, v) = (at.first_slot() + i, k.row(i, d), v.row(i, d));
             let (unit, inverse) = unit_of(k);
             key_scales[slot] = unit;
             for (i, pair) in k.as_chunks::<2>().0.iter().enumerate() {

@@ -30,7 +30,7 @@ pub(super) fn add_at(level: Level, pool: &Pool, x: &mut [f32], y: &[f32]) {
 }
 
 leveled! {
-    fn add_values(x: &mut [f32], y: &[f32]) {
+    pub(crate) fn add_values(x: &mut [f32], y: &[f32]) {
         for (x, y) in x.iter_mut().zip(y) {
             *x += y;
         }
@@ -62,7 +62,7 @@ pub fn scale(pool: &Pool, x: &mut [f32], factor: f32) {
 }
 
 leveled! {
-    fn scale_values(x: &mut [f32], factor: f32) {
+    pub(super) fn scale_values(x: &mut [f32], factor: f32) {
         for x in x {
             *x *= factor;
         }
@@ -79,7 +79,7 @@ pub fn softcap(pool: &Pool, x: &mut [f32], cap: f32) {
 }
 
 leveled! {
-    fn softcap_values(x: &mut [f32], cap: f32) {
+    pub(super) fn softcap_values(x: &mut [f32], cap: f32) {
         for x in x {
             // `tanh(y) = 2 sigmoid(2 y) - 1`; close to 0 its error is absolute, and small beside
             // the cap.
@@ -134,18 +134,24 @@ pub(super) fn gated_mul_at(
 ) {
     let (inputs, outputs) = (gate_up_t2f.len(), out_tf.len());
     assert!(inputs == 2 * outputs, "{inputs} gate and up values for {outputs} outputs");
-    let rows = gate_rows(gate);
+    assert!(f > 0 && outputs.is_multiple_of(f), "{outputs} in rows of {f}");
+    let multiply = gate_values(gate);
+    let rows = |gate_up: &[f32], out: &mut [f32]| {
+        for (row, out) in gate_up.chunks_exact(2 * f).zip(out.chunks_exact_mut(f)) {
+            let (gate, up) = row.split_at(f);
+            multiply(level, gate, up, out);
+        }
+    };
     if outputs < PARALLEL_FROM / 4 {
-        assert!(f > 0 && outputs.is_multiple_of(f), "{outputs} in rows of {f}");
-        return rows(level, gate_up_t2f, f, out_tf);
+        return rows(gate_up_t2f, out_tf);
     }
     pool.split_rows(out_tf, f, &|range, out| {
-        rows(level, &gate_up_t2f[range.start * 2 * f..range.end * 2 * f], f, out);
+        rows(&gate_up_t2f[range.start * 2 * f..range.end * 2 * f], out);
     });
 }
 
-/// [`gated_mul`] on the calling thread: `(level, gate_up_t2f, f, out_tf)`.
-pub(crate) fn gate_rows(gate: Gate) -> fn(Level, &[f32], usize, &mut [f32]) {
+/// `out = act(gate) * up` on the calling thread: `(level, gate, up, out)`.
+pub(crate) fn gate_values(gate: Gate) -> fn(Level, &[f32], &[f32], &mut [f32]) {
     match gate {
         Gate::Silu => silu_mul,
         Gate::GeluTanh => gelu_tanh_mul,
@@ -159,27 +165,29 @@ pub fn activate(pool: &Pool, act: Gate, x: &mut [f32]) {
 }
 
 pub(super) fn activate_at(level: Level, pool: &Pool, act: Gate, x: &mut [f32]) {
-    let values = match act {
-        Gate::Silu => silu,
-        Gate::GeluTanh => gelu_tanh,
-        Gate::GeluErf => gelu_erf,
-    };
+    let values = activation_values(act);
     if x.len() < PARALLEL_FROM / 4 {
         return values(level, x);
     }
     pool.split_rows(x, 1, &|_, x| values(level, x));
 }
 
-/// Two functions per activation: over rows of gate and up, and over values alone.
+/// [`activate`] on the calling thread.
+pub(crate) fn activation_values(act: Gate) -> fn(Level, &mut [f32]) {
+    match act {
+        Gate::Silu => silu,
+        Gate::GeluTanh => gelu_tanh,
+        Gate::GeluErf => gelu_erf,
+    }
+}
+
+/// Two functions per activation: over gates and what they multiply, and over values alone.
 macro_rules! gates {
     ($($mul:ident, $alone:ident = $act:expr;)*) => { $(
         leveled! {
-            fn $mul(gate_up_t2f: &[f32], f: usize, out_tf: &mut [f32]) {
-                for (row, out) in gate_up_t2f.chunks_exact(2 * f).zip(out_tf.chunks_exact_mut(f)) {
-                    let (gate, up) = row.split_at(f);
-                    for ((out, &g), &u) in out.iter_mut().zip(gate).zip(up) {
-                        *out = $act(g) * u;
-                    }
+            fn $mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
+                for ((out, &g), &u) in out.iter_mut().zip(gate).zip(up) {
+                    *out = $act(g) * u;
                 }
             }
         }

@@ -1,8 +1,9 @@
 //! Reading a row of logits.
 
+use super::elementwise::{scale_values, softcap_values};
 use crate::leveled::leveled;
 use crate::math::{exp, fold};
-use crate::{Level, level};
+use crate::{Level, Pool, level};
 
 /// The position of the largest value; of equal ones the first. NaNs are never the largest.
 ///
@@ -90,6 +91,68 @@ pub const LOGITS_BLOCK: usize = 64;
 pub fn block_maxima(row_v: &[f32], maxima: &mut [f32]) {
     assert_eq!(maxima.len(), row_v.len().div_ceil(LOGITS_BLOCK), "a maximum per block");
     block_maxima_at(level(), row_v, maxima);
+}
+
+/// [`argmax`] of a row whose [`block_maxima`] are known.
+///
+/// # Panics
+/// If `maxima` does not have one value per block.
+pub fn largest_of_blocks(row_v: &[f32], maxima: &[f32]) -> u32 {
+    assert_eq!(maxima.len(), row_v.len().div_ceil(LOGITS_BLOCK), "a maximum per block");
+    let largest = max(level(), maxima);
+    let blocks = row_v.chunks(LOGITS_BLOCK).zip(maxima).enumerate();
+    let mut found = blocks.filter(|(_, (_, maximum))| **maximum == largest).filter_map(
+        |(block, (values, _))| {
+            let within = values.iter().position(|&v| v == largest);
+            within.map(|within| block * LOGITS_BLOCK + within)
+        },
+    );
+    found.next().unwrap_or(0) as u32
+}
+
+/// What becomes of logits before anybody reads them.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct LogitsFinish {
+    /// What they are multiplied by, first.
+    pub scale: Option<f32>,
+    /// `cap` in `cap tanh(x / cap)`, beyond which they cannot grow.
+    ///
+    /// # Source
+    /// Gemma 2, arXiv:2408.00118, section 2.
+    pub cap: Option<f32>,
+}
+
+impl LogitsFinish {
+    /// Finishes whole blocks of a row and writes the largest value of each.
+    pub(crate) fn apply(self, level: Level, logits: &mut [f32], maxima: &mut [f32]) {
+        if let Some(factor) = self.scale {
+            scale_values(level, logits, factor);
+        }
+        if let Some(cap) = self.cap {
+            softcap_values(level, logits, cap);
+        }
+        block_maxima_at(level, logits, maxima);
+    }
+}
+
+/// Finishes rows of `v` logits and writes their [`block_maxima`].
+///
+/// # Panics
+/// If `logits_tv` is not whole rows, or `maxima` shorter than theirs.
+pub fn finish_logits(
+    pool: &Pool,
+    logits_tv: &mut [f32],
+    v: usize,
+    finish: LogitsFinish,
+    maxima: &mut [f32],
+) {
+    let (level, rows) = (level(), logits_tv.len() / v);
+    assert!(logits_tv.len().is_multiple_of(v), "{} logits in rows of {v}", logits_tv.len());
+    let matrices = [(logits_tv, v), (maxima, v.div_ceil(LOGITS_BLOCK))];
+    let mut nothing = vec![(); pool.threads()];
+    pool.for_each_block((rows, 1), matrices, &mut nothing, &|(), (_, [logits, maxima])| {
+        finish.apply(level, logits, maxima);
+    });
 }
 
 /// The sum of `exp((x - largest) * scale)` over each block of [`LOGITS_BLOCK`] logits.

@@ -14,11 +14,13 @@ mod rope_tests;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use elementwise::gate_rows;
 pub use elementwise::{Gate, activate, add, add_scaled, gated_mul, scale, softcap};
+pub(crate) use elementwise::{activation_values, add_values, gate_values};
 pub use logits::{
-    LOGITS_BLOCK, argmax, block_maxima, block_weights, log_softmax_at, softmax_weights,
+    LOGITS_BLOCK, LogitsFinish, argmax, block_maxima, block_weights, finish_logits,
+    largest_of_blocks, log_softmax_at, softmax_weights,
 };
-pub use norm::{rms_norm, rms_norm_groups, rms_norm_operand};
+pub(crate) use norm::groups_of_row;
+pub use norm::{RowNorm, rms_norm, rms_norm_groups, rms_norm_operand};
 pub use rope::{RopeTable, rope};
 pub use rope_spec::{RopeLayout, RopeScaling, RopeSpec};

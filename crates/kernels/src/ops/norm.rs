@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::leveled::leveled;
 use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
+use crate::train_ops::layer_norm_row;
 use crate::{Level, Pool, RowOperand, level, span};
 
 /// Scales each row to unit root mean square, then by a learned gain.
@@ -61,6 +62,46 @@ pub fn rms_norm_operand(
     });
 }
 
+/// A norm of whole rows, with what it learned.
+#[derive(Debug, Clone, Copy)]
+pub enum RowNorm<'a> {
+    /// As [`rms_norm`].
+    Rms {
+        /// `[c]`.
+        gain_c: &'a [f32],
+        /// Added under the root.
+        eps: f32,
+    },
+    /// As [`layer_norm`](crate::layer_norm).
+    Layer {
+        /// `[c]`.
+        gain_c: &'a [f32],
+        /// `[c]`.
+        bias_c: &'a [f32],
+        /// Added under the root.
+        eps: f32,
+    },
+}
+
+impl RowNorm<'_> {
+    /// Norms one row.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub(crate) fn apply(self, level: Level, x_c: &[f32], out_c: &mut [f32]) {
+        let c = out_c.len();
+        match self {
+            RowNorm::Rms { gain_c, eps } => {
+                assert!(x_c.len() == c && gain_c.len() == c, "{c} values to norm");
+                rows(level, x_c, gain_c, eps, out_c);
+            }
+            RowNorm::Layer { gain_c, bias_c, eps } => {
+                layer_norm_row(level, x_c, gain_c, bias_c, eps, out_c);
+            }
+        }
+    }
+}
+
 /// Norms each group of columns of each row by itself, in place: queries and keys per head, or over
 /// their whole width as one group.
 ///
@@ -102,7 +143,7 @@ pub fn rms_norm_groups(
 }
 
 leveled! {
-    fn groups_of_row(x: &mut [f32], gain_d: &[f32], eps: f32) {
+    pub(crate) fn groups_of_row(x: &mut [f32], gain_d: &[f32], eps: f32) {
         for x in x.chunks_exact_mut(gain_d.len()) {
             let scale = 1.0 / (sum_of_squares(x) / gain_d.len() as f32 + eps).sqrt();
             for (x, gain) in x.iter_mut().zip(gain_d) {

@@ -169,6 +169,49 @@ fn argmax_takes_the_first_of_equals_and_passes_over_nan() {
 }
 
 #[test]
+fn the_largest_of_blocks_is_that_of_the_row() {
+    let mut rows: Vec<Vec<f32>> =
+        [1, 63, 64, 65, 500].map(|width| Rng::new(width as u64).normals(width)).into();
+    let mut several = vec![f32::NAN; 300];
+    several[200..].fill(f32::NEG_INFINITY);
+    rows.push(several.clone());
+    several[70] = 1.0;
+    several[270] = 1.0;
+    rows.push(several);
+    rows.push(vec![f32::NAN; 70]);
+    for row in rows {
+        let mut maxima = vec![0.0; row.len().div_ceil(LOGITS_BLOCK)];
+        block_maxima(&row, &mut maxima);
+        assert_eq!(largest_of_blocks(&row, &maxima), argmax(&row), "{} logits", row.len());
+    }
+}
+
+#[test]
+fn logits_are_finished_as_step_by_step() {
+    let v = 150;
+    let before = Rng::new(12).normals(3 * v);
+    for finish in [
+        LogitsFinish::default(),
+        LogitsFinish { scale: Some(0.3), cap: None },
+        LogitsFinish { scale: Some(4.0), cap: Some(2.0) },
+    ] {
+        let pool = Pool::new(2);
+        let (mut found, mut maxima) = (before.clone(), vec![0.0; 9]);
+        finish_logits(&pool, &mut found, v, finish, &mut maxima);
+        let (mut expected, mut expected_maxima) = (before.clone(), vec![0.0; 9]);
+        if let Some(factor) = finish.scale {
+            scale(&pool, &mut expected, factor);
+        }
+        if let Some(cap) = finish.cap {
+            softcap(&pool, &mut expected, cap);
+        }
+        let rows = expected.chunks_exact(v).zip(expected_maxima.chunks_exact_mut(3));
+        rows.for_each(|(row, maxima)| block_maxima(row, maxima));
+        assert_eq!((found, maxima), (expected, expected_maxima), "{finish:?}");
+    }
+}
+
+#[test]
 fn log_softmax_is_its_formula_and_masks_count_nothing() {
     for level in Level::supported() {
         let mut row: Vec<f32> = Rng::new(9).normals(49_155).iter().map(|v| v * 5.0).collect();

@@ -1,10 +1,11 @@
 //! Activations as 8-bit codes with one scale per row and block of 32.
 
+use std::ops::Range;
+
 use super::format::BLOCK;
 use super::geometry::Geometry;
-use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
-use crate::{AlignedBuf, Level, Pool, span};
+use crate::{AlignedBuf, Level};
 
 /// Blocks whose largest magnitude is below this count as zero: `127 / max` would overflow.
 pub(super) const TINY: f32 = 1e-30;
@@ -14,22 +15,22 @@ pub(super) const TINY: f32 = 1e-30;
 ///
 /// # Shapes
 /// `codes_tk`; `scales_tb` `[t, k / 32]`; the others `[t, k / 32, s]`, `s` sub-blocks per block.
-#[derive(Debug, Default)]
-pub(crate) struct Activations {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Activations<'a> {
     pub(super) rows: usize,
     pub(super) k: usize,
     pub(super) subs: usize,
-    pub(super) codes_tk: AlignedBuf<i8>,
-    pub(super) scales_tb: AlignedBuf<f32>,
+    pub(super) codes_tk: &'a [i8],
+    pub(super) scales_tb: &'a [f32],
     /// `-zero_point * sum(q)`.
-    pub(super) corrections_tbs: AlignedBuf<i32>,
+    pub(super) corrections_tbs: &'a [i32],
     /// `scale * sum(q)`.
-    pub(super) scaled_sums_tbs: AlignedBuf<f32>,
+    pub(super) scaled_sums_tbs: &'a [f32],
 }
 
 /// Which sums the weights want.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sums {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sums {
     /// What their unsigned codes are too large by.
     pub(super) zero_point: i32,
     /// Runs of a block that are summed apart: 1 or 2.
@@ -50,55 +51,90 @@ pub(super) struct Rows<'a> {
     pub(super) scaled_sums: &'a mut [f32],
 }
 
-impl Activations {
+/// Memory of [`Activations`], kept between products.
+#[derive(Debug, Default)]
+pub(crate) struct ActivationBuf {
+    codes: AlignedBuf<i8>,
+    scales: AlignedBuf<f32>,
+    corrections: AlignedBuf<i32>,
+    scaled_sums: AlignedBuf<f32>,
+}
+
+/// The same while threads fill it and read it.
+#[derive(Clone, Copy)]
+pub(crate) struct SharedActivations<'a> {
+    codes: SharedMut<'a, i8>,
+    scales: SharedMut<'a, f32>,
+    corrections: SharedMut<'a, i32>,
+    scaled_sums: SharedMut<'a, f32>,
+}
+
+impl ActivationBuf {
     pub(crate) fn bytes(&self) -> usize {
-        self.codes_tk.bytes()
-            + self.scales_tb.bytes()
-            + self.corrections_tbs.bytes()
-            + self.scaled_sums_tbs.bytes()
+        self.codes.bytes()
+            + self.scales.bytes()
+            + self.corrections.bytes()
+            + self.scaled_sums.bytes()
     }
 
-    /// Replaces the contents by the rows of `x_tk`, with the sums that the weights want.
-    pub(super) fn quantize(
-        &mut self,
-        level: Level,
-        pool: &Pool,
-        x_tk: &[f32],
-        k: usize,
-        sums: Sums,
-    ) {
-        let (blocks, subs) = (k / BLOCK, sums.subs);
-        self.k = k;
-        self.subs = subs;
-        self.rows = x_tk.len() / k;
-        self.codes_tk.grow(x_tk.len());
-        self.scales_tb.grow(self.rows * blocks);
-        self.corrections_tbs.grow(self.rows * blocks * subs);
-        self.scaled_sums_tbs.grow(self.rows * blocks * subs);
-        let codes = SharedMut::new(&mut self.codes_tk);
-        let scales = SharedMut::new(&mut self.scales_tb);
-        let corrections = SharedMut::new(&mut self.corrections_tbs);
-        let scaled_sums = SharedMut::new(&mut self.scaled_sums_tbs);
-        let rows = self.rows;
-        let part = |thread: usize, threads: usize| {
-            let mine = span(rows, thread, threads);
-            let in_blocks = mine.start * blocks..mine.end * blocks;
-            let in_subs = in_blocks.start * subs..in_blocks.end * subs;
-            // SAFETY: spans of different threads are disjoint, so are their rows.
-            let out = unsafe {
-                Rows {
-                    codes: codes.range(mine.start * k..mine.end * k),
-                    scales: scales.range(in_blocks),
-                    corrections: corrections.range(in_subs.clone()),
-                    scaled_sums: scaled_sums.range(in_subs),
-                }
-            };
-            quantize_rows(level, &x_tk[mine.start * k..mine.end * k], sums, out);
+    /// Makes room for rows of `k` values with these sums.
+    pub(crate) fn grow(&mut self, rows: usize, k: usize, sums: Sums) {
+        let blocks = rows * (k / BLOCK);
+        self.codes.grow(rows * k);
+        self.scales.grow(blocks);
+        self.corrections.grow(blocks * sums.subs);
+        self.scaled_sums.grow(blocks * sums.subs);
+    }
+
+    pub(crate) fn share(&mut self) -> SharedActivations<'_> {
+        SharedActivations {
+            codes: SharedMut::new(&mut self.codes),
+            scales: SharedMut::new(&mut self.scales),
+            corrections: SharedMut::new(&mut self.corrections),
+            scaled_sums: SharedMut::new(&mut self.scaled_sums),
+        }
+    }
+}
+
+impl<'a> SharedActivations<'a> {
+    /// Quantizes `x` into row `row`, with the sums that the weights want.
+    ///
+    /// # Safety
+    /// No other thread may touch the row meanwhile.
+    pub(crate) unsafe fn set(self, level: Level, sums: Sums, row: usize, x: &[f32]) {
+        let (k, blocks) = (x.len(), x.len() / BLOCK);
+        let in_blocks = row * blocks..(row + 1) * blocks;
+        let in_subs = in_blocks.start * sums.subs..in_blocks.end * sums.subs;
+        // SAFETY: the row is the caller's alone.
+        let out = unsafe {
+            Rows {
+                codes: self.codes.range(row * k..(row + 1) * k),
+                scales: self.scales.range(in_blocks),
+                corrections: self.corrections.range(in_subs.clone()),
+                scaled_sums: self.scaled_sums.range(in_subs),
+            }
         };
-        if x_tk.len() < PARALLEL_FROM {
-            part(0, 1);
-        } else {
-            pool.run(&|thread| part(thread, pool.threads()));
+        quantize_rows(level, x, sums, out);
+    }
+
+    /// The first `rows` rows of `k` values.
+    ///
+    /// # Safety
+    /// No thread may write to them while the result lives.
+    pub(crate) unsafe fn read(self, rows: usize, k: usize, sums: Sums) -> Activations<'a> {
+        let blocks = rows * (k / BLOCK);
+        let subs: Range<usize> = 0..blocks * sums.subs;
+        // SAFETY: promised by the caller.
+        unsafe {
+            Activations {
+                rows,
+                k,
+                subs: sums.subs,
+                codes_tk: self.codes.read(0..rows * k),
+                scales_tb: self.scales.read(0..blocks),
+                corrections_tbs: self.corrections.read(subs.clone()),
+                scaled_sums_tbs: self.scaled_sums.read(subs),
+            }
         }
     }
 }

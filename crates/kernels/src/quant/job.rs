@@ -13,7 +13,7 @@ pub(super) const AHEAD_BYTES: usize = 2048;
 
 /// The constants of one call, all sizes verified.
 pub(super) struct Job<'a, 't> {
-    pub(super) x: &'a Activations,
+    pub(super) x: &'a Activations<'a>,
     pub(super) blocks: usize,
     pub(super) tile_bytes: usize,
     pub(super) target: &'a Target<'t>,
@@ -24,7 +24,7 @@ impl<'a, 't> Job<'a, 't> {
     /// If weights, activations or target do not cover `rows` and `tiles`.
     pub(super) fn new<P: Packed>(
         weights: &[u8],
-        x: &'a Activations,
+        x: &'a Activations<'a>,
         rows: &Range<usize>,
         tiles: &Range<usize>,
         target: &'a Target<'t>,

@@ -1,4 +1,4 @@
-//! [`QuantMatrix`]: packing, reading back, and splitting a product over threads.
+//! [`QuantMatrix`]: packing, reading back, and products.
 
 use std::ops::Range;
 
@@ -6,22 +6,18 @@ use super::activations::{Activations, Sums};
 use super::format::{BLOCK, QuantFormat};
 use super::geometry::{Geometry, Packed, TILE, with_packed};
 use super::tile::{code, min, pack_row, scale};
+use crate::chain::{Part, multiply_part};
 use crate::share::SharedMut;
-use crate::{AlignedBuf, KernelError, Level, MatmulScratch, Pool, level, span};
+use crate::{AlignedBuf, KernelError, Level, MatmulScratch, Pool, level};
 
 /// Rows and columns beyond this are refused: no model has them, and sizes stay far from overflow.
 const MAX_SIDE: usize = 1 << 28;
-/// Tiles that a kernel multiplies together; threads split a product at multiples of it.
+/// Tiles that a kernel multiplies together.
 pub(super) const GROUP: usize = 2;
-/// Multiply-adds up to which one thread is faster than waking the pool.
-const ALONE_UP_TO: usize = 1 << 15;
-/// Multiply-adds from which a product is dealt in small tasks to whichever thread is free; a
-/// shorter one is cut into equal parts, which costs less.
-const DEAL_FROM: usize = 1 << 25;
+/// Columns of a product at whose multiples threads split it.
+pub(crate) const GROUP_COLUMNS: usize = GROUP * TILE;
 /// Tiles that a thread packs before it looks for more.
 const TILES_PER_TASK: usize = 4;
-/// Activation rows per task of a product that is dealt; a multiple of the kernel's row count.
-const ROWS_PER_TASK: usize = 192;
 
 /// Weights `W[n, k]` in blocks along `k`, packed for the integer dot product.
 ///
@@ -152,23 +148,8 @@ impl QuantMatrix {
         self.matmul_at(level(), pool, x_tk, out_tn, ldo, false, scratch);
     }
 
-    /// `out += x W^T`, as [`QuantMatrix::matmul`] followed by an addition: the residual connection.
-    ///
-    /// # Panics
-    /// As [`QuantMatrix::matmul`].
-    pub fn matmul_add(
-        &self,
-        pool: &Pool,
-        x_tk: &[f32],
-        out_tn: &mut [f32],
-        ldo: usize,
-        scratch: &mut MatmulScratch,
-    ) {
-        self.matmul_at(level(), pool, x_tk, out_tn, ldo, true, scratch);
-    }
-
-    /// Both products at a given level, for tests.
-    pub(super) fn matmul_at(
+    /// Writes or adds the product at a given level, for tests.
+    pub(crate) fn matmul_at(
         &self,
         level: Level,
         pool: &Pool,
@@ -178,75 +159,59 @@ impl QuantMatrix {
         accumulate: bool,
         scratch: &mut MatmulScratch,
     ) {
-        let (n, k) = (self.n, self.k);
-        assert!(x_tk.len().is_multiple_of(k), "{} inputs in rows of {k}", x_tk.len());
-        let rows = x_tk.len() / k;
-        if rows == 0 {
-            return;
-        }
-        assert!(
-            ldo >= n && out_tn.len() >= (rows - 1) * ldo + n,
-            "{} outputs for {rows} rows of {n} at distance {ldo}",
-            out_tn.len()
-        );
-        let x = &mut scratch.quantized;
-        x.quantize(level, pool, x_tk, k, Sums::of(&Geometry::of(self.format)));
-        let target = Target { out: SharedMut::new(out_tn), ldo, n, accumulate };
-        self.deal(pool, rows, &|rows, tiles| self.part(level, x, rows, tiles, &target));
+        let part = Part::Integer(self);
+        multiply_part(level, pool, part, x_tk, (out_tn, ldo), accumulate, scratch);
     }
 
-    /// Cuts the product into disjoint (rows, tiles) parts for the threads.
-    fn deal(&self, pool: &Pool, rows: usize, part: &(dyn Fn(Range<usize>, Range<usize>) + Sync)) {
-        let tiles = self.n.div_ceil(TILE);
-        let groups = tiles.div_ceil(GROUP);
-        let tiles_of = |groups: Range<usize>| groups.start * GROUP..(groups.end * GROUP).min(tiles);
-        let (threads, work) = (pool.threads(), rows * self.n * self.k);
-        if work <= ALONE_UP_TO {
-            return part(0..rows, 0..tiles);
-        }
-        if work < DEAL_FROM {
-            return pool.run(&|thread| part(0..rows, tiles_of(span(groups, thread, threads))));
-        }
-        let columns = groups.min(threads * 4);
-        let row_parts = if groups < threads * 4 { rows.div_ceil(ROWS_PER_TASK) } else { 1 };
-        pool.for_each(columns * row_parts, &|_, task| {
-            let (column, row_part) = (task / row_parts, task % row_parts);
-            let rows = if row_parts == 1 {
-                0..rows
-            } else {
-                row_part * ROWS_PER_TASK..((row_part + 1) * ROWS_PER_TASK).min(rows)
-            };
-            part(rows, tiles_of(span(groups, column, columns)));
-        });
+    /// What a product needs of activations beside their codes.
+    pub(crate) fn sums(&self) -> Sums {
+        Sums::of(&self.geometry())
     }
 
-    fn part(
+    /// The packed bytes from the tile of a column on.
+    pub(crate) fn packed_from(&self, column: usize) -> &[u8] {
+        &self.tiles[column / TILE * self.geometry().tile_bytes(self.k / BLOCK)..]
+    }
+
+    /// Writes or adds some rows and columns of the product; columns begin with a tile.
+    ///
+    /// # Panics
+    /// If the activations, or `out` with rows `ldo` apart, do not cover the product.
+    ///
+    /// # Safety
+    /// No other thread may touch these rows of these columns.
+    pub(crate) unsafe fn multiply(
         &self,
         level: Level,
-        x: &Activations,
-        rows: Range<usize>,
-        tiles: Range<usize>,
-        target: &Target<'_>,
+        x: &Activations<'_>,
+        (rows, columns): (Range<usize>, Range<usize>),
+        (out, ldo): (SharedMut<'_, f32>, usize),
+        accumulate: bool,
     ) {
+        assert!(columns.start.is_multiple_of(TILE), "columns from {} on", columns.start);
+        let target = Target { out, ldo, n: self.n, accumulate };
+        let tiles = columns.start / TILE..columns.end.div_ceil(TILE);
         let w = &self.tiles[..];
         with_packed!(self.format, P => match level {
-            Level::Scalar => super::scalar::product::<P>(w, x, rows, tiles, target),
+            Level::Scalar => super::scalar::product::<P>(w, x, rows, tiles, &target),
             #[cfg(target_arch = "aarch64")]
-            // SAFETY: the level is only in use where the processor has its features; `deal` makes
-            // disjoint parts.
-            Level::Neon => unsafe { super::neon::product::<P>(w, x, rows, tiles, target) },
+            // SAFETY: the level is only in use where the processor has its features; the rest is
+            // passed on to the caller.
+            Level::Neon => unsafe { super::neon::product::<P>(w, x, rows, tiles, &target) },
             #[cfg(not(target_arch = "aarch64"))]
-            Level::Neon => super::scalar::product::<P>(w, x, rows, tiles, target),
+            Level::Neon => super::scalar::product::<P>(w, x, rows, tiles, &target),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the level is only in use where the processor has its features; `deal` makes
-            // disjoint parts.
-            Level::Avx2 => unsafe { super::avx2::product::<P>(w, x, rows, tiles, target) },
+            // SAFETY: the level is only in use where the processor has its features; the rest is
+            // passed on to the caller.
+            Level::Avx2 => unsafe { super::avx2::product::<P>(w, x, rows, tiles, &target) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Level::Avx512 | Level::Amx => unsafe { super::avx512::product::<P>(w, x, rows, tiles, target) },
+            Level::Avx512 | Level::Amx => unsafe {
+                super::avx512::product::<P>(w, x, rows, tiles, &target);
+            },
             #[cfg(not(target_arch = "x86_64"))]
             Level::Avx2 | Level::Avx512 | Level::Amx => {
-                super::scalar::product::<P>(w, x, rows, tiles, target);
+                super::scalar::product::<P>(w, x, rows, tiles, &target);
             }
         });
     }

@@ -36,9 +36,10 @@ mod block_tests;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use activations::Activations;
+pub(crate) use activations::{ActivationBuf, Activations, SharedActivations, Sums};
 pub use blocks::dequantize_blocks;
 pub use format::QuantFormat;
+pub(crate) use matrix::GROUP_COLUMNS;
 pub use matrix::QuantMatrix;
 pub use quantize::quantize_blocks;
 pub(crate) use self_check::agrees as quant_agrees;

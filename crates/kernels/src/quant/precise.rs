@@ -8,12 +8,10 @@ use super::format::BLOCK;
 use super::geometry::{Geometry, TILE, with_packed};
 use super::matrix::QuantMatrix;
 use super::tile::unpack;
+use crate::chain::{Part, multiply_part};
 #[cfg(target_arch = "x86_64")]
 use crate::dense::multiplies_bf16;
-use crate::dense::{
-    DenseType, MadeBlock, Panels, RowOperand, Square, multiply_made, place_transposed,
-    precise_type, zip_words,
-};
+use crate::dense::{DenseType, MadeBlock, Panels, Square, place_transposed, zip_words};
 use crate::{AlignedBuf, Level, MatmulScratch, Pool, level};
 
 thread_local! {
@@ -42,13 +40,8 @@ impl QuantMatrix {
         accumulate: bool,
         scratch: &mut MatmulScratch,
     ) {
-        let k = self.k();
-        assert!(x_tk.len().is_multiple_of(k), "{} inputs in rows of {k}", x_tk.len());
-        let words = std::mem::take(&mut scratch.row_words);
-        let mut operand = RowOperand::on(precise_type(level()), words);
-        operand.set(pool, x_tk, x_tk.len() / k, k, k);
-        multiply_made(pool, &operand, &self.panels(), out_tn, ldo, accumulate);
-        scratch.row_words = operand.into_words();
+        let part = Part::Precise(self);
+        multiply_part(level(), pool, part, x_tk, (out_tn, ldo), accumulate, scratch);
     }
 
     /// The columns of `y = x W^T`.

@@ -15,7 +15,7 @@ use super::tile::{code, min, scale};
 /// product of an f16 with an integer of at most 8 bits, which f32 holds exactly.
 pub(super) fn product<P: Packed>(
     weights: &[u8],
-    x: &Activations,
+    x: &Activations<'_>,
     rows: Range<usize>,
     tiles: Range<usize>,
     target: &Target<'_>,
@@ -40,7 +40,7 @@ pub(super) fn product<P: Packed>(
 fn add_block<P: Packed>(
     sum: f32,
     tile: &[u8],
-    x: &Activations,
+    x: &Activations<'_>,
     row: usize,
     block: usize,
     lane: usize,

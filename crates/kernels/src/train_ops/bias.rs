@@ -1,6 +1,6 @@
 //! Biases of linear layers.
 
-use crate::leveled::leveled;
+use crate::ops::add_values;
 use crate::share::SharedMut;
 use crate::{Pool, level, span};
 
@@ -21,12 +21,4 @@ pub fn add_bias(pool: &Pool, x: &mut [f32], ldx: usize, bias_c: &[f32]) {
             add_values(level, row, bias_c);
         }
     });
-}
-
-leveled! {
-    fn add_values(x: &mut [f32], bias: &[f32]) {
-        for (value, bias) in x.iter_mut().zip(bias) {
-            *value += bias;
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::halves::{rounded, rounded_and_kept, widened};
 use crate::leveled::leveled;
 use crate::math::{erf, exp, sigmoid};
-use crate::ops::gate_rows;
+use crate::ops::gate_values;
 use crate::share::SharedMut;
 use crate::{AlignedBuf, DenseType, Gate, Level, Pool, RowOperand, level};
 
@@ -34,7 +34,7 @@ pub fn gated_operand(
 ) {
     let (level, len) = (level(), gate_up_t2f.len());
     assert!(len.is_multiple_of(2 * f), "{len} values in rows of {}", 2 * f);
-    let (multiply, dtype) = (gate_rows(gate), operand.dtype());
+    let (multiply, dtype) = (gate_values(gate), operand.dtype());
     let (all, kept) = (SharedMut::new(gate_up_t2f), kept.map(SharedMut::new));
     operand.set_made(pool, (len / (2 * f), f), &|row, out| {
         let part = row * 2 * f..(row + 1) * 2 * f;
@@ -49,7 +49,8 @@ pub fn gated_operand(
             }
             (DenseType::Bf16, None) => rounded(level, gate_up),
         }
-        multiply(level, gate_up, f, out);
+        let (gate, up) = gate_up.split_at(f);
+        multiply(level, gate, up, out);
     });
 }
 
@@ -63,7 +64,7 @@ pub fn gated_operand(
 pub fn gated_mul_halves(pool: &Pool, gate: Gate, kept_t2f: &[u16], f: usize, out_tf: &mut [f32]) {
     let level = level();
     assert_eq!(kept_t2f.len(), 2 * out_tf.len(), "gate and up against the output");
-    let multiply = gate_rows(gate);
+    let multiply = gate_values(gate);
     pool.split_rows(out_tf, f, &|rows, out| {
         GATE_UP.with_borrow_mut(|gate_up| {
             gate_up.grow(2 * f);
@@ -71,7 +72,8 @@ pub fn gated_mul_halves(pool: &Pool, gate: Gate, kept_t2f: &[u16], f: usize, out
             let kept = kept_t2f[rows.start * 2 * f..].chunks_exact(2 * f);
             for (out, kept) in out.chunks_exact_mut(f).zip(kept) {
                 widened(level, kept, gate_up);
-                multiply(level, gate_up, f, out);
+                let (gate, up) = gate_up.split_at(f);
+                multiply(level, gate, up, out);
             }
         });
     });

@@ -30,7 +30,7 @@ pub fn layer_norm(
     }
     pool.split_rows(out_tc, c, &|rows, out| {
         for (out, x) in out.chunks_exact_mut(c).zip(x_tc[rows.start * c..].chunks_exact(c)) {
-            row(level, x, gain_c, bias_c, eps, out);
+            layer_norm_row(level, x, gain_c, bias_c, eps, out);
         }
     });
 }
@@ -51,7 +51,7 @@ pub fn layer_norm_operand(
     assert_eq!(bias_c.len(), c, "bias and gain");
     assert!(c > 0 && x_tc.len().is_multiple_of(c), "{} in rows of {c}", x_tc.len());
     operand.set_made(pool, (x_tc.len() / c, c), &|at, out| {
-        row(level, &x_tc[at * c..][..c], gain_c, bias_c, eps, out);
+        layer_norm_row(level, &x_tc[at * c..][..c], gain_c, bias_c, eps, out);
     });
 }
 
@@ -101,7 +101,8 @@ leveled! {
 }
 
 leveled! {
-    fn row(x: &[f32], gain: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+    /// [`layer_norm`] of one row.
+    pub(crate) fn layer_norm_row(x: &[f32], gain: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
         let len = out.len();
         let (x, gain, bias) = (&x[..len], &gain[..len], &bias[..len]);
         let mean = lane_sum(len, |i| x[i]) / len as f32;

@@ -33,6 +33,7 @@ pub use columns::{scale_columns, scale_columns_backward};
 pub use cross_entropy::{cross_entropy, cross_entropy_loss};
 pub use gated::{gated_mul_backward, gated_mul_halves, gated_mul_halves_backward, gated_operand};
 pub use halves::{round_to_bf16, round_to_halves, widen_halves};
+pub(crate) use layer_norm::layer_norm_row;
 pub use layer_norm::{bias_layer_norm, layer_norm, layer_norm_operand};
 pub use lookup::lookup_backward;
 pub use norm_backward::{

@@ -40,8 +40,8 @@ impl Attention {
 }
 
 impl Heads {
-    /// `qkv = [q, k, v]` of the rows of `input` (normed, or the residual stream itself), not yet
-    /// rotated.
+    /// `qkv = [q, k, v]` of the rows of `input` (normed, or the residual stream itself), as the product
+    /// gives them.
     pub(super) fn project(
         &self,
         pool: &Pool,
@@ -55,9 +55,19 @@ impl Heads {
         let width = self.qkv_proj.n();
         let qkv = &mut s.qkv[..rows * width];
         self.qkv_proj.apply(pool, input_tc, qkv, width, false, &mut s.matmul);
-        let out = (&mut *qkv, width);
-        deltas.add((Product::Qkv, false), pool, input_tc, out, &mut s.beside, &mut s.matmul);
-        self.norm_queries_and_keys(pool, config, qkv);
+        deltas.add(
+            (Product::Qkv, false),
+            pool,
+            input_tc,
+            (qkv, width),
+            &mut s.beside,
+            &mut s.matmul,
+        );
+    }
+
+    /// Whether queries, and keys, are normed over all heads as one.
+    pub(super) fn norms_all_heads_together(&self, config: &ModelConfig) -> bool {
+        self.qk_norms.as_ref().is_some_and(|(q_gain, _)| q_gain.len() != config.head_dim)
     }
 
     /// Norms the query and key columns of whole rows, if the model does.

@@ -48,19 +48,15 @@ impl SeqInput<'_> {
 
 /// Logits of the wanted rows, in order of the sequences and of their rows.
 ///
-/// They live in the [`Scratch`](super::Scratch) and may be changed in place by a sampler.
-#[derive(Debug)]
+/// They live in the [`Scratch`](super::Scratch).
+#[derive(Clone, Copy, Debug)]
 pub struct Logits<'s> {
-    pub(super) logits_tv: &'s mut [f32],
+    pub(super) logits_tv: &'s [f32],
+    pub(super) maxima: &'s [f32],
     pub(super) vocab_size: usize,
 }
 
 impl<'s> Logits<'s> {
-    /// All rows `[t, v]`, for as long as the scratch is borrowed.
-    pub fn into_rows(self) -> &'s [f32] {
-        self.logits_tv
-    }
-
     /// Number of rows.
     pub fn num_rows(&self) -> usize {
         self.logits_tv.len() / self.vocab_size
@@ -72,18 +68,19 @@ impl<'s> Logits<'s> {
     }
 
     /// One row `[v]`.
-    pub fn row(&self, row: usize) -> &[f32] {
+    pub fn row(&self, row: usize) -> &'s [f32] {
         &self.logits_tv[row * self.vocab_size..(row + 1) * self.vocab_size]
     }
 
-    /// One row `[v]`, to be changed.
-    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
-        &mut self.logits_tv[row * self.vocab_size..(row + 1) * self.vocab_size]
+    /// All rows `[t, v]`.
+    pub fn rows(&self) -> &'s [f32] {
+        self.logits_tv
     }
 
-    /// All rows `[t, v]`.
-    pub fn rows(&self) -> &[f32] {
-        self.logits_tv
+    /// For each row the largest of each of its blocks of
+    /// [`LOGITS_BLOCK`](catena_kernels::LOGITS_BLOCK), found while the logits were made.
+    pub fn maxima(&self) -> &'s [f32] {
+        self.maxima
     }
 }
 

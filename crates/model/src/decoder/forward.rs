@@ -8,7 +8,9 @@ use super::norm::Norm;
 use super::weights::Layer;
 use super::{Decoder, ForwardError, Logits, Scratch, SeqInput};
 use crate::config::Residual;
-use catena_kernels::{BLOCK_TOKENS, KvCache, add, add_scaled, rope, scale, softcap};
+use catena_kernels::{
+    BLOCK_TOKENS, KvCache, LOGITS_BLOCK, QkvRows, Turn, add, add_scaled, finish_logits, rope, scale,
+};
 
 impl Decoder {
     /// Runs the tokens of all sequences, stores their keys and values, and returns the logits
@@ -53,28 +55,31 @@ impl Decoder {
         scratch.make_room(adapters);
         let num_logits: usize =
             seqs.iter().map(|seq| seq.tokens.len().saturating_sub(seq.first_logits_row())).sum();
-        let num_values = num_logits * self.config.vocab_size;
-        if scratch.logits_tv.len() < num_values {
-            scratch.logits_tv.resize(num_values, 0.0);
-        }
+        let (num_values, num_blocks) =
+            (num_logits * self.config.vocab_size, num_logits * self.blocks_of_logits());
+        let grow = |values: &mut Vec<f32>, len: usize| values.resize(values.len().max(len), 0.0);
+        grow(&mut scratch.logits_tv, num_values);
+        grow(&mut scratch.maxima, num_blocks);
+        let is_plain = self.is_plain();
         let mut logits_row = 0;
         for block in RowBlocks::new(seqs, adapters, scratch.max_rows, self.kv_groups.len()) {
             self.embed(&block, scratch);
-            if self.runs_in_parts(&block, scratch) {
-                self.attend_in_parts(&block, kv, scratch);
+            logits_row += if is_plain && block.runs.is_empty() {
+                self.run_plain(&block, kv, logits_row, scratch)
             } else {
-                self.attend_at_once(&block, kv, scratch);
-            }
-            let rows = self.keep_wanted_rows(&block, scratch);
-            if let Some((layer, before)) = self.layers.split_last() {
-                let deltas = Deltas { runs: &block.wanted_runs, layer: before.len() };
-                self.feed_forward(layer, rows, deltas, scratch);
-            }
-            self.logits(rows, logits_row, &block.wanted_runs, scratch);
-            logits_row += rows;
+                self.run_any(&block, kv, logits_row, scratch)
+            };
         }
-        let logits_tv = &mut scratch.logits_tv[..num_values];
-        Ok(Logits { logits_tv, vocab_size: self.config.vocab_size })
+        Ok(Logits {
+            logits_tv: &scratch.logits_tv[..num_values],
+            maxima: &scratch.maxima[..num_blocks],
+            vocab_size: self.config.vocab_size,
+        })
+    }
+
+    /// Blocks of a row of logits.
+    pub(super) fn blocks_of_logits(&self) -> usize {
+        self.config.vocab_size.div_ceil(LOGITS_BLOCK)
     }
 
     fn check(
@@ -150,8 +155,15 @@ impl Decoder {
         }
     }
 
-    /// Takes the rows of a block up to the last attention, operation by operation.
-    fn attend_at_once(&self, block: &RowBlock<'_>, kv: &mut [KvCache], scratch: &mut Scratch) {
+    /// Takes the rows of a block through all layers, whatever these are, operation by operation, and
+    /// those whose logits are wanted to these, from row `first` of the result on; how many they are.
+    fn run_any(
+        &self,
+        block: &RowBlock<'_>,
+        kv: &mut [KvCache],
+        first: usize,
+        scratch: &mut Scratch,
+    ) -> usize {
         for (layer_idx, layer) in self.layers.iter().enumerate() {
             let deltas = Deltas { runs: &block.runs, layer: layer_idx };
             self.attend(layer, block, deltas, &mut kv[layer.kv_group], scratch);
@@ -159,6 +171,13 @@ impl Decoder {
                 self.feed_forward(layer, block.num_rows, deltas, scratch);
             }
         }
+        let rows = self.keep_wanted_rows(block, scratch);
+        if let Some((layer, before)) = self.layers.split_last() {
+            let deltas = Deltas { runs: &block.wanted_runs, layer: before.len() };
+            self.feed_forward(layer, rows, deltas, scratch);
+        }
+        self.logits(rows, first, &block.wanted_runs, scratch);
+        rows
     }
 
     /// `attended = attend(rope(q), rope(k), v)` with `q, k, v = qkv(norm(x))`.
@@ -180,37 +199,59 @@ impl Decoder {
             }
             Attention::Latent(weights) => weights.project(pool, rows, deltas, s),
         }
-        let width = self.qkv_width();
-        let qkv = &mut s.qkv[..rows * width];
-        if let Some(idx) = layer.rope {
-            rope(pool, qkv, width, heads + kv_heads, &s.positions_t, &self.ropes[idx]);
-        }
-        deltas.put_prefixes(&s.positions_t, (&mut qkv[heads * shape.head_dim..], width));
-        self.attend_to_cache(layer, block, kv, s);
+        let turn = match &layer.attention {
+            Attention::Heads(weights)
+                if deltas.runs.is_empty() && !weights.norms_all_heads_together(&self.config) =>
+            {
+                self.turn(layer, weights)
+            }
+            // Prefixes stand in the place of keys that are rotated already.
+            attention => {
+                let width = self.qkv_width();
+                let qkv = &mut s.qkv[..rows * width];
+                if let Attention::Heads(weights) = attention {
+                    weights.norm_queries_and_keys(pool, &self.config, qkv);
+                }
+                if let Some(idx) = layer.rope {
+                    rope(pool, qkv, width, heads + kv_heads, &s.positions_t, &self.ropes[idx]);
+                }
+                deltas.put_prefixes(&s.positions_t, (&mut qkv[heads * shape.head_dim..], width));
+                Turn::default()
+            }
+        };
+        self.attend_to_cache(layer, block, turn, kv, s);
     }
 
-    /// Stores keys and values of all rows, then `attended = attend(q, k, v)`.
+    /// Stores keys and values of all rows, then `attended = attend(q, k, v)`, with what becomes of
+    /// queries and keys first.
     pub(super) fn attend_to_cache(
         &self,
         layer: &Layer,
         block: &RowBlock<'_>,
+        turn: Turn<'_>,
         kv: &mut KvCache,
         s: &mut Scratch,
     ) {
-        let (pool, rows, shape) = (&*self.pool, block.num_rows, kv.shape());
+        let (rows, shape) = (block.num_rows, kv.shape());
         let (heads, kv_heads) = (self.config.num_attention_heads, shape.num_key_value_heads);
         let (q_width, kv_width) = (heads * shape.head_dim, kv_heads * shape.head_dim);
-        let v_column = match &layer.attention {
+        let value_column = match &layer.attention {
             Attention::Heads(_) => q_width + kv_width,
             // The latent is key and value.
             Attention::Latent(_) => q_width,
         };
         let width = self.qkv_width();
-        let qkv = &s.qkv[..rows * width];
-        let spans = &block.spans[layer.kv_group];
-        kv.write(pool, layer.place_in_group, spans, &qkv[q_width..], &qkv[v_column..], width);
-        let attended = &mut s.attended[..rows * q_width];
-        kv.attend(pool, layer.place_in_group, spans, qkv, width, heads, &layer.attend, attended);
+        let rows_of_qkv = QkvRows {
+            values: &s.qkv[..rows * width],
+            width,
+            num_heads: heads,
+            key_column: q_width,
+            value_column,
+            turn,
+        };
+        let (spans, attended) = (&block.spans[layer.kv_group], &mut s.attended[..rows * q_width]);
+        let place = layer.place_in_group;
+        kv.attend_new(&self.pool, place, spans, &rows_of_qkv, &layer.attend, attended);
     }
 
     /// Norms the first rows of the residual stream, if there is a norm, and says whether.
@@ -224,7 +265,7 @@ impl Decoder {
 
     /// Moves the rows of a block whose logits are wanted to the front and returns their number:
     /// behind the last attention no other row matters.
-    fn keep_wanted_rows(&self, block: &RowBlock<'_>, scratch: &mut Scratch) -> usize {
+    pub(super) fn keep_wanted_rows(&self, block: &RowBlock<'_>, scratch: &mut Scratch) -> usize {
         let mut wanted = 0;
         for (span, (tokens, first_logits_row)) in block.spans[0].iter().zip(&block.tokens) {
             let from = span.first_row + first_logits_row;
@@ -325,30 +366,23 @@ impl Decoder {
         if rows == 0 {
             return;
         }
-        let (hidden_size, vocab_size) = (self.config.hidden_size, self.config.vocab_size);
-        let s = scratch;
-        let x_tc = &s.x_tc[..rows * hidden_size];
-        let normed_tc = &mut s.normed_tc[..rows * hidden_size];
-        self.norm.apply(&self.pool, x_tc, normed_tc);
-        let out = &mut s.logits_tv[first * vocab_size..(first + rows) * vocab_size];
-        self.head().apply(&self.pool, normed_tc, out, vocab_size, false, &mut s.matmul);
-        let deltas = Deltas { runs, layer: 0 };
-        let with = (&mut *out, vocab_size);
-        deltas.add(
-            (Product::Head, false),
-            &self.pool,
-            normed_tc,
-            with,
-            &mut s.beside,
-            &mut s.matmul,
+        let (c, v, blocks) =
+            (self.config.hidden_size, self.config.vocab_size, self.blocks_of_logits());
+        let Scratch { x_tc, normed_tc, logits_tv, maxima, matmul, beside, .. } = scratch;
+        let (out, maxima) = (
+            &mut logits_tv[first * v..(first + rows) * v],
+            &mut maxima[first * blocks..(first + rows) * blocks],
         );
-        let divisor = self.config.logits_scaling;
-        if divisor.to_bits() != 1f32.to_bits() {
-            scale(&self.pool, out, divisor.recip());
+        if runs.is_empty() {
+            let matrices = [(&mut x_tc[..], c), (out, v), (maxima, blocks)];
+            return self.pool.run_chain(rows, matrices, [self.head_link((0, 1), 2)], matmul);
         }
-        if let Some(cap) = self.config.final_logit_softcapping {
-            softcap(&self.pool, out, cap);
-        }
+        let (x_tc, normed_tc) = (&x_tc[..rows * c], &mut normed_tc[..rows * c]);
+        self.norm.apply(&self.pool, x_tc, normed_tc);
+        self.head().apply(&self.pool, normed_tc, out, v, false, matmul);
+        let (deltas, product) = (Deltas { runs, layer: 0 }, (Product::Head, false));
+        deltas.add(product, &self.pool, normed_tc, (&mut *out, v), beside, matmul);
+        finish_logits(&self.pool, out, v, self.logits_finish(), maxima);
     }
 }
 

@@ -3,7 +3,7 @@
 //! A step takes any mixture of prompt chunks and single generated tokens. Its rows (one per
 //! token) run through all layers in blocks of at most `max_rows`, so memory does not grow with
 //! the prompt; a later block of the same sequence reads the keys and values of the earlier ones
-//! from the cache. Threads share the operations of a few rows; of many rows each thread takes some
+//! from the cache. Threads share the products of a few rows; of many rows each thread takes some
 //! through everything between two attentions. Every op computes a row from that row and its own
 //! sequence only, in a fixed order, so logits are the same bits whatever else is in the batch,
 //! however the prompt was cut and however many threads run.
@@ -19,7 +19,7 @@ mod load;
 mod mlp;
 mod moe;
 mod norm;
-mod parts;
+mod plain;
 mod scratch;
 mod weights;
 

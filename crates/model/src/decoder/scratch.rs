@@ -4,7 +4,7 @@ use super::Decoder;
 use super::adapters::{AdapterBuffers, AdapterSet};
 use super::latent::LatentScratch;
 use super::moe::MoeScratch;
-use super::parts::PartScratch;
+use super::plain::PartScratch;
 use catena_kernels::{AlignedBuf, MatmulScratch};
 
 /// All buffers that a step of a [`Decoder`] writes, made once and used again.
@@ -35,6 +35,8 @@ pub struct Scratch {
     pub(super) positions_t: Vec<u32>,
     pub(super) beside: AdapterBuffers,
     pub(super) logits_tv: Vec<f32>,
+    /// The largest of each block of logits.
+    pub(super) maxima: Vec<f32>,
     pub(super) matmul: MatmulScratch,
 }
 
@@ -66,6 +68,7 @@ impl Scratch {
             positions_t: Vec::with_capacity(max_rows),
             beside: AdapterBuffers::default(),
             logits_tv: Vec::new(),
+            maxima: Vec::new(),
             matmul: MatmulScratch::default(),
         }
     }
@@ -94,7 +97,8 @@ impl Scratch {
             + self.moe.len()
             + self.parts.iter().map(PartScratch::len).sum::<usize>()
             + self.beside.len()
-            + self.logits_tv.capacity();
+            + self.logits_tv.capacity()
+            + self.maxima.capacity();
         let numbers = self.tokens_t.capacity() + self.positions_t.capacity();
         floats * size_of::<f32>() + numbers * size_of::<u32>()
     }

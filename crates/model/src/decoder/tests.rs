@@ -5,7 +5,7 @@ use crate::Checkpoint;
 use crate::linear::{LoadOptions, QuantizedProducts};
 use crate::safetensors::SafetensorsFile;
 use crate::test_support::{golden, test_model, tokens};
-use catena_kernels::{BLOCK_TOKENS, DenseType, KvCache, KvType, Pool};
+use catena_kernels::{BLOCK_TOKENS, DenseType, KvCache, KvType, LOGITS_BLOCK, Pool, block_maxima};
 use std::sync::Arc;
 
 /// Largest error of a logit relative to the largest logit when all arithmetic is f32 and the golden
@@ -61,7 +61,15 @@ impl Bench {
             })
             .collect();
         let mut scratch = self.decoder.new_scratch(max_rows);
-        self.decoder.forward(&seqs, &mut self.kv, &mut scratch).unwrap().rows().to_vec()
+        let logits = self.decoder.forward(&seqs, &mut self.kv, &mut scratch).unwrap();
+        let blocks = logits.vocab_size().div_ceil(LOGITS_BLOCK);
+        assert_eq!(logits.maxima().len(), logits.num_rows() * blocks);
+        for (row, maxima) in logits.maxima().chunks_exact(blocks).enumerate() {
+            let mut expected = vec![0.0; blocks];
+            block_maxima(logits.row(row), &mut expected);
+            assert_eq!(maxima, expected, "row {row}");
+        }
+        logits.rows().to_vec()
     }
 
     /// Logits of all positions of one sequence, in one chunk.
@@ -183,6 +191,24 @@ fn check_parts(checkpoint: &Checkpoint, options: LoadOptions, vocab_size: u32) {
 fn logits_do_not_depend_on_the_parts_that_threads_take() {
     check_parts(&tiny(), exact(), 96);
     check_parts(&smollm2(), LoadOptions::default(), 49152);
+}
+
+/// Two jobs a layer, attention and the chain of products, and one for the last chain.
+#[test]
+fn steps_take_two_jobs_a_layer_whatever_their_rows() {
+    let mut bench = Bench::new(&smollm2(), 2, LoadOptions::default());
+    let pool = Arc::clone(bench.decoder.pool());
+    let jobs_of_layers = 2 * bench.decoder.config().num_hidden_layers + 1;
+    let tokens: Vec<u32> = (1..101).collect();
+    let last = |seq: usize, tokens| (seq, tokens, 0, LogitsFor::Last);
+    let alone = [last(0, &tokens[..1])];
+    let many: Vec<_> = (1..17).map(|seq| last(seq, &tokens[..1])).collect();
+    let prompt = [last(17, &tokens[..])];
+    for (parts, for_embedding) in [(&alone[..], 0), (&many[..], 1), (&prompt[..], 1)] {
+        let before = pool.num_jobs();
+        bench.step(512, parts);
+        assert_eq!(pool.num_jobs() - before, jobs_of_layers + for_embedding, "{parts:?}");
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::quant::matrix::Target;
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(in crate::quant) unsafe fn product<P: Packed>(
     weights: &[u8],
-    x: &Activations,
+    x: &Activations<'_>,
     rows: Range<usize>,
     tiles: Range<usize>,
     target: &Target<'_>,

@@ -13,7 +13,7 @@ use crate::x86::{
     _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
-use crate::quant::activations::{Rows, Sums, TINY, scalar};
+use crate::quant::activations::{Rows, Sums, TINY};
 use crate::quant::format::BLOCK;
 
 /// Blocks whose maxima and sums are reduced together.
@@ -45,20 +45,43 @@ pub(in crate::quant) unsafe fn quantize_rows(x: &[f32], sums: Sums, out: Rows<'_
         .iter()
         .zip(codes.as_chunks_mut::<{ STEP * BLOCK }>().0);
     for ((x, codes), ((scales, corrections), scaled_sums)) in blocks.zip(outs) {
-        let (scale, halves) = four_blocks(x, codes, scales);
-        if sums.subs == 1 {
-            store_sums(sums.zero_point, scale, &halves, corrections, scaled_sums);
-        } else {
-            store_half_sums(sums.zero_point, scale, &halves, corrections, scaled_sums);
-        }
+        step(x, sums, codes, scales, corrections, scaled_sums);
     }
-    let rest = Rows {
-        codes: codes_rest,
-        scales: scales_rest,
-        corrections: corrections_rest,
-        scaled_sums: scaled_sums_rest,
-    };
-    scalar(x_rest, sums, rest);
+    if x_rest.is_empty() {
+        return;
+    }
+    // A step with zeros behind the last block: a row alone has as many rests as a batch has rows.
+    let (mut x, mut codes) = ([0.0; STEP * BLOCK], [0; STEP * BLOCK]);
+    x[..x_rest.len()].copy_from_slice(x_rest);
+    let (mut scales, mut corrections, mut scaled_sums) =
+        ([0.0; STEP], [0; 2 * STEP], [0.0; 2 * STEP]);
+    let of_step = STEP * sums.subs;
+    let (corrections, scaled_sums) = (&mut corrections[..of_step], &mut scaled_sums[..of_step]);
+    step(&x, sums, &mut codes, &mut scales, corrections, scaled_sums);
+    codes_rest.copy_from_slice(&codes[..codes_rest.len()]);
+    scales_rest.copy_from_slice(&scales[..scales_rest.len()]);
+    corrections_rest.copy_from_slice(&corrections[..corrections_rest.len()]);
+    scaled_sums_rest.copy_from_slice(&scaled_sums[..scaled_sums_rest.len()]);
+}
+
+/// Quantizes four blocks.
+#[inline]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512bw,avx512vl,avx512dq"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+fn step(
+    x: &[f32; STEP * BLOCK],
+    sums: Sums,
+    codes: &mut [i8; STEP * BLOCK],
+    scales: &mut [f32; STEP],
+    corrections: &mut [i32],
+    scaled_sums: &mut [f32],
+) {
+    let (scale, halves) = four_blocks(x, codes, scales);
+    if sums.subs == 1 {
+        store_sums(sums.zero_point, scale, &halves, corrections, scaled_sums);
+    } else {
+        store_half_sums(sums.zero_point, scale, &halves, corrections, scaled_sums);
+    }
 }
 
 /// Writes the codes and scales of four blocks; the scales, and of each half of each block the codes

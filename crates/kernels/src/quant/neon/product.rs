@@ -34,7 +34,7 @@ const STRIP_ROWS: usize = 12;
 #[target_feature(enable = "neon,dotprod")]
 pub(in crate::quant) unsafe fn product<P: Packed>(
     weights: &[u8],
-    x: &Activations,
+    x: &Activations<'_>,
     rows: Range<usize>,
     tiles: Range<usize>,
     target: &Target<'_>,
