@@ -4,10 +4,7 @@ use super::cache::BLOCK_TOKENS;
 use super::*;
 use crate::dense::{multiplies_bf16, with_widened_bf16};
 use crate::test_rng::Rng;
-use crate::{
-    KernelError, Level, Pool, RopeLayout, RopeScaling, RopeSpec, RopeTable, level, rms_norm_groups,
-    rope,
-};
+use crate::{KernelError, Level, Pool, RopeSpec, RopeTable, level, rms_norm_groups, rope};
 
 /// f32 sums over up to 1100 keys and 128 dims in another order, on values of magnitude 1.
 const TOLERANCE: f32 = 2e-5;
@@ -417,13 +414,7 @@ fn new_tokens_attend_in_one_job_as_step_by_step() {
     ];
     for (heads, kv_heads, d) in [(6, 2, 32), (3, 3, 10)] {
         let shape = KvShape { num_layers: 2, num_key_value_heads: kv_heads, head_dim: d };
-        let spec = RopeSpec {
-            head_dim: d,
-            rotary_dim: d - 2,
-            theta: 10_000.0,
-            layout: RopeLayout::Halves,
-            scaling: RopeScaling::None,
-        };
+        let spec = RopeSpec { rotary_dim: d - 2, ..RopeSpec::plain(d, 10_000.0) };
         let table = RopeTable::new(&spec, 1400);
         let gains = Rng::new(3).normals(2 * d);
         let norms = HeadNorms { q_gain_d: &gains[..d], k_gain_d: &gains[d..], eps: 1e-5 };
