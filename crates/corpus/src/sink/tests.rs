@@ -356,7 +356,7 @@ fn metadata_that_is_json_already_gives_the_same_lines() {
 #[test]
 fn lines_made_apart_fill_the_same_files() {
     use sha2::{Digest, Sha256};
-    let many: Vec<SourceDocument> = (0..50)
+    let many: Vec<SourceDocument> = (1..51)
         .map(|n| document(&json!({"id": n, "text": format!("{n} ").repeat(n), "attributes": {}})))
         .collect();
     let files = |options: &WriteOptions, apart: bool| {

@@ -116,7 +116,8 @@ fn run(
         let _running = running;
         tokio::select! {
             () = work => {}
-            _ = cancelled => {}
+            // The sender goes without a word where the response ends by itself.
+            Ok(()) = cancelled => {}
         }
     }));
 }

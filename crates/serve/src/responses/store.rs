@@ -38,7 +38,7 @@ struct Stored {
     /// Bytes of its JSON.
     bytes: usize,
     /// Cancels it while it runs in the background.
-    cancel: Option<oneshot::Sender<()>>,
+    cancel: Option<Cancel>,
     /// What was streamed of it in the background, as long as there is room.
     events: Option<EventLog>,
 }
@@ -50,6 +50,24 @@ impl Stored {
 
     fn bytes(&self) -> usize {
         self.bytes + self.events.as_ref().map_or(0, EventLog::bytes)
+    }
+}
+
+/// Cancels what runs in the background when it is dropped.
+struct Cancel(Option<oneshot::Sender<()>>);
+
+impl Cancel {
+    /// Lets it come to its end.
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        if let Some(sender) = self.0.take() {
+            let _ = sender.send(());
+        }
     }
 }
 
@@ -124,7 +142,7 @@ impl ResponseStore {
         all.retain(|stored| stored.response.id() != response.id());
         let mut stored = Stored::new(response, bytes);
         if let Some(Run { cancel, events }) = run {
-            (stored.cancel, stored.events) = (Some(cancel), events);
+            (stored.cancel, stored.events) = (Some(Cancel(Some(cancel))), events);
         }
         all.push_back(stored);
         let forgotten = shorten(&mut all);
@@ -155,7 +173,10 @@ impl ResponseStore {
             if !is_over {
                 stored.response.object = object;
                 stored.response.conversation.extend(said);
-                stored.cancel = None;
+                // Its last events are still to be written.
+                if let Some(cancel) = stored.cancel.take() {
+                    cancel.disarm();
+                }
             }
             (!is_over).then(|| stored.response.clone())
         }) else {
@@ -212,7 +233,7 @@ impl ResponseStore {
         let Some(place) = all.iter().position(|stored| stored.response.id() == id) else {
             return Ok(false);
         };
-        // Dropping the sender tells the task.
+        // That tells the task.
         all.remove(place);
         drop(all);
         self.remove_files(&[id.to_owned()])?;
@@ -226,11 +247,9 @@ impl ResponseStore {
     pub(crate) fn cancel(&self, id: &str) -> Result<Option<Value>, ApiError> {
         let _guard = self.shelf();
         let cancelled = self.change(id, |stored| {
-            let cancel = stored.cancel.take();
-            let runs = cancel.is_some();
-            if let Some(cancel) = cancel {
-                // A task that ended meanwhile has nothing to cancel.
-                let _ = cancel.send(());
+            // A task that ended meanwhile has nothing to cancel.
+            let runs = stored.cancel.take().is_some();
+            if runs {
                 stored.response.object["status"] = json!("cancelled");
             }
             Some((stored.response.clone(), runs))

@@ -536,6 +536,11 @@ impl Server {
         self.gate.as_ref().expect("a gated server").send(()).expect("the model waits");
     }
 
+    /// As [`Self::step`] if the model waits, and nothing if not.
+    pub(crate) fn step_on(&self) {
+        let _ = self.gate.as_ref().expect("a gated server").try_send(());
+    }
+
     /// Asks the server to end, without waiting.
     pub(crate) fn ask_to_end(&mut self) {
         let _ = self.shutdown.take().expect("asked once").send(());
