@@ -45,6 +45,7 @@ TITLES = {
     "lora": "Training pairs of rank 16",
     "answers": "The same, the loss on the last quarter of each sequence",
     "full": "Training all weights",
+    "fused": "Training all weights layer by layer",
     "rules": "Judging documents: Gopher's quality and repetition filters, C4's and FineWeb's",
     "decisions": "Documents that DataTrove's filters and Catena's rule sets both keep or both drop",
     "everything": "All rule sets at once, the language, personal data",
@@ -105,8 +106,9 @@ CAPTIONS = {
                "the time, its most and how much that is above its least.",
     "lora": "SmolLM2-135M, all linear layers, sequences x tokens; `peak` is the process's peak memory. PyTorch with PEFT "
             "in the fastest of float32, autocast to bfloat16, and bfloat16; the notes have all three.",
-    "full": "Catena with 8-bit states of AdamW, which runs in the backward pass, gradients clipped by the norm of their tensor, and as few "
-            "layers computed again as leave a third of the memory of PyTorch's fastest way; PyTorch with AdamW and one norm for all.",
+    "full": "Catena with 8-bit states of AdamW and as few layers computed again as leave it below 2 GB; PyTorch with AdamW.",
+    "fused": "The same with the optimizer in the backward pass, gradients clipped by the norm of their tensor, not one of all, and as few "
+             "layers computed again as leave a third of the memory that PyTorch's fastest way took in the table above.",
     "plan": "Whole runs by `catena train run`, of 8 to 24 steps: what its plan says, and beside it what the run took. Memory is the "
             "process's peak; time is that of the steps with their checkpoints. SmolLM2-135M with pairs, with all weights, and with "
             "pairs beside the blocks of its Q4_1 file; a model of 5 million weights from nothing. Goals: memory within 5 %, time within 15 %.",

@@ -2,7 +2,7 @@
 
 use super::planned::{PlannedRun, RunFolder};
 use super::step::{self, Measured};
-use super::task::{Kind, Task};
+use super::task::Task;
 use crate::args::TrainBenchArgs;
 use crate::bench::cells::{Named, Results, Samples};
 use crate::bench::files::{absolute, find};
@@ -92,7 +92,7 @@ impl Bench<'_> {
             check_cancel(self.cancel)?;
             self.ours.push(&task.cell(), measured.tokens_per_second);
             self.ours.push(&task.memory_cell(), measured.peak_bytes as f64 / f64::from(1 << 20));
-            if let Some(peers) = peers.filter(|_| task.kind != Kind::Qlora) {
+            if let Some(peers) = peers.filter(|_| task.has_peer()) {
                 let task = json!({
                     "area": "train", "label": label, "format": task.to_string(),
                     "model": self.model, "threads": self.threads, "seed": SEED,

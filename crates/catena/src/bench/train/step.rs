@@ -25,9 +25,12 @@ use std::time::Instant;
 /// Steps whose time counts, the middle one being the figure, after one that warms up.
 const STEPS: usize = 3;
 const RANK: usize = 16;
-/// What training all weights may take: a third of what PyTorch's fastest way took on the machine of
-/// the table. And what of it the program takes itself.
-const MOST_BYTES: usize = 1_180_000_000;
+/// What training all weights may take.
+const MOST_BYTES: usize = 2_000_000_000;
+/// What it may take where the optimizer runs in the backward pass: a third of what PyTorch's fastest
+/// way took on the machine of the table.
+const MOST_FUSED_BYTES: usize = 1_180_000_000;
+/// What of either the program takes itself.
 const PROGRAM_BYTES: usize = 48 << 20;
 
 /// What the process prints.
@@ -44,7 +47,7 @@ pub(super) fn measure(task: Task, model: &Utf8Path, pool: &Arc<Pool>) -> Result<
             let (config, source) = (llama_1b()?, RandomBlocks::new(SEED));
             build(task, &config, &source, pool.clone())?
         }
-        Kind::Lora | Kind::Answers | Kind::Full => {
+        Kind::Lora | Kind::Answers | Kind::Full | Kind::Fused => {
             let model = LanguageModel::open_base(model)?;
             build(task, model.checkpoint.config(), &model.checkpoint, pool.clone())?
         }
@@ -85,21 +88,23 @@ fn build(
         target_modules: names.map(str::to_owned).to_vec(),
         seed: SEED,
     };
-    let method = if task.kind == Kind::Full { Method::Full } else { Method::Lora(lora) };
+    let method = if task.is_full() { Method::Full } else { Method::Lora(lora) };
     let mut options = TrainOptions {
         keep_blocks: task.kind == Kind::Qlora,
-        optimizer_in_backward: task.kind == Kind::Full,
+        optimizer_in_backward: task.kind == Kind::Fused,
         ..TrainOptions::new(task.sequences * task.tokens)
     };
     options.recompute = match task.kind {
         Kind::Lora | Kind::Answers => Recompute::Off,
         Kind::Qlora => Recompute::All,
-        Kind::Full => {
+        Kind::Full | Kind::Fused => {
+            let fused = task.kind == Kind::Fused;
+            let most = if fused { MOST_FUSED_BYTES } else { MOST_BYTES };
             let layers = 0..config.num_hidden_layers;
             let mut recompute = Recompute::All;
             for again in layers.map(Recompute::Layers) {
                 options.recompute = again;
-                if bytes(task, config, source, (&method, &options), &pool)? <= MOST_BYTES {
+                if bytes(task, config, source, (&method, &options), &pool)? <= most {
                     recompute = again;
                     break;
                 }
@@ -110,12 +115,13 @@ fn build(
     Ok(TrainModel::decoder(config, source, ModelTask::LanguageModel, &method, &options, pool)?)
 }
 
-/// Eight bits for the states of all weights, and norms of gradients by tensor, so that the optimizer
-/// can run in the backward pass; one norm for pairs.
+/// Eight bits for the states of all weights, and norms of gradients by tensor where the optimizer
+/// runs in the backward pass; else one norm.
 fn run_config(task: Task) -> RunConfig {
     let adamw = AdamWConfig::default();
     let (optimizer, clip_grad_norm) = match task.kind {
-        Kind::Full => (OptimizerConfig::AdamW8bit(adamw), ClipGradNorm::PerTensor),
+        Kind::Full => (OptimizerConfig::AdamW8bit(adamw), ClipGradNorm::Global),
+        Kind::Fused => (OptimizerConfig::AdamW8bit(adamw), ClipGradNorm::PerTensor),
         Kind::Lora | Kind::Answers | Kind::Qlora => {
             (OptimizerConfig::AdamW(adamw), ClipGradNorm::Global)
         }

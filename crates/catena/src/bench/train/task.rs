@@ -12,6 +12,8 @@ pub(super) enum Kind {
     Answers,
     /// All weights.
     Full,
+    /// All weights, each layer moved on the way back, and its gradient clipped tensor by tensor.
+    Fused,
     /// Pairs of rank 16 beside the 4-bit blocks of a Llama of 1.1 billion weights, which are random.
     Qlora,
 }
@@ -26,13 +28,24 @@ pub(super) struct Task {
 
 impl Task {
     /// All of them, in the order of the table.
-    pub(super) const ALL: [Task; 5] = [
+    pub(super) const ALL: [Task; 6] = [
         Task { kind: Kind::Lora, sequences: 4, tokens: 256 },
         Task { kind: Kind::Lora, sequences: 2, tokens: 1024 },
         Task { kind: Kind::Answers, sequences: 4, tokens: 256 },
         Task { kind: Kind::Full, sequences: 4, tokens: 256 },
+        Task { kind: Kind::Fused, sequences: 4, tokens: 256 },
         Task { kind: Kind::Qlora, sequences: 4, tokens: 512 },
     ];
+
+    /// Whether all weights learn.
+    pub(super) fn is_full(self) -> bool {
+        matches!(self.kind, Kind::Full | Kind::Fused)
+    }
+
+    /// Whether PyTorch has it too.
+    pub(super) fn has_peer(self) -> bool {
+        !matches!(self.kind, Kind::Fused | Kind::Qlora)
+    }
 
     /// The cell of its speed.
     pub(super) fn cell(self) -> String {
@@ -51,6 +64,7 @@ impl fmt::Display for Task {
             Kind::Lora => "lora",
             Kind::Answers => "answers",
             Kind::Full => "full",
+            Kind::Fused => "fused",
             Kind::Qlora => "qlora",
         };
         write!(f, "{kind}/{}x{}", self.sequences, self.tokens)
