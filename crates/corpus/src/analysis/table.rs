@@ -42,7 +42,7 @@ impl CountTable {
             let slot = unsafe { self.slots.get_unchecked_mut(index) };
             // One branch that nearly always goes the same way, in place of one for new keys.
             let is_new = slot.count == 0;
-            if is_new | (slot.key == key) {
+            if u8::from(is_new) | u8::from(slot.key == key) != 0 {
                 let first = if is_new { position } else { slot.first };
                 *slot = Slot { key, count: slot.count.saturating_add(1), first };
                 return index;

@@ -261,21 +261,26 @@ fn words_begun(run: &[u8], mut in_word: bool) -> (u64, bool) {
         in_word = is_letter(byte) || byte == b'\'' && in_word;
     };
     if run.len() < SHORT_RUN || memchr::memmem::find(run, b"''").is_some() {
-        run.iter().for_each(|&byte| step(byte));
+        for &byte in run {
+            step(byte);
+        }
         return (begun, in_word);
     }
     // Without two apostrophes side by side, the two bytes before each say all.
-    let goes_on = |two: u8, one: u8| is_letter(one) | (one == b'\'') & is_letter(two);
-    run[..2].iter().for_each(|&byte| step(byte));
+    let letter = |byte: u8| u8::from(is_letter(byte));
+    let goes_on = |two: u8, one: u8| letter(one) | u8::from(one == b'\'') & letter(two);
+    for &byte in &run[..2] {
+        step(byte);
+    }
     let mut at = 0;
     for heres in run[2..].chunks(COUNTED) {
         let (twos, ones) = (&run[at..], &run[at + 1..]);
         let before = twos.iter().zip(ones).map(|(&two, &one)| goes_on(two, one));
-        let begins = heres.iter().zip(before).map(|(&here, before)| is_letter(here) & !before);
-        begun += u64::from(begins.map(u8::from).sum::<u8>());
+        let begins = heres.iter().zip(before).map(|(&here, before)| letter(here) & (1 - before));
+        begun += u64::from(begins.sum::<u8>());
         at += heres.len();
     }
-    (begun, goes_on(run[run.len() - 2], run[run.len() - 1]))
+    (begun, goes_on(run[run.len() - 2], run[run.len() - 1]) == 1)
 }
 
 /// Bytes below which a run is looked at byte by byte.

@@ -24,13 +24,12 @@ impl<'a> Row<'a> {
         found: &'a mut Vec<f32>,
     ) -> Option<Self> {
         let logits_v = row.logits_v;
-        let maxima = match row.maxima {
-            Some(maxima) => maxima,
-            None => {
-                found.resize(logits_v.len().div_ceil(LOGITS_BLOCK), 0.0);
-                block_maxima(logits_v, found);
-                &found[..]
-            }
+        let maxima = if let Some(maxima) = row.maxima {
+            maxima
+        } else {
+            found.resize(logits_v.len().div_ceil(LOGITS_BLOCK), 0.0);
+            block_maxima(logits_v, found);
+            &found[..]
         };
         let largest = maxima.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         // A tiny temperature is greedy, not a division that gives no number.

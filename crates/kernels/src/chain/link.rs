@@ -145,6 +145,7 @@ pub(crate) fn multiply_part(
     multiply_weights(level, pool, weights, x_tk, out, accumulate, scratch);
 }
 
+#[expect(clippy::large_types_passed_by_value, reason = "the work that is made of them holds them")]
 fn multiply_weights(
     level: Level,
     pool: &Pool,

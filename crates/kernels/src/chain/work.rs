@@ -55,13 +55,17 @@ pub(super) fn run(
     works: &[Work<'_>],
     scratch: &mut MatmulScratch,
 ) {
-    works.iter().for_each(|work| work.check(rows));
+    for work in works {
+        work.check(rows);
+    }
     if rows == 0 {
         return;
     }
     let MatmulScratch { shared, own } = scratch;
     if rows > 1 {
-        works.iter().for_each(|work| shared.grow(&work.weights, rows));
+        for work in works {
+            shared.grow(&work.weights, rows);
+        }
     }
     if own.len() < pool.threads() {
         own.resize_with(pool.threads(), OperandSet::default);

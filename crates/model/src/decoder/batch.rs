@@ -51,7 +51,7 @@ impl SeqInput<'_> {
 /// They live in the [`Scratch`](super::Scratch).
 #[derive(Clone, Copy, Debug)]
 pub struct Logits<'s> {
-    pub(super) logits_tv: &'s [f32],
+    pub(super) values_tv: &'s [f32],
     pub(super) maxima: &'s [f32],
     pub(super) vocab_size: usize,
 }
@@ -59,7 +59,7 @@ pub struct Logits<'s> {
 impl<'s> Logits<'s> {
     /// Number of rows.
     pub fn num_rows(&self) -> usize {
-        self.logits_tv.len() / self.vocab_size
+        self.values_tv.len() / self.vocab_size
     }
 
     /// Length of a row.
@@ -69,12 +69,12 @@ impl<'s> Logits<'s> {
 
     /// One row `[v]`.
     pub fn row(&self, row: usize) -> &'s [f32] {
-        &self.logits_tv[row * self.vocab_size..(row + 1) * self.vocab_size]
+        &self.values_tv[row * self.vocab_size..(row + 1) * self.vocab_size]
     }
 
     /// All rows `[t, v]`.
     pub fn rows(&self) -> &'s [f32] {
-        self.logits_tv
+        self.values_tv
     }
 
     /// For each row the largest of each of its blocks of

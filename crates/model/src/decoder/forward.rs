@@ -71,7 +71,7 @@ impl Decoder {
             };
         }
         Ok(Logits {
-            logits_tv: &scratch.logits_tv[..num_values],
+            values_tv: &scratch.logits_tv[..num_values],
             maxima: &scratch.maxima[..num_blocks],
             vocab_size: self.config.vocab_size,
         })
@@ -206,7 +206,7 @@ impl Decoder {
                 self.turn(layer, weights)
             }
             // Prefixes stand in the place of keys that are rotated already.
-            attention => {
+            attention @ (Attention::Heads(_) | Attention::Latent(_)) => {
                 let width = self.qkv_width();
                 let qkv = &mut s.qkv[..rows * width];
                 if let Attention::Heads(weights) = attention {

@@ -32,7 +32,7 @@ impl Page {
         mut samples: impl FnMut(&mut Page, &str, &str, &T),
     ) {
         self.family(names, kind, help, |page, name| {
-            for (of, what) in all.iter() {
+            for (of, what) in all {
                 samples(page, name, of, what);
             }
         });
