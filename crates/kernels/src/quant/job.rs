@@ -67,14 +67,14 @@ impl<'a, 't> Job<'a, 't> {
 #[cfg(target_arch = "x86_64")]
 macro_rules! walk_rows {
     (
-        $(#[$meta:meta])* $name:ident, $micro:ident,
+        $(#[$meta:meta])* $name:ident, $micro:ident, $weights:ident,
         $tiles:literal, $step:literal, $($rest:literal),*
     ) => {
         /// # Safety
         /// As the micro-kernel's, for all `rows`.
         #[inline]
         $(#[$meta])*
-        unsafe fn $name<P: Packed>(
+        unsafe fn $name<P: $weights>(
             job: &Job<'_, '_>,
             w: *const u8,
             rows: Range<usize>,

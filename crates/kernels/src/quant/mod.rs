@@ -9,7 +9,7 @@
 //! exactly these operations in the same order, so their results are the same bits.
 //!
 //! The way of a weight: `decode` takes a file's block apart, `tile` puts it where `geometry` says,
-//! and a product's kernel, compiled for that geometry, unpacks it in registers.
+//! and a product's kernel, compiled for that geometry, unpacks it in registers, or once for many rows.
 
 mod activations;
 mod blocks;

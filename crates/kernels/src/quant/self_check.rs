@@ -7,6 +7,8 @@ use crate::{Level, MatmulScratch, Pool};
 const N: usize = 41;
 /// Activation rows: whole steps of every level's kernel and a rest.
 const ROWS: usize = 7;
+/// The same rows again and again, as many as a kernel for many rows wants.
+const MANY_ROWS: usize = 6 * ROWS;
 /// Inputs: one super-block.
 const K: usize = 256;
 
@@ -14,7 +16,8 @@ const K: usize = 256;
 pub(crate) fn agrees(level: Level) -> bool {
     let pool = Pool::new(1);
     let mut scratch = MatmulScratch::new();
-    let x: Vec<f32> = (0..ROWS * K).map(|i| f32::from(mixed(i)) / 64.0 - 2.0).collect();
+    let x: Vec<f32> =
+        (0..MANY_ROWS * K).map(|i| f32::from(mixed(i % (ROWS * K))) / 64.0 - 2.0).collect();
     QuantFormat::ALL.into_iter().all(|format| {
         let row_bytes = format.row_bytes(K);
         // Without bit 6 no two bytes are an infinite or huge f16, whatever field they land in.
@@ -28,7 +31,10 @@ pub(crate) fn agrees(level: Level) -> bool {
             out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
         };
         let expected = product(Level::Scalar, ROWS);
-        product(level, ROWS) == expected && product(level, 1) == expected[..N]
+        let of_many = product(level, MANY_ROWS);
+        product(level, ROWS) == expected
+            && product(level, 1) == expected[..N]
+            && of_many.chunks_exact(ROWS * N).all(|rows| rows == expected)
     })
 }
 

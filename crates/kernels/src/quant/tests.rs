@@ -210,7 +210,7 @@ fn levels_agree_bit_for_bit() {
     for (n, k) in [(64, 64), (20, 96), (37, 576)] {
         for (format, k) in formats(k) {
             let w = matrix(format, &random_blocks(format, n, k, &mut rng), k);
-            for rows in [1, 2, 5, 6, 7, 13] {
+            for rows in [1, 2, 5, 6, 7, 13, 41] {
                 let mut x = rng.normals(rows * k);
                 x[..32].fill(0.0);
                 x[40] = 1e-38;

@@ -48,6 +48,7 @@ walk_rows!(
     #[target_feature(enable = "avx2,fma,f16c")]
     one_tile,
     micro,
+    Packed,
     1,
     4,
     1,

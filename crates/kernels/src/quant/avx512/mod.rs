@@ -2,7 +2,9 @@
 
 mod activations;
 mod product;
+mod read;
 mod unpack;
+mod unpacked;
 mod weights;
 
 pub(super) use activations::quantize_rows;

@@ -1,23 +1,32 @@
 //! The product: up to 2 tiles (32 outputs) times 6 activation rows in registers.
 //!
 //! Per block the integer accumulators start at the zero-point correction, codes are unpacked in
-//! registers, and `vpdpbusd` takes the four activation bytes broadcast from memory. The tile sizes
-//! are measured: 2 x 6 is best for few rows and within 3 % of the best for many. Bounds on Zen 5
-//! are the two multiply ports: 80 % of the integer peak for `Q4_0` and `Q8_0`, 73 % for `Q4_1`.
+//! registers, or were before that into memory, and `vpdpbusd` takes the four activation bytes
+//! broadcast from memory. The tile sizes are measured: 2 x 6 is best for few rows and within 3 % of
+//! the best for many. Bounds on Zen 5 are the two multiply ports: 80 % of the integer peak for `Q4_0`
+//! and `Q8_0`, 73 % for `Q4_1`.
 
 use crate::x86::{
     __m512, __m512i, __mmask16, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
     _mm512_fmadd_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
 };
+use std::cell::RefCell;
 use std::ops::Range;
 
-use super::weights;
+use super::read::{InPlace, Read};
+use super::unpacked::{UNPACK_FROM, Unpacked, is_unpacked, unpack_two};
+use crate::AlignedBuf;
 use crate::quant::Activations;
 use crate::quant::format::BLOCK;
 use crate::quant::geometry::{Packed, STEPS};
 use crate::quant::job::{AHEAD_BYTES, Job, walk_rows};
 use crate::quant::matrix::{GROUP, Target};
+
+thread_local! {
+    /// Two tiles with codes as bytes and scales as floats.
+    static UNPACKED: RefCell<AlignedBuf<u8>> = RefCell::default();
+}
 
 /// As `scalar::product`, bit for bit.
 ///
@@ -38,18 +47,31 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
 ) {
     let job = Job::new::<P>(weights, x, &rows, &tiles, target);
     let mut tile = tiles.start;
+    if rows.len() >= UNPACK_FROM && is_unpacked(&P::G, job.blocks) {
+        UNPACKED.with_borrow_mut(|memory| {
+            while tile + GROUP <= tiles.end {
+                let w = weights[tile * job.tile_bytes..].as_ptr();
+                // SAFETY: `Job::new` has verified all sizes for these rows and tiles.
+                unsafe {
+                    let two = unpack_two::<P>(w, &job, memory);
+                    two_tiles::<Unpacked<P>>(&job, two, rows.clone(), tile);
+                }
+                tile += GROUP;
+            }
+        });
+    }
     while tile < tiles.end {
         let w = weights[tile * job.tile_bytes..].as_ptr();
-        // SAFETY: `Job::new` has verified all sizes for these rows and tiles.
+        // SAFETY: as above.
         unsafe {
             if rows.len() == 1 {
-                micro::<P, 1, 1, true>(&job, w, rows.start, tile, AHEAD_BYTES);
+                micro::<InPlace<P>, 1, 1, true>(&job, w, rows.start, tile, AHEAD_BYTES);
                 tile += 1;
             } else if tile + GROUP <= tiles.end {
-                two_tiles::<P>(&job, w, rows.clone(), tile);
+                two_tiles::<InPlace<P>>(&job, w, rows.clone(), tile);
                 tile += GROUP;
             } else {
-                one_tile::<P>(&job, w, rows.clone(), tile);
+                one_tile::<InPlace<P>>(&job, w, rows.clone(), tile);
                 tile += 1;
             }
         }
@@ -62,7 +84,7 @@ walk_rows! {
         target_feature(enable = "avx512bw,avx512vl,avx512vnni")
     )]
     #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-    two_tiles, micro, 2, 6, 1, 2, 3, 4, 5
+    two_tiles, micro, Read, 2, 6, 1, 2, 3, 4, 5
 }
 walk_rows! {
     #[cfg_attr(
@@ -70,7 +92,7 @@ walk_rows! {
         target_feature(enable = "avx512bw,avx512vl,avx512vnni")
     )]
     #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-    one_tile, micro, 1, 8, 1, 2, 3, 4, 5, 6, 7
+    one_tile, micro, Read, 1, 8, 1, 2, 3, 4, 5, 6, 7
 }
 
 /// Where the activations of some rows are, the first of them, and how far tiles are apart.
@@ -87,14 +109,14 @@ struct Pointers {
 /// `MR` tiles from `tile` on times `NR` activation rows from `row` on.
 ///
 /// # Safety
-/// `job` must cover these rows and tiles; `w` is the start of the first tile.
+/// `job` must cover these rows and tiles; `w` is where `R` reads the tiles from.
 #[inline]
 #[cfg_attr(
     not(feature = "emulate-avx512"),
     target_feature(enable = "avx512bw,avx512vl,avx512vnni")
 )]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
+unsafe fn micro<R: Read, const MR: usize, const NR: usize, const FETCH: bool>(
     job: &Job<'_, '_>,
     w: *const u8,
     row: usize,
@@ -102,7 +124,7 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
     ahead: usize,
 ) {
     let (k, blocks) = (job.x.k, job.blocks);
-    let subs = blocks * P::G.subs;
+    let subs = blocks * R::G.subs;
     let x = Pointers {
         codes: job.x.codes_tk[row * k..].as_ptr(),
         scales: job.x.scales_tb[row * blocks..].as_ptr(),
@@ -116,9 +138,9 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
     for block in 0..blocks {
         // SAFETY: all reads are inside the tiles and rows that the job has measured.
         unsafe {
-            add_sub_block::<P, 0, MR, NR, FETCH>(&mut acc, &x, w, block, ahead);
-            if P::G.subs == 2 {
-                add_sub_block::<P, 1, MR, NR, FETCH>(&mut acc, &x, w, block, ahead);
+            add_sub_block::<R, 0, MR, NR, FETCH>(&mut acc, &x, w, block, ahead);
+            if R::G.subs == 2 {
+                add_sub_block::<R, 1, MR, NR, FETCH>(&mut acc, &x, w, block, ahead);
             }
         }
     }
@@ -133,8 +155,8 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
 /// One sub-block of the sums that `micro` computes.
 ///
 /// # Safety
-/// `w` must be the start of a tile of format `P`, further ones following; tiles and activations must
-/// have the block.
+/// `w` must be the start of weights that `R` reads, of `MR` tiles; tiles and activations must have the
+/// block.
 #[inline]
 #[cfg_attr(
     not(feature = "emulate-avx512"),
@@ -142,7 +164,7 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
 )]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 unsafe fn add_sub_block<
-    P: Packed,
+    R: Read,
     const SUB: usize,
     const MR: usize,
     const NR: usize,
@@ -154,12 +176,12 @@ unsafe fn add_sub_block<
     block: usize,
     ahead: usize,
 ) {
-    let (g, steps) = (P::G, STEPS / P::G.subs);
+    let (g, steps) = (R::G, STEPS / R::G.subs);
     let mut sums = [[_mm512_setzero_si512(); NR]; MR];
     // SAFETY: promised by the caller.
     unsafe {
         if FETCH && SUB == 0 {
-            weights::fetch::<P, MR>(w.add(g.codes_at(block)), x.tile_bytes, ahead);
+            R::fetch::<MR>(w, x.tile_bytes, block, ahead);
         }
         if g.zero != 0 {
             for t in 0..NR {
@@ -170,27 +192,25 @@ unsafe fn add_sub_block<
                 }
             }
         }
-        let at = w.add(g.codes_at(block));
         let q = x.codes.add(block * BLOCK);
         // Written out, so that shifts are by constants whatever the optimizer decides.
         macro_rules! steps {
             ($($i:literal)*) => { $(if $i < steps {
                 let step = SUB * steps + $i;
-                let codes = weights::codes::<P, MR>(at, x.tile_bytes, step);
+                let codes = R::codes::<MR>(w, x.tile_bytes, block, step);
                 dot::<MR, NR>(&mut sums, codes, q.add(4 * step), x.k);
             })* };
         }
         steps!(0 1 2 3 4 5 6 7);
         for i in 0..MR {
-            let w = w.add(i * x.tile_bytes);
-            let d = weights::scales::<P>(w, block, SUB);
+            let d = R::scales(w, x.tile_bytes, i, block, SUB);
             for t in 0..NR {
                 let scale = _mm512_set1_ps(*x.scales.add(t * x.blocks + block));
                 let sum = _mm512_cvtepi32_ps(sums[i][t]);
                 acc[i][t] = _mm512_fmadd_ps(sum, _mm512_mul_ps(d, scale), acc[i][t]);
             }
             if g.has_min {
-                let m = weights::mins::<P>(w, block, SUB);
+                let m = R::mins(w, x.tile_bytes, i, block, SUB);
                 for t in 0..NR {
                     let at = (t * x.blocks + block) * g.subs + SUB;
                     let sum = _mm512_set1_ps(*x.scaled_sums.add(at));
