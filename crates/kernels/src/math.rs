@@ -27,6 +27,28 @@ pub(crate) fn exp(x: f32) -> f32 {
     if x < -87.0 { 0.0 } else { result }
 }
 
+/// `2^x` within 2 ulp for `x <= 0`; exact for whole `x`, and 0 below -126.
+///
+/// The Taylor polynomial of degree 6 for what the nearest whole number leaves, times its power.
+#[inline(always)]
+pub(crate) fn exp2(x: f32) -> f32 {
+    // As in `exp`.
+    const ROUND: f32 = 12_582_912.0;
+    let clamped = if x < -126.0 { -126.0 } else { x };
+    let shifted = clamped + ROUND;
+    let r = clamped - (shifted - ROUND);
+    let mut poly = 1.540_353e-4;
+    poly = poly * r + 1.333_355_8e-3;
+    poly = poly * r + 9.618_129e-3;
+    poly = poly * r + 5.550_411e-2;
+    poly = poly * r + 0.240_226_5;
+    poly = poly * r + std::f32::consts::LN_2;
+    poly = poly * r + 1.0;
+    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
+    let result = poly * f32::from_bits(exponent);
+    if x < -126.0 { 0.0 } else { result }
+}
+
 /// The logistic function.
 #[inline(always)]
 pub(crate) fn sigmoid(x: f32) -> f32 {
@@ -107,7 +129,22 @@ pub(crate) fn lane_max(values: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::exp;
+    use super::{exp, exp2};
+
+    #[test]
+    fn powers_of_two_are_close_and_exact_where_whole() {
+        for i in 0..12600 {
+            let x = -i as f32 / 100.0;
+            let error = (f64::from(exp2(x)) / f64::from(x).exp2() - 1.0).abs();
+            assert!(error < 2.5e-7, "2^{x} is off by {error}");
+        }
+        for whole in 0..=126 {
+            assert_eq!(exp2(-whole as f32), 2.0f32.powi(-whole));
+        }
+        assert_eq!(exp2(-126.5), 0.0);
+        assert_eq!(exp2(-1e30), 0.0);
+        assert!(exp2(f32::NAN).is_nan());
+    }
 
     #[test]
     fn exp_is_close_everywhere_and_ends_in_zero() {

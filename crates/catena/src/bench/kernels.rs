@@ -124,7 +124,7 @@ fn cells(ours: &Samples, theirs: &Collected, peaks: &Peaks, read: f64) -> Vec<Ce
         limits.push((dense.name(), "Gop/s", Some(native.unwrap_or(peaks.f32_ops) / 1e9)));
     }
     for kv_type in KvType::ALL {
-        let limit = peaks.bf16_ops.filter(|_| kv_type == KvType::Bf16).unwrap_or(peaks.f32_ops);
+        let limit = peaks.bf16_ops.unwrap_or(peaks.f32_ops);
         limits.push((attention_name(kv_type, 2048, 2048), "Gop/s", Some(limit / 1e9)));
         limits.push((attention_name(kv_type, 1, 2048), "Gop/s", None));
     }

@@ -40,7 +40,7 @@ static NEIGHBOURS: [u32; 16] = [0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-fn rounded(low: __m512, high: __m512) -> __m512i {
+pub(crate) fn rounded(low: __m512, high: __m512) -> __m512i {
     // SAFETY: both types are 64 plain bytes.
     unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)) }
 }

@@ -37,7 +37,7 @@ mod weight;
 mod weight_tests;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use bf16_avx512::words as bf16_words;
+pub(crate) use bf16_avx512::{rounded as bf16_line, words as bf16_words};
 pub use convert::DenseType;
 pub use matrix::DenseMatrix;
 pub use operand::RowOperand;

@@ -4,9 +4,9 @@
 //! lower and each row's sums the same. Values are added page by page, so that the sums of a row do not
 //! depend on the page that its task begins with.
 
-use super::avx512::rounded;
+use super::avx512::{Pages, scale_scores, widened};
 use super::cache::BLOCK_TOKENS;
-use super::task::{KEYS, MAX_ROWS, View};
+use super::task::{KEYS, MAX_ROWS, Operands, View};
 use crate::x86::amx::{self, SIDE, Shape};
 use crate::x86::{_mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps};
 
@@ -31,26 +31,51 @@ unsafe fn configure([first, second]: [usize; 2], words: usize) {
 ///
 /// # Safety
 /// The processor must have the features of [`crate::Level::Amx`]; the blocks must exist in the planes,
-/// `head_dim` must be a multiple of 16, and the slices must hold the view's rows.
-pub(super) unsafe fn scores(
-    view: &View<'_, u16>,
+/// `head_dim` must be a multiple of 16, and the operands must hold the view's rows.
+pub(super) unsafe fn scores(view: &View<'_, u16>, blocks: &[u32], operands: &mut Operands<'_>) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let pages = Pages::of_keys(view, blocks);
+        multiply_keys(&pages, view.head_dim, view.count, operands.q_words, operands.scores);
+    }
+}
+
+/// As [`scores`], with keys that become bf16 first.
+///
+/// # Safety
+/// As [`scores`].
+pub(super) unsafe fn scores_of_bytes(
+    view: &View<'_, i8>,
     blocks: &[u32],
-    q_rd: &[f32],
-    words: &mut [u32],
+    operands: &mut Operands<'_>,
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let pages = widened(&Pages::of_keys(view, blocks), view.head_dim, operands.pages);
+        multiply_keys(&pages, view.head_dim, view.count, operands.q_words, operands.scores);
+        scale_scores(&pages, view.count, operands.scores);
+    }
+}
+
+/// # Safety
+/// As [`scores`]; rows of words follow each other, rows of scores are [`KEYS`] apart.
+unsafe fn multiply_keys(
+    pages: &Pages<u16>,
+    d: usize,
+    count: usize,
+    q_words: &[u32],
     scores: &mut [f32],
 ) {
-    let d = view.head_dim;
-    let q = rounded(q_rd, view.count, d, d, words).cast::<u8>();
-    let rows = rows_of(view.count);
+    let q = q_words.as_ptr().cast::<u8>();
+    let rows = rows_of(count);
     // Words of a query that a product of tiles takes.
     let at_once = if d.is_multiple_of(2 * SIDE) { SIDE } else { SIDE / 2 };
-    let page_of = |block: u32| view.keys[block as usize * BLOCK_TOKENS * d..].as_ptr().cast::<u8>();
-    // SAFETY: pages have `d / 2` lines; queries and scores have the view's rows; the tiles' sizes
-    // are those of the rows.
+    // SAFETY: pages have `d / 2` lines; queries and scores have the rows; the tiles' sizes are
+    // those of the rows.
     unsafe {
         configure(rows, at_once);
-        for (i, &block) in blocks.iter().enumerate() {
-            let page = page_of(block);
+        for (i, page) in pages.starts().iter().enumerate() {
+            let page = page.cast::<u8>();
             amx::zero::<0>();
             amx::zero::<2>();
             for word in (0..d / 2).step_by(at_once) {
@@ -78,14 +103,49 @@ pub(super) unsafe fn scores(
 pub(super) unsafe fn add_values(
     view: &View<'_, u16>,
     blocks: &[u32],
-    weights: &[f32],
-    words: &mut [u32],
+    operands: &mut Operands<'_>,
     old_weight: &[f32; MAX_ROWS],
     out_rd: &mut [f32],
 ) {
-    let (d, keys) = (view.head_dim, blocks.len() * BLOCK_TOKENS);
-    let pairs = rounded(weights, view.count, KEYS, keys, words).cast::<u8>();
-    let rows = rows_of(view.count);
+    let (d, words) = (view.head_dim, &*operands.weight_words);
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let pages = Pages::of_values(view, blocks);
+        multiply_values(pages.starts(), d, view.count, words, old_weight, out_rd);
+    }
+}
+
+/// As [`add_values`], with values that become bf16 first.
+///
+/// # Safety
+/// As [`scores`].
+pub(super) unsafe fn add_values_of_bytes(
+    view: &View<'_, i8>,
+    blocks: &[u32],
+    operands: &mut Operands<'_>,
+    old_weight: &[f32; MAX_ROWS],
+    out_rd: &mut [f32],
+) {
+    let (d, words) = (view.head_dim, &*operands.weight_words);
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let pages = widened(&Pages::of_values(view, blocks), d, operands.pages);
+        multiply_values(pages.starts(), d, view.count, words, old_weight, out_rd);
+    }
+}
+
+/// # Safety
+/// As [`scores`]; rows of words are `KEYS / 2` apart, rows of outputs follow each other.
+unsafe fn multiply_values(
+    pages: &[*const u16],
+    d: usize,
+    count: usize,
+    words: &[u32],
+    old_weight: &[f32],
+    out_rd: &mut [f32],
+) {
+    let pairs = words.as_ptr().cast::<u8>();
+    let rows = rows_of(count);
     // SAFETY: the features are the caller's promise, as are pages, weights and outputs of the rows.
     unsafe {
         scale_rows(out_rd, old_weight, d);
@@ -93,10 +153,10 @@ pub(super) unsafe fn add_values(
         for column in (0..d).step_by(2 * SIDE) {
             let out = out_rd.as_mut_ptr().add(column);
             match (rows[1] > 0, column + SIDE < d) {
-                (true, true) => columns::<true, true>(view, blocks, pairs, out, column),
-                (true, false) => columns::<true, false>(view, blocks, pairs, out, column),
-                (false, true) => columns::<false, true>(view, blocks, pairs, out, column),
-                (false, false) => columns::<false, false>(view, blocks, pairs, out, column),
+                (true, true) => columns::<true, true>(pages, d, pairs, out, column),
+                (true, false) => columns::<true, false>(pages, d, pairs, out, column),
+                (false, true) => columns::<false, true>(pages, d, pairs, out, column),
+                (false, false) => columns::<false, false>(pages, d, pairs, out, column),
             }
         }
     }
@@ -105,17 +165,16 @@ pub(super) unsafe fn add_values(
 /// Adds 16 columns, or 32 if `WIDE`, for 16 rows, or more if `TALL`.
 ///
 /// # Safety
-/// As [`add_values`]; the tiles are configured.
+/// As [`multiply_values`]; the tiles are configured.
 #[inline]
 unsafe fn columns<const TALL: bool, const WIDE: bool>(
-    view: &View<'_, u16>,
-    blocks: &[u32],
+    pages: &[*const u16],
+    d: usize,
     pairs: *const u8,
     out: *mut f32,
     column: usize,
 ) {
-    let d = view.head_dim;
-    let row_bytes = 2 * blocks.len() * BLOCK_TOKENS;
+    let row_bytes = 2 * KEYS;
     let (out, below) = (out.cast::<u8>(), out.wrapping_add(SIDE * d).cast::<u8>());
     // SAFETY: outputs have rows of `d`; pages have 8 lines of `d` words; weights have the rows.
     unsafe {
@@ -129,9 +188,9 @@ unsafe fn columns<const TALL: bool, const WIDE: bool>(
         if TALL && WIDE {
             amx::load::<3>(below.add(LINE), 4 * d);
         }
-        for (i, &block) in blocks.iter().enumerate() {
-            let page = view.values.as_ptr().add(block as usize * BLOCK_TOKENS * d).cast::<u8>();
-            let (page, pairs) = (page.add(4 * column), pairs.add(i * 2 * BLOCK_TOKENS));
+        for (i, page) in pages.iter().enumerate() {
+            let page = page.cast::<u8>().add(4 * column);
+            let pairs = pairs.add(i * 2 * BLOCK_TOKENS);
             amx::load::<4>(pairs, row_bytes);
             amx::load::<6>(page, 4 * d);
             amx::dot_bf16::<0, 4, 6>();

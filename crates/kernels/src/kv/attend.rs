@@ -7,9 +7,10 @@ use super::params::{AttendParams, QkvRows};
 use super::planes::{AnyPlanes, Element, Pages, SharedPlanes};
 use super::scalar;
 use super::segment::SegmentOps;
-use super::task::{State, Task, View, Workspace, push_tasks};
+use super::task::{Operands, State, Task, View, Workspace, push_tasks};
 use super::turn::Turn;
 use super::write::{NewTokens, Writes};
+use crate::ops::scale_values;
 use crate::share::SharedMut;
 use crate::team::{Deal, Member};
 use crate::{AlignedBuf, Level, Pool, level};
@@ -241,7 +242,7 @@ impl<E: Element> Call<'_, E> {
                 count += self.num_segments(task);
             }
         }
-        workspaces.grow(pool.threads() * Workspace::len(head_dim));
+        workspaces.grow(pool.threads() * Workspace::len(head_dim, E::SCALED));
         segments.grow(count * State::len(head_dim));
         let (workspaces, states) = (SharedMut::new(workspaces), SharedMut::new(segments));
         let (tasks, segments) = (&tasks[..], Segments { count, first: first_segment, states });
@@ -249,12 +250,12 @@ impl<E: Element> Call<'_, E> {
         let deals = [Deal::new(), Deal::new()];
         pool.run_team(alone, &|member| {
             // SAFETY: each thread has a workspace of its own.
-            let mut workspace = unsafe { workspace(&workspaces, member.thread, head_dim) };
+            let mut workspace = unsafe { workspace::<E>(&workspaces, member.thread, head_dim) };
             // SAFETY: pages of different members are disjoint, and all are written before any is
             // read; each segment and each task is dealt once, and merged when all are there.
             unsafe {
                 if let Some(writes) = writes {
-                    writes.share(member, workspace.q_rd);
+                    writes.share(member, workspace.operands.q_rd);
                     member.meet(|| ());
                 }
                 if count == 0 {
@@ -314,17 +315,17 @@ impl<E: Element> Call<'_, E> {
         let head_dim = self.shape.head_dim;
         // SAFETY: promised by the caller.
         let view = unsafe { self.view(task) };
-        let Workspace { q_rd, words, scores, total, part } = workspace;
-        self.load_queries(task, &view, q_rd);
+        let Workspace { operands, total, part } = workspace;
+        self.load_queries(task, &view, operands.q_rd);
         if let Some(ops) = &self.ops {
-            compute_segment(ops, &view, 0, q_rd, words, scores, total);
+            compute_segment(ops, &view, 0, operands, total);
             for segment in 1..view.num_segments() {
-                compute_segment(ops, &view, segment, q_rd, words, scores, part);
-                total.merge(part, view.count, head_dim);
+                compute_segment(ops, &view, segment, operands, part);
+                total.merge(self.level, part, view.count, head_dim);
             }
-            normalize(total, view.count, head_dim);
+            total.normalize(self.level, view.count, head_dim);
         } else {
-            scalar::attend(&view, q_rd, total.out_rd);
+            scalar::attend(&view, operands.q_rd, total.out_rd);
         }
         self.store(task, &view, total.out_rd);
     }
@@ -354,9 +355,9 @@ impl<E: Element> Call<'_, E> {
             let task = first.partition_point(|&first| first <= i) - 1;
             // SAFETY: promised by the caller.
             let view = unsafe { self.view(&tasks[task]) };
-            let Workspace { q_rd, words, scores, .. } = workspace;
-            self.load_queries(&tasks[task], &view, q_rd);
-            compute_segment(ops, &view, i - first[task], q_rd, words, scores, &mut state(i));
+            let operands = &mut workspace.operands;
+            self.load_queries(&tasks[task], &view, operands.q_rd);
+            compute_segment(ops, &view, i - first[task], operands, &mut state(i));
         });
         member.meet(|| ());
         member.take(&deals[1], tasks.len(), |i| {
@@ -364,9 +365,9 @@ impl<E: Element> Call<'_, E> {
             // SAFETY: promised by the caller.
             let (view, mut total) = (unsafe { self.view(task) }, state(first));
             for segment in 1..view.num_segments() {
-                total.merge(&state(first + segment), view.count, head_dim);
+                total.merge(self.level, &state(first + segment), view.count, head_dim);
             }
-            normalize(&mut total, view.count, head_dim);
+            total.normalize(self.level, view.count, head_dim);
             self.store(task, &view, total.out_rd);
         });
     }
@@ -382,9 +383,7 @@ impl<E: Element> Call<'_, E> {
             let at = token * apart + head * view.head_dim;
             q.copy_from_slice(&values[at..at + view.head_dim]);
             turn.query(self.level, q, view.start_pos + (view.first + row) / view.group);
-            for q in q {
-                *q *= factor;
-            }
+            scale_values(self.level, q, factor);
         }
     }
 
@@ -412,35 +411,25 @@ fn compute_segment<E: Element>(
     ops: &SegmentOps<E>,
     view: &View<'_, E>,
     segment: usize,
-    q_rd: &[f32],
-    words: &mut [u32],
-    scores: &mut [f32],
+    operands: &mut Operands<'_>,
     state: &mut State<'_>,
 ) {
     // SAFETY: a level is only in use where the processor has its features; `KvCache::check` has
     // verified the blocks of the table, and `KvCache::run` the head dimension.
-    unsafe { ops.segment(view, view.segment(segment), q_rd, words, scores, state) }
+    unsafe { ops.segment(view, view.segment(segment), operands, state) }
 }
 
 /// The workspace of a thread.
 ///
 /// # Safety
 /// A thread must hold only one at a time.
-unsafe fn workspace<'a>(
+unsafe fn workspace<'a, E: Element>(
     workspaces: &SharedMut<'a, f32>,
     thread: usize,
     head_dim: usize,
 ) -> Workspace<'a> {
-    let len = Workspace::len(head_dim);
+    let len = Workspace::len(head_dim, E::SCALED);
     // SAFETY: promised by the caller.
-    Workspace::of(unsafe { workspaces.range(thread * len..(thread + 1) * len) }, head_dim)
-}
-
-fn normalize(state: &mut State<'_>, rows: usize, head_dim: usize) {
-    for (out, sum) in state.out_rd.chunks_exact_mut(head_dim).zip(&*state.sum_r).take(rows) {
-        let inverse = 1.0 / sum;
-        for o in out {
-            *o *= inverse;
-        }
-    }
+    let memory = unsafe { workspaces.range(thread * len..(thread + 1) * len) };
+    Workspace::of(memory, head_dim, E::SCALED)
 }

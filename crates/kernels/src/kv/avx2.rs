@@ -17,7 +17,8 @@ use std::ops::Range;
 
 use super::cache::BLOCK_TOKENS;
 use super::planes::Element;
-use super::task::{KEYS, MASKED, MAX_ROWS, View};
+use super::segment::{Rows, Softmax};
+use super::task::{KEYS, MASKED, MAX_ROWS, Operands, View};
 
 /// 16 words of two values each, and the two values of every word as floats.
 pub(in crate::kv) trait Words: Sized {
@@ -110,22 +111,20 @@ macro_rules! for_row_groups {
 ///
 /// # Safety
 /// The processor must have the features of [`crate::Level::Avx2`]; the blocks must exist in the
-/// planes, `head_dim` must be a multiple of 16, and the slices must hold the view's rows.
+/// planes, `head_dim` must be a multiple of 16, and the operands must hold the view's rows.
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn scores<E: Element>(
     view: &View<'_, E>,
     blocks: &[u32],
-    q_rd: &[f32],
-    _words: &mut [u32],
-    scores: &mut [f32],
+    operands: &mut Operands<'_>,
 ) {
     // SAFETY: passed on to the caller.
     unsafe {
         for_row_groups!(view.count, |row| score_rows(
             view,
             blocks,
-            &q_rd[row * view.head_dim..],
-            &mut scores[row * KEYS..],
+            &operands.q_rd[row * view.head_dim..],
+            &mut operands.scores[row * KEYS..],
         ));
     }
 }
@@ -138,8 +137,7 @@ pub(super) unsafe fn scores<E: Element>(
 pub(super) unsafe fn add_values<E: Element>(
     view: &View<'_, E>,
     blocks: &[u32],
-    weights: &[f32],
-    _words: &mut [u32],
+    operands: &mut Operands<'_>,
     old_weight: &[f32; MAX_ROWS],
     out_rd: &mut [f32],
 ) {
@@ -148,7 +146,7 @@ pub(super) unsafe fn add_values<E: Element>(
         for_row_groups!(view.count, |row| add_value_rows(
             view,
             blocks,
-            &weights[row * KEYS..],
+            &operands.scores[row * KEYS..],
             &old_weight[row..],
             &mut out_rd[row * view.head_dim..],
         ));
@@ -291,19 +289,30 @@ unsafe fn store<const NR: usize>(acc: &[[__m256; 2]; NR], out: *mut f32, stride:
     }
 }
 
-/// Turns the scores of a row into weights relative to its new largest score, and adds their sum.
-/// Returns the factor that brings what was summed before to the same measure.
-///
-/// Keys outside `visible` get a weight of exactly zero, so how many of them there are changes
-/// nothing.
+/// Turns the scores of all rows into weights.
 ///
 /// # Safety
-/// The processor must have the features of [`crate::Level::Avx2`].
+/// The processor must have the features of [`crate::Level::Avx2`]; rows must be there whole.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn softmax_row(
+pub(super) unsafe fn weigh(rows: Rows<'_>, (max_r, sum_r): Softmax<'_>) -> [f32; MAX_ROWS] {
+    let Rows { scores, len, scales, visible, cap, .. } = rows;
+    let mut old_weight = [1.0; MAX_ROWS];
+    for (row, (visible, scores)) in visible.iter().zip(scores.chunks_exact_mut(KEYS)).enumerate() {
+        let (max, sum) = (&mut max_r[row], &mut sum_r[row]);
+        old_weight[row] = softmax(&mut scores[..len], visible, cap, scales, max, sum);
+    }
+    old_weight
+}
+
+/// Turns the scores of a row into weights relative to its new largest score, and adds their sum.
+/// Returns the factor that brings what was summed before to the same measure.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn softmax(
     scores: &mut [f32],
-    visible: Range<usize>,
+    visible: &Range<usize>,
     cap: Option<f32>,
+    scales: Option<&[f32; KEYS]>,
     max: &mut f32,
     sum: &mut f32,
 ) -> f32 {
@@ -332,11 +341,14 @@ pub(super) unsafe fn softmax_row(
     let new_max = lanes(largest).into_iter().fold(MASKED, f32::max);
     let shift = _mm256_set1_ps(new_max);
     let mut sums = _mm256_setzero_ps();
-    for chunk in chunks {
-        // SAFETY: a chunk is 8 floats.
+    for (i, chunk) in chunks.iter_mut().enumerate() {
+        // SAFETY: a chunk is 8 floats, and there are as many scales: at most `KEYS`.
         unsafe {
-            let weights = exp2(_mm256_sub_ps(_mm256_loadu_ps(chunk.as_ptr()), shift));
+            let mut weights = exp2(_mm256_sub_ps(_mm256_loadu_ps(chunk.as_ptr()), shift));
             sums = _mm256_add_ps(sums, weights);
+            if let Some(scales) = scales {
+                weights = _mm256_mul_ps(weights, _mm256_loadu_ps(scales.as_ptr().add(8 * i)));
+            }
             _mm256_storeu_ps(chunk.as_mut_ptr(), weights);
         }
     }

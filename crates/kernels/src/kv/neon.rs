@@ -17,7 +17,8 @@ use std::ops::Range;
 
 use super::cache::BLOCK_TOKENS;
 use super::planes::Element;
-use super::task::{KEYS, MASKED, MAX_ROWS, View};
+use super::segment::{Rows, Softmax};
+use super::task::{KEYS, MASKED, MAX_ROWS, Operands, View};
 use crate::span;
 
 /// Sums of some rows by 16 keys or columns.
@@ -77,23 +78,21 @@ macro_rules! for_row_groups {
 /// `scores = q K^T` for all rows and the keys of `blocks`.
 ///
 /// # Safety
-/// The blocks must exist in the planes, `head_dim` must be a multiple of 16, and the slices must hold
-/// the view's rows.
+/// The blocks must exist in the planes, `head_dim` must be a multiple of 16, and the operands must
+/// hold the view's rows.
 #[target_feature(enable = "neon")]
 pub(super) unsafe fn scores<E: Element>(
     view: &View<'_, E>,
     blocks: &[u32],
-    q_rd: &[f32],
-    _words: &mut [u32],
-    scores: &mut [f32],
+    operands: &mut Operands<'_>,
 ) {
     // SAFETY: passed on to the caller.
     unsafe {
         for_row_groups!(view.count, |row| score_rows(
             view,
             blocks,
-            &q_rd[row * view.head_dim..],
-            &mut scores[row * KEYS..],
+            &operands.q_rd[row * view.head_dim..],
+            &mut operands.scores[row * KEYS..],
         ));
     }
 }
@@ -106,8 +105,7 @@ pub(super) unsafe fn scores<E: Element>(
 pub(super) unsafe fn add_values<E: Element>(
     view: &View<'_, E>,
     blocks: &[u32],
-    weights: &[f32],
-    _words: &mut [u32],
+    operands: &mut Operands<'_>,
     old_weight: &[f32; MAX_ROWS],
     out_rd: &mut [f32],
 ) {
@@ -116,7 +114,7 @@ pub(super) unsafe fn add_values<E: Element>(
         for_row_groups!(view.count, |row| add_value_rows(
             view,
             blocks,
-            &weights[row * KEYS..],
+            &operands.scores[row * KEYS..],
             &old_weight[row..],
             &mut out_rd[row * view.head_dim..],
         ));
@@ -256,19 +254,30 @@ unsafe fn store<const NR: usize>(acc: &Sums<NR>, out: *mut f32, stride: usize) {
     }
 }
 
-/// Turns the scores of a row into weights relative to its new largest score, and adds their sum.
-/// Returns the factor that brings what was summed before to the same measure.
-///
-/// Keys outside `visible` get a weight of exactly zero, so how many of them there are changes
-/// nothing.
+/// Turns the scores of all rows into weights.
 ///
 /// # Safety
-/// None: every processor of this architecture has NEON.
+/// Rows must be there whole.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn softmax_row(
+pub(super) unsafe fn weigh(rows: Rows<'_>, (max_r, sum_r): Softmax<'_>) -> [f32; MAX_ROWS] {
+    let Rows { scores, len, scales, visible, cap, .. } = rows;
+    let mut old_weight = [1.0; MAX_ROWS];
+    for (row, (visible, scores)) in visible.iter().zip(scores.chunks_exact_mut(KEYS)).enumerate() {
+        let (max, sum) = (&mut max_r[row], &mut sum_r[row]);
+        old_weight[row] = softmax(&mut scores[..len], visible, cap, scales, max, sum);
+    }
+    old_weight
+}
+
+/// Turns the scores of a row into weights relative to its new largest score, and adds their sum.
+/// Returns the factor that brings what was summed before to the same measure.
+#[inline]
+#[target_feature(enable = "neon")]
+fn softmax(
     scores: &mut [f32],
-    visible: Range<usize>,
+    visible: &Range<usize>,
     cap: Option<f32>,
+    scales: Option<&[f32; KEYS]>,
     max: &mut f32,
     sum: &mut f32,
 ) -> f32 {
@@ -294,10 +303,15 @@ pub(super) unsafe fn softmax_row(
     let new_max = vmaxnmvq_f32(vmaxnmq_f32(vmaxnmq_f32(a, b), vmaxnmq_f32(c, d)));
     let shift = vdupq_n_f32(new_max);
     let mut sums = [vdupq_n_f32(0.0); 4];
-    for chunk in chunks {
-        let weights = quarters(chunk).map(|scores| exp2(vsubq_f32(scores, shift)));
+    for (i, chunk) in chunks.iter_mut().enumerate() {
+        let mut weights = quarters(chunk).map(|scores| exp2(vsubq_f32(scores, shift)));
         for (sum, weights) in sums.iter_mut().zip(weights) {
             *sum = vaddq_f32(*sum, weights);
+        }
+        if let Some(scales) = scales {
+            for (weights, scales) in weights.iter_mut().zip(quarters(&scales.as_chunks().0[i])) {
+                *weights = vmulq_f32(*weights, scales);
+            }
         }
         put(chunk, weights);
     }

@@ -62,7 +62,7 @@ pub fn scale(pool: &Pool, x: &mut [f32], factor: f32) {
 }
 
 leveled! {
-    pub(super) fn scale_values(x: &mut [f32], factor: f32) {
+    pub(crate) fn scale_values(x: &mut [f32], factor: f32) {
         for x in x {
             *x *= factor;
         }

@@ -15,7 +15,7 @@ mod rope_tests;
 mod tests;
 
 pub use elementwise::{Gate, activate, add, add_scaled, gated_mul, scale, softcap};
-pub(crate) use elementwise::{activation_values, add_values, gate_values};
+pub(crate) use elementwise::{activation_values, add_values, gate_values, scale_values};
 pub use logits::{
     LOGITS_BLOCK, LogitsFinish, argmax, block_maxima, block_weights, finish_logits,
     largest_of_blocks, log_softmax_at, softmax_weights,

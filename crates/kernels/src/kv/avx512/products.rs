@@ -1,0 +1,451 @@
+//! The products of attention: queries by keys, weights by values.
+
+use super::pages::{Pages, widened};
+use super::words::Words;
+use crate::kv::cache::BLOCK_TOKENS;
+use crate::kv::planes::Element;
+use crate::kv::task::{KEYS, MAX_ROWS, Operands, View};
+use crate::x86::{
+    __m512, __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+};
+
+/// How the words of a line are multiplied by the rows.
+///
+/// # Safety
+/// `multiply` needs the features of [`crate::Level::Avx512`], for [`Dot`] with bf16, and a pair to read at
+/// `pairs` and at each further row's distance `stride`.
+trait Multiply<E> {
+    /// The two values of a row that a word is multiplied by.
+    type Pair;
+
+    /// Vectors that are multiplied together; words that are widened need registers of their own.
+    const WIDTH: usize;
+
+    /// `sums[t][p] += words[p] . pairs[t]`, two products per lane.
+    unsafe fn multiply<const P: usize, const NR: usize>(
+        sums: &mut [[__m512; P]; NR],
+        words: [__m512i; P],
+        pairs: *const Self::Pair,
+        stride: usize,
+    );
+}
+
+/// Both widened to f32: first the lower values, then the upper ones.
+struct Widened;
+
+/// Both in bf16, by one instruction.
+struct Dot;
+
+impl<E: Words> Multiply<E> for Widened {
+    type Pair = [f32; 2];
+    const WIDTH: usize = 2;
+
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn multiply<const P: usize, const NR: usize>(
+        sums: &mut [[__m512; P]; NR],
+        words: [__m512i; P],
+        pairs: *const [f32; 2],
+        stride: usize,
+    ) {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let low = words.map(|words| E::low(words));
+            for t in 0..NR {
+                let x = _mm512_set1_ps((*pairs.add(t * stride))[0]);
+                for p in 0..P {
+                    sums[t][p] = _mm512_fmadd_ps(low[p], x, sums[t][p]);
+                }
+            }
+            let high = words.map(|words| E::high(words));
+            for t in 0..NR {
+                let x = _mm512_set1_ps((*pairs.add(t * stride))[1]);
+                for p in 0..P {
+                    sums[t][p] = _mm512_fmadd_ps(high[p], x, sums[t][p]);
+                }
+            }
+        }
+    }
+}
+
+impl Multiply<u16> for Dot {
+    type Pair = u32;
+    const WIDTH: usize = 4;
+
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn multiply<const P: usize, const NR: usize>(
+        sums: &mut [[__m512; P]; NR],
+        words: [__m512i; P],
+        pairs: *const u32,
+        stride: usize,
+    ) {
+        for t in 0..NR {
+            // SAFETY: the read is promised by the caller; both vector types are 64 plain bytes.
+            unsafe {
+                let pair = _mm512_set1_epi32((*pairs.add(t * stride)).cast_signed());
+                let pair = std::mem::transmute::<__m512i, __m512bh>(pair);
+                for p in 0..P {
+                    let words = std::mem::transmute::<__m512i, __m512bh>(words[p]);
+                    sums[t][p] = _mm512_dpbf16_ps(sums[t][p], words, pair);
+                }
+            }
+        }
+    }
+}
+
+/// Runs `$product` with the generic arguments `$generic` over `$rows` rows from the first on, in groups of
+/// `$group` and then the `$rest`; each row is computed alike in any group.
+macro_rules! for_row_groups {
+    (
+        $rows:expr, $group:literal: $($rest:literal)*,
+        |$row:ident| $product:ident $generic:tt $args:tt
+    ) => {
+        let rows = $rows;
+        let mut $row = 0;
+        while $row < rows {
+            match rows - $row {
+                $($rest => for_row_groups!(@ $product $generic $rest $args),)*
+                _ => for_row_groups!(@ $product $generic $group $args),
+            }
+            $row += $group;
+        }
+    };
+    (@ $product:ident [$($generic:tt),*] $count:literal ($($arg:expr),* $(,)?)) => {
+        $product::<_, $($generic,)* $count>($($arg),*)
+    };
+}
+
+/// Runs `$body` for groups of pages from the first on, as many of `$count` as there are, then the next.
+/// All rows go over a group of pages while it is in the first-level cache.
+macro_rules! for_page_groups {
+    ($pages:expr, $($count:literal)*, |$first:ident, $name:ident| $body:block) => {
+        let num_pages = $pages.starts().len();
+        let mut $first = 0;
+        $(while $first + $count <= num_pages {
+            const $name: usize = $count;
+            $body
+            $first += $count;
+        })*
+    };
+}
+
+/// `scores = q K^T` for all rows and the keys of `blocks`, with pages widened.
+///
+/// # Safety
+/// The processor must have the features of [`crate::Level::Avx512`]; the blocks must exist in the planes,
+/// `head_dim` must be a multiple of 16, and the operands must hold the view's rows.
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+pub(in crate::kv) unsafe fn scores<E: Element>(
+    view: &View<'_, E>,
+    blocks: &[u32],
+    operands: &mut Operands<'_>,
+) {
+    let (d, q) = (view.head_dim, operands.q_rd.as_ptr().cast::<[f32; 2]>());
+    let scores = operands.scores.as_mut_ptr();
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let pages = Pages::of_keys(view, blocks);
+        for_page_groups!(pages, 2 1, |first, P| {
+            for_row_groups!(view.count, 8: 1 2 3 4 5 6 7, |row| score_tile [Widened, P] (
+                &pages,
+                first,
+                d,
+                q.add(row * d / 2),
+                scores.add(row * KEYS),
+            ));
+        });
+    }
+}
+
+/// `out = out * old_weight + P V` for all rows and the keys of `blocks`, with pages widened.
+///
+/// # Safety
+/// As [`scores`].
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+pub(in crate::kv) unsafe fn add_values<E: Element>(
+    view: &View<'_, E>,
+    blocks: &[u32],
+    operands: &mut Operands<'_>,
+    old_weight: &[f32; MAX_ROWS],
+    out_rd: &mut [f32],
+) {
+    let (d, weights) = (view.head_dim, operands.scores.as_ptr().cast::<[f32; 2]>());
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let pages = Pages::of_values(view, blocks);
+        for_row_groups!(view.count, 8: 1 2 3 4 5 6 7, |row| add_value_rows [Widened] (
+            pages.starts(),
+            d,
+            weights.add(row * KEYS / 2),
+            &old_weight[row..],
+            &mut out_rd[row * d..],
+        ));
+    }
+}
+
+/// As [`scores`], with queries rounded to bf16.
+///
+/// # Safety
+/// As [`scores`], and the processor must have the instructions for bf16.
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+pub(in crate::kv) unsafe fn scores_dot(
+    view: &View<'_, u16>,
+    blocks: &[u32],
+    operands: &mut Operands<'_>,
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let pages = Pages::of_keys(view, blocks);
+        dot_scores(&pages, view.head_dim, view.count, operands.q_words, operands.scores);
+    }
+}
+
+/// As [`scores_dot`], with keys that become bf16 first.
+///
+/// # Safety
+/// As [`scores_dot`].
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+pub(in crate::kv) unsafe fn scores_dot_bytes(
+    view: &View<'_, i8>,
+    blocks: &[u32],
+    operands: &mut Operands<'_>,
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let pages = widened(&Pages::of_keys(view, blocks), view.head_dim, operands.pages);
+        dot_scores(&pages, view.head_dim, view.count, operands.q_words, operands.scores);
+    }
+}
+
+/// As [`add_values`], with weights rounded to bf16.
+///
+/// # Safety
+/// As [`scores_dot`].
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+pub(in crate::kv) unsafe fn add_values_dot(
+    view: &View<'_, u16>,
+    blocks: &[u32],
+    operands: &mut Operands<'_>,
+    old_weight: &[f32; MAX_ROWS],
+    out_rd: &mut [f32],
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let pages = Pages::of_values(view, blocks);
+        dot_values(&pages, view.head_dim, view.count, operands.weight_words, old_weight, out_rd);
+    }
+}
+
+/// As [`add_values_dot`], with values that become bf16 first.
+///
+/// # Safety
+/// As [`scores_dot`].
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+pub(in crate::kv) unsafe fn add_values_dot_bytes(
+    view: &View<'_, i8>,
+    blocks: &[u32],
+    operands: &mut Operands<'_>,
+    old_weight: &[f32; MAX_ROWS],
+    out_rd: &mut [f32],
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let pages = widened(&Pages::of_values(view, blocks), view.head_dim, operands.pages);
+        dot_values(&pages, view.head_dim, view.count, operands.weight_words, old_weight, out_rd);
+    }
+}
+
+/// # Safety
+/// As [`scores_dot`]; rows of words follow each other, rows of scores are [`KEYS`] apart.
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn dot_scores(
+    pages: &Pages<u16>,
+    d: usize,
+    rows: usize,
+    q_words: &[u32],
+    scores: &mut [f32],
+) {
+    let (q, scores) = (q_words.as_ptr(), scores.as_mut_ptr());
+    // SAFETY: passed on to the caller.
+    unsafe {
+        for_page_groups!(pages, 4 2 1, |first, P| {
+            for_row_groups!(rows, 6: 1 2 3 4 5, |row| score_tile [Dot, P] (
+                pages,
+                first,
+                d,
+                q.add(row * d / 2),
+                scores.add(row * KEYS),
+            ));
+        });
+    }
+}
+
+/// # Safety
+/// As [`scores_dot`]; rows of words are `KEYS / 2` apart, rows of outputs follow each other.
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn dot_values(
+    pages: &Pages<u16>,
+    d: usize,
+    rows: usize,
+    words: &[u32],
+    old_weight: &[f32],
+    out_rd: &mut [f32],
+) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        for_row_groups!(rows, 6: 1 2 3 4 5, |row| add_value_rows [Dot] (
+            pages.starts(),
+            d,
+            words.as_ptr().add(row * KEYS / 2),
+            &old_weight[row..],
+            &mut out_rd[row * d..],
+        ));
+    }
+}
+
+/// `scores = q K^T` for `NR` rows and `P` pages from `first` on.
+///
+/// # Safety
+/// As [`scores_dot`]; the rows' pairs must be readable at distance `d / 2` and their scores writable at
+/// distance [`KEYS`].
+#[inline]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn score_tile<E: Words, M: Multiply<E>, const P: usize, const NR: usize>(
+    pages: &Pages<E>,
+    first: usize,
+    d: usize,
+    pairs: *const M::Pair,
+    scores: *mut f32,
+) {
+    let lines: [*const E; P] = std::array::from_fn(|p| pages.starts()[first + p]);
+    let mut sums = [[_mm512_setzero_ps(); P]; NR];
+    // SAFETY: the pages exist and have `d / 2` lines of 16 words; the caller promises the rest.
+    unsafe {
+        accumulate::<E, M, P, NR>(&mut sums, lines, BLOCK_TOKENS, pairs, d / 2, d / 2);
+        if let Some(scales) = &pages.scales {
+            for p in 0..P {
+                let scales = _mm512_loadu_ps(scales[first + p]);
+                for sums in &mut sums {
+                    sums[p] = _mm512_mul_ps(sums[p], scales);
+                }
+            }
+        }
+        for (t, sums) in sums.iter().enumerate() {
+            for (p, sum) in sums.iter().enumerate() {
+                _mm512_storeu_ps(scores.add(t * KEYS + (first + p) * BLOCK_TOKENS), *sum);
+            }
+        }
+    }
+}
+
+/// `out = out * old_weight + P V` for `NR` rows and the keys of the pages.
+///
+/// # Safety
+/// As [`scores_dot`]; the rows' pairs must be readable at distance `KEYS / 2`.
+#[inline]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn add_value_rows<E: Words, M: Multiply<E>, const NR: usize>(
+    pages: &[*const E],
+    d: usize,
+    pairs: *const M::Pair,
+    old_weight: &[f32],
+    out_rd: &mut [f32],
+) {
+    let mut column = 0;
+    // SAFETY: passed on to the caller.
+    unsafe {
+        macro_rules! columns {
+            ($count:literal) => {
+                while column + $count * BLOCK_TOKENS <= d {
+                    let out = &mut out_rd[column..];
+                    add_value_columns::<E, M, $count, NR>(pages, d, pairs, old_weight, out, column);
+                    column += $count * BLOCK_TOKENS;
+                }
+            };
+        }
+        if M::WIDTH == 4 {
+            columns!(4);
+        }
+        columns!(2);
+        columns!(1);
+    }
+}
+
+/// # Safety
+/// As [`add_value_rows`], for `P` vectors of columns from `column` on, where `out` begins.
+#[inline]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn add_value_columns<E: Words, M: Multiply<E>, const P: usize, const NR: usize>(
+    pages: &[*const E],
+    d: usize,
+    pairs: *const M::Pair,
+    old_weight: &[f32],
+    out: &mut [f32],
+    column: usize,
+) {
+    let mut sums = [[_mm512_setzero_ps(); P]; NR];
+    let out = out.as_mut_ptr();
+    // SAFETY: the pages exist and have 8 lines of `d` words; the caller promises the rest.
+    unsafe {
+        for t in 0..NR {
+            let weight = _mm512_set1_ps(old_weight[t]);
+            for p in 0..P {
+                let before = _mm512_loadu_ps(out.add(t * d + p * BLOCK_TOKENS));
+                sums[t][p] = _mm512_mul_ps(before, weight);
+            }
+        }
+        for (i, page) in pages.iter().enumerate() {
+            let lines = std::array::from_fn(|p| page.add(2 * (column + p * BLOCK_TOKENS)));
+            let pairs = pairs.add(i * BLOCK_TOKENS / 2);
+            accumulate::<E, M, P, NR>(&mut sums, lines, d, pairs, KEYS / 2, BLOCK_TOKENS / 2);
+        }
+        for t in 0..NR {
+            for p in 0..P {
+                _mm512_storeu_ps(out.add(t * d + p * BLOCK_TOKENS), sums[t][p]);
+            }
+        }
+    }
+}
+
+/// `sums[t][p] += sum over steps s of line s of p . pair s of row t`.
+///
+/// Lines are 16 words, `line_stride` words apart; rows are `stride` pairs apart.
+///
+/// # Safety
+/// All of that must be readable, and the processor must have what the way to multiply needs.
+#[inline]
+#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+unsafe fn accumulate<E: Words, M: Multiply<E>, const P: usize, const NR: usize>(
+    sums: &mut [[__m512; P]; NR],
+    lines: [*const E; P],
+    line_stride: usize,
+    pairs: *const M::Pair,
+    stride: usize,
+    steps: usize,
+) {
+    let mut acc = *sums;
+    for s in 0..steps {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let words = lines.map(|line| <E as Words>::load(line.add(s * 2 * line_stride)));
+            M::multiply(&mut acc, words, pairs.add(s), stride);
+        }
+    }
+    *sums = acc;
+}

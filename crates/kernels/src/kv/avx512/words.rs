@@ -1,0 +1,71 @@
+//! Reading pages: words of two values, and each value of a word as a float.
+
+use crate::x86::{
+    __m512, __m512i, _mm256_loadu_si256, _mm512_and_si512, _mm512_castsi512_ps,
+    _mm512_cvtepi8_epi16, _mm512_cvtepi32_ps, _mm512_loadu_si512, _mm512_set1_epi32,
+    _mm512_slli_epi32, _mm512_srai_epi32,
+};
+
+/// 16 words of two values each, and the two values of every word as floats.
+///
+/// # Safety
+/// All functions need the features of [`crate::Level::Avx512`], without bf16.
+pub(in crate::kv) trait Words: Sized {
+    /// The words at `line`, 32 values of which must be readable.
+    unsafe fn load(line: *const Self) -> __m512i;
+
+    /// The first value of each word.
+    unsafe fn low(words: __m512i) -> __m512;
+
+    /// The second value of each word.
+    unsafe fn high(words: __m512i) -> __m512;
+}
+
+impl Words for u16 {
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn load(line: *const Self) -> __m512i {
+        // SAFETY: promised by the caller.
+        unsafe { _mm512_loadu_si512(line.cast()) }
+    }
+
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn low(words: __m512i) -> __m512 {
+        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(words))
+    }
+
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn high(words: __m512i) -> __m512 {
+        let high_half = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+        _mm512_castsi512_ps(_mm512_and_si512(words, high_half))
+    }
+}
+
+impl Words for i8 {
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn load(line: *const Self) -> __m512i {
+        // SAFETY: promised by the caller.
+        unsafe { _mm512_cvtepi8_epi16(_mm256_loadu_si256(line.cast())) }
+    }
+
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn low(words: __m512i) -> __m512 {
+        _mm512_cvtepi32_ps(_mm512_srai_epi32::<16>(_mm512_slli_epi32::<16>(words)))
+    }
+
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn high(words: __m512i) -> __m512 {
+        _mm512_cvtepi32_ps(_mm512_srai_epi32::<16>(words))
+    }
+}
