@@ -13,32 +13,23 @@ use crate::dense::{DenseType, Source, words_of_rows};
 /// What the levels need to know of the type of pages.
 #[cfg(target_arch = "x86_64")]
 pub(super) trait Lines: super::avx2::Words + super::avx512::Words {
-    /// The steps of a level that multiplies bf16: queries and weights are rounded to it, keys and
-    /// values are bf16 or, exactly, become it.
-    fn rounded_steps(level: Level) -> SegmentOps<Self>
+    /// The steps that multiply bf16 in tiles.
+    fn steps_in_tiles() -> SegmentOps<Self>
     where
         Self: Element;
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Lines for u16 {
-    fn rounded_steps(level: Level) -> SegmentOps<Self> {
-        use super::{amx, avx512};
-        if level == Level::Amx {
-            return SegmentOps::rounded(amx::scores, amx::add_values);
-        }
-        SegmentOps::rounded(avx512::scores_dot, avx512::add_values_dot)
+    fn steps_in_tiles() -> SegmentOps<Self> {
+        SegmentOps::rounded(super::amx::scores, super::amx::add_values)
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Lines for i8 {
-    fn rounded_steps(level: Level) -> SegmentOps<Self> {
-        use super::{amx, avx512};
-        if level == Level::Amx {
-            return SegmentOps::rounded(amx::scores_of_bytes, amx::add_values_of_bytes);
-        }
-        SegmentOps::rounded(avx512::scores_dot_bytes, avx512::add_values_dot_bytes)
+    fn steps_in_tiles() -> SegmentOps<Self> {
+        SegmentOps::rounded(super::amx::scores_of_bytes, super::amx::add_values_of_bytes)
     }
 }
 
@@ -105,8 +96,9 @@ impl<E: Element> SegmentOps<E> {
         match level {
             Level::Scalar | Level::Neon => None,
             Level::Avx2 => Some(Self::plain(avx2::scores::<E>, avx2::weigh, avx2::add_values::<E>)),
-            Level::Avx512 | Level::Amx if multiplies_bf16(level) && !exact => {
-                Some(E::rounded_steps(level))
+            Level::Amx if multiplies_bf16(level) && !exact => Some(E::steps_in_tiles()),
+            Level::Avx512 if multiplies_bf16(level) && !exact => {
+                Some(Self::rounded(avx512::scores_dot::<E>, avx512::add_values_dot::<E>))
             }
             Level::Avx512 | Level::Amx => {
                 Some(Self::plain(avx512::scores::<E>, avx512::weigh, avx512::add_values::<E>))
@@ -114,7 +106,8 @@ impl<E: Element> SegmentOps<E> {
         }
     }
 
-    /// Steps that take queries and weights as bf16.
+    /// Steps that take queries and weights rounded to bf16; keys and values are that or, exactly, become
+    /// it.
     #[cfg(target_arch = "x86_64")]
     fn rounded(scores: Scores<E>, add_values: AddValues<E>) -> Self {
         Self { scores, weigh: super::avx512::weigh_words, add_values, takes_words: true }

@@ -204,7 +204,9 @@ fn whole_numbers_give_the_same_bits_in_8_bits_and_in_bf16() {
         let mut bf16 = Case::new(tokens, heads, kv_heads, d, 6);
         bf16.params.scale = 1e-3;
         for token in bf16.k.chunks_exact_mut(d).chain(bf16.v.chunks_exact_mut(d)) {
-            token.iter_mut().for_each(|x| *x = (*x * 40.0).round().clamp(-126.0, 126.0));
+            for x in &mut *token {
+                *x = (*x * 40.0).round().clamp(-126.0, 126.0);
+            }
             // The unit of its 8 bits is 1.
             token[d / 3] = 127.0;
         }

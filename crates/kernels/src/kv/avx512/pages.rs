@@ -1,15 +1,12 @@
-//! Where the pages of some blocks are, and pages of bytes as pages of bf16.
+//! Where the pages of some blocks are, and pages of bytes as pages of bf16, for tiles.
 
 use std::array::from_fn;
 
-use crate::dense::bf16_line;
+use super::words::Words;
 use crate::kv::cache::BLOCK_TOKENS;
 use crate::kv::planes::Element;
 use crate::kv::task::{KEY_PAGES, KEYS, View};
-use crate::x86::{
-    _mm_loadu_si128, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_loadu_ps, _mm512_mul_ps,
-    _mm512_storeu_ps, _mm512_storeu_si512,
-};
+use crate::x86::{_mm512_loadu_ps, _mm512_mul_ps, _mm512_storeu_ps, _mm512_storeu_si512};
 
 /// Keys or values of up to `KEYS` tokens.
 #[derive(Clone, Copy)]
@@ -77,11 +74,8 @@ pub(in crate::kv) unsafe fn widened(
         for at in (0..page_len).step_by(32) {
             // SAFETY: a page is whole lines of 32 values, and `out` has as many pages.
             unsafe {
-                let low = _mm_loadu_si128(page.add(at).cast());
-                let high = _mm_loadu_si128(page.add(at + 16).cast());
-                let low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(low));
-                let high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(high));
-                _mm512_storeu_si512(out.add(i * page_len + at).cast(), bf16_line(low, high));
+                let words = <i8 as Words>::load_bf16(page.add(at));
+                _mm512_storeu_si512(out.add(i * page_len + at).cast(), words);
             }
         }
     }

@@ -1,13 +1,13 @@
 //! The products of attention: queries by keys, weights by values.
 
-use super::pages::{Pages, widened};
+use super::pages::Pages;
 use super::words::Words;
 use crate::kv::cache::BLOCK_TOKENS;
 use crate::kv::planes::Element;
 use crate::kv::task::{KEYS, MAX_ROWS, Operands, View};
 use crate::x86::{
     __m512, __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
 };
 
 /// How the words of a line are multiplied by the rows.
@@ -22,6 +22,9 @@ trait Multiply<E> {
     /// Vectors that are multiplied together; words that are widened need registers of their own.
     const WIDTH: usize;
 
+    /// The words at `line` as they are multiplied, 32 values of which must be readable.
+    unsafe fn load(line: *const E) -> __m512i;
+
     /// `sums[t][p] += words[p] . pairs[t]`, two products per lane.
     unsafe fn multiply<const P: usize, const NR: usize>(
         sums: &mut [[__m512; P]; NR],
@@ -34,12 +37,20 @@ trait Multiply<E> {
 /// Both widened to f32: first the lower values, then the upper ones.
 struct Widened;
 
-/// Both in bf16, by one instruction.
+/// Both in bf16, by one instruction; bytes become that, which holds them exactly.
 struct Dot;
 
 impl<E: Words> Multiply<E> for Widened {
     type Pair = [f32; 2];
     const WIDTH: usize = 2;
+
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn load(line: *const E) -> __m512i {
+        // SAFETY: promised by the caller.
+        unsafe { E::load(line) }
+    }
 
     #[inline]
     #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
@@ -70,9 +81,17 @@ impl<E: Words> Multiply<E> for Widened {
     }
 }
 
-impl Multiply<u16> for Dot {
+impl<E: Words> Multiply<E> for Dot {
     type Pair = u32;
     const WIDTH: usize = 4;
+
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn load(line: *const E) -> __m512i {
+        // SAFETY: promised by the caller.
+        unsafe { E::load_bf16(line) }
+    }
 
     #[inline]
     #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
@@ -125,7 +144,7 @@ macro_rules! for_page_groups {
     ($pages:expr, $($count:literal)*, |$first:ident, $name:ident| $body:block) => {
         let num_pages = $pages.starts().len();
         let mut $first = 0;
-        $(while $first + $count <= num_pages {
+        $(while num_pages - $first >= $count {
             const $name: usize = $count;
             $body
             $first += $count;
@@ -195,93 +214,19 @@ pub(in crate::kv) unsafe fn add_values<E: Element>(
 /// As [`scores`], and the processor must have the instructions for bf16.
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(in crate::kv) unsafe fn scores_dot(
-    view: &View<'_, u16>,
+pub(in crate::kv) unsafe fn scores_dot<E: Element>(
+    view: &View<'_, E>,
     blocks: &[u32],
     operands: &mut Operands<'_>,
 ) {
+    let (d, q) = (view.head_dim, operands.q_words.as_ptr());
+    let scores = operands.scores.as_mut_ptr();
     // SAFETY: passed on to the caller.
     unsafe {
         let pages = Pages::of_keys(view, blocks);
-        dot_scores(&pages, view.head_dim, view.count, operands.q_words, operands.scores);
-    }
-}
-
-/// As [`scores_dot`], with keys that become bf16 first.
-///
-/// # Safety
-/// As [`scores_dot`].
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(in crate::kv) unsafe fn scores_dot_bytes(
-    view: &View<'_, i8>,
-    blocks: &[u32],
-    operands: &mut Operands<'_>,
-) {
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let pages = widened(&Pages::of_keys(view, blocks), view.head_dim, operands.pages);
-        dot_scores(&pages, view.head_dim, view.count, operands.q_words, operands.scores);
-    }
-}
-
-/// As [`add_values`], with weights rounded to bf16.
-///
-/// # Safety
-/// As [`scores_dot`].
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(in crate::kv) unsafe fn add_values_dot(
-    view: &View<'_, u16>,
-    blocks: &[u32],
-    operands: &mut Operands<'_>,
-    old_weight: &[f32; MAX_ROWS],
-    out_rd: &mut [f32],
-) {
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let pages = Pages::of_values(view, blocks);
-        dot_values(&pages, view.head_dim, view.count, operands.weight_words, old_weight, out_rd);
-    }
-}
-
-/// As [`add_values_dot`], with values that become bf16 first.
-///
-/// # Safety
-/// As [`scores_dot`].
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(in crate::kv) unsafe fn add_values_dot_bytes(
-    view: &View<'_, i8>,
-    blocks: &[u32],
-    operands: &mut Operands<'_>,
-    old_weight: &[f32; MAX_ROWS],
-    out_rd: &mut [f32],
-) {
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let pages = widened(&Pages::of_values(view, blocks), view.head_dim, operands.pages);
-        dot_values(&pages, view.head_dim, view.count, operands.weight_words, old_weight, out_rd);
-    }
-}
-
-/// # Safety
-/// As [`scores_dot`]; rows of words follow each other, rows of scores are [`KEYS`] apart.
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn dot_scores(
-    pages: &Pages<u16>,
-    d: usize,
-    rows: usize,
-    q_words: &[u32],
-    scores: &mut [f32],
-) {
-    let (q, scores) = (q_words.as_ptr(), scores.as_mut_ptr());
-    // SAFETY: passed on to the caller.
-    unsafe {
         for_page_groups!(pages, 4 2 1, |first, P| {
-            for_row_groups!(rows, 6: 1 2 3 4 5, |row| score_tile [Dot, P] (
-                pages,
+            for_row_groups!(view.count, 6: 1 2 3 4 5, |row| score_tile [Dot, P] (
+                &pages,
                 first,
                 d,
                 q.add(row * d / 2),
@@ -291,24 +236,27 @@ unsafe fn dot_scores(
     }
 }
 
+/// As [`add_values`], with weights rounded to bf16.
+///
 /// # Safety
-/// As [`scores_dot`]; rows of words are `KEYS / 2` apart, rows of outputs follow each other.
+/// As [`scores_dot`].
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn dot_values(
-    pages: &Pages<u16>,
-    d: usize,
-    rows: usize,
-    words: &[u32],
-    old_weight: &[f32],
+pub(in crate::kv) unsafe fn add_values_dot<E: Element>(
+    view: &View<'_, E>,
+    blocks: &[u32],
+    operands: &mut Operands<'_>,
+    old_weight: &[f32; MAX_ROWS],
     out_rd: &mut [f32],
 ) {
+    let (d, weights) = (view.head_dim, operands.weight_words.as_ptr());
     // SAFETY: passed on to the caller.
     unsafe {
-        for_row_groups!(rows, 6: 1 2 3 4 5, |row| add_value_rows [Dot] (
+        let pages = Pages::of_values(view, blocks);
+        for_row_groups!(view.count, 6: 1 2 3 4 5, |row| add_value_rows [Dot] (
             pages.starts(),
             d,
-            words.as_ptr().add(row * KEYS / 2),
+            weights.add(row * KEYS / 2),
             &old_weight[row..],
             &mut out_rd[row * d..],
         ));
@@ -443,7 +391,10 @@ unsafe fn accumulate<E: Words, M: Multiply<E>, const P: usize, const NR: usize>(
     for s in 0..steps {
         // SAFETY: promised by the caller.
         unsafe {
-            let words = lines.map(|line| <E as Words>::load(line.add(s * 2 * line_stride)));
+            let mut words = [_mm512_setzero_si512(); P];
+            for p in 0..P {
+                words[p] = M::load(lines[p].add(s * 2 * line_stride));
+            }
             M::multiply(&mut acc, words, pairs.add(s), stride);
         }
     }

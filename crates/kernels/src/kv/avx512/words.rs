@@ -1,9 +1,10 @@
 //! Reading pages: words of two values, and each value of a word as a float.
 
+use crate::dense::bf16_line;
 use crate::x86::{
-    __m512, __m512i, _mm256_loadu_si256, _mm512_and_si512, _mm512_castsi512_ps,
-    _mm512_cvtepi8_epi16, _mm512_cvtepi32_ps, _mm512_loadu_si512, _mm512_set1_epi32,
-    _mm512_slli_epi32, _mm512_srai_epi32,
+    __m512, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_and_si512, _mm512_castsi512_ps,
+    _mm512_cvtepi8_epi16, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_loadu_si512,
+    _mm512_set1_epi32, _mm512_slli_epi32, _mm512_srai_epi32,
 };
 
 /// 16 words of two values each, and the two values of every word as floats.
@@ -13,6 +14,9 @@ use crate::x86::{
 pub(in crate::kv) trait Words: Sized {
     /// The words at `line`, 32 values of which must be readable.
     unsafe fn load(line: *const Self) -> __m512i;
+
+    /// The same as words of two bf16 each, exactly. The processor must have the instructions for those.
+    unsafe fn load_bf16(line: *const Self) -> __m512i;
 
     /// The first value of each word.
     unsafe fn low(words: __m512i) -> __m512;
@@ -26,6 +30,14 @@ impl Words for u16 {
     #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
     #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
     unsafe fn load(line: *const Self) -> __m512i {
+        // SAFETY: promised by the caller.
+        unsafe { _mm512_loadu_si512(line.cast()) }
+    }
+
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn load_bf16(line: *const Self) -> __m512i {
         // SAFETY: promised by the caller.
         unsafe { _mm512_loadu_si512(line.cast()) }
     }
@@ -53,6 +65,18 @@ impl Words for i8 {
     unsafe fn load(line: *const Self) -> __m512i {
         // SAFETY: promised by the caller.
         unsafe { _mm512_cvtepi8_epi16(_mm256_loadu_si256(line.cast())) }
+    }
+
+    #[inline]
+    #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
+    #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+    unsafe fn load_bf16(line: *const Self) -> __m512i {
+        // SAFETY: promised by the caller.
+        let (low, high) =
+            unsafe { (_mm_loadu_si128(line.cast()), _mm_loadu_si128(line.add(16).cast())) };
+        let low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(low));
+        let high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(high));
+        bf16_line(low, high)
     }
 
     #[inline]
