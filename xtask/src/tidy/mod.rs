@@ -4,6 +4,7 @@
 //! violations as `path:line: what is wrong`.
 
 mod code;
+mod contracts;
 mod docs;
 mod errors;
 mod functions;

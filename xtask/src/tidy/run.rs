@@ -1,14 +1,14 @@
 //! Runs every rule.
 
 use super::repo::Repo;
-use super::{code, docs, errors, functions, incidents, layering, root, sizes};
+use super::{code, contracts, docs, errors, functions, incidents, layering, root, sizes};
 use crate::error::TaskError;
 
 /// A rule: its name and its check.
 pub(super) type Rule = (&'static str, fn(&Repo) -> Vec<String>);
 
 /// Every rule.
-pub(super) const RULES: [Rule; 13] = [
+pub(super) const RULES: [Rule; 14] = [
     ("crates depend as the layer table says", layering::check),
     ("ARCHITECTURE.md shows the same layer table", layering::check_document),
     ("files have at most 800 lines", sizes::check),
@@ -17,6 +17,7 @@ pub(super) const RULES: [Rule; 13] = [
     ("the root holds listed entries only", root::check),
     ("only the binary prints, exits and reads the environment", code::check_effects),
     ("lints are expected with a reason, never allowed", code::check_allows),
+    ("unsafe functions say what their callers promise", contracts::check),
     ("no markers of unfinished work", code::check_markers),
     ("every crate takes the workspace's lints", code::check_lints),
     ("every error enum has a snapshot", errors::check),

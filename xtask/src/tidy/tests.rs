@@ -1,5 +1,5 @@
 use super::repo::{Repo, SourceFile};
-use super::{code, errors, functions, incidents, run};
+use super::{code, contracts, errors, functions, incidents, run};
 use std::collections::BTreeSet;
 
 fn file(path: &str, text: &str) -> SourceFile {
@@ -53,6 +53,25 @@ fn a_function_is_as_long_as_its_braces() {
     assert_eq!(functions::long_functions(&file("a.rs", &function(69))), ["a.rs:2: 71 lines"]);
     let declared = format!("trait A {{\n    fn f(&self);\n{}}}\n", "    // x\n".repeat(99));
     assert!(functions::long_functions(&file("a.rs", &declared)).is_empty());
+}
+
+#[test]
+fn an_unsafe_function_needs_a_contract_of_its_own_or_of_its_trait() {
+    let bare = |text: &str| contracts::without_contract(&file("a.rs", text));
+    let with = "/// Reads.\n///\n/// # Safety\n/// It must be there.\n";
+    let attributes =
+        "#[inline]\n#[cfg_attr(\n    not(x),\n    target_feature(enable = \"avx2\")\n)]\n";
+    let function = "pub(in crate::a) unsafe fn read(at: *const u8) -> u8 {\n}\n";
+    assert!(bare(&format!("{with}{attributes}{function}")).is_empty());
+    assert_eq!(bare(&format!("{with}fn f() {{}}\n\n{attributes}{function}")).len(), 1);
+    assert_eq!(bare(&format!("/// Reads.\n{function}")), [format!("a.rs:2: {}", &function[..54])]);
+    let body = "    unsafe fn read(at: *const u8) -> u8;\n}\n";
+    assert!(bare(&format!("{with}pub(super) trait Read {{\n{body}")).is_empty());
+    assert_eq!(bare(&format!("/// Reads.\npub(super) trait Read {{\n{body}")).len(), 1);
+    assert!(bare(&format!("impl<T> Read for T\nwhere\n    T: Copy,\n{{\n{body}")).is_empty());
+    assert_eq!(bare(&format!("impl Reader {{\n{body}")).len(), 1);
+    assert!(bare("type Read = unsafe fn(*const u8) -> u8;\n").is_empty());
+    assert!(bare("unsafe impl Send for Reader {}\n").is_empty());
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::x86::amx::{self, SIDE, Shape};
 pub(crate) static BF16: Kernel =
     Kernel { panels: 2, panels_at_once: usize::MAX, rows: 2 * SIDE, contiguous: true, run };
 
+/// # Safety
+/// As [`Kernel::run`].
 unsafe fn run(tile: &Tile, num_panels: usize, num_rows: usize) {
     debug_assert_eq!(tile.step_stride, 1);
     let whole = tile.steps / SIDE * SIDE;

@@ -20,11 +20,15 @@ pub(crate) static F32: Kernel =
 pub(crate) static BF16: Kernel =
     Kernel { panels: 1, panels_at_once: 1, rows: 6, contiguous: false, run: run_bf16 };
 
+/// # Safety
+/// As [`Kernel::run`].
 unsafe fn run_f32(tile: &Tile, _num_panels: usize, num_rows: usize) {
     // SAFETY: the caller promises the level and the operands.
     unsafe { rows_f32(tile, num_rows) }
 }
 
+/// # Safety
+/// As [`Kernel::run`].
 unsafe fn run_bf16(tile: &Tile, _num_panels: usize, num_rows: usize) {
     // SAFETY: the caller promises the level and the operands.
     unsafe { rows_bf16(tile, num_rows) }
@@ -33,6 +37,10 @@ unsafe fn run_bf16(tile: &Tile, _num_panels: usize, num_rows: usize) {
 run_rows!(#[target_feature(enable = "avx2,fma")] rows_f32, tile_f32, 1, 6: 1 2 3 4 5);
 run_rows!(#[target_feature(enable = "avx2,fma")] rows_bf16, tile_bf16, 1, 6: 1 2 3 4 5);
 
+/// The accumulators of `R` rows from `row` on, from zero or from the output.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn start<const R: usize>(tile: &Tile, row: usize) -> [[__m256; 2]; R] {
@@ -49,6 +57,10 @@ unsafe fn start<const R: usize>(tile: &Tile, row: usize) -> [[__m256; 2]; R] {
     sums
 }
 
+/// Writes the accumulators of `R` rows from `row` on to the output.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn finish<const R: usize>(tile: &Tile, row: usize, sums: &[[__m256; 2]; R]) {
@@ -62,6 +74,10 @@ unsafe fn finish<const R: usize>(tile: &Tile, row: usize, sums: &[[__m256; 2]; R
     }
 }
 
+/// The product of `R` rows from `row` on, whose words begin at `x`.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
@@ -84,6 +100,10 @@ unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *
     }
 }
 
+/// The product of `R` rows from `row` on, whose words begin at `x`.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {

@@ -19,6 +19,8 @@ pub(crate) static BF16: Kernel =
 pub(crate) static BF16_WIDENED: Kernel =
     Kernel { panels: 3, panels_at_once: 3, rows: 8, contiguous: false, run: run_widened };
 
+/// # Safety
+/// As [`Kernel::run`].
 unsafe fn run_f32(tile: &Tile, num_panels: usize, num_rows: usize) {
     // SAFETY: the caller promises the level and the operands.
     unsafe {
@@ -30,6 +32,8 @@ unsafe fn run_f32(tile: &Tile, num_panels: usize, num_rows: usize) {
     }
 }
 
+/// # Safety
+/// As [`Kernel::run`].
 unsafe fn run_bf16(tile: &Tile, num_panels: usize, num_rows: usize) {
     // SAFETY: the caller promises the level and the operands.
     unsafe {
@@ -41,6 +45,8 @@ unsafe fn run_bf16(tile: &Tile, num_panels: usize, num_rows: usize) {
     }
 }
 
+/// # Safety
+/// As [`Kernel::run`].
 unsafe fn run_widened(tile: &Tile, num_panels: usize, num_rows: usize) {
     // SAFETY: the caller promises the level and the operands.
     unsafe {
@@ -68,6 +74,10 @@ loops! {
     "avx512f" tile_widened: rows1_widened = 1, rows2_widened = 2, rows3_widened = 3;
 }
 
+/// The accumulators of `R` rows from `row` on, from zero or from the output.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
@@ -84,6 +94,10 @@ unsafe fn start<const P: usize, const R: usize>(tile: &Tile, row: usize) -> [[__
     sums
 }
 
+/// Writes the accumulators of `R` rows from `row` on to the output.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
@@ -96,6 +110,10 @@ unsafe fn finish<const P: usize, const R: usize>(tile: &Tile, row: usize, sums: 
     }
 }
 
+/// The product of `R` rows from `row` on, whose words begin at `x`.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
@@ -123,6 +141,10 @@ unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *
     }
 }
 
+/// The product of `R` rows from `row` on, whose words begin at `x`.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
@@ -156,6 +178,9 @@ unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: 
 
 /// The two elements of a pair in two passes: the low one shifted up, then the high one with its
 /// low half cleared. Only the widened panels of one pass live at a time.
+///
+/// # Safety
+/// As [`tile_bf16`].
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]

@@ -38,6 +38,9 @@ run_rows!(#[target_feature(enable = "neon")] panels_bf16, tile_bf16, 1, 6: 1 2 3
 
 /// Rows that stand alone are taken in groups as equal as can be: the sums of six leave too few registers
 /// to widen columns in. Many rows do not come here, they are widened before.
+///
+/// # Safety
+/// As [`Kernel::run`].
 #[target_feature(enable = "neon")]
 unsafe fn rows_bf16(tile: &Tile, num_rows: usize) {
     // SAFETY: the caller's operands cover these rows.
@@ -63,6 +66,8 @@ unsafe fn rows_bf16(tile: &Tile, num_rows: usize) {
 /// Defines `$run`: few rows by several panels in registers, more rows by one panel after the other.
 macro_rules! run_panels {
     ($run:ident, $rows:ident, $tile:ident) => {
+        /// # Safety
+        /// As [`Kernel::run`].
         unsafe fn $run(tile: &Tile, num_panels: usize, num_rows: usize) {
             let together = match num_rows {
                 1 => 4,
@@ -89,6 +94,10 @@ macro_rules! run_panels {
 run_panels!(run_f32, rows_f32, tile_f32);
 run_panels!(run_bf16, rows_bf16, tile_bf16);
 
+/// The accumulators of `R` rows from `row` on, from zero or from the output.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn start<const P: usize, const R: usize>(tile: &Tile, row: usize) -> Sums<P, R> {
@@ -103,6 +112,10 @@ unsafe fn start<const P: usize, const R: usize>(tile: &Tile, row: usize) -> Sums
     }
 }
 
+/// Writes the accumulators of `R` rows from `row` on to the output.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn finish<const P: usize, const R: usize>(tile: &Tile, row: usize, sums: &Sums<P, R>) {
@@ -116,6 +129,10 @@ unsafe fn finish<const P: usize, const R: usize>(tile: &Tile, row: usize, sums: 
     }
 }
 
+/// The product of `R` rows from `row` on, whose words begin at `x`.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
@@ -156,6 +173,10 @@ unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *
     }
 }
 
+/// The product of `R` rows from `row` on, whose words begin at `x`.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {

@@ -8,11 +8,15 @@ pub(crate) static F32: Kernel =
 pub(crate) static BF16: Kernel =
     Kernel { panels: 1, panels_at_once: 1, rows: 4, contiguous: false, run: run_bf16 };
 
+/// # Safety
+/// As [`Kernel::run`].
 unsafe fn run_f32(tile: &Tile, _num_panels: usize, num_rows: usize) {
     // SAFETY: passed through.
     unsafe { rows_f32(tile, num_rows) }
 }
 
+/// # Safety
+/// As [`Kernel::run`].
 unsafe fn run_bf16(tile: &Tile, _num_panels: usize, num_rows: usize) {
     // SAFETY: passed through.
     unsafe { rows_bf16(tile, num_rows) }
@@ -22,6 +26,9 @@ run_rows!(rows_f32, tile_f32, 1, 4: 1 2 3);
 run_rows!(rows_bf16, tile_bf16, 1, 4: 1 2 3);
 
 /// The accumulators, from zero or from the output.
+///
+/// # Safety
+/// As [`Kernel::run`], for `R` rows from `row` on.
 unsafe fn start<const R: usize>(tile: &Tile, row: usize) -> [[f32; 16]; R] {
     let mut sums = [[0.0; 16]; R];
     if tile.accumulate {
@@ -34,6 +41,10 @@ unsafe fn start<const R: usize>(tile: &Tile, row: usize) -> [[f32; 16]; R] {
     sums
 }
 
+/// Writes the accumulators of `R` rows from `row` on to the output.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 unsafe fn finish<const R: usize>(tile: &Tile, row: usize, sums: &[[f32; 16]; R]) {
     for (i, sum) in sums.iter().enumerate() {
         // SAFETY: the output covers these rows.
@@ -41,6 +52,10 @@ unsafe fn finish<const R: usize>(tile: &Tile, row: usize, sums: &[[f32; 16]; R])
     }
 }
 
+/// The product of `R` rows from `row` on, whose words begin at `x`.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     // SAFETY: the operands cover these rows and steps.
     unsafe {
@@ -59,6 +74,10 @@ unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *
     }
 }
 
+/// The product of `R` rows from `row` on, whose words begin at `x`.
+///
+/// # Safety
+/// As [`Kernel::run`], for these rows.
 unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     let (low, high) =
         (|word: u32| f32::from_bits(word << 16), |word: u32| f32::from_bits(word & 0xffff_0000));

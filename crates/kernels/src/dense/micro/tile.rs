@@ -22,6 +22,8 @@ pub(in crate::dense) struct Tile {
 /// the tile's first row of the output and where the words of that row begin.
 macro_rules! run_rows {
     ($(#[$meta:meta])* $name:ident, $tile:ident, $panels:literal, $rows:literal: $($tail:literal)*) => {
+        /// # Safety
+        /// As [`Kernel::run`].
         $(#[$meta])*
         unsafe fn $name(tile: &Tile, num_rows: usize) {
             let (mut row, mut words) = (0, tile.rows);

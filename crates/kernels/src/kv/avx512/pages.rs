@@ -37,6 +37,10 @@ impl<E: Element> Pages<E> {
         unsafe { Self::of(view.values, view.value_scales, blocks, view.head_dim) }
     }
 
+    /// Pages of a plane.
+    ///
+    /// # Safety
+    /// As [`Pages::of_keys`].
     unsafe fn of(plane: &[E], scales: &[f32], blocks: &[u32], head_dim: usize) -> Self {
         assert!(blocks.len() <= KEY_PAGES, "{} pages", blocks.len());
         let first = |i: usize| blocks.get(i).map_or(0, |&block| block as usize * BLOCK_TOKENS);

@@ -1,4 +1,5 @@
-//! The matrix registers in plain Rust: eight tiles for each thread.
+//! The matrix registers in plain Rust: eight tiles for each thread. The functions do what those of
+//! `x86::amx` do, and ask for the same.
 
 use std::array::from_fn;
 use std::cell::RefCell;
@@ -21,6 +22,10 @@ pub(crate) fn is_available() -> bool {
     true
 }
 
+/// Gives this thread's tiles a shape; their contents are lost if they had another one.
+///
+/// # Safety
+/// There is nothing to promise.
 pub(crate) unsafe fn configure(shape: Shape) {
     TILES.with_borrow_mut(|tiles| {
         if tiles.shape.replace(shape) != Some(shape) {
@@ -29,10 +34,18 @@ pub(crate) unsafe fn configure(shape: Shape) {
     });
 }
 
+/// Makes tile `T` zero.
+///
+/// # Safety
+/// There is nothing to promise.
 pub(crate) unsafe fn zero<const T: u8>() {
     TILES.with_borrow_mut(|tiles| tiles.words[usize::from(T)] = [[0; SIDE]; SIDE]);
 }
 
+/// Reads tile `T` from rows `stride` bytes apart.
+///
+/// # Safety
+/// The tile's rows must be readable.
 pub(crate) unsafe fn load<const T: u8>(at: *const u8, stride: usize) {
     TILES.with_borrow_mut(|tiles| {
         let (rows, words) = tiles.shape.expect("tiles are configured").of(T);
@@ -47,11 +60,19 @@ pub(crate) unsafe fn load<const T: u8>(at: *const u8, stride: usize) {
     });
 }
 
+/// As [`load`].
+///
+/// # Safety
+/// As [`load`].
 pub(crate) unsafe fn load_passing<const T: u8>(at: *const u8, stride: usize) {
     // SAFETY: passed on to the caller.
     unsafe { load::<T>(at, stride) }
 }
 
+/// Writes tile `T` to rows `stride` bytes apart.
+///
+/// # Safety
+/// The tile's rows must be writable.
 pub(crate) unsafe fn store<const T: u8>(at: *mut u8, stride: usize) {
     TILES.with_borrow(|tiles| {
         let (rows, words) = tiles.shape.expect("tiles are configured").of(T);
@@ -66,6 +87,9 @@ pub(crate) unsafe fn store<const T: u8>(at: *mut u8, stride: usize) {
 }
 
 /// The operation that Intel's manual gives for `TDPBF16PS`.
+///
+/// # Safety
+/// There is nothing to promise.
 pub(crate) unsafe fn dot_bf16<const C: u8, const A: u8, const B: u8>() {
     TILES.with_borrow_mut(|tiles| {
         let (rows, words) = tiles.shape.expect("tiles are configured").of(A);
