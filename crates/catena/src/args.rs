@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Threads for the numeric work (default: one per CPU this process may use)
+    /// Threads for the numeric work (default: one per core this process has)
     #[arg(long, global = true, value_name = "N")]
     pub(crate) threads: Option<usize>,
 }

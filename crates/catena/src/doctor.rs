@@ -9,7 +9,8 @@ pub(crate) fn run(threads_flag: Option<usize>) -> Result<(), Failure> {
     let level = select_level()?;
     let threads = threads(threads_flag);
     print_line(&format!("catena:   {}", env!("CARGO_PKG_VERSION")));
-    print_line(&format!("kernels:  {:?} ({})", level.value, level.reason));
+    let kernels = level.value.name();
+    print_line(&format!("kernels:  {kernels} ({})", level.reason));
     print_line(&format!("threads:  {} ({})", threads.value, threads.reason));
     print_line(&format!(
         "memory:   {} now resident",

@@ -2,6 +2,7 @@
 //!
 //! The only place that reads environment variables.
 
+use crate::cores::physical_cores;
 use crate::failure::{Exit, Failure};
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
@@ -27,16 +28,39 @@ pub(crate) fn select_level() -> Result<Choice<catena_kernels::Level>, Failure> {
         Failure::new(Exit::Usage, "cannot choose the numeric kernels", error)
             .hint(format!("unset {SIMD_VARIABLE} to take the best level of this machine"))
     })?;
-    Ok(Choice { value: choice.level, reason: choice.reason })
+    let reason = match forced {
+        Some(_) => SIMD_VARIABLE.to_owned(),
+        None => format!("{}; {SIMD_VARIABLE} overrides", choice.reason),
+    };
+    Ok(Choice { value: choice.level, reason })
 }
 
-/// Threads for numeric work: `--threads`, or the CPUs this process may use.
+/// Threads for numeric work: `--threads`, or the physical cores that this process may use, since two
+/// CPUs of one core share the units that multiply. A container may have less time than that.
 pub(crate) fn threads(flag: Option<usize>) -> Choice<usize> {
     if let Some(threads) = flag {
         return Choice { value: threads.max(1), reason: "--threads".to_owned() };
     }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    Choice { value: threads, reason: "CPUs of this process; --threads overrides".to_owned() }
+    of_machine(cpus(), physical_cores())
+}
+
+/// Threads for work on texts: `--threads`, or the CPUs this process may use.
+pub(crate) fn text_threads(flag: Option<usize>) -> usize {
+    flag.map_or_else(cpus, |threads| threads.max(1))
+}
+
+/// The CPUs that this process may use at once, by what it is pinned to and its container's quota.
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn of_machine(cpus: usize, cores: Option<usize>) -> Choice<usize> {
+    let (value, reason) = match cores {
+        Some(cores) if cores <= cpus => (cores, "physical cores"),
+        Some(_) => (cpus, "the container's quota"),
+        None => (cpus, "CPUs of this process"),
+    };
+    Choice { value, reason: format!("{reason}; --threads overrides") }
 }
 
 /// A pool of the chosen number of threads.
@@ -109,4 +133,23 @@ fn text_variable(name: &str) -> Option<String> {
 
 fn path_variable(name: &str) -> Option<Utf8PathBuf> {
     text_variable(name).map(Utf8PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_cores_unless_there_is_less_time_than_that() {
+        let chosen = |cpus, cores| {
+            let choice = of_machine(cpus, cores);
+            (choice.value, choice.reason)
+        };
+        let expected = |threads, why: &str| (threads, format!("{why}; --threads overrides"));
+        assert_eq!(chosen(16, Some(8)), expected(8, "physical cores"));
+        assert_eq!(chosen(2, Some(2)), expected(2, "physical cores"));
+        assert_eq!(chosen(3, Some(8)), expected(3, "the container's quota"));
+        assert_eq!(chosen(4, None), expected(4, "CPUs of this process"));
+        assert_eq!((threads(Some(0)).value, text_threads(Some(3))), (1, 3));
+    }
 }

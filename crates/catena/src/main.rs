@@ -5,6 +5,7 @@
 mod args;
 mod bench;
 mod classifier;
+mod cores;
 mod data;
 mod doctor;
 mod documents;

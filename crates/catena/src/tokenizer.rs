@@ -3,7 +3,7 @@
 use crate::args::{TokenizerAction, TokenizerArgs, TokenizerTrainArgs};
 use crate::explain::store_failure;
 use crate::failure::{Exit, Failure};
-use crate::machine::threads;
+use crate::machine::text_threads;
 use crate::models::BoxError;
 use crate::output::print_line;
 use crate::progress::{for_stderr, say};
@@ -46,7 +46,7 @@ fn train(args: &TokenizerTrainArgs, flag: Option<usize>, cancel: &Cancel) -> Res
     let (read, progress) = (Mutex::new(Read::default()), for_stderr());
     let options = sample_options(args);
     let texts = files.iter().map_while(|file| read_file(file, &options, &read)).flatten();
-    let threads = threads(flag).value;
+    let threads = text_threads(flag);
     let trained = train_bpe(texts, &bpe_options(args), threads, progress.as_ref(), cancel);
     let mut read = lock(&read);
     if let Some(failure) = read.failure.take() {

@@ -3,12 +3,12 @@
 use super::args::{DataAction, DataArgs};
 use super::{clean, look, mix, pack, select, semantic, sql};
 use crate::failure::Failure;
-use crate::machine::threads;
+use crate::machine::text_threads;
 use catena_protocol::Cancel;
 
 /// Runs `catena data`.
 pub(crate) fn run(args: &DataArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
-    let threads = threads(flag).value;
+    let threads = text_threads(flag);
     match &args.action {
         DataAction::Clean(args) => clean::clean(args, threads, cancel),
         DataAction::Dedup(args) => clean::dedup(args, threads, cancel),

@@ -1,6 +1,6 @@
 //! Help pages are part of the interface: a changed flag shows here.
 
-use crate::support::{printed, run};
+use crate::support::{catena, done, printed};
 
 #[test]
 fn help_pages() {
@@ -31,10 +31,21 @@ fn help_pages() {
 }
 
 #[test]
-fn doctor_names_its_choices() {
-    let done = run(&["doctor", "--threads", "2"]);
-    assert_eq!(done.code, Some(0), "{}", done.stderr);
-    for line in ["kernels:", "threads:  2 (--threads)", "cache:"] {
-        assert!(done.stdout.contains(line), "{}", done.stdout);
-    }
+fn doctor_names_its_choices_and_their_reasons() {
+    let doctor = |level: &str, args: &[&str]| {
+        let args = [&["doctor"][..], args].concat();
+        let done = done(catena(&args).env("CATENA_SIMD", level).output().unwrap());
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        done.stdout
+    };
+    let says = |said: &str, lines: &[&str]| {
+        for line in lines {
+            assert!(said.contains(line), "no `{line}` in:\n{said}");
+        }
+    };
+    // A level is named as the variable takes it; an empty variable asks for nothing.
+    let forced = doctor("scalar", &["--threads", "2"]);
+    says(&forced, &["kernels:  scalar (CATENA_SIMD)", "threads:  2 (--threads)", "cache:"]);
+    let chosen = doctor("", &[]);
+    says(&chosen, &["kernels:  ", "; CATENA_SIMD overrides)", "; --threads overrides)"]);
 }
