@@ -85,7 +85,8 @@ impl Checkpoint {
         }
         let keys = JsonKeys::read(&config)?;
         let (family, model_type) = Family::of_json(&keys)?;
-        let config = (family.from_json)(&keys, model_type)?.validate(&config)?;
+        let mut config = (family.from_json)(&keys, model_type)?.validate(&config)?;
+        add_generation_ends(path, &mut config)?;
         let files = Files::open_folder(path)?;
         let mut shapes = BTreeMap::new();
         for name in files.names() {
@@ -227,6 +228,26 @@ impl Checkpoint {
         let (bos, eos) = (text(tokenizer.bos_token_id()), text(tokenizer.eos_token_id()));
         Ok(Some(ChatTemplate::new(&source, &bos, &eos)?))
     }
+}
+
+/// Adds the ends of a generation that `generation_config.json` names. Models that converse often end
+/// their turns with a token that stands there only: `config.json` of Gemma and Phi-3 has the end of a
+/// text.
+fn add_generation_ends(folder: &Utf8Path, config: &mut ModelConfig) -> Result<(), ModelError> {
+    let path = folder.join("generation_config.json");
+    if !path.exists() {
+        return Ok(());
+    }
+    let (key, keys) = ("eos_token_id", JsonKeys::read(&path)?);
+    for id in keys.tokens(key)? {
+        if id as usize >= config.vocab_size {
+            return Err(keys.refuse(key, "must be below vocab_size"));
+        }
+        if !config.eos_token_ids.contains(&id) {
+            config.eos_token_ids.push(id);
+        }
+    }
+    Ok(())
 }
 
 /// `chat_template.jinja`, or the template (of several, the one called `default`) in

@@ -39,6 +39,18 @@ fn f32_goes_through_both_families_unchanged() {
     }
 }
 
+/// An end of turns that has a name of its own goes through both kinds of files.
+#[test]
+fn ends_of_a_generation_are_written() {
+    let tiny = Tiny::with(|config| config["eos_token_id"] = serde_json::json!([257, 7]), |_| {});
+    let first = tiny.open();
+    let gguf = to_gguf(&first, &tiny.path("x.gguf"), GgmlType::F32);
+    assert_eq!(gguf.config().eos_token_ids, [257, 7]);
+    save_huggingface(&tiny.path("again"), &ExportSource::new(&gguf), FloatType::F32).unwrap();
+    let folder = Checkpoint::open(&tiny.path("again")).unwrap();
+    assert_eq!(folder.config().eos_token_ids, [257, 7]);
+}
+
 /// Row `16 + j` of a head of 32 stands at the odd row `2 j + 1` in the file.
 #[test]
 fn rotary_rows_are_interleaved_in_the_file() {

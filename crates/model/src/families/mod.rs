@@ -11,6 +11,7 @@
 mod chatglm;
 mod common;
 mod deepseek_v2;
+mod ends;
 mod family;
 mod gemma;
 mod gemma2;
@@ -33,6 +34,7 @@ mod rules;
 mod smollm3;
 mod starcoder2;
 
+pub(crate) use ends::is_end;
 pub(crate) use family::Family;
 pub(crate) use gguf_keys::{architecture, gguf_keys, rope_tensors};
 pub(crate) use list::FAMILIES;
