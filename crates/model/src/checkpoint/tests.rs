@@ -64,6 +64,20 @@ fn ends_of_a_generation_stand_in_two_files() {
     assert_eq!(file.file_name(), Some("generation_config.json"));
 }
 
+/// Weights that a program quantized in its own form are refused by its name, with what loads instead.
+#[test]
+fn weights_in_fewer_bits_are_refused_by_name() {
+    let of = |method: serde_json::Value| {
+        refused(&Tiny::with(|config| config["quantization_config"] = method, |_| {}))
+    };
+    let awq = of(serde_json::json!({"quant_method": "awq", "bits": 4}));
+    let ModelError::InvalidConfig { key, value, reason, .. } = awq else { panic!("{awq:?}") };
+    assert_eq!((key, value.as_str()), ("quantization_config", "awq"));
+    assert!(reason.contains("GGUF"), "{reason}");
+    let unnamed = of(serde_json::json!({}));
+    assert!(matches!(unnamed, ModelError::InvalidConfig { .. }), "{unnamed:?}");
+}
+
 #[test]
 fn folders_that_disagree_with_their_config_are_refused() {
     let tensors =
