@@ -147,7 +147,9 @@ fn encode(values: &[f32], ggml_type: GgmlType) -> Vec<u8> {
 
 fn metadata(checkpoint: &Checkpoint) -> Result<Vec<(String, MetaValue)>, ModelError> {
     if let Some(file) = checkpoint.gguf() {
-        return Ok(file.keys().map(|(key, value)| (key.to_owned(), value.clone())).collect());
+        // What is written is one file, whatever it was read from.
+        let keys = file.keys().filter(|(key, _)| !key.starts_with("split."));
+        return Ok(keys.map(|(key, value)| (key.to_owned(), value.clone())).collect());
     }
     let config = checkpoint.config();
     let mut keys = architecture_keys(config, &gguf_layout(config), checkpoint.path())?;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 
 use super::{ExportSource, FloatType, GgufRule, save_huggingface, write_gguf};
-use crate::gguf::{GgmlType, GgufFile};
+use crate::gguf::{GgmlType, GgufFile, GgufWriter, MetaValue};
 use crate::tests::{Tiny, values};
 use crate::{Checkpoint, ModelError, WeightData};
 
@@ -125,6 +125,34 @@ fn unchanged_blocks_are_copied() {
         let same = x.tensor_bytes(&tensor.name) == y.tensor_bytes(&tensor.name);
         assert_eq!(same, tensor.name != "blk.0.ffn_up.weight", "{}", tensor.name);
     }
+}
+
+/// A model in two files is one, and is written as one.
+#[test]
+fn a_split_model_is_written_whole() {
+    let tiny = Tiny::new();
+    let whole = to_gguf(&tiny.open(), &tiny.path("x.gguf"), GgmlType::Q8_0);
+    let file = whole.gguf().unwrap();
+    let halves = file.tensors().split_at(file.tensors().len() / 2);
+    for (number, tensors) in [(0, halves.0), (1, halves.1)] {
+        let mut writer = GgufWriter::new();
+        for (key, value) in file.keys().filter(|_| number == 0) {
+            writer.set(key, value.clone());
+        }
+        writer.set("split.no", MetaValue::U16(number));
+        writer.set("split.count", MetaValue::U16(2));
+        for tensor in tensors {
+            writer.add_tensor(&tensor.name, &tensor.shape, tensor.ggml_type);
+        }
+        let path = tiny.path(&format!("m-0000{}-of-00002.gguf", number + 1));
+        writer.write(&path, |name| Ok(file.tensor_bytes(name).unwrap().to_vec())).unwrap();
+    }
+    let split = Checkpoint::open(&tiny.path("m-00001-of-00002.gguf")).unwrap();
+    same_model(&whole, &split);
+    let rule = GgufRule::standard(GgmlType::Q8_0);
+    write_gguf(&tiny.path("y.gguf"), &ExportSource::new(&split), rule).unwrap();
+    let bytes = |name: &str| std::fs::read(tiny.path(name)).unwrap();
+    assert!(bytes("x.gguf") == bytes("y.gguf"), "it is written otherwise");
 }
 
 #[test]
