@@ -5,7 +5,8 @@ use ahash::AHashMap;
 use std::sync::Arc;
 
 /// Rounds of waiting after which a request counts as one level more urgent, so that a stream of
-/// urgent requests delays the others and does not stop them.
+/// urgent requests delays the others and does not stop them. It keeps what it earned: were it
+/// sent back by the next urgent one, it would wait as long for every token.
 const AGING_ROUNDS: u64 = 256;
 /// Tenants whose share is remembered while they ask for nothing.
 const MAX_TENANTS: usize = 4096;
@@ -84,7 +85,11 @@ impl WaitQueue {
     /// Takes out the one whose turn it is.
     pub(crate) fn take_next(&mut self) -> Option<Sequence> {
         let idx = self.next_idx()?;
-        Some(self.waiting.remove(idx).sequence)
+        let waiting = self.waiting.remove(idx);
+        let urgency = waiting.urgency(self.round);
+        let mut sequence = waiting.sequence;
+        sequence.urgency = urgency;
+        Some(sequence)
     }
 
     /// Takes out the sequences that `picks`.
@@ -94,16 +99,21 @@ impl WaitQueue {
     }
 
     fn next_idx(&self) -> Option<usize> {
-        let urgency = |waiting: &Waiting| {
-            let levels = (self.round - waiting.since) / AGING_ROUNDS;
-            i64::from(waiting.sequence.priority).saturating_sub_unsigned(levels)
-        };
         let key = |waiting: &Waiting| {
             let share = self.shares.0.get(&waiting.sequence.scope.tenant);
             let tokens = share.map_or(0, |share| share.tokens);
-            (urgency(waiting), tokens, waiting.sequence.id, waiting.sequence.sample)
+            let urgency = waiting.urgency(self.round);
+            (urgency, tokens, waiting.sequence.id, waiting.sequence.sample)
         };
         (0..self.waiting.len()).min_by_key(|&idx| key(&self.waiting[idx]))
+    }
+}
+
+impl Waiting {
+    /// The sequence's urgency, one level more for every so many rounds of this wait.
+    fn urgency(&self, round: u64) -> i64 {
+        let levels = (round - self.since) / AGING_ROUNDS;
+        self.sequence.urgency.saturating_sub_unsigned(levels)
     }
 }
 

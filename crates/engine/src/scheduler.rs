@@ -159,16 +159,17 @@ impl Scheduler {
         preempted
     }
 
-    /// Takes blocks from less urgent sequences if the next one to admit does not fit beside them.
+    /// Takes blocks from less urgent sequences if the next one to admit does not fit beside them. What
+    /// that one earned by waiting gives it the next place that is free, and nobody else's.
     fn make_way(&mut self, blocks: &mut KvBlocks) {
         while !self.running.is_empty() {
             let Some(next) = self.waiting.next() else { return };
             let prefix = next.find_prefix(blocks);
             let is_full = self.running.len() == self.limits.max_running
                 || !blocks.can_admit(&next.tables, prefix, next.sizes(), SPARE_PERCENT);
-            let priority = next.priority;
+            let priority = i64::from(next.priority);
             let victim = self.least_urgent();
-            if !is_full || self.running[victim].priority <= priority {
+            if !is_full || self.running[victim].urgency <= priority {
                 return;
             }
             self.preempt(victim, blocks);
@@ -179,7 +180,7 @@ impl Scheduler {
     fn least_urgent(&self) -> usize {
         let key = |&idx: &usize| {
             let sequence = &self.running[idx];
-            (sequence.priority, sequence.id, sequence.sample)
+            (sequence.urgency, sequence.id, sequence.sample)
         };
         (0..self.running.len()).max_by_key(key).expect("a sequence is running")
     }

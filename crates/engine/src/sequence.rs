@@ -23,7 +23,11 @@ pub(crate) struct Sequence {
     pub(crate) scope: CacheScope,
     /// Keeps the adapter of `scope` loaded.
     _lease: Option<Lease>,
+    /// As its request says, lower first.
     pub(crate) priority: i32,
+    /// Its priority with what it earned by waiting; that it keeps while it runs and when it has to wait
+    /// again.
+    pub(crate) urgency: i64,
     /// Prompt and generated tokens, and while a step runs the guesses behind them. Before them stand
     /// as many of any kind as the adapter's prefix takes the place of.
     pub(crate) tokens: Vec<u32>,
@@ -88,6 +92,7 @@ impl Sequence {
             scope,
             _lease: lease,
             priority,
+            urgency: priority.into(),
             proposer: Proposer::default(),
             cached_tokens: None,
             timer,

@@ -1,8 +1,9 @@
 //! Paths and values that tests read.
 
 use camino::Utf8PathBuf;
+use serde_json::{Value, json};
 
-use crate::safetensors::SafetensorsFile;
+use crate::safetensors::{Dtype, SafetensorsFile, TensorSpec, write_safetensors};
 
 /// A golden file committed beside the tests.
 pub(crate) fn golden(name: &str) -> Utf8PathBuf {
@@ -32,4 +33,39 @@ pub(crate) fn families() -> Vec<String> {
     let mut names: Vec<_> = entries.map(|entry| name(entry).into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// The golden of Gemma 3 as the part that writes of a folder that also has one that sees, tensors under
+/// the names that `rename` gives, those of the other part behind `before`.
+pub(crate) fn composite_gemma3(rename: fn(&str) -> String, before: &str) -> tempfile::TempDir {
+    let golden = golden("families/gemma3");
+    let source = SafetensorsFile::open(&golden.join("model.safetensors")).unwrap();
+    let (mut specs, mut bytes) = (Vec::new(), Vec::new());
+    for name in source.names() {
+        let tensor = source.tensor(name).unwrap();
+        let (name, shape) = (rename(name), tensor.shape.to_vec());
+        specs.push(TensorSpec { name, dtype: tensor.dtype, shape });
+        bytes.push(tensor.bytes.to_vec());
+    }
+    for other in
+        ["vision_tower.vision_model.post_layernorm", "multi_modal_projector.mm_soft_emb_norm"]
+    {
+        let name = format!("{before}{other}.weight");
+        specs.push(TensorSpec { name, dtype: Dtype::F32, shape: vec![1] });
+        bytes.push(vec![0; 4]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+    let mut bytes = bytes.into_iter();
+    let next = |_: &TensorSpec| Ok(bytes.next().expect("as many as specs").into());
+    write_safetensors(&path.join("model.safetensors"), &specs, &[], next).unwrap();
+    let text = std::fs::read_to_string(golden.join("config.json")).unwrap();
+    let mut text: Value = serde_json::from_str(&text).unwrap();
+    text.as_object_mut().unwrap().remove("eos_token_id");
+    let config = json!({
+        "architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3",
+        "eos_token_id": [2, 5], "text_config": text, "vision_config": {"hidden_size": 8},
+    });
+    std::fs::write(path.join("config.json"), config.to_string()).unwrap();
+    folder
 }

@@ -5,7 +5,7 @@
 
 use crate::models::BoxError;
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
-use catena_model::gguf::{GgufFile, MetaValue, file_type_name};
+use catena_model::gguf::{GgufFile, MetaValue, file_type_name, part_paths};
 use catena_model::safetensors::SafetensorsFile;
 use catena_serve::ModelFiles;
 use catena_store::Hasher;
@@ -45,7 +45,7 @@ impl Facts {
 /// The files of the weights at `path`: itself, or those of its folder, by name.
 pub(super) fn weight_files(path: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
     if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
+        return Ok(part_paths(path));
     }
     let has_weights = |path: &Utf8Path| matches!(path.extension(), Some("safetensors" | "gguf"));
     let paths = path.read_dir_utf8()?.filter_map(Result::ok).map(Utf8DirEntry::into_path);

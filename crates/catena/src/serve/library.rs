@@ -4,6 +4,7 @@ use super::facts::Facts;
 use super::files::Running;
 use super::kind::Kind;
 use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
+use catena_model::gguf::is_later_part;
 use catena_serve::{Library, LoadError, LoadedModel, ModelFiles, ModelSource};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,7 +98,9 @@ fn name_of(path: &Utf8Path) -> Option<String> {
     if path.is_dir() {
         return path.join(MODEL_FILE).exists().then(|| path.file_name().map(str::to_owned))?;
     }
-    let is_model = path.is_file() && path.extension() == Some(MODEL_EXTENSION);
+    // Of a model in several files the first stands for all.
+    let is_model = path.extension() == Some(MODEL_EXTENSION) && !is_later_part(path);
+    let is_model = is_model && path.is_file();
     is_model.then(|| path.file_stem().map(str::to_owned))?
 }
 
@@ -122,6 +125,8 @@ mod tests {
         fs::write(root.join("models/small/config.json"), "{}").expect("it is written");
         for file in [
             "models/large.gguf",
+            "models/parts-00001-of-00002.gguf",
+            "models/parts-00002-of-00002.gguf",
             "models/notes.txt",
             "secret.gguf",
             "adapters/brief.gguf",
@@ -132,7 +137,7 @@ mod tests {
         let (models, adapters) = (Some(root.join("models")), Some(root.join("adapters")));
         let running = running();
         let folders = Folders { models, adapters, running, sources: Mutex::default() };
-        assert_eq!(folders.names(), ["large", "small"]);
+        assert_eq!(folders.names(), ["large", "parts-00001-of-00002", "small"]);
         let large = folders.model("large").expect("it is there");
         assert!(large.bytes() >= 1 << 20);
         // It was read once, and is not read again to be told.
@@ -146,6 +151,7 @@ mod tests {
             "small/../large",
             "notes",
             "notes.txt",
+            "parts-00002-of-00002",
             "empty",
             "..\\secret",
             "small\0",

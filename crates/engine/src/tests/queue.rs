@@ -70,14 +70,13 @@ fn a_tenant_that_asks_much_waits_for_one_that_asks_little() {
     assert_eq!(order(&mut engine), [0, 6, 1, 7, 2, 3, 4, 5]);
 }
 
-#[test]
-fn waiting_long_enough_beats_urgency() {
+/// Rounds until a request of `tokens` tokens ends while there is always one that is more urgent.
+fn rounds_of_the_patient(tokens: usize) -> usize {
     let mut engine = engine(1, 64);
-    engine.add(request("patient", 1, 2)).expect("added");
+    engine.add(request("patient", 1, tokens)).expect("added");
     let mut rounds = 0;
     let mut done = false;
     while !done {
-        // There is always an urgent request.
         if engine.stats().snapshot().waiting < 3 {
             engine.add(request("urgent", 0, 4)).expect("added");
         }
@@ -89,5 +88,17 @@ fn waiting_long_enough_beats_urgency() {
         rounds += 1;
         assert!(rounds < 1000, "it waits for ever");
     }
-    assert!(rounds > 256, "it came before its time");
+    rounds
+}
+
+#[test]
+fn waiting_long_enough_beats_urgency() {
+    assert!(rounds_of_the_patient(2) > 256, "it came before its time");
+}
+
+/// Once its turn has come, the next urgent request does not send it back.
+#[test]
+fn what_was_earned_by_waiting_is_kept_while_it_runs() {
+    let rounds = rounds_of_the_patient(40);
+    assert!((256..320).contains(&rounds), "{rounds} rounds for 40 tokens");
 }

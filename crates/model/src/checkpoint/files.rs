@@ -7,6 +7,7 @@ use super::layout::Source;
 use super::read::Stored;
 use super::weight::{Weight, WeightData};
 use crate::error::ModelError;
+use crate::families::decoder_name;
 use crate::files::read;
 use crate::gguf::GgufFile;
 use crate::safetensors::SafetensorsFile;
@@ -62,6 +63,14 @@ impl Files {
         let index = folder.join("model.safetensors.index.json");
         let single = folder.join("model.safetensors");
         SafetensorsFile::open(if index.exists() { &index } else { &single }).map(Self::Folder)
+    }
+
+    /// Those of the decoder alone, under its names, of a folder of several parts.
+    pub(crate) fn of_decoder(self) -> Self {
+        match self {
+            Self::Folder(file) => Self::Folder(file.renamed(decoder_name)),
+            Self::Gguf(file) => Self::Gguf(file),
+        }
     }
 
     /// The GGUF file, or the one or the index of the safetensors.

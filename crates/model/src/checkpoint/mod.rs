@@ -4,6 +4,8 @@
 //! split, transposed ones turned, and gains complete. A [`Layout`] says where each stands in the
 //! files; rows of block formats are only taken in another order, never unpacked.
 
+#[cfg(test)]
+mod composite_tests;
 mod files;
 mod layout;
 mod open;

@@ -11,7 +11,7 @@ use super::layout::{Layout, Source};
 use super::weight::Weight;
 use crate::config::{GgufKeys, JsonKeys, ModelConfig};
 use crate::error::ModelError;
-use crate::families::Family;
+use crate::families::{Family, decoder_keys};
 use crate::files::{read, read_json};
 use crate::gguf::GgufFile;
 use crate::tensors::nearest_name;
@@ -84,9 +84,15 @@ impl Checkpoint {
             return Err(ModelError::NotAModel { path: path.to_owned() });
         }
         let keys = JsonKeys::read(&config)?;
+        refuse_quantized(&keys)?;
+        let decoder = decoder_keys(&keys)?;
+        let is_composite = decoder.is_some();
+        let keys = decoder.unwrap_or(keys);
         let (family, model_type) = Family::of_json(&keys)?;
-        let config = (family.from_json)(&keys, model_type)?.validate(&config)?;
+        let mut config = (family.from_json)(&keys, model_type)?.validate(&config)?;
+        add_generation_ends(path, &mut config)?;
         let files = Files::open_folder(path)?;
+        let files = if is_composite { files.of_decoder() } else { files };
         let mut shapes = BTreeMap::new();
         for name in files.names() {
             shapes.insert(name, files.shape(name)?);
@@ -115,6 +121,7 @@ impl Checkpoint {
     pub fn drawn(path: &Utf8Path, seed: u64) -> Result<Self, ModelError> {
         let file = path.join("config.json");
         let keys = JsonKeys::read(&file)?;
+        let keys = decoder_keys(&keys)?.unwrap_or(keys);
         let (family, model_type) = Family::of_json(&keys)?;
         let config = (family.from_json)(&keys, model_type)?.validate(&file)?;
         let deviation = keys.or("initializer_range", INITIALIZER_RANGE)?;
@@ -227,6 +234,35 @@ impl Checkpoint {
         let (bos, eos) = (text(tokenizer.bos_token_id()), text(tokenizer.eos_token_id()));
         Ok(Some(ChatTemplate::new(&source, &bos, &eos)?))
     }
+}
+
+/// Refuses weights in fewer bits that are no ggml blocks, by what made them.
+fn refuse_quantized(keys: &JsonKeys) -> Result<(), ModelError> {
+    let key = "quantization_config";
+    let Some(inner) = keys.object(key)? else { return Ok(()) };
+    let value = inner.or("quant_method", "unnamed".to_owned())?;
+    let reason = "supported are weights in F32, F16 and BF16; the nearest is the model's GGUF file";
+    Err(ModelError::InvalidConfig { key, value, reason, file: keys.path().to_owned() })
+}
+
+/// Adds the ends of a generation that `generation_config.json` names. Models that converse often end
+/// their turns with a token that stands there only: `config.json` of Gemma and Phi-3 has the end of a
+/// text.
+fn add_generation_ends(folder: &Utf8Path, config: &mut ModelConfig) -> Result<(), ModelError> {
+    let path = folder.join("generation_config.json");
+    if !path.exists() {
+        return Ok(());
+    }
+    let (key, keys) = ("eos_token_id", JsonKeys::read(&path)?);
+    for id in keys.tokens(key)? {
+        if id as usize >= config.vocab_size {
+            return Err(keys.refuse(key, "must be below vocab_size"));
+        }
+        if !config.eos_token_ids.contains(&id) {
+            config.eos_token_ids.push(id);
+        }
+    }
+    Ok(())
 }
 
 /// `chat_template.jinja`, or the template (of several, the one called `default`) in

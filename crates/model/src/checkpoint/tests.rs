@@ -43,6 +43,42 @@ fn templates_stand_in_several_places() {
 }
 
 #[test]
+fn ends_of_a_generation_stand_in_two_files() {
+    let tiny = Tiny::new();
+    let write = |text: &str| std::fs::write(tiny.path("generation_config.json"), text).unwrap();
+    for (text, expected) in [
+        (r#"{"eos_token_id": [257, 7], "temperature": 0.6}"#, &[257, 7][..]),
+        (r#"{"eos_token_id": 9}"#, &[257, 9][..]),
+        (r#"{"eos_token_id": null}"#, &[257][..]),
+        ("{}", &[257][..]),
+    ] {
+        write(text);
+        assert_eq!(tiny.open().config().eos_token_ids, expected, "{text}");
+    }
+    for text in ["[]", "{", r#"{"eos_token_id": "</s>"}"#] {
+        write(text);
+        assert!(matches!(refused(&tiny), ModelError::Json { .. }), "{text}");
+    }
+    write(r#"{"eos_token_id": [257, 258]}"#);
+    let ModelError::InvalidConfig { file, .. } = refused(&tiny) else { panic!("another error") };
+    assert_eq!(file.file_name(), Some("generation_config.json"));
+}
+
+/// Weights that a program quantized in its own form are refused by its name, with what loads instead.
+#[test]
+fn weights_in_fewer_bits_are_refused_by_name() {
+    let of = |method: serde_json::Value| {
+        refused(&Tiny::with(|config| config["quantization_config"] = method, |_| {}))
+    };
+    let awq = of(serde_json::json!({"quant_method": "awq", "bits": 4}));
+    let ModelError::InvalidConfig { key, value, reason, .. } = awq else { panic!("{awq:?}") };
+    assert_eq!((key, value.as_str()), ("quantization_config", "awq"));
+    assert!(reason.contains("GGUF"), "{reason}");
+    let unnamed = of(serde_json::json!({}));
+    assert!(matches!(unnamed, ModelError::InvalidConfig { .. }), "{unnamed:?}");
+}
+
+#[test]
 fn folders_that_disagree_with_their_config_are_refused() {
     let tensors =
         |change: fn(&mut std::collections::BTreeMap<_, _>)| refused(&Tiny::with(|_| {}, change));

@@ -206,6 +206,14 @@ impl<'a> GgufKeys<'a> {
         self.typed(&key, "a token id", |value| u32::try_from(value.as_u64()?).ok())
     }
 
+    /// Tokens of the vocabulary whose texts `is_one` takes, in order of id.
+    pub(crate) fn tokens_where(&self, is_one: impl Fn(&str) -> bool) -> Vec<u32> {
+        let tokens = self.source.metadata("tokenizer.ggml.tokens").and_then(MetaValue::as_array);
+        let Some(MetaArray::String(tokens)) = tokens else { return Vec::new() };
+        let ids = tokens.iter().zip(0..);
+        ids.filter(|(text, _)| is_one(text.as_str())).map(|(_, id)| id).collect()
+    }
+
     /// The kind of vocabulary.
     ///
     /// # Errors

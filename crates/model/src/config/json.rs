@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::ModelConfig;
 use crate::error::ModelError;
-use crate::families::Family;
+use crate::families::{Family, decoder_keys};
 use crate::files::read_json;
 
 impl ModelConfig {
@@ -16,7 +16,8 @@ impl ModelConfig {
     /// # Errors
     /// If it is not one, describes an impossible shape, or names a family that is not one of ours.
     pub fn read(path: &Utf8Path) -> Result<Self, ModelError> {
-        Self::of_keys(&JsonKeys::read(path)?)
+        let keys = JsonKeys::read(path)?;
+        Self::of_keys(decoder_keys(&keys)?.as_ref().unwrap_or(&keys))
     }
 
     /// As [`Self::read`] for keys at hand; `path` is where errors place them.
@@ -70,9 +71,42 @@ impl JsonKeys {
         Ok(values.map(|values| Self { path: self.path.clone(), values }))
     }
 
+    /// The keys of an object within that must be there.
+    ///
+    /// # Errors
+    /// If it is missing, null or no object.
+    pub(crate) fn required_object(&self, key: &str) -> Result<Self, ModelError> {
+        let missing = || ModelError::MissingKey { file: self.path.clone(), key: key.to_owned() };
+        self.object(key)?.ok_or_else(missing)
+    }
+
+    /// These keys and those of `others` that are missing or null here.
+    #[must_use]
+    pub(crate) fn with_missing(
+        mut self,
+        others: impl IntoIterator<Item = (String, Value)>,
+    ) -> Self {
+        for (key, value) in others {
+            if !self.has(&key) {
+                self.values.insert(key, value);
+            }
+        }
+        self
+    }
+
+    /// All keys and values.
+    pub(crate) fn into_values(self) -> Map<String, Value> {
+        self.values
+    }
+
+    /// A value as it is, if it is there and not null.
+    pub(crate) fn value(&self, key: &str) -> Option<&Value> {
+        self.values.get(key).filter(|value| !value.is_null())
+    }
+
     /// Whether there is a value that is not null.
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.values.get(key).is_some_and(|value| !value.is_null())
+        self.value(key).is_some()
     }
 
     /// A value; `None` if it is missing or null.
@@ -80,9 +114,7 @@ impl JsonKeys {
     /// # Errors
     /// If it is of another type.
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ModelError> {
-        let Some(value) = self.values.get(key).filter(|value| !value.is_null()) else {
-            return Ok(None);
-        };
+        let Some(value) = self.value(key) else { return Ok(None) };
         let json = |source| ModelError::Json { path: self.path.clone(), source };
         T::deserialize(value).map(Some).map_err(json)
     }

@@ -88,6 +88,22 @@ fn s27_impossible_configurations_are_refused() {
     {
         assert!(matches!(changed(key, value), Err(ModelError::Json { .. })));
     }
+    // Each is possible, but a name for every expert of every layer would fill the memory.
+    let mut crowded = llama();
+    for (key, value) in [
+        ("model_type", json!("qwen3_moe")),
+        ("num_hidden_layers", json!(4096)),
+        ("num_experts", json!(4096)),
+        ("num_experts_per_tok", json!(2)),
+        ("moe_intermediate_size", json!(16)),
+    ] {
+        crowded[key] = value;
+    }
+    let refused = read(&crowded);
+    assert!(matches!(refused, Err(ModelError::InvalidConfig { key: "num_experts", .. })));
+    crowded["num_hidden_layers"] = json!(30);
+    crowded["num_experts"] = json!(128);
+    assert!(read(&crowded).is_ok());
     let other = changed("model_type", json!("mamba"));
     assert!(matches!(other, Err(ModelError::UnsupportedArchitecture { .. })));
     assert!(matches!(read(&json!([])), Err(ModelError::Json { .. })));

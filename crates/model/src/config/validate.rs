@@ -12,6 +12,8 @@ const MAX_DIMENSION: usize = 1 << 24;
 const MAX_LAYERS: usize = 1 << 12;
 /// Bound on the number of experts.
 const MAX_EXPERTS: usize = 1 << 12;
+/// Bound on those of all layers, each of which has tensors with names: ten times those of any model.
+const MAX_EXPERTS_OF_ALL_LAYERS: usize = 1 << 18;
 
 const DIMENSION: &str = "expected from 1 to 16777216";
 
@@ -63,6 +65,10 @@ impl ModelConfig {
         self.check_mla(&check)?;
         if let Some(moe) = &self.moe {
             check.moe(moe)?;
+            let layers = self.layers.iter().filter(|layer| layer.moe).count();
+            let experts = layers * moe.num_experts;
+            let reason = "expected at most 262144 in all layers together";
+            check.that(experts <= MAX_EXPERTS_OF_ALL_LAYERS, "num_experts", &experts, reason)?;
         }
         Ok(self)
     }

@@ -24,6 +24,11 @@ impl ModelConfig {
         Value::Object(map)
     }
 
+    /// The class of transformers that runs it, if there is one.
+    pub(crate) fn class(&self) -> Option<&'static str> {
+        class_of(self.model_type)
+    }
+
     /// Keys of all families.
     fn shared_json(&self, dtype: &str) -> Map<String, Value> {
         let eos = match self.eos_token_ids.as_slice() {
@@ -32,7 +37,7 @@ impl ModelConfig {
             many => json!(many),
         };
         let keys = [
-            ("architectures", json!(class_of(self.model_type).as_slice())),
+            ("architectures", json!(self.class().as_slice())),
             ("bos_token_id", json!(self.bos_token_id)),
             ("dtype", json!(dtype)),
             ("eos_token_id", eos),

@@ -10,7 +10,7 @@ use super::huggingface::{config_json, write_weights, written_config};
 use super::{ExportSource, FloatType, GgufRule};
 use crate::gguf::{GgmlType, GgufFile, MetaValue};
 use crate::safetensors::{Dtype, SafetensorsFile};
-use crate::test_support::{families, golden};
+use crate::test_support::{composite_gemma3, families, golden};
 use crate::{Checkpoint, ModelConfig, ModelError};
 
 /// Keys of the converter's files that say nothing of the model, one that it gets wrong for `glm`, and
@@ -144,6 +144,24 @@ fn folders_of_gguf_files_are_those_that_transformers_wrote() {
         let (found, expected) = (class(folder), class(&reference));
         assert!(found.0 != expected.0 || found.1 == expected.1, "{name}: {found:?}");
     }
+}
+
+/// Of a model that also sees pictures the part that writes is saved, as a model of its own.
+#[test]
+fn the_part_that_writes_is_saved_alone() {
+    let guard = composite_gemma3(|name| format!("language_model.{name}"), "");
+    let checkpoint = Checkpoint::open(Utf8Path::from_path(guard.path()).unwrap()).unwrap();
+    let (source, config) = (ExportSource::new(&checkpoint), checkpoint.config());
+    let saved = tempfile::tempdir().unwrap();
+    let folder = Utf8Path::from_path(saved.path()).unwrap();
+    write_weights(folder, &source, config, FloatType::Bf16).unwrap();
+    let json = config_json(&checkpoint, config, FloatType::Bf16).unwrap();
+    crate::files::write_json(&folder.join("config.json"), &json).unwrap();
+    let reference = golden("families/gemma3");
+    assert!(stored(folder) == stored(&reference), "other tensors");
+    assert_eq!(class(folder), class(&reference));
+    let again = Checkpoint::open(folder).unwrap();
+    assert_eq!(again.config(), config);
 }
 
 /// First weights of every family go into a folder and come back.

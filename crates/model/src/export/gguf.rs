@@ -10,7 +10,7 @@ use super::tensors::assemble;
 use crate::checkpoint::{Checkpoint, FileTensor, Layout, WeightData};
 use crate::config::{GgufKeys, KeySource, ModelConfig};
 use crate::error::ModelError;
-use crate::families::{Family, architecture, gguf_keys, rope_tensors};
+use crate::families::{Family, architecture, gguf_keys, is_end, rope_tensors};
 use crate::gguf::{GgmlType, GgufWriter, MetaValue, file_type_number, vocab_metadata};
 
 /// Which type each tensor is written in.
@@ -147,16 +147,30 @@ fn encode(values: &[f32], ggml_type: GgmlType) -> Vec<u8> {
 
 fn metadata(checkpoint: &Checkpoint) -> Result<Vec<(String, MetaValue)>, ModelError> {
     if let Some(file) = checkpoint.gguf() {
-        return Ok(file.keys().map(|(key, value)| (key.to_owned(), value.clone())).collect());
+        // What is written is one file, whatever it was read from.
+        let keys = file.keys().filter(|(key, _)| !key.starts_with("split."));
+        return Ok(keys.map(|(key, value)| (key.to_owned(), value.clone())).collect());
     }
     let config = checkpoint.config();
     let mut keys = architecture_keys(config, &gguf_layout(config), checkpoint.path())?;
     let vocab = GgufVocab::from_tokenizer(&checkpoint.tokenizer()?)?;
     keys.extend(vocab_metadata(&vocab));
+    keys.extend(turn_end(config, &vocab));
     if let Some(template) = checkpoint.chat_template_source()? {
         keys.push(("tokenizer.chat_template".to_owned(), MetaValue::String(template)));
     }
     Ok(keys)
+}
+
+/// The key of an end of generation that is neither the vocabulary's end of text nor one that readers
+/// know by its text.
+fn turn_end(config: &ModelConfig, vocab: &GgufVocab) -> Option<(String, MetaValue)> {
+    let is_said = |id: u32| {
+        let text = vocab.tokens.get(id as usize);
+        Some(id) == vocab.eos_token_id || text.is_some_and(|text| is_end(text))
+    };
+    let id = config.eos_token_ids.iter().copied().find(|&id| !is_said(id))?;
+    Some(("tokenizer.ggml.eot_token_id".to_owned(), MetaValue::U32(id)))
 }
 
 /// The keys of the architecture, as llama.cpp's converter writes them.

@@ -5,7 +5,7 @@ use std::fs;
 use camino::Utf8Path;
 use half::{bf16, f16};
 use safetensors::Dtype;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::source::ExportSource;
 use super::source::not_written;
@@ -13,8 +13,8 @@ use super::tensors::assemble;
 use crate::checkpoint::{Checkpoint, FileTensor, Layout};
 use crate::config::{JsonKeys, ModelConfig};
 use crate::error::ModelError;
-use crate::families::Family;
-use crate::files::{io_error, read_json, write_bytes, write_json};
+use crate::families::{Family, decoder_keys};
+use crate::files::{io_error, write_bytes, write_json};
 use crate::safetensors::{TensorSpec, write_safetensors};
 
 /// How floats are stored.
@@ -148,7 +148,8 @@ fn made_config(
     }
 }
 
-/// The source's own `config.json` with the new type, or one made from a GGUF file's keys.
+/// The source's own `config.json` with the new type, or one made from a GGUF file's keys. Of a model of
+/// several parts it describes the one that writes.
 pub(super) fn config_json(
     checkpoint: &Checkpoint,
     config: &ModelConfig,
@@ -157,11 +158,17 @@ pub(super) fn config_json(
     if checkpoint.gguf().is_some() {
         return made_config(config, float_type, checkpoint.path());
     }
-    let mut config: Map<String, Value> = read_json(&checkpoint.path().join("config.json"))?;
-    for key in ["dtype", "torch_dtype"] {
-        config.insert(key.to_owned(), json!(float_type.torch_name()));
+    let keys = JsonKeys::read(&checkpoint.path().join("config.json"))?;
+    let decoder = decoder_keys(&keys)?;
+    let is_part = decoder.is_some();
+    let mut described = decoder.unwrap_or(keys).into_values();
+    if is_part {
+        described.insert("architectures".to_owned(), json!(config.class().as_slice()));
     }
-    Ok(Value::Object(config))
+    for key in ["dtype", "torch_dtype"] {
+        described.insert(key.to_owned(), json!(float_type.torch_name()));
+    }
+    Ok(Value::Object(described))
 }
 
 /// A folder's tokenizer files are copied; a GGUF file's are made.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 
 use super::{ExportSource, FloatType, GgufRule, save_huggingface, write_gguf};
-use crate::gguf::{GgmlType, GgufFile};
+use crate::gguf::{GgmlType, GgufFile, GgufWriter, MetaValue};
 use crate::tests::{Tiny, values};
 use crate::{Checkpoint, ModelError, WeightData};
 
@@ -37,6 +37,18 @@ fn f32_goes_through_both_families_unchanged() {
         assert_eq!(&gguf.dequantize(name).unwrap(), data, "{name}");
         assert_eq!(&folder.dequantize(name).unwrap(), data, "{name}");
     }
+}
+
+/// An end of turns that has a name of its own goes through both kinds of files.
+#[test]
+fn ends_of_a_generation_are_written() {
+    let tiny = Tiny::with(|config| config["eos_token_id"] = serde_json::json!([257, 7]), |_| {});
+    let first = tiny.open();
+    let gguf = to_gguf(&first, &tiny.path("x.gguf"), GgmlType::F32);
+    assert_eq!(gguf.config().eos_token_ids, [257, 7]);
+    save_huggingface(&tiny.path("again"), &ExportSource::new(&gguf), FloatType::F32).unwrap();
+    let folder = Checkpoint::open(&tiny.path("again")).unwrap();
+    assert_eq!(folder.config().eos_token_ids, [257, 7]);
 }
 
 /// Row `16 + j` of a head of 32 stands at the odd row `2 j + 1` in the file.
@@ -113,6 +125,34 @@ fn unchanged_blocks_are_copied() {
         let same = x.tensor_bytes(&tensor.name) == y.tensor_bytes(&tensor.name);
         assert_eq!(same, tensor.name != "blk.0.ffn_up.weight", "{}", tensor.name);
     }
+}
+
+/// A model in two files is one, and is written as one.
+#[test]
+fn a_split_model_is_written_whole() {
+    let tiny = Tiny::new();
+    let whole = to_gguf(&tiny.open(), &tiny.path("x.gguf"), GgmlType::Q8_0);
+    let file = whole.gguf().unwrap();
+    let halves = file.tensors().split_at(file.tensors().len() / 2);
+    for (number, tensors) in [(0, halves.0), (1, halves.1)] {
+        let mut writer = GgufWriter::new();
+        for (key, value) in file.keys().filter(|_| number == 0) {
+            writer.set(key, value.clone());
+        }
+        writer.set("split.no", MetaValue::U16(number));
+        writer.set("split.count", MetaValue::U16(2));
+        for tensor in tensors {
+            writer.add_tensor(&tensor.name, &tensor.shape, tensor.ggml_type);
+        }
+        let path = tiny.path(&format!("m-0000{}-of-00002.gguf", number + 1));
+        writer.write(&path, |name| Ok(file.tensor_bytes(name).unwrap().to_vec())).unwrap();
+    }
+    let split = Checkpoint::open(&tiny.path("m-00001-of-00002.gguf")).unwrap();
+    same_model(&whole, &split);
+    let rule = GgufRule::standard(GgmlType::Q8_0);
+    write_gguf(&tiny.path("y.gguf"), &ExportSource::new(&split), rule).unwrap();
+    let bytes = |name: &str| std::fs::read(tiny.path(name)).unwrap();
+    assert!(bytes("x.gguf") == bytes("y.gguf"), "it is written otherwise");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use catena_kernels::Gate;
 
+use super::ends::gguf_ends;
 use crate::config::{GgufKeys, JsonKeys, Mlp, ModelConfig, RopeDefaults};
 use crate::error::ModelError;
 
@@ -83,16 +84,10 @@ pub(super) fn llama_gguf(
         rope_parameters: vec![rope],
         tie_word_embeddings: !keys.has_tensor("output.weight"),
         bos_token_id: keys.token("bos")?,
-        eos_token_ids: eos_tokens(keys)?,
+        eos_token_ids: gguf_ends(keys)?,
         pad_token_id: keys.token("padding")?,
         ..ModelConfig::plain(head_dim, layers)
     })
-}
-
-/// One token or two that end a generation: the text's and, for some models, the turn's.
-fn eos_tokens(keys: &GgufKeys<'_>) -> Result<Vec<u32>, ModelError> {
-    let (text, turn) = (keys.token("eos")?, keys.token("eot")?);
-    Ok(text.into_iter().chain(turn.filter(|_| turn != text)).collect())
 }
 
 fn gguf_eps(keys: &GgufKeys<'_>) -> Result<f32, ModelError> {

@@ -2,6 +2,7 @@
 
 use camino::Utf8Path;
 
+use super::composite::composite_types;
 use super::{FAMILIES, Rule};
 use crate::config::{GgufKeys, JsonKeys, ModelConfig};
 use crate::error::ModelError;
@@ -35,7 +36,8 @@ impl Family {
     /// The family of the `model_type` of a `config.json`, and the type's name.
     pub(crate) fn of_json(keys: &JsonKeys) -> Result<(&'static Self, &'static str), ModelError> {
         let found = keys.or("model_type", String::new())?;
-        Self::find(&found, keys.path(), |family| family.model_types)
+        let composites: Vec<_> = composite_types().collect();
+        Self::find(&found, keys.path(), |family| family.model_types, &composites)
     }
 
     /// The family of a GGUF architecture, and the architecture's name.
@@ -43,7 +45,7 @@ impl Family {
         found: &str,
         file: &Utf8Path,
     ) -> Result<(&'static Self, &'static str), ModelError> {
-        Self::find(found, file, |family| family.architectures)
+        Self::find(found, file, |family| family.architectures, &[])
     }
 
     /// The family of a configuration.
@@ -52,17 +54,19 @@ impl Family {
         FAMILIES.iter().find(of).expect("a configuration is of a family")
     }
 
+    /// The family that one of its `names` is `found`, or the refusal, which also lists `others`.
     fn find(
         found: &str,
         file: &Utf8Path,
         names: fn(&'static Self) -> &'static [&'static str],
+        others: &[&'static str],
     ) -> Result<(&'static Self, &'static str), ModelError> {
         for family in FAMILIES {
             if let Some(name) = names(family).iter().find(|name| **name == found) {
                 return Ok((family, name));
             }
         }
-        let all = || FAMILIES.iter().flat_map(|family| names(family)).copied();
+        let all = || FAMILIES.iter().flat_map(|family| names(family)).chain(others).copied();
         let mut known: Vec<_> = all().collect();
         known.sort_unstable();
         known.dedup();

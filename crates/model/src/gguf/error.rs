@@ -147,6 +147,39 @@ pub enum GgufError {
         /// Bytes of the data.
         available: u64,
     },
+    /// A part of a model in several files that is not the one that was looked for.
+    #[error(
+        "it is part {found} of {found_count} of a split file, expected is part {number} of {count}; \
+         the first is opened, and the others lie beside it"
+    )]
+    SplitPart {
+        /// Its number, from 1.
+        found: u64,
+        /// How many parts it says there are.
+        found_count: u64,
+        /// The number looked for.
+        number: u64,
+        /// How many parts the first says there are.
+        count: u64,
+    },
+    /// The first of several parts under a name that does not lead to the others.
+    #[error(
+        "it is the first of {count} parts of a split file, whose name ends in `-00001-of-{count:05}.gguf`"
+    )]
+    SplitName {
+        /// How many parts there are.
+        count: u64,
+    },
+    /// The parts of a split file do not hold all tensors.
+    #[error("its {count} parts hold {found} tensors, {expected} are expected")]
+    SplitTensors {
+        /// How many parts there are.
+        count: u64,
+        /// Tensors in them.
+        found: u64,
+        /// Tensors that the first says there are.
+        expected: u64,
+    },
     /// Two tensors share bytes.
     #[error("tensors `{first}` and `{second}` overlap in the data")]
     Overlap {

@@ -7,6 +7,8 @@
 //! | tensors | name, number of dimensions u32, each u64 (innermost first), type u32, offset u64 |
 //! | data | at the next multiple of `general.alignment` (32), each tensor at its offset from there |
 //!
+//! A model may be in several files, of which the first is opened.
+//!
 //! All numbers are little-endian. Limits are in [`limits`]; the reader refuses what breaks the
 //! format or a limit, before it allocates.
 
@@ -15,6 +17,7 @@ mod error;
 mod file_type;
 mod ggml_type;
 pub mod limits;
+mod parts;
 mod read;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -26,6 +29,7 @@ pub use error::GgufError;
 pub use file_type::file_type_name;
 pub(crate) use file_type::file_type_number;
 pub use ggml_type::GgmlType;
+pub use parts::{is_later_part, part_paths};
 pub use read::{GgufFile, TensorInfo};
 pub use value::{MetaArray, MetaValue};
 pub(crate) use vocab::typed;

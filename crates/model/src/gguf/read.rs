@@ -11,6 +11,7 @@ use super::ggml_type::GgmlType;
 use super::limits::{
     MAX_ALIGNMENT, MAX_DIMENSIONS, MAX_KEYS, MAX_NAME_BYTES, MAX_TENSORS, MIN_ALIGNMENT,
 };
+use super::parts::{Place, part_paths};
 use super::value::MetaValue;
 use crate::error::ModelError;
 use crate::files::Mapped;
@@ -34,42 +35,66 @@ pub struct TensorInfo {
     pub shape: Vec<usize>,
     /// How it is stored.
     pub ggml_type: GgmlType,
-    /// First byte in the file's data section.
+    /// The file that it is in, if there are several.
+    part: usize,
+    /// First byte in that file's data section.
     offset: usize,
     bytes: usize,
 }
 
-/// An open GGUF file: metadata in memory, tensors mapped.
+/// An open GGUF file, or all parts of one that was split: metadata in memory, tensors mapped.
 #[derive(Debug)]
 pub struct GgufFile {
     path: Utf8PathBuf,
-    mapped: Mapped,
+    parts: Vec<Part>,
     keys: Vec<(String, MetaValue)>,
     tensors: Vec<TensorInfo>,
     by_name: HashMap<String, usize>,
+}
+
+/// One file.
+#[derive(Debug)]
+struct Part {
+    mapped: Mapped,
     data_start: usize,
 }
 
 impl GgufFile {
-    /// Opens and checks a file. Everything but the tensors' values is checked here, so later reads
-    /// cannot fail.
+    /// Opens and checks a file, and the others of a model that was split. Everything but the tensors'
+    /// values is checked here, so later reads cannot fail.
     ///
     /// # Errors
     /// [`ModelError::Io`], or [`ModelError::Gguf`] with the fault.
     pub fn open(path: &Utf8Path) -> Result<Self, ModelError> {
-        let mapped = Mapped::open(path)?;
         let gguf = |source| ModelError::Gguf { path: path.to_owned(), source };
-        let head = Head::read(mapped.bytes()).map_err(gguf)?;
-        let by_name = head.tensors.iter().enumerate();
-        let by_name = by_name.map(|(idx, tensor)| (tensor.name.clone(), idx)).collect();
-        Ok(Self {
-            path: path.to_owned(),
-            keys: head.keys,
-            tensors: head.tensors,
-            by_name,
-            data_start: head.data_start,
-            mapped,
-        })
+        let (first, head) = Part::open(path)?;
+        let Head { keys, mut tensors, .. } = head;
+        let place = Place::of(&keys).map_err(gguf)?;
+        let count = place.count;
+        place.check(1, count).map_err(gguf)?;
+        let paths = part_paths(path);
+        if count > 1 && paths.len() as u64 != count {
+            return Err(gguf(GgufError::SplitName { count }));
+        }
+        let mut parts = vec![first];
+        // A name with numbers alone does not make a file one of several.
+        let others = paths.iter().skip(1).take(if count > 1 { paths.len() } else { 0 });
+        for path in others {
+            let gguf = |source| ModelError::Gguf { path: path.clone(), source };
+            let (part, head) = Part::open(path)?;
+            let idx = parts.len();
+            let place = Place::of(&head.keys).map_err(gguf)?;
+            place.check(idx as u64 + 1, count).map_err(gguf)?;
+            tensors
+                .extend(head.tensors.into_iter().map(|tensor| TensorInfo { part: idx, ..tensor }));
+            parts.push(part);
+        }
+        let found = tensors.len() as u64;
+        if let Some(expected) = place.tensors.filter(|&expected| count > 1 && expected != found) {
+            return Err(gguf(GgufError::SplitTensors { count, found, expected }));
+        }
+        let by_name = by_name(&tensors).map_err(gguf)?;
+        Ok(Self { path: path.to_owned(), parts, keys, tensors, by_name })
     }
 
     /// The file's path.
@@ -100,8 +125,9 @@ impl GgufFile {
     /// One tensor's bytes as they are stored.
     pub fn tensor_bytes(&self, name: &str) -> Option<&[u8]> {
         let tensor = self.tensor(name)?;
-        let start = self.data_start + tensor.offset;
-        Some(&self.mapped.bytes()[start..start + tensor.bytes])
+        let part = &self.parts[tensor.part];
+        let start = part.data_start + tensor.offset;
+        Some(&part.mapped.bytes()[start..start + tensor.bytes])
     }
 
     /// One tensor's values.
@@ -134,8 +160,8 @@ impl GgufFile {
 
     /// Takes a tensor's bytes out of the process's memory until they are used again.
     pub(crate) fn release(&self, name: &str) {
-        if let Some(bytes) = self.tensor_bytes(name) {
-            self.mapped.release(bytes);
+        if let Some((tensor, bytes)) = self.tensor(name).zip(self.tensor_bytes(name)) {
+            self.parts[tensor.part].mapped.release(bytes);
         }
     }
 
@@ -143,6 +169,30 @@ impl GgufFile {
     pub fn chat_template(&self) -> Option<&str> {
         self.metadata("tokenizer.chat_template")?.as_str()
     }
+}
+
+impl Part {
+    /// Opens one file; what stands before its data is checked.
+    fn open(path: &Utf8Path) -> Result<(Self, Head), ModelError> {
+        let mapped = Mapped::open(path)?;
+        let head = Head::read(mapped.bytes());
+        let head = head.map_err(|source| ModelError::Gguf { path: path.to_owned(), source })?;
+        Ok((Self { mapped, data_start: head.data_start }, head))
+    }
+}
+
+/// The place of each tensor in the list of all.
+///
+/// # Errors
+/// If two parts have one of the same name.
+fn by_name(tensors: &[TensorInfo]) -> Result<HashMap<String, usize>, GgufError> {
+    let mut by_name = HashMap::with_capacity(tensors.len());
+    for (idx, tensor) in tensors.iter().enumerate() {
+        if by_name.insert(tensor.name.clone(), idx).is_some() {
+            return Err(GgufError::DuplicateTensor { name: tensor.name.clone() });
+        }
+    }
+    Ok(by_name)
 }
 
 /// Everything before the data, checked.
@@ -238,7 +288,7 @@ fn read_tensor(cursor: &mut Cursor<'_>) -> Result<TensorInfo, GgufError> {
         let bytes = bytes as u64;
         return Err(GgufError::OutOfFile { name, offset, bytes, available: 0 });
     };
-    Ok(TensorInfo { name, shape, ggml_type, offset: start, bytes })
+    Ok(TensorInfo { name, shape, ggml_type, part: 0, offset: start, bytes })
 }
 
 /// Outermost-first shape and stored size; nothing if a dimension is zero or the size overflows.

@@ -4,7 +4,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use proptest::prelude::*;
 
 use super::read::Head;
-use super::{GgmlType, GgufError, GgufFile, GgufWriter, MetaArray, MetaValue};
+use super::{
+    GgmlType, GgufError, GgufFile, GgufWriter, MetaArray, MetaValue, is_later_part, part_paths,
+};
 use crate::ModelError;
 
 /// Every value type, and tensors of several types.
@@ -93,6 +95,97 @@ fn what_is_written_is_read() {
     }
     assert_eq!(file.tensor_bytes("nothing"), None);
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "no part file is left");
+}
+
+/// Writes the sample in two parts, whose keys and tensors `change` may add to.
+fn write_parts(folder: &Utf8Path, change: impl Fn(u16, &mut GgufWriter)) {
+    let whole = folder.join("sample.gguf");
+    std::fs::write(&whole, sample_bytes()).unwrap();
+    let file = GgufFile::open(&whole).unwrap();
+    for number in 0..2u16 {
+        let mut writer = GgufWriter::new();
+        if number == 0 {
+            for (key, value) in file.keys() {
+                writer.set(key, value.clone());
+            }
+        }
+        writer.set("split.no", MetaValue::U16(number));
+        writer.set("split.count", MetaValue::U16(2));
+        writer.set("split.tensors.count", MetaValue::I32(4));
+        change(number, &mut writer);
+        for tensor in &file.tensors()[2 * usize::from(number)..][..2] {
+            writer.add_tensor(&tensor.name, &tensor.shape, tensor.ggml_type);
+        }
+        let path = folder.join(format!("part-0000{}-of-00002.gguf", number + 1));
+        writer.write(&path, |name| Ok(file.tensor_bytes(name).unwrap().to_vec())).unwrap();
+    }
+}
+
+#[test]
+fn the_parts_of_a_split_file_are_one_model() {
+    let (_guard, folder) = folder();
+    write_parts(&folder, |_, _| {});
+    let [first, second] =
+        ["part-00001-of-00002.gguf", "part-00002-of-00002.gguf"].map(|name| folder.join(name));
+    let file = GgufFile::open(&first).unwrap();
+    assert_eq!(file.tensors().len(), 4);
+    assert_eq!(file.metadata("a.bool"), Some(&MetaValue::Bool(true)));
+    for (name, bytes) in &sample().1 {
+        assert_eq!(file.tensor_bytes(name), Some(bytes.as_slice()), "{name}");
+    }
+    assert_eq!(part_paths(&first), [first.clone(), second.clone()]);
+    assert!(is_later_part(&second) && !is_later_part(&first));
+    for alone in ["x.gguf", "x-of-y.gguf", "x-1-of-2.gguf", "x-00002-of-00002.gguf"] {
+        assert_eq!(part_paths(Utf8Path::new(alone)), [alone], "{alone}");
+    }
+}
+
+#[test]
+fn parts_that_do_not_belong_together_are_refused() {
+    use GgufError as E;
+    let fault = |name: &str, change: &dyn Fn(u16, &mut GgufWriter)| {
+        let (_guard, folder) = folder();
+        write_parts(&folder, change);
+        let renamed = folder.join("renamed.gguf");
+        std::fs::copy(folder.join("part-00001-of-00002.gguf"), &renamed).unwrap();
+        match GgufFile::open(&folder.join(name)).map(|_| ()) {
+            Err(ModelError::Gguf { source, .. }) => source,
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = "part-00001-of-00002.gguf";
+    let sound = |_: u16, _: &mut GgufWriter| {};
+    let opened = fault("part-00002-of-00002.gguf", &sound);
+    assert!(matches!(opened, E::SplitPart { found: 2, number: 1, .. }), "{opened:?}");
+    assert!(matches!(fault("renamed.gguf", &sound), E::SplitName { count: 2 }));
+    let second = |key: &'static str, value: MetaValue| {
+        fault(first, &move |number, writer: &mut GgufWriter| {
+            if number == 1 {
+                writer.set(key, value.clone());
+            }
+        })
+    };
+    let number = second("split.no", MetaValue::U16(7));
+    assert!(matches!(number, E::SplitPart { found: 8, number: 2, .. }), "{number:?}");
+    let count = second("split.count", MetaValue::U16(3));
+    assert!(matches!(count, E::SplitPart { found_count: 3, count: 2, .. }), "{count:?}");
+    assert!(matches!(second("split.count", MetaValue::from("2")), E::KeyType { .. }));
+    let more = |twice: bool| {
+        fault(first, &move |number, writer: &mut GgufWriter| {
+            writer.set("split.tensors.count", MetaValue::I32(5));
+            if twice && number == 1 {
+                writer.add_tensor("norm", &[3], GgmlType::F32);
+            }
+        })
+    };
+    assert!(matches!(more(false), E::SplitTensors { found: 4, expected: 5, .. }));
+    assert!(matches!(more(true), E::DuplicateTensor { .. }));
+    let (_guard, folder) = folder();
+    write_parts(&folder, sound);
+    std::fs::remove_file(folder.join("part-00002-of-00002.gguf")).unwrap();
+    let refused = GgufFile::open(&folder.join(first)).map(|_| ());
+    let Err(ModelError::Io { path, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(path.file_name(), Some("part-00002-of-00002.gguf"));
 }
 
 #[test]

@@ -106,8 +106,11 @@ pub fn vocab_metadata(vocab: &GgufVocab) -> Vec<(String, MetaValue)> {
         ("model", MetaValue::String(vocab.model.clone())),
         ("tokens", MetaValue::Array(MetaArray::String(vocab.tokens.clone()))),
         ("token_type", MetaValue::Array(MetaArray::I32(types))),
-        ("merges", MetaValue::Array(MetaArray::String(vocab.merges.clone()))),
     ];
+    // Scores take the place of rules.
+    if vocab.scores.is_empty() || !vocab.merges.is_empty() {
+        keys.push(("merges", MetaValue::Array(MetaArray::String(vocab.merges.clone()))));
+    }
     let flags = [
         ("add_bos_token", vocab.add_bos),
         ("add_eos_token", vocab.add_eos),

@@ -20,8 +20,15 @@ const LENGTH_BYTES: usize = 8;
 pub struct SafetensorsFile {
     path: Utf8PathBuf,
     shards: Vec<Shard>,
-    /// Shard of each tensor.
-    by_name: BTreeMap<String, usize>,
+    /// Where each tensor is.
+    by_name: BTreeMap<String, Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    shard_idx: usize,
+    /// Its name in the shard, if it has another there.
+    stored: Option<String>,
 }
 
 #[derive(Debug)]
@@ -64,7 +71,8 @@ impl SafetensorsFile {
 
     fn open_one(path: &Utf8Path) -> Result<Self, ModelError> {
         let shard = Shard::open(path)?;
-        let by_name = shard.metadata.offset_keys().into_iter().map(|name| (name, 0)).collect();
+        let place = |name| (name, Place { shard_idx: 0, stored: None });
+        let by_name = shard.metadata.offset_keys().into_iter().map(place).collect();
         Ok(Self { path: path.to_owned(), shards: vec![shard], by_name })
     }
 
@@ -89,9 +97,22 @@ impl SafetensorsFile {
             if shards[shard_idx].metadata.info(&name).is_none() {
                 return Err(ModelError::ShardTensor { path: path.to_owned(), name, shard });
             }
-            by_name.insert(name, shard_idx);
+            by_name.insert(name, Place { shard_idx, stored: None });
         }
         Ok(Self { path: path.to_owned(), shards, by_name })
+    }
+
+    /// The same tensors under other names, without those that `rename` gives none.
+    #[must_use]
+    pub(crate) fn renamed(mut self, rename: impl Fn(&str) -> Option<String>) -> Self {
+        let places = std::mem::take(&mut self.by_name).into_iter();
+        let renamed = places.filter_map(|(name, place)| {
+            let shown = rename(&name)?;
+            let stored = if shown == name { place.stored } else { place.stored.or(Some(name)) };
+            Some((shown, Place { shard_idx: place.shard_idx, stored }))
+        });
+        self.by_name = renamed.collect();
+        self
     }
 
     /// The file or index.
@@ -119,15 +140,16 @@ impl SafetensorsFile {
     /// # Errors
     /// [`ModelError::MissingTensor`] with the most similar name.
     pub fn tensor(&self, name: &str) -> Result<TensorView<'_>, ModelError> {
-        let Some((name, &shard_idx)) = self.by_name.get_key_value(name) else {
+        let Some((name, place)) = self.by_name.get_key_value(name) else {
             return Err(ModelError::MissingTensor {
                 name: name.to_owned(),
                 file: self.path.clone(),
                 nearest: nearest_name(name, self.names()),
             });
         };
-        let shard = &self.shards[shard_idx];
-        let info = shard.metadata.info(name).expect("the index was checked against the shard");
+        let shard = &self.shards[place.shard_idx];
+        let stored = place.stored.as_ref().unwrap_or(name);
+        let info = shard.metadata.info(stored).expect("the index was checked against the shard");
         let (start, end) = info.data_offsets;
         let data = &shard.mapped.bytes()[shard.data_start..];
         Ok(TensorView { name, dtype: info.dtype, shape: &info.shape, bytes: &data[start..end] })

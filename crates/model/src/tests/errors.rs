@@ -132,6 +132,9 @@ fn gguf_errors() -> Vec<GgufError> {
         E::Misaligned { name: name(), offset: 4, alignment: 32 },
         E::OutOfFile { name: name(), offset: 64, bytes: 1 << 40, available: 256 },
         E::Overlap { first: name(), second: "blk.0.attn_k.weight".into() },
+        E::SplitPart { found: 2, found_count: 3, number: 1, count: 3 },
+        E::SplitName { count: 3 },
+        E::SplitTensors { count: 3, found: 200, expected: 272 },
     ]
 }
 

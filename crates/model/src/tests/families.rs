@@ -32,6 +32,7 @@ fn error(name: &str, file: &str) -> f32 {
 /// A golden's errors from both kinds of files.
 struct Checked {
     name: String,
+    size: String,
     family: &'static Family,
     huggingface: f32,
     gguf: Option<f32>,
@@ -42,7 +43,22 @@ fn check(name: String) -> Checked {
     let keys = JsonKeys::read(&folder.join("config.json")).unwrap();
     let (family, _) = Family::of_json(&keys).unwrap();
     let gguf = folder.join("model.gguf").exists().then(|| error(&name, "model.gguf"));
-    Checked { family, huggingface: error(&name, ""), gguf, name }
+    let size = size(&Checkpoint::open(&folder).unwrap());
+    Checked { family, huggingface: error(&name, ""), gguf, name, size }
+}
+
+/// Layers and width, heads of queries and of keys, and the number of all weights.
+fn size(checkpoint: &Checkpoint) -> String {
+    let config = checkpoint.config();
+    let values = |name: &str| checkpoint.shape(name).unwrap().iter().product::<usize>();
+    let weights: usize = checkpoint.tensor_names().map(values).sum();
+    format!(
+        "{} x {}, {}/{}, {weights}",
+        config.num_hidden_layers,
+        config.hidden_size,
+        config.num_attention_heads,
+        config.num_key_value_heads,
+    )
 }
 
 #[test]
@@ -83,11 +99,18 @@ that transformers made it from: the tests compare tensor for tensor, bit for bit
 
 Every family is trained too: the gradient of every tensor is compared with that of torch, from both kinds of files.
 
+A size is layers x width, heads of queries/of keys and values, and the number of weights. Beside these, SmolLM2-135M-Instruct
+(`Q4_1`, 30 x 576, 9/3) is compared with `transformers` as it is published.
+
+Folders of Gemma 3 and Mistral that also see pictures (`gemma3`, `mistral3`) are read as the decoder in them, and saved as
+that decoder. A model with long and short factors of positions (Phi-3 for long sequences) uses the long ones for all texts
+if it takes more tokens than its training had; `transformers` changes the factors as a text grows.
+
 A dash in the last column: llama.cpp's file does not say all that the checkpoint computes (windows of Mistral and
 StarCoder 2, Gemma's `query_pre_attn_scalar`).
 
-| family | `model_type` | GGUF architecture | checkpoint | error, safetensors | error, GGUF |
-|---|---|---|---|---|---|
+| family | `model_type` | GGUF architecture | checkpoint | size | error, safetensors | error, GGUF |
+|---|---|---|---|---|---|---|
 ";
 
 /// The page, one line for each checkpoint. What `old` says of an error stands while it holds, so that
@@ -101,11 +124,12 @@ fn page_of(checked: &[Checked], old: &str) -> String {
                 names => names.join(", "),
             };
             let start = format!(
-                "| {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} |",
                 family.name,
                 names(family.model_types),
                 names(family.architectures),
                 one.name,
+                one.size,
             );
             let line = old.lines().find_map(|line| line.strip_prefix(start.as_str()));
             let mut stated = line.unwrap_or_default().split('|').map(str::trim);

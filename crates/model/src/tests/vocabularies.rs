@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use camino::Utf8PathBuf;
-use catena_text::Tokenizer;
+use catena_text::{GgufVocab, Tokenizer};
 use serde_json::{Value, json};
 
 use crate::gguf::GgufFile;
@@ -120,4 +120,27 @@ fn vocabularies_give_their_texts_back() {
             assert_eq!(tokenizer.decode(&ids, false), text, "{name}");
         }
     }
+}
+
+/// What is written of a SentencePiece vocabulary gives the ids of the file that it was read from.
+#[test]
+fn sentencepiece_vocabularies_are_written_again() {
+    let mut written = 0;
+    for file in vocabularies() {
+        let name = file.file_name().unwrap();
+        if GgufFile::open(&file).unwrap().vocab().unwrap().model != "llama" {
+            continue;
+        }
+        let first = load(name);
+        let vocab = GgufVocab::from_tokenizer(&first);
+        let vocab = vocab.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let again = Tokenizer::from_gguf(&vocab).unwrap();
+        let texts = fs::read_to_string(format!("{file}.inp")).unwrap_or_default();
+        for text in texts.split(BETWEEN) {
+            let ids = |tokenizer: &Tokenizer| tokenizer.encode(text, true, true).unwrap();
+            assert_eq!(ids(&again), ids(&first), "{name}: {text:?}");
+        }
+        written += 1;
+    }
+    assert!(written >= 3, "{written} vocabularies");
 }

@@ -156,7 +156,7 @@ fn bytes_of(token: &str, decoding: Decoding) -> Vec<u8> {
 }
 
 /// The byte of a token such as `<0x0A>`.
-fn byte_fallback(token: &str) -> Option<u8> {
+pub(super) fn byte_fallback(token: &str) -> Option<u8> {
     let hex = token.strip_prefix("<0x")?.strip_suffix('>')?;
     if hex.len() == 2 { u8::from_str_radix(hex, 16).ok() } else { None }
 }

@@ -6,6 +6,9 @@
 mod bpe;
 mod build;
 mod export;
+mod export_pieces;
+#[cfg(test)]
+mod export_tests;
 mod parts;
 pub(super) mod pre_tokenizer;
 mod pre_tokenizer_table;

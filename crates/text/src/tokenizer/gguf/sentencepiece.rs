@@ -47,7 +47,7 @@ pub(super) fn build(vocab: &GgufVocab) -> Result<Built, TextError> {
 ///
 /// # Errors
 /// If pieces are so long that trying every cut would exceed [`MAX_MERGE_BYTES`].
-fn merges_by_score(vocab: &GgufVocab, texts: &[String]) -> Result<Merges, TextError> {
+pub(super) fn merges_by_score(vocab: &GgufVocab, texts: &[String]) -> Result<Merges, TextError> {
     let ids = ids_of(texts)?;
     let is_text = |id: usize| match vocab.type_of(id) {
         TokenType::Normal | TokenType::UserDefined | TokenType::Unused => true,
