@@ -181,6 +181,9 @@ pub(crate) struct ListenArgs {
     /// Collector of OpenTelemetry traces over OTLP/HTTP, such as http://127.0.0.1:4318
     #[arg(long, value_name = "URL")]
     pub(crate) traces: Option<String>,
+    /// Collector that OpenTelemetry metrics are pushed to over OTLP/HTTP
+    #[arg(long, value_name = "URL")]
+    pub(crate) push_metrics: Option<String>,
     /// How requests are told on the standard error
     #[arg(long, value_name = "text|json|off", value_parser = log_format)]
     pub(crate) log: Option<LogFormat>,

@@ -9,7 +9,7 @@ use crate::cut_off::CutOff;
 use crate::error::ApiError;
 use crate::files::FileStore;
 use crate::limits::Admission;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, MetricsPush};
 use crate::models::{Library, LoadedModel, ModelSource, Registry, ServedModel};
 use crate::responses::ResponseStore;
 use crate::traces::Traces;
@@ -102,6 +102,8 @@ pub struct Observers {
     pub audit: Option<AuditLog>,
     /// Where traces go.
     pub traces: Option<Traces>,
+    /// Where metrics are pushed to.
+    pub metrics: Option<MetricsPush>,
 }
 
 /// Everything the routes need. Clones share it.
@@ -165,7 +167,8 @@ impl App {
         let names: BTreeSet<&str> = models.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names.len(), models.len(), "model names must differ");
         let metrics = Metrics::new(models.iter().map(|(name, _)| name.clone()));
-        Self(Arc::new(Inner {
+        let push = observers.metrics.clone();
+        let app = Self(Arc::new(Inner {
             models: Arc::new(Registry::new(models)),
             workers: Workers::new(settings.limits.workers),
             settings: RwLock::new(Arc::new(settings)),
@@ -180,7 +183,15 @@ impl App {
             id_salt: RandomState::new().build_hasher().finish(),
             draining: AtomicBool::new(false),
             cut_off: CutOff::default(),
-        }))
+        }));
+        if let Some(push) = push {
+            push.watch(app.downgrade());
+        }
+        app
+    }
+
+    fn downgrade(&self) -> WeakApp {
+        WeakApp(Arc::downgrade(&self.0))
     }
 
     /// The names of the models. Looks at the library; not for async threads.
@@ -337,10 +348,17 @@ impl App {
         if let Some(traces) = &self.0.observers.traces {
             traces.flush();
         }
+        if let Some(metrics) = &self.0.observers.metrics {
+            metrics.flush();
+        }
     }
 
     pub(crate) fn trace_spans_lost(&self) -> u64 {
         self.0.observers.traces.as_ref().map_or(0, Traces::lost)
+    }
+
+    pub(crate) fn metric_pushes_lost(&self) -> u64 {
+        self.0.observers.metrics.as_ref().map_or(0, MetricsPush::lost)
     }
 
     pub(crate) fn audit_lines_lost(&self) -> u64 {
@@ -390,7 +408,7 @@ impl App {
         };
         assert!(self.0.kept.set(kept).is_ok(), "files are kept in one folder");
         self.0.responses.keep_in(&folder.join("responses"))?;
-        batches::start(WeakApp(Arc::downgrade(&self.0)), waiting).map_err(failed)
+        batches::start(self.downgrade(), waiting).map_err(failed)
     }
 
     /// The files of clients.

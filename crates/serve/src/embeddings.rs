@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::base64;
-use crate::body::{ApiRequest, Parsed, Refused, parse};
+use crate::body::{ApiRequest, Parsed, Refused, is_true, parse};
 use crate::error::ApiError;
 use crate::models::ServedModel;
 use crate::openapi::shapes::{count, either, list, number, object, some, text, word};
@@ -43,7 +43,19 @@ enum Encoding {
 
 impl ApiRequest for EmbeddingRequest {
     const KNOWN: &'static [&'static str] = &["model", "input", "encoding_format", "dimensions"];
-    const REFUSED: &'static [Refused] = &[];
+    /// vLLM's.
+    const REFUSED: &'static [Refused] = &[
+        Refused {
+            field: "truncate_prompt_tokens",
+            is_neutral: |_| false,
+            hint: "; a text is never cut: what is too long is an error",
+        },
+        Refused {
+            field: "normalize",
+            is_neutral: is_true,
+            hint: " with the value false; use `/embed`",
+        },
+    ];
 }
 
 /// Turns texts into vectors.

@@ -42,6 +42,7 @@ mod metrics;
 mod models;
 mod ollama;
 mod openapi;
+mod otlp;
 mod paging;
 mod responses;
 mod router;
@@ -67,11 +68,13 @@ pub use assistant::{Assistant, IndexRetriever, Retriever};
 pub use context::request_id;
 pub use error::ApiError;
 pub use limits::Exhausted;
+pub use metrics::MetricsPush;
 pub use models::{
     AdapterReader, LanguageModel, Library, LoadError, LoadedAdapter, LoadedModel, ModelFiles,
     ModelSource, ServedModel,
 };
+pub use otlp::CollectorError;
 pub use router::{alone, document, no_route, paths, router};
 pub use server::{ConnectionLimits, Ended, Endpoint, serve};
 pub use tls::{Tls, TlsError};
-pub use traces::{Traces, TracesError};
+pub use traces::Traces;

@@ -86,8 +86,8 @@ impl SamplingFields {
         "guided_grammar",
     ];
 
-    /// vLLM's fields that change the answer and that we do not have, for the tables of what routes
-    /// refuse.
+    /// Fields of vLLM and llama.cpp that change the answer and that we do not have, for the tables of what
+    /// routes refuse.
     pub(crate) const REFUSED: &'static [Refused] = &[
         Refused { field: "bad_words", is_neutral: is_empty, hint: "; use `logit_bias`" },
         Refused { field: "allowed_token_ids", is_neutral: is_empty, hint: "; use `guided_regex`" },
@@ -111,6 +111,13 @@ impl SamplingFields {
             hint: " with the value false",
         },
         Refused { field: "prompt_embeds", is_neutral: is_empty, hint: "" },
+        Refused { field: "logits_processors", is_neutral: is_empty, hint: "; use `logit_bias`" },
+        Refused { field: "return_token_ids", is_neutral: is_empty, hint: "; use `/tokenize`" },
+        Refused { field: "return_tokens_as_token_ids", is_neutral: is_empty, hint: "" },
+        // llama.cpp's.
+        Refused { field: "grammar", is_neutral: is_empty, hint: "; use `guided_grammar`" },
+        Refused { field: "json_schema", is_neutral: is_empty, hint: "; use `response_format`" },
+        Refused { field: "mirostat", is_neutral: is_empty, hint: "; use `min_p` or `top_p`" },
     ];
 }
 

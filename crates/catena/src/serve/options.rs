@@ -8,14 +8,18 @@ use camino::{Utf8Path, Utf8PathBuf};
 use catena_engine::KvBudget;
 use catena_pipeline::config::{self, FILE_NAME, ServeConfig, ServedModelChoice};
 use catena_serve::keys::{KeyFile, Keyring};
-use catena_serve::{Access, AuditLog, Observers, ServeLimits, Settings, Shutdown, Tls, Traces};
+use catena_serve::{
+    Access, AuditLog, MetricsPush, Observers, ServeLimits, Settings, Shutdown, Tls, Traces,
+};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What traces call this server.
+/// What traces and metrics call this server.
 const SERVICE: &str = "catena";
+/// Longest time between two pushes of metrics: a day.
+const LONGEST_INTERVAL_MS: u64 = 86_400_000;
 /// Names of the loopback address.
 const LOOPBACK_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -204,7 +208,7 @@ impl Options {
     /// Who is told about requests.
     ///
     /// # Errors
-    /// An audit log that cannot be opened.
+    /// An audit log that cannot be opened; a collector's address or headers that are none.
     pub(super) fn observers(&self) -> Result<Observers, Failure> {
         let audit = match self.serve.audit_log.as_str() {
             "" => None,
@@ -215,11 +219,20 @@ impl Options {
         let traces = match self.serve.traces.as_str() {
             "" => None,
             url => Some(
-                Traces::with_headers(url, SERVICE, &trace_headers())
+                Traces::with_headers(url, SERVICE, &otel_headers("TRACES"))
                     .map_err(|error| Failure::new(Exit::Usage, "cannot send traces", error))?,
             ),
         };
-        Ok(Observers { audit, traces })
+        Ok(Observers { audit, traces, metrics: self.push()? })
+    }
+
+    /// Where metrics are pushed to, if they are: the section comes before the environment.
+    fn push(&self) -> Result<Option<MetricsPush>, Failure> {
+        let given = Some(self.serve.push_metrics.clone()).filter(|url| !url.is_empty());
+        let url = given.or_else(|| otel("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"));
+        let Some(url) = url else { return Ok(None) };
+        let push = MetricsPush::to(&url, SERVICE, &otel_headers("METRICS"), push_interval());
+        push.map(Some).map_err(|error| Failure::new(Exit::Usage, "cannot push metrics", error))
     }
 
     /// Where the files of clients are kept, if they are.
@@ -250,11 +263,32 @@ impl Options {
     }
 }
 
-/// Headers for the collector of traces, from where its other clients have them.
-fn trace_headers() -> String {
-    let of = |name: &str| std::env::var(name).ok();
-    let both = of("OTEL_EXPORTER_OTLP_TRACES_HEADERS").or_else(|| of("OTEL_EXPORTER_OTLP_HEADERS"));
-    both.unwrap_or_default()
+/// A variable of OpenTelemetry; an empty one counts as none, as its specification has it.
+fn otel(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Headers for the collector of `signal`, from where its other clients have them.
+fn otel_headers(signal: &str) -> String {
+    let own = otel(&format!("OTEL_EXPORTER_OTLP_{signal}_HEADERS"));
+    own.or_else(|| otel("OTEL_EXPORTER_OTLP_HEADERS")).unwrap_or_default()
+}
+
+/// How often metrics are pushed. What is no number of milliseconds is said and passed over, as
+/// OpenTelemetry's specification has it.
+fn push_interval() -> Duration {
+    const NAME: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+    let Some(text) = otel(NAME) else { return MetricsPush::INTERVAL };
+    let millis = text.trim().parse().ok().filter(|ms| (1..=LONGEST_INTERVAL_MS).contains(ms));
+    if let Some(millis) = millis {
+        return Duration::from_millis(millis);
+    }
+    let seconds = MetricsPush::INTERVAL.as_secs();
+    say(&format!(
+        "warning: {NAME} is `{text}`, which is not 1 to {LONGEST_INTERVAL_MS}; metrics are pushed \
+         every {seconds} s"
+    ));
+    MetricsPush::INTERVAL
 }
 
 fn host_name(host: IpAddr) -> String {
@@ -271,7 +305,7 @@ impl ListenArgs {
         let (host, keys) = (text(&self.host), text(&self.keys));
         let (certificate, key) = (text(&self.tls_certificate), text(&self.tls_key));
         let (audit_log, traces) = (text(&self.audit_log), text(&self.traces));
-        let files = text(&self.files);
+        let (files, push_metrics) = (text(&self.files), text(&self.push_metrics));
         let origins = self.origin.clone();
         let (port, log, drain_seconds) = (self.port, self.log, self.drain_seconds);
         let (public_metrics, workers) = (self.public_metrics, self.workers);
@@ -289,6 +323,7 @@ impl ListenArgs {
             put(&mut serve.audit_log, audit_log.as_ref());
             put(&mut serve.files, files.as_ref());
             put(&mut serve.traces, traces.as_ref());
+            put(&mut serve.push_metrics, push_metrics.as_ref());
             put(&mut serve.log, log.as_ref());
             put(&mut serve.drain_seconds, drain_seconds.as_ref());
             put(&mut serve.drain_delay_seconds, drain_delay_seconds.as_ref());

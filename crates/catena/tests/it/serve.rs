@@ -1,10 +1,11 @@
 //! Keys, and a server of a simulated model from its start to its end.
 
-use crate::support::{catena, run};
+use crate::support::{catena, done, run};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,12 @@ impl Serving {
 
     fn of(args: &[&str]) -> Self {
         let mut command = catena(&["serve", "--port", "0"]);
-        let mut child = command.args(args).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(args);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let address = loop {
             let mut line = String::new();
@@ -47,7 +53,7 @@ impl Serving {
 
     fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let done = std::process::Command::new("kill").args([name, &pid]).status().unwrap();
+        let done = Command::new("kill").args([name, &pid]).status().unwrap();
         assert!(done.success());
     }
 
@@ -212,6 +218,42 @@ fn metrics_may_be_read_without_a_key_where_that_is_asked_for() {
     assert_eq!(serving.ask("x", &chat(1)).0, 401);
 }
 
+/// As every program does that OpenTelemetry's variables are set for.
+#[test]
+fn metrics_are_pushed_where_the_environment_says() {
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", collector.local_addr().unwrap());
+    let mut command = catena(&["serve", "--port", "0", "--simulate", "sim"]);
+    command
+        .env("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", &url)
+        .env("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20b")
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "50");
+    let _serving = Serving::run(command);
+    let mut message = BufReader::new(collector.accept().unwrap().0);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(message.read_line(&mut head).unwrap() > 0, "{head}");
+    }
+    assert!(head.starts_with("POST /v1/metrics HTTP/1.1\r\n"), "{head}");
+    assert!(head.to_lowercase().contains("\r\nx-key: a b\r\n"), "{head}");
+}
+
+#[test]
+fn where_metrics_cannot_be_pushed_is_said_at_the_start() {
+    let mut command = catena(&["serve", "--simulate", "sim", "--port", "0", "--push-metrics", "x"]);
+    // The flag comes first, and what is no number is passed over.
+    command
+        .env("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://127.0.0.1:1")
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "soon");
+    let done = done(command.output().unwrap());
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+    for part in
+        ["OTEL_METRIC_EXPORT_INTERVAL is `soon`", "cannot push metrics", "`x` is no address"]
+    {
+        assert!(done.stderr.contains(part), "{part}: {}", done.stderr);
+    }
+}
+
 /// Line ends in requests made lines in the logs of other servers, and their prompts stood there.
 #[test]
 fn s35_requests_make_no_lines_in_logs_and_their_texts_are_not_there() {
@@ -249,7 +291,7 @@ fn s35_requests_make_no_lines_in_logs_and_their_texts_are_not_there() {
 fn a_full_disk_under_the_log_loses_lines_and_nothing_else() {
     for format in ["text", "json"] {
         // What tells the address goes nowhere, so the port is chosen here.
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let port = free.port().to_string();
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let args = ["serve", "--port", &port, "--simulate", "sim", "--log", format];

@@ -303,6 +303,10 @@ pub struct ServeConfig {
     /// Collector of OpenTelemetry traces over OTLP/HTTP, such as `http://127.0.0.1:4318`; empty for
     /// none. The variable `OTEL_EXPORTER_OTLP_HEADERS` has the headers that it wants.
     pub traces: String,
+    /// Collector that OpenTelemetry metrics are pushed to over OTLP/HTTP, such as that of `traces`; empty
+    /// for the one that the variable `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` names, or none. The variable
+    /// `OTEL_METRIC_EXPORT_INTERVAL` says how often, in milliseconds; each minute if there is none.
+    pub push_metrics: String,
     /// How requests are told on the standard error: `text`, `json` or `off`.
     pub log: LogFormat,
     /// Seconds that running answers have to end after the server was asked to stop.
@@ -379,6 +383,7 @@ impl Default for ServeConfig {
             audit_log: String::new(),
             files: ".catena/serve".to_owned(),
             traces: String::new(),
+            push_metrics: String::new(),
             log: LogFormat::Text,
             drain_seconds: 20,
             drain_delay_seconds: 0,

@@ -39,6 +39,8 @@ pub(super) struct MessagesRequest {
     tool_choice: Option<WireChoice>,
     #[serde(default, deserialize_with = "from_some_object")]
     output_config: Option<OutputConfig>,
+    /// The older name of `output_config.format`.
+    output_format: Option<OutputFormat>,
     #[serde(default, deserialize_with = "from_some_object")]
     thinking: Option<WireThinking>,
 }
@@ -100,6 +102,7 @@ impl ApiRequest for MessagesRequest {
         "tools",
         "tool_choice",
         "output_config",
+        "output_format",
         "thinking",
     ];
     const REFUSED: &'static [Refused] = &[
@@ -137,7 +140,13 @@ impl MessagesRequest {
             self.tool_choice.as_ref().is_some_and(|choice| choice.disable_parallel_tool_use);
         let choice = self.tool_choice.map(WireChoice::read).transpose()?.unwrap_or_default();
         let format = self.output_config.and_then(|config| config.format);
-        let form = format.map(|OutputFormat::JsonSchema { schema }| Constraint::JsonSchema(schema));
+        if format.is_some() && self.output_format.is_some() {
+            let reason = "`output_config.format` asks for a form already".to_owned();
+            return Err(ApiError::InvalidField { field: "output_format", reason });
+        }
+        let form = format
+            .or(self.output_format)
+            .map(|OutputFormat::JsonSchema { schema }| Constraint::JsonSchema(schema));
         let tools = Tools { list, choice, one_call };
         let max_tokens = self.max_tokens.map(|tokens| ("max_tokens", tokens));
         let turn = TurnRequest::new(self.model, messages, params);

@@ -4,7 +4,7 @@ use super::documents::{CitationOptions, Document, passages};
 use super::events::Events;
 use super::response::{finish_reason, logprobs, message, usage};
 use crate::app::{App, ServeLimits};
-use crate::body::{ApiRequest, Parsed, Refused, from_object, from_some_object, parse};
+use crate::body::{ApiRequest, Parsed, Refused, from_object, from_some_object, is_empty, parse};
 use crate::chat::{WireCall, WireMessage, WireTool};
 use crate::context;
 use crate::error::ApiError;
@@ -152,11 +152,14 @@ impl ApiRequest for ChatRequest {
         "citation_options",
         "priority",
     ];
-    const REFUSED: &'static [Refused] = &[Refused {
-        field: "safety_mode",
-        is_neutral: |value| *value == "OFF" || *value == "NONE",
-        hint: "; put your rules into a message of the system",
-    }];
+    const REFUSED: &'static [Refused] = &[
+        Refused {
+            field: "safety_mode",
+            is_neutral: |value| *value == "OFF" || *value == "NONE",
+            hint: "; put your rules into a message of the system",
+        },
+        Refused { field: "raw_prompting", is_neutral: is_empty, hint: "; use `/v1/completions`" },
+    ];
 }
 
 /// Answers a conversation.

@@ -99,8 +99,14 @@ impl ApiRequest for EmbedRequest {
         "truncate",
         "output_dimension",
     ];
-    const REFUSED: &'static [Refused] =
-        &[Refused { field: "images", is_neutral: is_empty, hint: "" }];
+    const REFUSED: &'static [Refused] = &[
+        Refused { field: "images", is_neutral: is_empty, hint: "" },
+        Refused {
+            field: "max_tokens",
+            is_neutral: |_| false,
+            hint: "; send shorter texts, or leave it out to have them cut where the model ends",
+        },
+    ];
 }
 
 /// Turns texts into vectors. Texts that are too long are cut, as the protocol has it, unless

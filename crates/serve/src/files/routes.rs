@@ -6,6 +6,7 @@ use crate::blocking::brief;
 use crate::context;
 use crate::error::ApiError;
 use crate::extract::{Path, Query};
+use crate::ignored::Ignored;
 use crate::paging::{Page, page};
 use axum::Json;
 use axum::body::Body;
@@ -47,12 +48,13 @@ pub(crate) struct Filter {
 pub(crate) async fn upload(
     State(app): State<App>,
     form: Result<Multipart, MultipartRejection>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     let mut form = form.map_err(|error| ApiError::Json { reason: error.body_text() })?;
     let files = app.files()?.clone();
     let patience = app.limits().body_timeout;
     let mut purpose = None;
     let mut sent: Option<(Upload, String)> = None;
+    let mut ignored = Ignored::default();
     for count in 0.. {
         let Some(field) = in_time(patience, form.next_field()).await? else { break };
         if count == MAX_FIELDS {
@@ -68,7 +70,7 @@ pub(crate) async fn upload(
             }
             Some("file") => return Err(invalid("file", "one file at a time".to_owned())),
             // Such as when it expires: files stay until they are deleted.
-            _ => {}
+            other => ignored.add_field(other.unwrap_or("(unnamed)")),
         }
     }
     let Some((upload, name)) = sent else {
@@ -80,7 +82,8 @@ pub(crate) async fn upload(
         return Err(invalid("purpose", format!("it is none of {known}")));
     }
     let now = app.now();
-    brief(move || files.finish(upload, &name, &purpose, now)).await.map(Json)
+    let record = brief(move || files.finish(upload, &name, &purpose, now)).await?;
+    Ok(ignored.tell(Json(record).into_response()))
 }
 
 /// What comes next of a form, if it comes within `patience`.

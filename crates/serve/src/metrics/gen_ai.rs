@@ -4,11 +4,10 @@
 //!
 //! # Source
 //! OpenTelemetry, semantic conventions for generative AI, "Metrics: model server" (names, attributes,
-//! edges); OpenTelemetry, "Prometheus and OpenMetrics compatibility" (dots become underscores, the unit
-//! comes last).
+//! edges). How Prometheus has them is said in `page`.
 
+use super::family::{Families, Kind};
 use super::histogram::Histogram;
-use super::page::Page;
 use crate::access::Outcome;
 use crate::router::gen_ai_operation;
 use std::collections::BTreeMap;
@@ -45,13 +44,13 @@ impl Work {
         Some(Self { operation, asked, served, error })
     }
 
-    fn labels(&self) -> Vec<(&str, &str)> {
+    fn labels(&self) -> Vec<(&'static str, &str)> {
         let mut labels = vec![
-            ("gen_ai_operation_name", self.operation),
-            ("gen_ai_provider_name", PROVIDER),
-            ("gen_ai_request_model", &self.asked),
-            ("gen_ai_response_model", &self.served),
-            ("error_type", &self.error),
+            ("gen_ai.operation.name", self.operation),
+            ("gen_ai.provider.name", PROVIDER),
+            ("gen_ai.request.model", &self.asked),
+            ("gen_ai.response.model", &self.served),
+            ("error.type", &self.error),
         ];
         labels.retain(|(_, value)| !value.is_empty());
         labels
@@ -60,8 +59,9 @@ impl Work {
 
 type Times = BTreeMap<Work, Histogram>;
 
+/// What was counted.
 #[derive(Default)]
-struct Families {
+struct Counted {
     request: Times,
     first_token: Times,
     next_token: Times,
@@ -69,51 +69,51 @@ struct Families {
 
 /// Times of requests that a model had to do with.
 #[derive(Default)]
-pub(crate) struct GenAiMetrics(Mutex<Families>);
+pub(crate) struct GenAiMetrics(Mutex<Counted>);
 
 impl GenAiMetrics {
     /// Counts a request that has ended.
     pub(crate) fn ended(&self, outcome: &Outcome) {
         let Some(work) = Work::of(outcome) else { return };
         let usage = &outcome.usage;
-        let mut families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if work.error.is_empty()
             && let Some((first, last)) = usage.first_token.zip(usage.last_token)
         {
             let wait = first.saturating_duration_since(outcome.started).as_secs_f64();
-            observe(&mut families.first_token, &work, FIRST_TOKEN_EDGES, wait);
+            observe(&mut counted.first_token, &work, FIRST_TOKEN_EDGES, wait);
             if let Some(others @ 1..) = usage.seen_tokens.checked_sub(1) {
                 let rest = last.saturating_duration_since(first).as_secs_f64();
                 let pace = rest / others as f64;
-                observe(&mut families.next_token, &work, NEXT_TOKEN_EDGES, pace);
+                observe(&mut counted.next_token, &work, NEXT_TOKEN_EDGES, pace);
             }
         }
-        observe(&mut families.request, &work, DURATION_EDGES, outcome.took.as_secs_f64());
+        observe(&mut counted.request, &work, DURATION_EDGES, outcome.took.as_secs_f64());
     }
 
-    /// Writes what was counted.
-    pub(super) fn render(&self, page: &mut Page) {
-        let families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What was counted.
+    pub(super) fn collect(&self, families: &mut Families) {
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, help, times) in [
             (
-                "gen_ai_server_request_duration_seconds",
+                "gen_ai.server.request.duration",
                 "From a request's arrival to its answer's end.",
-                &families.request,
+                &counted.request,
             ),
             (
-                "gen_ai_server_time_to_first_token_seconds",
+                "gen_ai.server.time_to_first_token",
                 "From the arrival of a request that succeeded to its first token.",
-                &families.first_token,
+                &counted.first_token,
             ),
             (
-                "gen_ai_server_time_per_output_token_seconds",
+                "gen_ai.server.time_per_output_token",
                 "Mean time of the tokens behind the first of a request that succeeded.",
-                &families.next_token,
+                &counted.next_token,
             ),
         ] {
-            page.family([name, ""], "histogram", help, |page, name| {
+            families.add([name, ""], Kind::Histogram, help, |points| {
                 for (work, histogram) in times {
-                    page.histogram(name, &work.labels(), histogram);
+                    points.sizes(&work.labels(), histogram.clone());
                 }
             });
         }

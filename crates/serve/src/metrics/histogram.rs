@@ -39,6 +39,7 @@ const fn step_edges() -> [f64; STEP_TOKEN_EDGES.len()] {
 }
 
 /// Counts of one histogram.
+#[derive(Clone)]
 pub(super) struct Histogram {
     pub(super) edges: &'static [f64],
     pub(super) counts: Vec<u64>,
@@ -53,5 +54,10 @@ impl Histogram {
     pub(super) fn observe(&mut self, value: f64) {
         self.counts[self.edges.partition_point(|&edge| edge < value)] += 1;
         self.sum += value;
+    }
+
+    /// How many values there were.
+    pub(super) fn total(&self) -> u64 {
+        self.counts.iter().sum()
     }
 }

@@ -1,56 +1,61 @@
 //! The text of `/metrics`: the exposition format, version 0.0.4.
+//!
+//! # Source
+//! OpenTelemetry, "Prometheus and OpenMetrics compatibility", for names that are OpenTelemetry's.
 
+use super::collect::collect;
+use super::family::{Family, Kind, Reading};
 use super::histogram::Histogram;
+use crate::app::App;
 use std::fmt::Write;
 
-/// Names of one family: ours and vLLM's; an empty one is left out.
-pub(super) type Names = [&'static str; 2];
+/// The text of `/metrics`.
+pub(crate) fn render(app: &App) -> String {
+    page(&collect(app))
+}
 
-pub(super) struct Page(pub(super) String);
+/// The text of `families`, each under each of its names.
+pub(super) fn page(families: &[Family]) -> String {
+    let mut page = Page(String::new());
+    for family in families {
+        for name in family.names() {
+            page.family(&plain(name), family);
+        }
+    }
+    page.0
+}
+
+/// A name of OpenTelemetry's as Prometheus writes it: dots become underscores, and what has dots here is
+/// measured in seconds, which comes last. Others stay.
+fn plain(name: &str) -> String {
+    if name.contains('.') { format!("{}_seconds", underscored(name)) } else { name.to_owned() }
+}
+
+fn underscored(name: &str) -> String {
+    name.replace('.', "_")
+}
+
+struct Page(String);
 
 impl Page {
-    /// Writes one family under each of its names.
-    pub(super) fn family(
-        &mut self,
-        names: Names,
-        kind: &str,
-        help: &str,
-        mut samples: impl FnMut(&mut Page, &str),
-    ) {
-        for name in names.into_iter().filter(|name| !name.is_empty()) {
-            self.line(format_args!("# HELP {name} {help}"));
-            self.line(format_args!("# TYPE {name} {kind}"));
-            samples(self, name);
+    fn family(&mut self, name: &str, family: &Family) {
+        let kind = match family.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        self.line(format_args!("# HELP {name} {}", family.help));
+        self.line(format_args!("# TYPE {name} {kind}"));
+        for point in &family.points {
+            let labels = join(&point.labels);
+            match &point.value {
+                Reading::Number(value) => self.line(format_args!("{name}{{{labels}}} {value}")),
+                Reading::Sizes(histogram) => self.histogram(name, &labels, histogram),
+            }
         }
     }
 
-    /// One family of what is known of each of `all`, by name.
-    pub(super) fn each<T>(
-        &mut self,
-        all: &[(String, T)],
-        (names, kind, help): (Names, &str, &str),
-        mut samples: impl FnMut(&mut Page, &str, &str, &T),
-    ) {
-        self.family(names, kind, help, |page, name| {
-            for (of, what) in all {
-                samples(page, name, of, what);
-            }
-        });
-    }
-
-    /// A value of one model; `labels` follow the model's, each with a comma before it.
-    pub(super) fn sample(&mut self, name: &str, model: &str, labels: &str, value: f64) {
-        let model = escape(model);
-        self.line(format_args!("{name}{{model_name=\"{model}\"{labels}}} {value}"));
-    }
-
-    /// A value that belongs to no model.
-    pub(super) fn plain(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        self.line(format_args!("{name}{{{}}} {value}", join(labels)));
-    }
-
-    pub(super) fn histogram(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram) {
-        let labels = join(labels);
+    fn histogram(&mut self, name: &str, labels: &str, histogram: &Histogram) {
         let mut total = 0;
         for (idx, count) in histogram.counts.iter().enumerate() {
             total += count;
@@ -67,12 +72,14 @@ impl Page {
     }
 }
 
-fn join(labels: &[(&str, &str)]) -> String {
-    let pair = |(name, value): &(&str, &str)| format!("{name}=\"{}\"", escape(value));
+fn join(labels: &[(&'static str, String)]) -> String {
+    let pair = |(name, value): &(&'static str, String)| {
+        format!("{}=\"{}\"", underscored(name), escape(value))
+    };
     labels.iter().map(pair).collect::<Vec<_>>().join(",")
 }
 
 /// A label value's text.
-pub(super) fn escape(text: &str) -> String {
+fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -1,7 +1,7 @@
 //! The request of a response.
 
 use super::input::{Input, read_items};
-use crate::body::{ApiRequest, Refused, from_object, from_some_object, is_empty};
+use crate::body::{ApiRequest, Refused, from_object, from_some_object, is_empty, is_one};
 use crate::chat::{FunctionTool, word_choice};
 use crate::error::ApiError;
 use crate::sampling::random_seed;
@@ -33,6 +33,10 @@ pub(crate) struct ResponseRequest {
     #[schemars(schema_with = "additions")]
     include: Vec<String>,
     seed: Option<i64>,
+    #[schemars(range(min = -2.0, max = 2.0))]
+    frequency_penalty: Option<f32>,
+    #[schemars(range(min = -2.0, max = 2.0))]
+    presence_penalty: Option<f32>,
     #[serde(default)]
     #[schemars(with = "Vec<WireTool>", length(max = MAX_TOOLS))]
     pub(crate) tools: Vec<Value>,
@@ -104,6 +108,8 @@ impl ApiRequest for ResponseRequest {
         "top_logprobs",
         "include",
         "seed",
+        "frequency_penalty",
+        "presence_penalty",
         "tools",
         "tool_choice",
         "parallel_tool_calls",
@@ -133,7 +139,37 @@ impl ApiRequest for ResponseRequest {
             hint: "; a prompt is never cut: what does not fit is an error",
         },
         Refused { field: "max_tool_calls", is_neutral: is_empty, hint: "" },
+        // Those of chat completions, which have other names here or none.
+        Refused { field: "messages", is_neutral: is_empty, hint: "; use `input`" },
+        Refused { field: "max_tokens", is_neutral: is_empty, hint: "; use `max_output_tokens`" },
+        Refused {
+            field: "max_completion_tokens",
+            is_neutral: is_empty,
+            hint: "; use `max_output_tokens`",
+        },
+        Refused { field: "response_format", is_neutral: is_empty, hint: "; use `text.format`" },
+        Refused {
+            field: "reasoning_effort",
+            is_neutral: is_empty,
+            hint: "; use `reasoning.effort`",
+        },
+        Refused { field: "logprobs", is_neutral: is_empty, hint: "; use `top_logprobs`" },
+        Refused { field: "n", is_neutral: is_one, hint: "; a response has one answer" },
+        Refused { field: "stop", is_neutral: is_empty, hint: ELSEWHERE },
+        Refused { field: "logit_bias", is_neutral: is_empty, hint: ELSEWHERE },
+        Refused { field: "top_k", is_neutral: takes_all, hint: ELSEWHERE },
+        Refused { field: "min_p", is_neutral: is_empty, hint: ELSEWHERE },
+        Refused { field: "repetition_penalty", is_neutral: is_one, hint: ELSEWHERE },
+        Refused { field: "structured_outputs", is_neutral: is_empty, hint: ELSEWHERE },
     ];
+}
+
+/// What is said of fields that only the other route has.
+const ELSEWHERE: &str = "; `/v1/chat/completions` takes it";
+
+/// Nothing, or as many tokens as there are.
+fn takes_all(value: &Value) -> bool {
+    value.as_i64().is_some_and(|k| k == 0 || k == -1)
 }
 
 /// The schema of `include`.
@@ -203,6 +239,8 @@ impl ResponseRequest {
             temperature: self.temperature.unwrap_or(default_temperature),
             top_p: self.top_p.unwrap_or(base.top_p),
             seed: self.seed.map_or_else(random_seed, i64::cast_unsigned),
+            frequency_penalty: self.frequency_penalty.unwrap_or(base.frequency_penalty),
+            presence_penalty: self.presence_penalty.unwrap_or(base.presence_penalty),
             logprobs: self.with_logprobs().then(|| self.top_logprobs.unwrap_or(0)),
             ..base
         };
@@ -300,8 +338,8 @@ pub(crate) fn echoed(request: &ResponseRequest, params: &SamplingParams) -> Map<
         "top_p": params.top_p,
         "truncation": "disabled",
         "user": null,
-        "frequency_penalty": 0.0,
-        "presence_penalty": 0.0,
+        "frequency_penalty": params.frequency_penalty,
+        "presence_penalty": params.presence_penalty,
         "safety_identifier": null,
         "prompt_cache_key": null,
     });

@@ -1,11 +1,9 @@
 //! Sends spans to a collector, on a thread of its own.
 
-use super::headers;
 use super::span::span;
 use crate::access::Outcome;
-use axum::http::{HeaderName, HeaderValue};
-use serde_json::{Value, json};
-use std::io;
+use crate::otlp::{Collector, CollectorError, FLUSH, Losses, Signal};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -17,34 +15,6 @@ const QUEUE: usize = 4096;
 const BATCH: usize = 512;
 /// Longest time that a span waits for others.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Longest time that a message may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest wait for the last spans.
-const FLUSH: Duration = Duration::from_secs(5);
-/// How often a collector that does not answer is complained about.
-const COMPLAIN: Duration = Duration::from_mins(1);
-
-/// Error of beginning to trace.
-#[derive(Debug, thiserror::Error)]
-pub enum TracesError {
-    /// The collector's address is none.
-    #[error("`{url}` is no address of a collector, such as http://127.0.0.1:4318")]
-    BadUrl {
-        /// What was given.
-        url: String,
-    },
-    /// The headers for the collector are none.
-    #[error(
-        "`{pair}` is no header, such as authorization=Bearer%20KEY; a comma stands between two"
-    )]
-    BadHeader {
-        /// The part that is none, without its value.
-        pair: String,
-    },
-    /// The system gives no thread.
-    #[error("cannot start the thread that sends traces")]
-    Thread(#[source] io::Error),
-}
 
 /// What the sending thread is sent.
 enum Entry {
@@ -65,8 +35,8 @@ impl Traces {
     /// unless `url` has a path.
     ///
     /// # Errors
-    /// [`TracesError`]. Whether the collector answers is seen later.
-    pub fn to(url: &str, service: &str) -> Result<Self, TracesError> {
+    /// [`CollectorError`]. Whether the collector answers is seen later.
+    pub fn to(url: &str, service: &str) -> Result<Self, CollectorError> {
         Self::with_headers(url, service, "")
     }
 
@@ -75,24 +45,15 @@ impl Traces {
     ///
     /// # Errors
     /// As [`Traces::to`].
-    pub fn with_headers(url: &str, service: &str, headers: &str) -> Result<Self, TracesError> {
-        let headers = headers::parse(headers)?;
-        let bad = || TracesError::BadUrl { url: url.chars().take(200).collect() };
-        let uri: axum::http::Uri = url.parse().map_err(|_| bad())?;
-        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
-            return Err(bad());
-        }
-        let url = match uri.path() {
-            "/" => format!("{}/v1/traces", url.trim_end_matches('/')),
-            _ => url.to_owned(),
-        };
+    pub fn with_headers(url: &str, service: &str, headers: &str) -> Result<Self, CollectorError> {
+        let collector = Collector::at(Signal::Traces, url, service, headers)?;
         let (spans, inbox) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
-        let sender = Sender { url, headers, service: service.to_owned(), lost: lost.clone() };
+        let losses = Losses::counted_by(Signal::Traces, lost.clone());
         std::thread::Builder::new()
             .name("traces".to_owned())
-            .spawn(move || sender.run(&inbox))
-            .map_err(TracesError::Thread)?;
+            .spawn(move || run(&collector, losses, &inbox))
+            .map_err(CollectorError::Thread)?;
         Ok(Self { spans, lost })
     }
 
@@ -118,58 +79,18 @@ impl Traces {
     }
 }
 
-struct Sender {
-    url: String,
-    headers: Vec<(HeaderName, HeaderValue)>,
-    service: String,
-    lost: Arc<AtomicU64>,
-}
-
-impl Sender {
-    fn run(&self, inbox: &Receiver<Entry>) {
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).proxy(None).build().into();
-        let mut complained: Option<Instant> = None;
-        while let Ok(first) = inbox.recv() {
-            let (batch, flushed) = collect(first, inbox);
-            if !batch.is_empty()
-                && let Err(error) = self.send(&agent, &batch)
-            {
-                let count = batch.len() as u64;
-                let lost = self.lost.fetch_add(count, Ordering::Relaxed) + count;
-                if complained.is_none_or(|last| last.elapsed() >= COMPLAIN) {
-                    complained = Some(Instant::now());
-                    tracing::warn!(lost, "the collector of traces takes nothing: {error}");
-                }
-            }
-            if let Some(done) = flushed {
-                // Nobody waits any more.
-                let _ = done.send(());
-            }
+fn run(collector: &Collector, mut losses: Losses, inbox: &Receiver<Entry>) {
+    while let Ok(first) = inbox.recv() {
+        let (batch, flushed) = collect(first, inbox);
+        if !batch.is_empty()
+            && let Err(error) = collector.send(&batch)
+        {
+            losses.add(batch.len() as u64, &error);
         }
-    }
-
-    fn send(&self, agent: &ureq::Agent, batch: &[Value]) -> Result<(), ureq::Error> {
-        let mut request = agent.post(&self.url);
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
+        if let Some(done) = flushed {
+            // Nobody waits any more.
+            let _ = done.send(());
         }
-        request.send_json(self.message(batch)).map(|_| ())
-    }
-
-    fn message(&self, spans: &[Value]) -> Value {
-        let version = env!("CARGO_PKG_VERSION");
-        let attributes = json!([
-            {"key": "service.name", "value": {"stringValue": self.service}},
-            {"key": "service.version", "value": {"stringValue": version}},
-        ]);
-        json!({"resourceSpans": [{
-            "resource": {"attributes": attributes},
-            "scopeSpans": [{
-                "scope": {"name": "catena-serve", "version": version},
-                "spans": spans,
-            }],
-        }]})
     }
 }
 

@@ -1,14 +1,15 @@
 //! One request as a span of OTLP's JSON form.
 //!
 //! # Source
-//! OpenTelemetry protocol 1.x, JSON encoding (identities in hexadecimal, 64-bit integers as texts);
-//! semantic conventions for HTTP servers; those for generative AI, inference and embeddings spans, which
-//! have a repository of their own: <https://github.com/open-telemetry/semantic-conventions-genai>. Texts
-//! are not told, and so neither are the ends that a request sets to its answer.
+//! OpenTelemetry protocol 1.x, JSON encoding (identities in hexadecimal); semantic conventions for
+//! HTTP servers; those for generative AI, inference and embeddings spans, which have a repository of
+//! their own: <https://github.com/open-telemetry/semantic-conventions-genai>. Texts are not told, and so
+//! neither are the ends that a request sets to its answer.
 
 use crate::access::{Outcome, host_and_port};
 use crate::context::{RequestUsage, Sampling};
 use crate::metrics::PROVIDER;
+use crate::otlp::{decimal, nanos, number, text};
 use crate::router::gen_ai_operation;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -61,8 +62,8 @@ pub(super) fn span(outcome: &Outcome) -> Option<Value> {
         "spanId": random_hex(8),
         "name": name(outcome, operation),
         "kind": SERVER,
-        "startTimeUnixNano": nanos(outcome.begin),
-        "endTimeUnixNano": nanos(outcome.begin + outcome.took),
+        "startTimeUnixNano": at(outcome.begin),
+        "endTimeUnixNano": at(outcome.begin + outcome.took),
         "attributes": attributes(outcome, operation),
         "events": first_token(outcome),
         "status": if is_error(outcome) { json!({"code": ERROR}) } else { json!({}) },
@@ -215,15 +216,7 @@ fn used(usage: &RequestUsage) -> Vec<Value> {
 fn first_token(outcome: &Outcome) -> Vec<Value> {
     let Some(first) = outcome.usage.first_token else { return Vec::new() };
     let time = outcome.begin + first.saturating_duration_since(outcome.started);
-    vec![json!({"name": "catena.first_token", "timeUnixNano": nanos(time)})]
-}
-
-fn text(key: &str, value: &str) -> Value {
-    json!({"key": key, "value": {"stringValue": value}})
-}
-
-fn number(key: &str, value: u64) -> Value {
-    json!({"key": key, "value": {"intValue": value.to_string()}})
+    vec![json!({"name": "catena.first_token", "timeUnixNano": at(time)})]
 }
 
 /// A number of few digits, as its client wrote it.
@@ -231,16 +224,12 @@ fn share(key: &str, value: f32) -> Value {
     decimal(key, (f64::from(value) * 1e6).round() / 1e6)
 }
 
-fn decimal(key: &str, value: f64) -> Value {
-    json!({"key": key, "value": {"doubleValue": value}})
-}
-
 fn shown(model: &str) -> String {
     model.chars().take(200).collect()
 }
 
-fn nanos(time: SystemTime) -> String {
-    time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_nanos().to_string()
+fn at(time: SystemTime) -> String {
+    nanos(time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO))
 }
 
 /// Random bytes in hexadecimal, never all zero.

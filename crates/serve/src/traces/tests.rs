@@ -1,7 +1,6 @@
-//! Reading `traceparent`.
+//! Reading `traceparent`, and names of work.
 
 use super::span::{Parent, parent};
-use super::{Traces, TracesError, headers};
 
 #[test]
 fn the_example_of_the_standard() {
@@ -28,32 +27,6 @@ fn what_is_none_is_ignored() {
         "00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01",
     ] {
         assert_eq!(parent(text), None, "{text}");
-    }
-}
-
-#[test]
-fn addresses_of_collectors_are_checked() {
-    for url in ["", "127.0.0.1:4318", "ftp://x", "http://", "not an address"] {
-        assert!(matches!(Traces::to(url, "x"), Err(TracesError::BadUrl { .. })), "{url}");
-    }
-    assert!(Traces::to("http://127.0.0.1:1/v1/traces", "x").is_ok());
-}
-
-#[test]
-fn headers_for_a_collector_are_read() {
-    let read = |text: &str| -> Vec<(String, String)> {
-        let text_of = |value: &axum::http::HeaderValue| value.to_str().unwrap().to_owned();
-        let pairs = headers::parse(text).unwrap();
-        pairs.iter().map(|(name, value)| (name.to_string(), text_of(value))).collect()
-    };
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert!(read("").is_empty());
-    assert_eq!(read("x-key=a=b"), [pair("x-key", "a=b")]);
-    let two = [pair("authorization", "Bearer secret"), pair("x-team", "a,b")];
-    assert_eq!(read("Authorization=Bearer%20secret, x-team = a%2Cb,"), two);
-    for bad in ["x", "=y", "a b=c", "x=%", "x=%2", "x=%+2", "x=%zz", "x=a%0Ab"] {
-        let error = headers::parse(&format!("ok=1,{bad}")).unwrap_err().to_string();
-        assert!(error.contains("is no header") && !error.contains("%0A"), "{bad}: {error}");
     }
 }
 

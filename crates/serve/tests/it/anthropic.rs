@@ -127,10 +127,15 @@ fn a_form_holds_the_answer() {
     let server = start();
     let schema = json!({"type": "object", "properties": {"fee": {"type": "integer", "maximum": 9}},
                         "required": ["fee"], "additionalProperties": false});
-    let config = json!({"output_config": {"format": {"type": "json_schema", "schema": schema}}});
-    let answer = server.post("/v1/messages", &ask(config)).json();
-    let text = answer["content"][0]["text"].as_str().expect("a text");
-    assert!(serde_json::from_str::<Value>(text).expect("JSON")["fee"].is_i64(), "{text}");
+    let format = json!({"type": "json_schema", "schema": schema});
+    // The second is what it was called before.
+    for config in [json!({"output_config": {"format": format}}), json!({"output_format": format})] {
+        let answer = server.post("/v1/messages", &ask(config)).json();
+        let text = answer["content"][0]["text"].as_str().expect("a text");
+        assert!(serde_json::from_str::<Value>(text).expect("JSON")["fee"].is_i64(), "{text}");
+    }
+    let both = json!({"output_config": {"format": format}, "output_format": format});
+    assert_eq!(server.post("/v1/messages", &ask(both)).status, 400);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Fields and parameters without effect, in every protocol.
 
 use crate::support::{Server, start};
+use camino::Utf8Path;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// What the answer names.
 #[track_caller]
@@ -72,6 +74,29 @@ fn nested_fields_without_effect_are_named() {
     assert_eq!(sorted(told), sorted(expected), "{}", answer.text);
     let body = json!({"inputs": "Fee?", "parameters": {"max_new_tokens": 2, "extra": 1}});
     check(&server, "/generate", &body, Some("parameters.extra"));
+}
+
+/// A file that was to expire stays, and who sent it learns that.
+#[test]
+fn parts_of_a_form_without_effect_are_named() {
+    let temporary = TempDir::new().expect("a folder");
+    let server = start();
+    server.app.keep_files(Utf8Path::from_path(temporary.path()).expect("UTF-8")).expect("a folder");
+    let part = |name: &str, text: &str| {
+        format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let form = [
+        part("purpose", "user_data"),
+        part("expires_after[anchor]", "created_at"),
+        part("expires_after[seconds]", "3600"),
+        part("file\"; filename=\"a", "text"),
+        "--x--\r\n".to_owned(),
+    ];
+    let kind = [("content-type", "multipart/form-data; boundary=x")];
+    let sent = server.send("POST", "/v1/files", &kind, &form.concat());
+    assert_eq!((sent.status, &sent.json()["expires_at"]), (200, &Value::Null), "{}", sent.text);
+    let told = "expires_after[anchor], expires_after[seconds]";
+    assert_eq!(sent.header("x-catena-ignored-fields"), Some(told));
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! What those who run a server need: health, metrics, traces, names of requests.
 
+use crate::collector::take;
 use crate::support::{ANSWER, LONG, Start, start, start_gated, start_with, wait_for};
 use catena_serve::{Observers, Settings, Traces};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -171,25 +171,6 @@ struct Collector {
     thread: std::thread::JoinHandle<(String, Value)>,
 }
 
-/// Takes one message.
-fn taken(listener: &TcpListener) -> (String, Value) {
-    let (stream, _) = listener.accept().expect("a connection");
-    let mut reader = BufReader::new(stream);
-    let (mut head, mut line) = (String::new(), String::new());
-    while line != "\r\n" {
-        line.clear();
-        reader.read_line(&mut line).expect("a line");
-        head.push_str(&line.to_lowercase());
-    }
-    let length = head.split("content-length: ").nth(1).expect("a length");
-    let length: usize = length.lines().next().expect("a line").parse().expect("a number");
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("a body");
-    let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
-    reader.into_inner().write_all(answer).expect("it is sent");
-    (head, serde_json::from_slice(&body).expect("JSON"))
-}
-
 /// Takes messages until `count` spans have come.
 fn collector(count: usize) -> Collector {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -198,16 +179,19 @@ fn collector(count: usize) -> Collector {
     let come = has_come.clone();
     let thread = std::thread::spawn(move || {
         let mut spans: Vec<Value> = Vec::new();
-        loop {
-            let (head, mut message) = taken(&listener);
-            let all = &mut message["resourceSpans"][0]["scopeSpans"][0]["spans"];
-            spans.extend(all.as_array().expect("spans").iter().cloned());
-            if spans.len() >= count {
-                *all = json!(spans);
-                come.store(true, Ordering::SeqCst);
-                return (head, message);
-            }
+        let mut last = None;
+        while last.is_none() {
+            take(&listener, |head, mut message| {
+                let all = &mut message["resourceSpans"][0]["scopeSpans"][0]["spans"];
+                spans.extend(all.as_array().expect("spans").iter().cloned());
+                if spans.len() >= count {
+                    *all = json!(spans);
+                    come.store(true, Ordering::SeqCst);
+                    last = Some((head, message));
+                }
+            });
         }
+        last.expect("it came")
     });
     Collector { url, has_come, thread }
 }

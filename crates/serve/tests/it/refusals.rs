@@ -198,6 +198,70 @@ fn fields_that_cannot_be_honoured_pass_where_they_ask_for_nothing() {
     assert_eq!((streamed.status, &streamed.json()["error"]["param"]), (400, &json!("stream")));
 }
 
+/// Fields that other routes or servers honour under this name change the answer: where they cannot be
+/// honoured they are refused, and the refusal says what can be sent instead.
+#[test]
+fn fields_of_other_routes_and_servers_are_refused() {
+    let server = start();
+    let embed = |change: Value| {
+        let mut body = json!({"model": "bank-embedder", "input": "a fee"});
+        body.as_object_mut().expect("fields").extend(change.as_object().expect("fields").clone());
+        body
+    };
+    let response = |field: &str, value: Value| {
+        let mut body = json!({"model": "bank-model", "input": "x"});
+        body[field] = value;
+        ("/v1/responses", body, "use `")
+    };
+    let elsewhere = |field: &str, value: Value| {
+        let (path, body, _) = response(field, value);
+        (path, body, "`/v1/chat/completions` takes it")
+    };
+    let cohere = json!({"model": "bank-embedder", "input_type": "search_query", "texts": ["a fee"],
+                        "embedding_types": ["float"], "max_tokens": 2});
+    let raw = json!({"model": "bank-model", "raw_prompting": true,
+                     "messages": [{"role": "user", "content": "Hello?"}]});
+    for (path, body, told) in [
+        response("max_tokens", json!(5)),
+        response("max_completion_tokens", json!(5)),
+        response("response_format", json!({"type": "json_object"})),
+        response("reasoning_effort", json!("low")),
+        response("messages", json!([{"role": "user", "content": "x"}])),
+        response("logprobs", json!(true)),
+        elsewhere("stop", json!(["x"])),
+        elsewhere("logit_bias", json!({"65": -100})),
+        elsewhere("top_k", json!(1)),
+        elsewhere("min_p", json!(0.5)),
+        elsewhere("repetition_penalty", json!(1.5)),
+        elsewhere("structured_outputs", json!({"choice": ["yes"]})),
+        ("/v1/responses", json!({"model": "bank-model", "input": "x", "n": 2}), "one answer"),
+        ("/v1/chat/completions", with(json!({"grammar": "root ::= \"a\""})), "`guided_grammar`"),
+        ("/v1/chat/completions", with(json!({"json_schema": {"enum": [1]}})), "`response_format`"),
+        ("/v1/chat/completions", with(json!({"mirostat": 2})), "`min_p`"),
+        ("/v1/chat/completions", with(json!({"logits_processors": ["a"]})), "`logit_bias`"),
+        ("/v1/chat/completions", with(json!({"return_token_ids": true})), "`/tokenize`"),
+        ("/v1/embeddings", embed(json!({"truncate_prompt_tokens": 1})), "never cut"),
+        ("/v1/embeddings", embed(json!({"normalize": false})), "`/embed`"),
+        ("/v2/embed", cohere, "send shorter texts"),
+        ("/v2/chat", raw, "`/v1/completions`"),
+    ] {
+        let answer = server.post(path, &body);
+        assert_eq!(answer.status, 400, "{path} {body}: {}", answer.text);
+        assert!(
+            answer.text.contains("is not supported") && answer.text.contains(told),
+            "{}",
+            answer.text
+        );
+    }
+    // What asks for nothing passes, and is not named.
+    let mut body = json!({"model": "bank-model", "input": "x"});
+    for (field, value) in [("n", json!(1)), ("stop", json!([])), ("top_k", json!(-1))] {
+        body[field] = value;
+    }
+    let answer = server.post("/v1/responses", &body);
+    assert_eq!((answer.status, answer.header("x-catena-ignored-fields")), (200, None));
+}
+
 #[test]
 fn a_whole_number_may_have_a_fraction_of_zero() {
     let server = start();

@@ -59,6 +59,27 @@ fn a_response_is_an_answer_that_can_be_asked_for_and_deleted() {
     );
 }
 
+/// The engine has them, as it refuses what is out of its range, and the response repeats them.
+#[test]
+fn penalties_are_honoured_and_repeated() {
+    let server = start();
+    let plain = create(&server, json!({}));
+    assert_eq!(
+        (&plain["frequency_penalty"], &plain["presence_penalty"]),
+        (&json!(0.0), &json!(0.0))
+    );
+    let made = create(&server, json!({"frequency_penalty": 1.5, "presence_penalty": -0.5}));
+    assert_eq!(
+        (&made["frequency_penalty"], &made["presence_penalty"]),
+        (&json!(1.5), &json!(-0.5))
+    );
+    let refused = server.post("/v1/responses", &ask(json!({"frequency_penalty": 3})));
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["param"]),
+        (400, &json!("frequency_penalty"))
+    );
+}
+
 #[test]
 fn a_response_goes_on_from_another() {
     let server = start();

@@ -4,14 +4,14 @@
 //! OpenTelemetry protocol exporter, `OTEL_EXPORTER_OTLP_HEADERS`: the form of W3C Baggage without
 //! properties.
 
-use super::TracesError;
+use super::CollectorError;
 use axum::http::{HeaderName, HeaderValue};
 
 /// Reads `name=value` pairs with commas between them.
 ///
 /// # Errors
-/// [`TracesError::BadHeader`], which tells the name only: values are secrets.
-pub(super) fn parse(text: &str) -> Result<Vec<(HeaderName, HeaderValue)>, TracesError> {
+/// [`CollectorError::BadHeader`], which tells the name only: values are secrets.
+pub(super) fn parse(text: &str) -> Result<Vec<(HeaderName, HeaderValue)>, CollectorError> {
     let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
     pairs.map(|pair| read(pair).ok_or_else(|| bad(pair))).collect()
 }
@@ -36,7 +36,7 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn bad(pair: &str) -> TracesError {
+fn bad(pair: &str) -> CollectorError {
     let name = pair.split_once('=').map_or("", |(name, _)| name);
-    TracesError::BadHeader { pair: format!("{}=...", name.chars().take(80).collect::<String>()) }
+    CollectorError::BadHeader { pair: format!("{}=...", name.chars().take(80).collect::<String>()) }
 }

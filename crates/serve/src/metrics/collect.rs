@@ -1,33 +1,34 @@
-//! The page of metrics.
+//! All that is measured.
 
 use super::counts::{FINISH_REASONS, Metrics, ModelCounts};
+use super::family::{Families, Family, Kind, Names};
 use super::histogram::{Histogram, STEP_EDGES};
-use super::page::{Names, Page, escape};
 use crate::app::App;
 use catena_engine::{AdapterLimits, BLOCK_TOKENS, EngineSnapshot};
 use std::collections::BTreeSet;
 
-/// The text of `/metrics`.
-pub(crate) fn render(app: &App) -> String {
-    let mut page = Page(String::new());
-    engines(&mut page, app);
-    adapters(&mut page, app);
-    requests(&mut page, app.metrics());
-    app.metrics().gen_ai().render(&mut page);
-    http(&mut page, app);
-    page.0
+/// What is known now.
+pub(super) fn collect(app: &App) -> Vec<Family> {
+    let mut families = Families::default();
+    engines(&mut families, app);
+    adapters(&mut families, app);
+    requests(&mut families, app.metrics());
+    app.metrics().gen_ai().collect(&mut families);
+    http(&mut families, app);
+    observers(&mut families, app);
+    families.0
 }
 
 /// A value read from an engine.
 struct EngineValue {
     names: Names,
-    kind: &'static str,
+    kind: Kind,
     help: &'static str,
     value: fn(&EngineSnapshot) -> f64,
 }
 
 const fn gauge(names: Names, help: &'static str, value: fn(&EngineSnapshot) -> f64) -> EngineValue {
-    EngineValue { names, kind: "gauge", help, value }
+    EngineValue { names, kind: Kind::Gauge, help, value }
 }
 
 const fn counter(
@@ -35,7 +36,7 @@ const fn counter(
     help: &'static str,
     value: fn(&EngineSnapshot) -> f64,
 ) -> EngineValue {
-    EngineValue { names, kind: "counter", help, value }
+    EngineValue { names, kind: Kind::Counter, help, value }
 }
 
 fn kv_usage(stats: &EngineSnapshot) -> f64 {
@@ -128,51 +129,64 @@ const ENGINE_VALUES: &[EngineValue] = &[
     ),
 ];
 
-fn engines(page: &mut Page, app: &App) {
+fn engines(families: &mut Families, app: &App) {
     let engines: Vec<(String, EngineSnapshot)> =
         app.engines().into_iter().map(|(name, engine)| (name, engine.stats())).collect();
     for EngineValue { names, kind, help, value } in ENGINE_VALUES {
-        page.each(&engines, (*names, *kind, *help), |page, name, model, stats| {
-            page.sample(name, model, "", value(stats));
+        families.add(*names, *kind, help, |points| {
+            for (model, stats) in &engines {
+                points.of_model(model, &[], value(stats));
+            }
         });
     }
     let names = ["", "vllm:num_requests_waiting_by_reason"];
     let help = "Sequences that wait, by what they wait for.";
-    page.each(&engines, (names, "gauge", help), |page, name, model, stats| {
-        page.sample(name, model, ",reason=\"capacity\"", stats.waiting as f64);
-        // For anything but room nobody waits here.
-        page.sample(name, model, ",reason=\"deferred\"", 0.0);
+    families.add(names, Kind::Gauge, help, |points| {
+        for (model, stats) in &engines {
+            points.of_model(model, &[("reason", "capacity")], stats.waiting as f64);
+            // For anything but room nobody waits here.
+            points.of_model(model, &[("reason", "deferred")], 0.0);
+        }
     });
     let names = [
         "catena_spec_decode_num_accepted_tokens_per_pos_total",
         "vllm:spec_decode_num_accepted_tokens_per_pos_total",
     ];
     let help = "Tokens that came as guessed, by how far ahead they were guessed.";
-    page.each(&engines, (names, "counter", help), |page, name, model, stats| {
-        for (position, &count) in stats.accepted_by_position.iter().enumerate() {
-            page.sample(name, model, &format!(",position=\"{position}\""), count as f64);
+    families.add(names, Kind::Counter, help, |points| {
+        for (model, stats) in &engines {
+            for (position, &count) in stats.accepted_by_position.iter().enumerate() {
+                points.of_model(model, &[("position", &position.to_string())], count as f64);
+            }
         }
     });
-    let names = ["catena_iteration_tokens_total", "vllm:iteration_tokens_total"];
-    let help = "Tokens of a step of the engine.";
-    page.each(&engines, (names, "histogram", help), |page, name, model, stats| {
-        let steps = Histogram {
-            edges: &STEP_EDGES,
-            counts: stats.steps_by_tokens.to_vec(),
-            sum: stats.batch_tokens as f64,
-        };
-        page.histogram(name, &[("model_name", model)], &steps);
-    });
+    steps(families, &engines);
     let names = ["catena_cache_config_info", "vllm:cache_config_info"];
-    page.each(&engines, (names, "gauge", "Size of the KV cache."), |page, name, model, stats| {
-        let num_blocks = stats.num_blocks;
-        let labels = format!(",block_size=\"{BLOCK_TOKENS}\",num_gpu_blocks=\"{num_blocks}\"");
-        page.sample(name, model, &labels, 1.0);
+    families.add(names, Kind::Gauge, "Size of the KV cache.", |points| {
+        for (model, stats) in &engines {
+            let (tokens, blocks) = (BLOCK_TOKENS.to_string(), stats.num_blocks.to_string());
+            let labels = [("block_size", tokens.as_str()), ("num_gpu_blocks", &blocks)];
+            points.of_model(model, &labels, 1.0);
+        }
+    });
+}
+
+fn steps(families: &mut Families, engines: &[(String, EngineSnapshot)]) {
+    let names = ["catena_iteration_tokens_total", "vllm:iteration_tokens_total"];
+    families.add(names, Kind::Histogram, "Tokens of a step of the engine.", |points| {
+        for (model, stats) in engines {
+            let steps = Histogram {
+                edges: &STEP_EDGES,
+                counts: stats.steps_by_tokens.to_vec(),
+                sum: stats.batch_tokens as f64,
+            };
+            points.sizes(&[("model_name", model)], steps);
+        }
     });
 }
 
 /// vLLM's account of adapters, by which a router sends a request to where its adapter is.
-fn adapters(page: &mut Page, app: &App) {
+fn adapters(families: &mut Families, app: &App) {
     let mut running = BTreeSet::new();
     app.metrics().each(|name, counts| {
         if counts.running > 0 {
@@ -187,24 +201,26 @@ fn adapters(page: &mut Page, app: &App) {
         .collect();
     let names = ["catena_lora_requests_info", "vllm:lora_requests_info"];
     let help = "Adapters that generations run with; the value is the time of this account.";
-    page.family(names, "gauge", help, |page, name| {
+    families.add(names, Kind::Gauge, help, |points| {
         for (model, _) in app.engines() {
             let of_model =
                 adapters.iter().filter(|(base, name)| *base == model && running.contains(name));
             let of_model: Vec<&str> = of_model.map(|(_, name)| name.as_str()).collect();
-            let labels = format!(
-                ",max_lora=\"{}\",running_lora_adapters=\"{}\",waiting_lora_adapters=\"\"",
-                AdapterLimits::default().max_adapters,
-                escape(&of_model.join(",")),
-            );
-            page.sample(name, &model, &labels, app.now() as f64);
+            let (most, named) =
+                (AdapterLimits::default().max_adapters.to_string(), of_model.join(","));
+            let labels = [
+                ("max_lora", most.as_str()),
+                ("running_lora_adapters", &named),
+                ("waiting_lora_adapters", ""),
+            ];
+            points.of_model(&model, &labels, app.now() as f64);
         }
     });
 }
 
-fn requests(page: &mut Page, metrics: &Metrics) {
+fn requests(families: &mut Families, metrics: &Metrics) {
     type Count = fn(&ModelCounts) -> u64;
-    let counters: [(Names, &str, Count); 3] = [
+    let counters: [(Names, &'static str, Count); 3] = [
         (
             ["catena_prompt_tokens_total", "vllm:prompt_tokens_total"],
             "Tokens of the prompts of ended requests.",
@@ -220,27 +236,26 @@ fn requests(page: &mut Page, metrics: &Metrics) {
         }),
     ];
     for (names, help, value) in counters {
-        page.family(names, "counter", help, |page, name| {
-            metrics.each(|model, counts| page.sample(name, model, "", value(counts) as f64));
+        families.add(names, Kind::Counter, help, |points| {
+            metrics.each(|model, counts| points.of_model(model, &[], value(counts) as f64));
         });
     }
     let names = ["catena_generations_running", ""];
-    page.family(names, "gauge", "Generations that have begun and not ended.", |page, name| {
-        metrics.each(|model, counts| page.sample(name, model, "", counts.running as f64));
+    families.add(names, Kind::Gauge, "Generations that have begun and not ended.", |points| {
+        metrics.each(|model, counts| points.of_model(model, &[], counts.running as f64));
     });
     let names = ["catena_request_success_total", "vllm:request_success_total"];
-    page.family(names, "counter", "Requests that ended, by finish reason.", |page, name| {
+    families.add(names, Kind::Counter, "Requests that ended, by finish reason.", |points| {
         metrics.each(|model, counts| {
             for ((_, reason), count) in FINISH_REASONS.iter().zip(counts.finished) {
-                let label = format!(",finished_reason=\"{reason}\"");
-                page.sample(name, model, &label, count as f64);
+                points.of_model(model, &[("finished_reason", *reason)], count as f64);
             }
         });
     });
     for (names, help, pick) in HISTOGRAMS {
-        page.family(*names, "histogram", help, |page, name| {
+        families.add(*names, Kind::Histogram, help, |points| {
             metrics.each(|model, counts| {
-                page.histogram(name, &[("model_name", model)], pick(counts));
+                points.sizes(&[("model_name", model)], pick(counts).clone());
             });
         });
     }
@@ -248,7 +263,7 @@ fn requests(page: &mut Page, metrics: &Metrics) {
 
 type Pick = fn(&ModelCounts) -> &Histogram;
 
-const HISTOGRAMS: &[(Names, &str, Pick)] = &[
+const HISTOGRAMS: &[(Names, &'static str, Pick)] = &[
     (
         ["catena_time_to_first_token_seconds", "vllm:time_to_first_token_seconds"],
         "From the request's arrival to its first token.",
@@ -311,48 +326,52 @@ const HISTOGRAMS: &[(Names, &str, Pick)] = &[
     ),
 ];
 
-fn http(page: &mut Page, app: &App) {
-    let names = ["catena_http_requests_total", ""];
-    page.family(names, "counter", "HTTP requests by route and status.", |page, name| {
-        app.metrics().each_http(|(route, method, status), count| {
+fn http(families: &mut Families, app: &App) {
+    let metrics = app.metrics();
+    let help = "HTTP requests by route and status.";
+    families.add(["catena_http_requests_total", ""], Kind::Counter, help, |points| {
+        metrics.each_http(|(route, method, status), count| {
             let status = status.to_string();
             let labels = [("route", route.as_str()), ("method", method), ("status", &status)];
-            page.plain(name, &labels, count as f64);
+            points.number(&labels, count as f64);
         });
     });
     let names = ["catena_http_request_duration_seconds", ""];
-    page.family(
-        names,
-        "histogram",
-        "From a request's arrival to its answer's end.",
-        |page, name| {
-            app.metrics().each_route(|route, seconds| {
-                page.histogram(name, &[("route", route)], seconds);
-            });
-        },
-    );
-    let names = ["catena_http_errors_total", ""];
-    page.family(
-        names,
-        "counter",
-        "HTTP requests that an error answers, by its code.",
-        |page, name| {
-            app.metrics()
-                .each_error(|code, count| page.plain(name, &[("code", code)], count as f64));
-        },
-    );
-    let names = ["catena_work_waiting", ""];
-    page.family(names, "gauge", "Requests that wait for a worker.", |page, name| {
+    let help = "From a request's arrival to its answer's end.";
+    families.add(names, Kind::Histogram, help, |points| {
+        metrics.each_route(|route, seconds| points.sizes(&[("route", route)], seconds.clone()));
+    });
+    let help = "HTTP requests that an error answers, by its code.";
+    families.add(["catena_http_errors_total", ""], Kind::Counter, help, |points| {
+        metrics.each_error(|code, count| points.number(&[("code", code)], count as f64));
+    });
+    let help = "Requests that wait for a worker.";
+    families.add(["catena_work_waiting", ""], Kind::Gauge, help, |points| {
         for (kind, waiting) in app.waiting_for_workers() {
-            page.plain(name, &[("kind", kind)], waiting as f64);
+            points.number(&[("kind", kind)], waiting as f64);
         }
     });
-    let names = ["catena_audit_lines_lost_total", ""];
-    page.family(names, "counter", "Lines that the audit log could not take.", |page, name| {
-        page.plain(name, &[], app.audit_lines_lost() as f64);
-    });
-    let names = ["catena_trace_spans_lost_total", ""];
-    page.family(names, "counter", "Spans that no collector of traces took.", |page, name| {
-        page.plain(name, &[], app.trace_spans_lost() as f64);
-    });
+}
+
+/// What those who observe the server did not get.
+fn observers(families: &mut Families, app: &App) {
+    for (name, help, lost) in [
+        (
+            "catena_audit_lines_lost_total",
+            "Lines that the audit log could not take.",
+            app.audit_lines_lost(),
+        ),
+        (
+            "catena_trace_spans_lost_total",
+            "Spans that no collector of traces took.",
+            app.trace_spans_lost(),
+        ),
+        (
+            "catena_metric_pushes_lost_total",
+            "Pushes of metrics that no collector took.",
+            app.metric_pushes_lost(),
+        ),
+    ] {
+        families.add([name, ""], Kind::Counter, help, |points| points.number(&[], lost as f64));
+    }
 }
