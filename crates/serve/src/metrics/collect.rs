@@ -263,7 +263,7 @@ fn requests(families: &mut Families, metrics: &Metrics) {
 
 type Pick = fn(&ModelCounts) -> &Histogram;
 
-const HISTOGRAMS: &[(Names, &'static str, Pick)] = &[
+const HISTOGRAMS: &[(Names, &str, Pick)] = &[
     (
         ["catena_time_to_first_token_seconds", "vllm:time_to_first_token_seconds"],
         "From the request's arrival to its first token.",
