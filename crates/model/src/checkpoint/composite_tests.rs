@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use crate::test_support::{composite_gemma3, golden};
 use crate::{Checkpoint, ModelConfig, ModelError};
 
+/// How a tensor of the decoder is named in the folder.
+type Rename = fn(&str) -> String;
+
 #[test]
 fn the_part_that_writes_is_read_under_both_spellings() {
     let first = Checkpoint::open(&golden("families/gemma3")).unwrap();
-    let spellings: [(fn(&str) -> String, &str); 2] = [
+    let spellings: [(Rename, &str); 2] = [
         (|name| format!("language_model.{name}"), ""),
         (|name| name.replacen("model.", "model.language_model.", 1), "model."),
     ];
