@@ -66,6 +66,8 @@ mod test_close;
 #[cfg(test)]
 mod test_rng;
 mod train_ops;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

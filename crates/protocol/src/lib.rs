@@ -20,7 +20,7 @@ pub use curated_set::{CuratedSet, DropCount, LengthBar, MaskAudit, MaskedSample}
 pub use date::Date;
 pub use document::{Chunk, Citation, Document, Passage, Span};
 pub use mark::{Mark, marks, without_marks};
-pub use progress::{Cancel, NoProgress, Progress};
+pub use progress::{Cancel, CancelAfter, NoProgress, Progress};
 pub use report::{
     AnswerReport, EvaluationPoint, LossPoint, QualityMetrics, RetrievalMetrics, RetrievalReport,
     RunReport, SpeedPoint, StageReport, StageStatus, TrainingRun,

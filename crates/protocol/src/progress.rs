@@ -47,3 +47,41 @@ impl Cancel {
         self.0.load(Ordering::SeqCst)
     }
 }
+
+/// Sets a flag once `after` units are reported: stops work at a chosen place, as tests of work that is
+/// taken up again do.
+#[derive(Clone, Debug)]
+pub struct CancelAfter {
+    /// How many.
+    pub after: u64,
+    /// The flag.
+    pub cancel: Cancel,
+}
+
+impl Progress for CancelAfter {
+    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &str) {}
+
+    fn update(&self, done: u64) {
+        if done >= self.after {
+            self.cancel.cancel();
+        }
+    }
+
+    fn note(&self, _text: &str) {}
+    fn end(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_cancelled_once_so_many_units_are_done_and_not_before() {
+        let cancel = Cancel::new();
+        let progress = CancelAfter { after: 3, cancel: cancel.clone() };
+        progress.update(2);
+        assert!(!cancel.is_cancelled());
+        progress.update(3);
+        assert!(cancel.is_cancelled());
+    }
+}

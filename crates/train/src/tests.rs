@@ -12,7 +12,7 @@ use crate::{
 use camino::{Utf8Path, Utf8PathBuf};
 use catena_kernels::Pool;
 use catena_model::training::{Param, ParamKind, TrainBatch};
-use catena_protocol::{Cancel, NoProgress, Progress};
+use catena_protocol::{Cancel, CancelAfter, NoProgress, Progress};
 use serde_json::Value;
 
 const GOLDEN: &str = include_str!("../tests/golden/train_golden.json");
@@ -115,23 +115,6 @@ impl Trainable for Unigram {
     }
 }
 
-/// Sets the flag once `after` steps are reported.
-struct StopAfter {
-    after: u64,
-    cancel: Cancel,
-}
-
-impl Progress for StopAfter {
-    fn begin(&self, _: &str, _: Option<u64>, _: &str) {}
-    fn update(&self, done: u64) {
-        if done >= self.after {
-            self.cancel.cancel();
-        }
-    }
-    fn note(&self, _: &str) {}
-    fn end(&self) {}
-}
-
 fn samples(n: u32) -> Vec<Sample> {
     (0..n)
         .map(|i| Sample {
@@ -208,7 +191,7 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
     for after in [1, 2, 5, 14] {
         let (_guard, path) = dir();
         let cancel = Cancel::new();
-        let stop = StopAfter { after, cancel: cancel.clone() };
+        let stop = CancelAfter { after, cancel: cancel.clone() };
         let mut first = Unigram::new(5);
         let error = run_until(config(), &samples, &path, &mut first, &stop, &cancel).unwrap_err();
         assert!(matches!(error, TrainError::Interrupted { step } if step == after), "{error}");
@@ -228,7 +211,7 @@ fn a_kill_between_checkpoints_loses_only_the_steps_since() {
     let (expected, metrics) = straight(&samples, &straight_path);
     let (_guard, path) = dir();
     let cancel = Cancel::new();
-    let stop = StopAfter { after: 5, cancel: cancel.clone() };
+    let stop = CancelAfter { after: 5, cancel: cancel.clone() };
     let mut first = Unigram::new(5);
     let error = run_until(config(), &samples, &path, &mut first, &stop, &cancel).unwrap_err();
     assert!(matches!(error, TrainError::Interrupted { .. }));
@@ -375,7 +358,7 @@ fn what_the_model_writes_is_kept() {
     let (samples, pool) = (samples(18), Pool::new(1));
     let trained = |path: &Utf8Path, after: Option<u64>| {
         let cancel = Cancel::new();
-        let stop = StopAfter { after: after.unwrap_or(u64::MAX), cancel: cancel.clone() };
+        let stop = CancelAfter { after: after.unwrap_or(u64::MAX), cancel: cancel.clone() };
         let mut objective = Sft::new(&samples, config.micro_step_tokens).unwrap();
         let (mut seen, mut model) = (Seen::default(), Unigram::new(5));
         let trainer = Trainer::new(config.clone(), path, "base").unwrap();

@@ -102,14 +102,15 @@ impl ModelSource for LanguageFiles {
     }
 }
 
-/// An embedding model's files.
-pub(super) struct EmbedderFiles {
+/// An encoder's files, and what is served of them.
+pub(super) struct EncoderFiles {
     pub(super) path: Utf8PathBuf,
     pub(super) pool: Arc<Pool>,
     pub(super) facts: Facts,
+    pub(super) open: fn(&Utf8Path, Arc<Pool>) -> Result<ServedModel, BoxError>,
 }
 
-impl ModelSource for EmbedderFiles {
+impl ModelSource for EncoderFiles {
     fn bytes(&self) -> u64 {
         packed_bytes(&self.path)
     }
@@ -119,33 +120,21 @@ impl ModelSource for EmbedderFiles {
     }
 
     fn load(&self) -> Result<LoadedModel, BoxError> {
-        let embedder = LocalEmbedder::open(&self.path, self.path.to_string(), self.pool.clone())?;
-        let model = ServedModel::Embedder(Arc::new(embedder));
+        let model = (self.open)(&self.path, self.pool.clone())?;
         Ok(LoadedModel { model, bytes: self.bytes() })
     }
 }
 
-/// A classifier's files.
-pub(super) struct ClassifierFiles {
-    pub(super) path: Utf8PathBuf,
-    pub(super) pool: Arc<Pool>,
-    pub(super) facts: Facts,
+/// An embedding model.
+pub(super) fn embedder(path: &Utf8Path, pool: Arc<Pool>) -> Result<ServedModel, BoxError> {
+    let embedder = LocalEmbedder::open(path, path.to_string(), pool)?;
+    Ok(ServedModel::Embedder(Arc::new(embedder)))
 }
 
-impl ModelSource for ClassifierFiles {
-    fn bytes(&self) -> u64 {
-        packed_bytes(&self.path)
-    }
-
-    fn files(&self) -> Option<ModelFiles> {
-        self.facts.of(&self.path)
-    }
-
-    fn load(&self) -> Result<LoadedModel, BoxError> {
-        let classifier = LocalClassifier::classifier(&self.path, self.pool.clone())?;
-        let model = ServedModel::Classifier(Arc::new(classifier));
-        Ok(LoadedModel { model, bytes: self.bytes() })
-    }
+/// A classifier.
+pub(super) fn classifier(path: &Utf8Path, pool: Arc<Pool>) -> Result<ServedModel, BoxError> {
+    let classifier = LocalClassifier::classifier(path, pool)?;
+    Ok(ServedModel::Classifier(Arc::new(classifier)))
 }
 
 /// Bytes of a model's weights in memory, from its file or the files of its folder. What cannot be

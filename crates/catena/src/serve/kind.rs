@@ -1,7 +1,7 @@
 //! What a model on disk does.
 
 use super::facts::Facts;
-use super::files::{ClassifierFiles, EmbedderFiles, LanguageFiles, Running};
+use super::files::{EncoderFiles, LanguageFiles, Running, classifier, embedder};
 use crate::failure::{Exit, Failure};
 use crate::models::BoxError;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -57,13 +57,14 @@ impl Kind {
         running: &Running,
     ) -> Arc<dyn ModelSource> {
         let (pool, facts) = (running.pool.clone(), Facts::default());
-        match self {
+        let open = match self {
             Self::Language => {
-                Arc::new(LanguageFiles { path, draft, running: running.clone(), facts })
+                return Arc::new(LanguageFiles { path, draft, running: running.clone(), facts });
             }
-            Self::Embedder => Arc::new(EmbedderFiles { path, pool, facts }),
-            Self::Classifier => Arc::new(ClassifierFiles { path, pool, facts }),
-        }
+            Self::Embedder => embedder,
+            Self::Classifier => classifier,
+        };
+        Arc::new(EncoderFiles { path, pool, facts, open })
     }
 }
 

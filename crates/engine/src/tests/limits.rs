@@ -7,7 +7,7 @@ use crate::{
 };
 use catena_kernels::{KvShape, KvType};
 use catena_model::KvGroup;
-use catena_protocol::{Cancel, FinishReason, NoProgress, Progress};
+use catena_protocol::{Cancel, CancelAfter, FinishReason, NoProgress};
 
 fn engine(num_blocks: usize) -> Engine<FakeRunner> {
     Engine::new(FakeRunner::new(num_blocks, alphabet), vocabulary(), SchedulerLimits::default())
@@ -119,29 +119,14 @@ fn cancelling_frees_the_blocks_at_once() {
     assert!(engine.cancel(id).is_empty());
 }
 
-/// Sets the flag when the first request is done.
-struct StopAfterFirst(Cancel);
-
-impl Progress for StopAfterFirst {
-    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &str) {}
-    fn update(&self, done: u64) {
-        if done > 0 {
-            self.0.cancel();
-        }
-    }
-    fn note(&self, _text: &str) {}
-    fn end(&self) {}
-}
-
 #[test]
 fn a_cancelled_job_keeps_what_is_done() {
     let mut engine = engine(64);
     let cancel = Cancel::new();
     let requests = (1..4).map(|n| Request::new(tokens("x"), SamplingParams::greedy(n))).collect();
     let mut done = Vec::new();
-    let ended = engine.run_each(requests, &StopAfterFirst(cancel.clone()), &cancel, |index, _| {
-        done.push(index);
-    });
+    let stop = CancelAfter { after: 1, cancel: cancel.clone() };
+    let ended = engine.run_each(requests, &stop, &cancel, |index, _| done.push(index));
     assert!(matches!(ended, Err(EngineError::Interrupted { completed: 1, total: 3 })));
     assert_eq!(done, [0]);
     assert_eq!(engine.stats().snapshot().used_blocks, 0);

@@ -1,11 +1,13 @@
-//! Attention with AMX: pages of bf16 are tiles as they stand, queries and weights are rounded to it.
+//! Attention with AMX: pages of bf16 are tiles as they stand, those of bytes become such, queries and
+//! weights are rounded to it.
 //!
 //! A tile's rows are the folded rows of a task, 16 and then the rest; with fewer rows the tiles are
 //! lower and each row's sums the same. Values are added page by page, so that the sums of a row do not
 //! depend on the page that its task begins with.
 
-use super::avx512::{Pages, scale_scores, widened};
+use super::avx512::{Pages, scale_scores};
 use super::cache::BLOCK_TOKENS;
+use super::planes::Element;
 use super::task::{KEYS, MAX_ROWS, Operands, View};
 use crate::x86::amx::{self, SIDE, Shape};
 use crate::x86::{_mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps};
@@ -32,26 +34,14 @@ unsafe fn configure([first, second]: [usize; 2], words: usize) {
 /// # Safety
 /// The processor must have the features of [`crate::Level::Amx`]; the blocks must exist in the planes,
 /// `head_dim` must be a multiple of 16, and the operands must hold the view's rows.
-pub(super) unsafe fn scores(view: &View<'_, u16>, blocks: &[u32], operands: &mut Operands<'_>) {
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let pages = Pages::of_keys(view, blocks);
-        multiply_keys(&pages, view.head_dim, view.count, operands.q_words, operands.scores);
-    }
-}
-
-/// As [`scores`], with keys that become bf16 first.
-///
-/// # Safety
-/// As [`scores`].
-pub(super) unsafe fn scores_of_bytes(
-    view: &View<'_, i8>,
+pub(super) unsafe fn scores<E: Element>(
+    view: &View<'_, E>,
     blocks: &[u32],
     operands: &mut Operands<'_>,
 ) {
     // SAFETY: passed on to the caller.
     unsafe {
-        let pages = widened(&Pages::of_keys(view, blocks), view.head_dim, operands.pages);
+        let pages = E::pages_of_bf16(Pages::of_keys(view, blocks), view.head_dim, operands.pages);
         multiply_keys(&pages, view.head_dim, view.count, operands.q_words, operands.scores);
         scale_scores(&pages, view.count, operands.scores);
     }
@@ -100,8 +90,8 @@ unsafe fn multiply_keys(
 ///
 /// # Safety
 /// As [`scores`].
-pub(super) unsafe fn add_values(
-    view: &View<'_, u16>,
+pub(super) unsafe fn add_values<E: Element>(
+    view: &View<'_, E>,
     blocks: &[u32],
     operands: &mut Operands<'_>,
     old_weight: &[f32; MAX_ROWS],
@@ -110,26 +100,7 @@ pub(super) unsafe fn add_values(
     let (d, words) = (view.head_dim, &*operands.weight_words);
     // SAFETY: passed on to the caller.
     unsafe {
-        let pages = Pages::of_values(view, blocks);
-        multiply_values(pages.starts(), d, view.count, words, old_weight, out_rd);
-    }
-}
-
-/// As [`add_values`], with values that become bf16 first.
-///
-/// # Safety
-/// As [`scores`].
-pub(super) unsafe fn add_values_of_bytes(
-    view: &View<'_, i8>,
-    blocks: &[u32],
-    operands: &mut Operands<'_>,
-    old_weight: &[f32; MAX_ROWS],
-    out_rd: &mut [f32],
-) {
-    let (d, words) = (view.head_dim, &*operands.weight_words);
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let pages = widened(&Pages::of_values(view, blocks), d, operands.pages);
+        let pages = E::pages_of_bf16(Pages::of_values(view, blocks), d, operands.pages);
         multiply_values(pages.starts(), d, view.count, words, old_weight, out_rd);
     }
 }

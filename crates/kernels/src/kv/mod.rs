@@ -29,6 +29,12 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "x86_64")]
+mod row_groups;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod softmax;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod widened;
 
 #[cfg(test)]
 mod tests;

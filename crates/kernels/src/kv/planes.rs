@@ -54,57 +54,32 @@ impl KvShape {
 pub(super) trait Element: Lines + Copy + Zeroable + Send + Sync + 'static {
     /// Whether values count in units of their token's scale.
     const SCALED: bool;
+    /// Writes keys and values of new tokens into a page of heads of so many dimensions.
+    const FILL: Fill<Self>;
 
     /// The value in its unit.
     fn widen(self) -> f32;
-
-    /// Writes keys and values of new tokens into a page of heads of `d` dimensions.
-    fn fill(
-        level: Level,
-        page: Page<'_, Self>,
-        k: HeadRows<'_>,
-        v: HeadRows<'_>,
-        d: usize,
-        at: Touched,
-    );
 }
+
+/// `(level, page, k, v, head_dim, touched)`.
+pub(super) type Fill<E> = fn(Level, Page<'_, E>, HeadRows<'_>, HeadRows<'_>, usize, Touched);
 
 /// The bits of a bf16.
 impl Element for u16 {
     const SCALED: bool = false;
+    const FILL: Fill<Self> = fill_bf16;
 
     fn widen(self) -> f32 {
         f32::from_bits(u32::from(self) << 16)
-    }
-
-    fn fill(
-        level: Level,
-        page: Page<'_, Self>,
-        k: HeadRows<'_>,
-        v: HeadRows<'_>,
-        d: usize,
-        at: Touched,
-    ) {
-        fill_bf16(level, page, k, v, d, at);
     }
 }
 
 impl Element for i8 {
     const SCALED: bool = true;
+    const FILL: Fill<Self> = fill_int8;
 
     fn widen(self) -> f32 {
         f32::from(self)
-    }
-
-    fn fill(
-        level: Level,
-        page: Page<'_, Self>,
-        k: HeadRows<'_>,
-        v: HeadRows<'_>,
-        d: usize,
-        at: Touched,
-    ) {
-        fill_int8(level, page, k, v, d, at);
     }
 }
 

@@ -12,26 +12,9 @@ use crate::dense::{DenseType, Source, words_of_rows};
 
 /// What the levels need to know of the type of pages.
 #[cfg(target_arch = "x86_64")]
-pub(super) trait Lines: super::avx2::Words + super::avx512::Words {
-    /// The steps that multiply bf16 in tiles.
-    fn steps_in_tiles() -> SegmentOps<Self>
-    where
-        Self: Element;
-}
-
+pub(super) trait Lines: super::avx2::Words + super::avx512::Words {}
 #[cfg(target_arch = "x86_64")]
-impl Lines for u16 {
-    fn steps_in_tiles() -> SegmentOps<Self> {
-        SegmentOps::rounded(super::amx::scores, super::amx::add_values)
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Lines for i8 {
-    fn steps_in_tiles() -> SegmentOps<Self> {
-        SegmentOps::rounded(super::amx::scores_of_bytes, super::amx::add_values_of_bytes)
-    }
-}
+impl<T: super::avx2::Words + super::avx512::Words> Lines for T {}
 
 /// What the levels need to know of the type of pages.
 #[cfg(target_arch = "aarch64")]
@@ -92,11 +75,13 @@ impl<E: Element> SegmentOps<E> {
     /// [`AttendParams`](super::AttendParams).
     #[cfg(target_arch = "x86_64")]
     pub(super) fn of(level: Level, exact: bool) -> Option<Self> {
-        use super::{avx2, avx512};
+        use super::{amx, avx2, avx512};
         match level {
             Level::Scalar | Level::Neon => None,
             Level::Avx2 => Some(Self::plain(avx2::scores::<E>, avx2::weigh, avx2::add_values::<E>)),
-            Level::Amx if multiplies_bf16(level) && !exact => Some(E::steps_in_tiles()),
+            Level::Amx if multiplies_bf16(level) && !exact => {
+                Some(Self::rounded(amx::scores::<E>, amx::add_values::<E>))
+            }
             Level::Avx512 if multiplies_bf16(level) && !exact => {
                 Some(Self::rounded(avx512::scores_dot::<E>, avx512::add_values_dot::<E>))
             }

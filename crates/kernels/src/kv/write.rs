@@ -3,6 +3,7 @@
 use super::cache::{BLOCK_TOKENS, KvCache, KvShape, SeqSpan};
 use super::planes::{AnyPlanes, Element, Page, SharedPlanes};
 use super::turn::Turn;
+use crate::dense::bf16_bits;
 use crate::leveled::leveled;
 use crate::pool::PARALLEL_FROM;
 use crate::team::Member;
@@ -172,16 +173,28 @@ impl<E: Element> Writes<'_, E> {
                 }
                 keys = HeadRows { values: &*turned, apart: d };
             }
-            E::fill(self.level, page, keys, values, d, touched);
+            (E::FILL)(self.level, page, keys, values, d, touched);
         }
     }
 }
 
-/// Puts element `i` of a token's key into its place in a page: `[d / 2][16 tokens][2]`.
+/// Puts a token's key and value into their places in a page, `[d / 2][16 tokens][2]` and
+/// `[8 token pairs][d][2]`.
 #[inline(always)]
-fn put_key<E: Copy>(keys: &mut [E], slot: usize, pair: usize, two: [E; 2]) {
-    keys[pair * 2 * BLOCK_TOKENS + 2 * slot] = two[0];
-    keys[pair * 2 * BLOCK_TOKENS + 2 * slot + 1] = two[1];
+fn put<E: Copy>(
+    (keys, k, key): (&mut [E], &[f32], impl Fn(f32) -> E),
+    (values, v, value): (&mut [E], &[f32], impl Fn(f32) -> E),
+    slot: usize,
+) {
+    for (i, pair) in k.as_chunks::<2>().0.iter().enumerate() {
+        let [first, second] = pair.map(&key);
+        keys[i * 2 * BLOCK_TOKENS + 2 * slot] = first;
+        keys[i * 2 * BLOCK_TOKENS + 2 * slot + 1] = second;
+    }
+    let line = &mut values[slot / 2 * 2 * v.len()..][..2 * v.len()];
+    for (v, pair) in v.iter().zip(line.as_chunks_mut::<2>().0) {
+        pair[slot % 2] = value(*v);
+    }
 }
 
 leveled! {
@@ -199,15 +212,10 @@ leveled! {
             // earlier owner of the block left there must not be infinite.
             values.fill(0);
         }
+        let bf16 = |x| bf16_bits(x) as u16;
         for i in 0..at.count {
             let (slot, k, v) = (at.first_slot() + i, k.row(i, d), v.row(i, d));
-            for (i, pair) in k.as_chunks::<2>().0.iter().enumerate() {
-                put_key(keys, slot, i, pair.map(bf16_bits));
-            }
-            let line = &mut values[(slot / 2) * 2 * d..][..2 * d];
-            for (v, pair) in v.iter().zip(line.as_chunks_mut::<2>().0) {
-                pair[slot % 2] = bf16_bits(*v);
-            }
+            put((&mut *keys, k, bf16), (&mut *values, v, bf16), slot);
         }
     }
 }
@@ -228,17 +236,11 @@ leveled! {
         }
         for i in 0..at.count {
             let (slot, k, v) = (at.first_slot() + i, k.row(i, d), v.row(i, d));
-            let (unit, inverse) = unit_of(k);
-            key_scales[slot] = unit;
-            for (i, pair) in k.as_chunks::<2>().0.iter().enumerate() {
-                put_key(keys, slot, i, pair.map(|x| rounded(x * inverse)));
-            }
-            let (unit, inverse) = unit_of(v);
-            value_scales[slot] = unit;
-            let line = &mut values[(slot / 2) * 2 * d..][..2 * d];
-            for (v, pair) in v.iter().zip(line.as_chunks_mut::<2>().0) {
-                pair[slot % 2] = rounded(v * inverse);
-            }
+            let ((k_unit, k_inverse), (v_unit, v_inverse)) = (unit_of(k), unit_of(v));
+            (key_scales[slot], value_scales[slot]) = (k_unit, v_unit);
+            let key = |x: f32| rounded(x * k_inverse);
+            let value = |x: f32| rounded(x * v_inverse);
+            put((&mut *keys, k, key), (&mut *values, v, value), slot);
         }
     }
 }
@@ -261,12 +263,4 @@ fn unit_of(x: &[f32]) -> (f32, f32) {
 #[inline(always)]
 fn rounded(x: f32) -> i8 {
     x.round_ties_even() as i8
-}
-
-/// Rounds to bf16, ties to even; NaN stays NaN. Without branches.
-#[inline(always)]
-pub(super) fn bf16_bits(x: f32) -> u16 {
-    let bits = x.to_bits();
-    let rounded = (bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16;
-    if x.is_nan() { 0x7fc0 } else { rounded }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::leveled::leveled;
+use crate::math::fold;
 use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
 use crate::train_ops::layer_norm_row;
@@ -177,10 +178,5 @@ fn sum_of_squares(x: &[f32]) -> f32 {
     for (lane, v) in lanes.iter_mut().zip(rest) {
         *lane += v * v;
     }
-    for width in [8, 4, 2, 1] {
-        for i in 0..width {
-            lanes[i] += lanes[i + width];
-        }
-    }
-    lanes[0]
+    fold(lanes)
 }

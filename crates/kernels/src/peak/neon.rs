@@ -1,8 +1,9 @@
 //! Chains of multiply-adds that fill up to four multiplying pipes.
 
 use std::arch::aarch64::{vdupq_n_f32, vdupq_n_s8, vdupq_n_s32, vfmaq_f32};
-use std::arch::asm;
 use std::hint::black_box;
+
+use crate::neon::dot;
 
 /// Independent chains, as many as the products keep accumulators: four pipes with a latency of four
 /// need sixteen.
@@ -29,14 +30,7 @@ pub(super) fn int8_ops(rounds: usize) -> f64 {
     let mut sums = [vdupq_n_s32(0); CHAINS];
     for _ in 0..rounds {
         for sum in &mut sums {
-            // SAFETY: reads and writes registers only; the features are those of this function.
-            unsafe {
-                asm!(
-                    "sdot {0:v}.4s, {1:v}.16b, {2:v}.16b",
-                    inout(vreg) *sum, in(vreg) a, in(vreg) b,
-                    options(pure, nomem, nostack, preserves_flags),
-                );
-            }
+            *sum = dot(*sum, a, b);
         }
     }
     black_box(sums);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::at_level::at_level;
 use super::format::BLOCK;
 use super::geometry::Geometry;
 use crate::share::SharedMut;
@@ -140,22 +141,8 @@ impl<'a> SharedActivations<'a> {
 }
 
 fn quantize_rows(level: Level, x: &[f32], sums: Sums, out: Rows<'_>) {
-    match level {
-        Level::Scalar => scalar(x, sums, out),
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: the level is only in use where the processor has its features.
-        Level::Neon => unsafe { super::neon::quantize_rows(x, sums, out) },
-        #[cfg(not(target_arch = "aarch64"))]
-        Level::Neon => scalar(x, sums, out),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level is only in use where the processor has its features.
-        Level::Avx2 => unsafe { super::avx2::quantize_rows(x, sums, out) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Level::Avx512 | Level::Amx => unsafe { super::avx512::quantize_rows(x, sums, out) },
-        #[cfg(not(target_arch = "x86_64"))]
-        Level::Avx2 | Level::Avx512 | Level::Amx => scalar(x, sums, out),
-    }
+    // SAFETY: the level is only in use where the processor has its features.
+    unsafe { at_level!(level, scalar, quantize_rows, (x, sums, out)) }
 }
 
 /// The scale of a block whose largest magnitude is given, and what its values are multiplied by.

@@ -6,6 +6,8 @@ use super::activations::Activations;
 use super::format::BLOCK;
 use super::geometry::{Packed, TILE};
 use super::matrix::Target;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use crate::vector::Vector;
 
 /// How far ahead a product with one activation row prefetches in the stream of weights.
 #[cfg(target_arch = "x86_64")]
@@ -48,6 +50,60 @@ impl<'a, 't> Job<'a, 't> {
         (self.target.n - tile * TILE).min(TILE)
     }
 
+    /// Where the activations from a row on are.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[inline(always)]
+    pub(super) fn activations(&self, row: usize) -> Pointers {
+        let (x, blocks) = (self.x, self.blocks);
+        let subs = blocks * x.subs;
+        Pointers {
+            codes: x.codes_tk[row * x.k..].as_ptr(),
+            scales: x.scales_tb[row * blocks..].as_ptr(),
+            corrections: x.corrections_tbs[row * subs..].as_ptr(),
+            scaled_sums: x.scaled_sums_tbs[row * subs..].as_ptr(),
+            k: x.k,
+            blocks,
+        }
+    }
+
+    /// Writes outputs of a row from column `first` on; only those that exist.
+    ///
+    /// # Safety
+    /// The job must cover the row and the tile that the columns belong to; the processor must have the
+    /// features of the level.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[inline(always)]
+    pub(super) unsafe fn store<V: Vector>(&self, mut sums: V, row: usize, first: usize) {
+        let lanes = self.target.n.saturating_sub(first).min(V::LANES);
+        if lanes == 0 {
+            return;
+        }
+        // SAFETY: this call alone writes these rows of this tile (see `Target`).
+        let out = unsafe { self.target.lanes(row, first, lanes) };
+        if lanes == V::LANES {
+            // A copy of known length: one of any length would be a call.
+            // SAFETY: `out` is a register's worth.
+            unsafe {
+                if self.target.accumulate {
+                    sums = V::load(out.as_ptr()).add(sums);
+                }
+                sums.store(out.as_mut_ptr());
+            }
+            return;
+        }
+        let mut values = [0.0f32; TILE];
+        if self.target.accumulate {
+            values[..lanes].copy_from_slice(out);
+            // SAFETY: `values` is a register's worth or more.
+            sums = unsafe { V::load(values.as_ptr()).add(sums) };
+        }
+        // SAFETY: as above.
+        unsafe { sums.store(values.as_mut_ptr()) };
+        out.copy_from_slice(&values[..lanes]);
+    }
+
     /// Where the first output of a tile goes in a row.
     ///
     /// # Safety
@@ -57,6 +113,17 @@ impl<'a, 't> Job<'a, 't> {
         // SAFETY: in bounds of the target, as `new` has checked.
         unsafe { self.target.out.as_mut_ptr().add(row * self.target.ldo + tile * TILE) }
     }
+}
+
+/// Where the activations of a row, and of those after it, begin.
+#[derive(Clone, Copy)]
+pub(super) struct Pointers {
+    pub(super) codes: *const i8,
+    pub(super) scales: *const f32,
+    pub(super) corrections: *const i32,
+    pub(super) scaled_sums: *const f32,
+    pub(super) k: usize,
+    pub(super) blocks: usize,
 }
 
 /// Defines a function that walks the rows in steps of `$step` and ends with the matching rest.

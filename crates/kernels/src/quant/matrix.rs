@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use super::activations::{Activations, Sums};
+use super::at_level::at_level;
 use super::format::{BLOCK, QuantFormat};
 use super::geometry::{Geometry, Packed, TILE, with_packed};
+use super::scalar;
 use super::tile::{code, min, pack_row, scale};
 use crate::chain::{Part, multiply_part};
 use crate::share::SharedMut;
@@ -192,27 +194,10 @@ impl QuantMatrix {
         let target = Target { out, ldo, n: self.n, accumulate };
         let tiles = columns.start / TILE..columns.end.div_ceil(TILE);
         let w = &self.tiles[..];
-        with_packed!(self.format, P => match level {
-            Level::Scalar => super::scalar::product::<P>(w, x, rows, tiles, &target),
-            #[cfg(target_arch = "aarch64")]
-            // SAFETY: the level is only in use where the processor has its features; the rest is
-            // passed on to the caller.
-            Level::Neon => unsafe { super::neon::product::<P>(w, x, rows, tiles, &target) },
-            #[cfg(not(target_arch = "aarch64"))]
-            Level::Neon => super::scalar::product::<P>(w, x, rows, tiles, &target),
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the level is only in use where the processor has its features; the rest is
-            // passed on to the caller.
-            Level::Avx2 => unsafe { super::avx2::product::<P>(w, x, rows, tiles, &target) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Level::Avx512 | Level::Amx => unsafe {
-                super::avx512::product::<P>(w, x, rows, tiles, &target);
-            },
-            #[cfg(not(target_arch = "x86_64"))]
-            Level::Avx2 | Level::Avx512 | Level::Amx => {
-                super::scalar::product::<P>(w, x, rows, tiles, &target);
-            }
+        // SAFETY: the level is only in use where the processor has its features; the rest is passed
+        // on to the caller.
+        with_packed!(self.format, P => unsafe {
+            at_level!(level, scalar::product::<P>, product::<P>, (w, x, rows, tiles, &target));
         });
     }
 

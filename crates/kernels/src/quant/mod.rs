@@ -12,6 +12,7 @@
 //! and a product's kernel, compiled for that geometry, unpacks it in registers, or once for many rows.
 
 mod activations;
+mod at_level;
 mod blocks;
 mod decode;
 mod format;

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 
 use super::QuantFormat;
+use super::at_level::at_level;
 use super::format::BLOCK;
 use super::geometry::{Geometry, TILE, with_packed};
 use super::matrix::QuantMatrix;
@@ -147,22 +148,9 @@ fn unpack_pairs(format: QuantFormat, tile: &[u8], panel: &mut [u32]) {
 fn unpack_tile(level: Level, format: QuantFormat, tile: &[u8], out_k16: &mut [f32]) {
     let blocks = out_k16.len() / (BLOCK * TILE);
     assert!(tile.len() >= Geometry::of(format).tile_bytes(blocks), "{} bytes", tile.len());
-    with_packed!(format, P => match level {
-        Level::Scalar => unpack::<P>(tile, out_k16),
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: the level is only in use where the processor has its features; the tile's size
-        // was checked above.
-        Level::Neon => unsafe { super::neon::unpack::<P>(tile, out_k16) },
-        #[cfg(not(target_arch = "aarch64"))]
-        Level::Neon => unpack::<P>(tile, out_k16),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level is only in use where the processor has its features; the tile's size
-        // was checked above.
-        Level::Avx2 => unsafe { super::avx2::unpack::<P>(tile, out_k16) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Level::Avx512 | Level::Amx => unsafe { super::avx512::unpack::<P>(tile, out_k16) },
-        #[cfg(not(target_arch = "x86_64"))]
-        Level::Avx2 | Level::Avx512 | Level::Amx => unpack::<P>(tile, out_k16),
+    // SAFETY: the level is only in use where the processor has its features; the tile's size was
+    // checked above.
+    with_packed!(format, P => unsafe {
+        at_level!(level, unpack::<P>, unpack::<P>, (tile, out_k16));
     });
 }

@@ -91,9 +91,7 @@ leveled! {
         for i in 0..len {
             x[i] += added[i];
         }
-        let mean = lane_sum(len, |i| x[i]) / len as f32;
-        let variance = lane_sum(len, |i| (x[i] - mean) * (x[i] - mean)) / len as f32;
-        let scale = 1.0 / (variance + eps).sqrt();
+        let (mean, scale) = moments(x, eps);
         for i in 0..len {
             x[i] = (x[i] - mean) * scale * gain[i] + bias[i];
         }
@@ -105,11 +103,18 @@ leveled! {
     pub(crate) fn layer_norm_row(x: &[f32], gain: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
         let len = out.len();
         let (x, gain, bias) = (&x[..len], &gain[..len], &bias[..len]);
-        let mean = lane_sum(len, |i| x[i]) / len as f32;
-        let variance = lane_sum(len, |i| (x[i] - mean) * (x[i] - mean)) / len as f32;
-        let scale = 1.0 / (variance + eps).sqrt();
+        let (mean, scale) = moments(x, eps);
         for i in 0..len {
             out[i] = (x[i] - mean) * scale * gain[i] + bias[i];
         }
     }
+}
+
+/// Mean, and one by the root of the variance.
+#[inline(always)]
+pub(super) fn moments(x: &[f32], eps: f32) -> (f32, f32) {
+    let len = x.len();
+    let mean = lane_sum(len, |i| x[i]) / len as f32;
+    let variance = lane_sum(len, |i| (x[i] - mean) * (x[i] - mean)) / len as f32;
+    (mean, 1.0 / (variance + eps).sqrt())
 }

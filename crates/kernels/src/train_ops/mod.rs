@@ -36,9 +36,6 @@ pub use halves::{round_to_bf16, round_to_halves, widen_halves};
 pub(crate) use layer_norm::layer_norm_row;
 pub use layer_norm::{bias_layer_norm, layer_norm, layer_norm_operand};
 pub use lookup::lookup_backward;
-pub use norm_backward::{
-    bias_backward, layer_norm_backward, layer_norm_full_backward, layer_norm_gain_backward,
-    rms_norm_backward, rms_norm_full_backward, rms_norm_gain_backward,
-};
+pub use norm_backward::{bias_backward, norm_backward};
 pub use rope::rope_backward;
 pub use rows::{gather_rows, scale_rows, scale_rows_backward, softmax_backward};

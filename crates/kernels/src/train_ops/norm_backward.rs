@@ -2,91 +2,59 @@
 
 use std::ops::Range;
 
+use super::layer_norm::moments;
 use crate::leveled::leveled;
 use crate::math::lane_sum;
 use crate::share::SharedMut;
-use crate::{Level, Pool, level, span};
+use crate::{Level, Pool, RowNorm, level, span};
 
-/// Adds the gradient of `y = x / sqrt(mean(x^2) + eps) * gain` with respect to `x`.
+/// Adds the gradients of a norm with respect to its input and its gain, those that are wanted; both
+/// together take one pass less over `x_tc`, for the same bits.
 ///
-/// With `s = 1 / sqrt(mean(x^2) + eps)`: `dx += s * gain * dy - x * s^3 * mean(x * gain * dy)`
+/// With `z` the normed input before its gain and `s` the factor that made it, `z = s (x - mean(x))`, and
+/// `g = gain * dy`: `dx += s * (g - mean(g) - z * mean(g * z))`, where means of `x` and `g` are left out by
+/// a root-mean-square norm, and `dgain += sum over t of dy * z`.
 ///
 /// # Shapes
-/// `x_tc`, `dy_tc`, `dx_tc` `[t, c]`; `gain_c` `[c]`.
+/// `x_tc`, `dy_tc`, `dx_tc` `[t, c]`; `dgain_c` `[c]`; `stats` is working memory of at least `2 t`, not
+/// used without `dgain_c`.
 ///
 /// # Panics
-/// If the lengths disagree: a caller's bug.
-pub fn rms_norm_backward(
+/// If the lengths disagree or `stats` is too short: a caller's bug.
+pub fn norm_backward(
     pool: &Pool,
-    x_tc: &[f32],
-    gain_c: &[f32],
-    eps: f32,
-    dy_tc: &[f32],
-    dx_tc: &mut [f32],
-) {
-    by_rows(pool, rms_row, (x_tc, dy_tc), gain_c, eps, dx_tc, None);
-}
-
-/// Adds the gradient of `y = (x - mean(x)) / sqrt(var(x) + eps) * gain + bias` with respect to `x`.
-///
-/// With `s = 1 / sqrt(var(x) + eps)`, `z = (x - mean(x)) s` and `g = gain * dy`:
-/// `dx += s * (g - mean(g) - z * mean(g * z))`
-///
-/// # Shapes
-/// As [`rms_norm_backward`].
-///
-/// # Panics
-/// If the lengths disagree: a caller's bug.
-pub fn layer_norm_backward(
-    pool: &Pool,
-    x_tc: &[f32],
-    gain_c: &[f32],
-    eps: f32,
-    dy_tc: &[f32],
-    dx_tc: &mut [f32],
-) {
-    by_rows(pool, layer_row, (x_tc, dy_tc), gain_c, eps, dx_tc, None);
-}
-
-/// [`rms_norm_backward`] and [`rms_norm_gain_backward`] with one pass less over `x_tc`: the same
-/// bits.
-///
-/// # Panics
-/// As these.
-pub fn rms_norm_full_backward(
-    pool: &Pool,
+    norm: RowNorm<'_>,
     (x_tc, dy_tc): (&[f32], &[f32]),
-    gain_c: &[f32],
-    eps: f32,
-    dx_tc: &mut [f32],
+    dx_tc: Option<&mut [f32]>,
+    dgain_c: Option<&mut [f32]>,
     stats: &mut [f32],
-    dgain_c: &mut [f32],
 ) {
-    let stats = &mut stats[..2 * (x_tc.len() / gain_c.len())];
-    by_rows(pool, rms_row, (x_tc, dy_tc), gain_c, eps, dx_tc, Some(&mut *stats));
-    gain_columns(pool, x_tc, dy_tc, stats, dgain_c);
-}
-
-/// [`layer_norm_backward`] and [`layer_norm_gain_backward`], as [`rms_norm_full_backward`].
-///
-/// # Panics
-/// As these.
-pub fn layer_norm_full_backward(
-    pool: &Pool,
-    (x_tc, dy_tc): (&[f32], &[f32]),
-    gain_c: &[f32],
-    eps: f32,
-    dx_tc: &mut [f32],
-    stats: &mut [f32],
-    dgain_c: &mut [f32],
-) {
-    let stats = &mut stats[..2 * (x_tc.len() / gain_c.len())];
-    by_rows(pool, layer_row, (x_tc, dy_tc), gain_c, eps, dx_tc, Some(&mut *stats));
-    gain_columns(pool, x_tc, dy_tc, stats, dgain_c);
+    let (row, of_row, gain, eps): (Row, OfRow, _, _) = match norm {
+        RowNorm::Rms { gain_c, eps } => (rms_row, rms_stats, gain_c, eps),
+        RowNorm::Layer { gain_c, eps, .. } => (layer_row, layer_stats, gain_c, eps),
+    };
+    let c = gain.len();
+    assert!(c > 0 && x_tc.len().is_multiple_of(c), "{} values in rows of {c}", x_tc.len());
+    let Some(dgain) = dgain_c else {
+        if let Some(dx) = dx_tc {
+            by_rows(pool, row, (x_tc, dy_tc), gain, eps, dx, None);
+        }
+        return;
+    };
+    assert_eq!(dgain.len(), c, "the gradient of the gain");
+    let stats = &mut stats[..2 * (x_tc.len() / c)];
+    if let Some(dx) = dx_tc {
+        by_rows(pool, row, (x_tc, dy_tc), gain, eps, dx, Some(&mut *stats));
+    } else {
+        statistics(pool, of_row, x_tc, c, eps, stats);
+    }
+    gain_columns(pool, x_tc, dy_tc, stats, dgain);
 }
 
 /// Adds to a row's gradient, and returns what [`statistics`] gives for it.
 type Row = fn(Level, &[f32], &[f32], f32, &[f32], &mut [f32]) -> [f32; 2];
+/// Mean, or 0 where it is not taken off, and scale of a row.
+type OfRow = fn(Level, &[f32], f32) -> [f32; 2];
 
 fn by_rows(
     pool: &Pool,
@@ -142,57 +110,6 @@ leveled! {
     }
 }
 
-/// Mean, and one by the root of the variance.
-#[inline(always)]
-fn moments(x: &[f32], eps: f32) -> (f32, f32) {
-    let len = x.len();
-    let mean = lane_sum(len, |i| x[i]) / len as f32;
-    let variance = lane_sum(len, |i| (x[i] - mean) * (x[i] - mean)) / len as f32;
-    (mean, 1.0 / (variance + eps).sqrt())
-}
-
-/// Adds the gradient of a root-mean-square norm with respect to its gain.
-///
-/// `dgain += sum over t of dy * x / sqrt(mean(x^2) + eps)`
-///
-/// # Shapes
-/// `x_tc`, `dy_tc` `[t, c]`; `dgain_c` `[c]`; `stats` is working memory of at least `2 t`.
-///
-/// # Panics
-/// If the lengths disagree or `stats` is too short: a caller's bug.
-pub fn rms_norm_gain_backward(
-    pool: &Pool,
-    x_tc: &[f32],
-    eps: f32,
-    dy_tc: &[f32],
-    stats: &mut [f32],
-    dgain_c: &mut [f32],
-) {
-    let stats = statistics(pool, rms_stats, x_tc, dgain_c.len(), eps, stats);
-    gain_columns(pool, x_tc, dy_tc, stats, dgain_c);
-}
-
-/// Adds the gradient of a layer norm with respect to its gain and, where it has one, its bias.
-///
-/// `dgain += sum over t of dy * (x - mean(x)) / sqrt(var(x) + eps)`, `dbias += sum over t of dy`
-///
-/// # Shapes
-/// As [`rms_norm_gain_backward`].
-///
-/// # Panics
-/// If the lengths disagree or `stats` is too short: a caller's bug.
-pub fn layer_norm_gain_backward(
-    pool: &Pool,
-    x_tc: &[f32],
-    eps: f32,
-    dy_tc: &[f32],
-    stats: &mut [f32],
-    dgain_c: &mut [f32],
-) {
-    let stats = statistics(pool, layer_stats, x_tc, dgain_c.len(), eps, stats);
-    gain_columns(pool, x_tc, dy_tc, stats, dgain_c);
-}
-
 /// Adds the sums over the rows of `dy`: the gradient of a bias.
 ///
 /// # Shapes
@@ -214,24 +131,14 @@ pub fn bias_backward(pool: &Pool, dy: &[f32], ldy: usize, dbias_c: &mut [f32]) {
 }
 
 /// Mean and scale of each row.
-fn statistics<'s>(
-    pool: &Pool,
-    of_row: fn(Level, &[f32], f32) -> [f32; 2],
-    x: &[f32],
-    c: usize,
-    eps: f32,
-    stats: &'s mut [f32],
-) -> &'s [f32] {
+fn statistics(pool: &Pool, of_row: OfRow, x: &[f32], c: usize, eps: f32, stats: &mut [f32]) {
     let level = level();
-    assert!(x.len().is_multiple_of(c), "{} values in rows of {c}", x.len());
-    let stats = &mut stats[..2 * (x.len() / c)];
     pool.split_rows(stats, 2, &|rows, stats| {
         let x = x[rows.start * c..].chunks_exact(c);
         for (stats, x) in stats.as_chunks_mut::<2>().0.iter_mut().zip(x) {
             *stats = of_row(level, x, eps);
         }
     });
-    stats
 }
 
 leveled! {

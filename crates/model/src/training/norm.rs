@@ -1,9 +1,8 @@
 //! A norm of the model.
 
 use catena_kernels::{
-    RowOperand, bias_backward, layer_norm, layer_norm_backward, layer_norm_full_backward,
-    layer_norm_gain_backward, layer_norm_operand, rms_norm, rms_norm_backward,
-    rms_norm_full_backward, rms_norm_gain_backward, rms_norm_operand,
+    RowNorm, RowOperand, bias_backward, layer_norm, layer_norm_operand, norm_backward, rms_norm,
+    rms_norm_operand,
 };
 
 use super::grads::Grads;
@@ -56,27 +55,15 @@ impl Norm {
         grads: &mut Grads,
         stats: &mut [f32],
     ) {
-        let (pool, eps, gain) = (pass.pool, self.eps, self.gain.get(pass.values));
         if let Some(dbias) = self.bias.grad(grads) {
-            bias_backward(pool, dy, dbias.len(), dbias);
+            bias_backward(pass.pool, dy, dbias.len(), dbias);
         }
-        match (dx, self.gain.grad(grads), self.kind) {
-            (Some(dx), Some(dgain), NormKind::Rms) => {
-                rms_norm_full_backward(pool, (x, dy), gain, eps, dx, stats, dgain);
-            }
-            (Some(dx), Some(dgain), NormKind::Layer) => {
-                layer_norm_full_backward(pool, (x, dy), gain, eps, dx, stats, dgain);
-            }
-            (Some(dx), None, NormKind::Rms) => rms_norm_backward(pool, x, gain, eps, dy, dx),
-            (Some(dx), None, NormKind::Layer) => layer_norm_backward(pool, x, gain, eps, dy, dx),
-            (None, Some(dgain), NormKind::Rms) => {
-                rms_norm_gain_backward(pool, x, eps, dy, stats, dgain);
-            }
-            (None, Some(dgain), NormKind::Layer) => {
-                layer_norm_gain_backward(pool, x, eps, dy, stats, dgain);
-            }
-            (None, None, NormKind::Rms | NormKind::Layer) => {}
-        }
+        let (gain_c, bias_c) = (self.gain.get(pass.values), self.bias.get(pass.values));
+        let norm = match self.kind {
+            NormKind::Rms => RowNorm::Rms { gain_c, eps: self.eps },
+            NormKind::Layer => RowNorm::Layer { gain_c, bias_c, eps: self.eps },
+        };
+        norm_backward(pass.pool, norm, (x, dy), dx, self.gain.grad(grads), stats);
     }
 
     pub(super) fn is_trained(&self) -> bool {

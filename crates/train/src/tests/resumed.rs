@@ -77,7 +77,7 @@ fn a_checkpoint_of_the_version_before_is_resumed_and_a_newer_one_refused() {
     let (expected, _) = straight(&samples(18), &straight_path);
     let (_guard, path) = dir();
     let cancel = Cancel::new();
-    let stop = StopAfter { after: 5, cancel: cancel.clone() };
+    let stop = CancelAfter { after: 5, cancel: cancel.clone() };
     run_until(config(), &samples(18), &path, &mut Unigram::new(5), &stop, &cancel).unwrap_err();
     let file = path.join(Checkpoint::FILE_NAME);
     edit(&file, |position| {
@@ -109,7 +109,7 @@ fn another_arithmetic_is_told() {
     let objective = || Sft::new(&rows, 7).unwrap();
     let train = |trainer: &Trainer, after: u64| {
         let (cancel, pool) = (Cancel::new(), Pool::new(1));
-        let stop = StopAfter { after, cancel: cancel.clone() };
+        let stop = CancelAfter { after, cancel: cancel.clone() };
         let (mut model, mut objective) = (Unigram::new(5), objective());
         trainer.run(&mut model, &mut objective, None, None, &pool, &stop, &cancel)
     };

@@ -90,7 +90,7 @@ fn evaluated(path: &Utf8Path, stop: Stop) -> (Result<TrainOutcome, TrainError>, 
     let mut eval = Measured { inner, stop, runs: &runs, cancel: cancel.clone() };
     let mut observer = Written { stop, runs: &runs, cancel: cancel.clone() };
     let after = if let Stop::After(step) = stop { step } else { u64::MAX };
-    let told = StopAfter { after, cancel: cancel.clone() };
+    let told = CancelAfter { after, cancel: cancel.clone() };
     let trainer = Trainer::new(config, path, "base").unwrap();
     let (eval, observer) = (Some(&mut eval as _), Some(&mut observer as _));
     let pool = Pool::new(1);

@@ -3,14 +3,13 @@
 use camino::Utf8Path;
 use catena_kernels::{DenseType, Pool};
 use catena_model::training::{Method, Recompute, Task, TrainModel, TrainOptions};
-use catena_protocol::{Cancel, NoProgress};
+use catena_protocol::{Cancel, CancelAfter, NoProgress};
 use catena_train::{
     ClipGradNorm, OptimizerConfig, RunConfig, Schedule, Sft, SgdConfig, TrainError, Trainer,
 };
 
 use crate::setup::{
-    MAX_TOKENS, StopAfter, config, dir, distance, figures, lora, model, optimizers, options, run,
-    samples,
+    MAX_TOKENS, config, dir, distance, figures, lora, model, optimizers, options, run, samples,
 };
 
 fn made(method: &Method, optimizer_in_backward: bool) -> TrainModel {
@@ -65,7 +64,7 @@ fn a_run_goes_on_wherever_its_optimizer_runs() {
     for (first, then) in [(true, false), (false, true)] {
         let (_guard, path) = dir();
         let cancel = Cancel::new();
-        let stop = StopAfter { after: 3, cancel: cancel.clone() };
+        let stop = CancelAfter { after: 3, cancel: cancel.clone() };
         let stopped = run(&config, &path, &mut made(&Method::Full, first), &stop, &cancel);
         assert!(matches!(stopped, Err(TrainError::Interrupted { step: 3 })), "{stopped:?}");
         let mut resumed = made(&Method::Full, then);

@@ -1,10 +1,10 @@
 //! Runs that were stopped and go on.
 
 use catena_model::training::{Method, Recompute, TrainModel};
-use catena_protocol::{Cancel, NoProgress};
+use catena_protocol::{Cancel, CancelAfter, NoProgress};
 use catena_train::{RunConfig, TrainError};
 
-use crate::setup::{StopAfter, config, dir, figures, language_model, lora, optimizers, run};
+use crate::setup::{config, dir, figures, language_model, lora, optimizers, run};
 
 #[test]
 fn a_resumed_run_has_the_bits_of_a_straight_one() {
@@ -28,7 +28,7 @@ fn a_resumed_run_has_the_bits_of_a_straight_one() {
 fn resumed(config: &RunConfig, new: &dyn Fn() -> TrainModel, after: u64) -> (String, TrainModel) {
     let (_guard, path) = dir();
     let cancel = Cancel::new();
-    let stop = StopAfter { after, cancel: cancel.clone() };
+    let stop = CancelAfter { after, cancel: cancel.clone() };
     let error = run(config, &path, &mut new(), &stop, &cancel).unwrap_err();
     assert!(matches!(error, TrainError::Interrupted { step } if step == after), "{error}");
     let mut model = new();

@@ -111,23 +111,6 @@ pub(crate) fn run(
     Ok(outcome.metrics.iter().map(|step| step.loss).collect())
 }
 
-/// Sets the flag once `after` steps are reported.
-pub(crate) struct StopAfter {
-    pub(crate) after: u64,
-    pub(crate) cancel: Cancel,
-}
-
-impl Progress for StopAfter {
-    fn begin(&self, _: &str, _: Option<u64>, _: &str) {}
-    fn update(&self, done: u64) {
-        if done >= self.after {
-            self.cancel.cancel();
-        }
-    }
-    fn note(&self, _: &str) {}
-    fn end(&self) {}
-}
-
 /// All optimizers, with their states.
 pub(crate) fn optimizers() -> Vec<OptimizerConfig> {
     let decay = AdamWConfig { weight_decay: 0.01, ..AdamWConfig::default() };

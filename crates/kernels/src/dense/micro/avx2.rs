@@ -8,8 +8,7 @@
 
 use std::arch::x86_64::{
     __m256, _mm256_and_si256, _mm256_castps_si256, _mm256_castsi256_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32,
-    _mm256_storeu_ps,
+    _mm256_loadu_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32,
 };
 
 use super::table::Kernel;
@@ -37,43 +36,6 @@ unsafe fn run_bf16(tile: &Tile, _num_panels: usize, num_rows: usize) {
 run_rows!(#[target_feature(enable = "avx2,fma")] rows_f32, tile_f32, 1, 6: 1 2 3 4 5);
 run_rows!(#[target_feature(enable = "avx2,fma")] rows_bf16, tile_bf16, 1, 6: 1 2 3 4 5);
 
-/// The accumulators of `R` rows from `row` on, from zero or from the output.
-///
-/// # Safety
-/// As [`Kernel::run`], for these rows.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn start<const R: usize>(tile: &Tile, row: usize) -> [[__m256; 2]; R] {
-    let mut sums = [[_mm256_setzero_ps(); 2]; R];
-    if tile.accumulate {
-        for (i, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: the output covers these rows.
-            unsafe {
-                let out = tile.out.add((row + i) * tile.ldo);
-                *sum = [_mm256_loadu_ps(out), _mm256_loadu_ps(out.add(8))];
-            }
-        }
-    }
-    sums
-}
-
-/// Writes the accumulators of `R` rows from `row` on to the output.
-///
-/// # Safety
-/// As [`Kernel::run`], for these rows.
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn finish<const R: usize>(tile: &Tile, row: usize, sums: &[[__m256; 2]; R]) {
-    for (i, sum) in sums.iter().enumerate() {
-        // SAFETY: the output covers these rows.
-        unsafe {
-            let out = tile.out.add((row + i) * tile.ldo);
-            _mm256_storeu_ps(out, sum[0]);
-            _mm256_storeu_ps(out.add(8), sum[1]);
-        }
-    }
-}
-
 /// The product of `R` rows from `row` on, whose words begin at `x`.
 ///
 /// # Safety
@@ -83,7 +45,7 @@ unsafe fn finish<const R: usize>(tile: &Tile, row: usize, sums: &[[__m256; 2]; R
 unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     // SAFETY: the operands cover these rows and steps.
     unsafe {
-        let mut sums = start::<R>(tile, row);
+        let mut sums: [[__m256; 2]; R] = tile.start(row);
         let mut cols = tile.cols.cast::<f32>();
         let mut x = x.cast::<f32>();
         for _ in 0..tile.steps {
@@ -96,7 +58,7 @@ unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *
             cols = cols.add(16);
             x = x.wrapping_add(tile.step_stride);
         }
-        finish(tile, row, &sums);
+        tile.finish(row, &sums);
     }
 }
 
@@ -110,7 +72,7 @@ unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: 
     let high_half = _mm256_set1_epi32(0xffff_0000_u32.cast_signed());
     // SAFETY: the operands cover these rows and steps.
     unsafe {
-        let mut sums = start::<R>(tile, row);
+        let mut sums: [[__m256; 2]; R] = tile.start(row);
         let mut cols = tile.cols.cast::<f32>();
         let mut x = x.cast::<i32>();
         for _ in 0..tile.steps {
@@ -135,6 +97,6 @@ unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: 
             cols = cols.add(16);
             x = x.wrapping_add(tile.step_stride);
         }
-        finish(tile, row, &sums);
+        tile.finish(row, &sums);
     }
 }

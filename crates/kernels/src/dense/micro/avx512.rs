@@ -6,7 +6,7 @@
 use crate::x86::{
     __m512, __m512bh, __m512i, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps,
     _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_slli_epi32, _mm512_storeu_ps,
+    _mm512_setzero_ps, _mm512_slli_epi32,
 };
 
 use super::table::Kernel;
@@ -19,96 +19,36 @@ pub(crate) static BF16: Kernel =
 pub(crate) static BF16_WIDENED: Kernel =
     Kernel { panels: 3, panels_at_once: 3, rows: 8, contiguous: false, run: run_widened };
 
-/// # Safety
-/// As [`Kernel::run`].
-unsafe fn run_f32(tile: &Tile, num_panels: usize, num_rows: usize) {
-    // SAFETY: the caller promises the level and the operands.
-    unsafe {
-        match num_panels {
-            1 => rows1_f32(tile, num_rows),
-            2 => rows2_f32(tile, num_rows),
-            _ => rows3_f32(tile, num_rows),
+/// Defines `$run` of a tile function: the loops over the rows, one for each number of panels.
+macro_rules! run_panels {
+    ($run:ident, $tile:ident, $features:literal) => {
+        /// # Safety
+        /// As [`Kernel::run`].
+        unsafe fn $run(tile: &Tile, num_panels: usize, num_rows: usize) {
+            run_panels!(@ one, $tile, 1, $features);
+            run_panels!(@ two, $tile, 2, $features);
+            run_panels!(@ three, $tile, 3, $features);
+            // SAFETY: the caller promises the level and the operands.
+            unsafe {
+                match num_panels {
+                    1 => one(tile, num_rows),
+                    2 => two(tile, num_rows),
+                    _ => three(tile, num_rows),
+                }
+            }
         }
-    }
-}
-
-/// # Safety
-/// As [`Kernel::run`].
-unsafe fn run_bf16(tile: &Tile, num_panels: usize, num_rows: usize) {
-    // SAFETY: the caller promises the level and the operands.
-    unsafe {
-        match num_panels {
-            1 => rows1_bf16(tile, num_rows),
-            2 => rows2_bf16(tile, num_rows),
-            _ => rows3_bf16(tile, num_rows),
-        }
-    }
-}
-
-/// # Safety
-/// As [`Kernel::run`].
-unsafe fn run_widened(tile: &Tile, num_panels: usize, num_rows: usize) {
-    // SAFETY: the caller promises the level and the operands.
-    unsafe {
-        match num_panels {
-            1 => rows1_widened(tile, num_rows),
-            2 => rows2_widened(tile, num_rows),
-            _ => rows3_widened(tile, num_rows),
-        }
-    }
-}
-
-/// Defines the loops over the rows of a tile function, one for each number of panels.
-macro_rules! loops {
-    ($($features:literal $tile:ident: $($name:ident = $panels:literal),*;)*) => { $($(
+    };
+    (@ $name:ident, $tile:ident, $panels:literal, $features:literal) => {
         run_rows!(
             #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = $features))]
             #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
             $name, $tile, $panels, 8: 1 2 3 4 5 6 7
         );
-    )*)* };
+    };
 }
-loops! {
-    "avx512f" tile_f32: rows1_f32 = 1, rows2_f32 = 2, rows3_f32 = 3;
-    "avx512f,avx512bf16" tile_bf16: rows1_bf16 = 1, rows2_bf16 = 2, rows3_bf16 = 3;
-    "avx512f" tile_widened: rows1_widened = 1, rows2_widened = 2, rows3_widened = 3;
-}
-
-/// The accumulators of `R` rows from `row` on, from zero or from the output.
-///
-/// # Safety
-/// As [`Kernel::run`], for these rows.
-#[inline]
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn start<const P: usize, const R: usize>(tile: &Tile, row: usize) -> [[__m512; P]; R] {
-    let mut sums = [[_mm512_setzero_ps(); P]; R];
-    if tile.accumulate {
-        for (i, sum) in sums.iter_mut().enumerate() {
-            for (p, sum) in sum.iter_mut().enumerate() {
-                // SAFETY: the output covers these rows and panels.
-                *sum = unsafe { _mm512_loadu_ps(tile.out.add((row + i) * tile.ldo + p * 16)) };
-            }
-        }
-    }
-    sums
-}
-
-/// Writes the accumulators of `R` rows from `row` on to the output.
-///
-/// # Safety
-/// As [`Kernel::run`], for these rows.
-#[inline]
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn finish<const P: usize, const R: usize>(tile: &Tile, row: usize, sums: &[[__m512; P]; R]) {
-    for (i, sum) in sums.iter().enumerate() {
-        for (p, sum) in sum.iter().enumerate() {
-            // SAFETY: the output covers these rows and panels.
-            unsafe { _mm512_storeu_ps(tile.out.add((row + i) * tile.ldo + p * 16), *sum) };
-        }
-    }
-}
+run_panels!(run_f32, tile_f32, "avx512f");
+run_panels!(run_bf16, tile_bf16, "avx512f,avx512bf16");
+run_panels!(run_widened, tile_widened, "avx512f");
 
 /// The product of `R` rows from `row` on, whose words begin at `x`.
 ///
@@ -120,7 +60,7 @@ unsafe fn finish<const P: usize, const R: usize>(tile: &Tile, row: usize, sums: 
 unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *const u32) {
     // SAFETY: the operands cover these rows, panels and steps.
     unsafe {
-        let mut sums = start::<P, R>(tile, row);
+        let mut sums: [[__m512; P]; R] = tile.start(row);
         let mut cols = tile.cols.cast::<f32>();
         let mut x = x.cast::<f32>();
         for _ in 0..tile.steps {
@@ -137,7 +77,7 @@ unsafe fn tile_f32<const P: usize, const R: usize>(tile: &Tile, row: usize, x: *
             cols = cols.wrapping_add(16);
             x = x.wrapping_add(tile.step_stride);
         }
-        finish(tile, row, &sums);
+        tile.finish(row, &sums);
     }
 }
 
@@ -152,7 +92,7 @@ unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: 
     // SAFETY: the operands cover these rows, panels and steps; both vector types are 64 plain
     // bytes.
     unsafe {
-        let mut sums = start::<P, R>(tile, row);
+        let mut sums: [[__m512; P]; R] = tile.start(row);
         let mut cols = tile.cols;
         let mut x = x.cast::<i32>();
         for _ in 0..tile.steps {
@@ -172,7 +112,7 @@ unsafe fn tile_bf16<const P: usize, const R: usize>(tile: &Tile, row: usize, x: 
             cols = cols.wrapping_add(16);
             x = x.wrapping_add(tile.step_stride);
         }
-        finish(tile, row, &sums);
+        tile.finish(row, &sums);
     }
 }
 
@@ -188,7 +128,7 @@ unsafe fn tile_widened<const P: usize, const R: usize>(tile: &Tile, row: usize, 
     let high_half = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
     // SAFETY: the operands cover these rows, panels and steps.
     unsafe {
-        let mut sums = start::<P, R>(tile, row);
+        let mut sums: [[__m512; P]; R] = tile.start(row);
         let mut cols = tile.cols;
         let mut x = x.cast::<i32>();
         for _ in 0..tile.steps {
@@ -219,6 +159,6 @@ unsafe fn tile_widened<const P: usize, const R: usize>(tile: &Tile, row: usize, 
             cols = cols.wrapping_add(16);
             x = x.wrapping_add(tile.step_stride);
         }
-        finish(tile, row, &sums);
+        tile.finish(row, &sums);
     }
 }

@@ -1,4 +1,7 @@
-//! What a micro-kernel is called with, and the loop over rows that all of them share.
+//! What a micro-kernel is called with, and the loops over its rows that levels share.
+
+#[cfg(target_arch = "x86_64")]
+use crate::vector::Vector;
 
 /// Operands of one call, already offset to its first row and panel.
 pub(in crate::dense) struct Tile {
@@ -16,6 +19,47 @@ pub(in crate::dense) struct Tile {
     pub(in crate::dense) out: *mut f32,
     pub(in crate::dense) ldo: usize,
     pub(in crate::dense) accumulate: bool,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Tile {
+    /// The sums that `R` rows from `row` on begin with, `P` vectors next to each other: those in the
+    /// output, or zeros.
+    ///
+    /// # Safety
+    /// The output must cover these rows and vectors; the processor must have the features of the level.
+    #[inline(always)]
+    pub(super) unsafe fn start<V: Vector, const P: usize, const R: usize>(
+        &self,
+        row: usize,
+    ) -> [[V; P]; R] {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let mut sums = [[V::splat(0.0); P]; R];
+            if self.accumulate {
+                for i in 0..R {
+                    sums[i] = Vector::load(self.out.add((row + i) * self.ldo));
+                }
+            }
+            sums
+        }
+    }
+
+    /// Writes the sums of rows from `row` on.
+    ///
+    /// # Safety
+    /// As [`Tile::start`].
+    #[inline(always)]
+    pub(super) unsafe fn finish<V: Vector, const P: usize, const R: usize>(
+        &self,
+        row: usize,
+        sums: &[[V; P]; R],
+    ) {
+        for i in 0..R {
+            // SAFETY: promised by the caller.
+            unsafe { sums[i].store(self.out.add((row + i) * self.ldo)) };
+        }
+    }
 }
 
 /// Defines `run` for a tile function: whole tiles of `$rows` rows, then one smaller tile. It is told

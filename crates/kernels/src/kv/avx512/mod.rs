@@ -9,7 +9,7 @@ mod products;
 mod softmax;
 mod words;
 
-pub(super) use pages::{Pages, scale_scores, widened};
+pub(super) use pages::{Pages, scale_scores};
 pub(super) use products::{add_values, add_values_dot, scores, scores_dot};
 pub(super) use softmax::{weigh, weigh_words};
 pub(super) use words::Words;

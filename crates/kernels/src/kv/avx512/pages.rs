@@ -66,11 +66,7 @@ impl<E> Pages<E> {
 /// The processor must have AVX-512 with bf16, and the pages must exist.
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(in crate::kv) unsafe fn widened(
-    pages: &Pages<i8>,
-    head_dim: usize,
-    out: &mut [u16],
-) -> Pages<u16> {
+pub(super) unsafe fn widened(pages: &Pages<i8>, head_dim: usize, out: &mut [u16]) -> Pages<u16> {
     let page_len = BLOCK_TOKENS * head_dim;
     assert!(out.len() >= KEYS * head_dim && page_len.is_multiple_of(32));
     let out = out.as_mut_ptr();

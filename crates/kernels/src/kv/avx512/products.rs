@@ -4,6 +4,7 @@ use super::pages::Pages;
 use super::words::Words;
 use crate::kv::cache::BLOCK_TOKENS;
 use crate::kv::planes::Element;
+use crate::kv::row_groups::for_row_groups;
 use crate::kv::task::{KEYS, MAX_ROWS, Operands, View};
 use crate::x86::{
     __m512, __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps,
@@ -116,28 +117,6 @@ impl<E: Words> Multiply<E> for Dot {
     }
 }
 
-/// Runs `$product` with the generic arguments `$generic` over `$rows` rows from the first on, in groups of
-/// `$group` and then the `$rest`; each row is computed alike in any group.
-macro_rules! for_row_groups {
-    (
-        $rows:expr, $group:literal: $($rest:literal)*,
-        |$row:ident| $product:ident $generic:tt $args:tt
-    ) => {
-        let rows = $rows;
-        let mut $row = 0;
-        while $row < rows {
-            match rows - $row {
-                $($rest => for_row_groups!(@ $product $generic $rest $args),)*
-                _ => for_row_groups!(@ $product $generic $group $args),
-            }
-            $row += $group;
-        }
-    };
-    (@ $product:ident [$($generic:tt),*] $count:literal ($($arg:expr),* $(,)?)) => {
-        $product::<_, $($generic,)* $count>($($arg),*)
-    };
-}
-
 /// Runs `$body` for groups of pages from the first on, as many of `$count` as there are, then the next.
 /// All rows go over a group of pages while it is in the first-level cache.
 macro_rules! for_page_groups {
@@ -152,115 +131,93 @@ macro_rules! for_page_groups {
     };
 }
 
-/// `scores = q K^T` for all rows and the keys of `blocks`, with pages widened.
-///
-/// # Safety
-/// The processor must have the features of [`crate::Level::Avx512`]; the blocks must exist in the planes,
-/// `head_dim` must be a multiple of 16, and the operands must hold the view's rows.
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(in crate::kv) unsafe fn scores<E: Element>(
-    view: &View<'_, E>,
-    blocks: &[u32],
-    operands: &mut Operands<'_>,
-) {
-    let (d, q) = (view.head_dim, operands.q_rd.as_ptr().cast::<[f32; 2]>());
-    let scores = operands.scores.as_mut_ptr();
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let pages = Pages::of_keys(view, blocks);
-        for_page_groups!(pages, 2 1, |first, P| {
-            for_row_groups!(view.count, 8: 1 2 3 4 5 6 7, |row| score_tile [Widened, P] (
-                &pages,
-                first,
-                d,
-                q.add(row * d / 2),
-                scores.add(row * KEYS),
-            ));
-        });
-    }
+/// Defines the products of attention in one way to multiply: the pages and the rows that are multiplied
+/// together, and the field of the operands that has the pairs.
+macro_rules! products {
+    (
+        $way:ident, $features:literal, pages $($pages:literal)*, rows $group:literal: $($rest:literal)*,
+        $(#[$scores_meta:meta])* $scores:ident of $queries:ident,
+        $(#[$values_meta:meta])* $add_values:ident of $weights:ident $(,)?
+    ) => {
+        $(#[$scores_meta])*
+        #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = $features))]
+        #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+        pub(in crate::kv) unsafe fn $scores<E: Element>(
+            view: &View<'_, E>,
+            blocks: &[u32],
+            operands: &mut Operands<'_>,
+        ) {
+            let d = view.head_dim;
+            let q = operands.$queries.as_ptr().cast::<<$way as Multiply<E>>::Pair>();
+            let scores = operands.scores.as_mut_ptr();
+            // SAFETY: passed on to the caller.
+            unsafe {
+                let pages = Pages::of_keys(view, blocks);
+                for_page_groups!(pages, $($pages)*, |first, P| {
+                    for_row_groups!(view.count, $group: $($rest)*, |row| score_tile [$way, P] (
+                        &pages,
+                        first,
+                        d,
+                        q.add(row * d / 2),
+                        scores.add(row * KEYS),
+                    ));
+                });
+            }
+        }
+
+        $(#[$values_meta])*
+        #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = $features))]
+        #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
+        pub(in crate::kv) unsafe fn $add_values<E: Element>(
+            view: &View<'_, E>,
+            blocks: &[u32],
+            operands: &mut Operands<'_>,
+            old_weight: &[f32; MAX_ROWS],
+            out_rd: &mut [f32],
+        ) {
+            let d = view.head_dim;
+            let weights = operands.$weights.as_ptr().cast::<<$way as Multiply<E>>::Pair>();
+            // SAFETY: passed on to the caller.
+            unsafe {
+                let pages = Pages::of_values(view, blocks);
+                for_row_groups!(view.count, $group: $($rest)*, |row| add_value_rows [$way] (
+                    pages.starts(),
+                    d,
+                    weights.add(row * KEYS / 2),
+                    &old_weight[row..],
+                    &mut out_rd[row * d..],
+                ));
+            }
+        }
+    };
 }
 
-/// `out = out * old_weight + P V` for all rows and the keys of `blocks`, with pages widened.
-///
-/// # Safety
-/// As [`scores`].
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bw"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(in crate::kv) unsafe fn add_values<E: Element>(
-    view: &View<'_, E>,
-    blocks: &[u32],
-    operands: &mut Operands<'_>,
-    old_weight: &[f32; MAX_ROWS],
-    out_rd: &mut [f32],
-) {
-    let (d, weights) = (view.head_dim, operands.scores.as_ptr().cast::<[f32; 2]>());
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let pages = Pages::of_values(view, blocks);
-        for_row_groups!(view.count, 8: 1 2 3 4 5 6 7, |row| add_value_rows [Widened] (
-            pages.starts(),
-            d,
-            weights.add(row * KEYS / 2),
-            &old_weight[row..],
-            &mut out_rd[row * d..],
-        ));
-    }
+products! {
+    Widened, "avx512f,avx512bw", pages 2 1, rows 8: 1 2 3 4 5 6 7,
+    /// `scores = q K^T` for all rows and the keys of `blocks`, with pages widened.
+    ///
+    /// # Safety
+    /// The processor must have the features of [`crate::Level::Avx512`]; the blocks must exist in the
+    /// planes, `head_dim` must be a multiple of 16, and the operands must hold the view's rows.
+    scores of q_rd,
+    /// `out = out * old_weight + P V` for all rows and the keys of `blocks`, with pages widened.
+    ///
+    /// # Safety
+    /// As [`scores`].
+    add_values of scores,
 }
-
-/// As [`scores`], with queries rounded to bf16.
-///
-/// # Safety
-/// As [`scores`], and the processor must have the instructions for bf16.
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(in crate::kv) unsafe fn scores_dot<E: Element>(
-    view: &View<'_, E>,
-    blocks: &[u32],
-    operands: &mut Operands<'_>,
-) {
-    let (d, q) = (view.head_dim, operands.q_words.as_ptr());
-    let scores = operands.scores.as_mut_ptr();
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let pages = Pages::of_keys(view, blocks);
-        for_page_groups!(pages, 4 2 1, |first, P| {
-            for_row_groups!(view.count, 6: 1 2 3 4 5, |row| score_tile [Dot, P] (
-                &pages,
-                first,
-                d,
-                q.add(row * d / 2),
-                scores.add(row * KEYS),
-            ));
-        });
-    }
-}
-
-/// As [`add_values`], with weights rounded to bf16.
-///
-/// # Safety
-/// As [`scores_dot`].
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512bf16"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(in crate::kv) unsafe fn add_values_dot<E: Element>(
-    view: &View<'_, E>,
-    blocks: &[u32],
-    operands: &mut Operands<'_>,
-    old_weight: &[f32; MAX_ROWS],
-    out_rd: &mut [f32],
-) {
-    let (d, weights) = (view.head_dim, operands.weight_words.as_ptr());
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let pages = Pages::of_values(view, blocks);
-        for_row_groups!(view.count, 6: 1 2 3 4 5, |row| add_value_rows [Dot] (
-            pages.starts(),
-            d,
-            weights.add(row * KEYS / 2),
-            &old_weight[row..],
-            &mut out_rd[row * d..],
-        ));
-    }
+products! {
+    Dot, "avx512f,avx512bf16", pages 4 2 1, rows 6: 1 2 3 4 5,
+    /// As [`scores`], with queries rounded to bf16.
+    ///
+    /// # Safety
+    /// As [`scores`], and the processor must have the instructions for bf16.
+    scores_dot of q_words,
+    /// As [`add_values`], with weights rounded to bf16.
+    ///
+    /// # Safety
+    /// As [`scores_dot`].
+    add_values_dot of weight_words,
 }
 
 /// `scores = q K^T` for `NR` rows and `P` pages from `first` on.

@@ -1,5 +1,6 @@
 //! Reading pages: words of two values, and each value of a word as a float.
 
+use super::pages::{Pages, widened};
 use crate::dense::bf16_line;
 use crate::x86::{
     __m512, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_and_si512, _mm512_castsi512_ps,
@@ -23,6 +24,11 @@ pub(in crate::kv) trait Words: Sized {
 
     /// The second value of each word.
     unsafe fn high(words: __m512i) -> __m512;
+
+    /// Pages of bf16 with the same values: the same pages, or such in `room`, which then holds
+    /// [`KEYS`](crate::kv::task::KEYS) tokens of heads of `head_dim`. The processor must have the
+    /// instructions for bf16, and the pages must exist.
+    unsafe fn pages_of_bf16(pages: Pages<Self>, head_dim: usize, room: &mut [u16]) -> Pages<u16>;
 }
 
 impl Words for u16 {
@@ -55,6 +61,11 @@ impl Words for u16 {
     unsafe fn high(words: __m512i) -> __m512 {
         let high_half = _mm512_set1_epi32(0xffff_0000_u32 as i32);
         _mm512_castsi512_ps(_mm512_and_si512(words, high_half))
+    }
+
+    #[inline]
+    unsafe fn pages_of_bf16(pages: Pages<Self>, _: usize, _: &mut [u16]) -> Pages<u16> {
+        pages
     }
 }
 
@@ -91,5 +102,11 @@ impl Words for i8 {
     #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
     unsafe fn high(words: __m512i) -> __m512 {
         _mm512_cvtepi32_ps(_mm512_srai_epi32::<16>(words))
+    }
+
+    #[inline]
+    unsafe fn pages_of_bf16(pages: Pages<Self>, head_dim: usize, room: &mut [u16]) -> Pages<u16> {
+        // SAFETY: passed on to the caller.
+        unsafe { widened(&pages, head_dim, room) }
     }
 }

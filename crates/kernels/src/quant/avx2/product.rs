@@ -4,8 +4,8 @@
 //! features, so each call would go through memory.
 
 use std::arch::x86_64::{
-    __m256, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    __m256, _mm256_add_epi32, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_mul_ps,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
 };
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use super::weights;
 use crate::quant::Activations;
 use crate::quant::format::BLOCK;
 use crate::quant::geometry::{Packed, TILE};
-use crate::quant::job::{AHEAD_BYTES, Job, walk_rows};
+use crate::quant::job::{AHEAD_BYTES, Job, Pointers, walk_rows};
 use crate::quant::matrix::Target;
 
 /// As `scalar::product`, bit for bit.
@@ -56,16 +56,6 @@ walk_rows!(
     3
 );
 
-/// Where the activations of some rows are, the first of them.
-struct Pointers {
-    codes: *const i8,
-    scales: *const f32,
-    corrections: *const i32,
-    scaled_sums: *const f32,
-    k: usize,
-    blocks: usize,
-}
-
 /// One tile times `NR` activation rows from `row` on.
 ///
 /// # Safety
@@ -80,18 +70,9 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
     ahead: usize,
 ) {
     const { assert!(MR == 1, "two registers of a tile are all that fit") };
-    let (k, blocks) = (job.x.k, job.blocks);
-    let subs = blocks * P::G.subs;
-    let x = Pointers {
-        codes: job.x.codes_tk[row * k..].as_ptr(),
-        scales: job.x.scales_tb[row * blocks..].as_ptr(),
-        corrections: job.x.corrections_tbs[row * subs..].as_ptr(),
-        scaled_sums: job.x.scaled_sums_tbs[row * subs..].as_ptr(),
-        k,
-        blocks,
-    };
+    let x = job.activations(row);
     let mut acc = [[_mm256_setzero_ps(); HALVES]; NR];
-    for block in 0..blocks {
+    for block in 0..job.blocks {
         // SAFETY: all reads are inside the tile and rows that the job has measured.
         unsafe {
             add_sub_block::<P, 0, NR, FETCH>(&mut acc, &x, w, block, ahead);
@@ -103,7 +84,7 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
     for (t, acc) in acc.iter().enumerate() {
         for (h, acc) in acc.iter().enumerate() {
             // SAFETY: the job covers these rows and the tile.
-            unsafe { store(job, *acc, row + t, tile * TILE + h * LANES) };
+            unsafe { job.store(*acc, row + t, tile * TILE + h * LANES) };
         }
     }
 }
@@ -151,39 +132,4 @@ unsafe fn add_sub_block<P: Packed, const SUB: usize, const NR: usize, const FETC
             }
         }
     }
-}
-
-/// Writes 8 outputs of a row from column `first` on; only those that exist.
-///
-/// # Safety
-/// `job` must cover the row and the tile.
-#[inline]
-#[target_feature(enable = "avx2")]
-unsafe fn store(job: &Job<'_, '_>, mut acc: __m256, row: usize, first: usize) {
-    let lanes = job.target.n.saturating_sub(first).min(LANES);
-    if lanes == 0 {
-        return;
-    }
-    // SAFETY: this call alone writes these rows of this tile (see `Target`).
-    let out = unsafe { job.target.lanes(row, first, lanes) };
-    if lanes == LANES {
-        // A copy of known length: one of any length would be a call.
-        // SAFETY: `out` is a register's worth.
-        unsafe {
-            if job.target.accumulate {
-                acc = _mm256_add_ps(_mm256_loadu_ps(out.as_ptr()), acc);
-            }
-            _mm256_storeu_ps(out.as_mut_ptr(), acc);
-        }
-        return;
-    }
-    let mut values = [0.0f32; LANES];
-    if job.target.accumulate {
-        values[..lanes].copy_from_slice(out);
-        // SAFETY: `values` is a register's worth.
-        acc = _mm256_add_ps(unsafe { _mm256_loadu_ps(values.as_ptr()) }, acc);
-    }
-    // SAFETY: as above.
-    unsafe { _mm256_storeu_ps(values.as_mut_ptr(), acc) };
-    out.copy_from_slice(&values[..lanes]);
 }

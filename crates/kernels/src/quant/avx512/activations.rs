@@ -183,18 +183,24 @@ fn store_half_sums(
     }
 }
 
+/// Lane `i` of every quarter holds what `$both` makes of all lanes of `v[i]`.
+macro_rules! reduced {
+    ($v:ident, $both:ident) => {{
+        let [a, b, c, d]: [__m512i; STEP] = $v;
+        let low = $both(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+        let high = $both(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+        let each = $both(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
+        let each = $both(each, _mm512_shuffle_i32x4::<0b01_00_11_10>(each, each));
+        $both(each, _mm512_shuffle_i32x4::<0b10_11_00_01>(each, each))
+    }};
+}
+
 /// Lane `i` of every quarter holds the maximum over all lanes of `v[i]`.
 #[inline]
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512dq"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn max_of_each(v: [__m512i; STEP]) -> __m512i {
-    let low =
-        _mm512_max_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
-    let high =
-        _mm512_max_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
-    let each = _mm512_max_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
-    let each = _mm512_max_epi32(each, _mm512_shuffle_i32x4::<0b01_00_11_10>(each, each));
-    _mm512_max_epi32(each, _mm512_shuffle_i32x4::<0b10_11_00_01>(each, each))
+    reduced!(v, _mm512_max_epi32)
 }
 
 /// Lane `i` of every quarter holds the sum over all lanes of `v[i]`.
@@ -202,11 +208,5 @@ fn max_of_each(v: [__m512i; STEP]) -> __m512i {
 #[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx512f,avx512dq"))]
 #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
 fn sum_of_each(v: [__m512i; STEP]) -> __m512i {
-    let low =
-        _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
-    let high =
-        _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
-    let each = _mm512_add_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
-    let each = _mm512_add_epi32(each, _mm512_shuffle_i32x4::<0b01_00_11_10>(each, each));
-    _mm512_add_epi32(each, _mm512_shuffle_i32x4::<0b10_11_00_01>(each, each))
+    reduced!(v, _mm512_add_epi32)
 }

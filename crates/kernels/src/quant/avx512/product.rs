@@ -20,7 +20,7 @@ use crate::AlignedBuf;
 use crate::quant::Activations;
 use crate::quant::format::BLOCK;
 use crate::quant::geometry::{Packed, STEPS};
-use crate::quant::job::{AHEAD_BYTES, Job, walk_rows};
+use crate::quant::job::{AHEAD_BYTES, Job, Pointers, walk_rows};
 use crate::quant::matrix::{GROUP, Target};
 
 thread_local! {
@@ -95,17 +95,6 @@ walk_rows! {
     one_tile, micro, Read, 1, 8, 1, 2, 3, 4, 5, 6, 7
 }
 
-/// Where the activations of some rows are, the first of them, and how far tiles are apart.
-struct Pointers {
-    codes: *const i8,
-    scales: *const f32,
-    corrections: *const i32,
-    scaled_sums: *const f32,
-    k: usize,
-    blocks: usize,
-    tile_bytes: usize,
-}
-
 /// `MR` tiles from `tile` on times `NR` activation rows from `row` on.
 ///
 /// # Safety
@@ -123,24 +112,14 @@ unsafe fn micro<R: Read, const MR: usize, const NR: usize, const FETCH: bool>(
     tile: usize,
     ahead: usize,
 ) {
-    let (k, blocks) = (job.x.k, job.blocks);
-    let subs = blocks * R::G.subs;
-    let x = Pointers {
-        codes: job.x.codes_tk[row * k..].as_ptr(),
-        scales: job.x.scales_tb[row * blocks..].as_ptr(),
-        corrections: job.x.corrections_tbs[row * subs..].as_ptr(),
-        scaled_sums: job.x.scaled_sums_tbs[row * subs..].as_ptr(),
-        k,
-        blocks,
-        tile_bytes: job.tile_bytes,
-    };
+    let (x, weights) = (job.activations(row), (w, job.tile_bytes));
     let mut acc = [[_mm512_setzero_ps(); NR]; MR];
-    for block in 0..blocks {
+    for block in 0..job.blocks {
         // SAFETY: all reads are inside the tiles and rows that the job has measured.
         unsafe {
-            add_sub_block::<R, 0, MR, NR, FETCH>(&mut acc, &x, w, block, ahead);
+            add_sub_block::<R, 0, MR, NR, FETCH>(&mut acc, &x, weights, block, ahead);
             if R::G.subs == 2 {
-                add_sub_block::<R, 1, MR, NR, FETCH>(&mut acc, &x, w, block, ahead);
+                add_sub_block::<R, 1, MR, NR, FETCH>(&mut acc, &x, weights, block, ahead);
             }
         }
     }
@@ -155,8 +134,8 @@ unsafe fn micro<R: Read, const MR: usize, const NR: usize, const FETCH: bool>(
 /// One sub-block of the sums that `micro` computes.
 ///
 /// # Safety
-/// `w` must be the start of weights that `R` reads, of `MR` tiles; tiles and activations must have the
-/// block.
+/// `w` must be the start of weights that `R` reads, of `MR` tiles of so many bytes; tiles and activations
+/// must have the block.
 #[inline]
 #[cfg_attr(
     not(feature = "emulate-avx512"),
@@ -172,7 +151,7 @@ unsafe fn add_sub_block<
 >(
     acc: &mut [[__m512; NR]; MR],
     x: &Pointers,
-    w: *const u8,
+    (w, tile_bytes): (*const u8, usize),
     block: usize,
     ahead: usize,
 ) {
@@ -181,7 +160,7 @@ unsafe fn add_sub_block<
     // SAFETY: promised by the caller.
     unsafe {
         if FETCH && SUB == 0 {
-            R::fetch::<MR>(w, x.tile_bytes, block, ahead);
+            R::fetch::<MR>(w, tile_bytes, block, ahead);
         }
         if g.zero != 0 {
             for t in 0..NR {
@@ -197,20 +176,20 @@ unsafe fn add_sub_block<
         macro_rules! steps {
             ($($i:literal)*) => { $(if $i < steps {
                 let step = SUB * steps + $i;
-                let codes = R::codes::<MR>(w, x.tile_bytes, block, step);
+                let codes = R::codes::<MR>(w, tile_bytes, block, step);
                 dot::<MR, NR>(&mut sums, codes, q.add(4 * step), x.k);
             })* };
         }
         steps!(0 1 2 3 4 5 6 7);
         for i in 0..MR {
-            let d = R::scales(w, x.tile_bytes, i, block, SUB);
+            let d = R::scales(w, tile_bytes, i, block, SUB);
             for t in 0..NR {
                 let scale = _mm512_set1_ps(*x.scales.add(t * x.blocks + block));
                 let sum = _mm512_cvtepi32_ps(sums[i][t]);
                 acc[i][t] = _mm512_fmadd_ps(sum, _mm512_mul_ps(d, scale), acc[i][t]);
             }
             if g.has_min {
-                let m = R::mins(w, x.tile_bytes, i, block, SUB);
+                let m = R::mins(w, tile_bytes, i, block, SUB);
                 for t in 0..NR {
                     let at = (t * x.blocks + block) * g.subs + SUB;
                     let sum = _mm512_set1_ps(*x.scaled_sums.add(at));

@@ -15,13 +15,12 @@ use std::arch::aarch64::{
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::store::store;
 use super::weights::{self, LANES, QUARTER_BYTES, QUARTERS};
 use crate::AlignedBuf;
 use crate::neon::dot_two_by_two;
 use crate::quant::format::BLOCK;
 use crate::quant::geometry::{Packed, STEPS, TILE};
-use crate::quant::job::Job;
+use crate::quant::job::{Job, Pointers};
 
 /// Rows from which unpacking into a buffer pays.
 pub(super) const FROM_ROWS: usize = 12;
@@ -213,10 +212,10 @@ unsafe fn micro<const SUBS: usize, const HAS_MIN: bool, const NP: usize>(
     count: usize,
     first: usize,
 ) {
-    let mut x = [[Pointers::of(job, row); 2]; NP];
+    let mut x = [[job.activations(row); 2]; NP];
     for (p, x) in x.iter_mut().enumerate() {
         for (i, x) in x.iter_mut().enumerate() {
-            *x = Pointers::of(job, row + (2 * p + i).min(count - 1));
+            *x = job.activations(row + (2 * p + i).min(count - 1));
         }
     }
     let mut acc = [[vdupq_n_f32(0.0); PAIRS]; NP];
@@ -239,27 +238,8 @@ unsafe fn micro<const SUBS: usize, const HAS_MIN: bool, const NP: usize>(
             ];
             for (t, sums) in sums.into_iter().enumerate().take(count - 2 * p) {
                 // SAFETY: the job covers these rows and the tile.
-                unsafe { store(job, sums, row + 2 * p + t, first + i * LANES) };
+                unsafe { job.store(sums, row + 2 * p + t, first + i * LANES) };
             }
-        }
-    }
-}
-
-/// Where the activations of a row are.
-#[derive(Clone, Copy)]
-struct Pointers {
-    codes: *const i8,
-    scales: *const f32,
-    scaled_sums: *const f32,
-}
-
-impl Pointers {
-    fn of(job: &Job<'_, '_>, row: usize) -> Self {
-        let (x, blocks) = (job.x, job.blocks);
-        Self {
-            codes: x.codes_tk[row * x.k..].as_ptr(),
-            scales: x.scales_tb[row * blocks..].as_ptr(),
-            scaled_sums: x.scaled_sums_tbs[row * blocks * x.subs..].as_ptr(),
         }
     }
 }

@@ -3,7 +3,6 @@
 mod activations;
 mod matrices;
 mod product;
-mod store;
 mod unpack;
 mod weights;
 

@@ -13,14 +13,13 @@ use std::arch::aarch64::{
 use std::ops::Range;
 
 use super::matrices;
-use super::store::store;
 use super::weights::{self, LANES, QUARTER_BYTES, QUARTERS, is_centred};
 use crate::level::neon_has_i8mm;
 use crate::neon::dot_lane;
 use crate::quant::Activations;
 use crate::quant::format::BLOCK;
 use crate::quant::geometry::{Geometry, Packed, STEPS, TILE};
-use crate::quant::job::Job;
+use crate::quant::job::{Job, Pointers};
 use crate::quant::matrix::Target;
 
 /// Rows that a quarter is multiplied with at once, if there are so many.
@@ -81,16 +80,6 @@ unsafe fn one_tile<P: Packed>(job: &Job<'_, '_>, w: *const u8, rows: Range<usize
     }
 }
 
-/// Where the activations of some rows are, the first of them.
-struct Pointers {
-    codes: *const i8,
-    scales: *const f32,
-    corrections: *const i32,
-    scaled_sums: *const f32,
-    k: usize,
-    blocks: usize,
-}
-
 /// `NQ` quarters of a tile from `first` on times `NR` activation rows from `row` on.
 ///
 /// # Safety
@@ -103,18 +92,9 @@ unsafe fn micro<P: Packed, const NQ: usize, const NR: usize>(
     tile: usize,
     first: usize,
 ) {
-    let (k, blocks) = (job.x.k, job.blocks);
-    let subs = blocks * P::G.subs;
-    let x = Pointers {
-        codes: job.x.codes_tk[row * k..].as_ptr(),
-        scales: job.x.scales_tb[row * blocks..].as_ptr(),
-        corrections: job.x.corrections_tbs[row * subs..].as_ptr(),
-        scaled_sums: job.x.scaled_sums_tbs[row * subs..].as_ptr(),
-        k,
-        blocks,
-    };
+    let x = job.activations(row);
     let mut acc = [[vdupq_n_f32(0.0); NR]; NQ];
-    for block in 0..blocks {
+    for block in 0..job.blocks {
         // A loop that stays one, if the compiler likes: the sums of all quarters in registers would
         // leave too few for the rest, and once in a block they may wait in memory.
         for (i, acc) in acc.iter_mut().enumerate() {
@@ -130,7 +110,7 @@ unsafe fn micro<P: Packed, const NQ: usize, const NR: usize>(
     for (i, acc) in acc.iter().enumerate() {
         for (t, acc) in acc.iter().enumerate() {
             // SAFETY: the job covers these rows and the tile.
-            unsafe { store(job, *acc, row + t, tile * TILE + (first + i) * LANES) };
+            unsafe { job.store(*acc, row + t, tile * TILE + (first + i) * LANES) };
         }
     }
 }

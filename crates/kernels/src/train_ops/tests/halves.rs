@@ -1,7 +1,7 @@
 //! Values kept in two bytes, and the steps that make or read them.
 
 use super::*;
-use crate::{DenseMatrix, Gate, RowOperand};
+use crate::{DenseMatrix, Gate, RowNorm, RowOperand};
 
 fn words(operand: &RowOperand) -> Vec<u32> {
     let steps = operand.dtype().steps(operand.reduction());
@@ -140,24 +140,23 @@ fn norms_give_the_operands_that_their_rows_give() {
 }
 
 #[test]
-fn the_full_backward_of_a_norm_is_that_of_its_parts() {
+fn both_gradients_of_a_norm_are_those_that_it_gives_one_by_one() {
     at_every_level(|pool| {
         let (t, c, eps) = (5, 37, 1e-5);
         let mut rng = Rng::new(17);
-        let (x, gain, dy) = (rng.normals(t * c), rng.normals(c), rng.normals(t * c));
+        let (x, gain, bias, dy) =
+            (rng.normals(t * c), rng.normals(c), rng.normals(c), rng.normals(t * c));
         let (start, sums) = (rng.normals(t * c), rng.normals(c));
-        let (mut dx, mut dgain, mut stats) = (start.clone(), sums.clone(), vec![0.0; 2 * t]);
-        let (mut full_dx, mut full_dgain) = (start.clone(), sums.clone());
-        rms_norm_backward(pool, &x, &gain, eps, &dy, &mut dx);
-        rms_norm_gain_backward(pool, &x, eps, &dy, &mut stats, &mut dgain);
-        stats.fill(f32::NAN);
-        let of = (&x[..], &dy[..]);
-        rms_norm_full_backward(pool, of, &gain, eps, &mut full_dx, &mut stats, &mut full_dgain);
-        assert_eq!((&full_dx, &full_dgain), (&dx, &dgain), "rms");
-        layer_norm_backward(pool, &x, &gain, eps, &dy, &mut dx);
-        layer_norm_gain_backward(pool, &x, eps, &dy, &mut stats, &mut dgain);
-        stats.fill(f32::NAN);
-        layer_norm_full_backward(pool, of, &gain, eps, &mut full_dx, &mut stats, &mut full_dgain);
-        assert_eq!((full_dx, full_dgain), (dx, dgain), "layer");
+        let (gain_c, bias_c, of) = (&gain[..], &bias[..], (&x[..], &dy[..]));
+        for norm in [RowNorm::Rms { gain_c, eps }, RowNorm::Layer { gain_c, bias_c, eps }] {
+            let (mut dx, mut dgain, mut stats) = (start.clone(), sums.clone(), vec![0.0; 2 * t]);
+            norm_backward(pool, norm, of, Some(&mut dx), None, &mut []);
+            norm_backward(pool, norm, of, None, Some(&mut dgain), &mut stats);
+            stats.fill(f32::NAN);
+            let (mut both_dx, mut both_dgain) = (start.clone(), sums.clone());
+            let (to_x, to_gain) = (Some(&mut both_dx[..]), Some(&mut both_dgain[..]));
+            norm_backward(pool, norm, of, to_x, to_gain, &mut stats);
+            assert_eq!((both_dx, both_dgain), (dx, dgain), "{norm:?}");
+        }
     });
 }

@@ -1,7 +1,7 @@
 //! Backward of norms, activations and look-ups.
 
 use super::*;
-use crate::Gate;
+use crate::{Gate, RowNorm};
 
 type Formula<'a> = &'a dyn Fn(&[f64], &[f32], &[f32]) -> Vec<f64>;
 
@@ -21,14 +21,13 @@ fn layer(x: &[f64], gain: &[f32], bias: &[f32]) -> Vec<f64> {
 
 #[test]
 fn the_backward_of_norms_is_the_derivative() {
-    type Backward = fn(&Pool, &[f32], &[f32], f32, &[f32], &mut [f32]);
-    type GainBackward = fn(&Pool, &[f32], f32, &[f32], &mut [f32], &mut [f32]);
-    let kinds: [(&str, Formula<'_>, Backward, GainBackward); 2] = [
-        ("rms", &rms, rms_norm_backward, rms_norm_gain_backward),
-        ("layer", &layer, layer_norm_backward, layer_norm_gain_backward),
+    type Kind = for<'a> fn(&'a [f32], &'a [f32]) -> RowNorm<'a>;
+    let kinds: [(&str, Formula<'_>, Kind); 2] = [
+        ("rms", &rms, |gain_c, _| RowNorm::Rms { gain_c, eps: 1e-5 }),
+        ("layer", &layer, |gain_c, bias_c| RowNorm::Layer { gain_c, bias_c, eps: 1e-5 }),
     ];
     at_every_level(|pool| {
-        for (name, formula, backward, gain_backward) in &kinds {
+        for (name, formula, kind) in &kinds {
             for (t, c) in [(1, 2), (3, 17), (5, 64)] {
                 let mut rng = Rng::new(1);
                 let (x, gain, bias) = (rng.normals(t * c), rng.normals(c), rng.normals(c));
@@ -42,7 +41,8 @@ fn the_backward_of_norms_is_the_derivative() {
                 };
                 let expected = plus(differences(&x, &dy, |x| rows(x, &gain, &bias)), &start);
                 let mut dx = start.clone();
-                backward(pool, &x, &gain, 1e-5, &dy, &mut dx);
+                let (norm, of) = (kind(&gain, &bias), (&x[..], &dy[..]));
+                norm_backward(pool, norm, of, Some(&mut dx), None, &mut []);
                 assert_close(name, &dx, &expected, F32_TOLERANCE * 4.0);
 
                 // The norms are linear in gain and bias: unit vectors give their columns.
@@ -59,7 +59,7 @@ fn the_backward_of_norms_is_the_derivative() {
                 };
                 let expected = plus((0..c).map(|at| along(at, false)).collect(), &start[..c]);
                 let (mut stats, mut dgain) = (vec![0.0; 2 * t], start[..c].to_vec());
-                gain_backward(pool, &x, 1e-5, &dy, &mut stats, &mut dgain);
+                norm_backward(pool, norm, of, None, Some(&mut dgain), &mut stats);
                 assert_close("gain", &dgain, &expected, F32_TOLERANCE);
                 if *name == "layer" {
                     let expected = plus((0..c).map(|at| along(at, true)).collect(), &start[..c]);

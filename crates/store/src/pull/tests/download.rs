@@ -2,7 +2,7 @@
 
 use super::support::{Place, Reply, Server, assert_complete, misses, remote};
 use crate::StoreError;
-use catena_protocol::{Cancel, Progress};
+use catena_protocol::{Cancel, CancelAfter};
 use std::fs;
 
 #[test]
@@ -28,26 +28,13 @@ fn a_connection_that_breaks_off_is_taken_up_again_where_it_ended() {
     assert_eq!(starts, [None, Some(100_000), Some(150_000), None]);
 }
 
-/// Sets a cancel flag once so many bytes are there.
-struct StopAt(u64, Cancel);
-
-impl Progress for StopAt {
-    fn begin(&self, _what: &str, _total: Option<u64>, _unit: &str) {}
-    fn update(&self, done: u64) {
-        if done >= self.0 {
-            self.1.cancel();
-        }
-    }
-    fn note(&self, _text: &str) {}
-    fn end(&self) {}
-}
-
 #[test]
 fn an_interrupted_download_keeps_its_bytes_for_the_next_pull() {
     let server = Server::with_files();
     let place = Place::from(&server.url);
     let cancel = Cancel::new();
-    let error = place.pull_with(&StopAt(60_000, cancel.clone()), &cancel).unwrap_err();
+    let stop = CancelAfter { after: 60_000, cancel: cancel.clone() };
+    let error = place.pull_with(&stop, &cancel).unwrap_err();
     assert!(matches!(error, StoreError::Interrupted), "{error:?}");
     let part = place.dir.join("cache/models/toy.partial/model.bin.part");
     let kept = fs::metadata(&part).unwrap().len();
