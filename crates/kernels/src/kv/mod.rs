@@ -31,6 +31,8 @@ mod avx512;
 mod neon;
 
 #[cfg(test)]
+mod extreme_tests;
+#[cfg(test)]
 mod tests;
 
 pub use cache::{BLOCK_TOKENS, KvCache, KvShape, SeqSpan};

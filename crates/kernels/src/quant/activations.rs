@@ -139,7 +139,8 @@ impl<'a> SharedActivations<'a> {
     }
 }
 
-fn quantize_rows(level: Level, x: &[f32], sums: Sums, out: Rows<'_>) {
+/// Quantizes whole rows, [`scalar`] being the formula.
+pub(super) fn quantize_rows(level: Level, x: &[f32], sums: Sums, out: Rows<'_>) {
     match level {
         Level::Scalar => scalar(x, sums, out),
         #[cfg(target_arch = "aarch64")]

@@ -32,6 +32,8 @@ mod avx512;
 mod neon;
 
 #[cfg(test)]
+mod activation_tests;
+#[cfg(test)]
 mod block_tests;
 #[cfg(test)]
 mod tests;
