@@ -65,6 +65,10 @@ mod team;
 mod test_close;
 #[cfg(test)]
 mod test_rng;
+#[cfg(test)]
+mod test_twins;
+#[cfg(test)]
+mod test_values;
 mod train_ops;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod vector;

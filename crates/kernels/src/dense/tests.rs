@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::micro::with_widened_bf16;
 use super::{DenseMatrix, DenseType, RowOperand};
 use crate::level::with_level;
+use crate::test_rng::Rng;
+use crate::test_values::{Mix, Placed};
 use crate::{Level, MatmulScratch, Pool};
 
 /// Relative to the sum of absolute products: k roundings of f32.
@@ -38,7 +40,8 @@ fn check(
 ) {
     for i in 0..m {
         for j in 0..n {
-            let (mut sum, mut size) = (f64::from(start[i * ldo + j]), 1.0);
+            let mut sum = f64::from(start[i * ldo + j]);
+            let mut size = 1.0 + sum.abs();
             for s in 0..k {
                 let product = rounded(dtype, a(i, s)) * rounded(dtype, b(j, s));
                 sum += product;
@@ -53,7 +56,18 @@ fn check(
     }
 }
 
-fn check_forms(level: Level, threads: usize, dtype: DenseType, (m, n, k): (usize, usize, usize)) {
+fn check_forms(level: Level, threads: usize, dtype: DenseType, shape: (usize, usize, usize)) {
+    check_forms_of(values, level, threads, dtype, shape);
+}
+
+/// The same for numbers from elsewhere: `values(len, seed)`.
+fn check_forms_of(
+    values: impl Fn(usize, u32) -> Vec<f32>,
+    level: Level,
+    threads: usize,
+    dtype: DenseType,
+    (m, n, k): (usize, usize, usize),
+) {
     let pool = Pool::new(threads);
     let ldo = n + 3;
     let (x, w, w_kn) = (values(m * k, 1), values(n * k, 2), values(k * n, 3));
@@ -113,6 +127,86 @@ fn bf16_matches_the_formula_also_without_an_instruction_for_it() {
             // One thread: it is this one that is told to widen.
             with_widened_bf16(|| check_forms(level, 1, DenseType::Bf16, shape));
         }
+    }
+}
+
+/// Zeros, subnormal numbers and powers of ten whose products are far from the largest number.
+fn awkward(len: usize, seed: u32) -> Vec<f32> {
+    let values = Mix::Finite.values(&mut Rng::new(u64::from(seed)), len);
+    values.into_iter().map(|x| if x.abs() > 1e18 { x.signum() * 1e18 } else { x }).collect()
+}
+
+#[test]
+fn awkward_numbers_match_the_formula_too() {
+    for level in Level::supported() {
+        for dtype in [DenseType::F32, DenseType::Bf16] {
+            for shape in SHAPES {
+                check_forms_of(awkward, level, 2, dtype, shape);
+                with_widened_bf16(|| check_forms_of(awkward, level, 1, dtype, shape));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_finite_in_a_row_shows_there_and_nowhere_else() {
+    let (m, n, k) = (21, 70, 67);
+    let (x, w, pool) = (values(m * k, 9), values(n * k, 10), Pool::new(2));
+    let product = |dtype, x: &[f32], by_columns: bool| {
+        let matrix = DenseMatrix::pack(&pool, &w, n, k, dtype);
+        let mut operand = RowOperand::new(dtype);
+        if by_columns {
+            let columns: Vec<f32> = (0..x.len()).map(|at| x[at % m * k + at / m]).collect();
+            operand.set_transposed(&pool, &columns, k, m, m);
+        } else {
+            operand.set(&pool, x, m, k, k);
+        }
+        let mut out = vec![0.0; m * n];
+        matrix.matmul_operand(&pool, &operand, &mut out, n, false);
+        out
+    };
+    for (level, dtype) in Level::supported()
+        .into_iter()
+        .flat_map(|level| [DenseType::F32, DenseType::Bf16].map(|dtype| (level, dtype)))
+    {
+        with_level(level, || {
+            let whole = product(dtype, &x, false);
+            for (i, value) in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].into_iter().enumerate() {
+                let mut broken = x.clone();
+                let row = 10 * i;
+                broken[row * k + (k - 1) * i / 2] = value;
+                for by_columns in [false, true] {
+                    let out = product(dtype, &broken, by_columns);
+                    let (before, after) = (row * n, (row + 1) * n);
+                    let case = format!("{level:?} {dtype:?} {value} {by_columns}");
+                    assert!(out[before..after].iter().all(|y| !y.is_finite()), "{case}");
+                    assert_eq!(out[..before], whole[..before], "{case}");
+                    assert_eq!(out[after..], whole[after..], "{case}");
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn unaligned_slices_have_the_products_of_aligned_ones() {
+    let (m, n, k) = (13, 37, 50);
+    let (x, w, start) = (values(m * k, 11), values(n * k, 12), values(m * n, 13));
+    for (level, dtype) in Level::supported()
+        .into_iter()
+        .flat_map(|level| [DenseType::F32, DenseType::Bf16].map(|dtype| (level, dtype)))
+    {
+        with_level(level, || {
+            let (pool, mut scratch) = (Pool::new(2), MatmulScratch::default());
+            let mut product = |x: &[f32], w: &[f32], out: &mut [f32]| {
+                let matrix = DenseMatrix::pack(&pool, w, n, k, dtype);
+                matrix.matmul(&pool, x, out, n, true, &mut scratch);
+            };
+            let (mut expected, mut found) = (start.clone(), Placed::new(&start));
+            product(&x, &w, &mut expected);
+            product(&Placed::new(&x), &Placed::new(&w), &mut found);
+            assert_eq!(found[..], expected[..], "{level:?} {dtype:?}");
+        });
     }
 }
 

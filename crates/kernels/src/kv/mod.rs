@@ -37,6 +37,8 @@ mod softmax;
 mod widened;
 
 #[cfg(test)]
+mod extreme_tests;
+#[cfg(test)]
 mod tests;
 
 pub use cache::{BLOCK_TOKENS, KvCache, KvShape, SeqSpan};

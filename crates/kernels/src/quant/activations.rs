@@ -140,7 +140,8 @@ impl<'a> SharedActivations<'a> {
     }
 }
 
-fn quantize_rows(level: Level, x: &[f32], sums: Sums, out: Rows<'_>) {
+/// Quantizes whole rows, [`scalar`] being the formula.
+pub(super) fn quantize_rows(level: Level, x: &[f32], sums: Sums, out: Rows<'_>) {
     // SAFETY: the level is only in use where the processor has its features.
     unsafe { at_level!(level, scalar, quantize_rows, (x, sums, out)) }
 }

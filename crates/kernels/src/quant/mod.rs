@@ -33,6 +33,8 @@ mod avx512;
 mod neon;
 
 #[cfg(test)]
+mod activation_tests;
+#[cfg(test)]
 mod block_tests;
 #[cfg(test)]
 mod tests;

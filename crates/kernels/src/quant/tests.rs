@@ -13,7 +13,7 @@ use crate::{DenseType, WeightRef};
 const SUM_TOLERANCE: f32 = 2e-4;
 
 /// The formats, each with the nearest number of columns from `k` up that it can have.
-fn formats(k: usize) -> impl Iterator<Item = (QuantFormat, usize)> {
+pub(super) fn formats(k: usize) -> impl Iterator<Item = (QuantFormat, usize)> {
     QuantFormat::ALL.into_iter().map(move |format| (format, k.next_multiple_of(format.block_len())))
 }
 
@@ -58,7 +58,7 @@ fn set_scales(format: QuantFormat, block: &mut [u8], d: f32, m: f32) {
 }
 
 /// File bytes of a random matrix with every code value and moderate scales.
-fn random_blocks(format: QuantFormat, n: usize, k: usize, rng: &mut Rng) -> Vec<u8> {
+pub(super) fn random_blocks(format: QuantFormat, n: usize, k: usize, rng: &mut Rng) -> Vec<u8> {
     let mut bytes = vec![0u8; n * format.row_bytes(k)];
     let (d, m) = usual_scales(format);
     for block in bytes.chunks_exact_mut(format.block_bytes()) {
@@ -69,12 +69,12 @@ fn random_blocks(format: QuantFormat, n: usize, k: usize, rng: &mut Rng) -> Vec<
     bytes
 }
 
-fn matrix(format: QuantFormat, bytes: &[u8], k: usize) -> QuantMatrix {
+pub(super) fn matrix(format: QuantFormat, bytes: &[u8], k: usize) -> QuantMatrix {
     let rows: Vec<&[u8]> = bytes.chunks_exact(format.row_bytes(k)).collect();
     QuantMatrix::from_blocks(&Pool::new(2), format, &rows, k).unwrap()
 }
 
-fn product(level: Level, threads: usize, w: &QuantMatrix, x: &[f32]) -> Vec<f32> {
+pub(super) fn product(level: Level, threads: usize, w: &QuantMatrix, x: &[f32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; x.len() / w.k() * w.n()];
     w.matmul_at(level, &Pool::new(threads), x, &mut out, w.n(), false, &mut MatmulScratch::new());
     out
@@ -223,6 +223,40 @@ fn levels_agree_bit_for_bit() {
                 for level in Level::supported() {
                     assert_eq!(product(level, 1, &w, &x), scalar, "{w:?} {rows} rows {level:?}");
                 }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn avx2_computes_alike_with_and_without_vnni() {
+    use crate::level::without_avx_vnni;
+    if Level::Avx2.missing_feature().is_some() {
+        return;
+    }
+    let mut rng = Rng::new(13);
+    for (n, k) in [(16, 64), (37, 288)] {
+        for (format, k) in formats(k) {
+            let mut bytes = random_blocks(format, n, k, &mut rng);
+            // Extreme codes too: sums of products of bytes must not saturate.
+            let (zeros, ones) = bytes.split_at_mut(format.row_bytes(k));
+            for (row, code) in [(zeros, 0x00), (&mut ones[..format.row_bytes(k)], 0xff)] {
+                row.fill(code);
+                for block in row.chunks_exact_mut(format.block_bytes()) {
+                    set_scales(format, block, 0.01, 0.01);
+                }
+            }
+            let w = matrix(format, &bytes, k);
+            for rows in [1, 2, 3, 4, 9] {
+                let mut x = rng.normals(rows * k);
+                for x in &mut x[..k] {
+                    *x = x.signum();
+                }
+                let scalar = product(Level::Scalar, 1, &w, &x);
+                assert_eq!(product(Level::Avx2, 1, &w, &x), scalar, "{w:?} {rows} rows");
+                let without = without_avx_vnni(|| product(Level::Avx2, 1, &w, &x));
+                assert_eq!(without, scalar, "{w:?} {rows} rows, without VNNI");
             }
         }
     }
