@@ -12,6 +12,7 @@ mod blocks;
 mod constraints;
 mod errors;
 mod fake;
+mod gbnf;
 mod handle;
 mod limits;
 mod llama_cpp;

@@ -56,6 +56,7 @@ pub(crate) struct SamplingFields {
     guided_json: Option<Value>,
     guided_regex: Option<String>,
     guided_choice: Option<Vec<String>>,
+    /// In Lark, or in llama.cpp's GBNF, which vLLM calls EBNF.
     guided_grammar: Option<String>,
 }
 
@@ -167,7 +168,7 @@ enum StructuredOutputs {
     Json(Value),
     Regex(String),
     Choice(Vec<String>),
-    /// A Lark grammar.
+    /// A grammar in Lark, or in llama.cpp's GBNF, which vLLM calls EBNF.
     Grammar(String),
     /// Whether it is any JSON object.
     JsonObject(bool),
@@ -229,7 +230,8 @@ impl SamplingFields {
     /// The form that the output must have.
     ///
     /// # Errors
-    /// [`ApiError::InvalidField`] if two are asked for.
+    /// [`ApiError::InvalidField`] if two are asked for, [`ApiError::Engine`] for a grammar that cannot be
+    /// read.
     pub(crate) fn constraint(&self) -> Result<Option<Constraint>, ApiError> {
         let by_format = self.response_format.as_ref().and_then(|format| match format {
             ResponseFormat::Text => None,
@@ -238,20 +240,22 @@ impl SamplingFields {
                 Some(Constraint::JsonSchema(json_schema.schema.clone()))
             }
         });
-        let by_structure = self.structured_outputs.as_ref().and_then(|outputs| match outputs {
-            StructuredOutputs::Json(schema) => Some(Constraint::JsonSchema(schema.clone())),
-            StructuredOutputs::Regex(pattern) => Some(Constraint::Regex(pattern.clone())),
-            StructuredOutputs::Choice(texts) => Some(Constraint::Choice(texts.clone())),
-            StructuredOutputs::Grammar(grammar) => Some(Constraint::Lark(grammar.clone())),
-            StructuredOutputs::JsonObject(wanted) => wanted.then_some(Constraint::JsonObject),
-        });
+        let by_structure = match &self.structured_outputs {
+            None => None,
+            Some(StructuredOutputs::Json(schema)) => Some(Constraint::JsonSchema(schema.clone())),
+            Some(StructuredOutputs::Regex(pattern)) => Some(Constraint::Regex(pattern.clone())),
+            Some(StructuredOutputs::Choice(texts)) => Some(Constraint::Choice(texts.clone())),
+            Some(StructuredOutputs::Grammar(grammar)) => Some(Constraint::of_grammar(grammar)?),
+            Some(StructuredOutputs::JsonObject(wanted)) => wanted.then_some(Constraint::JsonObject),
+        };
+        let by_grammar = self.guided_grammar.as_deref().map(Constraint::of_grammar).transpose()?;
         let asked = [
             ("response_format", by_format),
             ("structured_outputs", by_structure),
             ("guided_json", self.guided_json.clone().map(Constraint::JsonSchema)),
             ("guided_regex", self.guided_regex.clone().map(Constraint::Regex)),
             ("guided_choice", self.guided_choice.clone().map(Constraint::Choice)),
-            ("guided_grammar", self.guided_grammar.clone().map(Constraint::Lark)),
+            ("guided_grammar", by_grammar),
         ];
         let mut asked = asked.into_iter().filter_map(|(field, form)| Some((field, form?)));
         let Some((first, form)) = asked.next() else { return Ok(None) };

@@ -10,6 +10,7 @@
 //! [`MaskWorker`].
 
 mod compiler;
+mod gbnf;
 mod probe;
 mod source;
 mod state;

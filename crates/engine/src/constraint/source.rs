@@ -1,5 +1,6 @@
 //! From what a request asks for to a grammar, within limits of size.
 
+use super::gbnf::{is_gbnf, to_lark};
 use crate::error::EngineError;
 use crate::request::{ComposedGrammar, Constraint, NamedSchema};
 use llguidance::api::{GrammarWithLexer, TopLevelGrammar};
@@ -84,14 +85,31 @@ pub(super) fn source(constraint: &Constraint) -> Result<Source, EngineError> {
             (quoted.join("\n"), TopLevelGrammar::from_lark(grammar))
         }
         Constraint::Lark(grammar) => {
-            check_limit(kind, "bytes", grammar.len(), MAX_PATTERN_BYTES)?;
             let rules = grammar.bytes().filter(|&byte| byte == b':').count();
             check_limit(kind, "rules", rules, MAX_GRAMMAR_RULES)?;
-            check_limit(kind, "levels", open_brackets(grammar), MAX_GRAMMAR_LEVELS)?;
+            check_grammar_size(kind, grammar)?;
             (grammar.clone(), TopLevelGrammar::from_lark(grammar.clone()))
         }
     };
     Ok(Source { key: (kind, text), grammar })
+}
+
+impl Constraint {
+    /// Text that a grammar derives which is written in llguidance's variant of Lark or in llama.cpp's
+    /// GBNF, which vLLM takes as EBNF: the latter has rules with `::=`, and becomes Lark here.
+    ///
+    /// # Errors
+    /// [`EngineError::ConstraintInvalid`], [`EngineError::ConstraintTooLarge`] for GBNF.
+    pub fn of_grammar(text: &str) -> Result<Self, EngineError> {
+        let grammar = if is_gbnf(text) { to_lark(text)? } else { text.to_owned() };
+        Ok(Self::Lark(grammar))
+    }
+}
+
+/// Checks the size of a grammar, whose parser takes time by its bytes and recurses by its levels.
+pub(super) fn check_grammar_size(kind: &'static str, grammar: &str) -> Result<(), EngineError> {
+    check_limit(kind, "bytes", grammar.len(), MAX_PATTERN_BYTES)?;
+    check_limit(kind, "levels", open_brackets(grammar), MAX_GRAMMAR_LEVELS)
 }
 
 /// The text and the grammar of schemas inside Lark. Its sizes are bounded as those of one schema; the

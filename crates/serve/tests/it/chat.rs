@@ -239,6 +239,7 @@ fn older_names_of_forms_are_understood() {
         ("guided_regex", json!("(yes|no)!")),
         ("guided_choice", json!(["yes!", "no!"])),
         ("guided_grammar", json!("start: (\"yes\" | \"no\") \"!\"")),
+        ("guided_grammar", json!("root ::= word \"!\"\nword ::= \"yes\" | \"no\"")),
         ("guided_json", json!({"enum": ["yes!", "no!"]})),
         ("structured_outputs", json!({"choice": ["yes!", "no!"]})),
     ] {
