@@ -43,6 +43,7 @@ mod models;
 mod ollama;
 mod openapi;
 mod paging;
+mod repetition;
 mod responses;
 mod router;
 mod sampling;
