@@ -44,6 +44,7 @@ mod ollama;
 mod openapi;
 mod otlp;
 mod paging;
+mod repetition;
 mod responses;
 mod router;
 mod sampling;

@@ -3,6 +3,7 @@
 use crate::body::{Refused, is_empty, is_one, is_true};
 use crate::context;
 use crate::error::ApiError;
+use crate::repetition::RepetitionFields;
 use catena_engine::{
     Constraint, MAX_LOGIT_BIASES, MAX_SAMPLES, MAX_STOP_BYTES, MAX_STOP_STRINGS, SamplingParams,
 };
@@ -33,6 +34,8 @@ pub(crate) struct SamplingFields {
     frequency_penalty: Option<f32>,
     #[schemars(range(min = -2.0, max = 2.0))]
     presence_penalty: Option<f32>,
+    #[serde(flatten)]
+    repetition: RepetitionFields,
     /// OpenAI's: token ids, as texts, with what is added to their logits.
     #[serde(default)]
     #[schemars(schema_with = "biases")]
@@ -71,6 +74,15 @@ impl SamplingFields {
         "repetition_penalty",
         "frequency_penalty",
         "presence_penalty",
+        "repeat_last_n",
+        "repeat_penalty",
+        "dry_multiplier",
+        "dry_base",
+        "dry_allowed_length",
+        "dry_penalty_last_n",
+        "dry_sequence_breakers",
+        "xtc_probability",
+        "xtc_threshold",
         "logit_bias",
         "seed",
         "n",
@@ -193,7 +205,7 @@ impl SamplingFields {
             Some(OneOrMany::One(text)) => vec![text.clone()],
             Some(OneOrMany::Many(texts)) => texts.clone(),
         };
-        Ok(SamplingParams {
+        let mut params = SamplingParams {
             temperature: self.temperature.unwrap_or(default_temperature),
             top_p: self.top_p.unwrap_or(base.top_p),
             top_k,
@@ -211,7 +223,9 @@ impl SamplingFields {
             include_stop_in_output: self.include_stop_str_in_output,
             ignore_eos: self.ignore_eos,
             ..base
-        })
+        };
+        self.repetition.apply(self.repetition_penalty.is_some(), &mut params);
+        Ok(params)
     }
 
     /// Biases by token, in order of the keys.
