@@ -45,9 +45,11 @@ pub use weight::WeightRef;
 
 pub(crate) use convert::{Source, bf16_bits, pack_columns, pack_rows, words_of_rows, zip_words};
 pub(crate) use made::{MadeBlock, MadePart, PANELS, Panels, Square, place_transposed};
+#[cfg(any(test, target_arch = "x86_64"))]
+pub(crate) use micro::multiplies_bf16;
+pub(crate) use micro::precise_type;
 #[cfg(test)]
 pub(crate) use micro::with_widened_bf16;
-pub(crate) use micro::{multiplies_bf16, precise_type};
 pub(crate) use product::{ColView, Product, product};
 pub(crate) use rows::{RowLayout, RowView, pack_transposed_rows};
 pub(crate) use self_check::agrees as dense_agrees;
