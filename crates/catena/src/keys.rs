@@ -11,13 +11,20 @@ use catena_protocol::Date;
 use catena_serve::keys::{KeyFile, KeyLimits, KeyRecord, KeysError, NewKey};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// When a change comes to servers that run.
+const READ_AGAIN: &str = "a running server reads it again at SIGHUP";
+
 /// Runs `catena keys`.
 pub(crate) fn run(args: &KeysArgs) -> Result<(), Failure> {
     let file = KeyFile::at(path(args)?);
     match &args.action {
         KeysAction::Create(new) => create(&file, new),
         KeysAction::List { json } => list(&file, *json),
-        KeysAction::Revoke { ids } => ids.iter().try_for_each(|id| revoke(&file, id)),
+        KeysAction::Revoke { ids } => {
+            ids.iter().try_for_each(|id| revoke(&file, id))?;
+            say(&format!("{READ_AGAIN}, and lets them in until then"));
+            Ok(())
+        }
     }
 }
 
@@ -54,7 +61,7 @@ fn create(file: &KeyFile, args: &NewKeyArgs) -> Result<(), Failure> {
     // The key alone goes to standard output, so that a script can keep it.
     print_line(&text);
     say(&format!("key {} for {}: shown this once, kept as its SHA-256", record.id, record.name));
-    say(&format!("in {}; a running server reads it again at SIGHUP", file.path()));
+    say(&format!("in {}; {READ_AGAIN}", file.path()));
     Ok(())
 }
 

@@ -26,6 +26,8 @@ use tokio::sync::mpsc::unbounded_channel;
 
 /// Status in logs and metrics of a request whose client went away before its answer.
 pub(crate) const CLIENT_GONE: u16 = 499;
+/// Most aliases that requests make.
+const MAX_ALIASES: usize = 1000;
 
 /// Limits of one server.
 #[derive(Clone, Copy, Debug)]
@@ -216,7 +218,7 @@ impl App {
     /// Adds an adapter in `folder` beside the model `base`; requests choose it by its name.
     ///
     /// # Errors
-    /// [`ApiError::ModelExists`].
+    /// [`ApiError::ModelExists`], [`ApiError::InvalidField`] if there are too many.
     pub fn declare_adapter(&self, name: &str, base: &str, folder: &str) -> Result<(), ApiError> {
         self.registry().declare_adapter(name, base.to_owned(), folder.to_owned())
     }
@@ -274,7 +276,8 @@ impl App {
     /// run go on as they began.
     ///
     /// # Errors
-    /// As [`Registry::get`]; [`ApiError::ModelExists`] if `alias` is a model's own name.
+    /// As [`Registry::get`]; [`ApiError::ModelExists`] if `alias` is a model's own name,
+    /// [`ApiError::InvalidField`] if there are too many.
     pub(crate) async fn swap(&self, alias: &str, model: &str) -> Result<Option<String>, ApiError> {
         if self.registry().knows(alias) {
             return Err(ApiError::ModelExists { model: alias.to_owned() });
@@ -283,6 +286,11 @@ impl App {
         self.registry().get(model, self.limits().max_wait).await?;
         let mut settings = self.0.settings.write().unwrap_or_else(PoisonError::into_inner);
         let mut changed = Settings::clone(&settings);
+        if changed.aliases.len() >= MAX_ALIASES && !changed.aliases.contains_key(alias) {
+            let reason =
+                format!("there are {MAX_ALIASES} already; give one of them another meaning");
+            return Err(ApiError::InvalidField { field: "alias", reason });
+        }
         let before = changed.aliases.insert(alias.to_owned(), model.clone());
         *settings = Arc::new(changed);
         Ok(before.filter(|before| before != model))

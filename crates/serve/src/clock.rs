@@ -1,5 +1,6 @@
 //! Points in time on the wire.
 
+use crate::access::whole_seconds;
 use catena_protocol::Date;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,11 +12,22 @@ pub(crate) fn now_rfc3339() -> String {
     rfc3339(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
+/// The second that is full after `wait`, as RFC 3339 writes it, in UTC.
+pub(crate) fn rfc3339_in(wait: Duration) -> String {
+    let then = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + wait;
+    format!("{}Z", second(whole_seconds(then)))
+}
+
 /// The point in time `since` 1970 as RFC 3339 writes it, in UTC with nanoseconds.
 pub(crate) fn rfc3339(since: Duration) -> String {
-    let (date, second) = (Date::of_unix_time(since.as_secs()), since.as_secs() % DAY);
+    format!("{}.{:09}Z", second(since.as_secs()), since.subsec_nanos())
+}
+
+/// A second since 1970, without its fraction and zone.
+fn second(unix: u64) -> String {
+    let (date, second) = (Date::of_unix_time(unix), unix % DAY);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{date}T{hour:02}:{minute:02}:{second:02}.{:09}Z", since.subsec_nanos())
+    format!("{date}T{hour:02}:{minute:02}:{second:02}")
 }
 
 #[cfg(test)]

@@ -3,13 +3,18 @@
 //! `axum::serve` sets no time for a client's headers and none for a client that takes nothing, so
 //! the loop is ours and the protocol is hyper's.
 
+use crate::access::Peer;
 use crate::server::ConnectionLimits;
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -58,9 +63,9 @@ impl Connections {
     }
 }
 
-/// Answers what comes over `stream` until it ends.
+/// Answers what comes from `peer` over `stream` until it ends.
 pub(crate) async fn run(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, SocketAddr),
     tls: Option<TlsAcceptor>,
     service: Router,
     limits: ConnectionLimits,
@@ -68,9 +73,10 @@ pub(crate) async fn run(
 ) {
     prepare(&stream, limits.write_timeout);
     let stream = Patient::new(stream, limits.write_timeout);
-    let Some(tls) = tls else { return talk(stream, service, limits, ending).await };
+    let peer = Peer(peer.ip().to_canonical());
+    let Some(tls) = tls else { return talk(stream, peer, service, limits, ending).await };
     match tokio::time::timeout(limits.header_timeout, tls.accept(stream)).await {
-        Ok(Ok(stream)) => talk(stream, service, limits, ending).await,
+        Ok(Ok(stream)) => talk(stream, peer, service, limits, ending).await,
         Ok(Err(error)) => tracing::debug!("a handshake failed: {error}"),
         Err(_) => tracing::debug!("a handshake took too long"),
     }
@@ -91,16 +97,22 @@ fn prepare(stream: &TcpStream, write_timeout: Duration) {
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
     service: Router,
     limits: ConnectionLimits,
     mut ending: watch::Receiver<bool>,
 ) {
+    let service = TowerToHyperService::new(service);
+    let from_peer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        service.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(limits.max_header_bytes)
         .max_headers(limits.max_headers)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(stream), from_peer);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -327,7 +327,7 @@ impl ApiError {
     /// The error as every protocol tells it in its own form.
     pub(crate) fn problem(&self) -> Problem {
         let Told { status, kind, code, param } = self.told();
-        Problem { status, kind, code, param, message: message(self) }
+        Problem { status, kind, code, param, message: message(self), request_id: request_id() }
     }
 }
 
@@ -339,6 +339,8 @@ pub(crate) struct Problem {
     pub(crate) code: &'static str,
     pub(crate) param: Option<&'static str>,
     pub(crate) message: String,
+    /// The name of the request that it answers.
+    pub(crate) request_id: Option<String>,
 }
 
 impl Problem {

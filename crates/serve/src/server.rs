@@ -123,10 +123,10 @@ async fn accept(
     loop {
         let place = connections.place().await;
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok(client) => {
                 let tls = tls.map(Tls::acceptor);
                 let ending = connections.ending();
-                let work = connection::run(stream, tls, service.clone(), limits, ending);
+                let work = connection::run(client, tls, service.clone(), limits, ending);
                 tokio::spawn(async move {
                     work.await;
                     drop(place);

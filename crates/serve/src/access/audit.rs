@@ -1,10 +1,10 @@
-//! The audit log: who asked for what, when, and how much it took; never a text, never a secret.
+//! The audit log: who asked for what, from where, when, and how much it took; never a text, never a secret.
 //!
 //! One JSON object a line. A thread of its own writes, so that a slow disk delays no answer; what
 //! cannot be written is counted and said once a minute.
 
-use super::Outcome;
 use super::log::printable;
+use super::{Outcome, Peer};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
@@ -105,6 +105,7 @@ fn line(outcome: &Outcome) -> Value {
         "request_id": context.id,
         "key": key.map(|key| &key.id),
         "name": key.map(|key| &key.name),
+        "address": outcome.peer.map(|Peer(address)| address.to_string()),
         "method": outcome.method.as_str(),
         "route": outcome.route,
         "model": usage.model.as_deref().map(printable),

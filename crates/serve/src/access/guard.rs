@@ -4,6 +4,7 @@ use super::origin::{self, Cors};
 use super::outcome::{NO_ROUTE, Pending};
 use super::{ADMIN_PREFIXES, Access, body, credentials};
 use crate::app::{App, Settings};
+use crate::clock::rfc3339_in;
 use crate::context::{self, RequestContext};
 use crate::dialect::{Dialect, shape};
 use crate::error::ApiError;
@@ -83,6 +84,7 @@ fn pending(
         started: Instant::now(),
         trace_parent: text(request.headers(), "traceparent"),
         authority: origin::shown(origin::authority(request)),
+        peer: request.extensions().get().copied(),
         status: None,
         is_whole: false,
         permit,
@@ -120,8 +122,8 @@ async fn admit(
     }
     if let Some(key) = &context.key {
         let (requests, tokens) = key.limiter.allowances(Instant::now());
-        tell_allowance(response.headers_mut(), "requests", requests);
-        tell_allowance(response.headers_mut(), "tokens", tokens);
+        tell_allowance(dialect, response.headers_mut(), "requests", requests);
+        tell_allowance(dialect, response.headers_mut(), "tokens", tokens);
     }
     pending.follow(response)
 }
@@ -186,18 +188,27 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// OpenAI's headers for what is left of a limit.
-fn tell_allowance(headers: &mut HeaderMap, what: &str, allowance: Option<Allowance>) {
+/// OpenAI's headers for what is left of a limit, and Anthropic's beside them for its clients.
+fn tell_allowance(
+    dialect: Dialect,
+    headers: &mut HeaderMap,
+    what: &str,
+    allowance: Option<Allowance>,
+) {
     let Some(Allowance { limit, remaining, reset }) = allowance else { return };
-    let values = [
-        ("limit", limit.to_string()),
-        ("remaining", remaining.to_string()),
-        ("reset", format!("{}s", whole_seconds(reset))),
-    ];
-    for (part, value) in values {
-        let name = HeaderName::try_from(format!("x-ratelimit-{part}-{what}"));
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+    let mut tell = |name: String, value: String| {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             headers.insert(name, value);
+        }
+    };
+    let in_seconds = format!("{}s", whole_seconds(reset));
+    let parts = [("limit", limit.to_string()), ("remaining", remaining.to_string())];
+    for (part, value) in parts.iter().chain([&("reset", in_seconds)]) {
+        tell(format!("x-ratelimit-{part}-{what}"), value.clone());
+    }
+    if dialect == Dialect::Anthropic {
+        for (part, value) in parts.iter().chain([&("reset", rfc3339_in(reset))]) {
+            tell(format!("anthropic-ratelimit-{what}-{part}"), value.clone());
         }
     }
 }

@@ -18,6 +18,6 @@ pub use audit::{AuditError, AuditLog};
 pub(crate) use guard::{protect, whole_seconds};
 pub(crate) use log::log;
 pub(crate) use origin::host_and_port;
-pub(crate) use outcome::Outcome;
+pub(crate) use outcome::{Outcome, Peer};
 pub(crate) use policy::ADMIN_PREFIXES;
 pub use policy::{Access, PUBLIC_PATHS};

@@ -11,9 +11,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 
 /// Headers of answers that a page may read.
-const EXPOSED: &str = "x-request-id, request-id, x-catena-ignored-fields, retry-after, \
+const EXPOSED: &str = "x-request-id, request-id, x-catena-ignored-fields, \
+     x-catena-truncated-inputs, retry-after, \
      x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, \
-     x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens";
+     x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, \
+     anthropic-ratelimit-requests-limit, anthropic-ratelimit-requests-remaining, \
+     anthropic-ratelimit-requests-reset, anthropic-ratelimit-tokens-limit, \
+     anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset";
 /// Seconds for which a browser may remember what is allowed.
 const MAX_AGE: &str = "600";
 

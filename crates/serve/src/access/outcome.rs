@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,6 +17,10 @@ use std::time::{Duration, Instant, SystemTime};
 pub(super) const NO_ROUTE: &str = "(unknown)";
 /// The type of error of requests whose client did not wait for all of the answer.
 const LEFT: &str = "client_gone";
+
+/// The address that a request comes from: the client's, or that of a proxy before the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// A request that has ended.
 #[derive(Debug)]
@@ -37,6 +42,8 @@ pub(crate) struct Outcome {
     pub(crate) trace_parent: Option<String>,
     /// The host and port that the client asked.
     pub(crate) authority: String,
+    /// Where it came from; nowhere for what runs in the background.
+    pub(crate) peer: Option<Peer>,
 }
 
 impl Outcome {
@@ -72,6 +79,7 @@ pub(super) struct Pending {
     pub(super) started: Instant,
     pub(super) trace_parent: Option<String>,
     pub(super) authority: String,
+    pub(super) peer: Option<Peer>,
     pub(super) status: Option<StatusCode>,
     pub(super) is_whole: bool,
     /// Held until the answer has ended.
@@ -93,6 +101,7 @@ impl Drop for Pending {
             started: self.started,
             trace_parent: self.trace_parent.take(),
             authority: std::mem::take(&mut self.authority),
+            peer: self.peer,
         };
         self.app.tell(&outcome);
     }

@@ -21,5 +21,6 @@ pub(crate) fn error(problem: &Problem) -> (StatusCode, Value) {
         status if status.is_server_error() => (status, "api_error"),
         status => (status, "invalid_request_error"),
     };
-    (status, json!({"type": "error", "error": {"type": kind, "message": problem.message}}))
+    let error = json!({"type": kind, "message": problem.message});
+    (status, json!({"type": "error", "error": error, "request_id": problem.request_id}))
 }

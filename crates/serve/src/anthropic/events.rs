@@ -2,8 +2,9 @@
 
 use super::response::{citation, end, message, thinking, usage};
 use crate::assistant::cited_once;
+use crate::context::request_id;
 use crate::dialect::Dialect;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 use crate::stream::{Out, Render, Template};
 use crate::tools::Part;
 use crate::turn::{Turn, TurnEvent};
@@ -17,6 +18,8 @@ const DELTA: &str = "content_block_delta";
 pub(super) struct Events {
     id: String,
     model: String,
+    /// The name of the request, for an error that ends the stream.
+    request_id: Option<String>,
     open: Option<Open>,
     /// The event of more of the open block, where that is a text.
     more: Option<Template>,
@@ -35,7 +38,8 @@ enum Open {
 
 impl Events {
     pub(super) fn new(id: String, model: String) -> Self {
-        Self { id, model, open: None, more: None, blocks: 0, end: Value::Null }
+        let request_id = request_id();
+        Self { id, model, request_id, open: None, more: None, blocks: 0, end: Value::Null }
     }
 
     fn parts(&mut self, parts: Vec<Part>, out: &mut Out) {
@@ -149,7 +153,8 @@ impl Render<Turn> for Events {
     }
 
     fn failed(&mut self, error: &ApiError, out: &mut Out) {
-        out.named("error", &Dialect::Anthropic.tell(&error.problem()).1);
+        let problem = Problem { request_id: self.request_id.clone(), ..error.problem() };
+        out.named("error", &Dialect::Anthropic.tell(&problem).1);
     }
 
     fn ping(&self) -> &'static [u8] {

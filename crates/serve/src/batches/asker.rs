@@ -111,6 +111,7 @@ impl Asker {
                 started,
                 trace_parent: None,
                 authority: String::new(),
+                peer: None,
             });
         }
         response

@@ -86,13 +86,29 @@ impl BatchStore {
     /// # Errors
     /// [`ApiError::StorageFull`], [`ApiError::Storage`].
     pub(crate) fn add(&self, batch: &Value) -> Result<(), ApiError> {
-        let files = self.lock().len();
-        if files >= MAX_BATCHES {
-            return Err(ApiError::StorageFull { files, bytes: 0 });
-        }
+        self.make_room(MAX_BATCHES)?;
         self.save(batch)?;
         // Without a runner the server is ending; the next one runs it.
         let _ = self.waiting.send(id_of(batch).to_owned());
+        Ok(())
+    }
+
+    /// Forgets the oldest batches that are over, so that there are fewer than `most`: nobody can delete one.
+    /// Their results are files of their own, and stay.
+    ///
+    /// # Errors
+    /// [`ApiError::StorageFull`] if none is over, [`ApiError::Storage`].
+    fn make_room(&self, most: usize) -> Result<(), ApiError> {
+        let mut batches = self.lock();
+        while batches.len() >= most {
+            let over = batches.iter().filter(|(_, batch)| is_over(batch));
+            let oldest = over.min_by_key(|(_, batch)| batch["created_at"].as_u64());
+            let Some(id) = oldest.map(|(id, _)| id.clone()) else {
+                return Err(ApiError::StorageFull { files: batches.len(), bytes: 0 });
+            };
+            remove(&self.folder.join(format!("{id}.json")))?;
+            batches.remove(&id);
+        }
         Ok(())
     }
 
@@ -143,20 +159,21 @@ impl BatchStore {
     /// # Errors
     /// If the disk fails.
     pub(super) fn clear(&self, id: &str) -> Result<(), StoreError> {
-        for which in super::progress::PARTS {
-            let path = self.part(id, which);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StoreError::Io { action: "remove", path, source: error });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        super::progress::PARTS.iter().try_for_each(|which| remove(&self.part(id, which)))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes a file that may be gone.
+fn remove(path: &Utf8Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::Io { action: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -166,4 +183,38 @@ fn id_of(batch: &Value) -> &str {
 
 pub(super) fn unknown(id: &str) -> ApiError {
     ApiError::NotFound { what: "batch", id: id.chars().take(80).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BatchStore;
+    use crate::error::ApiError;
+    use camino::Utf8Path;
+    use serde_json::json;
+
+    #[test]
+    fn the_oldest_batch_that_is_over_makes_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(dir.path()).unwrap();
+        let (waiting, _inbox) = tokio::sync::mpsc::unbounded_channel();
+        let store = BatchStore::open(folder, waiting.clone()).unwrap();
+        let states = ["in_progress", "completed", "failed"];
+        for (idx, status) in states.iter().enumerate() {
+            let id = format!("batch_{idx}");
+            store.add(&json!({"id": id, "status": status, "created_at": idx})).unwrap();
+        }
+        let ids = |store: &BatchStore| -> Vec<String> {
+            let id = |batch: &serde_json::Value| batch["id"].as_str().unwrap().to_owned();
+            store.list().iter().map(id).collect()
+        };
+        store.make_room(4).unwrap();
+        assert_eq!(ids(&store), ["batch_0", "batch_1", "batch_2"]);
+        store.make_room(3).unwrap();
+        assert_eq!(ids(&store), ["batch_0", "batch_2"]);
+        let again = BatchStore::open(folder, waiting).unwrap();
+        assert_eq!(ids(&again), ["batch_0", "batch_2"], "it is gone from the disk too");
+        store.make_room(2).unwrap();
+        let full = store.make_room(1);
+        assert!(matches!(full, Err(ApiError::StorageFull { files: 1, .. })), "{full:?}");
+    }
 }

@@ -14,6 +14,9 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 /// Wait proposed to those whose turn did not come in time.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Most adapters that are declared.
+const MAX_ADAPTERS: usize = 10_000;
+
 /// The right to load and unload, for as long as it is held.
 pub(super) type Turn = OwnedMutexGuard<()>;
 
@@ -96,7 +99,7 @@ impl Registry {
     /// Adds an adapter beside `base`, read from `folder` when it is asked for.
     ///
     /// # Errors
-    /// [`ApiError::ModelExists`].
+    /// [`ApiError::ModelExists`], [`ApiError::InvalidField`] if there are too many.
     pub(crate) fn declare_adapter(
         &self,
         name: &str,
@@ -104,6 +107,11 @@ impl Registry {
         folder: String,
     ) -> Result<(), ApiError> {
         let kind = Kind::Adapter { base, folder };
+        let is_adapter = |entry: &&Arc<Entry>| matches!(entry.kind, Kind::Adapter { .. });
+        if self.all().iter().filter(is_adapter).count() >= MAX_ADAPTERS {
+            let reason = format!("there are {MAX_ADAPTERS} adapters already; unload some");
+            return Err(ApiError::InvalidField { field: "lora_name", reason });
+        }
         if self.add(Entry::new(name.to_owned(), kind, None, false)) {
             return Ok(());
         }

@@ -6,6 +6,7 @@ use super::entry::Listed;
 use crate::app::App;
 use crate::blocking::brief;
 use crate::body::{ApiRequest, Parsed, Refused, is_empty, parse};
+use crate::context::note;
 use crate::error::ApiError;
 use axum::Json;
 use axum::body::Bytes;
@@ -15,6 +16,9 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+/// Longest name that a request gives a model, in bytes.
+const MAX_NAME: usize = 256;
 
 type Body = Result<Bytes, BytesRejection>;
 
@@ -146,12 +150,27 @@ pub(crate) async fn unload(State(app): State<App>, body: Body) -> Result<Respons
 pub(crate) async fn swap(State(app): State<App>, body: Body) -> Result<Response, ApiError> {
     let Parsed { value: request, ignored } =
         parse::<SwapRequest>(body, app.limits().max_body_bytes)?;
+    check_name("alias", &request.alias)?;
     let before = app.swap(&request.alias, &request.model).await?;
     if let Some(before) = before.as_ref().filter(|_| request.unload) {
         app.registry().unload(before, app.limits().max_wait).await?;
     }
     let body = json!({"alias": request.alias, "model": request.model, "before": before});
     Ok(ignored.tell(Json(body).into_response()))
+}
+
+/// Refuses what is no name for a model: it is listed, logged and kept.
+fn check_name(field: &'static str, name: &str) -> Result<(), ApiError> {
+    let reason = if name.is_empty() {
+        "it is empty".to_owned()
+    } else if name.len() > MAX_NAME {
+        format!("it has {} bytes, {MAX_NAME} are taken", name.len())
+    } else if name.chars().any(char::is_control) {
+        "it has a control character".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(ApiError::InvalidField { field, reason })
 }
 
 async fn state(app: &App, name: &str) -> Result<Json<Value>, ApiError> {
@@ -167,10 +186,8 @@ pub(crate) async fn load_lora_adapter(
     let Parsed { value: request, ignored } =
         parse::<LoadAdapterRequest>(body, app.limits().max_body_bytes)?;
     let name = request.lora_name;
-    if name.is_empty() {
-        let reason = "it is empty".to_owned();
-        return Err(ApiError::InvalidField { field: "lora_name", reason });
-    }
+    check_name("lora_name", &name)?;
+    note(|usage| usage.model = Some(name.clone()));
     let (registry, patience) = (app.registry(), app.limits().max_wait);
     let folder = registry.adapter_folder(&request.lora_path)?;
     let base = match request.base_model_name {
@@ -197,6 +214,7 @@ pub(crate) async fn unload_lora_adapter(
 ) -> Result<Response, ApiError> {
     let Parsed { value: request, ignored } =
         parse::<UnloadAdapterRequest>(body, app.limits().max_body_bytes)?;
+    note(|usage| usage.model = Some(request.lora_name.clone()));
     app.registry().remove_adapter(&request.lora_name, app.limits().max_wait).await?;
     let said = format!("Success: LoRA adapter '{}' removed successfully.", request.lora_name);
     Ok(ignored.tell(said.into_response()))

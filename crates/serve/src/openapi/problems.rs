@@ -47,7 +47,8 @@ pub(super) fn name(dialect: Dialect) -> &'static str {
 
 fn sample(status: StatusCode, param: Option<&'static str>) -> Problem {
     let (kind, code, message) = ("invalid_request_error", "invalid_value", "what is wrong");
-    Problem { status, kind, code, param, message: message.to_owned() }
+    let request_id = param.map(str::to_owned);
+    Problem { status, kind, code, param, message: message.to_owned(), request_id }
 }
 
 /// The shape that both have; a member that is null in either may be null.

@@ -188,6 +188,39 @@ fn limits_are_told_and_kept() {
     assert_eq!((other.status, other.header("x-ratelimit-limit-requests")), (200, None));
 }
 
+/// Its clients read names and points in time of its own.
+#[test]
+fn limits_are_told_as_anthropic_tells_them() {
+    let limits = KeyLimits {
+        requests_per_minute: Some(1),
+        tokens_per_minute: Some(100_000),
+        ..KeyLimits::default()
+    };
+    let locked = locked(&[NewKey { limits, ..NewKey::default() }]);
+    let body = json!({"model": "bank-model", "max_tokens": 2,
+        "messages": [{"role": "user", "content": "Hello"}]});
+    let ask = || locked.ask(&locked.keys[0], "POST", "/v1/messages", &body.to_string());
+    let first = ask();
+    assert_eq!((first.status, first.header("x-ratelimit-limit-requests")), (200, Some("1")));
+    assert_eq!(first.header("anthropic-ratelimit-requests-limit"), Some("1"));
+    assert_eq!(first.header("anthropic-ratelimit-requests-remaining"), Some("0"));
+    assert_eq!(first.header("anthropic-ratelimit-tokens-limit"), Some("100000"));
+    for what in ["requests", "tokens"] {
+        let name = format!("anthropic-ratelimit-{what}-reset");
+        let reset = first.header(&name).expect("told");
+        // 2026-01-31T12:34:56Z
+        assert_eq!((reset.len(), &reset[10..11], &reset[19..]), (20, "T", "Z"), "{reset}");
+    }
+    let refused = ask();
+    assert_eq!(
+        (refused.status, &refused.json()["error"]["type"]),
+        (429, &json!("rate_limit_error"))
+    );
+    assert!(refused.header("retry-after").is_some());
+    let other = locked.ask(&locked.keys[0], "POST", CHAT, &chat("bank-model"));
+    assert_eq!(other.header("anthropic-ratelimit-requests-limit"), None);
+}
+
 #[test]
 fn tokens_are_counted_as_they_were_used() {
     let limits = KeyLimits { tokens_per_minute: Some(600), ..KeyLimits::default() };
@@ -259,6 +292,7 @@ fn requests_have_names() {
     // Where Anthropic's clients look for it.
     let message = server.send("POST", "/v1/messages", &[("x-request-id", "abc-123")], "{}");
     assert_eq!((message.status, message.header("request-id")), (400, Some("abc-123")));
+    assert_eq!(message.json()["request_id"], "abc-123");
     assert_eq!(theirs.header("request-id"), None);
     for odd in ["a b", "a\tb", &"x".repeat(129)] {
         let answer = server.send("GET", "/v1/models", &[("x-request-id", odd)], "");
@@ -425,6 +459,7 @@ fn s35_the_audit_log_says_who_and_how_much_but_no_text() {
         .expect("two");
     for (field, value) in [
         ("name", json!("name ann")),
+        ("address", json!("127.0.0.1")),
         ("method", json!("POST")),
         ("route", json!(CHAT)),
         ("model", json!("bank-model")),
@@ -438,6 +473,9 @@ fn s35_the_audit_log_says_who_and_how_much_but_no_text() {
     assert!(first["prompt_tokens"].as_u64().is_some_and(|tokens| tokens > 20));
     assert!(key.contains(first["key"].as_str().expect("an id")));
     assert_eq!((&second["status"], &second["key"]), (&json!(401), &Value::Null));
-    assert_eq!(second["request_id"], "no-key");
+    assert_eq!(
+        (&second["request_id"], &second["address"]),
+        (&json!("no-key"), &json!("127.0.0.1"))
+    );
     assert_eq!(audit.lost(), 0);
 }

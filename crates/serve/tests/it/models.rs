@@ -353,6 +353,29 @@ fn an_alias_is_swapped_between_two_requests() {
     assert_eq!(code(&swap("prod", "none", false)), told(404, "model_not_found"));
 }
 
+/// Names that requests make are listed and logged, and never forgotten: they have limits.
+#[test]
+fn names_that_requests_make_are_short_plain_and_few() {
+    let (server, _) = with_sources();
+    let swap =
+        |alias: &str| server.post("/admin/models/swap", &json!({"alias": alias, "model": "a"}));
+    let long = "x".repeat(257);
+    for name in ["", "a\nb", "\u{1b}[2J", &long] {
+        assert_eq!(code(&swap(name)), told(400, "invalid_value"), "{name:?}");
+        let adapter = json!({"lora_name": name, "lora_path": "x"});
+        let answer = server.post("/v1/load_lora_adapter", &adapter);
+        assert_eq!(answer.json()["error"]["param"], "lora_name", "{}", answer.text);
+    }
+    for idx in 0..1000 {
+        assert_eq!(swap(&format!("alias-{idx}")).status, 200, "{idx}");
+    }
+    let more = swap("one-more");
+    assert_eq!(code(&more), told(400, "invalid_value"));
+    assert!(more.text.contains("1000"), "{}", more.text);
+    // Those that are there can still be given another meaning.
+    assert_eq!(swap("alias-7").status, 200);
+}
+
 /// A model has one account, whichever of its names was asked for, and all of them are told.
 #[test]
 fn an_alias_is_a_name_as_good_as_the_models_own() {

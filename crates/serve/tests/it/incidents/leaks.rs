@@ -8,7 +8,7 @@ use std::net::TcpStream;
 
 /// Clients that come and go in every way. Enough of each that a file, a place or a block which one in
 /// a hundred left behind would be seen.
-const ROUNDS: usize = 6000;
+const ROUNDS: usize = 10_000;
 
 /// Connections that broke off left places in vLLM's queue, and its memory, taken.
 #[test]

@@ -1,10 +1,11 @@
 //! What a request must not make the server reach, read or tell.
 
-use crate::support::start;
+use crate::support::{Start, start, start_with};
 use crate::wire::{CHAT, is_up};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 /// A listener that nobody is to connect to.
 struct Bait(TcpListener);
@@ -42,59 +43,77 @@ fn addresses(bait: SocketAddr) -> Vec<String> {
     ]
 }
 
+/// Requests of every protocol with `url` where an image, a video or a document may stand elsewhere.
+fn with_media(url: &str) -> Vec<(&'static str, Value)> {
+    let content = |part: Value| json!([{"role": "user", "content": [part]}]);
+    let image = content(json!({"type": "image_url", "image_url": {"url": url}}));
+    let video = content(json!({"type": "video_url", "video_url": {"url": url}}));
+    let source = content(json!({"type": "image", "source": {"type": "url", "url": url}}));
+    let document = content(json!({"type": "document", "source": {"type": "url", "url": url}}));
+    let shown = content(json!({"type": "input_image", "image_url": url}));
+    let file = content(json!({"type": "input_file", "file_url": url}));
+    let turn = json!([{"role": "user", "content": "x", "images": [url]}]);
+    let message =
+        |messages: Value| json!({"model": "bank-model", "max_tokens": 5, "messages": messages});
+    vec![
+        (CHAT, json!({"model": "bank-model", "messages": image})),
+        (CHAT, json!({"model": "bank-model", "messages": video})),
+        ("/v1/responses", json!({"model": "bank-model", "input": shown})),
+        ("/v1/responses", json!({"model": "bank-model", "input": file})),
+        ("/v1/messages", message(source)),
+        ("/v1/messages", message(document)),
+        ("/v2/chat", json!({"model": "bank-model", "messages": image})),
+        (
+            "/v2/embed",
+            json!({"model": "bank-embedder", "input_type": "image", "embedding_types": ["float"],
+                "images": [url]}),
+        ),
+        ("/api/chat", json!({"model": "bank-model", "messages": turn})),
+        ("/api/generate", json!({"model": "bank-model", "prompt": "x", "images": [url]})),
+    ]
+}
+
 /// vLLM and LMDeploy fetched the images of requests from wherever they were said to be.
 #[test]
 fn s05_nothing_that_a_request_names_is_fetched() {
     let (bait, address) = Bait::new();
     let server = start();
     for url in addresses(address) {
-        let content = |part: Value| json!([{"role": "user", "content": [part]}]);
-        let image = content(json!({"type": "image_url", "image_url": {"url": url}}));
-        let source = json!({"type": "image", "source": {"type": "url", "url": url}});
-        let document = json!({"type": "document", "source": {"type": "url", "url": url}});
-        for (path, body) in [
-            (CHAT, json!({"model": "bank-model", "messages": image})),
-            (
-                CHAT,
-                json!({"model": "bank-model", "messages":
-                content(json!({"type": "video_url", "video_url": {"url": url}}))}),
-            ),
-            (
-                "/v1/responses",
-                json!({"model": "bank-model", "input":
-                content(json!({"type": "input_image", "image_url": url}))}),
-            ),
-            (
-                "/v1/responses",
-                json!({"model": "bank-model", "input":
-                content(json!({"type": "input_file", "file_url": url}))}),
-            ),
-            (
-                "/v1/messages",
-                json!({"model": "bank-model", "max_tokens": 5, "messages": content(source)}),
-            ),
-            (
-                "/v1/messages",
-                json!({"model": "bank-model", "max_tokens": 5, "messages": content(document)}),
-            ),
-            ("/v2/chat", json!({"model": "bank-model", "messages": image})),
-            (
-                "/v2/embed",
-                json!({"model": "bank-embedder", "input_type": "image", "embedding_types":
-                ["float"], "images": [url]}),
-            ),
-            (
-                "/api/chat",
-                json!({"model": "bank-model", "messages":
-                [{"role": "user", "content": "x", "images": [url]}]}),
-            ),
-            ("/api/generate", json!({"model": "bank-model", "prompt": "x", "images": [url]})),
-        ] {
+        for (path, body) in with_media(&url) {
             let answer = server.post(path, &body);
             assert!((400..500).contains(&answer.status), "{path} {url}: {}", answer.status);
         }
     }
     bait.assert_untouched();
+    is_up(&server);
+}
+
+/// A video of thousands of frames, and images of a few bytes that unpack to very many, filled vLLM's
+/// memory.
+#[test]
+fn s07_images_and_videos_are_refused_before_they_are_unpacked() {
+    // The smallest picture that there is in GIF, a PNG that says it has 65535 x 65535 points, and the
+    // beginning of gzip.
+    let frame = "R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=";
+    let bomb = "iVBORw0KGgoAAAANSUhEUgAA//8AAP//CAYAAAAAAAAAAA==";
+    let frames = format!("data:video/jpeg;base64,{}", vec![frame; 20_000].join(","));
+    let urls = [
+        frames,
+        format!("data:image/png;base64,{bomb}"),
+        format!("data:image/gif;base64,{frame}"),
+        "data:image/svg+xml;base64,H4sIAAAAAAAAA+3BMQEAAADCoPVPbQ0PoAA=".to_owned(),
+    ];
+    let server = start_with(Start { max_body_bytes: Some(4 << 20), ..Start::default() });
+    for url in urls {
+        for (path, body) in with_media(&url) {
+            let begun = Instant::now();
+            let answer = server.post(path, &body);
+            let shown: String = url.chars().take(40).collect();
+            assert!((400..500).contains(&answer.status), "{path} {shown}: {}", answer.status);
+            assert!(begun.elapsed() < Duration::from_secs(2), "{path} {shown}");
+            assert!(answer.text.len() < 1000, "{path} {shown}: it is told back");
+        }
+    }
     is_up(&server);
 }
 
