@@ -240,7 +240,7 @@ fn chunks_threads_and_page_order_do_not_change_a_bit() {
         (KvType::Bf16, windowed),
         (KvType::Int8, AttendParams { logit_softcap: Some(5.0), ..windowed }),
     ] {
-        let case = Case { kv_type, params, ..Case::new(1100, 6, 2, 32, 3) };
+        let case = Case { kv_type, params, ..Case::new(1100, 4, 2, 16, 3) };
         let whole = case.run(level(), &Pool::new(1), &[1100], 7);
         for (i, (chunks, threads)) in cuts.iter().enumerate() {
             for &threads in threads {
