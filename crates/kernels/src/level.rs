@@ -14,7 +14,8 @@ pub enum Level {
     /// Vectors of 128 bits on 64-bit Arm, with dot products of bytes (Neoverse N1, Cortex-A75, Apple M1
     /// and later); products of matrices of bytes (i8mm) are used where they exist.
     Neon,
-    /// AVX2 with FMA and F16C (Haswell, Zen 1 and later).
+    /// AVX2 with FMA and F16C (Haswell, Zen 1 and later); AVX-VNNI is used where it exists (Alder Lake and
+    /// later).
     Avx2,
     /// AVX-512 F, BW, VL, DQ and VNNI (Cascade Lake, Ice Lake, Zen 4 and later); the BF16
     /// instructions are used where they exist.
@@ -150,6 +151,32 @@ fn missing_avx512() -> Option<&'static str> {
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn avx512_has_bf16() -> bool {
     cfg!(feature = "emulate-avx512") || std::is_x86_feature_detected!("avx512bf16")
+}
+
+/// Whether [`Level::Avx2`] has an instruction that adds products of bytes in 32 bits (AVX-VNNI), which not
+/// all its processors have.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn avx2_has_vnni() -> bool {
+    #[cfg(test)]
+    if WITHOUT_VNNI.get() {
+        return false;
+    }
+    cfg!(feature = "emulate-avx512") || std::is_x86_feature_detected!("avxvnni")
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+thread_local! {
+    static WITHOUT_VNNI: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs `job` with this thread's products at [`Level::Avx2`] as on a processor without AVX-VNNI: tests
+/// reach both ways on one machine.
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(crate) fn without_avx_vnni<T>(job: impl FnOnce() -> T) -> T {
+    let before = WITHOUT_VNNI.replace(true);
+    let result = job();
+    WITHOUT_VNNI.set(before);
+    result
 }
 
 static CHOICE: OnceLock<LevelChoice> = OnceLock::new();

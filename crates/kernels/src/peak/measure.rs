@@ -80,8 +80,7 @@ fn chains(level: Level) -> Chains {
         Level::Avx2 => Chains {
             // SAFETY: a level is only in use where the processor has its features.
             f32: |rounds| unsafe { super::avx2::f32_ops(rounds) },
-            // SAFETY: as above.
-            int8: |rounds| unsafe { super::avx2::int8_ops(rounds) },
+            int8: avx2_int8_chain(),
             bf16: None,
         },
         #[cfg(target_arch = "x86_64")]
@@ -102,6 +101,16 @@ fn chains(level: Level) -> Chains {
         },
         _ => Chains { f32: scalar_f32, int8: scalar_int8, bf16: None },
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn avx2_int8_chain() -> Chain {
+    if crate::level::avx2_has_vnni() {
+        // SAFETY: the line before asked for it.
+        return |rounds| unsafe { super::avx2::int8_ops_vnni(rounds) };
+    }
+    // SAFETY: a level is only in use where the processor has its features.
+    |rounds| unsafe { super::avx2::int8_ops(rounds) }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -228,6 +228,40 @@ fn levels_agree_bit_for_bit() {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn avx2_computes_alike_with_and_without_vnni() {
+    use crate::level::without_avx_vnni;
+    if Level::Avx2.missing_feature().is_some() {
+        return;
+    }
+    let mut rng = Rng::new(13);
+    for (n, k) in [(16, 64), (37, 288)] {
+        for (format, k) in formats(k) {
+            let mut bytes = random_blocks(format, n, k, &mut rng);
+            // Extreme codes too: sums of products of bytes must not saturate.
+            let (zeros, ones) = bytes.split_at_mut(format.row_bytes(k));
+            for (row, code) in [(zeros, 0x00), (&mut ones[..format.row_bytes(k)], 0xff)] {
+                row.fill(code);
+                for block in row.chunks_exact_mut(format.block_bytes()) {
+                    set_scales(format, block, 0.01, 0.01);
+                }
+            }
+            let w = matrix(format, &bytes, k);
+            for rows in [1, 2, 3, 4, 9] {
+                let mut x = rng.normals(rows * k);
+                for x in &mut x[..k] {
+                    *x = x.signum();
+                }
+                let scalar = product(Level::Scalar, 1, &w, &x);
+                assert_eq!(product(Level::Avx2, 1, &w, &x), scalar, "{w:?} {rows} rows");
+                let without = without_avx_vnni(|| product(Level::Avx2, 1, &w, &x));
+                assert_eq!(without, scalar, "{w:?} {rows} rows, without VNNI");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_row_does_not_depend_on_its_batch_or_on_threads() {
     let mut rng = Rng::new(4);

@@ -2,7 +2,8 @@
 //!
 //! Ordinarily the former are `std::arch::x86_64`. With the cargo feature `emulate-avx512` the vectors of
 //! 512 bits and what works on them are plain Rust, and so are the tiles, so that tests run the very
-//! source of the kernels on a machine that has only AVX2; shorter vectors are still the processor's.
+//! source of the kernels on a machine that has only AVX2; shorter vectors are still the processor's, but
+//! for the one instruction of AVX-VNNI.
 
 #[cfg(not(feature = "emulate-avx512"))]
 pub(crate) mod amx;

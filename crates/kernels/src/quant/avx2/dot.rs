@@ -168,7 +168,7 @@ fn widen<const NR: usize>(sums: &mut [[__m256i; HALVES]; NR], pairs: &mut [[__m2
 /// Four bytes must be readable; they need not be aligned.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn broadcast(q: *const i8) -> __m256i {
+pub(super) unsafe fn broadcast(q: *const i8) -> __m256i {
     // SAFETY: promised by the caller.
     _mm256_set1_epi32(unsafe { q.cast::<i32>().read_unaligned() })
 }

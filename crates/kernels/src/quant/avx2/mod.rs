@@ -4,6 +4,7 @@ mod activations;
 mod dot;
 mod product;
 mod unpack;
+mod vnni;
 mod weights;
 
 pub(super) use activations::quantize_rows;

@@ -1,16 +1,19 @@
-//! The product: one tile (16 outputs, two registers) times up to 4 activation rows.
+//! The product: one tile (16 outputs, two registers) times up to 4 activation rows. `vnni` has a better
+//! way where the processor has AVX-VNNI.
 //!
 //! Registers are never passed through closures (`array::map`): the library function has no SIMD
 //! features, so each call would go through memory.
 
 use std::arch::x86_64::{
-    __m256, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    __m256, __m256i, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_storeu_ps,
 };
 use std::ops::Range;
 
 use super::dot::{HALVES, LANES, dot, is_signed};
-use super::weights;
+use super::{vnni, weights};
+use crate::level::avx2_has_vnni;
 use crate::quant::Activations;
 use crate::quant::format::BLOCK;
 use crate::quant::geometry::{Packed, TILE};
@@ -31,11 +34,14 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
     target: &Target<'_>,
 ) {
     let job = Job::new::<P>(weights, x, &rows, &tiles, target);
+    let has_vnni = avx2_has_vnni();
     for tile in tiles {
         let w = weights[tile * job.tile_bytes..].as_ptr();
-        // SAFETY: `Job::new` has verified all sizes for these rows and tiles.
+        // SAFETY: `Job::new` has verified all sizes for these rows and tiles; AVX-VNNI was asked for.
         unsafe {
-            if rows.len() == 1 {
+            if has_vnni {
+                vnni::by_tile::<P>(&job, w, rows.clone(), tile);
+            } else if rows.len() == 1 {
                 micro::<P, 1, 1, true>(&job, w, rows.start, tile, AHEAD_BYTES);
             } else {
                 one_tile::<P>(&job, w, rows.clone(), tile);
@@ -57,13 +63,30 @@ walk_rows!(
 );
 
 /// Where the activations of some rows are, the first of them.
-struct Pointers {
-    codes: *const i8,
-    scales: *const f32,
-    corrections: *const i32,
-    scaled_sums: *const f32,
-    k: usize,
-    blocks: usize,
+pub(super) struct Pointers {
+    pub(super) codes: *const i8,
+    pub(super) scales: *const f32,
+    pub(super) corrections: *const i32,
+    pub(super) scaled_sums: *const f32,
+    pub(super) k: usize,
+    pub(super) blocks: usize,
+}
+
+impl Pointers {
+    /// Those of the rows from `row` on.
+    #[inline]
+    pub(super) fn of<P: Packed>(job: &Job<'_, '_>, row: usize) -> Self {
+        let (k, blocks) = (job.x.k, job.blocks);
+        let subs = blocks * P::G.subs;
+        Self {
+            codes: job.x.codes_tk[row * k..].as_ptr(),
+            scales: job.x.scales_tb[row * blocks..].as_ptr(),
+            corrections: job.x.corrections_tbs[row * subs..].as_ptr(),
+            scaled_sums: job.x.scaled_sums_tbs[row * subs..].as_ptr(),
+            k,
+            blocks,
+        }
+    }
 }
 
 /// One tile times `NR` activation rows from `row` on.
@@ -80,18 +103,9 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
     ahead: usize,
 ) {
     const { assert!(MR == 1, "two registers of a tile are all that fit") };
-    let (k, blocks) = (job.x.k, job.blocks);
-    let subs = blocks * P::G.subs;
-    let x = Pointers {
-        codes: job.x.codes_tk[row * k..].as_ptr(),
-        scales: job.x.scales_tb[row * blocks..].as_ptr(),
-        corrections: job.x.corrections_tbs[row * subs..].as_ptr(),
-        scaled_sums: job.x.scaled_sums_tbs[row * subs..].as_ptr(),
-        k,
-        blocks,
-    };
+    let x = Pointers::of::<P>(job, row);
     let mut acc = [[_mm256_setzero_ps(); HALVES]; NR];
-    for block in 0..blocks {
+    for block in 0..x.blocks {
         // SAFETY: all reads are inside the tile and rows that the job has measured.
         unsafe {
             add_sub_block::<P, 0, NR, FETCH>(&mut acc, &x, w, block, ahead);
@@ -100,12 +114,8 @@ unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
             }
         }
     }
-    for (t, acc) in acc.iter().enumerate() {
-        for (h, acc) in acc.iter().enumerate() {
-            // SAFETY: the job covers these rows and the tile.
-            unsafe { store(job, *acc, row + t, tile * TILE + h * LANES) };
-        }
-    }
+    // SAFETY: passed on to the caller.
+    unsafe { store_rows(job, &acc, row, tile) };
 }
 
 /// One sub-block of the sums that `micro` computes.
@@ -125,19 +135,42 @@ unsafe fn add_sub_block<P: Packed, const SUB: usize, const NR: usize, const FETC
     // SAFETY: promised by the caller.
     unsafe {
         let at = w.add(g.codes_at(block));
-        let sums = dot::<P, SUB, NR, FETCH>(at, ahead, x.codes.add(block * BLOCK), x.k);
+        let mut sums = dot::<P, SUB, NR, FETCH>(at, ahead, x.codes.add(block * BLOCK), x.k);
+        if g.zero != 0 && !is_signed(&g) {
+            for t in 0..NR {
+                let at = (t * x.blocks + block) * g.subs + SUB;
+                let correction = _mm256_set1_epi32(*x.corrections.add(at));
+                for h in 0..HALVES {
+                    sums[t][h] = _mm256_add_epi32(sums[t][h], correction);
+                }
+            }
+        }
+        add_scaled::<P, SUB, NR>(acc, &sums, x, w, block);
+    }
+}
+
+/// Adds the integer sums of a sub-block times its scales, and what its minima give.
+///
+/// # Safety
+/// As [`add_sub_block`].
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) unsafe fn add_scaled<P: Packed, const SUB: usize, const NR: usize>(
+    acc: &mut [[__m256; HALVES]; NR],
+    sums: &[[__m256i; HALVES]; NR],
+    x: &Pointers,
+    w: *const u8,
+    block: usize,
+) {
+    let g = P::G;
+    // SAFETY: promised by the caller.
+    unsafe {
         let d = [weights::scales::<P>(w, block, SUB, 0), weights::scales::<P>(w, block, SUB, 1)];
         for t in 0..NR {
-            let at = t * x.blocks + block;
-            let scale = _mm256_set1_ps(*x.scales.add(at));
+            let scale = _mm256_set1_ps(*x.scales.add(t * x.blocks + block));
             for h in 0..HALVES {
-                let mut sum = sums[t][h];
-                if g.zero != 0 && !is_signed(&g) {
-                    let correction = *x.corrections.add(at * g.subs + SUB);
-                    sum = _mm256_add_epi32(sum, _mm256_set1_epi32(correction));
-                }
                 let scale = _mm256_mul_ps(d[h], scale);
-                acc[t][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, acc[t][h]);
+                acc[t][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[t][h]), scale, acc[t][h]);
             }
         }
         if g.has_min {
@@ -149,6 +182,26 @@ unsafe fn add_sub_block<P: Packed, const SUB: usize, const NR: usize, const FETC
                     acc[t][h] = _mm256_fmadd_ps(m[h], sum, acc[t][h]);
                 }
             }
+        }
+    }
+}
+
+/// Writes the outputs of a tile in `NR` rows from `row` on.
+///
+/// # Safety
+/// `job` must cover these rows and the tile.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn store_rows<const NR: usize>(
+    job: &Job<'_, '_>,
+    acc: &[[__m256; HALVES]; NR],
+    row: usize,
+    tile: usize,
+) {
+    for (t, acc) in acc.iter().enumerate() {
+        for (h, acc) in acc.iter().enumerate() {
+            // SAFETY: promised by the caller.
+            unsafe { store(job, *acc, row + t, tile * TILE + h * LANES) };
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Arithmetic and shifts of integer lanes.
 
-use std::arch::x86_64::__m128i;
+use std::arch::x86_64::{__m128i, __m256i};
 use std::array::from_fn;
 
 use bytemuck::cast;
@@ -33,6 +33,14 @@ pub(crate) fn _mm512_dpbusd_epi32(src: __m512i, a: __m512i, b: __m512i) -> __m51
     let product = |i: usize, j: usize| i32::from(a[i][j]) * i32::from(b[i][j]);
     let products = |i| product(i, 0) + product(i, 1) + product(i, 2) + product(i, 3);
     __m512i(from_fn(|i| src.0[i].wrapping_add(products(i))))
+}
+
+/// As [`_mm512_dpbusd_epi32`], of half as many lanes.
+#[inline(always)]
+pub(crate) fn _mm256_dpbusd_avx_epi32(src: __m256i, a: __m256i, b: __m256i) -> __m256i {
+    let wide = |x: __m256i| cast::<[__m256i; 2], __m512i>([x, x]);
+    let [low, _]: [__m256i; 2] = cast(_mm512_dpbusd_epi32(wide(src), wide(a), wide(b)));
+    low
 }
 
 /// 32-bit lanes shifted to the left; 0 from 32 bits on.

@@ -5,7 +5,8 @@
 //! Rust program runs with. Only which NaN a NaN result is remains open.
 //!
 //! What a kernel imports and this list lacks is the processor's. On vectors of 512 bits that fails
-//! to compile, since the types differ; an instruction of AVX-512 on shorter ones must be listed.
+//! to compile, since the types differ; an instruction of AVX-512 or AVX-VNNI on shorter ones must be
+//! listed.
 
 pub(crate) mod amx;
 mod bf16;
@@ -40,8 +41,9 @@ pub(crate) use float::{
     _mm512_max_ps, _mm512_mul_ps, _mm512_sub_ps,
 };
 pub(crate) use integer::{
-    _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_max_epi32, _mm512_sll_epi16, _mm512_slli_epi32,
-    _mm512_srai_epi32, _mm512_srl_epi16, _mm512_srli_epi32, _mm512_sub_epi32,
+    _mm256_dpbusd_avx_epi32, _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_max_epi32,
+    _mm512_sll_epi16, _mm512_slli_epi32, _mm512_srai_epi32, _mm512_srl_epi16, _mm512_srli_epi32,
+    _mm512_sub_epi32,
 };
 pub(crate) use memory::{
     _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,

@@ -83,6 +83,19 @@ fn masked_memory_is_left_alone() {
 }
 
 #[test]
+fn products_of_bytes_are_unsigned_by_signed_and_do_not_saturate() {
+    let (a, b) = ([255u8, 1, 255, 2], [-128i8, 7, -128, -3]);
+    let expected = 5 - 2 * 255 * 128 + 7 - 6;
+    let wide =
+        _mm512_dpbusd_epi32(__m512i([5; 16]), bytemuck::cast([a; 16]), bytemuck::cast([b; 16]));
+    assert_eq!(wide.0, [expected; 16]);
+    let operands = (bytemuck::cast([5; 8]), bytemuck::cast([a; 8]), bytemuck::cast([b; 8]));
+    let half: [i32; 8] =
+        bytemuck::cast(_mm256_dpbusd_avx_epi32(operands.0, operands.1, operands.2));
+    assert_eq!(half, [expected; 8]);
+}
+
+#[test]
 fn bf16_products_come_high_first_and_are_rounded_each() {
     let check = |sum: f32, a: (f32, f32), b: (f32, f32), expected: f32| {
         let found = _mm512_dpbf16_ps(_mm512_set1_ps(sum), pairs(a.0, a.1), pairs(b.0, b.1));

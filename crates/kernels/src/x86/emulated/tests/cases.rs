@@ -75,6 +75,10 @@ agree! { integers_agree needs ["avx512f", "avx512bw", "avx512vnni"]
     bits(a, q) _mm512_srl_epi16 = _mm256_srl_epi16;
 }
 
+agree! { avx_vnni_agrees needs ["avxvnni"]
+    bits(a, b, c) _mm256_dpbusd_avx_epi32;
+}
+
 agree! { shuffles_agree needs ["avx512f", "avx512bw"]
     bits(a, b) _mm512_shuffle_epi8 = _mm256_shuffle_epi8;
     bits(q) _mm512_broadcast_i32x4 = _mm256_broadcastsi128_si256;
