@@ -100,8 +100,7 @@ impl Results {
     ) -> Self {
         let cells = cells.filter_map(|Named { name, unit, less_is_better, goal }| {
             let (value, others) = (ours.median(&name)?, theirs.medians(&name));
-            let goal = goal.and_then(|goal| goal.figure(&others, less_is_better));
-            Some(Cell::new(name, unit, less_is_better, value, others, None).with_goal(goal))
+            Some(Cell::new(name, unit, less_is_better, value, others, None).reaching(goal))
         });
         let machine = described(&measure_peaks(pool)).into_iter().collect();
         Self::new(machine, threads, cells.collect(), theirs)
@@ -221,6 +220,12 @@ impl Cell {
         Self { name, unit, less_is_better, ours, peers, ratio, limit, share, goal, reached }
     }
 
+    /// The same beside a goal, as far as the peers' figures give it.
+    pub(crate) fn reaching(self, goal: Option<Goal>) -> Self {
+        let figure = goal.and_then(|goal| goal.figure(&self.peers, self.less_is_better));
+        self.with_goal(figure)
+    }
+
     /// The same beside what it is to reach.
     pub(crate) fn with_goal(self, goal: Option<f64>) -> Self {
         let reached =
@@ -303,6 +308,8 @@ mod tests {
         assert_eq!(Goal::Times(60.0, "slow").figure(&peers, false), Some(120.0));
         assert_eq!(Goal::Times(4.0, "slow").figure(&peers, true), Some(0.5));
         assert_eq!(Goal::Times(4.0, "absent").figure(&peers, true), None);
+        let less = Cell::new("x".into(), "s", true, 1.0, peers, None);
+        assert_eq!(less.reaching(Some(Goal::Times(4.0, "slow"))).reached, Some(0.5));
         let reached = |less, ours| {
             let cell = Cell::new("x".into(), "s", less, ours, BTreeMap::new(), None);
             cell.with_goal(Some(10.0)).reached

@@ -3,13 +3,13 @@
 use super::cells::{Cell, Results, Samples, figure};
 use super::embed::{CELL, COSINES, EmbedBench};
 use super::files::{MeasuredFile, find, open_all};
-use super::infer::{Bench, SEED};
+use super::infer::{Bench, SEED, Task, batch_note};
 use super::limits::{Limits, described};
 use super::peers::{Collected, Peers, check_cancel};
 use super::perplexity::{self, Text};
 use super::rounds::nothing;
 use super::start;
-use super::{data, engine, kernels, serve, train};
+use super::{data, engine, goals, kernels, serve, train};
 use crate::args::{BenchArea, BenchArgs, InferArgs};
 use crate::failure::{Exit, Failure};
 use crate::machine::{pool, threads};
@@ -58,6 +58,14 @@ struct Run<'a> {
     cancel: &'a Cancel,
 }
 
+/// What the rounds measured of us, of the peers and of the hardware.
+#[derive(Default)]
+struct Measured {
+    ours: Samples,
+    theirs: Collected,
+    limits: Samples,
+}
+
 fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), Failure> {
     let progress = for_stderr();
     let progress = progress.as_ref();
@@ -82,43 +90,39 @@ fn infer(args: &InferArgs, flag: Option<usize>, cancel: &Cancel) -> Result<(), F
     if run.embed.is_none() && run.files.iter().all(MeasuredFile::is_idle) {
         return Err(nothing(only, "cells have names such as infer/prefill/512/q4_1"));
     }
-    let mut ours = Samples::default();
-    let mut theirs = Collected::default();
+    let mut measured = Measured::default();
     for label in args.rounds.labels() {
-        run.round(&label, &mut ours, &mut theirs)?;
+        run.round(&label, &mut measured)?;
     }
-    let results = run.results(&ours, theirs)?;
+    let results = run.results(measured)?;
     results.print();
     args.rounds.write(&results)
 }
 
 impl Run<'_> {
     /// Every figure once, each file's beside the peers' for the same file.
-    fn round(
-        &self,
-        label: &str,
-        ours: &mut Samples,
-        theirs: &mut Collected,
-    ) -> Result<(), Failure> {
+    fn round(&self, label: &str, measured: &mut Measured) -> Result<(), Failure> {
         for file in self.files.iter().filter(|file| !file.is_idle()) {
             let label = format!("{label}, {}", file.format);
-            self.file_round(file, &label, ours)?;
+            self.file_round(file, &label, measured)?;
             check_cancel(self.cancel)?;
             if let Some(peers) = &self.peers {
                 let text = self.text_of(file).map(|(text, cell)| text.peers_task(&cell));
-                peers.round(file.peers_task(&label, self.threads, text.as_ref()), theirs)?;
+                let task = file.peers_task(&label, self.threads, text.as_ref());
+                peers.round(task, &mut measured.theirs)?;
             }
         }
         if let Some(embed) = &self.embed {
             let label = format!("{label}, embedding");
             say(&format!("  {label}: catena"));
-            let embedded = embed.round(ours, self.cancel);
+            let embedded = embed.round(&mut measured.ours, self.cancel);
             check_cancel(self.cancel)?;
             let embedded = embedded.map_err(|error| {
                 Failure::new(Exit::Environment, "cannot embed the documents", error)
             })?;
             if let Some(peers) = &self.peers {
-                peers.round(embed.peers_task(&label, self.threads, &embedded), theirs)?;
+                let task = embed.peers_task(&label, self.threads, &embedded);
+                peers.round(task, &mut measured.theirs)?;
             }
         }
         check_cancel(self.cancel)
@@ -128,18 +132,19 @@ impl Run<'_> {
         &self,
         file: &MeasuredFile,
         label: &str,
-        ours: &mut Samples,
+        measured: &mut Measured,
     ) -> Result<(), Failure> {
         say(&format!("  {label}: catena"));
+        let Measured { ours, limits, .. } = measured;
         if let Some((text, cell)) = self.text_of(file) {
             let value = text.perplexity(file, self.pool.clone(), self.progress, self.cancel)?;
             check_cancel(self.cancel)?;
             ours.push(&cell, value);
         }
+        let failed = |error| unmeasured(&file.path, error);
+        Limits::measure(file, &self.pool, limits).map_err(failed)?;
         let bench = Bench::new(&file.model, self.pool.clone(), SEED);
-        bench
-            .round(file, ours, self.progress, self.cancel)
-            .map_err(|error| unmeasured(&file.path, error))?;
+        bench.round(file, ours, self.progress, self.cancel).map_err(failed)?;
         check_cancel(self.cancel)?;
         if let Some([start, resident]) = &file.start {
             let (seconds, bytes) = start::measure(&file.path, self.threads)?;
@@ -155,41 +160,67 @@ impl Run<'_> {
         self.text.as_ref().filter(|_| file.perplexity).map(|text| (text, cell))
     }
 
-    /// Medians beside the limits, which are measured here.
-    fn results(&self, ours: &Samples, theirs: Collected) -> Result<Results, Failure> {
-        let peaks = measure_peaks(&self.pool);
-        let mut machine: BTreeMap<_, _> = described(&peaks).into_iter().collect();
-        let mut cells = Vec::new();
-        for file in &self.files {
-            let limits = Limits::measure(&file.model, file.numerics, &peaks, &self.pool)
-                .map_err(|error| unmeasured(&file.path, error))?;
-            // The first file's, as the start is.
-            let read = format!("{} GB/s", figure(limits.read_bytes_per_second / 1e9));
-            machine.entry("read").or_insert(read);
-            let names = file.tasks.iter().map(|task| (task.name(&file.format), limits.of(*task)));
-            cells.extend(names.filter_map(|(name, limit)| {
-                Some(speed(&name, ours.median(&name)?, &theirs, limit))
-            }));
-            if let Some((_, name)) = self.text_of(file)
-                && let Some(value) = ours.median(&name)
-            {
-                let theirs = theirs.medians(&name);
-                cells.push(Cell::new(name, "ppl", true, value, theirs, None));
+    /// Medians beside the limits.
+    fn results(&self, measured: Measured) -> Result<Results, Failure> {
+        let Measured { ours, mut theirs, limits } = measured;
+        let (mut machine, mut cells) = (BTreeMap::new(), Vec::new());
+        for file in self.files.iter().filter(|file| !file.is_idle()) {
+            let limits = Limits::of_file(file, &limits);
+            let Some(limits) = limits.map_err(|error| unmeasured(&file.path, error))? else {
+                continue;
+            };
+            if machine.is_empty() {
+                // The first file's, as the start is.
+                machine.extend(described(&limits.peaks));
+                let read = limits.read_bytes_per_second / 1e9;
+                machine.insert("read", format!("{} GB/s", figure(read)));
             }
-            if let Some([start, resident]) = &file.start {
-                for (name, unit) in [(start, "s"), (resident, "MiB")] {
-                    cells.extend(ours.median(name).map(|value| {
-                        Cell::new(name.clone(), unit, true, value, theirs.medians(name), None)
-                    }));
-                }
-            }
+            cells.extend(self.file_cells(file, &limits, &ours, &theirs));
         }
-        cells.extend(ours.median(CELL).map(|value| speed(CELL, value, &theirs, None)));
-        cells.extend(COSINES.into_iter().filter_map(|name| {
+        if machine.is_empty() {
+            machine.extend(described(&measure_peaks(&self.pool)));
+        }
+        let embedding = ours.median(CELL).map(|value| speed(CELL, value, &theirs, None));
+        let cosines = COSINES.into_iter().filter_map(|name| {
             let value = theirs.checks.median(name)?;
             Some(Cell::new(name.to_owned(), "cosine", false, value, BTreeMap::new(), None))
+        });
+        cells.extend(embedding.into_iter().chain(cosines).map(|cell| {
+            let goal = goals::of_example(&cell.name);
+            cell.reaching(goal)
         }));
+        let mut tasks = self.files.iter().flat_map(|file| &file.tasks);
+        if tasks.any(|task| matches!(task, Task::Batch(_))) {
+            theirs.notes.insert("batches".to_owned(), batch_note());
+        }
         Ok(Results::new(machine, self.threads, cells, theirs))
+    }
+
+    /// The cells of a file, in the order of the table.
+    fn file_cells(
+        &self,
+        file: &MeasuredFile,
+        limits: &Limits,
+        ours: &Samples,
+        theirs: &Collected,
+    ) -> Vec<Cell> {
+        let speeds = file.tasks.iter().filter_map(|task| {
+            let name = task.name(&file.format);
+            Some(speed(&name, ours.median(&name)?, theirs, limits.of(*task)))
+        });
+        let text = self.text_of(file).map(|(_, name)| (name, "ppl"));
+        let start = file.start.iter().flatten().cloned().zip(["s", "MiB"]);
+        let others = text.into_iter().chain(start).filter_map(|(name, unit)| {
+            let (value, peers) = (ours.median(&name)?, theirs.medians(&name));
+            Some(Cell::new(name, unit, true, value, peers, None))
+        });
+        let cells = speeds.chain(others);
+        cells
+            .map(|cell| {
+                let goal = file.goal(&cell.name);
+                cell.reaching(goal)
+            })
+            .collect()
     }
 }
 

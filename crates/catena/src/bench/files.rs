@@ -1,8 +1,11 @@
 //! The files that a run measures, each with the cells that are wanted of it.
 
+use super::cells::Goal;
+use super::goals;
 use super::infer::{BATCH_PROMPT, GENERATED, SEED, Task};
 use super::perplexity;
 use super::rounds::wanted;
+use super::start::cache_bytes;
 use crate::args::InferArgs;
 use crate::failure::{Exit, Failure};
 use crate::models::{LanguageModel, Numerics};
@@ -12,6 +15,7 @@ use catena_kernels::KvType;
 use catena_model::WeightData;
 use catena_model::gguf::{MetaValue, file_type_name};
 use serde_json::{Value, json};
+use std::fs::Metadata;
 use std::ops::RangeInclusive;
 
 /// The numbers of files whose tensors have several formats, by `general.file_type`.
@@ -31,6 +35,8 @@ pub(crate) struct MeasuredFile {
     pub(crate) start: Option<[String; 2]>,
     /// Whether its perplexity is wanted, if there is a text.
     pub(crate) perplexity: bool,
+    /// Whether its cells tell which model they are of: another than the example's.
+    named: bool,
 }
 
 /// The files named by the user, in that order, each once more for every way of computing asked for;
@@ -57,7 +63,8 @@ pub(crate) fn open_all(
         let first = files.is_empty();
         let name = args.named.then(|| model_name(&path));
         let format = name.into_iter().chain([format_name(&model)]).collect::<Vec<_>>().join("-");
-        let file = MeasuredFile::new(path, model, numerics, format + way, first, &args.only);
+        let which = Which { first, named: args.named };
+        let file = MeasuredFile::new(path, model, numerics, format + way, which, &args.only);
         if let Some(twin) = files.iter().find(|other| other.format == file.format) {
             let cause =
                 format!("`{}` and `{}` both hold {} weights", twin.path, file.path, file.format);
@@ -67,6 +74,13 @@ pub(crate) fn open_all(
         files.push(file);
     }
     Ok(files)
+}
+
+/// What is special about a file among those of a run.
+#[derive(Debug, Clone, Copy)]
+struct Which {
+    first: bool,
+    named: bool,
 }
 
 /// The file or folder of a model's weights. What is pulled is a folder with one GGUF file, or a
@@ -89,7 +103,7 @@ impl MeasuredFile {
         model: LanguageModel,
         numerics: Numerics,
         format: String,
-        first: bool,
+        Which { first, named }: Which,
         only: &[String],
     ) -> Self {
         let context = model.checkpoint.config().max_position_embeddings;
@@ -103,7 +117,18 @@ impl MeasuredFile {
         let start = numerics == Numerics::default() && names.iter().any(|name| wanted(name, only));
         let start = start.then_some(names);
         let perplexity = wanted(&perplexity::cell(&format), only);
-        Self { path, model, format, numerics, tasks, start, perplexity }
+        Self { path, model, format, numerics, tasks, start, perplexity, named }
+    }
+
+    /// What one of its cells is to reach.
+    pub(crate) fn goal(&self, cell: &str) -> Option<Goal> {
+        let resident = self.start.as_ref().map(|[_, resident]| resident.as_str());
+        if resident == Some(cell) {
+            // A folder's size is not that of its weights alone.
+            let file = self.path.metadata().ok().filter(Metadata::is_file)?;
+            return Some(goals::of_resident(file.len(), cache_bytes(&self.model)));
+        }
+        if self.named { goals::of_other(cell) } else { goals::of_example(cell) }
     }
 
     /// Whether nothing of it is wanted.

@@ -2,6 +2,7 @@
 
 use super::cells::Samples;
 use super::files::MeasuredFile;
+use super::sampling::{in_words, sampled};
 use crate::models::{BoxError, LanguageModel};
 use catena_engine::{
     Engine, EngineOptions, Event, KvBudget, ModelRunner, Request, SamplingParams, Speculation,
@@ -149,11 +150,11 @@ impl<'a> Bench<'a> {
     }
 
     fn decode(&self, engine: &mut Engine<ModelRunner>, depth: usize) -> Result<f64, BoxError> {
-        self.generate(engine, 1, depth.max(1))
+        self.generate(engine, 1, depth.max(1), |_| params(2 * GENERATED))
     }
 
     fn batch(&self, engine: &mut Engine<ModelRunner>, size: usize) -> Result<f64, BoxError> {
-        self.generate(engine, size, BATCH_PROMPT)
+        self.generate(engine, size, BATCH_PROMPT, |seed| sampled(2 * GENERATED, seed))
     }
 
     /// Tokens per second of `size` sequences together, once all of them have begun.
@@ -162,10 +163,10 @@ impl<'a> Bench<'a> {
         engine: &mut Engine<ModelRunner>,
         size: usize,
         prompt: usize,
+        params: impl Fn(u64) -> SamplingParams,
     ) -> Result<f64, BoxError> {
-        for stream in 0..size {
-            let request = Request::new(self.prompt(prompt, stream as u64), params(2 * GENERATED));
-            engine.add(request)?;
+        for stream in 0..size as u64 {
+            engine.add(Request::new(self.prompt(prompt, stream), params(stream)))?;
         }
         let mut begun = std::collections::BTreeSet::new();
         while begun.len() < size {
@@ -185,6 +186,11 @@ impl<'a> Bench<'a> {
         engine.cancel_all();
         Ok(generated as f64 / seconds)
     }
+}
+
+/// What tokens of batches are, in words for the results.
+pub(crate) fn batch_note() -> String {
+    format!("each of Catena's tokens is sampled: {}", in_words())
 }
 
 /// Greedy sampling that never stops early.

@@ -1,10 +1,21 @@
 //! What the hardware allows for a model.
 
-use super::cells::figure;
+use super::cells::{Samples, figure};
+use super::files::MeasuredFile;
 use super::infer::Task;
 use crate::models::{BoxError, LanguageModel, Numerics};
-use catena_kernels::{Peaks, Pool, measure_read};
+use catena_kernels::{Peaks, Pool, measure_peaks, measure_read};
 use catena_model::WeightData;
+
+/// What one token takes of the hardware.
+struct Work {
+    /// Operations of the linear layers.
+    operations: f64,
+    /// Whether they are done in 8 bits.
+    is_integer: bool,
+    /// Bytes of weights that a step reads.
+    bytes: usize,
+}
 
 /// The limits of one model's figures.
 pub(crate) struct Limits {
@@ -14,16 +25,12 @@ pub(crate) struct Limits {
     decode: f64,
     /// Bytes per second at which as much memory as the weights take can be read.
     pub(crate) read_bytes_per_second: f64,
+    /// What the multiplying units can do.
+    pub(crate) peaks: Peaks,
 }
 
-impl Limits {
-    /// Measures how fast the model's weights can be read here, and counts its operations.
-    pub(crate) fn measure(
-        model: &LanguageModel,
-        numerics: Numerics,
-        peaks: &Peaks,
-        pool: &Pool,
-    ) -> Result<Self, BoxError> {
+impl Work {
+    fn of(model: &LanguageModel, numerics: Numerics) -> Result<Self, BoxError> {
         let config = model.checkpoint.config();
         let heads = config.num_attention_heads * config.head_dim;
         let kv_heads = config.num_key_value_heads * config.head_dim;
@@ -38,15 +45,50 @@ impl Limits {
                 is_integer |= matches!(weight.data, WeightData::Blocks { .. }) && !numerics.precise;
             }
         }
+        Ok(Self { operations, is_integer, bytes })
+    }
+}
+
+impl Limits {
+    /// Measures the hardware for a file in a round, within a minute of the file's own figures: its speed
+    /// changes with what the neighbours do.
+    pub(crate) fn measure(
+        file: &MeasuredFile,
+        pool: &Pool,
+        samples: &mut Samples,
+    ) -> Result<(), BoxError> {
+        let bytes = Work::of(&file.model, file.numerics)?.bytes;
+        let peaks = measure_peaks(pool);
+        let read = measure_read(pool, bytes)?;
+        let all = [Some(peaks.f32_ops), Some(peaks.int8_ops), peaks.bf16_ops, Some(read)];
+        for (name, value) in names(&file.format).iter().zip(all) {
+            if let Some(value) = value {
+                samples.push(name, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// The limits of a file by the medians of its rounds, if there were any.
+    pub(crate) fn of_file(
+        file: &MeasuredFile,
+        samples: &Samples,
+    ) -> Result<Option<Self>, BoxError> {
+        let work = Work::of(&file.model, file.numerics)?;
+        let measured = names(&file.format).map(|name| samples.median(&name));
+        let [Some(f32_ops), Some(int8_ops), bf16_ops, Some(read_bytes_per_second)] = measured
+        else {
+            return Ok(None);
+        };
         // Without an instruction for it, bf16 is multiplied as f32.
-        let floats = peaks.bf16_ops.unwrap_or(peaks.f32_ops);
-        let multiplications = if is_integer { peaks.int8_ops } else { floats };
-        let read_bytes_per_second = measure_read(pool, bytes)?;
-        Ok(Self {
-            prefill: multiplications / operations,
-            decode: read_bytes_per_second / bytes as f64,
+        let floats = bf16_ops.unwrap_or(f32_ops);
+        let multiplications = if work.is_integer { int8_ops } else { floats };
+        Ok(Some(Self {
+            prefill: multiplications / work.operations,
+            decode: read_bytes_per_second / work.bytes as f64,
             read_bytes_per_second,
-        })
+            peaks: Peaks { f32_ops, int8_ops, bf16_ops },
+        }))
     }
 
     /// The limit of a task, where there is one.
@@ -57,6 +99,11 @@ impl Limits {
             Task::Batch(_) => None,
         }
     }
+}
+
+/// The names of what is measured beside a file: the peaks of f32, of 8 bits and of bf16, and reading.
+fn names(format: &str) -> [String; 4] {
+    ["f32", "int8", "bf16", "read"].map(|what| format!("{what}/{format}"))
 }
 
 fn stored_bytes(data: &WeightData<'_>) -> usize {

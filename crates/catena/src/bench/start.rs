@@ -40,6 +40,14 @@ pub(crate) fn measure(model: &Utf8Path, threads: usize) -> Result<(f64, f64), Fa
     Ok((seconds, bytes))
 }
 
+/// Bytes of the cache that the started process may fill.
+pub(crate) fn cache_bytes(model: &LanguageModel) -> u64 {
+    let config = model.checkpoint.config();
+    let heads = (config.num_hidden_layers * config.num_key_value_heads) as u64;
+    // Keys and values in bf16.
+    4 * heads * (config.head_dim * CONTEXT_TOKENS) as u64
+}
+
 /// The started process: one token, then its resident bytes on standard output.
 pub(crate) fn first_token(model: &Utf8Path, pool: Arc<Pool>) -> Result<(), BoxError> {
     let model = LanguageModel::open(model)?;

@@ -3,8 +3,9 @@
 use super::command::Subject;
 use super::watch::watch;
 use crate::bench::cells::{Named, Samples, percentile};
+use crate::bench::sampling;
 use crate::models::BoxError;
-use catena_engine::{Request, SamplingParams, Speculation};
+use catena_engine::{Request, Speculation};
 use serde_json::{Value, json};
 
 /// Sequences at once, tokens of a prompt, tokens that all prompts begin with, tokens of an answer.
@@ -14,12 +15,6 @@ const PREFIX: usize = 300;
 const GENERATED: usize = 128;
 /// Where a first wave of prompts finds an empty cache, and where the second finds the beginning.
 const WAVES: [&str; 2] = ["infer/shared_prefix/16", "infer/shared_prefix/16/warm"];
-/// How the tokens are chosen, by us and by the peers.
-const TEMPERATURE: f32 = 0.8;
-const TOP_K: usize = 40;
-const TOP_P: f32 = 0.95;
-const MIN_P: f32 = 0.05;
-
 /// The names of its cells.
 pub(super) fn cells() -> Vec<Named> {
     let of_wave = |wave: &str| {
@@ -36,7 +31,7 @@ pub(super) fn cells() -> Vec<Named> {
 pub(super) fn round(subject: &Subject<'_>, samples: &mut Samples) -> Result<(), BoxError> {
     let mut engine = subject.engine(SEQUENCES, PROMPT + GENERATED, Speculation::default())?;
     for (name, prompts) in WAVES.into_iter().zip(waves(subject)) {
-        let request = |(seed, prompt)| Request::new(prompt, sampled(seed));
+        let request = |(seed, prompt)| Request::new(prompt, sampling::sampled(GENERATED, seed));
         let requests = (0..).zip(prompts).map(request).collect();
         let (watched, whole) = watch(&mut engine, requests)?;
         let tokens: usize = watched.iter().map(|one| one.completion.usage.completion_tokens).sum();
@@ -52,9 +47,7 @@ pub(super) fn round(subject: &Subject<'_>, samples: &mut Samples) -> Result<(), 
 pub(super) fn peers_task(subject: &Subject<'_>) -> Value {
     json!({
         "cells": WAVES, "waves": waves(subject), "prefix": PREFIX, "generated": GENERATED,
-        "sampling": {
-            "temperature": TEMPERATURE, "top_k": TOP_K, "top_p": TOP_P, "min_p": MIN_P,
-        },
+        "sampling": sampling::for_peers(),
     })
 }
 
@@ -67,17 +60,4 @@ fn waves(subject: &Subject<'_>) -> Vec<Vec<Vec<u32>>> {
     };
     let wave = |wave: usize| (0..SEQUENCES).map(|idx| prompt(wave * SEQUENCES + idx)).collect();
     (0..WAVES.len()).map(wave).collect()
-}
-
-fn sampled(seed: u64) -> SamplingParams {
-    SamplingParams {
-        max_new_tokens: GENERATED,
-        temperature: TEMPERATURE,
-        top_k: Some(TOP_K),
-        top_p: TOP_P,
-        min_p: MIN_P,
-        seed,
-        ignore_eos: true,
-        ..SamplingParams::default()
-    }
 }
