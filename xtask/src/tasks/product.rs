@@ -15,6 +15,8 @@ const TEXT: &str = "../shared/data/llamafactory_demo/wiki_demo.txt";
 /// What is measured of models other than the example's.
 /// Large ones take minutes a round, so the rounds are two unless ROUNDS says more.
 const OF_MODELS: [&str; 3] = ["prefill/512/", "decode/0/", "batch/16/"];
+/// What is measured with and without activations in 8 bits: accuracy, and what accuracy costs.
+const OF_PRECISION: [&str; 2] = ["perplexity/", "prefill/512/"];
 /// What the example project needs, by name.
 pub(crate) const PULLED: [&str; 3] = ["smollm2-135m-instruct", "all-minilm-l6-v2", "bank-support"];
 
@@ -75,10 +77,11 @@ pub(crate) fn bench() -> Result<(), TaskError> {
     run("python3", &["bench/report.py"])
 }
 
-/// The command that measures an area: one of the binary's own, or `models`, which is `infer` on
-/// other models than the example's.
+/// The command that measures an area: one of the binary's own, `models`, which is `infer` on other
+/// models than the example's, or `precise`, which is `infer` once more without rounding to 8 bits.
 fn measurement(area: &str) -> Result<Command, TaskError> {
-    let mut measure = product(&["bench", if area == "models" { "infer" } else { area }]);
+    let own = if ["models", "precise"].contains(&area) { "infer" } else { area };
+    let mut measure = product(&["bench", own]);
     if area == "models" {
         measure.args(["--named", "--peer", "llama.cpp"]);
         measure.args(OF_MODELS.iter().flat_map(|cell| ["--only", cell]));
@@ -88,7 +91,11 @@ fn measurement(area: &str) -> Result<Command, TaskError> {
     if area == "data" {
         measure.arg("--large");
     }
-    if area == "infer" {
+    if area == "precise" {
+        measure.args(["--precise", "--peer", "llama.cpp"]);
+        measure.args(OF_PRECISION.iter().flat_map(|cell| ["--only", cell]));
+    }
+    if ["infer", "precise"].contains(&area) {
         for model in models_to_measure()? {
             measure.args(["--model", &model]);
         }
