@@ -14,6 +14,7 @@ import json
 import sys
 from pathlib import Path
 
+import gemm_crate
 import llama_batched
 import llama_cpp
 import llama_load
@@ -27,8 +28,8 @@ import torch_gemm
 from common import Absent, say
 
 # Each with `NAME`, `AREA`, `install()` and `round_of(task)`.
-PEERS = [llama_cpp, openvino_peer, pytorch, pytorch_train, sentences, torch_gemm, llama_batched, llama_server,
-         llama_load]
+PEERS = [llama_cpp, openvino_peer, pytorch, pytorch_train, sentences, torch_gemm, gemm_crate, llama_batched,
+         llama_server, llama_load]
 
 
 def install():

@@ -24,11 +24,13 @@ cargo xtask TASK
   exchange build, pull, train a tiny model in every way, and compare what is written with PEFT,
            transformers, sentence-transformers and llama.cpp, which are installed once
   arm      the kernels' tests for 64-bit Arm in an emulator; a compiler for it is fetched once
+  sanitize the kernels' tests with AddressSanitizer, AVX-512 and AMX emulated
   check    formatting, clippy, tidy, the studio's types, lints and unit tests
   tidy     the rules that no compiler checks
   ci       test, check, one whole run with one question, e2e, clients, exchange
-  bench    `bin/catena bench` for the areas in AREA (infer, engine, kernels, models; several with
-           commas) beside their peers, ROUNDS times in turn, then bench/RESULTS.md
+  bench    `bin/catena bench` for the areas in AREA (infer, precise, models, kernels, engine, serve,
+           train, data; several with commas) beside their peers, ROUNDS times in turn, then
+           bench/RESULTS.md
 
 Environment: CARGO_TARGET_DIR (default: the user's cache folder), XDG_CACHE_HOME, ONCE, AREA, ROUNDS.";
 
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         "clients" => tasks::clients(),
         "exchange" => tasks::exchange(),
         "arm" => tasks::arm(),
+        "sanitize" => tasks::sanitize(),
         "check" => tasks::check(),
         "tidy" => tidy::run(),
         "e2e" => tasks::e2e(),

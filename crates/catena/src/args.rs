@@ -641,7 +641,7 @@ pub(crate) struct TrainBenchArgs {
 #[derive(Debug, Args)]
 #[command(mut_arg("count", |arg| arg.default_value("1")))]
 pub(crate) struct KernelArgs {
-    /// Measure PyTorch's dense products in the same run
+    /// Measure dense products of PyTorch and of the crate `gemm` in the same run
     #[arg(long)]
     pub(crate) peers: bool,
     #[command(flatten)]

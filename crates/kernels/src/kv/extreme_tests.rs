@@ -35,7 +35,7 @@ fn attend(kv_type: KvType, params: &AttendParams, q: &[f32], k: &[f32], v: &[f32
     // One thread: it is this one whose level and instructions were chosen.
     let pool = Pool::new(1);
     let (q, k, v, mut out) =
-        (Placed::new(q), Placed::new(k), Placed::new(v), Placed::new(&[f32::NAN; Q_LEN]));
+        (Placed::new(q), Placed::new(k), Placed::new(v), Placed::new(&vec![f32::NAN; Q_LEN]));
     cache.write(&pool, 0, &span, &k, &v, d);
     cache.attend(&pool, 0, &span, &q, HEADS * d, HEADS, params, &mut out);
     out
@@ -81,7 +81,7 @@ fn scores_beyond_any_exponential_choose_the_largest() {
     for (kv_type, params) in kinds() {
         for huge in [1e3, 1e20, 1e30] {
             at_all_levels(|level| {
-                let out = attend(kv_type, &params, &[huge; Q_LEN], &k, &v);
+                let out = attend(kv_type, &params, &vec![huge; Q_LEN], &k, &v);
                 for (token, found) in out.chunks_exact(HEADS * d).enumerate() {
                     let expected = v[token * d];
                     let off = found.iter().map(|x| (x - expected).abs()).fold(0.0, f32::max);
