@@ -3,13 +3,14 @@
 use std::alloc::Layout;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use bytemuck::Zeroable;
 
 use crate::KernelError;
 
 /// One cache line and one AVX-512 register.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 /// Size of a huge page on x86-64 and AArch64 Linux.
 const HUGE: usize = 2 << 20;
 /// From this size on a buffer is aligned to huge pages; below, rounding up would waste memory.
@@ -20,12 +21,16 @@ const HUGE_FROM: usize = 8 << 20;
 /// Buffers of 8 MiB and more are aligned to 2 MiB and advised for transparent huge pages: streaming
 /// weights then misses the TLB 512 times less often. On Linux they come straight from the system,
 /// which gives their memory when it is first written.
+///
+/// Buffers of an [`Arena`](crate::Arena) are parts of its memory, which are not zeroed.
 pub struct AlignedBuf<T: Copy + Zeroable> {
     ptr: NonNull<T>,
     len: usize,
+    /// What the memory is a part of, if it is not the buffer's own.
+    whole: Option<Arc<AlignedBuf<u8>>>,
 }
 
-// SAFETY: the buffer owns its memory alone, like `Box<[T]>`.
+// SAFETY: the buffer owns its memory alone, like `Box<[T]>`; parts of one memory are disjoint.
 unsafe impl<T: Copy + Zeroable + Send> Send for AlignedBuf<T> {}
 // SAFETY: shared access only reads, like `Box<[T]>`.
 unsafe impl<T: Copy + Zeroable + Sync> Sync for AlignedBuf<T> {}
@@ -45,7 +50,7 @@ impl<T: Copy + Zeroable> AlignedBuf<T> {
     /// [`KernelError::OutOfMemory`] if the size overflows or the allocator refuses it.
     pub fn try_zeroed(len: usize, what: &'static str) -> Result<Self, KernelError> {
         if len == 0 || size_of::<T>() == 0 {
-            return Ok(Self { ptr: NonNull::dangling(), len });
+            return Ok(Self { ptr: NonNull::dangling(), len, whole: None });
         }
         let refused =
             || KernelError::OutOfMemory { what, bytes: len.saturating_mul(size_of::<T>()) };
@@ -53,7 +58,25 @@ impl<T: Copy + Zeroable> AlignedBuf<T> {
         // SAFETY: the layout has a size above zero, checked above.
         let raw = unsafe { allocate(layout) };
         let ptr = NonNull::new(raw.cast::<T>()).ok_or_else(refused)?;
-        Ok(Self { ptr, len })
+        Ok(Self { ptr, len, whole: None })
+    }
+
+    /// `len` values from byte `start` of a memory on.
+    ///
+    /// # Panics
+    /// If they are not inside it, or do not begin with a line.
+    ///
+    /// # Safety
+    /// No other buffer may have any of these bytes, and `whole` itself may not be looked at, as long
+    /// as this one is there. Any bytes must be a value.
+    pub(crate) unsafe fn within(whole: &Arc<AlignedBuf<u8>>, start: usize, len: usize) -> Self {
+        assert!(start.is_multiple_of(LINE), "byte {start} is inside a line");
+        let end = len.checked_mul(size_of::<T>()).and_then(|bytes| bytes.checked_add(start));
+        let is_inside = end.is_some_and(|end| end <= whole.len);
+        assert!(is_inside, "{len} values from byte {start} of {}", whole.len);
+        // SAFETY: inside one allocation, as was checked; its start is aligned to a line at least.
+        let ptr = unsafe { whole.ptr.add(start) }.cast::<T>();
+        Self { ptr, len, whole: Some(Arc::clone(whole)) }
     }
 
     /// A copy of `values`.
@@ -137,13 +160,13 @@ use std::alloc::{alloc_zeroed as allocate, dealloc as release};
 
 impl<T: Copy + Zeroable> Default for AlignedBuf<T> {
     fn default() -> Self {
-        Self { ptr: NonNull::dangling(), len: 0 }
+        Self { ptr: NonNull::dangling(), len: 0, whole: None }
     }
 }
 
 impl<T: Copy + Zeroable> Drop for AlignedBuf<T> {
     fn drop(&mut self) {
-        if self.len != 0 && size_of::<T>() != 0 {
+        if self.whole.is_none() && self.len != 0 && size_of::<T>() != 0 {
             let layout = Self::layout(self.len).expect("the layout was valid when allocated");
             // SAFETY: allocated by `try_zeroed` with exactly this layout.
             unsafe { release(self.ptr.as_ptr().cast(), layout) }

@@ -26,10 +26,11 @@
 //!
 //! # Map
 //!
-//! [`Level`] and [`Pool`] say how to compute, [`AlignedBuf`] holds it; [`QuantMatrix`] multiplies
-//! 2- to 8-bit weights by 8-bit activations; [`KvCache`] stores keys and values in pages and
-//! attends over them; `ops` has the small elementwise steps between; `dense` has bf16 and f32
-//! products, `train_ops` the backward passes, and `optim` the steps of optimizers.
+//! [`Level`] and [`Pool`] say how to compute, [`AlignedBuf`] holds it, cut from an [`Arena`] where
+//! uses take turns; [`QuantMatrix`] multiplies 2- to 8-bit weights by 8-bit activations; [`KvCache`]
+//! stores keys and values in pages and attends over them; `ops` has the small elementwise steps
+//! between; `dense` has bf16 and f32 products, `train_ops` the backward passes, and `optim` the
+//! steps of optimizers.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -42,6 +43,7 @@
     expect(clippy::used_underscore_items, reason = "emulated instructions keep their names")
 )]
 
+mod arena;
 mod buffer;
 mod chain;
 mod dense;
@@ -78,6 +80,7 @@ mod x86;
 use dense::dense_agrees;
 use quant::quant_agrees;
 
+pub use arena::Arena;
 pub use buffer::AlignedBuf;
 pub use chain::{Finish, Link, Packed, multiply};
 pub use dense::*;

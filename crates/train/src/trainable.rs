@@ -17,7 +17,7 @@ pub trait Trainable {
     fn values_mut(&mut self) -> &mut [f32];
     /// Trained values, to be changed, beside their gradient.
     fn values_and_grads(&mut self) -> (&mut [f32], &[f32]);
-    /// Gradient of what was accumulated since [`Trainable::zero_grads`].
+    /// Gradient of what was accumulated since [`Trainable::zero_grads`]; there must be something.
     fn grads(&self) -> &[f32];
     /// Sets the gradient to zero.
     fn zero_grads(&mut self);

@@ -30,6 +30,14 @@ impl DenseType {
             DenseType::Bf16 => len.div_ceil(2),
         }
     }
+
+    /// Elements of so many whole steps.
+    pub(crate) fn elements(self, steps: usize) -> usize {
+        match self {
+            DenseType::F32 => steps,
+            DenseType::Bf16 => 2 * steps,
+        }
+    }
 }
 
 /// Rounds to bf16 (nearest even) and returns the bits in the low half. A NaN stays a NaN.

@@ -71,31 +71,41 @@ impl MadeBlock<'_> {
     }
 }
 
-/// `out = x P`, or `out += x P` if `accumulate`, on all threads.
+/// A row operand with the panels it is multiplied by.
+pub(crate) type MadeTerm<'a> = (&'a RowOperand, &'a dyn Panels);
+
+/// `out = sum of x P`, or `out += sum of x P` if `accumulate`, over one term or more, on all threads.
 ///
-/// The steps of an output element are taken in order, and sums that wait in `out` for the next
-/// block of steps keep their bits there, so neither blocks nor threads change a result.
+/// The terms of an output element are taken in order, and so are the steps of each; sums that wait in
+/// `out` for the next block of steps, or the next term, keep their bits there. So neither blocks nor
+/// threads change a result, and several terms have the bits of one product after the other, without
+/// another pass over `out`.
 ///
 /// # Panics
-/// If the reductions differ or `out` (row stride `ldo`) is too short.
+/// If the shapes or types of operands disagree or `out` (row stride `ldo`) is too short.
 pub(crate) fn multiply_made(
     pool: &Pool,
-    x: &RowOperand,
-    made: &dyn Panels,
+    terms: &[MadeTerm<'_>],
     out: &mut [f32],
     ldo: usize,
     accumulate: bool,
 ) {
-    let (rows, dtype) = (x.rows(), x.dtype());
-    let (cols, reduction) = made.shape();
-    assert_eq!(reduction, x.reduction(), "reduction of a product");
+    let (x, made) = terms[0];
+    let (rows, dtype, cols) = (x.rows(), x.dtype(), made.shape().0);
+    for (x, made) in terms {
+        let (columns, reduction) = made.shape();
+        assert_eq!(reduction, x.reduction(), "reduction of a product");
+        assert_eq!((x.rows(), columns), (rows, cols), "rows and columns of a sum of products");
+        assert_eq!(x.dtype(), dtype, "element types of a sum of products");
+    }
     let needed = product_len(rows, cols, ldo);
     assert!(out.len() >= needed, "{} outputs of {needed}", out.len());
     if rows == 0 || cols == 0 {
         return;
     }
     let (num_panels, threads) = (cols.div_ceil(16), pool.threads());
-    let per_task = PANELS.next_multiple_of(made.group());
+    let per_task =
+        terms.iter().fold(PANELS, |panels, term| panels.next_multiple_of(term.1.group()));
     let col_tasks = num_panels.div_ceil(per_task);
     let row_tasks = if col_tasks >= 2 * threads {
         1
@@ -103,20 +113,25 @@ pub(crate) fn multiply_made(
         (2 * threads).div_ceil(col_tasks).min(rows.div_ceil(MIN_ROWS))
     };
     let (level, out) = (level(), SharedMut::new(out));
-    let height = x.view().layout.height;
+    // Rows that came as columns stand in panels, which are not cut; all terms are cut alike.
+    let height = terms.iter().map(|(x, _)| x.view().layout.height).max().unwrap_or(1);
     pool.for_each(col_tasks * row_tasks, &|_, task| {
         let first = task / row_tasks * per_task;
-        let task = MadePart {
-            level,
-            view: x.view(),
-            made,
-            dtype,
-            rows: whole_panels(rows, height, task % row_tasks, row_tasks),
-            panels: first..num_panels.min(first + per_task),
-            accumulate,
-        };
-        // SAFETY: the length was checked above; tasks differ in rows or in columns.
-        unsafe { task.run(out.as_mut_ptr(), ldo) }
+        let panels = first..num_panels.min(first + per_task);
+        let rows = whole_panels(rows, height, task % row_tasks, row_tasks);
+        for (term, (x, made)) in terms.iter().enumerate() {
+            let task = MadePart {
+                level,
+                view: x.view(),
+                made: *made,
+                dtype,
+                rows: rows.clone(),
+                panels: panels.clone(),
+                accumulate: accumulate || term > 0,
+            };
+            // SAFETY: the length was checked above; tasks differ in rows or in columns.
+            unsafe { task.run(out.as_mut_ptr(), ldo) }
+        }
     });
 }
 

@@ -6,6 +6,7 @@ use super::micro::kernel;
 use super::operand::RowOperand;
 use super::product::{ColView, Product, product_parallel};
 use super::rows::RowView;
+use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::chain::{Part, multiply_part};
@@ -15,6 +16,16 @@ use crate::{AlignedBuf, Level, MatmulScratch, Pool, level, span};
 /// Steps that a transposed packing writes to one panel before the next: few enough source rows
 /// that their lines stay in the first-level cache.
 const STEPS_PER_BLOCK: usize = 8;
+
+thread_local! {
+    /// Rows of a block that are made.
+    static MADE_ROWS: RefCell<AlignedBuf<f32>> = RefCell::default();
+}
+
+/// Writes the words of a panel, which begins with a column.
+type FillPanel<'a> = dyn Fn(usize, &mut [u32]) + 'a;
+/// Fills the panels of a block of steps from one on, by what it is given.
+type FillBlock<'a> = dyn Fn(usize, &dyn Fn(&FillPanel<'_>)) + Sync + 'a;
 
 /// A matrix `W [n, k]`, packed for `y = x W^T`.
 ///
@@ -57,7 +68,11 @@ impl DenseMatrix {
 
     /// An empty matrix with room for `[n, k]`, to be filled by the `repack` functions.
     pub fn with_capacity(dtype: DenseType, n: usize, k: usize) -> Self {
-        let words = AlignedBuf::zeroed(Self::num_words(dtype, n, k));
+        Self::with_words(dtype, AlignedBuf::zeroed(Self::num_words(dtype, n, k)))
+    }
+
+    /// An empty matrix in memory that is there: [`Self::num_words`] of what it has room for.
+    pub fn with_words(dtype: DenseType, words: AlignedBuf<u32>) -> Self {
         DenseMatrix { dtype, n: 0, k: 0, words }
     }
 
@@ -66,7 +81,8 @@ impl DenseMatrix {
         Self::num_words(dtype, n, k) * size_of::<u32>()
     }
 
-    fn num_words(dtype: DenseType, n: usize, k: usize) -> usize {
+    /// Words of the packed form of `[n, k]`.
+    pub fn num_words(dtype: DenseType, n: usize, k: usize) -> usize {
         n.div_ceil(16) * 16 * dtype.steps(k)
     }
 
@@ -123,6 +139,47 @@ impl DenseMatrix {
         });
     }
 
+    /// [`Self::repack_transposed`] of a source, and `beside(rows)` for the rows of each block while they
+    /// are at hand.
+    pub(super) fn repack_transposed_beside(
+        &mut self,
+        pool: &Pool,
+        src: Source<'_>,
+        beside: &(dyn Fn(Range<usize>) + Sync),
+    ) {
+        let (dtype, level) = (self.dtype, level());
+        self.blocks_transposed(pool, src.rows, src.len, &|step, block| {
+            let first = dtype.elements(step);
+            beside(first..src.rows.min(first + dtype.elements(STEPS_PER_BLOCK)));
+            block(&|column, words| pack_rows(level, dtype, src, column, step, words));
+        });
+    }
+
+    /// [`Self::repack_transposed`] of rows that never stand in memory together: `make(row, values)`
+    /// writes one.
+    pub(crate) fn repack_transposed_made(
+        &mut self,
+        pool: &Pool,
+        (n, k): (usize, usize),
+        make: &(dyn Fn(usize, &mut [f32]) + Sync),
+    ) {
+        let (dtype, level) = (self.dtype, level());
+        let rows_of = dtype.elements(STEPS_PER_BLOCK);
+        self.blocks_transposed(pool, n, k, &|step, block| {
+            let first = dtype.elements(step);
+            let rows = first..n.min(first + rows_of);
+            MADE_ROWS.with_borrow_mut(|values| {
+                values.grow(rows_of * k);
+                let values = &mut values[..rows.len() * k];
+                for (row, values) in rows.zip(values.chunks_exact_mut(k)) {
+                    make(row, values);
+                }
+                let src = Source { data: values, stride: k, rows: values.len() / k, len: k };
+                block(&|column, words| pack_rows(level, dtype, src, column, 0, words));
+            });
+        });
+    }
+
     /// Takes the shape `[k, n]` and has the panels filled: `fill(column, step, words)` writes the
     /// steps from `step` on of the panel that begins with `column`.
     fn fill_transposed(
@@ -132,24 +189,34 @@ impl DenseMatrix {
         k: usize,
         fill: &(dyn Fn(usize, usize, &mut [u32]) + Sync),
     ) {
+        self.blocks_transposed(pool, n, k, &|step, block| {
+            block(&|column, words| fill(column, step, words));
+        });
+    }
+
+    /// Takes the shape `[k, n]` and has its panels filled, a block of steps over all of them at a time,
+    /// so that the source is read along its rows: `fill(step, block)` has `block` call what writes the
+    /// words of a panel, from `step` on, by the panel's first column.
+    fn blocks_transposed(&mut self, pool: &Pool, n: usize, k: usize, fill: &FillBlock<'_>) {
         let dtype = self.dtype;
         let panel_words = self.shape(k, n);
         if panel_words == 0 || k == 0 {
             return;
         }
-        // Blocks of steps over all panels: the source is read along its rows.
         let blocks = dtype.steps(n).div_ceil(STEPS_PER_BLOCK);
         let panels = SharedMut::new(&mut self.words[..k.div_ceil(16) * panel_words]);
         pool.run(&|thread_idx| {
             for block in span(blocks, thread_idx, pool.threads()) {
                 let step = block * STEPS_PER_BLOCK;
                 let end = dtype.steps(n).min(step + STEPS_PER_BLOCK);
-                for panel in 0..k.div_ceil(16) {
-                    let at = panel * panel_words;
-                    // SAFETY: threads have different steps.
-                    let words = unsafe { panels.range(at + step * 16..at + end * 16) };
-                    fill(panel * 16, step, words);
-                }
+                fill(step, &|write| {
+                    for panel in 0..k.div_ceil(16) {
+                        let at = panel * panel_words;
+                        // SAFETY: threads have different steps.
+                        let words = unsafe { panels.range(at + step * 16..at + end * 16) };
+                        write(panel * 16, words);
+                    }
+                });
             }
         });
     }

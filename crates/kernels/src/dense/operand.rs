@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 
 use super::convert::{DenseType, Source, words_of_rows};
+use super::matrix::DenseMatrix;
 use super::rows::{RowLayout, RowView, pack_transposed_rows};
+use crate::share::SharedMut;
 use crate::{AlignedBuf, Pool, level};
 
 thread_local! {
@@ -31,7 +33,11 @@ impl RowOperand {
 
     /// An empty operand with room for `rows` rows of `reduction` elements (either orientation).
     pub fn with_capacity(dtype: DenseType, rows: usize, reduction: usize) -> Self {
-        let words = AlignedBuf::zeroed(Self::num_words(dtype, rows, reduction));
+        Self::with_words(dtype, AlignedBuf::zeroed(Self::num_words(dtype, rows, reduction)))
+    }
+
+    /// An empty operand in memory that is there: [`Self::num_words`] of what it has room for.
+    pub fn with_words(dtype: DenseType, words: AlignedBuf<u32>) -> Self {
         RowOperand { dtype, words, rows: 0, reduction: 0, layout: RowLayout::plain(0) }
     }
 
@@ -40,7 +46,8 @@ impl RowOperand {
         Self::num_words(dtype, rows, reduction) * size_of::<u32>()
     }
 
-    fn num_words(dtype: DenseType, rows: usize, reduction: usize) -> usize {
+    /// Words that [`Self::with_capacity`] makes room for.
+    pub fn num_words(dtype: DenseType, rows: usize, reduction: usize) -> usize {
         let transposed = RowLayout::transposed(level(), dtype, dtype.steps(rows));
         (dtype.steps(reduction) * rows).max(transposed.num_words(reduction))
     }
@@ -73,6 +80,32 @@ impl RowOperand {
         }
         pool.split_rows(&mut self.words[..rows * steps], steps, &|part, words| {
             let src = Source { data: &x[part.start * stride..], stride, rows: part.len(), len: k };
+            words_of_rows(level, dtype, src, 1.0, words);
+        });
+    }
+
+    /// [`Self::set`], and the same values as the columns of products over the rows
+    /// ([`DenseMatrix::repack_transposed`]): both from one pass over `x`.
+    ///
+    /// # Panics
+    /// If `x` is too short, or `columns` of another type.
+    pub fn set_with_columns(
+        &mut self,
+        pool: &Pool,
+        x: &[f32],
+        (rows, k, stride): (usize, usize, usize),
+        columns: &mut DenseMatrix,
+    ) {
+        let (dtype, level) = (self.dtype, level());
+        assert_eq!(columns.dtype(), dtype, "element types of both");
+        let steps = dtype.steps(k);
+        self.shape(rows, k, RowLayout::plain(steps));
+        let words = SharedMut::new(&mut self.words[..rows * steps]);
+        let src = Source { data: x, stride, rows, len: k };
+        columns.repack_transposed_beside(pool, src, &|part| {
+            // SAFETY: blocks have different rows.
+            let words = unsafe { words.range(part.start * steps..part.end * steps) };
+            let src = Source { data: &x[part.start * stride..], rows: part.len(), ..src };
             words_of_rows(level, dtype, src, 1.0, words);
         });
     }

@@ -225,7 +225,9 @@ impl Product<'_> {
                 unsafe { self.ragged_panel(kernel, out, ldo, rows, panel) };
                 return;
             }
-            let count = (panels.end.min(full_panels) - panel).min(kernel.panels_at_once);
+            // As many as fit a register tile, but as evenly as they go: few panels leave a tile idle.
+            let left = panels.end.min(full_panels) - panel;
+            let count = left.div_ceil(left.div_ceil(kernel.panels_at_once));
             // SAFETY: offsets stay inside what `check` proved; the kernel's level is available.
             unsafe {
                 let target = out.add(rows.start * ldo + panel * 16);

@@ -105,9 +105,48 @@ fn check_forms_of(
     });
 }
 
+#[test]
+fn rows_and_columns_of_one_pass_are_those_of_two() {
+    for level in Level::supported() {
+        for dtype in [DenseType::F32, DenseType::Bf16] {
+            // Rows apart, the last of which is no longer than its values; none at all.
+            for (rows, k) in [(1usize, 1), (7, 33), (50, 48), (35, 17), (0, 5)] {
+                let (pool, stride) = (Pool::new(2), k + 3);
+                let x = values((rows * stride).saturating_sub(3), 6);
+                with_level(level, || {
+                    let (mut found, mut expected) =
+                        (RowOperand::new(dtype), RowOperand::new(dtype));
+                    let mut columns = DenseMatrix::with_capacity(dtype, k, rows);
+                    let mut alone = DenseMatrix::with_capacity(dtype, k, rows);
+                    found.set_with_columns(&pool, &x, (rows, k, stride), &mut columns);
+                    expected.set(&pool, &x, rows, k, stride);
+                    alone.repack_transposed(&pool, &x, rows, k, stride);
+                    let words = rows * dtype.steps(k);
+                    assert!(found.view().words[..words] == expected.view().words[..words]);
+                    assert_eq!((found.rows(), found.reduction()), (rows, k));
+                    assert_eq!((columns.n(), columns.k()), (k, rows));
+                    assert!(
+                        columns.packed_from(0) == alone.packed_from(0),
+                        "{rows} x {k} {level:?}"
+                    );
+                });
+            }
+        }
+    }
+}
+
 /// The last has more rows than are packed in one go, and panels at a multiple of the caches' pages.
-const SHAPES: [(usize, usize, usize); 7] =
-    [(1, 1, 1), (1, 16, 2), (7, 33, 5), (13, 100, 64), (50, 48, 31), (100, 17, 96), (805, 5, 128)];
+const SHAPES: [(usize, usize, usize); 9] = [
+    (1, 1, 1),
+    (1, 16, 2),
+    (7, 33, 5),
+    (13, 100, 64),
+    (50, 48, 31),
+    (9, 64, 40),
+    (17, 80, 7),
+    (100, 17, 96),
+    (805, 5, 128),
+];
 
 #[test]
 fn all_forms_match_the_formula_at_every_level() {

@@ -62,18 +62,34 @@ impl WeightRef<'_> {
             Self::Dense(matrix) if matrix.dtype() == x.dtype() => {
                 matrix.matmul_operand(pool, x, out_tn, ldo, accumulate);
             }
-            Self::Dense(matrix) => {
-                multiply_made(pool, x, &Widened(matrix), out_tn, ldo, accumulate);
-            }
-            Self::Floats { w_nk, n, k } => {
-                assert_eq!(w_nk.len(), n * k, "matrix [{n}, {k}]");
-                let rows = Source { data: w_nk, stride: k, rows: n, len: k };
-                multiply_made(pool, x, &Rows(rows), out_tn, ldo, accumulate);
-            }
-            Self::Quant(matrix) => {
-                multiply_made(pool, x, &matrix.panels(), out_tn, ldo, accumulate);
+            Self::Dense(_) | Self::Floats { .. } | Self::Quant(_) => {
+                self.with_panels(false, &mut |made| {
+                    multiply_made(pool, &[(x, made)], out_tn, ldo, accumulate);
+                });
             }
         }
+    }
+
+    /// `y = x W^T + x' W'^T`, or that added: the bits of [`Self::matmul`] of the first and then of the
+    /// second, in one pass over `y`.
+    ///
+    /// # Panics
+    /// As there, or if the second product has another shape or type.
+    pub fn matmul_beside(
+        &self,
+        pool: &Pool,
+        x: &RowOperand,
+        (beside, x_beside): (WeightRef<'_>, &RowOperand),
+        out_tn: &mut [f32],
+        ldo: usize,
+        accumulate: bool,
+    ) {
+        self.with_panels(false, &mut |made| {
+            beside.with_panels(false, &mut |made_beside| {
+                let terms = [(x, made), (x_beside, made_beside)];
+                multiply_made(pool, &terms, out_tn, ldo, accumulate);
+            });
+        });
     }
 
     /// `dx = dy W`, or `dx += dy W` if `accumulate`, in the operand's element type.
@@ -91,18 +107,44 @@ impl WeightRef<'_> {
         ldo: usize,
         accumulate: bool,
     ) {
+        self.with_panels(true, &mut |made| {
+            multiply_made(pool, &[(dy, made)], out_tk, ldo, accumulate);
+        });
+    }
+
+    /// `dx = dy W + dy' W'`, or that added, as [`Self::matmul_beside`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn matmul_transposed_beside(
+        &self,
+        pool: &Pool,
+        dy: &RowOperand,
+        (beside, dy_beside): (WeightRef<'_>, &RowOperand),
+        out_tk: &mut [f32],
+        ldo: usize,
+        accumulate: bool,
+    ) {
+        self.with_panels(true, &mut |made| {
+            beside.with_panels(true, &mut |made_beside| {
+                let terms = [(dy, made), (dy_beside, made_beside)];
+                multiply_made(pool, &terms, out_tk, ldo, accumulate);
+            });
+        });
+    }
+
+    /// Lends its panels, or those of the other direction.
+    fn with_panels(&self, transposed: bool, then: &mut dyn FnMut(&dyn Panels)) {
         match *self {
-            Self::Dense(matrix) => {
-                multiply_made(pool, dy, &Transposed(matrix), out_tk, ldo, accumulate);
-            }
             Self::Floats { w_nk, n, k } => {
                 assert_eq!(w_nk.len(), n * k, "matrix [{n}, {k}]");
-                let columns = Source { data: w_nk, stride: k, rows: n, len: k };
-                multiply_made(pool, dy, &Columns(columns), out_tk, ldo, accumulate);
+                let source = Source { data: w_nk, stride: k, rows: n, len: k };
+                if transposed { then(&Columns(source)) } else { then(&Rows(source)) }
             }
-            Self::Quant(matrix) => {
-                multiply_made(pool, dy, &matrix.transposed_panels(), out_tk, ldo, accumulate);
-            }
+            Self::Dense(matrix) if transposed => then(&Transposed(matrix)),
+            Self::Dense(matrix) => then(&Widened(matrix)),
+            Self::Quant(matrix) if transposed => then(&matrix.transposed_panels()),
+            Self::Quant(matrix) => then(&matrix.panels()),
         }
     }
 
@@ -155,7 +197,7 @@ impl Panels for Columns<'_> {
     }
 }
 
-/// The panels of a packed matrix in another element type than it is packed in.
+/// The panels of a packed matrix, perhaps in another element type than it is packed in.
 struct Widened<'a>(&'a DenseMatrix);
 
 impl Panels for Widened<'_> {

@@ -51,6 +51,52 @@ pub(crate) fn check_weight(
     compare(n, k, true);
 }
 
+/// A pair's second matrix beside a weight, in both directions.
+#[test]
+fn two_products_in_one_pass_are_those_one_after_the_other() {
+    everywhere(|pool, dtype| {
+        for (rows, n, k) in SHAPES {
+            for r in [1, 16, 21] {
+                let mut rng = Rng::new(6);
+                let mut normals = |len: usize| rng.normals(len);
+                let (w_nk, b_nr, a_rk) = (short_values(n * k), normals(n * r), normals(r * k));
+                let matrix = DenseMatrix::pack(pool, &w_nk, n, k, DenseType::Bf16);
+                let floats = WeightRef::Floats { w_nk: &w_nk, n, k };
+                let b = WeightRef::Floats { w_nk: &b_nr, n, k: r };
+                let a = WeightRef::Floats { w_nk: &a_rk, n: r, k };
+                for weight in [floats, WeightRef::Dense(&matrix)] {
+                    for (transposed, beside, inputs, outputs) in [(false, b, k, n), (true, a, n, k)]
+                    {
+                        let (mut x, mut inner) = (RowOperand::new(dtype), RowOperand::new(dtype));
+                        x.set(pool, &normals(rows * inputs), rows, inputs, inputs);
+                        inner.set(pool, &normals(rows * r), rows, r, r);
+                        let start = normals(rows * (outputs + 2));
+                        for accumulate in [false, true] {
+                            let (mut found, mut expected) = (start.clone(), start.clone());
+                            let (both, ldo) = ((beside, &inner), outputs + 2);
+                            let out = &mut expected;
+                            if transposed {
+                                weight.matmul_transposed(pool, &x, out, ldo, accumulate);
+                                beside.matmul_transposed(pool, &inner, out, ldo, true);
+                                let out = &mut found;
+                                weight
+                                    .matmul_transposed_beside(pool, &x, both, out, ldo, accumulate);
+                            } else {
+                                weight.matmul(pool, &x, out, ldo, accumulate);
+                                beside.matmul(pool, &inner, out, ldo, true);
+                                let out = &mut found;
+                                weight.matmul_beside(pool, &x, both, out, ldo, accumulate);
+                            }
+                            let what = (rows, n, k, r, transposed, accumulate);
+                            assert!(found == expected, "{what:?} {dtype:?}");
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
 fn everywhere(test: impl Fn(&Pool, DenseType)) {
     at_every_level(|pool| {
         for dtype in [DenseType::F32, DenseType::Bf16] {

@@ -5,7 +5,7 @@ use super::dynamic_map::DynamicMap;
 use super::split::split_rows;
 use crate::leveled::leveled;
 use crate::share::SharedMut;
-use crate::{Pool, level};
+use crate::{Level, Pool, level};
 
 /// Values that share one scale.
 pub const BLOCK_8BIT: usize = 256;
@@ -68,37 +68,37 @@ pub fn adamw_update_8bit(
     });
 }
 
-leveled! {
-    fn update(
-        f: AdamWFactors,
-        values: &mut [f32],
-        grads: &[f32],
-        moment1: &mut Moment8bit<'_>,
-        moment2: &mut Moment8bit<'_>,
-    ) {
-        let (value_blocks, value_rest) = values.as_chunks_mut::<BLOCK_8BIT>();
-        let (grad_blocks, grad_rest) = grads.as_chunks::<BLOCK_8BIT>();
-        let (code1_blocks, code1_rest) = moment1.codes.as_chunks_mut::<BLOCK_8BIT>();
-        let (code2_blocks, code2_rest) = moment2.codes.as_chunks_mut::<BLOCK_8BIT>();
-        let maps = (moment1.map, moment2.map);
-        let mut scales = moment1.absmax.iter_mut().zip(moment2.absmax.iter_mut());
-        let blocks = value_blocks.iter_mut().zip(grad_blocks);
-        let blocks = blocks.zip(code1_blocks.iter_mut().zip(code2_blocks));
-        for (((values, grads), (codes1, codes2)), scales) in blocks.zip(&mut scales) {
-            update_block(f, maps, values, grads, (codes1, codes2), scales);
-        }
-        let Some(scales) = scales.next() else { return };
-        // Behind a short block stand values, gradients and moments of zero, which do not change its
-        // scales.
-        let mut values = padded(value_rest, 0.0);
-        let grads = padded(grad_rest, 0.0);
-        let mut codes1 = padded(code1_rest, maps.0.code(0.0));
-        let mut codes2 = padded(code2_rest, maps.1.code(0.0));
-        update_block(f, maps, &mut values, &grads, (&mut codes1, &mut codes2), scales);
-        value_rest.copy_from_slice(&values[..value_rest.len()]);
-        code1_rest.copy_from_slice(&codes1[..code1_rest.len()]);
-        code2_rest.copy_from_slice(&codes2[..code2_rest.len()]);
+/// The blocks of one thread, of which the last may be short.
+fn update(
+    level: Level,
+    f: AdamWFactors,
+    values: &mut [f32],
+    grads: &[f32],
+    moment1: &mut Moment8bit<'_>,
+    moment2: &mut Moment8bit<'_>,
+) {
+    let (value_blocks, value_rest) = values.as_chunks_mut::<BLOCK_8BIT>();
+    let (grad_blocks, grad_rest) = grads.as_chunks::<BLOCK_8BIT>();
+    let (code1_blocks, code1_rest) = moment1.codes.as_chunks_mut::<BLOCK_8BIT>();
+    let (code2_blocks, code2_rest) = moment2.codes.as_chunks_mut::<BLOCK_8BIT>();
+    let maps = (moment1.map, moment2.map);
+    let mut scales = moment1.absmax.iter_mut().zip(moment2.absmax.iter_mut());
+    let blocks = value_blocks.iter_mut().zip(grad_blocks);
+    let blocks = blocks.zip(code1_blocks.iter_mut().zip(code2_blocks));
+    for (((values, grads), (codes1, codes2)), scales) in blocks.zip(&mut scales) {
+        update_block(level, f, maps, values, grads, (codes1, codes2), scales);
     }
+    let Some(scales) = scales.next() else { return };
+    // Behind a short block stand values, gradients and moments of zero, which do not change its
+    // scales.
+    let mut values = padded(value_rest, 0.0);
+    let grads = padded(grad_rest, 0.0);
+    let mut codes1 = padded(code1_rest, maps.0.code(0.0));
+    let mut codes2 = padded(code2_rest, maps.1.code(0.0));
+    update_block(level, f, maps, &mut values, &grads, (&mut codes1, &mut codes2), scales);
+    value_rest.copy_from_slice(&values[..value_rest.len()]);
+    code1_rest.copy_from_slice(&codes1[..code1_rest.len()]);
+    code2_rest.copy_from_slice(&codes2[..code2_rest.len()]);
 }
 
 fn padded<T: Copy>(rest: &[T], fill: T) -> [T; BLOCK_8BIT] {
@@ -107,9 +107,9 @@ fn padded<T: Copy>(rest: &[T], fill: T) -> [T; BLOCK_8BIT] {
     block
 }
 
-/// One block: decode, step, encode, each in a loop of its own, so that the step vectorizes.
-#[inline(always)]
+/// One block: decode, step, encode, in loops that vectorize but for the looking up in tables.
 fn update_block(
+    level: Level,
     f: AdamWFactors,
     (map1, map2): (&DynamicMap, &DynamicMap),
     values: &mut [f32; BLOCK_8BIT],
@@ -117,43 +117,43 @@ fn update_block(
     (codes1, codes2): (&mut [u8; BLOCK_8BIT], &mut [u8; BLOCK_8BIT]),
     (absmax1, absmax2): (&mut f32, &mut f32),
 ) {
-    let mut m = codes1.map(|code| map1.values()[usize::from(code)]);
-    let mut v = codes2.map(|code| map2.values()[usize::from(code)]);
-    let (mut largest1, mut largest2) = ([0.0f32; 16], [0.0f32; 16]);
-    for i in (0..BLOCK_8BIT).step_by(16) {
-        for lane in 0..16 {
-            let at = i + lane;
-            (m[at], v[at]) = f.moments(grads[at], m[at] * *absmax1, v[at] * *absmax2);
-            values[at] = f.value(values[at], m[at], v[at]);
-            largest1[lane] = larger(largest1[lane], m[at].abs());
-            largest2[lane] = larger(largest2[lane], v[at]);
+    let (mut m, mut v) = ([0.0; BLOCK_8BIT], [0.0; BLOCK_8BIT]);
+    map1.decode(codes1, &mut m);
+    map2.decode(codes2, &mut v);
+    step_block(level, f, values, grads, &mut m, absmax1, &mut v, absmax2);
+    map1.encode(level, &m, (*absmax1, 0), codes1);
+    map2.encode(level, &v, (*absmax2, 1), codes2);
+}
+
+leveled! {
+    /// Moves values along their moments, which come as fractions of their largest magnitudes; leaves
+    /// the new ones and their largest magnitudes.
+    fn step_block(
+        f: AdamWFactors,
+        values: &mut [f32; BLOCK_8BIT],
+        grads: &[f32; BLOCK_8BIT],
+        m: &mut [f32; BLOCK_8BIT],
+        absmax1: &mut f32,
+        v: &mut [f32; BLOCK_8BIT],
+        absmax2: &mut f32,
+    ) {
+        let (mut largest1, mut largest2) = ([0.0f32; 16], [0.0f32; 16]);
+        for i in (0..BLOCK_8BIT).step_by(16) {
+            for lane in 0..16 {
+                let at = i + lane;
+                (m[at], v[at]) = f.moments(grads[at], m[at] * *absmax1, v[at] * *absmax2);
+                values[at] = f.value(values[at], m[at], v[at]);
+                largest1[lane] = larger(largest1[lane], m[at].abs());
+                largest2[lane] = larger(largest2[lane], v[at]);
+            }
         }
+        *absmax1 = largest1.into_iter().fold(0.0, larger);
+        *absmax2 = largest2.into_iter().fold(0.0, larger);
     }
-    *absmax1 = largest1.into_iter().fold(0.0, larger);
-    *absmax2 = largest2.into_iter().fold(0.0, larger);
-    round_block(map1, &m, *absmax1, codes1, 0);
-    round_block(map2, &v, *absmax2, codes2, 1);
 }
 
 /// The larger one, or the first if the second is not a number.
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
-}
-
-/// Codes of a block whose largest magnitude is `absmax`; of values above zero at least `lowest`.
-#[inline(always)]
-fn round_block(
-    map: &DynamicMap,
-    block: &[f32; BLOCK_8BIT],
-    absmax: f32,
-    codes: &mut [u8; BLOCK_8BIT],
-    lowest: u8,
-) {
-    // A block of zeros has any code times zero; the code of zero is as good as another.
-    let inverse = if absmax > 0.0 { 1.0 / absmax } else { 0.0 };
-    for (code, &value) in codes.iter_mut().zip(block) {
-        let lowest = if value > 0.0 { lowest } else { 0 };
-        *code = map.code(value * inverse).max(lowest);
-    }
 }

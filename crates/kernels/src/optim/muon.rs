@@ -1,10 +1,10 @@
 //! Muon: steps along the orthogonalized momentum of a matrix.
 
 use super::norm::{num_square_sums, sum_of_squares_in};
-use super::split::{split, split_rows};
+use super::split::split;
 use crate::leveled::leveled;
 use crate::share::SharedMut;
-use crate::{AlignedBuf, DenseMatrix, DenseType, Pool, RowOperand, level};
+use crate::{AlignedBuf, DenseMatrix, DenseType, Pool, RowOperand, level, transpose};
 
 /// The constants of the momentum.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -212,16 +212,4 @@ impl NewtonSchulz {
         self.columns.matmul_operand(pool, &self.rows, next, long, true);
         std::mem::swap(&mut self.x, &mut self.next);
     }
-}
-
-/// `to [cols, rows] = from [rows, cols]^T`.
-fn transpose(pool: &Pool, from: &[f32], cols: usize, to: &mut [f32]) {
-    let rows = from.len() / cols;
-    split_rows(pool, to.len(), to, rows, &|part, to| {
-        for (col, to) in part.zip(to.chunks_exact_mut(rows)) {
-            for (row, to) in to.iter_mut().enumerate() {
-                *to = from[row * cols + col];
-            }
-        }
-    });
 }

@@ -7,7 +7,7 @@ use crate::leveled::leveled;
 use crate::math::{erf, exp, sigmoid};
 use crate::ops::gate_values;
 use crate::share::SharedMut;
-use crate::{AlignedBuf, DenseType, Gate, Level, Pool, RowOperand, level};
+use crate::{AlignedBuf, DenseMatrix, DenseType, Gate, Level, Pool, RowOperand, level};
 
 thread_local! {
     /// Gate and up of one row.
@@ -135,6 +135,51 @@ pub fn gated_mul_halves_backward(
     });
 }
 
+/// [`gated_mul_backward`], or that of what was kept as halves, beside `act(gate) * up` as the columns
+/// of a product over the rows: the same bits from one look at each value.
+///
+/// # Shapes
+/// As [`gated_mul_halves_backward`]; without `kept`, gate and up stand where their gradients go.
+/// `columns` becomes `[f, t]`.
+///
+/// # Panics
+/// As there.
+pub fn gated_columns_backward(
+    pool: &Pool,
+    gate: Gate,
+    kept_t2f: Option<&[u16]>,
+    dout_tf: &[f32],
+    f: usize,
+    dgate_up_t2f: &mut [f32],
+    columns: &mut DenseMatrix,
+) {
+    let (level, len) = (level(), dout_tf.len());
+    assert!(len.is_multiple_of(f), "{len} values in rows of {f}");
+    assert_eq!(dgate_up_t2f.len(), 2 * len, "gate and up against the output");
+    let kept_len = kept_t2f.map_or(2 * len, <[u16]>::len);
+    assert_eq!(kept_len, 2 * len, "gate and up against the output");
+    let make = both_row(gate);
+    let all = SharedMut::new(dgate_up_t2f);
+    columns.repack_transposed_made(pool, (len / f, f), &|row, act| {
+        let part = row * 2 * f..(row + 1) * 2 * f;
+        // SAFETY: each row is made once.
+        let gate_up = unsafe { all.range(part.clone()) };
+        if let Some(kept) = kept_t2f {
+            widened(level, &kept[part], gate_up);
+        }
+        let (gate, up) = gate_up.split_at_mut(f);
+        make(level, gate, up, &dout_tf[row * f..][..f], act);
+    });
+}
+
+fn both_row(gate: Gate) -> fn(Level, &mut [f32], &mut [f32], &[f32], &mut [f32]) {
+    match gate {
+        Gate::Silu => silu_both_row,
+        Gate::GeluTanh => gelu_tanh_both_row,
+        Gate::GeluErf => gelu_both_row,
+    }
+}
+
 fn slope_row(gate: Gate) -> fn(Level, &mut [f32], &mut [f32], &[f32]) {
     match gate {
         Gate::Silu => silu_row,
@@ -167,8 +212,9 @@ pub(super) fn gelu_slope(x: f32) -> (f32, f32) {
     (x * below, below + x * HEIGHT * exp(-0.5 * x * x))
 }
 
+/// Two functions per gate: what becomes of a row, and that with what the row gives.
 macro_rules! rows {
-    ($($name:ident = $slope:ident;)*) => { $(
+    ($($name:ident, $both:ident = $slope:ident, $act:expr;)*) => { $(
         leveled! {
             fn $name(gate: &mut [f32], up: &mut [f32], dout: &[f32]) {
                 for ((gate, up), dout) in gate.iter_mut().zip(up).zip(dout) {
@@ -178,11 +224,27 @@ macro_rules! rows {
                 }
             }
         }
+
+        leveled! {
+            fn $both(gate: &mut [f32], up: &mut [f32], dout: &[f32], act: &mut [f32]) {
+                let rows = gate.iter_mut().zip(up).zip(dout).zip(act);
+                for (((gate, up), dout), act) in rows {
+                    let (value, slope) = $slope(*gate);
+                    *act = $act(*gate) * *up;
+                    *gate = dout * *up * slope;
+                    *up = dout * value;
+                }
+            }
+        }
     )* };
 }
 
+// As `gate_values` has them, whose bits these are; the compiler computes what both have in common
+// once.
 rows! {
-    silu_row = silu_slope;
-    gelu_tanh_row = gelu_tanh_slope;
-    gelu_row = gelu_slope;
+    silu_row, silu_both_row = silu_slope, |x: f32| x / (1.0 + exp(-x));
+    gelu_tanh_row, gelu_tanh_both_row = gelu_tanh_slope,
+        |x: f32| x * sigmoid(1.595_769 * (x + 0.044_715 * x * x * x));
+    gelu_row, gelu_both_row = gelu_slope,
+        |x: f32| x * 0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2));
 }

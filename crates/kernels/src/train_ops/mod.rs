@@ -31,11 +31,14 @@ pub use attention::{
 pub use bias::add_bias;
 pub use columns::{scale_columns, scale_columns_backward};
 pub use cross_entropy::{cross_entropy, cross_entropy_loss};
-pub use gated::{gated_mul_backward, gated_mul_halves, gated_mul_halves_backward, gated_operand};
+pub use gated::{
+    gated_columns_backward, gated_mul_backward, gated_mul_halves, gated_mul_halves_backward,
+    gated_operand,
+};
 pub use halves::{round_to_bf16, round_to_halves, widen_halves};
 pub(crate) use layer_norm::layer_norm_row;
 pub use layer_norm::{bias_layer_norm, layer_norm, layer_norm_operand};
 pub use lookup::lookup_backward;
 pub use norm_backward::{bias_backward, norm_backward};
 pub use rope::rope_backward;
-pub use rows::{gather_rows, scale_rows, scale_rows_backward, softmax_backward};
+pub use rows::{gather_rows, scale_rows, scale_rows_backward, softmax_backward, transpose};

@@ -1,7 +1,10 @@
 //! Rows that are dealt out and weighted: what experts need beside their products.
 
+use std::ops::Range;
+
 use crate::leveled::leveled;
 use crate::math::lane_sum;
+use crate::pool::PARALLEL_FROM;
 use crate::share::SharedMut;
 use crate::{Pool, level};
 
@@ -21,6 +24,34 @@ pub fn gather_rows(pool: &Pool, x_tc: &[f32], rows: &[u32], c: usize, out: &mut 
             out.copy_from_slice(&x_tc[row as usize * c..][..c]);
         }
     });
+}
+
+/// `to = from^T`.
+///
+/// # Shapes
+/// `from` holds rows of `cols`; `to` `[cols, rows]`.
+///
+/// # Panics
+/// If the lengths disagree: a caller's bug.
+pub fn transpose(pool: &Pool, from: &[f32], cols: usize, to: &mut [f32]) {
+    assert_eq!(from.len(), to.len(), "values and their places");
+    if from.is_empty() {
+        return;
+    }
+    let rows = from.len() / cols;
+    assert_eq!(from.len(), rows * cols, "{} values in rows of {cols}", from.len());
+    let job = |part: Range<usize>, to: &mut [f32]| {
+        for (col, to) in part.zip(to.chunks_exact_mut(rows)) {
+            for (row, to) in to.iter_mut().enumerate() {
+                *to = from[row * cols + col];
+            }
+        }
+    };
+    if from.len() < PARALLEL_FROM {
+        job(0..cols, to);
+    } else {
+        pool.split_rows(to, rows, &job);
+    }
 }
 
 /// `x[i] *= weights[i]` for every row `i`.

@@ -5,7 +5,7 @@ use catena_kernels::{
     rope, rope_backward,
 };
 
-use super::buffers::{Saved, Work, keep};
+use super::buffers::{Saved, Work, head_gradients, keep};
 use super::grads::Grads;
 use super::latent::LatentInputs;
 use super::linear::{Columns, Linear};
@@ -21,6 +21,9 @@ pub(super) struct AttentionBlock {
     /// Learned keys and values before those of every sequence.
     pub(super) prefix: Option<Prefix>,
 }
+
+/// Gradients of queries, keys and values, working memory of whoever goes on with them.
+pub(super) type HeadGradients<'a> = (&'a mut [f32], &'a mut [f32], &'a mut [f32]);
 
 /// What makes queries, keys and values.
 pub(super) enum Inputs {
@@ -40,19 +43,20 @@ impl Inputs {
         }
     }
 
-    /// As [`AttentionBlock::backward`], from the gradients of queries, keys and values in `work`.
+    /// As [`AttentionBlock::backward`], from the gradients of queries, keys and values.
     fn backward(
         &self,
         pass: &Pass<'_>,
         spec: &LayerSpec,
+        dqkv: HeadGradients<'_>,
         on: (&Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
         dinput: Option<&mut [f32]>,
         grads: &mut Grads,
     ) {
         match self {
-            Self::Heads(heads) => heads.backward(pass, spec, on, input, dinput, grads),
-            Self::Latent(latent) => latent.backward(pass, spec, on, input, dinput, grads),
+            Self::Heads(heads) => heads.backward(pass, spec, dqkv, on, input, dinput, grads),
+            Self::Latent(latent) => latent.backward(pass, spec, dqkv, on, input, dinput, grads),
         }
     }
 
@@ -120,7 +124,7 @@ impl AttentionBlock {
         grads: &mut Grads,
     ) {
         let (t, c, widths) = (pass.tokens(), spec.hidden_size, spec.widths());
-        let Widths { queries, keys, values, attended } = widths;
+        let attended = widths.attended;
         if self.o_proj.needs_input() {
             let len = t * attended;
             match &saved.halves {
@@ -131,24 +135,25 @@ impl AttentionBlock {
             }
         }
         let ends_here = dinput.is_none() && self.prefix.is_none() && !self.inputs.is_trained();
-        let dattended = &mut work.dattended_thd[..t * attended];
+        let mut branch = std::mem::take(&mut work.branch);
+        let [dattended, dq, dk, dv] = head_gradients(&mut branch, t, widths);
         let dy = Columns { data: dout, stride: c };
         let wanted = (!ends_here).then_some((&mut *dattended, false));
         self.o_proj.backward(pass, dy, wanted, grads, &mut work.linear);
         if ends_here {
+            work.branch = branch;
             return;
         }
         saved.widen_heads(pass.pool, t, widths);
-        let dq = &mut work.dq_thd[..t * queries];
-        let dk = &mut work.dk_tgd[..t * keys];
-        let dv = &mut work.dv_tgd[..t * values];
         let dqkv = (&mut *dq, &mut *dk, &mut *dv);
         self.attend_backward(pass, spec, saved, dattended, dqkv, grads, &mut work.attention);
         if let Some(idx) = spec.rope {
             rope_backward(pass.pool, dq, &pass.batch.positions, &pass.ropes[idx]);
             rope_backward(pass.pool, dk, &pass.batch.positions, &pass.ropes[idx]);
         }
-        self.inputs.backward(pass, spec, (&*saved, work), input, dinput, grads);
+        let dqkv = (dq, dk, dv);
+        self.inputs.backward(pass, spec, dqkv, (&*saved, &mut *work), input, dinput, grads);
+        work.branch = branch;
     }
 
     /// The gradients of queries, keys and values, and of the prefix.
@@ -158,7 +163,7 @@ impl AttentionBlock {
         spec: &LayerSpec,
         saved: &Saved,
         dattended: &[f32],
-        dqkv: (&mut [f32], &mut [f32], &mut [f32]),
+        dqkv: HeadGradients<'_>,
         grads: &mut Grads,
         scratch: &mut AttentionScratch,
     ) {

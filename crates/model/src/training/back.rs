@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::batch::{Layout, TrainBatch};
 use super::model::TrainModel;
 use super::pass::pass_of;
+use super::shared::LayersRoom;
 
 /// What a part of the model learns from a batch.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl TrainModel {
     /// Starts on the way back, behind the head; goes it to the end if there is room for all
     /// gradients.
     pub(super) fn begin_back(&mut self, layout: Layout, batch: &TrainBatch, learns: bool) {
-        if let (true, Some(experts)) = (learns, &mut self.work.experts) {
+        if let (true, Some(experts)) = (learns, self.shared.experts_mut()) {
             experts.balance.end(batch.router_loss);
         }
         self.back = Some(Back {
@@ -81,6 +82,7 @@ impl TrainModel {
         });
         if !self.gradients_by_part() {
             while self.next_gradients().is_some() {}
+            self.grads.settle_all();
         }
     }
 
@@ -96,7 +98,7 @@ impl TrainModel {
                     let pass = pass_of!(self, &back.layout);
                     let residual = (&mut self.dx_tc[..len], &mut self.x_tc[..len]);
                     let wants_input = idx > self.first_trained || embedding;
-                    let (passing, work) = (&mut self.passing, &mut self.work);
+                    let LayersRoom { passing, work } = self.shared.layers();
                     let layer = &mut self.layers[idx];
                     layer.backward(&pass, residual, wants_input, &mut self.grads, passing, work);
                 }
@@ -106,7 +108,7 @@ impl TrainModel {
                     let pass = pass_of!(self, &back.layout);
                     let residual = (&mut self.dx_tc[..len], &mut self.x_tc[..len]);
                     let tokens = (&back.tokens[..], &back.token_types[..]);
-                    let stats = &mut self.work.stats;
+                    let stats = &mut self.shared.layers().work.stats;
                     self.embedding.backward(&pass, tokens, residual, &mut self.grads, stats);
                 }
             }

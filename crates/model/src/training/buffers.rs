@@ -74,21 +74,18 @@ pub(super) struct Work {
     /// A normed input, and the gradient of one.
     pub(super) normed_tc: AlignedBuf<f32>,
     pub(super) dnormed_tc: AlignedBuf<f32>,
-    /// What a branch gave before it is added, and its gradient.
+    /// What a branch gave before it is added, and its gradient; empty if all branches add to the
+    /// residual stream as they are.
     pub(super) delta_tc: AlignedBuf<f32>,
     /// Gradient of the sum of attention and MLP, where both see the same input.
     pub(super) dsum_tc: AlignedBuf<f32>,
-    /// Input of `down_proj`, and its gradient.
-    pub(super) act_tf: AlignedBuf<f32>,
-    pub(super) dact_tf: AlignedBuf<f32>,
-    pub(super) dattended_thd: AlignedBuf<f32>,
-    pub(super) dq_thd: AlignedBuf<f32>,
-    pub(super) dk_tgd: AlignedBuf<f32>,
-    pub(super) dv_tgd: AlignedBuf<f32>,
+    /// What is inside one branch: of the MLP the input of `down_proj` and its gradient
+    /// ([`Self::mlp`]), of attention the gradients of its heads ([`head_gradients`]).
+    pub(super) branch: AlignedBuf<f32>,
     /// Gradient of queries or keys before their norm.
     pub(super) dnormed_heads: AlignedBuf<f32>,
     /// Statistics of normed rows.
-    pub(super) stats: Vec<f32>,
+    pub(super) stats: AlignedBuf<f32>,
     /// The operand of the products at hand.
     pub(super) operand: RowOperand,
     pub(super) linear: LinearScratch,
@@ -97,6 +94,29 @@ pub(super) struct Work {
     pub(super) latent: LatentWork,
     /// Only of models with experts.
     pub(super) experts: Option<Box<ExpertsWork>>,
+}
+
+/// What keeps its memory while others use that of the layers.
+#[derive(Default)]
+pub(super) struct Lasting {
+    /// It grows by itself.
+    pub(super) attention: AttentionScratch,
+    pub(super) experts: Option<Box<ExpertsWork>>,
+    /// Of what passes.
+    pub(super) routing: Routing,
+}
+
+impl Lasting {
+    pub(super) fn new(room: &mut Room, spec: &Spec, tokens: usize, needs: AdapterNeeds) -> Self {
+        let mlps = spec.layers.iter().map(LayerSpec::mlp_kept);
+        let mlp = mlps.fold(MlpKept::default(), MlpKept::max);
+        let rows = (tokens, spec.hidden_size);
+        let experts = spec.layers.iter().find_map(|layer| layer.experts.as_ref());
+        let experts =
+            experts.map(|experts| Box::new(ExpertsWork::new(room, &experts.shape, rows, needs)));
+        let routing = Routing::new(room, mlp, tokens);
+        Lasting { attention: AttentionScratch::new(), experts, routing }
+    }
 }
 
 impl Halves {
@@ -121,8 +141,9 @@ impl Saved {
         spec: &LayerSpec,
         kept: (MlpKept, &[KeptWidth]),
         tokens: usize,
+        routing: Routing,
     ) -> Self {
-        Self::new(room, spec, kept, tokens, None)
+        Self::new(room, spec, kept, tokens, (routing, None))
     }
 
     /// What one layer keeps; operands of bf16 products in halves.
@@ -136,7 +157,8 @@ impl Saved {
             DenseType::F32 => None,
             DenseType::Bf16 => Some(Halves::new(room, spec, kept.0, tokens)),
         };
-        Self::new(room, spec, kept, tokens, halves)
+        let routing = Routing::new(room, kept.0, tokens);
+        Self::new(room, spec, kept, tokens, (routing, halves))
     }
 
     fn new(
@@ -144,10 +166,9 @@ impl Saved {
         spec: &LayerSpec,
         (mlp, kept_widths): (MlpKept, &[KeptWidth]),
         tokens: usize,
-        halves: Option<Halves>,
+        (routing, halves): (Routing, Option<Halves>),
     ) -> Self {
         let whole = usize::from(halves.is_none());
-        let routing = Routing::new(room, mlp.num_experts, tokens * mlp.experts_per_tok, tokens);
         let kept = kept_widths.iter().map(|width| width.room(room, tokens)).collect();
         let mut rows = |width: usize| room.floats(tokens * width);
         let (c, Widths { queries, keys, values, attended }) = (spec.hidden_size, spec.widths());
@@ -197,6 +218,29 @@ impl Saved {
     }
 }
 
+/// Values in a cache line.
+const LINE: usize = 16;
+
+/// Values of [`parts`] of these lengths.
+fn length<const N: usize>(lens: [usize; N]) -> usize {
+    lens.into_iter().map(|len| len.next_multiple_of(LINE)).sum()
+}
+
+/// Parts of a buffer, each from the beginning of a line.
+pub(super) fn parts<const N: usize>(mut buffer: &mut [f32], lens: [usize; N]) -> [&mut [f32]; N] {
+    lens.map(|len| {
+        let (part, rest) = std::mem::take(&mut buffer).split_at_mut(len.next_multiple_of(LINE));
+        buffer = rest;
+        &mut part[..len]
+    })
+}
+
+/// The place of the gradients of what attention gave, of queries, keys and values, for so many tokens.
+pub(super) fn head_gradients(branch: &mut [f32], tokens: usize, widths: Widths) -> [&mut [f32]; 4] {
+    let Widths { queries, keys, values, attended } = widths;
+    parts(branch, [attended, queries, keys, values].map(|width| tokens * width))
+}
+
 impl Work {
     /// Memory for `tokens` rows of the widest of the layers, and the adapters of a method.
     pub(super) fn new(
@@ -210,47 +254,45 @@ impl Work {
         let (c, f) = (spec.hidden_size, widest(LayerSpec::mlp_width));
         let queries = widest(|layer| layer.widths().queries);
         let keys = widest(|layer| layer.widths().keys);
+        let values = widest(|layer| layer.widths().values);
+        let attended = widest(|layer| layer.widths().attended);
         let normed_heads = spec.layers.iter().any(|layer| layer.qk_norm.is_some());
         let heads = widest(|layer| match layer.qk_norm {
             None | Some(QkNorm::Whole) => 1,
             Some(QkNorm::PerHead) => layer.attention.num_attention_heads,
         });
         let parallel = spec.layers.iter().any(|layer| layer.placement == Placement::Parallel);
+        let direct = spec.layers.iter().all(LayerSpec::is_direct);
         let width = c.max(f).max(widest(LayerSpec::attention_width));
-        let stats = room.zeros(2 * tokens * heads);
-        let operand = room.operand(dtype, tokens, width);
+        let gradients = [attended, queries, keys, values].map(|width| tokens * width);
+        // Where one pass goes back through a gate, its output is nowhere as a whole.
+        let one_pass = |layer: &LayerSpec| layer.experts.is_none() && layer.mlp.is_gated();
+        let both = needs.scales || !spec.layers.iter().all(one_pass);
+        let inside = [tokens * f, if both { tokens * f } else { 0 }];
+        let branch = length(inside).max(length(gradients));
         let linear = LinearScratch::new(room, dtype, tokens, (width, width), needs);
-        let experts = spec.layers.iter().find_map(|layer| layer.experts.as_ref());
-        let experts = experts
-            .map(|experts| Box::new(ExpertsWork::new(room, &experts.shape, (tokens, c), needs)));
         let latent = LatentWork::new(room, spec, tokens);
         let mut rows = |width: usize| room.floats(tokens * width);
         Work {
             normed_tc: rows(c),
             dnormed_tc: rows(c),
-            delta_tc: rows(c),
+            delta_tc: rows(if direct { 0 } else { c }),
             dsum_tc: rows(if parallel { c } else { 0 }),
-            act_tf: rows(f),
-            dact_tf: rows(f),
-            dattended_thd: rows(widest(|layer| layer.widths().attended)),
-            dq_thd: rows(queries),
-            dk_tgd: rows(keys),
-            dv_tgd: rows(widest(|layer| layer.widths().values)),
             dnormed_heads: rows(if normed_heads { queries.max(keys) } else { 0 }),
-            stats,
-            operand,
+            stats: rows(2 * heads),
+            branch: room.floats(branch),
+            operand: room.operand(dtype, tokens, width),
             linear,
             attention: AttentionScratch::new(),
             latent,
-            experts,
+            experts: None,
         }
     }
 
     /// Where an MLP works whose input may stand where normed inputs do.
     pub(super) fn mlp(&mut self) -> MlpRoom<'_> {
         MlpRoom {
-            act_tf: &mut self.act_tf,
-            dact_tf: &mut self.dact_tf,
+            branch: &mut self.branch,
             input_tc: &mut self.normed_tc,
             operand: &mut self.operand,
             linear: &mut self.linear,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use catena_kernels::{DenseType, Pool, RowOperand, WeightRef, scale_columns_backward};
+use catena_kernels::{AlignedBuf, DenseType, Pool, RowOperand, WeightRef, scale_columns_backward};
 
 use super::grads::Grads;
 use super::linear::Columns;
@@ -46,10 +46,10 @@ pub(super) struct PairView<'a> {
 pub(super) struct NormScratch {
     operand: RowOperand,
     /// `A W^T`, `[r, n]`.
-    products_rn: Vec<f32>,
+    products_rn: AlignedBuf<f32>,
     /// `A A^T`.
-    gram_rr: Vec<f32>,
-    sums_n: Vec<f32>,
+    gram_rr: AlignedBuf<f32>,
+    sums_n: AlignedBuf<f32>,
 }
 
 impl NormScratch {
@@ -57,9 +57,9 @@ impl NormScratch {
     pub(super) fn new(room: &mut Room, dtype: DenseType, r: usize, width: usize) -> Self {
         NormScratch {
             operand: room.operand(dtype, r, width),
-            products_rn: room.zeros(r * width),
-            gram_rr: room.zeros(r * r),
-            sums_n: room.zeros(width),
+            products_rn: room.floats(r * width),
+            gram_rr: room.floats(r * r),
+            sums_n: room.floats(width),
         }
     }
 }

@@ -101,7 +101,7 @@ impl Embedding {
         if let Some(dtable) = self.positions.as_ref().and_then(|table| table.grad(grads)) {
             lookup_backward(pool, &self.rows_t, dx_tc, 1.0, dtable);
         }
-        if let Some(dtable) = self.words.grad(grads) {
+        if let Some(dtable) = self.words.grad_sum(grads) {
             let c = dx_tc.len() / tokens.len();
             let padding = tokens.iter().map(|token| Some(*token) == self.pad_token);
             for (dx, _) in dx_tc.chunks_exact_mut(c).zip(padding).filter(|(_, pad)| *pad) {

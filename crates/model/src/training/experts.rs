@@ -20,6 +20,7 @@ use super::method::AdapterNeeds;
 use super::mlp::{Inner, MlpBlock, RowWeights};
 use super::pass::Pass;
 use super::room::Room;
+use super::spec::MlpKept;
 use crate::config::MoeConfig;
 use crate::routing::{Dealt, choose, softmax};
 
@@ -34,6 +35,7 @@ pub(super) struct ExpertsBlock {
 }
 
 /// What the forward pass of the router keeps.
+#[derive(Default)]
 pub(super) struct Routing {
     /// Probabilities of the experts, `[t, e]`.
     probs_te: AlignedBuf<f32>,
@@ -42,8 +44,9 @@ pub(super) struct Routing {
 }
 
 impl Routing {
-    pub(super) fn new(room: &mut Room, num_experts: usize, pairs: usize, tokens: usize) -> Self {
-        Routing { probs_te: room.floats(tokens * num_experts), chosen: room.list(pairs) }
+    pub(super) fn new(room: &mut Room, mlp: MlpKept, tokens: usize) -> Self {
+        let probs_te = room.floats(tokens * mlp.num_experts);
+        Routing { probs_te, chosen: room.list(tokens * mlp.experts_per_tok) }
     }
 }
 
@@ -302,9 +305,11 @@ impl ExpertsBlock {
             own.linear.set_input(pass, input_tc, self.router.k);
         }
         std::mem::swap(&mut own.linear.kept, kept);
+        own.linear.swap_rows(&mut own.operand);
         let dy = Columns { data: dprobs_te, stride: e };
         let dx = dinput.map(|dinput| (dinput, true));
         self.router.backward(pass, dy, dx, grads, &mut own.linear);
+        own.linear.swap_rows(&mut own.operand);
         std::mem::swap(&mut own.linear.kept, kept);
     }
 

@@ -2,7 +2,7 @@
 
 use super::TrainingError;
 use super::embedding::Embedding;
-use super::head::LmHead;
+use super::head::{HeadPlan, LmHead};
 use super::load::Loader;
 use super::options::TrainOptions;
 use super::params::ParamKind;
@@ -19,10 +19,18 @@ pub(super) enum Head {
 }
 
 impl Head {
-    pub(super) fn language_model(&mut self) -> &mut LmHead {
+    pub(super) fn language_model(&self) -> &LmHead {
         match self {
             Self::LanguageModel(head) => head,
             Self::Task(_) => panic!("losses of tokens were asked of a model with another head"),
+        }
+    }
+
+    /// The plan of a language model's, to be made to fit.
+    pub(super) fn plan_mut(&mut self) -> Option<&mut HeadPlan> {
+        match self {
+            Self::LanguageModel(head) => Some(&mut head.plan),
+            Self::Task(_) => None,
         }
     }
 
@@ -42,7 +50,7 @@ pub(super) fn decoder_head(
     task: Task,
     options: &TrainOptions,
 ) -> Result<Head, ModelError> {
-    let (c, max_tokens) = (spec.hidden_size, options.max_tokens.max(1));
+    let c = spec.hidden_size;
     let norm = loader.norm(spec.final_norm.as_ref(), c, spec.norm)?;
     let (pooling, labels, bias) = match task {
         Task::LanguageModel => {
@@ -50,14 +58,7 @@ pub(super) fn decoder_head(
                 None => None,
                 Some(name) => Some(loader.matrix(name, spec.vocab_size, c, ParamKind::Head)?),
             };
-            let head = LmHead::new(
-                spec,
-                options.dtype,
-                max_tokens,
-                (norm, weight),
-                embedding,
-                &mut loader.buffers,
-            );
+            let head = LmHead::new(spec, options.dtype, (norm, weight), embedding);
             return Ok(Head::LanguageModel(Box::new(head)));
         }
         Task::Sequence { labels } => (HeadPooling::Last, Some(labels), false),

@@ -13,6 +13,7 @@
 
 use catena_kernels::{AlignedBuf, Pool};
 
+use super::attention::HeadGradients;
 use super::buffers::{Saved, Work};
 use super::grads::Grads;
 use super::linear::{Columns, Linear, LinearScratch};
@@ -180,18 +181,18 @@ impl LatentInputs {
         &self,
         pass: &Pass<'_>,
         spec: &LayerSpec,
+        (dq, dk, dv): HeadGradients<'_>,
         (saved, work): (&Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
         mut dinput: Option<&mut [f32]>,
         grads: &mut Grads,
     ) {
         let (t, c) = (pass.tokens(), spec.hidden_size);
-        let Widths { queries, keys, values, .. } = spec.widths();
-        let Work { dq_thd, dk_tgd, dv_tgd, normed_tc, stats, linear, latent, .. } = work;
+        let Work { normed_tc, stats, linear, latent, .. } = work;
         let LatentWork { kv_a, kv_b, normed, dnormed } = latent;
         let (rank, a_width, b_width) =
             (self.shape.kv_lora_rank, self.kv_a_proj.n, self.kv_b_proj.n);
-        let (dq, dk, dv) = (&dq_thd[..t * queries], &dk_tgd[..t * keys], &dv_tgd[..t * values]);
+        let (dq, dk, dv) = (&*dq, &*dk, &*dv);
         let (dkv_a, dkv_b) = (&mut kv_a[..t * a_width], &mut kv_b[..t * b_width]);
         let heads = spec.attention.num_attention_heads;
         self.gather(pass.pool, heads, (dk, dv), (&mut *dkv_a, &mut *dkv_b));

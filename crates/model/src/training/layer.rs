@@ -131,6 +131,7 @@ impl Layer {
         }
         let saved = own.as_mut().unwrap_or(&mut *passing);
         std::mem::swap(&mut work.linear.kept, &mut saved.kept);
+        work.linear.swap_rows(&mut work.operand);
         // A parallel MLP's gradient is that of the sum, which attention's must not see changed.
         let parallel = self.spec.placement == Placement::Parallel;
         let mut dsum = std::mem::take(&mut work.dsum_tc);
@@ -147,6 +148,7 @@ impl Layer {
         }
         let dout = parallel.then(|| &dsum[..dx.len()]);
         self.attention_backward(pass, (dout, dx), wants_input, grads, (&mut *saved, &mut *work));
+        work.linear.swap_rows(&mut work.operand);
         std::mem::swap(&mut work.linear.kept, &mut saved.kept);
         work.dsum_tc = dsum;
         if let Some(own) = &mut own {
@@ -251,11 +253,7 @@ fn copy(pass: &Pass<'_>, x: &[f32], out: &mut [f32]) {
 
 /// Whether a branch adds to the residual stream as it is.
 fn is_direct(spec: &LayerSpec, out_norm: Option<&Norm>) -> bool {
-    out_norm.is_none() && !has_multiplier(spec)
-}
-
-fn has_multiplier(spec: &LayerSpec) -> bool {
-    spec.multiplier.to_bits() != 1f32.to_bits()
+    out_norm.is_none() && !spec.has_multiplier()
 }
 
 /// Makes the input of a branch the operand at hand.
@@ -280,7 +278,7 @@ fn leave(
         copy(pass, delta, kept);
         norm.forward(pass, &kept[..delta.len()], delta);
     }
-    if has_multiplier(spec) {
+    if spec.has_multiplier() {
         add_scaled(pass.pool, x, delta, spec.multiplier);
     } else {
         add(pass.pool, x, delta);
@@ -344,7 +342,7 @@ impl Branch<'_> {
         let mut dinput = std::mem::take(&mut work.dnormed_tc);
         let dsum = dout.unwrap_or(dx);
         let mut dbranch = dsum;
-        if has_multiplier(spec) {
+        if spec.has_multiplier() {
             let scaled = &mut dinput[..len];
             copy(pass, dsum, scaled);
             scale(pass.pool, scaled, spec.multiplier);
@@ -354,7 +352,7 @@ impl Branch<'_> {
             }
         }
         if let Some(norm) = out_norm {
-            let dy = if has_multiplier(spec) { &dinput[..len] } else { dsum };
+            let dy = if spec.has_multiplier() { &dinput[..len] } else { dsum };
             delta[..len].fill(0.0);
             norm.backward(pass, &kept[..len], dy, Some(&mut delta[..len]), grads, &mut work.stats);
             dbranch = &delta[..len];

@@ -76,15 +76,20 @@ pub(super) enum Adapter {
 
 /// Working memory that all projections share.
 pub(super) struct LinearScratch {
-    /// The output gradient as rows over the outputs, and as rows over the tokens.
+    /// The output gradient as rows over the outputs. It has no memory of its own: whoever goes back
+    /// lends the operand of the forward pass ([`Self::swap_rows`]).
     pub(super) dy_rows: RowOperand,
+    /// The same as rows over the tokens, for matrices that are trained, and as columns over the
+    /// tokens, for pairs.
     pub(super) dy_t: RowOperand,
+    pub(super) dy_columns: DenseMatrix,
     /// The input as columns over the tokens, shared by projections of one input.
     pub(super) x_columns: DenseMatrix,
-    /// `[t, r]` values as rows and as columns over the tokens, and their gradient.
+    /// `[t, r]` values as rows over either, and their gradient.
     pub(super) inner_rows: RowOperand,
-    pub(super) inner_columns: DenseMatrix,
-    pub(super) dinner: Vec<f32>,
+    pub(super) dinner: AlignedBuf<f32>,
+    /// The gradient of a pair's second matrix as the product gives it, `[r, n]`.
+    pub(super) db_rn: AlignedBuf<f32>,
     /// What adapters keep between the passes of the layer at hand.
     pub(super) kept: Vec<Kept>,
     /// The first row there of those at hand: those of an expert stand behind those of others.
@@ -104,19 +109,26 @@ impl LinearScratch {
         needs: AdapterNeeds,
     ) -> Self {
         let (r, width) = (needs.rank, n.max(k));
+        let (rows_n, columns_n) = (if needs.whole { n } else { 0 }, if r > 0 { n } else { 0 });
         let (norm_rank, norm_width) = if needs.norms { (r, width) } else { (0, 0) };
         LinearScratch {
-            dy_rows: room.operand(dtype, tokens, n),
-            dy_t: room.operand(dtype, tokens, n),
+            dy_rows: RowOperand::new(dtype),
+            dy_t: room.operand(dtype, tokens, rows_n),
+            dy_columns: room.columns(dtype, columns_n, tokens),
             x_columns: room.columns(dtype, k, tokens),
             inner_rows: room.operand(dtype, tokens, r),
-            inner_columns: room.columns(dtype, r, tokens),
-            dinner: room.zeros(tokens * r),
+            dinner: room.floats(tokens * r),
+            db_rn: room.floats(r * n),
             kept: Vec::new(),
             first_row: 0,
             scaled: room.floats(if needs.scales { tokens * width } else { 0 }),
             norms: NormScratch::new(room, dtype, norm_rank, norm_width),
         }
+    }
+
+    /// Takes the memory of `operand` for the way back, or gives it back.
+    pub(super) fn swap_rows(&mut self, operand: &mut RowOperand) {
+        std::mem::swap(&mut self.dy_rows, operand);
     }
 
     /// Takes an input `x [t, k]` that gradients of weights will be computed from.
@@ -145,7 +157,7 @@ pub(super) struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.data.len().div_ceil(self.stride)
     }
 }
@@ -181,12 +193,28 @@ impl Linear {
         if pass.adapted && self.scales_output() {
             return self.scaled_forward(pass, x, (out, ldo), accumulate, s);
         }
-        self.weight.get(pass.values).matmul(pass.pool, x, out, ldo, accumulate);
-        if let Some(lora) = self.lora().filter(|_| pass.adapted) {
-            lora.forward(pass, x, (out, ldo), self.slot, s);
-        }
+        self.products(pass, x, (&mut *out, ldo), accumulate, s);
         if let Some(bias) = &self.bias {
             add_bias(pass.pool, out, ldo, bias.get(pass.values));
+        }
+    }
+
+    /// Writes `x W^T` with what a pair adds, or adds both.
+    fn products(
+        &self,
+        pass: &Pass<'_>,
+        x: &RowOperand,
+        (out, ldo): (&mut [f32], usize),
+        accumulate: bool,
+        s: &mut LinearScratch,
+    ) {
+        let (pool, weight) = (pass.pool, self.weight.get(pass.values));
+        match self.lora().filter(|_| pass.adapted) {
+            None => weight.matmul(pool, x, out, ldo, accumulate),
+            Some(lora) => {
+                let beside = lora.enter(pass, x, self.slot, s);
+                weight.matmul_beside(pool, x, beside, out, ldo, accumulate);
+            }
         }
     }
 
@@ -203,12 +231,11 @@ impl Linear {
         let mut kept = std::mem::take(&mut s.kept[self.slot].multiplied);
         let first = s.first_row * n;
         let u = &mut kept[first..first + x.rows() * n];
+        self.products(pass, x, (&mut *u, n), false, s);
         let weight = self.weight.get(pass.values);
-        weight.matmul(pool, x, u, n, false);
         let bias = self.bias.as_ref().map(|bias| bias.get(pass.values));
         match &mut self.adapter {
             Some(Adapter::Lora(lora)) => {
-                lora.forward(pass, x, (&mut *u, n), self.slot, s);
                 let factors = lora.set_factors(pass, weight, &mut s.norms);
                 scale_columns(pool, u, factors, out, ldo, accumulate);
                 if let Some(bias) = bias {
@@ -280,7 +307,53 @@ impl Linear {
         &self,
         pass: &Pass<'_>,
         dy: Columns<'_>,
-        mut dx: Option<(&mut [f32], bool)>,
+        dx: Option<(&mut [f32], bool)>,
+        grads: &mut Grads,
+        s: &mut LinearScratch,
+    ) {
+        self.input_backward(pass, dy, dx, s);
+        self.weight_backward(pass, dy, grads, s);
+    }
+
+    /// The first half of [`Self::backward`] of a plain projection: `dx` if it is wanted, and what else
+    /// needs no input; a pair's stays in the scratch for the second half.
+    pub(super) fn input_backward(
+        &self,
+        pass: &Pass<'_>,
+        dy: Columns<'_>,
+        dx: Option<(&mut [f32], bool)>,
+        s: &mut LinearScratch,
+    ) {
+        let (pool, t, n, k) = (pass.pool, dy.rows(), self.n, self.k);
+        let lora = self.lora();
+        if dx.is_none() && lora.is_none() {
+            return;
+        }
+        match lora {
+            None => s.dy_rows.set(pool, dy.data, t, n, dy.stride),
+            Some(lora) => {
+                let shape = (t, n, dy.stride);
+                s.dy_rows.set_with_columns(pool, dy.data, shape, &mut s.dy_columns);
+                lora.inner_backward(pass, t, s);
+            }
+        }
+        let Some((dx, accumulate)) = dx else { return };
+        let weight = self.weight.get(pass.values);
+        match lora {
+            None => weight.matmul_transposed(pool, &s.dy_rows, dx, k, accumulate),
+            Some(lora) => {
+                s.inner_rows.set(pool, &s.dinner[..t * lora.r], t, lora.r, lora.r);
+                let beside = (lora.a(pass.values), &s.inner_rows);
+                weight.matmul_transposed_beside(pool, &s.dy_rows, beside, dx, k, accumulate);
+            }
+        }
+    }
+
+    /// The second half: adds the gradients of what is trained, from the input in the scratch.
+    pub(super) fn weight_backward(
+        &self,
+        pass: &Pass<'_>,
+        dy: Columns<'_>,
         grads: &mut Grads,
         s: &mut LinearScratch,
     ) {
@@ -288,25 +361,12 @@ impl Linear {
         if let Some(dbias) = self.bias.as_ref().and_then(|bias| bias.grad(grads)) {
             bias_backward(pool, dy.data, dy.stride, dbias);
         }
-        if dx.is_none() && !self.needs_input() {
-            return;
-        }
-        let lora = self.lora();
-        if dx.is_some() || lora.is_some() {
-            s.dy_rows.set(pool, dy.data, t, n, dy.stride);
-        }
-        if let Some((dx, accumulate)) = &mut dx {
-            let weight = self.weight.get(pass.values);
-            weight.matmul_transposed(pool, &s.dy_rows, dx, k, *accumulate);
-        }
-        if self.needs_input() {
+        if let Some((dweight, accumulate)) = self.weight.grad(&(0..n), grads) {
             s.dy_t.set_transposed(pool, dy.data, t, n, dy.stride);
+            s.x_columns.matmul_operand(pool, &s.dy_t, dweight, k, accumulate);
         }
-        if let Some(dweight) = self.weight.grad(grads) {
-            s.x_columns.matmul_operand(pool, &s.dy_t, dweight, k, true);
-        }
-        if let Some(lora) = lora {
-            lora.backward(pass, (t, self.slot), dx.map(|(dx, _)| dx), grads, s);
+        if let Some(lora) = self.lora() {
+            lora.backward(pass, t, self.slot, grads, s);
         }
     }
 
@@ -327,6 +387,11 @@ impl Linear {
     fn scales_output(&self) -> bool {
         self.vector(Ia3Side::Output).is_some()
             || self.lora().is_some_and(|lora| lora.dora.is_some())
+    }
+
+    /// Whether it multiplies, and adds a bias, and nothing is scaled.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.scales_output() && self.vector(Ia3Side::Input).is_none()
     }
 
     /// Whether what its matrix multiplies is the input with factors.

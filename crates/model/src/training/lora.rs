@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use catena_kernels::{RowOperand, WeightRef, scale};
+use catena_kernels::{RowOperand, WeightRef, scale, transpose};
 
 use super::dora::{Dora, NormScratch, PairView};
 use super::grads::Grads;
@@ -22,7 +22,7 @@ pub(super) struct Lora {
 }
 
 impl Lora {
-    fn a<'a>(&self, values: &'a [f32]) -> WeightRef<'a> {
+    pub(super) fn a<'a>(&self, values: &'a [f32]) -> WeightRef<'a> {
         WeightRef::Floats { w_nk: &values[self.a.clone()], n: self.r, k: self.k }
     }
 
@@ -30,48 +30,55 @@ impl Lora {
         WeightRef::Floats { w_nk: &values[self.b.clone()], n: self.n, k: self.r }
     }
 
-    /// Adds to `out`, and keeps `s x A^T` in a slot.
-    pub(super) fn forward(
+    /// Keeps `s x A^T` in a slot, and gives what its product with `B` takes.
+    pub(super) fn enter<'a>(
         &self,
-        pass: &Pass<'_>,
+        pass: &Pass<'a>,
         x: &RowOperand,
-        (out, ldo): (&mut [f32], usize),
         slot: usize,
-        s: &mut LinearScratch,
-    ) {
+        s: &'a mut LinearScratch,
+    ) -> (WeightRef<'a>, &'a RowOperand) {
         let (pool, t, r) = (pass.pool, x.rows(), self.r);
-        let (a, b) = (self.a(pass.values), self.b(pass.values));
         let inner = &mut s.kept[slot].inner[s.first_row * r..][..t * r];
-        a.matmul(pool, x, inner, r, false);
+        self.a(pass.values).matmul(pool, x, inner, r, false);
         scale(pool, inner, self.scale);
         s.inner_rows.set(pool, inner, t, r, r);
-        b.matmul(pool, &s.inner_rows, out, ldo, true);
+        (self.b(pass.values), &s.inner_rows)
     }
 
-    /// Adds the gradients of both, and to `dx`; `dy` and the input stand in the scratch.
-    ///
-    /// `dinner = s dy B; dA += dinner^T x; dB += dy^T (s x A^T); dx += dinner A`
-    pub(super) fn backward(
-        &self,
-        pass: &Pass<'_>,
-        (t, slot): (usize, usize),
-        dx: Option<&mut [f32]>,
-        grads: &mut Grads,
-        s: &mut LinearScratch,
-    ) {
+    /// Leaves `dinner = s dy B`, the gradient of `x A^T`, in the scratch, where `dy` stands.
+    pub(super) fn inner_backward(&self, pass: &Pass<'_>, t: usize, s: &mut LinearScratch) {
         let (pool, r) = (pass.pool, self.r);
         let dinner = &mut s.dinner[..t * r];
         self.b(pass.values).matmul_transposed(pool, &s.dy_rows, dinner, r, false);
         scale(pool, dinner, self.scale);
-        if let Some(dx) = dx {
-            s.inner_rows.set(pool, dinner, t, r, r);
-            self.a(pass.values).matmul_transposed(pool, &s.inner_rows, dx, self.k, true);
-        }
-        s.inner_rows.set_transposed(pool, dinner, t, r, r);
-        s.x_columns.matmul_operand(pool, &s.inner_rows, grads.of(&self.a), self.k, true);
+    }
+
+    /// Adds the gradients of both; `dinner`, the input and `dy` stand in the scratch.
+    ///
+    /// `dA += dinner^T x; dB += dy^T (s x A^T)`, the latter as `(s x A^T)^T dy`: its rows are then
+    /// few, and the many columns of `dy` were packed as they stand.
+    pub(super) fn backward(
+        &self,
+        pass: &Pass<'_>,
+        t: usize,
+        slot: usize,
+        grads: &mut Grads,
+        s: &mut LinearScratch,
+    ) {
+        let (pool, n, r) = (pass.pool, self.n, self.r);
+        s.inner_rows.set_transposed(pool, &s.dinner[..t * r], t, r, r);
+        let (da, accumulate) = grads.of_product(&self.a);
+        s.x_columns.matmul_operand(pool, &s.inner_rows, da, self.k, accumulate);
         let inner = &s.kept[slot].inner[s.first_row * r..][..t * r];
-        s.inner_columns.repack_transposed(pool, inner, t, r, r);
-        s.inner_columns.matmul_operand(pool, &s.dy_t, grads.of(&self.b), r, true);
+        s.inner_rows.set_transposed(pool, inner, t, r, r);
+        let (db, accumulate) = grads.of_product(&self.b);
+        let db_rn = &mut s.db_rn[..r * n];
+        if accumulate {
+            transpose(pool, db, r, db_rn);
+        }
+        s.dy_columns.matmul_operand(pool, &s.inner_rows, db_rn, n, accumulate);
+        transpose(pool, db_rn, n, db);
     }
 
     /// The pair beside its matrix.

@@ -46,8 +46,23 @@ impl Matrix {
         }
     }
 
-    /// Its part of the gradient, if it is trained.
-    pub(super) fn grad<'g>(&self, grads: &'g mut Grads) -> Option<&'g mut [f32]> {
+    /// The gradient of some of its rows, for a product, if it is trained ([`Grads::of_product`]).
+    pub(super) fn grad<'g>(
+        &self,
+        rows: &Range<usize>,
+        grads: &'g mut Grads,
+    ) -> Option<(&'g mut [f32], bool)> {
+        match self {
+            Self::Dense(_) | Self::Quant(_) => None,
+            Self::Trained(Trained { range, k, .. }) => {
+                let of_rows = range.start + rows.start * k..range.start + rows.end * k;
+                Some(grads.of_product(&of_rows))
+            }
+        }
+    }
+
+    /// The gradient of all of it, to be added to, if it is trained.
+    pub(super) fn grad_sum<'g>(&self, grads: &'g mut Grads) -> Option<&'g mut [f32]> {
         match self {
             Self::Dense(_) | Self::Quant(_) => None,
             Self::Trained(Trained { range, .. }) => Some(grads.of(range)),

@@ -60,6 +60,8 @@ pub(super) struct AdapterNeeds {
     pub(super) scales: bool,
     /// Whether norms of rows are computed.
     pub(super) norms: bool,
+    /// Whether matrices themselves are trained.
+    pub(super) whole: bool,
 }
 
 impl Method {
@@ -148,15 +150,19 @@ impl Method {
     }
 
     pub(super) fn needs(&self) -> AdapterNeeds {
+        let whole = !self.modules_to_save().is_empty();
+        let none = AdapterNeeds { whole, ..AdapterNeeds::default() };
         match self {
-            Self::Full | Self::Freeze(_) | Self::Prefix(_) => AdapterNeeds::default(),
-            Self::Lora(lora) => AdapterNeeds { rank: lora.r, ..AdapterNeeds::default() },
+            Self::Full | Self::Freeze(_) => AdapterNeeds { whole: true, ..none },
+            Self::Prefix(_) => none,
+            Self::Lora(lora) => AdapterNeeds { rank: lora.r, ..none },
             Self::LoraWith(lora, settings) => AdapterNeeds {
                 rank: settings.rank_pattern.values().copied().fold(lora.r, usize::max),
                 scales: settings.use_dora,
                 norms: settings.use_dora,
+                ..none
             },
-            Self::Ia3(_) => AdapterNeeds { scales: true, ..AdapterNeeds::default() },
+            Self::Ia3(_) => AdapterNeeds { scales: true, ..none },
         }
     }
 

@@ -1,11 +1,12 @@
 //! The MLP: up, with or without a gate, activation, down; and the choice between one and experts.
 
 use catena_kernels::{
-    RowOperand, activation, activation_backward, gated_mul, gated_mul_backward, gated_mul_halves,
-    gated_mul_halves_backward, gated_operand, scale_rows, scale_rows_backward, widen_halves,
+    RowOperand, activation, activation_backward, gated_columns_backward, gated_mul,
+    gated_mul_backward, gated_mul_halves, gated_mul_halves_backward, gated_operand, scale_rows,
+    scale_rows_backward, widen_halves,
 };
 
-use super::buffers::{Saved, Work, keep};
+use super::buffers::{Saved, Work, keep, parts};
 use super::experts::ExpertsBlock;
 use super::grads::Grads;
 use super::linear::{Columns, Linear, LinearScratch};
@@ -30,9 +31,8 @@ pub(super) struct MlpBlock {
 
 /// Where an MLP works.
 pub(super) struct MlpRoom<'a> {
-    /// Input of `down_proj`, and its gradient, `[t, f]`.
-    pub(super) act_tf: &'a mut [f32],
-    pub(super) dact_tf: &'a mut [f32],
+    /// Input of `down_proj`, and its gradient, `[t, f]` each.
+    pub(super) branch: &'a mut [f32],
     /// The input, if gradients are computed from it, `[t, c]`.
     pub(super) input_tc: &'a mut [f32],
     pub(super) operand: &'a mut RowOperand,
@@ -151,7 +151,7 @@ impl MlpBlock {
             }
             MlpSpec::Gated(_) | MlpSpec::Plain(_) => {
                 keep(pass.pool, room.operand.dtype(), inner, kept);
-                let act = &mut room.act_tf[..t * f];
+                let act = &mut room.branch[..t * f];
                 self.activate(pass, (inner, None), act);
                 if let Some(weights_t) = weights_t {
                     scale_rows(pass.pool, act, weights_t, f);
@@ -185,35 +185,33 @@ impl MlpBlock {
         mut dinput: Option<(&mut [f32], bool)>,
         grads: &mut Grads,
     ) {
-        let (pool, c, f, width) = (pass.pool, self.down_proj.n, self.width, self.inner_width());
+        let (c, f, width) = (self.down_proj.n, self.width, self.inner_width());
         let t = dout.len() / c;
-        let (act, dact) = (&mut room.act_tf[..t * f], &mut room.dact_tf[..t * f]);
-        if self.down_proj.needs_input() || weights.is_some() {
-            self.activate(pass, (&mut *inner, kept), act);
-        }
-        if self.down_proj.needs_input() {
-            let mut input = &*act;
-            if let Some(weights) = &weights {
-                dact.copy_from_slice(act);
-                scale_rows(pool, dact, weights.weights_t, f);
-                input = &*dact;
-            }
-            room.linear.set_input(pass, input, f);
-        }
         let inputs = || self.gate_proj.iter().chain([&self.up_proj]);
         let ends_here = dinput.is_none()
             && weights.as_ref().is_none_or(|weights| !weights.wanted)
             && inputs().all(|linear| !linear.is_trained());
         let dy = Columns { data: dout, stride: c };
-        let wanted = (!ends_here).then_some((&mut *dact, false));
-        self.down_proj.backward(pass, dy, wanted, grads, room.linear);
+        if let (MlpSpec::Gated(gate), None) = (self.kind, &weights)
+            && self.down_proj.is_plain()
+            && !ends_here
+        {
+            let dact = &mut room.branch[..t * f];
+            self.down_proj.input_backward(pass, dy, Some((&mut *dact, false)), room.linear);
+            if self.down_proj.needs_input() {
+                let columns = &mut room.linear.x_columns;
+                gated_columns_backward(pass.pool, gate, kept, dact, f, inner, columns);
+            } else {
+                self.activate_backward(pass, (&mut *inner, kept), dact);
+            }
+            self.down_proj.weight_backward(pass, dy, grads, room.linear);
+        } else {
+            let inner = ((&mut *inner, kept), weights);
+            self.down_backward(pass, dy, inner, room, ends_here, grads);
+        }
         if ends_here {
             return;
         }
-        if let Some(RowWeights { weights_t, dweights_t, .. }) = weights {
-            scale_rows_backward(pool, act, weights_t, dact, dweights_t);
-        }
-        self.activate_backward(pass, (&mut *inner, kept), dact);
         if inputs().any(Linear::needs_input) {
             let input_tc = &mut room.input_tc[..t * c];
             input(input_tc);
@@ -227,6 +225,43 @@ impl MlpBlock {
             let dx = dinput.as_mut().map(|(dx, accumulate)| (&mut **dx, *accumulate || i > 0));
             linear.backward(pass, dy, dx, grads, room.linear);
         }
+    }
+
+    /// The way back through the last product and, unless it `ends_here`, the activation before it, one
+    /// step after the other.
+    fn down_backward(
+        &self,
+        pass: &Pass<'_>,
+        dy: Columns<'_>,
+        ((inner, kept), weights): (Inner<'_>, Option<RowWeights<'_>>),
+        room: &mut MlpRoom<'_>,
+        ends_here: bool,
+        grads: &mut Grads,
+    ) {
+        let (pool, f, len) = (pass.pool, self.width, dy.rows() * self.width);
+        let is_alone = ends_here && weights.is_none();
+        let [act, dact] = parts(room.branch, [len, if is_alone { 0 } else { len }]);
+        if self.down_proj.needs_input() || weights.is_some() {
+            self.activate(pass, (&mut *inner, kept), act);
+        }
+        if self.down_proj.needs_input() {
+            let mut input = &*act;
+            if let Some(weights) = &weights {
+                dact.copy_from_slice(act);
+                scale_rows(pool, dact, weights.weights_t, f);
+                input = &*dact;
+            }
+            room.linear.set_input(pass, input, f);
+        }
+        let wanted = (!ends_here).then_some((&mut *dact, false));
+        self.down_proj.backward(pass, dy, wanted, grads, room.linear);
+        if ends_here {
+            return;
+        }
+        if let Some(RowWeights { weights_t, dweights_t, .. }) = weights {
+            scale_rows_backward(pool, act, weights_t, dact, dweights_t);
+        }
+        self.activate_backward(pass, (inner, kept), dact);
     }
 
     /// What goes into the last product, from halves if they are there.

@@ -31,7 +31,8 @@
 //! again ([`Recompute`]): the same operations in the same order, so the result is the same bits. What
 //! is an operand of bf16 products, or becomes one by an activation, is rounded once and kept in two
 //! bytes; norms and what an activation gives are always computed again. The output head and the loss
-//! see supervised positions only, a chunk of rows at a time.
+//! see supervised positions only, a chunk of rows at a time. Layers and that head work in one memory
+//! in turn.
 //!
 //! The way back is a walk over parts: the head, layers from the top, and the tables
 //! ([`TrainModel::next_gradients`]). It is made at once, or, with
@@ -82,6 +83,7 @@ mod prefix;
 mod qkv;
 mod room;
 mod saving;
+mod shared;
 mod source;
 mod spec;
 mod svd;

@@ -7,7 +7,6 @@ use catena_kernels::{AlignedBuf, AttentionScratch, Pool, RopeTable, add};
 use super::TrainingError;
 use super::back::Back;
 use super::batch::{Layout, LossSum, TrainBatch};
-use super::buffers::{Saved, Work};
 use super::embedding::Embedding;
 use super::grads::{Grads, Parts};
 use super::heads::{Head, decoder_head, encoder_head};
@@ -23,8 +22,9 @@ use super::params::{Param, Params};
 use super::pass::pass_of;
 use super::room::Room;
 use super::saving::SavedAs;
+use super::shared::{LayersPlan, LayersRoom, Shared};
 use super::source::WeightSource;
-use super::spec::{LayerSpec, MlpKept, Spec};
+use super::spec::Spec;
 use super::task::Task;
 use crate::encoder::EncoderWeights;
 use crate::{ModelConfig, ModelError};
@@ -64,9 +64,8 @@ pub struct TrainModel {
     /// The residual stream and, on the way back, its gradient, `[t, c]`.
     pub(super) x_tc: AlignedBuf<f32>,
     pub(super) dx_tc: AlignedBuf<f32>,
-    /// What a layer that keeps nothing has between its two passes.
-    pub(super) passing: Saved,
-    pub(super) work: Work,
+    /// What layers and the head of a language model work in.
+    pub(super) shared: Shared,
     losses: Vec<f64>,
 }
 
@@ -243,7 +242,7 @@ impl TrainModel {
         let mut saved_as = SavedAs::new(spec, task, &names);
         let loader = Loader::new(&pool, source, (method, names), options, takes);
         let loaded = Loaded::load(loader, spec, head)?;
-        let Loaded { mut embedding, mut layers, head, params, parts, room: weights, buffers } =
+        let Loaded { mut embedding, mut layers, mut head, params, parts, room: weights, buffers } =
             loaded;
         let c = spec.hidden_size;
         let lowest = layers.iter().position(Layer::is_trained).unwrap_or(layers.len());
@@ -251,8 +250,14 @@ impl TrainModel {
         let (mut kept, mut working) = (Room::new(takes), buffers);
         give_memory(&mut layers, first_trained, options, &mut kept);
         embedding.give_memory(&mut working, max_tokens, c);
-        let passing = passing(&mut working, spec, &layers, max_tokens);
-        let work = Work::new(&mut working, spec, options.dtype, max_tokens, method.needs());
+        let plan = LayersPlan {
+            spec: spec.clone(),
+            dtype: options.dtype,
+            tokens: max_tokens,
+            needs: method.needs(),
+            kept: widest_kept(&layers),
+        };
+        let shared = Shared::new(&mut working, plan, head.plan_mut());
         let (x_tc, dx_tc) = (working.floats(max_tokens * c), working.floats(max_tokens * c));
         let before = method.virtual_tokens();
         let sequence = options.longest.unwrap_or(max_tokens);
@@ -294,8 +299,7 @@ impl TrainModel {
             values,
             x_tc,
             dx_tc,
-            passing,
-            work,
+            shared,
             losses: Vec::new(),
             pool,
         })
@@ -336,6 +340,9 @@ impl TrainModel {
 
     /// Sum of the gradients since [`Self::zero_grads`]; if they are taken part by part, those that
     /// are held at the time.
+    ///
+    /// # Panics
+    /// If nothing was learnt since: a caller's bug. Zeros are not written before a pass adds to them.
     pub fn grads(&self) -> &[f32] {
         self.grads.held()
     }
@@ -400,8 +407,8 @@ impl TrainModel {
             self.forward(&layout, batch);
             let len = batch.tokens.len() * self.hidden_size;
             let pass = pass_of!(self, &layout);
-            let head = self.head.language_model();
-            head.losses(&pass, &self.embedding, &self.x_tc[..len], &mut self.losses);
+            let (head, x) = (self.head.language_model(), &self.x_tc[..len]);
+            head.losses(&pass, &self.embedding, x, &mut self.losses, self.shared.head());
         }
         Ok(&self.losses)
     }
@@ -430,8 +437,8 @@ impl TrainModel {
         self.forward(&layout, &batch);
         let len = tokens.len() * self.hidden_size;
         let pass = pass_of!(self, &layout);
-        let head = self.head.language_model();
-        Ok(head.logits_of(&pass, &self.embedding, last, &self.x_tc[..len]))
+        let (head, x) = (self.head.language_model(), &self.x_tc[..len]);
+        Ok(head.logits_of(&pass, &self.embedding, last, x, self.shared.head()))
     }
 
     /// What the task's head gives for the batch: a row of [`Self::output_width`] values per
@@ -558,7 +565,8 @@ impl TrainModel {
             let pass = pass_of!(self, &layout);
             let grads = (&mut self.dx_tc[..len], &mut self.grads);
             let (head, x) = (self.head.language_model(), &self.x_tc[..len]);
-            head.backward(&pass, &self.embedding, x, scales, &mut self.losses, grads);
+            let (losses, room) = (&mut self.losses, self.shared.head());
+            head.backward(&pass, &self.embedding, x, scales, losses, grads, room);
         }
         self.begin_back(layout, batch, learns);
     }
@@ -614,13 +622,13 @@ impl TrainModel {
     ///
     /// [`TrainBatch::router_loss`] adds its gradient to that of a batch.
     pub fn router_loss(&self) -> Option<f64> {
-        self.work.experts.as_ref().map(|experts| experts.balance.loss())
+        self.shared.experts().map(|experts| experts.balance.loss())
     }
 
     /// Runs embedding and layers.
     fn forward(&mut self, layout: &Layout, batch: &TrainBatch) {
         let len = batch.tokens.len() * self.hidden_size;
-        if let Some(experts) = &mut self.work.experts {
+        if let Some(experts) = self.shared.experts_mut() {
             experts.balance.begin();
         }
         let pass = pass_of!(self, layout);
@@ -629,8 +637,9 @@ impl TrainModel {
         if !batch.noise.is_empty() {
             add(&self.pool, x, &batch.noise);
         }
+        let LayersRoom { passing, work } = self.shared.layers();
         for layer in &mut self.layers {
-            layer.forward(&pass, x, &mut self.passing, &mut self.work);
+            layer.forward(&pass, x, passing, work);
         }
     }
 }
@@ -681,11 +690,4 @@ fn widest_kept(layers: &[Layer]) -> Vec<KeptWidth> {
         most.iter_mut().zip(widths).for_each(|(most, width)| *most = width.max(*most));
         most
     })
-}
-
-/// Room for what any of the layers has between its two passes.
-fn passing(room: &mut Room, spec: &Spec, layers: &[Layer], tokens: usize) -> Saved {
-    let mlps = spec.layers.iter().map(LayerSpec::mlp_kept);
-    let mlp = mlps.fold(MlpKept::default(), MlpKept::max);
-    Saved::passing(room, &spec.layers[0], (mlp, &widest_kept(layers)[..]), tokens)
 }

@@ -1,5 +1,6 @@
 //! Queries, keys and values that each have a projection of the input, with norms or without.
 
+use super::attention::HeadGradients;
 use super::buffers::{Saved, Work};
 use super::grads::Grads;
 use super::linear::{Columns, Linear};
@@ -48,15 +49,13 @@ impl HeadInputs {
         &self,
         pass: &Pass<'_>,
         spec: &LayerSpec,
+        (dq, dk, dv): HeadGradients<'_>,
         (saved, work): (&Saved, &mut Work),
         input: &dyn Fn(&mut [f32]),
         mut dinput: Option<&mut [f32]>,
         grads: &mut Grads,
     ) {
         let (t, c) = (pass.tokens(), spec.hidden_size);
-        let Widths { queries, keys, values, .. } = spec.widths();
-        let dq = &mut work.dq_thd[..t * queries];
-        let dk = &mut work.dk_tgd[..t * keys];
         let (stats, room) = (&mut work.stats, &mut work.dnormed_heads[..]);
         self.norms_backward(pass, saved, (&mut *dq, &mut *dk), grads, stats, room);
         let linears = self.linears();
@@ -65,8 +64,7 @@ impl HeadInputs {
             input(normed);
             work.linear.set_input(pass, normed, c);
         }
-        let dv = &work.dv_tgd[..t * values];
-        for (i, (linear, dy)) in linears.into_iter().zip([&*dq, &*dk, dv]).enumerate() {
+        for (i, (linear, dy)) in linears.into_iter().zip([&*dq, &*dk, &*dv]).enumerate() {
             let dy = Columns { data: dy, stride: dy.len() / t };
             let dx = dinput.as_deref_mut().map(|dx| (dx, i > 0));
             linear.backward(pass, dy, dx, grads, &mut work.linear);

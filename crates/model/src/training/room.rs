@@ -1,7 +1,8 @@
 //! Memory that is taken, or only counted.
 
+use bytemuck::Pod;
 use catena_kernels::{
-    AlignedBuf, DenseMatrix, DenseType, Pool, QuantFormat, QuantMatrix, RowOperand,
+    AlignedBuf, Arena, DenseMatrix, DenseType, Pool, QuantFormat, QuantMatrix, RowOperand,
 };
 
 use super::matrix::Matrix;
@@ -15,12 +16,24 @@ pub(super) struct Room {
     pub(super) takes: bool,
     bytes: usize,
     passing: usize,
+    /// What buffers are cut from that are not to have memory of their own.
+    arena: Option<Arena>,
 }
 
 impl Room {
     /// A room that gives memory, or only counts it.
     pub(super) fn new(takes: bool) -> Self {
-        Room { takes, bytes: 0, passing: 0 }
+        Room { takes, bytes: 0, passing: 0, arena: None }
+    }
+
+    /// A room whose buffers are parts of an arena, as it was left: they are not zeroed.
+    pub(super) fn within(arena: Arena) -> Self {
+        Room { arena: Some(arena), ..Self::new(true) }
+    }
+
+    /// The arena that buffers were cut from.
+    pub(super) fn into_arena(self) -> Arena {
+        self.arena.unwrap_or_default()
     }
 
     /// All that was asked for.
@@ -44,13 +57,20 @@ impl Room {
     }
 
     pub(super) fn floats(&mut self, len: usize) -> AlignedBuf<f32> {
-        self.count(len.saturating_mul(size_of::<f32>()));
-        AlignedBuf::zeroed(if self.takes { len } else { 0 })
+        self.buffer(len)
     }
 
     pub(super) fn halves(&mut self, len: usize) -> AlignedBuf<u16> {
-        self.count(len.saturating_mul(size_of::<u16>()));
-        AlignedBuf::zeroed(if self.takes { len } else { 0 })
+        self.buffer(len)
+    }
+
+    fn buffer<T: Pod>(&mut self, len: usize) -> AlignedBuf<T> {
+        self.count(Arena::bytes_of::<T>(len));
+        match &mut self.arena {
+            _ if !self.takes => AlignedBuf::default(),
+            Some(arena) => arena.cut(len),
+            None => AlignedBuf::zeroed(len),
+        }
     }
 
     pub(super) fn zeros(&mut self, len: usize) -> Vec<f32> {
@@ -64,20 +84,16 @@ impl Room {
         Vec::with_capacity(if self.takes { len } else { 0 })
     }
 
-    /// [`RowOperand::with_capacity`].
+    /// An operand for `rows` rows of `width` values, or as many columns.
     pub(super) fn operand(&mut self, dtype: DenseType, rows: usize, width: usize) -> RowOperand {
-        self.count(RowOperand::capacity_bytes(dtype, rows, width));
-        if !self.takes {
-            return RowOperand::new(dtype);
-        }
-        RowOperand::with_capacity(dtype, rows, width)
+        let words = self.buffer(RowOperand::num_words(dtype, rows, width));
+        RowOperand::with_words(dtype, words)
     }
 
-    /// [`DenseMatrix::with_capacity`].
+    /// A matrix to be filled, `[n, k]` at most.
     pub(super) fn columns(&mut self, dtype: DenseType, n: usize, k: usize) -> DenseMatrix {
-        self.count(DenseMatrix::capacity_bytes(dtype, n, k));
-        let (n, k) = if self.takes { (n, k) } else { (0, 0) };
-        DenseMatrix::with_capacity(dtype, n, k)
+        let words = self.buffer(DenseMatrix::num_words(dtype, n, k));
+        DenseMatrix::with_words(dtype, words)
     }
 
     /// A frozen matrix `[n, k]` of `values`, which a room that counts does not have.

@@ -9,6 +9,7 @@ use crate::config::{MlaConfig, Mlp, MoeConfig, NormKind, QkNorm, Residual};
 const PADDING_IS_LEARNED: [&str; 3] = ["gpt2", "gpt_neox", "chatglm"];
 
 /// A trunk: token embedding, layers, last norm.
+#[derive(Clone)]
 pub(super) struct Spec {
     pub(super) hidden_size: usize,
     pub(super) vocab_size: usize,
@@ -31,6 +32,7 @@ pub(super) struct NormSpec {
 }
 
 /// Tables that the residual stream starts from.
+#[derive(Clone)]
 pub(super) struct EmbeddingSpec {
     pub(super) words: String,
     pub(super) multiplier: f32,
@@ -45,6 +47,7 @@ pub(super) struct EmbeddingSpec {
 }
 
 /// A table of positions.
+#[derive(Clone)]
 pub(super) struct PositionSpec {
     pub(super) name: String,
     pub(super) rows: usize,
@@ -284,6 +287,24 @@ fn decoder_layer(config: &ModelConfig, dtype: DenseType, idx: usize) -> LayerSpe
 }
 
 impl LayerSpec {
+    /// Whether what attention and MLP give is added to the residual stream as it is, and that is not
+    /// changed otherwise.
+    pub(super) fn is_direct(&self) -> bool {
+        let names = &self.names;
+        let norms = [
+            &names.attention_out_norm,
+            &names.attention_sum_norm,
+            &names.mlp_out_norm,
+            &names.mlp_sum_norm,
+        ];
+        !self.has_multiplier() && norms.into_iter().all(Option::is_none)
+    }
+
+    /// Whether it is multiplied by something.
+    pub(super) fn has_multiplier(&self) -> bool {
+        self.multiplier.to_bits() != 1f32.to_bits()
+    }
+
     /// Columns of all heads.
     pub(super) fn widths(&self) -> Widths {
         let shape = &self.attention;
@@ -373,6 +394,10 @@ impl MlpKept {
 }
 
 impl MlpSpec {
+    pub(super) fn is_gated(self) -> bool {
+        matches!(self, Self::Gated(_))
+    }
+
     /// Columns that the first product of an MLP of this width makes.
     pub(super) fn inner(self, width: usize) -> usize {
         match self {

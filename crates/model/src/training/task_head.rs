@@ -71,8 +71,9 @@ impl TaskHead {
     ) -> Self {
         let (trunk_norm, dense, norm, out) = parts;
         let width = out.as_ref().map_or(hidden_size, |out| out.n.max(hidden_size));
-        let needs = AdapterNeeds::default();
+        let needs = AdapterNeeds { whole: true, ..AdapterNeeds::default() };
         let linear = LinearScratch::new(room, dtype, max_tokens, (width, width), needs);
+        let operand = room.operand(dtype, max_tokens, width);
         let stats = room.zeros(2 * max_tokens);
         let mut rows = || room.floats(max_tokens * hidden_size);
         let buffers = Buffers {
@@ -88,7 +89,7 @@ impl TaskHead {
             dlast: Vec::new(),
             dact: Vec::new(),
             stats,
-            operand: RowOperand::new(dtype),
+            operand,
             linear,
         };
         TaskHead { trunk_norm, pooling, dense, norm, out, buffers }
@@ -157,6 +158,7 @@ impl TaskHead {
         assert_eq!(doutputs.len(), b.outputs.len(), "outputs and their gradient");
         let count = b.pooled.len() / c;
         b.dlast.resize(count * c, 0.0);
+        b.linear.swap_rows(&mut b.operand);
         match &self.out {
             Some(out) => {
                 b.linear.set_input(pass, &b.last, c);
@@ -180,6 +182,7 @@ impl TaskHead {
             let dy = Columns { data: &b.dact, stride: c };
             dense.backward(pass, dy, Some((&mut b.dlast, false)), grads, &mut b.linear);
         }
+        b.linear.swap_rows(&mut b.operand);
         let rows = rows_of(self.pooling, pass.batch);
         let len = rows.len() * c;
         // The normed rows are not needed any more: they give room to their gradient.

@@ -21,12 +21,12 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 /// Tests run one after the other: what one takes is not another's.
 static TURN: Mutex<()> = Mutex::new(());
 
-const TOKENS: usize = 192;
+const TOKENS: usize = 128;
 const FORMAT: QuantFormat = QuantFormat::Q8_0;
 const WIDEST: usize = 640;
 
-/// Large enough that names and lists weigh little, small enough that no buffer is a mapping of its
-/// own, which the allocator would not see.
+/// Large enough that names and lists weigh little, small enough that no buffer, nor the memory that
+/// layers and head share, is a mapping of its own, which the allocator would not see.
 fn config(tied: bool) -> ModelConfig {
     let serde_json::Value::Object(keys) = json!({
         "model_type": "llama", "hidden_size": 256, "intermediate_size": WIDEST,

@@ -90,7 +90,6 @@ fn measuring_beforehand_leaves_nothing() {
             let told = trainer.forecast(&mut model, &mut objective, None, &pool, &cancel).unwrap();
             assert!(told.learning_seconds > 0.0 && told.optimizer_seconds > 0.0, "{told:?}");
             assert!(model.values() == start);
-            assert!(model.grads().iter().all(|&grad| grad == 0.0));
         }
         train(&config, &path, &mut model);
         model.values().to_vec()

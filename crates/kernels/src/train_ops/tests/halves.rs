@@ -118,6 +118,38 @@ fn gates_of_halves_are_those_of_their_values() {
     });
 }
 
+/// Rows of several blocks, an odd number of them, and fewer than a block has.
+#[test]
+fn a_gate_goes_back_in_one_pass_as_in_two() {
+    at_every_level(|pool| {
+        for gate in [Gate::Silu, Gate::GeluTanh, Gate::GeluErf] {
+            for (t, f) in [(1, 1), (5, 21), (35, 32)] {
+                let mut rng = Rng::new(19);
+                let (mut x, dout) = (rng.normals(t * 2 * f), rng.normals(t * f));
+                let mut kept = vec![0; t * 2 * f];
+                round_to_halves(pool, &mut x, &mut kept);
+                let mut act = vec![0.0; t * f];
+                crate::gated_mul(pool, gate, &x, f, &mut act);
+                let mut expected = x.clone();
+                gated_mul_backward(pool, gate, &mut expected, &dout, f);
+                for dtype in [DenseType::F32, DenseType::Bf16] {
+                    let columns = DenseMatrix::pack_transposed(pool, &act, t, f, dtype);
+                    for halves in [false, true] {
+                        let mut found = if halves { vec![f32::NAN; 2 * t * f] } else { x.clone() };
+                        let mut made = DenseMatrix::with_capacity(dtype, f, t);
+                        let kept = halves.then_some(&kept[..]);
+                        gated_columns_backward(pool, gate, kept, &dout, f, &mut found, &mut made);
+                        let what = (gate, t, f, dtype, halves);
+                        assert_eq!(found, expected, "{what:?}");
+                        assert_eq!((made.n(), made.k()), (f, t), "{what:?}");
+                        assert!(made.packed_from(0) == columns.packed_from(0), "{what:?}");
+                    }
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn norms_give_the_operands_that_their_rows_give() {
     at_every_level(|pool| {

@@ -22,6 +22,21 @@ fn gathered_rows_are_those_asked_for_and_go_back_to_where_they_came_from() {
 }
 
 #[test]
+fn a_transposed_matrix_has_its_columns_as_rows() {
+    at_every_level(|pool| {
+        for (rows, cols) in [(1, 1), (3, 19), (16, 2000)] {
+            let x = Rng::new(9).normals(rows * cols);
+            let mut found = vec![f32::NAN; x.len()];
+            transpose(pool, &x, cols, &mut found);
+            for (at, value) in found.iter().enumerate() {
+                assert_eq!(*value, x[at % rows * cols + at / rows], "{rows} x {cols}");
+            }
+        }
+        transpose(pool, &[], 3, &mut []);
+    });
+}
+
+#[test]
 fn weighted_rows_are_their_formula_and_their_backward_the_derivative() {
     at_every_level(|pool| {
         let (t, f) = (5, 37);

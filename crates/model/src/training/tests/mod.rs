@@ -17,6 +17,7 @@ mod next;
 mod parts;
 mod refusals;
 mod tasks;
+mod turns;
 
 use std::sync::Arc;
 

@@ -25,7 +25,7 @@ fn check(what: &str, batch: &TrainBatch, made: impl Fn(&TrainOptions) -> TrainMo
             let run = |optimizer_in_backward| -> (LossSum, Vec<f32>, usize) {
                 let options = TrainOptions { recompute, optimizer_in_backward, ..options(dtype) };
                 let mut model = made(&options);
-                let held = model.grads().len();
+                let held = model.memory().gradients;
                 let loss = model.forward_backward(batch, 0.3).unwrap();
                 assert_eq!(model.gradients_by_part(), optimizer_in_backward);
                 let whole = !optimizer_in_backward;
@@ -38,7 +38,7 @@ fn check(what: &str, batch: &TrainBatch, made: impl Fn(&TrainOptions) -> TrainMo
             assert!(grads == by_part, "{what} {dtype:?} {recompute:?}");
             // A prefix is one tensor of all layers.
             let is_less = held_by_part < held || what == "heads prefix";
-            assert!(is_less, "{what}: {held_by_part} of {held} gradients");
+            assert!(is_less, "{what}: {held_by_part} of {held} bytes of gradients");
         }
     }
 }
