@@ -172,7 +172,10 @@ pub fn gated_columns_backward(
     });
 }
 
-fn both_row(gate: Gate) -> fn(Level, &mut [f32], &mut [f32], &[f32], &mut [f32]) {
+/// Turns a row of gates and of ups into their gradients, and writes what the row gives.
+type BothRow = fn(Level, &mut [f32], &mut [f32], &[f32], &mut [f32]);
+
+fn both_row(gate: Gate) -> BothRow {
     match gate {
         Gate::Silu => silu_both_row,
         Gate::GeluTanh => gelu_tanh_both_row,

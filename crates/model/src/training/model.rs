@@ -250,13 +250,7 @@ impl TrainModel {
         let (mut kept, mut working) = (Room::new(takes), buffers);
         give_memory(&mut layers, first_trained, options, &mut kept);
         embedding.give_memory(&mut working, max_tokens, c);
-        let plan = LayersPlan {
-            spec: spec.clone(),
-            dtype: options.dtype,
-            tokens: max_tokens,
-            needs: method.needs(),
-            kept: widest_kept(&layers),
-        };
+        let plan = layers_plan(spec, options, method, &layers);
         let shared = Shared::new(&mut working, plan, head.plan_mut());
         let (x_tc, dx_tc) = (working.floats(max_tokens * c), working.floats(max_tokens * c));
         let before = method.virtual_tokens();
@@ -681,6 +675,22 @@ fn memory(
 fn attention_bytes(spec: &Spec, longest: usize, threads: usize) -> usize {
     let bytes = |shape| AttentionScratch::bytes_for(shape, longest, threads);
     spec.layers.iter().map(|layer| bytes(&layer.attention)).max().unwrap_or(0)
+}
+
+/// What the layers ask of the memory that they share.
+fn layers_plan(
+    spec: &Spec,
+    options: &TrainOptions,
+    method: &Method,
+    layers: &[Layer],
+) -> LayersPlan {
+    LayersPlan {
+        spec: spec.clone(),
+        dtype: options.dtype,
+        tokens: options.max_tokens.max(1),
+        needs: method.needs(),
+        kept: widest_kept(layers),
+    }
 }
 
 /// The most that any layer's adapters keep, by slot.
