@@ -49,22 +49,16 @@ pub(super) struct Chain {
 
 impl Chain {
     /// Counts the pairs of `words`.
-    #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 Gi words")]
     pub(super) fn start<W: Piece>(&mut self, words: &[W]) {
         self.n = 2;
-        self.places.clear();
-        let pairs = words.windows(2).enumerate();
-        self.places.extend(pairs.map(|(at, pair)| Place {
-            key: mix(pair[0].hash(), pair[1].hash()),
-            slot: 0,
-            at: at as u32,
-        }));
+        let key = |one: &W, other: &W| mix(one.hash(), other.hash());
         // Most pairs stand once. What starts and ends with pairs that do not, seldom does.
-        let left = self.sieve.repeated(self.places.iter().map(|place| place.key));
-        for (to, from) in left.iter().enumerate() {
-            self.places[to] = self.places[*from as usize];
-        }
-        self.places.truncate(left.len());
+        let left = self.sieve.repeated(words.windows(2).map(|pair| key(&pair[0], &pair[1])));
+        self.places.clear();
+        self.places.extend(left.iter().map(|&at| {
+            let pair = &words[at as usize..at as usize + 2];
+            Place { key: key(&pair[0], &pair[1]), slot: 0, at }
+        }));
         self.count();
     }
 
@@ -106,22 +100,21 @@ impl Chain {
     #[expect(clippy::cast_possible_truncation, reason = "a table has at most 2^32 slots")]
     fn count(&mut self) {
         self.table.reset(self.places.len());
+        let mut top = 0;
         for place in &mut self.places {
-            place.slot = self.table.add(place.key, place.at) as u32;
+            let slot = self.table.add(place.key, place.at);
+            place.slot = slot as u32;
+            let slot = self.table.slot(slot);
+            // The greatest count, and of equal ones the first place.
+            top = top.max(u64::from(slot.count) << 32 | u64::from(!slot.first));
         }
-        let mut top = Top { count: 1, first: 0 };
         let mut kept = 0;
         for index in 0..self.places.len() {
             let place = self.places[index];
-            let slot = self.table.slot(place.slot as usize);
             self.places[kept] = place;
-            kept += usize::from(slot.count > 1);
-            // Places come in their order, so the first of equal counts stays.
-            if slot.count > top.count {
-                top = Top { count: slot.count, first: slot.first };
-            }
+            kept += usize::from(self.table.slot(place.slot as usize).count > 1);
         }
         self.places.truncate(kept);
-        self.top = (kept > 0).then_some(top);
+        self.top = (kept > 0).then_some(Top { count: (top >> 32) as u32, first: !(top as u32) });
     }
 }

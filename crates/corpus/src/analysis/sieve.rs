@@ -16,22 +16,38 @@ pub(super) struct Sieve {
     left: Vec<u32>,
 }
 
+/// What a sieve leaves of some keys.
+#[derive(Clone, Copy)]
+pub(super) struct Left<'s> {
+    /// The indices of all keys that stand more than once, and of few others, in order.
+    pub(super) indices: &'s [u32],
+    /// Where each of all the keys fell.
+    pub(super) places: &'s [u32],
+}
+
 impl Sieve {
     /// The indices of all keys that `keys` holds more than once, and of few others, in order.
-    pub(super) fn repeated(&mut self, keys: impl Iterator<Item = u64>) -> &[u32] {
-        self.repeated_places(|places| {
-            places.clear();
+    #[inline]
+    pub(super) fn repeated(&mut self, keys: impl ExactSizeIterator<Item = u64>) -> &[u32] {
+        let left = self.repeated_places(keys.len(), |places, mask| {
             // The upper half of a key: tables of keys look at the lower.
-            places.extend(keys.map(|key| (key >> 32) as u32));
-        })
+            places.extend(keys.map(|key| (key >> 32) as u32 & mask));
+        });
+        left.indices
     }
 
-    /// As [`Self::repeated`], of keys that are given by 32 bits of each, to which `fill` sets what
-    /// it gets.
+    /// As [`Self::repeated`], of `number` keys of which `fill` appends to what it gets those of 32
+    /// bits that the mask leaves.
+    ///
+    /// # Panics
+    /// If the keys are more or fewer, or one has a bit beyond the mask, which is a caller's bug.
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 Gi keys")]
-    pub(super) fn repeated_places(&mut self, fill: impl FnOnce(&mut Vec<u32>)) -> &[u32] {
-        fill(&mut self.places);
-        let number = self.places.len();
+    pub(super) fn repeated_places(
+        &mut self,
+        number: usize,
+        fill: impl FnOnce(&mut Vec<u32>, u32),
+    ) -> Left<'_> {
         let length = (number * SPARSENESS).next_power_of_two().max(64);
         if self.marks.len() < length {
             self.marks.resize(length, 0);
@@ -39,25 +55,29 @@ impl Sieve {
         if self.left.len() < number {
             self.left.resize(number, 0);
         }
+        let mask = (length - 1) as u32;
+        self.places.clear();
+        fill(&mut self.places, mask);
+        let all = self.places.iter().fold(0, |all, place| all | place);
+        assert!(self.places.len() == number && all <= mask, "{number} keys below {length}");
         let (marks, left) = (&mut self.marks[..length], &mut self.left[..number]);
         marks.fill(0);
-        let mask = length - 1;
         for &place in &self.places {
-            // SAFETY: what is left of a mask one below the length is below the length.
-            let mark = unsafe { marks.get_unchecked_mut(place as usize & mask) };
+            // SAFETY: no place has a bit beyond the mask, which is one below the length.
+            let mark = unsafe { marks.get_unchecked_mut(place as usize) };
             *mark = *mark << 1 | 1;
         }
         let mut found = 0;
         for (index, &place) in self.places.iter().enumerate() {
-            // SAFETY: for each of `number` places one index at most is found, and the mask is as
-            // above.
+            // SAFETY: for each of `number` places one index at most is found, and the places are
+            // as above.
             let mark = unsafe {
                 *left.get_unchecked_mut(found) = index as u32;
-                *marks.get_unchecked(place as usize & mask)
+                *marks.get_unchecked(place as usize)
             };
             found += usize::from(mark > 1);
         }
-        &self.left[..found]
+        Left { indices: &self.left[..found], places: &self.places }
     }
 
     /// Frees the memory that one huge text left behind.

@@ -1,9 +1,8 @@
 //! Windows of ten characters, and which of them stand more than once.
 
 use super::layout::Layout;
-use super::sieve::Sieve;
-use super::table::CountTable;
-use crate::text_hash::{hash_span, load, mix};
+use super::sieve::{Left, Sieve};
+use crate::text_hash::{hash_span, load};
 
 /// Characters of a window.
 const LENGTH: usize = 10;
@@ -12,11 +11,22 @@ const PARTS: [u32; 3] = [0x9E37_79B1, 0x85EB_CA77, 0xC2B2_AE3D];
 /// The multiplier that spreads their sum.
 const SPREAD: u32 = 0x27D4_EB2F;
 
+/// A window and how often it was met; never in a free slot.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    count: u32,
+    /// The index of the window where it was met first.
+    first: u32,
+}
+
 /// Buffers for counting windows.
 #[derive(Default)]
 pub(super) struct WindowScratch {
-    table: CountTable,
     sieve: Sieve,
+    /// Windows by where they fell, in the first free slot from there on.
+    slots: Vec<Slot>,
+    /// How many windows stand at least so often, for 1, 2, 3, and so on.
+    at_least: Vec<u32>,
     /// Where each character starts, and where the text ends; unused for ASCII.
     starts: Vec<u32>,
     /// Where the ten bytes from each place fall in the sieve.
@@ -30,52 +40,93 @@ impl WindowScratch {
         let bytes = text.as_bytes();
         let Some(last) = layout.chars.checked_sub(LENGTH) else { return (0, 0) };
         let number = last + 1;
-        let left = if layout.is_ascii {
-            self.sieve.repeated_places(|places| fill_falls(bytes, places))
+        let (slots, at_least) = (&mut self.slots, &mut self.at_least);
+        let once = if layout.is_ascii {
+            let fill = |places: &mut Vec<u32>, mask| fill_falls(bytes, places, mask);
+            let left = self.sieve.repeated_places(number, fill);
+            count_windows(left, slots, at_least, |one, other| is_same(bytes, one, other));
+            number - left.indices.len()
         } else {
-            fill_falls(bytes, &mut self.falls);
             layout.bytes.char_starts(bytes.len(), &mut self.starts);
             #[expect(clippy::cast_possible_truncation, reason = "texts are far below 4 GiB")]
             self.starts.push(bytes.len() as u32);
-            let (starts, falls) = (&self.starts, &self.falls);
-            self.sieve.repeated_places(|places| {
-                places.clear();
+            let (starts, falls) = (&self.starts, &mut self.falls);
+            let left = self.sieve.repeated_places(number, |places, mask| {
+                fill_falls(bytes, falls, mask);
                 places.extend(starts.iter().zip(&starts[LENGTH..]).map(|(&start, &end)| {
                     let (start, end) = (start as usize, end as usize);
                     // Ten bytes are ten characters of ASCII.
                     let is_ascii = end - start == LENGTH;
-                    if is_ascii { falls[start] } else { high(hash_span(bytes, start, end)) }
+                    if is_ascii { falls[start] } else { high(hash_span(bytes, start, end)) & mask }
                 }));
-            })
-        };
-        self.table.reset(left.len());
-        let once = (number - left.len()) as u64;
-        let starts = &self.starts;
-        let repeated = if layout.is_ascii {
-            let keys = left.iter().map(|&at| window_key(bytes, at as usize));
-            top(&mut self.table, keys, once)
-        } else {
-            let keys = left.iter().map(|&at| {
-                let at = at as usize;
-                let (start, end) = (starts[at] as usize, starts[at + LENGTH] as usize);
-                if end - start == LENGTH {
-                    window_key(bytes, start)
+            });
+            let place = |at: usize| (starts[at] as usize, starts[at + LENGTH] as usize);
+            count_windows(left, slots, at_least, |one, other| {
+                let ((one, to), (other, other_to)) = (place(one), place(other));
+                if to - one == LENGTH && other_to - other == LENGTH {
+                    is_same(bytes, one, other)
                 } else {
-                    hash_span(bytes, start, end)
+                    bytes[one..to] == bytes[other..other_to]
                 }
             });
-            top(&mut self.table, keys, once)
+            number - left.indices.len()
         };
-        (number as u64, repeated)
+        (number as u64, fallen_to_most(at_least, once as u64))
     }
 
     /// Frees the memory that one huge text left behind.
     pub(super) fn shrink(&mut self, entries: usize) {
-        self.table.shrink(entries);
         self.sieve.shrink(entries);
+        self.slots = Vec::new();
+        self.at_least = Vec::new();
         self.starts = Vec::new();
         self.falls = Vec::new();
     }
+}
+
+/// Counts the windows that the sieve left in `slots`; sets `at_least`. `is_same` tells whether two
+/// windows are the same, given their indices.
+#[inline]
+fn count_windows(
+    left: Left<'_>,
+    slots: &mut Vec<Slot>,
+    at_least: &mut Vec<u32>,
+    is_same: impl Fn(usize, usize) -> bool,
+) {
+    let capacity = (left.indices.len() * 2).next_power_of_two().max(16);
+    if slots.len() < capacity {
+        slots.resize(capacity, Slot::default());
+    }
+    let slots = &mut slots[..capacity];
+    slots.fill(Slot::default());
+    at_least.clear();
+    at_least.resize(left.indices.len() + 1, 0);
+    for &window in left.indices {
+        let mut place = left.places[window as usize] as usize;
+        let count = loop {
+            let slot = &mut slots[place & (capacity - 1)];
+            if slot.count == 0 {
+                slot.first = window;
+            }
+            if slot.first == window || is_same(slot.first as usize, window as usize) {
+                slot.count += 1;
+                break slot.count;
+            }
+            place += 1;
+        };
+        at_least[count as usize - 1] += 1;
+    }
+}
+
+/// The sum of the greatest counts of windows that stand more than once: as many of them as the
+/// root of the number of different windows, of which `once` more stand once each.
+fn fallen_to_most(at_least: &[u32], once: u64) -> u64 {
+    let mut at_least = at_least.iter().map(|&windows| u64::from(windows));
+    let distinct = once + at_least.next().unwrap_or(0);
+    let repeated = at_least.clone().next().unwrap_or(0);
+    let most = distinct.isqrt().min(repeated);
+    // A window that stands k times is counted once in each of the first k - 1 entries.
+    most + at_least.take_while(|&windows| windows > 0).map(|windows| windows.min(most)).sum::<u64>()
 }
 
 /// The upper half of a hash.
@@ -84,16 +135,17 @@ fn high(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
-/// The key of the ten bytes from `at`.
+/// Whether the ten bytes from both places are the same.
 #[inline]
-fn window_key(bytes: &[u8], at: usize) -> u64 {
-    let window = &bytes[at..at + LENGTH];
-    mix(load(window, 0), u64::from(window[8]) | u64::from(window[9]) << 8)
+fn is_same(bytes: &[u8], one: usize, other: usize) -> bool {
+    let (one, other) = (&bytes[one..one + LENGTH], &bytes[other..other + LENGTH]);
+    // The two overlap, so that no byte is left out.
+    (load(one, 0) ^ load(other, 0)) | (load(one, LENGTH - 8) ^ load(other, LENGTH - 8)) == 0
 }
 
 /// Sets `falls` to where the ten bytes from each place of `bytes` fall: 32 bits that are equal for
-/// equal bytes. No place that has fewer bytes behind it has an entry.
-fn fill_falls(bytes: &[u8], falls: &mut Vec<u32>) {
+/// equal bytes, of which `mask` leaves some. No place that has fewer bytes behind it has an entry.
+fn fill_falls(bytes: &[u8], falls: &mut Vec<u32>, mask: u32) {
     let number = (bytes.len() + 1).saturating_sub(LENGTH);
     falls.truncate(number);
     // What is left of the last text is written over.
@@ -102,10 +154,10 @@ fn fill_falls(bytes: &[u8], falls: &mut Vec<u32>) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2.
-        done = unsafe { fill_lanes(bytes, falls) };
+        done = unsafe { fill_lanes(bytes, falls, mask) };
     }
     for (at, fall) in falls.iter_mut().enumerate().skip(done) {
-        *fall = fall_of(bytes, at);
+        *fall = fall_of(bytes, at) & mask;
     }
 }
 
@@ -128,10 +180,11 @@ fn fall_of(bytes: &[u8], at: usize) -> u32 {
 /// [`fall_of`] for eight places at a time; how many are done.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn fill_lanes(bytes: &[u8], falls: &mut [u32]) -> usize {
+fn fill_lanes(bytes: &[u8], falls: &mut [u32], mask: u32) -> usize {
     use std::arch::x86_64::{
-        _mm256_add_epi32, _mm256_mullo_epi32, _mm256_set_epi64x, _mm256_set1_epi32,
-        _mm256_shuffle_epi8, _mm256_srli_epi32, _mm256_storeu_si256, _mm256_xor_si256,
+        _mm256_add_epi32, _mm256_and_si256, _mm256_mullo_epi32, _mm256_set_epi64x,
+        _mm256_set1_epi32, _mm256_shuffle_epi8, _mm256_srli_epi32, _mm256_storeu_si256,
+        _mm256_xor_si256,
     };
     const ONES: i64 = 0x0101_0101_0101_0101;
     let all = |number: u32| _mm256_set1_epi32(number.cast_signed());
@@ -143,7 +196,7 @@ fn fill_lanes(bytes: &[u8], falls: &mut [u32]) -> usize {
     };
     let [zero, four, six] = [pick(0), pick(4), pick(6)];
     let [first, second, third] = PARTS.map(all);
-    let spread = all(SPREAD);
+    let (spread, mask) = (all(SPREAD), all(mask));
     let (lanes, _) = falls.as_chunks_mut::<8>();
     let mut done = 0;
     for lane in lanes {
@@ -157,32 +210,12 @@ fn fill_lanes(bytes: &[u8], falls: &mut [u32]) -> usize {
         let folded = _mm256_xor_si256(sum, _mm256_srli_epi32::<15>(sum));
         let product = _mm256_mullo_epi32(folded, spread);
         let fall = _mm256_xor_si256(product, _mm256_srli_epi32::<16>(product));
+        let fall = _mm256_and_si256(fall, mask);
         // SAFETY: a lane has room for eight numbers, wherever it lies.
         unsafe { _mm256_storeu_si256(lane.as_mut_ptr().cast(), fall) };
         done += lane.len();
     }
     done
-}
-
-/// The sum of the greatest counts of `keys` that stand more than once: as many of them as the
-/// root of the number of different keys, of which `once` more stand once each.
-fn top(table: &mut CountTable, keys: impl Iterator<Item = u64>, once: u64) -> u64 {
-    // How many keys stand at least so often, for 1, 2, 3, and so on.
-    let mut at_least: Vec<u64> = vec![0];
-    for key in keys {
-        let slot = table.add(key, 0);
-        let count = table.slot(slot).count as usize;
-        if at_least.len() < count {
-            at_least.push(0);
-        }
-        at_least[count - 1] += 1;
-    }
-    let distinct = once + at_least[0];
-    let at_least = &at_least[1..];
-    let Some(&repeated) = at_least.first() else { return 0 };
-    let most = distinct.isqrt().min(repeated);
-    // A key that stands k times is counted once in each of the first k - 1 entries.
-    most + at_least.iter().map(|&keys| keys.min(most)).sum::<u64>()
 }
 
 #[cfg(test)]
@@ -194,9 +227,9 @@ mod tests {
         #[test]
         fn lanes_and_single_places_fall_alike(bytes in prop::collection::vec(0_u8..128, 0..80)) {
             let mut falls = vec![7];
-            fill_falls(&bytes, &mut falls);
-            let single: Vec<u32> =
-                (0..(bytes.len() + 1).saturating_sub(LENGTH)).map(|at| fall_of(&bytes, at)).collect();
+            fill_falls(&bytes, &mut falls, 0xFFFF);
+            let places = 0..(bytes.len() + 1).saturating_sub(LENGTH);
+            let single: Vec<u32> = places.map(|at| fall_of(&bytes, at) & 0xFFFF).collect();
             prop_assert_eq!(falls, single);
         }
 
@@ -221,7 +254,7 @@ mod tests {
         let text: Vec<u8> =
             (0..10_000).flat_map(|number| format!("{number} ").into_bytes()).collect();
         let mut falls = Vec::new();
-        fill_falls(&text, &mut falls);
+        fill_falls(&text, &mut falls, u32::MAX);
         let windows: std::collections::HashSet<&[u8]> = text.windows(LENGTH).collect();
         let places: std::collections::HashSet<u32> =
             falls.iter().map(|fall| fall & 0x7_FFFF).collect();
