@@ -243,7 +243,7 @@ mod tests {
     /// Against places that are marked one by one.
     #[test]
     fn unset_places_are_those_that_nobody_wrote() {
-        let layers = Vec::from([0..64]);
+        let layers = std::iter::once(0..64).collect();
         let parts = Parts { shared: 0..0, layers, head: 64..64 };
         let mut grads = Grads::new(&parts, false, true);
         let mut state = 1u32;
