@@ -8,6 +8,8 @@ mod classifier;
 mod data;
 mod doctor;
 mod documents;
+#[cfg(test)]
+mod examples;
 mod explain;
 mod failure;
 mod folders;
