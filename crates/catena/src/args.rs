@@ -30,7 +30,11 @@ Examples:
   catena bench infer                  measure how fast a model runs here
 
 Exit codes: 0 done, 1 ran and the answer is no, 2 usage or configuration,
-3 environment (file, memory, network), 70 a defect of Catena, 130 interrupted.";
+3 environment (file, memory, network), 70 a defect of Catena, 130 interrupted.
+
+Environment:
+  XDG_CACHE_HOME   where models and other caches lie (default ~/.cache)
+  CATENA_SIMD      the kernels' instructions: scalar, neon, avx2, avx512 or amx (default: the best)";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -51,6 +55,10 @@ pub(crate) enum Command {
     /// Fetch a model or data set by name, checksummed and resumable
     Pull(PullArgs),
     /// Say what this machine has and what each automatic choice was
+    #[command(after_help = "\
+Examples:
+  catena doctor
+  catena doctor --threads 4     what a number of one's own changes")]
     Doctor,
     /// Measure how fast this machine runs a model, beside other engines if asked
     Bench(BenchArgs),
@@ -92,7 +100,10 @@ Examples:
 
 Signals:
   SIGTERM   refuse new requests, let running ones end within --drain-seconds, then stop
-  SIGHUP    read keys, certificate and the project's [serve] again, and begin the audit log anew")]
+  SIGHUP    read keys, certificate and the project's [serve] again, and begin the audit log anew
+
+Environment:
+  OTEL_EXPORTER_OTLP_HEADERS   headers that collectors want; ..._TRACES_HEADERS for traces alone")]
 pub(crate) struct ServeArgs {
     /// GGUF files, folders with safetensors, or names that `catena pull` knows, as MODEL or
     /// NAME=MODEL: language models, encoders and classifiers; none serves the project
@@ -240,7 +251,8 @@ fn alias(text: &str) -> Result<(String, String), String> {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  catena keys create ann
+  catena keys create ann                     in a project's folder
+  catena keys create ann --file keys.json    for a server without a project
   catena keys create web --models bank-support --routes '/v1/chat/*' --expires 30d
   catena keys create batch --requests-per-minute 60 --tokens-per-minute 100000 --max-concurrent 4
   catena keys create ops --admin
@@ -265,12 +277,20 @@ pub(crate) enum KeysAction {
     /// Make a key and print it
     Create(NewKeyArgs),
     /// Show the keys there are; a key's text is kept nowhere
+    #[command(after_help = "\
+Examples:
+  catena keys list
+  catena keys list --file keys.json --json")]
     List {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
     },
     /// Take keys away
+    #[command(after_help = "\
+Examples:
+  catena keys revoke 3f9a12c4
+  catena keys revoke 3f9a12c4 b81e07d5 --file keys.json")]
     Revoke {
         /// Identities, as `list` shows them
         #[arg(value_name = "ID", required = true)]
@@ -279,6 +299,12 @@ pub(crate) enum KeysAction {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena keys create ann --file keys.json
+  catena keys create web --models bank-support --routes '/v1/chat/*' --expires 30d
+  catena keys create batch --requests-per-minute 60 --tokens-per-minute 100000 --max-concurrent 4
+  catena keys create ops --admin")]
 pub(crate) struct NewKeyArgs {
     /// Whom the key is for
     #[arg(value_name = "NAME")]
@@ -326,6 +352,10 @@ Examples:
 Environment:
   HF_ENDPOINT      another address of the Hugging Face Hub
   HF_HUB_OFFLINE   1 skips the hub
+  HF_TOKEN         the hub's token
+  HF_HOME          where the hub's own cache lies; HF_HUB_CACHE says the folder itself
+  HTTPS_PROXY      a proxy for all downloads
+  SSL_CERT_FILE    certificates that are trusted, in PEM form
   XDG_CACHE_HOME   where the per-user cache lies (default ~/.cache)")]
 pub(crate) struct PullArgs {
     /// Names to fetch; all known ones are shown by --list
@@ -368,11 +398,22 @@ pub(crate) enum TrainAction {
     Predict(PredictArgs),
     /// Write what a run trained as a whole model, or its adapter alone as a GGUF file
     Merge(MergeArgs),
-    /// List all keys with their defaults
+    /// List all keys with their defaults and meanings
+    #[command(after_help = "\
+Example:
+  catena train keys | less")]
     Keys,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena train run train.toml
+  catena train run llama3_lora_sft.yaml     a LLaMA-Factory file as it is
+  catena train run train.toml --set epochs=1 --set output=short
+  catena train run train.toml --set 'data=[\"a.jsonl\", \"b.jsonl\"]'
+
+Paths in the file begin at its folder, those in a YAML where the command is started.")]
 pub(crate) struct TrainRunArgs {
     /// A TOML file with a section `[train]`, or a LLaMA-Factory YAML
     #[arg(value_name = "FILE")]
@@ -383,6 +424,11 @@ pub(crate) struct TrainRunArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena train plan train.toml
+  catena train plan train.toml --set max_memory=4GiB
+  catena train plan train.toml --json")]
 pub(crate) struct TrainPlanArgs {
     #[command(flatten)]
     pub(crate) run: TrainRunArgs,
@@ -392,6 +438,10 @@ pub(crate) struct TrainPlanArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena train lint train.toml
+  catena train lint train.toml --sample 0   which tokens of the first sample are trained on")]
 pub(crate) struct LintArgs {
     #[command(flatten)]
     pub(crate) run: TrainRunArgs,
@@ -401,6 +451,11 @@ pub(crate) struct LintArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena train predict train.toml --data test.csv
+  catena train predict train.toml --data test.csv --choices --output answers.jsonl
+  catena train predict train.toml --data test.csv --base --limit 100")]
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) run: TrainRunArgs,
@@ -522,6 +577,9 @@ pub(crate) struct BenchArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchArea {
     /// What the processor can do at most: f32, 8-bit and bf16 arithmetic
+    #[command(after_help = "\
+Example:
+  catena bench peak")]
     Peak,
     /// Prompts, single sequences, batches, start, memory, and embedding
     Infer(InferArgs),
@@ -620,6 +678,11 @@ pub(crate) struct ServeBenchArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena bench train --only lora/4x256
+  catena bench train --only plan            what plans of runs say beside what the runs take
+  catena bench train --peers                in a checkout: beside PyTorch with PEFT")]
 pub(crate) struct TrainBenchArgs {
     /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows
     #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
@@ -640,6 +703,10 @@ pub(crate) struct TrainBenchArgs {
 
 #[derive(Debug, Args)]
 #[command(mut_arg("count", |arg| arg.default_value("1")))]
+#[command(after_help = "\
+Examples:
+  catena bench kernels
+  catena bench kernels --rounds 3 --json kernels.json")]
 pub(crate) struct KernelArgs {
     /// Measure dense products of PyTorch and of the crate `gemm` in the same run
     #[arg(long)]
@@ -649,6 +716,11 @@ pub(crate) struct KernelArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena bench engine --only shared_prefix
+  catena bench engine --model large.gguf --draft small.gguf --only draft
+  catena bench engine --peers               in a checkout: beside llama.cpp's server")]
 pub(crate) struct EngineArgs {
     /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows
     #[arg(long, default_value = "smollm2-135m-instruct", value_name = "MODEL")]
@@ -668,6 +740,12 @@ pub(crate) struct EngineArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  catena bench infer --only decode/0 --rounds 1
+  catena bench infer --model a.q4_0.gguf --model a.q8_0.gguf --only decode
+  catena bench infer --named --model small.gguf --model large.gguf --json infer.json
+  catena bench infer --peers --peer llama.cpp   in a checkout: beside it alone")]
 pub(crate) struct InferArgs {
     /// The model: a GGUF file, a folder with safetensors, or a name that `catena pull` knows; may be
     /// given again for the same model in other formats

@@ -1,6 +1,12 @@
 //! From the crates' errors to what a person reads: the exit code and one thing to try.
 
 use crate::failure::{Exit, Failure};
+use catena_corpus::CorpusError;
+use catena_curate::CurateError;
+use catena_data::DataError;
+use catena_eval::EvalError;
+use catena_knowledge::KnowledgeError;
+use catena_model::ModelError;
 use catena_pipeline::PipelineError;
 use catena_pipeline::config::FILE_NAME;
 use catena_store::StoreError;
@@ -67,6 +73,11 @@ pub(crate) fn store_advice(error: &StoreError) -> (Exit, Option<String>) {
     (exit, error.hint())
 }
 
+/// One thing to try about an error, found by what it is made of.
+pub(crate) fn hint_of(error: &(dyn Error + 'static)) -> Option<String> {
+    advice_of(error).1
+}
+
 /// What a stage's error asks for, found by what it is made of.
 fn advice_of(error: &(dyn Error + 'static)) -> (Exit, Option<String>) {
     if let Some(full) = causes(error).find_map(full_disk) {
@@ -82,27 +93,24 @@ fn advice_of(error: &(dyn Error + 'static)) -> (Exit, Option<String>) {
         if let Some(store) = inner.downcast_ref::<StoreError>() {
             return store_advice(store);
         }
-        if let Some(knowledge) = inner.downcast_ref::<catena_knowledge::KnowledgeError>()
-            && let Some(hint) = knowledge.hint()
-        {
-            return (Exit::Environment, Some(hint.to_owned()));
-        }
-        if let Some(data) = inner.downcast_ref::<catena_data::DataError>()
-            && let Some(hint) = data.hint()
-        {
-            return (Exit::Environment, Some(hint.to_owned()));
-        }
-        if let Some(curate) = inner.downcast_ref::<catena_curate::CurateError>()
-            && let Some(hint) = curate.hint()
-        {
-            return (Exit::Environment, Some(hint.to_owned()));
-        }
-        if inner.is::<catena_model::ModelError>() {
-            let hint = "the file may be damaged: `catena pull NAME --verify` reads it again";
+        if let Some(hint) = own_hint(inner) {
             return (Exit::Environment, Some(hint.to_owned()));
         }
     }
     (Exit::Environment, None)
+}
+
+/// What the error of one of our crates says of itself.
+fn own_hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let hints = [
+        error.downcast_ref::<KnowledgeError>().and_then(KnowledgeError::hint),
+        error.downcast_ref::<DataError>().and_then(DataError::hint),
+        error.downcast_ref::<CurateError>().and_then(CurateError::hint),
+        error.downcast_ref::<CorpusError>().and_then(CorpusError::hint),
+        error.downcast_ref::<EvalError>().and_then(EvalError::hint),
+        error.downcast_ref::<ModelError>().and_then(ModelError::hint),
+    ];
+    hints.into_iter().flatten().next()
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -1,6 +1,7 @@
 //! How the command line fails: what was wanted, why it did not work, one thing to try, and the
 //! exit code.
 
+use crate::explain::hint_of;
 use miette::Diagnostic;
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
@@ -8,6 +9,8 @@ use std::fmt::{self, Display, Formatter};
 /// Documented exit codes; `0` is success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
+    /// What was asked ran, and the answer is no.
+    No = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
     /// A file, memory, a device or the network is in the way.
@@ -28,13 +31,15 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The user wanted `goal` ("cannot ..."), `source` says why not.
+    /// The user wanted `goal` ("cannot ..."), `source` says why not, and what to try if it knows.
     pub(crate) fn new(
         exit: Exit,
         goal: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { goal: goal.into(), source: source.into(), hint: None, exit }
+        let source: Box<dyn Error + Send + Sync> = source.into();
+        let hint = hint_of(source.as_ref());
+        Self { goal: goal.into(), source, hint, exit }
     }
 
     /// What `error` says of itself where it is a failure already; otherwise the user wanted `goal`.
@@ -49,7 +54,7 @@ impl Failure {
         }
     }
 
-    /// Adds one thing to try.
+    /// Says what to try, in the place of what the source says.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -102,4 +107,26 @@ pub(crate) fn render(diagnostic: &dyn Diagnostic) -> String {
         text.push_str(&format!("\nhint: {help}\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catena_store::StoreError;
+
+    #[test]
+    fn a_failure_says_what_to_try_if_its_error_knows_it_at_any_depth() {
+        let busy = || StoreError::Busy { path: "state.sqlite".into() };
+        let failure = |source: Box<dyn Error + Send + Sync>| {
+            Failure::new(Exit::Environment, "cannot go on", source)
+        };
+        let known = failure(Box::new(busy()));
+        assert_eq!(known.advice(), Some("wait for the other process, or end it"));
+        let outer = failure(Box::new(known));
+        assert_eq!(outer.advice(), Some("wait for the other process, or end it"));
+        assert_eq!(outer.hint("ask ann").advice(), Some("ask ann"));
+        assert_eq!(failure("no reason".into()).advice(), None);
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        assert_eq!(failure(missing.into()).advice(), Some("check the path"));
+    }
 }

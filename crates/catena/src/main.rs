@@ -9,6 +9,8 @@ mod cores;
 mod data;
 mod doctor;
 mod documents;
+#[cfg(test)]
+mod examples;
 mod explain;
 mod failure;
 mod folders;

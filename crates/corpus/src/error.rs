@@ -370,7 +370,7 @@ impl CorpusError {
             Self::ModelDamaged { .. } => Some("fetch the model file again"),
             Self::PageTooLong { .. } => Some("raise the limit if the page is sound"),
             Self::NotMeasured { .. } => {
-                Some("name the rule set when texts are profiled, so that it is measured")
+                Some("clean the texts again with this set in --rules, so that it is measured")
             }
             Self::TextTooLong { .. } => Some("cut the text into documents before it is judged"),
             Self::TooManyDocuments { .. } => Some("split the documents into several runs"),

@@ -176,7 +176,10 @@ impl CurateError {
                 ..
             } => Some("name the column of its text: --set decontaminate.text=COLUMN"),
             Self::Benchmark { reason, .. } => reason.hint(),
-            Self::NoKey => Some("make one, for example: openssl rand -hex 32 > pseudonyms.key"),
+            Self::NoKey => Some(
+                "make one, for example: openssl rand -hex 32 > secret.key, and name it: --key-file of \
+                 `mask`, `pii.key_file` of a plan",
+            ),
             Self::NoTokenizer { .. } => Some("name a model or its tokenizer.json with --tokenizer"),
             Self::Tokenizer { .. } => Some("give the tokenizer.json of a Hugging Face model"),
             Self::TurnsCut { .. } => Some("set it to false, or clean rows of turns by themselves"),

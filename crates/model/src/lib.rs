@@ -19,6 +19,7 @@ pub mod export;
 mod families;
 mod files;
 pub mod gguf;
+mod hint;
 pub mod linear;
 mod routing;
 pub mod safetensors;

@@ -317,20 +317,29 @@ impl StoreError {
             Self::UnsafePath { .. }
             | Self::NotInArchive { .. }
             | Self::CorruptArchive { .. }
-            | Self::UnknownPlace { .. }
-            | Self::BadCertificates { .. }
-            | Self::BadProxy { .. }
-            | Self::HubClient { .. }
+            | Self::NoWheel { .. } => {
+                Some("give another copy: catena pull NAME --from PATH_OR_URL".to_owned())
+            }
+            Self::UnknownPlace { .. } => Some("check what --from names".to_owned()),
+            Self::BadCertificates { .. } => {
+                Some("SSL_CERT_FILE names it: name a file of certificates in PEM form".to_owned())
+            }
+            Self::BadProxy { .. } => {
+                Some("HTTPS_PROXY names it: write it as http://HOST:PORT".to_owned())
+            }
+            Self::HttpStatus { status: 401 | 403, .. } => {
+                Some("set HF_TOKEN to a token of the hub that may read it".to_owned())
+            }
+            Self::PathNotUtf8 { .. } => Some("rename the file".to_owned()),
+            Self::HubClient { .. }
             | Self::NotCached { .. }
             | Self::HubOffline
             | Self::NoHubRepository
             | Self::NoPythonPackage
             | Self::PipFailed { .. }
-            | Self::NoWheel { .. }
             | Self::HttpStatus { .. }
             | Self::UnsupportedFileType { .. }
             | Self::TooManyFiles { .. }
-            | Self::PathNotUtf8 { .. }
             | Self::BadDigest { .. }
             | Self::MissingArtefact { .. }
             | Self::Io { .. }

@@ -175,7 +175,8 @@ Examples:
 pub(crate) struct DedupArgs {
     #[command(flatten)]
     pub(crate) files: InOut,
-    /// Parameters of MinHash: catena, fineweb, refinedweb, nemo, data-juicer, text-dedup, or off
+    /// Parameters of MinHash: catena, datatrove, fineweb, refinedweb, nemo, data-juicer, text-dedup,
+    /// or off
     #[arg(long, value_name = "NAME", default_value = "catena")]
     pub(crate) near: String,
     /// Jaccard similarity from which documents repeat each other
@@ -204,7 +205,7 @@ Examples:
 pub(crate) struct MaskArgs {
     #[command(flatten)]
     pub(crate) files: InOut,
-    /// Kinds of personal data (default: all)
+    /// Kinds of personal data, such as email and phone; an unknown one lists all (default: all)
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub(crate) kinds: Vec<String>,
     /// What stands in their place
@@ -292,11 +293,12 @@ pub(crate) enum AnswerFormat {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  catena data judge clean --rules gopher
+  catena data judge clean --rules gopher                    after `clean --rules gopher`
   catena data judge clean --rules gopher \\
     --threshold gopher@datatrove/gopher_short_doc=20        with one rule looser
 
-Only what the run measured can be judged: the rule sets that it named, and those that look at no more.")]
+Only what the run measured can be judged: the rule sets that it named, and those that look at no
+more.")]
 pub(crate) struct JudgeArgs {
     /// Folder that `catena data clean` wrote
     #[arg(value_name = "FOLDER")]
@@ -354,7 +356,7 @@ Examples:
 Scores: length, rarity, compression, type-token, flesch; perplexity (of a language model over the
 first 512 tokens) and classifier (the probability of a label; fastText or an encoder with a head)
 with --model; likeness (DSIR's weight) with --like. Each document carries its score. Without a
-budget or a bound all are written. The texts are held in memory.")]
+budget or a bound all are written. Texts are on disk beside the result while it works.")]
 pub(crate) struct SelectArgs {
     #[command(flatten)]
     pub(crate) read: Inputs,
@@ -435,8 +437,8 @@ Examples:
   catena data mix web.jsonl=0.7 books.jsonl=0.2 code.jsonl=0.1 --bytes 1000000000 --out mixed
   catena data mix en.jsonl zh.jsonl --temperature 3 --bytes 50000000 --max-epochs 2 --out mixed
 
-Without weights a source counts as what it has; a higher temperature evens sources out. The texts
-are held in memory.")]
+Without weights a source counts as what it has; a higher temperature evens sources out. Texts are on
+disk beside the result while it works.")]
 pub(crate) struct MixArgs {
     /// Sources, as INPUT or INPUT=WEIGHT
     #[arg(value_name = "SOURCE", required = true)]
@@ -523,8 +525,8 @@ Examples:
   catena data semantic questions.jsonl --out unique --threshold 0.92
   catena data semantic docs.jsonl --out unique --embedder encoder/ --clusters 500
 
-Texts and vectors are held in memory. Up to 20,000 documents every pair is compared, beyond that
-pairs of a cluster, as SemDeDup does.")]
+Vectors are held in memory, texts on disk beside the result. Up to 20,000 documents every pair is
+compared, beyond that pairs of a cluster, as SemDeDup does.")]
 pub(crate) struct SemanticArgs {
     #[command(flatten)]
     pub(crate) read: Inputs,

@@ -2,6 +2,7 @@
 
 use super::args::{ExplainArgs, JudgeArgs, PlanPresetArgs, RulesArgs};
 use super::failure::curate_failure;
+use super::plan_keys;
 use crate::failure::Failure;
 use crate::output::print_line;
 use catena_corpus::{rule_set, rule_set_names};
@@ -66,9 +67,11 @@ fn find(name: &str) -> Result<catena_corpus::RuleSet, Failure> {
 
 /// Runs `catena data plan`.
 pub(super) fn plan(args: &PlanPresetArgs) -> Result<(), Failure> {
-    let name = args.preset.as_deref().unwrap_or("default");
-    let text = CleaningPlan::preset(name)
-        .map_err(|error| curate_failure("cannot print the plan", error))?;
+    let text = match args.preset.as_deref() {
+        None => plan_keys::text(),
+        Some(name) => CleaningPlan::preset(name)
+            .map_err(|error| curate_failure("cannot print the plan", error))?,
+    };
     print_line(text.trim_end());
     Ok(())
 }

@@ -10,6 +10,7 @@ mod mix;
 mod output;
 mod pack;
 mod plan_file;
+mod plan_keys;
 mod rejected;
 mod run;
 mod scores;

@@ -1,6 +1,7 @@
 //! The commands.
 
-use super::read::{keys, new_model_keys, read};
+use super::read::read;
+use super::reference::listing;
 use super::{lint, merge, predict, run as runs};
 use crate::args::{TrainAction, TrainArgs};
 use crate::failure::Failure;
@@ -26,12 +27,7 @@ pub(crate) fn run(
         }
         TrainAction::Merge(args) => merge::run(args, cancel),
         TrainAction::Keys => {
-            for (key, default) in keys() {
-                print_line(&format!("{key} = {default}"));
-            }
-            for (key, default) in new_model_keys() {
-                print_line(&format!("new_model.{key} = {default}"));
-            }
+            print_line(listing().trim_end());
             Ok(())
         }
     }

@@ -30,7 +30,7 @@ pub(crate) struct ScheduleSettings {
     pub(crate) schedule_stable_steps: Option<u64>,
     /// Of `warmup_stable_decay`: how the rate rises, `linear`, `cosine` or `1-sqrt`.
     pub(crate) schedule_warmup_type: WsdShape,
-    /// Of `warmup_stable_decay`: how it falls.
+    /// Of `warmup_stable_decay`: how it falls, with the same words.
     pub(crate) schedule_decay_type: WsdShape,
 }
 
@@ -61,9 +61,9 @@ pub(crate) struct OptimizerSettings {
     pub(crate) lion_beta1: f64,
     /// Of `lion`: decay of the momentum.
     pub(crate) lion_beta2: f64,
-    /// Whether the optimizer changes a layer as soon as its gradient is there, which then goes; `auto`
-    /// for where all gradients at once do not fit. A step is one pass then, and gradients are clipped
-    /// by tensor or not at all.
+    /// Whether the optimizer changes a layer as soon as its gradient is there, which then goes;
+    /// `auto` for where all gradients at once do not fit. A step is one pass then, and gradients
+    /// are clipped by tensor or not at all.
     pub(crate) optimizer_in_backward: Switch,
     /// Whose norm `max_grad_norm` is: `global` for that of all gradients together, or `per_tensor`.
     pub(crate) clip_grad_norm: ClipGradNorm,
@@ -111,9 +111,12 @@ pub(crate) struct LossSettings {
     pub(crate) discopop_tau: f64,
     /// Of `reward`: weight of the squared sum of a pair's rewards, which keeps them around zero.
     pub(crate) center_rewards_coefficient: f64,
-    /// Of `kto`: `kto`, or `apo_zero_unpaired`.
+    /// Of `kto`: `kto`, against what the model has drifted from its reference, or
+    /// `apo_zero_unpaired`, against zero.
     pub(crate) kto_loss: KtoLossName,
-    /// Of `embed`: what vectors are learnt by.
+    /// Of `embed`: what vectors are learnt by: the positive among the documents of a step
+    /// (`ranking`), positives nearer than negatives (`triplet`), cosines in the order of scores
+    /// (`cosent`), or cosines that are scores (`cosine_similarity`).
     pub(crate) embedding_loss: EmbeddingLossName,
     /// Of `embed` by `ranking`: whether anchors are found by their documents too.
     pub(crate) similarity_symmetric: bool,

@@ -45,7 +45,7 @@ pub(super) fn run(
         "{} samples, {} tokens, {} of them trained on, {} samples cut",
         report.num_samples, report.num_tokens, report.num_trained, report.num_truncated
     ));
-    if report.has_errors() { Err(refused(&report)) } else { Ok(()) }
+    if report.has_errors() { Err(refused(&report, Exit::No)) } else { Ok(()) }
 }
 
 /// Refuses a run whose data have errors; warnings are told.
@@ -63,7 +63,7 @@ pub(super) fn gate(
         let rest = report.findings.len() - 10 + report.num_left_out;
         say(&format!("  and {rest} more; `catena train lint` shows all"));
     }
-    if report.has_errors() { Err(refused(&report)) } else { Ok(()) }
+    if report.has_errors() { Err(refused(&report, Exit::Usage)) } else { Ok(()) }
 }
 
 fn look(
@@ -97,11 +97,11 @@ fn learns(stage: TrainStage, sample: &TrainingSample) -> bool {
     }
 }
 
-fn refused(report: &LintReport) -> Failure {
+fn refused(report: &LintReport, exit: Exit) -> Failure {
     let errors = report.findings.iter().filter(|finding| finding.severity == Severity::Error);
     let first = errors.clone().next().map(|finding| finding.message.clone()).unwrap_or_default();
     let cause = format!("{} errors, the first: {first}", errors.count());
-    Failure::new(Exit::Usage, "these samples would spoil the run", cause)
+    Failure::new(exit, "these samples would spoil the run", cause)
         .hint("mend the data, or set `ignore_lint = true` if it is what you mean")
 }
 

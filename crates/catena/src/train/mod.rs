@@ -14,6 +14,7 @@ mod objectives;
 mod plan;
 mod predict;
 mod read;
+mod reference;
 mod run;
 mod samples;
 mod save;

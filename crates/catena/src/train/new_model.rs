@@ -32,20 +32,32 @@ const MIN_POSITIONS: usize = 2048;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct NewModel {
-    /// Folder with a tokenizer.json.
+    /// Folder with a `tokenizer.json`, such as `catena tokenizer train` writes.
     pub(crate) tokenizer: String,
-    /// Parameters to come near to, embeddings included: `5M`, `1.5B`.
+    /// Parameters to come near to, embeddings included, such as `5M` or `1.5B`; it chooses width
+    /// and depth.
     pub(crate) size: Option<String>,
+    /// Family, by its name in a `config.json`.
     pub(crate) model_type: String,
+    /// Width; with `num_hidden_layers` in the place of `size`.
     pub(crate) hidden_size: Option<usize>,
+    /// Depth; with `hidden_size` in the place of `size`.
     pub(crate) num_hidden_layers: Option<usize>,
+    /// Heads of attention; if none are given, 64 wide, or 32 where that would make fewer than four.
     pub(crate) num_attention_heads: Option<usize>,
+    /// Heads of keys and values; as many as heads of attention if none are given.
     pub(crate) num_key_value_heads: Option<usize>,
+    /// Width of the MLP; 8/3 of `hidden_size` if none is given.
     pub(crate) intermediate_size: Option<usize>,
+    /// Most tokens of a text; 2048 or `max_tokens` if none are given.
     pub(crate) max_position_embeddings: Option<usize>,
+    /// Base of the rotary embeddings.
     pub(crate) rope_theta: f64,
+    /// What norms add before the root.
     pub(crate) rms_norm_eps: f64,
+    /// Whether the output head is the table of embeddings.
     pub(crate) tie_word_embeddings: bool,
+    /// Standard deviation of drawn weights.
     pub(crate) initializer_range: f64,
 }
 

@@ -16,16 +16,20 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct TrainSettings {
-    /// What is learnt.
+    /// What is learnt: texts word for word (`pretrain`), answers (`sft`), a score that is higher
+    /// for chosen answers (`reward`), chosen answers before rejected ones (`preference`), liked
+    /// ones before disliked ones (`kto`), labels of texts (`classify`) or of words (`tag`), vectors
+    /// of texts (`embed`), relevance of documents to queries (`rerank`).
     pub(crate) stage: TrainStage,
     /// The model: a path, or a name that `catena pull` knows.
     pub(crate) model: String,
     /// What only pre-training asks about.
     #[serde(flatten)]
     pub(crate) pretrain: PretrainSettings,
-    /// Folder of the result; a run that finds its checkpoint there goes on from it.
+    /// Folder of the result, relative to the file; a run that finds its checkpoint there goes on
+    /// from it.
     pub(crate) output: String,
-    /// Data files, or names in `dataset_dir`'s `dataset_info.json`.
+    /// Data files, relative to the file, or names in `dataset_dir`'s `dataset_info.json`.
     pub(crate) data: Vec<String>,
     /// Data files to measure on.
     pub(crate) eval_data: Vec<String>,
@@ -35,7 +39,8 @@ pub(crate) struct TrainSettings {
     pub(crate) max_samples: Option<usize>,
     /// Name of the data's format, found by the columns if none is given.
     pub(crate) data_format: Option<String>,
-    /// Columns by the part that they hold, where they are not the usual ones.
+    /// Columns by the part that they hold, where they are not the usual ones, as in
+    /// `{ prompt = "question", completion = "reply" }`.
     pub(crate) columns: BTreeMap<String, String>,
     /// What stands around plain-text prompts, with `{prompt}` where they go.
     pub(crate) prompt_template: Option<String>,
@@ -44,28 +49,31 @@ pub(crate) struct TrainSettings {
     /// An adapter to go on from, such as that of an earlier run: a run's output, a PEFT folder or a
     /// GGUF file. Method and shapes follow from it.
     pub(crate) adapter: Option<String>,
-    /// Which values are trained.
+    /// Which values are trained: all of the model's (`full`), some layers (`freeze`), low-rank
+    /// pairs beside it (`lora`), vectors that scale inner values (`ia3`), or keys and values before
+    /// every sequence (`prefix`).
     pub(crate) method: TrainMethod,
-    /// Rank of the pairs.
+    /// Of `lora`: rank of the pairs.
     pub(crate) lora_rank: usize,
-    /// Numerator of their scale; twice the rank if none is given.
+    /// Of `lora`: numerator of their scale, over the rank; twice the rank if none is given.
     pub(crate) lora_alpha: Option<f64>,
-    /// Projections that get a pair, or `all-linear`.
+    /// Of `lora`: projections that get a pair, by the model's own names, or `all-linear`.
     pub(crate) target_modules: Vec<String>,
-    /// Whether pairs are scaled by the root of the rank.
+    /// Of `lora`: whether pairs are scaled by the root of the rank (rsLoRA).
     pub(crate) use_rslora: bool,
-    /// Whether the lengths of rows are learnt apart from their directions.
+    /// Of `lora`: whether the lengths of rows are learnt apart from their directions (DoRA).
     pub(crate) use_dora: bool,
     /// Where pairs differ from one another.
     #[serde(flatten)]
     pub(crate) patterns: PatternSettings,
-    /// What pairs begin with: `true`, `gaussian`, `pissa`, or `pissa_niter_` and a number.
+    /// Of `lora`: what pairs begin with, `true`, `gaussian`, `pissa`, or `pissa_niter_` and a
+    /// number.
     pub(crate) init_lora_weights: String,
-    /// Modules trained whole beside pairs, such as `embed_tokens`.
+    /// Of `lora`: modules trained whole beside pairs, such as `embed_tokens`.
     pub(crate) modules_to_save: Vec<String>,
     /// Of `prefix`: keys and values per layer.
     pub(crate) num_virtual_tokens: usize,
-    /// How many times as fast the second half of pairs learns.
+    /// Of `lora`: how many times as fast the second half of pairs learns (LoRA+).
     pub(crate) loraplus_lr_ratio: f64,
     #[serde(flatten)]
     pub(crate) freeze: FreezeSettings,
@@ -81,7 +89,9 @@ pub(crate) struct TrainSettings {
     pub(crate) max_steps: Option<u64>,
     /// Peak learning rate.
     pub(crate) learning_rate: f64,
-    /// How the rate moves after warming up.
+    /// How the rate moves after warming up: `constant` (or `constant_with_warmup`), `linear`,
+    /// `cosine`, `cosine_with_restarts`, `cosine_with_min_lr`, `inverse_sqrt`, `polynomial` or
+    /// `warmup_stable_decay`.
     pub(crate) schedule: ScheduleName,
     /// Its details.
     #[serde(flatten)]
@@ -90,7 +100,8 @@ pub(crate) struct TrainSettings {
     pub(crate) warmup_ratio: f64,
     /// Steps spent warming up, in the place of the share.
     pub(crate) warmup_steps: Option<u64>,
-    /// How gradients become changes.
+    /// How gradients become changes: `adamw`, `adamw_8bit` (moments in 8 bits), `sgd`, `lion`,
+    /// `adafactor` or `muon` (matrices; AdamW for the rest).
     pub(crate) optimizer: OptimizerName,
     /// Weight decay.
     pub(crate) weight_decay: f64,
@@ -100,20 +111,23 @@ pub(crate) struct TrainSettings {
     pub(crate) adam_beta2: f64,
     /// What Adam adds to the root of the second moment.
     pub(crate) adam_epsilon: f64,
-    /// Of `muon`: how a matrix's shape changes the length of its steps.
+    /// Of `muon`: how a matrix's shape changes the length of its steps, `original`, or
+    /// `match_rms_adamw` for steps as long as AdamW's, whose rates then fit.
     pub(crate) muon_adjust_lr: MuonAdjustName,
     /// Of other optimizers, and of when and by what gradients are clipped and applied.
     #[serde(flatten)]
     pub(crate) optimizer_details: OptimizerSettings,
     /// Gradients are scaled down to this norm; 0 turns clipping off.
     pub(crate) max_grad_norm: f64,
-    /// Scale of the noise on embeddings.
+    /// Scale of the noise on embeddings (NEFTune).
     pub(crate) neftune_alpha: Option<f64>,
     /// Whether only the last answer of a conversation is learnt.
     pub(crate) mask_history: bool,
     /// Whether prompts are learnt too.
     pub(crate) train_on_prompt: bool,
-    /// Of `preference`: what pairs are learnt by.
+    /// Of `preference`: what pairs are learnt by, by their names in TRL: `sigmoid` (DPO), `hinge`
+    /// (SLiC), `ipo`, `robust`, `exo_pair`, `nca_pair`, `bco_pair`, `sppo_hard`, `apo_zero`,
+    /// `apo_down`, `discopop`, or without a reference `simpo`, `cpo` and `orpo`.
     pub(crate) preference_loss: PreferenceLossName,
     /// Of `preference` and `kto`: how strongly a preference pulls.
     pub(crate) beta: f64,
@@ -129,7 +143,8 @@ pub(crate) struct TrainSettings {
     pub(crate) undesirable_weight: f64,
     /// Of `embed` by `ranking` and `cosent`: one by the temperature.
     pub(crate) similarity_scale: f64,
-    /// Of `rerank`: what scores are learnt by.
+    /// Of `rerank`: what scores are learnt by: each document by itself (`pointwise`), two of a
+    /// query (`pairwise`) or all of them (`listwise`).
     pub(crate) rerank_loss: RerankLossName,
     /// Details of losses.
     #[serde(flatten)]

@@ -77,6 +77,22 @@ fn bad_input() {
     insta::assert_snapshot!(text);
 }
 
+/// Lint that finds errors has run, and its answer is no; a run of such samples is refused.
+#[test]
+fn samples_that_would_spoil_a_run_are_an_answer_of_lint_and_refuse_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write(dir.path(), "data = [\"rows.jsonl\"]");
+    let short = ["--set", "max_tokens=20"];
+    let looked = run(&[&["train", "lint", &file][..], &short].concat());
+    assert_eq!(looked.code, Some(1), "{}", looked.stderr);
+    assert!(looked.stdout.contains("error truncated"), "{}", looked.stdout);
+    assert!(looked.stderr.contains("hint: mend the data"), "{}", looked.stderr);
+    let refused = run(&[&["train", "run", &file][..], &short].concat());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("would spoil the run"), "{}", refused.stderr);
+    assert!(!dir.path().join("out").join("adapter").exists());
+}
+
 /// A run leaves an adapter; the same command again finds it finished and changes nothing; other
 /// settings for the same folder are refused, and nothing of it is lost.
 #[test]

@@ -15,6 +15,9 @@ const PRESETS: [(&str, &str); 4] = [
 ];
 
 impl CleaningPlan {
+    /// The source that documents the keys, for whoever shows them.
+    pub const SOURCE: &'static str = include_str!("settings.rs");
+
     /// A plan that changes and drops nothing but what has no letter or digit.
     pub fn unchanged() -> Self {
         let mut plan = Self::default();
@@ -37,18 +40,14 @@ impl CleaningPlan {
             .map_err(|source| CurateError::Plan { path: path.to_owned(), source: Box::new(source) })
     }
 
-    /// The text of the plan called `name`; `default` has every key with its default.
+    /// The text of the plan called `name`.
     ///
     /// # Errors
     /// [`CorpusError::UnknownName`].
     pub fn preset(name: &str) -> Result<String, CurateError> {
-        if name == "default" {
-            let text = toml::to_string_pretty(&Self::default());
-            return Ok(text.expect("a plan is plain data"));
-        }
         let found = PRESETS.iter().find(|(known, _)| *known == name);
         found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| {
-            let names = PRESETS.iter().map(|(known, _)| *known).chain(["default"]);
+            let names = PRESETS.iter().map(|(known, _)| *known);
             CorpusError::unknown("plan", name, names).into()
         })
     }

@@ -228,12 +228,15 @@ impl Default for DecontaminateSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PiiSettings {
-    /// What is masked, in texts and titles: names of rules, or `all`; none: nothing is.
+    /// What is masked, in texts and titles: kinds such as `email` and `phone`, or `all`; none:
+    /// nothing is.
     pub mask: Vec<String>,
-    /// What stands in its place.
+    /// What stands in its place: its kind (`placeholder`), its kind and a mark that is the same for
+    /// the same value (`pseudonym`), or something of the same look that belongs to nobody
+    /// (`realistic`).
     pub style: PiiStyle,
-    /// A file with the secret that pseudonyms are made with. Without one the same value has the
-    /// same pseudonym within a run only.
+    /// A file with the secret that `pseudonym` and `realistic` need: with the same secret a value has
+    /// the same one in its place in every run.
     pub key_file: Option<String>,
     /// Whether the texts of the metadata are masked too: titles, authors, addresses of pages.
     pub metadata: bool,
@@ -280,13 +283,16 @@ pub enum NearLinking {
 pub struct DedupSettings {
     /// Drop documents with the content of an earlier one, case and white space aside.
     pub exact: bool,
-    /// Drop documents that nearly repeat an earlier one: the name of a parameter set, or `off`.
+    /// Drop documents that nearly repeat an earlier one, by the parameters of MinHash that are
+    /// called `catena`, `datatrove`, `fineweb`, `refinedweb`, `nemo`, `data-juicer` or
+    /// `text-dedup`; or `off`.
     pub near: String,
     /// Jaccard similarity from which they do; else that of the parameter set.
     pub near_threshold: Option<f64>,
     /// Keep both documents if their numbers differ.
     pub keep_if_numbers_differ: bool,
-    /// What of documents that are alike stays.
+    /// What of documents that are alike stays: the first of all that hang together (`clusters`), or
+    /// whatever is not alike to an earlier one that stays (`kept`).
     pub near_linking: NearLinking,
     /// Cut lines that occurred before, here or in an earlier document.
     pub lines: bool,

@@ -17,11 +17,14 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The rows as a table for people.
+    /// The rows as a table for people, or that there are none.
     ///
     /// # Errors
     /// A value that cannot be shown.
     pub fn table(&self) -> Result<String, CurateError> {
+        if self.batches.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok("no rows".to_owned());
+        }
         let table = pretty_format_batches(&self.batches).map_err(DataFusionError::from)?;
         Ok(table.to_string())
     }

@@ -102,3 +102,12 @@ fn rows_that_are_no_documents_are_counted_and_a_table_of_their_own() {
     ];
     assert_eq!(all.lines().collect::<Vec<_>>(), expected);
 }
+
+#[test]
+fn an_answer_without_rows_says_so() {
+    let (_guard, dir) = folder();
+    let path = file(&dir, "in.jsonl", "{\"text\":\"a\"}\n");
+    let table = |text: &str| answer(text, &[&path]).unwrap().table().unwrap();
+    assert_eq!(table("SELECT text FROM documents WHERE text = 'b'"), "no rows");
+    assert!(table("SELECT text FROM documents").contains("| a "));
+}

@@ -160,3 +160,18 @@ fn every_error_reads_well() {
     let errors: Vec<&dyn Error> = errors.iter().map(|error| error as &dyn Error).collect();
     insta::assert_snapshot!("gguf_errors", text(&errors));
 }
+
+#[test]
+fn a_damaged_file_has_other_advice_than_a_model_that_does_not_run() {
+    let hint = |error: ModelError| error.hint().unwrap_or_default();
+    let damaged = hint(ModelError::Gguf { path: path(), source: GgufError::Version { found: 1 } });
+    let unknown = hint(ModelError::UnsupportedArchitecture {
+        found: "gemma3n".into(),
+        nearest: None,
+        known: vec!["llama"],
+        file: path(),
+    });
+    assert!(damaged.contains("catena pull NAME --verify"), "{damaged}");
+    assert!(unknown.contains("docs/families.md"), "{unknown}");
+    assert_eq!(ModelError::PrefixNotMerged.hint(), None, "its text says what to do");
+}

@@ -13,7 +13,10 @@ pub use choices::{
     ServedModelTable, Sources,
 };
 pub use load::{FILE_NAME, load};
-pub use reference::{KeyReference, SectionReference, reference, reference_markdown};
+pub use reference::{
+    FieldReference, KeyReference, SectionReference, documented_fields, reference,
+    reference_markdown,
+};
 pub use sections::{
     DataConfig, EvalConfig, IndexConfig, KvCacheType, LogFormat, ModelConfig, ProjectConfig,
     ProjectSection, QuantizeConfig, ServeConfig, SynthConfig, TrainConfig,

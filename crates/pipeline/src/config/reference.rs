@@ -31,14 +31,31 @@ pub struct KeyReference {
     pub default: Option<String>,
 }
 
+/// A field of a struct in Rust, with its documentation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldReference {
+    /// The struct.
+    pub owner: String,
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: String,
+    /// What it is, on one line; empty if it is not documented.
+    pub about: String,
+}
+
 /// Every section with every key, in the order of the code.
 pub fn reference() -> Vec<SectionReference> {
     let config: ProjectConfig = toml::from_str(REQUIRED).expect("the required keys are a project");
     let defaults = serde_json::to_value(&config).expect("a configuration is plain data");
-    fields_of("ProjectConfig")
+    let fields = documented_fields(SECTIONS);
+    let of = |owner: &str| fields.iter().filter(|field| field.owner == owner).cloned().collect();
+    let sections: Vec<FieldReference> = of("ProjectConfig");
+    sections
         .into_iter()
         .map(|section| {
-            let keys = fields_of(&section.kind).into_iter().map(|field| {
+            let keys: Vec<FieldReference> = of(&section.kind);
+            let keys = keys.into_iter().map(|field| {
                 let default = (!is_required(&section.name, &field.name))
                     .then(|| as_toml(&defaults[&section.name][&field.name]));
                 KeyReference { name: field.name, about: field.about, default }
@@ -71,31 +88,35 @@ fn write_markdown(page: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// A documented field of a struct in [`SECTIONS`].
-struct Field {
-    name: String,
-    kind: String,
-    about: String,
-}
-
-/// The fields of a struct with their documentation on one line each.
-fn fields_of(kind: &str) -> Vec<Field> {
-    let opening = format!("pub struct {kind} {{");
-    let body = SECTIONS.lines().skip_while(|line| *line != opening).skip(1);
+/// The public fields of all structs in a source as `rustfmt` writes it, in its order: what settings
+/// are read from is also what tells of them.
+pub fn documented_fields(source: &str) -> Vec<FieldReference> {
     let mut fields = Vec::new();
-    let mut about: Vec<&str> = Vec::new();
-    for line in body.take_while(|line| *line != "}").map(str::trim) {
+    let (mut owner, mut about): (Option<&str>, Vec<&str>) = (None, Vec::new());
+    for line in source.lines() {
+        if let Some(name) = public(line).and_then(|item| item.strip_prefix("struct ")) {
+            owner = name.strip_suffix(" {");
+            about.clear();
+        } else if line == "}" {
+            owner = None;
+        }
+        let (Some(owner), line) = (owner, line.trim()) else { continue };
         if let Some(text) = line.strip_prefix("///") {
             about.push(text.trim());
         } else if let Some((name, kind)) =
-            line.strip_prefix("pub ").and_then(|field| field.trim_end_matches(',').split_once(": "))
+            public(line).and_then(|field| field.trim_end_matches(',').split_once(": "))
         {
-            let (name, kind) = (name.to_owned(), kind.to_owned());
-            fields.push(Field { name, kind, about: about.join(" ") });
+            let (owner, name, kind) = (owner.to_owned(), name.to_owned(), kind.to_owned());
+            fields.push(FieldReference { owner, name, kind, about: about.join(" ") });
             about.clear();
         }
     }
     fields
+}
+
+/// What follows the visibility of an item that others see.
+fn public(line: &str) -> Option<&str> {
+    line.strip_prefix("pub ").or_else(|| line.strip_prefix("pub(crate) "))
 }
 
 fn is_required(section: &str, key: &str) -> bool {
