@@ -7,14 +7,14 @@ use crate::ops::groups_of_row;
 use crate::test_rng::Rng;
 use crate::test_values::{Mix, Placed, assert_same};
 use crate::{
-    Activation, Gate, Level, LogitsFinish, Pool, RopeLayout, RopeSpec, RopeTable, activate,
-    activation, activation_backward, add, add_bias, add_scaled, argmax, bias_activation,
+    Activation, Gate, Level, LogitsFinish, Pool, RopeLayout, RopeSpec, RopeTable, RowNorm,
+    activate, activation, activation_backward, add, add_bias, add_scaled, argmax, bias_activation,
     bias_backward, bias_layer_norm, block_maxima, block_weights, cross_entropy, finish_logits,
     gated_mul, gated_mul_backward, gated_mul_halves, gated_mul_halves_backward, gather_rows,
-    layer_norm, layer_norm_full_backward, level, log_softmax_at, lookup_backward, rms_norm,
-    rms_norm_full_backward, rms_norm_groups, rope, rope_backward, round_to_bf16, round_to_halves,
-    scale, scale_columns, scale_columns_backward, scale_rows, scale_rows_backward, softcap,
-    softmax_backward, softmax_weights, widen_halves,
+    layer_norm, level, log_softmax_at, lookup_backward, norm_backward, rms_norm, rms_norm_groups,
+    rope, rope_backward, round_to_bf16, round_to_halves, scale, scale_columns,
+    scale_columns_backward, scale_rows, scale_rows_backward, softcap, softmax_backward,
+    softmax_weights, widen_halves,
 };
 
 const ROWS: usize = 3;
@@ -168,12 +168,13 @@ fn norms_have_one_result() {
     });
     check("backward of norms", |pool, c, of| {
         let (x, dy, gain) = (of.rows(c), of.rows(c), of.values(c));
+        let (gain_c, bias_c, eps) = (&gain, &gain, 1e-5);
         let mut written = Vec::new();
-        for of_layer in [false, true] {
+        for norm in [RowNorm::Rms { gain_c, eps }, RowNorm::Layer { gain_c, bias_c, eps }] {
             let (mut dx, mut dgain) = (of.rows(c), of.values(c));
             let mut stats = Placed::new(&[0.0; 2 * ROWS]);
-            let backward = if of_layer { layer_norm_full_backward } else { rms_norm_full_backward };
-            backward(pool, (&x, &dy), &gain, 1e-5, &mut dx, &mut stats, &mut dgain);
+            let wanted = (Some(&mut *dx), Some(&mut *dgain));
+            norm_backward(pool, norm, (&x, &dy), wanted.0, wanted.1, &mut stats);
             written.extend([dx, dgain]);
         }
         written
