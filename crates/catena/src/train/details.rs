@@ -30,7 +30,7 @@ pub(crate) struct ScheduleSettings {
     pub(crate) schedule_stable_steps: Option<u64>,
     /// Of `warmup_stable_decay`: how the rate rises, `linear`, `cosine` or `1-sqrt`.
     pub(crate) schedule_warmup_type: WsdShape,
-    /// Of `warmup_stable_decay`: how it falls, with the same words.
+    /// Of `warmup_stable_decay`: how it falls, `linear`, `cosine` or `1-sqrt`.
     pub(crate) schedule_decay_type: WsdShape,
 }
 
