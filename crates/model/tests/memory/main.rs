@@ -21,7 +21,7 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 /// Tests run one after the other: what one takes is not another's.
 static TURN: Mutex<()> = Mutex::new(());
 
-const TOKENS: usize = 128;
+const TOKENS: usize = 112;
 const FORMAT: QuantFormat = QuantFormat::Q8_0;
 const WIDEST: usize = 640;
 
