@@ -17,8 +17,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Longest name that a request gives a model, in bytes.
+/// Longest name that a request gives a model, in characters.
 const MAX_NAME: usize = 256;
+/// A name without control characters.
+const PRINTABLE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 
 type Body = Result<Bytes, BytesRejection>;
 
@@ -52,6 +54,7 @@ impl ApiRequest for UnloadRequest {
 /// What an alias is to mean.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct SwapRequest {
+    #[schemars(length(min = 1, max = MAX_NAME), regex(pattern = PRINTABLE))]
     alias: String,
     model: String,
     /// Take the model out of memory that the alias meant before.
@@ -67,6 +70,7 @@ impl ApiRequest for SwapRequest {
 /// vLLM's request for an adapter.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct LoadAdapterRequest {
+    #[schemars(length(min = 1, max = MAX_NAME), regex(pattern = PRINTABLE))]
     lora_name: String,
     lora_path: String,
     base_model_name: Option<String>,
@@ -163,8 +167,8 @@ pub(crate) async fn swap(State(app): State<App>, body: Body) -> Result<Response,
 fn check_name(field: &'static str, name: &str) -> Result<(), ApiError> {
     let reason = if name.is_empty() {
         "it is empty".to_owned()
-    } else if name.len() > MAX_NAME {
-        format!("it has {} bytes, {MAX_NAME} are taken", name.len())
+    } else if name.chars().nth(MAX_NAME).is_some() {
+        format!("it has more than {MAX_NAME} characters")
     } else if name.chars().any(char::is_control) {
         "it has a control character".to_owned()
     } else {
