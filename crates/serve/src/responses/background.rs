@@ -32,7 +32,7 @@ pub(super) async fn whole(app: &App, begun: Begun, started: Instant) -> Result<V
         let Begun { object, turn: request, .. } = begun;
         let answer = async {
             let mut turn = turn::start(&task, request, started).await?;
-            task.responses().set_status(&object.id, "in_progress");
+            task.responses().set_running(&object.id);
             answered(&task, &object, &mut turn).await
         };
         let (object, said) = match answer.await {
@@ -69,7 +69,7 @@ pub(super) async fn streamed(
     let work = async move {
         match turn::start(&task, request, started).await {
             Ok(turn) => {
-                task.responses().set_status(&writer.id, "in_progress");
+                task.responses().set_running(&writer.id);
                 let mut batches = pin!(stream::batches(Form::Events, turn, reply));
                 while let Some(bytes) = batches.next().await {
                     writer.write(&bytes).await;

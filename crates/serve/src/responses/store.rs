@@ -190,10 +190,13 @@ impl ResponseStore {
         Ok(true)
     }
 
-    /// Sets the status of a response that is running.
-    pub(crate) fn set_status(&self, id: &str, status: &str) {
+    /// A response that waited runs from now on; one that was cancelled meanwhile stays so.
+    pub(crate) fn set_running(&self, id: &str) {
         self.change(id, |stored| {
-            stored.response.object["status"] = json!(status);
+            let status = &mut stored.response.object["status"];
+            if *status == "queued" {
+                *status = json!("in_progress");
+            }
             Some(())
         });
     }
@@ -376,5 +379,23 @@ mod tests {
         assert_eq!([2, 3, 4].map(kept), [part; 3]);
         // What is gone has no end.
         assert!(!store.end(ended(0), None).expect("there is no disk"));
+    }
+
+    #[test]
+    fn what_was_cancelled_does_not_begin() {
+        let store = ResponseStore::default();
+        let status = |id: &str| store.object(id).map(|object| object["status"].clone());
+        for id in ["resp_000000", "resp_000001"] {
+            let mut waiting = response(usize::from(id.ends_with('1')), 1);
+            waiting.object["status"] = json!("queued");
+            let (cancel, _receiver) = oneshot::channel();
+            store.put(waiting, Some(Run { cancel, events: None })).expect("it is remembered");
+        }
+        store.cancel("resp_000000").expect("there is no disk");
+        for id in ["resp_000000", "resp_000001"] {
+            store.set_running(id);
+        }
+        assert_eq!(status("resp_000000"), Some(json!("cancelled")));
+        assert_eq!(status("resp_000001"), Some(json!("in_progress")));
     }
 }
