@@ -40,55 +40,73 @@ pub(in crate::quant) unsafe fn product<P: Packed>(
         unsafe {
             if has_vnni {
                 vnni::by_tile::<P>(&job, w, rows.clone(), tile);
-            } else if rows.len() == 1 {
-                micro::<P, 1, 1, true>(&job, w, rows.start, tile, AHEAD_BYTES);
             } else {
-                one_tile::<P>(&job, w, rows.clone(), tile);
+                by_tile::<P>(&job, w, rows.clone(), tile);
             }
         }
     }
 }
 
-walk_rows!(
-    #[target_feature(enable = "avx2,fma,f16c")]
-    one_tile,
-    micro,
-    Packed,
-    1,
-    4,
-    1,
-    2,
-    3
-);
+/// Defines `by_tile`, the product of one tile, over the `add_sub_block` in scope.
+macro_rules! product_by_tile {
+    ($(#[$meta:meta])*) => {
+        walk_rows! { $(#[$meta])* one_tile, micro, Packed, 1, 4, 1, 2, 3 }
 
-/// One tile times `NR` activation rows from `row` on.
-///
-/// # Safety
-/// `job` must cover these rows and the tile; `w` is the start of the tile.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
-    job: &Job<'_, '_>,
-    w: *const u8,
-    row: usize,
-    tile: usize,
-    ahead: usize,
-) {
-    const { assert!(MR == 1, "two registers of a tile are all that fit") };
-    let x = job.activations(row);
-    let mut acc = [[_mm256_setzero_ps(); HALVES]; NR];
-    for block in 0..job.blocks {
-        // SAFETY: all reads are inside the tile and rows that the job has measured.
-        unsafe {
-            add_sub_block::<P, 0, NR, FETCH>(&mut acc, &x, w, block, ahead);
-            if P::G.subs == 2 {
-                add_sub_block::<P, 1, NR, FETCH>(&mut acc, &x, w, block, ahead);
+        /// One tile times the activation rows.
+        ///
+        /// # Safety
+        /// As `micro`'s, for all `rows`.
+        $(#[$meta])*
+        pub(super) unsafe fn by_tile<P: Packed>(
+            job: &Job<'_, '_>,
+            w: *const u8,
+            rows: Range<usize>,
+            tile: usize,
+        ) {
+            // SAFETY: passed on to the caller.
+            unsafe {
+                if rows.len() == 1 {
+                    micro::<P, 1, 1, true>(job, w, rows.start, tile, AHEAD_BYTES);
+                } else {
+                    one_tile::<P>(job, w, rows, tile);
+                }
             }
         }
-    }
-    // SAFETY: passed on to the caller.
-    unsafe { store_rows(job, &acc, row, tile) };
+
+        /// One tile times `NR` activation rows from `row` on.
+        ///
+        /// # Safety
+        /// The processor must have the features; `job` must cover these rows and the tile; `w` is the
+        /// start of the tile.
+        #[inline]
+        $(#[$meta])*
+        unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
+            job: &Job<'_, '_>,
+            w: *const u8,
+            row: usize,
+            tile: usize,
+            ahead: usize,
+        ) {
+            const { assert!(MR == 1, "two registers of a tile are all that fit") };
+            let x = job.activations(row);
+            let mut acc = [[_mm256_setzero_ps(); HALVES]; NR];
+            for block in 0..job.blocks {
+                // SAFETY: all reads are inside the tile and rows that the job has measured.
+                unsafe {
+                    add_sub_block::<P, 0, NR, FETCH>(&mut acc, &x, w, block, ahead);
+                    if P::G.subs == 2 {
+                        add_sub_block::<P, 1, NR, FETCH>(&mut acc, &x, w, block, ahead);
+                    }
+                }
+            }
+            // SAFETY: passed on to the caller.
+            unsafe { store_rows(job, &acc, row, tile) };
+        }
+    };
 }
+pub(super) use product_by_tile;
+
+product_by_tile! { #[target_feature(enable = "avx2,fma,f16c")] }
 
 /// One sub-block of the sums that `micro` computes.
 ///

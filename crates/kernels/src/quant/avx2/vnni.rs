@@ -7,73 +7,19 @@ use std::arch::x86_64::{
 use std::ops::Range;
 
 use super::dot::{HALVES, broadcast};
-use super::product::{add_scaled, store_rows};
+use super::product::{add_scaled, product_by_tile, store_rows};
 use super::weights;
 use crate::quant::format::BLOCK;
 use crate::quant::geometry::{Packed, STEPS};
 use crate::quant::job::{AHEAD_BYTES, Job, Pointers, walk_rows};
 use crate::x86::_mm256_dpbusd_avx_epi32;
 
-walk_rows! {
+product_by_tile! {
     #[cfg_attr(
         not(feature = "emulate-avx512"),
         target_feature(enable = "avx2,fma,f16c,avxvnni")
     )]
     #[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-    one_tile, micro, Packed, 1, 4, 1, 2, 3
-}
-
-/// One tile times the activation rows.
-///
-/// # Safety
-/// As [`micro`], for all `rows`.
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx2,fma,f16c,avxvnni"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-pub(super) unsafe fn by_tile<P: Packed>(
-    job: &Job<'_, '_>,
-    w: *const u8,
-    rows: Range<usize>,
-    tile: usize,
-) {
-    // SAFETY: passed on to the caller.
-    unsafe {
-        if rows.len() == 1 {
-            micro::<P, 1, 1, true>(job, w, rows.start, tile, AHEAD_BYTES);
-        } else {
-            one_tile::<P>(job, w, rows, tile);
-        }
-    }
-}
-
-/// One tile times `NR` activation rows from `row` on.
-///
-/// # Safety
-/// The processor must have AVX-VNNI; `job` must cover these rows and the tile; `w` is the start of the
-/// tile.
-#[inline]
-#[cfg_attr(not(feature = "emulate-avx512"), target_feature(enable = "avx2,fma,f16c,avxvnni"))]
-#[cfg_attr(feature = "emulate-avx512", target_feature(enable = "avx2,fma,f16c"))]
-unsafe fn micro<P: Packed, const MR: usize, const NR: usize, const FETCH: bool>(
-    job: &Job<'_, '_>,
-    w: *const u8,
-    row: usize,
-    tile: usize,
-    ahead: usize,
-) {
-    const { assert!(MR == 1, "two registers of a tile are all that fit") };
-    let x = job.activations(row);
-    let mut acc = [[_mm256_setzero_ps(); HALVES]; NR];
-    for block in 0..x.blocks {
-        // SAFETY: all reads are inside the tile and rows that the job has measured.
-        unsafe {
-            add_sub_block::<P, 0, NR, FETCH>(&mut acc, &x, w, block, ahead);
-            if P::G.subs == 2 {
-                add_sub_block::<P, 1, NR, FETCH>(&mut acc, &x, w, block, ahead);
-            }
-        }
-    }
-    // SAFETY: passed on to the caller.
-    unsafe { store_rows(job, &acc, row, tile) };
 }
 
 /// One sub-block of the sums that `micro` computes.
