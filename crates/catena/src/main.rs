@@ -22,6 +22,8 @@ mod merged;
 mod models;
 mod once;
 mod output;
+#[cfg(test)]
+mod pages;
 mod plan;
 mod progress;
 mod project;

@@ -81,7 +81,6 @@ pub(super) fn text() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use camino::Utf8Path;
 
     /// Where the generated part of the page begins.
     const MARK: &str = "<!-- generated: UPDATE_DOCS=1 cargo test -p catena plan_keys -->\n";
@@ -125,14 +124,6 @@ mod tests {
                 tables.push_str(&format!("| `{name}` | {default} | {about} |\n"));
             }
         }
-        let page = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/data.md");
-        let found = std::fs::read_to_string(&page).unwrap();
-        let (guide, _) = found.split_once(MARK).unwrap();
-        let wanted = format!("{guide}{MARK}{tables}");
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&page, &wanted).unwrap();
-        }
-        let found = std::fs::read_to_string(&page).unwrap();
-        assert!(found == wanted, "{page} is stale: UPDATE_DOCS=1 cargo test -p catena plan_keys");
+        crate::pages::check("data.md", MARK, &tables);
     }
 }

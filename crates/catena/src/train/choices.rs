@@ -3,10 +3,16 @@
 
 use catena_model::adapter::refused_type;
 use catena_model::training::{LayerSet, Recompute};
+use catena_pipeline::config::Sources;
 pub(crate) use catena_pipeline::config::{
     Auto, ByteSize, MicroStep, RecomputeChoice, RecomputeWord,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Reads one path or name, or a list of them.
+pub(super) fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Sources::deserialize(from).map(|sources| sources.list().to_vec())
+}
 
 /// What a run learns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -196,6 +196,17 @@ mod tests {
     }
 
     #[test]
+    fn one_data_file_needs_no_list() {
+        let read = read_section("[train]\ndata = 'a.jsonl'\neval_data = ['b', 'c']").unwrap();
+        assert_eq!(
+            (read.data, read.eval_data),
+            (vec!["a.jsonl".into()], vec!["b".into(), "c".into()])
+        );
+        let wrong = read_section("[train]\ndata = 3").unwrap_err();
+        assert!(wrong.contains("`data` is 3") && wrong.contains("a list of them"), "{wrong}");
+    }
+
+    #[test]
     fn unknown_keys_and_wrong_values_are_named() {
         let near = read_section("[train]\nlearning_rat = 1.0").unwrap_err();
         assert!(near.contains("did you mean `learning_rate`"), "{near}");

@@ -1,5 +1,6 @@
 //! The keys of a run.
 
+use super::choices::one_or_more;
 pub(crate) use super::choices::{
     Auto, ByteSize, EmbeddingLossName, KtoLossName, MicroStep, MuonAdjustName, OptimizerName,
     PreferenceLossName, RecomputeChoice, RecomputeWord, RerankLossName, ScheduleName, TrainMethod,
@@ -29,9 +30,12 @@ pub(crate) struct TrainSettings {
     /// Folder of the result, relative to the file; a run that finds its checkpoint there goes on
     /// from it.
     pub(crate) output: String,
-    /// Data files, relative to the file, or names in `dataset_dir`'s `dataset_info.json`.
+    /// A data file or a list of them, relative to the file, or names in `dataset_dir`'s
+    /// `dataset_info.json`.
+    #[serde(deserialize_with = "one_or_more")]
     pub(crate) data: Vec<String>,
-    /// Data files to measure on.
+    /// A data file to measure on, or a list of them.
+    #[serde(deserialize_with = "one_or_more")]
     pub(crate) eval_data: Vec<String>,
     /// Share of the data to measure on, or a number of samples from 1 on; 0 for none.
     pub(crate) eval_share: f64,
