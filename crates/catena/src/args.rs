@@ -103,7 +103,10 @@ Signals:
   SIGHUP    read keys, certificate and the project's [serve] again, and begin the audit log anew
 
 Environment:
-  OTEL_EXPORTER_OTLP_HEADERS   headers that collectors want; ..._TRACES_HEADERS for traces alone")]
+  OTEL_EXPORTER_OTLP_ENDPOINT   collector where --traces and --push-metrics are not given
+  OTEL_EXPORTER_OTLP_HEADERS    headers that it wants
+                                ..._TRACES_... and ..._METRICS_... for one of both alone
+  OTEL_METRIC_EXPORT_INTERVAL   milliseconds between two pushes of metrics")]
 pub(crate) struct ServeArgs {
     /// GGUF files, folders with safetensors, or names that `catena pull` knows, as MODEL or
     /// NAME=MODEL: language models, encoders and classifiers; none serves the project

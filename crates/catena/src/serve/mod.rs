@@ -17,6 +17,7 @@ mod own;
 mod project;
 mod simulate;
 mod standalone;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,6 @@
 //! How a server listens and whom it lets in.
 
+use super::telemetry;
 use crate::args::ListenArgs;
 use crate::failure::{Exit, Failure};
 use crate::keys::keys_failure;
@@ -18,8 +19,6 @@ use std::time::Duration;
 
 /// What traces and metrics call this server.
 const SERVICE: &str = "catena";
-/// Longest time between two pushes of metrics: a day.
-const LONGEST_INTERVAL_MS: u64 = 86_400_000;
 /// Names of the loopback address.
 const LOOPBACK_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -216,23 +215,18 @@ impl Options {
                 Failure::new(Exit::Environment, "cannot keep an audit log", error)
             })?),
         };
-        let traces = match self.serve.traces.as_str() {
-            "" => None,
-            url => Some(
-                Traces::with_headers(url, SERVICE, &otel_headers("TRACES"))
-                    .map_err(|error| Failure::new(Exit::Usage, "cannot send traces", error))?,
-            ),
-        };
-        Ok(Observers { audit, traces, metrics: self.push()? })
-    }
-
-    /// Where metrics are pushed to, if they are: the section comes before the environment.
-    fn push(&self) -> Result<Option<MetricsPush>, Failure> {
-        let given = Some(self.serve.push_metrics.clone()).filter(|url| !url.is_empty());
-        let url = given.or_else(|| otel("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"));
-        let Some(url) = url else { return Ok(None) };
-        let push = MetricsPush::to(&url, SERVICE, &otel_headers("METRICS"), push_interval());
-        push.map(Some).map_err(|error| Failure::new(Exit::Usage, "cannot push metrics", error))
+        let traces = telemetry::collector(&self.serve.traces, "traces")
+            .map(|url| Traces::with_headers(&url, SERVICE, &telemetry::headers("traces")))
+            .transpose()
+            .map_err(|error| Failure::new(Exit::Usage, "cannot send traces", error))?;
+        let metrics = telemetry::collector(&self.serve.push_metrics, "metrics")
+            .map(|url| {
+                let headers = telemetry::headers("metrics");
+                MetricsPush::to(&url, SERVICE, &headers, telemetry::push_interval())
+            })
+            .transpose()
+            .map_err(|error| Failure::new(Exit::Usage, "cannot push metrics", error))?;
+        Ok(Observers { audit, traces, metrics })
     }
 
     /// Where the files of clients are kept, if they are.
@@ -261,34 +255,6 @@ impl Options {
     pub(super) fn path(&self, name: &str) -> Utf8PathBuf {
         self.folder.join(name)
     }
-}
-
-/// A variable of OpenTelemetry; an empty one counts as none, as its specification has it.
-fn otel(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Headers for the collector of `signal`, from where its other clients have them.
-fn otel_headers(signal: &str) -> String {
-    let own = otel(&format!("OTEL_EXPORTER_OTLP_{signal}_HEADERS"));
-    own.or_else(|| otel("OTEL_EXPORTER_OTLP_HEADERS")).unwrap_or_default()
-}
-
-/// How often metrics are pushed. What is no number of milliseconds is said and passed over, as
-/// OpenTelemetry's specification has it.
-fn push_interval() -> Duration {
-    const NAME: &str = "OTEL_METRIC_EXPORT_INTERVAL";
-    let Some(text) = otel(NAME) else { return MetricsPush::INTERVAL };
-    let millis = text.trim().parse().ok().filter(|ms| (1..=LONGEST_INTERVAL_MS).contains(ms));
-    if let Some(millis) = millis {
-        return Duration::from_millis(millis);
-    }
-    let seconds = MetricsPush::INTERVAL.as_secs();
-    say(&format!(
-        "warning: {NAME} is `{text}`, which is not 1 to {LONGEST_INTERVAL_MS}; metrics are pushed \
-         every {seconds} s"
-    ));
-    MetricsPush::INTERVAL
 }
 
 fn host_name(host: IpAddr) -> String {

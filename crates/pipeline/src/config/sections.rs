@@ -300,12 +300,14 @@ pub struct ServeConfig {
     pub audit_log: String,
     /// Folder for clients' files, batches and stored responses; empty keeps none.
     pub files: String,
-    /// Collector of OpenTelemetry traces over OTLP/HTTP, such as `http://127.0.0.1:4318`; empty for
-    /// none. The variable `OTEL_EXPORTER_OTLP_HEADERS` has the headers that it wants.
+    /// Collector of OpenTelemetry traces over OTLP/HTTP, such as `http://127.0.0.1:4318`; empty for the
+    /// one that the variable `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_EXPORTER_OTLP_ENDPOINT` names,
+    /// or none. The variable `OTEL_EXPORTER_OTLP_HEADERS` has the headers that it wants.
     pub traces: String,
     /// Collector that OpenTelemetry metrics are pushed to over OTLP/HTTP, such as that of `traces`; empty
-    /// for the one that the variable `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` names, or none. The variable
-    /// `OTEL_METRIC_EXPORT_INTERVAL` says how often, in milliseconds; each minute if there is none.
+    /// for the one that the variable `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT` or `OTEL_EXPORTER_OTLP_ENDPOINT`
+    /// names, or none. The variable `OTEL_METRIC_EXPORT_INTERVAL` says how often, in milliseconds; each
+    /// minute if there is none.
     pub push_metrics: String,
     /// How requests are told on the standard error: `text`, `json` or `off`.
     pub log: LogFormat,
